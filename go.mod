@@ -1,0 +1,8 @@
+module github.com/lineman-go/lineman
+
+go 1.23.0
+
+require (
+	go.uber.org/goleak v1.3.0 // indirect
+	golang.org/x/sys v0.33.0 // indirect
+)

@@ -1,0 +1,78 @@
+// Package poll says which sockets are ready, and reads and writes them without ever blocking.
+//
+// The contract is in handles, not descriptors, because package net gives bytes and no readiness: New makes the best
+// poller of the system (epoll on Linux), NewPortable one over package net that runs everywhere.
+package poll
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// A Handle names an open socket of one Poller. Handles are small numbers, fit to index a slice, and are used again
+// after the Wait that follows their Close: no event of one Wait ever means a handle that was closed before it.
+type Handle int32
+
+// An Event says what a socket is ready for. Fail is set, alone or beside the others, when the connection is broken or
+// closed by both sides; it is reported even while nothing is armed.
+type Event struct {
+	Handle            Handle
+	Read, Write, Fail bool
+}
+
+// ErrAgain means: not now. The socket is not ready; an armed handle gets an event when it is.
+var ErrAgain = errors.New("poll: not ready")
+
+// A Poller owns the sockets that were handed to it. Everything runs on the goroutine that calls Wait, except Wake, and
+// Write and WriteTo, which may run anywhere but never twice at once for one handle, nor beside its Close.
+type Poller interface {
+	// Listen takes ln over (TCP or Unix) and arms it for reading: an event means that Accept will succeed.
+	Listen(ln net.Listener) (Handle, error)
+
+	// Packet takes pc over (UDP) and arms it for reading.
+	Packet(pc net.PacketConn) (Handle, error)
+
+	// Accept returns the next connection of a listener, armed for reading, and its peer (the zero AddrPort on a Unix
+	// socket). ErrAgain means there is none. Any other error is about this one attempt; IsShortage tells whether it
+	// is a lack of descriptors or memory, where trying again at once is of no use.
+	Accept(ln Handle) (Handle, netip.AddrPort, error)
+
+	// Arm chooses which readiness is reported from now on, level-triggered: an event comes again until the socket
+	// is not ready or disarmed.
+	Arm(h Handle, read, write bool) error
+
+	// Read reads at most len(p) bytes. It returns io.EOF at the end of the stream and ErrAgain if nothing is there.
+	Read(h Handle, p []byte) (int, error)
+
+	// Write writes what it can: n < len(p) comes with ErrAgain or with the error that broke the connection.
+	Write(h Handle, p []byte) (int, error)
+
+	// ReadFrom reads one datagram, cut to len(p). ErrAgain means there is none.
+	ReadFrom(h Handle, p []byte) (int, netip.AddrPort, error)
+
+	// WriteTo sends one datagram, whole or not at all.
+	WriteTo(h Handle, p []byte, to netip.AddrPort) error
+
+	// CloseWrite sends the end of the stream after what was written.
+	CloseWrite(h Handle) error
+
+	// Close closes the socket. What the kernel has taken is still sent, unless abort is true: then the peer is reset.
+	// A Unix listener's file is left alone: its owner removes it.
+	Close(h Handle, abort bool)
+
+	// LocalAddr is the socket's own address; nil after Close.
+	LocalAddr(h Handle) net.Addr
+
+	// Wait returns what is ready, at most a few hundred events at a time, valid until the next Wait. It blocks for d
+	// at the longest; a negative d means for ever, 0 not at all. Wake ends it with no events.
+	Wait(d time.Duration) ([]Event, error)
+
+	// Wake makes the Wait under way, or else the next one, return at once. It may be called from any goroutine, also
+	// after Shut.
+	Wake()
+
+	// Shut closes what is still open and ends the poller's goroutines before it returns.
+	Shut()
+}
