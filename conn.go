@@ -1,0 +1,269 @@
+package lineman
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/lineman-go/lineman/internal/poll"
+	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
+)
+
+// A Conn is one connection. It belongs to one loop for its whole life.
+//
+// From any goroutine, returning at once: Send, SendBinary, Write, Respond, Close, CloseWith, Abort, Do, Pending, ID,
+// Context, LocalAddr, RemoteAddr, Stats. On the loop only, that is in callbacks: the others.
+//
+// The Conn of a datagram is on loan like its message, and has ID, Send, Write and the addresses only.
+type Conn struct {
+	// Immutable.
+	loop   *Loop
+	id     uint64
+	remote netip.AddrPort
+
+	// Owned by the loop.
+	value      any
+	in         *input // bytes that wait for the rest of their message; nil when there are none
+	bytesIn    uint64
+	messagesIn uint32
+	slot       int32       // in the service's list of connections
+	handle     poll.Handle // also used to write, under mu
+	touched    uint32      // tick of the last byte received
+	since      uint32      // tick at which what the connection is waiting for began
+	scheduled  uint32      // tick at which the wheel looks at the connection, 0 never
+	state      connState
+
+	mu          sync.Mutex // guards the following, which the loop alone changes where it says so
+	service     *service   // changed by the loop
+	session     session    // changed by the loop
+	out         *output    // what is to be written; nil when there is nothing
+	extra       *extra
+	nextDirty   *Conn
+	bytesOut    uint64
+	messagesOut uint32
+	refused     uint32
+	phase       phase
+	flags       flags
+}
+
+// phase is how far a connection has come. It only moves forward.
+//
+//	          Close, CloseWith, the peer's end,      flushed, and the peer's
+//	          a limit, an error of the protocol      goodbye has come
+//	  open ────────────────────────────────▶ closing ───────────────▶ lingering
+//	    │                                       │      (our end sent)     │ the peer's end,
+//	    │ Abort, an error of the system         │ Abort, Limits.Close     │ Limits.Close
+//	    └───────────────────────────────────────┴─────────────────────────┴──▶ closed: OnClose
+type phase uint8
+
+const (
+	open phase = iota
+	closing
+	lingering
+	closed
+)
+
+// connState are facts that only the loop needs.
+type connState struct {
+	connected   bool // OnConnect was due, so OnClose will be
+	paused      bool // by Pause
+	half        bool // a message is half received; since tells from when
+	pinged      bool // a ping has not been answered
+	ended       bool // the peer's stream has ended
+	binary      bool // the message being handled is binary
+	armedRead   bool
+	armedWrite  bool
+	subprotocol uint8 // index + 1 into the protocol's list
+}
+
+// flags are what the loop has to do for a connection, and what senders have to know of it.
+type flags uint8
+
+const (
+	dirty      flags = 1 << iota // in the loop's dirty list
+	stalled                      // the kernel has refused bytes; armed for writing
+	full                         // OnFull was due, OnDrain is
+	notifyFull                   // OnFull has to be called
+	parted                       // this side's goodbye is in the output
+	resume                       // messages wait in the input
+	broken                       // a write failed; the cause is in extra
+	aborted                      // Abort was called
+)
+
+// extra is what few connections need. Guarded by the connection's lock.
+type extra struct {
+	cause  error // why the connection ends
+	ctx    context.Context
+	cancel context.CancelFunc
+	timers []*Timer
+}
+
+// lastID numbers the connections of the process.
+var lastID atomic.Uint64
+
+// ID is the connection's number, unique in this process and never used again.
+func (c *Conn) ID() uint64 { return c.id }
+
+// Loop is the loop that the connection belongs to.
+func (c *Conn) Loop() *Loop { return c.loop }
+
+// Worker is the worker whose events the connection has: its listener's, until SetWorker.
+func (c *Conn) Worker() *Worker { return c.service.worker }
+
+// Value is what SetValue stored last, or nil.
+func (c *Conn) Value() any { return c.value }
+
+// SetValue stores a value of the application's with the connection.
+func (c *Conn) SetValue(v any) { c.value = v }
+
+// Binary reports whether the message being handled is a binary one. Only WebSocket tells them apart.
+func (c *Conn) Binary() bool { return c.state.binary }
+
+// Request is the HTTP request being handled, in OnRequest, OnMessage of an http worker, OnUpgrade and the OnConnect that
+// follows it, on loan until the callback returns. nil elsewhere.
+func (c *Conn) Request() *http1.Request {
+	if c.loop.requestOf != c {
+		return nil
+	}
+	return c.loop.request
+}
+
+// Subprotocol is the WebSocket subprotocol that was agreed on, or "".
+func (c *Conn) Subprotocol() string {
+	p, ok := c.service.protocol.(*websocket.Protocol)
+	if i := int(c.state.subprotocol); ok && i > 0 {
+		return p.Subprotocols[i-1]
+	}
+	return ""
+}
+
+// RemoteAddr is the peer's address. It still answers in OnClose.
+func (c *Conn) RemoteAddr() net.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch c.service.address.network {
+	case "unix":
+		return &net.UnixAddr{Net: "unix"}
+	case "udp":
+		return net.UDPAddrFromAddrPort(c.remote)
+	}
+	return net.TCPAddrFromAddrPort(c.remote)
+}
+
+// LocalAddr is this side's address; nil once the connection has closed.
+func (c *Conn) LocalAddr() net.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == closed {
+		return nil
+	}
+	return c.loop.poll.LocalAddr(c.handle)
+}
+
+// Context is cancelled when the connection has closed.
+func (c *Conn) Context() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x := c.extras()
+	if x.ctx == nil {
+		x.ctx, x.cancel = context.WithCancel(context.Background())
+		if c.phase == closed {
+			x.cancel()
+		}
+	}
+	return x.ctx
+}
+
+func (c *Conn) extras() *extra {
+	if c.extra == nil {
+		c.extra = &extra{}
+	}
+	return c.extra
+}
+
+// Do runs f on the connection's loop, after the callback under way. It returns false, and f will not run, if the
+// connection has closed. f runs even if the connection closes before its turn comes.
+func (c *Conn) Do(f func()) bool {
+	c.mu.Lock()
+	gone := c.phase == closed
+	c.mu.Unlock()
+	return !gone && c.loop.Do(f)
+}
+
+// Pause stops reading: what the peer sends waits in the kernel, and the peer is slowed down by it. Messages that were
+// already read wait too. A connection that breaks while it is paused ends at once.
+func (c *Conn) Pause() {
+	c.state.paused = true
+	c.rearm()
+}
+
+// Resume reads again.
+func (c *Conn) Resume() {
+	if !c.state.paused {
+		return
+	}
+	c.state.paused = false
+	c.mu.Lock()
+	c.mark(resume)
+	c.mu.Unlock()
+	c.rearm()
+}
+
+// SetWorker gives the connection to another worker: its protocol, events and limits hold from the next message on, and
+// bytes that were not used up yet are the new protocol's. The worker need not listen anywhere.
+//
+// From http to a websocket worker, in OnRequest, it makes the request at hand the handshake: it is checked, OnUpgrade
+// is asked, and OnConnect of the new worker follows when the callback has returned.
+func (c *Conn) SetWorker(w *Worker) error {
+	s, err := c.loop.serviceOf(w)
+	if err != nil || s == c.service {
+		return err
+	}
+	same := s.kind == c.service.kind && s.kind == speaksWebSocket
+	c.service.drop(c)
+	s.adopt(c)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.service = s
+	if _, isHTTP := c.session.(*httpSession); !same && !(isHTTP && s.kind == speaksWebSocket) {
+		c.session = s.newSession()
+		c.mark(resume)
+	}
+	return nil
+}
+
+// ConnStats are the counters of a connection.
+type ConnStats struct {
+	BytesIn, BytesOut       uint64 // read from and written to the kernel
+	MessagesIn, MessagesOut uint32 // delivered to callbacks, accepted by Send
+	Refused                 uint32 // messages that Send refused with ErrFull
+	Pending                 int    // bytes accepted and not yet taken by the kernel
+}
+
+// Stats are the connection's counters. What came in is exact on the loop only.
+func (c *Conn) Stats() ConnStats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return ConnStats{
+		BytesIn: atomic.LoadUint64(&c.bytesIn), BytesOut: c.bytesOut,
+		MessagesIn: atomic.LoadUint32(&c.messagesIn), MessagesOut: c.messagesOut,
+		Refused: c.refused, Pending: c.pending(),
+	}
+}
+
+// Pending is how many bytes were accepted by Send and not yet taken by the kernel.
+func (c *Conn) Pending() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pending()
+}
+
+func (c *Conn) pending() int {
+	if c.out == nil {
+		return 0
+	}
+	return c.out.size
+}

@@ -1,0 +1,307 @@
+package poll
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// batch is how many events one Wait returns at the most: enough to spread its cost, few enough that what the events
+// produce stays in the cache until it is written.
+const batch = 256
+
+// epoll is a Poller over one level-triggered epoll set. A handle is its descriptor.
+type epoll struct {
+	epfd    int
+	slots   []slot // by descriptor
+	closing []Handle
+	raw     [batch]unix.EpollEvent
+	events  [batch]Event
+
+	mu     sync.Mutex // guards wakefd against Shut
+	wakefd int        // -1 after Shut
+}
+
+type slot struct {
+	open  bool
+	armed uint32 // events asked of epoll
+	kind  kind
+}
+
+type kind uint8
+
+const (
+	tcp kind = iota
+	unixStream
+	udp
+)
+
+// New makes the best Poller of this system.
+func New() (Poller, error) {
+	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("poll: epoll_create: %w", err)
+	}
+	wakefd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		unix.Close(epfd)
+		return nil, fmt.Errorf("poll: eventfd: %w", err)
+	}
+	p := &epoll{epfd: epfd, wakefd: wakefd}
+	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(wakefd)}
+	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wakefd, &ev); err != nil {
+		p.Shut()
+		return nil, fmt.Errorf("poll: epoll_ctl: %w", err)
+	}
+	return p, nil
+}
+
+func (p *epoll) Listen(ln net.Listener) (Handle, error) {
+	k := tcp
+	if u, ok := ln.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false)
+		k = unixStream
+	}
+	return p.takeOver(ln, k)
+}
+
+func (p *epoll) Packet(pc net.PacketConn) (Handle, error) { return p.takeOver(pc, udp) }
+
+// takeOver duplicates the descriptor below c and closes c, so that package net no longer watches it.
+func (p *epoll) takeOver(c io.Closer, k kind) (Handle, error) {
+	sc, ok := c.(syscall.Conn)
+	if !ok {
+		return 0, fmt.Errorf("poll: %T has no descriptor", c)
+	}
+	rc, err := sc.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	fd, dupErr := -1, error(nil)
+	err = rc.Control(func(s uintptr) { fd, dupErr = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0) })
+	if err = errors.Join(err, dupErr); err != nil {
+		return 0, fmt.Errorf("poll: dup: %w", err)
+	}
+	c.Close()
+	if err := p.add(fd, k); err != nil {
+		unix.Close(fd)
+		return 0, err
+	}
+	return Handle(fd), nil
+}
+
+func (p *epoll) add(fd int, k kind) error {
+	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
+	if err := epollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd, &ev); err != 0 {
+		return fmt.Errorf("poll: epoll_ctl: %w", err)
+	}
+	for fd >= len(p.slots) {
+		p.slots = append(p.slots, make([]slot, max(64, len(p.slots)))...)
+	}
+	p.slots[fd] = slot{open: true, armed: unix.EPOLLIN, kind: k}
+	return nil
+}
+
+func (p *epoll) Accept(ln Handle) (Handle, netip.AddrPort, error) {
+	for {
+		fd, peer, e := accept(int(ln))
+		switch e {
+		case 0:
+			if err := p.add(fd, p.slots[ln].kind); err != nil {
+				unix.Close(fd)
+				return 0, netip.AddrPort{}, err
+			}
+			return Handle(fd), peer, nil
+		case unix.EINTR, unix.ECONNABORTED:
+		case unix.EAGAIN:
+			return 0, netip.AddrPort{}, ErrAgain
+		default:
+			return 0, netip.AddrPort{}, e
+		}
+	}
+}
+
+func (p *epoll) Arm(h Handle, read, write bool) error {
+	var want uint32
+	if read {
+		want |= unix.EPOLLIN
+	}
+	if write {
+		want |= unix.EPOLLOUT
+	}
+	s := &p.slots[h]
+	if s.armed == want {
+		return nil
+	}
+	ev := unix.EpollEvent{Events: want, Fd: int32(h)}
+	if err := epollCtl(p.epfd, unix.EPOLL_CTL_MOD, int(h), &ev); err != 0 {
+		return fmt.Errorf("poll: epoll_ctl: %w", err)
+	}
+	s.armed = want
+	return nil
+}
+
+func (p *epoll) Read(h Handle, b []byte) (int, error) {
+	n, e := read(int(h), b)
+	switch {
+	case e == unix.EAGAIN:
+		return 0, ErrAgain
+	case e != 0:
+		return 0, e
+	case n == 0 && len(b) > 0:
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (p *epoll) Write(h Handle, b []byte) (int, error) {
+	done := 0
+	for done < len(b) {
+		n, e := write(int(h), b[done:])
+		if e == unix.EAGAIN {
+			return done, ErrAgain
+		}
+		if e != 0 {
+			return done, e
+		}
+		done += n
+	}
+	return done, nil
+}
+
+func (p *epoll) ReadFrom(h Handle, b []byte) (int, netip.AddrPort, error) {
+	n, from, e := recvfrom(int(h), b)
+	if e == unix.EAGAIN {
+		return 0, from, ErrAgain
+	}
+	if e != 0 {
+		return 0, from, e
+	}
+	return n, from, nil
+}
+
+func (p *epoll) WriteTo(h Handle, b []byte, to netip.AddrPort) error {
+	if e := sendto(int(h), b, to); e == unix.EAGAIN {
+		return ErrAgain
+	} else if e != 0 {
+		return e
+	}
+	return nil
+}
+
+func (p *epoll) CloseWrite(h Handle) error { return unix.Shutdown(int(h), unix.SHUT_WR) }
+
+// Close keeps the descriptor until the next Wait: an event of this batch that is still to come cannot then meet a new
+// connection under the same number.
+func (p *epoll) Close(h Handle, abort bool) {
+	if abort && p.slots[h].kind == tcp {
+		// Without it the kernel would still deliver what it has taken. It can fail only on a dead socket.
+		_ = unix.SetsockoptLinger(int(h), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	}
+	p.slots[h].open = false
+	p.closing = append(p.closing, h)
+}
+
+func (p *epoll) release() {
+	for _, h := range p.closing {
+		unix.Close(int(h))
+	}
+	p.closing = p.closing[:0]
+}
+
+func (p *epoll) LocalAddr(h Handle) net.Addr {
+	s := p.slots[h]
+	if !s.open {
+		return nil
+	}
+	sa, err := unix.Getsockname(int(h))
+	if err != nil {
+		return nil
+	}
+	if u, ok := sa.(*unix.SockaddrUnix); ok {
+		return &net.UnixAddr{Name: u.Name, Net: "unix"}
+	}
+	ap := addrPort(sa)
+	if s.kind == udp {
+		return net.UDPAddrFromAddrPort(ap)
+	}
+	return net.TCPAddrFromAddrPort(ap)
+}
+
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(zoned(sa.Addr, sa.ZoneId), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}
+
+func (p *epoll) Wait(d time.Duration) ([]Event, error) {
+	p.release()
+	n, e := epollWait(p.epfd, p.raw[:])
+	if n == 0 && e == 0 && d != 0 {
+		// The loop is about to stop its thread: whatever its goroutines have to do comes first, because with one
+		// processor only the scheduler's monitor would give them this one, up to 10 ms later.
+		runtime.Gosched()
+		n, e = epollWaitBlocking(p.epfd, p.raw[:], d)
+	}
+	if e != 0 && e != unix.EINTR {
+		return nil, fmt.Errorf("poll: epoll_wait: %w", e)
+	}
+	return p.translate(n), nil
+}
+
+func (p *epoll) translate(n int) []Event {
+	events := p.events[:0]
+	for i := range p.raw[:max(n, 0)] {
+		ev := &p.raw[i]
+		if int(ev.Fd) == p.wakefd {
+			var drain [8]byte
+			_, _ = read(p.wakefd, drain[:])
+			continue
+		}
+		events = append(events, Event{
+			Handle: Handle(ev.Fd),
+			Read:   ev.Events&unix.EPOLLIN != 0,
+			Write:  ev.Events&unix.EPOLLOUT != 0,
+			Fail:   ev.Events&(unix.EPOLLERR|unix.EPOLLHUP) != 0,
+		})
+	}
+	return events
+}
+
+func (p *epoll) Wake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.wakefd >= 0 {
+		one := uint64(1)
+		// EAGAIN means that a wake-up is already on its way.
+		_, _ = write(p.wakefd, (*[8]byte)(unsafe.Pointer(&one))[:])
+	}
+}
+
+func (p *epoll) Shut() {
+	p.release()
+	for fd, s := range p.slots {
+		if s.open {
+			unix.Close(fd)
+		}
+	}
+	p.slots = nil
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	unix.Close(p.wakefd)
+	unix.Close(p.epfd)
+	p.wakefd = -1
+}

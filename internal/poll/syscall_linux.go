@@ -1,0 +1,136 @@
+package poll
+
+import (
+	"net/netip"
+	"strconv"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The calls below are made on descriptors that never block, so they go to the kernel directly: entering and leaving
+// the scheduler around each would cost a tenth of an echo. epollWaitBlocking is the one that may sleep.
+
+func read(fd int, p []byte) (int, syscall.Errno) {
+	for {
+		n, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		if e != unix.EINTR {
+			return int(n), e
+		}
+	}
+}
+
+func write(fd int, p []byte) (int, syscall.Errno) {
+	for {
+		n, _, e := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		if e != unix.EINTR {
+			return int(n), e
+		}
+	}
+}
+
+func accept(ln int) (int, netip.AddrPort, syscall.Errno) {
+	var sa unix.RawSockaddrAny
+	size := uint32(unsafe.Sizeof(sa))
+	fd, _, e := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(ln), uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)),
+		unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+	if e != 0 {
+		return -1, netip.AddrPort{}, e
+	}
+	return int(fd), decodeAddr(&sa), 0
+}
+
+func recvfrom(fd int, p []byte) (int, netip.AddrPort, syscall.Errno) {
+	var sa unix.RawSockaddrAny
+	for {
+		size := uint32(unsafe.Sizeof(sa))
+		n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
+			0, uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)))
+		if e != unix.EINTR {
+			return int(n), decodeAddr(&sa), e
+		}
+	}
+}
+
+func sendto(fd int, p []byte, to netip.AddrPort) syscall.Errno {
+	var sa unix.RawSockaddrAny
+	size := encodeAddr(&sa, fd, to)
+	for {
+		_, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
+			unix.MSG_NOSIGNAL, uintptr(unsafe.Pointer(&sa)), size)
+		if e != unix.EINTR {
+			return e
+		}
+	}
+}
+
+func epollCtl(epfd, op, fd int, ev *unix.EpollEvent) syscall.Errno {
+	_, _, e := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epfd), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(ev)), 0, 0)
+	return e
+}
+
+func epollWait(epfd int, events []unix.EpollEvent) (int, syscall.Errno) {
+	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
+	return int(n), e
+}
+
+// epollWaitBlocking rounds d up to milliseconds, so that a timer is due when it returns.
+func epollWaitBlocking(epfd int, events []unix.EpollEvent, d time.Duration) (int, syscall.Errno) {
+	ms := -1
+	if d >= 0 {
+		ms = int(min((d+time.Millisecond-1)/time.Millisecond, 1<<30))
+	}
+	n, _, e := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(ms), 0, 0)
+	return int(n), e
+}
+
+func decodeAddr(sa *unix.RawSockaddrAny) netip.AddrPort {
+	switch sa.Addr.Family {
+	case unix.AF_INET:
+		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
+		return netip.AddrPortFrom(netip.AddrFrom4(in.Addr), hostOrder(&in.Port))
+	case unix.AF_INET6:
+		in := (*unix.RawSockaddrInet6)(unsafe.Pointer(sa))
+		return netip.AddrPortFrom(zoned(in.Addr, in.Scope_id), hostOrder(&in.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// encodeAddr writes to in the address family of fd's socket and returns its size.
+func encodeAddr(sa *unix.RawSockaddrAny, fd int, to netip.AddrPort) uintptr {
+	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if to.Addr().Is4() && (err != nil || domain == unix.AF_INET) {
+		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
+		in.Family, in.Addr = unix.AF_INET, to.Addr().As4()
+		netOrder(&in.Port, to.Port())
+		return unix.SizeofSockaddrInet4
+	}
+	in := (*unix.RawSockaddrInet6)(unsafe.Pointer(sa))
+	in.Family, in.Addr = unix.AF_INET6, to.Addr().As16()
+	netOrder(&in.Port, to.Port())
+	if zone, err := strconv.ParseUint(to.Addr().Zone(), 10, 32); err == nil {
+		in.Scope_id = uint32(zone)
+	}
+	return unix.SizeofSockaddrInet6
+}
+
+func hostOrder(port *uint16) uint16 {
+	b := (*[2]byte)(unsafe.Pointer(port))
+	return uint16(b[0])<<8 | uint16(b[1])
+}
+
+func netOrder(port *uint16, v uint16) {
+	b := (*[2]byte)(unsafe.Pointer(port))
+	b[0], b[1] = byte(v>>8), byte(v)
+}
+
+// zoned is the address of a peer: IPv4 where it is one, with its link's number where it is link-local.
+func zoned(addr [16]byte, link uint32) netip.Addr {
+	a := netip.AddrFrom16(addr).Unmap()
+	if link != 0 && a.IsLinkLocalUnicast() {
+		a = a.WithZone(strconv.FormatUint(uint64(link), 10))
+	}
+	return a
+}

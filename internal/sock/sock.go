@@ -1,0 +1,132 @@
+// Package sock opens listening sockets with the options that a long-lived service wants.
+package sock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Options are what a listener may be given. The zero value is an ordinary one.
+type Options struct {
+	ReusePort bool        // several sockets may listen on the address; the kernel shares connections out
+	Mode      fs.FileMode // permissions of a Unix socket's file; 0 leaves what the umask gives
+	Owner     string      // user name or id, optionally ":group", of a Unix socket's file; "" leaves it
+}
+
+// Listen opens a stream listener. The network is tcp, tcp4, tcp6 or unix.
+func Listen(network, address string, o Options) (net.Listener, error) {
+	if network == "unix" {
+		return listenUnix(address, o)
+	}
+	lc := net.ListenConfig{Control: control(o, true), KeepAliveConfig: keepAlive}
+	return lc.Listen(context.Background(), network, address)
+}
+
+// ListenPacket opens a datagram socket. The network is udp, udp4 or udp6.
+func ListenPacket(network, address string, o Options) (net.PacketConn, error) {
+	lc := net.ListenConfig{Control: control(o, false)}
+	return lc.ListenPacket(context.Background(), network, address)
+}
+
+// keepAlive finds a peer that vanished without a word after two minutes.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4}
+
+func control(o Options, stream bool) func(network, address string, c syscall.RawConn) error {
+	return func(_, _ string, c syscall.RawConn) error {
+		var optErr error
+		err := c.Control(func(fd uintptr) {
+			if o.ReusePort {
+				optErr = setReusePort(fd)
+			}
+			if stream && optErr == nil {
+				optErr = setInherited(fd)
+			}
+		})
+		return errors.Join(err, optErr)
+	}
+}
+
+// listenUnix replaces the file that a dead process left behind and refuses one that somebody still listens on.
+func listenUnix(path string, o Options) (net.Listener, error) {
+	ln, err := net.Listen("unix", path)
+	if errors.Is(err, syscall.EADDRINUSE) && stale(path) {
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+		ln, err = net.Listen("unix", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := dress(path, o); err != nil {
+		ln.Close()
+		return nil, err
+	}
+	return ln, nil
+}
+
+// stale reports whether path is a socket that refuses connections.
+func stale(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().Type() != fs.ModeSocket {
+		return false
+	}
+	c, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		c.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
+}
+
+func dress(path string, o Options) error {
+	if o.Mode != 0 {
+		if err := os.Chmod(path, o.Mode.Perm()); err != nil {
+			return err
+		}
+	}
+	if o.Owner == "" {
+		return nil
+	}
+	uid, gid, err := lookup(o.Owner)
+	if err != nil {
+		return err
+	}
+	return os.Chown(path, uid, gid)
+}
+
+// lookup finds the ids of "user" or "user:group", by name or number; without a group it is the user's own.
+func lookup(owner string) (uid, gid int, err error) {
+	name, group, hasGroup := strings.Cut(owner, ":")
+	u, err := user.Lookup(name)
+	if err != nil {
+		if u, err = user.LookupId(name); err != nil {
+			return 0, 0, fmt.Errorf("sock: no user %q", name)
+		}
+	}
+	groupID := u.Gid
+	if hasGroup {
+		g, err := user.LookupGroup(group)
+		if err != nil {
+			if g, err = user.LookupGroupId(group); err != nil {
+				return 0, 0, fmt.Errorf("sock: no group %q", group)
+			}
+		}
+		groupID = g.Gid
+	}
+	if uid, err = strconv.Atoi(u.Uid); err != nil {
+		return 0, 0, fmt.Errorf("sock: user %q has no numeric id on this system", name)
+	}
+	if gid, err = strconv.Atoi(groupID); err != nil {
+		return 0, 0, fmt.Errorf("sock: group of %q has no numeric id on this system", owner)
+	}
+	return uid, gid, nil
+}

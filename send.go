@@ -1,0 +1,157 @@
+package lineman
+
+import (
+	"net"
+
+	"github.com/lineman-go/lineman/internal/poll"
+	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
+)
+
+// Send sends a message: a WebSocket text message, a line, a frame, bytes, or the answer 200 text/plain to the HTTP
+// request that waits. It copies msg and returns at once; the loop writes at the end of its tick. Messages of one
+// goroutine arrive in order, each whole. nil means accepted, ErrFull refused whole because the peer does not read,
+// net.ErrClosed closed or closing; other errors are the protocol's, about this message.
+func (c *Conn) Send(msg []byte) error {
+	return c.send(func(dst []byte) ([]byte, error) { return c.session.Append(dst, msg) })
+}
+
+// SendBinary sends a binary message on a WebSocket; elsewhere it is Send.
+func (c *Conn) SendBinary(msg []byte) error {
+	return c.send(func(dst []byte) ([]byte, error) {
+		if _, ok := c.session.(*wsSession); ok {
+			return websocket.AppendFrame(dst, websocket.Binary, msg), nil
+		}
+		return c.session.Append(dst, msg)
+	})
+}
+
+// Write sends p as it is, past the protocol, in the manner of io.Writer. Its errors are those of Send.
+func (c *Conn) Write(p []byte) (int, error) {
+	if err := c.send(func(dst []byte) ([]byte, error) { return append(dst, p...), nil }); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Respond answers the HTTP request that waits. The response is copied. ErrAnswered means that no request waits: each
+// takes one answer.
+func (c *Conn) Respond(r *http1.Response) error {
+	return c.send(func(dst []byte) ([]byte, error) {
+		h, ok := c.session.(*httpSession)
+		if !ok {
+			return dst, ErrAnswered
+		}
+		return h.respond(dst, r)
+	})
+}
+
+// send appends what encode gives to the output, under the lock, and sees to it that the loop writes it.
+func (c *Conn) send(encode func(dst []byte) ([]byte, error)) error {
+	if c.loop == nil {
+		return net.ErrClosed
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != open {
+		return net.ErrClosed
+	}
+	if c.service.packet {
+		return c.sendPacket(encode)
+	}
+	if c.isFull() {
+		return c.refuse()
+	}
+	o := c.out
+	if o == nil {
+		o = outputs.Get().(*output)
+	}
+	own := o.own()
+	b, err := encode(own)
+	if err != nil || len(b) == len(own) {
+		if c.out == nil {
+			outputs.Put(o)
+		}
+		return err
+	}
+	o.put(b)
+	c.out = o
+	c.messagesOut++
+	c.queued()
+	return nil
+}
+
+// isFull reports whether what the kernel refused has reached the limit, with lock held. Once it has, half must be
+// free before more is taken.
+func (c *Conn) isFull() bool {
+	if c.flags&stalled == 0 || c.out == nil {
+		return false
+	}
+	if c.flags&full != 0 {
+		return c.out.size >= c.service.limits.MaxPending/2
+	}
+	return c.out.size >= c.service.limits.MaxPending
+}
+
+func (c *Conn) refuse() error {
+	c.refused++
+	c.loop.refused.Add(1)
+	return ErrFull
+}
+
+// queued is called with lock held when the output has grown.
+func (c *Conn) queued() {
+	if c.out.size > flushAt && c.flags&stalled == 0 {
+		c.write(nil)
+	}
+	if c.isFull() && c.flags&full == 0 {
+		c.flags |= full
+		c.mark(notifyFull)
+		return
+	}
+	if c.flags&stalled == 0 || c.flags&broken != 0 {
+		c.mark(0)
+	}
+}
+
+// write hands the output to the kernel, with lock held. What the kernel refuses makes the connection stalled: the loop
+// arms it for writing. scratch, if there is one, gathers small segments.
+func (c *Conn) write(scratch []byte) {
+	for c.out != nil {
+		p := c.out.head(scratch)
+		n, err := c.loop.poll.Write(c.handle, p)
+		c.bytesOut += uint64(n)
+		c.out.advance(n)
+		if c.out.size == 0 {
+			c.out.release()
+			c.out = nil
+			c.flags &^= stalled
+		}
+		switch {
+		case err == poll.ErrAgain:
+			c.flags |= stalled
+			c.mark(0)
+			return
+		case err != nil:
+			c.flags |= broken
+			c.setCause(err)
+			return
+		}
+	}
+}
+
+// setCause notes why the connection ends, with lock held. The first cause counts.
+func (c *Conn) setCause(err error) {
+	if x := c.extras(); x.cause == nil {
+		x.cause = err
+	}
+}
+
+// mark links the connection into the loop's dirty list, with lock held, and wakes the loop if it sleeps.
+func (c *Conn) mark(f flags) {
+	c.flags |= f
+	if c.flags&dirty == 0 {
+		c.flags |= dirty
+		c.loop.push(c)
+	}
+}

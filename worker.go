@@ -1,0 +1,143 @@
+package lineman
+
+import (
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/lineman-go/lineman/protocol"
+	"github.com/lineman-go/lineman/protocol/http1"
+)
+
+// A Worker describes one service: where it listens, what it speaks, what it does. It is a description, not a running
+// thing: the same Worker may be run by several loops, and by each again after it was closed. Its fields must not
+// change once a loop knows it.
+type Worker struct {
+	// Name appears in logs and status and is what a loop knows the worker by. Empty means Addr.
+	Name string
+
+	// Addr is scheme://host:port, or scheme://path for a Unix socket. The scheme is the protocol:
+	//
+	//	tcp text frame http websocket   over TCP
+	//	unix                            raw bytes over a Unix stream socket
+	//	udp                             datagrams
+	//	text+unix http+unix text+udp …  a protocol over another transport
+	//
+	// Port 0 takes a free one: Listener.Addr tells which. Empty means no listener: a worker for timers, or one that
+	// connections come to by SetWorker.
+	Addr string
+
+	// Count is the number of processes, 0 means 1. Run accepts no other; for a worker that a loop opens with Listen
+	// it means nothing.
+	Count int
+
+	// ReusePort lets several sockets listen on the address (SO_REUSEPORT); the kernel shares connections out.
+	ReusePort bool
+
+	Mode  fs.FileMode // permissions of a Unix socket's file; 0 leaves what the umask gives
+	Owner string      // "user" or "user:group" of a Unix socket's file; "" leaves the process's own
+
+	// Protocol replaces what the scheme names: one of your own, or one with options, such as
+	// &websocket.Protocol{Origins: …}. nil means the scheme's with its defaults.
+	Protocol protocol.Protocol
+
+	Limits Limits       // sizes and times; the zero value is safe
+	Logger *slog.Logger // nil means slog.Default()
+	Events              // what happens on connections
+
+	// OnStart runs on the loop once, before the first connection is accepted: the place for Listen, Every, and what
+	// the callbacks share. An error is a failed start. It is not called for a worker that was opened by Listen.
+	OnStart func(l *Loop) error
+
+	// OnStop runs on the loop once, when it begins to stop: listeners and connections are still open. Workers opened
+	// by Listen are told before the one that opened them.
+	OnStop func(l *Loop)
+}
+
+// Events are the callbacks of connections. All of a loop run on that loop, one at a time, and never nest: what a
+// callback causes, such as OnClose after Close, happens after it has returned. A nil callback is skipped. A callback
+// must not block; slow work goes to a goroutine and comes back by Conn.Do.
+//
+// Messages and requests are on loan until the callback returns: copy what is kept.
+type Events struct {
+	// OnConnect runs once a connection is ready for messages: after the handshake of WebSocket, at once elsewhere.
+	OnConnect func(c *Conn)
+
+	// OnMessage gets each message in order of arrival. On an http worker without OnRequest it gets the body of each
+	// request, and Send answers it.
+	OnMessage func(c *Conn, msg []byte)
+
+	// OnInvalid gets the error of a message that the protocol refused while its stream is still in step, such as a
+	// line that was too long. The connection goes on. nil: the connection ends with that error.
+	OnInvalid func(c *Conn, err error)
+
+	// OnRequest gets each HTTP request, whole. It is answered by Conn.Respond or Conn.Send, now or, from any goroutine,
+	// later; the next request of the connection waits until then. On a websocket worker it gets the requests that do
+	// not ask for a WebSocket.
+	OnRequest func(c *Conn, r *http1.Request)
+
+	// OnUpgrade decides about a WebSocket handshake that is right in itself. An error refuses it: *RefuseError with
+	// its status, any other with 403.
+	OnUpgrade func(c *Conn, r *http1.Request) error
+
+	// OnFull runs when what the kernel has refused reaches Limits.MaxPending: from here on Send returns ErrFull, until
+	// half of it is free again. Who publishes should pause here. The message that reached the limit was accepted.
+	OnFull func(c *Conn)
+
+	// OnDrain runs when, after OnFull, everything has been handed to the kernel.
+	OnDrain func(c *Conn)
+
+	// OnClose runs exactly once after OnConnect, last of all. The connection has closed; its ID, addresses and Value
+	// still answer. The error says why:
+	//
+	//	nil                     this side closed it
+	//	io.EOF                  the peer ended its stream, and what it had sent was handled
+	//	*websocket.CloseError   the peer said goodbye with this code and reason
+	//	ErrTooLarge             it sent too large a message
+	//	ErrIdle, ErrTimeout     a limit of time
+	//	ErrPanic                a callback panicked
+	//	*ProtocolError          it broke the protocol
+	//	other                   the system's, such as syscall.ECONNRESET
+	OnClose func(c *Conn, err error)
+}
+
+// Limits bound what one connection can take. A zero field means the default given with it. For times a negative value
+// means no limit; for sizes it is an error at start. Times are kept to a tenth of a second.
+type Limits struct {
+	MaxMessage int // largest message accepted, bytes; 0 means 10 MiB
+
+	// MaxPending is how much of what was sent may wait for a peer that does not read, in bytes; 0 means 1 MiB. It is
+	// passed by one message at the most. What the kernel has taken does not count.
+	MaxPending int
+
+	Handshake time.Duration // from connecting to the end of the WebSocket handshake; 0 means 10 s
+	Message   time.Duration // from a message's first byte to its last; 0 means 60 s
+	Answer    time.Duration // from an HTTP request to its answer, which is 503 then; 0 means 60 s
+	KeepAlive time.Duration // an HTTP connection without a request; 0 means 75 s
+	Idle      time.Duration // a connection that sends nothing; 0 means for ever
+	Close     time.Duration // flushing, the closing handshake and the peer's end of stream after Close; 0 means 5 s
+	Shutdown  time.Duration // all of that when the loop stops, whatever the number of connections; 0 means 10 s
+}
+
+func (l Limits) withDefaults() Limits {
+	size := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	span := func(v *time.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	size(&l.MaxMessage, 10<<20)
+	size(&l.MaxPending, 1<<20)
+	span(&l.Handshake, 10*time.Second)
+	span(&l.Message, time.Minute)
+	span(&l.Answer, time.Minute)
+	span(&l.KeepAlive, 75*time.Second)
+	span(&l.Idle, -1)
+	span(&l.Close, 5*time.Second)
+	span(&l.Shutdown, 10*time.Second)
+	return l
+}
