@@ -1,0 +1,200 @@
+package lineman
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/lineman-go/lineman/internal/poll"
+	"github.com/lineman-go/lineman/internal/sock"
+)
+
+// A Listener is the socket of a worker on a loop. Its methods are for the loop only.
+type Listener struct {
+	service  *service
+	handle   poll.Handle
+	addr     net.Addr // nil while closed
+	paused   bool
+	shortage *Timer // tries again after a lack of descriptors; nil when there is none
+	wait     time.Duration
+}
+
+const (
+	acceptBatch   = 64                     // connections accepted for one event
+	shortageFirst = 100 * time.Millisecond // how long accepting pauses after a shortage, doubling
+	shortageMost  = 2 * time.Second
+)
+
+// Listen opens w on this loop: its connections share the loop, and so the memory, with all others. No process is
+// made, OnStart of w is not called, its Count means nothing. It may be called in OnStart, in timers and in callbacks.
+// A worker that listens already only accepts again if it was paused; one whose listener was closed listens anew.
+//
+// A worker without an address gets no socket and no listener: it becomes known, for SetWorker. If the address is
+// taken, the error says so and matches syscall.EADDRINUSE.
+func (l *Loop) Listen(w *Worker) (*Listener, error) {
+	s, err := l.serviceOf(w)
+	if err != nil || s.address.network == "" {
+		return nil, err
+	}
+	if s.listener == nil {
+		s.listener = &Listener{service: s}
+	}
+	if s.listener.addr != nil {
+		s.listener.Resume()
+		return s.listener, nil
+	}
+	if l.stopping {
+		return nil, fmt.Errorf("lineman: listen on %s: %w: the loop is stopping", w.Addr, net.ErrClosed)
+	}
+	if err := s.listener.open(); err != nil {
+		return nil, listenError(w, err)
+	}
+	return s.listener, nil
+}
+
+// listenError names the address and, where there is one, the remedy.
+func listenError(w *Worker, err error) error {
+	var sys *os.SyscallError
+	if errors.As(err, &sys) {
+		err = sys.Err
+	}
+	remedy := ""
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		err = syscall.EADDRINUSE
+		remedy = ": stop the program that has it, or listen on another address"
+	case errors.Is(err, syscall.EACCES):
+		remedy = ": ports below 1024 need a privilege (root, or CAP_NET_BIND_SERVICE)"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		remedy = ": this machine has no such address"
+	}
+	return fmt.Errorf("lineman: listen on %s: %w%s", w.Addr, err, remedy)
+}
+
+func (n *Listener) open() error {
+	s := n.service
+	o := sock.Options{ReusePort: s.worker.ReusePort, Mode: s.worker.Mode, Owner: s.worker.Owner}
+	if s.packet {
+		pc, err := sock.ListenPacket(s.address.network, s.address.target, o)
+		if err != nil {
+			return err
+		}
+		n.addr = pc.LocalAddr()
+		if n.handle, err = s.loop.poll.Packet(pc); err != nil {
+			pc.Close()
+			return err
+		}
+		s.loop.sockets[n.handle] = &packets{listener: n}
+		return nil
+	}
+	ln, err := sock.Listen(s.address.network, s.address.target, o)
+	if err != nil {
+		return err
+	}
+	n.addr = ln.Addr()
+	if n.handle, err = s.loop.poll.Listen(ln); err != nil {
+		ln.Close()
+		return err
+	}
+	s.loop.sockets[n.handle] = n
+	return nil
+}
+
+// Listener is the listener of w on this loop, open or closed; nil if it has never listened here.
+func (l *Loop) Listener(w *Worker) *Listener {
+	if s := l.known(w); s != nil {
+		return s.listener
+	}
+	return nil
+}
+
+// Addr is the address listened on, with the port that ":0" became; nil while closed.
+func (n *Listener) Addr() net.Addr { return n.addr }
+
+// Pause stops accepting: new connections wait in the kernel's queue.
+func (n *Listener) Pause() {
+	n.paused = true
+	n.rearm()
+}
+
+// Resume accepts again.
+func (n *Listener) Resume() {
+	n.paused = false
+	n.rearm()
+}
+
+func (n *Listener) rearm() {
+	if n.addr != nil {
+		if err := n.service.loop.poll.Arm(n.handle, !n.paused && n.shortage == nil, false); err != nil {
+			n.service.log.Error("lineman: listener", "error", err)
+		}
+	}
+}
+
+// Close closes the listening socket, and the connections in its queue with it. Those that were accepted live on, and
+// Loop.Listen opens the worker again. A Unix socket's file is removed.
+func (n *Listener) Close() {
+	if n.addr == nil {
+		return
+	}
+	l := n.service.loop
+	if n.shortage != nil {
+		n.shortage.Stop()
+		n.shortage = nil
+	}
+	delete(l.sockets, n.handle)
+	l.poll.Close(n.handle, false)
+	if n.service.address.network == "unix" {
+		_ = os.Remove(n.service.address.target) // gone already is as good
+	}
+	n.addr, n.paused = nil, false
+}
+
+func (n *Listener) ready(poll.Event) {
+	l := n.service.loop
+	for range acceptBatch {
+		if n.addr == nil || n.paused {
+			return // a callback of the last connection did it
+		}
+		h, remote, err := l.poll.Accept(n.handle)
+		switch {
+		case err == poll.ErrAgain:
+			return
+		case poll.IsShortage(err):
+			n.backOff(err)
+			return
+		case err != nil:
+			n.service.log.Warn("lineman: accept", "error", err)
+			return
+		}
+		n.recovered()
+		l.stats.Accepted++
+		newConn(n.service, h, remote)
+		l.measure()
+	}
+}
+
+// backOff pauses accepting until there may be descriptors again; what is open is served meanwhile.
+func (n *Listener) backOff(err error) {
+	l := n.service.loop
+	if n.wait == 0 {
+		l.stats.Shortages++
+		n.service.log.Error("lineman: accepting pauses: raise the limit of open files", "error", err)
+	}
+	n.wait = min(max(shortageFirst, 2*n.wait), shortageMost)
+	n.shortage = l.After(n.wait, func() {
+		n.shortage = nil
+		n.rearm()
+	})
+	n.rearm()
+}
+
+func (n *Listener) recovered() {
+	if n.wait != 0 {
+		n.wait = 0
+		n.service.log.Info("lineman: accepting again")
+	}
+}

@@ -1,0 +1,400 @@
+package lineman
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lineman-go/lineman/internal/poll"
+	"github.com/lineman-go/lineman/internal/wheel"
+	"github.com/lineman-go/lineman/protocol/http1"
+)
+
+// A Loop is one event loop: its listeners, connections and timers. Every callback of theirs runs on it, one at a time.
+//
+// Do, Context and ID may be called from any goroutine; everything else on the loop, that is in its callbacks.
+type Loop struct {
+	// Immutable.
+	id    int
+	poll  poll.Poller
+	clock func() time.Time
+	log   *slog.Logger
+	ctx   context.Context
+	stop  context.CancelFunc
+
+	// Owned by the loop.
+	now      time.Time
+	started  time.Time // tick 0 of the wheel
+	yielded  time.Time
+	conns    []*Conn // by handle
+	sockets  map[poll.Handle]socket
+	services []*service // in the order in which the loop came to know them
+	live     int        // connections that are not closed
+	wheel    *wheel.Wheel
+	timers   timerHeap
+	buf      []byte   // what is read
+	scratch  []byte   // what is gathered to be written
+	block    []byte   // frames of broadcasts
+	inputs   []*input // free
+	datagram Conn
+	doing    string // the callback under way, for the log
+	stats    Stats
+	stopping bool
+	giveUp   time.Time // when a stopping loop ends whatever is open
+
+	// The HTTP request on loan to the callback under way. Owned by the loop.
+	request   *http1.Request
+	requestOf *Conn
+
+	date http1.Date
+
+	sleeping atomic.Bool
+	dirty    atomic.Pointer[Conn] // connections that want attention, linked by nextDirty
+	refused  atomic.Uint64
+
+	mu     sync.Mutex // guards the following
+	posted []func()
+	ended  bool
+}
+
+// socket is a listening or datagram socket of the loop.
+type socket interface{ ready(ev poll.Event) }
+
+const (
+	readSize = 64 << 10
+	slow     = 100 * time.Millisecond // a callback that takes longer is named in the log: rule 6
+	yieldAt  = 500 * time.Microsecond // a busy loop lets other goroutines run this often
+)
+
+func newLoop(id int, p poll.Poller, clock func() time.Time) *Loop {
+	l := &Loop{
+		id: id, poll: p, clock: clock, log: slog.Default(),
+		sockets: make(map[poll.Handle]socket),
+		wheel:   wheel.New(512),
+		buf:     make([]byte, readSize),
+		scratch: make([]byte, 16<<10),
+	}
+	l.ctx, l.stop = context.WithCancel(context.Background())
+	l.now = clock()
+	l.started, l.yielded = l.now, l.now
+	return l
+}
+
+// ID is the number of the process among those of its worker, from 0; a replacement keeps it. It is 0 under Run.
+func (l *Loop) ID() int { return l.id }
+
+// Context ends when the loop begins to stop.
+func (l *Loop) Context() context.Context { return l.ctx }
+
+// Do runs f on the loop, after what is under way; functions of one goroutine run in order. It returns false, and f
+// will not run, if the loop has ended.
+func (l *Loop) Do(f func()) bool {
+	l.mu.Lock()
+	if l.ended {
+		l.mu.Unlock()
+		return false
+	}
+	l.posted = append(l.posted, f)
+	l.mu.Unlock()
+	l.wake()
+	return true
+}
+
+// Conns are the open connections of w on this loop; those of a WebSocket worker that have finished their handshake.
+// A connection may be closed or given to another worker while they are walked through.
+func (l *Loop) Conns(w *Worker) iter.Seq[*Conn] {
+	return func(yield func(*Conn) bool) {
+		s := l.known(w)
+		if s == nil {
+			return
+		}
+		for i := len(s.conns) - 1; i >= 0; i-- {
+			if c := s.conns[i]; c.state.connected && c.phase == open && !yield(c) {
+				return
+			}
+		}
+	}
+}
+
+// run steps until the loop has stopped.
+func (l *Loop) run() error {
+	for !l.finished() {
+		if err := l.step(true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step runs one tick: waits for what is ready, unless block is false, and handles it; then what is due, what was
+// asked for by Do, and last the connections that want attention, which writes what all of it has sent.
+func (l *Loop) step(block bool) error {
+	d := time.Duration(0)
+	if block {
+		if d = l.untilDue(); d != 0 {
+			l.sleeping.Store(true)
+			if l.wanted() {
+				d = 0
+			}
+		}
+	}
+	events, err := l.poll.Wait(d)
+	l.sleeping.Store(false)
+	if err != nil {
+		return fmt.Errorf("lineman: %w", err)
+	}
+	l.now = l.clock()
+	for _, ev := range events {
+		l.dispatch(ev)
+	}
+	l.runDue()
+	l.runPosted()
+	l.attend()
+	if l.now.Sub(l.yielded) > yieldAt {
+		// A busy loop makes no call that lets the scheduler in.
+		runtime.Gosched()
+		l.yielded = l.now
+	}
+	return nil
+}
+
+func (l *Loop) dispatch(ev poll.Event) {
+	if h := int(ev.Handle); h < len(l.conns) && l.conns[h] != nil {
+		l.conns[h].ready(ev)
+	} else if s := l.sockets[ev.Handle]; s != nil {
+		s.ready(ev)
+	}
+	l.measure()
+}
+
+// measure reads the clock after a callback and tells of a slow one.
+func (l *Loop) measure() {
+	before := l.now
+	l.now = l.clock()
+	if took := l.now.Sub(before); took > slow && l.doing != "" {
+		l.stats.Slow++
+		l.log.Warn("lineman: slow callback: every connection of the loop waited; hand slow work to a goroutine",
+			"callback", l.doing, "took", took)
+	}
+	l.doing = ""
+}
+
+// untilDue is how long the loop may sleep: negative means until something happens.
+func (l *Loop) untilDue() time.Duration {
+	next, ok := l.nextDue()
+	if !ok {
+		return -1
+	}
+	return max(0, next.Sub(l.clock()))
+}
+
+func (l *Loop) nextDue() (next time.Time, ok bool) {
+	if at, some := l.wheel.Next(); some {
+		next, ok = l.started.Add(time.Duration(at-l.wheel.Now())*tick+l.wheelTime().Sub(l.started)), true
+	}
+	if len(l.timers) > 0 && (!ok || l.timers[0].due.Before(next)) {
+		next, ok = l.timers[0].due, true
+	}
+	if l.stopping && (!ok || l.giveUp.Before(next)) {
+		next, ok = l.giveUp, true
+	}
+	return next, ok
+}
+
+// wanted reports whether there is something to do that is no event.
+func (l *Loop) wanted() bool {
+	if l.dirty.Load() != nil {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.posted) > 0
+}
+
+func (l *Loop) wake() {
+	if l.sleeping.Load() && l.sleeping.CompareAndSwap(true, false) {
+		l.poll.Wake()
+	}
+}
+
+func (l *Loop) runPosted() {
+	l.mu.Lock()
+	posted := l.posted
+	l.posted = nil
+	l.mu.Unlock()
+	for _, f := range posted {
+		l.call("Do", f)
+	}
+}
+
+// call runs a function of the application's that belongs to no connection.
+func (l *Loop) call(what string, f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			l.panicked(what, v)
+		}
+	}()
+	l.doing = what
+	f()
+	l.measure()
+}
+
+func (l *Loop) panicked(what string, v any) {
+	l.stats.Panics++
+	stack := make([]byte, 16<<10)
+	stack = stack[:runtime.Stack(stack, false)]
+	l.log.Error("lineman: panic in a callback", "callback", what, "panic", v, "stack", string(stack))
+	l.measure()
+}
+
+// push puts c into the dirty list.
+func (l *Loop) push(c *Conn) {
+	for {
+		head := l.dirty.Load()
+		c.nextDirty = head
+		if l.dirty.CompareAndSwap(head, c) {
+			break
+		}
+	}
+	l.wake()
+}
+
+// attend gives every connection that wants it its attention, once. What that causes waits for the next tick.
+func (l *Loop) attend() {
+	c := l.dirty.Swap(nil)
+	for c != nil {
+		c.mu.Lock()
+		next := c.nextDirty
+		c.nextDirty = nil
+		c.flags &^= dirty
+		c.mu.Unlock()
+		c.attend()
+		c = next
+	}
+}
+
+// Stats are the counters of a loop since its start.
+type Stats struct {
+	Conns       int    // open now
+	Accepted    uint64 // connections accepted
+	MessagesIn  uint64 // messages and requests delivered to callbacks
+	BytesIn     uint64 // read
+	BytesOut    uint64 // written, by connections that have closed or been written to by the loop
+	Refused     uint64 // messages that Send refused with ErrFull
+	Invalid     uint64 // messages given to OnInvalid
+	Panics      uint64 // panics recovered
+	Slow        uint64 // callbacks that took longer than 100 ms
+	Shortages   uint64 // times that accepting paused for want of descriptors or memory
+	Datagrams   uint64 // datagrams received
+	Timers      int    // timers set now
+	Listeners   int    // listening sockets open now
+	MessagesOut uint64 // messages accepted by Send, of connections that have closed
+}
+
+// Stats are the loop's counters.
+func (l *Loop) Stats() Stats {
+	s := l.stats
+	s.Conns, s.Timers, s.Listeners, s.Refused = l.live, len(l.timers), len(l.sockets), l.refused.Load()
+	return s
+}
+
+// beginStop closes the listeners, tells the application and says goodbye to every connection.
+func (l *Loop) beginStop() {
+	if l.stopping {
+		return
+	}
+	l.stopping = true
+	l.stop()
+	l.giveUp = l.now
+	for _, s := range slices.Backward(l.services) {
+		if s.worker.OnStop != nil {
+			l.call("OnStop", func() { s.worker.OnStop(l) })
+		}
+		l.giveUp = maxTime(l.giveUp, l.now.Add(s.limits.Shutdown))
+	}
+	for _, s := range l.services {
+		if s.listener != nil {
+			s.listener.Close()
+		}
+	}
+	for _, c := range l.conns {
+		if c != nil {
+			c.leave()
+		}
+	}
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// finished reports whether a stopping loop has nothing left to wait for.
+func (l *Loop) finished() bool {
+	return l.stopping && (l.live == 0 || !l.now.Before(l.giveUp))
+}
+
+// shut ends what is still open and refuses further work.
+func (l *Loop) shut() {
+	l.mu.Lock()
+	l.ended = true
+	l.posted = nil
+	l.mu.Unlock()
+	l.stop()
+	for _, c := range l.conns {
+		if c != nil {
+			c.finish(ErrTimeout)
+		}
+	}
+	for _, s := range l.services {
+		if s.listener != nil {
+			s.listener.Close()
+		}
+	}
+	l.poll.Shut()
+}
+
+// enter makes c a connection of the loop.
+func (l *Loop) enter(c *Conn) {
+	for int(c.handle) >= len(l.conns) {
+		l.conns = append(l.conns, make([]*Conn, max(64, len(l.conns)/4))...)
+	}
+	l.conns[c.handle] = c
+	l.live++
+}
+
+// serviceOf finds or makes what the loop knows of w.
+func (l *Loop) serviceOf(w *Worker) (*service, error) {
+	if s := l.known(w); s != nil {
+		return s, nil
+	}
+	s, err := newService(l, w)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range l.services {
+		if other.name == s.name {
+			return nil, fmt.Errorf("lineman: two workers of one loop are called %q: give one another Name", s.name)
+		}
+	}
+	l.services = append(l.services, s)
+	return s, nil
+}
+
+func (l *Loop) known(w *Worker) *service {
+	for _, s := range l.services {
+		if s.worker == w {
+			return s
+		}
+	}
+	return nil
+}
+

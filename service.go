@@ -1,0 +1,138 @@
+package lineman
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/lineman-go/lineman/protocol"
+	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
+)
+
+// service is a Worker as a loop runs it.
+type service struct {
+	// Immutable.
+	loop     *Loop
+	worker   *Worker
+	name     string
+	address  address
+	protocol protocol.Protocol // nil for raw bytes
+	kind     kind
+	packet   bool
+	limits   Limits // with defaults
+	after    ticks
+	log      *slog.Logger
+
+	// Owned by the loop.
+	listener *Listener
+	conns    []*Conn
+}
+
+// kind is how a protocol is run.
+type kind uint8
+
+const (
+	speaksBytes     kind = iota // no protocol
+	speaksMessages              // a codec of two methods
+	speaksHTTP                  // requests and answers
+	speaksWebSocket             // HTTP until the handshake
+)
+
+// tick is the resolution of limits.
+const tick = 100 * time.Millisecond
+
+// ticks are limits of time in ticks; 0 means none.
+type ticks struct {
+	handshake, message, answer, keepAlive, idle, close, ping, pong uint32
+}
+
+func newService(l *Loop, w *Worker) (*service, error) {
+	a, err := parseAddress(w.Addr)
+	if err != nil {
+		return nil, err
+	}
+	s := &service{
+		loop: l, worker: w, name: cmp.Or(w.Name, w.Addr), address: a,
+		protocol: a.protocol, packet: a.network == "udp", limits: w.Limits.withDefaults(), log: l.log,
+	}
+	if w.Protocol != nil {
+		s.protocol = w.Protocol
+	}
+	if w.Logger != nil {
+		s.log = w.Logger
+	}
+	s.log = s.log.With("worker", s.name)
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("lineman: worker %q: %w", s.name, err)
+	}
+	s.after = ticks{
+		handshake: toTicks(s.limits.Handshake), message: toTicks(s.limits.Message), answer: toTicks(s.limits.Answer),
+		keepAlive: toTicks(s.limits.KeepAlive), idle: toTicks(s.limits.Idle), close: toTicks(s.limits.Close),
+	}
+	switch p := s.protocol.(type) {
+	case nil:
+		s.kind = speaksBytes
+	case *http1.Protocol:
+		s.kind = speaksHTTP
+	case *websocket.Protocol:
+		s.kind = speaksWebSocket
+		s.after.ping, s.after.pong = toTicks(p.PingInterval), toTicks(cmp.Or(p.PongTimeout, 10*time.Second))
+	default:
+		s.kind = speaksMessages
+	}
+	if s.packet && s.kind > speaksMessages {
+		return nil, fmt.Errorf("lineman: worker %q: %s needs a stream, not datagrams", s.name, s.protocol.Name())
+	}
+	return s, nil
+}
+
+// toTicks rounds up; a limit that is not above zero is none.
+func toTicks(d time.Duration) uint32 {
+	if d <= 0 {
+		return 0
+	}
+	return uint32(min((d+tick-1)/tick, 1<<30))
+}
+
+func (s *service) check() error {
+	w := s.worker
+	switch {
+	case s.name == "":
+		return fmt.Errorf("has neither Name nor Addr: give it one")
+	case w.Count < 0:
+		return fmt.Errorf("Count is %d: want 0 or more", w.Count)
+	case w.Limits.MaxMessage < 0 || w.Limits.MaxPending < 0:
+		return fmt.Errorf("a size in Limits is negative: want 0 for the default, or more")
+	case (w.Mode != 0 || w.Owner != "") && s.address.network != "unix":
+		return fmt.Errorf("Mode and Owner are for a unix address, not %q", w.Addr)
+	case w.ReusePort && s.address.network == "unix":
+		return fmt.Errorf("ReusePort is for tcp and udp, not %q", w.Addr)
+	}
+	return nil
+}
+
+// newSession makes what a fresh connection speaks: a WebSocket begins with HTTP.
+func (s *service) newSession() session {
+	switch s.kind {
+	case speaksBytes:
+		return raw{}
+	case speaksHTTP, speaksWebSocket:
+		return newHTTPSession(s)
+	}
+	return &framing{Codec: s.protocol.NewCodec(s.limits.MaxMessage), max: s.limits.MaxMessage + slack}
+}
+
+func (s *service) adopt(c *Conn) {
+	c.slot = int32(len(s.conns))
+	s.conns = append(s.conns, c)
+}
+
+func (s *service) drop(c *Conn) {
+	last := len(s.conns) - 1
+	moved := s.conns[last]
+	s.conns[c.slot], moved.slot = moved, c.slot
+	s.conns[last] = nil
+	s.conns = s.conns[:last]
+}

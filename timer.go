@@ -1,0 +1,115 @@
+package lineman
+
+import (
+	"container/heap"
+	"time"
+)
+
+// A Timer calls a function of the application's on its loop.
+type Timer struct {
+	loop  *Loop
+	f     func()
+	due   time.Time
+	every time.Duration // 0: once
+	index int           // in the heap, -1 when not there
+}
+
+// Every calls f each d, which must be above zero, on the loop. Calls do not drift: they stay at multiples of d after
+// the first; those that a busy loop missed are left out, not made up for. It may be stopped in f.
+func (l *Loop) Every(d time.Duration, f func()) *Timer {
+	if d <= 0 {
+		panic("lineman: Every needs an interval above zero")
+	}
+	return l.timer(d, d, f)
+}
+
+// After calls f once after d, on the loop: at the next tick if d is not above zero.
+func (l *Loop) After(d time.Duration, f func()) *Timer { return l.timer(d, 0, f) }
+
+// After calls f once after d, on the loop, unless the connection has closed by then.
+func (c *Conn) After(d time.Duration, f func()) *Timer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == closed {
+		return &Timer{loop: c.loop, index: -1}
+	}
+	x := c.extras()
+	live := x.timers[:0]
+	for _, t := range x.timers {
+		if t.index >= 0 {
+			live = append(live, t)
+		}
+	}
+	clear(x.timers[len(live):])
+	t := c.loop.After(d, f)
+	x.timers = append(live, t)
+	return t
+}
+
+// Stop prevents the calls to come and reports whether there would have been one. On the loop only.
+func (t *Timer) Stop() bool {
+	if t.index < 0 {
+		return false
+	}
+	heap.Remove(&t.loop.timers, t.index)
+	return true
+}
+
+func (l *Loop) timer(d, every time.Duration, f func()) *Timer {
+	t := &Timer{loop: l, f: f, due: l.clock().Add(d), every: every}
+	heap.Push(&l.timers, t)
+	return t
+}
+
+// runDue runs what is due by the clock: limits of connections, then timers. A timer that a callback sets to now waits
+// for the next tick.
+func (l *Loop) runDue() {
+	l.wheel.Advance(l.ticks(l.now), func(id int32, due uint32) {
+		if int(id) < len(l.conns) && l.conns[id] != nil {
+			l.conns[id].look(due)
+		}
+	})
+	until := l.now
+	for len(l.timers) > 0 && !l.timers[0].due.After(until) {
+		t := l.timers[0]
+		if t.every == 0 {
+			heap.Pop(&l.timers)
+		} else {
+			missed := until.Sub(t.due) / t.every
+			t.due = t.due.Add((missed + 1) * t.every)
+			heap.Fix(&l.timers, 0)
+		}
+		l.call("timer", t.f)
+	}
+}
+
+// ticks is a time in ticks of the wheel.
+func (l *Loop) ticks(t time.Time) uint32 { return uint32(t.Sub(l.started) / tick) }
+
+// wheelTime is when the wheel's present tick began.
+func (l *Loop) wheelTime() time.Time { return l.started.Add(l.now.Sub(l.started) / tick * tick) }
+
+// timerHeap has the timer that is due first at its root.
+type timerHeap []*Timer
+
+func (h timerHeap) Len() int           { return len(h) }
+func (h timerHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
+func (h timerHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+func (h *timerHeap) Push(x any) {
+	t := x.(*Timer)
+	t.index = len(*h)
+	*h = append(*h, t)
+}
+
+func (h *timerHeap) Pop() any {
+	old := *h
+	t := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	t.index = -1
+	return t
+}
