@@ -51,12 +51,12 @@ type Conn struct {
 
 // phase is how far a connection has come. It only moves forward.
 //
-//	          Close, CloseWith, the peer's end,      flushed, and the peer's
-//	          a limit, an error of the protocol      goodbye has come
-//	  open ────────────────────────────────▶ closing ───────────────▶ lingering
-//	    │                                       │      (our end sent)     │ the peer's end,
-//	    │ Abort, an error of the system         │ Abort, Limits.Close     │ Limits.Close
-//	    └───────────────────────────────────────┴─────────────────────────┴──▶ closed: OnClose
+//	        Close, CloseWith, the peer's end,      flushed, and the peer's
+//	        a limit, an error of the protocol      goodbye has come
+//	open ────────────────────────────────▶ closing ───────────────▶ lingering
+//	  │                                       │      (our end sent)     │ the peer's end,
+//	  │ Abort, an error of the system         │ Abort, Limits.Close     │ Limits.Close
+//	  └───────────────────────────────────────┴─────────────────────────┴──▶ closed: OnClose
 type phase uint8
 
 const (

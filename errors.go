@@ -48,4 +48,6 @@ type RefuseError struct {
 	Reason string // the body of the answer
 }
 
-func (e *RefuseError) Error() string { return fmt.Sprintf("lineman: refused with %d: %s", e.Status, e.Reason) }
+func (e *RefuseError) Error() string {
+	return fmt.Sprintf("lineman: refused with %d: %s", e.Status, e.Reason)
+}

@@ -397,4 +397,3 @@ func (l *Loop) known(w *Worker) *service {
 	}
 	return nil
 }
-

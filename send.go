@@ -78,6 +78,9 @@ func (c *Conn) send(encode func(dst []byte) ([]byte, error)) error {
 	c.out = o
 	c.messagesOut++
 	c.queued()
+	if h, ok := c.session.(*httpSession); ok {
+		h.answered(c)
+	}
 	return nil
 }
 

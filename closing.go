@@ -1,0 +1,292 @@
+package lineman
+
+import (
+	"errors"
+	"io"
+	"net"
+
+	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
+)
+
+// Close ends the connection: what was accepted by Send is written, the protocol says goodbye, the peer's end is awaited,
+// all within Limits.Close. It returns at once; messages that arrive from now on are dropped. The second Close does
+// nothing.
+func (c *Conn) Close() error { return c.CloseWith(websocket.Normal, "") }
+
+// CloseWith is Close with a code and a reason, of at most 123 bytes, for a WebSocket peer. Other protocols have no
+// such thing: there it is Close. It returns net.ErrClosed if the connection was closing already.
+func (c *Conn) CloseWith(code websocket.Code, reason string) error {
+	if c.loop == nil || c.service.packet {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != open {
+		return net.ErrClosed
+	}
+	c.part(code, reason)
+	return nil
+}
+
+// part puts the protocol's goodbye into the output and begins to close, with lock held.
+func (c *Conn) part(code websocket.Code, reason string) {
+	c.say(func(dst []byte) []byte { return c.session.goodbye(dst, code, reason) })
+	c.phase = closing
+	c.mark(parted)
+}
+
+// say appends to the output whatever its size, with lock held.
+func (c *Conn) say(f func(dst []byte) []byte) {
+	if c.out == nil {
+		o := outputs.Get().(*output)
+		own := o.own()
+		b := f(own)
+		if len(b) == 0 {
+			outputs.Put(o)
+			return
+		}
+		o.put(b)
+		c.out = o
+		return
+	}
+	c.out.put(f(c.out.own()))
+}
+
+// Abort closes at once: what was not written is lost, and a TCP peer sees a reset. OnClose follows with nil.
+func (c *Conn) Abort() {
+	if c.loop == nil || c.service.packet {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == closed {
+		return
+	}
+	c.phase = max(c.phase, closing)
+	c.mark(aborted)
+}
+
+// fail closes for a fault of this side: after a panic.
+func (c *Conn) fail(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == open {
+		c.setCause(cause)
+		c.part(websocket.Internal, "")
+	}
+}
+
+// violated closes because of what the peer sent.
+func (c *Conn) violated(err error) {
+	var reason error = &ProtocolError{Protocol: c.protocolName(), Err: err}
+	if errors.Is(err, ErrTooLarge) {
+		reason = ErrTooLarge
+	}
+	c.refuseRest(reason, err)
+}
+
+// expire closes because the peer took too long.
+func (c *Conn) expire(reason error) { c.refuseRest(reason, reason) }
+
+// refuseRest has the protocol say what is wrong, and closes.
+func (c *Conn) refuseRest(reason, detail error) {
+	c.mu.Lock()
+	if c.phase == closing {
+		// The peer's goodbye will not come in a form that can be understood.
+		c.mu.Unlock()
+		c.finish(reason)
+		return
+	}
+	defer c.mu.Unlock()
+	c.setCause(reason)
+	c.say(func(dst []byte) []byte { return c.session.broken(dst, detail) })
+	if ws, ok := c.session.(*wsSession); ok {
+		ws.peerParted = true // RFC 6455, 7.1.7: nothing more is read from a peer that broke the protocol
+	}
+	c.phase = closing
+	c.mark(parted)
+}
+
+// depart closes because the peer is going, with lock not held.
+func (c *Conn) depart(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.setCause(cause)
+	if c.phase == open {
+		c.part(websocket.Normal, "")
+		return
+	}
+	c.mark(parted)
+}
+
+// leave closes because the loop stops. A request that waits for its answer gets it first.
+func (c *Conn) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != open {
+		return
+	}
+	if h, ok := c.session.(*httpSession); ok && h.awaits {
+		h.exchange.Close = true
+		return
+	}
+	c.part(websocket.GoingAway, "")
+}
+
+// attend does for the connection what was asked for: it tells of a full queue, writes, goes on with messages that
+// waited, and moves the closing on.
+func (c *Conn) attend() {
+	c.mu.Lock()
+	if c.phase == closed {
+		c.mu.Unlock()
+		return
+	}
+	if c.flags&aborted != 0 {
+		c.mu.Unlock()
+		c.finish(c.cause())
+		return
+	}
+	if c.flags&(stalled|broken) == 0 {
+		c.write(c.loop.scratch)
+	}
+	wasFull := c.flags&notifyFull != 0
+	drained := c.flags&full != 0 && c.out == nil
+	goOn := c.flags&resume != 0
+	c.flags &^= notifyFull | resume
+	if drained {
+		c.flags &^= full
+	}
+	failed, phase, empty := c.flags&broken != 0, c.phase, c.out == nil
+	c.mu.Unlock()
+
+	if failed {
+		c.finish(c.cause())
+		return
+	}
+	c.rearm()
+	if f := c.service.worker.OnFull; wasFull && f != nil {
+		c.guard("OnFull", func() { f(c) })
+	}
+	if f := c.service.worker.OnDrain; drained && f != nil {
+		c.guard("OnDrain", func() { f(c) })
+	}
+	if goOn && phase == open {
+		c.goOn()
+	}
+	if phase == closing {
+		c.closeOn(empty)
+	}
+}
+
+// goOn handles the messages that waited for Resume or for an answer.
+func (c *Conn) goOn() {
+	if c.state.ended && !c.awaitsAnswer() {
+		c.depart(io.EOF)
+		return
+	}
+	if c.in != nil {
+		c.decode(nil)
+	}
+	if _, ok := c.session.(*httpSession); ok {
+		c.watch(c.service.after.keepAlive)
+	}
+}
+
+// closeOn moves a closing connection on, once its output is empty.
+func (c *Conn) closeOn(empty bool) {
+	if !c.state.half { // the limit of closing runs from its begin
+		c.state.half = true
+		c.since = c.loop.ticks(c.loop.now)
+		c.watch(c.service.after.close)
+	}
+	if !empty || c.awaitsGoodbye() {
+		return
+	}
+	if ws, ok := c.session.(*wsSession); c.state.ended || ok && ws.peerParted && ws.agreed {
+		c.finish(c.cause())
+		return
+	}
+	c.mu.Lock()
+	c.phase = lingering
+	c.mu.Unlock()
+	c.loop.freeInput(c)
+	if err := c.loop.poll.CloseWrite(c.handle); err != nil {
+		c.finish(c.cause())
+		return
+	}
+	c.rearm()
+}
+
+// finish closes the socket and tells the application: the last thing that happens to a connection.
+func (c *Conn) finish(err error) {
+	l := c.loop
+	c.mu.Lock()
+	if c.phase == closed {
+		c.mu.Unlock()
+		return
+	}
+	abort := c.flags&aborted != 0
+	c.phase = closed
+	if c.out != nil {
+		c.out.release()
+		c.out = nil
+	}
+	x := c.extra
+	l.poll.Close(c.handle, abort)
+	c.mu.Unlock()
+
+	if x != nil {
+		if x.cause != nil {
+			err = x.cause
+		}
+		for _, t := range x.timers {
+			t.Stop()
+		}
+	}
+	l.conns[c.handle] = nil
+	l.live--
+	l.stats.BytesOut += c.bytesOut
+	l.stats.MessagesOut += uint64(c.messagesOut)
+	c.service.drop(c)
+	l.freeInput(c)
+	if f := c.service.worker.OnClose; f != nil && c.state.connected {
+		c.guard("OnClose", func() { f(c, err) })
+	}
+	if x != nil && x.cancel != nil {
+		x.cancel()
+	}
+}
+
+// cause is why the connection ends, as far as it is known.
+func (c *Conn) cause() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.extra == nil {
+		return nil
+	}
+	return c.extra.cause
+}
+
+func (c *Conn) protocolName() string {
+	if _, ok := c.session.(*httpSession); ok {
+		return (&http1.Protocol{}).Name()
+	}
+	return c.service.protocol.Name()
+}
+
+// rearm asks the poller for what the connection can use.
+func (c *Conn) rearm() {
+	if c.phase == closed {
+		return
+	}
+	read := !c.state.ended && !(c.phase == open && (c.state.paused || c.awaitsAnswer() && c.in != nil))
+	write := c.flags&stalled != 0
+	if read == c.state.armedRead && write == c.state.armedWrite {
+		return
+	}
+	c.state.armedRead, c.state.armedWrite = read, write
+	if err := c.loop.poll.Arm(c.handle, read, write); err != nil {
+		c.depart(err)
+	}
+}

@@ -1,0 +1,206 @@
+package lineman
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
+)
+
+// httpSession is a connection that speaks HTTP: one request at a time is with the application, so that answers keep
+// their order. It is also how every WebSocket begins.
+//
+//	        request                    answer
+//	idle ─────────────▶ waiting ─────────────────────▶ idle, or closing
+//	                       │ the callback returned       ▲
+//	                       └──▶ awaited ─────────────────┘
+//	                            (no request is looked at; Limits.Answer runs)
+type httpSession struct {
+	*http1.Codec // used by Decode, on the loop
+	service      *service
+
+	// Guarded by the connection's lock.
+	exchange http1.Exchange
+	waiting  bool // a request waits for its answer
+	awaits   bool // and its callback has returned without one
+}
+
+func newHTTPSession(s *service) *httpSession {
+	p, ok := s.protocol.(*http1.Protocol)
+	if !ok {
+		p = &http1.Protocol{} // the handshake of a WebSocket
+	}
+	return &httpSession{Codec: p.NewCodec(s.limits.MaxMessage).(*http1.Codec), service: s}
+}
+
+func (h *httpSession) waits(c *Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return h.waiting
+}
+
+// Append answers 200 with msg as plain text.
+func (h *httpSession) Append(dst, msg []byte) ([]byte, error) {
+	return h.respond(dst, &http1.Response{Body: msg})
+}
+
+// respond appends the answer to the request that waits, with the connection's lock held.
+func (h *httpSession) respond(dst []byte, r *http1.Response) ([]byte, error) {
+	if !h.waiting {
+		return dst, ErrAnswered
+	}
+	l := h.service.loop
+	b, err := r.Append(dst, h.exchange, l.date.Now(l.clock()))
+	if err != nil {
+		return dst, fmt.Errorf("lineman: %w", err)
+	}
+	h.exchange.Close = h.exchange.Close || r.Close
+	h.waiting = false
+	return b, nil
+}
+
+// answered moves the connection on after an answer was queued, with lock held.
+func (h *httpSession) answered(c *Conn) {
+	if h.waiting || c.phase != open {
+		return
+	}
+	awaited := h.awaits
+	h.awaits = false
+	switch {
+	case h.exchange.Close:
+		h.exchange.Close = false
+		c.phase = closing
+		c.mark(parted)
+	case awaited:
+		c.mark(resume)
+	}
+}
+
+func (h *httpSession) deliver(c *Conn, msg []byte) {
+	r := h.Request()
+	c.mu.Lock()
+	h.exchange, h.waiting = r.Exchange(), true
+	c.mu.Unlock()
+	c.loop.request, c.loop.requestOf = r, c
+	defer func() { c.loop.request, c.loop.requestOf = nil, nil }()
+
+	if c.service.kind == speaksWebSocket && (websocket.IsUpgrade(r) || c.service.worker.OnRequest == nil) {
+		h.upgrade(c, r)
+		return
+	}
+	h.call(c, r, msg)
+	if c.service.kind == speaksWebSocket && c.phase == open && h.waits(c) && websocket.IsUpgrade(r) {
+		h.upgrade(c, r) // SetWorker in the callback
+		return
+	}
+	h.await(c)
+}
+
+func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {
+	w := c.service.worker
+	switch {
+	case w.OnRequest != nil:
+		c.count()
+		c.loop.doing = "OnRequest"
+		w.OnRequest(c, r)
+	case w.OnMessage != nil:
+		c.message(msg)
+	default:
+		_ = c.Respond(&http1.Response{Status: 404})
+	}
+}
+
+// await starts the limit of an answer that the callback did not give.
+func (h *httpSession) await(c *Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !h.waiting || c.phase != open {
+		return
+	}
+	h.awaits = true
+	c.since = c.loop.ticks(c.loop.now)
+	c.watch(c.service.after.answer)
+	c.mark(0)
+}
+
+// giveUp answers for an application that did not.
+func (h *httpSession) giveUp(c *Conn) {
+	c.service.log.Warn("lineman: a request was not answered in time", "limit", c.service.limits.Answer)
+	_ = c.Respond(&http1.Response{Status: 503, Close: true})
+}
+
+// upgrade finishes the handshake of a WebSocket, or refuses it.
+func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
+	p := c.service.protocol.(*websocket.Protocol)
+	accepted, err := p.Check(r)
+	if err != nil {
+		h.refuse(c, err)
+		return
+	}
+	if f := c.service.worker.OnUpgrade; f != nil {
+		c.loop.doing = "OnUpgrade"
+		if err := f(c, r); err != nil {
+			h.refuse(c, err)
+			return
+		}
+	}
+	if c.phase != open {
+		return
+	}
+	c.mu.Lock()
+	c.say(func(dst []byte) []byte { return websocket.AppendAccept(dst, accepted) })
+	c.session = &wsSession{Codec: p.NewCodec(c.service.limits.MaxMessage).(*websocket.Codec)}
+	c.state.subprotocol = uint8(accepted.Subprotocol + 1)
+	c.mark(0)
+	c.mu.Unlock()
+	c.watch(c.service.after.ping)
+	c.watch(c.service.after.idle)
+	c.connect()
+}
+
+// refuse answers a handshake that does not become a WebSocket.
+func (h *httpSession) refuse(c *Conn, err error) {
+	answer := &http1.Response{Status: 403, Body: []byte("forbidden\n"), Close: true}
+	var bad *websocket.HandshakeError
+	var refused *RefuseError
+	switch {
+	case errors.As(err, &bad):
+		answer.Status, answer.Body = bad.Status, []byte(bad.Reason+"\n")
+		for _, f := range bad.Fields() {
+			answer.Header = append(answer.Header, http1.Field{Name: f[0], Value: f[1]})
+		}
+	case errors.As(err, &refused) && refused.Status >= 400 && refused.Status <= 599:
+		answer.Status, answer.Body = refused.Status, []byte(refused.Reason+"\n")
+	}
+	_ = c.Respond(answer)
+}
+
+func (h *httpSession) more(c *Conn) {
+	if !h.WantsContinue() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.say(func(dst []byte) []byte { return append(dst, http1.Continue...) })
+	c.mark(0)
+}
+
+func (h *httpSession) half() bool { return !h.Idle() }
+
+// broken answers a request that could not be understood, or did not come to its end in time.
+func (h *httpSession) broken(dst []byte, cause error) []byte {
+	status, reason := 400, cause.Error()
+	var e *http1.Error
+	switch {
+	case errors.As(cause, &e):
+		status, reason = e.Status, e.Reason
+	case errors.Is(cause, ErrTimeout):
+		status, reason = 408, "the request took too long"
+	}
+	l := h.service.loop
+	return http1.AppendError(dst, status, reason, l.date.Now(l.clock()))
+}
+
+func (h *httpSession) goodbye(dst []byte, _ websocket.Code, _ string) []byte { return dst }
+func (h *httpSession) shared() bool                                          { return false }

@@ -1,0 +1,113 @@
+package lineman
+
+import "github.com/lineman-go/lineman/protocol/websocket"
+
+// watch has the wheel look at the connection after so many ticks, if it would not earlier; 0 is no limit.
+func (c *Conn) watch(after uint32) {
+	if after == 0 {
+		return
+	}
+	at := c.loop.ticks(c.loop.now) + after + 1 // a tick has begun when it is read
+	if c.scheduled == 0 || int32(at-c.scheduled) < 0 {
+		c.scheduled = at
+		c.loop.wheel.Schedule(int32(c.handle), at)
+	}
+}
+
+// look is called by the wheel. Limits that moved on since it was told are looked at again later: that is why a
+// message costs the wheel nothing.
+func (c *Conn) look(due uint32) {
+	if c.scheduled != due {
+		return
+	}
+	c.scheduled = 0
+	now := c.loop.ticks(c.loop.now)
+	for _, lim := range c.limits() {
+		if lim.after == 0 {
+			continue
+		}
+		left := int32(lim.from + lim.after + 1 - now)
+		if left <= 0 {
+			lim.act(c)
+			if c.phase == closed {
+				return
+			}
+			continue
+		}
+		c.watch(uint32(left))
+	}
+}
+
+// limit is a time that a connection must not pass.
+type limit struct {
+	from, after uint32
+	act         func(c *Conn)
+}
+
+// limits are those that hold in the connection's present state.
+func (c *Conn) limits() []limit {
+	after := &c.service.after
+	if c.phase != open {
+		return []limit{{c.since, after.close, (*Conn).overdue}}
+	}
+	var on []limit
+	add := func(from, after uint32, act func(*Conn)) { on = append(on, limit{from, after, act}) }
+	_, isHTTP := c.session.(*httpSession)
+	switch {
+	case c.awaitsAnswer():
+		return []limit{{c.since, after.answer, (*Conn).unanswered}}
+	case isHTTP && c.service.kind == speaksWebSocket:
+		add(c.since, after.handshake, (*Conn).late)
+	case c.state.half:
+		add(c.since, after.message, (*Conn).late)
+	case isHTTP:
+		add(c.touched, after.keepAlive, (*Conn).idle)
+	}
+	add(c.touched, after.idle, (*Conn).idle)
+	if _, ok := c.session.(*wsSession); ok && after.ping != 0 {
+		if c.state.pinged {
+			add(c.touched, after.ping+after.pong, (*Conn).late)
+		} else {
+			add(c.touched, after.ping, (*Conn).ping)
+		}
+	}
+	return on
+}
+
+func (c *Conn) late() { c.expire(ErrTimeout) }
+
+func (c *Conn) idle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == open {
+		c.setCause(ErrIdle)
+		c.part(websocket.GoingAway, "idle")
+	}
+}
+
+// overdue ends a connection whose closing takes too long. Unread output makes it a time-out.
+func (c *Conn) overdue() {
+	if c.Pending() > 0 {
+		c.finish(ErrTimeout)
+		return
+	}
+	c.finish(c.cause())
+}
+
+func (c *Conn) unanswered() {
+	if h, ok := c.session.(*httpSession); ok {
+		h.giveUp(c)
+	}
+}
+
+func (c *Conn) ping() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != open {
+		return
+	}
+	c.state.pinged = true
+	c.say(func(dst []byte) []byte { return websocket.AppendFrame(dst, websocket.Ping, nil) })
+	c.mark(0)
+	c.watch(c.service.after.pong)
+}

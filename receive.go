@@ -1,0 +1,249 @@
+package lineman
+
+import (
+	"io"
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/lineman-go/lineman/internal/poll"
+)
+
+// newConn makes a connection of an accepted socket.
+func newConn(s *service, h poll.Handle, remote netip.AddrPort) {
+	l := s.loop
+	c := &Conn{
+		loop: l, id: lastID.Add(1), remote: remote, handle: h,
+		service: s, session: s.newSession(),
+	}
+	now := l.ticks(l.now)
+	c.touched, c.since = now, now
+	c.state.armedRead = true
+	l.enter(c)
+	s.adopt(c)
+	if s.kind == speaksWebSocket {
+		c.watch(s.after.handshake)
+		return
+	}
+	c.connect()
+	if s.kind == speaksHTTP {
+		c.watch(s.after.keepAlive)
+	}
+	c.watch(s.after.idle)
+}
+
+// connect tells the application that the connection is ready for messages.
+func (c *Conn) connect() {
+	c.state.connected = true
+	if f := c.service.worker.OnConnect; f != nil {
+		c.guard("OnConnect", func() { f(c) })
+	}
+}
+
+// guard runs a callback of the connection; a panic in it closes the connection.
+func (c *Conn) guard(what string, f func()) {
+	defer c.survive()
+	c.loop.doing = what
+	f()
+}
+
+// survive is deferred around callbacks.
+func (c *Conn) survive() {
+	if v := recover(); v != nil {
+		c.loop.panicked(c.loop.doing+" of "+c.service.name, v)
+		c.fail(ErrPanic)
+	}
+}
+
+// ready handles what the poller saw.
+func (c *Conn) ready(ev poll.Event) {
+	if ev.Write {
+		c.mu.Lock()
+		c.flags &^= stalled
+		c.mu.Unlock()
+		c.attend()
+	}
+	if c.phase == closed || !(ev.Read || ev.Fail) {
+		return
+	}
+	if ev.Fail && !c.state.armedRead {
+		c.broke()
+		return
+	}
+	c.receive()
+}
+
+// broke ends a connection that broke while nothing was read from it.
+func (c *Conn) broke() {
+	_, err := c.loop.poll.Read(c.handle, c.loop.buf)
+	if err == nil || err == poll.ErrAgain {
+		err = io.EOF
+	}
+	c.finish(err)
+}
+
+// receive reads once and handles every whole message that there is.
+func (c *Conn) receive() {
+	l := c.loop
+	n, err := l.poll.Read(c.handle, l.buf)
+	switch {
+	case err == poll.ErrAgain:
+		return
+	case err == io.EOF:
+		c.end()
+		return
+	case err != nil:
+		c.finish(err)
+		return
+	}
+	atomic.StoreUint64(&c.bytesIn, c.bytesIn+uint64(n))
+	l.stats.BytesIn += uint64(n)
+	c.touched = l.ticks(l.now)
+	c.state.pinged = false
+	c.decode(l.buf[:n])
+}
+
+// decode handles the messages in what waits and in data, which follows it, and keeps the rest.
+func (c *Conn) decode(data []byte) {
+	delivered := c.messagesIn
+	if c.in != nil {
+		c.in.bytes = append(c.in.bytes, data...)
+		rest := c.messages(c.in.bytes)
+		if len(rest) == 0 || c.phase >= lingering {
+			c.loop.freeInput(c)
+		} else {
+			c.in.bytes = c.in.bytes[:copy(c.in.bytes, rest)]
+		}
+	} else if rest := c.messages(data); len(rest) > 0 && c.phase < lingering {
+		c.in = c.loop.newInput()
+		c.in.bytes = append(c.in.bytes, rest...)
+	}
+	c.waits(c.messagesIn != delivered)
+}
+
+// waits notes whether a message is half received, and since when.
+func (c *Conn) waits(afresh bool) {
+	half := (c.in != nil || c.session.half()) && c.phase == open && !c.state.paused && !c.awaitsAnswer()
+	if half && (afresh || !c.state.half) {
+		c.since = c.loop.ticks(c.loop.now)
+		c.watch(c.service.after.message)
+	}
+	c.state.half = half
+}
+
+// messages delivers every whole message in data and returns what is left.
+func (c *Conn) messages(data []byte) (rest []byte) {
+	rest = data
+	defer c.survive()
+	for len(rest) > 0 && c.takesMessages() {
+		n, msg, err := c.session.Decode(rest)
+		switch {
+		case n == 0 && err != nil:
+			c.violated(err)
+			return nil
+		case n == 0:
+			c.session.more(c)
+			return rest
+		}
+		rest = rest[n:]
+		if err != nil {
+			c.invalid(err)
+		} else if msg != nil {
+			c.session.deliver(c, msg)
+		}
+	}
+	if c.phase != open && !c.awaitsGoodbye() {
+		return nil
+	}
+	return rest
+}
+
+// takesMessages reports whether the next message may be looked at. A connection that is closing still reads for the
+// peer's goodbye.
+func (c *Conn) takesMessages() bool {
+	if c.phase != open {
+		return c.awaitsGoodbye()
+	}
+	return !c.state.paused && !c.awaitsAnswer()
+}
+
+func (c *Conn) awaitsGoodbye() bool {
+	ws, ok := c.session.(*wsSession)
+	return ok && c.phase == closing && !ws.peerParted && !c.state.ended
+}
+
+func (c *Conn) awaitsAnswer() bool {
+	h, ok := c.session.(*httpSession)
+	return ok && h.waits(c)
+}
+
+// message gives a whole message to the application.
+func (c *Conn) message(msg []byte) {
+	if c.phase != open {
+		return
+	}
+	c.count()
+	if f := c.service.worker.OnMessage; f != nil {
+		c.loop.doing = "OnMessage"
+		f(c, msg)
+	}
+}
+
+func (c *Conn) count() {
+	atomic.StoreUint32(&c.messagesIn, c.messagesIn+1)
+	c.loop.stats.MessagesIn++
+}
+
+// invalid handles a message that the protocol refused, its stream still in step.
+func (c *Conn) invalid(err error) {
+	c.loop.stats.Invalid++
+	if f := c.service.worker.OnInvalid; f != nil && c.phase == open {
+		c.loop.doing = "OnInvalid"
+		f(c, err)
+		return
+	}
+	c.violated(err)
+}
+
+// end handles the end of the peer's stream: what was complete has been handled, what was not never will be.
+func (c *Conn) end() {
+	c.state.ended = true
+	if c.phase == lingering {
+		c.finish(nil)
+		return
+	}
+	c.loop.freeInput(c)
+	c.state.half = false
+	c.rearm()
+	if c.awaitsAnswer() {
+		return // the answer ends the connection
+	}
+	c.depart(io.EOF)
+}
+
+// input is what waits for the rest of its message.
+type input struct{ bytes []byte }
+
+const (
+	keepInput  = 64 << 10 // the largest free input that is kept
+	keepInputs = 64       // and how many
+)
+
+func (l *Loop) newInput() *input {
+	if n := len(l.inputs); n > 0 {
+		in := l.inputs[n-1]
+		l.inputs = l.inputs[:n-1]
+		return in
+	}
+	return &input{}
+}
+
+func (l *Loop) freeInput(c *Conn) {
+	if c.in == nil {
+		return
+	}
+	if cap(c.in.bytes) <= keepInput && len(l.inputs) < keepInputs {
+		c.in.bytes = c.in.bytes[:0]
+		l.inputs = append(l.inputs, c.in)
+	}
+	c.in = nil
+}

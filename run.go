@@ -1,0 +1,124 @@
+package lineman
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/lineman-go/lineman/internal/poll"
+)
+
+// Run runs the workers in this process until ctx ends: each on a loop of its own, so they share no variables. First
+// all listen, then OnStart runs for each, and only when all have succeeded is a connection accepted. It returns the
+// first error of that, or nil once ctx has ended and every connection has been told goodbye, within Limits.Shutdown.
+//
+// The environment variable LINEMAN_POLLER=portable runs the loops over package net instead of the system's own
+// readiness, as they run on systems that have no native loop.
+func Run(ctx context.Context, workers ...*Worker) error {
+	if len(workers) == 0 {
+		return errors.New("lineman: nothing to run: give Run a worker")
+	}
+	r := &runner{ctx: ctx, begin: make(chan struct{})}
+	for _, w := range workers {
+		if w.Count > 1 {
+			return fmt.Errorf("lineman: worker %q: Count is %d: Run runs one process, leave Count at 0", w.Name, w.Count)
+		}
+		l, err := openLoop(w)
+		if err != nil {
+			r.abandon()
+			return err
+		}
+		r.loops = append(r.loops, l)
+	}
+	return r.run(workers)
+}
+
+// openLoop makes a loop that listens for w.
+func openLoop(w *Worker) (*Loop, error) {
+	open := poll.New
+	switch backend := os.Getenv("LINEMAN_POLLER"); backend {
+	case "":
+	case "portable":
+		open = func() (poll.Poller, error) { return poll.NewPortable(), nil }
+	default:
+		return nil, fmt.Errorf("lineman: LINEMAN_POLLER is %q: want portable, or nothing", backend)
+	}
+	p, err := open()
+	if err != nil {
+		return nil, fmt.Errorf("lineman: %w", err)
+	}
+	l := newLoop(0, p, time.Now)
+	if w.Logger != nil {
+		l.log = w.Logger
+	}
+	if _, err := l.Listen(w); err != nil {
+		l.shut()
+		return nil, err
+	}
+	return l, nil
+}
+
+// runner runs the loops of one Run.
+type runner struct {
+	ctx   context.Context
+	loops []*Loop
+	begin chan struct{} // closed when every OnStart has succeeded
+}
+
+func (r *runner) abandon() {
+	for _, l := range r.loops {
+		l.shut()
+	}
+}
+
+func (r *runner) run(workers []*Worker) error {
+	ctx, cancel := context.WithCancelCause(r.ctx)
+	defer cancel(nil)
+	var started, ended sync.WaitGroup
+	for i, l := range r.loops {
+		started.Add(1)
+		ended.Add(1)
+		go func() {
+			defer ended.Done()
+			defer l.shut()
+			err := l.start(workers[i])
+			if err != nil {
+				cancel(err)
+			}
+			started.Done()
+			<-r.begin
+			if context.Cause(ctx) != nil && r.ctx.Err() == nil {
+				return // a start failed: nothing is served
+			}
+			stop := context.AfterFunc(ctx, func() { l.Do(l.beginStop) })
+			defer stop()
+			if err := l.run(); err != nil {
+				cancel(err)
+			}
+		}()
+	}
+	started.Wait()
+	close(r.begin)
+	ended.Wait()
+	if r.ctx.Err() != nil {
+		return nil
+	}
+	return context.Cause(ctx)
+}
+
+// start runs OnStart. A panic in it is a failed start.
+func (l *Loop) start(w *Worker) (err error) {
+	if w.OnStart == nil {
+		return nil
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			l.panicked("OnStart", v)
+			err = fmt.Errorf("lineman: panic in OnStart: %v", v)
+		}
+	}()
+	return w.OnStart(l)
+}

@@ -1,0 +1,91 @@
+package lineman
+
+import (
+	"fmt"
+
+	"github.com/lineman-go/lineman/internal/poll"
+)
+
+// packets is the datagram socket of a worker. Nothing is kept for a peer, so forged sources cost nothing: one Conn is
+// on loan to one datagram after the other.
+type packets struct {
+	listener *Listener
+	session  session // of the datagram at hand; reused while datagrams hold whole messages
+}
+
+const packetBatch = 64 // datagrams handled for one event
+
+func (p *packets) ready(poll.Event) {
+	l := p.listener.service.loop
+	for range packetBatch {
+		if p.listener.addr == nil || p.listener.paused {
+			return // a callback of the last datagram did it
+		}
+		n, from, err := l.poll.ReadFrom(p.listener.handle, l.buf)
+		if err == poll.ErrAgain {
+			return
+		}
+		if err != nil {
+			continue // an earlier datagram of ours came back: nothing to do with this socket
+		}
+		l.stats.Datagrams++
+		l.stats.BytesIn += uint64(n)
+		c := &l.datagram
+		c.loop, c.id, c.remote = l, lastID.Add(1), from
+		c.handle, c.service = p.listener.handle, p.listener.service
+		p.handle(c, l.buf[:n])
+		l.measure()
+	}
+}
+
+// handle delivers the messages of one datagram; what is left of it is no message and dropped.
+func (p *packets) handle(c *Conn, data []byte) {
+	defer c.survivePacket()
+	if p.session == nil {
+		p.session = c.service.newSession()
+	}
+	c.session = p.session
+	p.session = nil // kept only if this datagram leaves it at the beginning of a message
+	if len(data) == 0 {
+		if _, ok := c.session.(raw); ok {
+			c.message([]byte{})
+		}
+	}
+	for len(data) > 0 {
+		n, msg, err := c.session.Decode(data)
+		if n == 0 {
+			return
+		}
+		data = data[n:]
+		if err != nil {
+			c.loop.stats.Invalid++
+			if f := c.service.worker.OnInvalid; f != nil {
+				f(c, err)
+			}
+		} else if msg != nil {
+			c.message(msg)
+		}
+	}
+	p.session = c.session
+}
+
+func (c *Conn) survivePacket() {
+	if v := recover(); v != nil {
+		c.loop.panicked(c.loop.doing+" of "+c.service.name, v)
+	}
+}
+
+// sendPacket sends what encode gives as one datagram, with lock held.
+func (c *Conn) sendPacket(encode func(dst []byte) ([]byte, error)) error {
+	b, err := encode(c.loop.scratch[:0])
+	if err != nil {
+		return err
+	}
+	switch err := c.loop.poll.WriteTo(c.handle, b, c.remote); {
+	case err == poll.ErrAgain:
+		return ErrFull
+	case err != nil:
+		return fmt.Errorf("lineman: send to %s: %w", c.remote, err)
+	}
+	return nil
+}

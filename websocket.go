@@ -1,0 +1,80 @@
+package lineman
+
+import (
+	"errors"
+
+	"github.com/lineman-go/lineman/protocol/websocket"
+)
+
+// wsSession is a WebSocket after its handshake.
+type wsSession struct {
+	*websocket.Codec
+	peerParted bool // the peer's Close frame has come, or never will be looked at. Owned by the loop.
+	agreed     bool // both sides have said goodbye. Owned by the loop.
+}
+
+func (s *wsSession) deliver(c *Conn, msg []byte) {
+	switch s.Opcode() {
+	case websocket.Ping:
+		s.pong(c, msg)
+	case websocket.Pong:
+	case websocket.Close:
+		s.parted(c, msg)
+	default:
+		c.state.binary = s.Opcode() == websocket.Binary
+		c.message(msg)
+		c.state.binary = false
+	}
+}
+
+// pong answers a ping; a peer that does not read its answers gets no more of them.
+func (s *wsSession) pong(c *Conn, payload []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != open || c.isFull() {
+		return
+	}
+	c.say(func(dst []byte) []byte { return websocket.AppendFrame(dst, websocket.Pong, payload) })
+	c.mark(0)
+}
+
+// parted handles the peer's Close frame: the answer to ours, or the beginning of its goodbye, which is echoed
+// (RFC 6455, 5.5.1).
+func (s *wsSession) parted(c *Conn, payload []byte) {
+	goodbye, err := websocket.ParseClose(payload)
+	if err != nil {
+		c.violated(err)
+		return
+	}
+	s.peerParted, s.agreed = true, true
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == open {
+		c.setCause(goodbye)
+		c.part(goodbye.Code, "")
+		return
+	}
+	c.mark(0)
+}
+
+func (s *wsSession) more(*Conn)   {}
+func (s *wsSession) half() bool   { return !s.Idle() }
+func (s *wsSession) shared() bool { return true }
+
+func (s *wsSession) broken(dst []byte, cause error) []byte {
+	code, reason := websocket.Policy, ""
+	var e *websocket.Error
+	switch {
+	case errors.As(cause, &e):
+		code, reason = e.Code, e.Error()
+	case errors.Is(cause, ErrTooLarge):
+		code = websocket.TooBig
+	case errors.Is(cause, ErrTimeout):
+		reason = "timeout"
+	}
+	return websocket.AppendClose(dst, code, reason)
+}
+
+func (s *wsSession) goodbye(dst []byte, code websocket.Code, reason string) []byte {
+	return websocket.AppendClose(dst, code, reason)
+}
