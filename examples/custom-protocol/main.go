@@ -1,0 +1,37 @@
+// Custom protocol: messages of JSON, one after the other, with nothing between them. Two methods make a protocol.
+//
+//	go run ./examples/custom-protocol
+//	printf '{"a":1}{"a":2}' | nc -N 127.0.0.1 2017
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/lineman-go/lineman"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:2017", "`host:port` to listen on")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := lineman.Run(ctx, worker(*addr)); err != nil {
+		fmt.Fprintln(os.Stderr, "custom-protocol:", err)
+		os.Exit(1)
+	}
+}
+
+// worker sends every object back, with its length.
+func worker(addr string) *lineman.Worker {
+	w := &lineman.Worker{Name: "objects", Addr: "tcp://" + addr, Protocol: Objects{}}
+	w.OnMessage = func(c *lineman.Conn, object []byte) {
+		_ = c.Send(fmt.Appendf(nil, `{"bytes":%d,"object":%s}`, len(object), object))
+	}
+	return w
+}

@@ -1,0 +1,235 @@
+// Push: a page holds a WebSocket, a back end writes one line of JSON to another port of the same process, the page has
+// it.
+//
+//	go run ./examples/push
+//	go run ./examples/push -send '{"uid":"uid1","percent":"88%"}'
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"unicode/utf8"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/text"
+	"github.com/lineman-go/lineman/protocol/websocket"
+)
+
+//go:embed page.html
+var page []byte
+
+func main() {
+	ws := flag.String("websocket", "0.0.0.0:1234", "`host:port` for browsers")
+	back := flag.String("text", "127.0.0.1:5678", "`host:port` for back ends")
+	line := flag.String("send", "", "send this `line` to a running server as a back end does, print its answer, and end")
+	flag.Parse()
+
+	var err error
+	if *line != "" {
+		err = send(*back, *line, os.Stdout)
+	} else {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		err = serve(ctx, *ws, *back)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "push:", err)
+		os.Exit(1)
+	}
+}
+
+func serve(ctx context.Context, ws, back string) error {
+	err := lineman.Run(ctx, newServer(ws, back, os.Stdout).worker())
+	if errors.Is(err, syscall.EADDRINUSE) {
+		flags := map[string]string{"websocket://" + ws: "-websocket", "text://" + back: "-text"}
+		for addr, name := range flags {
+			if bytes.Contains([]byte(err.Error()), []byte(addr)) {
+				return fmt.Errorf("%w (flag %s)", err, name)
+			}
+		}
+	}
+	return err
+}
+
+// server is what the WebSocket worker and the text worker inside it share: one loop runs both, so plain variables do.
+type server struct {
+	ws, back string
+	out      *os.File
+	users    map[string]map[*lineman.Conn]bool // the open pages of each uid
+}
+
+func newServer(ws, back string, out *os.File) *server {
+	return &server{ws: ws, back: back, out: out, users: make(map[string]map[*lineman.Conn]bool)}
+}
+
+// maxUID is the longest uid in bytes.
+const maxUID = 255
+
+func (s *server) worker() *lineman.Worker {
+	w := &lineman.Worker{
+		Name: "push",
+		Addr: "websocket://" + s.ws,
+		// One process: a page is known to the process that holds its WebSocket, and a line that reached another one
+		// would not find it.
+		Count: 1,
+		// A page that was opened from a file sends the origin "null".
+		Protocol: &websocket.Protocol{Origins: []string{"null"}},
+	}
+	w.OnStart = func(l *lineman.Loop) error {
+		if _, err := l.Listen(s.inner()); err != nil {
+			return err
+		}
+		s.greet(l.Listener(w).Addr())
+		return nil
+	}
+	w.OnRequest = servePage
+	w.OnMessage = s.login
+	w.OnClose = s.logout
+	return w
+}
+
+// login takes the first message of a page as its uid; later ones are ignored.
+func (s *server) login(c *lineman.Conn, msg []byte) {
+	if c.Value() != nil {
+		return
+	}
+	if len(msg) == 0 || len(msg) > maxUID {
+		_ = c.CloseWith(websocket.Policy, fmt.Sprintf("the first message is the uid: 1 to %d bytes", maxUID))
+		return
+	}
+	uid := string(msg)
+	c.SetValue(uid)
+	if s.users[uid] == nil {
+		s.users[uid] = make(map[*lineman.Conn]bool)
+	}
+	s.users[uid][c] = true
+}
+
+func (s *server) logout(c *lineman.Conn, _ error) {
+	uid, ok := c.Value().(string)
+	if !ok {
+		return
+	}
+	delete(s.users[uid], c)
+	if len(s.users[uid]) == 0 {
+		delete(s.users, uid)
+	}
+}
+
+// inner is the port for back ends: one line of JSON, one line of answer.
+func (s *server) inner() *lineman.Worker {
+	w := &lineman.Worker{Name: "backend", Addr: "text://" + s.back, Protocol: text.Protocol{RefuseHTTP: true}}
+	w.OnMessage = func(c *lineman.Conn, line []byte) { _ = c.Send(s.push(line)) }
+	w.OnInvalid = func(c *lineman.Conn, err error) { _ = c.Send([]byte("error: " + err.Error())) }
+	return w
+}
+
+// push delivers a line and says how that went.
+func (s *server) push(line []byte) []byte {
+	to, err := parse(line)
+	if err != nil {
+		return []byte("error: " + err.Error())
+	}
+	if to.all && s.broadcast(line) || !to.all && s.sendMessageByUid(to.uid, line) {
+		return []byte("ok")
+	}
+	return []byte("fail")
+}
+
+// broadcast sends message to every page that has said its uid.
+func (s *server) broadcast(message []byte) bool {
+	sent := false
+	for uid := range s.users {
+		sent = s.sendMessageByUid(uid, message) || sent
+	}
+	return sent
+}
+
+// sendMessageByUid sends message to all pages of uid and reports whether one took it.
+func (s *server) sendMessageByUid(uid string, message []byte) bool {
+	sent := false
+	for c := range s.users[uid] {
+		sent = c.Send(message) == nil || sent
+	}
+	return sent
+}
+
+// target is whom a line is for.
+type target struct {
+	uid string
+	all bool
+}
+
+// parse finds the target of a line: a JSON object with "uid", a string or an integer, or with "all":true.
+func parse(line []byte) (target, error) {
+	switch {
+	case len(line) == 0:
+		return target{}, errors.New("empty line: want a JSON object")
+	case !utf8.Valid(line):
+		return target{}, errors.New("not UTF-8")
+	}
+	var fields struct {
+		UID json.RawMessage `json:"uid"`
+		All json.RawMessage `json:"all"`
+	}
+	if err := json.Unmarshal(line, &fields); err != nil || line[bytes.IndexFunc(line, notSpace)] != '{' {
+		return target{}, errors.New("not a JSON object")
+	}
+	if fields.All != nil {
+		if string(fields.All) != "true" {
+			return target{}, errors.New(`"all" must be true`)
+		}
+		return target{all: true}, nil
+	}
+	uid, err := parseUID(fields.UID)
+	return target{uid: uid}, err
+}
+
+func notSpace(r rune) bool { return r != ' ' && r != '\t' && r != '\r' && r != '\n' }
+
+// parseUID reads a uid: 7 and "7" are the same.
+func parseUID(raw json.RawMessage) (string, error) {
+	if raw == nil {
+		return "", errors.New(`no "uid"`)
+	}
+	var uid string
+	if json.Unmarshal(raw, &uid) != nil || raw[0] != '"' {
+		n, err := strconv.ParseInt(string(raw), 10, 64)
+		if err != nil {
+			return "", errors.New(`"uid" must be a string or an integer`)
+		}
+		uid = strconv.FormatInt(n, 10)
+	}
+	if uid == "" || len(uid) > maxUID {
+		return "", fmt.Errorf(`"uid" must have 1 to %d bytes`, maxUID)
+	}
+	return uid, nil
+}
+
+func servePage(c *lineman.Conn, r *http1.Request) {
+	if r.Method() != "GET" && r.Method() != "HEAD" || string(r.Path()) != "/" {
+		_ = c.Respond(&http1.Response{Status: 404, Body: []byte("not found\n")})
+		return
+	}
+	_ = c.Respond(&http1.Response{Type: "text/html; charset=utf-8", Body: page})
+}
+
+func (s *server) greet(ws net.Addr) {
+	_, port, _ := net.SplitHostPort(ws.String())
+	fmt.Fprintf(s.out, `push: pages on ws://%s, back ends on %s
+  open   http://127.0.0.1:%s/
+  send   go run ./examples/push -send '{"uid":"uid1","percent":"88%%"}'
+Ctrl+C stops.
+`, ws, s.back, port)
+}
