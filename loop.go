@@ -196,7 +196,7 @@ func (l *Loop) untilDue() time.Duration {
 
 func (l *Loop) nextDue() (next time.Time, ok bool) {
 	if at, some := l.wheel.Next(); some {
-		next, ok = l.started.Add(time.Duration(at-l.wheel.Now())*tick+l.wheelTime().Sub(l.started)), true
+		next, ok = l.started.Add(time.Duration(at)*tick), true
 	}
 	if len(l.timers) > 0 && (!ok || l.timers[0].due.Before(next)) {
 		next, ok = l.timers[0].due, true

@@ -86,9 +86,6 @@ func (l *Loop) runDue() {
 // ticks is a time in ticks of the wheel.
 func (l *Loop) ticks(t time.Time) uint32 { return uint32(t.Sub(l.started) / tick) }
 
-// wheelTime is when the wheel's present tick began.
-func (l *Loop) wheelTime() time.Time { return l.started.Add(l.now.Sub(l.started) / tick * tick) }
-
 // timerHeap has the timer that is due first at its root.
 type timerHeap []*Timer
 

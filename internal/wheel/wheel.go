@@ -1,0 +1,94 @@
+// Package wheel is a coarse timer wheel for the limits of connections. It is pure: the owner tells it the time, in
+// ticks of its choice.
+//
+// It is lazy: an owner that moves a deadline on stores a number and tells the wheel nothing. When the old deadline
+// comes round, the wheel asks, and the owner schedules the new one. So a message on a connection costs no list
+// operation, and a connection costs one entry of eight bytes.
+package wheel
+
+// A Wheel holds entries (id, tick). Owned by one loop.
+type Wheel struct {
+	now   uint32
+	slots [][]entry // by tick modulo their number, a power of two
+	count int
+}
+
+type entry struct {
+	id int32
+	at uint32
+}
+
+// keep is the largest slot whose memory is kept when it is empty, in entries.
+const keep = 64
+
+// New makes a wheel at tick 0. The number of slots, a power of two, is how many ticks one turn takes.
+func New(slots int) *Wheel {
+	if slots <= 0 || slots&(slots-1) != 0 {
+		panic("wheel: the number of slots must be a power of two")
+	}
+	return &Wheel{slots: make([][]entry, slots)}
+}
+
+// Now is the tick that the wheel has come to.
+func (w *Wheel) Now() uint32 { return w.now }
+
+// Schedule has check called for id at the given tick, or at the next one if that has passed. Ticks wrap round: those
+// of up to 2^31 ahead are the future. An id may have many entries.
+func (w *Wheel) Schedule(id int32, at uint32) {
+	w.count++
+	slot := at
+	if int32(at-w.now) <= 0 {
+		slot = w.now + 1
+	}
+	i := slot & uint32(len(w.slots)-1)
+	w.slots[i] = append(w.slots[i], entry{id, at})
+}
+
+// Advance moves the wheel to a tick and calls check for every entry that is due by then, in order of ticks, with the
+// tick it was scheduled for. check may call Schedule; a tick that has passed then means the next Advance.
+func (w *Wheel) Advance(to uint32, check func(id int32, due uint32)) {
+	for int32(to-w.now) > 0 {
+		if w.count == 0 {
+			w.now = to
+			return
+		}
+		w.now++
+		w.turn(check)
+	}
+}
+
+// turn handles the slot of the present tick. Entries of later turns stay.
+func (w *Wheel) turn(check func(id int32, due uint32)) {
+	i := w.now & uint32(len(w.slots)-1)
+	due := w.slots[i]
+	if len(due) == 0 {
+		return
+	}
+	w.slots[i] = nil // check may schedule for a turn later, into this slot
+	for _, e := range due {
+		if int32(e.at-w.now) > 0 {
+			w.slots[i] = append(w.slots[i], e)
+			continue
+		}
+		w.count--
+		check(e.id, e.at)
+	}
+	if w.slots[i] == nil && cap(due) <= keep {
+		w.slots[i] = due[:0]
+	}
+}
+
+// Next is the earliest tick at which the wheel has something to do, which may be a look at an entry of a later turn;
+// false if it is empty.
+func (w *Wheel) Next() (tick uint32, ok bool) {
+	if w.count == 0 {
+		return 0, false
+	}
+	for d := range uint32(len(w.slots)) {
+		tick := w.now + 1 + d
+		if len(w.slots[tick&uint32(len(w.slots)-1)]) > 0 {
+			return tick, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,114 @@
+// Package text is the protocol of lines: each message ends with "\n". One "\r" before it belongs to the line's end, so
+// CRLF works too.
+package text
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/lineman-go/lineman/protocol"
+)
+
+// Protocol is lines. The zero value is ready.
+type Protocol struct {
+	// RefuseHTTP ends a connection whose very first bytes are an HTTP request's, before a line is complete. A page of
+	// any site can make a browser post to a port of its user's machine; with this, none of it is taken for lines.
+	RefuseHTTP bool
+}
+
+// Name is "text".
+func (Protocol) Name() string { return "text" }
+
+// NewCodec makes the codec of one connection. maxMessage counts a line without its end.
+func (p Protocol) NewCodec(maxMessage int) protocol.Codec {
+	return &Codec{max: maxMessage, suspect: p.RefuseHTTP}
+}
+
+var (
+	// ErrNewline is what Append gives for a message with a "\n" in it: the peer would take it for two.
+	ErrNewline = errors.New("text: a message must not contain a newline")
+
+	// ErrHTTP ends a connection that RefuseHTTP is for.
+	ErrHTTP = errors.New("text: an HTTP request on a text port: use the port for HTTP")
+)
+
+// A Codec is the lines of one connection.
+type Codec struct {
+	max     int
+	looked  int  // bytes of the present line that hold no "\n"
+	skips   bool // the present line is too long and is dropped up to its end
+	suspect bool // the first bytes may still be an HTTP request's
+}
+
+// Decode finds the next line. A line above the limit is dropped as it arrives and refused at its end, so that the next
+// one works.
+func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
+	if c.suspect {
+		verdict := looksLikeHTTP(data)
+		if verdict == yes {
+			return 0, nil, ErrHTTP
+		}
+		c.suspect = verdict == perhaps
+	}
+	i := bytes.IndexByte(data[c.looked:], '\n')
+	if i < 0 {
+		return c.wait(data)
+	}
+	end := c.looked + i
+	c.looked = 0
+	line := data[:end:end]
+	if end > 0 && line[end-1] == '\r' {
+		line = line[: end-1 : end-1]
+	}
+	if c.skips || len(line) > c.max {
+		c.skips = false
+		return end + 1, nil, fmt.Errorf("text: line above %d bytes: %w", c.max, protocol.ErrTooLarge)
+	}
+	return end + 1, line, nil
+}
+
+// wait handles a line without an end.
+func (c *Codec) wait(data []byte) (int, []byte, error) {
+	c.looked = len(data)
+	if !c.skips && len(data) <= c.max+len("\r") {
+		return 0, nil, nil
+	}
+	c.skips, c.looked = true, 0
+	return len(data), nil, nil
+}
+
+// Append appends msg and "\n".
+func (c *Codec) Append(dst, msg []byte) ([]byte, error) {
+	if bytes.IndexByte(msg, '\n') >= 0 {
+		return dst, ErrNewline
+	}
+	return append(append(dst, msg...), '\n'), nil
+}
+
+// verdict is what a beginning says about the rest.
+type verdict uint8
+
+const (
+	no verdict = iota
+	perhaps
+	yes
+)
+
+var methods = [...]string{"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ", "CONNECT ", "TRACE ", "PRI "}
+
+// looksLikeHTTP compares the first bytes with the methods that a browser sends.
+func looksLikeHTTP(data []byte) verdict {
+	best := no
+	for _, m := range methods {
+		n := min(len(m), len(data))
+		if string(data[:n]) != m[:n] {
+			continue
+		}
+		if n == len(m) {
+			return yes
+		}
+		best = perhaps
+	}
+	return best
+}
