@@ -1,0 +1,193 @@
+package http1
+
+import "bytes"
+
+// A Codec is the requests of one connection. It keeps no bytes: a request that is not whole stays in data, and the
+// codec remembers how far it has come.
+//
+//	head ──────▶ body of a known length ──▶ request
+//	 │                                         ▲
+//	 └──▶ chunk line ⇄ chunk ──▶ trailers ─────┘
+type Codec struct {
+	maxBody   int
+	maxHeader int
+	request   *Request // on loan; nil while there is none
+
+	state  state
+	expect bool // the client waits for 100 before it sends the body
+	line   int  // where the line at hand begins
+	looked int  // how far it holds no "\n"
+	head   int  // length of the head
+	body   int  // decoded bytes of the body so far, or, of a known length, all
+	chunk  int  // bytes of the chunk at hand still to come
+}
+
+type state uint8
+
+const (
+	inHead state = iota
+	inBody
+	inChunkLine
+	inChunk
+	inChunkEnd
+	inTrailers
+)
+
+const (
+	maxChunkLine = 256      // bytes of a chunk's line, extensions included
+	chunkSlack   = 16 << 10 // what chunk lines may add to a body of any size
+	chunkFactor  = 8        // and how many bytes for each of the body's
+)
+
+// Continue is the interim answer to "Expect: 100-continue".
+const Continue = "HTTP/1.1 100 Continue\r\n\r\n"
+
+// Request is what Decode returned last, on loan until the next Decode; nil before the first.
+func (c *Codec) Request() *Request { return c.request }
+
+// Idle reports whether no request is half received, as far as the codec can tell beyond the bytes it has not used up.
+func (c *Codec) Idle() bool { return c.state == inHead }
+
+// WantsContinue reports, once for a request, that its head has come and its sender waits to be told to go on
+// (RFC 9110, 10.1.1).
+func (c *Codec) WantsContinue() bool {
+	wants := c.expect
+	c.expect = false
+	return wants
+}
+
+// Decode finds the next request: the message is its body, empty but not nil if there is none, and Request tells the
+// rest. Chunks are joined in place. The error is an *Error and ends the connection.
+func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
+	c.release()
+	if c.state == inHead {
+		if n := leadingLines(data); n > 0 && c.looked == 0 {
+			return n, nil, nil // RFC 9112, 2.2
+		}
+		if done, err := c.readHead(data); !done || err != nil {
+			return 0, nil, err
+		}
+	}
+	end := 0
+	if c.state == inBody {
+		if end = c.head + c.body; len(data) < end {
+			c.expect = c.expect && len(data) == c.head
+			return 0, nil, nil
+		}
+	} else if end, err = c.readChunks(data); end == 0 || err != nil {
+		c.expect = c.expect && len(data) == c.head
+		return 0, nil, err
+	}
+	return c.finish(data, end)
+}
+
+// finish makes the request of the bytes up to end.
+func (c *Codec) finish(data []byte, end int) (int, []byte, error) {
+	r := requests.Get().(*Request)
+	err := r.parse(data[:c.head])
+	if err == nil && c.state == inTrailers {
+		r.trailers, err = appendFields(r.trailers[:0], data[c.line:end])
+	}
+	if err != nil {
+		r.release()
+		return 0, nil, err
+	}
+	r.body = data[c.head : c.head+c.body : c.head+c.body]
+	c.request = r
+	c.state, c.expect, c.line, c.looked, c.head, c.body = inHead, false, 0, 0, 0, 0
+	return end, r.body, nil
+}
+
+func (c *Codec) release() {
+	if c.request != nil {
+		c.request.release()
+		c.request = nil
+	}
+}
+
+// leadingLines counts the empty lines before a request line, which some clients send after a body.
+func leadingLines(data []byte) int {
+	n := 0
+	for n < 8 && bytes.HasPrefix(data[n:], crlf) {
+		n += 2
+	}
+	return n
+}
+
+var crlf = []byte("\r\n")
+
+// nextLine finds the end of the line at hand and moves on to the next. Lines end with CRLF, and a CR stands nowhere
+// else (RFC 9112, 2.2).
+func (c *Codec) nextLine(data []byte) (line []byte, ok bool, err error) {
+	i := bytes.IndexByte(data[c.looked:], '\n')
+	if i < 0 {
+		c.looked = len(data)
+		return nil, false, nil
+	}
+	end := c.looked + i
+	if end == c.line || data[end-1] != '\r' {
+		return nil, false, bad("line feed without carriage return")
+	}
+	line = data[c.line : end-1]
+	c.line, c.looked = end+1, end+1
+	return line, true, nil
+}
+
+// readHead looks for the empty line that ends the head, and then reads from the head how the body is framed.
+func (c *Codec) readHead(data []byte) (done bool, err error) {
+	for {
+		start := c.line
+		line, ok, err := c.nextLine(data)
+		if err != nil {
+			return false, err
+		}
+		if !ok {
+			return false, c.checkHead(data, len(data))
+		}
+		if len(line) == 0 && start > 0 {
+			break
+		}
+		if err := c.checkHead(data, c.line); err != nil {
+			return false, err
+		}
+	}
+	c.head = c.line
+	if err := c.checkHead(data, c.head); err != nil {
+		return false, err
+	}
+	r := requests.Get().(*Request)
+	defer r.release()
+	if err := r.parse(data[:c.head]); err != nil {
+		return false, err
+	}
+	return true, c.frame(r)
+}
+
+// checkHead bounds what has come of a head.
+func (c *Codec) checkHead(data []byte, n int) error {
+	if n <= c.maxHeader {
+		return nil
+	}
+	if bytes.IndexByte(data[:n], '\n') < 0 && n > maxTarget {
+		return &Error{414, "request target too long"}
+	}
+	return &Error{431, "header fields too large"}
+}
+
+// frame decides how the body is framed (RFC 9112, 6.3).
+func (c *Codec) frame(r *Request) error {
+	f, err := r.framing()
+	if err != nil {
+		return err
+	}
+	if f.length > int64(c.maxBody) {
+		return &Error{413, "body too large"}
+	}
+	c.expect = r.expect && (f.chunked || f.length > 0)
+	if f.chunked {
+		c.state = inChunkLine
+		return nil
+	}
+	c.state, c.body = inBody, int(f.length)
+	return nil
+}

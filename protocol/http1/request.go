@@ -1,0 +1,138 @@
+package http1
+
+import (
+	"bytes"
+	"iter"
+	"sync"
+)
+
+// Request is one request. It is on loan until the callback returns, and so is every slice that its methods give: they
+// are parts of the connection's buffer. Copy what you keep.
+type Request struct {
+	method   string
+	target   []byte
+	path     []byte
+	query    []byte
+	host     []byte
+	body     []byte
+	fields   []field
+	trailers []field
+	http10   bool
+	close    bool // the client wants the connection closed after the answer
+	expect   bool
+}
+
+type field struct{ name, value []byte }
+
+var requests = sync.Pool{New: func() any { return new(Request) }}
+
+func (r *Request) release() {
+	clear(r.fields)
+	clear(r.trailers)
+	*r = Request{fields: r.fields[:0], trailers: r.trailers[:0]}
+	requests.Put(r)
+}
+
+// Method is the method, such as "GET".
+func (r *Request) Method() string { return r.method }
+
+// Target is the request target as it was sent.
+func (r *Request) Target() []byte { return r.target }
+
+// Path is the target's path, not decoded: "*" for OPTIONS *.
+func (r *Request) Path() []byte { return r.path }
+
+// Query is what follows the "?" of the target, not decoded.
+func (r *Request) Query() []byte { return r.query }
+
+// Host is the host that the request is for, with its port if it has one. It may be empty in HTTP/1.0.
+func (r *Request) Host() []byte { return r.host }
+
+// Body is the body; chunks are joined.
+func (r *Request) Body() []byte { return r.body }
+
+// ProtoAtLeast11 reports whether the request is of HTTP/1.1 or later.
+func (r *Request) ProtoAtLeast11() bool { return !r.http10 }
+
+// Header is the first value of a field, whose name is given in any case; nil if there is none.
+func (r *Request) Header(name string) []byte {
+	for i := range r.fields {
+		if equalFold(r.fields[i].name, name) {
+			return r.fields[i].value
+		}
+	}
+	return nil
+}
+
+// Values are all values of a field, in order.
+func (r *Request) Values(name string) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for i := range r.fields {
+			if equalFold(r.fields[i].name, name) && !yield(r.fields[i].value) {
+				return
+			}
+		}
+	}
+}
+
+// Fields are the names and values of the header, in order.
+func (r *Request) Fields() iter.Seq2[[]byte, []byte] { return each(r.fields) }
+
+// Trailers are the names and values after a chunked body, in order.
+func (r *Request) Trailers() iter.Seq2[[]byte, []byte] { return each(r.trailers) }
+
+func each(fields []field) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		for _, f := range fields {
+			if !yield(f.name, f.value) {
+				return
+			}
+		}
+	}
+}
+
+// Exchange is what an answer has to know of its request. It is a value and may be kept.
+type Exchange struct {
+	Head   bool // the answer has no body (RFC 9110, 9.3.2)
+	HTTP10 bool // the client speaks HTTP/1.0
+	Close  bool // the connection ends after the answer
+}
+
+// Exchange is what an answer has to know of the request.
+func (r *Request) Exchange() Exchange {
+	return Exchange{Head: r.method == "HEAD", HTTP10: r.http10, Close: r.close}
+}
+
+// equalFold compares a field name with a token in any case.
+func equalFold(name []byte, token string) bool {
+	if len(name) != len(token) {
+		return false
+	}
+	for i := range name {
+		if lower(name[i]) != lower(token[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(b byte) byte {
+	if 'A' <= b && b <= 'Z' {
+		return b | 0x20
+	}
+	return b
+}
+
+// hasToken looks for a token in the comma-separated values of a field, in any case (RFC 9110, 5.6.1).
+func (r *Request) hasToken(name, token string) bool {
+	for v := range r.Values(name) {
+		for len(v) > 0 {
+			var item []byte
+			item, v, _ = bytes.Cut(v, []byte{','})
+			if equalFold(bytes.Trim(item, " \t"), token) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,111 @@
+package http1
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// Response is an answer. Content-Length, Transfer-Encoding, Connection and Date are made by Append and must not be
+// among the fields.
+type Response struct {
+	Status int     // 200 to 599; 0 means 200
+	Header []Field // further fields, in order
+	Type   string  // Content-Type; "" means text/plain; charset=utf-8 if there is a body
+	Body   []byte
+	Close  bool // end the connection after this answer
+}
+
+// Field is a field of an answer.
+type Field struct{ Name, Value string }
+
+// Append appends the whole answer. date is the value of the Date field. An error means a status or a field that cannot
+// be sent; nothing is appended then.
+func (r *Response) Append(dst []byte, x Exchange, date []byte) ([]byte, error) {
+	status := r.Status
+	if status == 0 {
+		status = 200
+	}
+	if status < 200 || status > 599 {
+		return dst, fmt.Errorf("http1: status %d: want 200 to 599", status)
+	}
+	for _, f := range r.Header {
+		if err := f.check(); err != nil {
+			return dst, err
+		}
+	}
+	if !isValue([]byte(r.Type)) {
+		return dst, fmt.Errorf("http1: Content-Type %q has a control character", r.Type)
+	}
+	b := appendStatus(dst, status)
+	b = append(append(append(b, "Date: "...), date...), crlf...)
+	bodiless := status == 204 || status == 304 // RFC 9110, 15.3.5 and 15.4.5
+	if !bodiless {
+		b = r.appendLength(b)
+	}
+	for _, f := range r.Header {
+		b = append(append(append(append(b, f.Name...), ": "...), f.Value...), crlf...)
+	}
+	switch {
+	case r.Close || x.Close:
+		b = append(b, "Connection: close\r\n"...)
+	case x.HTTP10:
+		b = append(b, "Connection: keep-alive\r\n"...)
+	}
+	b = append(b, crlf...)
+	if !bodiless && !x.Head {
+		b = append(b, r.Body...)
+	}
+	return b, nil
+}
+
+func (r *Response) appendLength(b []byte) []byte {
+	if r.Type != "" || len(r.Body) > 0 {
+		b = append(b, "Content-Type: "...)
+		if r.Type == "" {
+			b = append(b, "text/plain; charset=utf-8"...)
+		}
+		b = append(append(b, r.Type...), crlf...)
+	}
+	b = append(b, "Content-Length: "...)
+	return append(strconv.AppendInt(b, int64(len(r.Body)), 10), crlf...)
+}
+
+// check refuses a field that would not arrive as it is meant.
+func (f Field) check() error {
+	for _, own := range [...]string{"Content-Length", "Transfer-Encoding", "Connection", "Date"} {
+		if equalFold([]byte(f.Name), own) {
+			return fmt.Errorf("http1: field %s is made by the server: leave it out", f.Name)
+		}
+	}
+	if !isToken([]byte(f.Name)) || !isValue([]byte(f.Value)) {
+		return fmt.Errorf("http1: field %q: %q cannot be sent", f.Name, f.Value)
+	}
+	return nil
+}
+
+func appendStatus(b []byte, status int) []byte {
+	if status == 200 {
+		return append(b, "HTTP/1.1 200 OK\r\n"...)
+	}
+	b = append(b, "HTTP/1.1 "...)
+	b = strconv.AppendInt(b, int64(status), 10)
+	return append(append(append(b, ' '), http.StatusText(status)...), crlf...)
+}
+
+// Append appends a plain 200 answer without a Date: the two-method form of the protocol.
+func (c *Codec) Append(dst, msg []byte) ([]byte, error) {
+	r := Response{Body: msg}
+	dst = r.appendLength(append(dst, "HTTP/1.1 200 OK\r\n"...))
+	return append(append(dst, crlf...), msg...), nil
+}
+
+// AppendError appends the answer to a request that cannot be handled, after which the connection ends.
+func AppendError(dst []byte, status int, reason string, date []byte) []byte {
+	r := Response{Status: status, Body: []byte(reason + "\n"), Close: true}
+	b, err := r.Append(dst, Exchange{}, date)
+	if err != nil {
+		return dst
+	}
+	return b
+}

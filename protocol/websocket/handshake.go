@@ -1,0 +1,195 @@
+package websocket
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/base64"
+	"fmt"
+	"iter"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// Request is the HTTP head of a handshake. Names are given in any case.
+type Request interface {
+	Method() string
+	ProtoAtLeast11() bool
+	Host() []byte
+	Header(name string) []byte           // the first value, nil if there is none
+	Values(name string) iter.Seq[[]byte] // all values
+}
+
+// Accepted is a handshake that was found right.
+type Accepted struct {
+	Subprotocol int // index into Protocol.Subprotocols, -1 for none
+	name        string
+	key         [28]byte // Sec-WebSocket-Accept
+}
+
+// HandshakeError is why a handshake is refused, as the HTTP answer says it.
+type HandshakeError struct {
+	Status int // 400, 403, 405 or 426
+	Reason string
+}
+
+func (e *HandshakeError) Error() string { return "websocket: handshake: " + e.Reason }
+
+// Fields are header fields that the answer needs, as name and value.
+func (e *HandshakeError) Fields() [][2]string {
+	switch e.Status {
+	case 426: // RFC 6455, 4.4; RFC 9110, 15.5.22
+		return [][2]string{{"Upgrade", "websocket"}, {"Sec-WebSocket-Version", version}}
+	case 405: // RFC 9110, 15.5.6
+		return [][2]string{{"Allow", "GET"}}
+	}
+	return nil
+}
+
+const version = "13"
+
+// IsUpgrade reports whether a request asks for a WebSocket at all.
+func IsUpgrade(r Request) bool { return hasToken(r.Values("Upgrade"), "websocket") }
+
+// Check looks at a handshake as RFC 6455, 4.2.1 tells, checks its origin and chooses the subprotocol. The error is a
+// *HandshakeError.
+func (p *Protocol) Check(r Request) (Accepted, error) {
+	key := r.Header("Sec-WebSocket-Key")
+	switch {
+	case !IsUpgrade(r):
+		return Accepted{}, &HandshakeError{426, "this port speaks WebSocket: the request has no \"Upgrade: websocket\""}
+	case r.Method() != "GET":
+		return Accepted{}, &HandshakeError{405, "a handshake is a GET request"}
+	case !r.ProtoAtLeast11():
+		return Accepted{}, &HandshakeError{400, "a handshake needs HTTP/1.1"}
+	case len(r.Host()) == 0:
+		return Accepted{}, &HandshakeError{400, "no Host"}
+	case !hasToken(r.Values("Connection"), "upgrade"):
+		return Accepted{}, &HandshakeError{400, "no \"Connection: Upgrade\""}
+	case string(r.Header("Sec-WebSocket-Version")) != version || several(r, "Sec-WebSocket-Version"):
+		return Accepted{}, &HandshakeError{426, "only version 13 is spoken"}
+	case !validKey(key) || several(r, "Sec-WebSocket-Key"):
+		return Accepted{}, &HandshakeError{400, "Sec-WebSocket-Key is not 16 bytes in base64"}
+	}
+	if err := p.checkOrigin(r); err != nil {
+		return Accepted{}, err
+	}
+	a := Accepted{Subprotocol: p.choose(r), key: acceptKey(key)}
+	if a.Subprotocol >= 0 {
+		a.name = p.Subprotocols[a.Subprotocol]
+	}
+	return a, nil
+}
+
+// AppendAccept appends the answer that makes the connection a WebSocket.
+func AppendAccept(dst []byte, a Accepted) []byte {
+	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	dst = append(dst, a.key[:]...)
+	if a.name != "" {
+		dst = append(append(dst, "\r\nSec-WebSocket-Protocol: "...), a.name...)
+	}
+	return append(dst, "\r\n\r\n"...)
+}
+
+// acceptKey is RFC 6455, 4.2.2, step 5.4.
+func acceptKey(key []byte) (accept [28]byte) {
+	var b [60]byte
+	h := sha1.Sum(append(append(b[:0], key...), "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"...))
+	base64.StdEncoding.Encode(accept[:], h[:])
+	return accept
+}
+
+func validKey(key []byte) bool {
+	var b [18]byte
+	if len(key) != 24 {
+		return false
+	}
+	n, err := base64.StdEncoding.Decode(b[:], key)
+	return err == nil && n == 16
+}
+
+func several(r Request, name string) bool {
+	n := 0
+	for range r.Values(name) {
+		n++
+	}
+	return n > 1
+}
+
+// hasToken looks for a token in the comma-separated values of a field, in any case.
+func hasToken(values iter.Seq[[]byte], token string) bool {
+	for v := range values {
+		for len(v) > 0 {
+			var item []byte
+			item, v, _ = bytes.Cut(v, []byte{','})
+			if item = bytes.TrimSpace(item); len(item) == len(token) && strings.EqualFold(string(item), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// choose is the index of the first subprotocol that the client offers too, -1 if there is none.
+func (p *Protocol) choose(r Request) int {
+	for i, name := range p.Subprotocols {
+		for v := range r.Values("Sec-WebSocket-Protocol") {
+			for len(v) > 0 {
+				var item []byte
+				item, v, _ = bytes.Cut(v, []byte{','})
+				if string(bytes.TrimSpace(item)) == name {
+					return i
+				}
+			}
+		}
+	}
+	return -1
+}
+
+// checkOrigin keeps pages of other sites from using the rights of their visitor's browser (RFC 6455, 10.2).
+func (p *Protocol) checkOrigin(r Request) error {
+	value := r.Header("Origin")
+	if value == nil {
+		return nil // a program: a browser always says its origin
+	}
+	origin := string(value)
+	if several(r, "Origin") {
+		return &HandshakeError{403, "more than one Origin"}
+	}
+	for _, allowed := range p.Origins {
+		if allowed == "*" || matchOrigin(allowed, origin) {
+			return nil
+		}
+	}
+	u, err := url.Parse(origin)
+	if err == nil && u.Host != "" && sameHost(u.Hostname(), hostname(string(r.Host()))) {
+		return nil
+	}
+	return &HandshakeError{403, fmt.Sprintf("origin %q may not connect: list it in Origins of the websocket.Protocol", origin)}
+}
+
+// matchOrigin compares an origin with a listed one, whose host may begin with "*.".
+func matchOrigin(allowed, origin string) bool {
+	allowed, origin = strings.ToLower(allowed), strings.ToLower(origin)
+	scheme, host, ok := strings.Cut(allowed, "://*.")
+	if !ok {
+		return allowed == origin
+	}
+	gotScheme, gotHost, ok := strings.Cut(origin, "://")
+	return ok && gotScheme == scheme && strings.HasSuffix(gotHost, "."+host) && len(gotHost) > len(host)+1
+}
+
+func hostname(host string) string { return (&url.URL{Host: host}).Hostname() }
+
+func sameHost(a, b string) bool {
+	return a != "" && (strings.EqualFold(a, b) || loopback(a) && loopback(b))
+}
+
+func loopback(host string) bool {
+	host = strings.ToLower(host)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
