@@ -22,7 +22,7 @@ func (l *Loop) broadcast(to iter.Seq[*Conn], msg []byte, binary bool) int {
 	var of *service // the worker that frame was encoded for
 	var frame []byte
 	for c := range to {
-		if !c.session.shared() {
+		if c.service.packet || !c.session.shared() {
 			if c.Send(msg) == nil {
 				accepted++
 			}
@@ -65,7 +65,7 @@ const blockSize = 16 << 10
 func (c *Conn) sendShared(frame []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase != open {
+	if c.phase.get() != open {
 		return false
 	}
 	if c.isFull() {

@@ -22,7 +22,7 @@ func (c *Conn) CloseWith(code websocket.Code, reason string) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase != open {
+	if c.phase.get() != open {
 		return net.ErrClosed
 	}
 	c.part(code, reason)
@@ -32,7 +32,7 @@ func (c *Conn) CloseWith(code websocket.Code, reason string) error {
 // part puts the protocol's goodbye into the output and begins to close, with lock held.
 func (c *Conn) part(code websocket.Code, reason string) {
 	c.say(func(dst []byte) []byte { return c.session.goodbye(dst, code, reason) })
-	c.phase = closing
+	c.phase.set(closing)
 	c.mark(parted)
 }
 
@@ -60,10 +60,10 @@ func (c *Conn) Abort() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase == closed {
+	if c.phase.get() == closed {
 		return
 	}
-	c.phase = max(c.phase, closing)
+	c.phase.set(max(c.phase.get(), closing))
 	c.mark(aborted)
 }
 
@@ -71,7 +71,7 @@ func (c *Conn) Abort() {
 func (c *Conn) fail(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase == open {
+	if c.phase.get() == open {
 		c.setCause(cause)
 		c.part(websocket.Internal, "")
 	}
@@ -92,10 +92,10 @@ func (c *Conn) expire(reason error) { c.refuseRest(reason, reason) }
 // refuseRest has the protocol say what is wrong, and closes.
 func (c *Conn) refuseRest(reason, detail error) {
 	c.mu.Lock()
-	if c.phase == closing {
+	if c.phase.get() == closing {
 		// The peer's goodbye will not come in a form that can be understood.
 		c.mu.Unlock()
-		c.finish(reason)
+		c.finish(c.cause())
 		return
 	}
 	defer c.mu.Unlock()
@@ -104,7 +104,7 @@ func (c *Conn) refuseRest(reason, detail error) {
 	if ws, ok := c.session.(*wsSession); ok {
 		ws.peerParted = true // RFC 6455, 7.1.7: nothing more is read from a peer that broke the protocol
 	}
-	c.phase = closing
+	c.phase.set(closing)
 	c.mark(parted)
 }
 
@@ -113,7 +113,7 @@ func (c *Conn) depart(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.setCause(cause)
-	if c.phase == open {
+	if c.phase.get() == open {
 		c.part(websocket.Normal, "")
 		return
 	}
@@ -124,7 +124,7 @@ func (c *Conn) depart(cause error) {
 func (c *Conn) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase != open {
+	if c.phase.get() != open {
 		return
 	}
 	if h, ok := c.session.(*httpSession); ok && h.awaits {
@@ -138,7 +138,7 @@ func (c *Conn) leave() {
 // waited, and moves the closing on.
 func (c *Conn) attend() {
 	c.mu.Lock()
-	if c.phase == closed {
+	if c.phase.get() == closed {
 		c.mu.Unlock()
 		return
 	}
@@ -150,6 +150,7 @@ func (c *Conn) attend() {
 	if c.flags&(stalled|broken) == 0 {
 		c.write(c.loop.scratch)
 	}
+	c.state.stalled = c.flags&stalled != 0
 	wasFull := c.flags&notifyFull != 0
 	drained := c.flags&full != 0 && c.out == nil
 	goOn := c.flags&resume != 0
@@ -157,7 +158,7 @@ func (c *Conn) attend() {
 	if drained {
 		c.flags &^= full
 	}
-	failed, phase, empty := c.flags&broken != 0, c.phase, c.out == nil
+	failed, phase, empty := c.flags&broken != 0, c.phase.get(), c.out == nil
 	c.mu.Unlock()
 
 	if failed {
@@ -181,12 +182,13 @@ func (c *Conn) attend() {
 
 // goOn handles the messages that waited for Resume or for an answer.
 func (c *Conn) goOn() {
+	c.since = c.loop.ticks(c.loop.now)
+	if c.in != nil {
+		c.decode(nil)
+	}
 	if c.state.ended && !c.awaitsAnswer() {
 		c.depart(io.EOF)
 		return
-	}
-	if c.in != nil {
-		c.decode(nil)
 	}
 	if _, ok := c.session.(*httpSession); ok {
 		c.watch(c.service.after.keepAlive)
@@ -195,8 +197,8 @@ func (c *Conn) goOn() {
 
 // closeOn moves a closing connection on, once its output is empty.
 func (c *Conn) closeOn(empty bool) {
-	if !c.state.half { // the limit of closing runs from its begin
-		c.state.half = true
+	if !c.state.parting {
+		c.state.parting = true
 		c.since = c.loop.ticks(c.loop.now)
 		c.watch(c.service.after.close)
 	}
@@ -208,7 +210,7 @@ func (c *Conn) closeOn(empty bool) {
 		return
 	}
 	c.mu.Lock()
-	c.phase = lingering
+	c.phase.set(lingering)
 	c.mu.Unlock()
 	c.loop.freeInput(c)
 	if err := c.loop.poll.CloseWrite(c.handle); err != nil {
@@ -222,12 +224,12 @@ func (c *Conn) closeOn(empty bool) {
 func (c *Conn) finish(err error) {
 	l := c.loop
 	c.mu.Lock()
-	if c.phase == closed {
+	if c.phase.get() == closed {
 		c.mu.Unlock()
 		return
 	}
 	abort := c.flags&aborted != 0
-	c.phase = closed
+	c.phase.set(closed)
 	if c.out != nil {
 		c.out.release()
 		c.out = nil
@@ -277,11 +279,11 @@ func (c *Conn) protocolName() string {
 
 // rearm asks the poller for what the connection can use.
 func (c *Conn) rearm() {
-	if c.phase == closed {
+	if c.phase.get() == closed {
 		return
 	}
-	read := !c.state.ended && !(c.phase == open && (c.state.paused || c.awaitsAnswer() && c.in != nil))
-	write := c.flags&stalled != 0
+	read := !c.state.ended && !(c.phase.get() == open && (c.state.paused || c.awaitsAnswer() && c.in != nil))
+	write := c.state.stalled
 	if read == c.state.armedRead && write == c.state.armedWrite {
 		return
 	}

@@ -45,7 +45,7 @@ type Conn struct {
 	bytesOut    uint64
 	messagesOut uint32
 	refused     uint32
-	phase       phase
+	phase       atomicPhase // read anywhere
 	flags       flags
 }
 
@@ -66,13 +66,21 @@ const (
 	closed
 )
 
+// atomicPhase is changed with the connection's lock held.
+type atomicPhase struct{ v atomic.Uint32 }
+
+func (p *atomicPhase) get() phase  { return phase(p.v.Load()) }
+func (p *atomicPhase) set(v phase) { p.v.Store(uint32(v)) }
+
 // connState are facts that only the loop needs.
 type connState struct {
 	connected   bool // OnConnect was due, so OnClose will be
 	paused      bool // by Pause
 	half        bool // a message is half received; since tells from when
+	parting     bool // the connection closes; since tells from when
 	pinged      bool // a ping has not been answered
 	ended       bool // the peer's stream has ended
+	stalled     bool // the flag of this name, as attend saw it last
 	binary      bool // the message being handled is binary
 	armedRead   bool
 	armedWrite  bool
@@ -157,7 +165,7 @@ func (c *Conn) RemoteAddr() net.Addr {
 func (c *Conn) LocalAddr() net.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase == closed {
+	if c.phase.get() == closed {
 		return nil
 	}
 	return c.loop.poll.LocalAddr(c.handle)
@@ -170,7 +178,7 @@ func (c *Conn) Context() context.Context {
 	x := c.extras()
 	if x.ctx == nil {
 		x.ctx, x.cancel = context.WithCancel(context.Background())
-		if c.phase == closed {
+		if c.phase.get() == closed {
 			x.cancel()
 		}
 	}
@@ -188,7 +196,7 @@ func (c *Conn) extras() *extra {
 // connection has closed. f runs even if the connection closes before its turn comes.
 func (c *Conn) Do(f func()) bool {
 	c.mu.Lock()
-	gone := c.phase == closed
+	gone := c.phase.get() == closed
 	c.mu.Unlock()
 	return !gone && c.loop.Do(f)
 }
@@ -225,6 +233,7 @@ func (c *Conn) SetWorker(w *Worker) error {
 	same := s.kind == c.service.kind && s.kind == speaksWebSocket
 	c.service.drop(c)
 	s.adopt(c)
+	c.watch(1) // other limits hold from now on
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.service = s

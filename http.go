@@ -62,7 +62,7 @@ func (h *httpSession) respond(dst []byte, r *http1.Response) ([]byte, error) {
 
 // answered moves the connection on after an answer was queued, with lock held.
 func (h *httpSession) answered(c *Conn) {
-	if h.waiting || c.phase != open {
+	if h.waiting || c.phase.get() != open {
 		return
 	}
 	awaited := h.awaits
@@ -70,7 +70,7 @@ func (h *httpSession) answered(c *Conn) {
 	switch {
 	case h.exchange.Close:
 		h.exchange.Close = false
-		c.phase = closing
+		c.phase.set(closing)
 		c.mark(parted)
 	case awaited:
 		c.mark(resume)
@@ -90,7 +90,7 @@ func (h *httpSession) deliver(c *Conn, msg []byte) {
 		return
 	}
 	h.call(c, r, msg)
-	if c.service.kind == speaksWebSocket && c.phase == open && h.waits(c) && websocket.IsUpgrade(r) {
+	if c.service.kind == speaksWebSocket && c.phase.get() == open && h.waits(c) && websocket.IsUpgrade(r) {
 		h.upgrade(c, r) // SetWorker in the callback
 		return
 	}
@@ -115,7 +115,7 @@ func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {
 func (h *httpSession) await(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !h.waiting || c.phase != open {
+	if !h.waiting || c.phase.get() != open {
 		return
 	}
 	h.awaits = true
@@ -145,7 +145,7 @@ func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 			return
 		}
 	}
-	if c.phase != open {
+	if c.phase.get() != open {
 		return
 	}
 	c.mu.Lock()

@@ -24,12 +24,12 @@ func (c *Conn) look(due uint32) {
 	now := c.loop.ticks(c.loop.now)
 	for _, lim := range c.limits() {
 		if lim.after == 0 {
-			continue
+			continue // none
 		}
 		left := int32(lim.from + lim.after + 1 - now)
 		if left <= 0 {
 			lim.act(c)
-			if c.phase == closed {
+			if c.phase.get() == closed {
 				return
 			}
 			continue
@@ -44,31 +44,31 @@ type limit struct {
 	act         func(c *Conn)
 }
 
-// limits are those that hold in the connection's present state.
-func (c *Conn) limits() []limit {
+// limits are those that hold in the connection's present state: of the closing, of what the peer owes, of the pinging.
+func (c *Conn) limits() (on [3]limit) {
 	after := &c.service.after
-	if c.phase != open {
-		return []limit{{c.since, after.close, (*Conn).overdue}}
+	if c.phase.get() != open {
+		on[0] = limit{c.since, after.close, (*Conn).overdue}
+		return on
 	}
-	var on []limit
-	add := func(from, after uint32, act func(*Conn)) { on = append(on, limit{from, after, act}) }
+	if c.awaitsAnswer() {
+		on[0] = limit{c.since, after.answer, (*Conn).unanswered}
+		return on
+	}
 	_, isHTTP := c.session.(*httpSession)
 	switch {
-	case c.awaitsAnswer():
-		return []limit{{c.since, after.answer, (*Conn).unanswered}}
 	case isHTTP && c.service.kind == speaksWebSocket:
-		add(c.since, after.handshake, (*Conn).late)
+		on[0] = limit{c.since, after.handshake, (*Conn).late}
 	case c.state.half:
-		add(c.since, after.message, (*Conn).late)
+		on[0] = limit{c.since, after.message, (*Conn).late}
 	case isHTTP:
-		add(c.touched, after.keepAlive, (*Conn).idle)
+		on[0] = limit{max(c.touched, c.since), after.keepAlive, (*Conn).idle}
 	}
-	add(c.touched, after.idle, (*Conn).idle)
+	on[1] = limit{c.touched, after.idle, (*Conn).idle}
 	if _, ok := c.session.(*wsSession); ok && after.ping != 0 {
+		on[2] = limit{c.touched, after.ping, (*Conn).ping}
 		if c.state.pinged {
-			add(c.touched, after.ping+after.pong, (*Conn).late)
-		} else {
-			add(c.touched, after.ping, (*Conn).ping)
+			on[2] = limit{c.touched, after.ping + after.pong, (*Conn).late}
 		}
 	}
 	return on
@@ -79,7 +79,7 @@ func (c *Conn) late() { c.expire(ErrTimeout) }
 func (c *Conn) idle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase == open {
+	if c.phase.get() == open {
 		c.setCause(ErrIdle)
 		c.part(websocket.GoingAway, "idle")
 	}
@@ -103,7 +103,7 @@ func (c *Conn) unanswered() {
 func (c *Conn) ping() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase != open {
+	if c.phase.get() != open {
 		return
 	}
 	c.state.pinged = true

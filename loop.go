@@ -115,7 +115,7 @@ func (l *Loop) Conns(w *Worker) iter.Seq[*Conn] {
 			return
 		}
 		for i := len(s.conns) - 1; i >= 0; i-- {
-			if c := s.conns[i]; c.state.connected && c.phase == open && !yield(c) {
+			if c := s.conns[i]; c.state.connected && c.phase.get() == open && !yield(c) {
 				return
 			}
 		}
@@ -275,6 +275,9 @@ func (l *Loop) attend() {
 		c.flags &^= dirty
 		c.mu.Unlock()
 		c.attend()
+		if l.doing != "" {
+			l.measure()
+		}
 		c = next
 	}
 }

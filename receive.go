@@ -62,7 +62,7 @@ func (c *Conn) ready(ev poll.Event) {
 		c.mu.Unlock()
 		c.attend()
 	}
-	if c.phase == closed || !(ev.Read || ev.Fail) {
+	if c.phase.get() == closed || !(ev.Read || ev.Fail) {
 		return
 	}
 	if ev.Fail && !c.state.armedRead {
@@ -108,12 +108,12 @@ func (c *Conn) decode(data []byte) {
 	if c.in != nil {
 		c.in.bytes = append(c.in.bytes, data...)
 		rest := c.messages(c.in.bytes)
-		if len(rest) == 0 || c.phase >= lingering {
+		if len(rest) == 0 || c.phase.get() >= lingering {
 			c.loop.freeInput(c)
 		} else {
 			c.in.bytes = c.in.bytes[:copy(c.in.bytes, rest)]
 		}
-	} else if rest := c.messages(data); len(rest) > 0 && c.phase < lingering {
+	} else if rest := c.messages(data); len(rest) > 0 && c.phase.get() < lingering {
 		c.in = c.loop.newInput()
 		c.in.bytes = append(c.in.bytes, rest...)
 	}
@@ -122,7 +122,7 @@ func (c *Conn) decode(data []byte) {
 
 // waits notes whether a message is half received, and since when.
 func (c *Conn) waits(afresh bool) {
-	half := (c.in != nil || c.session.half()) && c.phase == open && !c.state.paused && !c.awaitsAnswer()
+	half := (c.in != nil || c.session.half()) && c.phase.get() == open && !c.state.paused && !c.awaitsAnswer()
 	if half && (afresh || !c.state.half) {
 		c.since = c.loop.ticks(c.loop.now)
 		c.watch(c.service.after.message)
@@ -151,7 +151,7 @@ func (c *Conn) messages(data []byte) (rest []byte) {
 			c.session.deliver(c, msg)
 		}
 	}
-	if c.phase != open && !c.awaitsGoodbye() {
+	if c.phase.get() != open && !c.awaitsGoodbye() {
 		return nil
 	}
 	return rest
@@ -160,7 +160,7 @@ func (c *Conn) messages(data []byte) (rest []byte) {
 // takesMessages reports whether the next message may be looked at. A connection that is closing still reads for the
 // peer's goodbye.
 func (c *Conn) takesMessages() bool {
-	if c.phase != open {
+	if c.phase.get() != open {
 		return c.awaitsGoodbye()
 	}
 	return !c.state.paused && !c.awaitsAnswer()
@@ -168,7 +168,7 @@ func (c *Conn) takesMessages() bool {
 
 func (c *Conn) awaitsGoodbye() bool {
 	ws, ok := c.session.(*wsSession)
-	return ok && c.phase == closing && !ws.peerParted && !c.state.ended
+	return ok && c.phase.get() == closing && !ws.peerParted && !c.state.ended
 }
 
 func (c *Conn) awaitsAnswer() bool {
@@ -178,7 +178,7 @@ func (c *Conn) awaitsAnswer() bool {
 
 // message gives a whole message to the application.
 func (c *Conn) message(msg []byte) {
-	if c.phase != open {
+	if c.phase.get() != open {
 		return
 	}
 	c.count()
@@ -196,7 +196,7 @@ func (c *Conn) count() {
 // invalid handles a message that the protocol refused, its stream still in step.
 func (c *Conn) invalid(err error) {
 	c.loop.stats.Invalid++
-	if f := c.service.worker.OnInvalid; f != nil && c.phase == open {
+	if f := c.service.worker.OnInvalid; f != nil && c.phase.get() == open {
 		c.loop.doing = "OnInvalid"
 		f(c, err)
 		return
@@ -207,7 +207,7 @@ func (c *Conn) invalid(err error) {
 // end handles the end of the peer's stream: what was complete has been handled, what was not never will be.
 func (c *Conn) end() {
 	c.state.ended = true
-	if c.phase == lingering {
+	if c.phase.get() == lingering {
 		c.finish(nil)
 		return
 	}

@@ -53,7 +53,7 @@ func (c *Conn) send(encode func(dst []byte) ([]byte, error)) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase != open {
+	if c.phase.get() != open {
 		return net.ErrClosed
 	}
 	if c.service.packet {

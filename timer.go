@@ -30,7 +30,7 @@ func (l *Loop) After(d time.Duration, f func()) *Timer { return l.timer(d, 0, f)
 func (c *Conn) After(d time.Duration, f func()) *Timer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase == closed {
+	if c.phase.get() == closed {
 		return &Timer{loop: c.loop, index: -1}
 	}
 	x := c.extras()

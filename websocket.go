@@ -31,7 +31,7 @@ func (s *wsSession) deliver(c *Conn, msg []byte) {
 func (s *wsSession) pong(c *Conn, payload []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase != open || c.isFull() {
+	if c.phase.get() != open || c.isFull() {
 		return
 	}
 	c.say(func(dst []byte) []byte { return websocket.AppendFrame(dst, websocket.Pong, payload) })
@@ -49,7 +49,7 @@ func (s *wsSession) parted(c *Conn, payload []byte) {
 	s.peerParted, s.agreed = true, true
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase == open {
+	if c.phase.get() == open {
 		c.setCause(goodbye)
 		c.part(goodbye.Code, "")
 		return
