@@ -17,7 +17,9 @@ import (
 //
 // The environment variable LINEMAN_POLLER=portable runs the loops over package net instead of the system's own
 // readiness, as they run on systems that have no native loop.
-func Run(ctx context.Context, workers ...*Worker) error {
+func Run(ctx context.Context, workers ...*Worker) error { return run(ctx, time.Now, workers) }
+
+func run(ctx context.Context, clock func() time.Time, workers []*Worker) error {
 	if len(workers) == 0 {
 		return errors.New("lineman: nothing to run: give Run a worker")
 	}
@@ -26,7 +28,7 @@ func Run(ctx context.Context, workers ...*Worker) error {
 		if w.Count > 1 {
 			return fmt.Errorf("lineman: worker %q: Count is %d: Run runs one process, leave Count at 0", w.Name, w.Count)
 		}
-		l, err := openLoop(w)
+		l, err := openLoop(w, clock)
 		if err != nil {
 			r.abandon()
 			return err
@@ -37,7 +39,7 @@ func Run(ctx context.Context, workers ...*Worker) error {
 }
 
 // openLoop makes a loop that listens for w.
-func openLoop(w *Worker) (*Loop, error) {
+func openLoop(w *Worker, clock func() time.Time) (*Loop, error) {
 	open := poll.New
 	switch backend := os.Getenv("LINEMAN_POLLER"); backend {
 	case "":
@@ -50,7 +52,7 @@ func openLoop(w *Worker) (*Loop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lineman: %w", err)
 	}
-	l := newLoop(0, p, time.Now)
+	l := newLoop(0, p, clock)
 	if w.Logger != nil {
 		l.log = w.Logger
 	}

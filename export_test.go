@@ -1,0 +1,20 @@
+package lineman
+
+import (
+	"context"
+	"time"
+)
+
+// RunByClock is Run by another clock.
+func RunByClock(ctx context.Context, clock func() time.Time, workers ...*Worker) error {
+	return run(ctx, clock, workers)
+}
+
+// Open makes a loop that listens for w and runs only by Step.
+func Open(w *Worker) (*Loop, error) { return openLoop(w, time.Now) }
+
+// Step runs one tick without waiting.
+func (l *Loop) Step() error { return l.step(false) }
+
+// Shut ends a loop that Open made.
+func (l *Loop) Shut() { l.shut() }

@@ -1,0 +1,124 @@
+package lineman_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/linemantest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// portable reports whether the suite runs over package net, which knows less of what the kernel does.
+func portable() bool { return os.Getenv("LINEMAN_POLLER") == "portable" }
+
+// patience is how long a test waits for what must happen.
+const patience = 20 * time.Second
+
+// next returns what comes out of a channel, or fails.
+func next[T any](t *testing.T, from <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("nothing came: %s", what)
+		panic("not reached")
+	}
+}
+
+// clock is the time of a test: the real one, and what the test has jumped ahead.
+type clock struct {
+	mu    sync.Mutex // guards ahead
+	ahead time.Duration
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.ahead)
+}
+
+// jump moves the time of the test ahead and has the loop of w look at it.
+func (c *clock) jump(s *linemantest.Server, w *lineman.Worker, d time.Duration) {
+	c.mu.Lock()
+	c.ahead += d
+	c.mu.Unlock()
+	s.Do(w, func(*lineman.Loop) {})
+	s.Do(w, func(*lineman.Loop) {}) // the first may have run in the tick that began before the jump
+}
+
+// startByClock starts workers whose time can jump.
+func startByClock(t *testing.T, workers ...*lineman.Worker) (*linemantest.Server, *clock) {
+	t.Helper()
+	c := &clock{}
+	run := func(ctx context.Context, workers ...*lineman.Worker) error {
+		return lineman.RunByClock(ctx, c.now, workers...)
+	}
+	return linemantest.StartBy(t, run, workers...), c
+}
+
+// journal keeps what is logged.
+type journal struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
+
+func (j *journal) count(what string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return strings.Count(j.text.String(), what)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+// quiet drops what is logged.
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// echo answers each message with itself.
+func echo(c *lineman.Conn, msg []byte) {
+	send := c.Send
+	if c.Binary() {
+		send = c.SendBinary
+	}
+	if err := send(msg); err != nil {
+		c.Abort()
+	}
+}
+
+// dial connects past linemantest, for tests with many connections.
+func dial(t *testing.T, addr net.Addr) net.Conn {
+	t.Helper()
+	c, err := net.DialTimeout(addr.Network(), addr.String(), patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(patience))
+	return c
+}
+
+const second = time.Second
