@@ -16,6 +16,7 @@ import (
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -122,3 +123,23 @@ func dial(t *testing.T, addr net.Addr) net.Conn {
 }
 
 const second = time.Second
+
+// linesBackwards is a protocol of lines that are written backwards.
+type linesBackwards struct{}
+
+func (linesBackwards) Name() string                { return "backwards" }
+func (linesBackwards) NewCodec(int) protocol.Codec { return linesBackwards{} }
+
+func (linesBackwards) Decode(data []byte) (int, []byte, error) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, data[:i:i], nil
+	}
+	return 0, nil, nil
+}
+
+func (linesBackwards) Append(dst, msg []byte) ([]byte, error) {
+	for i := range msg {
+		dst = append(dst, msg[len(msg)-1-i])
+	}
+	return append(dst, '\n'), nil
+}
