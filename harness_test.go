@@ -19,7 +19,13 @@ import (
 	"github.com/lineman-go/lineman/protocol"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if addr := os.Getenv("LINEMAN_TEST_LOAD"); addr != "" {
+		load(addr)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // portable reports whether the suite runs over package net, which knows less of what the kernel does.
 func portable() bool { return os.Getenv("LINEMAN_POLLER") == "portable" }
@@ -142,4 +148,19 @@ func (linesBackwards) Append(dst, msg []byte) ([]byte, error) {
 		dst = append(dst, msg[len(msg)-1-i])
 	}
 	return append(dst, '\n'), nil
+}
+
+// waitForAccepted returns when so many connections have been accepted.
+func waitForAccepted(t *testing.T, s *linemantest.Server, w *lineman.Worker, want uint64) {
+	t.Helper()
+	for until := time.Now().Add(patience); ; {
+		var got uint64
+		s.Do(w, func(l *lineman.Loop) { got = l.Stats().Accepted })
+		if got >= want {
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatalf("%d connections were accepted, want %d", got, want)
+		}
+	}
 }

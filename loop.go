@@ -56,6 +56,7 @@ type Loop struct {
 
 	sleeping atomic.Bool
 	dirty    atomic.Pointer[Conn] // connections that want attention, linked by nextDirty
+	someFull atomic.Bool          // OnFull is due for one of them
 	refused  atomic.Uint64
 
 	mu     sync.Mutex // guards the following
@@ -171,6 +172,14 @@ func (l *Loop) dispatch(ev poll.Event) {
 		s.ready(ev)
 	}
 	l.measure()
+	l.tellFull()
+}
+
+// tellFull calls OnFull without waiting for the end of the tick, so that a publisher can pause before its next message.
+func (l *Loop) tellFull() {
+	if l.someFull.Load() {
+		l.attend()
+	}
 }
 
 // measure reads the clock after a callback and tells of a slow one.
@@ -243,6 +252,7 @@ func (l *Loop) call(what string, f func()) {
 	l.doing = what
 	f()
 	l.measure()
+	l.tellFull()
 }
 
 func (l *Loop) panicked(what string, v any) {
@@ -267,6 +277,7 @@ func (l *Loop) push(c *Conn) {
 
 // attend gives every connection that wants it its attention, once. What that causes waits for the next tick.
 func (l *Loop) attend() {
+	l.someFull.Store(false)
 	c := l.dirty.Swap(nil)
 	for c != nil {
 		c.mu.Lock()

@@ -110,6 +110,7 @@ func (c *Conn) queued() {
 	if c.isFull() && c.flags&full == 0 {
 		c.flags |= full
 		c.mark(notifyFull)
+		c.loop.someFull.Store(true)
 		return
 	}
 	if c.flags&stalled == 0 || c.flags&broken != 0 {

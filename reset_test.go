@@ -1,0 +1,82 @@
+package lineman_test
+
+import (
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/linemantest"
+)
+
+// TestConnectReset makes ten thousand connections and resets them, some in the middle of a message: nothing is left.
+func TestConnectReset(t *testing.T) {
+	rounds := 10000
+	if testing.Short() || portable() {
+		rounds = 1000
+	}
+	linemantest.NoLeaks(t)
+	var opened, closed atomic.Int64
+	w := &lineman.Worker{Addr: "text://127.0.0.1:0", Logger: quiet}
+	w.OnConnect = func(*lineman.Conn) { opened.Add(1) }
+	w.OnMessage = echo
+	w.OnClose = func(*lineman.Conn, error) { closed.Add(1) }
+	s := linemantest.Start(t, w)
+	addr := s.Addr(w).String()
+	run := func(rounds int) {
+		var wg sync.WaitGroup
+		for g := range 8 {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for i := range rounds / 8 {
+					c, err := net.Dial("tcp", addr)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					_, _ = io.WriteString(c, strings.Repeat("x\nhalf", (g+i)%3))
+					_ = c.(*net.TCPConn).SetLinger(0)
+					c.Close()
+				}
+			}()
+		}
+		wg.Wait()
+	}
+	settled := func() {
+		for until := time.Now().Add(patience); ; {
+			live := -1
+			s.Do(w, func(l *lineman.Loop) { live = l.Stats().Conns })
+			if live == 0 && opened.Load() == closed.Load() {
+				return
+			}
+			if time.Now().After(until) {
+				t.Fatalf("%d connections are left; %d opened, %d closed", live, opened.Load(), closed.Load())
+			}
+		}
+	}
+	run(rounds / 10)
+	settled()
+	before := liveHeap()
+	run(rounds)
+	settled()
+	if grown := liveHeap() - before; grown > 64<<10 {
+		t.Errorf("%d bytes are left of %d connections", grown, rounds)
+	}
+	if got := opened.Load(); got < int64(rounds)/2 {
+		t.Errorf("only %d of %d connections were accepted", got, rounds)
+	}
+}
+
+func liveHeap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}

@@ -1,0 +1,85 @@
+package lineman_test
+
+import (
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/linemantest"
+)
+
+// TestScheduler has one processor, and another process that keeps the loop busy with echo: a goroutine's Do is still
+// answered with a 99th percentile below five milliseconds.
+func TestScheduler(t *testing.T) {
+	const rounds = 500
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	w := &lineman.Worker{Addr: "tcp://127.0.0.1:0", Events: lineman.Events{OnMessage: echo}}
+	s := linemantest.Start(t, w)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "LINEMAN_TEST_LOAD="+s.Addr(w).String())
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
+	waitForAccepted(t, s, w, loadConns)
+	before := messagesIn(s, w)
+	took := make([]time.Duration, rounds)
+	for i := range took {
+		begin := time.Now()
+		s.Do(w, func(*lineman.Loop) {})
+		took[i] = time.Since(begin)
+		time.Sleep(time.Millisecond) // a rate, not a wait: without it the loop would only answer Do
+	}
+	if busy := messagesIn(s, w) - before; busy < rounds {
+		t.Errorf("the loop was not busy: %d messages", busy)
+	}
+	slices.Sort(took)
+	if p99 := took[rounds*99/100]; p99 > 5*time.Millisecond {
+		t.Errorf("the 99th percentile of Do is %v, want below 5 ms", p99)
+	}
+}
+
+func messagesIn(s *linemantest.Server, w *lineman.Worker) (n uint64) {
+	s.Do(w, func(l *lineman.Loop) { n = l.Stats().MessagesIn })
+	return n
+}
+
+const loadConns = 50
+
+// load keeps an echo server busy until it is killed, or for twenty seconds.
+func load(addr string) {
+	var wg sync.WaitGroup
+	for range loadConns {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(patience))
+			b := make([]byte, 64)
+			for {
+				if _, err := c.Write(b); err != nil {
+					return
+				}
+				if _, err := io.ReadFull(c, b); err != nil {
+					return
+				}
+			}
+		}()
+	}
+	wg.Wait()
+}
