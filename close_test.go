@@ -62,7 +62,7 @@ func TestOnCloseReasons(t *testing.T) {
 		}, none},
 		{"panic", "text", func(*lineman.Conn, []byte) { panic("x") }, func(c *linemantest.Client) { c.Send("x") }, is(lineman.ErrPanic)},
 		{"not HTTP", "http", echo, func(c *linemantest.Client) { c.Write("nonsense\r\n\r\n") }, broke("http", "")},
-		{"HTTP that closes", "http", echo, func(c *linemantest.Client) { c.Write("GET / HTTP/1.0\r\n\r\n") }, none},
+		{"HTTP that closes", "http", echo, func(c *linemantest.Client) { c.Write("GET / HTTP/1.0\r\n\r\n"); c.Rest() }, none},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

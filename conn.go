@@ -33,7 +33,6 @@ type Conn struct {
 	handle     poll.Handle // also used to write, under mu
 	touched    uint32      // tick of the last byte received
 	since      uint32      // tick at which what the connection is waiting for began
-	scheduled  uint32      // tick at which the wheel looks at the connection, 0 never
 	state      connState
 
 	mu          sync.Mutex // guards the following, which the loop alone changes where it says so

@@ -8,19 +8,15 @@ func (c *Conn) watch(after uint32) {
 		return
 	}
 	at := c.loop.ticks(c.loop.now) + after + 1 // a tick has begun when it is read
-	if c.scheduled == 0 || int32(at-c.scheduled) < 0 {
-		c.scheduled = at
+	if s := &c.loop.scheduled[c.handle]; *s == 0 || int32(at-*s) < 0 {
+		*s = at
 		c.loop.wheel.Schedule(int32(c.handle), at)
 	}
 }
 
 // look is called by the wheel. Limits that moved on since it was told are looked at again later: that is why a
 // message costs the wheel nothing.
-func (c *Conn) look(due uint32) {
-	if c.scheduled != due {
-		return
-	}
-	c.scheduled = 0
+func (c *Conn) look() {
 	now := c.loop.ticks(c.loop.now)
 	for _, lim := range c.limits() {
 		if lim.after == 0 {

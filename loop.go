@@ -29,24 +29,25 @@ type Loop struct {
 	stop  context.CancelFunc
 
 	// Owned by the loop.
-	now      time.Time
-	started  time.Time // tick 0 of the wheel
-	yielded  time.Time
-	conns    []*Conn // by handle
-	sockets  map[poll.Handle]socket
-	services []*service // in the order in which the loop came to know them
-	live     int        // connections that are not closed
-	wheel    *wheel.Wheel
-	timers   timerHeap
-	buf      []byte   // what is read
-	scratch  []byte   // what is gathered to be written
-	block    []byte   // frames of broadcasts
-	inputs   []*input // free
-	datagram Conn
-	doing    string // the callback under way, for the log
-	stats    Stats
-	stopping bool
-	giveUp   time.Time // when a stopping loop ends whatever is open
+	now       time.Time
+	started   time.Time // tick 0 of the wheel
+	yielded   time.Time
+	conns     []*Conn  // by handle
+	scheduled []uint32 // by handle: tick at which the wheel looks at it, 0 never. A closed connection leaves it to the next
+	sockets   map[poll.Handle]socket
+	services  []*service // in the order in which the loop came to know them
+	live      int        // connections that are not closed
+	wheel     *wheel.Wheel
+	timers    timerHeap
+	buf       []byte   // what is read
+	scratch   []byte   // what is gathered to be written
+	block     []byte   // frames of broadcasts
+	inputs    []*input // free
+	datagram  Conn
+	doing     string // the callback under way, for the log
+	stats     Stats
+	stopping  bool
+	giveUp    time.Time // when a stopping loop ends whatever is open
 
 	// The HTTP request on loan to the callback under way. Owned by the loop.
 	request   *http1.Request
@@ -380,6 +381,7 @@ func (l *Loop) shut() {
 func (l *Loop) enter(c *Conn) {
 	for int(c.handle) >= len(l.conns) {
 		l.conns = append(l.conns, make([]*Conn, max(64, len(l.conns)/4))...)
+		l.scheduled = append(l.scheduled, make([]uint32, len(l.conns)-len(l.scheduled))...)
 	}
 	l.conns[c.handle] = c
 	l.live++

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
@@ -64,6 +65,7 @@ func TestBackpressure(t *testing.T) {
 	}
 	waitForAccepted(t, s, w, idle)
 	client := s.Dial(w)
+	debug.FreeOSMemory() // what earlier tests left would hide or swell the growth
 	before := userMemory()
 	client.Send("begin")
 	most := before

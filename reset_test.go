@@ -2,6 +2,7 @@ package lineman_test
 
 import (
 	"io"
+	"math"
 	"net"
 	"runtime"
 	"strings"
@@ -60,13 +61,15 @@ func TestConnectReset(t *testing.T) {
 			}
 		}
 	}
-	run(rounds / 10)
-	settled()
-	before := liveHeap()
-	run(rounds)
-	settled()
-	if grown := liveHeap() - before; grown > 64<<10 {
-		t.Errorf("%d bytes are left of %d connections", grown, rounds)
+	least := int64(math.MaxInt64) // what leaks grows each time; what the runtime keeps does not
+	for range 3 {
+		before := liveHeap()
+		run(rounds)
+		settled()
+		least = min(least, liveHeap()-before)
+	}
+	if least > 32<<10 {
+		t.Errorf("%d bytes are left of %d connections", least, rounds)
 	}
 	if got := opened.Load(); got < int64(rounds)/2 {
 		t.Errorf("only %d of %d connections were accepted", got, rounds)

@@ -65,8 +65,12 @@ func (l *Loop) timer(d, every time.Duration, f func()) *Timer {
 // for the next tick.
 func (l *Loop) runDue() {
 	l.wheel.Advance(l.ticks(l.now), func(id int32, due uint32) {
-		if int(id) < len(l.conns) && l.conns[id] != nil {
-			l.conns[id].look(due)
+		if l.scheduled[id] != due {
+			return // an earlier look took its place
+		}
+		l.scheduled[id] = 0
+		if c := l.conns[id]; c != nil {
+			c.look()
 		}
 	})
 	until := l.now
