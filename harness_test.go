@@ -17,6 +17,7 @@ import (
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/protocol"
+	"github.com/lineman-go/lineman/protocol/text"
 )
 
 func TestMain(m *testing.M) {
@@ -164,3 +165,5 @@ func waitForAccepted(t *testing.T, s *linemantest.Server, w *lineman.Worker, wan
 		}
 	}
 }
+
+var textWithoutHTTP = text.Protocol{RefuseHTTP: true}

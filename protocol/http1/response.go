@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// Response is an answer. Content-Length, Transfer-Encoding, Connection and Date are made by Append and must not be
-// among the fields.
+// Response is an answer. Content-Type is Type; Content-Length, Transfer-Encoding, Connection and Date are made by
+// Append: none of them may be among the fields.
 type Response struct {
 	Status int     // 200 to 599; 0 means 200
 	Header []Field // further fields, in order
@@ -73,9 +73,9 @@ func (r *Response) appendLength(b []byte) []byte {
 
 // check refuses a field that would not arrive as it is meant.
 func (f Field) check() error {
-	for _, own := range [...]string{"Content-Length", "Transfer-Encoding", "Connection", "Date"} {
+	for _, own := range [...]string{"Content-Type", "Content-Length", "Transfer-Encoding", "Connection", "Date"} {
 		if equalFold([]byte(f.Name), own) {
-			return fmt.Errorf("http1: field %s is made by the server: leave it out", f.Name)
+			return fmt.Errorf("http1: field %s is not for Header: Type is Content-Type, the others are made by the server", f.Name)
 		}
 	}
 	if !isToken([]byte(f.Name)) || !isValue([]byte(f.Value)) {
