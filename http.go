@@ -83,7 +83,7 @@ func (h *httpSession) deliver(c *Conn, msg []byte) {
 	h.exchange, h.waiting = r.Exchange(), true
 	c.mu.Unlock()
 	c.loop.request, c.loop.requestOf = r, c
-	defer func() { c.loop.request, c.loop.requestOf = nil, nil }()
+	defer h.release(c)
 
 	if c.service.kind == speaksWebSocket && (websocket.IsUpgrade(r) || c.service.worker.OnRequest == nil) {
 		h.upgrade(c, r)
@@ -95,6 +95,12 @@ func (h *httpSession) deliver(c *Conn, msg []byte) {
 		return
 	}
 	h.await(c)
+}
+
+// release ends the loan of the request.
+func (h *httpSession) release(c *Conn) {
+	c.loop.request, c.loop.requestOf = nil, nil
+	h.Release()
 }
 
 func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {

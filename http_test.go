@@ -233,6 +233,7 @@ func TestHTTPStop(t *testing.T) {
 	stopped := make(chan error)
 	go func() { stopped <- s.Stop() }()
 	next(t, stopping, "the stop")
+	s.Do(w, func(*lineman.Loop) {}) // it has told everybody
 	if err := c.Send([]byte("still")); err != nil {
 		t.Error(err)
 	}

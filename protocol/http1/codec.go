@@ -59,7 +59,7 @@ func (c *Codec) WantsContinue() bool {
 // Decode finds the next request: the message is its body, empty but not nil if there is none, and Request tells the
 // rest. Chunks are joined in place. The error is an *Error and ends the connection.
 func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
-	c.release()
+	c.Release()
 	if c.state == inHead {
 		if n := leadingLines(data); n > 0 && c.looked == 0 {
 			return n, nil, nil // RFC 9112, 2.2
@@ -98,7 +98,9 @@ func (c *Codec) finish(data []byte, end int) (int, []byte, error) {
 	return end, r.body, nil
 }
 
-func (c *Codec) release() {
+// Release ends the loan of the request that Decode returned last, as the next Decode would, so that nothing belongs to an
+// idle connection.
+func (c *Codec) Release() {
 	if c.request != nil {
 		c.request.release()
 		c.request = nil
