@@ -1,0 +1,134 @@
+package lineman_test
+
+import (
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/protocol/http1"
+)
+
+const handshake = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+// hotPaths are an exchange of each protocol, as bytes.
+var hotPaths = []struct {
+	name, scheme   string
+	hello, request string
+	repeat         int
+	handle         lineman.Events
+}{
+	{"tcp", "tcp", "", strings.Repeat("x", 64), 1, lineman.Events{OnMessage: echo}},
+	{"text", "text", "", strings.Repeat("x", 63) + "\n", 1, lineman.Events{OnMessage: echo}},
+	{"text pipelined", "text", "", strings.Repeat("x", 63) + "\n", 16, lineman.Events{OnMessage: echo}},
+	{"frame", "frame", "", "\x00\x00\x00\x44" + strings.Repeat("x", 64), 1, lineman.Events{OnMessage: echo}},
+	{"websocket", "websocket", handshake, "\x81\xc0\x00\x00\x00\x00" + strings.Repeat("x", 64), 1, lineman.Events{OnMessage: echo}},
+	{"websocket pipelined", "websocket", handshake, "\x81\xc0\x00\x00\x00\x00" + strings.Repeat("x", 64), 16, lineman.Events{OnMessage: echo}},
+	{"http OnMessage", "http", "", "GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n", 1, lineman.Events{OnMessage: helloMessage}},
+	{"http OnRequest", "http", "", "GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n", 1, lineman.Events{OnRequest: helloRequest}},
+	{"http POST", "http", "", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", 4, lineman.Events{OnMessage: echo}},
+}
+
+var hello = []byte("Hello, World!")
+
+func helloMessage(c *lineman.Conn, _ []byte)         { _ = c.Send(hello) }
+func helloRequest(c *lineman.Conn, _ *http1.Request) { _ = c.Send(hello) }
+
+// exchanger is a client and a stepped loop on one goroutine.
+type exchanger struct {
+	loop    *lineman.Loop
+	client  net.Conn
+	worker  *lineman.Worker
+	request []byte
+	reply   []byte
+	size    int // of the reply
+}
+
+func newExchanger(tb testing.TB, i int) *exchanger {
+	tb.Helper()
+	p := hotPaths[i]
+	w := &lineman.Worker{Addr: p.scheme + "://127.0.0.1:0", Events: p.handle}
+	l, err := lineman.Open(w)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(l.Shut)
+	addr := l.Listener(w).Addr()
+	client, err := net.Dial(addr.Network(), addr.String())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { client.Close() })
+	x := &exchanger{loop: l, client: client, worker: w, request: []byte(strings.Repeat(p.request, p.repeat)), reply: make([]byte, 64<<10)}
+	if p.hello != "" {
+		x.send(tb, []byte(p.hello))
+		x.receive(tb, 0)
+	}
+	x.send(tb, x.request)
+	x.size = x.receive(tb, 0)
+	return x
+}
+
+func (x *exchanger) send(tb testing.TB, b []byte) {
+	if _, err := x.client.Write(b); err != nil {
+		tb.Fatal(err)
+	}
+	before := x.loop.Stats().BytesIn
+	for x.loop.Stats().BytesIn < before+uint64(len(b)) {
+		if err := x.loop.Step(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// receive reads n bytes, or once if n is 0.
+func (x *exchanger) receive(tb testing.TB, n int) int {
+	if n == 0 {
+		n, err := x.client.Read(x.reply)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return n
+	}
+	if _, err := io.ReadFull(x.client, x.reply[:n]); err != nil {
+		tb.Fatal(err)
+	}
+	return n
+}
+
+// TestAllocations has an exchange of each protocol allocate nothing.
+func TestAllocations(t *testing.T) {
+	if portable() {
+		t.Skip("over package net a read may allocate")
+	}
+	for i, p := range hotPaths {
+		t.Run(p.name, func(t *testing.T) {
+			x := newExchanger(t, i)
+			runtime.GC()
+			n := testing.AllocsPerRun(500, func() {
+				x.send(t, x.request)
+				x.receive(t, x.size)
+			})
+			if n != 0 && !raced() {
+				t.Errorf("%v allocations for %d messages, want none", n, p.repeat)
+			}
+		})
+	}
+}
+
+func BenchmarkExchange(b *testing.B) {
+	for i, p := range hotPaths {
+		b.Run(p.name, func(b *testing.B) {
+			x := newExchanger(b, i)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range b.N {
+				x.send(b, x.request)
+				x.receive(b, x.size)
+			}
+		})
+	}
+}
