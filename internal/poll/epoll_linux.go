@@ -151,7 +151,7 @@ func (p *epoll) Arm(h Handle, read, write bool) error {
 }
 
 func (p *epoll) Read(h Handle, b []byte) (int, error) {
-	n, e := read(int(h), b)
+	n, e := receive(int(h), b)
 	switch {
 	case e == unix.EAGAIN:
 		return 0, ErrAgain
@@ -166,7 +166,7 @@ func (p *epoll) Read(h Handle, b []byte) (int, error) {
 func (p *epoll) Write(h Handle, b []byte) (int, error) {
 	done := 0
 	for done < len(b) {
-		n, e := write(int(h), b[done:])
+		n, e := send(int(h), b[done:])
 		if e == unix.EAGAIN {
 			return done, ErrAgain
 		}
