@@ -1,0 +1,233 @@
+package poll
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+)
+
+// await waits, with lock held, until the loop wants what is read ahead and has taken what there was. It returns false
+// when the socket has closed.
+func (p *portable) await(s *socket) bool {
+	for !s.closed && (!s.read || s.accepted != nil || len(s.in) > 0 || s.datagram || s.inErr != nil) {
+		p.mu.Unlock()
+		<-s.more
+		p.mu.Lock()
+	}
+	return !s.closed
+}
+
+func (p *portable) Listen(ln net.Listener) (Handle, error) {
+	if u, ok := ln.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false)
+	}
+	return p.open(ln, func(s *socket) { p.acceptAhead(s, ln) })
+}
+
+func (p *portable) acceptAhead(s *socket, ln net.Listener) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.await(s) {
+		p.mu.Unlock()
+		c, err := ln.Accept()
+		p.mu.Lock()
+		if s.closed {
+			if c != nil {
+				c.Close()
+			}
+			return
+		}
+		s.accepted, s.inErr = c, bare(err)
+		p.enqueue(s)
+	}
+}
+
+func (p *portable) Accept(ln Handle) (Handle, netip.AddrPort, error) {
+	p.mu.Lock()
+	s := p.socket(ln)
+	if s == nil {
+		p.mu.Unlock()
+		return 0, netip.AddrPort{}, fmt.Errorf("poll: %w", net.ErrClosed)
+	}
+	c, err := s.accepted, s.inErr
+	s.accepted, s.inErr = nil, nil
+	notify(s.more)
+	p.mu.Unlock()
+	if err != nil {
+		return 0, netip.AddrPort{}, err
+	}
+	if c == nil {
+		return 0, netip.AddrPort{}, ErrAgain
+	}
+	h, err := p.open(c, func(s *socket) { p.readAhead(s, c) })
+	if err != nil {
+		c.Close()
+		return 0, netip.AddrPort{}, err
+	}
+	var peer netip.AddrPort
+	if t, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		peer = unmapped(t.AddrPort())
+	}
+	return h, peer, nil
+}
+
+func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+
+func (p *portable) readAhead(s *socket, c net.Conn) {
+	buf := make([]byte, readAhead)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.buf = buf
+	for p.await(s) {
+		p.mu.Unlock()
+		n, err := c.Read(buf)
+		p.mu.Lock()
+		s.in, s.inErr = buf[:n], bare(err)
+		p.enqueue(s)
+	}
+}
+
+func (p *portable) Read(h Handle, b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.socket(h)
+	switch {
+	case s == nil:
+		return 0, fmt.Errorf("poll: %w", net.ErrClosed)
+	case len(s.in) == 0 && s.inErr != nil:
+		return 0, s.inErr
+	case len(s.in) == 0:
+		return 0, ErrAgain
+	}
+	n := copy(b, s.in)
+	if s.in = s.in[n:]; len(s.in) == 0 {
+		notify(s.more)
+	}
+	return n, nil
+}
+
+func (p *portable) Write(h Handle, b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.socket(h)
+	switch {
+	case s == nil:
+		return 0, fmt.Errorf("poll: %w", net.ErrClosed)
+	case s.outErr != nil:
+		return 0, s.outErr
+	}
+	n := min(len(b), writeAhead-s.unsent)
+	s.out = append(s.out, b[:n]...)
+	s.unsent += n
+	if n > 0 && !s.writing {
+		s.writing = true
+		p.wg.Add(1)
+		go func() {
+			defer p.wg.Done()
+			p.writeOut(s, s.net.(net.Conn))
+		}()
+	}
+	if n < len(b) {
+		return n, ErrAgain
+	}
+	return n, nil
+}
+
+// writeOut writes until there is nothing left, and does then what was asked for meanwhile.
+func (p *portable) writeOut(s *socket, c net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(s.out) > 0 && s.outErr == nil {
+		b := s.out
+		s.out, s.spare = s.spare[:0], nil
+		p.mu.Unlock()
+		_, err := c.Write(b)
+		p.mu.Lock()
+		s.unsent -= len(b)
+		s.spare = b
+		s.outErr = bare(err)
+		p.enqueue(s)
+	}
+	s.writing, s.out, s.spare = false, nil, nil
+	if s.endOfOut {
+		_ = endStream(c) // a broken one has ended already
+	}
+	if s.closed {
+		c.Close()
+	}
+}
+
+func (p *portable) CloseWrite(h Handle) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.socket(h)
+	if s == nil {
+		return fmt.Errorf("poll: %w", net.ErrClosed)
+	}
+	if s.writing {
+		s.endOfOut = true
+		return nil
+	}
+	return bare(endStream(s.net))
+}
+
+func endStream(c io.Closer) error {
+	if c, ok := c.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return nil
+}
+
+func (p *portable) Packet(pc net.PacketConn) (Handle, error) {
+	u, ok := pc.(*net.UDPConn)
+	if !ok {
+		return 0, fmt.Errorf("poll: %T is no UDP socket", pc)
+	}
+	return p.open(u, func(s *socket) { p.receiveAhead(s, u) })
+}
+
+func (p *portable) receiveAhead(s *socket, u *net.UDPConn) {
+	buf := make([]byte, 64<<10)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.await(s) {
+		p.mu.Unlock()
+		n, from, err := u.ReadFromUDPAddrPort(buf)
+		p.mu.Lock()
+		s.in, s.from, s.datagram, s.inErr = buf[:n], unmapped(from), err == nil, bare(err)
+		p.enqueue(s)
+	}
+}
+
+func (p *portable) ReadFrom(h Handle, b []byte) (int, netip.AddrPort, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.socket(h)
+	if s == nil {
+		return 0, netip.AddrPort{}, fmt.Errorf("poll: %w", net.ErrClosed)
+	}
+	if err := s.inErr; err != nil {
+		s.inErr = nil
+		notify(s.more)
+		return 0, netip.AddrPort{}, err
+	}
+	if !s.datagram {
+		return 0, netip.AddrPort{}, ErrAgain
+	}
+	n := copy(b, s.in)
+	s.in, s.datagram = nil, false
+	notify(s.more)
+	return n, s.from, nil
+}
+
+func (p *portable) WriteTo(h Handle, b []byte, to netip.AddrPort) error {
+	p.mu.Lock()
+	s := p.socket(h)
+	p.mu.Unlock()
+	if s == nil {
+		return fmt.Errorf("poll: %w", net.ErrClosed)
+	}
+	_, err := s.net.(*net.UDPConn).WriteToUDPAddrPort(b, to)
+	return bare(err)
+}
