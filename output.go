@@ -18,7 +18,7 @@ type segment struct {
 const (
 	flushAt     = 64 << 10 // output above this is written at once, without waiting for the end of the tick
 	ownSegment  = 64 << 10 // own bytes go to a new segment above this, so that appending never copies much
-	keepSegment = 16 << 10 // the largest memory of its own that a free output keeps
+	keepSegment = 64 << 10 // the largest memory of its own that a free output keeps
 )
 
 var outputs = sync.Pool{New: func() any { return &output{segments: make([]segment, 0, 2)} }}
