@@ -1,0 +1,177 @@
+package websocket_test
+
+import (
+	"errors"
+	"iter"
+	"maps"
+	"testing"
+
+	"github.com/lineman-go/lineman/protocol/websocket"
+)
+
+// request is the head of a handshake.
+type request struct {
+	method, host string
+	http10       bool
+	fields       map[string][]string
+}
+
+func (r request) Method() string       { return r.method }
+func (r request) ProtoAtLeast11() bool { return !r.http10 }
+func (r request) Host() []byte         { return []byte(r.host) }
+
+func (r request) Header(name string) []byte {
+	if v := r.fields[name]; len(v) > 0 {
+		return []byte(v[0])
+	}
+	return nil
+}
+
+func (r request) Values(name string) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for _, v := range r.fields[name] {
+			if !yield([]byte(v)) {
+				return
+			}
+		}
+	}
+}
+
+// handshake is a right one, changed by f.
+func handshake(f func(r *request)) request {
+	r := request{method: "GET", host: "server.example:8080", fields: map[string][]string{
+		"Upgrade": {"websocket"}, "Connection": {"Upgrade"}, "Sec-WebSocket-Version": {"13"}, "Sec-WebSocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="},
+	}}
+	if f != nil {
+		f(&r)
+	}
+	return r
+}
+
+func set(name string, values ...string) func(r *request) {
+	return func(r *request) { r.fields[name] = values }
+}
+
+func TestCheck(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(r *request)
+		status int // 0: right
+	}{
+		"right":                      {nil, 0},
+		"Upgrade in a list":          {set("Upgrade", "h2c, WebSocket"), 0},
+		"Upgrade in a second field":  {set("Upgrade", "h2c", "websocket"), 0},
+		"Connection in a list":       {set("Connection", "keep-alive, upgrade"), 0},
+		"no Upgrade":                 {set("Upgrade"), 426},
+		"another Upgrade":            {set("Upgrade", "websockets"), 426},
+		"no Connection":              {set("Connection"), 400},
+		"another Connection":         {set("Connection", "keep-alive"), 400},
+		"POST":                       {func(r *request) { r.method = "POST" }, 405},
+		"HTTP/1.0":                   {func(r *request) { r.http10 = true }, 400},
+		"no Host":                    {func(r *request) { r.host = "" }, 400},
+		"no version":                 {set("Sec-WebSocket-Version"), 426},
+		"version 8":                  {set("Sec-WebSocket-Version", "8"), 426},
+		"version 13 twice":           {set("Sec-WebSocket-Version", "13", "13"), 426},
+		"no key":                     {set("Sec-WebSocket-Key"), 400},
+		"a short key":                {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25j"), 400},
+		"a long key":                 {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQABCA=="), 400},
+		"a key that is no base64":    {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25j*Q=="), 400},
+		"two keys":                   {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="), 400},
+		"an extension is not chosen": {set("Sec-WebSocket-Extensions", "permessage-deflate"), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, err := (&websocket.Protocol{}).Check(handshake(tt.change))
+			var e *websocket.HandshakeError
+			switch {
+			case tt.status == 0 && err != nil:
+				t.Errorf("refused: %v", err)
+			case tt.status != 0 && (!errors.As(err, &e) || e.Status != tt.status || e.Reason == ""):
+				t.Errorf("got %v, want %d", err, tt.status)
+			case tt.status == 0:
+				const want = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+					"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n" // RFC 6455, 1.3
+				if got := string(websocket.AppendAccept(nil, a)); got != want {
+					t.Errorf("the answer is %q", got)
+				}
+			}
+		})
+	}
+}
+
+func TestFields(t *testing.T) {
+	for status, want := range map[int]map[string]string{
+		400: {}, 403: {}, 405: {"Allow": "GET"}, 426: {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
+	} {
+		got := map[string]string{}
+		for _, f := range (&websocket.HandshakeError{Status: status}).Fields() {
+			got[f[0]] = f[1]
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("%d: %v, want %v", status, got, want)
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	listed := []string{"https://good.example", "https://*.wild.example", "http://port.example:81"}
+	for _, tt := range []struct {
+		host, origin string
+		origins      []string
+		allowed      bool
+	}{
+		{"server.example", "", nil, true}, // a program
+		{"server.example", "https://server.example", nil, true},
+		{"server.example:8080", "http://SERVER.example:3000", nil, true},
+		{"server.example", "https://other.example", nil, false},
+		{"server.example", "https://server.example.evil.example", nil, false},
+		{"server.example", "https://evilserver.example", nil, false},
+		{"server.example", "null", nil, false},
+		{"server.example", "null", []string{"null"}, true},
+		{"server.example", "https://any.example", []string{"*"}, true},
+		{"server.example", "https://good.example", listed, true},
+		{"server.example", "https://GOOD.example", listed, true},
+		{"server.example", "http://good.example", listed, false},
+		{"server.example", "https://a.wild.example", listed, true},
+		{"server.example", "https://a.b.wild.example", listed, true},
+		{"server.example", "https://wild.example", listed, false},
+		{"server.example", "https://.wild.example", listed, false},
+		{"server.example", "https://evilwild.example", listed, false},
+		{"server.example", "http://port.example:81", listed, true},
+		{"server.example", "http://port.example:82", listed, false},
+		{"localhost:1234", "http://127.0.0.1:8000", nil, true},
+		{"127.0.0.1:1234", "http://localhost", nil, true},
+		{"[::1]:1234", "http://app.localhost:8000", nil, true},
+		{"127.0.0.1", "http://localhost.evil.example", nil, false},
+		{"192.0.2.1:1", "http://192.0.2.1", nil, true},
+		{"server.example", "garbage", nil, false},
+		{"server.example", "://", nil, false},
+	} {
+		r := handshake(func(r *request) {
+			r.host = tt.host
+			if tt.origin != "" {
+				r.fields["Origin"] = []string{tt.origin}
+			}
+		})
+		_, err := (&websocket.Protocol{Origins: tt.origins}).Check(r)
+		if (err == nil) != tt.allowed {
+			t.Errorf("host %q, origin %q, listed %v: %v", tt.host, tt.origin, tt.origins, err)
+		}
+		var e *websocket.HandshakeError
+		if err != nil && (!errors.As(err, &e) || e.Status != 403) {
+			t.Errorf("refused with %v, want 403", err)
+		}
+	}
+	twice := handshake(set("Origin", "https://server.example", "https://evil.example"))
+	if _, err := (&websocket.Protocol{}).Check(twice); err == nil {
+		t.Error("two origins were allowed")
+	}
+}
+
+func TestSubprotocols(t *testing.T) {
+	p := &websocket.Protocol{Subprotocols: []string{"best", "good"}}
+	for offered, want := range map[string]int{"good": 1, "good, best": 0, "other,good": 1, "other": -1, "BEST": -1, "": -1, "best ,": 0} {
+		a, err := p.Check(handshake(set("Sec-WebSocket-Protocol", offered)))
+		if err != nil || a.Subprotocol != want {
+			t.Errorf("offered %q: %d, %v, want %d", offered, a.Subprotocol, err, want)
+		}
+	}
+}
