@@ -60,37 +60,50 @@ func (c *Codec) WantsContinue() bool {
 // rest. Chunks are joined in place. The error is an *Error and ends the connection.
 func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	c.Release()
+	var r *Request // its head is parsed again if the body comes later, for data may have moved
 	if c.state == inHead {
 		if n := leadingLines(data); n > 0 && c.looked == 0 {
 			return n, nil, nil // RFC 9112, 2.2
 		}
-		if done, err := c.readHead(data); !done || err != nil {
+		if r, err = c.readHead(data); r == nil {
 			return 0, nil, err
 		}
 	}
-	end := 0
-	if c.state == inBody {
-		if end = c.head + c.body; len(data) < end {
-			c.expect = c.expect && len(data) == c.head
-			return 0, nil, nil
-		}
-	} else if end, err = c.readChunks(data); end == 0 || err != nil {
+	end, err := c.readBody(data)
+	if end == 0 {
+		r.release()
 		c.expect = c.expect && len(data) == c.head
 		return 0, nil, err
 	}
-	return c.finish(data, end)
+	return c.finish(r, data, end)
 }
 
-// finish makes the request of the bytes up to end.
-func (c *Codec) finish(data []byte, end int) (int, []byte, error) {
-	r := requests.Get().(*Request)
-	err := r.parse(data[:c.head])
-	if err == nil && c.state == inTrailers {
-		r.trailers, err = appendFields(r.trailers[:0], data[c.line:end])
+// readBody looks for the end of the request, 0 if that has not come.
+func (c *Codec) readBody(data []byte) (end int, err error) {
+	if c.state != inBody {
+		return c.readChunks(data)
 	}
-	if err != nil {
-		r.release()
-		return 0, nil, err
+	if end = c.head + c.body; len(data) < end {
+		return 0, nil
+	}
+	return end, nil
+}
+
+// finish makes the request of the bytes up to end; r is what its head was found to be, or nil.
+func (c *Codec) finish(r *Request, data []byte, end int) (int, []byte, error) {
+	if r == nil {
+		r = requests.Get().(*Request)
+		if err := r.parse(data[:c.head]); err != nil {
+			r.release()
+			return 0, nil, err
+		}
+	}
+	if c.state == inTrailers {
+		var err error
+		if r.trailers, err = appendFields(r.trailers[:0], data[c.line:end]); err != nil {
+			r.release()
+			return 0, nil, err
+		}
 	}
 	r.body = data[c.head : c.head+c.body : c.head+c.body]
 	c.request = r
@@ -135,34 +148,39 @@ func (c *Codec) nextLine(data []byte) (line []byte, ok bool, err error) {
 	return line, true, nil
 }
 
-// readHead looks for the empty line that ends the head, and then reads from the head how the body is framed.
-func (c *Codec) readHead(data []byte) (done bool, err error) {
+// readHead looks for the empty line that ends the head, and then reads from the head how the body is framed. The request
+// is nil as long as the head is not whole.
+func (c *Codec) readHead(data []byte) (*Request, error) {
 	for {
 		start := c.line
 		line, ok, err := c.nextLine(data)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		if !ok {
-			return false, c.checkHead(data, len(data))
+			return nil, c.checkHead(data, len(data))
 		}
 		if len(line) == 0 && start > 0 {
 			break
 		}
 		if err := c.checkHead(data, c.line); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
 	c.head = c.line
 	if err := c.checkHead(data, c.head); err != nil {
-		return false, err
+		return nil, err
 	}
 	r := requests.Get().(*Request)
-	defer r.release()
-	if err := r.parse(data[:c.head]); err != nil {
-		return false, err
+	err := r.parse(data[:c.head])
+	if err == nil {
+		err = c.frame(r)
 	}
-	return true, c.frame(r)
+	if err != nil {
+		r.release()
+		return nil, err
+	}
+	return r, nil
 }
 
 // checkHead bounds what has come of a head.

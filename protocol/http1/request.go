@@ -27,6 +27,9 @@ type field struct{ name, value []byte }
 var requests = sync.Pool{New: func() any { return new(Request) }}
 
 func (r *Request) release() {
+	if r == nil {
+		return
+	}
 	clear(r.fields)
 	clear(r.trailers)
 	*r = Request{fields: r.fields[:0], trailers: r.trailers[:0]}

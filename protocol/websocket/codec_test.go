@@ -236,7 +236,9 @@ func TestLinear(t *testing.T) {
 // roomy leaves room for the label below the limit.
 type roomy struct{ labelled }
 
-func (roomy) NewCodec(limit int) protocol.Codec { return labelled{}.NewCodec(limit - len("continuation:")) }
+func (roomy) NewCodec(limit int) protocol.Codec {
+	return labelled{}.NewCodec(limit - len("continuation:"))
+}
 
 func FuzzDecode(f *testing.F) {
 	linemantest.FuzzCodec(f, roomy{},
