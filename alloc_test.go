@@ -3,11 +3,11 @@ package lineman_test
 import (
 	"io"
 	"net"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/protocol/http1"
 )
 
@@ -107,14 +107,10 @@ func TestAllocations(t *testing.T) {
 	for i, p := range hotPaths {
 		t.Run(p.name, func(t *testing.T) {
 			x := newExchanger(t, i)
-			runtime.GC()
-			n := testing.AllocsPerRun(500, func() {
+			linemantest.NoAllocations(t, func() {
 				x.send(t, x.request)
 				x.receive(t, x.size)
 			})
-			if n != 0 && !raced() {
-				t.Errorf("%v allocations for %d messages, want none", n, p.repeat)
-			}
 		})
 	}
 }

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,12 +35,6 @@ func TestMain(m *testing.M) {
 
 // portable reports whether the suite runs over package net, which knows less of what the kernel does.
 func portable() bool { return os.Getenv("LINEMAN_POLLER") == "portable" }
-
-// raced reports whether the race detector is on: it makes pools drop what they are given, so allocations tell nothing.
-func raced() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
 
 // patience is how long a test waits for what must happen.
 const patience = 20 * time.Second

@@ -17,7 +17,7 @@ import (
 // between a thousand and three thousand connections that another process holds.
 func TestMemory(t *testing.T) {
 	const few, many, most = 1000, 3000, 400
-	if portable() || raced() {
+	if portable() || linemantest.Raced() {
 		t.Skip("the figure is for the native loop, without the race detector")
 	}
 	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnMessage: echo}}

@@ -17,66 +17,137 @@ type Vector struct {
 	Messages []string // in order
 	Refused  int      // how many messages are refused with the stream still in step
 	Err      error    // matches what ends the stream, in the sense of errors.Is; nil means that nothing does
+
+	// ErrAfter is how many bytes of Wire must have come for the stream to end: with one less it has not, with these it
+	// has. 0 means that any number will do.
+	ErrAfter int
+
+	// RoundTrip has Append make exactly Wire of Messages again.
+	RoundTrip bool
 }
 
-// TestCodec feeds each vector to fresh codecs of p: whole, byte by byte, and cut in two at every point (of a wire above
-// some hundreds of bytes at that many, and in some thousands of pieces). Each time there must be the same messages, refusals and end. It does so as a loop does: data
-// grows from the same byte until Decode advances, and what is left moves in memory.
+// TestCodec feeds each vector to fresh codecs of p: whole, byte by byte, and cut in two at every point (at some hundreds
+// if the wire is longer). Each time there must be the same messages, the same errors of those refused, and the same end;
+// errors are the same if their texts are. It does so as a loop does: data grows from the same byte until Decode advances,
+// and what is left moves in memory. What a codec keeps of the former memory is overwritten, and so is the room behind a
+// message, as an append to it would.
 func TestCodec(t *testing.T, p protocol.Protocol, vectors ...Vector) {
 	t.Helper()
 	for _, v := range vectors {
 		t.Run(v.Name, func(t *testing.T) {
-			for _, cuts := range waysToCut(len(v.Wire)) {
-				if got := feed(newCodec(p, v.Max), v.Wire, cuts); !got.is(v) {
-					t.Fatalf("%s: got %s", describe(cuts), got)
-				}
+			if err := v.check(p); err != nil {
+				t.Fatal(err)
 			}
 		})
 	}
 }
 
 // FuzzCodec is the body of a fuzz target: it checks that whatever comes, however it is cut, gives the same messages,
-// refusals and end, and that nothing above the limit of 1 KiB is delivered.
+// refusals and end, as in TestCodec, and that nothing above the limit of 1 KiB is delivered.
 func FuzzCodec(f *testing.F, p protocol.Protocol, seeds ...string) {
-	const limit = 1 << 10
 	for _, s := range seeds {
 		f.Add([]byte(s), uint16(1), uint16(3))
 	}
 	f.Fuzz(func(t *testing.T, wire []byte, first, every uint16) {
-		whole := feed(newCodec(p, limit), string(wire), nil)
 		cuts := []int{}
 		for at := int(first); at < len(wire); at += int(every%64) + 1 {
 			cuts = append(cuts, at)
 		}
-		if parts := feed(newCodec(p, limit), string(wire), cuts); !parts.same(whole) {
-			t.Errorf("whole: %s\n%s: %s", whole, describe(cuts), parts)
-		}
-		for _, msg := range whole.messages {
-			if len(msg) > limit {
-				t.Errorf("a message of %d bytes, the limit is %d", len(msg), limit)
-			}
+		if err := checkCuts(p, string(wire), nil, bytewise(len(wire)), cuts); err != nil {
+			t.Error(err)
 		}
 	})
 }
 
-func newCodec(p protocol.Protocol, limit int) protocol.Codec {
-	if limit == 0 {
-		limit = 1 << 20
+// fuzzLimit is the largest message of FuzzCodec.
+const fuzzLimit = 1 << 10
+
+// checkCuts compares what comes of the wire whole with what comes of it in other ways.
+func checkCuts(p protocol.Protocol, wire string, ways ...[]int) error {
+	whole := feed(p.NewCodec(fuzzLimit), wire, nil)
+	for _, cuts := range ways {
+		got := feed(p.NewCodec(fuzzLimit), wire, cuts)
+		if got.breach != nil {
+			return fmt.Errorf("%s: %w", describe(cuts), got.breach)
+		}
+		if !got.same(whole) {
+			return fmt.Errorf("whole: %s\n%s: %s", whole, describe(cuts), got)
+		}
 	}
-	return p.NewCodec(limit)
+	for _, msg := range whole.messages {
+		if len(msg) > fuzzLimit {
+			return fmt.Errorf("a message of %d bytes, the limit is %d", len(msg), fuzzLimit)
+		}
+	}
+	return nil
+}
+
+// check tries one vector in every way.
+func (v Vector) check(p protocol.Protocol) error {
+	if v.Max == 0 {
+		v.Max = 1 << 20
+	}
+	whole := feed(p.NewCodec(v.Max), v.Wire, nil)
+	for _, cuts := range waysToCut(len(v.Wire)) {
+		got := feed(p.NewCodec(v.Max), v.Wire, cuts)
+		switch {
+		case got.breach != nil:
+			return fmt.Errorf("%s: %w", describe(cuts), got.breach)
+		case !got.is(v):
+			return fmt.Errorf("%s: got %s", describe(cuts), got)
+		case !got.same(whole):
+			return fmt.Errorf("whole: %s\n%s: %s", whole, describe(cuts), got)
+		}
+	}
+	if err := v.checkEnd(p); err != nil || !v.RoundTrip {
+		return err
+	}
+	return v.checkAppend(p.NewCodec(v.Max))
+}
+
+// checkEnd looks for the byte that ends the stream.
+func (v Vector) checkEnd(p protocol.Protocol) error {
+	if v.ErrAfter == 0 {
+		return nil
+	}
+	got := feed(p.NewCodec(v.Max), v.Wire, bytewise(len(v.Wire)))
+	if got.fed != v.ErrAfter {
+		return fmt.Errorf("the stream ended after %d bytes, want %d", got.fed, v.ErrAfter)
+	}
+	return nil
+}
+
+// checkAppend encodes the messages behind bytes that must stay.
+func (v Vector) checkAppend(c protocol.Codec) error {
+	const before = "before"
+	wire := []byte(before)
+	for _, msg := range v.Messages {
+		var err error
+		if wire, err = c.Append(wire, []byte(msg)); err != nil {
+			return fmt.Errorf("Append of %.200q: %w", msg, err)
+		}
+	}
+	if string(wire) != before+v.Wire {
+		return fmt.Errorf("Append to %q made %.200q, want %.200q", before, wire, before+v.Wire)
+	}
+	return nil
 }
 
 // waysToCut are lists of points at which n bytes are cut.
 func waysToCut(n int) [][]int {
-	var bytewise []int
-	for at := 1; at < n; at += 1 + n/4096 {
-		bytewise = append(bytewise, at)
-	}
-	ways := [][]int{nil, bytewise}
-	for at := 1; at < n; at += 1 + n/300 {
+	ways := [][]int{nil, bytewise(n)}
+	for at := 1; at < n; at += 1 + n/500 {
 		ways = append(ways, []int{at})
 	}
 	return ways
+}
+
+func bytewise(n int) []int {
+	cuts := make([]int, max(n-1, 0))
+	for i := range cuts {
+		cuts[i] = i + 1
+	}
+	return cuts
 }
 
 func describe(cuts []int) string {
@@ -94,6 +165,8 @@ type outcome struct {
 	messages []string
 	refused  []string
 	err      error
+	breach   error // of the contract of protocol.Codec: nothing else counts then
+	fed      int   // bytes that had come at the end
 }
 
 func (o outcome) is(v Vector) bool {
@@ -110,36 +183,78 @@ func (o outcome) String() string {
 
 // feed gives a codec the wire in pieces.
 func feed(c protocol.Codec, wire string, cuts []int) (o outcome) {
-	var data []byte
-	start := 0
-	for _, end := range append(slices.Clone(cuts), len(wire)) {
-		// A fresh copy each time: what a codec keeps of the former memory shows.
-		data = append(slices.Clip(slices.Clone(data)), wire[start:end]...)
-		start = end
-		for len(data) > 0 {
-			n, msg, err := c.Decode(data)
-			if n < 0 || n > len(data) {
-				o.err = fmt.Errorf("linemantest: Decode used up %d of %d bytes", n, len(data))
-				return o
-			}
-			if n == 0 && err != nil {
-				o.err = err
-				return o
-			}
-			if n == 0 {
-				if msg != nil {
-					o.err = errors.New("linemantest: Decode gave a message without using up a byte")
-					return o
-				}
-				break
-			}
-			if err != nil {
-				o.refused = append(o.refused, err.Error())
-			} else if msg != nil {
-				o.messages = append(o.messages, string(msg))
-			}
-			data = data[n:]
+	var waiting []byte
+	for i := range len(cuts) + 1 {
+		end := len(wire)
+		if i < len(cuts) {
+			end = cuts[i]
+		}
+		waiting = join(waiting, wire[o.fed:end])
+		o.fed = end
+		rest := o.decode(c, waiting)
+		if o.err != nil || o.breach != nil {
+			return o
+		}
+		if len(rest) < len(waiting) {
+			rest = slices.Clone(rest)
+			overwrite(waiting)
+			waiting = rest
 		}
 	}
 	return o
+}
+
+// join appends a piece. What waits moves when its memory is full, so that it does so for every piece at first, and seldom
+// enough later for a long wire to come byte by byte.
+func join(waiting []byte, piece string) []byte {
+	if len(waiting)+len(piece) <= cap(waiting) {
+		return append(waiting, piece...)
+	}
+	room := len(waiting) + len(piece)
+	if len(waiting) > 1<<10 {
+		room *= 2
+	}
+	moved := append(append(make([]byte, 0, room), waiting...), piece...)
+	overwrite(waiting)
+	return moved
+}
+
+func overwrite(b []byte) {
+	for i := range b {
+		b[i] = 0xa5
+	}
+}
+
+// decode notes every message in data and returns what is left.
+func (o *outcome) decode(c protocol.Codec, data []byte) (rest []byte) {
+	for len(data) > 0 {
+		n, msg, err := c.Decode(data)
+		switch {
+		case n < 0 || n > len(data):
+			o.breach = fmt.Errorf("Decode used up %d of %d bytes", n, len(data))
+			return nil
+		case msg != nil && (n == 0 || err != nil):
+			o.breach = fmt.Errorf("Decode used up %d bytes and gave both the message %.200q and the error %v", n, msg, err)
+			return nil
+		case n == 0:
+			o.err = err
+			return data
+		case err != nil:
+			o.refused = append(o.refused, err.Error())
+		case msg != nil:
+			o.messages = append(o.messages, string(msg))
+		}
+		data = data[n:]
+		if after := slices.Clone(data); !sparesRest(msg, data, after) {
+			o.breach = fmt.Errorf("an append to the message %.200q overwrites what follows it: limit its capacity", msg)
+			return nil
+		}
+	}
+	return data
+}
+
+// sparesRest overwrites the room behind a message and reports whether data, a copy of which is given, is still the same.
+func sparesRest(msg, data, same []byte) bool {
+	overwrite(msg[len(msg):cap(msg)])
+	return slices.Equal(data, same)
 }

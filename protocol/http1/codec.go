@@ -62,7 +62,8 @@ func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	c.Release()
 	var r *Request // its head is parsed again if the body comes later, for data may have moved
 	if c.state == inHead {
-		if n := leadingLines(data); n > 0 && c.looked == 0 {
+		if n := leadingLines(data); n > 0 && c.line == 0 {
+			c.looked = 0
 			return n, nil, nil // RFC 9112, 2.2
 		}
 		if r, err = c.readHead(data); r == nil {
@@ -158,19 +159,16 @@ func (c *Codec) readHead(data []byte) (*Request, error) {
 			return nil, err
 		}
 		if !ok {
-			return nil, c.checkHead(data, len(data))
+			return nil, c.checkHead(start, len(data))
+		}
+		if err := c.checkHead(start, c.line); err != nil {
+			return nil, err
 		}
 		if len(line) == 0 && start > 0 {
 			break
 		}
-		if err := c.checkHead(data, c.line); err != nil {
-			return nil, err
-		}
 	}
 	c.head = c.line
-	if err := c.checkHead(data, c.head); err != nil {
-		return nil, err
-	}
 	r := requests.Get().(*Request)
 	err := r.parse(data[:c.head])
 	if err == nil {
@@ -183,15 +181,15 @@ func (c *Codec) readHead(data []byte) (*Request, error) {
 	return r, nil
 }
 
-// checkHead bounds what has come of a head.
-func (c *Codec) checkHead(data []byte, n int) error {
-	if n <= c.maxHeader {
-		return nil
-	}
-	if bytes.IndexByte(data[:n], '\n') < 0 && n > maxTarget {
+// checkHead bounds what has come of a head: n bytes, whose last line begins at start.
+func (c *Codec) checkHead(start, n int) error {
+	switch {
+	case start == 0 && n > min(maxLine, c.maxHeader):
 		return &Error{414, "request target too long"}
+	case n > c.maxHeader:
+		return &Error{431, "header fields too large"}
 	}
-	return &Error{431, "header fields too large"}
+	return nil
 }
 
 // frame decides how the body is framed (RFC 9112, 6.3).

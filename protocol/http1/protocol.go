@@ -13,6 +13,7 @@ type Protocol struct {
 const (
 	defaultHeader = 16 << 10
 	maxTarget     = 8 << 10 // bytes of a request target
+	maxLine       = maxTarget + 64
 	maxFields     = 100
 )
 
