@@ -121,7 +121,7 @@ func TestRule07Panic(t *testing.T) {
 	if got := c.Receive(); got != "alive" {
 		t.Errorf("got %q", got)
 	}
-	for _, what := range []string{"panic=one", "panic=two", "panic=three", "panic=four", "panic=five", "panic=six", "rules_test.go"} {
+	for _, what := range []string{"panic=one", "panic=two", "panic=three", "panic=four", "panic=five", "panic=six", "rules_bounds_test.go"} {
 		if log.count(what) == 0 {
 			t.Errorf("the log has no %s", what)
 		}

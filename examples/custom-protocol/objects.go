@@ -44,7 +44,7 @@ func (o *objects) Decode(data []byte) (int, []byte, error) {
 			}
 			n := o.looked + 1
 			*o = objects{max: o.max}
-			return n, data[:n], nil
+			return n, data[:n:n], nil
 		}
 	}
 	return 0, nil, nil

@@ -22,7 +22,7 @@ const batch = 256
 // epoll is a Poller over one level-triggered epoll set. A handle is its descriptor.
 type epoll struct {
 	epfd    int
-	slots   []slot // by descriptor
+	slots   slots
 	closing []Handle
 	raw     [batch]unix.EpollEvent
 	events  [batch]Event
@@ -30,20 +30,6 @@ type epoll struct {
 	mu     sync.Mutex // guards wakefd against Shut
 	wakefd int        // -1 after Shut
 }
-
-type slot struct {
-	open  bool
-	armed uint32 // events asked of epoll
-	kind  kind
-}
-
-type kind uint8
-
-const (
-	tcp kind = iota
-	unixStream
-	udp
-)
 
 // New makes the best Poller of this system.
 func New() (Poller, error) {
@@ -71,44 +57,60 @@ func (p *epoll) Listen(ln net.Listener) (Handle, error) {
 		u.SetUnlinkOnClose(false)
 		k = unixStream
 	}
-	return p.takeOver(ln, k)
+	fd, err := takeOver(ln)
+	if err != nil {
+		return 0, err
+	}
+	return p.add(fd, k)
 }
 
-func (p *epoll) Packet(pc net.PacketConn) (Handle, error) { return p.takeOver(pc, udp) }
+func (p *epoll) Packet(pc net.PacketConn) (Handle, error) {
+	fd, err := takeOver(pc)
+	if err != nil {
+		return 0, err
+	}
+	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if err != nil {
+		unix.Close(fd)
+		return 0, fmt.Errorf("poll: getsockopt: %w", err)
+	}
+	if domain == unix.AF_INET {
+		return p.add(fd, udp4)
+	}
+	return p.add(fd, udp6)
+}
 
 // takeOver duplicates the descriptor below c and closes c, so that package net no longer watches it.
-func (p *epoll) takeOver(c io.Closer, k kind) (Handle, error) {
+func takeOver(c io.Closer) (int, error) {
 	sc, ok := c.(syscall.Conn)
 	if !ok {
-		return 0, fmt.Errorf("poll: %T has no descriptor", c)
+		return -1, fmt.Errorf("poll: %T has no descriptor", c)
 	}
 	rc, err := sc.SyscallConn()
 	if err != nil {
-		return 0, err
+		return -1, fmt.Errorf("poll: %w", err)
 	}
 	fd, dupErr := -1, error(nil)
 	err = rc.Control(func(s uintptr) { fd, dupErr = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0) })
 	if err = errors.Join(err, dupErr); err != nil {
-		return 0, fmt.Errorf("poll: dup: %w", err)
+		return -1, fmt.Errorf("poll: dup: %w", err)
 	}
 	c.Close()
-	if err := p.add(fd, k); err != nil {
-		unix.Close(fd)
-		return 0, err
-	}
-	return Handle(fd), nil
+	return fd, nil
 }
 
-func (p *epoll) add(fd int, k kind) error {
+// add takes fd into the set, or closes it.
+func (p *epoll) add(fd int, k kind) (Handle, error) {
 	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
 	if err := epollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd, &ev); err != 0 {
-		return fmt.Errorf("poll: epoll_ctl: %w", err)
+		unix.Close(fd)
+		return 0, fmt.Errorf("poll: epoll_ctl: %w", err)
 	}
-	for fd >= len(p.slots) {
-		p.slots = append(p.slots, make([]slot, max(64, len(p.slots)))...)
-	}
-	p.slots[fd] = slot{open: true, armed: unix.EPOLLIN, kind: k}
-	return nil
+	p.slots.cover(fd)
+	s := p.slots.at(fd)
+	s.armed = unix.EPOLLIN
+	s.kind.Store(k)
+	return Handle(fd), nil
 }
 
 func (p *epoll) Accept(ln Handle) (Handle, netip.AddrPort, error) {
@@ -116,11 +118,8 @@ func (p *epoll) Accept(ln Handle) (Handle, netip.AddrPort, error) {
 		fd, peer, e := accept(int(ln))
 		switch e {
 		case 0:
-			if err := p.add(fd, p.slots[ln].kind); err != nil {
-				unix.Close(fd)
-				return 0, netip.AddrPort{}, err
-			}
-			return Handle(fd), peer, nil
+			h, err := p.add(fd, p.slots.at(int(ln)).kind.Load())
+			return h, peer, err
 		case unix.EINTR, unix.ECONNABORTED:
 		case unix.EAGAIN:
 			return 0, netip.AddrPort{}, ErrAgain
@@ -138,7 +137,7 @@ func (p *epoll) Arm(h Handle, read, write bool) error {
 	if write {
 		want |= unix.EPOLLOUT
 	}
-	s := &p.slots[h]
+	s := p.slots.at(int(h))
 	if s.armed == want {
 		return nil
 	}
@@ -190,7 +189,7 @@ func (p *epoll) ReadFrom(h Handle, b []byte) (int, netip.AddrPort, error) {
 }
 
 func (p *epoll) WriteTo(h Handle, b []byte, to netip.AddrPort) error {
-	if e := sendto(int(h), b, to); e == unix.EAGAIN {
+	if e := sendto(int(h), b, to, p.slots.at(int(h)).kind.Load() == udp4); e == unix.EAGAIN {
 		return ErrAgain
 	} else if e != 0 {
 		return e
@@ -203,11 +202,12 @@ func (p *epoll) CloseWrite(h Handle) error { return unix.Shutdown(int(h), unix.S
 // Close keeps the descriptor until the next Wait: an event of this batch that is still to come cannot then meet a new
 // connection under the same number.
 func (p *epoll) Close(h Handle, abort bool) {
-	if abort && p.slots[h].kind == tcp {
+	s := p.slots.at(int(h))
+	if abort && s.kind.Load() == tcp {
 		// Without it the kernel would still deliver what it has taken. It can fail only on a dead socket.
 		_ = unix.SetsockoptLinger(int(h), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
-	p.slots[h].open = false
+	s.kind.Store(closed)
 	p.closing = append(p.closing, h)
 }
 
@@ -219,8 +219,8 @@ func (p *epoll) release() {
 }
 
 func (p *epoll) LocalAddr(h Handle) net.Addr {
-	s := p.slots[h]
-	if !s.open {
+	k := p.slots.at(int(h)).kind.Load()
+	if k == closed {
 		return nil
 	}
 	sa, err := unix.Getsockname(int(h))
@@ -231,7 +231,7 @@ func (p *epoll) LocalAddr(h Handle) net.Addr {
 		return &net.UnixAddr{Name: u.Name, Net: "unix"}
 	}
 	ap := addrPort(sa)
-	if s.kind == udp {
+	if k == udp4 || k == udp6 {
 		return net.UDPAddrFromAddrPort(ap)
 	}
 	return net.TCPAddrFromAddrPort(ap)
@@ -293,14 +293,15 @@ func (p *epoll) Wake() {
 
 func (p *epoll) Shut() {
 	p.release()
-	for fd, s := range p.slots {
-		if s.open {
-			unix.Close(fd)
-		}
-	}
-	p.slots = nil
+	p.slots.open(func(fd int, s *slot) {
+		s.kind.Store(closed)
+		unix.Close(fd)
+	})
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.wakefd < 0 {
+		return
+	}
 	unix.Close(p.wakefd)
 	unix.Close(p.epfd)
 	p.wakefd = -1

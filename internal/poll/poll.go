@@ -25,8 +25,11 @@ type Event struct {
 // ErrAgain means: not now. The socket is not ready; an armed handle gets an event when it is.
 var ErrAgain = errors.New("poll: not ready")
 
-// A Poller owns the sockets that were handed to it. Everything runs on the goroutine that calls Wait, except Wake, and
-// Write and WriteTo, which may run anywhere but never twice at once for one handle, nor beside its Close.
+// A Poller owns the sockets that were handed to it. Everything runs on the goroutine that calls Wait, except
+//
+//	Wake                which may run anywhere, at any time
+//	Write and WriteTo   which may run anywhere, but never twice at once for one handle, nor beside its Close
+//	LocalAddr           which may run anywhere, but not beside the handle's Close
 type Poller interface {
 	// Listen takes ln over (TCP or Unix) and arms it for reading: an event means that Accept will succeed.
 	Listen(ln net.Listener) (Handle, error)
@@ -58,21 +61,22 @@ type Poller interface {
 	// CloseWrite sends the end of the stream after what was written.
 	CloseWrite(h Handle) error
 
-	// Close closes the socket. What the kernel has taken is still sent, unless abort is true: then the peer is reset.
+	// Close closes the socket. What Write has taken is still sent, unless abort is true: then a TCP peer is reset.
 	// A Unix listener's file is left alone: its owner removes it.
 	Close(h Handle, abort bool)
 
-	// LocalAddr is the socket's own address; nil after Close.
+	// LocalAddr is the socket's own address; nil after Close, until the handle is used again.
 	LocalAddr(h Handle) net.Addr
 
 	// Wait returns what is ready, at most a few hundred events at a time, valid until the next Wait. It blocks for d
-	// at the longest; a negative d means for ever, 0 not at all. Wake ends it with no events.
+	// at the longest; a negative d means for ever, 0 not at all. Wake ends it, with no events if nothing is ready.
 	Wait(d time.Duration) ([]Event, error)
 
 	// Wake makes the Wait under way, or else the next one, return at once. It may be called from any goroutine, also
 	// after Shut.
 	Wake()
 
-	// Shut closes what is still open and ends the poller's goroutines before it returns.
+	// Shut closes what is still open, as Close does without abort, and ends the poller's goroutines before it returns.
+	// The second Shut does nothing.
 	Shut()
 }

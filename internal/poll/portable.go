@@ -1,13 +1,11 @@
 package poll
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -21,18 +19,23 @@ import (
 type portable struct {
 	wg     sync.WaitGroup // its goroutines
 	signal chan struct{}  // holds one element when Wait should look again
-	events []Event
+
+	// Of Wait alone.
+	events [most]Event
+	timer  *time.Timer
 
 	mu      sync.Mutex // guards the following, and the sockets
 	sockets []*socket  // by handle; nil where there is none
 	free    []Handle
 	retired []Handle  // free after the next Wait
 	queue   []*socket // that may be ready
+	spare   []*socket // the queue's other array
 	woken   bool
 	shut    bool
 }
 
 const (
+	most       = 256 // events of one Wait
 	readAhead  = 16 << 10
 	writeAhead = 64 << 10
 	lastWrites = 5 * time.Second // how long a closed connection may take to write what it has
@@ -42,7 +45,8 @@ const (
 type socket struct {
 	// Immutable.
 	handle Handle
-	net    io.Closer     // *net.TCPListener, *net.UnixListener, net.Conn or *net.UDPConn
+	net    io.Closer     // a net.Listener, a net.Conn or a *net.UDPConn
+	stream bool          // a net.Conn
 	more   chan struct{} // holds one element when the goroutine that reads ahead should look again
 
 	read, write bool // armed
@@ -52,7 +56,6 @@ type socket struct {
 	// What was read ahead, and what ended it.
 	accepted net.Conn
 	in       []byte
-	buf      []byte // behind in
 	from     netip.AddrPort
 	datagram bool // in holds one, which may be empty
 	inErr    error
@@ -62,20 +65,30 @@ type socket struct {
 	unsent   int    // bytes of out, and those being written
 	outErr   error
 	writing  bool // the goroutine that writes lives
-	endOfOut bool // the stream ends after out
+	endOfOut bool // the stream ends after out, or has ended if nobody is writing
 }
 
-// NewPortable makes a Poller over package net.
-func NewPortable() Poller { return &portable{signal: make(chan struct{}, 1)} }
+// NewPortable makes a Poller over package net, for every system. Where it is less than a native one:
+//
+//   - Of a socket that is disarmed it takes one connection, datagram or read of bytes that come, no more, and so it
+//     learns that a connection broke only if nothing came before.
+//   - What Write takes stays in this process until the peer makes room. Close tries for 5 seconds to send it, in the
+//     background; Shut waits for that.
+//   - WriteTo waits while the system's buffer for sending is full.
+func NewPortable() Poller {
+	p := &portable{signal: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
+	p.timer.Stop()
+	return p
+}
 
-// open gives c a handle and has ahead run for it.
-func (p *portable) open(c io.Closer, ahead func(*socket)) (Handle, error) {
+// open gives s a handle and has ahead run for it.
+func (p *portable) open(s *socket, ahead func(*socket)) (Handle, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.shut {
 		return 0, fmt.Errorf("poll: %w", net.ErrClosed)
 	}
-	s := &socket{net: c, more: make(chan struct{}, 1), read: true}
+	s.more, s.read = make(chan struct{}, 1), true
 	if n := len(p.free); n > 0 {
 		s.handle = p.free[n-1]
 		p.free = p.free[:n-1]
@@ -94,7 +107,7 @@ func (p *portable) open(c io.Closer, ahead func(*socket)) (Handle, error) {
 
 // socket is the open socket of a handle, or nil, with lock held.
 func (p *portable) socket(h Handle) *socket {
-	if int(h) < len(p.sockets) && !p.sockets[h].closed {
+	if int(h) < len(p.sockets) {
 		return p.sockets[h]
 	}
 	return nil
@@ -123,54 +136,75 @@ func (s *socket) ready() Event {
 		Handle: s.handle,
 		Read:   s.read && (len(s.in) > 0 || s.datagram || s.accepted != nil || s.inErr != nil),
 		Write:  s.write && (s.unsent <= writeAhead/2 || s.outErr != nil),
-		Fail:   s.outErr != nil || s.inErr != nil && s.inErr != io.EOF && s.buf != nil,
+		Fail:   s.stream && s.failed(),
 	}
+}
+
+// failed reports whether a stream is broken, or ended by both sides, with lock held.
+func (s *socket) failed() bool {
+	if s.inErr == io.EOF {
+		return s.endOfOut && !s.writing || s.outErr != nil
+	}
+	return s.inErr != nil || s.outErr != nil
 }
 
 func (p *portable) Wait(d time.Duration) ([]Event, error) {
-	p.mu.Lock()
-	p.free = append(p.free, p.retired...)
-	p.retired = p.retired[:0]
-	p.mu.Unlock()
+	p.reuse()
+	if events, over := p.collect(); over || d == 0 {
+		return events, nil
+	}
 	var expired <-chan time.Time
 	if d > 0 {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		expired = t.C
+		p.timer.Reset(d)
+		defer p.timer.Stop()
+		expired = p.timer.C
 	}
 	for {
-		if p.collect() || d == 0 {
-			return p.events, nil
-		}
 		select {
 		case <-p.signal:
+			if events, over := p.collect(); over {
+				return events, nil
+			}
 		case <-expired:
-			d = 0
+			events, _ := p.collect()
+			return events, nil
 		}
 	}
 }
 
-// collect gathers events, and reports whether Wait is over. What is ready stays in the queue: it is level-triggered.
-func (p *portable) collect() bool {
+// reuse frees the handles that were closed before this Wait.
+func (p *portable) reuse() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.events = p.events[:0]
-	queue := p.queue
-	p.queue = p.queue[:0:0]
-	for _, s := range queue {
-		s.queued = false
-		if s.closed {
-			continue
-		}
-		if ev := s.ready(); ev.Read || ev.Write || ev.Fail {
-			p.events = append(p.events, ev)
-			s.queued = true
-			p.queue = append(p.queue, s)
+	p.free = append(p.free, p.retired...)
+	p.retired = p.retired[:0]
+}
+
+// collect gathers events, and reports whether Wait is over. What is ready stays in the queue, because it is
+// level-triggered, but behind what had no turn.
+func (p *portable) collect() (events []Event, over bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	events = p.events[:0]
+	looked := 0
+	for ; looked < len(p.queue) && len(events) < most; looked++ {
+		s := p.queue[looked]
+		ev := s.ready()
+		if s.queued = !s.closed && (ev.Read || ev.Write || ev.Fail); s.queued {
+			events = append(events, ev)
 		}
 	}
-	over := p.woken || len(p.events) > 0
+	rest := append(p.spare[:0], p.queue[looked:]...)
+	for _, s := range p.queue[:looked] {
+		if s.queued {
+			rest = append(rest, s)
+		}
+	}
+	clear(p.queue)
+	p.queue, p.spare = rest, p.queue[:0]
+	over = p.woken || len(events) > 0
 	p.woken = false
-	return over
+	return events, over
 }
 
 func (p *portable) Wake() {
@@ -188,8 +222,8 @@ func (p *portable) Arm(h Handle, read, write bool) error {
 		return fmt.Errorf("poll: %w", net.ErrClosed)
 	}
 	if read && !s.read {
-		if s.accepted == nil && s.buf == nil {
-			s.inErr = nil // a listener's, from before it was disarmed: it may accept now
+		if !s.stream {
+			s.inErr = nil // from before it was disarmed: it may succeed now
 		}
 		notify(s.more)
 	}
@@ -219,6 +253,7 @@ func (p *portable) Close(h Handle, abort bool) {
 	defer p.mu.Unlock()
 	if s := p.socket(h); s != nil {
 		p.close(s, abort)
+		p.sockets[h] = nil
 		p.retired = append(p.retired, h)
 	}
 }
@@ -234,7 +269,7 @@ func (p *portable) close(s *socket, abort bool) {
 		_ = t.SetLinger(0) // it can fail only on a dead socket
 	}
 	if c, ok := s.net.(net.Conn); ok && s.writing && !abort {
-		_ = c.SetReadDeadline(time.Unix(1, 0))
+		_ = c.SetReadDeadline(time.Unix(1, 0)) // ends the goroutine that reads
 		_ = c.SetWriteDeadline(time.Now().Add(lastWrites))
 		return // the goroutine that writes closes it
 	}
@@ -245,19 +280,11 @@ func (p *portable) Shut() {
 	p.mu.Lock()
 	p.shut = true
 	for _, s := range p.sockets {
-		if !s.closed {
+		if s != nil {
 			p.close(s, false)
 		}
 	}
+	p.sockets = nil
 	p.mu.Unlock()
 	p.wg.Wait()
-}
-
-// bare is the system's error in one of package net.
-func bare(err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno
-	}
-	return err
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"syscall"
 )
 
 // await waits, with lock held, until the loop wants what is read ahead and has taken what there was. It returns false
@@ -22,7 +23,7 @@ func (p *portable) Listen(ln net.Listener) (Handle, error) {
 	if u, ok := ln.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false)
 	}
-	return p.open(ln, func(s *socket) { p.acceptAhead(s, ln) })
+	return p.open(&socket{net: ln}, func(s *socket) { p.acceptAhead(s, ln) })
 }
 
 func (p *portable) acceptAhead(s *socket, ln net.Listener) {
@@ -60,7 +61,7 @@ func (p *portable) Accept(ln Handle) (Handle, netip.AddrPort, error) {
 	if c == nil {
 		return 0, netip.AddrPort{}, ErrAgain
 	}
-	h, err := p.open(c, func(s *socket) { p.readAhead(s, c) })
+	h, err := p.open(&socket{net: c, stream: true}, func(s *socket) { p.readAhead(s, c) })
 	if err != nil {
 		c.Close()
 		return 0, netip.AddrPort{}, err
@@ -78,7 +79,6 @@ func (p *portable) readAhead(s *socket, c net.Conn) {
 	buf := make([]byte, readAhead)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.buf = buf
 	for p.await(s) {
 		p.mu.Unlock()
 		n, err := c.Read(buf)
@@ -116,6 +116,8 @@ func (p *portable) Write(h Handle, b []byte) (int, error) {
 		return 0, fmt.Errorf("poll: %w", net.ErrClosed)
 	case s.outErr != nil:
 		return 0, s.outErr
+	case s.endOfOut:
+		return 0, syscall.EPIPE
 	}
 	n := min(len(b), writeAhead-s.unsent)
 	s.out = append(s.out, b[:n]...)
@@ -156,6 +158,7 @@ func (p *portable) writeOut(s *socket, c net.Conn) {
 	if s.closed {
 		c.Close()
 	}
+	p.enqueue(s)
 }
 
 func (p *portable) CloseWrite(h Handle) error {
@@ -165,10 +168,11 @@ func (p *portable) CloseWrite(h Handle) error {
 	if s == nil {
 		return fmt.Errorf("poll: %w", net.ErrClosed)
 	}
+	s.endOfOut = true
 	if s.writing {
-		s.endOfOut = true
 		return nil
 	}
+	p.enqueue(s)
 	return bare(endStream(s.net))
 }
 
@@ -184,7 +188,7 @@ func (p *portable) Packet(pc net.PacketConn) (Handle, error) {
 	if !ok {
 		return 0, fmt.Errorf("poll: %T is no UDP socket", pc)
 	}
-	return p.open(u, func(s *socket) { p.receiveAhead(s, u) })
+	return p.open(&socket{net: u}, func(s *socket) { p.receiveAhead(s, u) })
 }
 
 func (p *portable) receiveAhead(s *socket, u *net.UDPConn) {
@@ -228,6 +232,6 @@ func (p *portable) WriteTo(h Handle, b []byte, to netip.AddrPort) error {
 	if s == nil {
 		return fmt.Errorf("poll: %w", net.ErrClosed)
 	}
-	_, err := s.net.(*net.UDPConn).WriteToUDPAddrPort(b, to)
+	_, err := s.net.(*net.UDPConn).WriteToUDPAddrPort(b, unmapped(to))
 	return bare(err)
 }

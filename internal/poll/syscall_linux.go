@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"net"
 	"net/netip"
 	"strconv"
 	"syscall"
@@ -75,9 +76,10 @@ func recvfrom(fd int, p []byte) (int, netip.AddrPort, syscall.Errno) {
 	}
 }
 
-func sendto(fd int, p []byte, to netip.AddrPort) syscall.Errno {
+// sendto sends over a socket that knows nothing but IPv4, if only4, or over an IPv6 one.
+func sendto(fd int, p []byte, to netip.AddrPort, only4 bool) syscall.Errno {
 	var sa unix.RawSockaddrAny
-	size := encodeAddr(&sa, fd, to)
+	size := encodeAddr(&sa, to, only4)
 	for {
 		_, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
 			unix.MSG_NOSIGNAL, uintptr(unsafe.Pointer(&sa)), size)
@@ -119,22 +121,34 @@ func decodeAddr(sa *unix.RawSockaddrAny) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// encodeAddr writes to in the address family of fd's socket and returns its size.
-func encodeAddr(sa *unix.RawSockaddrAny, fd int, to netip.AddrPort) uintptr {
-	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	if to.Addr().Is4() && (err != nil || domain == unix.AF_INET) {
+// encodeAddr writes to in the address family of the socket, which is IPv4 if only4, and returns its size. An IPv6 address
+// stays one: the kernel refuses it.
+func encodeAddr(sa *unix.RawSockaddrAny, to netip.AddrPort, only4 bool) uintptr {
+	addr := to.Addr().Unmap()
+	if only4 && addr.Is4() {
 		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
-		in.Family, in.Addr = unix.AF_INET, to.Addr().As4()
+		in.Family, in.Addr = unix.AF_INET, addr.As4()
 		netOrder(&in.Port, to.Port())
 		return unix.SizeofSockaddrInet4
 	}
 	in := (*unix.RawSockaddrInet6)(unsafe.Pointer(sa))
-	in.Family, in.Addr = unix.AF_INET6, to.Addr().As16()
+	in.Family, in.Addr, in.Scope_id = unix.AF_INET6, addr.As16(), link(addr.Zone())
 	netOrder(&in.Port, to.Port())
-	if zone, err := strconv.ParseUint(to.Addr().Zone(), 10, 32); err == nil {
-		in.Scope_id = uint32(zone)
-	}
 	return unix.SizeofSockaddrInet6
+}
+
+// link is the number of the link that a zone means, by its number or its name; 0 if there is none.
+func link(zone string) uint32 {
+	if zone == "" {
+		return 0
+	}
+	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(n)
+	}
+	if i, err := net.InterfaceByName(zone); err == nil {
+		return uint32(i.Index)
+	}
+	return 0
 }
 
 func hostOrder(port *uint16) uint16 {

@@ -22,19 +22,25 @@ type Options struct {
 	Owner     string      // user name or id, optionally ":group", of a Unix socket's file; "" leaves it
 }
 
-// Listen opens a stream listener. The network is tcp, tcp4, tcp6 or unix.
+// Listen opens a stream listener. The network is tcp, tcp4, tcp6 or unix. An address that is taken is
+// syscall.EADDRINUSE on every system.
 func Listen(network, address string, o Options) (net.Listener, error) {
 	if network == "unix" {
 		return listenUnix(address, o)
 	}
 	lc := net.ListenConfig{Control: control(o, true), KeepAliveConfig: keepAlive}
-	return lc.Listen(context.Background(), network, address)
+	// Programs of Go 1.24 and later would listen with Multipath TCP, whose sockets older kernels refuse the options of
+	// keep-alive, and whose connections cost more.
+	lc.SetMultipathTCP(false)
+	ln, err := lc.Listen(context.Background(), network, address)
+	return ln, known(err)
 }
 
 // ListenPacket opens a datagram socket. The network is udp, udp4 or udp6.
 func ListenPacket(network, address string, o Options) (net.PacketConn, error) {
 	lc := net.ListenConfig{Control: control(o, false)}
-	return lc.ListenPacket(context.Background(), network, address)
+	pc, err := lc.ListenPacket(context.Background(), network, address)
+	return pc, known(err)
 }
 
 // keepAlive finds a peer that vanished without a word after two minutes.
@@ -58,14 +64,14 @@ func control(o Options, stream bool) func(network, address string, c syscall.Raw
 // listenUnix replaces the file that a dead process left behind and refuses one that somebody still listens on.
 func listenUnix(path string, o Options) (net.Listener, error) {
 	ln, err := net.Listen("unix", path)
-	if errors.Is(err, syscall.EADDRINUSE) && stale(path) {
+	if errors.Is(known(err), syscall.EADDRINUSE) && stale(path) {
 		if err := os.Remove(path); err != nil {
 			return nil, err
 		}
 		ln, err = net.Listen("unix", path)
 	}
 	if err != nil {
-		return nil, err
+		return nil, known(err)
 	}
 	if err := dress(path, o); err != nil {
 		ln.Close()
@@ -84,7 +90,7 @@ func stale(path string) bool {
 	if err == nil {
 		c.Close()
 	}
-	return errors.Is(err, syscall.ECONNREFUSED)
+	return errors.Is(known(err), syscall.ECONNREFUSED)
 }
 
 func dress(path string, o Options) error {

@@ -45,7 +45,8 @@ func (w *Wheel) Schedule(id int32, at uint32) {
 }
 
 // Advance moves the wheel to a tick and calls check for every entry that is due by then, in order of ticks, with the
-// tick it was scheduled for. check may call Schedule; a tick that has passed then means the next Advance.
+// tick it was scheduled for. check may call Schedule: an entry due by the same tick is looked at by the same Advance.
+// A tick that is not ahead does nothing.
 func (w *Wheel) Advance(to uint32, check func(id int32, due uint32)) {
 	for int32(to-w.now) > 0 {
 		if w.count == 0 {

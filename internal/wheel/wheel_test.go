@@ -177,6 +177,45 @@ func TestScheduleInCheck(t *testing.T) {
 	}
 }
 
+// TestManyInCheck has one check make several entries for a later turn of the very slot that is being handled.
+func TestManyInCheck(t *testing.T) {
+	w := wheel.New(8)
+	for id := range int32(3) {
+		w.Schedule(id, 3)
+	}
+	calls := advance(w, 3)
+	if len(calls) != 3 {
+		t.Fatalf("got %v", calls)
+	}
+	for id := range int32(3) {
+		w.Schedule(id, 11)
+	}
+	var ids []int32
+	w.Advance(11, func(id int32, _ uint32) {
+		ids = append(ids, id)
+		for i := range int32(4) {
+			w.Schedule(100+10*id+i, 19)
+		}
+	})
+	for _, c := range advance(w, 19) {
+		ids = append(ids, c.id)
+	}
+	if want := []int32{0, 1, 2, 100, 101, 102, 103, 110, 111, 112, 113, 120, 121, 122, 123}; !slices.Equal(ids, want) {
+		t.Errorf("got %v, want %v", ids, want)
+	}
+}
+
+// TestEmptyMovesAtOnce would take hours if an empty wheel went tick by tick.
+func TestEmptyMovesAtOnce(t *testing.T) {
+	w := wheel.New(8)
+	for i := range 1000 {
+		w.Schedule(1, w.Now()+1)
+		if calls := advance(w, w.Now()+1<<31-1); len(calls) != 1 {
+			t.Fatalf("jump %d: got %v", i, calls)
+		}
+	}
+}
+
 func TestSlotsMustBePowerOfTwo(t *testing.T) {
 	for _, slots := range []int{-4, 0, 3, 12, 100} {
 		func() {

@@ -48,12 +48,10 @@ func TestRoundTrip(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	c := frame.Protocol{}.NewCodec(100)
 	wire, out := []byte("\x00\x00\x00\x09hello"), make([]byte, 0, 100)
-	if n := testing.AllocsPerRun(100, func() {
+	linemantest.NoAllocations(t, func() {
 		_, msg, _ := c.Decode(wire)
 		out, _ = c.Append(out[:0], msg)
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
+	})
 }
 
 func BenchmarkDecode(b *testing.B) {

@@ -37,22 +37,27 @@ var (
 type Codec struct {
 	max     int
 	looked  int  // bytes of the present line that hold no "\n"
-	skips   bool // the present line is too long and is dropped up to its end
+	skips   bool // the present line was refused and is dropped up to its end
 	suspect bool // the first bytes may still be an HTTP request's
 }
 
-// Decode finds the next line. A line above the limit is dropped as it arrives and refused at its end, so that the next
-// one works.
+// Decode finds the next line. A line above the limit is refused once, as soon as it is above it; what follows of it is
+// dropped as it arrives, so that the next one works.
 func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	if c.suspect {
-		verdict := looksLikeHTTP(data)
-		if verdict == yes {
+		switch looksLikeHTTP(data) {
+		case yes:
 			return 0, nil, ErrHTTP
+		case perhaps:
+			return 0, nil, nil // no method has a "\n" in it, so no line is whole
 		}
-		c.suspect = verdict == perhaps
+		c.suspect = false
 	}
 	i := bytes.IndexByte(data[c.looked:], '\n')
-	if i < 0 {
+	switch {
+	case c.skips:
+		return c.skip(data, i)
+	case i < 0:
 		return c.wait(data)
 	}
 	end := c.looked + i
@@ -61,21 +66,33 @@ func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	if end > 0 && line[end-1] == '\r' {
 		line = line[: end-1 : end-1]
 	}
-	if c.skips || len(line) > c.max {
-		c.skips = false
-		return end + 1, nil, fmt.Errorf("text: line above %d bytes: %w", c.max, protocol.ErrTooLarge)
+	if len(line) > c.max {
+		return end + 1, nil, c.tooLong()
 	}
 	return end + 1, line, nil
 }
 
-// wait handles a line without an end.
+// skip drops what comes of a refused line; i is where it ends, -1 if that is still to come.
+func (c *Codec) skip(data []byte, i int) (int, []byte, error) {
+	if i < 0 {
+		return len(data), nil, nil
+	}
+	c.skips = false
+	return i + 1, nil, nil
+}
+
+// wait handles a line without an end. One byte above the limit may still be the "\r" of its end.
 func (c *Codec) wait(data []byte) (int, []byte, error) {
-	c.looked = len(data)
-	if !c.skips && len(data) <= c.max+len("\r") {
+	if over := len(data) - c.max; over <= 0 || over == 1 && data[c.max] == '\r' {
+		c.looked = len(data)
 		return 0, nil, nil
 	}
 	c.skips, c.looked = true, 0
-	return len(data), nil, nil
+	return len(data), nil, c.tooLong()
+}
+
+func (c *Codec) tooLong() error {
+	return fmt.Errorf("text: line above %d bytes: %w", c.max, protocol.ErrTooLarge)
 }
 
 // Append appends msg and "\n".

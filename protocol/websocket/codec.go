@@ -23,28 +23,29 @@ var ErrNotUTF8 = errors.New("websocket: text message is not UTF-8: send it as bi
 //	        continuation with FIN: deliver
 type Codec struct {
 	max       int
-	fragments []byte // payloads so far; nil between messages
-	seen      int    // payload bytes of the frame at hand that are unmasked, and checked if they are text
-	opcode    Opcode // of what was delivered last
-	message   Opcode // of the fragmented message; Continuation when there is none
+	fragments *fragments // of a message that has not ended; nil between messages, when a connection may idle for long
+	seen      int        // payload bytes of the frame at hand that are unmasked, and checked if they are text
+	opcode    Opcode     // of what was delivered last
 	tail      utf8Tail
-	delivered bool // fragments were delivered and can go
 	parted    bool // the peer's Close frame was delivered
+}
+
+// fragments are the beginning of a message.
+type fragments struct {
+	opcode  Opcode
+	payload []byte
 }
 
 // Opcode says what Decode returned last: Text, Binary, Close, Ping or Pong.
 func (c *Codec) Opcode() Opcode { return c.opcode }
 
 // Idle reports whether no message is half received, as far as the codec keeps any.
-func (c *Codec) Idle() bool { return c.message == Continuation }
+func (c *Codec) Idle() bool { return c.fragments == nil }
 
 // Decode finds the next message or control frame; Opcode tells which. The payload is unmasked in place. Text is
 // checked to be UTF-8 as its bytes arrive, so an invalid one ends the connection at once. The error is an *Error.
 // After a Close frame nothing more is delivered.
 func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
-	if c.delivered {
-		c.fragments, c.delivered = nil, false
-	}
 	if c.parted {
 		return len(data), nil, nil // RFC 6455, 5.5.1
 	}
@@ -56,19 +57,14 @@ func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 		return 0, nil, err
 	}
 	body := data[h.size:]
-	if uint64(len(body)) > h.payload {
+	if uint64(len(body)) >= h.payload {
 		body = body[:h.payload:h.payload]
 	}
 	if err := c.uncover(h, body); err != nil || uint64(len(body)) < h.payload {
 		return 0, nil, err
 	}
 	c.seen = 0
-	advance = h.size + len(body)
-	msg, err = c.complete(h, body)
-	if err != nil {
-		return 0, nil, err
-	}
-	return advance, msg, nil
+	return h.size + len(body), c.complete(h, body), nil
 }
 
 // uncover unmasks what is new of a payload and checks it if it is text.
@@ -77,7 +73,7 @@ func (c *Codec) uncover(h header, body []byte) error {
 	unmask(fresh, h.mask, c.seen)
 	first := c.seen == 0
 	c.seen = len(body)
-	if h.opcode != Text && !(h.opcode == Continuation && c.message == Text) {
+	if h.opcode != Text && !(h.opcode == Continuation && c.fragments.opcode == Text) {
 		return nil
 	}
 	if first && h.opcode == Text {
@@ -98,41 +94,39 @@ func (c *Codec) uncover(h header, body []byte) error {
 
 // checkOrder refuses frames that are out of order or too long, before any of the payload is waited for.
 func (c *Codec) checkOrder(h header) error {
+	room := c.max
 	switch {
 	case h.opcode.control():
 		return nil
-	case h.opcode == Continuation && c.message == Continuation:
+	case h.opcode == Continuation && c.fragments == nil:
 		return violation("continuation without a beginning") // RFC 6455, 5.4
-	case h.opcode != Continuation && c.message != Continuation:
+	case h.opcode == Continuation:
+		room -= len(c.fragments.payload)
+	case c.fragments != nil:
 		return violation("new message inside a fragmented one") // RFC 6455, 5.4
-	case h.payload > uint64(c.max-len(c.fragments)):
+	}
+	if h.payload > uint64(room) {
 		return &Error{TooBig, protocol.ErrTooLarge}
 	}
 	return nil
 }
 
 // complete handles a frame that is all there.
-func (c *Codec) complete(h header, body []byte) ([]byte, error) {
+func (c *Codec) complete(h header, body []byte) (msg []byte) {
 	switch {
-	case h.opcode.control():
-		c.opcode, c.parted = h.opcode, h.opcode == Close
-		return body, nil
 	case h.fin && h.opcode != Continuation:
-		c.opcode = h.opcode
-		return body, nil
+		c.opcode, c.parted = h.opcode, h.opcode == Close
+		return body
+	case h.opcode != Continuation:
+		c.fragments = &fragments{opcode: h.opcode, payload: []byte{}}
 	}
-	if h.opcode != Continuation {
-		c.message = h.opcode
-	}
-	c.fragments = append(c.fragments, body...)
+	f := c.fragments
+	f.payload = append(f.payload, body...)
 	if !h.fin {
-		return nil, nil
+		return nil
 	}
-	c.opcode, c.message, c.delivered = c.message, Continuation, true
-	if c.fragments == nil {
-		return []byte{}, nil
-	}
-	return c.fragments, nil
+	c.opcode, c.fragments = f.opcode, nil
+	return f.payload
 }
 
 // Append appends msg as one text frame.

@@ -288,19 +288,15 @@ func TestAppend(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	c := (&websocket.Protocol{}).NewCodec(1000)
 	wire, out := []byte(client(fin|bin, "some bytes")), make([]byte, 0, 100)
-	if n := testing.AllocsPerRun(100, func() {
+	linemantest.NoAllocations(t, func() {
 		_, msg, _ := c.Decode(wire)
 		out = websocket.AppendFrame(out[:0], websocket.Binary, msg)
-	}); n != 0 {
-		t.Errorf("binary: %v allocations", n)
-	}
+	})
 	zero := []byte("\x81\x85\x00\x00\x00\x00hello")
-	if n := testing.AllocsPerRun(100, func() {
+	linemantest.NoAllocations(t, func() {
 		_, msg, _ := c.Decode(zero)
 		out, _ = c.Append(out[:0], msg)
-	}); n != 0 {
-		t.Errorf("text: %v allocations", n)
-	}
+	})
 }
 
 func BenchmarkDecode(b *testing.B) {
