@@ -1,6 +1,7 @@
 package linemantest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -219,9 +220,12 @@ func join(waiting []byte, piece string) []byte {
 	return moved
 }
 
+// spoiled is what overwritten memory holds.
+var spoiled = bytes.Repeat([]byte{0xa5}, 4<<10)
+
 func overwrite(b []byte) {
-	for i := range b {
-		b[i] = 0xa5
+	for len(b) > 0 {
+		b = b[copy(b, spoiled):]
 	}
 }
 
@@ -233,8 +237,11 @@ func (o *outcome) decode(c protocol.Codec, data []byte) (rest []byte) {
 		case n < 0 || n > len(data):
 			o.breach = fmt.Errorf("Decode used up %d of %d bytes", n, len(data))
 			return nil
-		case msg != nil && (n == 0 || err != nil):
-			o.breach = fmt.Errorf("Decode used up %d bytes and gave both the message %.200q and the error %v", n, msg, err)
+		case msg != nil && n == 0:
+			o.breach = fmt.Errorf("Decode gave the message %.200q without using up a byte", msg)
+			return nil
+		case msg != nil && err != nil:
+			o.breach = fmt.Errorf("Decode gave both the message %.200q and the error %q", msg, err)
 			return nil
 		case n == 0:
 			o.err = err
@@ -244,17 +251,19 @@ func (o *outcome) decode(c protocol.Codec, data []byte) (rest []byte) {
 		case msg != nil:
 			o.messages = append(o.messages, string(msg))
 		}
-		data = data[n:]
-		if after := slices.Clone(data); !sparesRest(msg, data, after) {
-			o.breach = fmt.Errorf("an append to the message %.200q overwrites what follows it: limit its capacity", msg)
+		if data = data[n:]; !spares(msg, data) {
+			o.breach = fmt.Errorf("an append to the message %.200q changes what follows it: limit its capacity", msg)
 			return nil
 		}
 	}
 	return data
 }
 
-// sparesRest overwrites the room behind a message and reports whether data, a copy of which is given, is still the same.
-func sparesRest(msg, data, same []byte) bool {
-	overwrite(msg[len(msg):cap(msg)])
-	return slices.Equal(data, same)
+// spares overwrites the room behind a message and reports whether the rest of the data is as it was.
+func spares(msg, rest []byte) bool {
+	room := msg[len(msg):cap(msg)]
+	near := rest[:min(len(rest), len(room))] // more of it the room cannot reach
+	before := slices.Clone(near)
+	overwrite(room)
+	return slices.Equal(near, before)
 }

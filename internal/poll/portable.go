@@ -70,8 +70,8 @@ type socket struct {
 
 // NewPortable makes a Poller over package net, for every system. Where it is less than a native one:
 //
-//   - Of a socket that is disarmed it takes one connection, datagram or read of bytes that come, no more, and so it
-//     learns that a connection broke only if nothing came before.
+//   - Of a socket that is disarmed it may still take one connection, one datagram or 16 KiB, no more. It learns that a
+//     connection broke only when all that came before was read.
 //   - What Write takes stays in this process until the peer makes room. Close tries for 5 seconds to send it, in the
 //     background; Shut waits for that.
 //   - WriteTo waits while the system's buffer for sending is full.

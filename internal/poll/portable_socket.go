@@ -8,15 +8,21 @@ import (
 	"syscall"
 )
 
-// await waits, with lock held, until the loop wants what is read ahead and has taken what there was. It returns false
-// when the socket has closed.
+// await waits, with lock held, until the loop has taken what was read ahead and wants more. It returns false when the
+// socket has closed.
 func (p *portable) await(s *socket) bool {
-	for !s.closed && (!s.read || s.accepted != nil || len(s.in) > 0 || s.datagram || s.inErr != nil) {
+	for !s.closed && !s.wantsMore() {
 		p.mu.Unlock()
 		<-s.more
 		p.mu.Lock()
 	}
 	return !s.closed
+}
+
+// wantsMore reports, with lock held, whether to read ahead. A stream is read even while disarmed, because that is how it
+// is known to have failed; it is no more than its buffer.
+func (s *socket) wantsMore() bool {
+	return (s.read || s.stream) && s.accepted == nil && len(s.in) == 0 && !s.datagram && s.inErr == nil
 }
 
 func (p *portable) Listen(ln net.Listener) (Handle, error) {

@@ -2,7 +2,9 @@ package frame_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -14,15 +16,17 @@ import (
 func TestDecode(t *testing.T) {
 	linemantest.TestCodec(t, frame.Protocol{},
 		linemantest.Vector{Name: "nothing", Wire: ""},
-		linemantest.Vector{Name: "a frame", Wire: "\x00\x00\x00\x09hello", Messages: []string{"hello"}},
-		linemantest.Vector{Name: "an empty message", Wire: "\x00\x00\x00\x04", Messages: []string{""}},
+		linemantest.Vector{Name: "a frame", Wire: "\x00\x00\x00\x09hello", Messages: []string{"hello"}, RoundTrip: true},
+		linemantest.Vector{Name: "an empty message", Wire: "\x00\x00\x00\x04", Messages: []string{""}, RoundTrip: true},
 		linemantest.Vector{Name: "two and a half", Wire: "\x00\x00\x00\x05a\x00\x00\x00\x06bc\x00\x00\x00\x07de", Messages: []string{"a", "bc"}},
 		linemantest.Vector{Name: "half a header", Wire: "\x00\x00\x00"},
 		linemantest.Vector{Name: "length 0", Wire: "\x00\x00\x00\x00", Err: frame.ErrLength},
+		linemantest.Vector{Name: "length 1", Wire: "\x00\x00\x00\x01", Err: frame.ErrLength},
+		linemantest.Vector{Name: "length 2", Wire: "\x00\x00\x00\x02", Err: frame.ErrLength},
 		linemantest.Vector{Name: "length 3", Wire: "\x00\x00\x00\x05a\x00\x00\x00\x03", Messages: []string{"a"}, Err: frame.ErrLength},
 		linemantest.Vector{Name: "at the limit", Max: 3, Wire: "\x00\x00\x00\x07abc", Messages: []string{"abc"}},
 		linemantest.Vector{Name: "above the limit", Max: 3, Wire: "\x00\x00\x00\x08", Err: protocol.ErrTooLarge},
-		linemantest.Vector{Name: "the greatest length", Wire: "\xff\xff\xff\xff", Err: protocol.ErrTooLarge},
+		linemantest.Vector{Name: "the greatest length", Wire: "\xff\xff\xff\xffabc", Err: protocol.ErrTooLarge, ErrAfter: 4},
 		linemantest.Vector{Name: "a long one", Wire: "\x00\x00\x08\x04" + strings.Repeat("x", 2048), Messages: []string{strings.Repeat("x", 2048)}},
 	)
 }
@@ -42,6 +46,22 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil || n != len(wire)-len("before") || !bytes.Equal(got, msg) {
 			t.Errorf("%d bytes came back as %d, used %d, %v", len(msg), len(got), n, err)
 		}
+	}
+}
+
+// TestHugeLength has the greatest length refused without memory for it.
+func TestHugeLength(t *testing.T) {
+	c := frame.Protocol{}.NewCodec(1 << 20)
+	wire := []byte("\xff\xff\xff\xff")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	n, _, err := c.Decode(wire)
+	runtime.ReadMemStats(&after)
+	if n != 0 || !errors.Is(err, protocol.ErrTooLarge) {
+		t.Errorf("used %d, %v", n, err)
+	}
+	if got := after.TotalAlloc - before.TotalAlloc; got > 64<<10 { // the error, and what the runtime does beside
+		t.Errorf("%d bytes allocated", got)
 	}
 }
 

@@ -3,10 +3,12 @@ package text_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
 	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol"
 	"github.com/lineman-go/lineman/protocol/text"
 )
 
@@ -16,7 +18,7 @@ func TestDecode(t *testing.T) {
 		linemantest.Vector{Name: "a line", Wire: "hello\n", Messages: []string{"hello"}},
 		linemantest.Vector{Name: "an unfinished line", Wire: "hello"},
 		linemantest.Vector{Name: "empty lines", Wire: "\n\r\n\n", Messages: []string{"", "", ""}},
-		linemantest.Vector{Name: "three lines", Wire: "a\nb\nc\n", Messages: []string{"a", "b", "c"}},
+		linemantest.Vector{Name: "three lines", Wire: "a\nb\nc\n", Messages: []string{"a", "b", "c"}, RoundTrip: true},
 		linemantest.Vector{Name: "CRLF", Wire: "a\r\nb\r\n", Messages: []string{"a", "b"}},
 		linemantest.Vector{Name: "one CR belongs to the end", Wire: "a\r\r\n", Messages: []string{"a\r"}},
 		linemantest.Vector{Name: "a CR inside", Wire: "a\rb\n", Messages: []string{"a\rb"}},
@@ -24,7 +26,11 @@ func TestDecode(t *testing.T) {
 		linemantest.Vector{Name: "at the limit", Max: 4, Wire: "1234\n1234\r\n", Messages: []string{"1234", "1234"}},
 		linemantest.Vector{Name: "above the limit", Max: 4, Wire: "12345\n12345\r\nok\n", Messages: []string{"ok"}, Refused: 2},
 		linemantest.Vector{Name: "far above the limit", Max: 4, Wire: strings.Repeat("x", 300) + "\nok\n", Messages: []string{"ok"}, Refused: 1},
-		linemantest.Vector{Name: "above the limit without an end", Max: 4, Wire: strings.Repeat("x", 300)},
+		linemantest.Vector{Name: "above the limit without an end", Max: 4, Wire: strings.Repeat("x", 300), Refused: 1},
+		linemantest.Vector{Name: "above the limit by what is no end", Max: 4, Wire: "1234\rx", Refused: 1},
+		linemantest.Vector{Name: "perhaps above the limit", Max: 4, Wire: "1234\r"},
+		linemantest.Vector{Name: "no limit", Max: math.MaxInt, Wire: "hello\n", Messages: []string{"hello"}},
+		linemantest.Vector{Name: "64 KiB", Wire: strings.Repeat("x", 1<<16) + "\n", Messages: []string{strings.Repeat("x", 1<<16)}, RoundTrip: true},
 		linemantest.Vector{Name: "HTTP is lines", Wire: "GET / HTTP/1.1\r\n\r\n", Messages: []string{"GET / HTTP/1.1", ""}},
 	)
 }
@@ -41,7 +47,23 @@ func TestRefuseHTTP(t *testing.T) {
 		linemantest.Vector{Name: "lower case", Wire: "get /\n", Messages: []string{"get /"}},
 		linemantest.Vector{Name: "not at the beginning", Wire: "x\nGET /\n", Messages: []string{"x", "GET /"}},
 		linemantest.Vector{Name: "JSON", Wire: "{}\n", Messages: []string{"{}"}},
+		linemantest.Vector{Name: "a limit below a method", Max: 2, Wire: "DELETE / HTTP/1.1\n", Err: text.ErrHTTP, ErrAfter: len("DELETE ")},
+		linemantest.Vector{Name: "a method from the limit on", Max: 1, Wire: "DELGET /\nx\n", Messages: []string{"x"}, Refused: 1},
 	)...)
+}
+
+// TestRefusedAtOnce has a line refused with the first byte that is too many, and only once, though its end never comes.
+func TestRefusedAtOnce(t *testing.T) {
+	c := text.Protocol{}.NewCodec(4)
+	if n, _, err := c.Decode([]byte("1234")); n != 0 || err != nil {
+		t.Fatalf("at the limit: used %d, %v", n, err)
+	}
+	if n, _, err := c.Decode([]byte("12345")); n != 5 || !errors.Is(err, protocol.ErrTooLarge) {
+		t.Errorf("above the limit: used %d, %v", n, err)
+	}
+	if n, msg, err := c.Decode([]byte("678")); n != 3 || msg != nil || err != nil {
+		t.Errorf("the rest of it: used %d, %q, %v", n, msg, err)
+	}
 }
 
 func FuzzDecode(f *testing.F) {

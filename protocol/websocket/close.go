@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
-
-	"github.com/lineman-go/lineman/protocol"
 )
 
 // Code says why a WebSocket is closed (RFC 6455, 7.4, and the registry it begins). 3000 to 3999 are for frameworks,
@@ -57,8 +55,8 @@ func (e *CloseError) Error() string {
 
 // Error is what Decode and ParseClose end a connection with.
 type Error struct {
-	Code Code // to close with: ProtocolError, InvalidPayload or TooBig
-	Err  error
+	Code Code  // to close with: ProtocolError, InvalidPayload or TooBig
+	Err  error // for TooBig it is protocol.ErrTooLarge
 }
 
 func (e *Error) Error() string { return "websocket: " + e.Err.Error() }
@@ -107,6 +105,3 @@ func ParseClose(payload []byte) (*CloseError, error) {
 	}
 	return &CloseError{Code: code, Reason: string(payload[2:])}, nil
 }
-
-// Is makes a message above the limit match protocol.ErrTooLarge whichever way it is wrapped.
-func (e *Error) Is(target error) bool { return e.Code == TooBig && target == protocol.ErrTooLarge }

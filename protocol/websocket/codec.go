@@ -23,7 +23,7 @@ var ErrNotUTF8 = errors.New("websocket: text message is not UTF-8: send it as bi
 //	        continuation with FIN: deliver
 type Codec struct {
 	max       int
-	fragments *fragments // of a message that has not ended; nil between messages, when a connection may idle for long
+	fragments *fragments // of a message that has not ended; nil between messages: an idle connection carries none
 	seen      int        // payload bytes of the frame at hand that are unmasked, and checked if they are text
 	opcode    Opcode     // of what was delivered last
 	tail      utf8Tail

@@ -89,18 +89,14 @@ func TestDecode(t *testing.T) {
 		linemantest.Vector{Name: "126 bytes", Wire: client(fin|txt, long[:126]), Messages: []string{"text:" + long[:126]}},
 		linemantest.Vector{Name: "65,535 bytes", Wire: client(fin|bin, long[:65535]), Messages: []string{"binary:" + long[:65535]}},
 		linemantest.Vector{Name: "65,536 bytes", Wire: client(fin|bin, long[:65536]), Messages: []string{"binary:" + long[:65536]}},
-		linemantest.Vector{Name: "no mask", Wire: "\x81\x05hello", Err: violated},
-		linemantest.Vector{Name: "reserved bit 1", Wire: client(0xc1, "x"), Err: violated},
-		linemantest.Vector{Name: "reserved bit 2", Wire: client(0xa1, "x"), Err: violated},
-		linemantest.Vector{Name: "reserved bit 3", Wire: client(0x91, "x"), Err: violated},
-		linemantest.Vector{Name: "opcode 3", Wire: client(fin|3, "x"), Err: violated},
-		linemantest.Vector{Name: "opcode 7", Wire: client(fin|7, "x"), Err: violated},
-		linemantest.Vector{Name: "opcode 11", Wire: client(fin|11, "x"), Err: violated},
-		linemantest.Vector{Name: "opcode 15", Wire: client(fin|15, "x"), Err: violated},
-		linemantest.Vector{Name: "125 bytes in two", Wire: "\x82\xfe\x00\x7d\x00\x00\x00\x00", Err: violated},
-		linemantest.Vector{Name: "65,535 bytes in eight", Wire: "\x82\xff\x00\x00\x00\x00\x00\x00\xff\xff\x00\x00\x00\x00", Err: violated},
-		linemantest.Vector{Name: "the highest bit of a length", Wire: "\x82\xff\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", Err: violated},
-		linemantest.Vector{Name: "2^63-1 bytes", Wire: "\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00", Err: tooBig},
+		linemantest.Vector{Name: "no mask", Wire: "\x81\x05hello", Err: violated, ErrAfter: 2},
+		linemantest.Vector{Name: "reserved bit 1", Wire: client(0xc1, "x"), Err: violated, ErrAfter: 1},
+		linemantest.Vector{Name: "reserved bit 2", Wire: client(0xa1, "x"), Err: violated, ErrAfter: 1},
+		linemantest.Vector{Name: "reserved bit 3", Wire: client(0x91, "x"), Err: violated, ErrAfter: 1},
+		linemantest.Vector{Name: "125 bytes in two", Wire: "\x82\xfe\x00\x7d\x00\x00\x00\x00", Err: violated, ErrAfter: 4},
+		linemantest.Vector{Name: "65,535 bytes in eight", Wire: "\x82\xff\x00\x00\x00\x00\x00\x00\xff\xff\x00\x00\x00\x00", Err: violated, ErrAfter: 10},
+		linemantest.Vector{Name: "the highest bit of a length", Wire: "\x82\xff\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", Err: violated, ErrAfter: 10},
+		linemantest.Vector{Name: "2^63-1 bytes", Wire: "\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00", Err: tooBig, ErrAfter: 14},
 		linemantest.Vector{Name: "half a header", Wire: "\x81\xfe\x01"},
 		linemantest.Vector{Name: "half a payload", Wire: client(fin|txt, "hello")[:8]},
 
@@ -112,19 +108,19 @@ func TestDecode(t *testing.T) {
 		linemantest.Vector{Name: "fragments, then fragments", Wire: client(txt, "a") + client(fin|cont, "b") + client(txt, "c") + client(fin|cont, "d"), Messages: []string{"text:ab", "text:cd"}},
 		linemantest.Vector{Name: "control frames between", Wire: client(txt, "a") + client(ping, "p") + client(cont, "b") + client(pong, "q") + client(fin|cont, "c"),
 			Messages: []string{"ping:p", "pong:q", "text:abc"}},
-		linemantest.Vector{Name: "a continuation of nothing", Wire: client(fin|cont, "x"), Err: violated},
+		linemantest.Vector{Name: "a continuation of nothing", Wire: client(fin|cont, "x"), Err: violated, ErrAfter: 6},
 		linemantest.Vector{Name: "a continuation after the end", Wire: client(txt, "a") + client(fin|cont, "b") + client(cont, "c"), Messages: []string{"text:ab"}, Err: violated},
-		linemantest.Vector{Name: "text inside a fragmented message", Wire: client(txt, "a") + client(fin|txt, "b"), Err: violated},
+		linemantest.Vector{Name: "text inside a fragmented message", Wire: client(txt, "a") + client(fin|txt, "b"), Err: violated, ErrAfter: 7 + 6},
 		linemantest.Vector{Name: "binary inside a fragmented message", Wire: client(txt, "a") + client(bin, "b"), Err: violated},
 		linemantest.Vector{Name: "half a fragmented message", Wire: client(txt, "a") + client(cont, "b")},
 
 		// 5.5: control frames
 		linemantest.Vector{Name: "ping", Wire: client(ping, "") + client(ping, long[:125]), Messages: []string{"ping:", "ping:" + long[:125]}},
 		linemantest.Vector{Name: "pong", Wire: client(pong, "x"), Messages: []string{"pong:x"}},
-		linemantest.Vector{Name: "a long ping", Wire: client(ping, long[:126]), Err: violated},
-		linemantest.Vector{Name: "a long close", Wire: client(closing, long[:200]), Err: violated},
-		linemantest.Vector{Name: "a fragmented ping", Wire: client(byte(websocket.Ping), "x"), Err: violated},
-		linemantest.Vector{Name: "a fragmented close", Wire: client(byte(websocket.Close), ""), Err: violated},
+		linemantest.Vector{Name: "a long ping", Wire: client(ping, long[:126]), Err: violated, ErrAfter: 2},
+		linemantest.Vector{Name: "a long close", Wire: client(closing, long[:200]), Err: violated, ErrAfter: 2},
+		linemantest.Vector{Name: "a fragmented ping", Wire: client(byte(websocket.Ping), "x"), Err: violated, ErrAfter: 1},
+		linemantest.Vector{Name: "a fragmented close", Wire: client(byte(websocket.Close), ""), Err: violated, ErrAfter: 1},
 		linemantest.Vector{Name: "nothing after a close", Wire: client(closing, "\x03\xe8bye") + client(fin|txt, "late") + "garbage", Messages: []string{"close:\x03\xe8bye"}},
 		linemantest.Vector{Name: "close inside a fragmented message", Wire: client(txt, "a") + client(closing, ""), Messages: []string{"close:"}},
 
@@ -136,17 +132,36 @@ func TestDecode(t *testing.T) {
 		linemantest.Vector{Name: "an overlong character", Wire: client(fin|txt, "\xc0\xaf"), Err: notUTF8},
 		linemantest.Vector{Name: "a surrogate", Wire: client(fin|txt, "\xed\xa0\x80"), Err: notUTF8},
 		linemantest.Vector{Name: "above U+10FFFF", Wire: client(fin|txt, "\xf4\x90\x80\x80"), Err: notUTF8},
-		linemantest.Vector{Name: "cut at the end", Wire: client(fin|txt, "a\xe2\x82"), Err: notUTF8},
+		linemantest.Vector{Name: "cut at the end", Wire: client(fin|txt, "a\xe2\x82"), Err: notUTF8, ErrAfter: 6 + 3},
 		linemantest.Vector{Name: "cut at the end of fragments", Wire: client(txt, "a\xe2") + client(fin|cont, "\x82"), Err: notUTF8},
-		linemantest.Vector{Name: "invalid in a later fragment", Wire: client(txt, "a") + client(cont, "\x80"), Err: notUTF8},
+		linemantest.Vector{Name: "invalid in a later fragment", Wire: client(txt, "a") + client(cont, "\x80"), Err: notUTF8, ErrAfter: 7 + 7},
 		linemantest.Vector{Name: "binary need not be", Wire: client(bin, "\xff") + client(fin|cont, "\xfe"), Messages: []string{"binary:\xff\xfe"}},
 		linemantest.Vector{Name: "each message begins anew", Wire: client(fin|bin, "\xe2\x82") + client(fin|txt, "a"), Messages: []string{"binary:\xe2\x82", "text:a"}},
 
 		// the limit
 		linemantest.Vector{Name: "at the limit", Max: 5, Wire: client(fin|txt, "hello") + client(txt, "hel") + client(fin|cont, "lo"), Messages: []string{"text:hello", "text:hello"}},
-		linemantest.Vector{Name: "above the limit", Max: 5, Wire: client(fin|txt, "hello!"), Err: tooBig},
-		linemantest.Vector{Name: "fragments above the limit", Max: 5, Wire: client(txt, "hel") + client(fin|cont, "lo!"), Err: tooBig},
+		linemantest.Vector{Name: "above the limit", Max: 5, Wire: client(fin|txt, "hello!"), Err: tooBig, ErrAfter: 6},
+		linemantest.Vector{Name: "fragments above the limit", Max: 5, Wire: client(txt, "hel") + client(fin|cont, "lo!"), Err: tooBig, ErrAfter: 9 + 6},
 		linemantest.Vector{Name: "control frames do not count", Max: 5, Wire: client(ping, "0123456789"), Messages: []string{"ping:0123456789"}},
+	)
+}
+
+// TestUnknownOpcodes has the opcodes that are reserved, with FIN and without, end the stream with their first byte (5.2).
+func TestUnknownOpcodes(t *testing.T) {
+	for _, opcode := range []byte{3, 4, 5, 6, 7, 11, 12, 13, 14, 15} {
+		linemantest.TestCodec(t, labelled{},
+			linemantest.Vector{Name: fmt.Sprint(opcode, " with FIN"), Wire: client(fin|opcode, "x"), Err: code(websocket.ProtocolError), ErrAfter: 1},
+			linemantest.Vector{Name: fmt.Sprint(opcode, " without"), Wire: client(opcode, "x"), Err: code(websocket.ProtocolError), ErrAfter: 1})
+	}
+}
+
+// TestWhereItLies has messages that are parts of the data, or of the codec's own memory, not reach beyond themselves.
+func TestWhereItLies(t *testing.T) {
+	linemantest.TestCodec(t, &websocket.Protocol{},
+		linemantest.Vector{Name: "frames in a row", Wire: client(fin|txt, "hello") + client(ping, "") + client(fin|txt, "again"), Messages: []string{"hello", "", "again"}},
+		linemantest.Vector{Name: "fragments in a row", Wire: client(txt, "hel") + client(fin|cont, "lo") + client(bin, "a") + client(fin|cont, "gain"), Messages: []string{"hello", "again"}},
+		linemantest.Vector{Name: "a control frame among fragments", Wire: client(txt, "hel") + client(ping, "x") + client(fin|cont, "lo"), Messages: []string{"x", "hello"}},
+		linemantest.Vector{Name: "above the limit", Max: 5, Wire: client(txt, "hel") + client(fin|cont, "lo!"), Err: protocol.ErrTooLarge},
 	)
 }
 

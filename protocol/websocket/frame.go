@@ -78,7 +78,7 @@ type header struct {
 }
 
 // parseHeader reads a client's frame header. A size of 0 means that it is not whole yet. It gives an error as soon as a
-// byte is wrong.
+// field is wrong.
 func parseHeader(data []byte) (h header, err error) {
 	if len(data) < 1 {
 		return header{}, nil

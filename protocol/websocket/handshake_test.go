@@ -1,9 +1,12 @@
 package websocket_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"iter"
 	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/lineman-go/lineman/protocol/websocket"
@@ -61,6 +64,16 @@ func TestCheck(t *testing.T) {
 		"Upgrade in a list":          {set("Upgrade", "h2c, WebSocket"), 0},
 		"Upgrade in a second field":  {set("Upgrade", "h2c", "websocket"), 0},
 		"Connection in a list":       {set("Connection", "keep-alive, upgrade"), 0},
+		"Upgrade in capitals":        {set("Upgrade", "WEBSOCKET"), 0},
+		"Connection in capitals":     {set("Connection", "Keep-Alive ,\tUPGRADE"), 0},
+		"Connection in two fields":   {set("Connection", "keep-alive", "Upgrade"), 0},
+		"an empty Upgrade":           {set("Upgrade", " , "), 426},
+		"a long s for an s":          {set("Upgrade", "web\u017focket"), 426},
+		"a Kelvin sign for a k":      {set("Upgrade", "websoc\u212aet"), 426},
+		"versions in a list":         {set("Sec-WebSocket-Version", "13, 8"), 426},
+		"an empty key":               {set("Sec-WebSocket-Key", ""), 400},
+		"a key with no padding":      {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ"), 400},
+		"an empty Origin":            {set("Origin", ""), 403},
 		"no Upgrade":                 {set("Upgrade"), 426},
 		"another Upgrade":            {set("Upgrade", "websockets"), 426},
 		"no Connection":              {set("Connection"), 400},
@@ -172,6 +185,63 @@ func TestSubprotocols(t *testing.T) {
 		a, err := p.Check(handshake(set("Sec-WebSocket-Protocol", offered)))
 		if err != nil || a.Subprotocol != want {
 			t.Errorf("offered %q: %d, %v, want %d", offered, a.Subprotocol, err, want)
+		}
+		answer := string(websocket.AppendAccept([]byte("before"), a))
+		if !strings.HasPrefix(answer, "beforeHTTP/1.1 101 ") {
+			t.Errorf("the answer is %q", answer)
+		}
+		if want >= 0 != strings.HasSuffix(answer, "\r\nSec-WebSocket-Protocol: "+p.Subprotocols[max(want, 0)]+"\r\n\r\n") {
+			t.Errorf("offered %q: the answer is %q", offered, answer)
+		}
+	}
+	twice := handshake(set("Sec-WebSocket-Protocol", "good", "best"))
+	if a, err := p.Check(twice); err != nil || a.Subprotocol != 0 {
+		t.Errorf("offered in two fields: %d, %v, want 0", a.Subprotocol, err)
+	}
+}
+
+// FuzzCheck has whatever a request says either refused with a status and a reason, or accepted as the rules allow, with an
+// answer that nothing of the request can add a line to.
+func FuzzCheck(f *testing.F) {
+	f.Add("GET", "server.example", "websocket", "Upgrade", "13", "dGhlIHNhbXBsZSBub25jZQ==", "https://server.example", "good")
+	f.Add("GET", "[::1]:1", "h2c, WebSocket", "keep-alive, upgrade", "13", "AAAAAAAAAAAAAAAAAAAAAA==", "http://localhost:2", "x,\tgood")
+	f.Add("POST", "", "", "", "8", "", "null", "")
+	f.Add("GET", "a", "websocket", "Upgrade", "13", "dGhlIHNhbXBsZSBub25jZQ==", "https://[", ",,")
+	p := &websocket.Protocol{Origins: []string{"https://*.example"}, Subprotocols: []string{"good"}}
+	f.Fuzz(func(t *testing.T, method, host, upgrade, connection, version, key, origin, subprotocol string) {
+		r := request{method: method, host: host, fields: map[string][]string{
+			"Upgrade": {upgrade}, "Connection": {connection}, "Sec-WebSocket-Version": {version}, "Sec-WebSocket-Key": {key},
+			"Origin": {origin}, "Sec-WebSocket-Protocol": {subprotocol},
+		}}
+		a, err := p.Check(r)
+		var e *websocket.HandshakeError
+		if err != nil {
+			if !errors.As(err, &e) || !slices.Contains([]int{400, 403, 405, 426}, e.Status) || e.Reason == "" {
+				t.Errorf("refused with %#v", err)
+			}
+			return
+		}
+		nonce, err := base64.StdEncoding.DecodeString(key)
+		if method != "GET" || host == "" || version != "13" || err != nil || len(nonce) != 16 || len(key) != 24 ||
+			!strings.Contains(strings.ToLower(upgrade), "websocket") || !strings.Contains(strings.ToLower(connection), "upgrade") {
+			t.Errorf("accepted %+v", r)
+		}
+		lines := 4
+		if a.Subprotocol == 0 && strings.Contains(subprotocol, "good") {
+			lines = 5
+		}
+		if answer := string(websocket.AppendAccept(nil, a)); strings.Count(answer, "\r\n") != lines+1 {
+			t.Errorf("the answer is %q", answer)
+		}
+	})
+}
+
+func BenchmarkCheck(b *testing.B) {
+	r, p := handshake(nil), &websocket.Protocol{}
+	b.ReportAllocs()
+	for range b.N {
+		if _, err := p.Check(r); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 )
 
@@ -23,9 +24,13 @@ func TestUnmask(t *testing.T) {
 }
 
 func BenchmarkUnmask(b *testing.B) {
-	p := make([]byte, 1024)
-	b.SetBytes(int64(len(p)))
-	for range b.N {
-		unmask(p, 0x12345678, 0)
+	for _, size := range []int{64, 1 << 10, 16 << 10} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			p := make([]byte, size)
+			b.SetBytes(int64(size))
+			for range b.N {
+				unmask(p, 0x12345678, 0)
+			}
+		})
 	}
 }

@@ -1,0 +1,127 @@
+package lineman_test
+
+import (
+	"bytes"
+	"go/format"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	fences   = regexp.MustCompile("(?ms)^```.*?^```$")
+	code     = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
+	links    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	headings = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	runs     = regexp.MustCompile(`go(?: -C (\S+))? run (?:-\S+ )*\./([\w/-]+)`)
+	tests    = regexp.MustCompile(`go test (?:-\S+ )*?-run '?([\w|/]+)'?(?: -\S+)* (\./\.\.\.|\./[\w/-]+|\.)`)
+	declared = regexp.MustCompile(`(?m)^func (\w+)\(`)
+)
+
+// TestDocLinks wants every relative link of the documents to lead to a file, and its fragment to a heading.
+func TestDocLinks(t *testing.T) {
+	for file, text := range sources(t, ".md") {
+		for _, m := range links.FindAllSubmatch(fences.ReplaceAll(text, nil), -1) {
+			u, err := url.Parse(string(m[1]))
+			if err != nil {
+				t.Errorf("%s: %v", file, err)
+				continue
+			}
+			if u.Scheme != "" {
+				continue
+			}
+			target := file
+			if u.Path != "" {
+				target = path.Join(path.Dir(file), u.Path)
+			}
+			if _, err := os.Stat(filepath.FromSlash(target)); err != nil {
+				t.Errorf("%s: link to %s: %v", file, m[1], err)
+				continue
+			}
+			if u.Fragment != "" && !anchors(t, target)[u.Fragment] {
+				t.Errorf("%s: link to %s: no such heading", file, m[1])
+			}
+		}
+	}
+}
+
+// anchors are the fragments that the headings of a document give.
+func anchors(t *testing.T, file string) map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile(filepath.FromSlash(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for _, m := range headings.FindAllSubmatch(fences.ReplaceAll(text, nil), -1) {
+		id := strings.ToLower(string(m[1]))
+		id = regexp.MustCompile(`[^\w\- ]`).ReplaceAllString(id, "")
+		found[strings.ReplaceAll(id, " ", "-")] = true
+	}
+	return found
+}
+
+// TestDocCommands wants the programs and tests that the documents name to be there.
+func TestDocCommands(t *testing.T) {
+	n := 0
+	for file, text := range sources(t, ".md") {
+		for _, m := range runs.FindAllSubmatch(text, -1) {
+			n++
+			dir := filepath.Join(string(m[1]), string(m[2]))
+			if files, _ := filepath.Glob(filepath.Join(dir, "*.go")); len(files) == 0 {
+				t.Errorf("%s: %s: no program there", file, m[0])
+			}
+		}
+		for _, m := range tests.FindAllSubmatch(text, -1) {
+			n++
+			checkTests(t, file, string(m[0]), string(m[1]), path.Clean(string(m[2])))
+		}
+	}
+	if n < 10 {
+		t.Errorf("found only %d commands in the documents", n)
+	}
+}
+
+// checkTests wants a test for every alternative of a pattern in a folder or, with "...", below it.
+func checkTests(t *testing.T, file, command, pattern, where string) {
+	t.Helper()
+	folder, below := strings.CutSuffix(where, "...")
+	var names []string
+	for source, text := range sources(t, ".go") {
+		in := path.Dir(source) == path.Clean(folder) || below && strings.HasPrefix(source, folder)
+		if !in || !strings.HasSuffix(source, "_test.go") {
+			continue
+		}
+		for _, m := range declared.FindAllSubmatch(text, -1) {
+			names = append(names, string(m[1]))
+		}
+	}
+	for _, want := range strings.Split(pattern, "|") {
+		want, _, _ = strings.Cut(want, "/")
+		found := false
+		for _, name := range names {
+			found = found || strings.Contains(name, want)
+		}
+		if !found {
+			t.Errorf("%s: %s: no test %s in %s", file, command, want, where)
+		}
+	}
+}
+
+// TestDocCode wants the Go code of the documents to be as gofmt writes it. That the programs among it build is checked
+// where there is time for it, by .ci/run.
+func TestDocCode(t *testing.T) {
+	for file, text := range sources(t, ".md") {
+		for _, m := range code.FindAllSubmatch(text, -1) {
+			if formatted, err := format.Source(m[1]); err != nil {
+				t.Errorf("%s: %v in:\n%s", file, err, m[1])
+			} else if !bytes.Equal(formatted, m[1]) {
+				t.Errorf("%s: not formatted:\n%s", file, m[1])
+			}
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package poll_test
+
+import (
+	"os"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/lineman-go/lineman/internal/poll"
+)
+
+// TestShutLeavesNothing counts goroutines and descriptors before and after.
+func TestShutLeavesNothing(t *testing.T) {
+	for _, b := range backends {
+		t.Run(b.name, func(t *testing.T) {
+			goroutines := goleak.IgnoreCurrent()
+			useAll(t, b.open) // the runtime and the first lookups keep descriptors of their own
+			before := descriptors(t)
+			useAll(t, b.open)
+			if after := descriptors(t); after != before {
+				t.Errorf("%d descriptors after Shut, %d before", after, before)
+			}
+			goleak.VerifyNone(t, goroutines)
+		})
+	}
+}
+
+// useAll opens sockets of all kinds, and leaves a connection in each state to Shut.
+func useAll(t *testing.T, open func() (poll.Poller, error)) {
+	t.Helper()
+	raw, err := open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &poller{raw, t}
+	for _, network := range []string{"tcp4", "unix"} {
+		ln, addr := p.listen(network)
+		for _, state := range []string{"idle", "readable", "ended", "written", "closed", "aborted", "queued"} {
+			peer := p.dial(addr)
+			defer peer.Close()
+			if state == "queued" {
+				p.untilReadable(ln)
+				continue
+			}
+			h := p.accept(ln)
+			switch state {
+			case "readable":
+				p.send(peer, "x")
+				p.untilReadable(h)
+			case "ended":
+				peer.Close()
+				p.untilReadable(h)
+			case "written":
+				if _, err := p.Write(h, make([]byte, 10_000)); err != nil {
+					t.Error(err)
+				}
+			case "closed", "aborted":
+				p.fill(h)
+				p.Close(h, state == "aborted")
+				peer.Close()
+			}
+		}
+	}
+	p.packet("udp4")
+	p.Shut()
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// TestShortage accepts while no descriptor is free, and again when there is one.
+func TestShortage(t *testing.T) {
+	overEach(t, func(t *testing.T, p *poller) {
+		ln, addr := p.listen("tcp4")
+		p.dial(addr).Close()
+		p.Close(p.accept(ln), true) // what package net opens once is open now
+		p.wait(0)
+		free := takeDescriptors(t)
+		free(1)
+		peer := p.dial(addr)
+		for range 3 {
+			p.untilReadable(ln)
+			if _, _, err := p.Accept(ln); err != error(syscall.EMFILE) || !poll.IsShortage(err) {
+				t.Fatalf("got %v, want EMFILE", err)
+			}
+		}
+		p.arm(ln, false, false)
+		p.silent(ln)
+		free(4)
+		p.arm(ln, true, false)
+		h := p.acceptAfterShortage(ln)
+		p.send(peer, "x")
+		if got := p.read(h, 10); got != "x" {
+			t.Errorf("read %q", got)
+		}
+	})
+}
+
+// acceptAfterShortage leaves out what an Accept under way had found before there were descriptors again.
+func (p *poller) acceptAfterShortage(ln poll.Handle) poll.Handle {
+	p.Helper()
+	for {
+		p.untilReadable(ln)
+		h, _, err := p.Accept(ln)
+		if err == nil {
+			return h
+		}
+		if !poll.IsShortage(err) && err != poll.ErrAgain {
+			p.Fatal(err)
+		}
+	}
+}
+
+// takeDescriptors takes all there are until the test ends; free gives some back.
+func takeDescriptors(t *testing.T) (free func(n int)) {
+	t.Helper()
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	lowered := old
+	lowered.Cur = min(old.Cur, 1024)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &lowered); err != nil {
+		t.Fatal(err)
+	}
+	var taken []int
+	free = func(n int) {
+		for ; n > 0 && len(taken) > 0; n-- {
+			syscall.Close(taken[len(taken)-1])
+			taken = taken[:len(taken)-1]
+		}
+	}
+	t.Cleanup(func() {
+		free(len(taken))
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
+			t.Error(err)
+		}
+	})
+	for {
+		fd, err := syscall.Dup(0)
+		if err != nil {
+			return free
+		}
+		taken = append(taken, fd)
+	}
+}

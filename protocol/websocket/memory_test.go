@@ -1,0 +1,27 @@
+package websocket
+
+import (
+	"testing"
+	"unsafe"
+)
+
+// TestSize holds what an idle connection pays for its codec.
+func TestSize(t *testing.T) {
+	if size := unsafe.Sizeof(Codec{}); size > 32 {
+		t.Errorf("a codec takes %d bytes, want 32 at most", size)
+	}
+}
+
+// TestFragmentsGo has nothing of a fragmented message stay with its connection.
+func TestFragmentsGo(t *testing.T) {
+	c := &Codec{max: 100}
+	if n, msg, err := c.Decode([]byte("\x01\x82\x00\x00\x00\x00he")); n != 8 || msg != nil || err != nil || c.Idle() {
+		t.Fatalf("used %d, %q, %v, idle: %v", n, msg, err, c.Idle())
+	}
+	if _, msg, err := c.Decode([]byte("\x80\x83\x00\x00\x00\x00llo")); string(msg) != "hello" || err != nil {
+		t.Fatalf("got %q, %v", msg, err)
+	}
+	if !c.Idle() || c.fragments != nil {
+		t.Error("fragments stay after the message")
+	}
+}
