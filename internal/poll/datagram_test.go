@@ -158,9 +158,9 @@ func TestLinkLocal(t *testing.T) {
 	address, link := linkLocal(t)
 	overEach(t, func(t *testing.T, p *poller) {
 		zoned := address.WithZone(link.Name)
-		h, addr := p.packetAt("udp6", netip.AddrPortFrom(zoned, 0).String())
+		h, addr := p.packetAt("udp6", "[::]:0") // bound to no link, so that it depends on the address alone
 		remote := p.remote("udp6", netip.AddrPortFrom(zoned, 0).String())
-		if _, err := remote.WriteToUDPAddrPort([]byte("x"), addr); err != nil {
+		if _, err := remote.WriteToUDPAddrPort([]byte("x"), netip.AddrPortFrom(zoned, addr.Port())); err != nil {
 			t.Fatal(err)
 		}
 		p.untilReadable(h)

@@ -2,7 +2,9 @@ package poll_test
 
 import (
 	"net"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -33,13 +35,13 @@ func (l *listenerStub) Close() error {
 
 func (l *listenerStub) Addr() net.Addr { return &net.TCPAddr{} }
 
-// atMost fails the test if Accept was called more often.
-func (l *listenerStub) atMost(t *testing.T, calls int) {
+// called fails the test if Accept was not called so often.
+func (l *listenerStub) called(t *testing.T, calls int) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.calls > calls {
-		t.Errorf("Accept was called %d times, want at most %d", l.calls, calls)
+	if l.calls != calls {
+		t.Errorf("Accept was called %d times, want %d", l.calls, calls)
 	}
 }
 
@@ -54,7 +56,7 @@ func TestPortableShortageDoesNotSpin(t *testing.T) {
 	for i := range 5 {
 		p.untilReadable(ln)
 		p.untilReadable(ln)
-		stub.atMost(t, i+1)
+		stub.called(t, i+1)
 		if _, _, err := p.Accept(ln); err != error(syscall.EMFILE) || !poll.IsShortage(err) {
 			t.Errorf("got %v, want EMFILE", err)
 		}
@@ -62,10 +64,10 @@ func TestPortableShortageDoesNotSpin(t *testing.T) {
 	p.untilReadable(ln)
 	p.arm(ln, false, false)
 	p.silent(ln)
-	stub.atMost(t, 6)
+	stub.called(t, 6)
 	p.arm(ln, true, false)
 	p.untilReadable(ln)
-	stub.atMost(t, 7)
+	stub.called(t, 7)
 }
 
 func TestPortableAcceptsOneAhead(t *testing.T) {
@@ -84,7 +86,7 @@ func TestPortableAcceptsOneAhead(t *testing.T) {
 	for i := range 5 {
 		p.untilReadable(ln)
 		p.untilReadable(ln)
-		stub.atMost(t, i+1)
+		stub.called(t, i+1)
 		if _, _, err := p.Accept(ln); err != nil {
 			t.Error(err)
 		}
@@ -100,5 +102,31 @@ func TestPortableAcceptsOneAhead(t *testing.T) {
 	case <-stub.closed:
 	default:
 		t.Error("the listener is open after Shut")
+	}
+}
+
+func TestPortableShutWaitsForGoroutines(t *testing.T) {
+	p := open(t, backends[1].open)
+	stub := &listenerStub{closed: make(chan struct{})}
+	var accepts, ended atomic.Bool
+	stub.accept = func() (net.Conn, error) {
+		accepts.Store(true)
+		p.Wake()
+		<-stub.closed
+		for range 10_000 {
+			runtime.Gosched() // gives a Shut that does not wait the time to return
+		}
+		ended.Store(true)
+		return nil, net.ErrClosed
+	}
+	if _, err := p.Listen(stub); err != nil {
+		t.Fatal(err)
+	}
+	for !accepts.Load() {
+		p.wait(patience)
+	}
+	p.Shut()
+	if !ended.Load() {
+		t.Error("Shut returned while a goroutine was accepting")
 	}
 }

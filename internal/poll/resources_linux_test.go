@@ -1,6 +1,7 @@
 package poll_test
 
 import (
+	"net"
 	"os"
 	"syscall"
 	"testing"
@@ -82,7 +83,7 @@ func TestShortage(t *testing.T) {
 		p.dial(addr).Close()
 		p.Close(p.accept(ln), true) // what package net opens once is open now
 		p.wait(0)
-		free := takeDescriptors(t)
+		free := takeDescriptors(t, 1024)
 		free(1)
 		peer := p.dial(addr)
 		for range 3 {
@@ -118,15 +119,15 @@ func (p *poller) acceptAfterShortage(ln poll.Handle) poll.Handle {
 	}
 }
 
-// takeDescriptors takes all there are until the test ends; free gives some back.
-func takeDescriptors(t *testing.T) (free func(n int)) {
+// takeDescriptors takes all below most until the test ends; free gives some back, the highest first.
+func takeDescriptors(t *testing.T, most uint64) (free func(n int)) {
 	t.Helper()
 	var old syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
 		t.Fatal(err)
 	}
 	lowered := old
-	lowered.Cur = min(old.Cur, 1024)
+	lowered.Cur = min(old.Cur, most)
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &lowered); err != nil {
 		t.Fatal(err)
 	}
@@ -150,4 +151,55 @@ func takeDescriptors(t *testing.T) (free func(n int)) {
 		}
 		taken = append(taken, fd)
 	}
+}
+
+// TestHighDescriptors opens sockets far apart: what is known of the first outlives the growth of the table.
+func TestHighDescriptors(t *testing.T) {
+	overEach(t, func(t *testing.T, p *poller) {
+		low, lowPeer := p.connect("tcp4")
+		packets, to := p.packet("udp4")
+		want := p.LocalAddr(low).String()
+		free := takeDescriptors(t, 4096)
+		free(8)
+		high, highPeer := p.connect("tcp4")
+		if got := p.LocalAddr(low); got == nil || got.String() != want {
+			t.Errorf("local address %v, want %s", got, want)
+		}
+		if err := p.WriteTo(packets, []byte("x"), to); err != nil {
+			t.Error(err)
+		}
+		for _, c := range []struct {
+			h    poll.Handle
+			peer net.Conn
+		}{{low, lowPeer}, {high, highPeer}} {
+			p.send(c.peer, "x")
+			if got := p.read(c.h, 10); got != "x" {
+				t.Errorf("read %q", got)
+			}
+			p.Close(c.h, true)
+		}
+	})
+}
+
+// TestSecondShut finds that it closes no descriptor that others have opened since the first.
+func TestSecondShut(t *testing.T) {
+	overEach(t, func(t *testing.T, p *poller) {
+		p.listen("tcp4")
+		p.Shut()
+		var files []*os.File
+		for range 10 {
+			f, err := os.Open(os.DevNull)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			files = append(files, f)
+		}
+		p.Shut()
+		for _, f := range files {
+			if _, err := f.Stat(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
