@@ -27,11 +27,24 @@ type httpSession struct {
 }
 
 func newHTTPSession(s *service) *httpSession {
+	if n := len(s.handshakes); n > 0 {
+		h := s.handshakes[n-1]
+		s.handshakes = s.handshakes[:n-1]
+		return h
+	}
 	p, ok := s.protocol.(*http1.Protocol)
 	if !ok {
 		p = &http1.Protocol{} // the handshake of a WebSocket
 	}
 	return &httpSession{Codec: p.NewCodec(s.limits.MaxMessage).(*http1.Codec), service: s}
+}
+
+// freeHTTP keeps the session of a finished handshake for another connection.
+func (s *service) freeHTTP(h *httpSession) {
+	if len(s.handshakes) < 64 {
+		*h = httpSession{Codec: h.Codec, service: s}
+		s.handshakes = append(s.handshakes, h)
+	}
 }
 
 func (h *httpSession) waits(c *Conn) bool {
@@ -101,6 +114,9 @@ func (h *httpSession) deliver(c *Conn, msg []byte) {
 func (h *httpSession) release(c *Conn) {
 	c.loop.request, c.loop.requestOf = nil, nil
 	h.Release()
+	if c.session != session(h) {
+		h.service.freeHTTP(h) // a WebSocket now
+	}
 }
 
 func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {

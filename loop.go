@@ -355,7 +355,7 @@ func (l *Loop) shut() {
 // enter makes c a connection of the loop.
 func (l *Loop) enter(c *Conn) {
 	for int(c.handle) >= len(l.conns) {
-		l.conns = append(l.conns, make([]*Conn, max(64, len(l.conns)/4))...)
+		l.conns = append(l.conns, make([]*Conn, max(64, len(l.conns)))...)
 		l.scheduled = append(l.scheduled, make([]uint32, len(l.conns)-len(l.scheduled))...)
 	}
 	l.conns[c.handle] = c

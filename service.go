@@ -26,8 +26,9 @@ type service struct {
 	log      *slog.Logger
 
 	// Owned by the loop.
-	listener *Listener
-	conns    []*Conn
+	listener   *Listener
+	conns      []*Conn
+	handshakes []*httpSession // free
 }
 
 // kind is how a protocol is run.

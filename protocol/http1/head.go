@@ -109,6 +109,17 @@ func (r *Request) parseTarget(target []byte) error {
 	return nil
 }
 
+// trim leaves out the white space around a value (RFC 9112, 5.1). What is left of an empty one is not nil.
+func trim(v []byte) []byte {
+	for len(v) > 0 && (v[0] == ' ' || v[0] == '\t') {
+		v = v[1:]
+	}
+	for len(v) > 0 && (v[len(v)-1] == ' ' || v[len(v)-1] == '\t') {
+		v = v[:len(v)-1]
+	}
+	return v
+}
+
 // appendFields reads field lines up to and with the empty one (RFC 9112, 5).
 func appendFields(fields []field, lines []byte) ([]field, error) {
 	for {
@@ -125,7 +136,7 @@ func appendFields(fields []field, lines []byte) ([]field, error) {
 		if colon < 0 || !isToken(line[:colon]) {
 			return fields, bad("malformed field name") // RFC 9112, 5.1 and 5.2: space before ":", folded lines
 		}
-		value := bytes.Trim(line[colon+1:], " \t")
+		value := trim(line[colon+1:])
 		if !isValue(value) {
 			return fields, bad("control character in a field value")
 		}

@@ -67,6 +67,19 @@ func (r *Request) Header(name string) []byte {
 	return nil
 }
 
+// Value is the value of the i-th field of this name, in any case, counted from 0; nil if there are not so many.
+func (r *Request) Value(name string, i int) []byte {
+	for f := range r.fields {
+		if equalFold(r.fields[f].name, name) {
+			if i == 0 {
+				return r.fields[f].value
+			}
+			i--
+		}
+	}
+	return nil
+}
+
 // Values are all values of a field, in order.
 func (r *Request) Values(name string) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {

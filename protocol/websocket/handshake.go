@@ -5,9 +5,9 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"fmt"
-	"iter"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -16,8 +16,7 @@ type Request interface {
 	Method() string
 	ProtoAtLeast11() bool
 	Host() []byte
-	Header(name string) []byte           // the first value, nil if there is none
-	Values(name string) iter.Seq[[]byte] // all values
+	Value(name string, i int) []byte // of the i-th field of this name, from 0; nil if there are not so many
 }
 
 // Accepted is a handshake that was found right.
@@ -49,12 +48,12 @@ func (e *HandshakeError) Fields() [][2]string {
 const version = "13"
 
 // IsUpgrade reports whether a request asks for a WebSocket at all.
-func IsUpgrade(r Request) bool { return hasToken(r.Values("Upgrade"), "websocket") }
+func IsUpgrade(r Request) bool { return hasToken(r, "Upgrade", "websocket") }
 
 // Check looks at a handshake as RFC 6455, 4.2.1 tells, checks its origin and chooses the subprotocol. The error is a
 // *HandshakeError.
 func (p *Protocol) Check(r Request) (Accepted, error) {
-	key := r.Header("Sec-WebSocket-Key")
+	key := r.Value("Sec-WebSocket-Key", 0)
 	switch {
 	case !IsUpgrade(r):
 		return Accepted{}, &HandshakeError{426, "this port speaks WebSocket: the request has no \"Upgrade: websocket\""}
@@ -64,9 +63,9 @@ func (p *Protocol) Check(r Request) (Accepted, error) {
 		return Accepted{}, &HandshakeError{400, "a handshake needs HTTP/1.1"}
 	case len(r.Host()) == 0:
 		return Accepted{}, &HandshakeError{400, "no Host"}
-	case !hasToken(r.Values("Connection"), "upgrade"):
+	case !hasToken(r, "Connection", "upgrade"):
 		return Accepted{}, &HandshakeError{400, "no \"Connection: Upgrade\""}
-	case string(r.Header("Sec-WebSocket-Version")) != version || several(r, "Sec-WebSocket-Version"):
+	case string(r.Value("Sec-WebSocket-Version", 0)) != version || several(r, "Sec-WebSocket-Version"):
 		return Accepted{}, &HandshakeError{426, "only version 13 is spoken"}
 	case !validKey(key) || several(r, "Sec-WebSocket-Key"):
 		return Accepted{}, &HandshakeError{400, "Sec-WebSocket-Key is not 16 bytes in base64"}
@@ -108,17 +107,15 @@ func validKey(key []byte) bool {
 	return err == nil && n == 16
 }
 
-func several(r Request, name string) bool {
-	n := 0
-	for range r.Values(name) {
-		n++
-	}
-	return n > 1
-}
+func several(r Request, name string) bool { return r.Value(name, 1) != nil }
 
 // hasToken looks for a token in the comma-separated values of a field, in any case.
-func hasToken(values iter.Seq[[]byte], token string) bool {
-	for v := range values {
+func hasToken(r Request, name, token string) bool {
+	for i := 0; ; i++ {
+		v := r.Value(name, i)
+		if v == nil {
+			return false
+		}
 		for len(v) > 0 {
 			var item []byte
 			item, v, _ = bytes.Cut(v, []byte{','})
@@ -127,28 +124,32 @@ func hasToken(values iter.Seq[[]byte], token string) bool {
 			}
 		}
 	}
-	return false
 }
 
 // choose is the index of the first subprotocol that the client offers too, -1 if there is none.
 func (p *Protocol) choose(r Request) int {
-	for i, name := range p.Subprotocols {
-		for v := range r.Values("Sec-WebSocket-Protocol") {
-			for len(v) > 0 {
-				var item []byte
-				item, v, _ = bytes.Cut(v, []byte{','})
-				if string(bytes.TrimSpace(item)) == name {
-					return i
-				}
+	return slices.IndexFunc(p.Subprotocols, func(name string) bool { return offers(r, name) })
+}
+
+func offers(r Request, subprotocol string) bool {
+	for i := 0; ; i++ {
+		v := r.Value("Sec-WebSocket-Protocol", i)
+		if v == nil {
+			return false
+		}
+		for len(v) > 0 {
+			var item []byte
+			item, v, _ = bytes.Cut(v, []byte{','})
+			if string(bytes.TrimSpace(item)) == subprotocol {
+				return true
 			}
 		}
 	}
-	return -1
 }
 
 // checkOrigin keeps pages of other sites from using the rights of their visitor's browser (RFC 6455, 10.2).
 func (p *Protocol) checkOrigin(r Request) error {
-	value := r.Header("Origin")
+	value := r.Value("Origin", 0)
 	if value == nil {
 		return nil // a program: a browser always says its origin
 	}

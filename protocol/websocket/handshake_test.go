@@ -3,7 +3,6 @@ package websocket_test
 import (
 	"encoding/base64"
 	"errors"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -23,21 +22,11 @@ func (r request) Method() string       { return r.method }
 func (r request) ProtoAtLeast11() bool { return !r.http10 }
 func (r request) Host() []byte         { return []byte(r.host) }
 
-func (r request) Header(name string) []byte {
-	if v := r.fields[name]; len(v) > 0 {
-		return []byte(v[0])
+func (r request) Value(name string, i int) []byte {
+	if v := r.fields[name]; i < len(v) {
+		return []byte(v[i])
 	}
 	return nil
-}
-
-func (r request) Values(name string) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for _, v := range r.fields[name] {
-			if !yield([]byte(v)) {
-				return
-			}
-		}
-	}
 }
 
 // handshake is a right one, changed by f.
