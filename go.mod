@@ -3,6 +3,6 @@ module github.com/lineman-go/lineman
 go 1.23.0
 
 require (
-	go.uber.org/goleak v1.3.0 // indirect
-	golang.org/x/sys v0.33.0 // indirect
+	go.uber.org/goleak v1.3.0
+	golang.org/x/sys v0.33.0
 )

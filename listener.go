@@ -148,7 +148,7 @@ func (n *Listener) Close() {
 	delete(l.sockets, n.handle)
 	l.poll.Close(n.handle, false)
 	if n.service.address.network == "unix" {
-		_ = os.Remove(n.service.address.target) // gone already is as good
+		sock.Remove(n.service.address.target)
 	}
 	n.addr, n.paused = nil, false
 }

@@ -80,6 +80,14 @@ func listenUnix(path string, o Options) (net.Listener, error) {
 	return ln, nil
 }
 
+// Remove removes the file of a Unix socket. What else may lie at the path by now is left alone; an abstract socket, whose
+// name begins with "@", has none.
+func Remove(path string) {
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+		_ = os.Remove(path) // gone already is as good
+	}
+}
+
 // stale reports whether path is a socket that refuses connections.
 func stale(path string) bool {
 	info, err := os.Lstat(path)

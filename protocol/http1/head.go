@@ -231,7 +231,6 @@ func decimal(v []byte) (n int64, ok bool) {
 
 // validHost checks the bytes and the port of host:port (RFC 3986, 3.2.2). Empty is legal.
 func validHost(v []byte) bool {
-	host := v
 	if len(v) > 0 && v[0] == '[' {
 		end := bytes.IndexByte(v, ']')
 		if end < 0 || end+1 < len(v) && v[end+1] != ':' {
@@ -242,8 +241,7 @@ func validHost(v []byte) bool {
 				return false
 			}
 		}
-		host = v[end+1:]
-		return end > 1 && validPort(host)
+		return end > 1 && validPort(v[end+1:])
 	}
 	name, port := v, []byte(nil)
 	if i := bytes.IndexByte(v, ':'); i >= 0 {

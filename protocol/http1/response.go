@@ -46,8 +46,12 @@ func (r *Response) Append(dst []byte, x Exchange, date []byte) ([]byte, error) {
 	for _, f := range r.Header {
 		b = append(append(append(append(b, f.Name...), ": "...), f.Value...), crlf...)
 	}
-	switch {
-	case r.Close || x.Close:
+	switch closes := r.Close || x.Close; {
+	case r.upgrades() && closes:
+		b = append(b, "Connection: close, Upgrade\r\n"...) // RFC 9110, 7.8
+	case r.upgrades():
+		b = append(b, "Connection: Upgrade\r\n"...)
+	case closes:
 		b = append(b, "Connection: close\r\n"...)
 	case x.HTTP10:
 		b = append(b, "Connection: keep-alive\r\n"...)
@@ -57,6 +61,16 @@ func (r *Response) Append(dst []byte, x Exchange, date []byte) ([]byte, error) {
 		b = append(b, r.Body...)
 	}
 	return b, nil
+}
+
+// upgrades reports whether the answer names a protocol to change to.
+func (r *Response) upgrades() bool {
+	for _, f := range r.Header {
+		if equalFold([]byte(f.Name), "Upgrade") {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *Response) appendLength(b []byte) []byte {

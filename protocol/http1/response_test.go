@@ -36,6 +36,10 @@ func TestResponse(t *testing.T) {
 			"HTTP/1.1 200 OK\r\nDate: " + date + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"},
 		{"to HTTP/1.0 that stays", http1.Response{}, http1.Exchange{HTTP10: true},
 			"HTTP/1.1 200 OK\r\nDate: " + date + "\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n"},
+		{"an upgrade that is wanted", http1.Response{Status: 426, Header: []http1.Field{{Name: "Upgrade", Value: "websocket"}}, Close: true}, http1.Exchange{},
+			"HTTP/1.1 426 Upgrade Required\r\nDate: " + date + "\r\nContent-Length: 0\r\nUpgrade: websocket\r\nConnection: close, Upgrade\r\n\r\n"},
+		{"an upgrade that is offered", http1.Response{Header: []http1.Field{{Name: "upgrade", Value: "h2c"}}}, http1.Exchange{},
+			"HTTP/1.1 200 OK\r\nDate: " + date + "\r\nContent-Length: 0\r\nupgrade: h2c\r\nConnection: Upgrade\r\n\r\n"},
 		{"a status without a name", http1.Response{Status: 299}, http1.Exchange{},
 			"HTTP/1.1 299 \r\nDate: " + date + "\r\nContent-Length: 0\r\n\r\n"},
 	} {
