@@ -13,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/signal"
@@ -50,7 +51,7 @@ func main() {
 }
 
 func serve(ctx context.Context, ws, back string) error {
-	err := lineman.Run(ctx, newServer(ws, back, os.Stdout).worker())
+	err := lineman.Run(ctx, newServer(ws, back, os.Stdout).pages)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		flags := map[string]string{"websocket://" + ws: "-websocket", "text://" + back: "-text"}
 		for addr, name := range flags {
@@ -64,34 +65,37 @@ func serve(ctx context.Context, ws, back string) error {
 
 // server is what the WebSocket worker and the text worker inside it share: one loop runs both, so plain variables do.
 type server struct {
-	ws, back string
-	out      *os.File
+	pages    *lineman.Worker
+	backends *lineman.Worker
 	users    map[string]map[*lineman.Conn]bool // the open pages of each uid
 }
 
-func newServer(ws, back string, out *os.File) *server {
-	return &server{ws: ws, back: back, out: out, users: make(map[string]map[*lineman.Conn]bool)}
+func newServer(ws, back string, out io.Writer) *server {
+	s := &server{users: make(map[string]map[*lineman.Conn]bool)}
+	s.pages, s.backends = s.pageWorker(ws), s.backendWorker(back)
+	s.pages.OnStart = func(l *lineman.Loop) error {
+		inner, err := l.Listen(s.backends)
+		if err != nil {
+			return err
+		}
+		greet(out, l.Listener(s.pages).Addr(), inner.Addr())
+		return nil
+	}
+	return s
 }
 
 // maxUID is the longest uid in bytes.
 const maxUID = 255
 
-func (s *server) worker() *lineman.Worker {
+func (s *server) pageWorker(addr string) *lineman.Worker {
 	w := &lineman.Worker{
 		Name: "push",
-		Addr: "websocket://" + s.ws,
+		Addr: "websocket://" + addr,
 		// One process: a page is known to the process that holds its WebSocket, and a line that reached another one
 		// would not find it.
 		Count: 1,
 		// A page that was opened from a file sends the origin "null".
 		Protocol: &websocket.Protocol{Origins: []string{"null"}},
-	}
-	w.OnStart = func(l *lineman.Loop) error {
-		if _, err := l.Listen(s.inner()); err != nil {
-			return err
-		}
-		s.greet(l.Listener(w).Addr())
-		return nil
 	}
 	w.OnRequest = servePage
 	w.OnMessage = s.login
@@ -127,9 +131,9 @@ func (s *server) logout(c *lineman.Conn, _ error) {
 	}
 }
 
-// inner is the port for back ends: one line of JSON, one line of answer.
-func (s *server) inner() *lineman.Worker {
-	w := &lineman.Worker{Name: "backend", Addr: "text://" + s.back, Protocol: text.Protocol{RefuseHTTP: true}}
+// backendWorker is the port for back ends: one line of JSON, one line of answer.
+func (s *server) backendWorker(addr string) *lineman.Worker {
+	w := &lineman.Worker{Name: "backend", Addr: "text://" + addr, Protocol: text.Protocol{RefuseHTTP: true}}
 	w.OnMessage = func(c *lineman.Conn, line []byte) { _ = c.Send(s.push(line)) }
 	w.OnInvalid = func(c *lineman.Conn, err error) { _ = c.Send([]byte("error: " + err.Error())) }
 	return w
@@ -179,24 +183,19 @@ func parse(line []byte) (target, error) {
 	case !utf8.Valid(line):
 		return target{}, errors.New("not UTF-8")
 	}
-	var fields struct {
-		UID json.RawMessage `json:"uid"`
-		All json.RawMessage `json:"all"`
-	}
-	if err := json.Unmarshal(line, &fields); err != nil || line[bytes.IndexFunc(line, notSpace)] != '{' {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(line, &fields); err != nil || fields == nil {
 		return target{}, errors.New("not a JSON object")
 	}
-	if fields.All != nil {
-		if string(fields.All) != "true" {
+	if all := fields["all"]; all != nil {
+		if string(all) != "true" {
 			return target{}, errors.New(`"all" must be true`)
 		}
 		return target{all: true}, nil
 	}
-	uid, err := parseUID(fields.UID)
+	uid, err := parseUID(fields["uid"])
 	return target{uid: uid}, err
 }
-
-func notSpace(r rune) bool { return r != ' ' && r != '\t' && r != '\r' && r != '\n' }
 
 // parseUID reads a uid: 7 and "7" are the same.
 func parseUID(raw json.RawMessage) (string, error) {
@@ -225,11 +224,11 @@ func servePage(c *lineman.Conn, r *http1.Request) {
 	_ = c.Respond(&http1.Response{Type: "text/html; charset=utf-8", Body: page})
 }
 
-func (s *server) greet(ws net.Addr) {
-	_, port, _ := net.SplitHostPort(ws.String())
-	fmt.Fprintf(s.out, `push: pages on ws://%s, back ends on %s
+func greet(out io.Writer, pages, backends net.Addr) {
+	_, port, _ := net.SplitHostPort(pages.String())
+	fmt.Fprintf(out, `push: pages on ws://%s, back ends on %s
   open   http://127.0.0.1:%s/
   send   go run ./examples/push -send '{"uid":"uid1","percent":"88%%"}'
 Ctrl+C stops.
-`, ws, s.back, port)
+`, pages, backends, port)
 }
