@@ -14,10 +14,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
+	"math/big"
 	"net"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 	"unicode/utf8"
 
@@ -67,6 +68,7 @@ func serve(ctx context.Context, ws, back string) error {
 type server struct {
 	pages    *lineman.Worker
 	backends *lineman.Worker
+	loop     *lineman.Loop                     // of both, from OnStart on
 	users    map[string]map[*lineman.Conn]bool // the open pages of each uid
 }
 
@@ -74,6 +76,7 @@ func newServer(ws, back string, out io.Writer) *server {
 	s := &server{users: make(map[string]map[*lineman.Conn]bool)}
 	s.pages, s.backends = s.pageWorker(ws), s.backendWorker(back)
 	s.pages.OnStart = func(l *lineman.Loop) error {
+		s.loop = l
 		inner, err := l.Listen(s.backends)
 		if err != nil {
 			return err
@@ -151,22 +154,21 @@ func (s *server) push(line []byte) []byte {
 	return []byte("fail")
 }
 
-// broadcast sends message to every page that has said its uid.
+// broadcast sends message to every page that has said its uid and reports whether one took it.
 func (s *server) broadcast(message []byte) bool {
-	sent := false
-	for uid := range s.users {
-		sent = s.sendMessageByUid(uid, message) || sent
+	known := func(yield func(*lineman.Conn) bool) {
+		for c := range s.loop.Conns(s.pages) {
+			if c.Value() != nil && !yield(c) {
+				return
+			}
+		}
 	}
-	return sent
+	return s.loop.Broadcast(known, message) > 0
 }
 
 // sendMessageByUid sends message to all pages of uid and reports whether one took it.
 func (s *server) sendMessageByUid(uid string, message []byte) bool {
-	sent := false
-	for c := range s.users[uid] {
-		sent = c.Send(message) == nil || sent
-	}
-	return sent
+	return s.loop.Broadcast(maps.Keys(s.users[uid]), message) > 0
 }
 
 // target is whom a line is for.
@@ -203,12 +205,12 @@ func parseUID(raw json.RawMessage) (string, error) {
 		return "", errors.New(`no "uid"`)
 	}
 	var uid string
-	if json.Unmarshal(raw, &uid) != nil || raw[0] != '"' {
-		n, err := strconv.ParseInt(string(raw), 10, 64)
-		if err != nil {
+	if raw[0] != '"' || json.Unmarshal(raw, &uid) != nil {
+		n, ok := new(big.Int).SetString(string(raw[:min(len(raw), maxUID+1)]), 10)
+		if !ok {
 			return "", errors.New(`"uid" must be a string or an integer`)
 		}
-		uid = strconv.FormatInt(n, 10)
+		uid = n.String()
 	}
 	if uid == "" || len(uid) > maxUID {
 		return "", fmt.Errorf(`"uid" must have 1 to %d bytes`, maxUID)

@@ -64,6 +64,10 @@ func TestPush(t *testing.T) {
 			t.Errorf("%s: answer %q, the page got %q", line, answer, got)
 		}
 	}
+	big := open(t, s, run, "9223372036854775808")
+	if answer, got := ask(backend, `{"uid":9223372036854775808}`), big.Receive(); answer != "ok" || got == "" {
+		t.Errorf("an integer of 64 bits: answer %q, the page got %q", answer, got)
+	}
 	if got := ask(backend, `{"uid":"nobody"}`); got != "fail" {
 		t.Errorf("an unknown uid: %q", got)
 	}
@@ -108,17 +112,18 @@ func TestBadLines(t *testing.T) {
 	open(t, s, run, "uid1")
 	backend := run.Dial(s.backends)
 	for line, want := range map[string]string{
-		"":                    "empty line",
-		"   ":                 "not a JSON object",
-		"hello":               "not a JSON object",
-		"[]":                  "not a JSON object",
-		"null":                "not a JSON object",
-		`"uid1"`:              "not a JSON object",
-		`{"uid":"uid1"`:       "not a JSON object",
-		`{"uid":"uid1"}{}`:    "not a JSON object",
-		"{}":                  `no "uid"`,
-		`{"UID":"uid1"}`:      `no "uid"`,
-		`{"uid":null}`:        "string or an integer",
+		"":                 "empty line",
+		"   ":              "not a JSON object",
+		"hello":            "not a JSON object",
+		"[]":               "not a JSON object",
+		"null":             "not a JSON object",
+		`"uid1"`:           "not a JSON object",
+		`{"uid":"uid1"`:    "not a JSON object",
+		`{"uid":"uid1"}{}`: "not a JSON object",
+		"{}":               `no "uid"`,
+		`{"UID":"uid1"}`:   `no "uid"`,
+		`{"uid":null}`:     "string or an integer",
+		`{"uid":` + strings.Repeat("9", 256) + `}`: "1 to 255",
 		`{"uid":1.5}`:         "string or an integer",
 		`{"uid":1e3}`:         "string or an integer",
 		`{"uid":true}`:        "string or an integer",
