@@ -30,6 +30,10 @@ func main() {
 // worker sends every object back, with its length.
 func worker(addr string) *lineman.Worker {
 	w := &lineman.Worker{Name: "objects", Addr: "tcp://" + addr, Protocol: Objects{}}
+	w.OnStart = func(l *lineman.Loop) error {
+		fmt.Printf("custom-protocol: objects on %s\n", l.Listener(w).Addr())
+		return nil
+	}
 	w.OnMessage = func(c *lineman.Conn, object []byte) {
 		_ = c.Send(fmt.Appendf(nil, `{"bytes":%d,"object":%s}`, len(object), object))
 	}
