@@ -91,6 +91,10 @@ func (c *Conn) expire(reason error) { c.refuseRest(reason, reason) }
 
 // refuseRest has the protocol say what is wrong, and closes.
 func (c *Conn) refuseRest(reason, detail error) {
+	if c.shaking() {
+		c.finish(reason)
+		return
+	}
 	c.mu.Lock()
 	if c.phase.get() == closing {
 		// The peer's goodbye will not come in a form that can be understood.
@@ -127,6 +131,11 @@ func (c *Conn) leave() {
 	if c.phase.get() != open {
 		return
 	}
+	if c.shaking() {
+		c.phase.set(closing)
+		c.mark(aborted)
+		return
+	}
 	if h, ok := c.session.(*httpSession); ok && h.awaits {
 		h.exchange.Close = true
 		return
@@ -152,13 +161,14 @@ func (c *Conn) attend() {
 	}
 	c.state.stalled = c.flags&stalled != 0
 	wasFull := c.flags&notifyFull != 0
-	drained := c.flags&full != 0 && c.out == nil
+	empty := c.pending() == 0
+	drained := c.flags&full != 0 && empty
 	goOn := c.flags&resume != 0
 	c.flags &^= notifyFull | resume
 	if drained {
 		c.flags &^= full
 	}
-	failed, phase, empty := c.flags&broken != 0, c.phase.get(), c.out == nil
+	failed, phase := c.flags&broken != 0, c.phase.get()
 	c.mu.Unlock()
 
 	if failed {
@@ -186,6 +196,9 @@ func (c *Conn) goOn() {
 	if c.in != nil {
 		c.decode(nil)
 	}
+	if c.secure != nil {
+		c.decrypt()
+	}
 	if c.state.ended && !c.awaitsAnswer() {
 		c.depart(io.EOF)
 		return
@@ -203,6 +216,10 @@ func (c *Conn) closeOn(empty bool) {
 		c.watch(c.service.after.close)
 	}
 	if !empty || c.awaitsGoodbye() {
+		return
+	}
+	if c.secure != nil && c.secure.notify() {
+		c.wantsWriting()
 		return
 	}
 	if ws, ok := c.session.(*wsSession); c.state.ended || ok && ws.peerParted && ws.agreed {
@@ -237,6 +254,9 @@ func (c *Conn) finish(err error) {
 	x := c.extra
 	l.poll.Close(c.handle, abort)
 	c.mu.Unlock()
+	if c.secure != nil {
+		c.secure.wire.end()
+	}
 
 	if x != nil {
 		if x.cause != nil {
@@ -282,7 +302,7 @@ func (c *Conn) rearm() {
 	if c.phase.get() == closed {
 		return
 	}
-	read := !c.state.ended && !(c.phase.get() == open && (c.state.paused || c.awaitsAnswer() && c.in != nil))
+	read := !c.state.ended && !c.holds()
 	write := c.state.stalled
 	if read == c.state.armedRead && write == c.state.armedWrite {
 		return

@@ -2,6 +2,7 @@ package lineman
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"sync"
@@ -38,6 +39,7 @@ type Conn struct {
 	mu          sync.Mutex // guards the following, which the loop alone changes where it says so
 	service     *service   // changed by the loop
 	session     session    // changed by the loop
+	secure      *secure    // TLS; nil without. Set when the connection begins
 	out         *output    // what is to be written; nil when there is nothing
 	extra       *extra
 	nextDirty   *Conn
@@ -269,9 +271,21 @@ func (c *Conn) Pending() int {
 	return c.pending()
 }
 
-func (c *Conn) pending() int {
-	if c.out == nil {
-		return 0
+func (c *Conn) pending() (n int) {
+	if c.out != nil {
+		n = c.out.size
 	}
-	return c.out.size
+	if c.secure != nil {
+		n += c.secure.wire.unsent()
+	}
+	return n
+}
+
+// TLS is the state of the connection's TLS, or nil without TLS. On the loop only.
+func (c *Conn) TLS() *tls.ConnectionState {
+	if c.secure == nil || !c.secure.shaken {
+		return nil
+	}
+	state := c.secure.conn.ConnectionState()
+	return &state
 }

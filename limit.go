@@ -53,6 +53,9 @@ func (c *Conn) limits() (on [3]limit) {
 	}
 	_, isHTTP := c.session.(*httpSession)
 	switch {
+	case c.shaking():
+		on[0] = limit{c.since, after.handshake, (*Conn).late}
+		return on
 	case isHTTP && c.service.kind == speaksWebSocket:
 		on[0] = limit{c.since, after.handshake, (*Conn).late}
 	case c.state.half:

@@ -43,6 +43,7 @@ type Loop struct {
 	scratch   []byte   // what is gathered to be written
 	block     []byte   // frames of broadcasts
 	inputs    []*input // free
+	plain     []byte   // what TLS decrypts to; nil until there is some
 	datagram  Conn
 	doing     string // the callback under way, for the log
 	stats     Stats
@@ -59,6 +60,7 @@ type Loop struct {
 	dirty    atomic.Pointer[Conn] // connections that want attention, linked by nextDirty
 	someFull atomic.Bool          // OnFull is due for one of them
 	refused  atomic.Uint64
+	helpers  sync.WaitGroup // goroutines of handshakes
 
 	mu     sync.Mutex // guards the following
 	posted []func()
@@ -350,6 +352,15 @@ func (l *Loop) shut() {
 		}
 	}
 	l.poll.Shut()
+	l.helpers.Wait()
+}
+
+// plaintext is where TLS decrypts to.
+func (l *Loop) plaintext() []byte {
+	if l.plain == nil {
+		l.plain = make([]byte, maxRecord)
+	}
+	return l.plain
 }
 
 // enter makes c a connection of the loop.
@@ -360,31 +371,4 @@ func (l *Loop) enter(c *Conn) {
 	}
 	l.conns[c.handle] = c
 	l.live++
-}
-
-// serviceOf finds or makes what the loop knows of w.
-func (l *Loop) serviceOf(w *Worker) (*service, error) {
-	if s := l.known(w); s != nil {
-		return s, nil
-	}
-	s, err := newService(l, w)
-	if err != nil {
-		return nil, err
-	}
-	for _, other := range l.services {
-		if other.name == s.name {
-			return nil, fmt.Errorf("lineman: two workers of one loop are called %q: give one another Name", s.name)
-		}
-	}
-	l.services = append(l.services, s)
-	return s, nil
-}
-
-func (l *Loop) known(w *Worker) *service {
-	for _, s := range l.services {
-		if s.worker == w {
-			return s
-		}
-	}
-	return nil
 }

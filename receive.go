@@ -20,6 +20,17 @@ func newConn(s *service, h poll.Handle, remote netip.AddrPort) {
 	c.state.armedRead = true
 	l.enter(c)
 	s.adopt(c)
+	if s.secured != nil {
+		c.watch(s.after.handshake)
+		c.secureConn(false, s.secured)
+		return
+	}
+	c.begin()
+}
+
+// begin is called when the protocol's first byte may come.
+func (c *Conn) begin() {
+	s := c.service
 	if s.kind == speaksWebSocket {
 		c.watch(s.after.handshake)
 		return
@@ -88,8 +99,11 @@ func (c *Conn) receive() {
 	switch {
 	case err == poll.ErrAgain:
 		return
+	case err == io.EOF && c.secure != nil:
+		c.endWire()
+		return
 	case err == io.EOF:
-		c.end()
+		c.end(io.EOF)
 		return
 	case err != nil:
 		c.finish(err)
@@ -99,6 +113,10 @@ func (c *Conn) receive() {
 	l.stats.BytesIn += uint64(n)
 	c.touched = l.ticks(l.now)
 	c.state.pinged = false
+	if c.secure != nil {
+		c.feed(l.buf[:n])
+		return
+	}
 	c.decode(l.buf[:n])
 }
 
@@ -205,7 +223,7 @@ func (c *Conn) invalid(err error) {
 }
 
 // end handles the end of the peer's stream: what was complete has been handled, what was not never will be.
-func (c *Conn) end() {
+func (c *Conn) end(cause error) {
 	c.state.ended = true
 	if c.phase.get() == lingering {
 		c.finish(nil)
@@ -217,7 +235,15 @@ func (c *Conn) end() {
 	if c.awaitsAnswer() {
 		return // the answer ends the connection
 	}
-	c.depart(io.EOF)
+	c.depart(cause)
+}
+
+// holds reports whether nothing more may be read for now.
+func (c *Conn) holds() bool {
+	if c.shaking() {
+		return c.secure.wire.enough()
+	}
+	return c.phase.get() == open && (c.state.paused || c.awaitsAnswer() && c.in != nil)
 }
 
 // input is what waits for the rest of its message.

@@ -121,16 +121,8 @@ func (c *Conn) queued() {
 // write hands the output to the kernel, with lock held. What the kernel refuses makes the connection stalled: the loop
 // arms it for writing. scratch, if there is one, gathers small segments.
 func (c *Conn) write(scratch []byte) {
-	for c.out != nil {
-		p := c.out.head(scratch)
-		n, err := c.loop.poll.Write(c.handle, p)
-		c.bytesOut += uint64(n)
-		c.out.advance(n)
-		if c.out.size == 0 {
-			c.out.release()
-			c.out = nil
-			c.flags &^= stalled
-		}
+	for c.pending() > 0 {
+		n, err := c.transmit(scratch)
 		switch {
 		case err == poll.ErrAgain:
 			c.flags |= stalled
@@ -140,8 +132,32 @@ func (c *Conn) write(scratch []byte) {
 			c.flags |= broken
 			c.setCause(err)
 			return
+		case n == 0:
+			return // the handshake comes first
 		}
 	}
+}
+
+// transmit hands what is next to the kernel and returns how much of the output that was, with lock held.
+func (c *Conn) transmit(scratch []byte) (n int, err error) {
+	var p []byte
+	if c.out != nil {
+		p = c.out.head(scratch)
+	}
+	if c.secure != nil {
+		n, err = c.secure.transmit(c.loop.poll, c.handle, p)
+	} else {
+		n, err = c.loop.poll.Write(c.handle, p)
+	}
+	c.bytesOut += uint64(n)
+	if n == 0 {
+		return n, err
+	}
+	if c.out.advance(n); c.out.size == 0 {
+		c.out.release()
+		c.out = nil
+	}
+	return n, err
 }
 
 // setCause notes why the connection ends, with lock held. The first cause counts.

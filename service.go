@@ -2,6 +2,7 @@ package lineman
 
 import (
 	"cmp"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"time"
@@ -23,6 +24,7 @@ type service struct {
 	packet   bool
 	limits   Limits // with defaults
 	after    ticks
+	secured  *tls.Config // nil without TLS
 	log      *slog.Logger
 
 	// Owned by the loop.
@@ -86,7 +88,37 @@ func newService(l *Loop, w *Worker) (*service, error) {
 	if s.packet && s.kind > speaksMessages {
 		return nil, fmt.Errorf("lineman: worker %q: %s needs a stream, not datagrams", s.name, s.protocol.Name())
 	}
+	if w.TLS != nil {
+		s.secured = serverConfig(w.TLS, s.kind)
+	}
 	return s, nil
+}
+
+// serviceOf finds or makes what the loop knows of w.
+func (l *Loop) serviceOf(w *Worker) (*service, error) {
+	if s := l.known(w); s != nil {
+		return s, nil
+	}
+	s, err := newService(l, w)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range l.services {
+		if other.name == s.name {
+			return nil, fmt.Errorf("lineman: two workers of one loop are called %q: give one another Name", s.name)
+		}
+	}
+	l.services = append(l.services, s)
+	return s, nil
+}
+
+func (l *Loop) known(w *Worker) *service {
+	for _, s := range l.services {
+		if s.worker == w {
+			return s
+		}
+	}
+	return nil
 }
 
 // toTicks rounds up; a limit that is not above zero is none.
@@ -108,6 +140,10 @@ func (s *service) check() error {
 		return fmt.Errorf("a size in Limits is negative: want 0 for the default, or more")
 	case (w.Mode != 0 || w.Owner != "") && s.address.network != "unix":
 		return fmt.Errorf("Mode and Owner are for a unix address, not %q", w.Addr)
+	case w.TLS != nil && s.packet:
+		return fmt.Errorf("TLS is for streams, not %q", w.Addr)
+	case w.TLS != nil && len(w.TLS.Certificates) == 0 && w.TLS.GetCertificate == nil && w.TLS.GetConfigForClient == nil:
+		return fmt.Errorf("TLS has no certificate: set Certificates, or GetCertificate to Certificate(files)")
 	case w.ReusePort && s.address.network == "unix":
 		return fmt.Errorf("ReusePort is for tcp and udp, not %q", w.Addr)
 	}

@@ -1,6 +1,7 @@
 package lineman
 
 import (
+	"crypto/tls"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -36,6 +37,11 @@ type Worker struct {
 
 	Mode  fs.FileMode // permissions of a Unix socket's file; 0 leaves what the umask gives
 	Owner string      // "user" or "user:group" of a Unix socket's file; "" leaves the process's own
+
+	// TLS puts TLS below the protocol of a stream, so that https and wss are served. It needs a certificate; Certificate
+	// reads one from files. HTTP and WebSocket offer http/1.1 only by ALPN. The handshake runs beside the loop, within
+	// Limits.Handshake; OnConnect comes after it. nil means none.
+	TLS *tls.Config
 
 	// Protocol replaces what the scheme names: one of your own, or one with options, such as
 	// &websocket.Protocol{Origins: …}. nil means the scheme's with its defaults.
@@ -92,6 +98,7 @@ type Events struct {
 	//
 	//	nil                     this side closed it
 	//	io.EOF                  the peer ended its stream, and what it had sent was handled
+	//	io.ErrUnexpectedEOF     it did so without a goodbye of its TLS: somebody else may have cut it
 	//	*websocket.CloseError   the peer said goodbye with this code and reason
 	//	ErrTooLarge             it sent too large a message
 	//	ErrIdle, ErrTimeout     a limit of time
@@ -110,7 +117,7 @@ type Limits struct {
 	// passed by one message at the most. What the kernel has taken does not count.
 	MaxPending int
 
-	Handshake time.Duration // from connecting to the end of the WebSocket handshake; 0 means 10 s
+	Handshake time.Duration // from connecting to the end of the handshakes, of TLS and of WebSocket; 0 means 10 s
 	Message   time.Duration // from a message's first byte to its last; 0 means 60 s
 	Answer    time.Duration // from an HTTP request to its answer, which is 503 then; 0 means 60 s
 	KeepAlive time.Duration // an HTTP connection without a request; 0 means 75 s

@@ -3,6 +3,7 @@ package linemantest
 import (
 	"bufio"
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -36,8 +37,8 @@ type wire interface {
 	receive(c *Client) ([]byte, error)
 }
 
-// Dial connects to w and, if it speaks WebSocket, makes the handshake for the path "/". The connection is closed at the end
-// of the test.
+// Dial connects to w, by TLS if it has that, and, if it speaks WebSocket, makes the handshake for the path "/". The connection
+// is closed at the end of the test.
 func (s *Server) Dial(w *lineman.Worker) *Client {
 	s.t.Helper()
 	c := s.Connect(w)
@@ -54,6 +55,9 @@ func (s *Server) Connect(w *lineman.Worker) *Client {
 	conn, err := net.DialTimeout(addr.Network(), addr.String(), patience)
 	if err != nil {
 		s.t.Fatalf("linemantest: %v", err)
+	}
+	if w.TLS != nil {
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) // it is this test's own
 	}
 	return NewClient(s.t, conn, w)
 }

@@ -1,0 +1,318 @@
+package lineman
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lineman-go/lineman/internal/poll"
+)
+
+// secure is TLS below the protocol of one connection. crypto/tls sees a net.Conn, wire, whose bytes come from the loop and
+// go to it.
+//
+//	             the handshake's goroutine reads what the loop feeds
+//	handshaking ────────────────────────────────────────────────────▶ established
+//	                                                     the loop reads, senders write under the
+//	                                                     connection's lock: no goroutine
+type secure struct {
+	conn     *tls.Conn
+	wire     *wire
+	shaken   bool // the handshake has succeeded. Guarded by the connection's lock.
+	notified bool // close_notify is in the output. Owned by the loop.
+}
+
+const (
+	maxRecord = 16 << 10 // plaintext bytes of a TLS record (RFC 8446, 5.1)
+	maxWire   = 64 << 10 // what waits for a handshake to look at it, or is encrypted at once
+)
+
+// secureConn puts TLS below c and lets the handshake begin.
+func (c *Conn) secureConn(client bool, config *tls.Config) {
+	s := &secure{wire: &wire{}}
+	s.wire.changed = sync.NewCond(&s.wire.mu)
+	s.wire.wrote = func() { c.wantsWriting() }
+	if client {
+		s.conn = tls.Client(s.wire, config)
+	} else {
+		s.conn = tls.Server(s.wire, config)
+	}
+	c.secure = s
+	c.loop.helpers.Add(1)
+	go func() {
+		defer c.loop.helpers.Done()
+		err := s.conn.Handshake()
+		c.loop.Do(func() { c.shaken(err) })
+	}()
+}
+
+// wantsWriting has the loop write what TLS has to say.
+func (c *Conn) wantsWriting() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase.get() != closed {
+		c.mark(0)
+	}
+}
+
+// shaking reports whether the handshake of TLS is under way, with lock held or on the loop.
+func (c *Conn) shaking() bool { return c.secure != nil && !c.secure.shaken }
+
+// shaken goes on after the handshake.
+func (c *Conn) shaken(err error) {
+	if c.phase.get() != open {
+		return
+	}
+	if err != nil {
+		c.service.log.Debug("lineman: TLS handshake", "peer", c.remote, "error", err)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.setCause(&ProtocolError{Protocol: "tls", Err: err})
+		c.phase.set(closing) // the alert is written first
+		c.mark(parted)
+		return
+	}
+	c.mu.Lock()
+	c.secure.shaken = true
+	c.mu.Unlock()
+	c.secure.wire.unblock()
+	c.begin()
+	c.decrypt()
+	c.rearm()
+}
+
+// feed takes what came from the kernel.
+func (c *Conn) feed(data []byte) {
+	if c.phase.get() >= lingering {
+		return
+	}
+	w := c.secure.wire
+	w.mu.Lock()
+	if c.shaking() {
+		w.in = append(w.in, data...)
+		w.changed.Signal()
+		w.mu.Unlock()
+		c.rearm()
+		return
+	}
+	borrowed := len(w.in) == 0
+	if borrowed {
+		w.in = data
+	} else {
+		w.in = append(w.in, data...)
+	}
+	w.mu.Unlock()
+	c.decrypt()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if borrowed && len(w.in) > 0 {
+		w.in = append([]byte(nil), w.in...)
+	}
+}
+
+// endWire handles the end of the stream below TLS. What has come is looked at first, by the handshake too.
+func (c *Conn) endWire() {
+	c.secure.wire.end()
+	switch {
+	case c.phase.get() == lingering:
+		c.finish(nil)
+	case c.shaking():
+		c.rearm()
+	default:
+		c.decrypt()
+	}
+}
+
+// decrypt handles what TLS can make of the bytes that have come.
+func (c *Conn) decrypt() {
+	s := c.secure
+	buf := c.loop.plaintext()
+	for !c.state.ended && c.phase.get() < lingering && !c.holds() {
+		n, err := s.conn.Read(buf)
+		if n > 0 {
+			c.decode(buf[:n])
+		}
+		switch {
+		case err == nil:
+			continue
+		case err == io.EOF: // close_notify
+			c.end(io.EOF)
+		case err == errCut:
+			c.end(io.ErrUnexpectedEOF)
+		case !isNothing(err):
+			c.brokeTLS(err)
+		}
+		break
+	}
+	if s.wire.unsent() > 0 {
+		c.wantsWriting() // an answer of TLS itself, such as to a key update
+	}
+}
+
+// brokeTLS ends a connection whose peer broke TLS. The alert is written first.
+func (c *Conn) brokeTLS(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase.get() >= lingering {
+		return
+	}
+	c.setCause(&ProtocolError{Protocol: "tls", Err: err})
+	if c.out != nil {
+		c.out.release()
+		c.out = nil
+	}
+	c.state.ended = true
+	c.secure.notified = true
+	c.phase.set(closing)
+	c.mark(parted)
+}
+
+// transmit encrypts p and hands it to the kernel, with the connection's lock held. What it has taken of p and the
+// kernel has not stays in the wire: ErrAgain tells.
+func (s *secure) transmit(p poll.Poller, h poll.Handle, plain []byte) (int, error) {
+	if err := s.wire.flush(p, h); err != nil || !s.shaken || len(plain) == 0 {
+		return 0, err
+	}
+	plain = plain[:min(len(plain), maxWire)]
+	if _, err := s.conn.Write(plain); err != nil {
+		return 0, err
+	}
+	return len(plain), s.wire.flush(p, h)
+}
+
+// notify puts close_notify into the output, once, and reports whether it did.
+func (s *secure) notify() bool {
+	if s.notified || !s.shaken {
+		return false
+	}
+	s.notified = true
+	return s.conn.CloseWrite() == nil
+}
+
+// wire is the net.Conn that crypto/tls reads from and writes to. It blocks only while the handshake's goroutine has it.
+type wire struct {
+	mu      sync.Mutex // guards the following
+	changed *sync.Cond // nil once nothing blocks any more
+	wrote   func()     // tells the loop of output, during the handshake
+	in      []byte     // has come, and was not looked at yet
+	out     []byte     // to be written
+	written int        // bytes of out that the kernel has taken
+	ended   bool
+}
+
+// nothing is what crypto/tls takes for a reason to try again later: it keeps half a record until then.
+var nothing net.Error = noBytes{}
+
+type noBytes struct{}
+
+func (noBytes) Error() string   { return "lineman: nothing has come" }
+func (noBytes) Timeout() bool   { return true }
+func (noBytes) Temporary() bool { return true }
+
+// errCut is the end of the stream without close_notify: anyone may have ended it (RFC 8446, 6.1).
+var errCut = errors.New("lineman: the stream below TLS has ended")
+
+func isNothing(err error) bool { _, ok := err.(noBytes); return ok }
+
+func (w *wire) Read(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.in) == 0 {
+		switch {
+		case w.ended:
+			return 0, errCut
+		case w.changed == nil:
+			return 0, nothing
+		}
+		w.changed.Wait()
+	}
+	n := copy(p, w.in)
+	w.in = w.in[n:]
+	if len(w.in) == 0 {
+		w.in = nil
+	}
+	return n, nil
+}
+
+// Write always succeeds: an error would stick in crypto/tls. How much may wait is checked before.
+func (w *wire) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	w.out = append(w.out, p...)
+	wrote := w.wrote
+	w.mu.Unlock()
+	if wrote != nil {
+		wrote()
+	}
+	return len(p), nil
+}
+
+// unblock ends the time in which Read waits.
+func (w *wire) unblock() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.changed, w.wrote = nil, nil
+}
+
+// end lets Read come to the end of the stream.
+func (w *wire) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+	if w.changed != nil {
+		w.changed.Signal()
+	}
+}
+
+// enough reports whether nothing more should be fed for now.
+func (w *wire) enough() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended || len(w.in) > maxWire
+}
+
+func (w *wire) unsent() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.out) - w.written
+}
+
+// flush hands to the kernel what there is. An idle connection keeps no memory for it.
+func (w *wire) flush(p poll.Poller, h poll.Handle) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.written == len(w.out) {
+		return nil
+	}
+	n, err := p.Write(h, w.out[w.written:])
+	w.written += n
+	if w.written == len(w.out) {
+		w.out, w.written = nil, 0
+	}
+	return err
+}
+
+// What crypto/tls wants of a net.Conn beside that. Its deadlines are not used: the loop has the limits.
+
+func (w *wire) Close() error                     { return nil }
+func (w *wire) LocalAddr() net.Addr              { return nil }
+func (w *wire) RemoteAddr() net.Addr             { return nil }
+func (w *wire) SetDeadline(time.Time) error      { return os.ErrNoDeadline }
+func (w *wire) SetReadDeadline(time.Time) error  { return os.ErrNoDeadline }
+func (w *wire) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
+
+// serverConfig is a worker's configuration as its protocol can use it: HTTP is 1.1 only.
+func serverConfig(config *tls.Config, k kind) *tls.Config {
+	config = config.Clone()
+	if k == speaksHTTP || k == speaksWebSocket {
+		config.NextProtos = slices.DeleteFunc(slices.Clone(config.NextProtos), func(p string) bool { return p == "h2" })
+		if !slices.Contains(config.NextProtos, "http/1.1") {
+			config.NextProtos = append(config.NextProtos, "http/1.1")
+		}
+	}
+	return config
+}
