@@ -30,6 +30,7 @@ var layers = []layer{
 	{folder: "protocol/*", module: []string{"protocol"}},
 	{folder: "internal/poll", foreign: []string{"golang.org/x/sys"}},
 	{folder: "internal/sock", foreign: []string{"golang.org/x/sys"}},
+	{folder: "internal/proxyheader"},
 	{folder: "internal/wheel"},
 	{folder: ".", module: []string{"internal/*", "protocol", "protocol/*"}},
 	{folder: "linemantest", module: []string{".", "protocol", "protocol/*"}, foreign: []string{"go.uber.org/goleak"}},
