@@ -26,9 +26,12 @@ type Piece struct {
 	Skip   bool // belongs to no request: empty lines before it (RFC 9112, 2.2)
 }
 
+// maxSplit bounds a body whose length is told, so that no number overflows.
+const maxSplit = math.MaxInt / 2
+
 // NewSplitter makes the Splitter of one connection.
 func (p *Protocol) NewSplitter() *Splitter {
-	c := p.NewCodec(math.MaxInt - 1).(*Codec)
+	c := p.NewCodec(maxSplit).(*Codec)
 	return &Splitter{codec: *c}
 }
 
