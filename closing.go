@@ -126,6 +126,9 @@ func (c *Conn) depart(cause error) {
 
 // leave closes because the loop stops. A request that waits for its answer gets it first.
 func (c *Conn) leave() {
+	if h, ok := c.session.(*handlerSession); ok && h.current != nil && h.current.leave() {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() != open {
@@ -176,6 +179,9 @@ func (c *Conn) attend() {
 		return
 	}
 	c.rearm()
+	if h, ok := c.session.(*handlerSession); ok && h.current != nil {
+		h.current.drained()
+	}
 	if f := c.service.worker.OnFull; wasFull && f != nil {
 		c.guard("OnFull", func() { f(c) })
 	}
@@ -199,10 +205,11 @@ func (c *Conn) goOn() {
 	if c.secure != nil {
 		c.decrypt()
 	}
-	if c.state.ended && !c.awaitsAnswer() {
+	if c.state.ended && !c.busy() {
 		c.depart(io.EOF)
 		return
 	}
+	c.rearm()
 	if _, ok := c.session.(*httpSession); ok {
 		c.watch(c.service.after.keepAlive)
 	}
@@ -256,6 +263,9 @@ func (c *Conn) finish(err error) {
 	c.mu.Unlock()
 	if c.secure != nil {
 		c.secure.wire.end()
+	}
+	if h, ok := c.session.(*handlerSession); ok && h.current != nil {
+		h.current.cut()
 	}
 
 	if x != nil {

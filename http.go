@@ -47,6 +47,8 @@ func (s *service) freeHTTP(h *httpSession) {
 	}
 }
 
+func (h *httpSession) takes(c *Conn) bool { return !h.waits(c) }
+
 func (h *httpSession) waits(c *Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -212,6 +214,11 @@ func (h *httpSession) half() bool { return !h.Idle() }
 
 // broken answers a request that could not be understood, or did not come to its end in time.
 func (h *httpSession) broken(dst []byte, cause error) []byte {
+	return refusal(dst, cause, h.service.loop)
+}
+
+// refusal appends the answer to a request that cannot be handled.
+func refusal(dst []byte, cause error, l *Loop) []byte {
 	status, reason := 400, cause.Error()
 	var e *http1.Error
 	switch {
@@ -220,7 +227,6 @@ func (h *httpSession) broken(dst []byte, cause error) []byte {
 	case errors.Is(cause, ErrTimeout):
 		status, reason = 408, "the request took too long"
 	}
-	l := h.service.loop
 	return http1.AppendError(dst, status, reason, l.date.Now(l.clock()))
 }
 

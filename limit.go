@@ -47,16 +47,24 @@ func (c *Conn) limits() (on [3]limit) {
 		on[0] = limit{c.since, after.close, (*Conn).overdue}
 		return on
 	}
-	if c.awaitsAnswer() {
-		on[0] = limit{c.since, after.answer, (*Conn).unanswered}
-		return on
+	switch h := c.session.(type) {
+	case *httpSession:
+		if h.waits(c) {
+			on[0] = limit{c.since, after.answer, (*Conn).unanswered}
+			return on
+		}
+	case *handlerSession:
+		if h.active() {
+			return c.exchangeLimits(h.current)
+		}
 	}
-	_, isHTTP := c.session.(*httpSession)
+	isHTTP := c.service.kind == speaksHTTP
+	_, shakes := c.session.(*httpSession)
 	switch {
 	case c.shaking():
 		on[0] = limit{c.since, after.handshake, (*Conn).late}
 		return on
-	case isHTTP && c.service.kind == speaksWebSocket:
+	case shakes && c.service.kind == speaksWebSocket:
 		on[0] = limit{c.since, after.handshake, (*Conn).late}
 	case c.state.half:
 		on[0] = limit{c.since, after.message, (*Conn).late}
@@ -69,6 +77,22 @@ func (c *Conn) limits() (on [3]limit) {
 		if c.state.pinged {
 			on[2] = limit{c.touched, after.ping + after.pong, (*Conn).late}
 		}
+	}
+	return on
+}
+
+// exchangeLimits are those of a request with a handler: the peer has to go on with the body that the handler waits for,
+// and to take what was written. The handler may take its time.
+func (c *Conn) exchangeLimits(x *exchange) (on [3]limit) {
+	now := c.loop.ticks(c.loop.now)
+	after := &c.service.after
+	c.since = now // keep-alive counts from the end of the exchange
+	on[0] = limit{now, after.keepAlive, func(*Conn) {}}
+	if x.waitsForBody() {
+		on[1] = limit{c.touched, after.message, (*Conn).late}
+	}
+	if x.stuck(now) {
+		on[2] = limit{x.progress, after.answer, (*Conn).overdue}
 	}
 	return on
 }

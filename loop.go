@@ -314,6 +314,9 @@ func (l *Loop) beginStop() {
 		if s.listener != nil {
 			s.listener.Close()
 		}
+		if s.handler != nil {
+			s.handler.server.SetKeepAlivesEnabled(false)
+		}
 	}
 	for _, c := range l.conns {
 		if c != nil {
@@ -349,6 +352,9 @@ func (l *Loop) shut() {
 	for _, s := range l.services {
 		if s.listener != nil {
 			s.listener.Close()
+		}
+		if s.handler != nil {
+			s.handler.Close()
 		}
 	}
 	l.poll.Shut()

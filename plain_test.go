@@ -29,7 +29,7 @@ func TestRule10PlainBytes(t *testing.T) {
 			defer l.Shut()
 			goroutines := runtime.NumGoroutine()
 			for range each {
-				exchange(t, l, l.Listener(w).Addr(), request)
+				dialogue(t, l, l.Listener(w).Addr(), request)
 			}
 			if l.live != each {
 				t.Fatalf("%d connections, want %d", l.live, each)
@@ -55,8 +55,8 @@ func TestRule10PlainBytes(t *testing.T) {
 	}
 }
 
-// exchange sends a request and steps the loop until there is an answer.
-func exchange(t *testing.T, l *Loop, addr net.Addr, request string) {
+// dialogue sends a request and steps the loop until there is an answer.
+func dialogue(t *testing.T, l *Loop, addr net.Addr, request string) {
 	t.Helper()
 	conn, err := net.Dial(addr.Network(), addr.String())
 	if err != nil {

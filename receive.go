@@ -140,7 +140,7 @@ func (c *Conn) decode(data []byte) {
 
 // waits notes whether a message is half received, and since when.
 func (c *Conn) waits(afresh bool) {
-	half := (c.in != nil || c.session.half()) && c.phase.get() == open && !c.state.paused && !c.awaitsAnswer()
+	half := (c.in != nil || c.session.half()) && c.phase.get() == open && !c.state.paused && !c.busy()
 	if half && (afresh || !c.state.half) {
 		c.since = c.loop.ticks(c.loop.now)
 		c.watch(c.service.after.message)
@@ -181,7 +181,7 @@ func (c *Conn) takesMessages() bool {
 	if c.phase.get() != open {
 		return c.awaitsGoodbye()
 	}
-	return !c.state.paused && !c.awaitsAnswer()
+	return !c.state.paused && c.session.takes(c)
 }
 
 func (c *Conn) awaitsGoodbye() bool {
@@ -189,9 +189,15 @@ func (c *Conn) awaitsGoodbye() bool {
 	return ok && c.phase.get() == closing && !ws.peerParted && !c.state.ended
 }
 
-func (c *Conn) awaitsAnswer() bool {
-	h, ok := c.session.(*httpSession)
-	return ok && h.waits(c)
+// busy reports whether a request is with the application.
+func (c *Conn) busy() bool {
+	switch h := c.session.(type) {
+	case *httpSession:
+		return h.waits(c)
+	case *handlerSession:
+		return h.active()
+	}
+	return false
 }
 
 // message gives a whole message to the application.
@@ -232,7 +238,10 @@ func (c *Conn) end(cause error) {
 	c.loop.freeInput(c)
 	c.state.half = false
 	c.rearm()
-	if c.awaitsAnswer() {
+	if h, ok := c.session.(*handlerSession); ok && h.current != nil {
+		h.current.cut()
+	}
+	if c.busy() && !c.session.takes(c) {
 		return // the answer ends the connection
 	}
 	c.depart(cause)
@@ -243,7 +252,7 @@ func (c *Conn) holds() bool {
 	if c.shaking() {
 		return c.secure.wire.enough()
 	}
-	return c.phase.get() == open && (c.state.paused || c.awaitsAnswer() && c.in != nil)
+	return c.phase.get() == open && (c.state.paused || c.in != nil && !c.session.takes(c))
 }
 
 // input is what waits for the rest of its message.

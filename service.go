@@ -29,6 +29,7 @@ type service struct {
 
 	// Owned by the loop.
 	listener   *Listener
+	handler    *handlerServer // nil until a connection needs it
 	conns      []*Conn
 	handshakes []*httpSession // free
 }
@@ -84,6 +85,12 @@ func newService(l *Loop, w *Worker) (*service, error) {
 		s.after.ping, s.after.pong = toTicks(p.PingInterval), toTicks(cmp.Or(p.PongTimeout, 10*time.Second))
 	default:
 		s.kind = speaksMessages
+	}
+	switch {
+	case w.Handler != nil && s.kind != speaksHTTP:
+		return nil, fmt.Errorf("lineman: worker %q: Handler is for http, not %q", s.name, w.Addr)
+	case w.Handler != nil && (w.OnRequest != nil || w.OnMessage != nil):
+		return nil, fmt.Errorf("lineman: worker %q: set Handler, or OnRequest, or OnMessage: a request goes to one of them", s.name)
 	}
 	if s.packet && s.kind > speaksMessages {
 		return nil, fmt.Errorf("lineman: worker %q: %s needs a stream, not datagrams", s.name, s.protocol.Name())
@@ -156,7 +163,13 @@ func (s *service) newSession() session {
 	case speaksBytes:
 		return raw{}
 	case speaksHTTP, speaksWebSocket:
-		return newHTTPSession(s)
+		if s.worker.Handler == nil {
+			return newHTTPSession(s)
+		}
+		if s.handler == nil {
+			s.handler = newHandlerServer(s)
+		}
+		return &handlerSession{split: s.protocol.(*http1.Protocol).NewSplitter(), service: s}
 	}
 	return &framing{Codec: s.protocol.NewCodec(s.limits.MaxMessage), max: s.limits.MaxMessage + slack}
 }

@@ -16,6 +16,9 @@ type session interface {
 	// deliver handles a message that Decode found.
 	deliver(c *Conn, msg []byte)
 
+	// takes reports whether the next message may be looked at; if not, the connection is marked to resume when it may.
+	takes(c *Conn) bool
+
 	// more is told that Decode waits for more bytes.
 	more(c *Conn)
 
@@ -56,6 +59,7 @@ func (f *framing) Decode(data []byte) (int, []byte, error) {
 
 func (f *framing) deliver(c *Conn, msg []byte) { c.message(msg) }
 
+func (f *framing) takes(*Conn) bool                                      { return true }
 func (f *framing) more(*Conn)                                            {}
 func (f *framing) half() bool                                            { return false }
 func (f *framing) broken(dst []byte, _ error) []byte                     { return dst }
@@ -68,6 +72,7 @@ type raw struct{}
 func (raw) Decode(data []byte) (int, []byte, error)               { return len(data), data, nil }
 func (raw) Append(dst, msg []byte) ([]byte, error)                { return append(dst, msg...), nil }
 func (raw) deliver(c *Conn, msg []byte)                           { c.message(msg) }
+func (raw) takes(*Conn) bool                                      { return true }
 func (raw) more(*Conn)                                            {}
 func (raw) half() bool                                            { return false }
 func (raw) broken(dst []byte, _ error) []byte                     { return dst }

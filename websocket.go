@@ -57,9 +57,10 @@ func (s *wsSession) parted(c *Conn, payload []byte) {
 	c.mark(0)
 }
 
-func (s *wsSession) more(*Conn)   {}
-func (s *wsSession) half() bool   { return !s.Idle() }
-func (s *wsSession) shared() bool { return true }
+func (s *wsSession) takes(*Conn) bool { return true }
+func (s *wsSession) more(*Conn)       {}
+func (s *wsSession) half() bool       { return !s.Idle() }
+func (s *wsSession) shared() bool     { return true }
 
 func (s *wsSession) broken(dst []byte, cause error) []byte {
 	code, reason := websocket.Policy, ""

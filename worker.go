@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/lineman-go/lineman/protocol"
@@ -46,6 +47,12 @@ type Worker struct {
 	// Protocol replaces what the scheme names: one of your own, or one with options, such as
 	// &websocket.Protocol{Origins: …}. nil means the scheme's with its defaults.
 	Protocol protocol.Protocol
+
+	// Handler answers the requests of an http worker, in place of OnRequest: any router or middleware for net/http. It runs on
+	// a goroutine for each request in progress, never on the loop: what it shares with callbacks it reaches by Loop.Do.
+	// Bodies of any length stream in both directions; Flush, Hijack, trailers and http.ResponseController work. See Upgrade
+	// for WebSockets.
+	Handler http.Handler
 
 	Limits Limits       // sizes and times; the zero value is safe
 	Logger *slog.Logger // nil means slog.Default()

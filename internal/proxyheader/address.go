@@ -33,7 +33,7 @@ func scan4(text []byte) (addr netip.Addr, n int, whole bool) {
 //	  |         v   1 to 4 hex digits  |
 //	  +-------> group ----------------> after it --- ":" or, once, "::" --+
 //	              ^  |                                                    |
-//	              |  +-- "." and 4 bytes are left: an IPv4 address -> end |
+//	              |  +-- "." where it may: an IPv4 address -> end         |
 //	              +-------------------------------------------------------+
 func scan6(text []byte) (addr netip.Addr, n int, whole bool) {
 	g := groups{gap: -1}
@@ -80,9 +80,10 @@ func (g *groups) room() int {
 	return 16
 }
 
-// takes4 reports whether an IPv4 address may come next and last.
+// takes4 reports whether an IPv4 address may come next and last: it fills what is left, or "::" does.
 func (g *groups) takes4() bool {
-	return g.size == 12 || g.gap >= 0 && g.size <= g.room()-4
+	left := g.room() - g.size
+	return left == 4 || g.gap >= 0 && left > 4
 }
 
 func (g *groups) add(value uint16) {

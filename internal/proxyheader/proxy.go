@@ -42,7 +42,7 @@ type Header struct {
 	Source, Destination netip.AddrPort
 
 	// Local means that the addresses of the connection itself count: the proxy speaks for itself, as in a health check,
-	// or it cannot name the client, or names it in a way that is no address and port.
+	// or it cannot name the client, or names it by what is no address of TCP (UDP, a Unix socket).
 	Local bool
 }
 
@@ -53,9 +53,9 @@ type Header struct {
 //	n, from, nil        a header of n bytes
 //	0, Header{}, err    one of the errors of this package: data begins no header, the connection must end
 //
-// The error comes with the first byte that cannot belong to a header, except that the rest of a header of version 2 is
-// judged when its length is known, and its TLVs when it is complete. The result does not depend on how the bytes
-// arrive: what Parse says of some bytes, other than to wait, it says of the same and more.
+// The error comes with the first byte that cannot belong to a header, but that of the length of version 2 with its
+// second byte, and that of the TLVs when the header is complete. The result does not depend on how the bytes arrive:
+// what Parse says of some bytes, other than to wait, it says of the same and more. It allocates nothing.
 func Parse(data []byte) (n int, from Header, err error) {
 	if len(data) > 0 && data[0] == signature[0] {
 		return parseBlock(data)
@@ -111,9 +111,9 @@ func (l *line) header() (from Header, ok bool) {
 	}
 	switch l.next() {
 	case '4':
-		return l.endpoints("4 ", scan4)
+		return l.tcp("4 ", scan4)
 	case '6':
-		return l.endpoints("6 ", scan6)
+		return l.tcp("6 ", scan6)
 	}
 	return Header{}, false
 }
@@ -131,7 +131,8 @@ func (l *line) unknown() bool {
 	return l.literal("\r\n")
 }
 
-func (l *line) endpoints(family string, scan scanner) (from Header, ok bool) {
+// tcp passes over the addresses and ports of one family, to the CRLF.
+func (l *line) tcp(family string, scan scanner) (from Header, ok bool) {
 	if !l.literal(family) {
 		return Header{}, false
 	}
@@ -217,10 +218,7 @@ const (
 
 // parseBlock reads a header of version 2.
 func parseBlock(data []byte) (n int, from Header, err error) {
-	if len(data) < fixedSize {
-		return 0, Header{}, checkStart(data)
-	}
-	if err := checkStart(data[:fixedSize]); err != nil {
+	if err := checkStart(data); err != nil || len(data) < fixedSize {
 		return 0, Header{}, err
 	}
 	n = fixedSize + int(binary.BigEndian.Uint16(data[14:]))
@@ -229,7 +227,7 @@ func parseBlock(data []byte) (n int, from Header, err error) {
 	}
 	kind := data[13]
 	if data[12] == local {
-		kind = unspecified // "discard the protocol block including the family"
+		kind = unspecified // its block is skipped, and its family does not count
 	}
 	size, known := addressSize(kind)
 	if fixedSize+size > n {

@@ -58,13 +58,14 @@ func (t Trusted) Has(peer netip.Addr) bool {
 }
 
 // Client is the address that a request comes from, as far as it can be believed. forwardedFor gives the i-th
-// X-Forwarded-For field of the request, counted from 0, and nil after the last one; what it gives is not kept. A peer
-// that is not trusted is the client itself, and its fields are not looked at.
+// X-Forwarded-For field of the request, counted from 0, and nil after the last one, so an empty field must not be nil;
+// what it gives is not kept. A peer that is not trusted is the client itself, and its fields are not looked at. The zero
+// Addr, in and out, is a peer on a Unix socket.
 //
 // Each proxy adds whom it saw at the right end of the list that all fields make together. So the list is read from the
 // right, as long as the one who wrote the entry is trusted. The client is the first address that is not, or the last
-// one read if all are. An entry that is no address, an empty one too, ends the reading: what is left of it was written
-// by nobody knows whom. Entries may have a port, and IPv6 addresses brackets; zones they may not have.
+// one read if all are. An entry that is no address, an empty one too, ends the reading: who wrote what is left of it is
+// not known. Entries may have a port, and IPv6 addresses brackets; zones they may not have.
 func (t Trusted) Client(peer netip.Addr, forwardedFor func(i int) []byte) netip.Addr {
 	client := peer.Unmap()
 	if !t.Has(client) {
@@ -75,21 +76,26 @@ func (t Trusted) Client(peer netip.Addr, forwardedFor func(i int) []byte) netip.
 		fields++
 	}
 	for i := fields - 1; i >= 0; i-- {
-		for rest, more := forwardedFor(i), true; more; {
-			comma := bytes.LastIndexByte(rest, ',')
-			addr, ok := parseEntry(rest[comma+1:])
+		for list, entry, more := cutLast(forwardedFor(i)); ; list, entry, more = cutLast(list) {
+			addr, ok := parseEntry(entry)
 			if !ok {
 				return client
 			}
 			if client = addr; !t.Has(client) {
 				return client
 			}
-			if more = comma >= 0; more {
-				rest = rest[:comma]
+			if !more {
+				break
 			}
 		}
 	}
 	return client
+}
+
+// cutLast takes the last entry off a list. more says that there are entries before it.
+func cutLast(list []byte) (rest, entry []byte, more bool) {
+	i := bytes.LastIndexByte(list, ',')
+	return list[:max(i, 0)], list[i+1:], i >= 0
 }
 
 // parseEntry reads an address with or without a port: 192.0.2.1, 192.0.2.1:80, 2001:db8::1, [2001:db8::1] or

@@ -1,0 +1,310 @@
+package lineman
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// exchange is one request with an http.Handler: the net.Conn that net/http serves. The loop feeds it the bytes of the request;
+// what is written to it goes to the connection, and waits while the peer does not read.
+type exchange struct {
+	conn     *Conn
+	session  *handlerSession
+	tls      *tls.ConnectionState
+	progress uint32 // tick in which the kernel was last seen to take something. Owned by the loop.
+	taken    uint64 // bytes that it had taken then. Owned by the loop.
+
+	mu      sync.Mutex // guards the following; the connection's lock may be taken below it
+	changed sync.Cond
+	queue   []byte // of the request, not read yet
+	whole   bool   // nothing more of the request will come
+	gone    bool   // the connection has ended, or the peer's side of it
+	tunnel  bool   // all bytes that come are this exchange's
+	kept    bool   // net/http waits for the next request
+	last    bool   // there will be none
+	closed  bool   // net/http is done
+	held    bool   // the loop waits for room, or the end
+	reading bool   // the handler waits for the body
+	until   [2]deadline
+}
+
+const (
+	readSide  = 0
+	writeSide = 1
+
+	bodyAhead = 64 << 10 // of a body that waits for its handler
+)
+
+// deadline is a time by which Read or Write gives up.
+type deadline struct {
+	at    time.Time
+	timer *time.Timer
+}
+
+func (d *deadline) passed() bool { return !d.at.IsZero() && !time.Now().Before(d.at) }
+
+func newExchange(c *Conn, h *handlerSession) *exchange {
+	x := &exchange{conn: c, session: h, tls: c.TLS()}
+	x.changed.L = &x.mu
+	return x
+}
+
+// feed gives the exchange a piece of its request. On the loop.
+func (x *exchange) feed(piece []byte, ends bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.closed {
+		x.queue = append(x.queue, piece...)
+	}
+	x.whole = x.whole || ends
+	x.changed.Broadcast()
+}
+
+// room is what the loop may do with the next piece.
+type room uint8
+
+const (
+	exchangeFull room = iota
+	exchangeHasRoom
+	exchangeOver
+)
+
+// room says whether a piece may come; between means that it would begin another request. On the loop.
+func (x *exchange) room(between bool) room {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch {
+	case x.closed && between:
+		return exchangeOver
+	case !between && (x.closed || len(x.queue) < bodyAhead), x.tunnel && len(x.queue) < bodyAhead:
+		return exchangeHasRoom
+	}
+	x.held = true
+	return exchangeFull
+}
+
+func (x *exchange) over() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.closed
+}
+
+// waitsForBody reports whether the handler can go on only when the peer does.
+func (x *exchange) waitsForBody() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.reading && !x.whole
+}
+
+// stuck reports whether output waits, and notes when some of it went. On the loop.
+func (x *exchange) stuck(now uint32) bool {
+	stats := x.conn.Stats()
+	if stats.Pending == 0 || stats.BytesOut != x.taken {
+		x.progress, x.taken = now, stats.BytesOut
+	}
+	return stats.Pending > 0
+}
+
+// cut ends what the handler can read, and with it the context of its request.
+func (x *exchange) cut() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.gone = true
+	x.changed.Broadcast()
+}
+
+// leave has the connection end after this exchange, and reports whether it is under way.
+func (x *exchange) leave() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.last = true
+	return !x.closed
+}
+
+// keepAlive is told by net/http that the answer has been written and the connection may go on.
+func (x *exchange) keepAlive() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.kept = true
+}
+
+// Read gives the bytes of this request, and then waits: net/http finds out by that whether the client goes away.
+func (x *exchange) Read(p []byte) (int, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for len(x.queue) == 0 {
+		switch {
+		case x.closed:
+			return 0, net.ErrClosed
+		case x.kept || x.gone:
+			return 0, io.EOF
+		case x.until[readSide].passed():
+			return 0, os.ErrDeadlineExceeded
+		}
+		x.reading = true
+		x.changed.Wait()
+		x.reading = false
+	}
+	n := copy(p, x.queue)
+	if x.queue = x.queue[n:]; len(x.queue) == 0 {
+		x.queue = nil
+	}
+	x.goOn()
+	return n, nil
+}
+
+// goOn has a loop that waits for room look again, with lock held.
+func (x *exchange) goOn() {
+	if !x.held || !x.closed && len(x.queue) > bodyAhead/2 {
+		return
+	}
+	x.held = false
+	x.conn.resume()
+}
+
+// resume has the loop go on with what waits.
+func (c *Conn) resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase.get() == open {
+		c.mark(resume)
+	}
+}
+
+// Write writes to the connection. It waits while more than a little has not been taken by the kernel.
+func (x *exchange) Write(p []byte) (int, error) {
+	done := 0
+	for done < len(p) {
+		n, err := x.conn.writeSome(p[done:])
+		done += n
+		if err != nil {
+			return done, err
+		}
+		if n == 0 {
+			if err := x.awaitRoom(); err != nil {
+				return done, err
+			}
+		}
+	}
+	return done, nil
+}
+
+// writeSome hands bytes to the kernel, or to the output as far as there is room.
+func (c *Conn) writeSome(p []byte) (n int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase.get() != open {
+		return 0, net.ErrClosed
+	}
+	n = min(len(p), flushAt-c.pending())
+	if n <= 0 {
+		return 0, nil
+	}
+	c.say(func(dst []byte) []byte { return append(dst, p[:n]...) })
+	if c.flags&stalled == 0 {
+		c.write(nil)
+	}
+	if c.flags&broken != 0 {
+		c.mark(0)
+	}
+	return n, nil
+}
+
+// awaitRoom waits until the kernel has taken some of the output.
+func (x *exchange) awaitRoom() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for x.conn.hasNoRoom() {
+		switch {
+		case x.closed || x.gone && x.conn.phase.get() != open:
+			return net.ErrClosed
+		case x.until[writeSide].passed():
+			return os.ErrDeadlineExceeded
+		}
+		x.changed.Wait()
+	}
+	return nil
+}
+
+func (c *Conn) hasNoRoom() bool { return c.phase.get() == open && c.Pending() >= flushAt/2 }
+
+// drained tells a handler that waits that the kernel has taken something. On the loop.
+func (x *exchange) drained() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.changed.Broadcast()
+}
+
+// Close is called by net/http when it is done. A connection that it would not keep is closed.
+func (x *exchange) Close() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return net.ErrClosed
+	}
+	x.closed = true
+	x.queue = nil
+	for i := range x.until {
+		if t := x.until[i].timer; t != nil {
+			t.Stop()
+		}
+	}
+	x.changed.Broadcast()
+	if !x.kept || x.last {
+		_ = x.conn.Close() // it may be closing already
+		return nil
+	}
+	x.goOn()
+	return nil
+}
+
+// hijack gives the connection away, and with it what has come and was not read.
+func (x *exchange) hijack() (net.Conn, []byte, error) {
+	x.mu.Lock()
+	x.tunnel = true
+	x.held = true
+	x.goOn()
+	x.mu.Unlock()
+	return x, nil, nil
+}
+
+// tunnels reports whether all bytes that come are this exchange's.
+func (x *exchange) tunnels() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.tunnel
+}
+
+func (x *exchange) LocalAddr() net.Addr  { return x.conn.LocalAddr() }
+func (x *exchange) RemoteAddr() net.Addr { return x.conn.RemoteAddr() }
+
+func (x *exchange) SetDeadline(t time.Time) error {
+	return errors.Join(x.setDeadline(readSide, t), x.setDeadline(writeSide, t))
+}
+func (x *exchange) SetReadDeadline(t time.Time) error  { return x.setDeadline(readSide, t) }
+func (x *exchange) SetWriteDeadline(t time.Time) error { return x.setDeadline(writeSide, t) }
+
+func (x *exchange) setDeadline(side int, t time.Time) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return net.ErrClosed
+	}
+	d := &x.until[side]
+	if d.timer != nil {
+		d.timer.Stop()
+		d.timer = nil
+	}
+	d.at = t
+	if wait := time.Until(t); !t.IsZero() && wait > 0 {
+		d.timer = time.AfterFunc(wait, x.drained)
+	} else {
+		x.changed.Broadcast()
+	}
+	return nil
+}
