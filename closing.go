@@ -1,6 +1,7 @@
 package lineman
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -288,6 +289,24 @@ func (c *Conn) finish(err error) {
 	if x != nil && x.cancel != nil {
 		x.cancel()
 	}
+}
+
+// detach gives the socket away, and what was read from it and not handled. For the loop the connection is over, without an
+// OnClose.
+func (c *Conn) detach() (net.Conn, []byte, error) {
+	if c.phase.get() != open {
+		return nil, nil, net.ErrClosed
+	}
+	conn, unread, err := c.loop.poll.Detach(c.handle)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.in != nil {
+		unread = append(bytes.Clone(c.in.bytes), unread...)
+	}
+	c.state.connected = false
+	c.finish(nil)
+	return conn, unread, nil
 }
 
 // cause is why the connection ends, as far as it is known.

@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/lineman-go/lineman/internal/poll"
 )
 
 // exchange is one request with an http.Handler: the net.Conn that net/http serves. The loop feeds it the bytes of the request;
@@ -16,8 +18,10 @@ type exchange struct {
 	conn     *Conn
 	session  *handlerSession
 	tls      *tls.ConnectionState
-	progress uint32 // tick in which the kernel was last seen to take something. Owned by the loop.
-	taken    uint64 // bytes that it had taken then. Owned by the loop.
+	head     []byte   // of a request without a body; immutable after the first feed
+	inner    response // net/http's own. Set before the handler runs.
+	progress uint32   // tick in which the kernel was last seen to take something. Owned by the loop.
+	taken    uint64   // bytes that it had taken then. Owned by the loop.
 
 	mu      sync.Mutex // guards the following; the connection's lock may be taken below it
 	changed sync.Cond
@@ -61,7 +65,9 @@ func (x *exchange) feed(piece []byte, ends bool) {
 	if !x.closed {
 		x.queue = append(x.queue, piece...)
 	}
-	x.whole = x.whole || ends
+	if x.whole = x.whole || ends; ends && x.head == nil {
+		x.head = x.queue[:len(x.queue):len(x.queue)]
+	}
 	x.changed.Broadcast()
 }
 
@@ -186,7 +192,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 			return done, err
 		}
 		if n == 0 {
-			if err := x.awaitRoom(); err != nil {
+			if err := x.awaitRoom(flushAt / 2); err != nil {
 				return done, err
 			}
 		}
@@ -215,11 +221,11 @@ func (c *Conn) writeSome(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// awaitRoom waits until the kernel has taken some of the output.
-func (x *exchange) awaitRoom() error {
+// awaitRoom waits until less than so much waits for the kernel to take it.
+func (x *exchange) awaitRoom(less int) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for x.conn.hasNoRoom() {
+	for x.conn.phase.get() == open && x.conn.Pending() >= less {
 		switch {
 		case x.closed || x.gone && x.conn.phase.get() != open:
 			return net.ErrClosed
@@ -230,8 +236,6 @@ func (x *exchange) awaitRoom() error {
 	}
 	return nil
 }
-
-func (c *Conn) hasNoRoom() bool { return c.phase.get() == open && c.Pending() >= flushAt/2 }
 
 // drained tells a handler that waits that the kernel has taken something. On the loop.
 func (x *exchange) drained() {
@@ -266,11 +270,44 @@ func (x *exchange) Close() error {
 // hijack gives the connection away, and with it what has come and was not read.
 func (x *exchange) hijack() (net.Conn, []byte, error) {
 	x.mu.Lock()
-	x.tunnel = true
-	x.held = true
+	x.tunnel, x.held = true, true
 	x.goOn()
 	x.mu.Unlock()
-	return x, nil, nil
+	if _, isTCP := x.LocalAddr().(*net.TCPAddr); !isTCP || x.tls != nil {
+		return x, nil, nil
+	}
+	for {
+		if err := x.awaitRoom(1); err != nil {
+			return nil, nil, err
+		}
+		c, unread, err := x.detach()
+		if err == poll.ErrAgain {
+			time.Sleep(time.Millisecond) // over package net, what was written is on its way
+			continue
+		}
+		return c, unread, err
+	}
+}
+
+// detach takes the connection from its loop.
+func (x *exchange) detach() (conn net.Conn, unread []byte, err error) {
+	done := make(chan struct{})
+	if !x.conn.Do(func() {
+		defer close(done)
+		conn, unread, err = x.conn.detach()
+	}) {
+		return nil, nil, net.ErrClosed
+	}
+	select {
+	case <-done:
+	case <-x.conn.loop.over:
+		return nil, nil, net.ErrClosed
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	unread = append(x.queue, unread...)
+	x.queue = nil
+	return conn, unread, err
 }
 
 // tunnels reports whether all bytes that come are this exchange's.

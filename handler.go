@@ -100,8 +100,8 @@ func newHandlerServer(s *service) *handlerServer {
 	h.server = http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			x := exchangeOf(r)
-			r.TLS = x.tls
-			handler.ServeHTTP(&responder{w.(response), x}, r)
+			r.TLS, x.inner = x.tls, w.(response)
+			handler.ServeHTTP(&responder{x.inner, x}, r)
 		}),
 		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelError),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, exchangeKey{}, c) },

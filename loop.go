@@ -60,7 +60,8 @@ type Loop struct {
 	dirty    atomic.Pointer[Conn] // connections that want attention, linked by nextDirty
 	someFull atomic.Bool          // OnFull is due for one of them
 	refused  atomic.Uint64
-	helpers  sync.WaitGroup // goroutines of handshakes
+	helpers  sync.WaitGroup // goroutines of handshakes, and of net/http's servers
+	over     chan struct{}  // closed when nothing posted will run any more
 
 	mu     sync.Mutex // guards the following
 	posted []func()
@@ -80,6 +81,7 @@ func newLoop(id int, p poll.Poller, clock func() time.Time) *Loop {
 	l := &Loop{
 		id: id, poll: p, clock: clock, log: slog.Default(),
 		sockets: make(map[poll.Handle]socket),
+		over:    make(chan struct{}),
 		wheel:   wheel.New(512),
 		buf:     make([]byte, readSize),
 		scratch: make([]byte, 16<<10),
@@ -343,6 +345,7 @@ func (l *Loop) shut() {
 	l.ended = true
 	l.posted = nil
 	l.mu.Unlock()
+	close(l.over)
 	l.stop()
 	for _, c := range l.conns {
 		if c != nil {

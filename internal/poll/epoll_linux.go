@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"sync"
 	"syscall"
@@ -127,6 +128,36 @@ func (p *epoll) Accept(ln Handle) (Handle, netip.AddrPort, error) {
 			return 0, netip.AddrPort{}, e
 		}
 	}
+}
+
+func (p *epoll) Stream(c net.Conn) (Handle, error) {
+	k := tcp
+	if _, ok := c.(*net.UnixConn); ok {
+		k = unixStream
+	}
+	fd, err := takeOver(c)
+	if err != nil {
+		return 0, err
+	}
+	return p.add(fd, k)
+}
+
+// Detach duplicates the descriptor. The set knows the connection by the old one, so that leaves it first.
+func (p *epoll) Detach(h Handle) (net.Conn, []byte, error) {
+	if err := epollCtl(p.epfd, unix.EPOLL_CTL_DEL, int(h), &unix.EpollEvent{}); err != 0 {
+		return nil, nil, fmt.Errorf("poll: epoll_ctl: %w", err)
+	}
+	fd, err := unix.FcntlInt(uintptr(h), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("poll: dup: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "")
+	defer f.Close()
+	c, err := net.FileConn(f)
+	if err != nil {
+		return nil, nil, fmt.Errorf("poll: %w", err)
+	}
+	return c, nil, nil
 }
 
 func (p *epoll) Arm(h Handle, read, write bool) error {

@@ -42,6 +42,13 @@ type Poller interface {
 	// is a lack of descriptors or memory, where trying again at once is of no use.
 	Accept(ln Handle) (Handle, netip.AddrPort, error)
 
+	// Stream takes c over (TCP or Unix) and arms it for reading.
+	Stream(c net.Conn) (Handle, error)
+
+	// Detach gives a stream away: a net.Conn like the one that came, and what was read ahead of it. ErrAgain means that
+	// what was written is still on its way. Close the handle afterwards: it no longer touches the connection.
+	Detach(h Handle) (c net.Conn, unread []byte, err error)
+
 	// Arm chooses which readiness is reported from now on, level-triggered: an event comes again until the socket
 	// is not ready or disarmed.
 	Arm(h Handle, read, write bool) error

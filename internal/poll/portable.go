@@ -48,6 +48,7 @@ type socket struct {
 	net    io.Closer     // a net.Listener, a net.Conn or a *net.UDPConn
 	stream bool          // a net.Conn
 	more   chan struct{} // holds one element when the goroutine that reads ahead should look again
+	over   chan struct{} // closed when that goroutine has ended
 
 	read, write bool // armed
 	queued      bool
@@ -88,7 +89,7 @@ func (p *portable) open(s *socket, ahead func(*socket)) (Handle, error) {
 	if p.shut {
 		return 0, fmt.Errorf("poll: %w", net.ErrClosed)
 	}
-	s.more, s.read = make(chan struct{}, 1), true
+	s.more, s.over, s.read = make(chan struct{}, 1), make(chan struct{}), true
 	if n := len(p.free); n > 0 {
 		s.handle = p.free[n-1]
 		p.free = p.free[:n-1]
@@ -100,6 +101,7 @@ func (p *portable) open(s *socket, ahead func(*socket)) (Handle, error) {
 	p.wg.Add(1)
 	go func() {
 		defer p.wg.Done()
+		defer close(s.over)
 		ahead(s)
 	}()
 	return s.handle, nil

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+	"time"
 )
 
 // await waits, with lock held, until the loop has taken what was read ahead and wants more. It returns false when the
@@ -67,7 +68,7 @@ func (p *portable) Accept(ln Handle) (Handle, netip.AddrPort, error) {
 	if c == nil {
 		return 0, netip.AddrPort{}, ErrAgain
 	}
-	h, err := p.open(&socket{net: c, stream: true}, func(s *socket) { p.readAhead(s, c) })
+	h, err := p.Stream(c)
 	if err != nil {
 		c.Close()
 		return 0, netip.AddrPort{}, err
@@ -78,6 +79,44 @@ func (p *portable) Accept(ln Handle) (Handle, netip.AddrPort, error) {
 	}
 	return h, peer, nil
 }
+
+func (p *portable) Stream(c net.Conn) (Handle, error) {
+	return p.open(&socket{net: c, stream: true}, func(s *socket) { p.readAhead(s, c) })
+}
+
+// Detach stops the goroutine that reads ahead by a deadline in the past.
+func (p *portable) Detach(h Handle) (net.Conn, []byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.socket(h)
+	if s == nil || !s.stream {
+		return nil, nil, fmt.Errorf("poll: %w", net.ErrClosed)
+	}
+	if s.writing {
+		return nil, nil, ErrAgain
+	}
+	c := s.net.(net.Conn)
+	s.closed = true
+	notify(s.more)
+	err := c.SetReadDeadline(time.Unix(1, 0))
+	if err == nil {
+		p.mu.Unlock()
+		<-s.over
+		p.mu.Lock()
+		err = c.SetReadDeadline(time.Time{})
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("poll: %w", err)
+	}
+	unread := s.in
+	s.net, s.in = detached{}, nil
+	return c, unread, nil
+}
+
+// detached is the socket of a handle whose connection was given away.
+type detached struct{}
+
+func (detached) Close() error { return nil }
 
 func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 

@@ -89,7 +89,7 @@ func TestSplitter(t *testing.T) {
 // TestSplitterLarge lets bodies pass that no buffer holds.
 func TestSplitterLarge(t *testing.T) {
 	for head, size := range map[string]int{
-		"Content-Length: 1000000000\r\n\r\n":            1 << 20,
+		"Content-Length: 1000000000\r\n\r\n":                     1 << 20,
 		"Transfer-Encoding: chunked\r\n\r\n7fffffffffffffff\r\n": 1 << 20,
 	} {
 		s := (&http1.Protocol{}).NewSplitter()
