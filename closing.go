@@ -23,8 +23,16 @@ func (c *Conn) CloseWith(code websocket.Code, reason string) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.dial != nil {
+		c.dial.stopped = true
+	}
 	if c.phase.get() != open {
 		return net.ErrClosed
+	}
+	if c.flags&opening != 0 {
+		c.phase.set(closing)
+		c.mark(aborted)
+		return nil
 	}
 	c.part(code, reason)
 	return nil
@@ -61,6 +69,9 @@ func (c *Conn) Abort() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.dial != nil {
+		c.dial.stopped = true
+	}
 	if c.phase.get() == closed {
 		return
 	}
@@ -92,7 +103,7 @@ func (c *Conn) expire(reason error) { c.refuseRest(reason, reason) }
 
 // refuseRest has the protocol say what is wrong, and closes.
 func (c *Conn) refuseRest(reason, detail error) {
-	if c.shaking() {
+	if c.shaking() || c.opens() {
 		c.finish(reason)
 		return
 	}
@@ -135,7 +146,7 @@ func (c *Conn) leave() {
 	if c.phase.get() != open {
 		return
 	}
-	if c.shaking() {
+	if c.shaking() || c.flags&opening != 0 {
 		c.phase.set(closing)
 		c.mark(aborted)
 		return
@@ -157,7 +168,16 @@ func (c *Conn) attend() {
 	}
 	if c.flags&aborted != 0 {
 		c.mu.Unlock()
+		if c.handle == absent {
+			c.abandon()
+			return
+		}
 		c.finish(c.cause())
+		return
+	}
+	if c.handle == absent {
+		c.mu.Unlock()
+		c.tellFull()
 		return
 	}
 	if c.flags&(stalled|broken) == 0 {
@@ -260,7 +280,9 @@ func (c *Conn) finish(err error) {
 		c.out = nil
 	}
 	x := c.extra
-	l.poll.Close(c.handle, abort)
+	if c.handle != absent {
+		l.poll.Close(c.handle, abort)
+	}
 	c.mu.Unlock()
 	if c.secure != nil {
 		c.secure.wire.end()
@@ -277,18 +299,42 @@ func (c *Conn) finish(err error) {
 			t.Stop()
 		}
 	}
-	l.conns[c.handle] = nil
+	if c.handle != absent {
+		l.conns[c.handle] = nil
+	}
+	delete(l.dials, c)
 	l.live--
 	l.stats.BytesOut += c.bytesOut
 	l.stats.MessagesOut += uint64(c.messagesOut)
 	c.service.drop(c)
 	l.freeInput(c)
-	if f := c.service.worker.OnClose; f != nil && c.state.connected {
+	if f := c.service.worker.OnClose; f != nil && (c.state.connected || c.dial != nil) {
 		c.guard("OnClose", func() { f(c, err) })
 	}
 	if x != nil && x.cancel != nil {
 		x.cancel()
 	}
+	if c.dial != nil {
+		c.redial()
+	}
+}
+
+// tellFull calls OnFull for a connection that is not there yet.
+func (c *Conn) tellFull() {
+	c.mu.Lock()
+	wasFull := c.flags&notifyFull != 0
+	c.flags &^= notifyFull
+	c.mu.Unlock()
+	if f := c.service.worker.OnFull; wasFull && f != nil {
+		c.guard("OnFull", func() { f(c) })
+	}
+}
+
+// opens reports whether this side's dialing or handshakes are under way.
+func (c *Conn) opens() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flags&opening != 0
 }
 
 // detach gives the socket away, and what was read from it and not handled. For the loop the connection is over, without an
@@ -328,7 +374,7 @@ func (c *Conn) protocolName() string {
 
 // rearm asks the poller for what the connection can use.
 func (c *Conn) rearm() {
-	if c.phase.get() == closed {
+	if c.phase.get() == closed || c.handle == absent {
 		return
 	}
 	read := !c.state.ended && !c.holds()

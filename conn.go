@@ -40,6 +40,7 @@ type Conn struct {
 	service     *service   // changed by the loop
 	session     session    // changed by the loop
 	secure      *secure    // TLS; nil without. Set when the connection begins
+	dial        *dialing   // nil for an accepted connection. Immutable
 	out         *output    // what is to be written; nil when there is nothing
 	extra       *extra
 	nextDirty   *Conn
@@ -89,7 +90,7 @@ type connState struct {
 }
 
 // flags are what the loop has to do for a connection, and what senders have to know of it.
-type flags uint8
+type flags uint16
 
 const (
 	dirty      flags = 1 << iota // in the loop's dirty list
@@ -100,6 +101,7 @@ const (
 	resume                       // messages wait in the input
 	broken                       // a write failed; the cause is in extra
 	aborted                      // Abort was called
+	opening                      // this side dials, or shakes hands: nothing of the output is written yet
 )
 
 // extra is what few connections need. Guarded by the connection's lock.
@@ -149,7 +151,7 @@ func (c *Conn) Subprotocol() string {
 	return ""
 }
 
-// RemoteAddr is the peer's address. It still answers in OnClose.
+// RemoteAddr is the peer's address. It still answers in OnClose. It is unspecified before a dialed connection is there.
 func (c *Conn) RemoteAddr() net.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -162,11 +164,11 @@ func (c *Conn) RemoteAddr() net.Addr {
 	return net.TCPAddrFromAddrPort(c.remote)
 }
 
-// LocalAddr is this side's address; nil once the connection has closed.
+// LocalAddr is this side's address; nil once the connection has closed, and before a dialed one is there.
 func (c *Conn) LocalAddr() net.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase.get() == closed {
+	if c.phase.get() == closed || c.handle == absent {
 		return nil
 	}
 	return c.loop.poll.LocalAddr(c.handle)

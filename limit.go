@@ -4,7 +4,7 @@ import "github.com/lineman-go/lineman/protocol/websocket"
 
 // watch has the wheel look at the connection after so many ticks, if it would not earlier; 0 is no limit.
 func (c *Conn) watch(after uint32) {
-	if after == 0 {
+	if after == 0 || c.handle == absent {
 		return
 	}
 	at := c.loop.ticks(c.loop.now) + after + 1 // a tick has begun when it is read
@@ -61,7 +61,7 @@ func (c *Conn) limits() (on [3]limit) {
 	isHTTP := c.service.kind == speaksHTTP
 	_, shakes := c.session.(*httpSession)
 	switch {
-	case c.shaking():
+	case c.shaking() || c.opens():
 		on[0] = limit{c.since, after.handshake, (*Conn).late}
 		return on
 	case shakes && c.service.kind == speaksWebSocket:

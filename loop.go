@@ -35,8 +35,9 @@ type Loop struct {
 	conns     []*Conn  // by handle
 	scheduled []uint32 // by handle: tick at which the wheel looks at it, 0 never. A closed connection leaves it to the next
 	sockets   map[poll.Handle]socket
-	services  []*service // in the order in which the loop came to know them
-	live      int        // connections that are not closed
+	dials     map[*Conn]bool // that are not there yet
+	services  []*service     // in the order in which the loop came to know them
+	live      int            // connections that are not closed
 	wheel     *wheel.Wheel
 	timers    timerHeap
 	buf       []byte   // what is read
@@ -82,6 +83,7 @@ func newLoop(id int, p poll.Poller, clock func() time.Time) *Loop {
 		id: id, poll: p, clock: clock, log: slog.Default(),
 		sockets: make(map[poll.Handle]socket),
 		over:    make(chan struct{}),
+		dials:   make(map[*Conn]bool),
 		wheel:   wheel.New(512),
 		buf:     make([]byte, readSize),
 		scratch: make([]byte, 16<<10),
@@ -325,6 +327,9 @@ func (l *Loop) beginStop() {
 			c.leave()
 		}
 	}
+	for c := range l.dials {
+		c.abandon()
+	}
 }
 
 func maxTime(a, b time.Time) time.Time {
@@ -351,6 +356,9 @@ func (l *Loop) shut() {
 		if c != nil {
 			c.finish(ErrTimeout)
 		}
+	}
+	for c := range l.dials {
+		c.abandon()
 	}
 	for _, s := range l.services {
 		if s.listener != nil {
@@ -379,5 +387,4 @@ func (l *Loop) enter(c *Conn) {
 		l.scheduled = append(l.scheduled, make([]uint32, len(l.conns)-len(l.scheduled))...)
 	}
 	l.conns[c.handle] = c
-	l.live++
 }

@@ -19,6 +19,7 @@ func newConn(s *service, h poll.Handle, remote netip.AddrPort) {
 	c.touched, c.since = now, now
 	c.state.armedRead = true
 	l.enter(c)
+	l.live++
 	s.adopt(c)
 	if s.secured != nil {
 		c.watch(s.after.handshake)
@@ -31,7 +32,10 @@ func newConn(s *service, h poll.Handle, remote netip.AddrPort) {
 // begin is called when the protocol's first byte may come.
 func (c *Conn) begin() {
 	s := c.service
-	if s.kind == speaksWebSocket {
+	switch {
+	case c.dial != nil:
+		c.opened()
+	case s.kind == speaksWebSocket:
 		c.watch(s.after.handshake)
 		return
 	}

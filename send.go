@@ -87,7 +87,7 @@ func (c *Conn) send(encode func(dst []byte) ([]byte, error)) error {
 // isFull reports whether what the kernel refused has reached the limit, with lock held. Once it has, half must be
 // free before more is taken.
 func (c *Conn) isFull() bool {
-	if c.flags&stalled == 0 || c.out == nil {
+	if c.flags&(stalled|opening) == 0 || c.out == nil {
 		return false
 	}
 	if c.flags&full != 0 {
@@ -104,7 +104,7 @@ func (c *Conn) refuse() error {
 
 // queued is called with lock held when the output has grown.
 func (c *Conn) queued() {
-	if c.out.size > flushAt && c.flags&stalled == 0 {
+	if c.out.size > flushAt && c.flags&(stalled|opening) == 0 {
 		c.write(nil)
 	}
 	if c.isFull() && c.flags&full == 0 {
@@ -141,12 +141,13 @@ func (c *Conn) write(scratch []byte) {
 // transmit hands what is next to the kernel and returns how much of the output that was, with lock held.
 func (c *Conn) transmit(scratch []byte) (n int, err error) {
 	var p []byte
-	if c.out != nil {
+	if c.out != nil && c.flags&opening == 0 {
 		p = c.out.head(scratch)
 	}
-	if c.secure != nil {
+	switch {
+	case c.secure != nil:
 		n, err = c.secure.transmit(c.loop.poll, c.handle, p)
-	} else {
+	case len(p) > 0:
 		n, err = c.loop.poll.Write(c.handle, p)
 	}
 	c.bytesOut += uint64(n)

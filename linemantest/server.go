@@ -22,8 +22,9 @@ type Server struct {
 	done   chan struct{}
 	err    error // of Run. Immutable after done is closed.
 
-	mu    sync.Mutex // guards loops
+	mu    sync.Mutex // guards the following
 	loops []*lineman.Loop
+	homes map[*lineman.Worker]*lineman.Loop // of the workers given to Start
 }
 
 // Start runs the workers, as lineman.Run does, until the test ends, and returns when each OnStart has returned. The test
@@ -38,13 +39,14 @@ func Start(t testing.TB, workers ...*lineman.Worker) *Server {
 func StartBy(t testing.TB, run func(context.Context, ...*lineman.Worker) error, workers ...*lineman.Worker) *Server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{t: t, cancel: cancel, done: make(chan struct{})}
+	s := &Server{t: t, cancel: cancel, done: make(chan struct{}), homes: make(map[*lineman.Worker]*lineman.Loop)}
 	started := make(chan struct{}, len(workers))
 	for _, w := range workers {
 		onStart := w.OnStart
 		w.OnStart = func(l *lineman.Loop) error {
 			s.mu.Lock()
 			s.loops = append(s.loops, l)
+			s.homes[w] = l
 			s.mu.Unlock()
 			if onStart != nil {
 				if err := onStart(l); err != nil {
@@ -102,7 +104,10 @@ func (s *Server) Do(w *lineman.Worker, f func(l *lineman.Loop)) {
 	s.t.Helper()
 	found := false
 	s.each(func(l *lineman.Loop) {
-		if l.Listener(w) != nil {
+		s.mu.Lock()
+		home := s.homes[w] == l
+		s.mu.Unlock()
+		if home || l.Listener(w) != nil {
 			found = true
 			f(l)
 		}

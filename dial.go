@@ -1,0 +1,274 @@
+package lineman
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/lineman-go/lineman/internal/poll"
+	"github.com/lineman-go/lineman/protocol"
+	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
+)
+
+// A Dialer says how Loop.Dial connects and what happens on the connection. The zero value connects once, by the address alone.
+type Dialer struct {
+	Name string // in the log; "" means the address
+
+	// Protocol replaces what the scheme of the address names, as Worker.Protocol does.
+	Protocol protocol.Protocol
+
+	// TLS puts TLS below the protocol; wss implies it. Its ServerName is the host of the address unless it is set.
+	TLS *tls.Config
+
+	// Header has further fields for the request of a WebSocket's handshake, such as Authorization and Origin.
+	Header []http1.Field
+
+	// Limits bound the connection as they do an accepted one. Handshake bounds connecting, from the look-up of the name to
+	// the end of the last handshake.
+	Limits Limits
+
+	// Connect replaces net.Dialer: for a proxy, or a source address. It runs on a goroutine, within Limits.Handshake,
+	// and must return a connection of package net: one that has a descriptor.
+	Connect func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// Backoff connects again when the connection has ended. The zero value does not.
+	Backoff Backoff
+
+	Logger *slog.Logger // nil means slog.Default()
+
+	// Events are what happens: OnConnect after all handshakes, each time; OnClose each time that the connection ended, or
+	// did not come about. OnRequest and OnUpgrade are not used.
+	Events
+}
+
+// Backoff is how long Dial waits before it connects again: First, then twice as long each time up to Most, each time
+// between half of that and all of it, by chance, so that many clients do not come back at once. A connection that lasted longer
+// than the last wait begins with First again. It ends with Close, CloseWith or Abort, also in OnClose, and with the loop.
+type Backoff struct {
+	First time.Duration // 0 means never; less is an error
+	Most  time.Duration // 0 means 30 s
+}
+
+// dialing is a connection that this side opens.
+type dialing struct {
+	dialer   Dialer
+	protocol protocol.Protocol // what the scheme names
+	network  string
+	target   string
+	host     string // for TLS and HTTP
+	secure   bool
+	uri      string             // for the handshake of a WebSocket
+	cancel   context.CancelFunc // of the attempt under way. Owned by the loop.
+	wait     time.Duration      // before the next attempt. Owned by the loop.
+	since    time.Time          // of the last connection's beginning. Owned by the loop.
+	again    *Timer             // Owned by the loop.
+	stopped  bool               // Close was called. Guarded by the connection's lock.
+}
+
+// Dial connects to an address and returns at once. The name is looked up and the connection made on a goroutine, by
+// net.Dialer; then the loop has it. What Send accepts meanwhile waits, up to Limits.MaxPending. A connection that does not come
+// about has OnClose with the reason. The error is about the arguments.
+//
+// The schemes are those of Worker.Addr but http, and for a WebSocket ws://host:port/path and wss://host:port/path, with
+// the ports 80 and 443 if there is none. A udp connection takes datagrams of that peer only.
+func (l *Loop) Dial(addr string, d Dialer) (*Conn, error) {
+	target, err := parseDialAddress(addr)
+	if err != nil {
+		return nil, err
+	}
+	if d.Backoff.First < 0 || d.Backoff.Most < 0 {
+		return nil, fmt.Errorf("lineman: dial %s: Backoff is below zero", addr)
+	}
+	d.Backoff.Most = cmp.Or(d.Backoff.Most, 30*time.Second)
+	target.dialer = d
+	if target.dialer.Protocol == nil {
+		target.dialer.Protocol = target.protocol
+	}
+	w := &Worker{
+		Name: cmp.Or(d.Name, addr), Protocol: target.dialer.Protocol, Limits: d.Limits, Logger: d.Logger, Events: d.Events,
+	}
+	s, err := newService(l, w)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.kind == speaksHTTP:
+		return nil, fmt.Errorf("lineman: dial %s: for requests use net/http on a goroutine, and come back by Do", addr)
+	case l.stopping:
+		return nil, fmt.Errorf("lineman: dial %s: %w: the loop is stopping", addr, net.ErrClosed)
+	}
+	s.address.network = target.network
+	c := &Conn{loop: l, id: lastID.Add(1), service: s, dial: target}
+	c.reset()
+	c.attempt()
+	return c, nil
+}
+
+// reset makes c a connection that is not there yet.
+func (c *Conn) reset() {
+	c.state, c.extra, c.secure, c.handle = connState{}, nil, nil, absent
+	c.session = c.service.newSession()
+	c.flags = c.flags&dirty | opening
+	c.phase.set(open)
+}
+
+// absent is the handle of a connection that is not there yet, or not there again.
+const absent = poll.Handle(-1)
+
+// parseDialAddress takes an address apart.
+func parseDialAddress(addr string) (*dialing, error) {
+	u, err := url.Parse(addr)
+	if err != nil {
+		return nil, fmt.Errorf("lineman: dial: %w", err)
+	}
+	if u.Scheme == "ws" || u.Scheme == "wss" {
+		port := map[string]string{"ws": "80", "wss": "443"}[u.Scheme]
+		d := &dialing{protocol: &websocket.Protocol{}, network: "tcp", target: net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port)), host: u.Host, uri: u.RequestURI(), secure: u.Scheme == "wss"}
+		return d, nil
+	}
+	a, err := parseAddress(addr)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := a.protocol.(*websocket.Protocol); ok {
+		return nil, fmt.Errorf("lineman: dial %s: the address of a WebSocket is ws://host:port/path or wss://host:port/path", addr)
+	}
+	return &dialing{protocol: a.protocol, network: a.network, target: a.target, host: u.Host}, nil
+}
+
+// attempt begins to connect.
+func (c *Conn) attempt() {
+	l, d := c.loop, c.dial
+	ctx, cancel := context.WithTimeout(l.ctx, d.timeout(c.service.limits.Handshake))
+	d.cancel, d.again = cancel, nil
+	c.service.adopt(c)
+	l.dials[c] = true
+	l.live++
+	connect := d.dialer.Connect
+	if connect == nil {
+		connect = (&net.Dialer{}).DialContext
+	}
+	go func() {
+		defer cancel()
+		conn, err := connect(ctx, d.network, d.target)
+		if !l.Do(func() { c.dialed(conn, err) }) && conn != nil {
+			conn.Close()
+		}
+	}()
+}
+
+func (d *dialing) timeout(limit time.Duration) time.Duration {
+	if limit < 0 {
+		return 1 << 62
+	}
+	return limit
+}
+
+// dialed goes on when there is a connection, or none.
+func (c *Conn) dialed(conn net.Conn, err error) {
+	if c.phase.get() != open || !c.loop.dials[c] {
+		if conn != nil {
+			conn.Close() // closed meanwhile
+		}
+		return
+	}
+	var h poll.Handle
+	if err == nil {
+		c.remote = remoteOf(conn)
+		if h, err = c.loop.poll.Stream(conn); err != nil {
+			conn.Close()
+		}
+	}
+	if err != nil {
+		c.finish(fmt.Errorf("lineman: dial %s: %w", c.dial.target, err))
+		return
+	}
+	delete(c.loop.dials, c)
+	c.mu.Lock()
+	c.handle = h
+	c.mu.Unlock()
+	now := c.loop.ticks(c.loop.now)
+	c.touched, c.since = now, now
+	c.state.armedRead = true
+	c.loop.enter(c)
+	c.watch(c.service.after.handshake)
+	if config := c.dial.config(); config != nil {
+		c.secureConn(true, config)
+		return
+	}
+	c.begin()
+}
+
+func remoteOf(c net.Conn) netip.AddrPort {
+	if t, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		a := t.AddrPort()
+		return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+	}
+	return netip.AddrPort{}
+}
+
+// config is that of TLS, nil without TLS.
+func (d *dialing) config() *tls.Config {
+	config := d.dialer.TLS.Clone() // nil of nil
+	switch {
+	case config == nil && !d.secure:
+		return nil
+	case config == nil:
+		config = &tls.Config{}
+	}
+	if config.ServerName == "" {
+		config.ServerName, _, _ = net.SplitHostPort(d.target)
+	}
+	return config
+}
+
+// opened tells that all handshakes are over: what was sent meanwhile may go.
+func (c *Conn) opened() {
+	c.mu.Lock()
+	c.flags &^= opening
+	c.mark(0)
+	c.mu.Unlock()
+	c.dial.since = c.loop.now
+}
+
+// redial has the connection made again, if that is wanted, after it has ended.
+func (c *Conn) redial() {
+	d := c.dial
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d.dialer.Backoff.First == 0 || d.stopped || c.loop.stopping {
+		return
+	}
+	if !d.since.IsZero() && c.loop.now.Sub(d.since) > d.wait {
+		d.wait = 0
+	}
+	d.wait = min(max(2*d.wait, d.dialer.Backoff.First), d.dialer.Backoff.Most)
+	d.since = time.Time{}
+	c.reset()
+	d.again = c.loop.After(d.wait/2+rand.N(d.wait/2+1), c.attempt)
+}
+
+// abandon ends a connection that is not there.
+func (c *Conn) abandon() {
+	d := c.dial
+	if d.again == nil {
+		d.cancel()
+		c.finish(nil)
+		return
+	}
+	d.again.Stop() // OnClose has been called
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.phase.set(closed)
+	if c.out != nil {
+		c.out.release()
+		c.out = nil
+	}
+}
