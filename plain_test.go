@@ -35,7 +35,7 @@ func TestRule10PlainBytes(t *testing.T) {
 				t.Fatalf("%d connections, want %d", l.live, each)
 			}
 			for n := 0; runtime.NumGoroutine() > goroutines && n < 10_000; n++ {
-				runtime.Gosched() // the last one of exchange is ending
+				runtime.Gosched() // the last one of dialogue is ending
 			}
 			if n := runtime.NumGoroutine() - goroutines; n > 0 && os.Getenv("LINEMAN_POLLER") != "portable" {
 				t.Errorf("%d goroutines for %d connections", n, each)
