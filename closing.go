@@ -103,7 +103,7 @@ func (c *Conn) expire(reason error) { c.refuseRest(reason, reason) }
 
 // refuseRest has the protocol say what is wrong, and closes.
 func (c *Conn) refuseRest(reason, detail error) {
-	if c.shaking() || c.opens() {
+	if c.shaking() || c.opens() || c.state.headerDue {
 		c.finish(reason)
 		return
 	}
@@ -146,7 +146,7 @@ func (c *Conn) leave() {
 	if c.phase.get() != open {
 		return
 	}
-	if c.shaking() || c.flags&opening != 0 {
+	if c.shaking() || c.flags&opening != 0 || c.state.headerDue {
 		c.phase.set(closing)
 		c.mark(aborted)
 		return

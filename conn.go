@@ -84,6 +84,7 @@ type connState struct {
 	ended       bool // the peer's stream has ended
 	stalled     bool // the flag of this name, as attend saw it last
 	binary      bool // the message being handled is binary
+	headerDue   bool // a PROXY header comes first
 	armedRead   bool
 	armedWrite  bool
 	subprotocol uint8 // index + 1 into the protocol's list
@@ -110,6 +111,7 @@ type extra struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	timers []*Timer
+	client netip.Addr // whom a trusted proxy speaks for
 }
 
 // lastID numbers the connections of the process.
@@ -151,14 +153,18 @@ func (c *Conn) Subprotocol() string {
 	return ""
 }
 
-// RemoteAddr is the peer's address. It still answers in OnClose. It is unspecified before a dialed connection is there.
+// RemoteAddr is the peer's address, or the client's where a proxy is trusted to say it: see Worker.Proxies. It still answers in
+// OnClose. It is unspecified before a dialed connection is there.
 func (c *Conn) RemoteAddr() net.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch c.service.address.network {
-	case "unix":
+	if x := c.extra; x != nil && x.client.IsValid() {
+		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(x.client, 0))
+	}
+	switch network := c.service.address.network; {
+	case network == "unix" && !c.remote.IsValid():
 		return &net.UnixAddr{Net: "unix"}
-	case "udp":
+	case network == "udp":
 		return net.UDPAddrFromAddrPort(c.remote)
 	}
 	return net.TCPAddrFromAddrPort(c.remote)

@@ -6,3 +6,5 @@ require (
 	go.uber.org/goleak v1.3.0
 	golang.org/x/sys v0.33.0
 )
+
+require github.com/klauspost/compress v1.18.0 // indirect

@@ -101,6 +101,7 @@ func newHandlerServer(s *service) *handlerServer {
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			x := exchangeOf(r)
 			r.TLS, x.inner = x.tls, w.(response)
+			s.noteClient(x.conn.remote.Addr(), r)
 			handler.ServeHTTP(&responder{x.inner, x}, r)
 		}),
 		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelError),

@@ -98,6 +98,7 @@ func (h *httpSession) deliver(c *Conn, msg []byte) {
 	h.exchange, h.waiting = r.Exchange(), true
 	c.mu.Unlock()
 	c.loop.request, c.loop.requestOf = r, c
+	c.noteClient(r)
 	defer h.release(c)
 
 	if c.service.kind == speaksWebSocket && (websocket.IsUpgrade(r) || c.service.worker.OnRequest == nil) {

@@ -61,7 +61,7 @@ func (c *Conn) limits() (on [3]limit) {
 	isHTTP := c.service.kind == speaksHTTP
 	_, shakes := c.session.(*httpSession)
 	switch {
-	case c.shaking() || c.opens():
+	case c.shaking() || c.opens() || c.state.headerDue:
 		on[0] = limit{c.since, after.handshake, (*Conn).late}
 		return on
 	case shakes && c.service.kind == speaksWebSocket:

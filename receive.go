@@ -21,7 +21,17 @@ func newConn(s *service, h poll.Handle, remote netip.AddrPort) {
 	l.enter(c)
 	l.live++
 	s.adopt(c)
-	if s.secured != nil {
+	if s.expectsHeader(remote) {
+		c.state.headerDue = true
+		c.watch(s.after.handshake)
+		return
+	}
+	c.start()
+}
+
+// start is called when the first byte of the connection's own may come.
+func (c *Conn) start() {
+	if s := c.service; s.secured != nil {
 		c.watch(s.after.handshake)
 		c.secureConn(false, s.secured)
 		return
@@ -117,11 +127,20 @@ func (c *Conn) receive() {
 	l.stats.BytesIn += uint64(n)
 	c.touched = l.ticks(l.now)
 	c.state.pinged = false
-	if c.secure != nil {
-		c.feed(l.buf[:n])
+	if c.state.headerDue {
+		c.readHeader(l.buf[:n])
 		return
 	}
-	c.decode(l.buf[:n])
+	c.take(l.buf[:n])
+}
+
+// take handles bytes that came.
+func (c *Conn) take(data []byte) {
+	if c.secure != nil {
+		c.feed(data)
+		return
+	}
+	c.decode(data)
 }
 
 // decode handles the messages in what waits and in data, which follows it, and keeps the rest.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/lineman-go/lineman/internal/proxyheader"
 	"github.com/lineman-go/lineman/protocol"
 	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/protocol/websocket"
@@ -25,6 +26,7 @@ type service struct {
 	limits   Limits // with defaults
 	after    ticks
 	secured  *tls.Config // nil without TLS
+	proxies  proxyheader.Trusted
 	log      *slog.Logger
 
 	// Owned by the loop.
@@ -68,7 +70,10 @@ func newService(l *Loop, w *Worker) (*service, error) {
 		s.log = w.Logger
 	}
 	s.log = s.log.With("worker", s.name)
-	if err := s.check(); err != nil {
+	if s.proxies, err = parseProxies(w); err == nil {
+		err = s.check()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("lineman: worker %q: %w", s.name, err)
 	}
 	s.after = ticks{

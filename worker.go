@@ -54,6 +54,16 @@ type Worker struct {
 	// for WebSockets.
 	Handler http.Handler
 
+	// Proxies are the proxies in front of this worker: addresses and prefixes, such as "10.0.0.1" and "10.0.0.0/8", and "unix"
+	// for those that come by a Unix socket. Only they are believed about who the client is: RemoteAddr, of a Conn and of a
+	// handler's request, is then what X-Forwarded-For says, read from its right end up to the first address that is no
+	// proxy's, without a port. Nobody else's word counts.
+	Proxies []string
+
+	// ProxyProtocol has every connection from one of Proxies begin with a PROXY header, version 1 or 2, before TLS; one
+	// without it is refused. A header from anybody else is not looked for.
+	ProxyProtocol bool
+
 	Limits Limits       // sizes and times; the zero value is safe
 	Logger *slog.Logger // nil means slog.Default()
 	Events              // what happens on connections

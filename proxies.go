@@ -1,0 +1,93 @@
+package lineman
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+
+	"github.com/lineman-go/lineman/internal/proxyheader"
+	"github.com/lineman-go/lineman/protocol/http1"
+)
+
+// expectsHeader reports whether a connection from this peer begins with a PROXY header.
+func (s *service) expectsHeader(peer netip.AddrPort) bool {
+	return s.worker.ProxyProtocol && s.proxies.Has(peer.Addr())
+}
+
+// readHeader takes the PROXY header that comes before everything else, TLS too.
+func (c *Conn) readHeader(data []byte) {
+	if c.in == nil {
+		c.in = c.loop.newInput()
+	}
+	c.in.bytes = append(c.in.bytes, data...)
+	n, from, err := proxyheader.Parse(c.in.bytes)
+	if err != nil {
+		c.service.log.Warn("lineman: PROXY header", "peer", c.remote, "error", err)
+		c.finish(&ProtocolError{Protocol: "proxy", Err: err})
+		return
+	}
+	if n == 0 {
+		return
+	}
+	rest := append([]byte(nil), c.in.bytes[n:]...)
+	c.loop.freeInput(c)
+	c.state.headerDue = false
+	if !from.Local {
+		c.mu.Lock()
+		c.remote = from.Source
+		c.mu.Unlock()
+	}
+	c.start()
+	if len(rest) > 0 && c.phase.get() != closed {
+		c.take(rest)
+	}
+}
+
+// noteClient keeps who a request comes from, if a proxy that is trusted says so. On the loop.
+func (c *Conn) noteClient(r *http1.Request) {
+	s := c.service
+	if len(s.proxies) == 0 || !s.proxies.Has(c.remote.Addr()) {
+		return
+	}
+	var client netip.Addr
+	if r.Value("X-Forwarded-For", 0) != nil {
+		client = s.proxies.Client(c.remote.Addr(), func(i int) []byte { return r.Value("X-Forwarded-For", i) })
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.extra != nil || client.IsValid() {
+		c.extras().client = client
+	}
+}
+
+// noteClient is that for a handler.
+func (s *service) noteClient(peer netip.Addr, r *http.Request) {
+	if len(s.proxies) == 0 || !s.proxies.Has(peer) {
+		return
+	}
+	fields := r.Header["X-Forwarded-For"]
+	if len(fields) == 0 {
+		return
+	}
+	client := s.proxies.Client(peer, func(i int) []byte {
+		if i == len(fields) {
+			return nil
+		}
+		return append([]byte{}, fields[i]...)
+	})
+	if client.IsValid() {
+		r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
+	}
+}
+
+// parseProxies reads the addresses of the proxies of a worker.
+func parseProxies(w *Worker) (proxyheader.Trusted, error) {
+	trusted, err := proxyheader.ParseTrusted(w.Proxies)
+	if err != nil {
+		return nil, fmt.Errorf("Proxies: %w", err)
+	}
+	if w.ProxyProtocol && len(trusted) == 0 {
+		return nil, fmt.Errorf("ProxyProtocol needs Proxies: whose header is to be believed")
+	}
+	return trusted, nil
+}
