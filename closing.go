@@ -282,7 +282,7 @@ func (c *Conn) rearm() {
 	if c.phase.get() == closed {
 		return
 	}
-	read := !c.state.ended && !(c.phase.get() == open && (c.state.paused || c.awaitsAnswer() && c.in != nil))
+	read := !c.state.ended && !c.holds()
 	write := c.state.stalled
 	if read == c.state.armedRead && write == c.state.armedWrite {
 		return

@@ -206,6 +206,13 @@ func (c *Conn) invalid(err error) {
 
 // end handles the end of the peer's stream: what was complete has been handled, what was not never will be.
 func (c *Conn) end() {
+	if c.in != nil {
+		c.decode(nil) // an answer, or Resume, may have made it their turn
+	}
+	if c.holds() {
+		c.rearm() // the end is read again after them
+		return
+	}
 	c.state.ended = true
 	if c.phase.get() == lingering {
 		c.finish(nil)
@@ -218,6 +225,11 @@ func (c *Conn) end() {
 		return // the answer ends the connection
 	}
 	c.depart(io.EOF)
+}
+
+// holds reports whether nothing more may be read for now.
+func (c *Conn) holds() bool {
+	return c.phase.get() == open && (c.state.paused || c.awaitsAnswer() && c.in != nil)
 }
 
 // input is what waits for the rest of its message.
