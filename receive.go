@@ -253,6 +253,13 @@ func (c *Conn) invalid(err error) {
 
 // end handles the end of the peer's stream: what was complete has been handled, what was not never will be.
 func (c *Conn) end(cause error) {
+	if c.in != nil {
+		c.decode(nil) // an answer, or Resume, may have made it their turn
+	}
+	if c.holds() {
+		c.rearm() // the end is read again after them
+		return
+	}
 	c.state.ended = true
 	if c.phase.get() == lingering {
 		c.finish(nil)
