@@ -138,7 +138,7 @@ func (c *Conn) depart(cause error) {
 
 // leave closes because the loop stops. A request that waits for its answer gets it first.
 func (c *Conn) leave() {
-	if h, ok := c.session.(*handlerSession); ok && h.current != nil && h.current.leave() {
+	if x := c.serving(); x != nil && x.leave() {
 		return
 	}
 	c.mu.Lock()
@@ -200,8 +200,8 @@ func (c *Conn) attend() {
 		return
 	}
 	c.rearm()
-	if h, ok := c.session.(*handlerSession); ok && h.current != nil {
-		h.current.drained()
+	if x := c.serving(); x != nil {
+		x.drained()
 	}
 	if f := c.service.worker.OnFull; wasFull && f != nil {
 		c.guard("OnFull", func() { f(c) })
@@ -220,6 +220,9 @@ func (c *Conn) attend() {
 // goOn handles the messages that waited for Resume or for an answer.
 func (c *Conn) goOn() {
 	c.since = c.loop.ticks(c.loop.now)
+	if h, ok := c.session.(*httpSession); ok {
+		h.goOn(c)
+	}
 	if c.in != nil {
 		c.decode(nil)
 	}
@@ -287,8 +290,8 @@ func (c *Conn) finish(err error) {
 	if c.secure != nil {
 		c.secure.wire.end()
 	}
-	if h, ok := c.session.(*handlerSession); ok && h.current != nil {
-		h.current.cut()
+	if x := c.serving(); x != nil {
+		x.cut()
 	}
 
 	if x != nil {

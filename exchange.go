@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -16,7 +17,7 @@ import (
 // what is written to it goes to the connection, and waits while the peer does not read.
 type exchange struct {
 	conn     *Conn
-	session  *handlerSession
+	handler  http.Handler
 	tls      *tls.ConnectionState
 	head     []byte   // of a request without a body; immutable after the first feed
 	inner    response // net/http's own. Set before the handler runs.
@@ -52,8 +53,8 @@ type deadline struct {
 
 func (d *deadline) passed() bool { return !d.at.IsZero() && !time.Now().Before(d.at) }
 
-func newExchange(c *Conn, h *handlerSession) *exchange {
-	x := &exchange{conn: c, session: h, tls: c.TLS()}
+func newExchange(c *Conn, h http.Handler) *exchange {
+	x := &exchange{conn: c, handler: h, tls: c.TLS()}
 	x.changed.L = &x.mu
 	return x
 }

@@ -43,11 +43,11 @@ func (h *handlerSession) Decode(data []byte) (int, []byte, error) {
 func (h *handlerSession) deliver(c *Conn, msg []byte) {
 	if h.piece.Begins {
 		c.count()
-		h.current = newExchange(c, h)
+		h.current = newExchange(c, h.service.worker.Handler)
 	}
 	h.current.feed(msg, h.piece.Ends)
 	if h.piece.Begins {
-		h.service.handler.conns <- h.current
+		h.service.serveHTTP(h.current)
 	}
 }
 
@@ -85,6 +85,52 @@ func (h *handlerSession) broken(dst []byte, cause error) []byte {
 
 func (h *handlerSession) goodbye(dst []byte, _ websocket.Code, _ string) []byte { return dst }
 
+// Serve has an http.Handler answer the request that waits, as a worker's Handler would: by http.FileServer, for example. The
+// handler runs on a goroutine; the body that came is copied for it, without trailers. In OnRequest only. ErrAnswered means
+// that no request waits.
+func (c *Conn) Serve(handler http.Handler) error {
+	h, ok := c.session.(*httpSession)
+	if !ok || c.loop.requestOf != c || h.served != nil || !h.waits(c) {
+		return ErrAnswered
+	}
+	x := newExchange(c, handler)
+	x.held = true // the end of the exchange wakes the loop
+	x.feed(c.loop.request.AppendTo(nil), true)
+	h.served = x
+	c.service.serveHTTP(x)
+	return nil
+}
+
+// goOn goes on when the handler of Serve is done.
+func (h *httpSession) goOn(c *Conn) {
+	if h.served == nil || !h.served.over() {
+		return
+	}
+	h.served = nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h.waiting, h.awaits = false, false
+}
+
+// serving is the exchange under way, or nil. On the loop.
+func (c *Conn) serving() *exchange {
+	switch h := c.session.(type) {
+	case *httpSession:
+		return h.served
+	case *handlerSession:
+		return h.current
+	}
+	return nil
+}
+
+// serveHTTP gives an exchange to net/http.
+func (s *service) serveHTTP(x *exchange) {
+	if s.handler == nil {
+		s.handler = newHandlerServer(s)
+	}
+	s.handler.conns <- x
+}
+
 // handlerServer is net/http's server for a service: a listener whose connections are exchanges.
 type handlerServer struct {
 	server http.Server
@@ -96,13 +142,12 @@ type handlerServer struct {
 
 func newHandlerServer(s *service) *handlerServer {
 	h := &handlerServer{conns: make(chan *exchange, 64), ended: make(chan struct{}), addr: &net.TCPAddr{}}
-	handler := s.worker.Handler
 	h.server = http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			x := exchangeOf(r)
 			r.TLS, x.inner = x.tls, w.(response)
 			s.noteClient(x.conn.remote.Addr(), r)
-			handler.ServeHTTP(&responder{x.inner, x}, r)
+			x.handler.ServeHTTP(&responder{x.inner, x}, r)
 		}),
 		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelError),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, exchangeKey{}, c) },

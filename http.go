@@ -14,16 +14,22 @@ import (
 //	        request                    answer
 //	idle ─────────────▶ waiting ─────────────────────▶ idle, or closing
 //	                       │ the callback returned       ▲
-//	                       └──▶ awaited ─────────────────┘
+//	                       └──▶ awaited ─────────────────┤
 //	                            (no request is looked at; Limits.Answer runs)
+//	                                │ answer with Stream    │ EndStream
+//	                                └──▶ streaming ─────────┤
+//	                                │ Serve                 │ net/http is done
+//	                                └──▶ served ────────────┘
 type httpSession struct {
 	*http1.Codec // used by Decode, on the loop
 	service      *service
+	served       *exchange // the request at hand is with an http.Handler; nil if it is not. Owned by the loop.
 
 	// Guarded by the connection's lock.
-	exchange http1.Exchange
-	waiting  bool // a request waits for its answer
-	awaits   bool // and its callback has returned without one
+	exchange  http1.Exchange
+	waiting   bool // a request waits for its answer
+	awaits    bool // and its callback has returned without one
+	streaming bool // the answer's body goes on
 }
 
 func newHTTPSession(s *service) *httpSession {
@@ -47,7 +53,11 @@ func (s *service) freeHTTP(h *httpSession) {
 	}
 }
 
-func (h *httpSession) takes(c *Conn) bool { return !h.waits(c) }
+func (h *httpSession) takes(c *Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !h.waiting && !h.streaming
+}
 
 func (h *httpSession) waits(c *Conn) bool {
 	c.mu.Lock()
@@ -55,14 +65,23 @@ func (h *httpSession) waits(c *Conn) bool {
 	return h.waiting
 }
 
-// Append answers 200 with msg as plain text.
+func (h *httpSession) streams(c *Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return h.streaming
+}
+
+// Append answers 200 with msg as plain text, or adds it to the body of a stream.
 func (h *httpSession) Append(dst, msg []byte) ([]byte, error) {
+	if h.streaming {
+		return http1.AppendChunk(dst, h.exchange, msg), nil
+	}
 	return h.respond(dst, &http1.Response{Body: msg})
 }
 
 // respond appends the answer to the request that waits, with the connection's lock held.
 func (h *httpSession) respond(dst []byte, r *http1.Response) ([]byte, error) {
-	if !h.waiting {
+	if !h.waiting || h.served != nil {
 		return dst, ErrAnswered
 	}
 	l := h.service.loop
@@ -72,12 +91,23 @@ func (h *httpSession) respond(dst []byte, r *http1.Response) ([]byte, error) {
 	}
 	h.exchange.Close = h.exchange.Close || r.Close
 	h.waiting = false
+	h.streaming = r.Streams(h.exchange)
 	return b, nil
+}
+
+// endStream ends the body of a stream, with lock held.
+func (h *httpSession) endStream(dst []byte) ([]byte, error) {
+	if !h.streaming {
+		return dst, ErrAnswered
+	}
+	h.streaming = false
+	h.exchange.Close = h.exchange.Close || h.exchange.HTTP10
+	return http1.AppendLast(dst, h.exchange), nil
 }
 
 // answered moves the connection on after an answer was queued, with lock held.
 func (h *httpSession) answered(c *Conn) {
-	if h.waiting || c.phase.get() != open {
+	if h.waiting || h.streaming || c.phase.get() != open {
 		return
 	}
 	awaited := h.awaits
@@ -140,7 +170,7 @@ func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {
 func (h *httpSession) await(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !h.waiting || c.phase.get() != open {
+	if !h.waiting && !h.streaming || c.phase.get() != open {
 		return
 	}
 	h.awaits = true
@@ -231,5 +261,10 @@ func refusal(dst []byte, cause error, l *Loop) []byte {
 	return http1.AppendError(dst, status, reason, l.date.Now(l.clock()))
 }
 
-func (h *httpSession) goodbye(dst []byte, _ websocket.Code, _ string) []byte { return dst }
-func (h *httpSession) shared() bool                                          { return false }
+// goodbye ends a stream as it should be, so that its client does not take it for cut.
+func (h *httpSession) goodbye(dst []byte, _ websocket.Code, _ string) []byte {
+	dst, _ = h.endStream(dst) // ErrAnswered: there is none
+	return dst
+}
+
+func (h *httpSession) shared() bool { return false }

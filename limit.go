@@ -49,7 +49,12 @@ func (c *Conn) limits() (on [3]limit) {
 	}
 	switch h := c.session.(type) {
 	case *httpSession:
-		if h.waits(c) {
+		switch {
+		case h.served != nil:
+			return c.exchangeLimits(h.served)
+		case h.streams(c):
+			return on // its client has nothing to say
+		case h.waits(c):
 			on[0] = limit{c.since, after.answer, (*Conn).unanswered}
 			return on
 		}

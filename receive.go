@@ -163,7 +163,7 @@ func (c *Conn) decode(data []byte) {
 
 // waits notes whether a message is half received, and since when.
 func (c *Conn) waits(afresh bool) {
-	half := (c.in != nil || c.session.half()) && c.phase.get() == open && !c.state.paused && !c.busy()
+	half := (c.in != nil || c.session.half()) && c.phase.get() == open && !c.state.paused && c.session.takes(c)
 	if half && (afresh || !c.state.half) {
 		c.since = c.loop.ticks(c.loop.now)
 		c.watch(c.service.after.message)
@@ -268,8 +268,8 @@ func (c *Conn) end(cause error) {
 	c.loop.freeInput(c)
 	c.state.half = false
 	c.rearm()
-	if h, ok := c.session.(*handlerSession); ok && h.current != nil {
-		h.current.cut()
+	if x := c.serving(); x != nil {
+		x.cut()
 	}
 	if c.busy() && !c.session.takes(c) {
 		return // the answer ends the connection

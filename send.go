@@ -8,8 +8,8 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// Send sends a message: a WebSocket text message, a line, a frame, bytes, or the answer 200 text/plain to the HTTP
-// request that waits. It copies msg and returns at once; the loop writes at the end of its tick. Messages of one
+// Send sends a message: a WebSocket text message, a line, a frame, bytes, the answer 200 text/plain to the HTTP
+// request that waits, or a piece of the answer that streams. It copies msg and returns at once; the loop writes at the end of its tick. Messages of one
 // goroutine arrive in order, each whole. nil means accepted, ErrFull refused whole because the peer does not read,
 // net.ErrClosed closed or closing; other errors are the protocol's, about this message.
 func (c *Conn) Send(msg []byte) error {
@@ -35,7 +35,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 }
 
 // Respond answers the HTTP request that waits. The response is copied. ErrAnswered means that no request waits: each
-// takes one answer.
+// takes one answer. If it has Stream, each Send adds to its body until EndStream.
 func (c *Conn) Respond(r *http1.Response) error {
 	return c.send(func(dst []byte) ([]byte, error) {
 		h, ok := c.session.(*httpSession)
@@ -44,6 +44,27 @@ func (c *Conn) Respond(r *http1.Response) error {
 		}
 		return h.respond(dst, r)
 	})
+}
+
+// EndStream ends the body of an answer with Stream, and the connection goes on to the next request. ErrAnswered means that there
+// is none.
+func (c *Conn) EndStream() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h, ok := c.session.(*httpSession)
+	if !ok || !h.streaming {
+		return ErrAnswered
+	}
+	if c.phase.get() != open {
+		return net.ErrClosed
+	}
+	c.say(func(dst []byte) []byte {
+		dst, _ = h.endStream(dst) // it streams
+		return dst
+	})
+	c.mark(0)
+	h.answered(c)
+	return nil
 }
 
 // send appends what encode gives to the output, under the lock, and sees to it that the loop writes it.

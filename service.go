@@ -31,7 +31,7 @@ type service struct {
 
 	// Owned by the loop.
 	listener   *Listener
-	handler    *handlerServer // nil until a connection needs it
+	handler    *handlerServer // nil until a request needs it
 	conns      []*Conn
 	handshakes []*httpSession // free
 }
@@ -170,9 +170,6 @@ func (s *service) newSession() session {
 	case speaksHTTP, speaksWebSocket:
 		if s.worker.Handler == nil {
 			return newHTTPSession(s)
-		}
-		if s.handler == nil {
-			s.handler = newHandlerServer(s)
 		}
 		return &handlerSession{split: s.protocol.(*http1.Protocol).NewSplitter(), service: s}
 	}

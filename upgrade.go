@@ -46,6 +46,10 @@ func (c *Conn) upgrade(head []byte, w *Worker) error {
 	if err := c.SetWorker(w); err != nil {
 		return err
 	}
+	c.mu.Lock()
+	c.session = s.newSession() // also after Serve
+	c.mark(resume)
+	c.mu.Unlock()
 	in := c.loop.newInput()
 	in.bytes = append(in.bytes, head...)
 	if c.in != nil {

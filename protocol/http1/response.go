@@ -14,6 +14,32 @@ type Response struct {
 	Type   string  // Content-Type; "" means text/plain; charset=utf-8 if there is a body
 	Body   []byte
 	Close  bool // end the connection after this answer
+
+	// Stream means that the body goes on: AppendChunk adds to it, and AppendLast ends it. To HTTP/1.0 it ends with the
+	// connection (RFC 9112, 6.3).
+	Stream bool
+}
+
+// Streams reports whether a body can follow this answer: not to HEAD, and not with 204 or 304.
+func (r *Response) Streams(x Exchange) bool {
+	return r.Stream && !x.Head && r.Status != 204 && r.Status != 304
+}
+
+// AppendChunk appends a piece of the body of a stream (RFC 9112, 7.1). An empty one would end it and adds nothing.
+func AppendChunk(dst []byte, x Exchange, piece []byte) []byte {
+	if len(piece) == 0 || x.HTTP10 {
+		return append(dst, piece...)
+	}
+	dst = append(strconv.AppendInt(dst, int64(len(piece)), 16), crlf...)
+	return append(append(dst, piece...), crlf...)
+}
+
+// AppendLast appends what ends the body of a stream.
+func AppendLast(dst []byte, x Exchange) []byte {
+	if x.HTTP10 {
+		return dst
+	}
+	return append(dst, "0\r\n\r\n"...)
 }
 
 // Field is a field of an answer.
@@ -41,12 +67,12 @@ func (r *Response) Append(dst []byte, x Exchange, date []byte) ([]byte, error) {
 	b = append(append(append(b, "Date: "...), date...), crlf...)
 	bodiless := status == 204 || status == 304 // RFC 9110, 15.3.5 and 15.4.5
 	if !bodiless {
-		b = r.appendLength(b)
+		b = r.appendFraming(b, x)
 	}
 	for _, f := range r.Header {
 		b = append(append(append(append(b, f.Name...), ": "...), f.Value...), crlf...)
 	}
-	switch closes := r.Close || x.Close; {
+	switch closes := r.Close || x.Close || r.Stream && x.HTTP10; {
 	case r.upgrades() && closes:
 		b = append(b, "Connection: close, Upgrade\r\n"...) // RFC 9110, 7.8
 	case r.upgrades():
@@ -57,7 +83,11 @@ func (r *Response) Append(dst []byte, x Exchange, date []byte) ([]byte, error) {
 		b = append(b, "Connection: keep-alive\r\n"...)
 	}
 	b = append(b, crlf...)
-	if !bodiless && !x.Head {
+	switch {
+	case bodiless || x.Head:
+	case r.Stream:
+		b = AppendChunk(b, x, r.Body)
+	default:
 		b = append(b, r.Body...)
 	}
 	return b, nil
@@ -73,7 +103,18 @@ func (r *Response) upgrades() bool {
 	return false
 }
 
-func (r *Response) appendLength(b []byte) []byte {
+// appendFraming says what the body is and where it ends.
+func (r *Response) appendFraming(b []byte, x Exchange) []byte {
+	switch {
+	case !r.Stream:
+		return r.appendLength(b)
+	case x.HTTP10:
+		return r.appendType(b)
+	}
+	return append(r.appendType(b), "Transfer-Encoding: chunked\r\n"...)
+}
+
+func (r *Response) appendType(b []byte) []byte {
 	if r.Type != "" || len(r.Body) > 0 {
 		b = append(b, "Content-Type: "...)
 		if r.Type == "" {
@@ -81,7 +122,11 @@ func (r *Response) appendLength(b []byte) []byte {
 		}
 		b = append(append(b, r.Type...), crlf...)
 	}
-	b = append(b, "Content-Length: "...)
+	return b
+}
+
+func (r *Response) appendLength(b []byte) []byte {
+	b = append(r.appendType(b), "Content-Length: "...)
 	return append(strconv.AppendInt(b, int64(len(r.Body)), 10), crlf...)
 }
 
