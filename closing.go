@@ -107,6 +107,10 @@ func (c *Conn) refuseRest(reason, detail error) {
 		c.finish(reason)
 		return
 	}
+	h, handled := c.session.(*handlerSession)
+	if handled = handled && h.active(); handled { // its lock comes before the connection's
+		defer h.current.cut()
+	}
 	c.mu.Lock()
 	if c.phase.get() == closing {
 		// The peer's goodbye will not come in a form that can be understood.
@@ -116,7 +120,9 @@ func (c *Conn) refuseRest(reason, detail error) {
 	}
 	defer c.mu.Unlock()
 	c.setCause(reason)
-	c.say(func(dst []byte) []byte { return c.session.broken(dst, detail) })
+	if !handled {
+		c.say(func(dst []byte) []byte { return c.session.broken(dst, detail) })
+	}
 	if ws, ok := c.session.(*wsSession); ok {
 		ws.peerParted = true // RFC 6455, 7.1.7: nothing more is read from a peer that broke the protocol
 	}
@@ -202,6 +208,7 @@ func (c *Conn) attend() {
 	c.rearm()
 	if x := c.serving(); x != nil {
 		x.drained()
+		c.watchExchange(x)
 	}
 	if f := c.service.worker.OnFull; wasFull && f != nil {
 		c.guard("OnFull", func() { f(c) })

@@ -22,7 +22,9 @@ type exchange struct {
 	head     []byte   // of a request without a body; immutable after the first feed
 	inner    response // net/http's own. Set before the handler runs.
 	progress uint32   // tick in which the kernel was last seen to take something. Owned by the loop.
-	taken    uint64   // bytes that it had taken then. Owned by the loop.
+	asked    uint32   // tick in which the handler began to wait for the body. Owned by the loop.
+	asks     bool
+	taken    uint64 // bytes that it had taken then. Owned by the loop.
 
 	mu      sync.Mutex // guards the following; the connection's lock may be taken below it
 	changed sync.Cond
@@ -86,6 +88,7 @@ func (x *exchange) room(between bool) room {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch {
+	case x.closed && x.last: // the connection closes
 	case x.closed && between:
 		return exchangeOver
 	case !between && (x.closed || len(x.queue) < bodyAhead), x.tunnel && len(x.queue) < bodyAhead:
@@ -153,7 +156,9 @@ func (x *exchange) Read(p []byte) (int, error) {
 		case x.until[readSide].passed():
 			return 0, os.ErrDeadlineExceeded
 		}
-		x.reading = true
+		if x.reading = true; !x.whole {
+			x.conn.attention()
+		}
 		x.changed.Wait()
 		x.reading = false
 	}
@@ -172,6 +177,15 @@ func (x *exchange) goOn() {
 	}
 	x.held = false
 	x.conn.resume()
+}
+
+// attention has the loop look at the connection.
+func (c *Conn) attention() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase.get() != closed {
+		c.mark(0)
+	}
 }
 
 // resume has the loop go on with what waits.
@@ -260,11 +274,12 @@ func (x *exchange) Close() error {
 		}
 	}
 	x.changed.Broadcast()
-	if !x.kept || x.last {
+	if x.last = x.last || !x.kept; x.last {
 		_ = x.conn.Close() // it may be closing already
 		return nil
 	}
-	x.goOn()
+	x.held = false
+	x.conn.resume()
 	return nil
 }
 

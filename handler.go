@@ -76,10 +76,6 @@ func (h *handlerSession) shared() bool                           { return false 
 
 // broken answers a request that could not be understood, unless its handler may have begun to.
 func (h *handlerSession) broken(dst []byte, cause error) []byte {
-	if h.active() {
-		h.current.cut()
-		return dst
-	}
 	return refusal(dst, cause, h.service.loop)
 }
 

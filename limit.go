@@ -94,12 +94,28 @@ func (c *Conn) exchangeLimits(x *exchange) (on [3]limit) {
 	c.since = now // keep-alive counts from the end of the exchange
 	on[0] = limit{now, after.keepAlive, func(*Conn) {}}
 	if x.waitsForBody() {
-		on[1] = limit{c.touched, after.message, (*Conn).late}
+		on[1] = limit{max(c.touched, x.asked), after.message, (*Conn).late}
 	}
 	if x.stuck(now) {
 		on[2] = limit{x.progress, after.answer, (*Conn).overdue}
 	}
 	return on
+}
+
+// watchExchange has the limits of an exchange looked at when they could be passed.
+func (c *Conn) watchExchange(x *exchange) {
+	now := c.loop.ticks(c.loop.now)
+	if x.stuck(now) {
+		c.watch(c.service.after.answer)
+	}
+	if x.waitsForBody() {
+		if !x.asks {
+			x.asks, x.asked = true, now
+		}
+		c.watch(c.service.after.message)
+	} else {
+		x.asks = false
+	}
 }
 
 func (c *Conn) late() { c.expire(ErrTimeout) }

@@ -159,6 +159,9 @@ func (c *Conn) decode(data []byte) {
 		c.in.bytes = append(c.in.bytes, rest...)
 	}
 	c.waits(c.messagesIn != delivered)
+	if c.in != nil {
+		c.rearm() // what nobody takes yet waits in the kernel
+	}
 }
 
 // waits notes whether a message is half received, and since when.
@@ -271,7 +274,7 @@ func (c *Conn) end(cause error) {
 	if x := c.serving(); x != nil {
 		x.cut()
 	}
-	if c.busy() && !c.session.takes(c) {
+	if c.busy() {
 		return // the answer ends the connection
 	}
 	c.depart(cause)

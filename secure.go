@@ -108,6 +108,7 @@ func (c *Conn) feed(data []byte) {
 	}
 	w.mu.Unlock()
 	c.decrypt()
+	c.rearm()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if borrowed && len(w.in) > 0 {

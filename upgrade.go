@@ -27,6 +27,11 @@ func Upgrade(_ http.ResponseWriter, r *http.Request, worker *Worker) error {
 	case err := <-failed:
 		return err
 	case <-x.conn.loop.over:
+	}
+	select {
+	case err := <-failed: // it was the last that the loop did
+		return err
+	default:
 		return fmt.Errorf("lineman: upgrade: %w", net.ErrClosed)
 	}
 }

@@ -19,7 +19,7 @@ const (
 	Unsupported    Code = 1003 // data of a kind that cannot be handled
 	NoStatus       Code = 1005 // never sent: the Close frame had no code
 	Abnormal       Code = 1006 // never sent: there was no Close frame
-	InvalidPayload Code = 1007 // text that is not UTF-8
+	InvalidPayload Code = 1007 // text that is not UTF-8, compressed data that is invalid
 	Policy         Code = 1008
 	TooBig         Code = 1009
 	NoExtension    Code = 1010
@@ -67,11 +67,16 @@ func violation(what string) error { return &Error{ProtocolError, errors.New(what
 // maxReason is what is left of a control frame beside the code.
 const maxReason = maxControl - 2
 
+// AppendClose appends a Close frame as Codec.AppendClose does for a server.
+func AppendClose(dst []byte, code Code, reason string) []byte {
+	return (&Codec{}).AppendClose(dst, code, reason)
+}
+
 // AppendClose appends a Close frame. A reason above 123 bytes is cut at a character; one that is not UTF-8 is left
 // out. A code that may not be sent becomes an empty payload.
-func AppendClose(dst []byte, code Code, reason string) []byte {
+func (c *Codec) AppendClose(dst []byte, code Code, reason string) []byte {
 	if !code.Valid() {
-		return AppendFrame(dst, Close, nil)
+		return c.AppendControl(dst, Close, nil)
 	}
 	if !utf8.ValidString(reason) {
 		reason = ""
@@ -83,8 +88,8 @@ func AppendClose(dst []byte, code Code, reason string) []byte {
 		}
 		reason = reason[:cut]
 	}
-	dst = append(dst, finBit|byte(Close), byte(2+len(reason)))
-	return append(binary.BigEndian.AppendUint16(dst, uint16(code)), reason...)
+	var payload [maxControl]byte
+	return c.AppendControl(dst, Close, append(binary.BigEndian.AppendUint16(payload[:0], uint16(code)), reason...))
 }
 
 // ParseClose reads the payload of a Close frame. The error is an *Error: a payload of one byte, a code that may not be

@@ -1,6 +1,9 @@
 package websocket
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // Compression is permessage-deflate (RFC 7692). It pays for texts such as JSON, and takes time and, while a message is
 // handled, memory. Messages that mix a secret with what strangers can choose should not be compressed: their length
@@ -129,8 +132,7 @@ func readDeflateParameters(x extension) (p deflateParameters, ok bool) {
 	if x.name != deflateName {
 		return deflateParameters{}, false
 	}
-	for _, given := range x.parameters {
-		before := p
+	for i, given := range x.parameters {
 		switch given.name {
 		case serverNoTakeover:
 			p.serverNoTakeover, ok = true, !given.valued
@@ -138,15 +140,15 @@ func readDeflateParameters(x extension) (p deflateParameters, ok bool) {
 			p.clientNoTakeover, ok = true, !given.valued
 		case serverMaxWindow:
 			p.serverBits, ok = windowBits(given)
-			ok = ok && before.serverBits == 0
 		case clientMaxWindow:
-			p.clientBitsOpen = !given.valued
 			p.clientBits, ok = windowBits(given)
-			ok = (ok || p.clientBitsOpen) && before.clientBits == 0 && !before.clientBitsOpen
+			p.clientBitsOpen = !given.valued
+			ok = ok || p.clientBitsOpen
 		default:
 			ok = false
 		}
-		if !ok || p == before {
+		twice := slices.ContainsFunc(x.parameters[:i], func(p parameter) bool { return p.name == given.name })
+		if !ok || twice {
 			return deflateParameters{}, false
 		}
 	}

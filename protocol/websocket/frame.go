@@ -40,6 +40,7 @@ func (o Opcode) control() bool { return o >= Close }
 
 const (
 	finBit     = 0x80
+	rsv1Bit    = 0x40 // the message is compressed (RFC 7692, 6)
 	rsvBits    = 0x70
 	opcodeBits = 0x0f
 	maskBit    = 0x80
@@ -50,45 +51,28 @@ const (
 	maxControl = 125 // the longest payload of a control frame (RFC 6455, 5.5)
 )
 
-// AppendFrame appends one whole unmasked frame, as a server sends it. The payload of a control frame must not be above
-// 125 bytes: it is cut there.
-func AppendFrame(dst []byte, op Opcode, payload []byte) []byte {
-	if op.control() && len(payload) > maxControl {
-		payload = payload[:maxControl]
-	}
-	dst = append(dst, finBit|byte(op))
-	switch n := len(payload); {
-	case n < length16:
-		dst = append(dst, byte(n))
-	case n <= 0xffff:
-		dst = binary.BigEndian.AppendUint16(append(dst, length16), uint16(n))
-	default:
-		dst = binary.BigEndian.AppendUint64(append(dst, length64), uint64(n))
-	}
-	return append(dst, payload...)
-}
-
 // header is the beginning of a frame.
 type header struct {
-	fin     bool
-	opcode  Opcode
-	size    int    // of the header itself, the mask included
-	payload uint64 // length
-	mask    uint32 // little-endian, as the bytes lie
+	fin      bool
+	deflated bool
+	opcode   Opcode
+	size     int    // of the header itself, the mask included
+	payload  uint64 // length
+	mask     uint32 // little-endian, as the bytes lie; 0 for none
 }
 
-// parseHeader reads a client's frame header. A size of 0 means that it is not whole yet. It gives an error as soon as a
+// parseHeader reads the header of the peer's frame. A size of 0 means that it is not whole yet. It gives an error as soon as a
 // field is wrong.
-func parseHeader(data []byte) (h header, err error) {
+func (c *Codec) parseHeader(data []byte) (h header, err error) {
 	if len(data) < 1 {
 		return header{}, nil
 	}
-	h.fin, h.opcode = data[0]&finBit != 0, Opcode(data[0]&opcodeBits)
-	if err := h.checkFirst(data[0]); err != nil || len(data) < 2 {
+	h.fin, h.deflated, h.opcode = data[0]&finBit != 0, data[0]&rsv1Bit != 0, Opcode(data[0]&opcodeBits)
+	if err := c.checkFirst(h, data[0]); err != nil || len(data) < 2 {
 		return header{}, err
 	}
-	if data[1]&maskBit == 0 {
-		return header{}, violation("frame without a mask") // RFC 6455, 5.1
+	if masked := data[1]&maskBit != 0; masked == c.client {
+		return header{}, c.wrongMask()
 	}
 	h.payload, h.size = uint64(data[1]&lengthBits), 2
 	if h.opcode.control() && h.payload > maxControl {
@@ -112,6 +96,9 @@ func parseHeader(data []byte) (h header, err error) {
 			return header{}, violation("length not in its shortest form, or negative") // RFC 6455, 5.2
 		}
 	}
+	if c.client {
+		return h, nil
+	}
 	h.size += 4
 	if len(data) < h.size {
 		return header{}, nil
@@ -120,9 +107,22 @@ func parseHeader(data []byte) (h header, err error) {
 	return h, nil
 }
 
-func (h header) checkFirst(b byte) error {
-	if b&rsvBits != 0 {
+// wrongMask is RFC 6455, 5.1.
+func (c *Codec) wrongMask() error {
+	if c.client {
+		return violation("server's frame with a mask")
+	}
+	return violation("frame without a mask")
+}
+
+// checkFirst looks at the first byte of a header.
+func (c *Codec) checkFirst(h header, b byte) error {
+	switch {
+	case b&rsvBits == 0:
+	case b&rsvBits != rsv1Bit || c.deflate == nil:
 		return violation("reserved bit without an extension") // RFC 6455, 5.2
+	case h.opcode != Text && h.opcode != Binary:
+		return violation("reserved bit 1 inside a message or on a control frame") // RFC 7692, 6.1
 	}
 	switch h.opcode {
 	case Continuation, Text, Binary:

@@ -19,11 +19,18 @@ type Request interface {
 	Value(name string, i int) []byte // of the i-th field of this name, from 0; nil if there are not so many
 }
 
-// Accepted is a handshake that was found right.
+// fields are those of a head, as Request has them.
+type fields interface {
+	Value(name string, i int) []byte
+}
+
+// Accepted is a handshake that was found right, by the server or the client.
 type Accepted struct {
-	Subprotocol int // index into Protocol.Subprotocols, -1 for none
+	Subprotocol int // index into the Subprotocols of the Protocol or the Handshake, -1 for none
 	name        string
 	key         [28]byte // Sec-WebSocket-Accept
+	deflate     agreement
+	extension   string // the server's Sec-WebSocket-Extensions; "" for none
 }
 
 // HandshakeError is why a handshake is refused, as the HTTP answer says it.
@@ -50,8 +57,8 @@ const version = "13"
 // IsUpgrade reports whether a request asks for a WebSocket at all.
 func IsUpgrade(r Request) bool { return hasToken(r, "Upgrade", "websocket") }
 
-// Check looks at a handshake as RFC 6455, 4.2.1 tells, checks its origin and chooses the subprotocol. The error is a
-// *HandshakeError.
+// Check looks at a handshake as RFC 6455, 4.2.1 tells, checks its origin and chooses the subprotocol and the
+// compression. Offers of extensions that are malformed or unknown are passed over. The error is a *HandshakeError.
 func (p *Protocol) Check(r Request) (Accepted, error) {
 	key := r.Value("Sec-WebSocket-Key", 0)
 	switch {
@@ -77,6 +84,9 @@ func (p *Protocol) Check(r Request) (Accepted, error) {
 	if a.Subprotocol >= 0 {
 		a.name = p.Subprotocols[a.Subprotocol]
 	}
+	if p.Compression != nil {
+		a.deflate, a.extension = p.Compression.accept(r)
+	}
 	return a, nil
 }
 
@@ -86,6 +96,9 @@ func AppendAccept(dst []byte, a Accepted) []byte {
 	dst = append(dst, a.key[:]...)
 	if a.name != "" {
 		dst = append(append(dst, "\r\nSec-WebSocket-Protocol: "...), a.name...)
+	}
+	if a.extension != "" {
+		dst = append(append(dst, "\r\n"+extensionsField+": "...), a.extension...)
 	}
 	return append(dst, "\r\n\r\n"...)
 }
@@ -107,10 +120,10 @@ func validKey(key []byte) bool {
 	return err == nil && n == 16
 }
 
-func several(r Request, name string) bool { return r.Value(name, 1) != nil }
+func several(r fields, name string) bool { return r.Value(name, 1) != nil }
 
 // hasToken looks for a token in the comma-separated values of a field, in any case.
-func hasToken(r Request, name, token string) bool {
+func hasToken(r fields, name, token string) bool {
 	for i := 0; ; i++ {
 		v := r.Value(name, i)
 		if v == nil {
@@ -119,11 +132,16 @@ func hasToken(r Request, name, token string) bool {
 		for len(v) > 0 {
 			var item []byte
 			item, v, _ = bytes.Cut(v, []byte{','})
-			if item = bytes.TrimSpace(item); len(item) == len(token) && strings.EqualFold(string(item), token) {
+			if isWord(bytes.TrimSpace(item), token) {
 				return true
 			}
 		}
 	}
+}
+
+// isWord compares with a word in ASCII, in any case.
+func isWord(b []byte, word string) bool {
+	return len(b) == len(word) && strings.EqualFold(string(b), word)
 }
 
 // choose is the index of the first subprotocol that the client offers too, -1 if there is none.
@@ -131,7 +149,7 @@ func (p *Protocol) choose(r Request) int {
 	return slices.IndexFunc(p.Subprotocols, func(name string) bool { return offers(r, name) })
 }
 
-func offers(r Request, subprotocol string) bool {
+func offers(r fields, subprotocol string) bool {
 	for i := 0; ; i++ {
 		v := r.Value("Sec-WebSocket-Protocol", i)
 		if v == nil {

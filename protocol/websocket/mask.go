@@ -1,6 +1,11 @@
 package websocket
 
-import "encoding/binary"
+import (
+	crand "crypto/rand"
+	"encoding/binary"
+	"math/rand/v2"
+	"sync"
+)
 
 // unmask applies the mask in place to bytes that begin at offset at of their payload (RFC 6455, 5.3). The mask holds
 // its four bytes as they lie.
@@ -23,4 +28,20 @@ func unmask(b []byte, mask uint32, at int) {
 	for i := range b {
 		b[i] ^= byte(mask >> (i & 3 * 8))
 	}
+}
+
+// randoms are sources that whoever sees some of their numbers cannot continue (RFC 6455, 10.3).
+var randoms = sync.Pool{New: func() any {
+	var seed [32]byte
+	if _, err := crand.Read(seed[:]); err != nil {
+		panic("websocket: the system gives no random bytes: " + err.Error())
+	}
+	return rand.NewChaCha8(seed)
+}}
+
+// random makes a mask, or a part of a key.
+func random() uint32 {
+	source := randoms.Get().(*rand.ChaCha8)
+	defer randoms.Put(source)
+	return uint32(source.Uint64())
 }

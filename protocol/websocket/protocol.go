@@ -1,7 +1,8 @@
-// Package websocket is the server's side of WebSocket (RFC 6455) as a pure codec: the check of a handshake whose HTTP
-// head was parsed elsewhere, the frames after it, and the goodbye.
+// Package websocket is WebSocket (RFC 6455) as a pure codec: the handshake, the frames after it, and the goodbye. Of the
+// extensions it speaks permessage-deflate (RFC 7692).
 //
-// Extensions are not negotiated yet, so the reserved bits of a frame must be zero.
+// The server's side begins with Protocol.Check, for a request whose HTTP head was parsed elsewhere, AppendAccept and
+// NewServerCodec. The client's side begins with Handshake and NewClientCodec.
 package websocket
 
 import (
@@ -28,11 +29,16 @@ type Protocol struct {
 	// PongTimeout is how long after a ping it may go on sending nothing before it is closed. 0 means 10 s; less: for
 	// ever.
 	PongTimeout time.Duration
+
+	// Compression of messages, if the client can do it too. nil: never.
+	Compression *Compression
 }
 
 // Name is "websocket".
 func (*Protocol) Name() string { return "websocket" }
 
-// NewCodec makes the *Codec of one connection, as it is after the handshake. maxMessage counts the payload of a whole
-// message.
-func (*Protocol) NewCodec(maxMessage int) protocol.Codec { return &Codec{max: maxMessage} }
+// NewCodec makes the *Codec of one connection, as it is after a handshake that agreed on no compression: NewServerCodec
+// knows the handshake. maxMessage counts the payload of a whole message.
+func (*Protocol) NewCodec(maxMessage int) protocol.Codec {
+	return NewServerCodec(maxMessage, Accepted{})
+}
