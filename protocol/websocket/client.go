@@ -142,7 +142,7 @@ func (h *Handshake) Check(head []byte) (Accepted, error) {
 	}
 	_ = r.Body.Close() // it was given none
 	if r.StatusCode != http.StatusSwitchingProtocols {
-		return Accepted{}, &AnswerError{r.StatusCode, "answered with " + r.Status}
+		return Accepted{}, &AnswerError{r.StatusCode, fmt.Sprintf("answered with %d %s", r.StatusCode, http.StatusText(r.StatusCode))}
 	}
 	a, reason := h.accept(answer{r.Header}, r.ProtoAtLeast(1, 1))
 	if reason != "" {
