@@ -117,6 +117,9 @@ func (l *Loop) Conns(w *Worker) iter.Seq[*Conn] {
 			return
 		}
 		for i := len(s.conns) - 1; i >= 0; i-- {
+			if i >= len(s.conns) {
+				continue // more than the one at hand went
+			}
 			if c := s.conns[i]; c.state.connected && c.phase.get() == open && !yield(c) {
 				return
 			}
@@ -306,7 +309,11 @@ func (l *Loop) beginStop() {
 		if s.worker.OnStop != nil {
 			l.call("OnStop", func() { s.worker.OnStop(l) })
 		}
-		l.giveUp = maxTime(l.giveUp, l.now.Add(s.limits.Shutdown))
+		shutdown := s.limits.Shutdown
+		if shutdown < 0 {
+			shutdown = forever
+		}
+		l.giveUp = maxTime(l.giveUp, l.now.Add(shutdown))
 	}
 	for _, s := range l.services {
 		if s.listener != nil {
@@ -319,6 +326,9 @@ func (l *Loop) beginStop() {
 		}
 	}
 }
+
+// forever is a limit that is none, where there has to be one.
+const forever = 1000 * time.Hour
 
 func maxTime(a, b time.Time) time.Time {
 	if a.After(b) {
@@ -334,15 +344,14 @@ func (l *Loop) finished() bool {
 
 // shut ends what is still open and refuses further work.
 func (l *Loop) shut() {
-	l.mu.Lock()
-	l.ended = true
-	l.posted = nil
-	l.mu.Unlock()
 	l.stop()
 	for _, c := range l.conns {
 		if c != nil {
 			c.finish(ErrTimeout)
 		}
+	}
+	for n := 0; !l.end(n == lastRounds); n++ {
+		l.runPosted()
 	}
 	for _, s := range l.services {
 		if s.listener != nil {
@@ -350,6 +359,17 @@ func (l *Loop) shut() {
 		}
 	}
 	l.poll.Shut()
+}
+
+// lastRounds is how often functions given to Do may ask for another one when the loop ends.
+const lastRounds = 1000
+
+// end refuses further work, unless some has been promised already and this is not the last round.
+func (l *Loop) end(last bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = last || len(l.posted) == 0
+	return l.ended
 }
 
 // enter makes c a connection of the loop.
@@ -360,31 +380,4 @@ func (l *Loop) enter(c *Conn) {
 	}
 	l.conns[c.handle] = c
 	l.live++
-}
-
-// serviceOf finds or makes what the loop knows of w.
-func (l *Loop) serviceOf(w *Worker) (*service, error) {
-	if s := l.known(w); s != nil {
-		return s, nil
-	}
-	s, err := newService(l, w)
-	if err != nil {
-		return nil, err
-	}
-	for _, other := range l.services {
-		if other.name == s.name {
-			return nil, fmt.Errorf("lineman: two workers of one loop are called %q: give one another Name", s.name)
-		}
-	}
-	l.services = append(l.services, s)
-	return s, nil
-}
-
-func (l *Loop) known(w *Worker) *service {
-	for _, s := range l.services {
-		if s.worker == w {
-			return s
-		}
-	}
-	return nil
 }

@@ -100,6 +100,7 @@ func (c *Conn) receive() {
 	c.touched = l.ticks(l.now)
 	c.state.pinged = false
 	c.decode(l.buf[:n])
+	c.rearm()
 }
 
 // decode handles the messages in what waits and in data, which follows it, and keeps the rest.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/lineman-go/lineman/protocol"
@@ -89,12 +90,39 @@ func newService(l *Loop, w *Worker) (*service, error) {
 	return s, nil
 }
 
+// serviceOf finds or makes what the loop knows of w.
+func (l *Loop) serviceOf(w *Worker) (*service, error) {
+	if s := l.known(w); s != nil {
+		return s, nil
+	}
+	s, err := newService(l, w)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range l.services {
+		if other.name == s.name {
+			return nil, fmt.Errorf("lineman: two workers of one loop are called %q: give one another Name", s.name)
+		}
+	}
+	l.services = append(l.services, s)
+	return s, nil
+}
+
+func (l *Loop) known(w *Worker) *service {
+	for _, s := range l.services {
+		if s.worker == w {
+			return s
+		}
+	}
+	return nil
+}
+
 // toTicks rounds up; a limit that is not above zero is none.
 func toTicks(d time.Duration) uint32 {
 	if d <= 0 {
 		return 0
 	}
-	return uint32(min((d+tick-1)/tick, 1<<30))
+	return uint32(min((d-1)/tick+1, 1<<30))
 }
 
 func (s *service) check() error {
@@ -122,7 +150,7 @@ func (s *service) newSession() session {
 	case speaksHTTP, speaksWebSocket:
 		return newHTTPSession(s)
 	}
-	return &framing{Codec: s.protocol.NewCodec(s.limits.MaxMessage), max: s.limits.MaxMessage + slack}
+	return &framing{Codec: s.protocol.NewCodec(s.limits.MaxMessage), max: min(s.limits.MaxMessage, math.MaxInt-slack) + slack}
 }
 
 func (s *service) adopt(c *Conn) {
