@@ -18,11 +18,14 @@ func (c *Conn) Close() error { return c.CloseWith(websocket.Normal, "") }
 // CloseWith is Close with a code and a reason, of at most 123 bytes, for a WebSocket peer. Other protocols have no
 // such thing: there it is Close. It returns net.ErrClosed if the connection was closing already.
 func (c *Conn) CloseWith(code websocket.Code, reason string) error {
-	if c.loop == nil || c.service.packet {
+	if c.loop == nil {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.service.packet {
+		return nil
+	}
 	if c.dial != nil {
 		c.dial.stopped = true
 	}
@@ -64,11 +67,14 @@ func (c *Conn) say(f func(dst []byte) []byte) {
 
 // Abort closes at once: what was not written is lost, and a TCP peer sees a reset. OnClose follows with nil.
 func (c *Conn) Abort() {
-	if c.loop == nil || c.service.packet {
+	if c.loop == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.service.packet {
+		return
+	}
 	if c.dial != nil {
 		c.dial.stopped = true
 	}
@@ -134,8 +140,8 @@ func (c *Conn) refuseRest(reason, detail error) {
 func (c *Conn) depart(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.setCause(cause)
 	if c.phase.get() == open {
+		c.setCause(cause)
 		c.part(websocket.Normal, "")
 		return
 	}
@@ -321,11 +327,17 @@ func (c *Conn) finish(err error) {
 	if f := c.service.worker.OnClose; f != nil && (c.state.connected || c.dial != nil) {
 		c.guard("OnClose", func() { f(c, err) })
 	}
-	if x != nil && x.cancel != nil {
-		x.cancel()
-	}
+	c.cancelContext()
 	if c.dial != nil {
 		c.redial()
+	}
+}
+
+func (c *Conn) cancelContext() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if x := c.extra; x != nil && x.cancel != nil {
+		x.cancel()
 	}
 }
 

@@ -3,6 +3,7 @@ package lineman
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -223,6 +224,10 @@ func (c *Conn) Resume() {
 		return
 	}
 	c.state.paused = false
+	c.state.pinged = false
+	now := c.loop.ticks(c.loop.now)
+	c.touched, c.since = now, now // the limits did not run
+	c.watch(1)
 	c.mu.Lock()
 	c.mark(resume)
 	c.mu.Unlock()
@@ -230,14 +235,21 @@ func (c *Conn) Resume() {
 }
 
 // SetWorker gives the connection to another worker: its protocol, events and limits hold from the next message on, and
-// bytes that were not used up yet are the new protocol's. The worker need not listen anywhere.
+// bytes that were not used up yet are the new protocol's. The worker need not listen anywhere. The error is about the worker,
+// or net.ErrClosed once the connection has closed.
 //
 // From http to a websocket worker, in OnRequest, it makes the request at hand the handshake: it is checked, OnUpgrade
 // is asked, and OnConnect of the new worker follows when the callback has returned.
 func (c *Conn) SetWorker(w *Worker) error {
+	if c.phase.get() == closed || c.service.packet {
+		return net.ErrClosed
+	}
 	s, err := c.loop.serviceOf(w)
-	if err != nil || s == c.service {
+	switch {
+	case err != nil || s == c.service:
 		return err
+	case s.packet:
+		return fmt.Errorf("lineman: worker %q is for datagrams, and the connection is a stream", s.name)
 	}
 	same := s.kind == c.service.kind && s.kind == speaksWebSocket
 	c.service.drop(c)

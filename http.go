@@ -182,7 +182,9 @@ func (h *httpSession) await(c *Conn) {
 // giveUp answers for an application that did not.
 func (h *httpSession) giveUp(c *Conn) {
 	c.service.log.Warn("lineman: a request was not answered in time", "limit", c.service.limits.Answer)
-	_ = c.Respond(&http1.Response{Status: 503, Close: true})
+	if err := c.Respond(&http1.Response{Status: 503, Close: true}); err != nil {
+		c.finish(ErrTimeout) // the peer does not read: it cannot be told
+	}
 }
 
 // upgrade finishes the handshake of a WebSocket, or refuses it.
@@ -250,15 +252,15 @@ func (h *httpSession) broken(dst []byte, cause error) []byte {
 
 // refusal appends the answer to a request that cannot be handled.
 func refusal(dst []byte, cause error, l *Loop) []byte {
-	status, reason := 400, cause.Error()
 	var e *http1.Error
 	switch {
 	case errors.As(cause, &e):
-		status, reason = e.Status, e.Reason
 	case errors.Is(cause, ErrTimeout):
-		status, reason = 408, "the request took too long"
+		e = &http1.Error{Status: 408, Reason: "the request took too long"}
+	default:
+		e = &http1.Error{Status: 400, Reason: cause.Error()}
 	}
-	return http1.AppendError(dst, status, reason, l.date.Now(l.clock()))
+	return http1.AppendError(dst, e, l.date.Now(l.clock()))
 }
 
 // goodbye ends a stream as it should be, so that its client does not take it for cut.

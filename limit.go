@@ -1,6 +1,10 @@
 package lineman
 
-import "github.com/lineman-go/lineman/protocol/websocket"
+import (
+	"cmp"
+
+	"github.com/lineman-go/lineman/protocol/websocket"
+)
 
 // watch has the wheel look at the connection after so many ticks, if it would not earlier; 0 is no limit.
 func (c *Conn) watch(after uint32) {
@@ -17,7 +21,8 @@ func (c *Conn) watch(after uint32) {
 // look is called by the wheel. Limits that moved on since it was told are looked at again later: that is why a
 // message costs the wheel nothing.
 func (c *Conn) look() {
-	now := c.loop.ticks(c.loop.now)
+	now, before := c.loop.ticks(c.loop.now), c.phase.get()
+	next := uint32(0)
 	for _, lim := range c.limits() {
 		if lim.after == 0 {
 			continue // none
@@ -25,13 +30,14 @@ func (c *Conn) look() {
 		left := int32(lim.from + lim.after + 1 - now)
 		if left <= 0 {
 			lim.act(c)
-			if c.phase.get() == closed {
-				return
+			if c.phase.get() != before {
+				return // the limits were of what it was
 			}
-			continue
+		} else if next == 0 || uint32(left) < next {
+			next = uint32(left)
 		}
-		c.watch(uint32(left))
 	}
+	c.watch(next)
 }
 
 // limit is a time that a connection must not pass.
@@ -43,7 +49,10 @@ type limit struct {
 // limits are those that hold in the connection's present state: of the closing, of what the peer owes, of the pinging.
 func (c *Conn) limits() (on [3]limit) {
 	after := &c.service.after
-	if c.phase.get() != open {
+	switch {
+	case c.phase.get() != open && !c.state.parting:
+		return on // closeOn starts its limit
+	case c.phase.get() != open:
 		on[0] = limit{c.since, after.close, (*Conn).overdue}
 		return on
 	}
@@ -69,7 +78,9 @@ func (c *Conn) limits() (on [3]limit) {
 	case c.shaking() || c.opens() || c.state.headerDue:
 		on[0] = limit{c.since, after.handshake, (*Conn).late}
 		return on
-	case shakes && c.service.kind == speaksWebSocket:
+	case c.state.paused:
+		return on // the peer cannot do what it owes
+	case shakes && c.service.kind == speaksWebSocket && c.messagesIn == 0:
 		on[0] = limit{c.since, after.handshake, (*Conn).late}
 	case c.state.half:
 		on[0] = limit{c.since, after.message, (*Conn).late}
@@ -79,7 +90,7 @@ func (c *Conn) limits() (on [3]limit) {
 	on[1] = limit{c.touched, after.idle, (*Conn).idle}
 	if _, ok := c.session.(*wsSession); ok && after.ping != 0 {
 		on[2] = limit{c.touched, after.ping, (*Conn).ping}
-		if c.state.pinged {
+		if c.state.pinged && after.pong != 0 {
 			on[2] = limit{c.touched, after.ping + after.pong, (*Conn).late}
 		}
 	}
@@ -153,5 +164,5 @@ func (c *Conn) ping() {
 	c.state.pinged = true
 	c.say(func(dst []byte) []byte { return websocket.AppendFrame(dst, websocket.Ping, nil) })
 	c.mark(0)
-	c.watch(c.service.after.pong)
+	c.watch(cmp.Or(c.service.after.pong, c.service.after.ping))
 }

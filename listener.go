@@ -82,24 +82,31 @@ func (n *Listener) open() error {
 		if err != nil {
 			return err
 		}
-		n.addr = pc.LocalAddr()
-		if n.handle, err = s.loop.poll.Packet(pc); err != nil {
+		addr := pc.LocalAddr()
+		h, err := s.loop.poll.Packet(pc)
+		if err != nil {
 			pc.Close()
 			return err
 		}
-		s.loop.sockets[n.handle] = &packets{listener: n}
+		n.handle, n.addr = h, addr
+		s.loop.sockets[h] = &packets{listener: n}
 		return nil
 	}
 	ln, err := sock.Listen(s.address.network, s.address.target, o)
 	if err != nil {
 		return err
 	}
-	n.addr = ln.Addr()
-	if n.handle, err = s.loop.poll.Listen(ln); err != nil {
+	addr := ln.Addr()
+	h, err := s.loop.poll.Listen(ln)
+	if err != nil {
 		ln.Close()
+		if s.address.network == "unix" {
+			sock.Remove(s.address.target)
+		}
 		return err
 	}
-	s.loop.sockets[n.handle] = n
+	n.handle, n.addr = h, addr
+	s.loop.sockets[h] = n
 	return nil
 }
 

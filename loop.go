@@ -123,6 +123,9 @@ func (l *Loop) Conns(w *Worker) iter.Seq[*Conn] {
 			return
 		}
 		for i := len(s.conns) - 1; i >= 0; i-- {
+			if i >= len(s.conns) {
+				continue // more than the one at hand went
+			}
 			if c := s.conns[i]; c.state.connected && c.phase.get() == open && !yield(c) {
 				return
 			}
@@ -312,7 +315,11 @@ func (l *Loop) beginStop() {
 		if s.worker.OnStop != nil {
 			l.call("OnStop", func() { s.worker.OnStop(l) })
 		}
-		l.giveUp = maxTime(l.giveUp, l.now.Add(s.limits.Shutdown))
+		shutdown := s.limits.Shutdown
+		if shutdown < 0 {
+			shutdown = forever
+		}
+		l.giveUp = maxTime(l.giveUp, l.now.Add(shutdown))
 	}
 	for _, s := range l.services {
 		if s.listener != nil {
@@ -332,6 +339,9 @@ func (l *Loop) beginStop() {
 	}
 }
 
+// forever is a limit that is none, where there has to be one.
+const forever = 1000 * time.Hour
+
 func maxTime(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
@@ -346,11 +356,6 @@ func (l *Loop) finished() bool {
 
 // shut ends what is still open and refuses further work.
 func (l *Loop) shut() {
-	l.mu.Lock()
-	l.ended = true
-	l.posted = nil
-	l.mu.Unlock()
-	close(l.over)
 	l.stop()
 	for _, c := range l.conns {
 		if c != nil {
@@ -360,6 +365,10 @@ func (l *Loop) shut() {
 	for c := range l.dials {
 		c.abandon()
 	}
+	for n := 0; !l.end(n == lastRounds); n++ {
+		l.runPosted()
+	}
+	close(l.over)
 	for _, s := range l.services {
 		if s.listener != nil {
 			s.listener.Close()
@@ -378,6 +387,17 @@ func (l *Loop) plaintext() []byte {
 		l.plain = make([]byte, maxRecord)
 	}
 	return l.plain
+}
+
+// lastRounds is how often functions given to Do may ask for another one when the loop ends.
+const lastRounds = 1000
+
+// end refuses further work, unless some has been promised already and this is not the last round.
+func (l *Loop) end(last bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = last || len(l.posted) == 0
+	return l.ended
 }
 
 // enter makes c a connection of the loop.

@@ -129,9 +129,10 @@ func (c *Conn) receive() {
 	c.state.pinged = false
 	if c.state.headerDue {
 		c.readHeader(l.buf[:n])
-		return
+	} else {
+		c.take(l.buf[:n])
 	}
-	c.take(l.buf[:n])
+	c.rearm()
 }
 
 // take handles bytes that came.

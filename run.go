@@ -67,7 +67,18 @@ func openLoop(w *Worker, clock func() time.Time) (*Loop, error) {
 type runner struct {
 	ctx   context.Context
 	loops []*Loop
-	begin chan struct{} // closed when every OnStart has succeeded
+	begin chan struct{} // closed when every OnStart has returned
+
+	mu     sync.Mutex // guards failed
+	failed error      // the first failed start
+}
+
+func (r *runner) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed == nil {
+		r.failed = err
+	}
 }
 
 func (r *runner) abandon() {
@@ -86,14 +97,13 @@ func (r *runner) run(workers []*Worker) error {
 		go func() {
 			defer ended.Done()
 			defer l.shut()
-			err := l.start(workers[i])
-			if err != nil {
-				cancel(err)
-			}
-			started.Done()
+			r.start(l, workers[i], started.Done)
 			<-r.begin
-			if context.Cause(ctx) != nil && r.ctx.Err() == nil {
-				return // a start failed: nothing is served
+			if r.failed != nil {
+				return // nothing is served
+			}
+			if ctx.Err() != nil {
+				l.beginStop()
 			}
 			stop := context.AfterFunc(ctx, func() { l.Do(l.beginStop) })
 			defer stop()
@@ -105,10 +115,25 @@ func (r *runner) run(workers []*Worker) error {
 	started.Wait()
 	close(r.begin)
 	ended.Wait()
+	if r.failed != nil {
+		return r.failed
+	}
 	if r.ctx.Err() != nil {
 		return nil
 	}
 	return context.Cause(ctx)
+}
+
+// start runs OnStart of one worker, and says so when it has returned, in whichever way.
+func (r *runner) start(l *Loop, w *Worker, done func()) {
+	defer done()
+	err := errors.New("lineman: OnStart did not return: runtime.Goexit, or Fatal of a test, ended its goroutine")
+	defer func() {
+		if err != nil {
+			r.fail(err)
+		}
+	}()
+	err = l.start(w)
 }
 
 // start runs OnStart. A panic in it is a failed start.

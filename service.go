@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/lineman-go/lineman/internal/proxyheader"
@@ -138,7 +139,7 @@ func toTicks(d time.Duration) uint32 {
 	if d <= 0 {
 		return 0
 	}
-	return uint32(min((d+tick-1)/tick, 1<<30))
+	return uint32(min((d-1)/tick+1, 1<<30))
 }
 
 func (s *service) check() error {
@@ -173,7 +174,7 @@ func (s *service) newSession() session {
 		}
 		return &handlerSession{split: s.protocol.(*http1.Protocol).NewSplitter(), service: s}
 	}
-	return &framing{Codec: s.protocol.NewCodec(s.limits.MaxMessage), max: s.limits.MaxMessage + slack}
+	return &framing{Codec: s.protocol.NewCodec(s.limits.MaxMessage), max: min(s.limits.MaxMessage, math.MaxInt-slack) + slack}
 }
 
 func (s *service) adopt(c *Conn) {

@@ -56,7 +56,7 @@ func (t *Timer) Stop() bool {
 }
 
 func (l *Loop) timer(d, every time.Duration, f func()) *Timer {
-	t := &Timer{loop: l, f: f, due: l.clock().Add(d), every: every}
+	t := &Timer{loop: l, f: f, due: l.clock().Add(max(d, 1)), every: every}
 	heap.Push(&l.timers, t)
 	return t
 }

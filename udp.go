@@ -51,12 +51,14 @@ func (p *packets) handle(c *Conn, data []byte) {
 			c.message([]byte{})
 		}
 	}
+	whole := true
 	for len(data) > 0 {
 		n, msg, err := c.session.Decode(data)
 		if n == 0 {
 			return
 		}
 		data = data[n:]
+		whole = msg != nil || err != nil
 		if err != nil {
 			c.loop.stats.Invalid++
 			if f := c.service.worker.OnInvalid; f != nil {
@@ -66,7 +68,9 @@ func (p *packets) handle(c *Conn, data []byte) {
 			c.message(msg)
 		}
 	}
-	p.session = c.session
+	if whole {
+		p.session = c.session
+	}
 }
 
 func (c *Conn) survivePacket() {

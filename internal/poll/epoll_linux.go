@@ -25,6 +25,7 @@ type epoll struct {
 	epfd    int
 	slots   slots
 	closing []Handle
+	bound   map[Handle]bool // sockets that have an address to themselves: listeners, and those of datagrams
 	raw     [batch]unix.EpollEvent
 	events  [batch]Event
 
@@ -43,7 +44,7 @@ func New() (Poller, error) {
 		unix.Close(epfd)
 		return nil, fmt.Errorf("poll: eventfd: %w", err)
 	}
-	p := &epoll{epfd: epfd, wakefd: wakefd}
+	p := &epoll{epfd: epfd, wakefd: wakefd, bound: make(map[Handle]bool)}
 	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(wakefd)}
 	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wakefd, &ev); err != nil {
 		p.Shut()
@@ -62,7 +63,15 @@ func (p *epoll) Listen(ln net.Listener) (Handle, error) {
 	if err != nil {
 		return 0, err
 	}
-	return p.add(fd, k)
+	return p.bind(p.add(fd, k))
+}
+
+// bind notes a socket that has been added.
+func (p *epoll) bind(h Handle, err error) (Handle, error) {
+	if err == nil {
+		p.bound[h] = true
+	}
+	return h, err
 }
 
 func (p *epoll) Packet(pc net.PacketConn) (Handle, error) {
@@ -76,9 +85,9 @@ func (p *epoll) Packet(pc net.PacketConn) (Handle, error) {
 		return 0, fmt.Errorf("poll: getsockopt: %w", err)
 	}
 	if domain == unix.AF_INET {
-		return p.add(fd, udp4)
+		return p.bind(p.add(fd, udp4))
 	}
-	return p.add(fd, udp6)
+	return p.bind(p.add(fd, udp6))
 }
 
 // takeOver duplicates the descriptor below c and closes c, so that package net no longer watches it.
@@ -240,6 +249,11 @@ func (p *epoll) Close(h Handle, abort bool) {
 	}
 	s.kind.Store(closed)
 	p.closing = append(p.closing, h)
+	if p.bound[h] {
+		delete(p.bound, h)
+		// Another description under the number frees the address now. If it fails, the next Wait does.
+		_ = unix.Dup3(p.wakefd, int(h), unix.O_CLOEXEC)
+	}
 }
 
 func (p *epoll) release() {

@@ -55,7 +55,7 @@ func (c *Codec) chunkLine(line []byte) error {
 		return bad("chunk size is not a hexadecimal number")
 	}
 	if size > uint64(c.maxBody-c.body) {
-		return &Error{413, "body too large"}
+		return &Error{Status: 413, Reason: "body too large"}
 	}
 	if overhead := c.line - c.head - c.body; overhead > chunkSlack+chunkFactor*c.body {
 		return bad("chunks too small")
@@ -113,7 +113,7 @@ func (c *Codec) readTrailers(data []byte) (end int, err error) {
 			return 0, err
 		}
 		if reach := max(c.line, c.looked); reach-c.chunk > c.maxHeader {
-			return 0, &Error{431, "trailers too large"}
+			return 0, &Error{Status: 431, Reason: "trailers too large"}
 		}
 		if !ok {
 			return 0, nil

@@ -1,6 +1,9 @@
 package http1
 
-import "bytes"
+import (
+	"bytes"
+	"errors"
+)
 
 // A Codec is the requests of one connection. It keeps no bytes: a request that is not whole stays in data, and the
 // codec remembers how far it has come.
@@ -15,6 +18,7 @@ type Codec struct {
 
 	state  state
 	expect bool // the client waits for 100 before it sends the body
+	blank  int  // empty lines since the last request
 	line   int  // where the line at hand begins
 	looked int  // how far it holds no "\n"
 	head   int  // length of the head
@@ -34,6 +38,7 @@ const (
 )
 
 const (
+	maxBlank     = 8        // empty lines before a request
 	maxChunkLine = 256      // bytes of a chunk's line, extensions included
 	chunkSlack   = 16 << 10 // what chunk lines may add to a body of any size
 	chunkFactor  = 8        // and how many bytes for each of the body's
@@ -64,6 +69,9 @@ func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	if c.state == inHead {
 		if n := leadingLines(data); n > 0 && c.line == 0 {
 			c.looked = 0
+			if c.blank += n / len(crlf); c.blank > maxBlank {
+				return 0, nil, bad("empty lines, and no request")
+			}
 			return n, nil, nil // RFC 9112, 2.2
 		}
 		if r, err = c.readHead(data); r == nil {
@@ -108,7 +116,7 @@ func (c *Codec) finish(r *Request, data []byte, end int) (int, []byte, error) {
 	}
 	r.body = data[c.head : c.head+c.body : c.head+c.body]
 	c.request = r
-	c.state, c.expect, c.line, c.looked, c.head, c.body = inHead, false, 0, 0, 0, 0
+	c.state, c.expect, c.blank, c.line, c.looked, c.head, c.body = inHead, false, 0, 0, 0, 0, 0
 	return end, r.body, nil
 }
 
@@ -124,7 +132,7 @@ func (c *Codec) Release() {
 // leadingLines counts the empty lines before a request line, which some clients send after a body.
 func leadingLines(data []byte) int {
 	n := 0
-	for n < 8 && bytes.HasPrefix(data[n:], crlf) {
+	for n <= maxBlank*len(crlf) && bytes.HasPrefix(data[n:], crlf) {
 		n += 2
 	}
 	return n
@@ -175,19 +183,29 @@ func (c *Codec) readHead(data []byte) (*Request, error) {
 		err = c.frame(r)
 	}
 	if err != nil {
+		err = toHead(err, r.method)
 		r.release()
 		return nil, err
 	}
 	return r, nil
 }
 
+// toHead notes in an *Error what its answer has to know of the request.
+func toHead(err error, method string) error {
+	var e *Error
+	if errors.As(err, &e) {
+		e.Head = method == "HEAD"
+	}
+	return err
+}
+
 // checkHead bounds what has come of a head: n bytes, whose last line begins at start.
 func (c *Codec) checkHead(start, n int) error {
 	switch {
 	case start == 0 && n > min(maxLine, c.maxHeader):
-		return &Error{414, "request target too long"}
+		return &Error{Status: 414, Reason: "request target too long"}
 	case n > c.maxHeader:
-		return &Error{431, "header fields too large"}
+		return &Error{Status: 431, Reason: "header fields too large"}
 	}
 	return nil
 }
@@ -199,7 +217,7 @@ func (c *Codec) frame(r *Request) error {
 		return err
 	}
 	if f.length > int64(c.maxBody) {
-		return &Error{413, "body too large"}
+		return &Error{Status: 413, Reason: "body too large"}
 	}
 	c.expect = r.expect && (f.chunked || f.length > 0)
 	if f.chunked {

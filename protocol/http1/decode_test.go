@@ -54,6 +54,7 @@ func TestRequestLine(t *testing.T) {
 		{Name: "HTTP/1.0", Wire: "GET / HTTP/1.0\r\n\r\n", Messages: []string{"GET / "}},
 		{Name: "a later minor version", Wire: "GET / HTTP/1.2\r\n" + host + "\r\n", Messages: []string{"GET / "}},
 		{Name: "empty lines before", Wire: "\r\n\r\nGET / HTTP/1.1\r\n" + host + "\r\n", Messages: []string{"GET / "}}, // RFC 9112, 2.2
+		{Name: "empty lines without end", Wire: strings.Repeat("\r\n", 9) + "GET / HTTP/1.1\r\n" + host + "\r\n", Err: status(400)},
 		{Name: "pipelined", Wire: "GET /1 HTTP/1.1\r\n" + host + "\r\nGET /2 HTTP/1.1\r\n" + host + "\r\n", Messages: []string{"GET /1 ", "GET /2 "}},
 		{Name: "half", Wire: "GET / HTTP/1.1\r\nHost:"},
 		{Name: "nothing", Wire: ""},
@@ -88,6 +89,8 @@ func TestFields(t *testing.T) {
 		{Name: "too large a head", Wire: get + host + strings.Repeat("X: "+strings.Repeat("y", 1000)+"\r\n", 20), Err: status(431)},
 		{Name: "100-continue", Wire: "POST / HTTP/1.1\r\n" + host + "Content-Length: 2\r\nExpect: 100-Continue\r\n\r\nok", Messages: []string{"POST / ok"}},
 		{Name: "another expectation", Wire: "POST / HTTP/1.1\r\n" + host + "Content-Length: 2\r\nExpect: wonders\r\n\r\nok", Err: status(417)},
+		{Name: "expectations as a list", Wire: "POST / HTTP/1.1\r\n" + host + "Content-Length: 2\r\nExpect: , 100-continue, 100-continue\r\n\r\nok", Messages: []string{"POST / ok"}},
+		{Name: "one of them unknown", Wire: "POST / HTTP/1.1\r\n" + host + "Content-Length: 2\r\nExpect: 100-continue, wonders\r\n\r\nok", Err: status(417)},
 		{Name: "an expectation of HTTP/1.0", Wire: "POST / HTTP/1.0\r\nContent-Length: 2\r\nExpect: wonders\r\n\r\nok", Messages: []string{"POST / ok"}},
 	}
 	for name, fields := range map[string]string{

@@ -11,6 +11,7 @@ import (
 type Error struct {
 	Status int
 	Reason string
+	Head   bool // the answer has no content, because the request is HEAD (RFC 9110, 9.3.2)
 }
 
 func (e *Error) Error() string {
@@ -20,4 +21,4 @@ func (e *Error) Error() string {
 // Is makes 413 match protocol.ErrTooLarge.
 func (e *Error) Is(target error) bool { return e.Status == 413 && target == protocol.ErrTooLarge }
 
-func bad(reason string) *Error { return &Error{400, reason} }
+func bad(reason string) *Error { return &Error{Status: 400, Reason: reason} }

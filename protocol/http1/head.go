@@ -30,14 +30,14 @@ func (r *Request) requestLine(line []byte) error {
 		return bad("malformed request line")
 	}
 	if len(target) > maxTarget {
-		return &Error{414, "request target too long"}
+		return &Error{Status: 414, Reason: "request target too long"}
 	}
 	if err := r.version(version); err != nil {
 		return err
 	}
 	r.method = known(method)
 	if r.method == "CONNECT" {
-		return &Error{501, "this is no proxy"}
+		return &Error{Status: 501, Reason: "this is no proxy"}
 	}
 	return r.parseTarget(target)
 }
@@ -47,7 +47,7 @@ func (r *Request) version(v []byte) error {
 		return bad("malformed HTTP version")
 	}
 	if v[5] != '1' {
-		return &Error{505, "only HTTP/1.0 and HTTP/1.1 are spoken"}
+		return &Error{Status: 505, Reason: "only HTTP/1.0 and HTTP/1.1 are spoken"}
 	}
 	r.http10 = v[7] == '0'
 	return nil
@@ -130,7 +130,7 @@ func appendFields(fields []field, lines []byte) ([]field, error) {
 			return fields, nil
 		}
 		if len(fields) == maxFields {
-			return fields, &Error{431, "too many header fields"}
+			return fields, &Error{Status: 431, Reason: "too many header fields"}
 		}
 		colon := bytes.IndexByte(line, ':')
 		if colon < 0 || !isToken(line[:colon]) {
@@ -167,10 +167,16 @@ func (r *Request) checkExpect() error {
 		return nil
 	}
 	for v := range r.Values("Expect") {
-		if !equalFold(v, "100-continue") {
-			return &Error{417, "unknown expectation"}
+		for len(v) > 0 {
+			var item []byte
+			item, v, _ = bytes.Cut(v, []byte{','})
+			switch item = trim(item); {
+			case equalFold(item, "100-continue"):
+				r.expect = true
+			case len(item) > 0: // RFC 9110, 5.6.1.2: empty elements do not count
+				return &Error{Status: 417, Reason: "unknown expectation"}
+			}
 		}
-		r.expect = true
 	}
 	return nil
 }
@@ -212,7 +218,7 @@ func transferError(value []byte) error {
 	if !equalFold(bytes.Trim(last, " \t"), "chunked") && bytes.Contains(bytes.ToLower(value), []byte("chunked")) {
 		return bad("chunked is not the last transfer coding")
 	}
-	return &Error{501, "unknown transfer coding"}
+	return &Error{Status: 501, Reason: "unknown transfer coding"}
 }
 
 // decimal reads digits and nothing else. What does not fit is as good as the largest number.

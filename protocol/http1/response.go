@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -65,6 +66,9 @@ func (r *Response) Append(dst []byte, x Exchange, date []byte) ([]byte, error) {
 	}
 	b := appendStatus(dst, status)
 	b = append(append(append(b, "Date: "...), date...), crlf...)
+	if status == 205 && len(r.Body) > 0 {
+		return dst, errors.New("http1: status 205 has no body: leave it out") // RFC 9110, 15.3.6
+	}
 	bodiless := status == 204 || status == 304 // RFC 9110, 15.3.5 and 15.4.5
 	if !bodiless {
 		b = r.appendFraming(b, x)
@@ -160,9 +164,9 @@ func (c *Codec) Append(dst, msg []byte) ([]byte, error) {
 }
 
 // AppendError appends the answer to a request that cannot be handled, after which the connection ends.
-func AppendError(dst []byte, status int, reason string, date []byte) []byte {
-	r := Response{Status: status, Body: []byte(reason + "\n"), Close: true}
-	b, err := r.Append(dst, Exchange{}, date)
+func AppendError(dst []byte, e *Error, date []byte) []byte {
+	r := Response{Status: e.Status, Body: []byte(e.Reason + "\n"), Close: true}
+	b, err := r.Append(dst, Exchange{Head: e.Head}, date)
 	if err != nil {
 		return dst
 	}

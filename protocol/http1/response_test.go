@@ -3,6 +3,7 @@ package http1_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -84,9 +85,21 @@ func TestBadResponses(t *testing.T) {
 }
 
 func TestAppendError(t *testing.T) {
-	got := string(http1.AppendError(nil, 431, "too large", []byte(date)))
+	got := string(http1.AppendError(nil, &http1.Error{Status: 431, Reason: "too large"}, []byte(date)))
 	want := "HTTP/1.1 431 Request Header Fields Too Large\r\nDate: " + date + "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 10\r\nConnection: close\r\n\r\ntoo large\n"
 	if got != want {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestAppendErrorHead has no content in the answer to HEAD (RFC 9110, 9.3.2).
+func TestAppendErrorHead(t *testing.T) {
+	_, _, err := (&http1.Protocol{}).NewCodec(10).Decode([]byte("HEAD / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n"))
+	var e *http1.Error
+	if !errors.As(err, &e) || e.Status != 413 {
+		t.Fatal(err)
+	}
+	if got := string(http1.AppendError(nil, e, []byte(date))); !strings.HasSuffix(got, "\r\n\r\n") || !strings.Contains(got, "Content-Length: 15\r\n") {
+		t.Errorf("%q", got)
 	}
 }
