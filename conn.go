@@ -80,6 +80,7 @@ type connState struct {
 	connected   bool // OnConnect was due, so OnClose will be
 	paused      bool // by Pause
 	half        bool // a message is half received; since tells from when
+	holding     bool // what waits in the input has to wait for Resume, an answer or a handler, and will be looked at then
 	parting     bool // the connection closes; since tells from when
 	pinged      bool // a ping has not been answered
 	ended       bool // the peer's stream has ended

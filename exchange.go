@@ -9,8 +9,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"github.com/lineman-go/lineman/internal/poll"
 )
 
 // exchange is one request with an http.Handler: the net.Conn that net/http serves. The loop feeds it the bytes of the request;
@@ -56,7 +54,7 @@ type deadline struct {
 func (d *deadline) passed() bool { return !d.at.IsZero() && !time.Now().Before(d.at) }
 
 func newExchange(c *Conn, h http.Handler) *exchange {
-	x := &exchange{conn: c, handler: h, tls: c.TLS()}
+	x := &exchange{conn: c, handler: h, tls: c.TLS(), progress: c.loop.ticks(c.loop.now), taken: c.Stats().BytesOut}
 	x.changed.L = &x.mu
 	return x
 }
@@ -281,56 +279,6 @@ func (x *exchange) Close() error {
 	x.held = false
 	x.conn.resume()
 	return nil
-}
-
-// hijack gives the connection away, and with it what has come and was not read.
-func (x *exchange) hijack() (net.Conn, []byte, error) {
-	x.mu.Lock()
-	x.tunnel, x.held = true, true
-	x.goOn()
-	x.mu.Unlock()
-	if _, isTCP := x.LocalAddr().(*net.TCPAddr); !isTCP || x.tls != nil {
-		return x, nil, nil
-	}
-	for {
-		if err := x.awaitRoom(1); err != nil {
-			return nil, nil, err
-		}
-		c, unread, err := x.detach()
-		if err == poll.ErrAgain {
-			time.Sleep(time.Millisecond) // over package net, what was written is on its way
-			continue
-		}
-		return c, unread, err
-	}
-}
-
-// detach takes the connection from its loop.
-func (x *exchange) detach() (conn net.Conn, unread []byte, err error) {
-	done := make(chan struct{})
-	if !x.conn.Do(func() {
-		defer close(done)
-		conn, unread, err = x.conn.detach()
-	}) {
-		return nil, nil, net.ErrClosed
-	}
-	select {
-	case <-done:
-	case <-x.conn.loop.over:
-		return nil, nil, net.ErrClosed
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	unread = append(x.queue, unread...)
-	x.queue = nil
-	return conn, unread, err
-}
-
-// tunnels reports whether all bytes that come are this exchange's.
-func (x *exchange) tunnels() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.tunnel
 }
 
 func (x *exchange) LocalAddr() net.Addr  { return x.conn.LocalAddr() }

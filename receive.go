@@ -167,7 +167,7 @@ func (c *Conn) decode(data []byte) {
 
 // waits notes whether a message is half received, and since when.
 func (c *Conn) waits(afresh bool) {
-	half := (c.in != nil || c.session.half()) && c.phase.get() == open && !c.state.paused && c.session.takes(c)
+	half := (c.in != nil || c.session.half()) && c.phase.get() == open && !c.state.paused && !c.state.holding
 	if half && (afresh || !c.state.half) {
 		c.since = c.loop.ticks(c.loop.now)
 		c.watch(c.service.after.message)
@@ -178,6 +178,7 @@ func (c *Conn) waits(afresh bool) {
 // messages delivers every whole message in data and returns what is left.
 func (c *Conn) messages(data []byte) (rest []byte) {
 	rest = data
+	c.state.holding = false
 	defer c.survive()
 	for len(rest) > 0 && c.takesMessages() {
 		n, msg, err := c.session.Decode(rest)
@@ -199,6 +200,7 @@ func (c *Conn) messages(data []byte) (rest []byte) {
 	if c.phase.get() != open && !c.awaitsGoodbye() {
 		return nil
 	}
+	c.state.holding = len(rest) > 0
 	return rest
 }
 
@@ -257,10 +259,7 @@ func (c *Conn) invalid(err error) {
 
 // end handles the end of the peer's stream: what was complete has been handled, what was not never will be.
 func (c *Conn) end(cause error) {
-	if c.in != nil {
-		c.decode(nil) // an answer, or Resume, may have made it their turn
-	}
-	if c.holds() {
+	if c.state.holding {
 		c.rearm() // the end is read again after them
 		return
 	}
@@ -286,7 +285,7 @@ func (c *Conn) holds() bool {
 	if c.shaking() {
 		return c.secure.wire.enough()
 	}
-	return c.phase.get() == open && (c.state.paused || c.in != nil && !c.session.takes(c))
+	return c.phase.get() == open && (c.state.paused || c.state.holding)
 }
 
 // input is what waits for the rest of its message.
