@@ -111,9 +111,9 @@ func (c *Conn) refuseRest(reason, detail error) {
 		c.finish(reason)
 		return
 	}
-	h, handled := c.session.(*handlerSession)
-	if handled = handled && h.active(); handled { // its lock comes before the connection's
-		defer h.current.cut()
+	if h, ok := c.session.(*handlerSession); ok && h.active() {
+		c.breakOff(h.current, reason)
+		return
 	}
 	c.mu.Lock()
 	if c.phase.get() == closing {
@@ -124,14 +124,25 @@ func (c *Conn) refuseRest(reason, detail error) {
 	}
 	defer c.mu.Unlock()
 	c.setCause(reason)
-	if !handled {
-		c.say(func(dst []byte) []byte { return c.session.broken(dst, detail) })
-	}
+	c.say(func(dst []byte) []byte { return c.session.broken(dst, detail) })
 	if ws, ok := c.session.(*wsSession); ok {
 		ws.peerParted = true // RFC 6455, 7.1.7: nothing more is read from a peer that broke the protocol
 	}
 	c.phase.set(closing)
 	c.mark(parted)
+}
+
+// breakOff reads no more of a request that is with its handler, which sees its body end and may still answer; the connection
+// closes then.
+func (c *Conn) breakOff(x *exchange, reason error) {
+	c.mu.Lock()
+	c.setCause(reason)
+	c.mu.Unlock()
+	c.state.ended = true
+	c.loop.freeInput(c)
+	c.rearm()
+	x.leave()
+	x.cut()
 }
 
 // depart closes because the peer is going, with lock not held.
