@@ -111,11 +111,12 @@ func (x *exchange) waitsForBody() bool {
 
 // stuck reports whether output waits, and notes when some of it went. On the loop.
 func (x *exchange) stuck(now uint32) bool {
-	stats := x.conn.Stats()
-	if stats.Pending == 0 || stats.BytesOut != x.taken {
-		x.progress, x.taken = now, stats.BytesOut
+	u := x.conn.unsent()
+	waits := u.pending > 0 || u.stalled
+	if !waits || u.sent != x.taken {
+		x.progress, x.taken = now, u.sent
 	}
-	return stats.Pending > 0
+	return waits
 }
 
 // cut ends what the handler can read, and with it the context of its request.
@@ -205,7 +206,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 			return done, err
 		}
 		if n == 0 {
-			if err := x.awaitRoom(flushAt / 2); err != nil {
+			if err := x.await(func(u unsent) bool { return u.pending < flushAt/2 }); err != nil {
 				return done, err
 			}
 		}
@@ -234,13 +235,13 @@ func (c *Conn) writeSome(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// awaitRoom waits until less than so much waits for the kernel to take it.
-func (x *exchange) awaitRoom(less int) error {
+// await waits until what waits for the kernel is as done says.
+func (x *exchange) await(done func(unsent) bool) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for x.conn.phase.get() == open && x.conn.Pending() >= less {
+	for !done(x.conn.unsent()) {
 		switch {
-		case x.closed || x.gone && x.conn.phase.get() != open:
+		case x.closed || x.conn.phase.get() != open:
 			return net.ErrClosed
 		case x.until[writeSide].passed():
 			return os.ErrDeadlineExceeded
@@ -248,6 +249,19 @@ func (x *exchange) awaitRoom(less int) error {
 		x.changed.Wait()
 	}
 	return nil
+}
+
+// unsent is what waits for the kernel.
+type unsent struct {
+	pending int
+	stalled bool
+	sent    uint64 // what it has taken, since the connection began
+}
+
+func (c *Conn) unsent() unsent {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return unsent{c.pending(), c.flags&stalled != 0, c.bytesOut}
 }
 
 // drained tells a handler that waits that the kernel has taken something. On the loop.

@@ -18,7 +18,7 @@ func (x *exchange) hijack() (net.Conn, []byte, error) {
 		return x, nil, nil
 	}
 	for {
-		if err := x.awaitRoom(1); err != nil {
+		if err := x.await(func(u unsent) bool { return u.pending == 0 }); err != nil {
 			return nil, nil, err
 		}
 		c, unread, err := x.detach()
