@@ -48,6 +48,9 @@ func (c *Conn) attend() {
 		x.drained()
 		c.watchExchange(x)
 	}
+	if p, ok := c.session.(*piped); ok && phase == open {
+		p.attended(c, empty)
+	}
 	if f := c.service.worker.OnFull; wasFull && f != nil {
 		c.guard("OnFull", func() { f(c) })
 	}
@@ -68,10 +71,11 @@ func (c *Conn) goOn() {
 	if h, ok := c.session.(*httpSession); ok {
 		h.goOn(c)
 	}
+	c.state.holding = false
 	if c.in != nil {
 		c.decode(nil)
 	}
-	if c.secure != nil {
+	if c.secure != nil && !c.shaking() {
 		c.decrypt()
 	}
 	if c.state.ended && !c.busy() {

@@ -226,6 +226,10 @@ func (c *Conn) finish(err error) {
 	if c.handle != absent {
 		l.poll.Close(c.handle, abort)
 	}
+	if x != nil && x.piped != nil {
+		l.givePipe(x.piped)
+		x.piped = nil
+	}
 	c.mu.Unlock()
 	if c.secure != nil {
 		c.secure.wire.end()
@@ -255,6 +259,9 @@ func (c *Conn) finish(err error) {
 		c.guard("OnClose", func() { f(c, err) })
 	}
 	c.cancelContext()
+	if p, ok := c.session.(*piped); ok {
+		p.over(err)
+	}
 	if c.dial != nil {
 		c.redial()
 	}

@@ -113,6 +113,7 @@ type extra struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	timers []*Timer
+	piped  poll.Pipe  // bytes in the kernel that go before the output; nil when there are none
 	client netip.Addr // whom a trusted proxy speaks for
 }
 
@@ -298,6 +299,9 @@ func (c *Conn) pending() (n int) {
 	}
 	if c.secure != nil {
 		n += c.secure.wire.unsent()
+	}
+	if x := c.extra; x != nil && x.piped != nil {
+		n += x.piped.Len()
 	}
 	return n
 }

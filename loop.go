@@ -39,11 +39,12 @@ type Loop struct {
 	live      int            // connections that are not closed
 	wheel     *wheel.Wheel
 	timers    timerHeap
-	buf       []byte   // what is read
-	scratch   []byte   // what is gathered to be written
-	block     []byte   // frames of broadcasts
-	inputs    []*input // free
-	plain     []byte   // what TLS decrypts to; nil until there is some
+	buf       []byte      // what is read
+	scratch   []byte      // what is gathered to be written
+	block     []byte      // frames of broadcasts
+	inputs    []*input    // free
+	plain     []byte      // what TLS decrypts to; nil until there is some
+	pipes     []poll.Pipe // free
 	datagram  Conn
 	doing     string // the callback under way, for the log
 	stats     Stats

@@ -109,6 +109,9 @@ func (c *Conn) broke() {
 // receive reads once and handles every whole message that there is.
 func (c *Conn) receive() {
 	l := c.loop
+	if p, ok := c.session.(*piped); ok && p.splice(c) {
+		return
+	}
 	n, err := l.poll.Read(c.handle, l.buf)
 	switch {
 	case err == poll.ErrAgain:
@@ -123,16 +126,22 @@ func (c *Conn) receive() {
 		c.finish(err)
 		return
 	}
-	atomic.StoreUint64(&c.bytesIn, c.bytesIn+uint64(n))
-	l.stats.BytesIn += uint64(n)
-	c.touched = l.ticks(l.now)
-	c.state.pinged = false
+	c.came(n)
 	if c.state.headerDue {
 		c.readHeader(l.buf[:n])
 	} else {
 		c.take(l.buf[:n])
 	}
 	c.rearm()
+}
+
+// came counts what came.
+func (c *Conn) came(n int) {
+	l := c.loop
+	atomic.StoreUint64(&c.bytesIn, c.bytesIn+uint64(n))
+	l.stats.BytesIn += uint64(n)
+	c.touched = l.ticks(l.now)
+	c.state.pinged = false
 }
 
 // take handles bytes that came.
@@ -218,13 +227,15 @@ func (c *Conn) awaitsGoodbye() bool {
 	return ok && c.phase.get() == closing && !ws.peerParted && !c.state.ended
 }
 
-// busy reports whether a request is with the application.
+// busy reports whether a request is with the application, or the peer's end is not this side's.
 func (c *Conn) busy() bool {
 	switch h := c.session.(type) {
 	case *httpSession:
 		return h.waits(c)
 	case *handlerSession:
 		return h.active()
+	case *piped:
+		return true
 	}
 	return false
 }
@@ -259,7 +270,7 @@ func (c *Conn) invalid(err error) {
 
 // end handles the end of the peer's stream: what was complete has been handled, what was not never will be.
 func (c *Conn) end(cause error) {
-	if c.state.holding {
+	if c.holds() {
 		c.rearm() // the end is read again after them
 		return
 	}
@@ -273,6 +284,10 @@ func (c *Conn) end(cause error) {
 	c.rearm()
 	if x := c.serving(); x != nil {
 		x.cut()
+	}
+	if p, ok := c.session.(*piped); ok && cause == io.EOF {
+		p.to.endOutput()
+		return
 	}
 	if c.busy() {
 		return // the answer ends the connection

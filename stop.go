@@ -79,6 +79,9 @@ func (l *Loop) shut() {
 			s.handler.Close()
 		}
 	}
+	for _, p := range l.pipes {
+		p.Close()
+	}
 	l.poll.Shut()
 	l.helpers.Wait()
 }

@@ -36,6 +36,22 @@ type Output interface {
 	Close() error
 }
 
+// A Pipe moves bytes from one stream to another without a copy through the process's memory. It holds what the second
+// stream did not take.
+type Pipe interface {
+	// Fill takes what has come on a stream. It returns io.EOF at its end, ErrAgain if nothing is there, and
+	// errors.ErrUnsupported if the stream cannot be read in this way.
+	Fill(from Handle) (int, error)
+
+	// Drain gives to a stream what it takes. ErrAgain means that the rest has to wait.
+	Drain(to Handle) (int, error)
+
+	// Len is how many bytes the pipe holds.
+	Len() int
+
+	Close() error
+}
+
 // A Poller owns the sockets that were handed to it. Everything runs on the goroutine that calls Wait, except
 //
 //	Wake                which may run anywhere, at any time
@@ -63,6 +79,9 @@ type Poller interface {
 	// Output lends the sending side of a stream to somebody who sends files: to be used on one goroutine, beside everything
 	// else but Write, and to be closed. errors.ErrUnsupported means that the poller has no such thing.
 	Output(h Handle) (Output, error)
+
+	// Pipe makes a Pipe. errors.ErrUnsupported means that the poller has no such thing.
+	Pipe() (Pipe, error)
 
 	// Arm chooses which readiness is reported from now on, level-triggered: an event comes again until the socket
 	// is not ready or disarmed.

@@ -116,6 +116,8 @@ func (p *portable) Detach(h Handle) (net.Conn, []byte, error) {
 
 func (p *portable) Output(Handle) (Output, error) { return nil, errors.ErrUnsupported }
 
+func (p *portable) Pipe() (Pipe, error) { return nil, errors.ErrUnsupported }
+
 // detached is the socket of a handle whose connection was given away.
 type detached struct{}
 
