@@ -17,6 +17,7 @@ type exchange struct {
 	conn     *Conn
 	handler  http.Handler
 	tls      *tls.ConnectionState
+	local    net.Addr
 	head     []byte   // of a request without a body; immutable after the first feed
 	inner    response // net/http's own. Set before the handler runs.
 	progress uint32   // tick in which the kernel was last seen to take something. Owned by the loop.
@@ -54,7 +55,7 @@ type deadline struct {
 func (d *deadline) passed() bool { return !d.at.IsZero() && !time.Now().Before(d.at) }
 
 func newExchange(c *Conn, h http.Handler) *exchange {
-	x := &exchange{conn: c, handler: h, tls: c.TLS(), progress: c.loop.ticks(c.loop.now), taken: c.Stats().BytesOut}
+	x := &exchange{conn: c, handler: h, tls: c.TLS(), local: c.LocalAddr(), progress: c.loop.ticks(c.loop.now), taken: c.unsent().sent}
 	x.changed.L = &x.mu
 	return x
 }
@@ -295,7 +296,7 @@ func (x *exchange) Close() error {
 	return nil
 }
 
-func (x *exchange) LocalAddr() net.Addr  { return x.conn.LocalAddr() }
+func (x *exchange) LocalAddr() net.Addr  { return x.local }
 func (x *exchange) RemoteAddr() net.Addr { return x.conn.RemoteAddr() }
 
 func (x *exchange) SetDeadline(t time.Time) error {
