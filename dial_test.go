@@ -2,6 +2,8 @@ package lineman_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -208,6 +210,40 @@ func TestDialOptions(t *testing.T) {
 				t.Errorf("%s: %v, want %q", tt.addr, err, tt.want)
 			}
 		})
+	}
+}
+
+// TestDialBackoffTLS has an attempt go on though the handshake of the one before it ends late.
+func TestDialBackoffTLS(t *testing.T) {
+	linemantest.NoLeaks(t)
+	silent := &lineman.Worker{Addr: "tcp://127.0.0.1:0", Logger: quiet}
+	s := linemantest.Start(t, silent)
+	d := newDialed()
+	d.TLS = linemantest.TLS(t)
+	d.Backoff = lineman.Backoff{First: time.Nanosecond, Most: time.Nanosecond}
+	d.Limits.Handshake = 10 * time.Millisecond
+	c := dialFrom(t, s, silent, "text://"+s.Addr(silent).String(), d.Dialer)
+	for range 5 {
+		if err := next(t, d.closes, "OnClose"); err != lineman.ErrTimeout {
+			t.Errorf("OnClose: %v", err)
+		}
+	}
+	_ = c.Close()
+}
+
+// TestDialUntrusted has a server that is not trusted told at once, though something waits to be sent.
+func TestDialUntrusted(t *testing.T) {
+	linemantest.NoLeaks(t)
+	w := &lineman.Worker{Addr: "text://127.0.0.1:0", TLS: linemantest.TLS(t), Logger: quiet}
+	s := linemantest.Start(t, w)
+	d := newDialed()
+	d.TLS = &tls.Config{}
+	d.Limits.Close = time.Hour
+	c := dialFrom(t, s, w, "text://"+s.Addr(w).String(), d.Dialer)
+	_ = c.Send([]byte("early"))
+	var untrusted x509.UnknownAuthorityError
+	if err := next(t, d.closes, "OnClose"); !errors.As(err, &untrusted) {
+		t.Errorf("OnClose: %v", err)
 	}
 }
 

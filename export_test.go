@@ -18,3 +18,6 @@ func (l *Loop) Step() error { return l.step(false) }
 
 // Shut ends a loop that Open made.
 func (l *Loop) Shut() { l.shut() }
+
+// Encoded is how many bytes of frames the broadcasts of the loop have made.
+func (l *Loop) Encoded() int { return len(l.block) }
