@@ -40,11 +40,11 @@ type Loop struct {
 	live      int            // connections that are not closed
 	wheel     *wheel.Wheel
 	timers    timerHeap
-	buf       []byte   // what is read
-	scratch   []byte   // what is gathered to be written
-	block     []byte   // frames of broadcasts
-	inputs    []*input // free
-	plain     []byte   // what TLS decrypts to; nil until there is some
+	buf       []byte      // what is read
+	scratch   []byte      // what is gathered to be written
+	block     []byte      // frames of broadcasts
+	inputs    []*input    // free
+	decrypts  *decryption // nil until there is TLS
 	datagram  Conn
 	doing     string // the callback under way, for the log
 	stats     Stats
@@ -379,14 +379,6 @@ func (l *Loop) shut() {
 	}
 	l.poll.Shut()
 	l.helpers.Wait()
-}
-
-// plaintext is where TLS decrypts to.
-func (l *Loop) plaintext() []byte {
-	if l.plain == nil {
-		l.plain = make([]byte, maxRecord)
-	}
-	return l.plain
 }
 
 // lastRounds is how often functions given to Do may ask for another one when the loop ends.
