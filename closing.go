@@ -1,9 +1,7 @@
 package lineman
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"net"
 
 	"github.com/lineman-go/lineman/protocol/http1"
@@ -113,9 +111,9 @@ func (c *Conn) refuseRest(reason, detail error) {
 		c.finish(reason)
 		return
 	}
-	h, handled := c.session.(*handlerSession)
-	if handled = handled && h.active(); handled { // its lock comes before the connection's
-		defer h.current.cut()
+	if h, ok := c.session.(*handlerSession); ok && h.active() {
+		c.breakOff(h.current, reason)
+		return
 	}
 	c.mu.Lock()
 	if c.phase.get() == closing {
@@ -126,14 +124,25 @@ func (c *Conn) refuseRest(reason, detail error) {
 	}
 	defer c.mu.Unlock()
 	c.setCause(reason)
-	if !handled {
-		c.say(func(dst []byte) []byte { return c.session.broken(dst, detail) })
-	}
+	c.say(func(dst []byte) []byte { return c.session.broken(dst, detail) })
 	if ws, ok := c.session.(*wsSession); ok {
 		ws.peerParted = true // RFC 6455, 7.1.7: nothing more is read from a peer that broke the protocol
 	}
 	c.phase.set(closing)
 	c.mark(parted)
+}
+
+// breakOff reads no more of a request that is with its handler, which sees its body end and may still answer; the connection
+// closes then.
+func (c *Conn) breakOff(x *exchange, reason error) {
+	c.mu.Lock()
+	c.setCause(reason)
+	c.mu.Unlock()
+	c.state.ended = true
+	c.loop.freeInput(c)
+	c.rearm()
+	x.leave()
+	x.cut()
 }
 
 // depart closes because the peer is going, with lock not held.
@@ -163,93 +172,11 @@ func (c *Conn) leave() {
 		c.mark(aborted)
 		return
 	}
-	if h, ok := c.session.(*httpSession); ok && h.awaits {
+	if h, ok := c.session.(*httpSession); ok && h.waiting {
 		h.exchange.Close = true
 		return
 	}
 	c.part(websocket.GoingAway, "")
-}
-
-// attend does for the connection what was asked for: it tells of a full queue, writes, goes on with messages that
-// waited, and moves the closing on.
-func (c *Conn) attend() {
-	c.mu.Lock()
-	if c.phase.get() == closed {
-		c.mu.Unlock()
-		return
-	}
-	if c.flags&aborted != 0 {
-		c.mu.Unlock()
-		if c.handle == absent {
-			c.abandon()
-			return
-		}
-		c.finish(c.cause())
-		return
-	}
-	if c.handle == absent {
-		c.mu.Unlock()
-		c.tellFull()
-		return
-	}
-	if c.flags&(stalled|broken) == 0 {
-		c.write(c.loop.scratch)
-	}
-	c.state.stalled = c.flags&stalled != 0
-	wasFull := c.flags&notifyFull != 0
-	empty := c.pending() == 0
-	drained := c.flags&full != 0 && empty
-	goOn := c.flags&resume != 0
-	c.flags &^= notifyFull | resume
-	if drained {
-		c.flags &^= full
-	}
-	failed, phase := c.flags&broken != 0, c.phase.get()
-	c.mu.Unlock()
-
-	if failed {
-		c.finish(c.cause())
-		return
-	}
-	c.rearm()
-	if x := c.serving(); x != nil {
-		x.drained()
-		c.watchExchange(x)
-	}
-	if f := c.service.worker.OnFull; wasFull && f != nil {
-		c.guard("OnFull", func() { f(c) })
-	}
-	if f := c.service.worker.OnDrain; drained && f != nil {
-		c.guard("OnDrain", func() { f(c) })
-	}
-	if goOn && phase == open {
-		c.goOn()
-	}
-	if phase == closing {
-		c.closeOn(empty)
-	}
-}
-
-// goOn handles the messages that waited for Resume or for an answer.
-func (c *Conn) goOn() {
-	c.since = c.loop.ticks(c.loop.now)
-	if h, ok := c.session.(*httpSession); ok {
-		h.goOn(c)
-	}
-	if c.in != nil {
-		c.decode(nil)
-	}
-	if c.secure != nil {
-		c.decrypt()
-	}
-	if c.state.ended && !c.busy() {
-		c.depart(io.EOF)
-		return
-	}
-	c.rearm()
-	if _, ok := c.session.(*httpSession); ok {
-		c.watch(c.service.after.keepAlive)
-	}
 }
 
 // closeOn moves a closing connection on, once its output is empty.
@@ -299,6 +226,10 @@ func (c *Conn) finish(err error) {
 	if c.handle != absent {
 		l.poll.Close(c.handle, abort)
 	}
+	if x != nil && x.piped != nil {
+		l.givePipe(x.piped)
+		x.piped = nil
+	}
 	c.mu.Unlock()
 	if c.secure != nil {
 		c.secure.wire.end()
@@ -328,6 +259,9 @@ func (c *Conn) finish(err error) {
 		c.guard("OnClose", func() { f(c, err) })
 	}
 	c.cancelContext()
+	if p, ok := c.session.(*piped); ok {
+		p.over(err)
+	}
 	if c.dial != nil {
 		c.redial()
 	}
@@ -339,42 +273,6 @@ func (c *Conn) cancelContext() {
 	if x := c.extra; x != nil && x.cancel != nil {
 		x.cancel()
 	}
-}
-
-// tellFull calls OnFull for a connection that is not there yet.
-func (c *Conn) tellFull() {
-	c.mu.Lock()
-	wasFull := c.flags&notifyFull != 0
-	c.flags &^= notifyFull
-	c.mu.Unlock()
-	if f := c.service.worker.OnFull; wasFull && f != nil {
-		c.guard("OnFull", func() { f(c) })
-	}
-}
-
-// opens reports whether this side's dialing or handshakes are under way.
-func (c *Conn) opens() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.flags&opening != 0
-}
-
-// detach gives the socket away, and what was read from it and not handled. For the loop the connection is over, without an
-// OnClose.
-func (c *Conn) detach() (net.Conn, []byte, error) {
-	if c.phase.get() != open {
-		return nil, nil, net.ErrClosed
-	}
-	conn, unread, err := c.loop.poll.Detach(c.handle)
-	if err != nil {
-		return nil, nil, err
-	}
-	if c.in != nil {
-		unread = append(bytes.Clone(c.in.bytes), unread...)
-	}
-	c.state.connected = false
-	c.finish(nil)
-	return conn, unread, nil
 }
 
 // cause is why the connection ends, as far as it is known.
@@ -392,20 +290,4 @@ func (c *Conn) protocolName() string {
 		return (&http1.Protocol{}).Name()
 	}
 	return c.service.protocol.Name()
-}
-
-// rearm asks the poller for what the connection can use.
-func (c *Conn) rearm() {
-	if c.phase.get() == closed || c.handle == absent {
-		return
-	}
-	read := !c.state.ended && !c.holds()
-	write := c.state.stalled
-	if read == c.state.armedRead && write == c.state.armedWrite {
-		return
-	}
-	c.state.armedRead, c.state.armedWrite = read, write
-	if err := c.loop.poll.Arm(c.handle, read, write); err != nil {
-		c.depart(err)
-	}
 }

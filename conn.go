@@ -80,6 +80,7 @@ type connState struct {
 	connected   bool // OnConnect was due, so OnClose will be
 	paused      bool // by Pause
 	half        bool // a message is half received; since tells from when
+	holding     bool // what waits in the input has to wait for Resume, an answer or a handler, and will be looked at then
 	parting     bool // the connection closes; since tells from when
 	pinged      bool // a ping has not been answered
 	ended       bool // the peer's stream has ended
@@ -112,6 +113,7 @@ type extra struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	timers []*Timer
+	piped  poll.Pipe  // bytes in the kernel that go before the output; nil when there are none
 	client netip.Addr // whom a trusted proxy speaks for
 }
 
@@ -297,6 +299,9 @@ func (c *Conn) pending() (n int) {
 	}
 	if c.secure != nil {
 		n += c.secure.wire.unsent()
+	}
+	if x := c.extra; x != nil && x.piped != nil {
+		n += x.piped.Len()
 	}
 	return n
 }

@@ -252,6 +252,7 @@ func (c *Conn) redial() {
 	d.wait = min(max(2*d.wait, d.dialer.Backoff.First), d.dialer.Backoff.Most)
 	d.since = time.Time{}
 	c.reset()
+	c.loop.dials[c] = true
 	d.again = c.loop.After(d.wait/2+rand.N(d.wait/2+1), c.attempt)
 }
 
@@ -264,6 +265,7 @@ func (c *Conn) abandon() {
 		return
 	}
 	d.again.Stop() // OnClose has been called
+	delete(c.loop.dials, c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.phase.set(closed)
@@ -271,4 +273,11 @@ func (c *Conn) abandon() {
 		c.out.release()
 		c.out = nil
 	}
+}
+
+// opens reports whether this side's dialing or handshakes are under way.
+func (c *Conn) opens() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flags&opening != 0
 }

@@ -9,8 +9,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"github.com/lineman-go/lineman/internal/poll"
 )
 
 // exchange is one request with an http.Handler: the net.Conn that net/http serves. The loop feeds it the bytes of the request;
@@ -19,6 +17,7 @@ type exchange struct {
 	conn     *Conn
 	handler  http.Handler
 	tls      *tls.ConnectionState
+	local    net.Addr
 	head     []byte   // of a request without a body; immutable after the first feed
 	inner    response // net/http's own. Set before the handler runs.
 	progress uint32   // tick in which the kernel was last seen to take something. Owned by the loop.
@@ -56,7 +55,7 @@ type deadline struct {
 func (d *deadline) passed() bool { return !d.at.IsZero() && !time.Now().Before(d.at) }
 
 func newExchange(c *Conn, h http.Handler) *exchange {
-	x := &exchange{conn: c, handler: h, tls: c.TLS()}
+	x := &exchange{conn: c, handler: h, tls: c.TLS(), local: c.LocalAddr(), progress: c.loop.ticks(c.loop.now), taken: c.unsent().sent}
 	x.changed.L = &x.mu
 	return x
 }
@@ -113,11 +112,12 @@ func (x *exchange) waitsForBody() bool {
 
 // stuck reports whether output waits, and notes when some of it went. On the loop.
 func (x *exchange) stuck(now uint32) bool {
-	stats := x.conn.Stats()
-	if stats.Pending == 0 || stats.BytesOut != x.taken {
-		x.progress, x.taken = now, stats.BytesOut
+	u := x.conn.unsent()
+	waits := u.pending > 0 || u.stalled
+	if !waits || u.sent != x.taken {
+		x.progress, x.taken = now, u.sent
 	}
-	return stats.Pending > 0
+	return waits
 }
 
 // cut ends what the handler can read, and with it the context of its request.
@@ -207,7 +207,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 			return done, err
 		}
 		if n == 0 {
-			if err := x.awaitRoom(flushAt / 2); err != nil {
+			if err := x.await(func(u unsent) bool { return u.pending < flushAt/2 }); err != nil {
 				return done, err
 			}
 		}
@@ -236,13 +236,13 @@ func (c *Conn) writeSome(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// awaitRoom waits until less than so much waits for the kernel to take it.
-func (x *exchange) awaitRoom(less int) error {
+// await waits until what waits for the kernel is as done says.
+func (x *exchange) await(done func(unsent) bool) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for x.conn.phase.get() == open && x.conn.Pending() >= less {
+	for !done(x.conn.unsent()) {
 		switch {
-		case x.closed || x.gone && x.conn.phase.get() != open:
+		case x.closed || x.conn.phase.get() != open:
 			return net.ErrClosed
 		case x.until[writeSide].passed():
 			return os.ErrDeadlineExceeded
@@ -250,6 +250,19 @@ func (x *exchange) awaitRoom(less int) error {
 		x.changed.Wait()
 	}
 	return nil
+}
+
+// unsent is what waits for the kernel.
+type unsent struct {
+	pending int
+	stalled bool
+	sent    uint64 // what it has taken, since the connection began
+}
+
+func (c *Conn) unsent() unsent {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return unsent{c.pending(), c.flags&stalled != 0, c.bytesOut}
 }
 
 // drained tells a handler that waits that the kernel has taken something. On the loop.
@@ -283,57 +296,7 @@ func (x *exchange) Close() error {
 	return nil
 }
 
-// hijack gives the connection away, and with it what has come and was not read.
-func (x *exchange) hijack() (net.Conn, []byte, error) {
-	x.mu.Lock()
-	x.tunnel, x.held = true, true
-	x.goOn()
-	x.mu.Unlock()
-	if _, isTCP := x.LocalAddr().(*net.TCPAddr); !isTCP || x.tls != nil {
-		return x, nil, nil
-	}
-	for {
-		if err := x.awaitRoom(1); err != nil {
-			return nil, nil, err
-		}
-		c, unread, err := x.detach()
-		if err == poll.ErrAgain {
-			time.Sleep(time.Millisecond) // over package net, what was written is on its way
-			continue
-		}
-		return c, unread, err
-	}
-}
-
-// detach takes the connection from its loop.
-func (x *exchange) detach() (conn net.Conn, unread []byte, err error) {
-	done := make(chan struct{})
-	if !x.conn.Do(func() {
-		defer close(done)
-		conn, unread, err = x.conn.detach()
-	}) {
-		return nil, nil, net.ErrClosed
-	}
-	select {
-	case <-done:
-	case <-x.conn.loop.over:
-		return nil, nil, net.ErrClosed
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	unread = append(x.queue, unread...)
-	x.queue = nil
-	return conn, unread, err
-}
-
-// tunnels reports whether all bytes that come are this exchange's.
-func (x *exchange) tunnels() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.tunnel
-}
-
-func (x *exchange) LocalAddr() net.Addr  { return x.conn.LocalAddr() }
+func (x *exchange) LocalAddr() net.Addr  { return x.local }
 func (x *exchange) RemoteAddr() net.Addr { return x.conn.RemoteAddr() }
 
 func (x *exchange) SetDeadline(t time.Time) error {

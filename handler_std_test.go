@@ -198,7 +198,13 @@ func TestHandlerSlowReader(t *testing.T) {
 // TestHandlerClient has net/http's client use one connection for 1,000 requests.
 func TestHandlerClient(t *testing.T) {
 	linemantest.NoLeaks(t)
-	w := handled(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
+	w := handled(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		_, _ = w.Write(body)
+	})
 	s := linemantest.Start(t, w)
 	client := &http.Client{Transport: &http.Transport{}, Timeout: patience}
 	defer client.CloseIdleConnections()

@@ -338,8 +338,16 @@ func TestHandlerBrokenBody(t *testing.T) {
 		_ = http.NewResponseController(w).EnableFullDuplex()
 		_, _ = io.ReadFull(r.Body, make([]byte, 5))
 		begun <- struct{}{}
-		for piece, err := make([]byte, 1<<16), error(nil); err == nil; {
-			_, err = w.Write(piece)
+		broken := make(chan error, 1)
+		go func() {
+			_, err := io.Copy(io.Discard, r.Body)
+			broken <- err
+		}()
+		for piece := make([]byte, 1<<16); len(broken) == 0; {
+			_, _ = w.Write(piece)
+		}
+		if err := <-broken; err == nil {
+			t.Error("the handler has seen no error")
 		}
 	})
 	s := linemantest.Start(t, w)

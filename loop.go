@@ -6,7 +6,6 @@ import (
 	"iter"
 	"log/slog"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +44,7 @@ type Loop struct {
 	block     []byte      // frames of broadcasts
 	inputs    []*input    // free
 	decrypts  *decryption // nil until there is TLS
+	pipes     []poll.Pipe // free
 	datagram  Conn
 	doing     string // the callback under way, for the log
 	stats     Stats
@@ -112,6 +112,28 @@ func (l *Loop) Do(f func()) bool {
 	l.mu.Unlock()
 	l.wake()
 	return true
+}
+
+// await runs f on the loop and waits for its end. It returns false if the loop has ended before f ran. Not on the loop.
+func (l *Loop) await(f func()) bool {
+	done := make(chan struct{})
+	if !l.Do(func() {
+		defer close(done)
+		f()
+	}) {
+		return false
+	}
+	select {
+	case <-done:
+		return true
+	case <-l.over:
+	}
+	select {
+	case <-done: // it was among the last
+		return true
+	default:
+		return false
+	}
 }
 
 // Conns are the open connections of w on this loop; those of a WebSocket worker that have finished their handshake.
@@ -301,95 +323,6 @@ func (l *Loop) attend() {
 		}
 		c = next
 	}
-}
-
-// beginStop closes the listeners, tells the application and says goodbye to every connection.
-func (l *Loop) beginStop() {
-	if l.stopping {
-		return
-	}
-	l.stopping = true
-	l.stop()
-	l.giveUp = l.now
-	for _, s := range slices.Backward(l.services) {
-		if s.worker.OnStop != nil {
-			l.call("OnStop", func() { s.worker.OnStop(l) })
-		}
-		shutdown := s.limits.Shutdown
-		if shutdown < 0 {
-			shutdown = forever
-		}
-		l.giveUp = maxTime(l.giveUp, l.now.Add(shutdown))
-	}
-	for _, s := range l.services {
-		if s.listener != nil {
-			s.listener.Close()
-		}
-		if s.handler != nil {
-			s.handler.server.SetKeepAlivesEnabled(false)
-		}
-	}
-	for _, c := range l.conns {
-		if c != nil {
-			c.leave()
-		}
-	}
-	for c := range l.dials {
-		c.abandon()
-	}
-}
-
-// forever is a limit that is none, where there has to be one.
-const forever = 1000 * time.Hour
-
-func maxTime(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-// finished reports whether a stopping loop has nothing left to wait for.
-func (l *Loop) finished() bool {
-	return l.stopping && (l.live == 0 || !l.now.Before(l.giveUp))
-}
-
-// shut ends what is still open and refuses further work.
-func (l *Loop) shut() {
-	l.stop()
-	for _, c := range l.conns {
-		if c != nil {
-			c.finish(ErrTimeout)
-		}
-	}
-	for c := range l.dials {
-		c.abandon()
-	}
-	for n := 0; !l.end(n == lastRounds); n++ {
-		l.runPosted()
-	}
-	close(l.over)
-	for _, s := range l.services {
-		if s.listener != nil {
-			s.listener.Close()
-		}
-		if s.handler != nil {
-			s.handler.Close()
-		}
-	}
-	l.poll.Shut()
-	l.helpers.Wait()
-}
-
-// lastRounds is how often functions given to Do may ask for another one when the loop ends.
-const lastRounds = 1000
-
-// end refuses further work, unless some has been promised already and this is not the last round.
-func (l *Loop) end(last bool) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ended = last || len(l.posted) == 0
-	return l.ended
 }
 
 // enter makes c a connection of the loop.

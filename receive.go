@@ -109,6 +109,9 @@ func (c *Conn) broke() {
 // receive reads once and handles every whole message that there is.
 func (c *Conn) receive() {
 	l := c.loop
+	if p, ok := c.session.(*piped); ok && p.splice(c) {
+		return
+	}
 	n, err := l.poll.Read(c.handle, l.buf)
 	switch {
 	case err == poll.ErrAgain:
@@ -123,16 +126,22 @@ func (c *Conn) receive() {
 		c.finish(err)
 		return
 	}
-	atomic.StoreUint64(&c.bytesIn, c.bytesIn+uint64(n))
-	l.stats.BytesIn += uint64(n)
-	c.touched = l.ticks(l.now)
-	c.state.pinged = false
+	c.came(n)
 	if c.state.headerDue {
 		c.readHeader(l.buf[:n])
 	} else {
 		c.take(l.buf[:n])
 	}
 	c.rearm()
+}
+
+// came counts what came.
+func (c *Conn) came(n int) {
+	l := c.loop
+	atomic.StoreUint64(&c.bytesIn, c.bytesIn+uint64(n))
+	l.stats.BytesIn += uint64(n)
+	c.touched = l.ticks(l.now)
+	c.state.pinged = false
 }
 
 // take handles bytes that came.
@@ -167,7 +176,7 @@ func (c *Conn) decode(data []byte) {
 
 // waits notes whether a message is half received, and since when.
 func (c *Conn) waits(afresh bool) {
-	half := (c.in != nil || c.session.half()) && c.phase.get() == open && !c.state.paused && c.session.takes(c)
+	half := (c.in != nil || c.session.half()) && c.phase.get() == open && !c.state.paused && !c.state.holding
 	if half && (afresh || !c.state.half) {
 		c.since = c.loop.ticks(c.loop.now)
 		c.watch(c.service.after.message)
@@ -178,6 +187,7 @@ func (c *Conn) waits(afresh bool) {
 // messages delivers every whole message in data and returns what is left.
 func (c *Conn) messages(data []byte) (rest []byte) {
 	rest = data
+	c.state.holding = false
 	defer c.survive()
 	for len(rest) > 0 && c.takesMessages() {
 		n, msg, err := c.session.Decode(rest)
@@ -199,6 +209,7 @@ func (c *Conn) messages(data []byte) (rest []byte) {
 	if c.phase.get() != open && !c.awaitsGoodbye() {
 		return nil
 	}
+	c.state.holding = len(rest) > 0
 	return rest
 }
 
@@ -216,13 +227,15 @@ func (c *Conn) awaitsGoodbye() bool {
 	return ok && c.phase.get() == closing && !ws.peerParted && !c.state.ended
 }
 
-// busy reports whether a request is with the application.
+// busy reports whether a request is with the application, or the peer's end is not this side's.
 func (c *Conn) busy() bool {
 	switch h := c.session.(type) {
 	case *httpSession:
 		return h.waits(c)
 	case *handlerSession:
 		return h.active()
+	case *piped:
+		return true
 	}
 	return false
 }
@@ -257,9 +270,6 @@ func (c *Conn) invalid(err error) {
 
 // end handles the end of the peer's stream: what was complete has been handled, what was not never will be.
 func (c *Conn) end(cause error) {
-	if c.in != nil {
-		c.decode(nil) // an answer, or Resume, may have made it their turn
-	}
 	if c.holds() {
 		c.rearm() // the end is read again after them
 		return
@@ -275,6 +285,10 @@ func (c *Conn) end(cause error) {
 	if x := c.serving(); x != nil {
 		x.cut()
 	}
+	if p, ok := c.session.(*piped); ok && cause == io.EOF {
+		p.to.endOutput()
+		return
+	}
 	if c.busy() {
 		return // the answer ends the connection
 	}
@@ -286,7 +300,7 @@ func (c *Conn) holds() bool {
 	if c.shaking() {
 		return c.secure.wire.enough()
 	}
-	return c.phase.get() == open && (c.state.paused || c.in != nil && !c.session.takes(c))
+	return c.phase.get() == open && (c.state.paused || c.state.holding)
 }
 
 // input is what waits for the rest of its message.

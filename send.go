@@ -165,6 +165,11 @@ func (c *Conn) transmit(scratch []byte) (n int, err error) {
 	if c.out != nil && c.flags&opening == 0 {
 		p = c.out.head(scratch)
 	}
+	if x := c.extra; x != nil && x.piped != nil && x.piped.Len() > 0 {
+		n, err = x.piped.Drain(c.handle)
+		c.bytesOut += uint64(n)
+		return n, err
+	}
 	switch {
 	case c.secure != nil:
 		n, err = c.secure.transmit(c.loop.poll, c.handle, p)

@@ -94,6 +94,9 @@ func TestStreamEnds(t *testing.T) {
 	gone := s.Dial(w)
 	gone.Write("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	next(t, conns, "the stream")
+	if _, err := http.ReadResponse(gone.Reader, nil); err != nil {
+		t.Fatal(err)
+	}
 	gone.Close()
 	if err := next(t, ends, "OnClose"); err != io.EOF {
 		t.Errorf("a client that goes: %v", err)

@@ -19,21 +19,11 @@ func Upgrade(_ http.ResponseWriter, r *http.Request, worker *Worker) error {
 	if _, _, err := x.inner.Hijack(); err != nil {
 		return fmt.Errorf("lineman: upgrade: %w", err)
 	}
-	failed := make(chan error, 1)
-	if !x.conn.Do(func() { failed <- x.conn.upgrade(x.head, worker) }) {
+	var err error
+	if !x.conn.loop.await(func() { err = x.conn.upgrade(x.head, worker) }) {
 		return fmt.Errorf("lineman: upgrade: %w", net.ErrClosed)
 	}
-	select {
-	case err := <-failed:
-		return err
-	case <-x.conn.loop.over:
-	}
-	select {
-	case err := <-failed: // it was the last that the loop did
-		return err
-	default:
-		return fmt.Errorf("lineman: upgrade: %w", net.ErrClosed)
-	}
+	return err
 }
 
 // upgrade gives the connection to a WebSocket worker, beginning with the head of the request at hand.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 )
 
@@ -24,6 +25,32 @@ type Event struct {
 
 // ErrAgain means: not now. The socket is not ready; an armed handle gets an event when it is.
 var ErrAgain = errors.New("poll: not ready")
+
+// An Output sends files without a copy through the process's memory. It stays usable when the handle is closed: then
+// SendFile fails.
+type Output interface {
+	// SendFile sends at most n bytes of f from its offset on, which moves by them. It may wait for the disk, never for the
+	// peer: then it returns ErrAgain. 0 and nil mean the end of the file; errors.ErrUnsupported means that f is not fit for it.
+	SendFile(f *os.File, n int) (int, error)
+
+	Close() error
+}
+
+// A Pipe moves bytes from one stream to another without a copy through the process's memory. It holds what the second
+// stream did not take.
+type Pipe interface {
+	// Fill takes what has come on a stream. It returns io.EOF at its end, ErrAgain if nothing is there, and
+	// errors.ErrUnsupported if the stream cannot be read in this way.
+	Fill(from Handle) (int, error)
+
+	// Drain gives to a stream what it takes. ErrAgain means that the rest has to wait.
+	Drain(to Handle) (int, error)
+
+	// Len is how many bytes the pipe holds.
+	Len() int
+
+	Close() error
+}
 
 // A Poller owns the sockets that were handed to it. Everything runs on the goroutine that calls Wait, except
 //
@@ -48,6 +75,13 @@ type Poller interface {
 	// Detach gives a stream away: a net.Conn like the one that came, and what was read ahead of it. ErrAgain means that
 	// what was written is still on its way. Close the handle afterwards: it no longer touches the connection.
 	Detach(h Handle) (c net.Conn, unread []byte, err error)
+
+	// Output lends the sending side of a stream to somebody who sends files: to be used on one goroutine, beside everything
+	// else but Write, and to be closed. errors.ErrUnsupported means that the poller has no such thing.
+	Output(h Handle) (Output, error)
+
+	// Pipe makes a Pipe. errors.ErrUnsupported means that the poller has no such thing.
+	Pipe() (Pipe, error)
 
 	// Arm chooses which readiness is reported from now on, level-triggered: an event comes again until the socket
 	// is not ready or disarmed.

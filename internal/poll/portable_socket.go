@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -112,6 +113,10 @@ func (p *portable) Detach(h Handle) (net.Conn, []byte, error) {
 	s.net, s.in = detached{}, nil
 	return c, unread, nil
 }
+
+func (p *portable) Output(Handle) (Output, error) { return nil, errors.ErrUnsupported }
+
+func (p *portable) Pipe() (Pipe, error) { return nil, errors.ErrUnsupported }
 
 // detached is the socket of a handle whose connection was given away.
 type detached struct{}

@@ -81,7 +81,7 @@ func hex(line []byte) (n uint64, ok bool) {
 		}
 		n = n<<4 | uint64(d)
 	}
-	rest := bytes.TrimLeft(line[i:], " \t")
+	rest := line[i:]
 	if i == 0 || len(rest) > 0 && rest[0] != ';' {
 		return 0, false
 	}

@@ -18,7 +18,7 @@ type Codec struct {
 
 	state  state
 	expect bool // the client waits for 100 before it sends the body
-	blank  int  // empty lines since the last request
+	posted bool // the last request was a POST
 	line   int  // where the line at hand begins
 	looked int  // how far it holds no "\n"
 	head   int  // length of the head
@@ -38,7 +38,6 @@ const (
 )
 
 const (
-	maxBlank     = 8        // empty lines before a request
 	maxChunkLine = 256      // bytes of a chunk's line, extensions included
 	chunkSlack   = 16 << 10 // what chunk lines may add to a body of any size
 	chunkFactor  = 8        // and how many bytes for each of the body's
@@ -67,12 +66,8 @@ func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	c.Release()
 	var r *Request // its head is parsed again if the body comes later, for data may have moved
 	if c.state == inHead {
-		if n := leadingLines(data); n > 0 && c.line == 0 {
-			c.looked = 0
-			if c.blank += n / len(crlf); c.blank > maxBlank {
-				return 0, nil, bad("empty lines, and no request")
-			}
-			return n, nil, nil // RFC 9112, 2.2
+		if c.strayLine(data) {
+			return len(crlf), nil, nil
 		}
 		if r, err = c.readHead(data); r == nil {
 			return 0, nil, err
@@ -115,8 +110,8 @@ func (c *Codec) finish(r *Request, data []byte, end int) (int, []byte, error) {
 		}
 	}
 	r.body = data[c.head : c.head+c.body : c.head+c.body]
-	c.request = r
-	c.state, c.expect, c.blank, c.line, c.looked, c.head, c.body = inHead, false, 0, 0, 0, 0, 0
+	c.request, c.posted = r, r.method == "POST"
+	c.state, c.expect, c.line, c.looked, c.head, c.body = inHead, false, 0, 0, 0, 0
 	return end, r.body, nil
 }
 
@@ -129,13 +124,13 @@ func (c *Codec) Release() {
 	}
 }
 
-// leadingLines counts the empty lines before a request line, which some clients send after a body.
-func leadingLines(data []byte) int {
-	n := 0
-	for n <= maxBlank*len(crlf) && bytes.HasPrefix(data[n:], crlf) {
-		n += 2
+// strayLine reports whether data begins with the empty line that some clients send after the body of a POST (RFC 9112, 2.2).
+func (c *Codec) strayLine(data []byte) bool {
+	if !c.posted || c.line > 0 || !bytes.HasPrefix(data, crlf) {
+		return false
 	}
-	return n
+	c.posted, c.looked = false, 0
+	return true
 }
 
 var crlf = []byte("\r\n")
@@ -172,7 +167,10 @@ func (c *Codec) readHead(data []byte) (*Request, error) {
 		if err := c.checkHead(start, c.line); err != nil {
 			return nil, err
 		}
-		if len(line) == 0 && start > 0 {
+		if len(line) == 0 {
+			if start == 0 {
+				return nil, bad("an empty line, and no request")
+			}
 			break
 		}
 	}

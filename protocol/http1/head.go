@@ -161,18 +161,15 @@ func (r *Request) checkHost() error {
 	return nil
 }
 
-// checkExpect knows one expectation (RFC 9110, 10.1.1). In HTTP/1.0 the field means nothing.
+// checkExpect knows one expectation, which means nothing in HTTP/1.0 (RFC 9110, 10.1.1).
 func (r *Request) checkExpect() error {
-	if r.http10 {
-		return nil
-	}
 	for v := range r.Values("Expect") {
 		for len(v) > 0 {
 			var item []byte
 			item, v, _ = bytes.Cut(v, []byte{','})
 			switch item = trim(item); {
 			case equalFold(item, "100-continue"):
-				r.expect = true
+				r.expect = !r.http10
 			case len(item) > 0: // RFC 9110, 5.6.1.2: empty elements do not count
 				return &Error{Status: 417, Reason: "unknown expectation"}
 			}
@@ -207,7 +204,15 @@ func (r *Request) framing() (framing, error) {
 		}
 		f.chunked = true
 	}
+	if f.chunked && r.announcesFraming() {
+		return f, bad("Trailer announces a field that frames the body")
+	}
 	return f, nil
+}
+
+// announcesFraming reports whether fields are said to follow the body that have to stand before it (RFC 9110, 6.5.1).
+func (r *Request) announcesFraming() bool {
+	return r.hasToken("Trailer", "Content-Length") || r.hasToken("Trailer", "Transfer-Encoding") || r.hasToken("Trailer", "Trailer")
 }
 
 func transferError(value []byte) error {

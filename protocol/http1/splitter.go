@@ -23,7 +23,7 @@ type Piece struct {
 	Size   int  // bytes, from the beginning of the data
 	Begins bool // with a whole head
 	Ends   bool // the request
-	Skip   bool // belongs to no request: empty lines before it (RFC 9112, 2.2)
+	Skip   bool // belongs to no request
 }
 
 // maxSplit bounds a body whose length is told, so that no number overflows.
@@ -57,15 +57,14 @@ func (s *Splitter) Next(data []byte) (Piece, error) {
 
 func (s *Splitter) head(data []byte) (Piece, error) {
 	c := &s.codec
-	if n := leadingLines(data); n > 0 && c.line == 0 {
-		c.looked = 0
-		return Piece{Size: n, Skip: true}, nil
+	if c.strayLine(data) {
+		return Piece{Size: len(crlf), Skip: true}, nil
 	}
 	r, err := c.readHead(data)
 	if r == nil {
 		return Piece{}, err
 	}
-	s.http1 = r.Exchange()
+	s.http1, c.posted = r.Exchange(), r.method == "POST"
 	r.release()
 	p := Piece{Size: c.head, Begins: true}
 	s.left = int64(c.body)

@@ -1,0 +1,116 @@
+package lineman
+
+import "io"
+
+// attend does for the connection what was asked for: it tells of a full queue, writes, goes on with messages that
+// waited, and moves the closing on.
+func (c *Conn) attend() {
+	c.mu.Lock()
+	if c.phase.get() == closed {
+		c.mu.Unlock()
+		return
+	}
+	if c.flags&aborted != 0 {
+		c.mu.Unlock()
+		if c.handle == absent {
+			c.abandon()
+			return
+		}
+		c.finish(c.cause())
+		return
+	}
+	if c.handle == absent {
+		c.mu.Unlock()
+		c.tellFull()
+		return
+	}
+	if c.flags&(stalled|broken) == 0 {
+		c.write(c.loop.scratch)
+	}
+	c.state.stalled = c.flags&stalled != 0
+	wasFull := c.flags&notifyFull != 0
+	empty := c.pending() == 0
+	drained := c.flags&full != 0 && empty
+	goOn := c.flags&resume != 0
+	c.flags &^= notifyFull | resume
+	if drained {
+		c.flags &^= full
+	}
+	failed, phase := c.flags&broken != 0, c.phase.get()
+	c.mu.Unlock()
+
+	if failed {
+		c.finish(c.cause())
+		return
+	}
+	c.rearm()
+	if x := c.serving(); x != nil {
+		x.drained()
+		c.watchExchange(x)
+	}
+	if p, ok := c.session.(*piped); ok && phase == open {
+		p.attended(c, empty)
+	}
+	if f := c.service.worker.OnFull; wasFull && f != nil {
+		c.guard("OnFull", func() { f(c) })
+	}
+	if f := c.service.worker.OnDrain; drained && f != nil {
+		c.guard("OnDrain", func() { f(c) })
+	}
+	if goOn && phase == open {
+		c.goOn()
+	}
+	if phase == closing {
+		c.closeOn(empty)
+	}
+}
+
+// goOn handles the messages that waited for Resume or for an answer.
+func (c *Conn) goOn() {
+	c.since = c.loop.ticks(c.loop.now)
+	if h, ok := c.session.(*httpSession); ok {
+		h.goOn(c)
+	}
+	c.state.holding = false
+	if c.in != nil {
+		c.decode(nil)
+	}
+	if c.secure != nil && !c.shaking() {
+		c.decrypt()
+	}
+	if c.state.ended && !c.busy() {
+		c.depart(io.EOF)
+		return
+	}
+	c.rearm()
+	if _, ok := c.session.(*httpSession); ok {
+		c.watch(c.service.after.keepAlive)
+	}
+}
+
+// tellFull calls OnFull for a connection that is not there yet.
+func (c *Conn) tellFull() {
+	c.mu.Lock()
+	wasFull := c.flags&notifyFull != 0
+	c.flags &^= notifyFull
+	c.mu.Unlock()
+	if f := c.service.worker.OnFull; wasFull && f != nil {
+		c.guard("OnFull", func() { f(c) })
+	}
+}
+
+// rearm asks the poller for what the connection can use.
+func (c *Conn) rearm() {
+	if c.phase.get() == closed || c.handle == absent {
+		return
+	}
+	read := !c.state.ended && !c.holds()
+	write := c.state.stalled
+	if read == c.state.armedRead && write == c.state.armedWrite {
+		return
+	}
+	c.state.armedRead, c.state.armedWrite = read, write
+	if err := c.loop.poll.Arm(c.handle, read, write); err != nil {
+		c.depart(err)
+	}
+}

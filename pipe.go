@@ -1,0 +1,196 @@
+package lineman
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/lineman-go/lineman/internal/poll"
+	"github.com/lineman-go/lineman/protocol/websocket"
+)
+
+// Pipe joins two connections of bytes (tcp, unix, with or without TLS) of one loop: what comes on either goes to the other from
+// now on, and OnMessage is no longer called. Nothing is read from a peer whose other side does not take it; on plain sockets
+// of Linux the bytes do not pass through this process at all. Each end of stream is passed on by itself; when both have
+// ended, so do the connections, with io.EOF. One that breaks, or is aborted, aborts the other; one that is closed closes it,
+// after what it had sent. A connection that Dial is still making may be piped at once. On the loop only.
+func Pipe(a, b *Conn) error {
+	for _, c := range []*Conn{a, b} {
+		switch _, bytes := c.session.(raw); {
+		case c.loop != a.loop || a == b:
+			return errors.New("lineman: pipe: want two connections of one loop")
+		case c.phase.get() != open:
+			return fmt.Errorf("lineman: pipe: %w", net.ErrClosed)
+		case !bytes || c.service.packet:
+			return fmt.Errorf("lineman: pipe: worker %q does not carry bytes", c.service.name)
+		}
+	}
+	a.join(b)
+	b.join(a)
+	return nil
+}
+
+// piped is a connection whose bytes go to another one.
+//
+//	the peer's stream ends ──▶ to.due ──▶ to's output is empty: its stream is ended
+//	both streams of a connection have ended: it is finished
+type piped struct {
+	raw
+	to    *Conn
+	held  bool // nothing is read until to has written. Owned by the loop, like the rest.
+	due   bool // our end of stream follows what is in the output
+	ended bool // and was sent
+}
+
+// pipeAhead is how much may wait for a peer before nothing more is read for it.
+const pipeAhead = 64 << 10
+
+func (c *Conn) join(to *Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.session = &piped{to: to}
+	c.mark(resume) // what came before
+}
+
+func (p *piped) takes(*Conn) bool {
+	u := p.to.unsent()
+	p.held = u.stalled || u.pending >= pipeAhead
+	return !p.held
+}
+
+func (p *piped) deliver(_ *Conn, data []byte) {
+	to := p.to
+	to.touched = to.loop.ticks(to.loop.now)
+	to.mu.Lock()
+	defer to.mu.Unlock()
+	if to.phase.get() != open {
+		return
+	}
+	to.say(func(dst []byte) []byte { return append(dst, data...) })
+	to.mark(0)
+}
+
+// endOutput has the connection's stream end behind its output.
+func (c *Conn) endOutput() {
+	if p, ok := c.session.(*piped); ok {
+		p.due = true
+		c.attention()
+	}
+}
+
+// attended goes on with what waited for c, the connection of this session, to write.
+func (p *piped) attended(c *Conn, empty bool) {
+	c.freePipe()
+	if from, ok := p.to.session.(*piped); ok && from.held && from.takes(nil) {
+		p.to.resume()
+	}
+	if !p.due || !empty || c.opens() {
+		return
+	}
+	if c.secure != nil && c.secure.notify() {
+		c.wantsWriting()
+		return
+	}
+	if !p.ended {
+		p.ended = true
+		if err := c.loop.poll.CloseWrite(c.handle); err != nil {
+			c.finish(err)
+			return
+		}
+	}
+	if c.state.ended {
+		c.finish(io.EOF)
+		p.to.attention()
+	}
+}
+
+// over ends the other connection as this one ended.
+func (p *piped) over(err error) {
+	switch to := p.to; {
+	case p.ended && err == io.EOF:
+	case err == nil || err == io.EOF:
+		_ = to.CloseWith(websocket.Normal, "") // it may have ended already
+	default:
+		to.Abort()
+	}
+}
+
+// splice moves bytes through the kernel, and reports whether that was possible.
+func (p *piped) splice(c *Conn) bool {
+	if c.in != nil || c.secure != nil || !p.to.takesPipe() {
+		return false
+	}
+	switch n, err := p.to.fillPipe(c.handle); {
+	case n > 0:
+		c.came(n)
+		p.to.touched = c.touched
+		if !p.takes(nil) {
+			c.state.holding = true
+			c.rearm()
+		}
+	case err == io.EOF:
+		c.end(io.EOF)
+	case errors.Is(err, errors.ErrUnsupported):
+		return false
+	case err != poll.ErrAgain:
+		c.finish(err)
+	}
+	return true
+}
+
+// takesPipe gives the connection a pipe of the kernel, if it can be used in place of the output.
+func (c *Conn) takesPipe() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.secure != nil || c.phase.get() != open || c.flags&(opening|stalled|broken) != 0 || c.pending() > 0 {
+		return false
+	}
+	x := c.extras()
+	if x.piped == nil {
+		x.piped = c.loop.takePipe()
+	}
+	return x.piped != nil
+}
+
+// fillPipe takes what has come on another connection, and writes it.
+func (c *Conn) fillPipe(from poll.Handle) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, err := c.extra.piped.Fill(from)
+	c.write(nil)
+	c.mark(0)
+	return n, err
+}
+
+// freePipe gives an empty pipe back.
+func (c *Conn) freePipe() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if x := c.extra; x != nil && x.piped != nil && x.piped.Len() == 0 {
+		c.loop.givePipe(x.piped)
+		x.piped = nil
+	}
+}
+
+// keepPipes is how many free pipes a loop keeps.
+const keepPipes = 16
+
+// takePipe is nil where the kernel has no way to move bytes.
+func (l *Loop) takePipe() poll.Pipe {
+	if n := len(l.pipes); n > 0 {
+		p := l.pipes[n-1]
+		l.pipes = l.pipes[:n-1]
+		return p
+	}
+	p, _ := l.poll.Pipe() // then by copying
+	return p
+}
+
+func (l *Loop) givePipe(p poll.Pipe) {
+	if p.Len() > 0 || len(l.pipes) == keepPipes {
+		p.Close()
+		return
+	}
+	l.pipes = append(l.pipes, p)
+}

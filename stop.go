@@ -1,0 +1,98 @@
+package lineman
+
+import (
+	"slices"
+	"time"
+)
+
+// beginStop closes the listeners, tells the application and says goodbye to every connection.
+func (l *Loop) beginStop() {
+	if l.stopping {
+		return
+	}
+	l.stopping = true
+	l.stop()
+	l.giveUp = l.now
+	for _, s := range slices.Backward(l.services) {
+		if s.worker.OnStop != nil {
+			l.call("OnStop", func() { s.worker.OnStop(l) })
+		}
+		shutdown := s.limits.Shutdown
+		if shutdown < 0 {
+			shutdown = forever
+		}
+		l.giveUp = maxTime(l.giveUp, l.now.Add(shutdown))
+	}
+	for _, s := range l.services {
+		if s.listener != nil {
+			s.listener.Close()
+		}
+		if s.handler != nil {
+			s.handler.server.SetKeepAlivesEnabled(false)
+		}
+	}
+	for _, c := range l.conns {
+		if c != nil {
+			c.leave()
+		}
+	}
+	for c := range l.dials {
+		c.abandon()
+	}
+}
+
+// forever is a limit that is none, where there has to be one.
+const forever = 1000 * time.Hour
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// finished reports whether a stopping loop has nothing left to wait for.
+func (l *Loop) finished() bool {
+	return l.stopping && (l.live == 0 || !l.now.Before(l.giveUp))
+}
+
+// shut ends what is still open and refuses further work.
+func (l *Loop) shut() {
+	l.stop()
+	for _, c := range l.conns {
+		if c != nil {
+			c.finish(ErrTimeout)
+		}
+	}
+	for c := range l.dials {
+		c.abandon()
+	}
+	for n := 0; !l.end(n == lastRounds); n++ {
+		l.runPosted()
+	}
+	close(l.over)
+	for _, s := range l.services {
+		if s.listener != nil {
+			s.listener.Close()
+		}
+		if s.handler != nil {
+			s.handler.Close()
+		}
+	}
+	for _, p := range l.pipes {
+		p.Close()
+	}
+	l.poll.Shut()
+	l.helpers.Wait()
+}
+
+// lastRounds is how often functions given to Do may ask for another one when the loop ends.
+const lastRounds = 1000
+
+// end refuses further work, unless some has been promised already and this is not the last round.
+func (l *Loop) end(last bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = last || len(l.posted) == 0
+	return l.ended
+}
