@@ -2,6 +2,7 @@ package lineman
 
 import (
 	"context"
+	"testing"
 	"time"
 )
 
@@ -18,3 +19,12 @@ func (l *Loop) Step() error { return l.step(false) }
 
 // Shut ends a loop that Open made.
 func (l *Loop) Shut() { l.shut() }
+
+// TLSMemory is what crypto/tls holds for c to read records and its own messages into, in bytes. On the loop.
+func (c *Conn) TLSMemory(t *testing.T) int {
+	s := c.secure
+	if s.raw == nil || s.hand == nil {
+		t.Fatal("this version of crypto/tls has other buffers: see bufferOf")
+	}
+	return s.raw.Cap() + s.hand.Cap()
+}

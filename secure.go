@@ -33,7 +33,7 @@ type secure struct {
 
 const (
 	maxRecord = 16 << 10 // plaintext bytes of a TLS record (RFC 8446, 5.1)
-	maxWire   = 64 << 10 // what waits for a handshake to look at it
+	maxWire   = 64 << 10 // what waits for a handshake to look at it, or of TLS for a peer to read it
 	maxPlain  = 48 << 10 // what is encrypted at once: its ciphertext fits what a free output keeps
 )
 
@@ -145,6 +145,8 @@ func (c *Conn) decrypt() {
 			c.decode(d.plain[:n])
 		}
 		switch {
+		case err == nil && s.wire.unsent() > maxWire:
+			c.brokeTLS(errUnread)
 		case err == nil:
 			continue
 		case err == io.EOF: // close_notify
@@ -181,17 +183,18 @@ func (c *Conn) brokeTLS(err error) {
 	c.mark(parted)
 }
 
-// transmit encrypts p and hands it to the kernel, with the connection's lock held. What it has taken of p and the
-// kernel has not stays in the wire: ErrAgain tells.
-func (s *secure) transmit(p poll.Poller, h poll.Handle, plain []byte) (int, error) {
-	if err := s.wire.flush(p, h); err != nil || !s.shaken || len(plain) == 0 {
-		return 0, err
+// transmit encrypts what is plain and hands it to the kernel, with the connection's lock held. It returns how much of it
+// was used, and how many bytes the kernel has taken. What it has not taken stays in the wire: ErrAgain tells.
+func (s *secure) transmit(p poll.Poller, h poll.Handle, plain []byte) (used, written int, err error) {
+	if written, err = s.wire.flush(p, h); err != nil || !s.shaken || len(plain) == 0 {
+		return 0, written, err
 	}
 	plain = plain[:min(len(plain), maxPlain)]
 	if _, err := s.conn.Write(plain); err != nil {
-		return 0, err
+		return 0, written, err
 	}
-	return len(plain), s.wire.flush(p, h)
+	n, err := s.wire.flush(p, h)
+	return len(plain), written + n, err
 }
 
 // notify puts close_notify into the output, once, and reports whether it did.
@@ -224,6 +227,9 @@ func (noBytes) Temporary() bool { return true }
 
 // errCut is the end of the stream without close_notify: anyone may have ended it (RFC 8446, 6.1).
 var errCut = errors.New("lineman: the stream below TLS has ended")
+
+// errUnread is about a peer that has TLS answer, to key updates, and does not read: the answers would pile up.
+var errUnread = errors.New("lineman: answers of TLS itself are not read")
 
 func isNothing(err error) bool { _, ok := err.(noBytes); return ok }
 
@@ -295,21 +301,20 @@ func (w *wire) unsent() int {
 	return w.out.size
 }
 
-// flush hands to the kernel what there is.
-func (w *wire) flush(p poll.Poller, h poll.Handle) error {
+// flush hands to the kernel what there is, and returns how much it has taken.
+func (w *wire) flush(p poll.Poller, h poll.Handle) (written int, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.out != nil {
-		n, err := p.Write(h, w.out.head(nil))
+	for w.out != nil && err == nil {
+		var n int
+		n, err = p.Write(h, w.out.head(nil))
+		written += n
 		if w.out.advance(n); w.out.size == 0 {
 			w.out.release()
 			w.out = nil
 		}
-		if err != nil {
-			return err
-		}
 	}
-	return nil
+	return written, err
 }
 
 // What crypto/tls wants of a net.Conn beside that. Its deadlines are not used: the loop has the limits.
