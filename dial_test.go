@@ -16,6 +16,8 @@ import (
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
 // dialed is what happens on a connection that this side opens.
@@ -206,6 +208,36 @@ func TestDialArguments(t *testing.T) {
 		s.Do(w, func(l *lineman.Loop) {
 			if _, err := l.Dial(addr, lineman.Dialer{}); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v", addr, err)
+			}
+		})
+	}
+}
+
+// TestDialOptions has what cannot be dialed refused at once.
+func TestDialOptions(t *testing.T) {
+	w := &lineman.Worker{Name: "none"}
+	s := linemantest.Start(t, w)
+	header := lineman.Dialer{Header: []http1.Field{http1.Field{Name: "Upgrade", Value: "x"}}}
+	for _, tt := range []struct {
+		addr string
+		d    lineman.Dialer
+		want string
+	}{
+		{"ws:///path", lineman.Dialer{}, "no host"},
+		{"ws://user:secret@127.0.0.1/", lineman.Dialer{}, "Authorization"},
+		{"wss://127.0.0.1/#x", lineman.Dialer{}, "fragment"},
+		{"ws://b\u00fccher.example/", lineman.Dialer{}, "host"},
+		{"ws://127.0.0.1/", lineman.Dialer{Protocol: linesBackwards{}}, "*websocket.Protocol"},
+		{"ws://127.0.0.1/", lineman.Dialer{Protocol: &websocket.Protocol{Subprotocols: []string{"a b"}}}, "subprotocol"},
+		{"ws://127.0.0.1/", header, "handshake's own"},
+		{"text://127.0.0.1:1", header, "Header is for ws"},
+		{"tcp://127.0.0.1:1", lineman.Dialer{Protocol: &websocket.Protocol{}}, "ws://"},
+		{"udp://127.0.0.1:1", lineman.Dialer{TLS: linemantest.TLS(t)}, "TLS is for streams"},
+	} {
+		s.Do(w, func(l *lineman.Loop) {
+			_, err := l.Dial(tt.addr, tt.d)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%s: %v, want %q", tt.addr, err, tt.want)
 			}
 		})
 	}
