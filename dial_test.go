@@ -73,11 +73,10 @@ func TestDial(t *testing.T) {
 			if got := next(t, d.connects, "OnConnect"); got != c {
 				t.Error("OnConnect has another Conn")
 			}
-			for scheme != "tcp" {
+			if scheme != "tcp" {
 				if got := next(t, d.messages, "the echo"); got != "early" {
 					t.Errorf("got %q", got)
 				}
-				break
 			}
 			for _, size := range []int{1, 1000, 100_000} {
 				msg := strings.Repeat("x", size)
@@ -270,11 +269,8 @@ func TestDialBackoff(t *testing.T) {
 	}
 	s := linemantest.Start(t, w)
 	for round := range 3 {
-		for {
-			if got := next(t, d.connects, "OnConnect"); got != c || c.ID() != id {
-				t.Fatal("it is another connection")
-			}
-			break
+		if got := next(t, d.connects, "OnConnect"); got != c || c.ID() != id {
+			t.Fatal("it is another connection")
 		}
 		if err := c.Send(fmt.Append(nil, "round ", round)); err != nil {
 			t.Fatal(err)
