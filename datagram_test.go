@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -41,8 +42,7 @@ func TestDialDatagrams(t *testing.T) {
 				}
 			}
 			s.Do(w, func(l *lineman.Loop) {
-				both := func(yield func(*lineman.Conn) bool) { _ = yield(c) && yield(c) }
-				if n := l.Broadcast(both, []byte("to all")); n != 2 {
+				if n := l.Broadcast(slices.Values([]*lineman.Conn{c, c}), []byte("to all")); n != 2 {
 					t.Errorf("reached %d", n)
 				}
 				if err := c.SetWorker(w); err == nil {

@@ -2,6 +2,7 @@ package lineman
 
 import (
 	"context"
+	"testing"
 	"time"
 )
 
@@ -21,3 +22,11 @@ func (l *Loop) Shut() { l.shut() }
 
 // Encoded is how many bytes of frames the broadcasts of the loop have made.
 func (l *Loop) Encoded() int { return len(l.block) }
+// TLSMemory is what crypto/tls holds for c to read records and its own messages into, in bytes. On the loop.
+func (c *Conn) TLSMemory(t *testing.T) int {
+	s := c.secure
+	if s.raw == nil || s.hand == nil {
+		t.Fatal("this version of crypto/tls has other buffers: see bufferOf")
+	}
+	return s.raw.Cap() + s.hand.Cap()
+}

@@ -30,6 +30,10 @@ func TestMain(m *testing.M) {
 		hold(os.Getenv("LINEMAN_TEST_ADDR"), n)
 		return
 	}
+	if addrs := os.Getenv("LINEMAN_TEST_PROBE"); addrs != "" {
+		probe(strings.Split(addrs, ","))
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -43,7 +43,7 @@ type Loop struct {
 	scratch   []byte      // what is gathered to be written
 	block     []byte      // frames of broadcasts
 	inputs    []*input    // free
-	plain     []byte      // what TLS decrypts to; nil until there is some
+	decrypts  *decryption // nil until there is TLS
 	pipes     []poll.Pipe // free
 	datagram  Conn
 	doing     string // the callback under way, for the log
@@ -323,14 +323,6 @@ func (l *Loop) attend() {
 		}
 		c = next
 	}
-}
-
-// plaintext is where TLS decrypts to.
-func (l *Loop) plaintext() []byte {
-	if l.plain == nil {
-		l.plain = make([]byte, maxRecord)
-	}
-	return l.plain
 }
 
 // enter makes c a connection of the loop.

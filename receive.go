@@ -107,11 +107,13 @@ func (c *Conn) ready(ev poll.Event) {
 
 // broke ends a connection that broke while nothing was read from it.
 func (c *Conn) broke() {
-	_, err := c.loop.poll.Read(c.handle, c.loop.buf)
-	if err == nil || err == poll.ErrAgain {
-		err = io.EOF
+	var err error
+	for err == nil { // what came before is lost
+		_, err = c.loop.poll.Read(c.handle, c.loop.buf)
 	}
-	c.finish(err)
+	if err != poll.ErrAgain {
+		c.finish(err)
+	}
 }
 
 // receive reads once and handles every whole message that there is.

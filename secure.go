@@ -1,6 +1,7 @@
 package lineman
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -25,11 +26,15 @@ type secure struct {
 	wire     *wire
 	shaken   bool // the handshake has succeeded. Guarded by the connection's lock.
 	notified bool // close_notify is in the output. Owned by the loop.
+
+	// Buffers of conn, empty but for parts of records and of messages to TLS itself. Owned by the loop after the handshake.
+	raw, hand *bytes.Buffer
 }
 
 const (
 	maxRecord = 16 << 10 // plaintext bytes of a TLS record (RFC 8446, 5.1)
-	maxWire   = 64 << 10 // what waits for a handshake to look at it, or is encrypted at once
+	maxWire   = 64 << 10 // what waits for a handshake to look at it, or of TLS for a peer to read it
+	maxPlain  = 48 << 10 // what is encrypted at once: its ciphertext fits what a free output keeps
 )
 
 // secureConn puts TLS below c and lets the handshake begin.
@@ -42,6 +47,7 @@ func (c *Conn) secureConn(client bool, config *tls.Config) {
 	} else {
 		s.conn = tls.Server(s.wire, config)
 	}
+	s.raw, s.hand = bufferOf(s.conn, "rawInput"), bufferOf(s.conn, "hand")
 	c.secure = s
 	c.loop.helpers.Add(1)
 	go func() {
@@ -135,14 +141,16 @@ func (c *Conn) endWire() {
 
 // decrypt handles what TLS can make of the bytes that have come.
 func (c *Conn) decrypt() {
-	s := c.secure
-	buf := c.loop.plaintext()
+	s, d := c.secure, c.loop.decryption()
+	lent := d.lend(s.raw)
 	for c.secure == s && !c.state.ended && c.phase.get() < lingering && !c.holds() {
-		n, err := s.conn.Read(buf)
+		n, err := s.conn.Read(d.plain)
 		if n > 0 {
-			c.decode(buf[:n])
+			c.decode(d.plain[:n])
 		}
 		switch {
+		case err == nil && s.wire.unsent() > maxWire:
+			c.brokeTLS(errUnread)
 		case err == nil:
 			continue
 		case err == io.EOF: // close_notify
@@ -154,6 +162,8 @@ func (c *Conn) decrypt() {
 		}
 		break
 	}
+	d.takeBack(s.raw, lent)
+	d.takeBack(s.hand, false)
 	if s.wire.unsent() > 0 {
 		c.wantsWriting() // an answer of TLS itself, such as to a key update
 	}
@@ -177,17 +187,18 @@ func (c *Conn) brokeTLS(err error) {
 	c.mark(parted)
 }
 
-// transmit encrypts p and hands it to the kernel, with the connection's lock held. What it has taken of p and the
-// kernel has not stays in the wire: ErrAgain tells.
-func (s *secure) transmit(p poll.Poller, h poll.Handle, plain []byte) (int, error) {
-	if err := s.wire.flush(p, h); err != nil || !s.shaken || len(plain) == 0 {
-		return 0, err
+// transmit encrypts what is plain and hands it to the kernel, with the connection's lock held. It returns how much of it
+// was used, and how many bytes the kernel has taken. What it has not taken stays in the wire: ErrAgain tells.
+func (s *secure) transmit(p poll.Poller, h poll.Handle, plain []byte) (used, written int, err error) {
+	if written, err = s.wire.flush(p, h); err != nil || !s.shaken || len(plain) == 0 {
+		return 0, written, err
 	}
-	plain = plain[:min(len(plain), maxWire)]
+	plain = plain[:min(len(plain), maxPlain)]
 	if _, err := s.conn.Write(plain); err != nil {
-		return 0, err
+		return 0, written, err
 	}
-	return len(plain), s.wire.flush(p, h)
+	n, err := s.wire.flush(p, h)
+	return len(plain), written + n, err
 }
 
 // notify puts close_notify into the output, once, and reports whether it did.
@@ -205,8 +216,7 @@ type wire struct {
 	changed *sync.Cond // nil once nothing blocks any more
 	wrote   func()     // tells the loop of output, during the handshake
 	in      []byte     // has come, and was not looked at yet
-	out     []byte     // to be written
-	written int        // bytes of out that the kernel has taken
+	out     *output    // to be written; nil when there is nothing
 	ended   bool
 }
 
@@ -221,6 +231,9 @@ func (noBytes) Temporary() bool { return true }
 
 // errCut is the end of the stream without close_notify: anyone may have ended it (RFC 8446, 6.1).
 var errCut = errors.New("lineman: the stream below TLS has ended")
+
+// errUnread is about a peer that has TLS answer, to key updates, and does not read: the answers would pile up.
+var errUnread = errors.New("lineman: answers of TLS itself are not read")
 
 func isNothing(err error) bool { _, ok := err.(noBytes); return ok }
 
@@ -247,7 +260,10 @@ func (w *wire) Read(p []byte) (int, error) {
 // Write always succeeds: an error would stick in crypto/tls. How much may wait is checked before.
 func (w *wire) Write(p []byte) (int, error) {
 	w.mu.Lock()
-	w.out = append(w.out, p...)
+	if w.out == nil {
+		w.out = outputs.Get().(*output)
+	}
+	w.out.put(append(w.out.own(), p...))
 	wrote := w.wrote
 	w.mu.Unlock()
 	if wrote != nil {
@@ -283,22 +299,26 @@ func (w *wire) enough() bool {
 func (w *wire) unsent() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.out) - w.written
+	if w.out == nil {
+		return 0
+	}
+	return w.out.size
 }
 
-// flush hands to the kernel what there is. An idle connection keeps no memory for it.
-func (w *wire) flush(p poll.Poller, h poll.Handle) error {
+// flush hands to the kernel what there is, and returns how much it has taken.
+func (w *wire) flush(p poll.Poller, h poll.Handle) (written int, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.written == len(w.out) {
-		return nil
+	for w.out != nil && err == nil {
+		var n int
+		n, err = p.Write(h, w.out.head(nil))
+		written += n
+		if w.out.advance(n); w.out.size == 0 {
+			w.out.release()
+			w.out = nil
+		}
 	}
-	n, err := p.Write(h, w.out[w.written:])
-	w.written += n
-	if w.written == len(w.out) {
-		w.out, w.written = nil, 0
-	}
-	return err
+	return written, err
 }
 
 // What crypto/tls wants of a net.Conn beside that. Its deadlines are not used: the loop has the limits.

@@ -179,13 +179,15 @@ func (c *Conn) transmit(scratch []byte) (n int, err error) {
 		c.bytesOut += uint64(n)
 		return n, err
 	}
+	written := 0
 	switch {
 	case c.secure != nil:
-		n, err = c.secure.transmit(c.loop.poll, c.handle, p)
+		n, written, err = c.secure.transmit(c.loop.poll, c.handle, p)
 	case len(p) > 0:
 		n, err = c.loop.poll.Write(c.handle, p)
+		written = n
 	}
-	c.bytesOut += uint64(n)
+	c.bytesOut += uint64(written)
 	switch {
 	case n == 0:
 		return n, err

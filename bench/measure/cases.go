@@ -4,51 +4,163 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
 
-// testCase is something that servers are measured by.
+// testCase is something that contenders are compared by.
 type testCase struct {
-	name  string
-	proto string
-	conns int
-	most  float64 // that the ratio may be
-	drive func(l *load, d time.Duration) (ops int, err error)
+	name       string
+	contenders []contender
+	rows       []row // what once measures, in this order
+	rounds     int
+	once       func(r *running) ([]float64, error) // NaN where it is not known of this contender
 }
 
+// contender is a program that serves something, under the name of its column.
+type contender struct{ name, program, proto string }
+
+// row is a figure of a case.
+type row struct {
+	what string // follows the case's name
+	unit string
+	aims []aim
+}
+
+// drive has clients do something for d, and returns how often.
+type drive func(l *load, d time.Duration) (ops int, err error)
+
 func (m *measurement) cases() []testCase {
-	line := []byte(strings.Repeat("x", 63) + "\n")
-	frame := masked(64)
-	get := []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	echo := func(request []byte, pipelined, reply int) func(*load, time.Duration) (int, error) {
-		return func(l *load, d time.Duration) (int, error) {
-			return l.echo(bytes.Repeat(request, pipelined), pipelined, pipelined*reply, d)
-		}
+	return slices.Concat(m.messages(), m.answers(), m.secured(), m.memories(), m.besideBusyLoop())
+}
+
+// least is the contender that Lineman is compared with where there is nothing to do but to write.
+func (m *measurement) least() string {
+	if m.programs["goepoll"] != nil {
+		return "goepoll"
 	}
-	hello := func(pipelined int) func(*load, time.Duration) (int, error) {
-		return func(l *load, d time.Duration) (int, error) {
-			reply, err := l.replySize(get)
-			if err != nil {
-				return 0, err
-			}
-			return l.echo(bytes.Repeat(get, pipelined), pipelined, pipelined*reply, d)
+	return "floor"
+}
+
+// bare are the contenders that speak a protocol without a limit or a check, and Lineman.
+func bare(proto string) []contender {
+	return []contender{{"goepoll", "goepoll", proto}, {"floor", "floor", proto}, {"Lineman", "subject", proto}}
+}
+
+// cost is a case of the server's CPU time for an operation.
+func (m *measurement) cost(name string, contenders []contender, conns int, how opening, d drive, aims ...aim) testCase {
+	once := func(r *running) ([]float64, error) {
+		l, err := connect(r.addrs[0], conns, how)
+		if err != nil {
+			return nil, err
 		}
+		defer l.close()
+		return m.perOperation(r, func(length time.Duration) (int, error) { return d(l, length) })
 	}
-	toAll := func(underWay int) func(*load, time.Duration) (int, error) {
+	return testCase{name, contenders, []row{{unit: "us/op", aims: aims}}, m.rounds, once}
+}
+
+// perOperation is the CPU time in microseconds that an operation costs the server.
+func (m *measurement) perOperation(r *running, do func(time.Duration) (ops int, err error)) ([]float64, error) {
+	if _, err := do(m.length / 10); err != nil {
+		return nil, err
+	}
+	before := r.cpu()
+	ops, err := do(m.length)
+	if err != nil {
+		return nil, err
+	}
+	return []float64{float64(r.cpu()-before) / float64(time.Microsecond) / float64(ops)}, nil
+}
+
+// messages are echoes and broadcasts.
+func (m *measurement) messages() []testCase {
+	line, frame := []byte(strings.Repeat("x", 63)+"\n"), masked(64)
+	toAll := func(underWay int) drive {
 		return func(l *load, d time.Duration) (int, error) { return l.fanout(masked(128), 128+4, underWay, d) }
 	}
+	least := m.least()
 	return []testCase{
-		{"text echo 64 B, 100 connections", "text", 100, 1.20, echo(line, 1, 64)},
-		{"text echo 64 B, 100 connections, 16 pipelined", "text", 100, 1.6, echo(line, 16, 64)},
-		{"ws echo 64 B, 100 connections", "ws", 100, 1.20, echo(frame, 1, 66)},
-		{"ws echo 64 B, 100 connections, 16 pipelined", "ws", 100, 1.6, echo(frame, 16, 66)},
-		{"http GET, 100 connections", "http", 100, 0, hello(1)},
-		{"http GET, 100 connections, 16 pipelined", "http", 100, 0, hello(16)},
-		{fmt.Sprintf("ws broadcast 128 B to %d", m.many), "wsbc", m.many, 1.20, toAll(1)},
-		{"ws broadcast 128 B to 1000, 16 under way", "wsbc", 1000, 0.25, toAll(16)},
+		m.cost("text echo 64 B, 100 connections", bare("text"), 100, plain, echo(line, 1, 64), aim{"Lineman", least, 1.20}),
+		m.cost("text echo 64 B, 100 connections, 16 pipelined", bare("text"), 100, plain, echo(line, 16, 64), aim{"Lineman", least, 1.6}),
+		m.cost("ws echo 64 B, 100 connections", bare("ws"), 100, webSocket, echo(frame, 1, 66), aim{"Lineman", least, 1.20}),
+		m.cost("ws echo 64 B, 100 connections, 16 pipelined", bare("ws"), 100, webSocket, echo(frame, 16, 66), aim{"Lineman", least, 1.6}),
+		m.cost(fmt.Sprintf("ws broadcast 128 B to %d", m.many), bare("wsbc"), m.many, webSocket, toAll(1), aim{"Lineman", least, 1.20}),
+		m.cost("ws broadcast 128 B to 1000, 16 under way", bare("wsbc"), 1000, webSocket, toAll(16), aim{"Lineman", least, 0.25}),
+	}
+}
+
+var get = []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+// answers are plain HTTP answers, by both doors.
+func (m *measurement) answers() []testCase {
+	contenders := append(bare("http"),
+		contender{"Handler", "subject", "handler"}, contender{"net/http", "rival", "nethttp"},
+		contender{"fasthttp", "rival", "fasthttp"}, contender{"nginx", "nginx", "http"})
+	return []testCase{
+		m.cost("http GET, 100 connections", contenders, 100, plain, hello(1),
+			aim{"Lineman", m.least(), 1.35}, aim{"Lineman", "net/http", 1 / 2.5}, aim{"Handler", "net/http", 1.5}),
+		m.cost("http GET, 100 connections, 16 pipelined", contenders, 100, plain, hello(16),
+			aim{"Lineman", "fasthttp", 1}, aim{"Handler", "net/http", 1.5}),
+	}
+}
+
+var securedHTTP = []contender{
+	{"Lineman", "subject", "https"}, {"Handler", "subject", "handlers"},
+	{"net/http", "rival", "nethttps"}, {"nginx", "nginx", "https"},
+}
+
+// secured are messages and handshakes over TLS.
+func (m *measurement) secured() []testCase {
+	lineman := []contender{{"Lineman", "subject", "wss"}}
+	return []testCase{
+		m.cost("TLS: ws echo 64 B, 100 connections", lineman, 100, secureSockets, echo(masked(64), 1, 66)),
+		m.cost("TLS: http GET, 100 connections", securedHTTP, 100, secure, hello(1)),
+		{"TLS: handshake, http GET and close", securedHTTP, []row{{unit: "us/op"}}, m.rounds, func(r *running) ([]float64, error) {
+			return m.perOperation(r, func(d time.Duration) (int, error) { return visit(r.addrs[0], d) })
+		}},
+	}
+}
+
+// curious is a client that offers the one key exchange that every server here knows, and no session to resume.
+var curious = &tls.Config{InsecureSkipVerify: true, CurvePreferences: []tls.CurveID{tls.X25519}}
+
+// visit connects, asks once and leaves, again and again, and returns how often.
+func visit(addr string, d time.Duration) (ops int, err error) {
+	for end := time.Now().Add(d); ops == 0 || time.Now().Before(end); ops++ {
+		c, err := tls.Dial("tcp", addr, curious)
+		if err != nil {
+			return ops, err
+		}
+		if _, err := ask(c, string(get)); err != nil {
+			return ops, err
+		}
+		if err := c.Close(); err != nil {
+			return ops, err
+		}
+	}
+	return ops, nil
+}
+
+// echo keeps so many requests under way on each connection, each of which has a reply of so many bytes.
+func echo(request []byte, pipelined, reply int) drive {
+	return func(l *load, d time.Duration) (int, error) {
+		return l.echo(bytes.Repeat(request, pipelined), pipelined, pipelined*reply, d)
+	}
+}
+
+// hello is echo of answers, whose size is not known.
+func hello(pipelined int) drive {
+	return func(l *load, d time.Duration) (int, error) {
+		reply, err := l.replySize(get)
+		if err != nil {
+			return 0, err
+		}
+		return echo(get, pipelined, reply)(l, d)
 	}
 }
 
@@ -75,43 +187,4 @@ func (l *load) replySize(request []byte) (size int, err error) {
 		size = n
 		return nil
 	}, func() bool { return size > 0 })
-}
-
-const memoryCase = "memory of an idle WebSocket connection"
-
-// memory is the slope of the server's memory between few and many connections that have exchanged a message.
-func (m *measurement) memory(s server) (result, error) {
-	few, many := m.many*9/10, m.many*19/10
-	run, err := s.start("ws")
-	if err != nil {
-		return result{}, err
-	}
-	defer run.stop()
-	var loads []*load
-	defer func() {
-		for _, l := range loads {
-			l.close()
-		}
-	}()
-	grow := func(n int) (int, error) {
-		l, err := connect(run.addr, n, true)
-		if err != nil {
-			return 0, err
-		}
-		loads = append(loads, l)
-		if _, err := l.echo(masked(64), 1, 66, 0); err != nil {
-			return 0, err
-		}
-		return run.memory(), nil
-	}
-	before, err := grow(few)
-	if err != nil {
-		return result{}, err
-	}
-	after, err := grow(many - few)
-	if err != nil {
-		return result{}, err
-	}
-	slope := float64(after-before) / float64(many-few)
-	return result{Case: fmt.Sprintf("%s, between %d and %d", memoryCase, few, many), Unit: "bytes", Figure: map[string]float64{s.name: slope}, Most: 400}, nil
 }

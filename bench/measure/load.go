@@ -3,11 +3,9 @@
 package main
 
 import (
-	"bytes"
+	"crypto/tls"
 	"fmt"
 	"net"
-	"strings"
-	"syscall"
 	"time"
 	"unsafe"
 
@@ -23,22 +21,30 @@ type load struct {
 }
 
 type client struct {
-	fd       int
-	received int // bytes of replies under way
+	*socket
+	secure   *tls.Conn // nil without TLS
+	received int       // bytes of replies under way
 }
 
-const upgrade = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
-	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+// opening is how a connection begins.
+type opening struct{ secure, webSocket bool }
 
-// connect opens n connections, and makes WebSockets of them if webSocket is true.
-func connect(addr string, n int, webSocket bool) (*load, error) {
+var (
+	plain         = opening{}
+	webSocket     = opening{webSocket: true}
+	secure        = opening{secure: true}
+	secureSockets = opening{secure: true, webSocket: true}
+)
+
+// connect opens n connections.
+func connect(addr string, n int, how opening) (*load, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
 	l := &load{epfd: epfd}
 	for range n {
-		if err := l.add(addr, webSocket); err != nil {
+		if err := l.add(addr, how); err != nil {
 			l.close()
 			return nil, fmt.Errorf("connection %d of %d: %w", len(l.conns)+1, n, err)
 		}
@@ -46,54 +52,29 @@ func connect(addr string, n int, webSocket bool) (*load, error) {
 	return l, nil
 }
 
-func (l *load) add(addr string, webSocket bool) error {
-	c, err := net.Dial("tcp", addr)
+func (l *load) add(addr string, how opening) error {
+	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		return err
 	}
-	defer c.Close()
-	if webSocket {
-		if err := shakeHands(c); err != nil {
+	defer conn.Close() // its duplicate stays
+	c := client{socket: &socket{Conn: conn, fd: -1}}
+	if how.secure {
+		c.secure = tls.Client(c.socket, &tls.Config{InsecureSkipVerify: true, DynamicRecordSizingDisabled: true})
+		if err := c.secure.Handshake(); err != nil {
 			return err
 		}
 	}
-	fd, err := duplicate(c.(syscall.Conn))
-	if err != nil {
-		return err
-	}
-	l.conns = append(l.conns, client{fd: fd})
-	return unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(l.conns) - 1)})
-}
-
-func shakeHands(c net.Conn) error {
-	if _, err := c.Write([]byte(upgrade)); err != nil {
-		return err
-	}
-	var head []byte
-	for !bytes.HasSuffix(head, []byte("\r\n\r\n")) {
-		b := make([]byte, 1024)
-		n, err := c.Read(b)
-		if err != nil {
+	if how.webSocket {
+		if err := c.shakeHands(); err != nil {
 			return err
 		}
-		head = append(head, b[:n]...)
 	}
-	if !strings.HasPrefix(string(head), "HTTP/1.1 101 ") {
-		return fmt.Errorf("handshake: %.40q", head)
+	if err := c.duplicate(); err != nil {
+		return err
 	}
-	return nil
-}
-
-func duplicate(c syscall.Conn) (int, error) {
-	rc, err := c.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	fd, dupErr := -1, error(nil)
-	if err := rc.Control(func(s uintptr) { fd, dupErr = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0) }); err != nil {
-		return -1, err
-	}
-	return fd, dupErr
+	l.conns = append(l.conns, c)
+	return unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, c.fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(l.conns) - 1)})
 }
 
 func (l *load) close() {
@@ -116,14 +97,14 @@ func (l *load) each(limit time.Duration, got func(i, n int) error, done func() b
 		}
 		for _, ev := range events[:n] {
 			i := int(ev.Fd)
-			n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(l.conns[i].fd), uintptr(unsafe.Pointer(&l.buf[0])), uintptr(len(l.buf)), unix.MSG_DONTWAIT, 0, 0)
-			if e == unix.EAGAIN {
+			n, err := l.conns[i].receive(l.buf[:])
+			if err != nil {
+				return fmt.Errorf("connection %d ended: %w", i, err)
+			}
+			if n == 0 {
 				continue
 			}
-			if e != 0 || n == 0 {
-				return fmt.Errorf("connection %d ended: %v", i, e)
-			}
-			if err := got(i, int(n)); err != nil {
+			if err := got(i, n); err != nil {
 				return err
 			}
 		}
@@ -132,10 +113,12 @@ func (l *load) each(limit time.Duration, got func(i, n int) error, done func() b
 }
 
 func (l *load) send(i int, b []byte) error {
-	n, err := unix.Write(l.conns[i].fd, b)
-	if err == nil && n < len(b) {
-		err = fmt.Errorf("only %d of %d bytes were taken", n, len(b))
+	c := &l.conns[i]
+	if c.secure != nil {
+		_, err := c.secure.Write(b)
+		return err
 	}
+	_, err := c.Write(b)
 	return err
 }
 

@@ -1,18 +1,22 @@
 //go:build linux
 
-// Command measure measures Lineman beside the least that a Go program can do (floor), in turns, each server alone on one
-// core and the clients on another. What counts is the server's CPU time for an operation, user and system, from /proc: it
-// holds where absolute times do not.
+// Command measure measures Lineman beside the least that a Go program can do (floor) and beside other servers, in turns,
+// each server alone on one core, with GOMAXPROCS=1, and the clients on another. What counts is the server's CPU time for an
+// operation, user and system, from /proc: it holds where absolute times do not.
 //
 //	go -C bench run ./measure
+//	go -C bench run ./measure -only TLS        the cases whose name contains this
 //	go -C bench run ./measure -baseline DIR    beside a further raw loop, goepoll, built from DIR
 //	go -C bench run ./measure -quick           one short round: whether it runs, not how fast
+//
+// nginx is measured where it is installed.
 package main
 
 import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -23,170 +27,116 @@ import (
 func main() {
 	rounds := flag.Int("rounds", 5, "how often each server is measured; the median counts")
 	length := flag.Duration("time", 3*time.Second, "how long each time")
-	many := flag.Int("conns", 10000, "connections of the broadcast")
+	many := flag.Int("conns", 10000, "connections of the broadcast, and for the slope of memory")
 	baseline := flag.String("baseline", "", "folder of the source of another raw loop, called as: goepoll PROTO PORT")
 	only := flag.String("only", "", "only the cases whose name contains this")
 	asJSON := flag.Bool("json", false, "print JSON")
 	quick := flag.Bool("quick", false, "one round of 200 ms, a tenth of the connections, no verdict")
 	flag.Parse()
-	m := &measurement{rounds: *rounds, length: *length, many: *many, verdict: !*quick}
+	m := &measurement{rounds: *rounds, length: *length, many: *many}
 	if *quick {
 		m.rounds, m.length, m.many = 1, 200*time.Millisecond, *many/10
 	}
-	if err := m.run(*baseline, *only, *asJSON); err != nil {
+	results, err := m.run(*baseline, *only)
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "measure:", err)
 		os.Exit(1)
 	}
+	if *asJSON {
+		_ = json.NewEncoder(os.Stdout).Encode(results) // nobody reads it
+		return
+	}
+	printFigures(results)
+	printAims(results, !*quick)
 }
 
 type measurement struct {
-	rounds  int
-	length  time.Duration
-	many    int
-	verdict bool
+	rounds   int
+	length   time.Duration
+	many     int
+	programs programs
 }
 
-// result is one row of the table.
-type result struct {
-	Case   string             `json:"case"`
-	Unit   string             `json:"unit"`
-	Figure map[string]float64 `json:"figure"` // by server
-	Ratio  float64            `json:"ratio,omitempty"`
-	Most   float64            `json:"most,omitempty"` // of the ratio, or of the figure where there is none
-}
-
-func (m *measurement) run(baseline, only string, asJSON bool) error {
+func (m *measurement) run(baseline, only string) ([]result, error) {
 	runtime.LockOSThread()
 	if runtime.NumCPU() < 2 {
-		return fmt.Errorf("want two cores, one for the server and one for the clients")
+		return nil, fmt.Errorf("want two cores, one for the server and one for the clients")
 	}
 	dir, err := os.MkdirTemp("", "lineman-bench-")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	servers, err := build(dir, baseline)
-	if err != nil {
-		return err
+	if m.programs, err = build(dir, baseline); err != nil {
+		return nil, err
 	}
 	if err := pin(os.Getpid(), clientCore); err != nil {
-		return err
+		return nil, err
 	}
 	var results []result
 	for _, c := range m.cases() {
 		if !strings.Contains(c.name, only) {
 			continue
 		}
-		r, err := m.measure(c, servers)
+		r, err := m.measure(c)
 		if err != nil {
-			return fmt.Errorf("%s: %w", c.name, err)
+			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
-		results = append(results, r)
+		results = append(results, r...)
 		fmt.Fprintf(os.Stderr, "%s: done\n", c.name)
 	}
-	if strings.Contains(memoryCase, only) {
-		r, err := m.memory(servers[len(servers)-1])
-		if err != nil {
-			return fmt.Errorf("%s: %w", memoryCase, err)
-		}
-		results = append(results, r)
-	}
-	if asJSON {
-		return json.NewEncoder(os.Stdout).Encode(results)
-	}
-	m.print(servers, results)
-	return nil
+	return results, nil
 }
 
-// measure runs a case on each server in turns.
-func (m *measurement) measure(c testCase, servers []server) (result, error) {
-	costs := map[string][]float64{}
-	for range m.rounds {
-		for _, s := range servers {
-			cost, err := m.once(c, s)
-			if err != nil {
-				return result{}, fmt.Errorf("%s: %w", s.name, err)
+// measure runs a case on each contender in turns.
+func (m *measurement) measure(c testCase) ([]result, error) {
+	results := make([]result, len(c.rows))
+	figures := map[string][][]float64{} // by contender, row and round
+	for i, row := range c.rows {
+		results[i] = result{Case: c.name + row.what, Unit: row.unit, Figure: map[string]float64{}}
+	}
+	for range c.rounds {
+		for _, who := range c.contenders {
+			if m.programs[who.program] == nil {
+				continue // not installed
 			}
-			costs[s.name] = append(costs[s.name], cost)
+			row, err := m.once(c, who)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", who.name, err)
+			}
+			if figures[who.name] == nil {
+				figures[who.name] = make([][]float64, len(c.rows))
+			}
+			for i, v := range row {
+				figures[who.name][i] = append(figures[who.name][i], v)
+			}
 		}
 	}
-	r := result{Case: c.name, Unit: "us/op", Figure: map[string]float64{}, Most: c.most}
-	for name, all := range costs {
-		r.Figure[name] = median(all)
+	for i, row := range c.rows {
+		of := map[string][]float64{}
+		for name, all := range figures {
+			if of[name] = all[i]; !math.IsNaN(all[i][0]) {
+				results[i].Figure[name] = median(all[i])
+			}
+		}
+		for _, a := range row.aims {
+			results[i].Aims = append(results[i].Aims, outcome{a, a.reached(of)})
+		}
 	}
-	var ratios []float64
-	for i := range m.rounds { // of the same round: what disturbs it disturbs both
-		ratios = append(ratios, costs["subject"][i]/costs[servers[0].name][i])
-	}
-	r.Ratio = median(ratios)
-	return r, nil
+	return results, nil
 }
 
-// once is the CPU time in microseconds that an operation costs the server.
-func (m *measurement) once(c testCase, s server) (float64, error) {
-	run, err := s.start(c.proto)
+func (m *measurement) once(c testCase, who contender) ([]float64, error) {
+	run, err := m.programs[who.program].start(who.proto)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer run.stop()
-	l, err := connect(run.addr, c.conns, strings.HasPrefix(c.proto, "ws"))
-	if err != nil {
-		return 0, err
-	}
-	defer l.close()
-	if _, err := c.drive(l, m.length/10); err != nil {
-		return 0, err
-	}
-	before := run.cpu()
-	ops, err := c.drive(l, m.length)
-	if err != nil {
-		return 0, err
-	}
-	return float64(run.cpu()-before) / float64(time.Microsecond) / float64(ops), nil
+	return c.once(run)
 }
 
 func median(v []float64) float64 {
 	v = slices.Clone(v)
 	slices.Sort(v)
 	return v[len(v)/2]
-}
-
-func (m *measurement) print(servers []server, results []result) {
-	fmt.Printf("| case | unit |")
-	for _, s := range servers {
-		fmt.Printf(" %s |", s.name)
-	}
-	fmt.Printf(" subject / %s | at most | |\n|---|---|%s---|---|---|\n", servers[0].name, strings.Repeat("---|", len(servers)))
-	for _, r := range results {
-		fmt.Printf("| %s | %s |", r.Case, r.Unit)
-		for _, s := range servers {
-			if v, ok := r.Figure[s.name]; ok {
-				fmt.Printf(" %.3g |", v)
-			} else {
-				fmt.Printf(" |")
-			}
-		}
-		counts := r.Ratio
-		if r.Ratio == 0 {
-			counts = r.Figure["subject"]
-			fmt.Printf(" |")
-		} else {
-			fmt.Printf(" %.2f |", r.Ratio)
-		}
-		verdict := ""
-		switch {
-		case r.Most == 0:
-			fmt.Printf(" |")
-		case counts > r.Most:
-			verdict = "missed"
-			fmt.Printf(" %.4g |", r.Most)
-		default:
-			verdict = "met"
-			fmt.Printf(" %.4g |", r.Most)
-		}
-		if !m.verdict {
-			verdict = ""
-		}
-		fmt.Printf(" %s |\n", verdict)
-	}
 }

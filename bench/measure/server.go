@@ -5,7 +5,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lineman-go/lineman/bench/census"
 )
 
 const (
@@ -23,72 +27,125 @@ const (
 	clockTick  = 10 * time.Millisecond // of /proc/PID/stat
 )
 
-// server is a program that is measured.
-type server struct {
-	name string
-	args func(proto string, port int) []string
+// programs are what is measured, by name. One that cannot be had is not among them.
+type programs map[string]*program
+
+// program is a server to be started. Its protocols, separated by commas, get as many ports.
+type program struct {
+	name    string
+	command func(protos string, ports []string) ([]string, error)
+	counts  bool // it tells what it holds: see census
 }
 
 // running is a server's process, alone on its core.
 type running struct {
-	cmd  *exec.Cmd
-	addr string
+	cmd    *exec.Cmd
+	addrs  []string // of its protocols
+	counts bool
+	says   *bufio.Reader
 }
 
 // build makes the programs of this module in dir, and goepoll of the baseline if there is one.
-func build(dir, baseline string) ([]server, error) {
-	var servers []server
-	add := func(name, from, pkg string, args func(bin, proto string, port int) []string) error {
+func build(dir, baseline string) (programs, error) {
+	cert, key, err := writeCertificate(dir)
+	if err != nil {
+		return nil, err
+	}
+	all := programs{}
+	add := func(name, from, pkg string, arguments func(protos, ports string) []string) (*program, error) {
 		bin := filepath.Join(dir, name)
 		cmd := exec.Command("go", "build", "-o", bin, pkg)
 		cmd.Dir = from
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w: %s", name, err, out)
+			return nil, fmt.Errorf("build %s: %w: %s", name, err, out)
 		}
-		servers = append(servers, server{name, func(proto string, port int) []string { return args(bin, proto, port) }})
-		return nil
+		all[name] = &program{name: name, command: func(protos string, ports []string) ([]string, error) {
+			return append([]string{bin}, arguments(protos, strings.Join(ports, ","))...), nil
+		}}
+		return all[name], nil
 	}
-	flags := func(bin, proto string, port int) []string {
-		return []string{bin, "-proto", proto, "-port", strconv.Itoa(port)}
-	}
+	flags := func(protos, ports string) []string { return []string{"-proto", protos, "-port", ports} }
+	secure := func(protos, ports string) []string { return append(flags(protos, ports), "-cert", cert, "-key", key) }
 	if baseline != "" {
-		if err := add("goepoll", baseline, ".", func(bin, proto string, port int) []string { return []string{bin, proto, strconv.Itoa(port)} }); err != nil {
+		if _, err := add("goepoll", baseline, ".", func(protos, ports string) []string { return []string{protos, ports} }); err != nil {
 			return nil, err
 		}
 	}
-	if err := add("floor", ".", "./floor", flags); err != nil {
+	if _, err := add("floor", ".", "./floor", flags); err != nil {
 		return nil, err
 	}
-	return servers, add("subject", ".", "./subject", flags)
+	for _, name := range []string{"subject", "rival"} {
+		p, err := add(name, ".", "./"+name, secure)
+		if err != nil {
+			return nil, err
+		}
+		p.counts = true
+	}
+	all["nginx"] = nginx(dir, cert, key)
+	return all, nil
 }
 
-func (s server) start(proto string) (*running, error) {
-	probe, err := net.Listen("tcp", "127.0.0.1:0")
+func (p *program) start(protos string) (*running, error) {
+	ports, err := freePorts(strings.Count(protos, ",") + 1)
 	if err != nil {
 		return nil, err
 	}
-	addr := probe.Addr().(*net.TCPAddr)
-	probe.Close()
-	args := s.args(proto, addr.Port)
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
+	r := &running{counts: p.counts}
+	for _, port := range ports {
+		r.addrs = append(r.addrs, net.JoinHostPort("127.0.0.1", port))
+	}
+	args, err := p.command(protos, ports)
+	if err != nil {
 		return nil, err
 	}
-	r := &running{cmd: cmd, addr: addr.String()}
-	if err := pin(cmd.Process.Pid, serverCore); err != nil {
+	r.cmd = exec.Command(args[0], args[1:]...)
+	r.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	r.cmd.Stderr = os.Stderr
+	out, err := r.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	r.says = bufio.NewReader(out)
+	if err := r.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if err := pin(r.cmd.Process.Pid, serverCore); err != nil {
 		r.stop()
 		return nil, err
 	}
-	for until := time.Now().Add(5 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
-		if c, err := net.Dial("tcp", r.addr); err == nil {
-			c.Close()
-			return r, nil
+	for _, addr := range r.addrs {
+		if err := answers(addr); err != nil {
+			r.stop()
+			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
-	r.stop()
-	return nil, fmt.Errorf("%s does not listen on %s", s.name, r.addr)
+	return r, nil
+}
+
+// freePorts are ports that nobody listened on a moment ago.
+func freePorts(n int) (ports []string, err error) {
+	for range n {
+		probe, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer probe.Close() // all together, or one would come twice
+		ports = append(ports, strconv.Itoa(probe.Addr().(*net.TCPAddr).Port))
+	}
+	return ports, nil
+}
+
+// answers waits until something listens.
+func answers(addr string) error {
+	var last error
+	for until := time.Now().Add(5 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			return c.Close()
+		}
+		last = err
+	}
+	return last
 }
 
 // stop ends the process at once: nothing of it is wanted any more.
@@ -126,18 +183,30 @@ func (r *running) cpu() time.Duration {
 	return time.Duration(user+system) * clockTick
 }
 
-// memory is the process's own memory in bytes: what no other process shares, without files.
-func (r *running) memory() int {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
+// memory is the proportional set size of the process in bytes.
+func (r *running) memory() (int, error) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", r.cmd.Process.Pid))
 	if err != nil {
-		return 0
+		return 0, err
 	}
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if rest, ok := strings.CutPrefix(lines.Text(), "RssAnon:"); ok {
-			kib, _ := strconv.Atoi(strings.Fields(rest)[0])
-			return kib << 10
+		if rest, ok := strings.CutPrefix(lines.Text(), "Pss:"); ok {
+			kib, err := strconv.Atoi(strings.Fields(rest)[0])
+			return kib << 10, err
 		}
 	}
-	return 0
+	return 0, io.ErrUnexpectedEOF
+}
+
+// census has the process collect what is garbage and tell what it holds.
+func (r *running) census() (c census.Census, err error) {
+	if err := r.cmd.Process.Signal(unix.SIGUSR1); err != nil {
+		return c, err
+	}
+	line, err := r.says.ReadBytes('\n')
+	if err != nil {
+		return c, err
+	}
+	return c, json.Unmarshal(line, &c)
 }

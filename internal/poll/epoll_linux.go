@@ -177,6 +177,9 @@ func (p *epoll) Arm(h Handle, read, write bool) error {
 	if write {
 		want |= unix.EPOLLOUT
 	}
+	if want == 0 {
+		want = unix.EPOLLET // the end of both sides cannot be masked: it is reported once, not again and again
+	}
 	s := p.slots.at(int(h))
 	if s.armed == want {
 		return nil
@@ -323,12 +326,15 @@ func (p *epoll) translate(n int) []Event {
 			_, _ = read(p.wakefd, drain[:])
 			continue
 		}
-		events = append(events, Event{
+		e := Event{
 			Handle: Handle(ev.Fd),
 			Read:   ev.Events&unix.EPOLLIN != 0,
 			Write:  ev.Events&unix.EPOLLOUT != 0,
-			Fail:   ev.Events&(unix.EPOLLERR|unix.EPOLLHUP) != 0,
-		})
+			Fail:   ev.Events&unix.EPOLLERR != 0,
+		}
+		if e.Read || e.Write || e.Fail {
+			events = append(events, e)
+		}
 	}
 	return events
 }

@@ -16,8 +16,8 @@ import (
 // after the Wait that follows their Close: no event of one Wait ever means a handle that was closed before it.
 type Handle int32
 
-// An Event says what a socket is ready for. Fail is set, alone or beside the others, when the connection is broken or
-// closed by both sides; it is reported even while nothing is armed.
+// An Event says what a socket is ready for. Fail is set, alone or beside the others, when the connection is broken; it is
+// reported even while nothing is armed, then perhaps only once. A stream that both sides have ended is not broken: what came before can be read.
 type Event struct {
 	Handle            Handle
 	Read, Write, Fail bool

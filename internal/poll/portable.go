@@ -142,12 +142,9 @@ func (s *socket) ready() Event {
 	}
 }
 
-// failed reports whether a stream is broken, or ended by both sides, with lock held.
+// failed reports whether a stream is broken, with lock held.
 func (s *socket) failed() bool {
-	if s.inErr == io.EOF {
-		return s.endOfOut && !s.writing || s.outErr != nil
-	}
-	return s.inErr != nil || s.outErr != nil
+	return s.inErr != nil && s.inErr != io.EOF || s.outErr != nil
 }
 
 func (p *portable) Wait(d time.Duration) ([]Event, error) {

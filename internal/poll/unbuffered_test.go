@@ -49,14 +49,17 @@ func TestPipe(t *testing.T) {
 			t.Errorf("%q, %v", b, err)
 		}
 
-		p.fill(to)
-		p.send(source, "more")
-		p.untilReadable(from)
-		if n, err := pipe.Fill(from); n != 4 || err != nil {
-			t.Errorf("Fill: %d, %v", n, err)
-		}
-		if n, err := pipe.Drain(to); n != 0 || err != poll.ErrAgain || pipe.Len() != 4 {
-			t.Errorf("Drain into a full stream: %d, %v; it holds %d", n, err, pipe.Len())
+		for full := false; !full; { // TCP makes room once or twice
+			p.fill(to)
+			p.send(source, "more")
+			p.untilReadable(from)
+			if n, err := pipe.Fill(from); n != 4 || err != nil {
+				t.Fatalf("Fill: %d, %v", n, err)
+			}
+			n, err := pipe.Drain(to)
+			if full = err == poll.ErrAgain; full && n+pipe.Len() != 4 || !full && err != nil {
+				t.Fatalf("Drain into a full stream: %d, %v; it holds %d", n, err, pipe.Len())
+			}
 		}
 		source.Close()
 		p.untilReadable(from)
@@ -91,10 +94,13 @@ func TestSendFile(t *testing.T) {
 		if _, err := io.ReadFull(peer, b); err != nil || string(b) != "0123456789" {
 			t.Errorf("%q, %v", b, err)
 		}
-		p.fill(h)
-		_, _ = f.Seek(0, io.SeekStart)
-		if n, err := out.SendFile(f, 6); n != 0 || err != poll.ErrAgain {
-			t.Errorf("into a full stream: %d, %v", n, err)
+		for err = nil; err == nil; { // TCP makes room once or twice
+			p.fill(h)
+			_, _ = f.Seek(0, io.SeekStart)
+			_, err = out.SendFile(f, 6)
+		}
+		if err != poll.ErrAgain {
+			t.Errorf("into a full stream: %v", err)
 		}
 		if _, isTCP := peer.(*net.TCPConn); isTCP {
 			p.reset(peer)
