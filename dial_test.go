@@ -266,6 +266,7 @@ func TestDialBackoffTLS(t *testing.T) {
 func TestDialUntrusted(t *testing.T) {
 	linemantest.NoLeaks(t)
 	w := &lineman.Worker{Addr: "text://127.0.0.1:0", TLS: linemantest.TLS(t), Logger: quiet}
+	w.Limits.Close, w.Limits.Shutdown = time.Hour, time.Hour // the server's side ends by itself too
 	s := linemantest.Start(t, w)
 	d := newDialed()
 	d.TLS = &tls.Config{}

@@ -175,10 +175,10 @@ func TestDialWebSocketRefused(t *testing.T) {
 		"a redirect":     {"HTTP/1.1 301 Moved\r\nLocation: /other\r\n\r\n", 301, "301 Moved Permanently to \"/other\": redirects are not followed"},
 		"not to this":    {strings.ReplaceAll(switching, "ACCEPT", "x"), 101, "Sec-WebSocket-Accept"},
 		"not asked for":  {strings.Replace(switching, "\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n", 1), 101, "extension"},
-		"not HTTP":       {"hello\r\n\r\n", 0, "cannot be read"},
+		"not HTTP":       {"hello", 0, "does not speak HTTP"},
 		"no end":         {"HTTP/1.1 101 X\r\n" + strings.Repeat("x", 70_000), 0, "too long"},
 		"end of stream":  {"", -1, "unexpected EOF"},
-		"a frame before": {"\x81\x00" + switching, 0, "cannot be read"},
+		"a frame before": {"\x81\x00" + switching, 0, "does not speak HTTP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, _ := scriptedServer(tt.answer)
@@ -240,7 +240,7 @@ func TestDialWebSocketTogether(t *testing.T) {
 // TestDialWebSocketTime has a server that does not answer, or does so byte by byte, given up in time, and one that does not answer pings.
 func TestDialWebSocketTime(t *testing.T) {
 	linemantest.NoLeaks(t)
-	for name, answer := range map[string]string{"silent": "\n", "slow": switching[:50]} {
+	for name, answer := range map[string]string{"silent": "H", "slow": switching[:50]} {
 		t.Run(name, func(t *testing.T) {
 			w, _ := scriptedServer(answer)
 			answered := make(chan struct{}, 1)
@@ -257,7 +257,7 @@ func TestDialWebSocketTime(t *testing.T) {
 			clock.jump(s, w, 4*second)
 			s.Do(w, func(l *lineman.Loop) {
 				for c := range l.Conns(w) {
-					_, _ = c.Write([]byte("x")) // a beginning of something gives no further time
+					_, _ = c.Write([]byte("T")) // a beginning of something gives no further time
 				}
 			})
 			clock.jump(s, w, 2*second)
@@ -288,7 +288,7 @@ func TestDialWebSocketBackoff(t *testing.T) {
 	for _, scheme := range []string{"ws", "wss"} {
 		t.Run(scheme, func(t *testing.T) {
 			refusal := "HTTP/1.1 503 Busy\r\n\r\n" + switching // the rest is looked at by nobody
-			w, _ := scriptedServer(refusal, refusal, "", "hello\r\n\r\n", switching+"\x81\x05hello")
+			w, _ := scriptedServer(refusal, refusal, "", "hello", switching+"\x81\x05hello")
 			d := newDialed()
 			if scheme == "wss" {
 				w.TLS = linemantest.TLS(t)
@@ -297,7 +297,7 @@ func TestDialWebSocketBackoff(t *testing.T) {
 			s := linemantest.Start(t, w)
 			d.Backoff = lineman.Backoff{First: time.Millisecond}
 			c := dialFrom(t, s, w, scheme+"://"+s.Addr(w).String(), d.Dialer)
-			for _, want := range []string{"503", "503", "EOF", "cannot be read"} {
+			for _, want := range []string{"503", "503", "EOF", "does not speak HTTP"} {
 				if err := next(t, d.closes, "OnClose"); !strings.Contains(fmt.Sprint(err), want) {
 					t.Errorf("OnClose: %v, want %q", err, want)
 				}
@@ -316,10 +316,42 @@ func TestDialWebSocketBackoff(t *testing.T) {
 	}
 }
 
+// TestDialWebSocketBackoffOnce has a connection whose server says nonsense while it closes end once, before it comes back.
+func TestDialWebSocketBackoffOnce(t *testing.T) {
+	linemantest.NoLeaks(t)
+	w, after := scriptedServer(switching)
+	s, clock := startByClock(t, w)
+	d := newDialed()
+	d.Backoff = lineman.Backoff{First: 10 * second}
+	d.Limits.Idle = 5 * second
+	c := dialFrom(t, s, w, "ws://"+s.Addr(w).String(), d.Dialer)
+	next(t, d.connects, "OnConnect")
+	clock.jump(s, w, 6*second)
+	if got := next(t, after, "the goodbye"); got[:1] != "\x88" {
+		t.Errorf("got %q", got)
+	}
+	s.Do(w, func(l *lineman.Loop) {
+		for server := range l.Conns(w) {
+			_, _ = server.Write([]byte("\x88\x01x" + switching))
+		}
+	})
+	if err := next(t, d.closes, "OnClose"); err != lineman.ErrIdle {
+		t.Errorf("OnClose: %v", err)
+	}
+	clock.jump(s, w, 20*second)
+	if got := next(t, d.connects, "OnConnect"); got != c {
+		t.Error("it is another connection")
+	}
+	c.Abort()
+	if err := next(t, d.closes, "OnClose"); err != nil {
+		t.Errorf("OnClose: %v", err)
+	}
+}
+
 // TestDialWebSocketClosed ends an attempt while the server is still to answer.
 func TestDialWebSocketClosed(t *testing.T) {
 	linemantest.NoLeaks(t)
-	w, _ := scriptedServer("\n")
+	w, _ := scriptedServer("H")
 	asked := make(chan struct{}, 1)
 	onMessage := w.OnMessage
 	w.OnMessage = func(c *lineman.Conn, data []byte) {

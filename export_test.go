@@ -22,6 +22,7 @@ func (l *Loop) Shut() { l.shut() }
 
 // Encoded is how many bytes of frames the broadcasts of the loop have made.
 func (l *Loop) Encoded() int { return len(l.block) }
+
 // TLSMemory is what crypto/tls holds for c to read records and its own messages into, in bytes. On the loop.
 func (c *Conn) TLSMemory(t *testing.T) int {
 	s := c.secure

@@ -216,7 +216,7 @@ func (c *Conn) messages(data []byte) (rest []byte) {
 			c.session.deliver(c, msg)
 		}
 	}
-	if c.phase.get() != open && !c.awaitsGoodbye() {
+	if c.handle == absent || c.phase.get() != open && !c.awaitsGoodbye() {
 		return nil
 	}
 	c.state.holding = len(rest) > 0
@@ -224,8 +224,11 @@ func (c *Conn) messages(data []byte) (rest []byte) {
 }
 
 // takesMessages reports whether the next message may be looked at. A connection that is closing still reads for the
-// peer's goodbye.
+// peer's goodbye; one that has ended, and will be dialed again, has nothing to say.
 func (c *Conn) takesMessages() bool {
+	if c.handle == absent {
+		return false
+	}
 	if c.phase.get() != open {
 		return c.awaitsGoodbye()
 	}

@@ -83,6 +83,7 @@ func (c *Conn) shaken(s *secure, err error) {
 			c.out.release()
 			c.out = nil
 		}
+		c.state.ended = s.wire.over()
 		c.phase.set(closing) // the alert is written first
 		c.mark(parted)
 		return
@@ -287,6 +288,13 @@ func (w *wire) end() {
 	if w.changed != nil {
 		w.changed.Signal()
 	}
+}
+
+// over reports whether the stream has ended.
+func (w *wire) over() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended
 }
 
 // enough reports whether nothing more should be fed for now.

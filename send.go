@@ -168,10 +168,11 @@ func (c *Conn) write(scratch []byte) {
 // transmit hands what is next to the kernel and returns how much of the output that was, with lock held.
 func (c *Conn) transmit(scratch []byte) (n int, err error) {
 	var p []byte
+	greets := c.dial != nil && len(c.dial.request) > 0
 	switch {
-	case c.flags&opening != 0:
-		p = c.dial.request // what was sent waits
-	case c.out != nil:
+	case greets:
+		p = c.dial.request
+	case c.out != nil && c.flags&opening == 0:
 		p = c.out.head(scratch)
 	}
 	if x := c.extra; x != nil && x.piped != nil && x.piped.Len() > 0 {
@@ -191,7 +192,7 @@ func (c *Conn) transmit(scratch []byte) (n int, err error) {
 	switch {
 	case n == 0:
 		return n, err
-	case c.flags&opening != 0:
+	case greets:
 		c.dial.request = c.dial.request[n:]
 		return n, err
 	}

@@ -31,8 +31,9 @@ type Handshake struct {
 	// Compression of messages, if the server can do it too. nil: never.
 	Compression *Compression
 
-	key  [24]byte
-	seen int // bytes of the answer that were looked at in vain
+	key     [24]byte
+	seen    int // bytes that hold no end of an answer
+	interim int // bytes of answers before the answer
 }
 
 // ErrHandshake is what AppendRequest gives, wrapped, for a Handshake that makes no request.
@@ -52,7 +53,7 @@ func (h *Handshake) AppendRequest(dst []byte) ([]byte, error) {
 	if err := h.check(); err != nil {
 		return dst, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
-	h.key, h.seen = newKey(), 0
+	h.key, h.seen, h.interim = newKey(), 0, 0
 	dst = fmt.Appendf(dst, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", h.path(), h.Host)
 	dst = fmt.Appendf(dst, "Sec-WebSocket-Version: %s\r\nSec-WebSocket-Key: %s\r\n", version, h.key[:])
 	if len(h.Subprotocols) > 0 {
@@ -130,28 +131,44 @@ func isVisible(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
-// maxAnswer is the longest head of an answer.
-const maxAnswer = 64 << 10
+const (
+	maxAnswer  = 64 << 10 // the longest head of an answer, in bytes
+	headBegins = "HTTP/1."
+	headEnds   = "\r\n\r\n"
+)
 
 // Decode looks for the answer to the last request at the beginning of data, in the manner of protocol.Codec: an advance of 0
 // without an error waits for more. What follows the answer is for NewClientCodec. The error is an *AnswerError.
 func (h *Handshake) Decode(data []byte) (advance int, a Accepted, err error) {
-	const end = "\r\n\r\n"
-	from := max(h.seen-len(end)+1, 0)
-	i := bytes.Index(data[from:], []byte(end))
-	advance = from + i + len(end)
-	switch {
-	case i < 0 && len(data) < maxAnswer:
-		h.seen = len(data)
-		return 0, Accepted{}, nil
-	case i < 0 || advance > maxAnswer:
-		return 0, Accepted{}, &AnswerError{0, "the answer is too long, or no HTTP"}
+	for {
+		begin := data[h.interim:]
+		if n := min(len(begin), len(headBegins)); string(begin[:n]) != headBegins[:n] {
+			return 0, Accepted{}, &AnswerError{0, "the peer does not speak HTTP"}
+		}
+		from := max(h.seen-len(headEnds)+1, h.interim)
+		i := bytes.Index(data[from:], []byte(headEnds))
+		advance = from + i + len(headEnds)
+		switch {
+		case i < 0 && len(data) < maxAnswer:
+			h.seen = len(data)
+			return 0, Accepted{}, nil
+		case i < 0 || advance > maxAnswer:
+			return 0, Accepted{}, &AnswerError{0, "the answer is too long"}
+		}
+		a, err = h.examine(data[h.interim:advance])
+		switch {
+		case err == errInterim:
+			h.interim, h.seen = advance, advance
+		case err != nil:
+			return 0, Accepted{}, err
+		default:
+			return advance, a, nil
+		}
 	}
-	if a, err = h.examine(data[:advance]); err != nil {
-		return 0, Accepted{}, err
-	}
-	return advance, a, nil
 }
+
+// errInterim is an answer before the answer, such as 103 (RFC 9110, 15.2).
+var errInterim = errors.New("websocket: interim answer")
 
 // examine looks at the head of an answer as RFC 6455, 4.1 tells.
 func (h *Handshake) examine(head []byte) (Accepted, error) {
@@ -160,7 +177,11 @@ func (h *Handshake) examine(head []byte) (Accepted, error) {
 		return Accepted{}, &AnswerError{0, "the answer cannot be read: " + err.Error()}
 	}
 	_ = r.Body.Close() // it was given none
-	if r.StatusCode != http.StatusSwitchingProtocols {
+	switch {
+	case r.StatusCode == http.StatusSwitchingProtocols:
+	case r.StatusCode < 200:
+		return Accepted{}, errInterim
+	default:
 		return Accepted{}, &AnswerError{r.StatusCode, declined(r)}
 	}
 	a, reason := h.accept(answer{r.Header}, r.ProtoAtLeast(1, 1))
