@@ -93,7 +93,8 @@ type Poller interface {
 	// Write writes what it can: n < len(p) comes with ErrAgain or with the error that broke the connection.
 	Write(h Handle, p []byte) (int, error)
 
-	// ReadFrom reads one datagram, cut to len(p). ErrAgain means there is none.
+	// ReadFrom reads one datagram, cut to len(p). ErrAgain means there is none. Any other error is about a datagram that was
+	// sent and came back; its event is Read or Fail.
 	ReadFrom(h Handle, p []byte) (int, netip.AddrPort, error)
 
 	// WriteTo sends one datagram, whole or not at all: to the peer that the socket is connected to if that is given as
