@@ -14,7 +14,7 @@ type Compression struct {
 	Threshold int
 
 	// ContextTakeover keeps the end of the messages so far, so that what repeats from message to message costs nothing
-	// again: a better ratio for up to 64 KiB more per connection, and each connection of a broadcast is encoded by
+	// again: a better ratio for up to 40 KiB more per connection, and each connection of a broadcast is encoded by
 	// itself. The peer has to agree. By default each message stands alone and an idle connection keeps nothing.
 	ContextTakeover bool
 }
