@@ -68,8 +68,11 @@ func (c *Conn) attend() {
 // goOn handles the messages that waited for Resume or for an answer.
 func (c *Conn) goOn() {
 	c.since = c.loop.ticks(c.loop.now)
-	if h, ok := c.session.(*httpSession); ok {
+	switch h := c.session.(type) {
+	case *httpSession:
 		h.goOn(c)
+	case *handlerSession:
+		h.takes(c) // forgets an exchange that is over, and with it what net/http held for it
 	}
 	c.state.holding = false
 	if c.in != nil {
