@@ -18,7 +18,8 @@ import (
 // From any goroutine, returning at once: Send, SendBinary, Write, Respond, Close, CloseWith, Abort, Do, Pending, ID,
 // Context, LocalAddr, RemoteAddr, Stats. On the loop only, that is in callbacks: the others.
 //
-// The Conn of a datagram is on loan like its message, and has ID, Send, Write and the addresses only.
+// The Conn of a datagram that a worker received is on loan like its message, and has ID, Send, Write and the addresses only.
+// One of datagrams that Loop.Dial made is a Conn like others.
 type Conn struct {
 	// Immutable.
 	loop   *Loop
@@ -234,8 +235,9 @@ func (c *Conn) Resume() {
 }
 
 // SetWorker gives the connection to another worker: its protocol, events and limits hold from the next message on, and
-// bytes that were not used up yet are the new protocol's. The worker need not listen anywhere. The error is about the worker,
-// or net.ErrClosed once the connection has closed.
+// bytes that were not used up yet are the new protocol's. The worker need not listen anywhere. A WebSocket stays what its
+// handshake agreed on: subprotocol and compression. The error is about the worker, or net.ErrClosed once the connection has
+// closed; one of datagrams, and one that Loop.Dial is still making, cannot go.
 //
 // From http to a websocket worker, in OnRequest, it makes the request at hand the handshake: it is checked, OnUpgrade
 // is asked, and OnConnect of the new worker follows when the callback has returned.

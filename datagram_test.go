@@ -156,8 +156,8 @@ func TestDialDatagramsUndelivered(t *testing.T) {
 	d.Backoff = lineman.Backoff{First: time.Millisecond}
 	c = dialFrom(t, s, w, addr, d.Dialer)
 	for range 2 {
-		_ = c.Send([]byte("hello?")) // perhaps before there is a socket
 		next(t, d.connects, "OnConnect")
+		_ = c.Send([]byte("hello?"))
 		if err := next(t, d.closes, "OnClose"); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("nobody is there: %v", err)
 		}

@@ -227,8 +227,13 @@ func TestDialWebSocketTogether(t *testing.T) {
 		got = got[4+len(want):]
 	}
 	s.Do(w, func(l *lineman.Loop) {
+		select {
+		case err := <-d.closes:
+			t.Errorf("the client has not waited for the server's end: %v", err) // RFC 6455, 7.1.1
+		default:
+		}
 		for c := range l.Conns(w) {
-			_ = c.Close() // the client waits for the server's end
+			_ = c.Close()
 		}
 	})
 	var goodbye *websocket.CloseError

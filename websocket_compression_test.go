@@ -3,6 +3,7 @@ package lineman_test
 import (
 	"compress/flate"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -244,6 +245,42 @@ func TestCompressionStays(t *testing.T) {
 			t.Errorf("%d bytes in %d", len(msg), size)
 		}
 	}
+}
+
+// TestCompressionConcurrent has several goroutines send on a connection whose messages refer to each other, while it receives.
+func TestCompressionConcurrent(t *testing.T) {
+	linemantest.NoLeaks(t)
+	const senders, each = 4, 100
+	p := &websocket.Protocol{Compression: &websocket.Compression{ContextTakeover: true}}
+	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Logger: quiet, Protocol: p, Events: lineman.Events{OnMessage: echo}}
+	s := linemantest.Start(t, w)
+	d := newDialed()
+	d.Protocol = p
+	c := dialFrom(t, s, w, "ws://"+s.Addr(w).String(), d.Dialer)
+	next(t, d.connects, "OnConnect") // from here on they are compressed
+	for i := range senders {
+		go func() {
+			for n := range each {
+				if err := c.Send(fmt.Appendf(nil, "%d %d %s", i, n, record)); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+	}
+	var got [senders]int
+	for range senders * each {
+		msg := next(t, d.messages, "an echo")
+		var i, n int
+		if _, err := fmt.Sscan(msg, &i, &n); err != nil || n != got[i] || !strings.HasSuffix(msg, record) {
+			t.Fatalf("got %.20q, %v", msg, err)
+		}
+		got[i]++
+	}
+	if out := c.Stats().BytesOut; out > senders*each*100 {
+		t.Errorf("%d bytes were sent", out)
+	}
+	c.Abort()
+	next(t, d.closes, "OnClose")
 }
 
 // TestCompressionBehindHTTP has both doors of HTTP make compressed WebSockets.
