@@ -4,6 +4,7 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"slices"
 	"strings"
@@ -70,14 +71,13 @@ func (m *measurement) beside(r *running, do func() error) ([]float64, error) {
 		}
 	}()
 	line := []byte(strings.Repeat("x", 63) + "\n")
-	before, begin := r.cpu(), time.Now()
-	_, err = echo(line, 16, 64)(l, m.length)
-	busy := 100 * float64(r.cpu()-before) / float64(time.Since(begin))
+	before, beforeErr := r.cpu()
+	begin := time.Now()
+	_, loadErr := echo(line, 16, 64)(l, m.length)
+	after, afterErr := r.cpu()
+	busy := 100 * float64(after.total-before.total) / float64(time.Since(begin))
 	close(over)
-	if probeErr := <-failed; err == nil {
-		err = probeErr
-	}
-	if err != nil {
+	if err := errors.Join(<-failed, beforeErr, loadErr, afterErr); err != nil {
 		return nil, err
 	}
 	slices.Sort(took)

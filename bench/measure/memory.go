@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"slices"
 )
 
 // memories are what a server holds for idle connections that have exchanged something.
@@ -28,17 +27,22 @@ func (m *measurement) memories() []testCase {
 
 const maxRecord = 16 << 10 // bytes of plaintext (RFC 8446, 5.1)
 
-// held is a case of what a server holds for a connection that has done something: the slope between few and many.
+// held is a case of what a server holds for a connection that has done something: the slope between few and many, which
+// leaves out what it needs anyway, and what it holds at last for each of them when garbage is collected.
 func (m *measurement) held(name string, contenders []contender, how opening, d drive, aims ...aim) testCase {
 	few, many := m.many*9/10, m.many*19/10
 	once := func(r *running) ([]float64, error) {
+		before, err := r.holds()
+		if err != nil {
+			return nil, err
+		}
 		var loads []*load
 		defer func() {
 			for _, l := range loads {
 				l.close()
 			}
 		}()
-		var at [2][]float64
+		var at [2]float64
 		for i, n := range []int{few, many - few} {
 			l, err := connect(r.addrs[0], n, how)
 			if err != nil {
@@ -48,35 +52,36 @@ func (m *measurement) held(name string, contenders []contender, how opening, d d
 			if _, err := d(l, 0); err != nil {
 				return nil, err
 			}
-			if at[i], err = r.holds(); err != nil {
+			if at[i], err = r.memory(); err != nil {
 				return nil, err
 			}
 		}
-		slope := slices.Clone(at[1])
-		for i := range slope {
-			slope[i] = (slope[i] - at[0][i]) / float64(many-few)
+		figures := []float64{(at[1] - at[0]) / float64(many-few)}
+		after, err := r.holds()
+		for i := range after {
+			figures = append(figures, (after[i]-before[i])/float64(many))
 		}
-		return slope, nil
+		return figures, err
 	}
+	collected := fmt.Sprintf(", each of %d when garbage is collected", many)
 	rows := []row{
-		{unit: "bytes", aims: aims},
-		{what: ", when garbage is collected", unit: "bytes"},
-		{what: ", heap in use", unit: "bytes"},
-		{what: ", goroutines", unit: "each"},
+		{what: fmt.Sprintf(", between %d and %d", few, many), unit: "bytes", aims: aims},
+		{what: collected, unit: "bytes"},
+		{what: collected + ", heap in use", unit: "bytes"},
+		{what: collected + ", goroutines", unit: "each"},
 	}
-	return testCase{fmt.Sprintf("%s, between %d and %d", name, few, many), contenders, rows, 1, once}
+	return testCase{name, contenders, rows, 1, once}
 }
 
-// holds is what the rows of memory are about.
+// holds is memory, heap in use and goroutines after a collection; NaN of a program that does not tell.
 func (r *running) holds() ([]float64, error) {
-	before, err := r.memory()
-	if err != nil || !r.counts {
-		return []float64{float64(before), math.NaN(), math.NaN(), math.NaN()}, err
+	if !r.counts {
+		return []float64{math.NaN(), math.NaN(), math.NaN()}, nil
 	}
 	c, err := r.census()
 	if err != nil {
 		return nil, err
 	}
-	after, err := r.memory()
-	return []float64{float64(before), float64(after), float64(c.Heap), float64(c.Goroutines)}, err
+	memory, err := r.memory()
+	return []float64{memory, float64(c.Heap), float64(c.Goroutines)}, err
 }

@@ -171,20 +171,26 @@ func pin(pid, core int) error {
 	return nil
 }
 
-// cpu is what the process has used so far, user and system.
-func (r *running) cpu() time.Duration {
+// cpu is the processor time that a process has used, over all and outside the kernel.
+type cpu struct{ total, user time.Duration }
+
+// cpu is what the process has used so far.
+func (r *running) cpu() (c cpu, err error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.cmd.Process.Pid))
 	if err != nil {
-		return 0
+		return c, err
 	}
 	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	user, _ := strconv.Atoi(fields[11])
-	system, _ := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * clockTick
+	user, err := strconv.Atoi(fields[11])
+	if err != nil {
+		return c, err
+	}
+	system, err := strconv.Atoi(fields[12])
+	return cpu{time.Duration(user+system) * clockTick, time.Duration(user) * clockTick}, err
 }
 
 // memory is the proportional set size of the process in bytes.
-func (r *running) memory() (int, error) {
+func (r *running) memory() (float64, error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", r.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
@@ -193,7 +199,7 @@ func (r *running) memory() (int, error) {
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		if rest, ok := strings.CutPrefix(lines.Text(), "Pss:"); ok {
 			kib, err := strconv.Atoi(strings.Fields(rest)[0])
-			return kib << 10, err
+			return float64(kib << 10), err
 		}
 	}
 	return 0, io.ErrUnexpectedEOF

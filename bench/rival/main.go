@@ -8,6 +8,8 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"os"
 	"syscall"
@@ -33,7 +35,8 @@ func main() {
 }
 
 func serve(proto, addr, cert, key string) error {
-	server := &http.Server{Addr: addr, Handler: http.HandlerFunc(handle)}
+	quiet := log.New(io.Discard, "", 0) // of clients that come only to see whether it listens
+	server := &http.Server{Addr: addr, Handler: http.HandlerFunc(handle), ErrorLog: quiet}
 	switch proto {
 	case "nethttp":
 		return server.ListenAndServe()
