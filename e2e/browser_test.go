@@ -12,7 +12,7 @@ import (
 )
 
 // browser starts Chromium, closed at the end of the test. The context is that of its first tab.
-func browser(t *testing.T) context.Context {
+func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	need(t, "chromium")
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
@@ -21,6 +21,7 @@ func browser(t *testing.T) context.Context {
 		chromedp.DisableGPU,
 		chromedp.WindowSize(800, 500),
 	)
+	options = append(options, more...)
 	all, cancelAll := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancelAll)
 	first, cancel := chromedp.NewContext(all)
