@@ -8,11 +8,15 @@ import (
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol"
 	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
 const handshake = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+var deflateHandshake = strings.Replace(handshake, "\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n", 1)
 
 // hotPaths are an exchange of each protocol, as bytes.
 var hotPaths = []struct {
@@ -20,17 +24,23 @@ var hotPaths = []struct {
 	hello, request string
 	repeat         int
 	handle         lineman.Events
+	protocol       protocol.Protocol
 }{
-	{"tcp", "tcp", "", strings.Repeat("x", 64), 1, lineman.Events{OnMessage: echo}},
-	{"text", "text", "", strings.Repeat("x", 63) + "\n", 1, lineman.Events{OnMessage: echo}},
-	{"text pipelined", "text", "", strings.Repeat("x", 63) + "\n", 16, lineman.Events{OnMessage: echo}},
-	{"frame", "frame", "", "\x00\x00\x00\x44" + strings.Repeat("x", 64), 1, lineman.Events{OnMessage: echo}},
-	{"websocket", "websocket", handshake, "\x81\xc0\x00\x00\x00\x00" + strings.Repeat("x", 64), 1, lineman.Events{OnMessage: echo}},
-	{"websocket pipelined", "websocket", handshake, "\x81\xc0\x00\x00\x00\x00" + strings.Repeat("x", 64), 16, lineman.Events{OnMessage: echo}},
-	{"http OnMessage", "http", "", "GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n", 1, lineman.Events{OnMessage: helloMessage}},
-	{"http OnRequest", "http", "", "GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n", 1, lineman.Events{OnRequest: helloRequest}},
-	{"http POST", "http", "", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", 4, lineman.Events{OnMessage: echo}},
+	{"tcp", "tcp", "", strings.Repeat("x", 64), 1, lineman.Events{OnMessage: echo}, nil},
+	{"text", "text", "", strings.Repeat("x", 63) + "\n", 1, lineman.Events{OnMessage: echo}, nil},
+	{"text pipelined", "text", "", strings.Repeat("x", 63) + "\n", 16, lineman.Events{OnMessage: echo}, nil},
+	{"frame", "frame", "", "\x00\x00\x00\x44" + strings.Repeat("x", 64), 1, lineman.Events{OnMessage: echo}, nil},
+	{"websocket", "websocket", handshake, "\x81\xc0\x00\x00\x00\x00" + strings.Repeat("x", 64), 1, lineman.Events{OnMessage: echo}, nil},
+	{"websocket pipelined", "websocket", handshake, "\x81\xc0\x00\x00\x00\x00" + strings.Repeat("x", 64), 16, lineman.Events{OnMessage: echo}, nil},
+	{"websocket compressed", "websocket", deflateHandshake, compressedZeros, 1,
+		lineman.Events{OnMessage: echo}, &websocket.Protocol{Compression: &websocket.Compression{}}},
+	{"http OnMessage", "http", "", "GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n", 1, lineman.Events{OnMessage: helloMessage}, nil},
+	{"http OnRequest", "http", "", "GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n", 1, lineman.Events{OnRequest: helloRequest}, nil},
+	{"http POST", "http", "", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", 4, lineman.Events{OnMessage: echo}, nil},
 }
+
+// compressedZeros is a frame of 1,000 binary zeros.
+const compressedZeros = "\xc2\x8b\x00\x00\x00\x00" + "\x62\x60\x18\x05\xa3\x60\x14\x0c\x77\x00\x00"
 
 var hello = []byte("Hello, World!")
 
@@ -50,7 +60,7 @@ type exchanger struct {
 func newExchanger(tb testing.TB, i int) *exchanger {
 	tb.Helper()
 	p := hotPaths[i]
-	w := &lineman.Worker{Addr: p.scheme + "://127.0.0.1:0", Events: p.handle}
+	w := &lineman.Worker{Addr: p.scheme + "://127.0.0.1:0", Protocol: p.protocol, Events: p.handle}
 	l, err := lineman.Open(w)
 	if err != nil {
 		tb.Fatal(err)

@@ -6,8 +6,10 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// Broadcast sends msg to the connections of to and returns how many accepted it. It encodes once for each worker
-// among them and shares the bytes. On the loop only.
+// Broadcast sends msg to the connections of to and returns how many accepted it. It encodes once for each kind of
+// connection among them, that is for each worker, and on a WebSocket for each window of compression that clients have asked
+// for, and shares the bytes. Those that the protocol encodes by themselves (dialed WebSockets, Compression.ContextTakeover)
+// get it by Send. On the loop only.
 func (l *Loop) Broadcast(to iter.Seq[*Conn], msg []byte) int {
 	return l.broadcast(to, msg, false)
 }
@@ -19,41 +21,55 @@ func (l *Loop) BroadcastBinary(to iter.Seq[*Conn], msg []byte) int {
 
 func (l *Loop) broadcast(to iter.Seq[*Conn], msg []byte, binary bool) int {
 	accepted := 0
-	var of *service // the worker that frame was encoded for
-	var frame []byte
+	var of *service // the worker that frames were encoded for
+	var frames [websocket.Kinds][]byte
 	for c := range to {
-		if c.service.packet || !c.session.shared() {
-			if c.Send(msg) == nil {
+		kind := c.session.Kind()
+		if c.service.packet || c.datagrams() || kind == websocket.Unshared {
+			if c.sendAs(binary, msg) == nil {
 				accepted++
 			}
 			continue
 		}
 		if c.service != of {
-			of, frame = c.service, l.encode(c.session, msg, binary)
+			of, frames = c.service, [websocket.Kinds][]byte{}
 		}
-		if len(frame) > 0 && c.sendShared(frame) {
+		if frames[kind] == nil {
+			frames[kind] = l.encode(c.session, msg, binary)
+		}
+		if len(frames[kind]) > 0 && c.sendShared(frames[kind]) {
 			accepted++
 		}
 	}
 	return accepted
 }
 
-// encode makes the frame in the loop's block of shared memory, so that frames of one tick lie side by side.
+func (c *Conn) sendAs(binary bool, msg []byte) error {
+	if binary {
+		return c.SendBinary(msg)
+	}
+	return c.Send(msg)
+}
+
+// encode makes the frame in the loop's block of shared memory, so that frames of one tick lie side by side. It is empty if
+// the protocol refuses the message.
 func (l *Loop) encode(s session, msg []byte, binary bool) []byte {
-	if cap(l.block)-len(l.block) < len(msg)+32 {
-		l.block = make([]byte, 0, max(blockSize, len(msg)+32))
+	room := len(msg) + 32
+	if s.Kind() > 0 {
+		room = min(room, blockSize/4) // it will be smaller: nobody should hold on to the rest
+	}
+	if cap(l.block)-len(l.block) < room {
+		l.block = make([]byte, 0, max(blockSize, room))
+	}
+	encode := session.Append
+	if binary {
+		encode = appendBinary
+	}
+	b, err := encode(s, l.block, msg)
+	if err != nil {
+		return []byte{}
 	}
 	start := len(l.block)
-	var b []byte
-	var err error
-	if _, ws := s.(*wsSession); ws && binary {
-		b = websocket.AppendFrame(l.block, websocket.Binary, msg)
-	} else {
-		b, err = s.Append(l.block, msg)
-	}
-	if err != nil {
-		return nil
-	}
 	l.block = b
 	return b[start:]
 }

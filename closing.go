@@ -48,19 +48,18 @@ func (c *Conn) part(code websocket.Code, reason string) {
 
 // say appends to the output whatever its size, with lock held.
 func (c *Conn) say(f func(dst []byte) []byte) {
-	if c.out == nil {
-		o := outputs.Get().(*output)
-		own := o.own()
-		b := f(own)
-		if len(b) == 0 {
-			outputs.Put(o)
-			return
-		}
+	o := c.out
+	if o == nil {
+		o = outputs.Get().(*output)
+	}
+	own := o.own()
+	switch b := f(own); {
+	case len(b) > len(own):
 		o.put(b)
 		c.out = o
-		return
+	case c.out == nil:
+		outputs.Put(o)
 	}
-	c.out.put(f(c.out.own()))
 }
 
 // Abort closes at once: what was not written is lost, and a TCP peer sees a reset. OnClose follows with nil.
@@ -95,6 +94,10 @@ func (c *Conn) fail(cause error) {
 
 // violated closes because of what the peer sent.
 func (c *Conn) violated(err error) {
+	if c.opens() {
+		c.finish(c.dial.failed(err))
+		return
+	}
 	var reason error = &ProtocolError{Protocol: c.protocolName(), Err: err}
 	if errors.Is(err, ErrTooLarge) {
 		reason = ErrTooLarge
@@ -186,14 +189,14 @@ func (c *Conn) closeOn(empty bool) {
 		c.since = c.loop.ticks(c.loop.now)
 		c.watch(c.service.after.close)
 	}
-	if !empty || c.awaitsGoodbye() {
+	if !empty || c.awaitsGoodbye() || c.awaitsServer() {
 		return
 	}
 	if c.secure != nil && c.secure.notify() {
 		c.wantsWriting()
 		return
 	}
-	if ws, ok := c.session.(*wsSession); c.state.ended || ok && ws.peerParted && ws.agreed {
+	if ws, ok := c.session.(*wsSession); c.state.ended || c.datagrams() || ok && ws.peerParted && ws.agreed {
 		c.finish(c.cause())
 		return
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/protocol/http1"
-	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
 // A Conn is one connection. It belongs to one loop for its whole life.
@@ -19,7 +18,8 @@ import (
 // From any goroutine, returning at once: Send, SendBinary, Write, Respond, Close, CloseWith, Abort, Do, Pending, ID,
 // Context, LocalAddr, RemoteAddr, Stats. On the loop only, that is in callbacks: the others.
 //
-// The Conn of a datagram is on loan like its message, and has ID, Send, Write and the addresses only.
+// The Conn of a datagram that a worker received is on loan like its message, and has ID, Send, Write and the addresses only.
+// One of datagrams that Loop.Dial made is a Conn like others.
 type Conn struct {
 	// Immutable.
 	loop   *Loop
@@ -77,19 +77,18 @@ func (p *atomicPhase) set(v phase) { p.v.Store(uint32(v)) }
 
 // connState are facts that only the loop needs.
 type connState struct {
-	connected   bool // OnConnect was due, so OnClose will be
-	paused      bool // by Pause
-	half        bool // a message is half received; since tells from when
-	holding     bool // what waits in the input has to wait for Resume, an answer or a handler, and will be looked at then
-	parting     bool // the connection closes; since tells from when
-	pinged      bool // a ping has not been answered
-	ended       bool // the peer's stream has ended
-	stalled     bool // the flag of this name, as attend saw it last
-	binary      bool // the message being handled is binary
-	headerDue   bool // a PROXY header comes first
-	armedRead   bool
-	armedWrite  bool
-	subprotocol uint8 // index + 1 into the protocol's list
+	connected  bool // OnConnect was due, so OnClose will be
+	paused     bool // by Pause
+	half       bool // a message is half received; since tells from when
+	holding    bool // what waits in the input has to wait for Resume, an answer or a handler, and will be looked at then
+	parting    bool // the connection closes; since tells from when
+	pinged     bool // a ping has not been answered
+	ended      bool // the peer's stream has ended
+	stalled    bool // the flag of this name, as attend saw it last
+	binary     bool // the message being handled is binary
+	headerDue  bool // a PROXY header comes first
+	armedRead  bool
+	armedWrite bool
 }
 
 // flags are what the loop has to do for a connection, and what senders have to know of it.
@@ -149,9 +148,8 @@ func (c *Conn) Request() *http1.Request {
 
 // Subprotocol is the WebSocket subprotocol that was agreed on, or "".
 func (c *Conn) Subprotocol() string {
-	p, ok := c.service.protocol.(*websocket.Protocol)
-	if i := int(c.state.subprotocol); ok && i > 0 {
-		return p.Subprotocols[i-1]
+	if s, ok := c.session.(*wsSession); ok {
+		return s.subprotocol
 	}
 	return ""
 }
@@ -237,14 +235,18 @@ func (c *Conn) Resume() {
 }
 
 // SetWorker gives the connection to another worker: its protocol, events and limits hold from the next message on, and
-// bytes that were not used up yet are the new protocol's. The worker need not listen anywhere. The error is about the worker,
-// or net.ErrClosed once the connection has closed.
+// bytes that were not used up yet are the new protocol's. The worker need not listen anywhere. A WebSocket stays what its
+// handshake agreed on: subprotocol and compression. The error is about the worker, or net.ErrClosed once the connection has
+// closed; one of datagrams, and one that Loop.Dial is still making, cannot go.
 //
 // From http to a websocket worker, in OnRequest, it makes the request at hand the handshake: it is checked, OnUpgrade
 // is asked, and OnConnect of the new worker follows when the callback has returned.
 func (c *Conn) SetWorker(w *Worker) error {
-	if c.phase.get() == closed || c.service.packet {
+	switch {
+	case c.phase.get() == closed || c.service.packet:
 		return net.ErrClosed
+	case c.datagrams() || c.opens():
+		return fmt.Errorf("lineman: a connection of datagrams, or one that is not there yet, cannot go to worker %q", w.Name)
 	}
 	s, err := c.loop.serviceOf(w)
 	switch {
@@ -299,6 +301,9 @@ func (c *Conn) pending() (n int) {
 	}
 	if c.secure != nil {
 		n += c.secure.wire.unsent()
+	}
+	if c.dial != nil {
+		n += len(c.dial.request)
 	}
 	if x := c.extra; x != nil && x.piped != nil {
 		n += x.piped.Len()

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/lineman-go/lineman/internal/poll"
@@ -28,7 +30,8 @@ type Dialer struct {
 	// TLS puts TLS below the protocol; wss implies it. Its ServerName is the host of the address unless it is set.
 	TLS *tls.Config
 
-	// Header has further fields for the request of a WebSocket's handshake, such as Authorization and Origin.
+	// Header has further fields for the request of a WebSocket's handshake, such as Authorization and Origin. With other
+	// protocols it is an error.
 	Header []http1.Field
 
 	// Limits bound the connection as they do an accepted one. Handshake bounds connecting, from the look-up of the name to
@@ -45,7 +48,9 @@ type Dialer struct {
 	Logger *slog.Logger // nil means slog.Default()
 
 	// Events are what happens: OnConnect after all handshakes, each time; OnClose each time that the connection ended, or
-	// did not come about. OnRequest and OnUpgrade are not used.
+	// did not come about. A connection of datagrams tells by OnInvalid what the system could not send, or could not deliver,
+	// such as syscall.ECONNREFUSED: it goes on, or ends with that error if OnInvalid is nil. OnRequest and OnUpgrade are
+	// not used.
 	Events
 }
 
@@ -63,9 +68,11 @@ type dialing struct {
 	protocol protocol.Protocol // what the scheme names
 	network  string
 	target   string
-	host     string // for TLS and HTTP
-	secure   bool
-	uri      string             // for the handshake of a WebSocket
+	host     string             // for the handshake of a WebSocket
+	uri      string             // likewise; "" for other protocols
+	secure   bool               // TLS, whatever the Dialer says
+	request  []byte             // of the handshake, as far as it is not written. Guarded by the connection's lock.
+	began    uint32             // tick of the attempt's beginning. Owned by the loop.
 	cancel   context.CancelFunc // of the attempt under way. Owned by the loop.
 	wait     time.Duration      // before the next attempt. Owned by the loop.
 	since    time.Time          // of the last connection's beginning. Owned by the loop.
@@ -78,7 +85,10 @@ type dialing struct {
 // about has OnClose with the reason. The error is about the arguments.
 //
 // The schemes are those of Worker.Addr but http, and for a WebSocket ws://host:port/path and wss://host:port/path, with
-// the ports 80 and 443 if there is none. A udp connection takes datagrams of that peer only.
+// the ports 80 and 443 if there is none. A WebSocket offers the subprotocols and the compression of its
+// *websocket.Protocol; an answer other than 101, a redirect too, makes OnClose's error a *websocket.AnswerError.
+//
+// A connection of datagrams (udp, text+udp, frame+udp) sends and takes those of its peer only. Each Send is one datagram.
 func (l *Loop) Dial(addr string, d Dialer) (*Conn, error) {
 	target, err := parseDialAddress(addr)
 	if err != nil {
@@ -88,20 +98,21 @@ func (l *Loop) Dial(addr string, d Dialer) (*Conn, error) {
 		return nil, fmt.Errorf("lineman: dial %s: Backoff is below zero", addr)
 	}
 	d.Backoff.Most = cmp.Or(d.Backoff.Most, 30*time.Second)
-	target.dialer = d
-	if target.dialer.Protocol == nil {
-		target.dialer.Protocol = target.protocol
+	if d.Protocol == nil {
+		d.Protocol = target.protocol
 	}
+	target.dialer = d
 	w := &Worker{
-		Name: cmp.Or(d.Name, addr), Protocol: target.dialer.Protocol, Limits: d.Limits, Logger: d.Logger, Events: d.Events,
+		Name: cmp.Or(d.Name, addr), Protocol: d.Protocol, Limits: d.Limits, Logger: d.Logger, Events: d.Events,
 	}
 	s, err := newService(l, w)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case s.kind == speaksHTTP:
-		return nil, fmt.Errorf("lineman: dial %s: for requests use net/http on a goroutine, and come back by Do", addr)
-	case l.stopping:
+	}
+	if err := target.check(s.kind); err != nil {
+		return nil, fmt.Errorf("lineman: dial %s: %w", addr, err)
+	}
+	if l.stopping {
 		return nil, fmt.Errorf("lineman: dial %s: %w: the loop is stopping", addr, net.ErrClosed)
 	}
 	s.address.network = target.network
@@ -111,10 +122,40 @@ func (l *Loop) Dial(addr string, d Dialer) (*Conn, error) {
 	return c, nil
 }
 
+// check refuses what cannot be dialed.
+func (d *dialing) check(k kind) error {
+	isWebSocket := d.uri != ""
+	switch {
+	case k == speaksHTTP:
+		return errors.New("for requests use net/http on a goroutine, and come back by Do")
+	case k == speaksWebSocket && !isWebSocket:
+		return errors.New("the address of a WebSocket is ws://host:port/path or wss://host:port/path")
+	case k != speaksWebSocket && isWebSocket:
+		return errors.New("ws and wss take a *websocket.Protocol and no other")
+	case d.network == "udp" && d.dialer.TLS != nil:
+		return errors.New("TLS is for streams")
+	case isWebSocket:
+		h := d.handshake()
+		_, err := h.AppendRequest(nil)
+		return err
+	case len(d.dialer.Header) > 0:
+		return errors.New("Header is for ws and wss")
+	}
+	return nil
+}
+
+// failed is why a connection does not come about, or a datagram does not.
+func (d *dialing) failed(err error) error { return fmt.Errorf("lineman: dial %s: %w", d.target, err) }
+
 // reset makes c a connection that is not there yet.
 func (c *Conn) reset() {
 	c.state, c.extra, c.secure, c.handle = connState{}, nil, nil, absent
-	c.session = c.service.newSession()
+	if c.dial.uri != "" {
+		c.session = newGreeting(c.dial, c.service.limits)
+	} else {
+		c.session = c.service.newSession()
+	}
+	c.dial.request = nil
 	c.flags = c.flags&dirty | opening
 	c.phase.set(open)
 }
@@ -128,26 +169,45 @@ func parseDialAddress(addr string) (*dialing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lineman: dial: %w", err)
 	}
-	if u.Scheme == "ws" || u.Scheme == "wss" {
-		port := map[string]string{"ws": "80", "wss": "443"}[u.Scheme]
-		d := &dialing{protocol: &websocket.Protocol{}, network: "tcp", target: net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port)), host: u.Host, uri: u.RequestURI(), secure: u.Scheme == "wss"}
-		return d, nil
+	switch u.Scheme {
+	case "ws":
+		return parseURI(u, "80")
+	case "wss":
+		return parseURI(u, "443")
 	}
 	a, err := parseAddress(addr)
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := a.protocol.(*websocket.Protocol); ok {
-		return nil, fmt.Errorf("lineman: dial %s: the address of a WebSocket is ws://host:port/path or wss://host:port/path", addr)
+	return &dialing{protocol: a.protocol, network: a.network, target: a.target}, nil
+}
+
+// parseURI takes the address of a WebSocket apart (RFC 6455, 3).
+func parseURI(u *url.URL, port string) (*dialing, error) {
+	switch {
+	case u.Hostname() == "":
+		return nil, fmt.Errorf("lineman: dial %s: no host", u.Redacted())
+	case u.User != nil:
+		return nil, fmt.Errorf("lineman: dial %s: give credentials in Header, as Authorization", u.Redacted())
+	case u.Fragment != "":
+		return nil, fmt.Errorf("lineman: dial %s: the address of a WebSocket has no fragment", u.Redacted())
 	}
-	return &dialing{protocol: a.protocol, network: a.network, target: a.target, host: u.Host}, nil
+	name, _, _ := strings.Cut(u.Hostname(), "%") // the zone means something here only
+	host := net.JoinHostPort(name, u.Port())
+	if p := u.Port(); p == "" || p == port {
+		host = strings.TrimSuffix(net.JoinHostPort(name, ""), ":")
+	}
+	return &dialing{
+		protocol: &websocket.Protocol{}, network: "tcp", target: net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port)),
+		host: host, uri: u.RequestURI(), secure: u.Scheme == "wss",
+	}, nil
 }
 
 // attempt begins to connect.
 func (c *Conn) attempt() {
 	l, d := c.loop, c.dial
 	ctx, cancel := context.WithTimeout(l.ctx, d.timeout(c.service.limits.Handshake))
-	d.cancel, d.again = cancel, nil
+	d.cancel, d.again, d.began = cancel, nil, l.ticks(l.now)
 	c.service.adopt(c)
 	l.dials[c] = true
 	l.live++
@@ -182,12 +242,12 @@ func (c *Conn) dialed(conn net.Conn, err error) {
 	var h poll.Handle
 	if err == nil {
 		c.remote = remoteOf(conn)
-		if h, err = c.loop.poll.Stream(conn); err != nil {
+		if h, err = c.handOver(conn); err != nil {
 			conn.Close()
 		}
 	}
 	if err != nil {
-		c.finish(fmt.Errorf("lineman: dial %s: %w", c.dial.target, err))
+		c.finish(c.dial.failed(err))
 		return
 	}
 	delete(c.loop.dials, c)
@@ -198,8 +258,10 @@ func (c *Conn) dialed(conn net.Conn, err error) {
 	c.touched, c.since = now, now
 	c.state.armedRead = true
 	c.loop.enter(c)
-	c.watch(c.service.after.handshake)
-	if config := c.dial.config(); config != nil {
+	if c.service.after.handshake != 0 {
+		c.watch(1) // a part of it is over
+	}
+	if config := c.dial.config(c.service.kind); config != nil {
 		c.secureConn(true, config)
 		return
 	}
@@ -207,15 +269,15 @@ func (c *Conn) dialed(conn net.Conn, err error) {
 }
 
 func remoteOf(c net.Conn) netip.AddrPort {
-	if t, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		a := t.AddrPort()
-		return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+	a, ok := c.RemoteAddr().(interface{ AddrPort() netip.AddrPort })
+	if !ok {
+		return netip.AddrPort{}
 	}
-	return netip.AddrPort{}
+	return netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())
 }
 
 // config is that of TLS, nil without TLS.
-func (d *dialing) config() *tls.Config {
+func (d *dialing) config(k kind) *tls.Config {
 	config := d.dialer.TLS.Clone() // nil of nil
 	switch {
 	case config == nil && !d.secure:
@@ -226,7 +288,7 @@ func (d *dialing) config() *tls.Config {
 	if config.ServerName == "" {
 		config.ServerName, _, _ = net.SplitHostPort(d.target)
 	}
-	return config
+	return configFor(config, k)
 }
 
 // opened tells that all handshakes are over: what was sent meanwhile may go.

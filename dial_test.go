@@ -2,6 +2,8 @@ package lineman_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +18,8 @@ import (
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
 // dialed is what happens on a connection that this side opens.
@@ -71,11 +75,10 @@ func TestDial(t *testing.T) {
 			if got := next(t, d.connects, "OnConnect"); got != c {
 				t.Error("OnConnect has another Conn")
 			}
-			for scheme != "tcp" {
+			if scheme != "tcp" {
 				if got := next(t, d.messages, "the echo"); got != "early" {
 					t.Errorf("got %q", got)
 				}
-				break
 			}
 			for _, size := range []int{1, 1000, 100_000} {
 				msg := strings.Repeat("x", size)
@@ -211,6 +214,71 @@ func TestDialArguments(t *testing.T) {
 	}
 }
 
+// TestDialOptions has what cannot be dialed refused at once.
+func TestDialOptions(t *testing.T) {
+	w := &lineman.Worker{Name: "none"}
+	s := linemantest.Start(t, w)
+	header := lineman.Dialer{Header: []http1.Field{http1.Field{Name: "Upgrade", Value: "x"}}}
+	for _, tt := range []struct {
+		addr string
+		d    lineman.Dialer
+		want string
+	}{
+		{"ws:///path", lineman.Dialer{}, "no host"},
+		{"ws://user:secret@127.0.0.1/", lineman.Dialer{}, "Authorization"},
+		{"wss://127.0.0.1/#x", lineman.Dialer{}, "fragment"},
+		{"ws://b\u00fccher.example/", lineman.Dialer{}, "host"},
+		{"ws://127.0.0.1/", lineman.Dialer{Protocol: linesBackwards{}}, "*websocket.Protocol"},
+		{"ws://127.0.0.1/", lineman.Dialer{Protocol: &websocket.Protocol{Subprotocols: []string{"a b"}}}, "subprotocol"},
+		{"ws://127.0.0.1/", header, "handshake's own"},
+		{"text://127.0.0.1:1", header, "Header is for ws"},
+		{"tcp://127.0.0.1:1", lineman.Dialer{Protocol: &websocket.Protocol{}}, "ws://"},
+		{"udp://127.0.0.1:1", lineman.Dialer{TLS: linemantest.TLS(t)}, "TLS is for streams"},
+	} {
+		s.Do(w, func(l *lineman.Loop) {
+			_, err := l.Dial(tt.addr, tt.d)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%s: %v, want %q", tt.addr, err, tt.want)
+			}
+		})
+	}
+}
+
+// TestDialBackoffTLS has an attempt go on though the handshake of the one before it ends late.
+func TestDialBackoffTLS(t *testing.T) {
+	linemantest.NoLeaks(t)
+	silent := &lineman.Worker{Addr: "tcp://127.0.0.1:0", Logger: quiet}
+	s := linemantest.Start(t, silent)
+	d := newDialed()
+	d.TLS = linemantest.TLS(t)
+	d.Backoff = lineman.Backoff{First: time.Nanosecond, Most: time.Nanosecond}
+	d.Limits.Handshake = 10 * time.Millisecond
+	c := dialFrom(t, s, silent, "text://"+s.Addr(silent).String(), d.Dialer)
+	for range 5 {
+		if err := next(t, d.closes, "OnClose"); err != lineman.ErrTimeout {
+			t.Errorf("OnClose: %v", err)
+		}
+	}
+	_ = c.Close()
+}
+
+// TestDialUntrusted has a server that is not trusted told at once, though something waits to be sent.
+func TestDialUntrusted(t *testing.T) {
+	linemantest.NoLeaks(t)
+	w := &lineman.Worker{Addr: "text://127.0.0.1:0", TLS: linemantest.TLS(t), Logger: quiet}
+	w.Limits.Close, w.Limits.Shutdown = time.Hour, time.Hour // the server's side ends by itself too
+	s := linemantest.Start(t, w)
+	d := newDialed()
+	d.TLS = &tls.Config{}
+	d.Limits.Close = time.Hour
+	c := dialFrom(t, s, w, "text://"+s.Addr(w).String(), d.Dialer)
+	_ = c.Send([]byte("early"))
+	var untrusted x509.UnknownAuthorityError
+	if err := next(t, d.closes, "OnClose"); !errors.As(err, &untrusted) {
+		t.Errorf("OnClose: %v", err)
+	}
+}
+
 // TestDialBackoff has a connection come back, the same Conn, until it is closed.
 func TestDialBackoff(t *testing.T) {
 	linemantest.NoLeaks(t)
@@ -238,11 +306,8 @@ func TestDialBackoff(t *testing.T) {
 	}
 	s := linemantest.Start(t, w)
 	for round := range 3 {
-		for {
-			if got := next(t, d.connects, "OnConnect"); got != c || c.ID() != id {
-				t.Fatal("it is another connection")
-			}
-			break
+		if got := next(t, d.connects, "OnConnect"); got != c || c.ID() != id {
+			t.Fatal("it is another connection")
 		}
 		if err := c.Send(fmt.Append(nil, "round ", round)); err != nil {
 			t.Fatal(err)

@@ -20,6 +20,9 @@ func (l *Loop) Step() error { return l.step(false) }
 // Shut ends a loop that Open made.
 func (l *Loop) Shut() { l.shut() }
 
+// Encoded is how many bytes of frames the broadcasts of the loop have made.
+func (l *Loop) Encoded() int { return len(l.block) }
+
 // TLSMemory is what crypto/tls holds for c to read records and its own messages into, in bytes. On the loop.
 func (c *Conn) TLSMemory(t *testing.T) int {
 	s := c.secure

@@ -72,7 +72,7 @@ func (h *handlerSession) active() bool { return h.current != nil && !h.current.o
 func (h *handlerSession) Append(dst, msg []byte) ([]byte, error) { return dst, ErrAnswered }
 func (h *handlerSession) more(*Conn)                             {}
 func (h *handlerSession) half() bool                             { return !h.split.Between() }
-func (h *handlerSession) shared() bool                           { return false }
+func (h *handlerSession) Kind() uint8                            { return websocket.Unshared }
 
 // broken answers a request that could not be understood, unless its handler may have begun to.
 func (h *handlerSession) broken(dst []byte, cause error) []byte {

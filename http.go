@@ -207,8 +207,8 @@ func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 	}
 	c.mu.Lock()
 	c.say(func(dst []byte) []byte { return websocket.AppendAccept(dst, accepted) })
-	c.session = &wsSession{Codec: p.NewCodec(c.service.limits.MaxMessage).(*websocket.Codec)}
-	c.state.subprotocol = uint8(accepted.Subprotocol + 1)
+	codec := websocket.NewServerCodec(c.service.limits.MaxMessage, accepted)
+	c.session = &wsSession{Codec: *codec, subprotocol: accepted.Subprotocol}
 	c.mark(0)
 	c.mu.Unlock()
 	c.watch(c.service.after.ping)
@@ -269,4 +269,4 @@ func (h *httpSession) goodbye(dst []byte, _ websocket.Code, _ string) []byte {
 	return dst
 }
 
-func (h *httpSession) shared() bool { return false }
+func (h *httpSession) Kind() uint8 { return websocket.Unshared }

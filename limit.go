@@ -75,7 +75,10 @@ func (c *Conn) limits() (on [3]limit) {
 	isHTTP := c.service.kind == speaksHTTP
 	_, shakes := c.session.(*httpSession)
 	switch {
-	case c.shaking() || c.opens() || c.state.headerDue:
+	case c.opens():
+		on[0] = limit{c.dial.began, after.handshake, (*Conn).late}
+		return on
+	case c.shaking() || c.state.headerDue:
 		on[0] = limit{c.since, after.handshake, (*Conn).late}
 		return on
 	case c.state.paused:
@@ -158,11 +161,12 @@ func (c *Conn) unanswered() {
 func (c *Conn) ping() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase.get() != open {
+	ws, ok := c.session.(*wsSession)
+	if c.phase.get() != open || !ok {
 		return
 	}
 	c.state.pinged = true
-	c.say(func(dst []byte) []byte { return websocket.AppendFrame(dst, websocket.Ping, nil) })
+	c.say(func(dst []byte) []byte { return ws.AppendControl(dst, websocket.Ping, nil) })
 	c.mark(0)
 	c.watch(cmp.Or(c.service.after.pong, c.service.after.ping))
 }

@@ -2,6 +2,7 @@ package lineman_test
 
 import (
 	"bufio"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net"
@@ -11,20 +12,30 @@ import (
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// TestMemory has the memory of idle WebSocket connections grow by at most 400 bytes for each, measured by the heap
-// between a thousand and three thousand connections that another process holds.
+// TestMemory has the memory of idle WebSocket connections grow by at most 400 bytes for each, and 100 more if messages are
+// compressed.
 func TestMemory(t *testing.T) {
-	const few, many, most = 1000, 3000, 400
 	if portable() || linemantest.Raced() {
 		t.Skip("the figure is for the native loop, without the race detector")
 	}
+	t.Run("plain", func(t *testing.T) { growth(t, nil, "\x81\x81\x00\x00\x00\x00x", 400) })
+	t.Run("compressed", func(t *testing.T) { growth(t, &websocket.Compression{}, compressedZeros, 500) })
+}
+
+// growth measures the heap between a thousand and three thousand connections that another process holds, each after a message
+// and its echo.
+func growth(t *testing.T, compression *websocket.Compression, message string, most float64) {
+	const few, many = 1000, 3000
 	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnMessage: echo}}
+	w.Protocol = &websocket.Protocol{Compression: compression}
 	s := linemantest.Start(t, w)
 	hold := func(n int) {
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "LINEMAN_TEST_HOLD="+fmt.Sprint(n), "LINEMAN_TEST_ADDR="+s.Addr(w).String())
+		cmd.Env = append(os.Environ(), "LINEMAN_TEST_HOLD="+fmt.Sprint(n), "LINEMAN_TEST_ADDR="+s.Addr(w).String(),
+			"LINEMAN_TEST_SEND="+hex.EncodeToString([]byte(message)))
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -55,12 +66,17 @@ func TestMemory(t *testing.T) {
 	})
 	t.Logf("%.0f bytes for each connection", slope)
 	if slope > most {
-		t.Errorf("%.0f bytes for each connection, want at most %d", slope, most)
+		t.Errorf("%.0f bytes for each connection, want at most %.0f", slope, most)
 	}
 }
 
 // hold opens n WebSockets, exchanges a message on each, says so, and keeps them until its input ends.
 func hold(addr string, n int) {
+	message, err := hex.DecodeString(os.Getenv("LINEMAN_TEST_SEND"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	conns := make([]net.Conn, n)
 	b := make([]byte, 1024)
 	for i := range conns {
@@ -69,7 +85,7 @@ func hold(addr string, n int) {
 			fmt.Println(err)
 			return
 		}
-		for _, send := range []string{handshake, "\x81\x81\x00\x00\x00\x00x"} {
+		for _, send := range []string{deflateHandshake, string(message)} {
 			if _, err = io.WriteString(c, send); err == nil {
 				_, err = c.Read(b)
 			}

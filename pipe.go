@@ -22,7 +22,7 @@ func Pipe(a, b *Conn) error {
 			return errors.New("lineman: pipe: want two connections of one loop")
 		case c.phase.get() != open:
 			return fmt.Errorf("lineman: pipe: %w", net.ErrClosed)
-		case !bytes || c.service.packet:
+		case !bytes || c.service.packet || c.datagrams():
 			return fmt.Errorf("lineman: pipe: worker %q does not carry bytes", c.service.name)
 		}
 	}

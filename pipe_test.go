@@ -2,6 +2,7 @@ package lineman_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
@@ -228,14 +229,17 @@ func TestPipeBreaks(t *testing.T) {
 // TestPipeNoTarget has a connection that cannot be made end the one that waits for it.
 func TestPipeNoTarget(t *testing.T) {
 	linemantest.NoLeaks(t)
-	ln := target(t)
-	address := ln.Addr().String()
-	ln.Close()
-	w, ends := forwarder(t, "tcp://"+address, lineman.Dialer{})
+	written := make(chan struct{})
+	refused := errors.New("refused")
+	w, ends := forwarder(t, "tcp://127.0.0.1:1", lineman.Dialer{Connect: func(context.Context, string, string) (net.Conn, error) {
+		<-written
+		return nil, refused
+	}})
 	s := linemantest.Start(t, w)
 	c := s.Dial(w)
-	_, _ = c.Conn.Write([]byte("into the void")) // the end may come first
-	if e := next(t, ends, "OnClose"); e.who != "back" || e.err == nil {
+	c.Write("into the void")
+	close(written)
+	if e := next(t, ends, "OnClose"); e.who != "back" || !errors.Is(e.err, refused) {
 		t.Errorf("first %v", e)
 	}
 	if e := next(t, ends, "OnClose"); e.who != "front" {

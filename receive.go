@@ -42,7 +42,11 @@ func (c *Conn) start() {
 // begin is called when the protocol's first byte may come.
 func (c *Conn) begin() {
 	s := c.service
+	g, greets := c.session.(*greeting)
 	switch {
+	case greets:
+		c.greet(g)
+		return
 	case c.dial != nil:
 		c.opened()
 	case s.kind == speaksWebSocket:
@@ -87,7 +91,11 @@ func (c *Conn) ready(ev poll.Event) {
 		c.mu.Unlock()
 		c.attend()
 	}
-	if c.phase.get() == closed || !(ev.Read || ev.Fail) {
+	if c.phase.get() == closed || c.handle == absent || !(ev.Read || ev.Fail) {
+		return
+	}
+	if c.datagrams() {
+		c.receiveDatagrams()
 		return
 	}
 	if ev.Fail && !c.state.armedRead {
@@ -208,7 +216,7 @@ func (c *Conn) messages(data []byte) (rest []byte) {
 			c.session.deliver(c, msg)
 		}
 	}
-	if c.phase.get() != open && !c.awaitsGoodbye() {
+	if c.handle == absent || c.phase.get() != open && !c.awaitsGoodbye() {
 		return nil
 	}
 	c.state.holding = len(rest) > 0
@@ -216,8 +224,11 @@ func (c *Conn) messages(data []byte) (rest []byte) {
 }
 
 // takesMessages reports whether the next message may be looked at. A connection that is closing still reads for the
-// peer's goodbye.
+// peer's goodbye; one that has ended, and will be dialed again, has nothing to say.
 func (c *Conn) takesMessages() bool {
+	if c.handle == absent {
+		return false
+	}
 	if c.phase.get() != open {
 		return c.awaitsGoodbye()
 	}
@@ -274,6 +285,10 @@ func (c *Conn) invalid(err error) {
 func (c *Conn) end(cause error) {
 	if c.holds() {
 		c.rearm() // the end is read again after them
+		return
+	}
+	if c.opens() {
+		c.finish(c.dial.failed(io.ErrUnexpectedEOF))
 		return
 	}
 	c.state.ended = true

@@ -53,7 +53,7 @@ func (c *Conn) secureConn(client bool, config *tls.Config) {
 	go func() {
 		defer c.loop.helpers.Done()
 		err := s.conn.Handshake()
-		c.loop.Do(func() { c.shaken(err) })
+		c.loop.Do(func() { c.shaken(s, err) })
 	}()
 }
 
@@ -70,8 +70,8 @@ func (c *Conn) wantsWriting() {
 func (c *Conn) shaking() bool { return c.secure != nil && !c.secure.shaken }
 
 // shaken goes on after the handshake.
-func (c *Conn) shaken(err error) {
-	if c.phase.get() != open {
+func (c *Conn) shaken(s *secure, err error) {
+	if c.phase.get() != open || c.secure != s {
 		return
 	}
 	if err != nil {
@@ -79,6 +79,11 @@ func (c *Conn) shaken(err error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.setCause(&ProtocolError{Protocol: "tls", Err: err})
+		if c.out != nil { // what this side sent before it was there
+			c.out.release()
+			c.out = nil
+		}
+		c.state.ended = s.wire.over()
 		c.phase.set(closing) // the alert is written first
 		c.mark(parted)
 		return
@@ -139,7 +144,7 @@ func (c *Conn) endWire() {
 func (c *Conn) decrypt() {
 	s, d := c.secure, c.loop.decryption()
 	lent := d.lend(s.raw)
-	for !c.state.ended && c.phase.get() < lingering && !c.holds() {
+	for c.secure == s && !c.state.ended && c.phase.get() < lingering && !c.holds() {
 		n, err := s.conn.Read(d.plain)
 		if n > 0 {
 			c.decode(d.plain[:n])
@@ -285,6 +290,13 @@ func (w *wire) end() {
 	}
 }
 
+// over reports whether the stream has ended.
+func (w *wire) over() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended
+}
+
 // enough reports whether nothing more should be fed for now.
 func (w *wire) enough() bool {
 	w.mu.Lock()
@@ -326,8 +338,8 @@ func (w *wire) SetDeadline(time.Time) error      { return os.ErrNoDeadline }
 func (w *wire) SetReadDeadline(time.Time) error  { return os.ErrNoDeadline }
 func (w *wire) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
 
-// serverConfig is a worker's configuration as its protocol can use it: HTTP is 1.1 only.
-func serverConfig(config *tls.Config, k kind) *tls.Config {
+// configFor is a configuration as a protocol can use it: HTTP is 1.1 only.
+func configFor(config *tls.Config, k kind) *tls.Config {
 	config = config.Clone()
 	if k == speaksHTTP || k == speaksWebSocket {
 		config.NextProtos = slices.DeleteFunc(slices.Clone(config.NextProtos), func(p string) bool { return p == "h2" })

@@ -5,7 +5,6 @@ import (
 
 	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/protocol/http1"
-	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
 // Send sends a message: a WebSocket text message, a line, a frame, bytes, the answer 200 text/plain to the HTTP
@@ -18,12 +17,7 @@ func (c *Conn) Send(msg []byte) error {
 
 // SendBinary sends a binary message on a WebSocket; elsewhere it is Send.
 func (c *Conn) SendBinary(msg []byte) error {
-	return c.send(func(dst []byte) ([]byte, error) {
-		if _, ok := c.session.(*wsSession); ok {
-			return websocket.AppendFrame(dst, websocket.Binary, msg), nil
-		}
-		return c.session.Append(dst, msg)
-	})
+	return c.send(func(dst []byte) ([]byte, error) { return appendBinary(c.session, dst, msg) })
 }
 
 // Write sends p as it is, past the protocol, in the manner of io.Writer. Its errors are those of Send.
@@ -87,15 +81,23 @@ func (c *Conn) send(encode func(dst []byte) ([]byte, error)) error {
 	if o == nil {
 		o = outputs.Get().(*output)
 	}
-	own := o.own()
+	packet := c.datagrams()
+	var own []byte
+	if !packet {
+		own = o.own()
+	}
 	b, err := encode(own)
-	if err != nil || len(b) == len(own) {
+	if err != nil || len(b) == len(own) && !packet {
 		if c.out == nil {
 			outputs.Put(o)
 		}
 		return err
 	}
-	o.put(b)
+	if packet {
+		o.add(b)
+	} else {
+		o.put(b)
+	}
 	c.out = o
 	c.messagesOut++
 	c.queued()
@@ -142,6 +144,10 @@ func (c *Conn) queued() {
 // write hands the output to the kernel, with lock held. What the kernel refuses makes the connection stalled: the loop
 // arms it for writing. scratch, if there is one, gathers small segments.
 func (c *Conn) write(scratch []byte) {
+	if c.datagrams() {
+		c.writeDatagrams()
+		return
+	}
 	for c.pending() > 0 {
 		n, err := c.transmit(scratch)
 		switch {
@@ -162,7 +168,11 @@ func (c *Conn) write(scratch []byte) {
 // transmit hands what is next to the kernel and returns how much of the output that was, with lock held.
 func (c *Conn) transmit(scratch []byte) (n int, err error) {
 	var p []byte
-	if c.out != nil && c.flags&opening == 0 {
+	greets := c.dial != nil && len(c.dial.request) > 0
+	switch {
+	case greets:
+		p = c.dial.request
+	case c.out != nil && c.flags&opening == 0:
 		p = c.out.head(scratch)
 	}
 	if x := c.extra; x != nil && x.piped != nil && x.piped.Len() > 0 {
@@ -179,7 +189,11 @@ func (c *Conn) transmit(scratch []byte) (n int, err error) {
 		written = n
 	}
 	c.bytesOut += uint64(written)
-	if n == 0 {
+	switch {
+	case n == 0:
+		return n, err
+	case greets:
+		c.dial.request = c.dial.request[n:]
 		return n, err
 	}
 	if c.out.advance(n); c.out.size == 0 {

@@ -102,7 +102,7 @@ func newService(l *Loop, w *Worker) (*service, error) {
 		return nil, fmt.Errorf("lineman: worker %q: %s needs a stream, not datagrams", s.name, s.protocol.Name())
 	}
 	if w.TLS != nil {
-		s.secured = serverConfig(w.TLS, s.kind)
+		s.secured = configFor(w.TLS, s.kind)
 	}
 	return s, nil
 }

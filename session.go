@@ -31,8 +31,9 @@ type session interface {
 	// goodbye says what the protocol says before this side closes.
 	goodbye(dst []byte, code websocket.Code, reason string) []byte
 
-	// shared reports whether Append gives every connection of a worker the same bytes.
-	shared() bool
+	// Kind says which connections of a worker get the same bytes from Append: those of the same kind, which is below
+	// websocket.Kinds, unless it is websocket.Unshared.
+	Kind() uint8
 }
 
 // framing makes a session of the two methods that are enough for most protocols.
@@ -64,7 +65,7 @@ func (f *framing) more(*Conn)                                            {}
 func (f *framing) half() bool                                            { return false }
 func (f *framing) broken(dst []byte, _ error) []byte                     { return dst }
 func (f *framing) goodbye(dst []byte, _ websocket.Code, _ string) []byte { return dst }
-func (f *framing) shared() bool                                          { return true }
+func (f *framing) Kind() uint8                                           { return 0 }
 
 // raw is the session of a worker without a protocol: whatever was read is a message.
 type raw struct{}
@@ -77,4 +78,4 @@ func (raw) more(*Conn)                                            {}
 func (raw) half() bool                                            { return false }
 func (raw) broken(dst []byte, _ error) []byte                     { return dst }
 func (raw) goodbye(dst []byte, _ websocket.Code, _ string) []byte { return dst }
-func (raw) shared() bool                                          { return true }
+func (raw) Kind() uint8                                           { return 0 }

@@ -1,7 +1,6 @@
 package lineman_test
 
 import (
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -23,9 +22,6 @@ func TestTLSUnread(t *testing.T) {
 	w.OnClose = func(_ *lineman.Conn, err error) { closed <- err }
 	s := linemantest.Start(t, w)
 	p := dialPeer(t, s, w)
-	if err := p.raw.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
-		t.Fatal(err)
-	}
 	for most := 1 << 20; most > 0; most-- {
 		if _, err := p.raw.Write(append(p.keyUpdate(), p.seal(ofApplication, "\n")...)); err != nil {
 			break

@@ -38,7 +38,7 @@ func (p *packets) ready(poll.Event) {
 	}
 }
 
-// handle delivers the messages of one datagram; what is left of it is no message and dropped.
+// handle delivers the messages of one datagram.
 func (p *packets) handle(c *Conn, data []byte) {
 	defer c.survivePacket()
 	if p.session == nil {
@@ -46,16 +46,22 @@ func (p *packets) handle(c *Conn, data []byte) {
 	}
 	c.session = p.session
 	p.session = nil // kept only if this datagram leaves it at the beginning of a message
-	if len(data) == 0 {
-		if _, ok := c.session.(raw); ok {
-			c.message([]byte{})
-		}
+	if c.unpack(data) {
+		p.session = c.session
 	}
-	whole := true
+}
+
+// unpack delivers the messages of one datagram; what is left of it is no message and dropped. It reports whether that leaves
+// the session at the beginning of a message.
+func (c *Conn) unpack(data []byte) (whole bool) {
+	if _, ok := c.session.(raw); ok && len(data) == 0 {
+		c.message([]byte{})
+	}
+	whole = true
 	for len(data) > 0 {
 		n, msg, err := c.session.Decode(data)
 		if n == 0 {
-			return
+			return false
 		}
 		data = data[n:]
 		whole = msg != nil || err != nil
@@ -68,9 +74,7 @@ func (p *packets) handle(c *Conn, data []byte) {
 			c.message(msg)
 		}
 	}
-	if whole {
-		p.session = c.session
-	}
+	return whole
 }
 
 func (c *Conn) survivePacket() {

@@ -8,12 +8,14 @@ import (
 
 // wsSession is a WebSocket after its handshake.
 type wsSession struct {
-	*websocket.Codec
-	peerParted bool // the peer's Close frame has come, or never will be looked at. Owned by the loop.
-	agreed     bool // both sides have said goodbye. Owned by the loop.
+	websocket.Codec
+	subprotocol string
+	peerParted  bool // the peer's Close frame has come, or never will be looked at. Owned by the loop.
+	agreed      bool // both sides have said goodbye. Owned by the loop.
 }
 
 func (s *wsSession) deliver(c *Conn, msg []byte) {
+	defer s.Release()
 	switch s.Opcode() {
 	case websocket.Ping:
 		s.pong(c, msg)
@@ -34,7 +36,7 @@ func (s *wsSession) pong(c *Conn, payload []byte) {
 	if c.phase.get() != open || c.isFull() {
 		return
 	}
-	c.say(func(dst []byte) []byte { return websocket.AppendFrame(dst, websocket.Pong, payload) })
+	c.say(func(dst []byte) []byte { return s.AppendControl(dst, websocket.Pong, payload) })
 	c.mark(0)
 }
 
@@ -60,7 +62,6 @@ func (s *wsSession) parted(c *Conn, payload []byte) {
 func (s *wsSession) takes(*Conn) bool { return true }
 func (s *wsSession) more(*Conn)       {}
 func (s *wsSession) half() bool       { return !s.Idle() }
-func (s *wsSession) shared() bool     { return true }
 
 func (s *wsSession) broken(dst []byte, cause error) []byte {
 	code, reason := websocket.Policy, ""
@@ -73,9 +74,27 @@ func (s *wsSession) broken(dst []byte, cause error) []byte {
 	case errors.Is(cause, ErrTimeout):
 		reason = "timeout"
 	}
-	return websocket.AppendClose(dst, code, reason)
+	return s.AppendClose(dst, code, reason)
 }
 
 func (s *wsSession) goodbye(dst []byte, code websocket.Code, reason string) []byte {
-	return websocket.AppendClose(dst, code, reason)
+	return s.AppendClose(dst, code, reason)
+}
+
+// awaitsServer reports whether both sides have said goodbye, and ending the stream is up to the other one: the server
+// (RFC 6455, 7.1.1).
+func (c *Conn) awaitsServer() bool {
+	ws, ok := c.session.(*wsSession)
+	return ok && ws.agreed && c.dial != nil && !c.state.ended
+}
+
+// appendBinary is Append of a session for a binary message, where there is such a thing.
+func appendBinary(s session, dst, msg []byte) ([]byte, error) {
+	switch s := s.(type) {
+	case *wsSession:
+		return s.AppendMessage(dst, websocket.Binary, msg)
+	case *greeting:
+		return s.AppendMessage(dst, websocket.Binary, msg)
+	}
+	return s.Append(dst, msg)
 }

@@ -117,6 +117,7 @@ type Events struct {
 	//	io.EOF                  the peer ended its stream, and what it had sent was handled
 	//	io.ErrUnexpectedEOF     it did so without a goodbye of its TLS: somebody else may have cut it
 	//	*websocket.CloseError   the peer said goodbye with this code and reason
+	//	*websocket.AnswerError  the server that was dialed did not make it a WebSocket; wrapped
 	//	ErrTooLarge             it sent too large a message
 	//	ErrIdle, ErrTimeout     a limit of time
 	//	ErrPanic                a callback panicked

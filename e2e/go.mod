@@ -7,10 +7,13 @@ replace github.com/lineman-go/lineman => ..
 require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
+	github.com/gobwas/httphead v0.1.0
 	github.com/gobwas/ws v1.5.0
+	github.com/lineman-go/lineman v0.0.0-00010101000000-000000000000
 )
 
 require (
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
-	github.com/gobwas/httphead v0.1.0 // indirect
+	github.com/klauspost/compress v1.18.0 // indirect
+	golang.org/x/sys v0.33.0 // indirect
 )

@@ -2,8 +2,11 @@ package poll_test
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"net/netip"
+	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -93,6 +96,55 @@ func TestDatagrams(t *testing.T) {
 		}
 		if err := p.WriteTo(h, make([]byte, 70_000), from); err == nil {
 			t.Error("a datagram of 70,000 bytes was sent")
+		}
+	})
+}
+
+// TestConnectedDatagrams has a connected socket send to its peer, take from nobody else, and tell that its peer is gone.
+func TestConnectedDatagrams(t *testing.T) {
+	overDatagrams(t, func(t *testing.T, p *poller, network string) {
+		loopback := map[string]string{"udp4": "127.0.0.1:0", "udp6": "[::1]:0"}[network]
+		remote, stranger := p.remote(network, loopback), p.remote(network, loopback)
+		c, err := net.Dial(network, remote.LocalAddr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := p.Packet(c.(*net.UDPConn))
+		if err != nil {
+			t.Fatal(err)
+		}
+		own := p.LocalAddr(h).(*net.UDPAddr).AddrPort()
+		b := make([]byte, 8)
+		for _, want := range []string{"one", "", "eight 88"} {
+			if err := p.WriteTo(h, []byte(want), netip.AddrPort{}); err != nil {
+				t.Fatal(err)
+			}
+			if n, from, err := remote.ReadFromUDPAddrPort(b); err != nil || string(b[:n]) != want || from != own {
+				t.Errorf("the peer got %q from %v, %v, want %q from %v", b[:n], from, err, want, own)
+			}
+			for from, msg := range map[*net.UDPConn]string{stranger: "other", remote: want} {
+				if _, err := from.WriteToUDPAddrPort([]byte(msg), own); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.untilReadable(h)
+			if n, from, err := p.ReadFrom(h, b); err != nil || string(b[:n]) != want || from.String() != remote.LocalAddr().String() {
+				t.Errorf("got %q from %v, %v, want %q", b[:n], from, err, want)
+			}
+		}
+		if err := p.WriteTo(h, make([]byte, 70_000), netip.AddrPort{}); err == nil {
+			t.Error("a datagram of 70,000 bytes was sent")
+		}
+		remote.Close()
+		if err := p.WriteTo(h, []byte("x"), netip.AddrPort{}); err != nil {
+			t.Fatal(err)
+		}
+		p.until("a datagram has come back", func(ev poll.Event) bool { return ev.Handle == h && (ev.Read || ev.Fail) })
+		if _, _, err := p.ReadFrom(h, b); !errors.Is(err, syscall.ECONNREFUSED) && runtime.GOOS == "linux" {
+			t.Errorf("the peer is gone: %v", err)
+		}
+		if _, _, err := p.ReadFrom(h, b); err != poll.ErrAgain {
+			t.Errorf("that was told: %v, want ErrAgain", err)
 		}
 	})
 }

@@ -232,12 +232,19 @@ func (p *epoll) ReadFrom(h Handle, b []byte) (int, netip.AddrPort, error) {
 }
 
 func (p *epoll) WriteTo(h Handle, b []byte, to netip.AddrPort) error {
-	if e := sendto(int(h), b, to, p.slots.at(int(h)).kind.Load() == udp4); e == unix.EAGAIN {
-		return ErrAgain
-	} else if e != 0 {
-		return e
+	var e syscall.Errno
+	if to.IsValid() {
+		e = sendto(int(h), b, to, p.slots.at(int(h)).kind.Load() == udp4)
+	} else {
+		_, e = send(int(h), b)
 	}
-	return nil
+	switch e {
+	case 0:
+		return nil
+	case unix.EAGAIN:
+		return ErrAgain
+	}
+	return e
 }
 
 func (p *epoll) CloseWrite(h Handle) error { return unix.Shutdown(int(h), unix.SHUT_WR) }

@@ -61,7 +61,7 @@ type Poller interface {
 	// Listen takes ln over (TCP or Unix) and arms it for reading: an event means that Accept will succeed.
 	Listen(ln net.Listener) (Handle, error)
 
-	// Packet takes pc over (UDP) and arms it for reading.
+	// Packet takes pc over (UDP, connected to a peer or not) and arms it for reading.
 	Packet(pc net.PacketConn) (Handle, error)
 
 	// Accept returns the next connection of a listener, armed for reading, and its peer (the zero AddrPort on a Unix
@@ -93,10 +93,12 @@ type Poller interface {
 	// Write writes what it can: n < len(p) comes with ErrAgain or with the error that broke the connection.
 	Write(h Handle, p []byte) (int, error)
 
-	// ReadFrom reads one datagram, cut to len(p). ErrAgain means there is none.
+	// ReadFrom reads one datagram, cut to len(p). ErrAgain means there is none. Any other error is about a datagram that was
+	// sent and came back; its event is Read or Fail.
 	ReadFrom(h Handle, p []byte) (int, netip.AddrPort, error)
 
-	// WriteTo sends one datagram, whole or not at all.
+	// WriteTo sends one datagram, whole or not at all: to the peer that the socket is connected to if that is given as
+	// the zero AddrPort, and only then.
 	WriteTo(h Handle, p []byte, to netip.AddrPort) error
 
 	// CloseWrite sends the end of the stream after what was written.

@@ -282,6 +282,11 @@ func (p *portable) WriteTo(h Handle, b []byte, to netip.AddrPort) error {
 	if s == nil {
 		return fmt.Errorf("poll: %w", net.ErrClosed)
 	}
-	_, err := s.net.(*net.UDPConn).WriteToUDPAddrPort(b, unmapped(to))
+	u := s.net.(*net.UDPConn)
+	if !to.IsValid() {
+		_, err := u.Write(b)
+		return bare(err)
+	}
+	_, err := u.WriteToUDPAddrPort(b, unmapped(to))
 	return bare(err)
 }

@@ -31,7 +31,9 @@ type Handshake struct {
 	// Compression of messages, if the server can do it too. nil: never.
 	Compression *Compression
 
-	key [24]byte
+	key     [24]byte
+	seen    int // bytes that hold no end of an answer
+	interim int // bytes of answers before the answer
 }
 
 // ErrHandshake is what AppendRequest gives, wrapped, for a Handshake that makes no request.
@@ -51,7 +53,7 @@ func (h *Handshake) AppendRequest(dst []byte) ([]byte, error) {
 	if err := h.check(); err != nil {
 		return dst, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
-	h.key = newKey()
+	h.key, h.seen, h.interim = newKey(), 0, 0
 	dst = fmt.Appendf(dst, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", h.path(), h.Host)
 	dst = fmt.Appendf(dst, "Sec-WebSocket-Version: %s\r\nSec-WebSocket-Key: %s\r\n", version, h.key[:])
 	if len(h.Subprotocols) > 0 {
@@ -129,26 +131,73 @@ func isVisible(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
-// Check looks at the answer to the last request as RFC 6455, 4.1 tells. head is its bytes up to the empty line and with it.
-// The error is an *AnswerError.
-func (h *Handshake) Check(head []byte) (Accepted, error) {
-	const end = "\r\n\r\n"
-	if bytes.Index(head, []byte(end)) != len(head)-len(end) {
-		return Accepted{}, &AnswerError{0, "the answer is no HTTP head"}
+const (
+	maxAnswer  = 64 << 10 // the longest head of an answer, in bytes
+	headBegins = "HTTP/1."
+	headEnds   = "\r\n\r\n"
+)
+
+// Decode looks for the answer to the last request at the beginning of data, in the manner of protocol.Codec: an advance of 0
+// without an error waits for more. What follows the answer is for NewClientCodec. The error is an *AnswerError.
+func (h *Handshake) Decode(data []byte) (advance int, a Accepted, err error) {
+	for {
+		begin := data[h.interim:]
+		if n := min(len(begin), len(headBegins)); string(begin[:n]) != headBegins[:n] {
+			return 0, Accepted{}, &AnswerError{0, "the peer does not speak HTTP"}
+		}
+		from := max(h.seen-len(headEnds)+1, h.interim)
+		i := bytes.Index(data[from:], []byte(headEnds))
+		advance = from + i + len(headEnds)
+		switch {
+		case i < 0 && len(data) < maxAnswer:
+			h.seen = len(data)
+			return 0, Accepted{}, nil
+		case i < 0 || advance > maxAnswer:
+			return 0, Accepted{}, &AnswerError{0, "the answer is too long"}
+		}
+		a, err = h.examine(data[h.interim:advance])
+		switch {
+		case err == errInterim:
+			h.interim, h.seen = advance, advance
+		case err != nil:
+			return 0, Accepted{}, err
+		default:
+			return advance, a, nil
+		}
 	}
+}
+
+// errInterim is an answer before the answer, such as 103 (RFC 9110, 15.2).
+var errInterim = errors.New("websocket: interim answer")
+
+// examine looks at the head of an answer as RFC 6455, 4.1 tells.
+func (h *Handshake) examine(head []byte) (Accepted, error) {
 	r, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(head)), &http.Request{Method: http.MethodGet})
 	if err != nil {
 		return Accepted{}, &AnswerError{0, "the answer cannot be read: " + err.Error()}
 	}
 	_ = r.Body.Close() // it was given none
-	if r.StatusCode != http.StatusSwitchingProtocols {
-		return Accepted{}, &AnswerError{r.StatusCode, fmt.Sprintf("answered with %d %s", r.StatusCode, http.StatusText(r.StatusCode))}
+	switch {
+	case r.StatusCode == http.StatusSwitchingProtocols:
+	case r.StatusCode < 200:
+		return Accepted{}, errInterim
+	default:
+		return Accepted{}, &AnswerError{r.StatusCode, declined(r)}
 	}
 	a, reason := h.accept(answer{r.Header}, r.ProtoAtLeast(1, 1))
 	if reason != "" {
 		return Accepted{}, &AnswerError{r.StatusCode, reason}
 	}
 	return a, nil
+}
+
+// declined says what a server answered in place of 101.
+func declined(r *http.Response) string {
+	reason := fmt.Sprintf("answered with %d %s", r.StatusCode, http.StatusText(r.StatusCode))
+	if to := r.Header.Get("Location"); to != "" {
+		reason += fmt.Sprintf(" to %q: redirects are not followed", to) // RFC 6455, 4.1 leaves it to the client
+	}
+	return reason
 }
 
 // answer is the head of an answer as fields.
@@ -174,12 +223,10 @@ func (h *Handshake) accept(r fields, http11 bool) (a Accepted, reason string) {
 	case !bytes.Equal(r.Value("Sec-WebSocket-Accept", 0), key[:]) || several(r, "Sec-WebSocket-Accept"):
 		return a, "the answer is not to this request: Sec-WebSocket-Accept is wrong"
 	}
-	a = Accepted{Subprotocol: -1, key: key}
 	if chosen := r.Value("Sec-WebSocket-Protocol", 0); chosen != nil {
-		a.name = string(chosen)
-		a.Subprotocol = slices.Index(h.Subprotocols, a.name)
-		if a.Subprotocol < 0 || several(r, "Sec-WebSocket-Protocol") {
-			return a, fmt.Sprintf("the server chose subprotocol %q, which was not offered", a.name)
+		a.Subprotocol = string(chosen)
+		if !slices.Contains(h.Subprotocols, a.Subprotocol) || several(r, "Sec-WebSocket-Protocol") {
+			return a, fmt.Sprintf("the server chose subprotocol %q, which was not offered", a.Subprotocol)
 		}
 	}
 	var ok bool
@@ -199,14 +246,14 @@ func (h *Handshake) agree(r fields) (a agreement, ok bool) {
 		list := extensionList{rest: v}
 		for x, more := list.next(); more; x, more = list.next() {
 			if h.Compression == nil || a.bits != 0 {
-				return agreement{}, false
+				return a, false
 			}
 			if a, ok = h.Compression.agree(x); !ok {
-				return agreement{}, false
+				return a, false
 			}
 		}
 		if list.malformed {
-			return agreement{}, false
+			return a, false
 		}
 	}
 }

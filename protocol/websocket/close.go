@@ -67,11 +67,6 @@ func violation(what string) error { return &Error{ProtocolError, errors.New(what
 // maxReason is what is left of a control frame beside the code.
 const maxReason = maxControl - 2
 
-// AppendClose appends a Close frame as Codec.AppendClose does for a server.
-func AppendClose(dst []byte, code Code, reason string) []byte {
-	return (&Codec{}).AppendClose(dst, code, reason)
-}
-
 // AppendClose appends a Close frame. A reason above 123 bytes is cut at a character; one that is not UTF-8 is left
 // out. A code that may not be sent becomes an empty payload.
 func (c *Codec) AppendClose(dst []byte, code Code, reason string) []byte {

@@ -29,7 +29,7 @@ func TestCloseCodes(t *testing.T) {
 		if valid(c) {
 			want = "\x88\x02" + string(payload)
 		}
-		if got := websocket.AppendClose(nil, websocket.Code(c), ""); string(got) != want {
+		if got := plainServer().AppendClose(nil, websocket.Code(c), ""); string(got) != want {
 			t.Fatalf("code %d is sent as %q", c, got)
 		}
 	}
@@ -67,7 +67,7 @@ func TestAppendClose(t *testing.T) {
 		{strings.Repeat("é", 62), strings.Repeat("é", 61)}, // 124 bytes: cut at a character, not inside
 		{"ab" + strings.Repeat("😀", 40), "ab" + strings.Repeat("😀", 30)},
 	} {
-		got := websocket.AppendClose(nil, websocket.Normal, tt.reason)
+		got := plainServer().AppendClose(nil, websocket.Normal, tt.reason)
 		if want := fmt.Sprintf("\x88%c\x03\xe8%s", 2+len(tt.want), tt.want); string(got) != want {
 			t.Errorf("%q is sent as %q", tt.reason, got)
 		}

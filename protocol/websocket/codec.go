@@ -40,7 +40,7 @@ type fragments struct {
 // message in bytes that is received, above zero; of a compressed one it counts what it is inflated.
 func NewServerCodec(max int, a Accepted) *Codec { return newCodec(max, a, false) }
 
-// NewClientCodec is NewServerCodec for a client, with what Handshake.Check accepted.
+// NewClientCodec is NewServerCodec for a client, with what Handshake.Decode accepted.
 func NewClientCodec(max int, a Accepted) *Codec { return newCodec(max, a, true) }
 
 func newCodec(max int, a Accepted, client bool) *Codec {

@@ -41,6 +41,9 @@ type code websocket.Code
 
 func (c code) Error() string { return fmt.Sprint(websocket.Code(c)) }
 
+// plainServer is the codec of a server without compression.
+func plainServer() *websocket.Codec { return websocket.NewServerCodec(1<<20, websocket.Accepted{}) }
+
 // client makes a frame as a client sends it. Its first byte is given whole.
 func client(first byte, payload string) string {
 	b := []byte{first, 0x80}
@@ -295,17 +298,17 @@ func TestAppend(t *testing.T) {
 	if _, err := c.Append(nil, []byte("\xff")); !errors.Is(err, websocket.ErrNotUTF8) {
 		t.Errorf("not UTF-8: %v", err)
 	}
-	if got := websocket.AppendFrame(nil, websocket.Pong, bytes.Repeat([]byte("x"), 200)); len(got) != 127 {
+	if got := plainServer().AppendControl(nil, websocket.Pong, bytes.Repeat([]byte("x"), 200)); len(got) != 127 {
 		t.Errorf("a control frame of %d bytes, want 127", len(got))
 	}
 }
 
 func TestAllocations(t *testing.T) {
-	c := (&websocket.Protocol{}).NewCodec(1000)
+	c := websocket.NewServerCodec(1000, websocket.Accepted{})
 	wire, out := []byte(client(fin|bin, "some bytes")), make([]byte, 0, 100)
 	linemantest.NoAllocations(t, func() {
 		_, msg, _ := c.Decode(wire)
-		out = websocket.AppendFrame(out[:0], websocket.Binary, msg)
+		out, _ = c.AppendMessage(out[:0], websocket.Binary, msg)
 	})
 	zero := []byte("\x81\x85\x00\x00\x00\x00hello")
 	linemantest.NoAllocations(t, func() {

@@ -9,12 +9,12 @@ import (
 // handled, memory. Messages that mix a secret with what strangers can choose should not be compressed: their length
 // tells of the secret.
 type Compression struct {
-	// Threshold is how long in bytes a message must be to be compressed: a shorter one goes as it is, and so does one
-	// that would not become smaller. 0 means 128; less: 0.
+	// Threshold is how many bytes a message must have to be compressed: a shorter one goes as it is, and so does one
+	// that would not become smaller. 0 means 128; less: all are tried.
 	Threshold int
 
 	// ContextTakeover keeps the end of the messages so far, so that what repeats from message to message costs nothing
-	// again: a better ratio for up to 64 KiB more per connection, and each connection of a broadcast is encoded by
+	// again: a better ratio for up to 40 KiB more per connection, and each connection of a broadcast is encoded by
 	// itself. The peer has to agree. By default each message stands alone and an idle connection keeps nothing.
 	ContextTakeover bool
 }
@@ -42,18 +42,22 @@ func (c *Compression) threshold() int {
 	return max(c.Threshold, 0)
 }
 
-// accept takes the first offer of a client that is acceptable, and says the answer to it.
-func (c *Compression) accept(r fields) (agreement, string) {
+// accept takes the first offer of a client that is acceptable, and says the answer to it. It reports whether the offers
+// are well-formed.
+func (c *Compression) accept(r fields) (a agreement, answer string, ok bool) {
 	for i := 0; ; i++ {
 		v := r.Value(extensionsField, i)
 		if v == nil {
-			return agreement{}, ""
+			return a, answer, true
 		}
 		list := extensionList{rest: v}
-		for x, ok := list.next(); ok; x, ok = list.next() {
-			if p, ok := readDeflateParameters(x); ok {
-				return c.answer(p)
+		for x, more := list.next(); more; x, more = list.next() {
+			if p, ok := readDeflateParameters(x); ok && answer == "" {
+				a, answer = c.answer(p)
 			}
+		}
+		if list.malformed {
+			return agreement{}, "", false
 		}
 	}
 }

@@ -43,7 +43,7 @@ func (c compressing) NewCodec(limit int) protocol.Codec {
 
 // server makes a frame as a server sends it. Its first byte is given whole.
 func server(first byte, payload string) string {
-	frame := websocket.AppendFrame(nil, websocket.Binary, []byte(payload))
+	frame, _ := plainServer().AppendMessage(nil, websocket.Binary, []byte(payload)) // a binary one has no error
 	frame[0] = first
 	return string(frame)
 }
@@ -98,6 +98,8 @@ func deflateVectors(frame func(first byte, payload string) string) []linemantest
 		{Name: "7.2.3.3: a block without compression", Wire: frame(whole, storedHi), Messages: []string{"text:Hello"}},
 		{Name: "7.2.3.4: a last block", Wire: frame(whole, finalHello), Messages: []string{"text:Hello"}},
 		{Name: "a last block and nothing after it", Wire: frame(whole, finalHello[:7]), Messages: []string{"text:Hello"}},
+		{Name: "7.2.1: last blocks before others", Wire: frame(whole, finalHello[:7]+finalHello[:7]+hello), Messages: []string{"text:HelloHelloHello"}},
+		{Name: "7.2.1: what follows a last block refers to it", Wire: frame(whole, finalHello[:7]+helloAgain), Messages: []string{"text:HelloHello"}},
 		{Name: "7.2.3.5: two blocks", Wire: frame(whole, twoBlocks), Messages: []string{"text:Hello"}},
 		{Name: "7.2.3.6: empty", Wire: frame(whole, "\x00"), Messages: []string{"text:"}},
 		{Name: "empty fragments", Wire: frame(rsv1|bin, "") + frame(cont, "\x00") + frame(fin|cont, ""), Messages: []string{"binary:"}},
@@ -123,7 +125,7 @@ func deflateVectors(frame func(first byte, payload string) string) []linemantest
 		{Name: "cut in a block without compression", Wire: frame(whole, storedHi[:8]), Err: invalid},
 		{Name: "a last block that is cut", Wire: frame(whole, finalHello[:5]), Err: invalid},
 		{Name: "bytes after the last block", Wire: frame(whole, finalHello+"\x00"), Err: invalid},
-		{Name: "another message after the last block", Wire: frame(whole, finalHello[:7]+hello), Err: invalid},
+		{Name: "last blocks without end", Wire: frame(fin|rsv1|bin, strings.Repeat("\x03\x00", 17)), Err: invalid},
 		{Name: "a distance beyond the beginning", Wire: frame(whole, helloAgain), Err: invalid},
 		{Name: "invalid at the end of fragments", Wire: frame(rsv1|bin, hello[:4]) + frame(fin|cont, "\xff\xff"), Err: invalid},
 
@@ -166,6 +168,8 @@ func TestHistory(t *testing.T) {
 		linemantest.Vector{Name: "after others", Wire: client(whole, hello) + client(fin|txt, "other") + client(ping, "p") + client(whole, helloAgain),
 			Messages: []string{"text:Hello", "text:other", "ping:p", "text:Hello"}},
 		linemantest.Vector{Name: "after a last block", Wire: client(whole, finalHello) + client(whole, helloAgain), Messages: []string{"text:Hello", "text:Hello"}},
+		linemantest.Vector{Name: "after a last block within", Wire: client(whole, hello) + client(whole, "\x03\x00"+helloAgain) + client(whole, finalHello[:7]+helloAgain),
+			Messages: []string{"text:Hello", "text:Hello", "text:HelloHello"}},
 		linemantest.Vector{Name: "of nothing", Wire: client(whole, helloAgain), Err: invalid},
 		linemantest.Vector{Name: "of one that came uncompressed", Wire: client(fin|txt, "Hello") + client(whole, helloAgain), Messages: []string{"text:Hello"}, Err: invalid})
 	linemantest.TestCodec(t, compressing{accepted: accepted(t, keeping, offer+"; client_no_context_takeover")},
@@ -207,8 +211,8 @@ func TestAppendCompressed(t *testing.T) {
 		{"at the threshold", texts(128), 0, websocket.Text, true},
 		{"below one's own", texts(999), 1000, websocket.Text, false},
 		{"at one's own", texts(1000), 1000, websocket.Text, true},
-		{"no threshold", "aaaaaaaaaaaa", -1, websocket.Text, false}, // short ones are not worth looking for repetitions
-		{"no threshold", strings.Repeat("a", 64), -1, websocket.Text, true},
+		{"no threshold", strings.Repeat("ab", 60), -1, websocket.Text, true},
+		{"no threshold, and not smaller", "aaaaaaaaaaaa", -1, websocket.Text, false},
 		{"empty", "", -1, websocket.Text, false},
 		{"long", long, 0, websocket.Text, true},
 		{"binary", long, 0, websocket.Binary, true},
@@ -223,7 +227,7 @@ func TestAppendCompressed(t *testing.T) {
 			if err != nil || !ok {
 				t.Fatalf("%v, %.20q", err, got)
 			}
-			plain := string(websocket.AppendFrame(nil, tt.op, []byte(tt.msg)))
+			plain := server(fin|byte(tt.op), tt.msg)
 			if !tt.compressed {
 				if frame != plain {
 					t.Errorf("got %.20q, want it as it is", frame)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -26,8 +25,7 @@ type fields interface {
 
 // Accepted is a handshake that was found right, by the server or the client.
 type Accepted struct {
-	Subprotocol int // index into the Subprotocols of the Protocol or the Handshake, -1 for none
-	name        string
+	Subprotocol string   // "" for none
 	key         [28]byte // Sec-WebSocket-Accept
 	deflate     agreement
 	extension   string // the server's Sec-WebSocket-Extensions; "" for none
@@ -58,7 +56,8 @@ const version = "13"
 func IsUpgrade(r Request) bool { return hasToken(r, "Upgrade", "websocket") }
 
 // Check looks at a handshake as RFC 6455, 4.2.1 tells, checks its origin and chooses the subprotocol and the
-// compression. Offers of extensions that are malformed or unknown are passed over. The error is a *HandshakeError.
+// compression: the first offer of permessage-deflate that is valid. Other offers are declined; a list of them that is
+// malformed fails the handshake, but is looked at with Compression only. The error is a *HandshakeError.
 func (p *Protocol) Check(r Request) (Accepted, error) {
 	key := r.Value("Sec-WebSocket-Key", 0)
 	switch {
@@ -81,11 +80,11 @@ func (p *Protocol) Check(r Request) (Accepted, error) {
 		return Accepted{}, err
 	}
 	a := Accepted{Subprotocol: p.choose(r), key: acceptKey(key)}
-	if a.Subprotocol >= 0 {
-		a.name = p.Subprotocols[a.Subprotocol]
-	}
 	if p.Compression != nil {
-		a.deflate, a.extension = p.Compression.accept(r)
+		var ok bool
+		if a.deflate, a.extension, ok = p.Compression.accept(r); !ok {
+			return Accepted{}, &HandshakeError{400, extensionsField + " is malformed"} // RFC 6455, 9.1
+		}
 	}
 	return a, nil
 }
@@ -94,8 +93,8 @@ func (p *Protocol) Check(r Request) (Accepted, error) {
 func AppendAccept(dst []byte, a Accepted) []byte {
 	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	dst = append(dst, a.key[:]...)
-	if a.name != "" {
-		dst = append(append(dst, "\r\nSec-WebSocket-Protocol: "...), a.name...)
+	if a.Subprotocol != "" {
+		dst = append(append(dst, "\r\nSec-WebSocket-Protocol: "...), a.Subprotocol...)
 	}
 	if a.extension != "" {
 		dst = append(append(dst, "\r\n"+extensionsField+": "...), a.extension...)
@@ -144,9 +143,14 @@ func isWord(b []byte, word string) bool {
 	return len(b) == len(word) && strings.EqualFold(string(b), word)
 }
 
-// choose is the index of the first subprotocol that the client offers too, -1 if there is none.
-func (p *Protocol) choose(r Request) int {
-	return slices.IndexFunc(p.Subprotocols, func(name string) bool { return offers(r, name) })
+// choose is the first subprotocol that the client offers too, "" if there is none.
+func (p *Protocol) choose(r Request) string {
+	for _, name := range p.Subprotocols {
+		if offers(r, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 func offers(r fields, subprotocol string) bool {

@@ -21,7 +21,7 @@ func (d *deflate) inflate(payload []byte, limit int) ([]byte, error) {
 	d.loan = buffers.Get().(*buffer)
 	f := inflaters.Get().(*inflater)
 	err := f.inflate(d.loan, payload, d.received, limit)
-	inflaters.Put(f)
+	f.release()
 	if err != nil {
 		d.release()
 		return nil, err
@@ -35,7 +35,7 @@ func (d *deflate) inflate(payload []byte, limit int) ([]byte, error) {
 
 func (d *deflate) release() {
 	if d.loan != nil {
-		buffers.Put(d.loan)
+		d.loan.release()
 		d.loan = nil
 	}
 }
@@ -44,6 +44,15 @@ func (d *deflate) release() {
 type buffer struct{ bytes []byte }
 
 var buffers = sync.Pool{New: func() any { return &buffer{make([]byte, 0, 4<<10)} }}
+
+// keepBuffer is the largest memory that is kept for the next message.
+const keepBuffer = 64 << 10
+
+func (b *buffer) release() {
+	if cap(b.bytes) <= keepBuffer {
+		buffers.Put(b)
+	}
+}
 
 // room is where the next bytes go: up to one above limit in all, to see that there are too many.
 func (b *buffer) room(limit int) []byte {
@@ -68,19 +77,59 @@ var inflaters = sync.Pool{New: func() any {
 	return f
 }}
 
+func (f *inflater) release() {
+	if cap(f.wire) > keepBuffer {
+		f.wire = nil
+	}
+	f.source.Reset(nil)
+	inflaters.Put(f)
+}
+
 // ending completes a compressed payload: with the bytes that its sender left out (RFC 7692, 7.2.2), and an empty block
 // that is marked as the last.
 const ending = "\x00\x00\xff\xff" + "\x01\x00\x00\xff\xff"
+
+// maxLast is how many blocks of a message may be marked as the last. A sender whose compressor can do nothing else has
+// one; each costs a copy of the history.
+const maxLast = 16
 
 // inflate fills b with the message of a payload. History is what came before it.
 func (f *inflater) inflate(b *buffer, payload, history []byte, limit int) error {
 	limit = min(limit, math.MaxInt-1)
 	f.wire = append(append(f.wire[:0], payload...), ending...)
 	f.source.Reset(f.wire)
-	if err := f.reader.(flate.Resetter).Reset(&f.source, history); err != nil {
-		return err
-	}
 	b.bytes = b.bytes[:0]
+	for range maxLast {
+		if err := f.untilLast(b, window(history, b.bytes), limit); err != nil {
+			return err
+		}
+		switch rest := f.source.Len(); {
+		case rest == 0 || rest == len(ending): // the payload's own last block may end it
+			return nil
+		case rest < len(ending):
+			return invalidDeflate(io.ErrUnexpectedEOF)
+		}
+	}
+	return invalidDeflate(errors.New("too many last blocks"))
+}
+
+// window is what the next block may refer to.
+func window(history, inflated []byte) []byte {
+	if len(inflated) == 0 {
+		return history
+	}
+	if len(inflated) >= receivedHistory || len(history) == 0 {
+		return inflated
+	}
+	return slide(bytes.Clone(history), inflated, receivedHistory)
+}
+
+// untilLast adds what is inflated up to a block that is marked as the last. After it, in the next byte, others may follow
+// (RFC 7692, 7.2.1).
+func (f *inflater) untilLast(b *buffer, window []byte, limit int) error {
+	if err := f.reader.(flate.Resetter).Reset(&f.source, window); err != nil {
+		return invalidDeflate(err)
+	}
 	for {
 		n, err := f.reader.Read(b.room(limit))
 		b.bytes = b.bytes[:len(b.bytes)+n]
@@ -88,20 +137,13 @@ func (f *inflater) inflate(b *buffer, payload, history []byte, limit int) error 
 		case len(b.bytes) > limit:
 			return &Error{TooBig, protocol.ErrTooLarge}
 		case err == io.EOF:
-			return f.checkRest()
+			return nil
 		case err != nil:
-			return &Error{InvalidPayload, fmt.Errorf("compressed message is invalid: %w", err)}
+			return invalidDeflate(err)
 		}
 	}
 }
 
-// checkRest looks at what was not read of the wire. That is nothing, unless the sender marked its own block as the last:
-// then only the first byte of an empty block may follow it (RFC 7692, 7.2.3.4).
-func (f *inflater) checkRest() error {
-	rest := f.wire[len(f.wire)-f.source.Len():]
-	switch {
-	case len(rest) == 0, string(rest) == ending, string(rest) == "\x00"+ending:
-		return nil
-	}
-	return &Error{InvalidPayload, errors.New("compressed message goes on after its last block")}
+func invalidDeflate(err error) error {
+	return &Error{InvalidPayload, fmt.Errorf("compressed message is invalid: %w", err)}
 }

@@ -19,8 +19,8 @@ type Protocol struct {
 	// and always allowed.
 	Origins []string
 
-	// Subprotocols that the server speaks, the one it likes best first; at most 255. The first that the client offers
-	// too is agreed on; if there is none, none.
+	// Subprotocols that this side speaks, the one it likes best first: the first that the client offers too is
+	// agreed on; if there is none, none. A client that is dialed offers them all.
 	Subprotocols []string
 
 	// PingInterval is how long a connection may send nothing before it is pinged. 0 or less: never.
@@ -30,7 +30,7 @@ type Protocol struct {
 	// ever.
 	PongTimeout time.Duration
 
-	// Compression of messages, if the client can do it too. nil: never.
+	// Compression of messages, if the peer can do it too. nil: never.
 	Compression *Compression
 }
 

@@ -10,11 +10,16 @@ import (
 // connection.
 var ErrNotUTF8 = errors.New("websocket: text message is not UTF-8: send it as binary")
 
-// Unshared is the Kind of a codec whose frames are for its own connection alone.
-const Unshared uint8 = 0xff
+const (
+	// Kinds is how many kinds of codecs there are that share their frames.
+	Kinds = maxBits + 1
+
+	// Unshared is the Kind of a codec whose frames are for its own connection alone.
+	Unshared uint8 = 0xff
+)
 
 // Kind says which connections of one Protocol a message can be encoded once for: those of the same kind get the same
-// bytes, unless it is Unshared. 0 is without compression; all others are below 16.
+// bytes, unless it is Unshared. 0 is without compression; all others are below Kinds.
 func (c *Codec) Kind() uint8 {
 	switch {
 	case c.client: // each frame has a mask of its own
@@ -52,15 +57,6 @@ func (c *Codec) AppendMessage(dst []byte, op Opcode, msg []byte) ([]byte, error)
 // AppendControl appends a control frame. A payload above 125 bytes is cut there. For Close see AppendClose.
 func (c *Codec) AppendControl(dst []byte, op Opcode, payload []byte) []byte {
 	return c.appendFrame(dst, op, payload[:min(len(payload), maxControl)])
-}
-
-// AppendFrame appends one whole unmasked and uncompressed frame, as a server may send it on any connection. The payload
-// of a control frame must not be above 125 bytes: it is cut there.
-func AppendFrame(dst []byte, op Opcode, payload []byte) []byte {
-	if op.control() {
-		return (&Codec{}).AppendControl(dst, op, payload)
-	}
-	return (&Codec{}).appendFrame(dst, op, payload)
 }
 
 func (c *Codec) appendFrame(dst []byte, op Opcode, payload []byte) []byte {
