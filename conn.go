@@ -162,11 +162,11 @@ func (c *Conn) RemoteAddr() net.Addr {
 	if x := c.extra; x != nil && x.client.IsValid() {
 		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(x.client, 0))
 	}
-	switch network := c.service.address.network; {
-	case network == "unix" && !c.remote.IsValid():
-		return &net.UnixAddr{Net: "unix"}
-	case network == "udp":
+	switch {
+	case c.service.packet || c.datagrams():
 		return net.UDPAddrFromAddrPort(c.remote)
+	case !c.remote.IsValid() && (c.dial == nil || c.dial.network == "unix"):
+		return &net.UnixAddr{Net: "unix"}
 	}
 	return net.TCPAddrFromAddrPort(c.remote)
 }
@@ -255,18 +255,45 @@ func (c *Conn) SetWorker(w *Worker) error {
 	case s.packet:
 		return fmt.Errorf("lineman: worker %q is for datagrams, and the connection is a stream", s.name)
 	}
-	same := s.kind == c.service.kind && s.kind == speaksWebSocket
-	c.service.drop(c)
-	s.adopt(c)
-	c.watch(1) // other limits hold from now on
+	return c.change(s)
+}
+
+// change gives the connection to another service, with the session that it has, where that will do.
+func (c *Conn) change(s *service) error {
+	switch of := c.session.(type) {
+	case *httpSession:
+		if of.goesTo(s) {
+			c.move(s)
+			return nil
+		}
+		if of.waits(c) {
+			return fmt.Errorf("lineman: answer the request before the connection goes to worker %q", s.name)
+		}
+	case *wsSession:
+		if s.kind == speaksWebSocket {
+			of.Limit(s.limits.MaxMessage)
+			c.move(s)
+			return nil
+		}
+	case *piped:
+		return fmt.Errorf("lineman: a connection that is joined with another one cannot go to worker %q", s.name)
+	}
+	c.move(s)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.service = s
-	if _, isHTTP := c.session.(*httpSession); !same && !(isHTTP && s.kind == speaksWebSocket) {
-		c.session = s.newSession()
-		c.mark(resume)
-	}
+	c.session = s.newSession()
+	c.mark(resume)
 	return nil
+}
+
+// move changes whose events and limits the connection has.
+func (c *Conn) move(s *service) {
+	c.service.drop(c)
+	s.adopt(c)
+	c.mu.Lock()
+	c.service = s
+	c.mu.Unlock()
+	c.watch(1) // other limits hold from now on
 }
 
 // ConnStats are the counters of a connection.

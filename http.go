@@ -23,7 +23,9 @@ import (
 type httpSession struct {
 	*http1.Codec // used by Decode, on the loop
 	service      *service
+	of           *service  // the one that the Codec was made for. Owned by the loop.
 	served       *exchange // the request at hand is with an http.Handler; nil if it is not. Owned by the loop.
+	from         *service  // whose connection it was before SetWorker made it a WebSocket's, and is if that comes to nothing. Owned by the loop.
 
 	// Guarded by the connection's lock.
 	exchange  http1.Exchange
@@ -42,13 +44,25 @@ func newHTTPSession(s *service) *httpSession {
 	if !ok {
 		p = &http1.Protocol{} // the handshake of a WebSocket
 	}
-	return &httpSession{Codec: p.NewCodec(s.limits.MaxMessage).(*http1.Codec), service: s}
+	return &httpSession{Codec: p.NewCodec(s.limits.MaxMessage).(*http1.Codec), service: s, of: s}
+}
+
+// goesTo has the session be of another service, with the request at hand, and reports whether that can be.
+func (h *httpSession) goesTo(s *service) bool {
+	switch {
+	case s.kind == speaksWebSocket:
+		h.from = h.service
+	case s.kind != speaksHTTP || s.worker.Handler != nil:
+		return false
+	}
+	h.service = s
+	return true
 }
 
 // freeHTTP keeps the session of a finished handshake for another connection.
 func (s *service) freeHTTP(h *httpSession) {
 	if len(s.handshakes) < 64 {
-		*h = httpSession{Codec: h.Codec, service: s}
+		*h = httpSession{Codec: h.Codec, service: s, of: s}
 		s.handshakes = append(s.handshakes, h)
 	}
 }
@@ -147,8 +161,11 @@ func (h *httpSession) deliver(c *Conn, msg []byte) {
 func (h *httpSession) release(c *Conn) {
 	c.loop.request, c.loop.requestOf = nil, nil
 	h.Release()
-	if c.session != session(h) {
-		h.service.freeHTTP(h) // a WebSocket now
+	switch {
+	case c.session != session(h):
+		h.of.freeHTTP(h) // a WebSocket now
+	case h.of != h.service:
+		h.Codec, h.of = newHTTPSession(h.service).Codec, h.service
 	}
 }
 
@@ -203,6 +220,7 @@ func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 		}
 	}
 	if c.phase.get() != open {
+		h.comeBack(c)
 		return
 	}
 	c.mu.Lock()
@@ -218,6 +236,7 @@ func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 
 // refuse answers a handshake that does not become a WebSocket.
 func (h *httpSession) refuse(c *Conn, err error) {
+	h.comeBack(c)
 	answer := &http1.Response{Status: 403, Body: []byte("forbidden\n"), Close: true}
 	var bad *websocket.HandshakeError
 	var refused *RefuseError
@@ -231,6 +250,14 @@ func (h *httpSession) refuse(c *Conn, err error) {
 		answer.Status, answer.Body = refused.Status, []byte(refused.Reason+"\n")
 	}
 	_ = c.Respond(answer)
+}
+
+// comeBack gives the connection to the service that it had: the other one has not heard of it.
+func (h *httpSession) comeBack(c *Conn) {
+	if h.from != nil {
+		h.service, h.from = h.from, nil
+		c.move(h.service)
+	}
 }
 
 func (h *httpSession) more(c *Conn) {

@@ -38,11 +38,14 @@ func (c *Conn) upgrade(head []byte, w *Worker) error {
 	if s.kind != speaksWebSocket {
 		return fmt.Errorf("lineman: upgrade: worker %q does not speak WebSocket", s.name)
 	}
+	from := c.service
 	if err := c.SetWorker(w); err != nil {
 		return err
 	}
+	h := newHTTPSession(s) // also after Serve
+	h.from = from
 	c.mu.Lock()
-	c.session = s.newSession() // also after Serve
+	c.session = h
 	c.mark(resume)
 	c.mu.Unlock()
 	in := c.loop.newInput()

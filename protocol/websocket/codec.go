@@ -43,6 +43,9 @@ func NewServerCodec(max int, a Accepted) *Codec { return newCodec(max, a, false)
 // NewClientCodec is NewServerCodec for a client, with what Handshake.Decode accepted.
 func NewClientCodec(max int, a Accepted) *Codec { return newCodec(max, a, true) }
 
+// Limit changes the size of the largest message, of one that is half received too.
+func (c *Codec) Limit(max int) { c.max = max }
+
 func newCodec(max int, a Accepted, client bool) *Codec {
 	c := &Codec{max: max, client: client}
 	if a.deflate.bits != 0 {
