@@ -73,7 +73,7 @@ func TestSetWorkerWaiting(t *testing.T) {
 // TestSetWorkerWebSocket keeps what the handshake agreed on, and takes the new limits.
 func TestSetWorkerWebSocket(t *testing.T) {
 	linemantest.NoLeaks(t)
-	small := &lineman.Worker{Name: "small", Protocol: &websocket.Protocol{}, Limits: lineman.Limits{MaxMessage: 4}, Logger: quiet}
+	small := &lineman.Worker{Name: "small", Protocol: &websocket.Protocol{}, Limits: lineman.Limits{MaxMessage: 4, Close: second / 20}, Logger: quiet}
 	said := make(chan string, 2)
 	ends := make(chan error, 1)
 	small.OnMessage = func(c *lineman.Conn, msg []byte) { said <- c.Subprotocol() + " " + string(msg) }

@@ -64,7 +64,7 @@ func (c *Conn) unpack(data []byte) (whole bool) {
 			return false
 		}
 		data = data[n:]
-		whole = msg != nil || err != nil
+		whole = msg != nil // a refused one may go on
 		if err != nil {
 			c.loop.stats.Invalid++
 			if f := c.service.worker.OnInvalid; f != nil {
