@@ -142,7 +142,6 @@ func (c *Conn) receive() {
 	} else {
 		c.take(l.buf[:n])
 	}
-	c.rearm()
 }
 
 // came counts what came.

@@ -99,10 +99,11 @@ func (s *Server) Addr(w *lineman.Worker) net.Addr {
 	return addr
 }
 
-// Do runs f on the loop of w, one of the workers given to Start or opened by Listen, and returns when it has run.
+// Do runs f on the loop of w, one of the workers given to Start or opened by Listen, and returns when it has run. A panic in
+// f fails the test.
 func (s *Server) Do(w *lineman.Worker, f func(l *lineman.Loop)) {
 	s.t.Helper()
-	found := false
+	found, ended := false, false
 	s.each(func(l *lineman.Loop) {
 		s.mu.Lock()
 		home := s.homes[w] == l
@@ -110,10 +111,14 @@ func (s *Server) Do(w *lineman.Worker, f func(l *lineman.Loop)) {
 		if home || l.Listener(w) != nil {
 			found = true
 			f(l)
+			ended = true
 		}
 	})
-	if !found {
+	switch {
+	case !found:
 		s.t.Fatalf("linemantest: no loop has worker %q", w.Addr)
+	case !ended:
+		s.t.Errorf("linemantest: the function for Do panicked, or called Goexit: see the log")
 	}
 }
 
