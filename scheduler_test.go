@@ -19,6 +19,10 @@ import (
 // answered with a 99th percentile below five milliseconds.
 func TestScheduler(t *testing.T) {
 	const rounds = 500
+	limit := 5 * time.Millisecond
+	if linemantest.Raced() {
+		limit *= 4 // the detector makes every callback several times as long
+	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	w := &lineman.Worker{Addr: "tcp://127.0.0.1:0", Events: lineman.Events{OnMessage: echo}}
 	s := linemantest.Start(t, w)
@@ -34,7 +38,7 @@ func TestScheduler(t *testing.T) {
 	}()
 	waitForAccepted(t, s, w, loadConns)
 	before := messagesIn(s, w)
-	p99 := leastOf(5, 5*time.Millisecond, func() time.Duration {
+	p99 := leastOf(5, limit, func() time.Duration {
 		took := make([]time.Duration, rounds)
 		for i := range took {
 			begin := time.Now()
@@ -48,8 +52,8 @@ func TestScheduler(t *testing.T) {
 	if busy := messagesIn(s, w) - before; busy < rounds {
 		t.Errorf("the loop was not busy: %d messages", busy)
 	}
-	if p99 > 5*time.Millisecond {
-		t.Errorf("the 99th percentile of Do is %v, want below 5 ms", p99)
+	if p99 > limit {
+		t.Errorf("the 99th percentile of Do is %v, want below %v", p99, limit)
 	}
 }
 
