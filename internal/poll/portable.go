@@ -26,6 +26,7 @@ type portable struct {
 
 	mu      sync.Mutex // guards the following, and the sockets
 	sockets []*socket  // by handle; nil where there is none
+	leaving []*socket  // closed, and still writing
 	free    []Handle
 	retired []Handle  // free after the next Wait
 	queue   []*socket // that may be ready
@@ -38,7 +39,8 @@ const (
 	most       = 256 // events of one Wait
 	readAhead  = 16 << 10
 	writeAhead = 64 << 10
-	lastWrites = 5 * time.Second // how long a closed connection may take to write what it has
+	lastWrites = 5 * time.Second        // how long a closed connection may take to write what it has
+	lastPause  = 250 * time.Millisecond // how long its peer may take nothing of that once the poller is shut
 )
 
 // socket is one of a listener, a stream or a datagram socket. Guarded by the poller's lock, but for what is immutable.
@@ -65,8 +67,9 @@ type socket struct {
 	spare    []byte // what was written last
 	unsent   int    // bytes of out, and those being written
 	outErr   error
-	writing  bool // the goroutine that writes lives
-	endOfOut bool // the stream ends after out, or has ended if nobody is writing
+	writing  bool      // the goroutine that writes lives
+	endOfOut bool      // the stream ends after out, or has ended if nobody is writing
+	until    time.Time // when a closed one gives up writing
 }
 
 // NewPortable makes a Poller over package net, for every system. Where it is less than a native one:
@@ -74,7 +77,7 @@ type socket struct {
 //   - Of a socket that is disarmed it may still take one connection, one datagram or 16 KiB, no more. It learns that a
 //     connection broke only when all that came before was read.
 //   - What Write takes stays in this process until the peer makes room. Close tries for 5 seconds to send it, in the
-//     background; Shut waits for that.
+//     background; Shut waits for that, but not for a peer that takes nothing for a quarter of a second.
 //   - WriteTo waits while the system's buffer for sending is full.
 func NewPortable() Poller {
 	p := &portable{signal: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
@@ -269,7 +272,9 @@ func (p *portable) close(s *socket, abort bool) {
 	}
 	if c, ok := s.net.(net.Conn); ok && s.writing && !abort {
 		_ = c.SetReadDeadline(time.Unix(1, 0)) // ends the goroutine that reads
-		_ = c.SetWriteDeadline(time.Now().Add(lastWrites))
+		s.until = time.Now().Add(lastWrites)
+		_ = c.SetWriteDeadline(s.until)
+		p.leaving = append(p.leaving, s)
 		return // the goroutine that writes closes it
 	}
 	s.net.Close()
@@ -284,6 +289,21 @@ func (p *portable) Shut() {
 		}
 	}
 	p.sockets = nil
+	for _, s := range p.leaving {
+		s.hurry()
+	}
 	p.mu.Unlock()
 	p.wg.Wait()
+}
+
+// hurry gives the peer of a closed socket a little time to take something, with lock held. It returns false when there is
+// none left.
+func (s *socket) hurry() bool {
+	now := time.Now()
+	until := now.Add(lastPause)
+	if until.After(s.until) {
+		until = s.until
+	}
+	_ = s.net.(net.Conn).SetWriteDeadline(until) // it can fail only on a dead socket
+	return now.Before(until)
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -191,10 +193,13 @@ func (p *portable) writeOut(s *socket, c net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(s.out) > 0 && s.outErr == nil {
+		if p.shut {
+			s.hurry()
+		}
 		b := s.out
 		s.out, s.spare = s.spare[:0], nil
 		p.mu.Unlock()
-		_, err := c.Write(b)
+		err := p.writeAll(s, c, b)
 		p.mu.Lock()
 		s.unsent -= len(b)
 		s.spare = b
@@ -207,8 +212,26 @@ func (p *portable) writeOut(s *socket, c net.Conn) {
 	}
 	if s.closed {
 		c.Close()
+		p.leaving = slices.DeleteFunc(p.leaving, func(other *socket) bool { return other == s })
 	}
 	p.enqueue(s)
+}
+
+// writeAll writes b. Once the poller is shut it goes on for as long as the peer takes some of it.
+func (p *portable) writeAll(s *socket, c net.Conn, b []byte) error {
+	for {
+		n, err := c.Write(b)
+		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		p.mu.Lock()
+		again := s.hurry()
+		p.mu.Unlock()
+		if !again {
+			return err
+		}
+		b = b[n:]
+	}
 }
 
 func (p *portable) CloseWrite(h Handle) error {

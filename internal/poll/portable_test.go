@@ -1,12 +1,14 @@
 package poll_test
 
 import (
+	"io"
 	"net"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/lineman-go/lineman/internal/poll"
 )
@@ -128,5 +130,56 @@ func TestPortableShutWaitsForGoroutines(t *testing.T) {
 	p.Shut()
 	if !ended.Load() {
 		t.Error("Shut returned while a goroutine was accepting")
+	}
+}
+
+// TestPortableShutLeavesTheStuck has peers that read nothing not hold Shut up, whether they were closed before or by it.
+func TestPortableShutLeavesTheStuck(t *testing.T) {
+	p := open(t, backends[1].open)
+	for _, closed := range []bool{true, false} {
+		near, far := net.Pipe()
+		defer far.Close()
+		h, err := p.Stream(near)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.fill(h)
+		if closed {
+			p.Close(h, false)
+		}
+	}
+	begin := time.Now()
+	p.Shut()
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("Shut took %v", took)
+	}
+}
+
+// TestPortableShutWaitsForReaders has a peer that reads slowly, but does, get all that was written for it.
+func TestPortableShutWaitsForReaders(t *testing.T) {
+	p := open(t, backends[1].open)
+	near, far := net.Pipe()
+	defer far.Close()
+	h, err := p.Stream(near)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := len(p.fill(h))
+	p.Close(h, false)
+	shut, read := make(chan struct{}), 0
+	go func() {
+		defer close(shut)
+		p.Shut()
+	}()
+	pace := time.NewTicker(25 * time.Millisecond) // a rate, not a wait: all of it takes longer than a peer may take nothing
+	defer pace.Stop()
+	for b := make([]byte, 4<<10); err == nil; <-pace.C {
+		var n int
+		n, err = far.Read(b)
+		read += n
+	}
+	<-shut
+	if err != io.EOF || read != sent {
+		t.Errorf("the peer got %d of %d bytes, %v", read, sent, err)
 	}
 }
