@@ -15,6 +15,7 @@ import (
 
 // address is a Worker's Addr taken apart.
 type address struct {
+	scheme   string
 	protocol protocol.Protocol // what the scheme names; nil for raw bytes
 	network  string            // tcp, unix or udp; empty without a listener
 	target   string            // host:port or path
@@ -30,7 +31,7 @@ func parseAddress(addr string) (address, error) {
 	if !ok {
 		return address{}, fmt.Errorf("lineman: address %q: want scheme://host:port; schemes are %s", addr, schemes)
 	}
-	a := address{target: target}
+	a := address{scheme: scheme, target: target}
 	name, transport, _ := strings.Cut(scheme, "+")
 	switch name {
 	case "tcp", "udp", "unix":

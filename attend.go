@@ -52,10 +52,10 @@ func (c *Conn) attend() {
 		p.attended(c, empty)
 	}
 	if f := c.service.worker.OnFull; wasFull && f != nil {
-		c.guard("OnFull", func() { f(c) })
+		c.guard(inOnFull, func() { f(c) })
 	}
 	if f := c.service.worker.OnDrain; drained && f != nil {
-		c.guard("OnDrain", func() { f(c) })
+		c.guard(inOnDrain, func() { f(c) })
 	}
 	if goOn && phase == open {
 		c.goOn()
@@ -98,7 +98,7 @@ func (c *Conn) tellFull() {
 	c.flags &^= notifyFull
 	c.mu.Unlock()
 	if f := c.service.worker.OnFull; wasFull && f != nil {
-		c.guard("OnFull", func() { f(c) })
+		c.guard(inOnFull, func() { f(c) })
 	}
 }
 

@@ -179,7 +179,7 @@ func (c *Conn) leave() {
 		h.exchange.Close = true
 		return
 	}
-	c.part(websocket.GoingAway, "")
+	c.part(c.loop.farewell(), "")
 }
 
 // closeOn moves a closing connection on, once its output is empty.
@@ -254,12 +254,15 @@ func (c *Conn) finish(err error) {
 	}
 	delete(l.dials, c)
 	l.live--
+	if c.dial != nil {
+		l.outgoing--
+	}
 	l.stats.BytesOut += c.bytesOut
 	l.stats.MessagesOut += uint64(c.messagesOut)
 	c.service.drop(c)
 	l.freeInput(c)
 	if f := c.service.worker.OnClose; f != nil && (c.state.connected || c.dial != nil) {
-		c.guard("OnClose", func() { f(c, err) })
+		c.guard(inOnClose, func() { f(c, err) })
 	}
 	c.cancelContext()
 	if p, ok := c.session.(*piped); ok {
@@ -291,6 +294,9 @@ func (c *Conn) cause() error {
 func (c *Conn) protocolName() string {
 	if _, ok := c.session.(*httpSession); ok {
 		return (&http1.Protocol{}).Name()
+	}
+	if c.service.protocol == nil {
+		return c.service.address.network
 	}
 	return c.service.protocol.Name()
 }

@@ -69,6 +69,8 @@ const (
 	closed
 )
 
+func (p phase) String() string { return [...]string{"open", "closing", "lingering", "closed"}[p] }
+
 // atomicPhase is changed with the connection's lock held.
 type atomicPhase struct{ v atomic.Uint32 }
 

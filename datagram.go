@@ -64,7 +64,7 @@ func (c *Conn) undelivered(h poll.Handle, err error) {
 	err = c.dial.failed(err)
 	if f := c.service.worker.OnInvalid; f != nil {
 		c.loop.stats.Invalid++
-		c.guard("OnInvalid", func() { f(c, err) })
+		c.guard(inOnInvalid, func() { f(c, err) })
 		return
 	}
 	c.finish(err)

@@ -211,6 +211,7 @@ func (c *Conn) attempt() {
 	c.service.adopt(c)
 	l.dials[c] = true
 	l.live++
+	l.outgoing++
 	connect := d.dialer.Connect
 	if connect == nil {
 		connect = (&net.Dialer{}).DialContext

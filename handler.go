@@ -154,6 +154,7 @@ func newHandlerServer(s *service) *handlerServer {
 		},
 		MaxHeaderBytes: 1 << 20, // the Splitter is stricter
 	}
+	h.server.SetKeepAlivesEnabled(!s.loop.leaving)
 	s.loop.helpers.Add(1)
 	go func() {
 		defer s.loop.helpers.Done()

@@ -171,10 +171,15 @@ func (h *httpSession) release(c *Conn) {
 
 func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {
 	w := c.service.worker
+	if c.loop.leaving {
+		c.mu.Lock()
+		h.exchange.Close = true
+		c.mu.Unlock()
+	}
 	switch {
 	case w.OnRequest != nil:
 		c.count()
-		c.loop.doing = "OnRequest"
+		c.loop.doing.set(inOnRequest)
 		w.OnRequest(c, r)
 	case w.OnMessage != nil:
 		c.message(msg)
@@ -213,7 +218,7 @@ func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 		return
 	}
 	if f := c.service.worker.OnUpgrade; f != nil {
-		c.loop.doing = "OnUpgrade"
+		c.loop.doing.set(inOnUpgrade)
 		if err := f(c, r); err != nil {
 			h.refuse(c, err)
 			return

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman/internal/poll"
-	"github.com/lineman-go/lineman/internal/sock"
 )
 
 // A Listener is the socket of a worker on a loop. Its methods are for the loop only.
@@ -18,12 +17,13 @@ type Listener struct {
 	handle   poll.Handle
 	addr     net.Addr // nil while closed
 	paused   bool
+	batch    int    // connections accepted for one event
 	shortage *Timer // tries again after a lack of descriptors; nil when there is none
 	wait     time.Duration
 }
 
 const (
-	acceptBatch   = 64                     // connections accepted for one event
+	acceptBatch   = 64                     // connections accepted for one event, from a socket of one's own
 	shortageFirst = 100 * time.Millisecond // how long accepting pauses after a shortage, doubling
 	shortageMost  = 2 * time.Second
 )
@@ -76,37 +76,50 @@ func listenError(w *Worker, err error) error {
 
 func (n *Listener) open() error {
 	s := n.service
-	o := sock.Options{ReusePort: s.worker.ReusePort, Mode: s.worker.Mode, Owner: s.worker.Owner}
+	l := s.loop
 	if s.packet {
-		pc, err := sock.ListenPacket(s.address.network, s.address.target, o)
+		pc, err := l.open.packets(s)
 		if err != nil {
 			return err
 		}
-		addr := pc.LocalAddr()
-		h, err := s.loop.poll.Packet(pc)
-		if err != nil {
-			pc.Close()
-			return err
-		}
-		n.handle, n.addr = h, addr
-		s.loop.sockets[h] = &packets{listener: n}
-		return nil
+		return n.takePackets(pc)
 	}
-	ln, err := sock.Listen(s.address.network, s.address.target, o)
+	ln, err := l.open.stream(s)
 	if err != nil {
 		return err
 	}
-	addr := ln.Addr()
-	h, err := s.loop.poll.Listen(ln)
+	return n.take(ln)
+}
+
+// take has the loop accept from ln.
+func (n *Listener) take(ln net.Listener) error {
+	l := n.service.loop
+	addr, shared := ln.Addr(), l.open.shared(n.service)
+	h, err := l.poll.Listen(ln)
 	if err != nil {
 		ln.Close()
-		if s.address.network == "unix" {
-			sock.Remove(s.address.target)
-		}
+		l.open.ended(n.service)
+		return err
+	}
+	n.handle, n.addr, n.batch = h, addr, acceptBatch
+	if shared {
+		n.batch = 1 // the processes take turns
+	}
+	l.sockets[h] = n
+	return nil
+}
+
+// takePackets has the loop receive from pc.
+func (n *Listener) takePackets(pc net.PacketConn) error {
+	l := n.service.loop
+	addr := pc.LocalAddr()
+	h, err := l.poll.Packet(pc)
+	if err != nil {
+		pc.Close()
 		return err
 	}
 	n.handle, n.addr = h, addr
-	s.loop.sockets[h] = n
+	l.sockets[h] = &packets{listener: n}
 	return nil
 }
 
@@ -141,11 +154,18 @@ func (n *Listener) rearm() {
 	}
 }
 
-// Close closes the listening socket, and the connections in its queue with it. Those that were accepted live on, and
-// Loop.Listen opens the worker again. A Unix socket's file is removed.
+// Close closes the listening socket, and the connections in its queue with it, unless other processes accept from it too. Those
+// that were accepted live on, and Loop.Listen opens the worker again. A Unix socket's file is removed.
 func (n *Listener) Close() {
+	if n.shut() {
+		n.service.loop.open.released(n.service)
+	}
+}
+
+// shut ends the loop's use of the socket, and reports whether there was one.
+func (n *Listener) shut() bool {
 	if n.addr == nil {
-		return
+		return false
 	}
 	l := n.service.loop
 	if n.shortage != nil {
@@ -154,15 +174,13 @@ func (n *Listener) Close() {
 	}
 	delete(l.sockets, n.handle)
 	l.poll.Close(n.handle, false)
-	if n.service.address.network == "unix" {
-		sock.Remove(n.service.address.target)
-	}
 	n.addr, n.paused = nil, false
+	return true
 }
 
 func (n *Listener) ready(poll.Event) {
 	l := n.service.loop
-	for range acceptBatch {
+	for range n.batch {
 		if n.addr == nil || n.paused {
 			return // a callback of the last connection did it
 		}

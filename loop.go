@@ -13,6 +13,7 @@ import (
 	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/internal/wheel"
 	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
 // A Loop is one event loop: its listeners, connections and timers. Every callback of theirs runs on it, one at a time.
@@ -23,13 +24,16 @@ type Loop struct {
 	id    int
 	poll  poll.Poller
 	clock func() time.Time
+	born  time.Time
+	open  opener
+	host  host
 	log   *slog.Logger
 	ctx   context.Context
 	stop  context.CancelFunc
 
 	// Owned by the loop.
 	now       time.Time
-	started   time.Time // tick 0 of the wheel
+	started   time.Time // tick 0 of the wheel; later by the time that the loop stood still
 	yielded   time.Time
 	conns     []*Conn  // by handle
 	scheduled []uint32 // by handle: tick at which the wheel looks at it, 0 never. A closed connection leaves it to the next
@@ -37,6 +41,7 @@ type Loop struct {
 	dials     map[*Conn]bool // that are not there yet
 	services  []*service     // in the order in which the loop came to know them
 	live      int            // connections that are not closed
+	outgoing  int            // those of them that were dialed
 	wheel     *wheel.Wheel
 	timers    timerHeap
 	buf       []byte      // what is read
@@ -46,10 +51,11 @@ type Loop struct {
 	decrypts  *decryption // nil until there is TLS
 	pipes     []poll.Pipe // free
 	datagram  Conn
-	doing     string // the callback under way, for the log
 	stats     Stats
 	stopping  bool
-	giveUp    time.Time // when a stopping loop ends whatever is open
+	leaving   bool           // connections are let go
+	goodbye   websocket.Code // that they are told; 0 before
+	giveUp    time.Time      // when a stopping loop ends whatever is open
 
 	// The HTTP request on loan to the callback under way. Owned by the loop.
 	request   *http1.Request
@@ -57,6 +63,8 @@ type Loop struct {
 
 	date http1.Date
 
+	doing    doing
+	turned   atomic.Int64 // when the last tick began, since the loop was made; in nanoseconds
 	sleeping atomic.Bool
 	dirty    atomic.Pointer[Conn] // connections that want attention, linked by nextDirty
 	someFull atomic.Bool          // OnFull is due for one of them
@@ -80,7 +88,7 @@ const (
 
 func newLoop(id int, p poll.Poller, clock func() time.Time) *Loop {
 	l := &Loop{
-		id: id, poll: p, clock: clock, log: slog.Default(),
+		id: id, poll: p, clock: clock, log: slog.Default(), open: ownSockets{},
 		sockets: make(map[poll.Handle]socket),
 		over:    make(chan struct{}),
 		dials:   make(map[*Conn]bool),
@@ -90,7 +98,7 @@ func newLoop(id int, p poll.Poller, clock func() time.Time) *Loop {
 	}
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	l.now = clock()
-	l.started, l.yielded = l.now, l.now
+	l.born, l.started, l.yielded = l.now, l.now, l.now
 	return l
 }
 
@@ -183,6 +191,7 @@ func (l *Loop) step(block bool) error {
 		return fmt.Errorf("lineman: %w", err)
 	}
 	l.now = l.clock()
+	l.turned.Store(int64(l.now.Sub(l.born)))
 	for _, ev := range events {
 		l.dispatch(ev)
 	}
@@ -218,12 +227,12 @@ func (l *Loop) tellFull() {
 func (l *Loop) measure() {
 	before := l.now
 	l.now = l.clock()
-	if took := l.now.Sub(before); took > slow && l.doing != "" {
+	if took := l.now.Sub(before); took > slow && l.doing.get() != noCallback {
 		l.stats.Slow++
 		l.log.Warn("lineman: slow callback: every connection of the loop waited; hand slow work to a goroutine",
-			"callback", l.doing, "took", took)
+			"callback", l.doing.get().String(), "took", took)
 	}
-	l.doing = ""
+	l.doing.set(noCallback)
 }
 
 // untilDue is how long the loop may sleep: negative means until something happens.
@@ -270,18 +279,18 @@ func (l *Loop) runPosted() {
 	l.posted = nil
 	l.mu.Unlock()
 	for _, f := range posted {
-		l.call("Do", f)
+		l.call(inDo, f)
 	}
 }
 
 // call runs a function of the application's that belongs to no connection.
-func (l *Loop) call(what string, f func()) {
+func (l *Loop) call(what callback, f func()) {
 	defer func() {
 		if v := recover(); v != nil {
-			l.panicked(what, v)
+			l.panicked(what.String(), v)
 		}
 	}()
-	l.doing = what
+	l.doing.set(what)
 	f()
 	l.measure()
 	l.tellFull()
@@ -318,7 +327,7 @@ func (l *Loop) attend() {
 		c.flags &^= dirty
 		c.mu.Unlock()
 		c.attend()
-		if l.doing != "" {
+		if l.doing.get() != noCallback {
 			l.measure()
 		}
 		c = next

@@ -64,21 +64,21 @@ func (c *Conn) begin() {
 func (c *Conn) connect() {
 	c.state.connected = true
 	if f := c.service.worker.OnConnect; f != nil {
-		c.guard("OnConnect", func() { f(c) })
+		c.guard(inOnConnect, func() { f(c) })
 	}
 }
 
 // guard runs a callback of the connection; a panic in it closes the connection.
-func (c *Conn) guard(what string, f func()) {
+func (c *Conn) guard(what callback, f func()) {
 	defer c.survive()
-	c.loop.doing = what
+	c.loop.doing.set(what)
 	f()
 }
 
 // survive is deferred around callbacks.
 func (c *Conn) survive() {
 	if v := recover(); v != nil {
-		c.loop.panicked(c.loop.doing+" of "+c.service.name, v)
+		c.loop.panicked(c.loop.doing.get().String()+" of "+c.service.name, v)
 		c.fail(ErrPanic)
 	}
 }
@@ -259,7 +259,7 @@ func (c *Conn) message(msg []byte) {
 	}
 	c.count()
 	if f := c.service.worker.OnMessage; f != nil {
-		c.loop.doing = "OnMessage"
+		c.loop.doing.set(inOnMessage)
 		f(c, msg)
 	}
 }
@@ -273,7 +273,7 @@ func (c *Conn) count() {
 func (c *Conn) invalid(err error) {
 	c.loop.stats.Invalid++
 	if f := c.service.worker.OnInvalid; f != nil && c.phase.get() == open {
-		c.loop.doing = "OnInvalid"
+		c.loop.doing.set(inOnInvalid)
 		f(c, err)
 		return
 	}

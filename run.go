@@ -40,17 +40,9 @@ func run(ctx context.Context, clock func() time.Time, workers []*Worker) error {
 
 // openLoop makes a loop that listens for w.
 func openLoop(w *Worker, clock func() time.Time) (*Loop, error) {
-	open := poll.New
-	switch backend := os.Getenv("LINEMAN_POLLER"); backend {
-	case "":
-	case "portable":
-		open = func() (poll.Poller, error) { return poll.NewPortable(), nil }
-	default:
-		return nil, fmt.Errorf("lineman: LINEMAN_POLLER is %q: want portable, or nothing", backend)
-	}
-	p, err := open()
+	p, err := newPoller()
 	if err != nil {
-		return nil, fmt.Errorf("lineman: %w", err)
+		return nil, err
 	}
 	l := newLoop(0, p, clock)
 	if w.Logger != nil {
@@ -61,6 +53,22 @@ func openLoop(w *Worker, clock func() time.Time) (*Loop, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// newPoller makes the poller that the environment asks for.
+func newPoller() (poll.Poller, error) {
+	switch backend := os.Getenv("LINEMAN_POLLER"); backend {
+	case "":
+		p, err := poll.New()
+		if err != nil {
+			return nil, fmt.Errorf("lineman: %w", err)
+		}
+		return p, nil
+	case "portable":
+		return poll.NewPortable(), nil
+	default:
+		return nil, fmt.Errorf("lineman: LINEMAN_POLLER is %q: want portable, or nothing", backend)
+	}
 }
 
 // runner runs the loops of one Run.
@@ -103,9 +111,9 @@ func (r *runner) run(workers []*Worker) error {
 				return // nothing is served
 			}
 			if ctx.Err() != nil {
-				l.beginStop()
+				l.beginStop(-1)
 			}
-			stop := context.AfterFunc(ctx, func() { l.Do(l.beginStop) })
+			stop := context.AfterFunc(ctx, func() { l.Do(func() { l.beginStop(-1) }) })
 			defer stop()
 			if err := l.run(); err != nil {
 				cancel(err)
@@ -133,19 +141,27 @@ func (r *runner) start(l *Loop, w *Worker, done func()) {
 			r.fail(err)
 		}
 	}()
-	err = l.start(w)
+	if err = l.prepare(w); err == nil {
+		err = l.start(w)
+	}
 }
 
-// start runs OnStart. A panic in it is a failed start.
-func (l *Loop) start(w *Worker) (err error) {
-	if w.OnStart == nil {
+// prepare runs OnPrepare.
+func (l *Loop) prepare(w *Worker) error { return l.first(inOnPrepare, w.OnPrepare) }
+
+// start runs OnStart.
+func (l *Loop) start(w *Worker) error { return l.first(inOnStart, w.OnStart) }
+
+// first runs a callback of the start. A panic in it is a failed start.
+func (l *Loop) first(what callback, f func(*Loop) error) (err error) {
+	if f == nil {
 		return nil
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			l.panicked("OnStart", v)
-			err = fmt.Errorf("lineman: panic in OnStart: %v", v)
+			l.panicked(what.String(), v)
+			err = fmt.Errorf("lineman: panic in %v: %v", what, v)
 		}
 	}()
-	return w.OnStart(l)
+	return f(l)
 }

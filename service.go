@@ -61,7 +61,7 @@ func newService(l *Loop, w *Worker) (*service, error) {
 		return nil, err
 	}
 	s := &service{
-		loop: l, worker: w, name: cmp.Or(w.Name, w.Addr), address: a,
+		loop: l, worker: w, name: w.name(), address: a,
 		protocol: a.protocol, packet: a.network == "udp", limits: w.Limits.withDefaults(), log: l.log,
 	}
 	if w.Protocol != nil {

@@ -5,9 +5,15 @@ import (
 	"time"
 )
 
-// beginStop closes the listeners, tells the application and says goodbye to every connection.
-func (l *Loop) beginStop() {
+// beginStop closes the listeners, tells the application and says goodbye to every connection. It all ends within the limits,
+// and within d unless that is negative; a second call may only make it shorter.
+func (l *Loop) beginStop(d time.Duration) {
+	until := l.now.Add(forever)
+	if d >= 0 {
+		until = l.now.Add(d)
+	}
 	if l.stopping {
+		l.giveUp = earlier(l.giveUp, until)
 		return
 	}
 	l.stopping = true
@@ -15,18 +21,17 @@ func (l *Loop) beginStop() {
 	l.giveUp = l.now
 	for _, s := range slices.Backward(l.services) {
 		if s.worker.OnStop != nil {
-			l.call("OnStop", func() { s.worker.OnStop(l) })
+			l.call(inOnStop, func() { s.worker.OnStop(l) })
 		}
 		shutdown := s.limits.Shutdown
 		if shutdown < 0 {
 			shutdown = forever
 		}
-		l.giveUp = maxTime(l.giveUp, l.now.Add(shutdown))
+		l.giveUp = later(l.giveUp, l.now.Add(shutdown))
 	}
+	l.giveUp = earlier(l.giveUp, until)
+	l.closeListeners()
 	for _, s := range l.services {
-		if s.listener != nil {
-			s.listener.Close()
-		}
 		if s.handler != nil {
 			s.handler.server.SetKeepAlivesEnabled(false)
 		}
@@ -44,8 +49,15 @@ func (l *Loop) beginStop() {
 // forever is a limit that is none, where there has to be one.
 const forever = 1000 * time.Hour
 
-func maxTime(a, b time.Time) time.Time {
+func later(a, b time.Time) time.Time {
 	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
 		return a
 	}
 	return b
@@ -71,10 +83,8 @@ func (l *Loop) shut() {
 		l.runPosted()
 	}
 	close(l.over)
+	l.closeListeners()
 	for _, s := range l.services {
-		if s.listener != nil {
-			s.listener.Close()
-		}
 		if s.handler != nil {
 			s.handler.Close()
 		}

@@ -83,7 +83,7 @@ func (l *Loop) runDue() {
 			t.due = t.due.Add((missed + 1) * t.every)
 			heap.Fix(&l.timers, 0)
 		}
-		l.call("timer", t.f)
+		l.call(inTimer, t.f)
 	}
 }
 

@@ -79,7 +79,7 @@ func (c *Conn) unpack(data []byte) (whole bool) {
 
 func (c *Conn) survivePacket() {
 	if v := recover(); v != nil {
-		c.loop.panicked(c.loop.doing+" of "+c.service.name, v)
+		c.loop.panicked(c.loop.doing.get().String()+" of "+c.service.name, v)
 	}
 }
 

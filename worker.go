@@ -1,6 +1,7 @@
 package lineman
 
 import (
+	"cmp"
 	"crypto/tls"
 	"io/fs"
 	"log/slog"
@@ -29,11 +30,19 @@ type Worker struct {
 	// connections come to by SetWorker.
 	Addr string
 
-	// Count is the number of processes, 0 means 1. Run accepts no other; for a worker that a loop opens with Listen
-	// it means nothing.
+	// Count is the number of processes under a Master, 0 means 1. Run accepts no other; for a worker that a loop opens with
+	// Listen it means nothing.
 	Count int
 
-	// ReusePort lets several sockets listen on the address (SO_REUSEPORT); the kernel shares connections out.
+	// User runs the processes of the worker as "user" or "user:group", by name or number; only root may say so. Sockets are
+	// opened before, by the master. It means nothing under Run. Empty means who started the program.
+	User string
+
+	// NoReload has the processes of the worker outlive a reload: only OnReload is called.
+	NoReload bool
+
+	// ReusePort gives each process a listening socket of its own (SO_REUSEPORT), and the kernel shares connections out. Without it
+	// the processes of a worker take turns on one socket.
 	ReusePort bool
 
 	Mode  fs.FileMode // permissions of a Unix socket's file; 0 leaves what the umask gives
@@ -71,6 +80,14 @@ type Worker struct {
 	// OnStart runs on the loop once, before the first connection is accepted: the place for Listen, Every, and what
 	// the callbacks share. An error is a failed start. It is not called for a worker that was opened by Listen.
 	OnStart func(l *Loop) error
+
+	// OnPrepare runs before OnStart and, in a reload, while the predecessor still serves: the place for what takes long, such as
+	// filling a cache. The predecessor stands still from its end to that of OnStart. An error is a failed start.
+	OnPrepare func(l *Loop) error
+
+	// OnReload runs on the loop when the program is reloaded: in a process that is succeeded by another, before it lets its
+	// connections go, and in one that stays, under NoReload. The place to stop what must not run twice, or to read files again.
+	OnReload func(l *Loop)
 
 	// OnStop runs on the loop once, when it begins to stop: listeners and connections are still open. Workers opened
 	// by Listen are told before the one that opened them.
@@ -143,6 +160,9 @@ type Limits struct {
 	Close     time.Duration // flushing, the closing handshake and the peer's end of stream after Close; 0 means 5 s
 	Shutdown  time.Duration // all of that when the loop stops, whatever the number of connections; 0 means 10 s
 }
+
+// name is what the worker is known by.
+func (w *Worker) name() string { return cmp.Or(w.Name, w.Addr) }
 
 func (l Limits) withDefaults() Limits {
 	size := func(v *int, d int) {

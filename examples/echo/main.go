@@ -1,16 +1,12 @@
 // Echo: every message comes back, over any protocol.
 //
 //	go run ./examples/echo -addr websocket://127.0.0.1:2015
+//	go run ./examples/echo -addr text://127.0.0.1:2015 -count 4 start -d
 package main
 
 import (
-	"context"
 	"flag"
-	"fmt"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/protocol/websocket"
@@ -18,21 +14,13 @@ import (
 
 func main() {
 	addr := flag.String("addr", "text://127.0.0.1:2015", "`scheme://host:port`: tcp, udp, text, frame, http, websocket; or unix:///path")
-	reusePort := flag.Bool("reuseport", false, "let several processes listen on the port")
+	count := flag.Int("count", 1, "processes")
+	reusePort := flag.Bool("reuseport", false, "give each process a listening socket of its own")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	w := worker(*addr)
-	w.ReusePort = *reusePort
-	w.OnStart = func(l *lineman.Loop) error {
-		fmt.Printf("echo: %s on %s\n", *addr, l.Listener(w).Addr())
-		return nil
-	}
-	if err := lineman.Run(ctx, w); err != nil {
-		fmt.Fprintln(os.Stderr, "echo:", err)
-		os.Exit(1)
-	}
+	w.Count, w.ReusePort = *count, *reusePort
+	lineman.Main(w)
 }
 
 // worker echoes. Over HTTP, Send answers 200 with the body of the request.

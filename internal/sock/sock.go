@@ -110,20 +110,21 @@ func dress(path string, o Options) error {
 	if o.Owner == "" {
 		return nil
 	}
-	uid, gid, err := lookup(o.Owner)
+	uid, gid, _, err := Lookup(o.Owner)
 	if err != nil {
 		return err
 	}
 	return os.Chown(path, uid, gid)
 }
 
-// lookup finds the ids of "user" or "user:group", by name or number; without a group it is the user's own.
-func lookup(owner string) (uid, gid int, err error) {
+// Lookup finds the ids of "user" or "user:group", by name or number, and of the groups that the user is in; without a group it is
+// the user's own.
+func Lookup(owner string) (uid, gid int, groups []int, err error) {
 	name, group, hasGroup := strings.Cut(owner, ":")
 	u, err := user.Lookup(name)
 	if err != nil {
 		if u, err = user.LookupId(name); err != nil {
-			return 0, 0, fmt.Errorf("sock: no user %q", name)
+			return 0, 0, nil, fmt.Errorf("sock: no user %q", name)
 		}
 	}
 	groupID := u.Gid
@@ -131,16 +132,25 @@ func lookup(owner string) (uid, gid int, err error) {
 		g, err := user.LookupGroup(group)
 		if err != nil {
 			if g, err = user.LookupGroupId(group); err != nil {
-				return 0, 0, fmt.Errorf("sock: no group %q", group)
+				return 0, 0, nil, fmt.Errorf("sock: no group %q", group)
 			}
 		}
 		groupID = g.Gid
 	}
 	if uid, err = strconv.Atoi(u.Uid); err != nil {
-		return 0, 0, fmt.Errorf("sock: user %q has no numeric id on this system", name)
+		return 0, 0, nil, fmt.Errorf("sock: user %q has no numeric id on this system", name)
 	}
 	if gid, err = strconv.Atoi(groupID); err != nil {
-		return 0, 0, fmt.Errorf("sock: group of %q has no numeric id on this system", owner)
+		return 0, 0, nil, fmt.Errorf("sock: group of %q has no numeric id on this system", owner)
 	}
-	return uid, gid, nil
+	ids, err := u.GroupIds()
+	if err != nil {
+		return uid, gid, []int{gid}, nil // a system without a list of groups
+	}
+	for _, id := range ids {
+		if n, err := strconv.Atoi(id); err == nil {
+			groups = append(groups, n)
+		}
+	}
+	return uid, gid, groups, nil
 }

@@ -1,0 +1,300 @@
+//go:build unix
+
+package lineman
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/lineman-go/lineman/internal/channel"
+	"github.com/lineman-go/lineman/internal/master"
+)
+
+// order is what a command asks of a running master.
+type order struct {
+	Command  string `json:"command"`
+	Graceful bool   `json:"graceful,omitempty"`
+	Program  string `json:"program,omitempty"` // the file of the program that asks
+}
+
+// reply is a line of the answer.
+type reply struct {
+	PID    int          `json:"pid"`
+	Error  string       `json:"error,omitempty"`
+	Code   int          `json:"code,omitempty"`
+	Status *Status      `json:"status,omitempty"`
+	Conns  []ConnStatus `json:"connections,omitempty"`
+}
+
+// answer does what a command asks.
+func (s *supervision) answer(ctx context.Context, request json.RawMessage, send func(any) error) {
+	var o order
+	err := json.Unmarshal(request, &o)
+	last := reply{PID: os.Getpid()}
+	if err == nil {
+		err = s.obey(ctx, o, &last, send)
+	}
+	if err != nil {
+		last.Error, last.Code = err.Error(), ExitCode(err)
+	}
+	_ = send(last) // who asked has gone
+}
+
+func (s *supervision) obey(ctx context.Context, o order, last *reply, send func(any) error) error {
+	switch o.Command {
+	case "stop":
+		u := master.Prompt
+		if o.Graceful {
+			u = master.Patient
+		}
+		s.stop(u)
+		return nil
+	case "reload":
+		return s.reload(ctx, o.Graceful, o.Program)
+	case "status":
+		last.Status = s.status()
+		return nil
+	case "connections":
+		return s.supervisor.Conns(ctx, func(worker string, id, pid int, page []channel.Conn) error {
+			return send(reply{Conns: connStatuses(worker, id, pid, page)})
+		})
+	}
+	return errUsage("the running program does not know the command %q", o.Command)
+}
+
+func connStatuses(worker string, id, pid int, page []channel.Conn) (all []ConnStatus) {
+	for _, c := range page {
+		all = append(all, ConnStatus{
+			PID: pid, Process: fmt.Sprintf("%s/%d", worker, id), ID: c.ID, Worker: c.Worker, Protocol: c.Protocol, TLS: c.TLS, Dialed: c.Dialed,
+			State: c.State, Unread: c.Unread, Pending: c.Pending, BytesIn: c.BytesIn, BytesOut: c.BytesOut, Local: c.Local, Remote: c.Remote,
+		})
+	}
+	return all
+}
+
+// status gathers the status.
+func (s *supervision) status() *Status {
+	snapshot := s.supervisor.Snapshot()
+	s.mu.Lock()
+	reloads := s.reloads
+	s.mu.Unlock()
+	st := &Status{
+		Name: s.name(), Version: linemanVersion(), PID: os.Getpid(), Started: s.began, Load: master.LoadAverage(),
+		Reloads: reloads, Workers: len(s.Workers),
+	}
+	for _, p := range snapshot.Processes {
+		q := ProcessStatus{
+			Worker: p.Worker, ID: p.ID, PID: p.PID, State: string(p.State), Busy: p.Busy.Seconds(), Callback: p.Callback, Started: p.Born,
+			Memory: master.Resident(p.PID), Conns: p.Stats.Conns, Outgoing: p.Stats.Outgoing, Accepted: p.Stats.Accepted,
+			Requests: p.Stats.Messages, Rate: p.Rate, Refused: p.Stats.Refused, Panics: p.Stats.Panics, Slow: p.Stats.Slow, Timers: p.Stats.Timers,
+		}
+		for _, l := range p.Stats.Listeners {
+			q.Listeners = append(q.Listeners, ListenerStatus{Worker: l.Worker, Addr: l.Addr, Conns: l.Conns})
+		}
+		st.Processes = append(st.Processes, q)
+	}
+	for _, e := range snapshot.Exits {
+		st.Exits = append(st.Exits, ExitStatus{Worker: e.Worker, Code: e.Status.Code, Signal: e.Status.Signal, Count: e.Count})
+	}
+	return st
+}
+
+// linemanVersion is the version of this package in the program.
+func linemanVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, d := range info.Deps {
+			if d.Path == "github.com/lineman-go/lineman" {
+				return "Lineman/" + d.Version
+			}
+		}
+	}
+	return "Lineman/(devel)"
+}
+
+// ask asks the running master, and gives each line of its answer to f.
+func (m *Master) ask(within time.Duration, o order, f func(reply) error) error {
+	ctx, cancel := context.Background(), context.CancelFunc(func() {})
+	if within > 0 {
+		ctx, cancel = context.WithTimeout(ctx, within)
+	}
+	defer cancel()
+	answers, err := master.Ask(ctx, master.SocketPath(m.socket()), o)
+	if errors.Is(err, master.ErrNoMaster) {
+		return m.unreachable()
+	}
+	if err != nil {
+		return err
+	}
+	defer answers.Close()
+	for {
+		var r reply
+		if err := answers.Next(&r); err != nil {
+			return fmt.Errorf("lineman: the running program did not answer the command in full: %w", err)
+		}
+		if r.Error != "" {
+			return remoteError{r.Error, r.Code}
+		}
+		if err := f(r); err != nil || r.PID != 0 {
+			return err
+		}
+	}
+}
+
+// remoteError is an error of the running master.
+type remoteError struct {
+	text string
+	code int
+}
+
+func (e remoteError) Error() string { return e.text }
+
+func (e remoteError) Is(target error) bool { return target == ErrUsage && e.code == exitUsage }
+
+// unreachable says why nobody answers.
+func (m *Master) unreachable() error {
+	pid, err := master.Holder(m.pidFile())
+	if err != nil {
+		return err
+	}
+	if pid != 0 {
+		return fmt.Errorf("lineman: it runs as pid %d, but does not listen on %s: end it with kill, or kill -9, %d", pid, m.socket(), pid)
+	}
+	return fmt.Errorf("%w (nobody holds %s): start it first", ErrNotRunning, m.pidFile())
+}
+
+// answerTime bounds what a running master answers at once.
+const answerTime = 5 * time.Second
+
+// Stop ends the running program and returns when all of it has gone. A graceful one waits for connections to end by themselves,
+// within GracefulTimeout. It matches ErrNotRunning if nothing runs.
+func (m *Master) Stop(graceful bool) error {
+	within := cmp.Or(m.StopTimeout, 5*time.Second) + answerTime
+	if graceful || m.StopTimeout < 0 {
+		within = 0
+	}
+	pid := 0
+	err := m.ask(within, order{Command: "stop", Graceful: graceful}, func(r reply) error {
+		pid = r.PID
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return m.awaitEnd(pid)
+}
+
+// awaitEnd waits until the files of a master that ends are free, and for the process.
+func (m *Master) awaitEnd(pid int) error {
+	for until := time.Now().Add(answerTime); ; time.Sleep(2 * time.Millisecond) {
+		holder, err := master.Holder(m.pidFile())
+		if err != nil {
+			return err
+		}
+		if holder != pid && master.Gone(pid) {
+			return nil
+		}
+		if time.Now().After(until) {
+			if holder != pid {
+				return nil // its parent has not waited for it
+			}
+			return fmt.Errorf("lineman: pid %d has stopped its processes, but does not end", pid)
+		}
+	}
+}
+
+// Restart ends the running program, if there is one, and starts it as Start does.
+func (m *Master) Restart(daemon, graceful bool) error {
+	if os.Getenv(workerVariable) == "" && os.Getenv(daemonVariable) == "" {
+		if err := m.Stop(graceful); err != nil && !errors.Is(err, ErrNotRunning) {
+			return err
+		}
+	}
+	return m.Start(daemon)
+}
+
+// Reload has every process of the running program succeeded by one of the program as it is now on disk, and returns when that
+// is done or has failed. With graceful, the predecessors stay until their connections have ended by themselves.
+func (m *Master) Reload(graceful bool) error {
+	own, err := os.Executable()
+	if err != nil {
+		own = "" // it matters to programs of go run alone
+	}
+	return m.ask(0, order{Command: "reload", Graceful: graceful, Program: own}, func(reply) error { return nil })
+}
+
+// Status asks the running program how it is.
+func (m *Master) Status() (*Status, error) {
+	var st *Status
+	err := m.ask(answerTime, order{Command: "status"}, func(r reply) error {
+		st = r.Status
+		return nil
+	})
+	return st, err
+}
+
+// Connections gives the connections of the running program to f, some at a time, until f fails.
+func (m *Master) Connections(f func([]ConnStatus) error) error {
+	return m.ask(0, order{Command: "connections"}, func(r reply) error { return f(r.Conns) })
+}
+
+// heed does what signals ask, until the program has ended.
+func (s *supervision) heed() {
+	stops := 0
+	for {
+		select {
+		case <-s.stopped:
+			return
+		case sig := <-s.signals:
+			switch sig {
+			case syscall.SIGINT, syscall.SIGTERM:
+				u := master.Prompt
+				if stops++; stops > 1 {
+					u = master.AtOnce
+				}
+				slog.Info("lineman: stop", "signal", sig)
+				go s.stop(u)
+			case syscall.SIGQUIT:
+				slog.Info("lineman: graceful stop", "signal", sig)
+				go s.stop(master.Patient)
+			case syscall.SIGUSR1, syscall.SIGUSR2:
+				go s.reloadBySignal(sig == syscall.SIGUSR2)
+			case syscall.SIGHUP:
+				s.reopenBySignal()
+			case syscall.SIGCHLD:
+				s.reap()
+			}
+		}
+	}
+}
+
+func (s *supervision) reloadBySignal(graceful bool) {
+	if err := s.reload(context.Background(), graceful, ""); err != nil {
+		slog.Error("lineman: reload: " + strings.TrimPrefix(err.Error(), "lineman: "))
+	}
+}
+
+func (s *supervision) reopenBySignal() {
+	if !s.files {
+		return
+	}
+	if err := s.reopen(); err != nil {
+		slog.Error(err.Error())
+	}
+	slog.Info("lineman: the log was reopened")
+}
+
+// reap waits for orphans of the container whose first process this is.
+func (s *supervision) reap() {
+	if os.Getpid() == 1 {
+		master.ReapStrangers(s.supervisor.Owns)
+	}
+}

@@ -1,0 +1,298 @@
+//go:build unix
+
+package channel
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrClosed means that the other process has gone, or that this end was closed.
+var ErrClosed = errors.New("channel: closed")
+
+const (
+	maxLine   = 4 << 20          // of one message
+	maxFiles  = 4                // of one message
+	writeTime = 10 * time.Second // a process that takes nothing for so long is given up
+)
+
+// A Peer is one end of a channel. Its methods may be called from any goroutine.
+type Peer struct {
+	conn  *net.UnixConn
+	serve func(*Request)
+	done  chan struct{} // closed when nothing more will come
+
+	writing sync.Mutex // guards the order of what is written
+
+	mu    sync.Mutex // guards the following
+	last  uint64
+	calls map[uint64]chan *message // nil once nothing more will come
+}
+
+// message is what crosses: one line of JSON.
+type message struct {
+	ID     uint64          `json:"id"`
+	Op     Op              `json:"op,omitempty"` // empty: it is the answer to the request of this ID
+	Body   json.RawMessage `json:"body,omitempty"`
+	Error  string          `json:"error,omitempty"`
+	Number int             `json:"errno,omitempty"`
+	Files  int             `json:"files,omitempty"` // descriptors that came along
+
+	files []int
+}
+
+// A Request is what the other end asks.
+type Request struct {
+	Op    Op
+	Files []int // descriptors, now the receiver's
+
+	peer *Peer
+	id   uint64
+	body json.RawMessage
+}
+
+// An Error is what the other end answered. It matches the error of the system that it was, if it was one.
+type Error struct {
+	Text   string
+	Number syscall.Errno
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// Unwrap gives errors.Is the error of the system.
+func (e *Error) Unwrap() error {
+	if e.Number == 0 {
+		return nil
+	}
+	return e.Number
+}
+
+// Pair makes the two ends of a channel: one to Open, one to give to a child process.
+func Pair() (own, child *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("channel: %w", os.NewSyscallError("socketpair", err))
+	}
+	for _, fd := range fds {
+		unix.CloseOnExec(fd)
+	}
+	return os.NewFile(uintptr(fds[0]), "channel"), os.NewFile(uintptr(fds[1]), "channel"), nil
+}
+
+// Open makes a Peer of an end of a channel, which it takes over. serve gets each request in order, on one goroutine that
+// reads nothing more until serve returns; it may answer later.
+func Open(f *os.File, serve func(*Request)) (*Peer, error) {
+	c, err := net.FileConn(f)
+	if err != nil {
+		return nil, fmt.Errorf("channel: %w", err)
+	}
+	f.Close()
+	conn, ok := c.(*net.UnixConn)
+	if !ok {
+		c.Close()
+		return nil, fmt.Errorf("channel: descriptor %s is no Unix socket", f.Name())
+	}
+	p := &Peer{conn: conn, serve: serve, done: make(chan struct{}), calls: make(map[uint64]chan *message)}
+	go p.read()
+	return p, nil
+}
+
+// Done is closed when the other end has gone.
+func (p *Peer) Done() <-chan struct{} { return p.done }
+
+// Close ends the channel, and every Call with ErrClosed. It does not wait.
+func (p *Peer) Close() { p.conn.Close() }
+
+// Call asks the other end and waits for its answer, which is decoded into answer unless that is nil. It returns the descriptors
+// that came with it. files stay the caller's. An *Error is the other end's.
+func (p *Peer) Call(ctx context.Context, op Op, body, answer any, files ...int) ([]int, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("channel: %w", err)
+	}
+	reply := make(chan *message, 1)
+	p.mu.Lock()
+	if p.calls == nil {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
+	p.last++
+	id := p.last
+	p.calls[id] = reply
+	p.mu.Unlock()
+
+	p.write(&message{ID: id, Op: op, Body: raw, Files: len(files), files: files})
+	select {
+	case m := <-reply:
+		return m.files, m.decode(answer)
+	case <-ctx.Done():
+	case <-p.done:
+	}
+	p.mu.Lock()
+	delete(p.calls, id)
+	p.mu.Unlock()
+	select {
+	case m := <-reply: // it came with the end
+		return m.files, m.decode(answer)
+	default:
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return nil, ErrClosed
+}
+
+func (m *message) decode(answer any) error {
+	if m.Error != "" {
+		return &Error{Text: m.Error, Number: syscall.Errno(m.Number)}
+	}
+	if answer == nil {
+		return nil
+	}
+	if err := json.Unmarshal(m.Body, answer); err != nil {
+		return fmt.Errorf("channel: %w", err)
+	}
+	return nil
+}
+
+// Decode reads what the request is about.
+func (r *Request) Decode(v any) error {
+	if err := json.Unmarshal(r.body, v); err != nil {
+		return fmt.Errorf("channel: %s: %w", r.Op, err)
+	}
+	return nil
+}
+
+// Answer answers with body or, unless it is nil, with err. files stay the caller's. What cannot be sent is lost: the other
+// end has gone.
+func (r *Request) Answer(body any, err error, files ...int) {
+	m := &message{ID: r.id, Files: len(files), files: files}
+	if err == nil {
+		m.Body, err = json.Marshal(body)
+	}
+	if err != nil {
+		m.Error, m.Files, m.files = err.Error(), 0, nil
+		var number syscall.Errno
+		if errors.As(err, &number) {
+			m.Number = int(number)
+		}
+	}
+	r.peer.write(m)
+}
+
+// write sends a message. A failure ends the channel: who waits for an answer learns it by that.
+func (p *Peer) write(m *message) {
+	line, err := json.Marshal(m)
+	if err != nil {
+		p.conn.Close()
+		return
+	}
+	line = append(line, '\n')
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if err := p.send(line, m.files); err != nil {
+		p.conn.Close()
+	}
+}
+
+func (p *Peer) send(line []byte, files []int) error {
+	if err := p.conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		return err
+	}
+	if len(files) > 0 {
+		n, _, err := p.conn.WriteMsgUnix(line, unix.UnixRights(files...), nil)
+		if err != nil {
+			return err
+		}
+		line = line[n:]
+	}
+	_, err := p.conn.Write(line)
+	return err
+}
+
+// read handles what comes until the end. Descriptors come with the first byte of their message or before it.
+func (p *Peer) read() {
+	defer p.end()
+	var line []byte
+	var files []int
+	defer func() { closeAll(files) }()
+	chunk, control := make([]byte, 32<<10), make([]byte, unix.CmsgSpace(4*maxFiles))
+	for {
+		n, oobn, _, _, err := p.conn.ReadMsgUnix(chunk, control)
+		if err != nil || n == 0 {
+			return
+		}
+		files = append(files, received(control[:oobn])...)
+		line = append(line, chunk[:n]...)
+		for {
+			end := bytes.IndexByte(line, '\n')
+			if end < 0 {
+				break
+			}
+			m := &message{}
+			if json.Unmarshal(line[:end], m) != nil || m.Files > len(files) {
+				return
+			}
+			m.files, files = files[:m.Files:m.Files], files[m.Files:]
+			line = line[end+1:]
+			p.dispatch(m)
+		}
+		if len(line) > maxLine {
+			return
+		}
+	}
+}
+
+func (p *Peer) dispatch(m *message) {
+	if m.Op != "" {
+		p.serve(&Request{Op: m.Op, Files: m.files, peer: p, id: m.ID, body: m.Body})
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	reply := p.calls[m.ID]
+	if reply == nil {
+		closeAll(m.files) // nobody waits any more
+		return
+	}
+	delete(p.calls, m.ID)
+	reply <- m
+}
+
+func (p *Peer) end() {
+	p.conn.Close()
+	p.mu.Lock()
+	p.calls = nil
+	p.mu.Unlock()
+	close(p.done)
+}
+
+// received are the descriptors of a control message.
+func received(control []byte) (files []int) {
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		return nil
+	}
+	for i := range messages {
+		if fds, err := unix.ParseUnixRights(&messages[i]); err == nil {
+			files = append(files, fds...)
+		}
+	}
+	return files
+}
+
+func closeAll(files []int) {
+	for _, fd := range files {
+		unix.Close(fd)
+	}
+}

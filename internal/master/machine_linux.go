@@ -1,0 +1,101 @@
+package master
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// LoadAverage is the load of the machine over 1, 5 and 15 minutes.
+func LoadAverage() []float64 {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return nil
+	}
+	var load []float64
+	for _, word := range strings.Fields(string(text))[:3] {
+		v, err := strconv.ParseFloat(word, 64)
+		if err != nil {
+			return nil
+		}
+		load = append(load, v)
+	}
+	return load
+}
+
+// Resident is the memory that a process has, in bytes; 0 if it has gone.
+func Resident(pid int) int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0
+	}
+	var total, resident int64
+	if _, err := fmt.Sscan(string(text), &total, &resident); err != nil {
+		return 0
+	}
+	return resident * int64(os.Getpagesize())
+}
+
+func monotonic() time.Duration {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
+}
+
+// ReapStrangers waits for processes that have died and that nobody else will wait for: the orphans of a container whose first
+// process this is. Those of the process's own group are left, for they are a hook's, which waits for them itself; so are those that
+// are mine. It returns how many it found.
+func ReapStrangers(mine func(pid int) bool) (n int) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0
+	}
+	self, group := os.Getpid(), unix.Getpgrp()
+	for _, file := range stats {
+		p, ok := readStat(file)
+		if ok && p.state == 'Z' && p.parent == self && p.group != group && !mine(p.pid) {
+			var status unix.WaitStatus
+			if pid, err := unix.Wait4(p.pid, &status, unix.WNOHANG, nil); err == nil && pid == p.pid {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Gone reports whether a process has ended, be it that its parent has not waited for it.
+func Gone(pid int) bool {
+	p, ok := readStat(fmt.Sprintf("/proc/%d/stat", pid))
+	return !ok || p.state == 'Z'
+}
+
+// stat is what proc(5) says of a process.
+type stat struct {
+	pid, parent, group int
+	state              byte
+}
+
+// readStat reads a line "pid (name) state parent group …", in which the name may hold anything.
+func readStat(file string) (s stat, ok bool) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return stat{}, false // it has gone
+	}
+	end := bytes.LastIndexByte(text, ')')
+	if end < 0 {
+		return stat{}, false
+	}
+	if _, err := fmt.Sscan(string(text), &s.pid); err != nil {
+		return stat{}, false
+	}
+	_, err = fmt.Sscanf(string(text[end+1:]), " %c %d %d", &s.state, &s.parent, &s.group)
+	return s, err == nil
+}

@@ -1,0 +1,23 @@
+//go:build unix && !linux
+
+package master
+
+import (
+	"syscall"
+	"time"
+)
+
+// LoadAverage tells nothing on this system.
+func LoadAverage() []float64 { return nil }
+
+// Resident tells nothing on this system.
+func Resident(int) int64 { return 0 }
+
+// Gone reports whether a process has ended.
+func Gone(pid int) bool { return syscall.Kill(pid, 0) != nil }
+
+// monotonic is for a service manager that this system does not have.
+func monotonic() time.Duration { return 0 }
+
+// ReapStrangers does nothing: this system has no containers of the kind.
+func ReapStrangers(func(pid int) bool) int { return 0 }

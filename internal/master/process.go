@@ -1,0 +1,263 @@
+//go:build unix
+
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lineman-go/lineman/internal/channel"
+)
+
+// System is what a Supervisor asks of the operating system.
+type System interface {
+	Launch(Command) (Process, error)
+	Listen(channel.Address) (Socket, error)
+}
+
+// Command is a process to start.
+type Command struct {
+	Image *Image
+	User  string // "user" or "user:group"; empty: the master's own
+
+	// Answer answers what the process asks. It may be called on many goroutines. The descriptors are closed when they were sent.
+	Answer func(op channel.Op, decode func(any) error) (body any, files []int, err error)
+}
+
+// A Process is one that was started.
+type Process interface {
+	PID() int
+	Call(ctx context.Context, op channel.Op, body, answer any, files ...int) ([]int, error)
+	Kill()                   // for good, and at once
+	Exited() <-chan struct{} // closed when it has ended and was waited for
+	Status() Status          // once it has
+}
+
+// Status is how a process ended.
+type Status struct {
+	Code   int    // of exit; -1 if a signal ended it
+	Signal string // its number and name; empty if none did
+}
+
+func (s Status) String() string {
+	if s.Signal != "" {
+		return "signal " + s.Signal
+	}
+	return fmt.Sprintf("exit code %d", s.Code)
+}
+
+// Exit tells of a process that has ended.
+type Exit struct {
+	Worker string
+	ID     int
+	PID    int
+	Status Status
+}
+
+type exitKey struct {
+	worker string
+	status Status
+}
+
+// process is a Process in its slot.
+//
+//	          Hello, Prepare              Start                  Leave
+//	launched ────────────────▶ prepared ─────────▶ serving ─────────────────▶ leaving ──▶ ended
+//	                                                 │  ▲                        ▲
+//	                                          Freeze ▼  │ Resume                 │
+//	                                                frozen ──────────────────────┘
+type process struct {
+	Process
+	slot   *slot
+	number int       // in the order of launches
+	image  *Image    // Immutable
+	born   time.Time // Immutable
+
+	frozen  atomic.Bool
+	leaving atomic.Bool
+	ready   atomic.Int64 // when it began to serve, Unix nanoseconds; 0 before
+
+	mu     sync.Mutex // guards the following
+	pulse  channel.Pulse
+	heard  time.Time // when the last pulse came
+	rate   float64   // messages a second, between the last two
+	warned bool      // that it hangs
+}
+
+func (p *process) String() string {
+	return fmt.Sprintf("%s/%d (pid %d)", p.slot.group.Name, p.slot.id, p.PID())
+}
+
+// count numbers a launch.
+func (s *Supervisor) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.launched++
+	return s.launched
+}
+
+// launch starts a program up to the point where it would serve.
+func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
+	s := sl.supervisor
+	p := &process{slot: sl, image: image, born: time.Now(), number: s.count()}
+	launched := make(chan struct{})
+	real, err := s.config.System.Launch(Command{
+		Image: image,
+		User:  sl.group.User,
+		Answer: func(op channel.Op, decode func(any) error) (any, []int, error) {
+			<-launched
+			return s.answer(p, op, decode)
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("lineman: %s/%d does not start: %w", sl.group.Name, sl.id, err)
+	}
+	p.Process = real
+	close(launched)
+	s.mu.Lock()
+	s.processes[p] = true
+	s.mu.Unlock()
+	go s.bury(p)
+	if err := p.prepare(ctx); err != nil {
+		p.discard()
+		return nil, err
+	}
+	return p, nil
+}
+
+// bury waits for the end of a process and notes it.
+func (s *Supervisor) bury(p *process) {
+	<-p.Exited()
+	status := p.Status()
+	s.sockets.forget(p)
+	s.mu.Lock()
+	delete(s.processes, p)
+	s.exits[exitKey{p.slot.group.Name, status}]++
+	s.mu.Unlock()
+	if f := s.config.Exited; f != nil {
+		f(Exit{Worker: p.slot.group.Name, ID: p.slot.id, PID: p.PID(), Status: status})
+	}
+}
+
+func (p *process) prepare(ctx context.Context) error {
+	s, g := p.slot.supervisor, p.slot.group
+	var d channel.Description
+	a := channel.Assignment{Worker: g.index, Name: g.Name, ID: p.slot.id, Shared: g.Count > 1 && !g.ReusePort, Daemon: s.config.Daemon}
+	var files []int
+	if f := s.config.LogFile; f != nil && f() >= 0 {
+		files = append(files, f())
+	}
+	if err := p.step(ctx, "start", channel.Hello, a, &d, files...); err != nil {
+		return err
+	}
+	if err := s.compare(d); err != nil {
+		return err
+	}
+	return p.step(ctx, "prepare", channel.Prepare, nil, nil)
+}
+
+// begin has a prepared process serve.
+func (p *process) begin(ctx context.Context) error {
+	if err := p.step(ctx, "start", channel.Start, nil, nil); err != nil {
+		p.discard()
+		return err
+	}
+	p.ready.Store(time.Now().UnixNano())
+	go p.beat()
+	return nil
+}
+
+// step is a step of the start: it ends when the process does, and after Config.Start.
+func (p *process) step(ctx context.Context, what string, op channel.Op, body, answer any, files ...int) error {
+	s := p.slot.supervisor
+	limit := s.config.Start
+	bounded, cancel := s.bounded(ctx, limit)
+	defer cancel()
+	_, err := p.Call(bounded, op, body, answer, files...)
+	var told *channel.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &told):
+		return fmt.Errorf("lineman: %s does not %s: %w", p, what, told)
+	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("lineman: %s does not %s: it is not ready after %v", p, what, limit)
+	case bounded.Err() != nil:
+		return fmt.Errorf("%w: %w", errStopping, context.Canceled)
+	}
+	p.Kill()
+	<-p.Exited()
+	return fmt.Errorf("lineman: %s does not %s: it ended with %v; the log has what it said", p, what, p.Status())
+}
+
+// discard ends a process that serves nothing.
+func (p *process) discard() {
+	p.Kill()
+	<-p.Exited()
+}
+
+// end ends a process as urgently as the program is to end.
+func (p *process) end() {
+	s := p.slot.supervisor
+	for {
+		u, urged := s.urge()
+		f := channel.Farewell{Within: s.config.Stop, Patient: u == Patient}
+		if f.Patient {
+			f.Within = s.config.Graceful
+		}
+		if u == AtOnce || p.ready.Load() == 0 {
+			p.discard()
+			return
+		}
+		go p.tell(channel.Stop, f)
+		if p.awaitExit(f.Within, urged) {
+			return
+		}
+	}
+}
+
+// leave has a predecessor finish what its clients have begun, and go.
+func (p *process) leave(isPatient bool) {
+	s := p.slot.supervisor
+	p.leaving.Store(true)
+	f := channel.Farewell{Within: s.config.Reload, Patient: isPatient}
+	if isPatient {
+		f.Within = s.config.Graceful
+	}
+	_, urged := s.urge()
+	go p.tell(channel.Leave, f)
+	p.frozen.Store(false)
+	if p.awaitExit(f.Within, urged) {
+		s.sockets.sweep(p.slot)
+	}
+}
+
+// tell asks for something whose answer tells nothing: what matters is what the process does.
+func (p *process) tell(op channel.Op, body any) {
+	ctx, cancel := context.WithTimeout(context.Background(), callTime)
+	defer cancel()
+	_, _ = p.Call(ctx, op, body, nil)
+}
+
+// awaitExit waits for the end of a process and kills it when it is overdue. It returns false if more urgency was asked for.
+func (p *process) awaitExit(within time.Duration, urged <-chan struct{}) bool {
+	var overdue <-chan time.Time
+	if within >= 0 {
+		t := time.NewTimer(within)
+		defer t.Stop()
+		overdue = t.C
+	}
+	select {
+	case <-p.Exited():
+	case <-overdue:
+		p.slot.supervisor.config.Log.Warn(fmt.Sprintf("lineman: %s has not ended within %v: it is killed", p, within))
+		p.discard()
+	case <-urged:
+		return false
+	}
+	return true
+}

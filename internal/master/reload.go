@@ -1,0 +1,245 @@
+//go:build unix
+
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/lineman-go/lineman/internal/channel"
+)
+
+// ErrReloading means that a reload is under way.
+var ErrReloading = errors.New("lineman: a reload is under way: try again when it is over")
+
+// Reload has every process succeeded by one of the image, which the Supervisor takes over. All successors are started and prepared
+// while their predecessors serve; then, one slot after the other, the predecessor stands still while the successor's OnStart
+// runs, and either leaves or, if that fails, goes on. It returns when every slot is served by its successor: predecessors may
+// still have connections then. An error names what failed, and which processes were replaced before it.
+func (s *Supervisor) Reload(ctx context.Context, image *Image, isPatient bool) error {
+	if !s.reloading.TryLock() {
+		image.Close()
+		return ErrReloading
+	}
+	defer s.reloading.Unlock()
+	err := s.reload(ctx, image, isPatient)
+	s.closeUnused(image)
+	return err
+}
+
+func (s *Supervisor) reload(ctx context.Context, image *Image, isPatient bool) error {
+	var replaced, kept []*slot
+	for _, sl := range s.slots() {
+		if sl.group.NoReload {
+			kept = append(kept, sl)
+		} else {
+			replaced = append(replaced, sl)
+		}
+	}
+	successors := make([]*process, len(replaced))
+	err := s.together(ctx, replaced, func(ctx context.Context, i int) (err error) {
+		successors[i], err = replaced[i].launch(ctx, image)
+		return err
+	})
+	for i, sl := range replaced {
+		if err == nil {
+			if err = sl.succeed(ctx, successors[i], isPatient); err == nil {
+				continue
+			}
+			if i > 0 {
+				err = fmt.Errorf("%w; %s run the new program, the others still the old", err, names(replaced[:i]))
+			}
+		}
+		if successors[i] != nil {
+			successors[i].discard()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return s.tellKept(kept)
+}
+
+func names(slots []*slot) string {
+	var all []string
+	for _, sl := range slots {
+		all = append(all, sl.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+// succeed has q take the place of the process in the slot.
+func (sl *slot) succeed(ctx context.Context, q *process, isPatient bool) error {
+	s := sl.supervisor
+	select {
+	case sl.turn <- struct{}{}:
+	case <-s.ctx.Done():
+		return errStopping
+	}
+	defer func() { <-sl.turn }()
+	s.mu.Lock()
+	p := sl.current
+	s.mu.Unlock()
+	if err := p.yield(ctx, q); err != nil {
+		return err
+	}
+	sl.image = q.image
+	select {
+	case sl.successor <- q:
+	case <-s.ctx.Done():
+		return errStopping
+	}
+	if p != nil {
+		go p.leave(isPatient)
+	}
+	return nil
+}
+
+// yield has p, unless it is nil, stand still while q begins. If q fails, p goes on.
+func (p *process) yield(ctx context.Context, q *process) error {
+	if p == nil {
+		return q.begin(ctx)
+	}
+	p.freeze(ctx)
+	err := q.begin(ctx)
+	if err != nil {
+		p.thaw()
+	}
+	return err
+}
+
+// freeze has a process stand still. One that cannot be reached is killed: it serves nobody.
+func (p *process) freeze(ctx context.Context) {
+	s := p.slot.supervisor
+	p.frozen.Store(true)
+	limit := s.config.Reload
+	if limit < 0 {
+		limit = 0
+	}
+	ctx, cancel := s.bounded(ctx, limit)
+	defer cancel()
+	_, err := p.Call(ctx, channel.Freeze, nil, nil)
+	if err != nil && s.ctx.Err() == nil {
+		s.config.Log.Warn(fmt.Sprintf("lineman: %s does not stand still for its successor within %v: it is killed", p, limit))
+		p.leaving.Store(true)
+		p.discard()
+	}
+}
+
+// thaw lets a process that stood still go on.
+func (p *process) thaw() {
+	p.tell(channel.Resume, nil)
+	p.frozen.Store(false)
+}
+
+// tellKept runs OnReload in the processes that a reload does not replace.
+func (s *Supervisor) tellKept(slots []*slot) error {
+	errs := make([]error, len(slots))
+	var wait sync.WaitGroup
+	for i, sl := range slots {
+		s.mu.Lock()
+		p := sl.current
+		s.mu.Unlock()
+		if p == nil {
+			continue
+		}
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			ctx, cancel := s.bounded(s.ctx, s.config.Start)
+			defer cancel()
+			if _, err := p.Call(ctx, channel.Reload, nil, nil); err != nil {
+				errs[i] = fmt.Errorf("lineman: %s was not told of the reload: %w", p, err)
+			}
+		}()
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+// recycle has the keeper of a process replace it.
+func (sl *slot) recycle(p *process) {
+	select {
+	case sl.recycling <- p:
+	default: // it is being replaced
+	}
+}
+
+// renew replaces p, which has asked for it, by a process of the image that it runs.
+func (sl *slot) renew(p *process) (*process, error) {
+	s := sl.supervisor
+	select {
+	case sl.turn <- struct{}{}:
+	case q := <-sl.successor:
+		return q, nil
+	case <-s.ctx.Done():
+		return nil, errStopping
+	}
+	defer func() { <-sl.turn }()
+	q, err := sl.launch(s.ctx, sl.image)
+	if err == nil {
+		err = p.yield(s.ctx, q)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lineman: %s was not recycled: %w", p, err)
+	}
+	go p.leave(false)
+	return q, nil
+}
+
+// closeUnused closes the images that nothing is started from any more. The lock of reloads is held.
+func (s *Supervisor) closeUnused(came *Image) {
+	used := make(map[*Image]bool)
+	for _, sl := range s.slots() {
+		sl.turn <- struct{}{}
+		used[sl.image] = true
+		<-sl.turn
+	}
+	s.images = slices.DeleteFunc(append(s.images, came), func(i *Image) bool {
+		if !used[i] {
+			i.Close()
+		}
+		return !used[i]
+	})
+}
+
+// compare tells what of a program makes it no successor.
+func (s *Supervisor) compare(d channel.Description) error {
+	if d.Version != channel.Version {
+		return errors.New("lineman: the program was built with another version of Lineman: restart")
+	}
+	var have []channel.Worker
+	for _, w := range s.config.Workers {
+		have = append(have, w.Worker)
+	}
+	if slices.Equal(have, d.Workers) {
+		return nil
+	}
+	if len(have) != len(d.Workers) {
+		return fmt.Errorf("lineman: the program has %d workers now, and had %d: that needs a restart", len(d.Workers), len(have))
+	}
+	for i, w := range d.Workers {
+		if w != have[i] {
+			return fmt.Errorf("lineman: the program's worker %d is %s now, and was %s: that needs a restart", i, describe(w), describe(have[i]))
+		}
+	}
+	return nil
+}
+
+func describe(w channel.Worker) string {
+	text := fmt.Sprintf("%s on %q, Count %d", w.Name, w.Addr, w.Count)
+	if w.ReusePort {
+		text += ", ReusePort"
+	}
+	if w.NoReload {
+		text += ", NoReload"
+	}
+	if w.User != "" {
+		text += ", User " + w.User
+	}
+	return text
+}

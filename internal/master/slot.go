@@ -1,0 +1,236 @@
+//go:build unix
+
+package master
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/lineman-go/lineman/internal/channel"
+)
+
+// slot is the place of one process of a worker: its id is what successors and replacements keep.
+type slot struct {
+	supervisor *Supervisor
+	group      *group
+	id         int
+
+	turn      chan struct{} // held, by sending, by who starts a process here: never two at once
+	successor chan *process // to the keeper: who serves from now on
+	recycling chan *process // to the keeper: who wants to be replaced
+
+	// Guarded by the Supervisor's lock.
+	current *process // nil while vacant
+	lentTo  *process // the sibling that accepts from this slot's sockets while it is vacant
+
+	// Guarded by turn.
+	image *Image
+}
+
+func newSlot(s *Supervisor, g *group, id int) *slot {
+	return &slot{
+		supervisor: s, group: g, id: id, turn: make(chan struct{}, 1),
+		successor: make(chan *process), recycling: make(chan *process, 1), image: s.config.Image,
+	}
+}
+
+func (sl *slot) String() string { return fmt.Sprintf("%s/%d", sl.group.Name, sl.id) }
+
+// keep has a process in the slot at all times, beginning with p.
+//
+//	          it ends                          the pause is over
+//	occupied ─────────▶ vacant, for a pause ─────────────────────▶ starting ──▶ occupied
+//	   ▲                        │                                     │
+//	   └────────────────────────┴── a successor, by Reload            └── it fails: vacant
+func (sl *slot) keep(p *process) {
+	s := sl.supervisor
+	defer s.keepers.Done()
+	var pause backOff
+	var due <-chan time.Time
+	sl.occupy(p)
+	for {
+		var ended <-chan struct{}
+		if p != nil {
+			ended = p.Exited()
+		}
+		select {
+		case <-s.ctx.Done():
+			return
+		case q := <-sl.successor:
+			p, due = q, nil
+			pause = backOff{}
+			sl.occupy(p)
+		case r := <-sl.recycling:
+			if r != p {
+				break // it was replaced meanwhile
+			}
+			if q, err := sl.renew(p); err == nil {
+				p = q
+				sl.occupy(p)
+			} else if s.ctx.Err() == nil {
+				s.config.Log.Error(err.Error())
+			}
+		case <-ended:
+			if s.ctx.Err() != nil {
+				return
+			}
+			wait := pause.after(p.served())
+			if !p.leaving.Load() {
+				s.config.Log.Log(s.ctx, levelOf(p.Status()), fmt.Sprintf("lineman: %s ended with %v; it starts again %s", p, p.Status(), inWords(wait)))
+			}
+			p, due = nil, time.After(wait)
+			sl.vacate(wait)
+		case <-due:
+			due = nil
+			q, err := sl.revive()
+			switch {
+			case s.ctx.Err() != nil:
+				return
+			case err != nil:
+				wait := pause.after(0)
+				s.config.Log.Error(fmt.Sprintf("%v; again %s", err, inWords(wait)))
+				due = time.After(wait)
+				sl.vacate(wait)
+			default:
+				p = q
+				sl.occupy(p)
+				s.sockets.sweep(sl)
+			}
+		}
+	}
+}
+
+// levelOf tells an end that was meant from a failure.
+func levelOf(st Status) slog.Level {
+	if st == (Status{}) {
+		return slog.LevelInfo
+	}
+	return slog.LevelError
+}
+
+func inWords(wait time.Duration) string {
+	if wait == 0 {
+		return "at once"
+	}
+	return "in " + wait.String()
+}
+
+// revive starts a process in a vacant slot, from the image that ran there, unless a Reload does.
+func (sl *slot) revive() (*process, error) {
+	s := sl.supervisor
+	select {
+	case <-s.ctx.Done():
+		return nil, errStopping
+	case q := <-sl.successor:
+		return q, nil
+	case sl.turn <- struct{}{}:
+	}
+	defer func() { <-sl.turn }()
+	p, err := sl.launch(s.ctx, sl.image)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.begin(s.ctx)
+}
+
+// occupy notes that p serves the slot.
+func (sl *slot) occupy(p *process) {
+	s := sl.supervisor
+	s.mu.Lock()
+	sl.current = p
+	s.mu.Unlock()
+	s.lend(sl.group)
+}
+
+// vacate notes that nobody serves the slot for some time.
+func (sl *slot) vacate(wait time.Duration) {
+	s := sl.supervisor
+	s.mu.Lock()
+	sl.current = nil
+	s.mu.Unlock()
+	if wait > 0 {
+		s.lend(sl.group)
+	}
+}
+
+// served is how long the process was of use.
+func (p *process) served() time.Duration {
+	if at := p.ready.Load(); at != 0 {
+		return time.Since(time.Unix(0, at))
+	}
+	return 0
+}
+
+// backOff is how long a slot stays vacant: not at all the first time, then longer each time, until a process lasts.
+type backOff struct{ next time.Duration }
+
+const (
+	backOffFirst = 100 * time.Millisecond
+	backOffMost  = 30 * time.Second
+	lasting      = 10 * time.Second // a process that served for so long starts anew, at once
+)
+
+// after is the pause after a process that served for a time.
+func (b *backOff) after(served time.Duration) time.Duration {
+	if served > max(lasting, b.next) {
+		b.next = 0
+	}
+	wait := b.next
+	b.next = min(max(backOffFirst, 2*b.next), backOffMost)
+	return wait
+}
+
+// lend has siblings accept from the sockets of vacant slots, each of which has sockets of its own only under ReusePort.
+func (s *Supervisor) lend(g *group) {
+	for _, sl := range g.slots {
+		s.mu.Lock()
+		from, to := sl.lentTo, (*process)(nil)
+		if sl.current == nil {
+			to = g.standIn(from)
+		}
+		sl.lentTo = to
+		s.mu.Unlock()
+		if from == to {
+			continue
+		}
+		for _, lent := range s.sockets.reusable(sl) {
+			loan := channel.Loan{Sibling: sl.id, Worker: lent.worker}
+			if from != nil {
+				go from.tell(channel.Return, loan)
+			}
+			if to != nil {
+				s.sockets.lend(to, loan, lent)
+			}
+		}
+	}
+}
+
+// standIn is a process of the group that serves: the one that was chosen already, if it still does. The Supervisor's lock is held.
+func (g *group) standIn(chosen *process) *process {
+	var any *process
+	for _, sl := range g.slots {
+		if sl.current != nil {
+			if sl.current == chosen {
+				return chosen
+			}
+			any = sl.current
+		}
+	}
+	return any
+}
+
+// lend gives a process a sibling's socket to accept from.
+func (t *sockets) lend(p *process, loan channel.Loan, sk *socket) {
+	fd, err := t.dup(sk)
+	if err != nil {
+		return // it was closed meanwhile
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), callTime)
+	go func() {
+		defer cancel()
+		defer closeFile(fd)
+		_, _ = p.Call(ctx, channel.Adopt, loan, nil, fd) // if it has gone, the next change finds another
+	}()
+}

@@ -1,0 +1,255 @@
+//go:build unix
+
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lineman-go/lineman/internal/channel"
+)
+
+// Config is what a Supervisor supervises, and how.
+type Config struct {
+	Workers []Worker
+	Image   *Image // that runs now; the Supervisor takes it over
+	System  System
+	Log     *slog.Logger
+	Exited  func(Exit) // called for every process that has ended; nil means nobody cares
+	LogFile func() int // the descriptor of the log that a new process is to write to; nil, or -1: none
+	Daemon  bool       // the standard output is the log
+
+	// Limits of time. A negative one is none.
+	Start    time.Duration // from exec to ready, for each step of it
+	Stop     time.Duration // then a process is killed
+	Reload   time.Duration // for a predecessor to finish what was begun
+	Graceful time.Duration // for its connections to end by themselves
+	Hang     time.Duration // a process whose loop stands still for so long is replaced
+}
+
+// A Worker is a group of processes that do the same.
+type Worker struct {
+	channel.Worker
+	Address channel.Address // Network is empty for one without an address
+}
+
+// A Supervisor keeps the processes of a program running. Its methods may be called from any goroutine.
+type Supervisor struct {
+	config  Config
+	groups  []*group
+	sockets *sockets
+
+	ctx       context.Context // ends when the stopping begins
+	cancel    context.CancelFunc
+	keepers   sync.WaitGroup
+	reloading sync.Mutex // held by the one Reload under way; guards images
+	images    []*Image   // open
+
+	mu        sync.Mutex // guards the following
+	processes map[*process]bool
+	exits     map[exitKey]int
+	launched  int // how many processes ever
+	urgency   Urgency
+	urged     chan struct{} // closed when urgency grows
+}
+
+// Urgency is how a program is to end.
+type Urgency int
+
+// The ways to end a program, beside not at all.
+const (
+	Patient Urgency = iota + 1 // when the connections have ended by themselves, within Config.Graceful
+	Prompt                     // within Config.Stop
+	AtOnce                     // by kill
+)
+
+// group is a Worker's processes.
+type group struct {
+	Worker
+	index int
+	slots []*slot
+}
+
+// New makes a Supervisor that has started nothing.
+func New(c Config) *Supervisor {
+	s := &Supervisor{
+		config: c, sockets: newSockets(c.System), processes: make(map[*process]bool),
+		exits: make(map[exitKey]int), urged: make(chan struct{}), images: []*Image{c.Image},
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	for i, w := range c.Workers {
+		g := &group{Worker: w, index: i}
+		for id := range w.Count {
+			g.slots = append(g.slots, newSlot(s, g, id))
+		}
+		s.groups = append(s.groups, g)
+	}
+	return s
+}
+
+// slots are the places of all processes.
+func (s *Supervisor) slots() (all []*slot) {
+	for _, g := range s.groups {
+		all = append(all, g.slots...)
+	}
+	return all
+}
+
+// Start opens the listeners and starts every process. The first of each worker is ready before its siblings' OnStart runs, so that
+// it is the one to get what only one can have. If anything fails, everything is ended and the first error returned.
+func (s *Supervisor) Start(ctx context.Context) error {
+	err := s.start(ctx)
+	if err != nil {
+		s.Stop(AtOnce)
+	}
+	return err
+}
+
+func (s *Supervisor) start(ctx context.Context) error {
+	for _, g := range s.groups {
+		if err := s.sockets.openOuter(g); err != nil {
+			return err
+		}
+	}
+	all := s.slots()
+	processes := make([]*process, len(all))
+	err := s.together(ctx, all, func(ctx context.Context, i int) (err error) {
+		processes[i], err = all[i].launch(ctx, s.config.Image)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, first := range []bool{true, false} {
+		err := s.together(ctx, all, func(ctx context.Context, i int) error {
+			if (all[i].id == 0) != first {
+				return nil
+			}
+			return processes[i].begin(ctx)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for i, sl := range all {
+		s.keepers.Add(1)
+		go sl.keep(processes[i])
+	}
+	return nil
+}
+
+// together calls f for each slot's index at the same time. The first error ends the others, and is returned.
+func (s *Supervisor) together(ctx context.Context, slots []*slot, f func(ctx context.Context, i int) error) error {
+	ctx, cancel := s.bounded(ctx, 0)
+	defer cancel()
+	var wait sync.WaitGroup
+	var once sync.Once
+	var first error
+	for i := range slots {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			if err := f(ctx, i); err != nil {
+				once.Do(func() { first = err })
+				cancel()
+			}
+		}()
+	}
+	wait.Wait()
+	return first
+}
+
+// bounded is a context that ends with ctx, with the Supervisor's stopping, and after d if that is above zero.
+func (s *Supervisor) bounded(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	unhook := context.AfterFunc(s.ctx, func() { cancel(errStopping) })
+	end := func() { unhook(); cancel(nil) }
+	if d <= 0 {
+		return ctx, end
+	}
+	ctx, release := context.WithTimeout(ctx, d)
+	return ctx, func() { release(); end() }
+}
+
+var errStopping = errors.New("lineman: the program is being stopped")
+
+// Stop ends every process, closes the listeners and returns when all of it is gone. A second Stop with a greater urgency
+// hurries the first.
+func (s *Supervisor) Stop(u Urgency) {
+	s.mu.Lock()
+	if u > s.urgency {
+		s.urgency = u
+		close(s.urged)
+		s.urged = make(chan struct{})
+	}
+	s.mu.Unlock()
+	s.cancel()
+	s.keepers.Wait()
+	s.reloading.Lock() // its Reload ends by ctx
+	defer s.reloading.Unlock()
+	s.sockets.closeAll() // nobody is let in who would not be answered
+	var wait sync.WaitGroup
+	for _, p := range s.alive() {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			p.end()
+		}()
+	}
+	wait.Wait()
+	for _, i := range s.images {
+		i.Close()
+	}
+	s.images = nil
+}
+
+// Stopping is closed when Stop is called.
+func (s *Supervisor) Stopping() <-chan struct{} { return s.ctx.Done() }
+
+// urge is the present urgency, and a channel that is closed when it grows.
+func (s *Supervisor) urge() (Urgency, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.urgency, s.urged
+}
+
+// alive are the processes that have not ended, oldest first.
+func (s *Supervisor) alive() []*process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*process, 0, len(s.processes))
+	for p := range s.processes {
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b *process) int { return a.number - b.number })
+	return all
+}
+
+// Owns reports whether a process of the system is one of the Supervisor's.
+func (s *Supervisor) Owns(pid int) bool {
+	return slices.ContainsFunc(s.alive(), func(p *process) bool { return p.PID() == pid })
+}
+
+// Listening are the sockets that are open now: the addresses of each worker, its own first, those of Loop.Listen after it.
+func (s *Supervisor) Listening() map[string][]string { return s.sockets.list() }
+
+// Reopen has every process write its log to the file of this descriptor.
+func (s *Supervisor) Reopen(file int) error {
+	var errs []error
+	for _, p := range s.alive() {
+		ctx, cancel := context.WithTimeout(s.ctx, callTime)
+		if _, err := p.Call(ctx, channel.Log, nil, nil, file); err != nil {
+			errs = append(errs, fmt.Errorf("lineman: %s: its log was not reopened: %w", p, err))
+		}
+		cancel()
+	}
+	return errors.Join(errs...)
+}
+
+// callTime bounds what a process answers beside its loop.
+const callTime = 2 * time.Second

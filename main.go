@@ -1,0 +1,123 @@
+package lineman
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// Main runs the command on the program's command line, on workers in processes of their own, and exits. Without a command it runs
+// them in the foreground. Flags of the application stand before the command, parsed by package flag before Main is called.
+//
+//	start [-d]                   in the foreground, or as a daemon once every process is ready
+//	stop [-g]                    end it; -g waits for the connections to end by themselves
+//	restart [-d] [-g]            stop, then start
+//	reload [-g]                  replace the processes by new ones of the program as it is now on disk
+//	status [--watch] [--json]    how the processes are
+//	connections [--json]         which connections they have
+//
+// Exit codes are those of ExitCode. A Master has more settings, and a method for each command.
+func Main(workers ...*Worker) { (&Master{Workers: workers}).Main() }
+
+// Main is the function Main for these settings.
+func (m *Master) Main() {
+	args := os.Args[1:]
+	if flag.Parsed() {
+		args = flag.Args()
+	}
+	err := m.command(args)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %s\n", m.name(), strings.TrimPrefix(err.Error(), "lineman: "))
+	}
+	if errors.Is(err, ErrUsage) {
+		fmt.Fprintf(os.Stderr, "\n%s", m.usage())
+	}
+	os.Exit(ExitCode(err))
+}
+
+func (m *Master) usage() string {
+	return strings.ReplaceAll(`usage: NAME [flags of the program] [command]
+
+  start [-d]                   run in the foreground; -d: as a daemon, once every process is ready
+  stop [-g]                    end it; -g: when its connections have ended by themselves
+  restart [-d] [-g]            stop, then start
+  reload [-g]                  replace the processes by new ones of the program as it is now on disk
+  status [--watch] [--json]    how the processes are
+  connections [--json]         which connections they have
+  version, help
+
+Without a command it runs in the foreground and writes no files.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not running, 4 already running.
+`, "NAME", m.name())
+}
+
+// command runs what a command line says.
+func (m *Master) command(args []string) error {
+	if len(args) == 0 {
+		return m.Run()
+	}
+	var daemon, graceful, watch, asJSON bool
+	options := flag.NewFlagSet(args[0], flag.ContinueOnError)
+	options.SetOutput(io.Discard)
+	var run func() error
+	switch args[0] {
+	case "start":
+		options.BoolVar(&daemon, "d", false, "")
+		run = func() error { return m.Start(daemon) }
+	case "stop":
+		options.BoolVar(&graceful, "g", false, "")
+		run = func() error { return m.Stop(graceful) }
+	case "restart":
+		options.BoolVar(&daemon, "d", false, "")
+		options.BoolVar(&graceful, "g", false, "")
+		run = func() error { return m.Restart(daemon, graceful) }
+	case "reload":
+		options.BoolVar(&graceful, "g", false, "")
+		run = func() error { return m.Reload(graceful) }
+	case "status":
+		options.BoolVar(&watch, "watch", false, "")
+		options.BoolVar(&asJSON, "json", false, "")
+		run = func() error { return m.printStatus(os.Stdout, watch, asJSON) }
+	case "connections":
+		options.BoolVar(&asJSON, "json", false, "")
+		run = func() error { return m.printConnections(os.Stdout, asJSON) }
+	case "version", "--version", "-version":
+		run = func() error { _, err := fmt.Println(m.name(), version()); return err }
+	case "help", "--help", "-help", "-h":
+		run = func() error { _, err := fmt.Print(m.usage()); return err }
+	default:
+		return errUsage("unknown command %q", args[0])
+	}
+	switch err := options.Parse(args[1:]); {
+	case errors.Is(err, flag.ErrHelp):
+		run = func() error { _, err := fmt.Print(m.usage()); return err }
+	case err != nil:
+		return errUsage("%s: %v", args[0], err)
+	case options.NArg() > 0:
+		return errUsage("%s takes no argument %q: flags of the program stand before the command", args[0], options.Arg(0))
+	}
+	return run()
+}
+
+// version is of the program, and of Lineman in it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(unknown version)"
+	}
+	text := info.Main.Version
+	for _, d := range info.Deps {
+		if d.Path == "github.com/lineman-go/lineman" {
+			text += ", Lineman " + d.Version
+		}
+	}
+	return fmt.Sprintf("%s, %s", text, info.GoVersion)
+}
+
+// watchEvery is how often a watched status is shown anew.
+const watchEvery = time.Second

@@ -1,0 +1,129 @@
+package lineman
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A Master runs workers in processes of their own, which it starts, watches, replaces and stops, and answers the commands about
+// them. The zero value, with Workers, does what most programs want; Main uses it. Its fields must not change once a method was
+// called.
+//
+// Each process is the program itself, started again with the same arguments: everything before the call of Main, Start or Run
+// happens in each of them, and that call does not return there. The master opens every listening socket, those of Loop.Listen
+// too, and keeps it open while processes come and go. It runs no callback of a Worker.
+//
+// An instance is known by its files. A command finds the instance that was started with the same names, from any process.
+type Master struct {
+	Workers []*Worker
+
+	Name    string // in messages and file names; empty means the program's base name
+	PIDFile string // locked while the program runs; empty means ./NAME.pid
+	Socket  string // for commands, open to this user and root only; empty means ./NAME.sock
+	LogFile string // appended to, reopened at SIGHUP; empty means ./NAME.log
+
+	// Limits of time; 0 means the default, and a negative one none.
+	StartTimeout    time.Duration // for each step of a process's start, such as OnStart; 0 means 60 s
+	StopTimeout     time.Duration // from stop to kill; 0 means 5 s
+	ReloadTimeout   time.Duration // for a predecessor to finish what was begun; 0 means 2 s
+	GracefulTimeout time.Duration // for connections to end by themselves, with -g; 0 means 10 min
+	HangTimeout     time.Duration // a process whose loop stands still for so long is killed and replaced; 0 means 60 s
+
+	// Hooks run in the master, one at a time, never on a loop. They should be short: nothing is supervised meanwhile. The
+	// master's variables are none of the workers'.
+	OnStart  func() error // before the first process; an error is a failed start
+	OnReload func() error // before a reload; an error is a failed reload
+	OnStop   func()       // last of all, when every process has ended
+	OnExit   func(Exit)   // when a process has ended, for whatever reason
+}
+
+// Exit tells how a worker process ended.
+type Exit struct {
+	Worker string // its name
+	ID     int
+	PID    int
+	Code   int    // exit code; -1 if a signal ended it
+	Signal string // such as "9 (killed)"; empty if none did
+}
+
+// Errors of commands. ExitCode gives each its code.
+var (
+	ErrNotRunning = errors.New("not running")
+	ErrRunning    = errors.New("already running")
+	ErrUsage      = errors.New("wrong usage")
+)
+
+// Exit codes of commands.
+const (
+	exitDone       = 0
+	exitFailed     = 1
+	exitUsage      = 2
+	exitNotRunning = 3
+	exitRunning    = 4
+)
+
+// ExitCode is what a program ends with after a command: 0 done, 1 failed, 2 wrong usage, 3 not running, 4 already running.
+func ExitCode(err error) int {
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, ErrUsage):
+		return exitUsage
+	case errors.Is(err, ErrNotRunning):
+		return exitNotRunning
+	case errors.Is(err, ErrRunning):
+		return exitRunning
+	}
+	return exitFailed
+}
+
+// name is what the program is called.
+func (m *Master) name() string {
+	if m.Name != "" {
+		return m.Name
+	}
+	return strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
+}
+
+// file is the absolute path of one of the instance's files, resolved when it is first needed.
+func (m *Master) file(given, extension string) string {
+	if given == "" {
+		given = m.name() + extension
+	}
+	path, err := filepath.Abs(given)
+	if err != nil {
+		return given // there is no working directory: whoever opens it says so
+	}
+	return path
+}
+
+func (m *Master) pidFile() string { return m.file(m.PIDFile, ".pid") }
+func (m *Master) logFile() string { return m.file(m.LogFile, ".log") }
+func (m *Master) socket() string  { return m.file(m.Socket, ".sock") }
+
+// check finds what is wrong with the workers, before anything is started.
+func (m *Master) check() error {
+	if len(m.Workers) == 0 {
+		return errors.New("lineman: nothing to run: give Main a worker")
+	}
+	l := &Loop{log: slog.Default()}
+	for _, w := range m.Workers {
+		if _, err := l.serviceOf(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// count is how many processes a worker has.
+func (w *Worker) count() int { return max(w.Count, 1) }
+
+// errUsage is an error that usage explains.
+func errUsage(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrUsage, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,242 @@
+package lineman
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Status is how a running program is.
+type Status struct {
+	Name      string          `json:"name"`
+	Version   string          `json:"version"`
+	PID       int             `json:"pid"`
+	Started   time.Time       `json:"started"`
+	Load      []float64       `json:"load,omitempty"` // averages of the machine over 1, 5 and 15 minutes, where it tells
+	Reloads   int             `json:"reloads"`
+	Workers   int             `json:"workers"`
+	Processes []ProcessStatus `json:"processes"`
+	Exits     []ExitStatus    `json:"exits"`
+}
+
+// ProcessStatus is one worker process, or the place of one that waits to be started again.
+type ProcessStatus struct {
+	Worker    string           `json:"worker"`
+	ID        int              `json:"id"`
+	PID       int              `json:"pid"`              // 0: there is none at the moment
+	State     string           `json:"state"`            // idle, busy, starting, leaving, waiting
+	Busy      float64          `json:"busy"`             // seconds that its loop has not come round
+	Callback  string           `json:"callback"`         // that the loop is in; empty if that is not known
+	Started   time.Time        `json:"started"`          //
+	Memory    int64            `json:"memory"`           // resident, bytes; 0 where the system does not tell
+	Listeners []ListenerStatus `json:"listeners"`        // with those of Loop.Listen
+	Conns     int              `json:"connections"`      // open now, outgoing ones too
+	Outgoing  int              `json:"outgoing"`         // those of them that were dialed
+	Accepted  uint64           `json:"accepted"`         // ever
+	Requests  uint64           `json:"requests"`         // messages and requests handled
+	Rate      float64          `json:"requests_per_sec"` // in the last second or so
+	Refused   uint64           `json:"refused"`          // messages that Send refused with ErrFull
+	Panics    uint64           `json:"panics"`
+	Slow      uint64           `json:"slow"` // callbacks that took longer than 100 ms
+	Timers    int              `json:"timers"`
+}
+
+// ListenerStatus is one open listener.
+type ListenerStatus struct {
+	Worker string `json:"worker"`
+	Addr   string `json:"addr"`
+	Conns  int    `json:"connections"`
+}
+
+// ExitStatus is how often processes of a worker have ended in one way.
+type ExitStatus struct {
+	Worker string `json:"worker"`
+	Code   int    `json:"code"`   // -1 if a signal ended them
+	Signal string `json:"signal"` // such as "9 (killed)"; empty if none did
+	Count  int    `json:"count"`
+}
+
+// ConnStatus is one connection of a process.
+type ConnStatus struct {
+	PID      int    `json:"pid"`
+	Process  string `json:"process"` // worker and id
+	ID       uint64 `json:"id"`
+	Worker   string `json:"worker"`
+	Protocol string `json:"protocol"`
+	TLS      bool   `json:"tls"`
+	Dialed   bool   `json:"dialed"`
+	State    string `json:"state"`
+	Unread   int    `json:"unread"`  // bytes of a message that has not come whole
+	Pending  int    `json:"pending"` // bytes that the kernel has not taken
+	BytesIn  uint64 `json:"bytes_in"`
+	BytesOut uint64 `json:"bytes_out"`
+	Local    string `json:"local"`
+	Remote   string `json:"remote"`
+}
+
+// String is the status as a table.
+func (s *Status) String() string {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s   %s   %s/%s\n", s.Name, s.Version, runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(&b, "master %d   started %s   up %s", s.PID, s.Started.Format(time.DateTime), duration(time.Since(s.Started)))
+	if len(s.Load) == 3 {
+		fmt.Fprintf(&b, "   load %.2f %.2f %.2f", s.Load[0], s.Load[1], s.Load[2])
+	}
+	fmt.Fprintf(&b, "\n%d workers   %d processes   %d reloads\n\n", s.Workers, len(s.Processes), s.Reloads)
+	s.writeProcesses(&b)
+	if len(s.Exits) > 0 {
+		b.WriteByte('\n')
+		t := newTable(&b)
+		t.row("worker", "ended with", "times")
+		for _, e := range s.Exits {
+			t.row(e.Worker, exitText(e.Code, e.Signal), e.Count)
+		}
+		t.end()
+	}
+	return b.String()
+}
+
+func exitText(code int, signal string) string {
+	if signal != "" {
+		return "signal " + signal
+	}
+	return fmt.Sprintf("exit code %d", code)
+}
+
+func (s *Status) writeProcesses(w io.Writer) {
+	t := newTable(w)
+	t.row("pid", "memory", "listening", "name", "id", "connections", "refused", "timers", "requests", "qps", "status")
+	sum := ProcessStatus{}
+	for _, p := range s.Processes {
+		pid, listening := "-", "-"
+		if p.PID != 0 {
+			pid = fmt.Sprint(p.PID)
+		}
+		if len(p.Listeners) > 0 {
+			listening = p.Listeners[0].Addr
+		}
+		t.row(pid, size(p.Memory), listening, p.Worker, p.ID, p.Conns, p.Refused, p.Timers, p.Requests, fmt.Sprintf("%.0f", p.Rate), p.state())
+		for _, l := range p.Listeners[min(1, len(p.Listeners)):] {
+			t.row("", "", l.Addr, "+ "+l.Worker, "", l.Conns, "", "", "", "", "")
+		}
+		sum.Memory += p.Memory
+		sum.Conns += p.Conns
+		sum.Refused += p.Refused
+		sum.Timers += p.Timers
+		sum.Requests += p.Requests
+		sum.Rate += p.Rate
+	}
+	t.row("sum", size(sum.Memory), "-", "-", "-", sum.Conns, sum.Refused, sum.Timers, sum.Requests, fmt.Sprintf("%.0f", sum.Rate), "")
+	t.end()
+}
+
+func (p *ProcessStatus) state() string {
+	if p.State != "busy" {
+		return "[" + p.State + "]"
+	}
+	d := time.Duration(p.Busy * float64(time.Second))
+	return fmt.Sprintf("[busy] %s in %s", duration(d), cmp.Or(p.Callback, "silence"))
+}
+
+// table lines columns up.
+type table struct{ w *tabwriter.Writer }
+
+func newTable(w io.Writer) table { return table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
+
+func (t table) row(cells ...any) {
+	texts := make([]string, len(cells))
+	for i, c := range cells {
+		texts[i] = fmt.Sprint(c)
+	}
+	fmt.Fprintln(t.w, strings.Join(texts, "\t"))
+}
+
+func (t table) end() { _ = t.w.Flush() } // into memory, or to a terminal that has gone
+
+// size is a number of bytes with a unit.
+func size[N int | int64 | uint64](n N) string {
+	v, unit := float64(n), "B"
+	for _, next := range []string{"KB", "MB", "GB", "TB"} {
+		if v < 1024 {
+			break
+		}
+		v, unit = v/1024, next
+	}
+	if unit == "B" {
+		return fmt.Sprintf("%d%s", n, unit)
+	}
+	return fmt.Sprintf("%.1f%s", v, unit)
+}
+
+// duration is a time as long as it needs to be.
+func duration(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	case d < 24*time.Hour:
+		return d.Round(time.Second).String()
+	}
+	return fmt.Sprintf("%dd %s", d/(24*time.Hour), (d % (24 * time.Hour)).Round(time.Minute))
+}
+
+// printStatus shows the status once, or again and again until the program ends.
+func (m *Master) printStatus(w io.Writer, watch, asJSON bool) error {
+	for {
+		s, err := m.Status()
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			err = json.NewEncoder(w).Encode(s)
+		} else {
+			text := s.String()
+			if watch {
+				text = "\x1b[H\x1b[2J" + text + "\nCtrl+C ends this view.\n"
+			}
+			_, err = io.WriteString(w, text)
+		}
+		if err != nil || !watch {
+			return err
+		}
+		time.Sleep(watchEvery)
+	}
+}
+
+func (m *Master) printConnections(w io.Writer, asJSON bool) error {
+	if asJSON {
+		out := json.NewEncoder(w)
+		return m.Connections(func(page []ConnStatus) error {
+			for i := range page {
+				if err := out.Encode(&page[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	t := newTable(w)
+	t.row("pid", "process", "id", "worker", "protocol", "tls", "recv-q", "send-q", "bytes-in", "bytes-out", "state", "local", "", "remote")
+	err := m.Connections(func(page []ConnStatus) error {
+		for _, c := range page {
+			secure, arrow := "-", "<-"
+			if c.TLS {
+				secure = "tls"
+			}
+			if c.Dialed {
+				arrow = "->"
+			}
+			t.row(c.PID, c.Process, c.ID, c.Worker, c.Protocol, secure, size(c.Unread), size(c.Pending), size(c.BytesIn), size(c.BytesOut), c.State, c.Local, arrow, c.Remote)
+		}
+		return nil
+	})
+	t.end()
+	return err
+}

@@ -1,0 +1,53 @@
+//go:build !unix
+
+package lineman
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+)
+
+// errUnsupported says what this system cannot do.
+func errUnsupported(what string) error {
+	return fmt.Errorf("%w: %s needs processes that share sockets, which %s does not have: run `start` in the foreground, with one process for each worker", ErrUsage, what, runtime.GOOS)
+}
+
+// Run runs the workers in this process until it is interrupted.
+func (m *Master) Run() error { return m.Start(false) }
+
+// Start runs the workers in this process, each on a loop of its own, until it is interrupted. A daemon, and a Count above 1, are
+// errors that match ErrUsage.
+func (m *Master) Start(daemon bool) error {
+	if daemon {
+		return errUnsupported("start -d")
+	}
+	if err := m.check(); err != nil {
+		return err
+	}
+	for _, w := range m.Workers {
+		if w.count() > 1 {
+			return errUnsupported(fmt.Sprintf("worker %q with Count %d", w.name(), w.Count))
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	return Run(ctx, m.Workers...)
+}
+
+// Stop is an error that matches ErrUsage.
+func (m *Master) Stop(bool) error { return errUnsupported("stop") }
+
+// Restart is an error that matches ErrUsage.
+func (m *Master) Restart(bool, bool) error { return errUnsupported("restart") }
+
+// Reload is an error that matches ErrUsage.
+func (m *Master) Reload(bool) error { return errUnsupported("reload") }
+
+// Status is an error that matches ErrUsage.
+func (m *Master) Status() (*Status, error) { return nil, errUnsupported("status") }
+
+// Connections is an error that matches ErrUsage.
+func (m *Master) Connections(func([]ConnStatus) error) error { return errUnsupported("connections") }

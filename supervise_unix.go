@@ -1,0 +1,276 @@
+//go:build unix
+
+package lineman
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/lineman-go/lineman/internal/channel"
+	"github.com/lineman-go/lineman/internal/master"
+)
+
+// Run runs the program in the foreground until SIGINT or SIGTERM. It writes no files and takes no commands, so two may run.
+func (m *Master) Run() error { return m.start(false, nil) }
+
+// Start runs the program in the foreground until stop, SIGINT or SIGTERM or, as a daemon, starts it in the background and
+// returns nil once every process is ready. It matches ErrRunning if it runs already.
+func (m *Master) Start(daemon bool) error {
+	switch report := m.inherited(daemonVariable); {
+	case report != nil:
+		return m.start(true, report)
+	case daemon && os.Getenv(workerVariable) == "":
+		return m.daemonize()
+	}
+	return m.start(true, nil)
+}
+
+// start is the life of a master or, in a process that a master has started, of that process. report is where a daemon tells
+// how its start went; nil in the foreground.
+func (m *Master) start(files bool, report *os.File) error {
+	if control := m.inherited(workerVariable); control != nil {
+		os.Exit(m.work(control))
+	}
+	s := &supervision{Master: m, report: report, log: &logOutput{daemon: report != nil}, files: files, began: time.Now()}
+	err := s.run()
+	if err != nil && report != nil {
+		s.tell(err)
+	}
+	return err
+}
+
+// supervision is a running master.
+type supervision struct {
+	*Master
+	report     *os.File // nil unless a daemon is being started
+	log        *logOutput
+	files      bool
+	began      time.Time
+	supervisor *master.Supervisor
+	notifier   *master.Notifier
+	program    string // where a reload finds it
+	signals    chan os.Signal
+	stopped    chan struct{} // closed when every process has ended
+	stopping   sync.Once
+	hooks      sync.Mutex // held while a hook runs
+
+	mu      sync.Mutex // guards the following
+	reloads int
+}
+
+// run is a master's life.
+func (s *supervision) run() error {
+	s.signals = make(chan os.Signal, 16)
+	signal.Notify(s.signals, handled...)
+	defer signal.Stop(s.signals)
+	s.stopped = make(chan struct{})
+	s.notifier = master.NewNotifier(os.Getenv)
+	s.log.install("process", "master")
+	if err := s.check(); err != nil {
+		return err
+	}
+	if s.files {
+		release, err := s.claim()
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	if err := s.prepare(); err != nil {
+		return err
+	}
+	if s.files {
+		control, err := master.ListenControl(master.SocketPath(s.socket()), s.answer)
+		if err != nil {
+			return fmt.Errorf("%w: another place can be set by Socket", err)
+		}
+		defer control.Close()
+	}
+	go s.heed()
+	if err := s.supervisor.Start(context.Background()); err != nil {
+		return err
+	}
+	s.ready()
+	<-s.stopped
+	return s.hook("OnStop", func() error {
+		if s.OnStop != nil {
+			s.OnStop()
+		}
+		return nil
+	})
+}
+
+// claim takes the pid file and opens the log.
+func (s *supervision) claim() (release func(), err error) {
+	pid, err := master.Claim(s.pidFile())
+	var running *master.RunningError
+	switch {
+	case errors.As(err, &running):
+		return nil, fmt.Errorf("%w (pid %d): stop it first, or restart it", ErrRunning, running.PID)
+	case err != nil:
+		return nil, err
+	}
+	if err := s.reopen(); err != nil {
+		_ = pid.Release() // the failure that counts is the log's
+		return nil, err
+	}
+	return func() {
+		if err := pid.Release(); err != nil {
+			slog.Warn("lineman: pid file", "error", err)
+		}
+	}, nil
+}
+
+// reopen opens the log anew, here and in every process.
+func (s *supervision) reopen() error {
+	f, err := master.OpenLog(s.logFile())
+	if err != nil {
+		return fmt.Errorf("lineman: log: %w: another place can be set by LogFile", err)
+	}
+	if s.supervisor != nil {
+		if err := s.supervisor.Reopen(int(f.Fd())); err != nil {
+			slog.Warn(err.Error())
+		}
+	}
+	return s.log.use(f)
+}
+
+// prepare makes the supervisor.
+func (s *supervision) prepare() (err error) {
+	if s.program, err = master.ProgramPath(os.Args[0]); err != nil {
+		return err
+	}
+	image, err := master.RunningImage()
+	if err != nil {
+		return err
+	}
+	activated, err := master.Activated(os.Getenv, os.Unsetenv)
+	if err != nil {
+		return err
+	}
+	host, err := master.NewHost(os.Args, workerVariable, activated)
+	if err != nil {
+		return err
+	}
+	c := master.Config{
+		Image: image, System: host, Log: slog.Default(), Exited: s.exited, LogFile: s.log.descriptor, Daemon: s.report != nil,
+		Start: cmp.Or(s.StartTimeout, time.Minute), Stop: cmp.Or(s.StopTimeout, 5*time.Second), Reload: cmp.Or(s.ReloadTimeout, 2*time.Second),
+		Graceful: cmp.Or(s.GracefulTimeout, 10*time.Minute), Hang: cmp.Or(s.HangTimeout, time.Minute),
+	}
+	for i, w := range s.describe() {
+		a, err := parseAddress(w.Addr)
+		if err != nil {
+			return err
+		}
+		if err := host.CheckUser(w.User); err != nil {
+			return fmt.Errorf("lineman: worker %q: %w", w.Name, err)
+		}
+		c.Workers = append(c.Workers, master.Worker{Worker: w, Address: channelAddress(s.Workers[i], a)})
+	}
+	s.supervisor = master.New(c)
+	return s.hook("OnStart", s.OnStart)
+}
+
+// describe is what the master and its processes compare.
+func (m *Master) describe() (all []channel.Worker) {
+	for _, w := range m.Workers {
+		all = append(all, channel.Worker{
+			Name: w.name(), Addr: w.Addr, Count: w.count(), ReusePort: w.ReusePort, User: w.User, NoReload: w.NoReload,
+		})
+	}
+	return all
+}
+
+// exited hands the end of a process to the application.
+func (s *supervision) exited(e master.Exit) {
+	if s.OnExit == nil {
+		return
+	}
+	err := s.hook("OnExit", func() error {
+		s.OnExit(Exit{Worker: e.Worker, ID: e.ID, PID: e.PID, Code: e.Status.Code, Signal: e.Status.Signal})
+		return nil
+	})
+	if err != nil {
+		slog.Error(err.Error())
+	}
+}
+
+// hook runs a hook of the application; a panic in it is its error.
+func (s *supervision) hook(name string, f func() error) (err error) {
+	if f == nil {
+		return nil
+	}
+	s.hooks.Lock()
+	defer s.hooks.Unlock()
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("lineman: panic in %s of the master: %v", name, v)
+		}
+	}()
+	if err := f(); err != nil {
+		return fmt.Errorf("lineman: %s of the master: %w", name, err)
+	}
+	return nil
+}
+
+// stop ends the program, with more urgency at each call that asks for more. It returns when every process has ended.
+func (s *supervision) stop(u master.Urgency) {
+	_ = s.notifier.Stopping() // a service manager that cannot be told has gone
+	s.supervisor.Stop(u)
+	s.stopping.Do(func() { close(s.stopped) })
+}
+
+// reload replaces the processes by new ones of the program. other is another file of it, for programs that have none of their own.
+func (s *supervision) reload(ctx context.Context, graceful bool, other string) error {
+	_ = s.notifier.Reloading() // likewise
+	defer func() { _ = s.notifier.Ready("") }()
+	err := s.hook("OnReload", s.OnReload)
+	if err != nil {
+		return err
+	}
+	path := s.program
+	if master.ByGoRun(path) && master.ByGoRun(other) {
+		path = other
+	}
+	image, err := master.OpenImage(path)
+	if err != nil {
+		return err
+	}
+	slog.Info("lineman: reload", "program", path)
+	if err := s.supervisor.Reload(ctx, image, graceful); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.reloads++
+	s.mu.Unlock()
+	slog.Info("lineman: reloaded")
+	return nil
+}
+
+// tell tells the command that has started this daemon how it went.
+func (s *supervision) tell(failed error) {
+	r := report{PID: os.Getpid(), Banner: s.banner()}
+	if failed != nil {
+		r = report{Error: failed.Error(), Code: ExitCode(failed)}
+		slog.Error(failed.Error())
+	}
+	if err := json.NewEncoder(s.report).Encode(r); err != nil {
+		slog.Warn("lineman: the command that started this could not be told", "error", err)
+	}
+	s.report.Close()
+	s.report = nil
+}
+
+// handled are the signals that a master heeds.
+var handled = []os.Signal{
+	syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP, syscall.SIGCHLD,
+}
