@@ -95,7 +95,7 @@ func (n *Listener) open() error {
 func (n *Listener) take(ln net.Listener) error {
 	l := n.service.loop
 	addr, shared := ln.Addr(), l.open.shared(n.service)
-	h, err := l.poll.Listen(ln)
+	h, err := l.poll.Listen(ln, shared)
 	if err != nil {
 		ln.Close()
 		l.open.ended(n.service)

@@ -25,7 +25,7 @@ type epoll struct {
 	epfd    int
 	slots   slots
 	closing []Handle
-	bound   map[Handle]bool // sockets that have an address to themselves: listeners, and those of datagrams
+	bound   map[Handle]bool // listeners and sockets of datagrams, which other processes may have too; true: shared
 	raw     [batch]unix.EpollEvent
 	events  [batch]Event
 
@@ -53,7 +53,7 @@ func New() (Poller, error) {
 	return p, nil
 }
 
-func (p *epoll) Listen(ln net.Listener) (Handle, error) {
+func (p *epoll) Listen(ln net.Listener, shared bool) (Handle, error) {
 	k := tcp
 	if u, ok := ln.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false)
@@ -63,15 +63,43 @@ func (p *epoll) Listen(ln net.Listener) (Handle, error) {
 	if err != nil {
 		return 0, err
 	}
-	return p.bind(p.add(fd, k))
+	return p.bind(fd, k, shared)
 }
 
-// bind notes a socket that has been added.
-func (p *epoll) bind(h Handle, err error) (Handle, error) {
+// exclusive is how a shared listener is armed: of those that sleep, the kernel wakes only the first in the socket's queue.
+const exclusive = unix.EPOLLIN | unix.EPOLLEXCLUSIVE
+
+// bind takes a socket that has an address to itself into the set.
+func (p *epoll) bind(fd int, k kind, shared bool) (Handle, error) {
+	events := uint32(unix.EPOLLIN)
+	if shared {
+		events = exclusive
+	}
+	h, err := p.addFor(fd, k, events)
 	if err == nil {
-		p.bound[h] = true
+		p.bound[h] = shared
 	}
 	return h, err
+}
+
+// enqueue arms a shared listener, at the end of the socket's queue. Such an entry of the set cannot be changed, only made anew.
+func (p *epoll) enqueue(h Handle, want uint32) error {
+	s := p.slots.at(int(h))
+	if s.armed != 0 {
+		if err := epollCtl(p.epfd, unix.EPOLL_CTL_DEL, int(h), &unix.EpollEvent{}); err != 0 {
+			return fmt.Errorf("poll: epoll_ctl: %w", err)
+		}
+		s.armed = 0
+	}
+	if want == 0 {
+		return nil
+	}
+	ev := unix.EpollEvent{Events: want, Fd: int32(h)}
+	if err := epollCtl(p.epfd, unix.EPOLL_CTL_ADD, int(h), &ev); err != 0 {
+		return fmt.Errorf("poll: epoll_ctl: %w", err)
+	}
+	s.armed = want
+	return nil
 }
 
 func (p *epoll) Packet(pc net.PacketConn) (Handle, error) {
@@ -85,9 +113,9 @@ func (p *epoll) Packet(pc net.PacketConn) (Handle, error) {
 		return 0, fmt.Errorf("poll: getsockopt: %w", err)
 	}
 	if domain == unix.AF_INET {
-		return p.bind(p.add(fd, udp4))
+		return p.bind(fd, udp4, false)
 	}
-	return p.bind(p.add(fd, udp6))
+	return p.bind(fd, udp6, false)
 }
 
 // takeOver duplicates the descriptor below c and closes c, so that package net no longer watches it.
@@ -110,15 +138,17 @@ func takeOver(c io.Closer) (int, error) {
 }
 
 // add takes fd into the set, or closes it.
-func (p *epoll) add(fd int, k kind) (Handle, error) {
-	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
+func (p *epoll) add(fd int, k kind) (Handle, error) { return p.addFor(fd, k, unix.EPOLLIN) }
+
+func (p *epoll) addFor(fd int, k kind, events uint32) (Handle, error) {
+	ev := unix.EpollEvent{Events: events, Fd: int32(fd)}
 	if err := epollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd, &ev); err != 0 {
 		unix.Close(fd)
 		return 0, fmt.Errorf("poll: epoll_ctl: %w", err)
 	}
 	p.slots.cover(fd)
 	s := p.slots.at(fd)
-	s.armed = unix.EPOLLIN
+	s.armed = events
 	s.kind.Store(k)
 	return Handle(fd), nil
 }
@@ -128,7 +158,14 @@ func (p *epoll) Accept(ln Handle) (Handle, netip.AddrPort, error) {
 		fd, peer, e := accept(int(ln))
 		switch e {
 		case 0:
-			h, err := p.add(fd, p.slots.at(int(ln)).kind.Load())
+			s := p.slots.at(int(ln))
+			if p.bound[ln] {
+				if err := p.enqueue(ln, s.armed); err != nil { // the others come first now
+					unix.Close(fd)
+					return 0, peer, err
+				}
+			}
+			h, err := p.add(fd, s.kind.Load())
 			return h, peer, err
 		case unix.EINTR, unix.ECONNABORTED:
 		case unix.EAGAIN:
@@ -170,6 +207,12 @@ func (p *epoll) Detach(h Handle) (net.Conn, []byte, error) {
 }
 
 func (p *epoll) Arm(h Handle, read, write bool) error {
+	if p.bound[h] {
+		if !read {
+			return p.enqueue(h, 0)
+		}
+		return p.enqueue(h, exclusive)
+	}
 	var want uint32
 	if read {
 		want |= unix.EPOLLIN
@@ -259,8 +302,10 @@ func (p *epoll) Close(h Handle, abort bool) {
 	}
 	s.kind.Store(closed)
 	p.closing = append(p.closing, h)
-	if p.bound[h] {
+	if _, ok := p.bound[h]; ok {
 		delete(p.bound, h)
+		// Where another process has the socket too, it would stay in the set for ever.
+		_ = epollCtl(p.epfd, unix.EPOLL_CTL_DEL, int(h), &unix.EpollEvent{}) // disarmed, it is not there
 		// Another description under the number frees the address now. If it fails, the next Wait does.
 		_ = unix.Dup3(p.wakefd, int(h), unix.O_CLOEXEC)
 	}

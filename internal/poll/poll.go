@@ -58,8 +58,10 @@ type Pipe interface {
 //	Write and WriteTo   which may run anywhere, but never twice at once for one handle, nor beside its Close
 //	LocalAddr           which may run anywhere, but not beside the handle's Close
 type Poller interface {
-	// Listen takes ln over (TCP or Unix) and arms it for reading: an event means that Accept will succeed.
-	Listen(ln net.Listener) (Handle, error)
+	// Listen takes ln over (TCP or Unix) and arms it for reading: an event means that Accept will succeed. shared means that other
+	// pollers, in other processes, accept from the same open socket: where the system can, a connection wakes only one of them, and
+	// they take turns; Accept may then return ErrAgain after an event.
+	Listen(ln net.Listener, shared bool) (Handle, error)
 
 	// Packet takes pc over (UDP, connected to a peer or not) and arms it for reading.
 	Packet(pc net.PacketConn) (Handle, error)

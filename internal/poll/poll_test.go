@@ -127,7 +127,7 @@ func (p *poller) listen(network string) (poll.Handle, net.Addr) {
 	p.Helper()
 	ln := p.listener(network)
 	addr := ln.Addr()
-	h, err := p.Listen(ln)
+	h, err := p.Listen(ln, false)
 	if err != nil {
 		p.Fatal(err)
 	}

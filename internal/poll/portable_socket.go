@@ -29,7 +29,7 @@ func (s *socket) wantsMore() bool {
 	return (s.read || s.stream) && s.accepted == nil && len(s.in) == 0 && !s.datagram && s.inErr == nil
 }
 
-func (p *portable) Listen(ln net.Listener) (Handle, error) {
+func (p *portable) Listen(ln net.Listener, _ bool) (Handle, error) {
 	if u, ok := ln.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false)
 	}

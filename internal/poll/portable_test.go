@@ -51,7 +51,7 @@ func TestPortableShortageDoesNotSpin(t *testing.T) {
 	p := open(t, backends[1].open)
 	refuses := &net.OpError{Op: "accept", Err: syscall.EMFILE}
 	stub := &listenerStub{accept: func() (net.Conn, error) { return nil, refuses }, closed: make(chan struct{})}
-	ln, err := p.Listen(stub)
+	ln, err := p.Listen(stub, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestPortableAcceptsOneAhead(t *testing.T) {
 		ends = append(ends, far)
 		return near, nil
 	}
-	ln, err := p.Listen(stub)
+	ln, err := p.Listen(stub, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestPortableShutWaitsForGoroutines(t *testing.T) {
 		ended.Store(true)
 		return nil, net.ErrClosed
 	}
-	if _, err := p.Listen(stub); err != nil {
+	if _, err := p.Listen(stub, false); err != nil {
 		t.Fatal(err)
 	}
 	for !accepts.Load() {

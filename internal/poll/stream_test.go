@@ -284,7 +284,7 @@ func TestPause(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer other.Close()
-		h, err := p.Listen(ln)
+		h, err := p.Listen(ln, false)
 		if err != nil {
 			t.Fatal(err)
 		}
