@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -149,7 +150,7 @@ func (s *supervision) banner() string {
 	for _, w := range s.Workers {
 		addr := "-"
 		if at := listening[w.name()]; len(at) > 0 {
-			addr = at[0]
+			addr = strings.Join(at, " ")
 		}
 		t.row(w.name(), w.count(), addr)
 	}

@@ -33,6 +33,8 @@ var layers = []layer{
 	{folder: "internal/sock", foreign: []string{"golang.org/x/sys"}},
 	{folder: "internal/proxyheader"},
 	{folder: "internal/wheel"},
+	{folder: "internal/channel", foreign: []string{"golang.org/x/sys"}},
+	{folder: "internal/master", module: []string{"internal/channel", "internal/sock"}, foreign: []string{"golang.org/x/sys"}},
 	{folder: ".", module: []string{"internal/*", "protocol", "protocol/*"}},
 	{folder: "linemantest", module: []string{".", "protocol", "protocol/*"}, foreign: []string{"go.uber.org/goleak"}},
 	{folder: "examples/*", module: []string{".", "protocol", "protocol/*"}},

@@ -97,6 +97,10 @@ func (s *supervision) run() error {
 	}
 	go s.heed()
 	if err := s.supervisor.Start(context.Background()); err != nil {
+		var unheard *master.ListenError
+		if errors.As(err, &unheard) {
+			return listenError(s.Workers[unheard.Worker], unheard.Err)
+		}
 		return err
 	}
 	s.ready()

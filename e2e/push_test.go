@@ -176,17 +176,17 @@ func TestPushSegments(t *testing.T) {
 	}
 }
 
-// TestPushTaken has the address and the flag on one line, and nothing served.
+// TestPushTaken has the address on one line, and nothing served.
 func TestPushTaken(t *testing.T) {
 	p := startPush(t)
-	for flag, args := range map[string][]string{
-		"-websocket": {"-websocket", p.pages, "-text", "127.0.0.1:0"},
-		"-text":      {"-websocket", "127.0.0.1:0", "-text", p.backends},
+	for addr, args := range map[string][]string{
+		"websocket://" + p.pages: {"-websocket", p.pages, "-text", "127.0.0.1:0"},
+		"text://" + p.backends:   {"-websocket", "127.0.0.1:0", "-text", p.backends},
 	} {
 		second := start(t, "push", args...)
 		code, said := second.end(), second.said()
-		if code != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "in use") || !strings.Contains(said, "(flag "+flag+")") {
-			t.Errorf("%s: exit code %d, %q", flag, code, said)
+		if code != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "in use") || !strings.Contains(said, addr) {
+			t.Errorf("%s: exit code %d, %q", addr, code, said)
 		}
 	}
 	if _, err := try(t, "", binaries+"/push", "-text", "127.0.0.1:1", "-send", "{}"); err == nil {

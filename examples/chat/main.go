@@ -4,13 +4,9 @@
 package main
 
 import (
-	"context"
 	_ "embed"
 	"flag"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 	"unicode/utf8"
 
 	"github.com/lineman-go/lineman"
@@ -25,12 +21,7 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "`host:port` of the page and its WebSocket")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := lineman.Run(ctx, room(*addr)); err != nil {
-		fmt.Fprintln(os.Stderr, "chat:", err)
-		os.Exit(1)
-	}
+	lineman.Main(room(*addr))
 }
 
 // maxName is the longest name in bytes.

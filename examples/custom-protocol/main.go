@@ -5,12 +5,8 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/lineman-go/lineman"
 )
@@ -19,12 +15,7 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:2017", "`host:port` to listen on")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := lineman.Run(ctx, worker(*addr)); err != nil {
-		fmt.Fprintln(os.Stderr, "custom-protocol:", err)
-		os.Exit(1)
-	}
+	lineman.Main(worker(*addr))
 }
 
 // worker sends every object back, with its length.

@@ -6,6 +6,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"strings"
 
 	"github.com/lineman-go/lineman"
@@ -20,6 +21,12 @@ func main() {
 
 	w := worker(*addr)
 	w.Count, w.ReusePort = *count, *reusePort
+	w.OnStart = func(l *lineman.Loop) error {
+		if l.ID() == 0 {
+			fmt.Printf("echo: %s on %s\n", *addr, l.Listener(w).Addr())
+		}
+		return nil
+	}
 	lineman.Main(w)
 }
 

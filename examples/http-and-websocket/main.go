@@ -5,13 +5,9 @@
 package main
 
 import (
-	"context"
 	_ "embed"
 	"flag"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/protocol/http1"
@@ -25,12 +21,7 @@ func main() {
 	ws := flag.String("websocket", "127.0.0.1:8081", "`host:port` for WebSockets")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := lineman.Run(ctx, worker(*http, *ws)); err != nil {
-		fmt.Fprintln(os.Stderr, "http-and-websocket:", err)
-		os.Exit(1)
-	}
+	lineman.Main(worker(*http, *ws))
 }
 
 // worker serves HTTP and, when it starts, listens for WebSockets on the same loop.

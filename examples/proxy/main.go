@@ -4,14 +4,11 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
 	"flag"
 	"fmt"
 	"log"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/lineman-go/lineman"
 )
@@ -23,20 +20,14 @@ func main() {
 	key := flag.String("key", "", "its key's `file`")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	w := worker(*listen, *to)
-	err := error(nil)
 	if *cert != "" {
-		err = secure(w, *cert, *key)
+		if err := secure(w, *cert, *key); err != nil {
+			fmt.Fprintln(os.Stderr, "proxy:", err)
+			os.Exit(1)
+		}
 	}
-	if err == nil {
-		err = lineman.Run(ctx, w)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "proxy:", err)
-		os.Exit(1)
-	}
+	lineman.Main(w)
 }
 
 func secure(w *lineman.Worker, cert, key string) error {

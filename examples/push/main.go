@@ -6,8 +6,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -18,8 +16,6 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"os/signal"
-	"syscall"
 	"unicode/utf8"
 
 	"github.com/lineman-go/lineman"
@@ -37,31 +33,13 @@ func main() {
 	line := flag.String("send", "", "send this `line` to a running server as a back end does, print its answer, and end")
 	flag.Parse()
 
-	var err error
-	if *line != "" {
-		err = send(*back, *line, os.Stdout)
-	} else {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		err = serve(ctx, *ws, *back)
+	if *line == "" {
+		lineman.Main(newServer(*ws, *back, os.Stdout).pages)
 	}
-	if err != nil {
+	if err := send(*back, *line, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "push:", err)
 		os.Exit(1)
 	}
-}
-
-func serve(ctx context.Context, ws, back string) error {
-	err := lineman.Run(ctx, newServer(ws, back, os.Stdout).pages)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		flags := map[string]string{"websocket://" + ws: "-websocket", "text://" + back: "-text"}
-		for addr, name := range flags {
-			if bytes.Contains([]byte(err.Error()), []byte(addr)) {
-				return fmt.Errorf("%w (flag %s)", err, name)
-			}
-		}
-	}
-	return err
 }
 
 // server is what the WebSocket worker and the text worker inside it share: one loop runs both, so plain variables do.
@@ -231,6 +209,5 @@ func greet(out io.Writer, pages, backends net.Addr) {
 	fmt.Fprintf(out, `push: pages on ws://%s, back ends on %s
   open   http://127.0.0.1:%s/
   send   go run ./examples/push -send '{"uid":"uid1","percent":"88%%"}'
-Ctrl+C stops.
 `, pages, backends, port)
 }

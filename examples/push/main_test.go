@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -182,19 +181,5 @@ func TestSend(t *testing.T) {
 	}
 	if got := page.Receive(); got != `{"uid":"uid1"}` {
 		t.Errorf("the page got %q", got)
-	}
-}
-
-// TestTaken has a taken port said with its flag.
-func TestTaken(t *testing.T) {
-	s, run := start(t)
-	for flag, try := range map[string][2]string{
-		"-websocket": {run.Addr(s.pages).String(), "127.0.0.1:0"},
-		"-text":      {"127.0.0.1:0", run.Addr(s.backends).String()},
-	} {
-		err := serve(context.Background(), try[0], try[1])
-		if err == nil || !strings.Contains(err.Error(), "in use") || !strings.Contains(err.Error(), "(flag "+flag+")") || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: %v", flag, err)
-		}
 	}
 }

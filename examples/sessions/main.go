@@ -4,14 +4,10 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"html/template"
 	"net/http"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -25,17 +21,12 @@ func main() {
 	addr := flag.String("addr", "http://127.0.0.1:8080", "`address` to listen on")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	w := &lineman.Worker{Name: "sessions", Addr: *addr, Handler: router()}
 	w.OnStart = func(l *lineman.Loop) error {
 		fmt.Printf("sessions: open http://%s/\n", l.Listener(w).Addr())
 		return nil
 	}
-	if err := lineman.Run(ctx, w); err != nil {
-		fmt.Fprintln(os.Stderr, "sessions:", err)
-		os.Exit(1)
-	}
+	lineman.Main(w)
 }
 
 func router() http.Handler {

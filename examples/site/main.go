@@ -15,8 +15,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/lineman-go/lineman"
@@ -33,20 +31,14 @@ func main() {
 	key := flag.String("key", "", "its key's `file`")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	w := worker(ctx, *addr, *files)
-	err := error(nil)
+	w := worker(*addr, *files)
 	if *cert != "" {
-		err = secure(w, *cert, *key)
+		if err := secure(w, *cert, *key); err != nil {
+			fmt.Fprintln(os.Stderr, "site:", err)
+			os.Exit(1)
+		}
 	}
-	if err == nil {
-		err = lineman.Run(ctx, w)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "site:", err)
-		os.Exit(1)
-	}
+	lineman.Main(w)
 }
 
 func secure(w *lineman.Worker, cert, key string) error {
@@ -55,7 +47,8 @@ func secure(w *lineman.Worker, cert, key string) error {
 	return err
 }
 
-func worker(ctx context.Context, addr, files string) *lineman.Worker {
+func worker(addr, files string) *lineman.Worker {
+	ctx, end := context.WithCancel(context.Background())
 	c := newClock(ctx)
 	w := &lineman.Worker{Name: "site", Addr: addr, Handler: router(c, files)}
 	w.OnStart = func(l *lineman.Loop) error {
@@ -67,6 +60,9 @@ func worker(ctx context.Context, addr, files string) *lineman.Worker {
 		fmt.Printf("site: open %s://%s/\n", scheme, l.Listener(w).Addr())
 		return nil
 	}
+	// A stream of events has no end of its own: without this, a reload and a stop would have to break it off.
+	w.OnReload = func(*lineman.Loop) { end() }
+	w.OnStop = func(*lineman.Loop) { end() }
 	return w
 }
 

@@ -18,7 +18,7 @@ func TestSite(t *testing.T) {
 	linemantest.NoLeaks(t)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	w := worker(ctx, "http://127.0.0.1:0", t.TempDir())
+	w := worker("http://127.0.0.1:0", t.TempDir())
 	c := newClock(ctx)
 	w.Handler = router(c, t.TempDir())
 	s := linemantest.Start(t, w)

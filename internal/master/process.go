@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -183,7 +184,7 @@ func (p *process) step(ctx context.Context, what string, op channel.Op, body, an
 	case err == nil:
 		return nil
 	case errors.As(err, &told):
-		return fmt.Errorf("lineman: %s does not %s: %w", p, what, told)
+		return fmt.Errorf("lineman: %s does not %s: %s", p, what, strings.TrimPrefix(told.Text, "lineman: "))
 	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("lineman: %s does not %s: it is not ready after %v", p, what, limit)
 	case bounded.Err() != nil:

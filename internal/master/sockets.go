@@ -55,6 +55,15 @@ func newSockets(s System) *sockets {
 	return &sockets{system: s, open: make(map[socketKey]*socket)}
 }
 
+// ListenError is a worker's address that cannot be listened on.
+type ListenError struct {
+	Worker int // its index
+	Err    error
+}
+
+func (e *ListenError) Error() string { return e.Err.Error() }
+func (e *ListenError) Unwrap() error { return e.Err }
+
 // openOuter opens the address of a worker: once, or once for each process under ReusePort.
 func (t *sockets) openOuter(g *group) error {
 	a := g.Address
@@ -65,7 +74,7 @@ func (t *sockets) openOuter(g *group) error {
 	for _, sl := range g.slots {
 		sk, err := t.find(sl, a)
 		if err != nil {
-			return err
+			return &ListenError{Worker: g.index, Err: err}
 		}
 		if g.ReusePort && sl.id == 0 && a.Network != "unix" {
 			a.Target = sk.Addr().String() // where port 0 became one
