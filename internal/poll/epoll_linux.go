@@ -66,42 +66,6 @@ func (p *epoll) Listen(ln net.Listener, shared bool) (Handle, error) {
 	return p.bind(fd, k, shared)
 }
 
-// exclusive is how a shared listener is armed: of those that sleep, the kernel wakes only the first in the socket's queue.
-const exclusive = unix.EPOLLIN | unix.EPOLLEXCLUSIVE
-
-// bind takes a socket that has an address to itself into the set.
-func (p *epoll) bind(fd int, k kind, shared bool) (Handle, error) {
-	events := uint32(unix.EPOLLIN)
-	if shared {
-		events = exclusive
-	}
-	h, err := p.addFor(fd, k, events)
-	if err == nil {
-		p.bound[h] = shared
-	}
-	return h, err
-}
-
-// enqueue arms a shared listener, at the end of the socket's queue. Such an entry of the set cannot be changed, only made anew.
-func (p *epoll) enqueue(h Handle, want uint32) error {
-	s := p.slots.at(int(h))
-	if s.armed != 0 {
-		if err := epollCtl(p.epfd, unix.EPOLL_CTL_DEL, int(h), &unix.EpollEvent{}); err != 0 {
-			return fmt.Errorf("poll: epoll_ctl: %w", err)
-		}
-		s.armed = 0
-	}
-	if want == 0 {
-		return nil
-	}
-	ev := unix.EpollEvent{Events: want, Fd: int32(h)}
-	if err := epollCtl(p.epfd, unix.EPOLL_CTL_ADD, int(h), &ev); err != 0 {
-		return fmt.Errorf("poll: epoll_ctl: %w", err)
-	}
-	s.armed = want
-	return nil
-}
-
 func (p *epoll) Packet(pc net.PacketConn) (Handle, error) {
 	fd, err := takeOver(pc)
 	if err != nil {
