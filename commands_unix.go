@@ -59,7 +59,7 @@ func (s *supervision) obey(ctx context.Context, o order, last *reply, send func(
 		s.stop(u)
 		return nil
 	case "reload":
-		return s.reload(ctx, o.Graceful, o.Program)
+		return s.reload(o.Graceful, o.Program) // to its end, even if who asked goes away
 	case "status":
 		last.Status = s.status()
 		return nil
@@ -277,7 +277,7 @@ func (s *supervision) heed() {
 }
 
 func (s *supervision) reloadBySignal(graceful bool) {
-	if err := s.reload(context.Background(), graceful, ""); err != nil {
+	if err := s.reload(graceful, ""); err != nil {
 		slog.Error("lineman: reload: " + strings.TrimPrefix(err.Error(), "lineman: "))
 	}
 }

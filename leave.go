@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
@@ -20,6 +21,9 @@ func (l *Loop) beginLeaving(code websocket.Code, d time.Duration, patient bool) 
 		return
 	}
 	l.leaving, l.goodbye = true, code
+	for _, s := range l.sockets {
+		s.ready(poll.Event{Read: true}) // a poller may have accepted ahead
+	}
 	l.closeListeners()
 	for _, s := range slices.Backward(l.services) {
 		if s.handler != nil {

@@ -118,7 +118,7 @@ func (l *Loop) serviceOf(w *Worker) (*service, error) {
 	}
 	for _, other := range l.services {
 		if other.name == s.name {
-			return nil, fmt.Errorf("lineman: two workers of one loop are called %q: give one another Name", s.name)
+			return nil, fmt.Errorf("lineman: two workers are called %q: give one another Name", s.name)
 		}
 	}
 	l.services = append(l.services, s)

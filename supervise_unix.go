@@ -161,6 +161,7 @@ func (s *supervision) prepare() (err error) {
 	if err != nil {
 		return err
 	}
+	master.CloseOnExecFrom(3) // what the caller left open is none of the workers' business
 	host, err := master.NewHost(os.Args, workerVariable, activated)
 	if err != nil {
 		return err
@@ -234,13 +235,7 @@ func (s *supervision) stop(u master.Urgency) {
 }
 
 // reload replaces the processes by new ones of the program. other is another file of it, for programs that have none of their own.
-func (s *supervision) reload(ctx context.Context, graceful bool, other string) error {
-	_ = s.notifier.Reloading() // likewise
-	defer func() { _ = s.notifier.Ready("") }()
-	err := s.hook("OnReload", s.OnReload)
-	if err != nil {
-		return err
-	}
+func (s *supervision) reload(graceful bool, other string) error {
 	path := s.program
 	if master.ByGoRun(path) && master.ByGoRun(other) {
 		path = other
@@ -249,8 +244,15 @@ func (s *supervision) reload(ctx context.Context, graceful bool, other string) e
 	if err != nil {
 		return err
 	}
-	slog.Info("lineman: reload", "program", path)
-	if err := s.supervisor.Reload(ctx, image, graceful); err != nil {
+	err = s.supervisor.Reload(image, graceful, func() error {
+		slog.Info("lineman: reload", "program", path)
+		_ = s.notifier.Reloading() // likewise
+		return s.hook("OnReload", s.OnReload)
+	})
+	if !errors.Is(err, master.ErrReloading) {
+		_ = s.notifier.Ready("")
+	}
+	if err != nil {
 		return err
 	}
 	s.mu.Lock()

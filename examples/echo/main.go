@@ -32,7 +32,7 @@ func main() {
 
 // worker echoes. Over HTTP, Send answers 200 with the body of the request.
 func worker(addr string) *lineman.Worker {
-	w := &lineman.Worker{Addr: addr, Limits: lineman.Limits{MaxMessage: 32 << 20, MaxPending: 64 << 20}}
+	w := &lineman.Worker{Name: "echo", Addr: addr, Limits: lineman.Limits{MaxMessage: 32 << 20, MaxPending: 64 << 20}}
 	if strings.HasPrefix(addr, "websocket") {
 		w.Protocol = &websocket.Protocol{Origins: []string{"*"}} // an echo has no secrets
 	}

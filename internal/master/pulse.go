@@ -214,6 +214,12 @@ func (p *process) state() ProcessState {
 // Conns gives each page of the connections of each process to f, until f fails.
 func (s *Supervisor) Conns(ctx context.Context, f func(worker string, id, pid int, page []channel.Conn) error) error {
 	for _, p := range s.alive() {
+		p.mu.Lock()
+		still, _ := p.standstill()
+		p.mu.Unlock()
+		if still > 0 || p.ready.Load() == 0 {
+			continue // status tells
+		}
 		for from := 0; ; {
 			var page channel.Conns
 			bounded, cancel := context.WithTimeout(ctx, callTime)
