@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
-	"strings"
 	"syscall"
 	"time"
 
@@ -266,19 +265,13 @@ func (s *supervision) heed() {
 				slog.Info("lineman: graceful stop", "signal", sig)
 				go s.stop(master.Patient)
 			case syscall.SIGUSR1, syscall.SIGUSR2:
-				go s.reloadBySignal(sig == syscall.SIGUSR2)
+				go func() { _ = s.reload(sig == syscall.SIGUSR2, "") }() // the log has its error
 			case syscall.SIGHUP:
 				s.reopenBySignal()
 			case syscall.SIGCHLD:
 				s.reap()
 			}
 		}
-	}
-}
-
-func (s *supervision) reloadBySignal(graceful bool) {
-	if err := s.reload(graceful, ""); err != nil {
-		slog.Error("lineman: reload: " + strings.TrimPrefix(err.Error(), "lineman: "))
 	}
 }
 

@@ -108,6 +108,7 @@ func (p *process) prepare() bool {
 			if err == nil {
 				err = p.loop.start(p.worker)
 			}
+			p.pulse.stats = p.loop.census()
 			r.Answer(nil, err)
 			return err == nil
 		}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -236,23 +237,9 @@ func (s *supervision) stop(u master.Urgency) {
 
 // reload replaces the processes by new ones of the program. other is another file of it, for programs that have none of their own.
 func (s *supervision) reload(graceful bool, other string) error {
-	path := s.program
-	if master.ByGoRun(path) && master.ByGoRun(other) {
-		path = other
-	}
-	image, err := master.OpenImage(path)
+	err := s.tryReload(graceful, other)
 	if err != nil {
-		return err
-	}
-	err = s.supervisor.Reload(image, graceful, func() error {
-		slog.Info("lineman: reload", "program", path)
-		_ = s.notifier.Reloading() // likewise
-		return s.hook("OnReload", s.OnReload)
-	})
-	if !errors.Is(err, master.ErrReloading) {
-		_ = s.notifier.Ready("")
-	}
-	if err != nil {
+		slog.Error("lineman: no reload: " + strings.TrimPrefix(err.Error(), "lineman: "))
 		return err
 	}
 	s.mu.Lock()
@@ -262,12 +249,30 @@ func (s *supervision) reload(graceful bool, other string) error {
 	return nil
 }
 
+func (s *supervision) tryReload(graceful bool, other string) error {
+	path := s.program
+	if master.ByGoRun(path) && master.ByGoRun(other) {
+		path = other
+	}
+	image, err := master.OpenImage(path)
+	if err != nil {
+		return err
+	}
+	return s.supervisor.Reload(image, graceful, func() (after func(), err error) {
+		slog.Info("lineman: reload", "program", path)
+		_ = s.notifier.Reloading() // likewise
+		return func() { _ = s.notifier.Ready("") }, s.hook("OnReload", s.OnReload)
+	})
+}
+
 // tell tells the command that has started this daemon how it went.
 func (s *supervision) tell(failed error) {
-	r := report{PID: os.Getpid(), Banner: s.banner()}
+	r := report{PID: os.Getpid()}
 	if failed != nil {
-		r = report{Error: failed.Error(), Code: ExitCode(failed)}
-		slog.Error(failed.Error())
+		r.Error, r.Code = failed.Error(), ExitCode(failed)
+		slog.Error(r.Error)
+	} else {
+		r.Banner = s.banner()
 	}
 	if err := json.NewEncoder(s.report).Encode(r); err != nil {
 		slog.Warn("lineman: the command that started this could not be told", "error", err)

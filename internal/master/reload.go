@@ -16,17 +16,18 @@ import (
 // ErrReloading means that a reload is under way.
 var ErrReloading = errors.New("lineman: a reload is under way: try again when it is over")
 
-// Reload calls before and, if that succeeds, has every process succeeded by one of the image, which the Supervisor takes over. All successors are started and prepared
+// Reload calls before, and what that returns at its end. If before succeeds, it has every process succeeded by one of the image, which the Supervisor takes over. All successors are started and prepared
 // while their predecessors serve; then, one slot after the other, the predecessor stands still while the successor's OnStart
 // runs, and either leaves or, if that fails, goes on. It returns when every slot is served by its successor: predecessors may
 // still have connections then. An error names what failed, and which processes were replaced before it.
-func (s *Supervisor) Reload(image *Image, isPatient bool, before func() error) error {
+func (s *Supervisor) Reload(image *Image, isPatient bool, before func() (after func(), err error)) error {
 	if !s.reloading.TryLock() {
 		image.Close()
 		return ErrReloading
 	}
 	defer s.reloading.Unlock()
-	err := before()
+	after, err := before()
+	defer after()
 	if err == nil {
 		err = s.reload(s.ctx, image, isPatient)
 	}
