@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
 // RunByClock is Run by another clock.
@@ -30,4 +32,9 @@ func (c *Conn) TLSMemory(t *testing.T) int {
 		t.Fatal("this version of crypto/tls has other buffers: see bufferOf")
 	}
 	return s.raw.Cap() + s.hand.Cap()
+}
+
+// Leave has a loop let its connections go, as a predecessor does. On the loop.
+func (l *Loop) Leave(code websocket.Code, d time.Duration, patient bool) {
+	l.beginLeaving(code, d, patient)
 }
