@@ -31,6 +31,7 @@ var layers = []layer{
 	{folder: "protocol/*", module: []string{"protocol"}},
 	{folder: "internal/poll", foreign: []string{"golang.org/x/sys"}},
 	{folder: "internal/sock", foreign: []string{"golang.org/x/sys"}},
+	{folder: "internal/master", module: []string{"internal/sock", "internal/channel"}, foreign: []string{"golang.org/x/sys"}},
 	{folder: "internal/proxyheader"},
 	{folder: "internal/wheel"},
 	{folder: "internal/channel", foreign: []string{"golang.org/x/sys"}},
