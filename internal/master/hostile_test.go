@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -106,15 +107,18 @@ func ended(t *testing.T, c *Control) {
 // TestHostileMany has many more silent clients than may wait, whom only a newcomer ends.
 func TestHostileMany(t *testing.T) {
 	c := control(t, echo)
+	first := speak(t, c)
 	for range maxWaiting + 200 {
 		speak(t, c)
 	}
 	wantPrompt(t, c)
+	wantNoWord(t, first)
 }
 
-// TestHostileReader does not read: its answer fails, and ctx ends, while others are answered.
+// TestHostileReader does not read: ctx ends, while others are answered. When it reads after all, nothing follows the line that
+// it had not taken.
 func TestHostileReader(t *testing.T) {
-	failed := make(chan error, 1)
+	stuck, reads, result := make(chan struct{}), make(chan struct{}), make(chan error)
 	c := timedControl(t, func(ctx context.Context, request json.RawMessage, answer func(any) error) {
 		if string(request) != `"endless"` {
 			_ = answer(request)
@@ -124,15 +128,25 @@ func TestHostileReader(t *testing.T) {
 		for ctx.Err() == nil {
 			_ = answer(page)
 		}
-		failed <- answer("after all")
+		close(stuck)
+		<-reads
+		result <- answer("after all")
 	}, patience, 100*time.Millisecond)
 	speaker := speak(t, c)
 	if _, err := io.WriteString(speaker, "\"endless\"\n"); err != nil {
 		t.Fatal(err)
 	}
 	wantPrompt(t, c)
-	if err := <-failed; err == nil {
-		t.Error("a line was taken after one that was not")
+	<-stuck
+	if err := speaker.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(speaker); len(got) == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %d bytes, %v", len(got), err)
+	}
+	close(reads)
+	if err := <-result; err == nil {
+		t.Error("a line was written after one that was not taken")
 	}
 }
 
