@@ -18,16 +18,10 @@ import (
 // patience is how long a test waits for what must happen.
 const patience = 20 * time.Second
 
-// roles are what this program is when a test starts it as another process: a role says a word when it is ready, and ends
-// when its standard input does.
-var roles = map[string]func(args []string) error{
-	"claim":             playClaim,
-	"claim and release": playClaimAndRelease,
-}
-
 // roleVariable has a process of this program play a role.
 const roleVariable = "LINEMAN_TEST_ROLE"
 
+// TestMain plays a role in another process: that says a word when it is ready, and ends when its standard input does.
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleVariable); role != "" {
 		os.Unsetenv(roleVariable)
