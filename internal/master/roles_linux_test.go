@@ -7,5 +7,6 @@ var roles = map[string]func(args []string) error{
 	"orphaner":          playOrphaner,
 	"program path":      playProgramPath,
 	"reaper":            playReaper,
+	"removed":           playRemoved,
 	"wait":              playWait,
 }
