@@ -72,13 +72,17 @@ func (c *Control) listen(path string) error {
 	return nil
 }
 
-// Close removes the socket and waits for the answers under way.
+// Close removes the socket and waits for the answers under way: as long as Serve takes to return once its ctx has ended, and a
+// client to take a line.
 func (c *Control) Close() error {
 	c.cancel()
 	err := c.listener.Close()
 	sock.Remove(c.path)
 	c.served.Wait()
-	return err
+	if err != nil {
+		return fmt.Errorf("lineman: control socket: %w", err)
+	}
+	return nil
 }
 
 func (c *Control) accept() {

@@ -52,7 +52,8 @@ func play(t *testing.T, role string, args ...string) *actor {
 // perform is play with a command that says more.
 func perform(t *testing.T, cmd *exec.Cmd, role string) *actor {
 	t.Helper()
-	cmd.Env = append(cmd.Environ(), roleVariable+"="+role)
+	// A program with the race detector would wait a second before it ends.
+	cmd.Env = append(cmd.Environ(), roleVariable+"="+role, "GORACE=atexit_sleep_ms=0")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
