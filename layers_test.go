@@ -31,7 +31,6 @@ var layers = []layer{
 	{folder: "protocol/*", module: []string{"protocol"}},
 	{folder: "internal/poll", foreign: []string{"golang.org/x/sys"}},
 	{folder: "internal/sock", foreign: []string{"golang.org/x/sys"}},
-	{folder: "internal/master", module: []string{"internal/sock", "internal/channel"}, foreign: []string{"golang.org/x/sys"}},
 	{folder: "internal/proxyheader"},
 	{folder: "internal/wheel"},
 	{folder: "internal/channel", foreign: []string{"golang.org/x/sys"}},
