@@ -10,32 +10,20 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// An Image is a program file that processes are started from.
+// An Image is a program file that processes are started from. On Linux that is the file, not what its name means later.
 type Image struct {
 	file *os.File
-	path string
+	info fs.FileInfo
 }
 
-// RunningImage is the program of this process, also when its file has been removed or replaced, where the system keeps it.
-func RunningImage() (*Image, error) {
-	if runtime.GOOS == "linux" {
-		return OpenImage("/proc/self/exe")
-	}
-	path, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("lineman: %w", err)
-	}
-	return OpenImage(path)
-}
-
-// OpenImage is the program in a file as it is now.
+// OpenImage is the program in the file at path as it is now.
 func OpenImage(path string) (*Image, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, openProgram, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("lineman: the program's file %s is gone: put it back, or restart from another", path)
 	}
@@ -43,65 +31,77 @@ func OpenImage(path string) (*Image, error) {
 		return nil, fmt.Errorf("lineman: the program's file: %w", err)
 	}
 	info, err := f.Stat()
-	if err == nil && (!info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0) {
-		err = fmt.Errorf("%s is not executable (%v)", path, info.Mode())
-	}
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("lineman: the program's file: %w", err)
 	}
-	if f, err = raise(f); err != nil {
-		return nil, fmt.Errorf("lineman: the program's file: %w", err)
+	if reason := notProgram(info.Mode()); reason != "" {
+		f.Close()
+		return nil, fmt.Errorf("lineman: the program's file %s %s", path, reason)
 	}
-	return &Image{file: f, path: path}, nil
+	if f, err = raise(f); err != nil {
+		return nil, fmt.Errorf("lineman: the program's file %s: %w", path, err)
+	}
+	return &Image{file: f, info: info}, nil
+}
+
+// notProgram says why a file of this mode cannot be executed; empty if it can.
+func notProgram(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "is a folder"
+	case !mode.IsRegular():
+		return fmt.Sprintf("is no regular file (%v)", mode)
+	case mode.Perm()&0o111 == 0:
+		return fmt.Sprintf("is not executable (%v): chmod +x makes it so", mode)
+	}
+	return ""
 }
 
 // outOfTheWay is above the descriptors that a new process is given: those take their numbers before it is executed.
 const outOfTheWay = 256
 
-// raise gives a file such a number, where that is a matter.
+// raise gives a file such a number.
 func raise(f *os.File) (*os.File, error) {
 	defer f.Close()
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, outOfTheWay)
 	if err != nil {
-		return nil, os.NewSyscallError("dup", err)
+		return nil, os.NewSyscallError("fcntl", err)
 	}
 	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
-// Path is what to execute. On Linux it is the open file, whatever its name means by then, and whoever may search its folders.
-func (i *Image) Path() string {
-	if runtime.GOOS == "linux" {
-		return fmt.Sprintf("/proc/self/fd/%d", i.file.Fd())
-	}
-	return i.path
-}
+// Same reports whether two images are one file. A file that was written anew in its place is the same; one that has taken its
+// place is not.
+func (i *Image) Same(other *Image) bool { return os.SameFile(i.info, other.info) }
 
-// Close lets the file go. Nothing can be started from it any more.
+// Close lets the file go: nothing can be started from it any more. It may be called more than once.
 func (i *Image) Close() { i.file.Close() }
 
-// ProgramPath is where the program of a command line is found. A symbolic link on the way stays one, so that it may lead to
-// another file later.
+// ProgramPath is where the program of a command line is found, as an absolute path: a name is looked for in PATH. A symbolic link
+// on the way stays one, also in the working folder as the shell names it, so that it may lead to another file later. A name that
+// PATH does not have is this program's.
 func ProgramPath(arg0 string) (string, error) {
 	path := arg0
-	if filepath.Base(arg0) == arg0 {
+	if !strings.ContainsRune(arg0, filepath.Separator) {
 		found, err := exec.LookPath(arg0)
 		if err != nil {
-			if found, err = os.Executable(); err != nil {
-				return "", fmt.Errorf("lineman: %w", err)
-			}
+			found, err = os.Executable()
+		}
+		if err != nil {
+			return "", fmt.Errorf("lineman: where is the program %q: %w", arg0, err)
 		}
 		path = found
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return "", fmt.Errorf("lineman: %w", err)
+		return "", fmt.Errorf("lineman: where is the program %q: %w", arg0, err)
 	}
 	return path, nil
 }
 
-// byGoRun has the places where go run puts programs: a folder for temporary files, or, when it has built the same before, its cache.
+// byGoRun has the places where go run puts programs: a folder for temporary files or, since Go 1.24, its cache.
 var byGoRun = regexp.MustCompile(`/go-build\d+/b\d+/exe/[^/]+$|/[0-9a-f]{2}/[0-9a-f]{64}-d/[^/]+$`)
 
 // ByGoRun reports whether go run has built the file: then it is of one build only, and another build is another file.
-func ByGoRun(path string) bool { return byGoRun.MatchString(filepath.ToSlash(path)) }
+func ByGoRun(path string) bool { return byGoRun.MatchString(path) }

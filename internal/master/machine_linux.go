@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -48,27 +47,6 @@ func monotonic() time.Duration {
 		return 0
 	}
 	return time.Duration(t.Nano())
-}
-
-// ReapStrangers waits for processes that have died and that nobody else will wait for: the orphans of a container whose first
-// process this is. Those of the process's own group are left, for they are a hook's, which waits for them itself; so are those that
-// are mine. It returns how many it found.
-func ReapStrangers(mine func(pid int) bool) (n int) {
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return 0
-	}
-	self, group := os.Getpid(), unix.Getpgrp()
-	for _, file := range stats {
-		p, ok := readStat(file)
-		if ok && p.state == 'Z' && p.parent == self && p.group != group && !mine(p.pid) {
-			var status unix.WaitStatus
-			if pid, err := unix.Wait4(p.pid, &status, unix.WNOHANG, nil); err == nil && pid == p.pid {
-				n++
-			}
-		}
-	}
-	return n
 }
 
 // Gone reports whether a process has ended, be it that its parent has not waited for it.

@@ -3,17 +3,16 @@
 package master
 
 import (
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"strconv"
-	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// A PIDFile is locked as long as its process lives, however that ends. Its content is for people.
+// A PIDFile is locked as long as its process lives, however that ends. What it says is for people.
 type PIDFile struct {
 	file *os.File
 	path string
@@ -26,52 +25,73 @@ type RunningError struct {
 }
 
 func (e *RunningError) Error() string {
-	return fmt.Sprintf("lineman: pid %d holds %s", e.PID, e.Path)
+	return fmt.Sprintf("lineman: it runs already: pid %d holds %s", e.PID, e.Path)
 }
 
-// Who only looks holds the lock for an instant: Claim tries again before it believes that somebody runs.
-const (
-	claimTries = 20
-	claimPause = 5 * time.Millisecond
-)
-
-// Claim locks the file at path, which it creates, and writes the pid of this process. It fails with a *RunningError if another
-// process holds it.
+// Claim locks the file at path, which it creates, and writes the pid of this process into it. It does not wait: if a process
+// holds the file, this one too, the error is a *RunningError. Others may look with Holder meanwhile.
 func Claim(path string) (*PIDFile, error) {
-	for try := 0; ; {
+	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
 		if err != nil {
-			return nil, fmt.Errorf("lineman: pid file: %w: another place can be set by PIDFile", err)
+			return nil, pidFileError(path, err)
 		}
-		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
-		case err == nil && !named(f, path):
-			f.Close() // it was removed by its holder, as we opened it
+		holder, err := lock(f)
+		switch {
+		case err != nil:
+			err = pidFileError(path, err)
+		case holder != 0:
+			err = &RunningError{PID: holder, Path: path}
+		case !named(f, path):
+			f.Close() // its holder has removed it since it was opened
 			continue
-		case err == nil:
-			return claimed(f, path)
-		case err != unix.EWOULDBLOCK:
+		default:
+			err = writePID(f, path)
+		}
+		if err != nil {
 			f.Close()
-			return nil, fmt.Errorf("lineman: pid file %s: %w", path, os.NewSyscallError("flock", err))
+			return nil, err
 		}
-		pid := readPID(f)
-		f.Close()
-		if try++; try == claimTries {
-			return nil, &RunningError{PID: pid, Path: path}
-		}
-		time.Sleep(claimPause)
+		return &PIDFile{file: f, path: path}, nil
 	}
 }
 
-func claimed(f *os.File, path string) (*PIDFile, error) {
-	err := f.Truncate(0)
-	if err == nil {
-		_, err = f.WriteString(strconv.Itoa(os.Getpid()) + "\n")
+// Release removes the file, unless another one is at its path by now, and lets the lock go.
+func (p *PIDFile) Release() error {
+	defer p.file.Close()
+	if !named(p.file, p.path) {
+		return nil
+	}
+	if err := os.Remove(p.path); err != nil {
+		return fmt.Errorf("lineman: pid file: %w", err)
+	}
+	return nil
+}
+
+// Holder is the process that holds the pid file at path now; 0 if none does or there is no file.
+func Holder(path string) (pid int, err error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
 	}
 	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lineman: pid file: %w", err)
+		return 0, fmt.Errorf("lineman: pid file: %w", err)
 	}
-	return &PIDFile{file: f, path: path}, nil
+	defer f.Close()
+	if pid, err = lockedBy(f); err != nil {
+		return 0, fmt.Errorf("lineman: pid file %s: %w", path, err)
+	}
+	return pid, nil
+}
+
+func writePID(f *os.File, path string) error {
+	if err := f.Truncate(0); err != nil {
+		return pidFileError(path, err)
+	}
+	if _, err := f.WriteString(strconv.Itoa(os.Getpid()) + "\n"); err != nil {
+		return pidFileError(path, err)
+	}
+	return nil
 }
 
 // named reports whether path still names the open file.
@@ -84,46 +104,11 @@ func named(f *os.File, path string) bool {
 	return err == nil && os.SameFile(open, there)
 }
 
-func readPID(f *os.File) int {
-	text, err := io.ReadAll(io.NewSectionReader(f, 0, 32))
-	if err != nil {
-		return 0
+// pidFileError names the file once, and the remedy.
+func pidFileError(path string, err error) error {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		err = pathError.Err
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		return 0 // its holder is about to write it
-	}
-	return pid
-}
-
-// Release removes the file, unless another stands in its place, and lets the lock go.
-func (p *PIDFile) Release() error {
-	defer p.file.Close()
-	if !named(p.file, p.path) {
-		return nil
-	}
-	if err := os.Remove(p.path); err != nil {
-		return fmt.Errorf("lineman: pid file: %w", err)
-	}
-	return nil
-}
-
-// Holder is the process that holds the pid file at path; 0 if none does.
-func Holder(path string) (int, error) {
-	f, err := os.Open(path)
-	if os.IsNotExist(err) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("lineman: pid file: %w", err)
-	}
-	defer f.Close()
-	switch err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err {
-	case nil:
-		return 0, nil
-	case unix.EWOULDBLOCK:
-		return readPID(f), nil
-	default:
-		return 0, fmt.Errorf("lineman: pid file %s: %w", path, os.NewSyscallError("flock", err))
-	}
+	return fmt.Errorf("lineman: pid file %s: %w: another place can be set by PIDFile", path, err)
 }

@@ -18,7 +18,7 @@ import (
 // Options are what a listener may be given. The zero value is an ordinary one.
 type Options struct {
 	ReusePort bool        // several sockets may listen on the address; the kernel shares connections out
-	Mode      fs.FileMode // permissions of a Unix socket's file; 0 leaves what the umask gives
+	Mode      fs.FileMode // permissions of a Unix socket's file, on Linux from its first instant; 0 leaves what the umask gives
 	Owner     string      // user name or id, optionally ":group", of a Unix socket's file; "" leaves it
 }
 
@@ -63,12 +63,12 @@ func control(o Options, stream bool) func(network, address string, c syscall.Raw
 
 // listenUnix replaces the file that a dead process left behind and refuses one that somebody still listens on.
 func listenUnix(path string, o Options) (net.Listener, error) {
-	ln, err := net.Listen("unix", path)
+	ln, err := createUnix(path, o.Mode)
 	if errors.Is(known(err), syscall.EADDRINUSE) && stale(path) {
 		if err := os.Remove(path); err != nil {
 			return nil, err
 		}
-		ln, err = net.Listen("unix", path)
+		ln, err = createUnix(path, o.Mode)
 	}
 	if err != nil {
 		return nil, known(err)
@@ -78,6 +78,20 @@ func listenUnix(path string, o Options) (net.Listener, error) {
 		return nil, err
 	}
 	return ln, nil
+}
+
+// createUnix listens at path. Where the system can do that, the file lets nobody in for an instant whom its mode keeps out;
+// dress lets in whom the umask kept out.
+func createUnix(path string, mode fs.FileMode) (net.Listener, error) {
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		if mode == 0 {
+			return nil
+		}
+		var modeErr error
+		err := c.Control(func(fd uintptr) { modeErr = setMode(fd, mode) })
+		return errors.Join(err, modeErr)
+	}}
+	return lc.Listen(context.Background(), "unix", path)
 }
 
 // Remove removes the file of a Unix socket. What else may lie at the path by now is left alone; an abstract socket, whose

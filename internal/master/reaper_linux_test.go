@@ -1,0 +1,133 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// playWait ends when its input does.
+func playWait([]string) error {
+	awaitEnd()
+	return nil
+}
+
+// playOrphaner leaves a child behind, in a group of its own, that ends when its input does.
+func playOrphaner([]string) error {
+	child := exec.Command("/proc/self/exe")
+	child.Env = append(os.Environ(), roleVariable+"=wait")
+	child.Stdin = os.Stdin
+	child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := child.Start(); err != nil {
+		return err
+	}
+	fmt.Println(child.Process.Pid)
+	return nil
+}
+
+// TestReapStrangers has another process adopt orphans as the first of a container does, which would be this program's strangers.
+func TestReapStrangers(t *testing.T) {
+	a := play(t, "reaper")
+	if got := a.word(); got != "reaped" {
+		t.Error(got)
+	}
+	a.end()
+}
+
+func playReaper([]string) error {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	hook, worker := exec.Command("true"), exec.Command("true")
+	worker.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := errors.Join(hook.Start(), worker.Start()); err != nil {
+		return err
+	}
+	mine := func(pid int) bool { return pid == worker.Process.Pid }
+	stranger, err := die(mine)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(dead(hook.Process.Pid), dead(worker.Process.Pid), dead(stranger)); err != nil {
+		return err
+	}
+	if n := ReapStrangers(mine); n != 1 {
+		return fmt.Errorf("%d strangers were reaped, want 1", n)
+	}
+	if err := unix.Kill(stranger, 0); err != unix.ESRCH {
+		return fmt.Errorf("the stranger is left: %v", err)
+	}
+	if n := ReapStrangers(mine); n != 0 {
+		return fmt.Errorf("%d strangers were reaped, want none", n)
+	}
+	if err := errors.Join(hook.Wait(), worker.Wait()); err != nil {
+		return fmt.Errorf("somebody else has waited: %w", err)
+	}
+	fmt.Println("reaped")
+	return nil
+}
+
+// die makes an orphan, has it die, and returns its pid. While it lives there is nothing to reap.
+func die(mine func(pid int) bool) (pid int, err error) {
+	input, end, err := os.Pipe()
+	if err != nil {
+		return 0, err
+	}
+	defer end.Close()
+	defer input.Close()
+	orphaner := exec.Command("/proc/self/exe")
+	orphaner.Env = append(os.Environ(), roleVariable+"=orphaner")
+	orphaner.Stdin = input
+	told, err := orphaner.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	if err := orphaner.Start(); err != nil {
+		return 0, err
+	}
+	if _, err := fmt.Fscan(told, &pid); err != nil {
+		return 0, err
+	}
+	if err := orphaner.Wait(); err != nil {
+		return 0, err
+	}
+	if n := ReapStrangers(mine); n != 0 {
+		return 0, fmt.Errorf("%d processes were reaped that live, or are somebody's", n)
+	}
+	return pid, nil
+}
+
+// dead waits until a child has died, and leaves it for others to wait for.
+func dead(pid int) error {
+	if err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		return fmt.Errorf("pid %d: %w", pid, err)
+	}
+	return nil
+}
+
+// TestReadStat reads of a thread whose name looks like what follows it.
+func TestReadStat(t *testing.T) {
+	result := make(chan string)
+	go func() {
+		runtime.LockOSThread() // it ends with its name
+		if err := os.WriteFile("/proc/thread-self/comm", []byte("a) Z 5 6 (b"), 0); err != nil {
+			result <- err.Error()
+			return
+		}
+		s, ok := readStat("/proc/thread-self/stat")
+		want := stat{pid: unix.Gettid(), parent: os.Getppid(), group: unix.Getpgrp(), state: 'R'}
+		if !ok || s != want {
+			result <- fmt.Sprintf("got %+v, want %+v", s, want)
+		}
+		close(result)
+	}()
+	if got := <-result; got != "" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,12 @@
+package master
+
+// roles are what this program is when a test starts it as another process.
+var roles = map[string]func(args []string) error{
+	"claim":             playClaim,
+	"claim and release": playClaimAndRelease,
+	"orphaner":          playOrphaner,
+	"program path":      playProgramPath,
+	"reaper":            playReaper,
+	"removed":           playRemoved,
+	"wait":              playWait,
+}

@@ -1,0 +1,3 @@
+package sock
+
+var CreateUnix = createUnix
