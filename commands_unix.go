@@ -288,6 +288,6 @@ func (s *supervision) reopenBySignal() {
 // reap waits for orphans of the container whose first process this is.
 func (s *supervision) reap() {
 	if os.Getpid() == 1 {
-		master.ReapStrangers(s.supervisor.Owns)
+		s.supervisor.Reap()
 	}
 }

@@ -172,9 +172,7 @@ func (h *httpSession) release(c *Conn) {
 func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {
 	w := c.service.worker
 	if c.loop.leaving {
-		c.mu.Lock()
-		h.exchange.Close = true
-		c.mu.Unlock()
+		c.answersLast()
 	}
 	switch {
 	case w.OnRequest != nil:

@@ -30,6 +30,11 @@ func (l *Loop) beginLeaving(code websocket.Code, d time.Duration, patient bool) 
 			s.handler.server.SetKeepAlivesEnabled(false)
 		}
 	}
+	for _, c := range l.conns {
+		if c != nil {
+			c.answersLast()
+		}
+	}
 	rest := time.Duration(-1)
 	if d >= 0 {
 		rest = min(d/4, lastWords)
@@ -62,6 +67,15 @@ func (l *Loop) partAtRest() {
 		if c != nil && c.atRest() {
 			c.leave()
 		}
+	}
+}
+
+// answersLast has the connection close after the answer to the request at hand, if there is one.
+func (c *Conn) answersLast() {
+	if h, ok := c.session.(*httpSession); ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		h.exchange.Close = h.exchange.Close || h.waiting || h.streaming
 	}
 }
 

@@ -106,6 +106,7 @@ func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
 	s := sl.supervisor
 	p := &process{slot: sl, image: image, born: time.Now(), number: s.count()}
 	launched := make(chan struct{})
+	s.births.RLock()
 	real, err := s.config.System.Launch(Command{
 		Image: image,
 		User:  sl.group.User,
@@ -114,14 +115,17 @@ func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
 			return s.answer(p, op, decode)
 		},
 	})
+	if err == nil {
+		p.Process = real
+		s.mu.Lock()
+		s.processes[p] = true
+		s.mu.Unlock()
+	}
+	s.births.RUnlock()
 	if err != nil {
 		return nil, fmt.Errorf("lineman: %s/%d does not start: %w", sl.group.Name, sl.id, err)
 	}
-	p.Process = real
 	close(launched)
-	s.mu.Lock()
-	s.processes[p] = true
-	s.mu.Unlock()
 	go s.bury(p)
 	if err := p.prepare(ctx); err != nil {
 		p.discard()

@@ -47,6 +47,7 @@ type Supervisor struct {
 	ctx       context.Context // ends when the stopping begins
 	cancel    context.CancelFunc
 	keepers   sync.WaitGroup
+	births    sync.RWMutex // held for reading from a launch to the entry in processes
 	reloading sync.Mutex // held by the one Reload under way; guards images
 	images    []*Image   // open
 
@@ -230,9 +231,14 @@ func (s *Supervisor) alive() []*process {
 	return all
 }
 
-// Owns reports whether a process of the system is one of the Supervisor's.
-func (s *Supervisor) Owns(pid int) bool {
-	return slices.ContainsFunc(s.alive(), func(p *process) bool { return p.PID() == pid })
+// Reap waits for strangers that have died, for a master that is the first process of a container.
+func (s *Supervisor) Reap() {
+	s.births.Lock() // a process that has just been started is not known yet
+	defer s.births.Unlock()
+	all := s.alive()
+	ReapStrangers(func(pid int) bool {
+		return slices.ContainsFunc(all, func(p *process) bool { return p.PID() == pid })
+	})
 }
 
 // Listening are the sockets that are open now: the addresses of each worker, its own first, those of Loop.Listen after it.
