@@ -14,7 +14,7 @@ import (
 // maxSocketPath is how long a path this system takes for a Unix socket: a byte is for its end.
 const maxSocketPath = len(unix.RawSockaddrUnix{}.Path) - 1
 
-// SocketPath is path or, if that is too long for a Unix socket, a place of this user's in the folder for temporary files that
+// SocketPath is path or, if that is too long for a Unix socket, a place in the folder for temporary files that
 // everybody finds who knows path.
 func SocketPath(path string) string {
 	if len(path) <= maxSocketPath {
@@ -24,5 +24,5 @@ func SocketPath(path string) string {
 		path = absolute
 	}
 	sum := sha256.Sum256([]byte(path))
-	return filepath.Join(os.TempDir(), fmt.Sprintf("lineman-%d-%x.sock", os.Geteuid(), sum[:8]))
+	return filepath.Join(os.TempDir(), fmt.Sprintf("lineman-%x.sock", sum[:8]))
 }

@@ -48,8 +48,8 @@ type Supervisor struct {
 	cancel    context.CancelFunc
 	keepers   sync.WaitGroup
 	births    sync.RWMutex // held for reading from a launch to the entry in processes
-	reloading sync.Mutex // held by the one Reload under way; guards images
-	images    []*Image   // open
+	reloading sync.Mutex   // held by the one Reload under way; guards images
+	images    []*Image     // open
 
 	mu        sync.Mutex // guards the following
 	processes map[*process]bool
