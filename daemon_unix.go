@@ -95,7 +95,11 @@ func (m *Master) daemonize() error {
 		return errors.New(r.Error)
 	}
 	fmt.Print(r.Banner)
-	fmt.Printf("%s runs as pid %d and logs to %s; `%s stop` ends it.\n", m.name(), r.PID, m.logFile(), os.Args[0])
+	how := "the command stop" // go run has a file for each build
+	if !master.ByGoRun(os.Args[0]) {
+		how = fmt.Sprintf("`%s stop`", os.Args[0])
+	}
+	fmt.Printf("%s runs as pid %d and logs to %s; %s ends it.\n", m.name(), r.PID, m.logFile(), how)
 	return nil
 }
 

@@ -11,6 +11,7 @@ require (
 	github.com/gobwas/httphead v0.1.0
 	github.com/gobwas/ws v1.5.0
 	github.com/lineman-go/lineman v0.0.0-00010101000000-000000000000
+	github.com/rogpeppe/go-internal v1.16.0
 )
 
 require (
@@ -18,4 +19,5 @@ require (
 	github.com/klauspost/compress v1.18.0 // indirect
 	go.uber.org/goleak v1.3.0 // indirect
 	golang.org/x/sys v0.33.0 // indirect
+	golang.org/x/tools v0.26.0 // indirect
 )

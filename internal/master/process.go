@@ -192,7 +192,7 @@ func (p *process) step(ctx context.Context, what string, op channel.Op, body, an
 	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("lineman: %s does not %s: it is not ready after %v", p, what, limit)
 	case bounded.Err() != nil:
-		return fmt.Errorf("%w: %w", errStopping, context.Canceled)
+		return errStopping
 	}
 	p.Kill()
 	<-p.Exited()

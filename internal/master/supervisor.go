@@ -177,7 +177,7 @@ func (s *Supervisor) bounded(ctx context.Context, d time.Duration) (context.Cont
 	return ctx, func() { release(); end() }
 }
 
-var errStopping = errors.New("lineman: the program is being stopped")
+var errStopping = errors.New("lineman: it was stopped before it was ready")
 
 // Stop ends every process, closes the listeners and returns when all of it is gone. A second Stop with a greater urgency
 // hurries the first.
