@@ -1,0 +1,80 @@
+package lineman_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// workermanNumbers are the behaviours that docs/from-workerman.md has a row for.
+func workermanNumbers() (all []string) {
+	for _, r := range []struct {
+		letter      string
+		first, last int
+	}{{"W", 1, 9}, {"W", 20, 30}, {"P", 1, 10}, {"P", 20, 27}, {"P", 40, 46}} {
+		for n := r.first; n <= r.last; n++ {
+			all = append(all, fmt.Sprintf("%s-%d", r.letter, n))
+		}
+	}
+	return slices.Insert(all, slices.Index(all, "P-45"), "P-44b")
+}
+
+var workermanRow = regexp.MustCompile(`(?m)^\| ([WP]-\w+) \| .+ \| ([^|]+) \| ([^|]+) \|$`)
+
+// TestFromWorkerman wants a row for each number, a verdict in each, and a test that there is for what is kept or bettered.
+func TestFromWorkerman(t *testing.T) {
+	text, err := os.ReadFile("docs/from-workerman.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := knownTests(t)
+	var rows []string
+	for _, row := range workermanRow.FindAllStringSubmatch(string(text), -1) {
+		number, verdict, test := row[1], row[2], row[3]
+		rows = append(rows, number)
+		word, why, _ := strings.Cut(verdict, ": ")
+		switch {
+		case word == "not applicable":
+			if why == "" || test != "-" {
+				t.Errorf("%s: not applicable wants a reason, and no test", number)
+			}
+		case word != "kept" && (word != "bettered" || why == ""):
+			t.Errorf("%s: %q is no verdict", number, verdict)
+		case !slices.Contains(known, test):
+			t.Errorf("%s: there is no test %s", number, test)
+		}
+	}
+	if want := workermanNumbers(); !slices.Equal(rows, want) {
+		t.Errorf("the rows are %v, want %v", rows, want)
+	}
+}
+
+// knownTests are the test functions of the whole tree, and the scripts of e2e.
+func knownTests(t *testing.T) (names []string) {
+	t.Helper()
+	function := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	err := filepath.WalkDir(".", func(file string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if strings.HasSuffix(file, "_test.go") {
+			text, err := os.ReadFile(file)
+			for _, m := range function.FindAllSubmatch(text, -1) {
+				names = append(names, string(m[1]))
+			}
+			return err
+		}
+		if script, ok := strings.CutSuffix(filepath.Base(file), ".txtar"); ok {
+			names = append(names, "script/"+script)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
