@@ -138,13 +138,21 @@ func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
 func (s *Supervisor) bury(p *process) {
 	<-p.Exited()
 	status := p.Status()
-	s.sockets.forget(p)
 	s.mu.Lock()
 	delete(s.processes, p)
 	s.exits[exitKey{p.slot.group.Name, status}]++
 	s.mu.Unlock()
 	if f := s.config.Exited; f != nil {
 		f(Exit{Worker: p.slot.group.Name, ID: p.slot.id, PID: p.PID(), Status: status})
+	}
+}
+
+func (p *process) ended() bool {
+	select {
+	case <-p.Exited():
+		return true
+	default:
+		return false
 	}
 }
 
@@ -187,6 +195,8 @@ func (p *process) step(ctx context.Context, what string, op channel.Op, body, an
 	switch {
 	case err == nil:
 		return nil
+	case s.ctx.Err() != nil:
+		return errStopping
 	case errors.As(err, &told):
 		return fmt.Errorf("lineman: %s does not %s: %s", p, what, strings.TrimPrefix(told.Text, "lineman: "))
 	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):

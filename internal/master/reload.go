@@ -21,11 +21,13 @@ var ErrReloading = errors.New("lineman: a reload is under way: try again when it
 // runs, and either leaves or, if that fails, goes on. It returns when every slot is served by its successor: predecessors may
 // still have connections then. An error names what failed, and which processes were replaced before it.
 func (s *Supervisor) Reload(image *Image, isPatient bool, before func() (after func(), err error)) error {
-	if !s.reloading.TryLock() {
+	select {
+	case s.reloading <- struct{}{}:
+	default:
 		image.Close()
 		return ErrReloading
 	}
-	defer s.reloading.Unlock()
+	defer func() { <-s.reloading }()
 	after, err := before()
 	defer after()
 	if err == nil {
@@ -195,7 +197,7 @@ func (sl *slot) renew(p *process) (*process, error) {
 	return q, nil
 }
 
-// closeUnused closes the images that nothing is started from any more. The lock of reloads is held.
+// closeUnused closes the images that nothing is started from any more. Reloading is held.
 func (s *Supervisor) closeUnused(came *Image) {
 	used := make(map[*Image]bool)
 	for _, sl := range s.slots() {

@@ -4,6 +4,7 @@ package master
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -171,20 +172,12 @@ func (t *sockets) close(sk *socket) {
 	sk.Close()
 }
 
-// forget notes that a process has gone. Its sockets stay for the next one in its slot.
-func (t *sockets) forget(p *process) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, sk := range t.open {
-		delete(sk.users, p)
-	}
-}
-
 // sweep closes the inner sockets of a slot that no process of it has asked for: what its new program no longer opens.
 func (t *sockets) sweep(sl *slot) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for k, sk := range t.open {
+		maps.DeleteFunc(sk.users, func(p *process, _ bool) bool { return p.ended() })
 		if k.group == sl.group && k.id == sl.id && !sk.outer && len(sk.users) == 0 {
 			t.close(sk)
 		}

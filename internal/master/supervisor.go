@@ -47,9 +47,9 @@ type Supervisor struct {
 	ctx       context.Context // ends when the stopping begins
 	cancel    context.CancelFunc
 	keepers   sync.WaitGroup
-	births    sync.RWMutex // held for reading from a launch to the entry in processes
-	reloading sync.Mutex   // held by the one Reload under way; guards images
-	images    []*Image     // open
+	births    sync.RWMutex  // held for reading from a launch to the entry in processes
+	reloading chan struct{} // held, by sending, by the one Reload under way; guards images
+	images    []*Image      // open
 
 	mu        sync.Mutex // guards the following
 	processes map[*process]bool
@@ -80,7 +80,7 @@ type group struct {
 func New(c Config) *Supervisor {
 	s := &Supervisor{
 		config: c, sockets: newSockets(c.System), processes: make(map[*process]bool),
-		exits: make(map[exitKey]int), urged: make(chan struct{}), images: []*Image{c.Image},
+		exits: make(map[exitKey]int), urged: make(chan struct{}), reloading: make(chan struct{}, 1), images: []*Image{c.Image},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for i, w := range c.Workers {
@@ -191,8 +191,8 @@ func (s *Supervisor) Stop(u Urgency) {
 	s.mu.Unlock()
 	s.cancel()
 	s.keepers.Wait()
-	s.reloading.Lock() // its Reload ends by ctx
-	defer s.reloading.Unlock()
+	s.reloading <- struct{}{} // its Reload ends by ctx
+	defer func() { <-s.reloading }()
 	s.sockets.closeAll() // nobody is let in who would not be answered
 	var wait sync.WaitGroup
 	for _, p := range s.alive() {
