@@ -67,21 +67,39 @@ func (i *instance) command(ctx context.Context, args ...string) *exec.Cmd {
 }
 
 // try gives a command, and returns what it printed and its exit code.
-func (i *instance) try(args ...string) (string, int) {
+func (i *instance) try(args ...string) (out string, code int) {
 	i.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	out, err := i.command(ctx, args...).CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		i.t.Fatalf("%v does not end:\n%s", args, out)
-	case errors.As(err, &exit):
-		return string(out), exit.ExitCode()
-	case err != nil:
-		i.t.Fatalf("%v: %v\n%s", args, err, out)
+	return i.background(args...)()
+}
+
+// background gives a command, and returns how to learn what came of it.
+func (i *instance) background(args ...string) (wait func() (out string, code int)) {
+	type result struct {
+		out  string
+		code int
 	}
-	return string(out), 0
+	done := make(chan result, 1)
+	go func() {
+		out, err := i.command(context.Background(), args...).CombinedOutput()
+		var exit *exec.ExitError
+		r := result{out: string(out)}
+		if errors.As(err, &exit) {
+			r.code = exit.ExitCode()
+		} else if err != nil {
+			r.code = -1
+		}
+		done <- r
+	}()
+	return func() (string, int) {
+		i.t.Helper()
+		select {
+		case r := <-done:
+			return r.out, r.code
+		case <-time.After(patience):
+			i.t.Fatalf("%v does not end", args)
+			panic("unreachable")
+		}
+	}
 }
 
 // do gives a command that must end well.
@@ -173,14 +191,16 @@ func (i *instance) logs(text string) {
 // processes are those in the instance's folder.
 func (i *instance) processes() []int { return runningIn(i.dir) }
 
-// put makes a file in the instance's folder, which a program that misbehaves looks for; the function removes it.
-func (i *instance) put(name string) (remove func()) {
+// put makes a file in the instance's folder, which a program that misbehaves looks for.
+func (i *instance) put(name string) {
 	i.t.Helper()
-	path := filepath.Join(i.dir, name)
-	write(i.t, path, "")
-	return func() {
-		if err := os.Remove(path); err != nil {
-			i.t.Fatal(err)
-		}
+	write(i.t, filepath.Join(i.dir, name), "")
+}
+
+// remove takes it away.
+func (i *instance) remove(name string) {
+	i.t.Helper()
+	if err := os.Remove(filepath.Join(i.dir, name)); err != nil {
+		i.t.Fatal(err)
 	}
 }

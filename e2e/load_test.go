@@ -195,4 +195,3 @@ func (w *wrk) end() {
 	}
 	w.t.Logf("wrk: %s requests, none of them lost", count[1])
 }
-
