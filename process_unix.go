@@ -36,7 +36,7 @@ type process struct {
 	pulse pulse
 }
 
-// parting is how long a process whose master has gone may take to end.
+// orphanTime is how long a process whose master has gone may take to end.
 const orphanTime = 700 * time.Millisecond
 
 // work runs a worker process to its end and returns its exit code.
@@ -56,11 +56,11 @@ func (m *Master) work(control *os.File) int {
 	p.peer = peer
 	close(ready)
 	go p.heedSignals()
+	go p.outlive()
 	if !p.prepare() {
 		<-peer.Done() // who has been told why, and ends this process
 		return exitFailed
 	}
-	go p.outlive()
 	defer p.loop.shut()
 	if err := p.loop.run(); err != nil {
 		p.loop.log.Error("lineman: the loop has failed", "error", err)
@@ -69,10 +69,13 @@ func (m *Master) work(control *os.File) int {
 	return 0
 }
 
-// outlive ends the process when its master has gone, whatever the loop is doing.
+// outlive ends the process when its master has gone, whatever the loop is doing, and be it that it does not run yet.
 func (p *process) outlive() {
 	<-p.peer.Done()
 	time.AfterFunc(orphanTime, func() { os.Exit(exitFailed) })
+	if p.loop == nil {
+		return
+	}
 	p.loop.log.Error("lineman: the master has gone, and so does this process")
 	p.loop.Do(func() { p.loop.beginStop(orphanTime / 2) })
 }

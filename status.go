@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -237,6 +238,8 @@ func (m *Master) printConnections(w io.Writer, asJSON bool) error {
 		}
 		return nil
 	})
-	t.end()
+	if !errors.Is(err, ErrNotRunning) {
+		t.end()
+	}
 	return err
 }

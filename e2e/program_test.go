@@ -28,12 +28,21 @@ func run(m *testing.M) int {
 		panic(err)
 	}
 	defer os.RemoveAll(binaries)
-	build := exec.Command("go", "build", "-o", binaries+string(filepath.Separator), "./examples/...")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
+	folder := binaries + string(filepath.Separator)
+	build("..", "-o", folder, "./examples/...")
+	build(".", "-o", folder, "./misbehave")
+	build(".", "-o", folder+"misbehave-2", "-ldflags", "-X main.version=2", "./misbehave")
+	build(".", "-o", folder+"misbehave-extra", "-ldflags", "-X main.extra=more", "./misbehave")
+	return m.Run()
+}
+
+// build runs go build in a folder.
+func build(dir string, args ...string) {
+	cmd := exec.Command("go", append([]string{"build"}, args...)...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
 		panic(string(out))
 	}
-	return m.Run()
 }
 
 // patience is how long a test waits for what must happen.

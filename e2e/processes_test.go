@@ -1,0 +1,63 @@
+package e2e
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// runningIn are the processes whose working directory is a folder, or below it. One that has ended has none, be it that nobody has
+// waited for it.
+func runningIn(dir string) (pids []int) {
+	links, err := filepath.Glob("/proc/[0-9]*/cwd")
+	if err != nil {
+		panic(err) // the pattern is right
+	}
+	for _, link := range links {
+		to, err := os.Readlink(link)
+		if err != nil || to != dir && !strings.HasPrefix(to, dir+"/") {
+			continue // it has gone, or is another's
+		}
+		if pid, err := strconv.Atoi(strings.Split(link, "/")[2]); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// killIn kills what runs in a folder until nothing is left, and at most as long as a test waits.
+func killIn(dir string) {
+	for late := time.Now().Add(patience); time.Now().Before(late); {
+		pids := runningIn(dir)
+		if len(pids) == 0 {
+			return
+		}
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+		}
+	}
+}
+
+// kill sends a signal to a process.
+func kill(t *testing.T, pid int, s syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(pid, s); err != nil {
+		t.Fatalf("kill %d: %v", pid, err)
+	}
+}
+
+// free is an address that nobody listens on.
+func free(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
