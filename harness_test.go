@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 		probe(strings.Split(addrs, ","))
 		return
 	}
+	if user, ok := os.LookupEnv(programVariable); ok {
+		program(user)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 
