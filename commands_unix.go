@@ -248,8 +248,12 @@ func (m *Master) Connections(f func([]ConnStatus) error) error {
 // heed does what signals ask, until the program has ended.
 func (s *supervision) heed() {
 	stops := 0
+	again := time.NewTicker(reapEvery)
+	defer again.Stop()
 	for {
 		select {
+		case <-again.C:
+			s.reap()
 		case <-s.stopped:
 			return
 		case sig := <-s.signals:
@@ -291,3 +295,6 @@ func (s *supervision) reap() {
 		s.supervisor.Reap()
 	}
 }
+
+// reapEvery is how often orphans are looked for that were left at first.
+const reapEvery = 10 * time.Second

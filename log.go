@@ -26,7 +26,7 @@ func (o *logOutput) install(attributes ...any) {
 func (o *logOutput) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.file != nil {
+	if o.file != nil && !o.daemon {
 		_, _ = o.file.Write(b)
 	}
 	return os.Stderr.Write(b)

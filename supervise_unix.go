@@ -141,12 +141,15 @@ func (s *supervision) reopen() error {
 	if err != nil {
 		return fmt.Errorf("lineman: log: %w: another place can be set by LogFile", err)
 	}
+	if err := s.log.use(f); err != nil {
+		return err
+	}
 	if s.supervisor != nil {
 		if err := s.supervisor.Reopen(int(f.Fd())); err != nil {
 			slog.Warn(err.Error())
 		}
 	}
-	return s.log.use(f)
+	return nil
 }
 
 // prepare makes the supervisor.

@@ -19,5 +19,8 @@ func Gone(pid int) bool { return syscall.Kill(pid, 0) != nil }
 // monotonic is for a service manager that this system does not have.
 func monotonic() time.Duration { return 0 }
 
-// ReapStrangers does nothing: this system has no containers of the kind.
-func ReapStrangers(func(pid int) bool) int { return 0 }
+// A Reaper does nothing: this system has no containers of the kind.
+type Reaper struct{}
+
+// Reap does nothing.
+func (*Reaper) Reap(time.Time, func(pid int) bool) int { return 0 }

@@ -161,8 +161,11 @@ func (p *process) prepare(ctx context.Context) error {
 	var d channel.Description
 	a := channel.Assignment{Worker: g.index, Name: g.Name, ID: p.slot.id, Shared: g.Count > 1 && !g.ReusePort, Daemon: s.config.Daemon}
 	var files []int
-	if f := s.config.LogFile; f != nil && f() >= 0 {
-		files = append(files, f())
+	if f := s.config.LogFile; f != nil {
+		if fd := f(); fd >= 0 {
+			defer closeFile(fd)
+			files = append(files, fd)
+		}
 	}
 	if err := p.step(ctx, "start", channel.Hello, a, &d, files...); err != nil {
 		return err

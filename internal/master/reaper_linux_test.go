@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,8 +32,8 @@ func playOrphaner([]string) error {
 	return nil
 }
 
-// TestReapStrangers has another process adopt orphans as the first of a container does, which would be this program's strangers.
-func TestReapStrangers(t *testing.T) {
+// TestReaper has another process adopt orphans as the first of a container does, which would be this program's strangers.
+func TestReaper(t *testing.T) {
 	a := play(t, "reaper")
 	if got := a.word(); got != "reaped" {
 		t.Error(got)
@@ -57,17 +58,26 @@ func playReaper([]string) error {
 	if err := errors.Join(dead(hook.Process.Pid), dead(worker.Process.Pid), dead(stranger)); err != nil {
 		return err
 	}
-	if n := ReapStrangers(mine); n != 1 {
+	var r Reaper
+	now := time.Now()
+	if n := r.Reap(now, mine); n != 1 {
 		return fmt.Errorf("%d strangers were reaped, want 1", n)
 	}
 	if err := unix.Kill(stranger, 0); err != unix.ESRCH {
 		return fmt.Errorf("the stranger is left: %v", err)
 	}
-	if n := ReapStrangers(mine); n != 0 {
+	if n := r.Reap(now.Add(29*time.Second), mine); n != 0 {
 		return fmt.Errorf("%d strangers were reaped, want none", n)
 	}
 	if err := errors.Join(hook.Wait(), worker.Wait()); err != nil {
 		return fmt.Errorf("somebody else has waited: %w", err)
+	}
+	orphan := exec.Command("true") // of the own group, and nobody waits for it
+	if err := errors.Join(orphan.Start(), dead(orphan.Process.Pid)); err != nil {
+		return err
+	}
+	if first, late := r.Reap(now, mine), r.Reap(now.Add(time.Minute), mine); first != 0 || late != 1 {
+		return fmt.Errorf("of an orphan of the own group: %d, and after a minute %d", first, late)
 	}
 	fmt.Println("reaped")
 	return nil
@@ -97,7 +107,7 @@ func die(mine func(pid int) bool) (pid int, err error) {
 	if err := orphaner.Wait(); err != nil {
 		return 0, err
 	}
-	if n := ReapStrangers(mine); n != 0 {
+	if n := (&Reaper{}).Reap(time.Now(), mine); n != 0 {
 		return 0, fmt.Errorf("%d processes were reaped that live, or are somebody's", n)
 	}
 	return pid, nil

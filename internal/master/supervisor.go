@@ -21,7 +21,7 @@ type Config struct {
 	System  System
 	Log     *slog.Logger
 	Exited  func(Exit) // called for every process that has ended; nil means nobody cares
-	LogFile func() int // the descriptor of the log that a new process is to write to; nil, or -1: none
+	LogFile func() int // a new descriptor of the log that a process is to write to, or -1; nil: none is
 	Daemon  bool       // the standard output is the log
 
 	// Limits of time. A negative one is none.
@@ -236,7 +236,7 @@ func (s *Supervisor) Reap() {
 	s.births.Lock() // a process that has just been started is not known yet
 	defer s.births.Unlock()
 	all := s.alive()
-	ReapStrangers(func(pid int) bool {
+	s.reaper.Reap(time.Now(), func(pid int) bool {
 		return slices.ContainsFunc(all, func(p *process) bool { return p.PID() == pid })
 	})
 }
