@@ -48,6 +48,7 @@ type Supervisor struct {
 	cancel    context.CancelFunc
 	keepers   sync.WaitGroup
 	births    sync.RWMutex  // held for reading from a launch to the entry in processes
+	reaper    Reaper        // guarded by births
 	reloading chan struct{} // held, by sending, by the one Reload under way; guards images
 	images    []*Image      // open
 
