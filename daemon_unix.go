@@ -103,6 +103,22 @@ func (m *Master) daemonize() error {
 	return nil
 }
 
+// tell tells the command that has started this daemon how it went.
+func (s *supervision) tell(failed error) {
+	r := report{PID: os.Getpid()}
+	if failed != nil {
+		r.Error, r.Code = failed.Error(), ExitCode(failed)
+		slog.Error(r.Error)
+	} else {
+		r.Banner = s.banner()
+	}
+	if err := json.NewEncoder(s.report).Encode(r); err != nil {
+		slog.Warn("lineman: the command that started this could not be told", "error", err)
+	}
+	s.report.Close()
+	s.report = nil
+}
+
 // ready tells everybody that the program serves.
 func (s *supervision) ready() {
 	if err := s.notifier.Ready(fmt.Sprintf("serves with %d processes", s.processes())); err != nil {

@@ -5,15 +5,12 @@ package lineman
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/lineman-go/lineman/internal/channel"
@@ -96,22 +93,29 @@ func (s *supervision) run() error {
 		}
 		defer control.Close()
 	}
-	go s.heed()
-	if err := s.supervisor.Start(context.Background()); err != nil {
-		var unheard *master.ListenError
-		if errors.As(err, &unheard) {
-			return listenError(s.Workers[unheard.Worker], unheard.Err)
-		}
-		return err
-	}
-	s.ready()
-	<-s.stopped
-	return s.hook("OnStop", func() error {
+	err := s.serve()
+	return errors.Join(err, s.hook("OnStop", func() error {
 		if s.OnStop != nil {
 			s.OnStop()
 		}
 		return nil
-	})
+	}))
+}
+
+// serve starts the processes, and returns when all have ended.
+func (s *supervision) serve() error {
+	go s.heed()
+	err := s.supervisor.Start(context.Background())
+	var unheard *master.ListenError
+	switch {
+	case errors.As(err, &unheard):
+		return listenError(s.Workers[unheard.Worker], unheard.Err)
+	case err != nil:
+		return err
+	}
+	s.ready()
+	<-s.stopped
+	return nil
 }
 
 // claim takes the pid file and opens the log.
@@ -199,92 +203,9 @@ func (m *Master) describe() (all []channel.Worker) {
 	return all
 }
 
-// exited hands the end of a process to the application.
-func (s *supervision) exited(e master.Exit) {
-	if s.OnExit == nil {
-		return
-	}
-	err := s.hook("OnExit", func() error {
-		s.OnExit(Exit{Worker: e.Worker, ID: e.ID, PID: e.PID, Code: e.Status.Code, Signal: e.Status.Signal})
-		return nil
-	})
-	if err != nil {
-		slog.Error(err.Error())
-	}
-}
-
-// hook runs a hook of the application; a panic in it is its error.
-func (s *supervision) hook(name string, f func() error) (err error) {
-	if f == nil {
-		return nil
-	}
-	s.hooks.Lock()
-	defer s.hooks.Unlock()
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("lineman: panic in %s of the master: %v", name, v)
-		}
-	}()
-	if err := f(); err != nil {
-		return fmt.Errorf("lineman: %s of the master: %w", name, err)
-	}
-	return nil
-}
-
 // stop ends the program, with more urgency at each call that asks for more. It returns when every process has ended.
 func (s *supervision) stop(u master.Urgency) {
 	_ = s.notifier.Stopping() // a service manager that cannot be told has gone
 	s.supervisor.Stop(u)
 	s.stopping.Do(func() { close(s.stopped) })
-}
-
-// reload replaces the processes by new ones of the program. other is another file of it, for programs that have none of their own.
-func (s *supervision) reload(graceful bool, other string) error {
-	err := s.tryReload(graceful, other)
-	if err != nil {
-		slog.Error("lineman: no reload: " + strings.TrimPrefix(err.Error(), "lineman: "))
-		return err
-	}
-	s.mu.Lock()
-	s.reloads++
-	s.mu.Unlock()
-	slog.Info("lineman: reloaded")
-	return nil
-}
-
-func (s *supervision) tryReload(graceful bool, other string) error {
-	path := s.program
-	if master.ByGoRun(path) && master.ByGoRun(other) {
-		path = other
-	}
-	image, err := master.OpenImage(path)
-	if err != nil {
-		return err
-	}
-	return s.supervisor.Reload(image, graceful, func() (after func(), err error) {
-		slog.Info("lineman: reload", "program", path)
-		_ = s.notifier.Reloading() // likewise
-		return func() { _ = s.notifier.Ready("") }, s.hook("OnReload", s.OnReload)
-	})
-}
-
-// tell tells the command that has started this daemon how it went.
-func (s *supervision) tell(failed error) {
-	r := report{PID: os.Getpid()}
-	if failed != nil {
-		r.Error, r.Code = failed.Error(), ExitCode(failed)
-		slog.Error(r.Error)
-	} else {
-		r.Banner = s.banner()
-	}
-	if err := json.NewEncoder(s.report).Encode(r); err != nil {
-		slog.Warn("lineman: the command that started this could not be told", "error", err)
-	}
-	s.report.Close()
-	s.report = nil
-}
-
-// handled are the signals that a master heeds.
-var handled = []os.Signal{
-	syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP, syscall.SIGCHLD,
 }

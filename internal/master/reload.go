@@ -13,8 +13,8 @@ import (
 	"github.com/lineman-go/lineman/internal/channel"
 )
 
-// ErrReloading means that a reload is under way.
-var ErrReloading = errors.New("lineman: a reload is under way: try again when it is over")
+// ErrReloading means that a reload, or the start, is under way.
+var ErrReloading = errors.New("lineman: a start or a reload is under way: try again when it is over")
 
 // Reload calls before, and what that returns at its end. If before succeeds, it has every process succeeded by one of the image, which the Supervisor takes over. All successors are started and prepared
 // while their predecessors serve; then, one slot after the other, the predecessor stands still while the successor's OnStart

@@ -3,6 +3,7 @@
 package master
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"strings"
@@ -262,6 +263,27 @@ func TestReloadPatience(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if got := t.stateOf(before["a/0"]); got != "ended" {
 			t.Errorf("after the limit the predecessor is %s", got)
+		}
+	})
+}
+
+// TestReloadWhileStarting waits for the start to be over.
+func TestReloadWhileStarting(t *testing.T) {
+	try(t, two(2), func(t *trial) {
+		slow := make(chan struct{})
+		t.next(op(channel.Start, func(*fake) error { <-slow; return nil }))
+		started := make(chan error)
+		go func() { started <- t.s.Start(context.Background()) }()
+		synctest.Wait()
+		if err := t.s.Reload(&Image{}, false, noHook); !errors.Is(err, ErrReloading) {
+			t.Errorf("a reload during the start: %v", err)
+		}
+		close(slow)
+		if err := <-started; err != nil {
+			t.Error(err)
+		}
+		if got := t.serving(); len(got) != 3 {
+			t.Errorf("%v serve", got)
 		}
 	})
 }

@@ -105,7 +105,9 @@ func (s *Supervisor) slots() (all []*slot) {
 // Start opens the listeners and starts every process. The first of each worker is ready before its siblings' OnStart runs, so that
 // it is the one to get what only one can have. If anything fails, everything is ended and the first error returned.
 func (s *Supervisor) Start(ctx context.Context) error {
+	s.reloading <- struct{}{} // not before all serve
 	err := s.start(ctx)
+	<-s.reloading
 	if err != nil {
 		s.Stop(AtOnce)
 	}
