@@ -62,12 +62,13 @@ type program struct {
 // start runs an example until the end of the test.
 func start(t *testing.T, name string, args ...string) *program {
 	t.Helper()
-	p := &program{
-		t:      t,
-		cmd:    exec.Command(filepath.Join(binaries, name), args...),
-		exited: make(chan struct{}),
-		wrote:  make(chan struct{}, 1),
-	}
+	return launch(t, exec.Command(filepath.Join(binaries, name), args...))
+}
+
+// launch runs a command until the end of the test.
+func launch(t *testing.T, cmd *exec.Cmd) *program {
+	t.Helper()
+	p := &program{t: t, cmd: cmd, exited: make(chan struct{}), wrote: make(chan struct{}, 1)}
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -80,7 +81,7 @@ func start(t *testing.T, name string, args ...string) *program {
 		_ = p.cmd.Process.Kill() // gone already, mostly
 		<-p.exited
 		if t.Failed() {
-			t.Logf("%s said:\n%s", name, p.said())
+			t.Logf("%s said:\n%s", filepath.Base(cmd.Path), p.said())
 		}
 	})
 	return p
