@@ -240,7 +240,7 @@ func (p *Peer) read() {
 				break
 			}
 			m := &message{}
-			if json.Unmarshal(line[:end], m) != nil || m.Files > len(files) {
+			if json.Unmarshal(line[:end], m) != nil || m.Files < 0 || m.Files > len(files) {
 				return
 			}
 			m.files, files = files[:m.Files:m.Files], files[m.Files:]

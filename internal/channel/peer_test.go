@@ -1,0 +1,303 @@
+//go:build unix
+
+package channel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must happen.
+const patience = 20 * time.Second
+
+// pair are two Peers, open until the end of the test.
+func pair(t *testing.T, left, right func(*Request)) (a, b *Peer) {
+	t.Helper()
+	one, two, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openPeer(t, one, left), openPeer(t, two, right)
+}
+
+func openPeer(t testing.TB, f *os.File, serve func(*Request)) *Peer {
+	t.Helper()
+	p, err := Open(f, serve)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Close()
+		<-p.Done()
+	})
+	return p
+}
+
+// nobody is asked.
+func nobody(r *Request) { r.Answer(nil, fmt.Errorf("nobody expects %s", r.Op)) }
+
+// patiently is a context for a Call that must be answered.
+func patiently(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// TestCall has requests and answers cross in both directions, with what they are about.
+func TestCall(t *testing.T) {
+	double := func(r *Request) {
+		var n int
+		if err := r.Decode(&n); err != nil {
+			r.Answer(nil, err)
+			return
+		}
+		r.Answer(2*n, nil)
+	}
+	a, b := pair(t, double, double)
+	for _, p := range []*Peer{a, b} {
+		var got int
+		if _, err := p.Call(patiently(t), Beat, 21, &got); err != nil || got != 42 {
+			t.Errorf("%d, %v", got, err)
+		}
+		if _, err := p.Call(patiently(t), Beat, "no number", &got); err == nil || !strings.Contains(err.Error(), "beat") {
+			t.Errorf("a wrong request: %v", err)
+		}
+		if _, err := p.Call(patiently(t), Beat, 1, nil); err != nil {
+			t.Errorf("an answer that nobody reads: %v", err)
+		}
+		var text string
+		if _, err := p.Call(patiently(t), Beat, 1, &text); err == nil {
+			t.Error("a number was read as a text")
+		}
+	}
+}
+
+// TestCallsTogether has many goroutines ask at once, each of whom gets its own answer, and late ones too.
+func TestCallsTogether(t *testing.T) {
+	var late sync.WaitGroup
+	a, _ := pair(t, nobody, func(r *Request) {
+		late.Add(1)
+		go func() { // answers come in any order
+			defer late.Done()
+			var n int
+			r.Answer(n, r.Decode(&n))
+		}()
+	})
+	var asking sync.WaitGroup
+	for i := range 64 {
+		asking.Add(1)
+		go func() {
+			defer asking.Done()
+			for n := range 50 {
+				got := -1
+				want := 1000*i + n
+				_, err := a.Call(context.Background(), Beat, want, nil)
+				if err == nil {
+					_, err = a.Call(context.Background(), Beat, want, &got)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+	}
+	asking.Wait()
+	late.Wait()
+}
+
+// TestErrors has an error keep its words and the system's number.
+func TestErrors(t *testing.T) {
+	a, _ := pair(t, nobody, func(r *Request) {
+		if r.Op == Listen {
+			r.Answer(nil, &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)})
+			return
+		}
+		r.Answer(nil, errors.New("it will not"))
+	})
+	_, err := a.Call(patiently(t), Listen, nil, nil)
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("the number is lost: %v", err)
+	}
+	_, err = a.Call(patiently(t), Start, nil, nil)
+	var told *Error
+	if !errors.As(err, &told) || told.Text != "it will not" || told.Unwrap() != nil {
+		t.Errorf("the words are lost: %v", err)
+	}
+}
+
+// TestDescriptors has descriptors cross with a request, and with its answer.
+func TestDescriptors(t *testing.T) {
+	a, _ := pair(t, nobody, func(r *Request) {
+		defer closeAll(r.Files)
+		r.Answer(len(r.Files), nil, r.Files...)
+	})
+	for _, n := range []int{1, 3, 0, maxFiles} {
+		from, to, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var files []int
+		for range n {
+			files = append(files, int(to.Fd()))
+		}
+		var got int
+		back, err := a.Call(patiently(t), Adopt, nil, &got, files...)
+		if err != nil || got != n || len(back) != n {
+			t.Fatalf("%d went, %d came, %d came back: %v", n, got, len(back), err)
+		}
+		to.Close()
+		for i, fd := range back {
+			f := os.NewFile(uintptr(fd), "")
+			fmt.Fprint(f, i)
+			f.Close()
+		}
+		// All ends of it are closed by now: the one that was answered with, and those that came.
+		if text, err := io.ReadAll(from); err != nil || string(text) != "0123"[:n] {
+			t.Errorf("through %d descriptors came %q, %v", n, text, err)
+		}
+		from.Close()
+	}
+}
+
+// TestAnswerNobodyWaitsFor has its descriptors closed.
+func TestAnswerNobodyWaitsFor(t *testing.T) {
+	requests := make(chan *Request, 1)
+	a, _ := pair(t, nobody, func(r *Request) {
+		if r.Op == Beat {
+			r.Answer(nil, nil)
+			return
+		}
+		requests <- r
+	})
+	from, to, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := a.Call(ctx, Listen, nil, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("the error is %v", err)
+	}
+	(<-requests).Answer(nil, nil, int(to.Fd()))
+	to.Close()
+	if _, err := a.Call(patiently(t), Beat, nil, nil); err != nil { // comes behind that answer
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(from); err != nil {
+		t.Error(err) // it would never end with a descriptor left open
+	}
+}
+
+// TestEnd has every Call end when the other process goes, before or while it is asked.
+func TestEnd(t *testing.T) {
+	asked := make(chan bool, 8)
+	a, b := pair(t, nobody, func(*Request) { asked <- true })
+	failed := make(chan error, 8)
+	for range 8 {
+		go func() {
+			_, err := a.Call(context.Background(), Beat, nil, nil)
+			failed <- err
+		}()
+		<-asked
+	}
+	b.Close()
+	for range 8 {
+		if err := <-failed; !errors.Is(err, ErrClosed) {
+			t.Errorf("under way: %v", err)
+		}
+	}
+	<-a.Done()
+	if _, err := a.Call(context.Background(), Beat, nil, nil); !errors.Is(err, ErrClosed) {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// raw is a Peer, and the other end without one.
+func raw(t testing.TB, serve func(*Request)) (*Peer, net.Conn) {
+	t.Helper()
+	one, two, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer two.Close()
+	c, err := net.FileConn(two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return openPeer(t, one, serve), c
+}
+
+// TestPieces has a request come byte by byte, and two at once.
+func TestPieces(t *testing.T) {
+	got := make(chan Op, 3)
+	_, c := raw(t, func(r *Request) { got <- r.Op })
+	for _, b := range []byte(`{"id":1,"op":"beat"}` + "\n") {
+		if _, err := c.Write([]byte{b}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := io.WriteString(c, `{"id":2,"op":"log"}`+"\n"+`{"id":3,"op":"list"}`+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []Op{Beat, Log, List} {
+		if op := <-got; op != want {
+			t.Errorf("%s came, want %s", op, want)
+		}
+	}
+}
+
+// TestGarbage ends the channel, and nothing else.
+func TestGarbage(t *testing.T) {
+	for name, bytes := range map[string]string{
+		"no JSON":              "hello\n",
+		"another type":         `{"id":"one"}` + "\n",
+		"files that are none":  `{"id":1,"op":"log","files":1}` + "\n",
+		"a negative number":    `{"id":1,"op":"log","files":-1}` + "\n",
+		"a line without end":   strings.Repeat("x", maxLine+1<<20),
+		"an end in the middle": `{"id":1`,
+	} {
+		p, c := raw(t, func(r *Request) { t.Errorf("%s: it was taken for %s", name, r.Op) })
+		go func() {
+			_, _ = io.WriteString(c, bytes) // the other end may close before the last byte
+			c.Close()
+		}()
+		select {
+		case <-p.Done():
+		case <-time.After(patience):
+			t.Fatalf("%s: the channel stays", name)
+		}
+	}
+}
+
+// FuzzRead feeds a Peer whatever may come.
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"id":1,"op":"beat","body":{"wait":1}}` + "\n"))
+	f.Add([]byte(`{"id":1,"error":"x","errno":98}` + "\n" + `{"id":2,"files":2}` + "\n"))
+	f.Fuzz(func(t *testing.T, bytes []byte) {
+		p, c := raw(t, func(r *Request) {
+			var a Assignment
+			_ = r.Decode(&a) // it may be anything
+			closeAll(r.Files)
+			r.Answer(a, nil)
+		})
+		go func() { _, _ = io.Copy(io.Discard, c) }() // ends with the test
+		_, _ = c.Write(bytes)
+		_ = c.(*net.UnixConn).CloseWrite()
+		<-p.Done()
+	})
+}
