@@ -57,9 +57,13 @@ func (i *instance) replace(from string) {
 	}
 }
 
-// command is the program with a command, which ends by itself.
+// command is the program with a command. Only a start needs the file that is replaced.
 func (i *instance) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, i.path, append(slices.Clone(i.flags), args...)...)
+	path := filepath.Join(binaries, filepath.Base(i.path))
+	if slices.Contains(args, "start") {
+		path = i.path
+	}
+	cmd := exec.CommandContext(ctx, path, append(slices.Clone(i.flags), args...)...)
 	cmd.Dir = i.dir
 	cmd.Env = append(os.Environ(), i.env...)
 	cmd.WaitDelay = time.Second

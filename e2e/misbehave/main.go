@@ -19,6 +19,7 @@ import (
 var (
 	version = "1"
 	extra   string // the name of one worker more; empty: none
+	crash   string // not empty: every process ends before it has become one
 )
 
 func main() {
@@ -27,7 +28,7 @@ func main() {
 	stop := flag.Duration("stop-timeout", 0, "Master.StopTimeout")
 	hang := flag.Duration("hang-timeout", 0, "Master.HangTimeout")
 	flag.Parse()
-	if there("crash") {
+	if crash != "" {
 		os.Exit(7)
 	}
 	workers := []*lineman.Worker{lines(), requests(), echo()}
