@@ -154,16 +154,24 @@ func (i *instance) outer() string {
 	return i.addr(i.status().Processes[0].Listeners[0].Worker)
 }
 
-// pid is the worker process with an id.
+// pid is the process of a worker with an id: in a reload, the older one.
 func (i *instance) pid(worker string, id int) int {
+	i.t.Helper()
+	return i.processesOf(worker, id)[0].PID
+}
+
+// processesOf are the processes of a worker with an id that have not been told to leave, oldest first.
+func (i *instance) processesOf(worker string, id int) (some []lineman.ProcessStatus) {
 	i.t.Helper()
 	for _, p := range i.status().Processes {
 		if p.Worker == worker && p.ID == id && p.State != "leaving" {
-			return p.PID
+			some = append(some, p)
 		}
 	}
-	i.t.Fatalf("there is no process %s/%d", worker, id)
-	return 0
+	if len(some) == 0 {
+		i.t.Fatalf("there is no process %s/%d", worker, id)
+	}
+	return some
 }
 
 // idle waits until as many processes as there are places serve, and no others are left.
