@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -94,5 +95,25 @@ func TestStartStopped(t *testing.T) {
 				eventually(t, "processes are left", func() bool { return len(i.processes()) == 0 })
 			})
 		}
+	}
+}
+
+// TestStartAfterKill starts a program at once after its master was killed: its processes may still listen.
+func TestStartAfterKill(t *testing.T) {
+	for name, prepare := range map[string]func(i *instance){
+		"idle": func(*instance) {},
+		"hung": func(i *instance) { i.hang("hang") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newInstance(t, "misbehave", "-lines", free(t))
+			i.do("start", "-d")
+			prepare(i)
+			master := i.status().PID
+			kill(t, master, syscall.SIGKILL)
+			eventually(t, "the master does not end", func() bool { return !slices.Contains(i.processes(), master) })
+			i.do("start", "-d")
+			i.idle(6)
+			i.do("stop")
+		})
 	}
 }
