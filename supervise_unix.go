@@ -53,6 +53,7 @@ type supervision struct {
 	log        *logOutput
 	files      bool
 	began      time.Time
+	killed     bool // the master before this one was: its processes may be about to end
 	supervisor *master.Supervisor
 	notifier   *master.Notifier
 	program    string // where a reload finds it
@@ -128,6 +129,7 @@ func (s *supervision) claim() (release func(), err error) {
 	case err != nil:
 		return nil, err
 	}
+	s.killed = pid.Stale
 	if err := s.reopen(); err != nil {
 		_ = pid.Release() // the failure that counts is the log's
 		return nil, err
@@ -173,6 +175,9 @@ func (s *supervision) prepare() (err error) {
 	host, err := master.NewHost(os.Args, workerVariable, activated)
 	if err != nil {
 		return err
+	}
+	if s.killed {
+		host.Await(orphanTime + orphanTime/2)
 	}
 	c := master.Config{
 		Image: image, System: host, Log: slog.Default(), Exited: s.exited, LogFile: s.log.descriptor, Daemon: s.report != nil,

@@ -57,9 +57,13 @@ func (i *instance) replace(from string) {
 	}
 }
 
-// command is the program with a command, which ends by itself.
+// command is the program with a command. Only a start needs the file that is replaced.
 func (i *instance) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, i.path, append(slices.Clone(i.flags), args...)...)
+	path := filepath.Join(binaries, filepath.Base(i.path))
+	if slices.Contains(args, "start") {
+		path = i.path
+	}
+	cmd := exec.CommandContext(ctx, path, append(slices.Clone(i.flags), args...)...)
 	cmd.Dir = i.dir
 	cmd.Env = append(os.Environ(), i.env...)
 	cmd.WaitDelay = time.Second
@@ -150,16 +154,24 @@ func (i *instance) outer() string {
 	return i.addr(i.status().Processes[0].Listeners[0].Worker)
 }
 
-// pid is the worker process with an id.
+// pid is the process of a worker with an id: in a reload, the older one.
 func (i *instance) pid(worker string, id int) int {
+	i.t.Helper()
+	return i.processesOf(worker, id)[0].PID
+}
+
+// processesOf are the processes of a worker with an id that have not been told to leave, oldest first.
+func (i *instance) processesOf(worker string, id int) (some []lineman.ProcessStatus) {
 	i.t.Helper()
 	for _, p := range i.status().Processes {
 		if p.Worker == worker && p.ID == id && p.State != "leaving" {
-			return p.PID
+			some = append(some, p)
 		}
 	}
-	i.t.Fatalf("there is no process %s/%d", worker, id)
-	return 0
+	if len(some) == 0 {
+		i.t.Fatalf("there is no process %s/%d", worker, id)
+	}
+	return some
 }
 
 // idle waits until as many processes as there are places serve, and no others are left.

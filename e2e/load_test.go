@@ -141,9 +141,13 @@ func askLine(addr, line string) (string, error) {
 	})
 }
 
-// exchange connects, sends a text, reads and closes.
+// exchange connects to host:port, or to a path, sends a text, reads and closes.
 func exchange(addr, text string, read func(*bufio.Reader) (string, error)) (string, error) {
-	c, err := net.DialTimeout("tcp", addr, patience)
+	network := "tcp"
+	if strings.HasPrefix(addr, "/") {
+		network = "unix"
+	}
+	c, err := net.DialTimeout(network, addr, patience)
 	if err != nil {
 		return "", err
 	}

@@ -31,8 +31,9 @@ func run(m *testing.M) int {
 	folder := binaries + string(filepath.Separator)
 	build("..", "-o", folder, "./examples/...")
 	build(".", "-o", folder, "./misbehave")
-	build(".", "-o", folder+"misbehave-2", "-ldflags", "-X main.version=2", "./misbehave")
-	build(".", "-o", folder+"misbehave-extra", "-ldflags", "-X main.extra=more", "./misbehave")
+	for name, set := range map[string]string{"misbehave-2": "version=2", "misbehave-extra": "extra=more", "misbehave-crash": "crash=yes"} {
+		build(".", "-o", folder+name, "-ldflags", "-X main."+set, "./misbehave")
+	}
 	return m.Run()
 }
 

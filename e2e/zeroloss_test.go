@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -102,6 +104,65 @@ func TestZeroLossPush(t *testing.T) {
 	visits.end(t, "pages through kills")
 	pushes.end(t, "pushes through kills")
 	i.do("stop")
+}
+
+// TestZeroLossOther takes clients of other kinds through 10 reloads: datagrams, and a Unix socket. Nothing is lost.
+func TestZeroLossOther(t *testing.T) {
+	for name, flags := range listening {
+		t.Run("udp "+name, func(t *testing.T) {
+			i := newInstance(t, "echo", append([]string{"-addr", "udp://127.0.0.1:0", "-count", "4"}, flags...)...)
+			i.do("start", "-d")
+			addr := i.outer()
+			i.reloads(newLoad(4, func() error { return datagram(addr) }), 10)
+		})
+	}
+	t.Run("unix", func(t *testing.T) {
+		i := newInstance(t, "echo", "-addr", "text+unix://s", "-count", "4")
+		i.do("start", "-d")
+		path := filepath.Join(i.dir, "s")
+		i.reloads(newLoad(4, func() error {
+			answer, err := askLine(path, "hello")
+			if err == nil && answer != "hello" {
+				err = fmt.Errorf("the answer is %q", answer)
+			}
+			return err
+		}), 10)
+		if _, err := os.Stat(path); err == nil {
+			t.Error("the socket's file is left")
+		}
+	})
+}
+
+// reloads takes clients through some reloads, with nothing lost, and stops.
+func (i *instance) reloads(clients *load, n int) {
+	i.t.Helper()
+	for range n {
+		before := clients.done()
+		i.do("reload")
+		clients.goOn(i.t, before+100)
+	}
+	clients.endWhole(i.t, "clients")
+	i.do("stop")
+}
+
+// datagram sends one and waits for it to come back.
+func datagram(addr string) error {
+	c, err := net.Dial("udp", addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if _, err := c.Write([]byte("hello")); err != nil {
+		return err
+	}
+	answer := make([]byte, 6)
+	if n, err := c.Read(answer); err != nil || string(answer[:n]) != "hello" {
+		return fmt.Errorf("the answer is %q: %w", answer[:n], err)
+	}
+	return nil
 }
 
 // restarts is the code of a server's goodbye in a reload: RFC 6455 section 11.7's registry has it.

@@ -19,18 +19,20 @@ import (
 var (
 	version = "1"
 	extra   string // the name of one worker more; empty: none
+	crash   string // not empty: every process ends before it has become one
 )
 
 func main() {
 	count := flag.Int("count", 2, "processes of each worker")
+	addr := flag.String("lines", "127.0.0.1:0", "`host:port` for lines")
 	reload := flag.Duration("reload-timeout", 0, "Master.ReloadTimeout")
 	stop := flag.Duration("stop-timeout", 0, "Master.StopTimeout")
 	hang := flag.Duration("hang-timeout", 0, "Master.HangTimeout")
 	flag.Parse()
-	if there("crash") {
+	if crash != "" {
 		os.Exit(7)
 	}
-	workers := []*lineman.Worker{lines(), requests(), echo()}
+	workers := []*lineman.Worker{lines(*addr), requests(), echo()}
 	if extra != "" {
 		workers = append(workers, &lineman.Worker{Name: extra})
 	}
@@ -47,8 +49,8 @@ func there(file string) bool {
 }
 
 // lines does what each line says.
-func lines() *lineman.Worker {
-	w := &lineman.Worker{Name: "lines", Addr: "text://127.0.0.1:0"}
+func lines(addr string) *lineman.Worker {
+	w := &lineman.Worker{Name: "lines", Addr: "text://" + addr}
 	w.Limits.MaxPending = 256 << 20
 	w.OnPrepare = func(*lineman.Loop) error {
 		for there("wait-in-OnPrepare") {

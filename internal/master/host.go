@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,6 +23,7 @@ type Host struct {
 	args     []string
 	variable string // tells a worker process the number of its channel
 	null     *os.File
+	patience time.Time // until then, an address in use may become free
 
 	mu        sync.Mutex // guards activated
 	activated []Inherited
@@ -35,6 +37,10 @@ func NewHost(args []string, variable string, activated []Inherited) (*Host, erro
 	}
 	return &Host{args: args, variable: variable, null: null, activated: activated}, nil
 }
+
+// Await has Listen wait for addresses in use to become free, for a time from now: the processes of a master that was killed
+// listen until they have noticed.
+func (h *Host) Await(d time.Duration) { h.patience = time.Now().Add(d) }
 
 // channelFD is the descriptor of a worker process's channel.
 const channelFD = 3
@@ -146,6 +152,19 @@ func credentialOf(owner string) (*syscall.Credential, error) {
 
 // Listen opens a socket, or takes the one that a service manager has opened for the address.
 func (h *Host) Listen(a channel.Address) (Socket, error) {
+	for {
+		s, err := h.open(a)
+		if !errors.Is(err, unix.EADDRINUSE) || time.Now().After(h.patience) {
+			return s, err
+		}
+		time.Sleep(freedEvery)
+	}
+}
+
+// freedEvery is how often an address is tried that may become free.
+const freedEvery = 10 * time.Millisecond
+
+func (h *Host) open(a channel.Address) (Socket, error) {
 	h.mu.Lock()
 	for i, in := range h.activated {
 		if in.Matches(a.Network, a.Target) {

@@ -14,6 +14,8 @@ import (
 
 // A PIDFile is locked as long as its process lives, however that ends. What it says is for people.
 type PIDFile struct {
+	Stale bool // its last process has not removed it: that was killed
+
 	file *os.File
 	path string
 }
@@ -37,6 +39,7 @@ func Claim(path string) (*PIDFile, error) {
 			return nil, pidFileError(path, err)
 		}
 		holder, err := lock(f)
+		stale := !empty(f)
 		switch {
 		case err != nil:
 			err = pidFileError(path, err)
@@ -52,7 +55,7 @@ func Claim(path string) (*PIDFile, error) {
 			f.Close()
 			return nil, err
 		}
-		return &PIDFile{file: f, path: path}, nil
+		return &PIDFile{Stale: stale, file: f, path: path}, nil
 	}
 }
 
@@ -92,6 +95,11 @@ func writePID(f *os.File, path string) error {
 		return pidFileError(path, err)
 	}
 	return nil
+}
+
+func empty(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Size() == 0
 }
 
 // named reports whether path still names the open file.
