@@ -52,6 +52,50 @@ func TestStartTaken(t *testing.T) {
 	})
 }
 
+// TestStartFaults has each step of the start fail, in one process or in all: the error says which and why, and nothing is left.
+func TestStartFaults(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault func(f *fake)
+		text  string
+	}{
+		{"other version", func(f *fake) { f.version++ }, "another version of Lineman"},
+		{"other workers", func(f *fake) { f.workers = nil }, "has 0 workers now"},
+		{"hello: an error", op(channel.Hello, refuse), "does not start: it will not"},
+		{"hello: it ends", op(channel.Hello, perish), "does not start: it ended with exit code 3"},
+		{"hello: no answer", op(channel.Hello, never), "does not start: it is not ready after 10s"},
+		{"prepare: an error", op(channel.Prepare, refuse), "does not prepare: it will not"},
+		{"prepare: it ends", op(channel.Prepare, perish), "does not prepare: it ended with exit code 3"},
+		{"prepare: no answer", op(channel.Prepare, never), "does not prepare: it is not ready after 10s"},
+		{"start: an error", op(channel.Start, refuse), "does not start: it will not"},
+		{"start: it ends", op(channel.Start, perish), "does not start: it ended with exit code 3"},
+		{"start: no answer", op(channel.Start, never), "does not start: it is not ready after 10s"},
+		{"start of one sibling", op(channel.Start, func(f *fake) error {
+			if f.name == "a/2" {
+				return errRefused
+			}
+			return nil
+		}), "a/2 (pid"},
+	} {
+		try(t, two(3), func(t *trial) {
+			t.next(c.fault)
+			err := t.s.Start(context.Background())
+			if err == nil || !strings.Contains(err.Error(), c.text) {
+				t.Errorf("%s: the error is %v", c.name, err)
+			}
+			if got := t.serving(); len(got) > 0 {
+				t.Errorf("%s: %v serve", c.name, got)
+			}
+		})
+	}
+	try(t, two(3), func(t *trial) {
+		t.launching = errors.New("fork: no memory")
+		if err := t.s.Start(context.Background()); err == nil || !strings.Contains(err.Error(), "does not start: fork: no memory") {
+			t.Errorf("a launch that fails: %v", err)
+		}
+	})
+}
+
 // TestStopWhileStarting ends what has begun.
 func TestStopWhileStarting(t *testing.T) {
 	for _, op := range []channel.Op{channel.Hello, channel.Prepare, channel.Start} {
