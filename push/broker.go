@@ -1,0 +1,63 @@
+package push
+
+import "errors"
+
+// A Broker carries publications between the nodes of a cluster. The memory broker joins the Hubs of one process; others go over a
+// network, which is slow, breaks and comes back: nothing in this contract is at once, and a node's own publications come back to it
+// in the way that those of others do.
+//
+// Package pushtest has its conformance suite.
+type Broker interface {
+	// Join makes a node part of the cluster. The first connection may be made later: an error is about the node or the settings.
+	Join(n Node) (Link, error)
+}
+
+// Node is what a Broker calls. All of it happens on the node's loop, to which Do leads.
+type Node struct {
+	ID string // told apart from those of other nodes by it
+
+	// Do runs a function on the loop, in order. It returns false when the loop has ended.
+	Do func(func()) bool
+
+	// Deliver is given what was published on a topic that the node has subscribed to, and returns how many connections it reached.
+	// Every node gets what is published on a topic in the same order.
+	Deliver func(topic string, p Publication) (reached int)
+
+	// Linked is told when the link to the cluster is up, with all topics subscribed, and when it has broken: until it is up again,
+	// what others publish is missed.
+	Linked func(up bool)
+}
+
+// A Link is a node's part in a Broker. Its methods are called on the node's loop and return at once; the functions that they
+// are given are called there once each, perhaps before the method returns, with ErrClosed after Close.
+type Link interface {
+	// Subscribe has what is published on these topics be delivered, from the call of done on at the latest. A link that is
+	// down remembers them, and subscribes when it is up. done's error says that this may not happen.
+	Subscribe(topics []string, done func(error))
+
+	// Unsubscribe ends that. What is under way may still be delivered.
+	Unsubscribe(topics []string)
+
+	// Publish publishes on a topic. done is called when the Broker has it, after the node's own Deliver, if it subscribed: others
+	// is how many connections of other nodes it reached, as far as is known by then. An error says that some node may not get it:
+	// what is published while the link is down is not kept.
+	Publish(topic string, p Publication, done func(others int, err error))
+
+	// Close leaves the cluster. Nothing is delivered any more.
+	Close()
+}
+
+// Errors of a Link.
+var (
+	ErrClosed   = errors.New("push: the link to the broker is closed")
+	ErrUnlinked = errors.New("push: the link to the broker is down")
+)
+
+// Publication is what crosses.
+type Publication struct {
+	Node    string // who published it
+	Number  uint64 // counts the publications of that node
+	Several bool   // it has other topics too: a connection may meet it again
+	Except  uint64 // the id of a connection of that node that is not to get it; 0 means none
+	Data    []byte // Immutable.
+}

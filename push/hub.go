@@ -1,0 +1,215 @@
+package push
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+)
+
+// Errors of a Hub.
+var (
+	ErrRemoved = errors.New("push: the connection is no member")
+	ErrLimit   = errors.New("push: a limit was reached")
+)
+
+// Options are what a Hub needs of the program, and what it allows. Fanout is required.
+type Options[C Conn] struct {
+	// Fanout sends a message to connections and returns how many accepted it: a loop's Broadcast.
+	Fanout func(to iter.Seq[C], msg []byte) int
+
+	// Close ends a connection with a code and a reason of the program's. nil: Kick only removes.
+	Close func(c C, code int, reason string)
+
+	// Do runs a function on the loop of the Hub, later and in order: a loop's Do. Required with a Broker.
+	Do func(func()) bool
+
+	// Broker carries publications between nodes; nil means none but this one.
+	Broker Broker
+
+	// SingleLogin has a new connection of a uid replace the others, which are closed with CodeReplaced.
+	SingleLogin bool
+
+	// Namespaces are options of channels by the part of their names before the first ":"; that of the others is called "".
+	Namespaces map[string]Namespace
+
+	MaxPlaces  int // groups and channels of one connection; 0 means 128
+	MaxMessage int // bytes of a publication; 0 means 64 KiB
+}
+
+// Namespace is what the channels of a name allow. The zero value allows what Options do.
+type Namespace struct {
+	Closed         bool // nobody subscribes
+	MaxSubscribers int  // of one channel; 0 means any number
+	MaxMessage     int  // bytes; 0 means that of Options
+}
+
+// Codes with which the Hub closes connections, beside those that Kick is given.
+const (
+	CodeReplaced = 4009 // a newer login took the connection's place
+	CodeKicked   = 4010
+)
+
+// Hub knows the connections of a node. Owned by a loop.
+type Hub[C Conn] struct {
+	options  Options[C]
+	node     string // told apart from others by this
+	everyone *set[C]
+	sets     [kinds]map[string]*set[C] // none is empty
+	members  map[uint64]*Member[C]     // by the connections' ids
+
+	link    Link
+	wanted  []string // to be subscribed
+	dropped []string // to be unsubscribed
+	pending map[uint64]*Outcome
+	last    uint64 // number of the last publication
+	linked  bool
+}
+
+// New makes a Hub and joins its Broker, if there is one.
+func New[C Conn](o Options[C]) (*Hub[C], error) {
+	if o.Fanout == nil {
+		return nil, errors.New("push: Options.Fanout is required: give it a loop's Broadcast")
+	}
+	if o.Do == nil && o.Broker != nil {
+		return nil, errors.New("push: Options.Do is required with a Broker: give it a loop's Do")
+	}
+	if o.Do == nil {
+		o.Do = func(f func()) bool { f(); return true }
+	}
+	if o.Broker == nil {
+		o.Broker = NewMemory()
+	}
+	if o.MaxPlaces == 0 {
+		o.MaxPlaces = 128
+	}
+	if o.MaxMessage == 0 {
+		o.MaxMessage = 64 << 10
+	}
+	for name := range o.Namespaces {
+		if strings.Contains(name, ":") || name == "u" || name == "g" {
+			return nil, fmt.Errorf("push: no namespace can be called %q", name)
+		}
+	}
+	h := &Hub[C]{options: o, everyone: &set[C]{kind: ToEveryone}, members: make(map[uint64]*Member[C]), pending: make(map[uint64]*Outcome)}
+	for k := range h.sets {
+		h.sets[k] = make(map[string]*set[C])
+	}
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // it never fails
+	h.node = hex.EncodeToString(id[:])
+	link, err := o.Broker.Join(Node{ID: h.node, Do: o.Do, Deliver: h.deliver, Linked: func(up bool) { h.linked = up }})
+	if err != nil {
+		return nil, fmt.Errorf("push: broker: %w", err)
+	}
+	h.link = link
+	link.Subscribe([]string{string(Everyone)}, func(error) {}) // a link that is down subscribes when it is up
+	return h, nil
+}
+
+// Linked reports whether the Hub reaches the other nodes.
+func (h *Hub[C]) Linked() bool { return h.linked }
+
+// Close leaves the Broker. The Hub still knows its connections, and reaches none of them.
+func (h *Hub[C]) Close() { h.link.Close() }
+
+// Add makes a connection a member. uid is whose it is; empty means nobody's: it gets what is for everyone, for its groups and
+// channels.
+func (h *Hub[C]) Add(c C, uid string) (*Member[C], error) {
+	if h.members[c.ID()] != nil {
+		return nil, fmt.Errorf("push: connection %d is a member already", c.ID())
+	}
+	if uid != "" {
+		if err := checkName(ToUID, uid); err != nil {
+			return nil, err
+		}
+	}
+	m := &Member[C]{conn: c, hub: h, uid: uid}
+	h.members[c.ID()] = m
+	h.everyone.enter(m)
+	if uid != "" {
+		if h.options.SingleLogin {
+			h.KickUID(uid, CodeReplaced, "another login took its place")
+		}
+		h.setOf(ToUID, uid).enter(m)
+	}
+	return m, nil
+}
+
+// Remove forgets a connection, when it has closed. The second Remove does nothing.
+func (h *Hub[C]) Remove(m *Member[C]) {
+	if m.hub == nil {
+		return
+	}
+	for len(m.places) > 0 {
+		s := m.places[len(m.places)-1].set
+		s.leave(m)
+		h.tidy(s)
+	}
+	delete(h.members, m.conn.ID())
+	m.hub = nil
+}
+
+// setOf finds or makes the set of a name, and subscribes to what is published for it.
+func (h *Hub[C]) setOf(k Kind, name string) *set[C] {
+	s := h.sets[k][name]
+	if s == nil {
+		s = &set[C]{kind: k, name: name}
+		h.sets[k][name] = s
+		h.want(string(s.target()))
+	}
+	return s
+}
+
+// tidy forgets a set that has nobody left.
+func (h *Hub[C]) tidy(s *set[C]) {
+	if len(s.members) == 0 && s != h.everyone {
+		delete(h.sets[s.kind], s.name)
+		h.drop(string(s.target()))
+	}
+}
+
+// namespace is that of a channel.
+func (h *Hub[C]) namespace(channel string) Namespace {
+	name, _, ok := strings.Cut(channel, ":")
+	if n, known := h.options.Namespaces[name]; ok && known {
+		return n
+	}
+	return h.options.Namespaces[""]
+}
+
+// admit tells whether one more may be in a set; s is nil if nobody is.
+func (h *Hub[C]) admit(k Kind, name string, s *set[C]) error {
+	if k != ToChannel {
+		return nil
+	}
+	n := h.namespace(name)
+	if n.Closed {
+		return fmt.Errorf("push: the namespace of channel %q is closed", name)
+	}
+	if n.MaxSubscribers > 0 && s != nil && len(s.members) >= n.MaxSubscribers {
+		return fmt.Errorf("%w: channel %q has %d subscribers", ErrLimit, name, len(s.members))
+	}
+	return nil
+}
+
+// Kick closes one connection with a code and a reason, and forgets it.
+func (h *Hub[C]) Kick(m *Member[C], code int, reason string) {
+	if m.hub == nil {
+		return
+	}
+	h.Remove(m)
+	if h.options.Close != nil {
+		h.options.Close(m.conn, code, reason)
+	}
+}
+
+// KickUID closes the connections of a uid on this node, and returns how many there were.
+func (h *Hub[C]) KickUID(uid string, code int, reason string) (n int) {
+	for s := h.sets[ToUID][uid]; s != nil && len(s.members) > 0; n++ {
+		h.Kick(s.members[len(s.members)-1], code, reason)
+	}
+	return n
+}

@@ -1,0 +1,148 @@
+package push
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A Conn is a connection as a Hub sees it: *lineman.Conn is one.
+type Conn interface {
+	comparable
+	ID() uint64
+}
+
+// A Member is a connection that a Hub knows.
+type Member[C Conn] struct {
+	conn   C
+	hub    *Hub[C] // nil once it was removed
+	uid    string
+	places []place[C] // in the sets that it is in; the first is among everyone
+	last   uint64     // the last publication with several targets that it got
+	value  any
+}
+
+// place is where a Member stands in a set.
+type place[C Conn] struct {
+	set   *set[C]
+	index int
+}
+
+// set are the Members that a Target names, in no order.
+type set[C Conn] struct {
+	kind    Kind
+	name    string
+	members []*Member[C]
+}
+
+func (s *set[C]) target() Target {
+	switch s.kind {
+	case ToUID:
+		return UID(s.name)
+	case ToGroup:
+		return Group(s.name)
+	case ToChannel:
+		return Channel(s.name)
+	}
+	return Everyone
+}
+
+// enter puts m into s, unless it is there.
+func (s *set[C]) enter(m *Member[C]) bool {
+	if m.placeIn(s) >= 0 {
+		return false
+	}
+	m.places = append(m.places, place[C]{s, len(s.members)})
+	s.members = append(s.members, m)
+	return true
+}
+
+// leave takes m out of s, if it is there. The last of s takes its place.
+func (s *set[C]) leave(m *Member[C]) bool {
+	i := m.placeIn(s)
+	if i < 0 {
+		return false
+	}
+	at, last := m.places[i].index, len(s.members)-1
+	moved := s.members[last]
+	s.members[at] = moved
+	moved.places[moved.placeIn(s)].index = at
+	s.members[last] = nil
+	s.members = s.members[:last]
+	m.places = slices.Delete(m.places, i, i+1)
+	return true
+}
+
+func (m *Member[C]) placeIn(s *set[C]) int {
+	return slices.IndexFunc(m.places, func(p place[C]) bool { return p.set == s })
+}
+
+// Conn is the connection.
+func (m *Member[C]) Conn() C { return m.conn }
+
+// UID is whose connection it is; empty if nobody's.
+func (m *Member[C]) UID() string { return m.uid }
+
+// Value is what SetValue stored last, or nil: the session of the connection.
+func (m *Member[C]) Value() any { return m.value }
+
+// SetValue stores a value with the connection.
+func (m *Member[C]) SetValue(v any) { m.value = v }
+
+// Join puts the connection into a group, if it is not there. ErrRemoved means that the Hub no longer knows it.
+func (m *Member[C]) Join(group string) error { return m.enter(ToGroup, group) }
+
+// Leave takes the connection out of a group, if it is there.
+func (m *Member[C]) Leave(group string) { m.leave(ToGroup, group) }
+
+// Subscribe has the connection get what is published on a channel. An error says that the channel's namespace does not allow it.
+func (m *Member[C]) Subscribe(channel string) error { return m.enter(ToChannel, channel) }
+
+// Unsubscribe ends that.
+func (m *Member[C]) Unsubscribe(channel string) { m.leave(ToChannel, channel) }
+
+// Groups are the names of the groups that the connection is in.
+func (m *Member[C]) Groups() []string { return m.names(ToGroup) }
+
+// Channels are the names of the channels that the connection gets.
+func (m *Member[C]) Channels() []string { return m.names(ToChannel) }
+
+func (m *Member[C]) names(k Kind) (names []string) {
+	for _, p := range m.places {
+		if p.set.kind == k {
+			names = append(names, p.set.name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (m *Member[C]) enter(k Kind, name string) error {
+	h := m.hub
+	if h == nil {
+		return ErrRemoved
+	}
+	if err := checkName(k, name); err != nil {
+		return err
+	}
+	s := h.sets[k][name]
+	if s != nil && m.placeIn(s) >= 0 {
+		return nil
+	}
+	if len(m.places) >= h.options.MaxPlaces {
+		return fmt.Errorf("%w: it is in %d groups and channels", ErrLimit, len(m.places))
+	}
+	if err := h.admit(k, name, s); err != nil {
+		return err
+	}
+	h.setOf(k, name).enter(m)
+	return nil
+}
+
+func (m *Member[C]) leave(k Kind, name string) {
+	if m.hub == nil {
+		return
+	}
+	if s := m.hub.sets[k][name]; s != nil && s.leave(m) {
+		m.hub.tidy(s)
+	}
+}

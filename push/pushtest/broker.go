@@ -1,0 +1,418 @@
+// Package pushtest has what tests of package push and of its brokers need: the conformance suite of brokers, a broker that is slow and
+// breaks, and a loop.
+package pushtest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// A Cluster is a Broker under test, without nodes.
+type Cluster struct {
+	// Broker makes the Broker of a node: perhaps the same for all.
+	Broker func() push.Broker
+
+	// Cut breaks every link, and Mend makes them again; nil where nothing can break.
+	Cut, Mend func()
+}
+
+// TestBroker runs the conformance suite: open makes a Cluster that lives until the end of its test.
+func TestBroker(t *testing.T, open func(t *testing.T) Cluster) {
+	for name, test := range map[string]func(t *testing.T, c *cluster){
+		"subscribed":     testSubscribed,
+		"own":            testOwn,
+		"order":          testOrder,
+		"one order":      testOneOrder,
+		"many topics":    testManyTopics,
+		"unsubscribed":   testUnsubscribed,
+		"closed":         testClosed,
+		"content":        testContent,
+		"broken links":   testBroken,
+		"subscribe down": testSubscribeDown,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &cluster{Cluster: open(t), t: t}
+			if (c.Cut == nil) != (c.Mend == nil) {
+				t.Fatal("pushtest: a Cluster has Cut and Mend, or neither")
+			}
+			test(t, c)
+		})
+	}
+}
+
+type cluster struct {
+	Cluster
+	t     *testing.T
+	nodes int
+}
+
+// node is a node without a Hub: it keeps what it is delivered.
+type node struct {
+	t    *testing.T
+	id   string
+	loop *Loop
+	link push.Link
+
+	// Owned by the loop.
+	got    []string // topic, node, number and data
+	ups    int
+	downs  int
+	number uint64
+}
+
+func (c *cluster) join() *node {
+	c.t.Helper()
+	c.nodes++
+	n := &node{t: c.t, id: fmt.Sprintf("node%d", c.nodes), loop: NewLoop(c.t)}
+	n.loop.Await(func() {
+		link, err := c.Broker().Join(push.Node{
+			ID: n.id, Do: n.loop.Do,
+			Deliver: func(topic string, p push.Publication) int {
+				n.got = append(n.got, fmt.Sprintf("%s %s %d %s", topic, p.Node, p.Number, p.Data))
+				return 1
+			},
+			Linked: func(up bool) {
+				if up {
+					n.ups++
+				} else {
+					n.downs++
+				}
+			},
+		})
+		if err != nil {
+			c.t.Error(err)
+			return
+		}
+		n.link = link
+	})
+	if c.t.Failed() {
+		c.t.FailNow()
+	}
+	c.t.Cleanup(func() { n.loop.Do(n.link.Close) })
+	n.until("the link is up", func() bool { return n.ups == 1 })
+	return n
+}
+
+// until waits until something holds on the loop.
+func (n *node) until(what string, holds func() bool) {
+	n.t.Helper()
+	for late := time.Now().Add(patience); ; {
+		held := false
+		n.loop.Await(func() { held = holds() })
+		if held {
+			return
+		}
+		if time.Now().After(late) {
+			n.t.Fatalf("%s: it never holds: %s", n.id, what)
+		}
+	}
+}
+
+// subscribe returns when what is published from now on will come.
+func (n *node) subscribe(topics ...string) {
+	n.t.Helper()
+	done := make(chan error, 1)
+	n.loop.Await(func() { n.link.Subscribe(topics, func(err error) { done <- err }) })
+	if err := n.await(done, "subscribe"); err != nil {
+		n.t.Fatalf("%s: subscribe: %v", n.id, err)
+	}
+}
+
+func (n *node) await(done chan error, what string) error {
+	n.t.Helper()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		n.t.Fatalf("%s: %s is never done", n.id, what)
+		return nil
+	}
+}
+
+// publish returns when it is done.
+func (n *node) publish(topic, data string) error {
+	n.t.Helper()
+	done := make(chan error, 2)
+	n.loop.Await(func() { n.send(topic, data, func(err error) { done <- err }) })
+	return n.await(done, "publish")
+}
+
+// send publishes, on the loop.
+func (n *node) send(topic, data string, done func(error)) {
+	n.number++
+	n.link.Publish(topic, push.Publication{Node: n.id, Number: n.number, Data: []byte(data)}, func(others int, err error) {
+		if others < 0 {
+			n.t.Errorf("%s: it reached %d connections of others", n.id, others)
+		}
+		done(err)
+	})
+}
+
+// arrives waits until a node has got so much.
+func (n *node) arrives(count int) []string {
+	n.t.Helper()
+	n.until(fmt.Sprintf("%d publications arrive", count), func() bool { return len(n.got) >= count })
+	var got []string
+	n.loop.Await(func() { got = slices.Clone(n.got) })
+	return got
+}
+
+// wants checks all that a node has got. A last publication has to be on its way behind everything that should not come.
+func (n *node) wants(want ...string) {
+	n.t.Helper()
+	if got := n.arrives(len(want)); !slices.Equal(got, want) {
+		n.t.Errorf("%s got %q, want %q", n.id, got, want)
+	}
+}
+
+// testSubscribed delivers to who subscribes, and to nobody else.
+func testSubscribed(t *testing.T, c *cluster) {
+	a, b, d := c.join(), c.join(), c.join()
+	b.subscribe("x", "y", "end")
+	d.subscribe("y", "end")
+	for _, topic := range []string{"x", "y", "z", "end"} {
+		if err := a.publish(topic, "to "+topic); err != nil {
+			t.Error(err)
+		}
+	}
+	b.wants("x node1 1 to x", "y node1 2 to y", "end node1 4 to end")
+	d.wants("y node1 2 to y", "end node1 4 to end")
+	a.wants()
+}
+
+// testOwn delivers a node its own publications, before they are done.
+func testOwn(t *testing.T, c *cluster) {
+	a, b := c.join(), c.join()
+	a.subscribe("x")
+	b.subscribe("x")
+	early := 0
+	done := make(chan error, 100)
+	a.loop.Await(func() {
+		for i := range 100 {
+			a.send("x", "mine", func(err error) {
+				if len(a.got) < i+1 {
+					early++
+				}
+				done <- err
+			})
+		}
+	})
+	for range 100 {
+		if err := a.await(done, "publish"); err != nil {
+			t.Error(err)
+		}
+	}
+	if early > 0 {
+		t.Errorf("%d publications were done before they were delivered", early)
+	}
+	a.arrives(100)
+	b.arrives(100)
+}
+
+// testOrder keeps the order of one publisher over all of its topics.
+func testOrder(t *testing.T, c *cluster) {
+	a, b := c.join(), c.join()
+	b.subscribe("x", "y")
+	const n = 500
+	a.loop.Await(func() {
+		for i := range n {
+			a.send([]string{"x", "y"}[i%2], "", func(error) {})
+		}
+	})
+	got := b.arrives(n)
+	for i, text := range got {
+		if want := fmt.Sprintf("%s node1 %d ", []string{"x", "y"}[i%2], i+1); text != want {
+			t.Fatalf("publication %d is %q, want %q", i, text, want)
+		}
+	}
+}
+
+// testOneOrder gives all nodes the same order of what several publish, the publishers themselves too.
+func testOneOrder(t *testing.T, c *cluster) {
+	var nodes []*node
+	for range 4 {
+		n := c.join()
+		n.subscribe("x")
+		nodes = append(nodes, n)
+	}
+	const each = 200
+	for _, n := range nodes {
+		n.loop.Do(func() {
+			for range each {
+				n.send("x", "", func(error) {})
+			}
+		})
+	}
+	first := nodes[0].arrives(each * len(nodes))
+	for _, n := range nodes[1:] {
+		if got := n.arrives(each * len(nodes)); !slices.Equal(first, got) {
+			t.Errorf("%s got another order than node1", n.id)
+		}
+	}
+}
+
+// testManyTopics subscribes to thousands at once.
+func testManyTopics(t *testing.T, c *cluster) {
+	a, b := c.join(), c.join()
+	const n = 10_000
+	topics := make([]string, n)
+	for i := range topics {
+		topics[i] = fmt.Sprintf("u:%d", i)
+	}
+	b.subscribe(topics...)
+	a.loop.Await(func() {
+		for i := 0; i < n; i += 10 {
+			a.send(topics[i], "x", func(error) {})
+		}
+	})
+	got := b.arrives(n / 10)
+	if last := fmt.Sprintf("u:%d node1 %d x", n-10, n/10); got[len(got)-1] != last {
+		t.Errorf("the last is %q, want %q", got[len(got)-1], last)
+	}
+}
+
+// testUnsubscribed delivers nothing more in the end, until it is subscribed to again.
+func testUnsubscribed(t *testing.T, c *cluster) {
+	a, b := c.join(), c.join()
+	b.subscribe("x", "mark")
+	b.loop.Await(func() { b.link.Unsubscribe([]string{"x"}) })
+	b.subscribe("mark2") // comes behind that
+	for _, topic := range []string{"x", "mark"} {
+		if err := a.publish(topic, "one"); err != nil {
+			t.Error(err)
+		}
+	}
+	b.wants("mark node1 2 one")
+	b.subscribe("x")
+	if err := a.publish("x", "two"); err != nil {
+		t.Error(err)
+	}
+	b.wants("mark node1 2 one", "x node1 3 two")
+}
+
+// testClosed delivers nothing to a link that was closed, and refuses what it is asked.
+func testClosed(t *testing.T, c *cluster) {
+	a, b, d := c.join(), c.join(), c.join()
+	b.subscribe("x")
+	d.subscribe("x")
+	b.loop.Await(b.link.Close)
+	if err := a.publish("x", "late"); err != nil {
+		t.Error(err)
+	}
+	d.wants("x node1 1 late")
+	b.wants()
+	if err := b.publish("x", "mine"); !errors.Is(err, push.ErrClosed) {
+		t.Errorf("publish on a closed link: %v", err)
+	}
+	done := make(chan error, 1)
+	b.loop.Await(func() { b.link.Subscribe([]string{"y"}, func(err error) { done <- err }) })
+	if err := b.await(done, "subscribe"); !errors.Is(err, push.ErrClosed) {
+		t.Errorf("subscribe on a closed link: %v", err)
+	}
+}
+
+// testContent carries any bytes, and all that a Publication says.
+func testContent(t *testing.T, c *cluster) {
+	a, b := c.join(), c.join()
+	got := make(chan push.Publication, 3)
+	loop := NewLoop(t)
+	var link push.Link
+	up := make(chan bool, 1)
+	loop.Await(func() {
+		var err error
+		link, err = c.Broker().Join(push.Node{
+			ID: "reader", Do: loop.Do,
+			Deliver: func(_ string, p push.Publication) int { got <- p; return 0 },
+			Linked:  func(bool) { up <- true },
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-up
+	t.Cleanup(func() { loop.Do(link.Close) })
+	subscribed := make(chan error, 1)
+	loop.Await(func() { link.Subscribe([]string{"ユーザー\x20*"}, func(err error) { subscribed <- err }) })
+	if err := <-subscribed; err != nil {
+		t.Fatal(err)
+	}
+	large := make([]byte, 60_000)
+	for i := range large {
+		large[i] = byte(i)
+	}
+	for i, want := range []push.Publication{
+		{Node: a.id, Number: 1 << 60, Several: true, Except: 1<<64 - 1, Data: []byte("\x00\r\n\xff")},
+		{Node: b.id, Number: 1, Data: []byte{}},
+		{Node: b.id, Number: 2, Data: large},
+	} {
+		a.loop.Await(func() { a.link.Publish("ユーザー\x20*", want, func(int, error) {}) })
+		p := <-got
+		if p.Node != want.Node || p.Number != want.Number || p.Several != want.Several || p.Except != want.Except || string(p.Data) != string(want.Data) {
+			t.Errorf("publication %d came as %+v", i, p)
+		}
+	}
+}
+
+// testBroken has links break: what is published meanwhile fails, and afterwards everything is as before.
+func testBroken(t *testing.T, c *cluster) {
+	if c.Cut == nil {
+		t.Skip("nothing can break")
+	}
+	a, b := c.join(), c.join()
+	a.subscribe("x")
+	b.subscribe("x", "y")
+	for round := 1; round <= 3; round++ {
+		if err := a.publish("x", "before"); err != nil {
+			t.Error(err)
+		}
+		c.Cut()
+		for _, n := range []*node{a, b} {
+			n.until("it learns that the link is down", func() bool { return n.downs == round })
+		}
+		if err := a.publish("x", "lost"); !errors.Is(err, push.ErrUnlinked) {
+			t.Errorf("a publication over a broken link: %v", err)
+		}
+		c.Mend()
+		for _, n := range []*node{a, b} {
+			n.until("the link is up again", func() bool { return n.ups == round+1 })
+		}
+		if err := a.publish("y", "after"); err != nil {
+			t.Error(err)
+		}
+		var want []string
+		for i := range uint64(round) {
+			want = append(want, fmt.Sprintf("x node1 %d before", 3*i+1), fmt.Sprintf("y node1 %d after", 3*i+3))
+		}
+		b.wants(want...)
+	}
+}
+
+// testSubscribeDown has topics that were wanted while the link was down come when it is up.
+func testSubscribeDown(t *testing.T, c *cluster) {
+	if c.Cut == nil {
+		t.Skip("nothing can break")
+	}
+	a, b := c.join(), c.join()
+	b.subscribe("old")
+	c.Cut()
+	b.until("it learns that the link is down", func() bool { return b.downs == 1 })
+	b.loop.Await(func() {
+		b.link.Subscribe([]string{"new"}, func(error) {})
+		b.link.Unsubscribe([]string{"old"})
+	})
+	c.Mend()
+	for _, n := range []*node{a, b} {
+		n.until("the link is up again", func() bool { return n.ups == 2 })
+	}
+	for _, topic := range []string{"old", "new"} {
+		if err := a.publish(topic, "x"); err != nil {
+			t.Error(err)
+		}
+	}
+	b.wants("new node1 2 x")
+}

@@ -1,0 +1,216 @@
+package pushtest
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// A Network is a Broker as one over a network is: slow, each link by itself, and broken from time to time. It loses what it carries
+// while a link is down.
+type Network struct {
+	mu    sync.Mutex // guards the following, and the order of what is published
+	links []*networkLink
+	wait  sync.WaitGroup
+}
+
+// NewNetwork makes a Network whose links are up.
+func NewNetwork() *Network { return &Network{} }
+
+// networkLink is a node's link: what goes over it goes in order, after a time of its own.
+type networkLink struct {
+	network *Network
+	node    push.Node
+	out, in *pipe
+
+	wanted []string // by the node, in order. Owned by the node's loop.
+	closed bool     // likewise
+
+	// Guarded by the network's lock.
+	topics map[string]bool // as the network knows
+	down   bool
+}
+
+// Join makes a node part of it.
+func (w *Network) Join(n push.Node) (push.Link, error) {
+	l := &networkLink{network: w, node: n, topics: make(map[string]bool), out: newPipe(&w.wait), in: newPipe(&w.wait)}
+	w.mu.Lock()
+	w.links = append(w.links, l)
+	w.mu.Unlock()
+	l.in.send(func() { n.Do(func() { n.Linked(true) }) })
+	return l, nil
+}
+
+// Cut breaks every link.
+func (w *Network) Cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, l := range w.links {
+		l.down = true
+		l.topics = make(map[string]bool)
+		l.in.send(func() { l.node.Do(func() { l.node.Linked(false) }) })
+	}
+}
+
+// Mend makes every link again: each subscribes to what its node wants.
+func (w *Network) Mend() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, l := range w.links {
+		l.node.Do(func() {
+			wanted := slices.Clone(l.wanted)
+			l.out.send(func() {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				l.down = false
+				for _, t := range wanted {
+					l.topics[t] = true
+				}
+				l.in.send(func() { l.node.Do(func() { l.node.Linked(true) }) })
+			})
+		})
+	}
+}
+
+// End waits until nothing is under way. The loops of its nodes must live.
+func (w *Network) End() {
+	w.mu.Lock()
+	for _, l := range w.links {
+		l.out.close()
+		l.in.close()
+	}
+	w.mu.Unlock()
+	w.wait.Wait()
+}
+
+func (l *networkLink) Subscribe(topics []string, done func(error)) {
+	if l.closed {
+		done(push.ErrClosed)
+		return
+	}
+	l.wanted = append(l.wanted, topics...)
+	l.out.send(func() {
+		err := l.network.change(l, topics, true)
+		l.in.send(func() { l.node.Do(func() { done(err) }) })
+	})
+}
+
+func (l *networkLink) Unsubscribe(topics []string) {
+	l.wanted = slices.DeleteFunc(l.wanted, func(t string) bool { return slices.Contains(topics, t) })
+	l.out.send(func() { _ = l.network.change(l, topics, false) }) // a link that is down forgets them by itself
+}
+
+func (w *Network) change(l *networkLink, topics []string, wanted bool) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if l.down {
+		return push.ErrUnlinked
+	}
+	for _, t := range topics {
+		if wanted {
+			l.topics[t] = true
+		} else {
+			delete(l.topics, t)
+		}
+	}
+	return nil
+}
+
+func (l *networkLink) Publish(topic string, p push.Publication, done func(others int, err error)) {
+	if l.closed {
+		done(0, push.ErrClosed)
+		return
+	}
+	l.out.send(func() {
+		l.network.mu.Lock()
+		defer l.network.mu.Unlock()
+		var err error
+		if l.down {
+			err = push.ErrUnlinked
+		} else {
+			l.network.carry(topic, p)
+		}
+		l.in.send(func() { l.node.Do(func() { done(0, err) }) })
+	})
+}
+
+// carry gives a publication to every node that wants it, with lock held.
+func (w *Network) carry(topic string, p push.Publication) {
+	for _, to := range w.links {
+		if to.topics[topic] && !to.down {
+			to.in.send(func() {
+				to.node.Do(func() {
+					if !to.closed {
+						to.node.Deliver(topic, p)
+					}
+				})
+			})
+		}
+	}
+}
+
+func (l *networkLink) Close() {
+	l.closed = true
+	l.out.send(func() {
+		l.network.mu.Lock()
+		defer l.network.mu.Unlock()
+		l.topics = make(map[string]bool)
+	})
+}
+
+// pipe runs functions in order, each after a little time.
+type pipe struct {
+	mu     sync.Mutex // guards the following
+	cond   sync.Cond
+	queue  []func()
+	closed bool
+}
+
+func newPipe(wait *sync.WaitGroup) *pipe {
+	p := &pipe{}
+	p.cond.L = &p.mu
+	wait.Add(1)
+	go func() {
+		defer wait.Done()
+		p.run()
+	}()
+	return p
+}
+
+func (p *pipe) send(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue = append(p.queue, f)
+	p.cond.Signal()
+}
+
+func (p *pipe) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.cond.Signal()
+}
+
+func (p *pipe) run() {
+	for {
+		p.mu.Lock()
+		for len(p.queue) == 0 && !p.closed {
+			p.cond.Wait()
+		}
+		queue := p.queue
+		p.queue = nil
+		p.mu.Unlock()
+		if len(queue) == 0 {
+			return
+		}
+		for _, f := range queue {
+			if rand.IntN(8) == 0 {
+				time.Sleep(time.Duration(rand.IntN(300)) * time.Microsecond) // the network's delay
+			}
+			f()
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package push
+
+import (
+	"iter"
+	"slices"
+)
+
+// What a Hub tells is about its own node.
+
+// Member is the one whose connection has this id, or nil.
+func (h *Hub[C]) Member(id uint64) *Member[C] { return h.members[id] }
+
+// Members are those that a Target names. Connections may come and go while they are walked through.
+func (h *Hub[C]) Members(t Target) iter.Seq[*Member[C]] {
+	return func(yield func(*Member[C]) bool) {
+		s := h.find(t)
+		if s == nil {
+			return
+		}
+		for i := len(s.members) - 1; i >= 0; i-- {
+			if i < len(s.members) && !yield(s.members[i]) {
+				return
+			}
+		}
+	}
+}
+
+// find is the set that a Target names; nil if nobody is in it.
+func (h *Hub[C]) find(t Target) *set[C] {
+	kind, name := t.Split()
+	if kind == ToEveryone {
+		return h.everyone
+	}
+	return h.sets[kind][name]
+}
+
+// Count is how many connections a Target names.
+func (h *Hub[C]) Count(t Target) int {
+	if s := h.find(t); s != nil {
+		return len(s.members)
+	}
+	return 0
+}
+
+// Counts is Count for many.
+func (h *Hub[C]) Counts(ts []Target) []int {
+	counts := make([]int, len(ts))
+	for i, t := range ts {
+		counts[i] = h.Count(t)
+	}
+	return counts
+}
+
+// Online tells of each uid whether it has a connection.
+func (h *Hub[C]) Online(uids []string) []bool {
+	online := make([]bool, len(uids))
+	for i, uid := range uids {
+		online[i] = h.sets[ToUID][uid] != nil
+	}
+	return online
+}
+
+// UIDs are those of the connections that a Target names, each once, in order.
+func (h *Hub[C]) UIDs(t Target) []string {
+	seen := make(map[string]bool)
+	for m := range h.Members(t) {
+		if m.uid != "" {
+			seen[m.uid] = true
+		}
+	}
+	return sorted(seen)
+}
+
+// Groups are the names of the groups that have a connection, in order.
+func (h *Hub[C]) Groups() []string { return sorted(h.sets[ToGroup]) }
+
+// Channels are the names of the channels that have a subscriber, in order.
+func (h *Hub[C]) Channels() []string { return sorted(h.sets[ToChannel]) }
+
+func sorted[V any](of map[string]V) []string {
+	names := make([]string, 0, len(of))
+	for name := range of {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
