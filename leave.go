@@ -24,6 +24,7 @@ func (l *Loop) beginLeaving(code websocket.Code, d time.Duration, patient bool) 
 	for _, s := range l.sockets {
 		s.ready(poll.Event{Read: true}) // a poller may have accepted ahead
 	}
+	l.takeAhead()
 	l.closeListeners()
 	for _, s := range slices.Backward(l.services) {
 		if s.handler != nil {

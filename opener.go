@@ -3,6 +3,7 @@ package lineman
 import (
 	"net"
 
+	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/internal/sock"
 )
 
@@ -44,6 +45,23 @@ func (s *service) options() sock.Options {
 // host is who runs the loop's process: a master, or nobody.
 type host interface {
 	recycle()
+}
+
+// takeAhead takes in what the poller has taken from listening sockets ahead.
+func (l *Loop) takeAhead() {
+	for _, s := range l.services {
+		if s.listener != nil {
+			s.listener.takeAhead()
+		}
+	}
+}
+
+// takeAhead takes in what the poller has taken from the socket ahead, because no other process can. The listener is to be shut
+// next.
+func (n *Listener) takeAhead() {
+	if l := n.service.loop; n.addr != nil && l.poll.Halt(n.handle) {
+		l.sockets[n.handle].ready(poll.Event{Handle: n.handle, Read: true})
+	}
 }
 
 // closeListeners ends the use of all listening sockets.

@@ -273,6 +273,7 @@ func (p *process) standIn(r *channel.Request) {
 	l := p.loop
 	p.onLoop(r, func() error {
 		if n := p.lent[loan]; n != nil {
+			n.takeAhead()
 			n.shut()
 			delete(p.lent, loan)
 		}

@@ -82,9 +82,10 @@ func (i *instance) background(args ...string) (wait func() (out string, code int
 		out  string
 		code int
 	}
+	cmd := i.command(context.Background(), args...)
 	done := make(chan result, 1)
 	go func() {
-		out, err := i.command(context.Background(), args...).CombinedOutput()
+		out, err := cmd.CombinedOutput()
 		var exit *exec.ExitError
 		r := result{out: string(out)}
 		if errors.As(err, &exit) {

@@ -140,11 +140,21 @@ func (s *Supervisor) start(ctx context.Context) error {
 			return err
 		}
 	}
+	s.occupyAll(all, processes)
 	for i, sl := range all {
 		s.keepers.Add(1)
 		go sl.keep(processes[i])
 	}
 	return nil
+}
+
+// occupyAll notes that every slot is served, so that none looks vacant to the first keeper that runs.
+func (s *Supervisor) occupyAll(slots []*slot, processes []*process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, sl := range slots {
+		sl.current = processes[i]
+	}
 }
 
 // together calls f for each slot's index at the same time. The first error ends the others, and is returned.

@@ -152,6 +152,9 @@ func (p *epoll) Stream(c net.Conn) (Handle, error) {
 	return p.add(fd, k)
 }
 
+// Halt does nothing: what was not asked for is still in the kernel.
+func (p *epoll) Halt(Handle) bool { return false }
+
 // Detach duplicates the descriptor. The set knows the connection by the old one, so that leaves it first.
 func (p *epoll) Detach(h Handle) (net.Conn, []byte, error) {
 	if err := epollCtl(p.epfd, unix.EPOLL_CTL_DEL, int(h), &unix.EpollEvent{}); err != 0 {

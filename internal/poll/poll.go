@@ -71,6 +71,11 @@ type Poller interface {
 	// is a lack of descriptors or memory, where trying again at once is of no use.
 	Accept(ln Handle) (Handle, netip.AddrPort, error)
 
+	// Halt has the poller take nothing more from the system for a listener or a datagram socket, whose handle is to be closed
+	// next. It reports whether something was taken ahead, which Accept or ReadFrom still gives: the next process that has the
+	// socket open will not see it.
+	Halt(h Handle) bool
+
 	// Stream takes c over (TCP or Unix) and arms it for reading.
 	Stream(c net.Conn) (Handle, error)
 

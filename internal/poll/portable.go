@@ -54,6 +54,7 @@ type socket struct {
 
 	read, write bool // armed
 	queued      bool
+	halted      bool // nothing more is read ahead
 	closed      bool
 
 	// What was read ahead, and what ended it.

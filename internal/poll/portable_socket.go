@@ -13,14 +13,14 @@ import (
 )
 
 // await waits, with lock held, until the loop has taken what was read ahead and wants more. It returns false when the
-// socket has closed.
+// socket has closed, or was halted.
 func (p *portable) await(s *socket) bool {
-	for !s.closed && !s.wantsMore() {
+	for !s.closed && !s.halted && !s.wantsMore() {
 		p.mu.Unlock()
 		<-s.more
 		p.mu.Lock()
 	}
-	return !s.closed
+	return !s.closed && !s.halted
 }
 
 // wantsMore reports, with lock held, whether to read ahead. A stream is read even while disarmed, because that is how it
@@ -47,6 +47,9 @@ func (p *portable) acceptAhead(s *socket, ln net.Listener) {
 			if c != nil {
 				c.Close()
 			}
+			return
+		}
+		if s.halted && err != nil {
 			return
 		}
 		s.accepted, s.inErr = c, bare(err)
@@ -81,6 +84,35 @@ func (p *portable) Accept(ln Handle) (Handle, netip.AddrPort, error) {
 		peer = unmapped(t.AddrPort())
 	}
 	return h, peer, nil
+}
+
+// Halt ends the goroutine that reads ahead by a deadline in the past.
+func (p *portable) Halt(h Handle) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.socket(h)
+	if s == nil {
+		return false
+	}
+	s.halted = true
+	notify(s.more)
+	if expire(s.net) == nil {
+		p.mu.Unlock()
+		<-s.over
+		p.mu.Lock()
+	}
+	return s.accepted != nil || s.datagram
+}
+
+// expire ends the reading or accepting that is under way.
+func expire(c io.Closer) error {
+	switch c := c.(type) {
+	case *net.UDPConn:
+		return c.SetReadDeadline(time.Unix(1, 0))
+	case interface{ SetDeadline(time.Time) error }:
+		return c.SetDeadline(time.Unix(1, 0))
+	}
+	return errors.ErrUnsupported
 }
 
 func (p *portable) Stream(c net.Conn) (Handle, error) {
@@ -272,6 +304,9 @@ func (p *portable) receiveAhead(s *socket, u *net.UDPConn) {
 		p.mu.Unlock()
 		n, from, err := u.ReadFromUDPAddrPort(buf)
 		p.mu.Lock()
+		if s.halted && err != nil {
+			return
+		}
 		s.in, s.from, s.datagram, s.inErr = buf[:n], unmapped(from), err == nil, bare(err)
 		p.enqueue(s)
 	}
