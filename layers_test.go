@@ -35,13 +35,15 @@ var layers = []layer{
 	{folder: "internal/wheel"},
 	{folder: "internal/channel", foreign: []string{"golang.org/x/sys"}},
 	{folder: "internal/master", module: []string{"internal/channel", "internal/sock"}, foreign: []string{"golang.org/x/sys"}},
+	{folder: "push"},
+	{folder: "push/pushtest", module: []string{"push"}},
 	{folder: ".", module: []string{"internal/*", "protocol", "protocol/*"}},
 	{folder: "linemantest", module: []string{".", "protocol", "protocol/*"}, foreign: []string{"go.uber.org/goleak"}},
 	{folder: "examples/*", module: []string{".", "protocol", "protocol/*"}},
 }
 
 // inTests is what every test may import beside what its folder may.
-var inTests = layer{module: []string{"linemantest"}, foreign: []string{"go.uber.org/goleak", "golang.org/x/sys"}}
+var inTests = layer{module: []string{"linemantest", "push/pushtest"}, foreign: []string{"go.uber.org/goleak", "golang.org/x/sys"}}
 
 // TestLayers reads the files of every system and build tag, not what go would build here.
 func TestLayers(t *testing.T) {

@@ -19,11 +19,11 @@ type Node struct {
 	// Do runs a function on the loop, in order. It returns false when the loop has ended.
 	Do func(func()) bool
 
-	// Deliver is given what was published on a topic that the node has subscribed to, and returns how many connections it reached.
-	// Every node gets what is published on a topic in the same order.
-	Deliver func(topic string, p Publication) (reached int)
+	// Deliver is given, once, what was published for targets some of which the node has subscribed to, and returns how many
+	// connections it reached. Every node gets what is published for a target in the same order. to is all of the targets.
+	Deliver func(to []Target, p Publication) (reached int)
 
-	// Linked is told when the link to the cluster is up, with all topics subscribed, and when it has broken: until it is up again,
+	// Linked is told when the link to the cluster is up, with all targets subscribed, and when it has broken: until it is up again,
 	// what others publish is missed.
 	Linked func(up bool)
 }
@@ -31,17 +31,17 @@ type Node struct {
 // A Link is a node's part in a Broker. Its methods are called on the node's loop and return at once; the functions that they
 // are given are called there once each, perhaps before the method returns, with ErrClosed after Close.
 type Link interface {
-	// Subscribe has what is published on these topics be delivered, from the call of done on at the latest. A link that is
-	// down remembers them, and subscribes when it is up. done's error says that this may not happen.
-	Subscribe(topics []string, done func(error))
+	// Subscribe has what is published for these targets be delivered, from the call of done on at the latest. A link that is
+	// down remembers them, and subscribes when it is up. done's error says that nothing is delivered until then.
+	Subscribe(to []Target, done func(error))
 
 	// Unsubscribe ends that. What is under way may still be delivered.
-	Unsubscribe(topics []string)
+	Unsubscribe(from []Target)
 
-	// Publish publishes on a topic. done is called when the Broker has it, after the node's own Deliver, if it subscribed: others
+	// Publish publishes for some targets, which nobody changes from then on. done is called when the Broker has it, after the node's own Deliver, if it subscribed: others
 	// is how many connections of other nodes it reached, as far as is known by then. An error says that some node may not get it:
 	// what is published while the link is down is not kept.
-	Publish(topic string, p Publication, done func(others int, err error))
+	Publish(to []Target, p Publication, done func(others int, err error))
 
 	// Close leaves the cluster. Nothing is delivered any more.
 	Close()
@@ -55,9 +55,8 @@ var (
 
 // Publication is what crosses.
 type Publication struct {
-	Node    string // who published it
-	Number  uint64 // counts the publications of that node
-	Several bool   // it has other topics too: a connection may meet it again
-	Except  uint64 // the id of a connection of that node that is not to get it; 0 means none
-	Data    []byte // Immutable.
+	Node   string // who published it
+	Number uint64 // counts the publications of that node
+	Except uint64 // the id of a connection of that node that is not to get it; 0 means none
+	Data   []byte // Immutable.
 }

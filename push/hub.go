@@ -61,10 +61,11 @@ type Hub[C Conn] struct {
 	members  map[uint64]*Member[C]     // by the connections' ids
 
 	link    Link
-	wanted  []string // to be subscribed
-	dropped []string // to be unsubscribed
+	wanted  []Target // to be subscribed
+	dropped []Target // to be unsubscribed
 	pending map[uint64]*Outcome
 	last    uint64 // number of the last publication
+	walk    uint64 // number of the last delivery to several targets
 	linked  bool
 }
 
@@ -105,7 +106,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 		return nil, fmt.Errorf("push: broker: %w", err)
 	}
 	h.link = link
-	link.Subscribe([]string{string(Everyone)}, func(error) {}) // a link that is down subscribes when it is up
+	link.Subscribe([]Target{Everyone}, func(error) {}) // a link that is down subscribes when it is up
 	return h, nil
 }
 
@@ -158,7 +159,7 @@ func (h *Hub[C]) setOf(k Kind, name string) *set[C] {
 	if s == nil {
 		s = &set[C]{kind: k, name: name}
 		h.sets[k][name] = s
-		h.want(string(s.target()))
+		h.want(s.target())
 	}
 	return s
 }
@@ -167,7 +168,7 @@ func (h *Hub[C]) setOf(k Kind, name string) *set[C] {
 func (h *Hub[C]) tidy(s *set[C]) {
 	if len(s.members) == 0 && s != h.everyone {
 		delete(h.sets[s.kind], s.name)
-		h.drop(string(s.target()))
+		h.drop(s.target())
 	}
 }
 

@@ -17,7 +17,7 @@ type Member[C Conn] struct {
 	hub    *Hub[C] // nil once it was removed
 	uid    string
 	places []place[C] // in the sets that it is in; the first is among everyone
-	last   uint64     // the last publication with several targets that it got
+	walked uint64     // the last delivery to several targets that it got
 	value  any
 }
 

@@ -1,6 +1,7 @@
 package push
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -20,13 +21,13 @@ type memoryLink struct {
 	node   Node
 
 	// Guarded by the broker's lock.
-	topics map[string]bool
+	topics map[Target]bool
 	closed bool
 }
 
 // Join makes a node part of it. It never fails.
 func (b *Memory) Join(n Node) (Link, error) {
-	l := &memoryLink{broker: b, node: n, topics: make(map[string]bool)}
+	l := &memoryLink{broker: b, node: n, topics: make(map[Target]bool)}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.links = append(b.links, l)
@@ -34,15 +35,15 @@ func (b *Memory) Join(n Node) (Link, error) {
 	return l, nil
 }
 
-func (l *memoryLink) Subscribe(topics []string, done func(error)) {
-	done(l.change(topics, true))
+func (l *memoryLink) Subscribe(to []Target, done func(error)) {
+	done(l.change(to, true))
 }
 
-func (l *memoryLink) Unsubscribe(topics []string) {
-	_ = l.change(topics, false) // a closed link has none
+func (l *memoryLink) Unsubscribe(from []Target) {
+	_ = l.change(from, false) // a closed link has none
 }
 
-func (l *memoryLink) change(topics []string, wanted bool) error {
+func (l *memoryLink) change(topics []Target, wanted bool) error {
 	l.broker.mu.Lock()
 	defer l.broker.mu.Unlock()
 	if l.closed {
@@ -60,7 +61,7 @@ func (l *memoryLink) change(topics []string, wanted bool) error {
 
 // Publish delivers at once where there is one node only. Otherwise it posts to each node under the lock, so that all have one order;
 // its own is not ahead of them.
-func (l *memoryLink) Publish(topic string, p Publication, done func(others int, err error)) {
+func (l *memoryLink) Publish(to []Target, p Publication, done func(others int, err error)) {
 	b := l.broker
 	b.mu.Lock()
 	switch {
@@ -69,10 +70,10 @@ func (l *memoryLink) Publish(topic string, p Publication, done func(others int, 
 		done(0, ErrClosed)
 		return
 	case len(b.links) == 1:
-		subscribed := l.topics[topic]
+		wanted := l.wants(to)
 		b.mu.Unlock()
-		if subscribed {
-			l.node.Deliver(topic, p)
+		if wanted {
+			l.node.Deliver(to, p)
 		}
 		done(0, nil)
 		return
@@ -80,10 +81,10 @@ func (l *memoryLink) Publish(topic string, p Publication, done func(others int, 
 	defer b.mu.Unlock()
 	d := &delivery{publisher: l.node, done: done}
 	d.left.Store(1)
-	for _, to := range b.links {
-		if to.topics[topic] {
+	for _, link := range b.links {
+		if link.wants(to) {
 			d.left.Add(1)
-			if !to.node.Do(func() { d.deliver(to, topic, p) }) {
+			if !link.node.Do(func() { d.deliver(link, to, p) }) {
 				d.end()
 			}
 		}
@@ -100,12 +101,15 @@ type delivery struct {
 }
 
 // deliver runs on a node's loop.
-func (d *delivery) deliver(to *memoryLink, topic string, p Publication) {
+func (d *delivery) deliver(link *memoryLink, to []Target, p Publication) {
 	defer d.end()
-	if !to.wants(topic) {
+	link.broker.mu.Lock()
+	closed := link.closed
+	link.broker.mu.Unlock()
+	if closed {
 		return
 	}
-	if n := to.node.Deliver(topic, p); to.node.ID != d.publisher.ID {
+	if n := link.node.Deliver(to, p); link.node.ID != d.publisher.ID {
 		d.others.Add(int64(n))
 	}
 }
@@ -117,11 +121,9 @@ func (d *delivery) end() {
 	}
 }
 
-// wants reports whether a topic is still subscribed to.
-func (l *memoryLink) wants(topic string) bool {
-	l.broker.mu.Lock()
-	defer l.broker.mu.Unlock()
-	return !l.closed && l.topics[topic]
+// wants reports whether one of the targets is subscribed to. The broker's lock is held.
+func (l *memoryLink) wants(to []Target) bool {
+	return slices.ContainsFunc(to, func(t Target) bool { return l.topics[t] })
 }
 
 func (l *memoryLink) Close() {

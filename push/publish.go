@@ -3,55 +3,49 @@ package push
 import (
 	"errors"
 	"fmt"
-	"hash/fnv"
+	"iter"
 	"slices"
 )
 
-// Message is something to publish.
+// Message is something to publish. Its slices are the Hub's from then on.
 type Message[C Conn] struct {
 	To     []Target
-	Data   []byte     // what connections get, byte by byte; the Hub may keep it
+	Data   []byte     // what connections get, byte by byte
 	Except *Member[C] // gets nothing: who sent it, for example; nil means nobody
 }
 
 // Outcome is what became of a Message.
 type Outcome struct {
-	Reached int   // connections that accepted it, each counted once on its node
+	Reached int   // connections that accepted it, of other nodes as far as is known
 	Err     error // some node may not have got it
 }
 
-// Publish sends a message to the connections that its targets name, on every node. A connection that several of them name gets
-// it once. done, unless it is nil, is called on the loop with the outcome, perhaps before Publish returns. An error means that
-// nothing was sent: the message itself is wrong.
+// Publish sends a message to the connections that its targets name, on every node; to each once, though several targets name it.
+// done, unless it is nil, is called on the loop with the outcome, perhaps before Publish returns. An error means that nothing was
+// sent: the message itself is wrong.
 //
-// What one goroutine publishes, one after the other, every connection gets in that order; and all connections of a uid, a group or
-// a channel get what is published for it in one order.
+// What is published from one loop, every connection gets in that order; and all connections of a uid, a group or a channel get
+// what is published for it in one order.
 func (h *Hub[C]) Publish(m Message[C], done func(Outcome)) error {
 	if err := h.check(m); err != nil {
 		return err
 	}
 	h.flush() // the broker knows who is there before it is told what for
 	h.last++
-	p := Publication{Node: h.node, Number: h.last, Several: len(m.To) > 1, Data: m.Data}
+	p := Publication{Node: h.node, Number: h.last, Data: m.Data}
 	if m.Except != nil {
 		p.Except = m.Except.conn.ID()
 	}
 	o := &Outcome{}
 	h.pending[p.Number] = o
-	left := len(m.To)
-	for _, t := range m.To {
-		h.link.Publish(string(t), p, func(others int, err error) {
-			o.Reached += others
-			o.Err = errors.Join(o.Err, err)
-			if left--; left > 0 {
-				return
-			}
-			delete(h.pending, p.Number)
-			if done != nil {
-				done(*o)
-			}
-		})
-	}
+	h.link.Publish(m.To, p, func(others int, err error) {
+		delete(h.pending, p.Number)
+		o.Reached += others
+		o.Err = err
+		if done != nil {
+			done(*o)
+		}
+	})
 	return nil
 }
 
@@ -83,67 +77,64 @@ func (h *Hub[C]) most(t Target) int {
 	return h.options.MaxMessage
 }
 
-// deliver hands a publication to the connections of this node that a topic names.
-func (h *Hub[C]) deliver(topic string, p Publication) int {
-	s := h.find(Target(topic))
-	if s == nil {
-		return 0
-	}
-	mark := uint64(0)
-	if p.Several {
-		mark = p.mark()
-	}
+// deliver hands a publication to the connections of this node that its targets name.
+func (h *Hub[C]) deliver(to []Target, p Publication) int {
 	except := uint64(0)
 	if p.Node == h.node {
 		except = p.Except
 	}
-	n := h.options.Fanout(func(yield func(C) bool) {
-		for _, m := range s.members {
-			if p.Several {
-				if m.last == mark {
-					continue
-				}
-				m.last = mark
-			}
-			if except != 0 && m.conn.ID() == except {
-				continue
-			}
-			if !yield(m.conn) {
-				return
-			}
-		}
-	}, p.Data)
+	n := h.options.Fanout(h.audience(to, except), p.Data)
 	if o := h.pending[p.Number]; o != nil && p.Node == h.node {
 		o.Reached += n
 	}
 	return n
 }
 
-// mark tells a publication from others, of any node.
-func (p Publication) mark() uint64 {
-	f := fnv.New64a()
-	_, _ = f.Write([]byte(p.Node)) // it never fails
-	return f.Sum64() ^ p.Number*0x9e3779b97f4a7c15
+// audience are the connections that some targets name, each once, without one.
+func (h *Hub[C]) audience(to []Target, except uint64) iter.Seq[C] {
+	h.walk++
+	return func(yield func(C) bool) {
+		for _, t := range to {
+			s := h.find(t)
+			if s == nil {
+				continue
+			}
+			for _, m := range s.members {
+				if len(to) > 1 {
+					if m.walked == h.walk {
+						continue
+					}
+					m.walked = h.walk
+				}
+				if except != 0 && m.conn.ID() == except {
+					continue
+				}
+				if !yield(m.conn) {
+					return
+				}
+			}
+		}
+	}
 }
 
-// want notes that what is published for a topic concerns this node.
-func (h *Hub[C]) want(topic string) {
-	if i := slices.Index(h.dropped, topic); i >= 0 {
+// want notes that what is published for a target concerns this node.
+func (h *Hub[C]) want(t Target) {
+	if i := slices.Index(h.dropped, t); i >= 0 {
 		h.dropped = slices.Delete(h.dropped, i, i+1)
 		return
 	}
 	h.change()
-	h.wanted = append(h.wanted, topic)
+	h.wanted = append(h.wanted, t)
 }
 
 // drop notes that it no longer does.
-func (h *Hub[C]) drop(topic string) {
-	if i := slices.Index(h.wanted, topic); i >= 0 {
+func (h *Hub[C]) drop(t Target) {
+	if i := slices.Index(h.wanted, t); i >= 0 {
 		h.wanted = slices.Delete(h.wanted, i, i+1)
 		return
 	}
 	h.change()
-	h.dropped = append(h.dropped, topic)
+	h.dropped = append(h.dropped, t)
 }
 
 // batch is how many changes are told to the broker at once.

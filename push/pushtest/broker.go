@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/lineman-go/lineman/push"
 )
@@ -28,6 +27,7 @@ func TestBroker(t *testing.T, open func(t *testing.T) Cluster) {
 		"own":            testOwn,
 		"order":          testOrder,
 		"one order":      testOneOrder,
+		"several":        testSeveral,
 		"many topics":    testManyTopics,
 		"unsubscribed":   testUnsubscribed,
 		"closed":         testClosed,
@@ -45,129 +45,15 @@ func TestBroker(t *testing.T, open func(t *testing.T) Cluster) {
 	}
 }
 
-type cluster struct {
-	Cluster
-	t     *testing.T
-	nodes int
-}
-
-// node is a node without a Hub: it keeps what it is delivered.
-type node struct {
-	t    *testing.T
-	id   string
-	loop *Loop
-	link push.Link
-
-	// Owned by the loop.
-	got    []string // topic, node, number and data
-	ups    int
-	downs  int
-	number uint64
-}
-
-func (c *cluster) join() *node {
-	c.t.Helper()
-	c.nodes++
-	n := &node{t: c.t, id: fmt.Sprintf("node%d", c.nodes), loop: NewLoop(c.t)}
-	n.loop.Await(func() {
-		link, err := c.Broker().Join(push.Node{
-			ID: n.id, Do: n.loop.Do,
-			Deliver: func(topic string, p push.Publication) int {
-				n.got = append(n.got, fmt.Sprintf("%s %s %d %s", topic, p.Node, p.Number, p.Data))
-				return 1
-			},
-			Linked: func(up bool) {
-				if up {
-					n.ups++
-				} else {
-					n.downs++
-				}
-			},
-		})
-		if err != nil {
-			c.t.Error(err)
-			return
+// join writes targets down.
+func join(to []push.Target) (text string) {
+	for i, t := range to {
+		if i > 0 {
+			text += "+"
 		}
-		n.link = link
-	})
-	if c.t.Failed() {
-		c.t.FailNow()
+		text += string(t)
 	}
-	c.t.Cleanup(func() { n.loop.Do(n.link.Close) })
-	n.until("the link is up", func() bool { return n.ups == 1 })
-	return n
-}
-
-// until waits until something holds on the loop.
-func (n *node) until(what string, holds func() bool) {
-	n.t.Helper()
-	for late := time.Now().Add(patience); ; {
-		held := false
-		n.loop.Await(func() { held = holds() })
-		if held {
-			return
-		}
-		if time.Now().After(late) {
-			n.t.Fatalf("%s: it never holds: %s", n.id, what)
-		}
-	}
-}
-
-// subscribe returns when what is published from now on will come.
-func (n *node) subscribe(topics ...string) {
-	n.t.Helper()
-	done := make(chan error, 1)
-	n.loop.Await(func() { n.link.Subscribe(topics, func(err error) { done <- err }) })
-	if err := n.await(done, "subscribe"); err != nil {
-		n.t.Fatalf("%s: subscribe: %v", n.id, err)
-	}
-}
-
-func (n *node) await(done chan error, what string) error {
-	n.t.Helper()
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(patience):
-		n.t.Fatalf("%s: %s is never done", n.id, what)
-		return nil
-	}
-}
-
-// publish returns when it is done.
-func (n *node) publish(topic, data string) error {
-	n.t.Helper()
-	done := make(chan error, 2)
-	n.loop.Await(func() { n.send(topic, data, func(err error) { done <- err }) })
-	return n.await(done, "publish")
-}
-
-// send publishes, on the loop.
-func (n *node) send(topic, data string, done func(error)) {
-	n.number++
-	n.link.Publish(topic, push.Publication{Node: n.id, Number: n.number, Data: []byte(data)}, func(others int, err error) {
-		if others < 0 {
-			n.t.Errorf("%s: it reached %d connections of others", n.id, others)
-		}
-		done(err)
-	})
-}
-
-// arrives waits until a node has got so much.
-func (n *node) arrives(count int) []string {
-	n.t.Helper()
-	n.until(fmt.Sprintf("%d publications arrive", count), func() bool { return len(n.got) >= count })
-	var got []string
-	n.loop.Await(func() { got = slices.Clone(n.got) })
-	return got
-}
-
-// wants checks all that a node has got. A last publication has to be on its way behind everything that should not come.
-func (n *node) wants(want ...string) {
-	n.t.Helper()
-	if got := n.arrives(len(want)); !slices.Equal(got, want) {
-		n.t.Errorf("%s got %q, want %q", n.id, got, want)
-	}
+	return text
 }
 
 // testSubscribed delivers to who subscribes, and to nobody else.
@@ -175,8 +61,8 @@ func testSubscribed(t *testing.T, c *cluster) {
 	a, b, d := c.join(), c.join(), c.join()
 	b.subscribe("x", "y", "end")
 	d.subscribe("y", "end")
-	for _, topic := range []string{"x", "y", "z", "end"} {
-		if err := a.publish(topic, "to "+topic); err != nil {
+	for _, topic := range []push.Target{"x", "y", "z", "end"} {
+		if err := a.publish(topic, "to "+string(topic)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -194,7 +80,7 @@ func testOwn(t *testing.T, c *cluster) {
 	done := make(chan error, 100)
 	a.loop.Await(func() {
 		for i := range 100 {
-			a.send("x", "mine", func(err error) {
+			a.send([]push.Target{"x"}, "mine", func(err error) {
 				if len(a.got) < i+1 {
 					early++
 				}
@@ -221,7 +107,7 @@ func testOrder(t *testing.T, c *cluster) {
 	const n = 500
 	a.loop.Await(func() {
 		for i := range n {
-			a.send([]string{"x", "y"}[i%2], "", func(error) {})
+			a.send([]push.Target{"x", "y"}[i%2:i%2+1], "", func(error) {})
 		}
 	})
 	got := b.arrives(n)
@@ -244,7 +130,7 @@ func testOneOrder(t *testing.T, c *cluster) {
 	for _, n := range nodes {
 		n.loop.Do(func() {
 			for range each {
-				n.send("x", "", func(error) {})
+				n.send([]push.Target{"x"}, "", func(error) {})
 			}
 		})
 	}
@@ -256,18 +142,30 @@ func testOneOrder(t *testing.T, c *cluster) {
 	}
 }
 
+// testSeveral delivers what is for several targets once, to each node that wants one of them.
+func testSeveral(t *testing.T, c *cluster) {
+	a, b, d := c.join(), c.join(), c.join()
+	b.subscribe("x", "y", "end")
+	d.subscribe("y", "end")
+	for _, to := range [][]push.Target{{"x", "z"}, {"x", "y"}, {"z", "w"}, {"end"}} {
+		a.loop.Await(func() { a.send(to, "", func(error) {}) })
+	}
+	b.wants("x+z node1 1 ", "x+y node1 2 ", "end node1 4 ")
+	d.wants("x+y node1 2 ", "end node1 4 ")
+}
+
 // testManyTopics subscribes to thousands at once.
 func testManyTopics(t *testing.T, c *cluster) {
 	a, b := c.join(), c.join()
 	const n = 10_000
-	topics := make([]string, n)
+	topics := make([]push.Target, n)
 	for i := range topics {
-		topics[i] = fmt.Sprintf("u:%d", i)
+		topics[i] = push.UID(fmt.Sprint(i))
 	}
 	b.subscribe(topics...)
 	a.loop.Await(func() {
 		for i := 0; i < n; i += 10 {
-			a.send(topics[i], "x", func(error) {})
+			a.send(topics[i:i+1], "x", func(error) {})
 		}
 	})
 	got := b.arrives(n / 10)
@@ -280,9 +178,9 @@ func testManyTopics(t *testing.T, c *cluster) {
 func testUnsubscribed(t *testing.T, c *cluster) {
 	a, b := c.join(), c.join()
 	b.subscribe("x", "mark")
-	b.loop.Await(func() { b.link.Unsubscribe([]string{"x"}) })
+	b.loop.Await(func() { b.link.Unsubscribe([]push.Target{"x"}) })
 	b.subscribe("mark2") // comes behind that
-	for _, topic := range []string{"x", "mark"} {
+	for _, topic := range []push.Target{"x", "mark"} {
 		if err := a.publish(topic, "one"); err != nil {
 			t.Error(err)
 		}
@@ -310,7 +208,7 @@ func testClosed(t *testing.T, c *cluster) {
 		t.Errorf("publish on a closed link: %v", err)
 	}
 	done := make(chan error, 1)
-	b.loop.Await(func() { b.link.Subscribe([]string{"y"}, func(err error) { done <- err }) })
+	b.loop.Await(func() { b.link.Subscribe([]push.Target{"y"}, func(err error) { done <- err }) })
 	if err := b.await(done, "subscribe"); !errors.Is(err, push.ErrClosed) {
 		t.Errorf("subscribe on a closed link: %v", err)
 	}
@@ -327,7 +225,7 @@ func testContent(t *testing.T, c *cluster) {
 		var err error
 		link, err = c.Broker().Join(push.Node{
 			ID: "reader", Do: loop.Do,
-			Deliver: func(_ string, p push.Publication) int { got <- p; return 0 },
+			Deliver: func(_ []push.Target, p push.Publication) int { got <- p; return 0 },
 			Linked:  func(bool) { up <- true },
 		})
 		if err != nil {
@@ -337,7 +235,7 @@ func testContent(t *testing.T, c *cluster) {
 	<-up
 	t.Cleanup(func() { loop.Do(link.Close) })
 	subscribed := make(chan error, 1)
-	loop.Await(func() { link.Subscribe([]string{"ユーザー\x20*"}, func(err error) { subscribed <- err }) })
+	loop.Await(func() { link.Subscribe([]push.Target{"ユーザー\x20*"}, func(err error) { subscribed <- err }) })
 	if err := <-subscribed; err != nil {
 		t.Fatal(err)
 	}
@@ -346,13 +244,13 @@ func testContent(t *testing.T, c *cluster) {
 		large[i] = byte(i)
 	}
 	for i, want := range []push.Publication{
-		{Node: a.id, Number: 1 << 60, Several: true, Except: 1<<64 - 1, Data: []byte("\x00\r\n\xff")},
+		{Node: a.id, Number: 1 << 60, Except: 1<<64 - 1, Data: []byte("\x00\r\n\xff")},
 		{Node: b.id, Number: 1, Data: []byte{}},
 		{Node: b.id, Number: 2, Data: large},
 	} {
-		a.loop.Await(func() { a.link.Publish("ユーザー\x20*", want, func(int, error) {}) })
+		a.loop.Await(func() { a.link.Publish([]push.Target{"ユーザー\x20*"}, want, func(int, error) {}) })
 		p := <-got
-		if p.Node != want.Node || p.Number != want.Number || p.Several != want.Several || p.Except != want.Except || string(p.Data) != string(want.Data) {
+		if p.Node != want.Node || p.Number != want.Number || p.Except != want.Except || string(p.Data) != string(want.Data) {
 			t.Errorf("publication %d came as %+v", i, p)
 		}
 	}
@@ -402,14 +300,14 @@ func testSubscribeDown(t *testing.T, c *cluster) {
 	c.Cut()
 	b.until("it learns that the link is down", func() bool { return b.downs == 1 })
 	b.loop.Await(func() {
-		b.link.Subscribe([]string{"new"}, func(error) {})
-		b.link.Unsubscribe([]string{"old"})
+		b.link.Subscribe([]push.Target{"new"}, func(error) {})
+		b.link.Unsubscribe([]push.Target{"old"})
 	})
 	c.Mend()
 	for _, n := range []*node{a, b} {
 		n.until("the link is up again", func() bool { return n.ups == 2 })
 	}
-	for _, topic := range []string{"old", "new"} {
+	for _, topic := range []push.Target{"old", "new"} {
 		if err := a.publish(topic, "x"); err != nil {
 			t.Error(err)
 		}

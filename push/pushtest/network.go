@@ -26,17 +26,17 @@ type networkLink struct {
 	node    push.Node
 	out, in *pipe
 
-	wanted []string // by the node, in order. Owned by the node's loop.
-	closed bool     // likewise
+	wanted []push.Target // by the node, in order. Owned by the node's loop.
+	closed bool          // likewise
 
 	// Guarded by the network's lock.
-	topics map[string]bool // as the network knows
+	topics map[push.Target]bool // as the network knows
 	down   bool
 }
 
 // Join makes a node part of it.
 func (w *Network) Join(n push.Node) (push.Link, error) {
-	l := &networkLink{network: w, node: n, topics: make(map[string]bool), out: newPipe(&w.wait), in: newPipe(&w.wait)}
+	l := &networkLink{network: w, node: n, topics: make(map[push.Target]bool), out: newPipe(&w.wait), in: newPipe(&w.wait)}
 	w.mu.Lock()
 	w.links = append(w.links, l)
 	w.mu.Unlock()
@@ -50,7 +50,7 @@ func (w *Network) Cut() {
 	defer w.mu.Unlock()
 	for _, l := range w.links {
 		l.down = true
-		l.topics = make(map[string]bool)
+		l.topics = make(map[push.Target]bool)
 		l.in.send(func() { l.node.Do(func() { l.node.Linked(false) }) })
 	}
 }
@@ -86,7 +86,7 @@ func (w *Network) End() {
 	w.wait.Wait()
 }
 
-func (l *networkLink) Subscribe(topics []string, done func(error)) {
+func (l *networkLink) Subscribe(topics []push.Target, done func(error)) {
 	if l.closed {
 		done(push.ErrClosed)
 		return
@@ -98,12 +98,12 @@ func (l *networkLink) Subscribe(topics []string, done func(error)) {
 	})
 }
 
-func (l *networkLink) Unsubscribe(topics []string) {
-	l.wanted = slices.DeleteFunc(l.wanted, func(t string) bool { return slices.Contains(topics, t) })
+func (l *networkLink) Unsubscribe(topics []push.Target) {
+	l.wanted = slices.DeleteFunc(l.wanted, func(t push.Target) bool { return slices.Contains(topics, t) })
 	l.out.send(func() { _ = l.network.change(l, topics, false) }) // a link that is down forgets them by itself
 }
 
-func (w *Network) change(l *networkLink, topics []string, wanted bool) error {
+func (w *Network) change(l *networkLink, topics []push.Target, wanted bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if l.down {
@@ -119,7 +119,7 @@ func (w *Network) change(l *networkLink, topics []string, wanted bool) error {
 	return nil
 }
 
-func (l *networkLink) Publish(topic string, p push.Publication, done func(others int, err error)) {
+func (l *networkLink) Publish(to []push.Target, p push.Publication, done func(others int, err error)) {
 	if l.closed {
 		done(0, push.ErrClosed)
 		return
@@ -131,24 +131,25 @@ func (l *networkLink) Publish(topic string, p push.Publication, done func(others
 		if l.down {
 			err = push.ErrUnlinked
 		} else {
-			l.network.carry(topic, p)
+			l.network.carry(to, p)
 		}
 		l.in.send(func() { l.node.Do(func() { done(0, err) }) })
 	})
 }
 
 // carry gives a publication to every node that wants it, with lock held.
-func (w *Network) carry(topic string, p push.Publication) {
-	for _, to := range w.links {
-		if to.topics[topic] && !to.down {
-			to.in.send(func() {
-				to.node.Do(func() {
-					if !to.closed {
-						to.node.Deliver(topic, p)
-					}
-				})
-			})
+func (w *Network) carry(to []push.Target, p push.Publication) {
+	for _, l := range w.links {
+		if l.down || !slices.ContainsFunc(to, func(t push.Target) bool { return l.topics[t] }) {
+			continue
 		}
+		l.in.send(func() {
+			l.node.Do(func() {
+				if !l.closed {
+					l.node.Deliver(to, p)
+				}
+			})
+		})
 	}
 }
 
@@ -157,7 +158,7 @@ func (l *networkLink) Close() {
 	l.out.send(func() {
 		l.network.mu.Lock()
 		defer l.network.mu.Unlock()
-		l.topics = make(map[string]bool)
+		l.topics = make(map[push.Target]bool)
 	})
 }
 

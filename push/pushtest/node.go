@@ -1,0 +1,135 @@
+package pushtest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+type cluster struct {
+	Cluster
+	t     *testing.T
+	nodes int
+}
+
+// node is a node without a Hub: it keeps what it is delivered.
+type node struct {
+	t    *testing.T
+	id   string
+	loop *Loop
+	link push.Link
+
+	// Owned by the loop.
+	got    []string // topic, node, number and data
+	ups    int
+	downs  int
+	number uint64
+}
+
+func (c *cluster) join() *node {
+	c.t.Helper()
+	c.nodes++
+	n := &node{t: c.t, id: fmt.Sprintf("node%d", c.nodes), loop: NewLoop(c.t)}
+	n.loop.Await(func() {
+		link, err := c.Broker().Join(push.Node{
+			ID: n.id, Do: n.loop.Do,
+			Deliver: func(to []push.Target, p push.Publication) int {
+				n.got = append(n.got, fmt.Sprintf("%s %s %d %s", join(to), p.Node, p.Number, p.Data))
+				return 1
+			},
+			Linked: func(up bool) {
+				if up {
+					n.ups++
+				} else {
+					n.downs++
+				}
+			},
+		})
+		if err != nil {
+			c.t.Error(err)
+			return
+		}
+		n.link = link
+	})
+	if c.t.Failed() {
+		c.t.FailNow()
+	}
+	c.t.Cleanup(func() { n.loop.Do(n.link.Close) })
+	n.until("the link is up", func() bool { return n.ups == 1 })
+	return n
+}
+
+// until waits until something holds on the loop.
+func (n *node) until(what string, holds func() bool) {
+	n.t.Helper()
+	for late := time.Now().Add(patience); ; {
+		held := false
+		n.loop.Await(func() { held = holds() })
+		if held {
+			return
+		}
+		if time.Now().After(late) {
+			n.t.Fatalf("%s: it never holds: %s", n.id, what)
+		}
+	}
+}
+
+// subscribe returns when what is published from now on will come.
+func (n *node) subscribe(topics ...push.Target) {
+	n.t.Helper()
+	done := make(chan error, 1)
+	n.loop.Await(func() { n.link.Subscribe(topics, func(err error) { done <- err }) })
+	if err := n.await(done, "subscribe"); err != nil {
+		n.t.Fatalf("%s: subscribe: %v", n.id, err)
+	}
+}
+
+func (n *node) await(done chan error, what string) error {
+	n.t.Helper()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		n.t.Fatalf("%s: %s is never done", n.id, what)
+		return nil
+	}
+}
+
+// publish returns when it is done.
+func (n *node) publish(to push.Target, data string) error {
+	n.t.Helper()
+	done := make(chan error, 2)
+	n.loop.Await(func() { n.send([]push.Target{to}, data, func(err error) { done <- err }) })
+	return n.await(done, "publish")
+}
+
+// send publishes, on the loop.
+func (n *node) send(to []push.Target, data string, done func(error)) {
+	n.number++
+	n.link.Publish(to, push.Publication{Node: n.id, Number: n.number, Data: []byte(data)}, func(others int, err error) {
+		if others < 0 {
+			n.t.Errorf("%s: it reached %d connections of others", n.id, others)
+		}
+		done(err)
+	})
+}
+
+// arrives waits until a node has got so much.
+func (n *node) arrives(count int) []string {
+	n.t.Helper()
+	n.until(fmt.Sprintf("%d publications arrive", count), func() bool { return len(n.got) >= count })
+	var got []string
+	n.loop.Await(func() { got = slices.Clone(n.got) })
+	return got
+}
+
+// wants checks all that a node has got. A last publication has to be on its way behind everything that should not come.
+func (n *node) wants(want ...string) {
+	n.t.Helper()
+	if got := n.arrives(len(want)); !slices.Equal(got, want) {
+		n.t.Errorf("%s got %q, want %q", n.id, got, want)
+	}
+}
