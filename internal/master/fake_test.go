@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ type machine struct {
 	behave    func(*fake)     // says how the next processes are; nil: they do all that is asked
 	launching error
 	events    []string
+	images    []*Image // all that were ever open
 	log       journal
 }
 
@@ -173,6 +175,22 @@ func copyTo(to, from any) error {
 	return err
 }
 
+// image is a program, of which only the file matters: whether it is open.
+func (m *machine) image() *Image {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		panic(err)
+	}
+	i := &Image{file: f}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.images = append(m.images, i)
+	return i
+}
+
+// isClosed reports whether nothing can be started from the program any more.
+func (i *Image) isClosed() bool { return i.file.Fd() == ^uintptr(0) }
+
 type fakeSocket struct {
 	machine *machine
 	address string
@@ -205,13 +223,13 @@ type trial struct {
 	s *Supervisor
 }
 
-// try runs a test by a clock that stands still while anything runs. Afterwards nothing may be left.
+// try runs a test by a clock that stands still while anything runs.
 func try(t *testing.T, workers []channel.Worker, f func(t *trial)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		m := &machine{sockets: make(map[string]*fakeSocket), taken: make(map[string]bool)}
 		c := Config{
-			Image: &Image{}, System: m, Log: slog.New(slog.NewTextHandler(&m.log, nil)),
+			Image: m.image(), System: m, Log: slog.New(slog.NewTextHandler(&m.log, nil)),
 			Start: 10 * time.Second, Stop: 5 * time.Second, Reload: 2 * time.Second, Graceful: time.Minute, Hang: time.Minute,
 		}
 		for _, w := range workers {
@@ -224,18 +242,26 @@ func try(t *testing.T, workers []channel.Worker, f func(t *trial)) {
 		good := func(f *fake) { f.workers = slices.Clone(workers) }
 		m.behave = good
 		tr := &trial{t, m, New(c)}
+		defer tr.end()
 		f(tr)
-		tr.s.Stop(AtOnce)
-		synctest.Wait()
-		for _, p := range m.processes {
-			if p.state != "ended" {
-				t.Errorf("%s (pid %d) is left, %s", p.name, p.pid, p.state)
-			}
-		}
-		if len(m.sockets) > 0 {
-			t.Errorf("sockets are left: %v", m.sockets)
-		}
 	})
+}
+
+// end stops everything, after which nothing may be left.
+func (t *trial) end() {
+	t.s.Stop(AtOnce)
+	synctest.Wait()
+	for _, p := range t.processes {
+		if p.state != "ended" {
+			t.Errorf("%s (pid %d) is left, %s", p.name, p.pid, p.state)
+		}
+	}
+	if len(t.sockets) > 0 {
+		t.Errorf("sockets are left: %v", t.sockets)
+	}
+	if slices.ContainsFunc(t.images, func(i *Image) bool { return !i.isClosed() }) {
+		t.Error("an image is left open")
+	}
 }
 
 // start starts everything.
@@ -254,6 +280,18 @@ func (t *trial) next(how func(f *fake)) {
 	t.behave = func(f *fake) {
 		old(f)
 		how(f)
+	}
+}
+
+// behaveLike says how the processes launched from now on are, whatever was said before.
+func (t *trial) behaveLike(plain func(*fake), how ...func(*fake)) {
+	t.machine.mu.Lock()
+	defer t.machine.mu.Unlock()
+	t.behave = func(f *fake) {
+		plain(f)
+		for _, h := range how {
+			h(f)
+		}
 	}
 }
 

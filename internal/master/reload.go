@@ -94,6 +94,7 @@ func (sl *slot) succeed(ctx context.Context, q *process, isPatient bool) error {
 		return err
 	}
 	sl.image = q.image
+	sl.occupy(q)
 	select {
 	case sl.successor <- q:
 	case <-s.ctx.Done():
@@ -193,6 +194,7 @@ func (sl *slot) renew(p *process) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lineman: %s was not recycled: %w", p, err)
 	}
+	sl.occupy(q)
 	go p.leave(false)
 	return q, nil
 }

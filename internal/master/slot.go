@@ -49,7 +49,6 @@ func (sl *slot) keep(p *process) {
 	defer s.keepers.Done()
 	var pause backOff
 	var due <-chan time.Time
-	sl.occupy(p)
 	for {
 		var ended <-chan struct{}
 		if p != nil {
@@ -61,14 +60,12 @@ func (sl *slot) keep(p *process) {
 		case q := <-sl.successor:
 			p, due = q, nil
 			pause = backOff{}
-			sl.occupy(p)
 		case r := <-sl.recycling:
 			if r != p {
 				break // it was replaced meanwhile
 			}
 			if q, err := sl.renew(p); err == nil {
 				p = q
-				sl.occupy(p)
 			} else if s.ctx.Err() == nil {
 				s.config.Log.Error(err.Error())
 			}
@@ -80,8 +77,8 @@ func (sl *slot) keep(p *process) {
 			if !p.leaving.Load() {
 				s.config.Log.Log(s.ctx, levelOf(p.Status()), fmt.Sprintf("lineman: %s ended with %v; it starts again %s", p, p.Status(), inWords(wait)))
 			}
+			sl.vacate(p, wait)
 			p, due = nil, time.After(wait)
-			sl.vacate(wait)
 		case <-due:
 			due = nil
 			q, err := sl.revive()
@@ -92,10 +89,9 @@ func (sl *slot) keep(p *process) {
 				wait := pause.after(0)
 				s.config.Log.Error(fmt.Sprintf("%v; again %s", err, inWords(wait)))
 				due = time.After(wait)
-				sl.vacate(wait)
+				sl.vacate(nil, wait)
 			default:
 				p = q
-				sl.occupy(p)
 				s.sockets.sweep(sl)
 			}
 		}
@@ -132,10 +128,14 @@ func (sl *slot) revive() (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, p.begin(s.ctx)
+	if err := p.begin(s.ctx); err != nil {
+		return nil, err
+	}
+	sl.occupy(p)
+	return p, nil
 }
 
-// occupy notes that p serves the slot.
+// occupy notes that p serves the slot, for who has the next turn.
 func (sl *slot) occupy(p *process) {
 	s := sl.supervisor
 	s.mu.Lock()
@@ -144,11 +144,13 @@ func (sl *slot) occupy(p *process) {
 	s.lend(sl.group)
 }
 
-// vacate notes that nobody serves the slot for some time.
-func (sl *slot) vacate(wait time.Duration) {
+// vacate notes that nobody serves the slot for some time, unless p has a successor.
+func (sl *slot) vacate(p *process, wait time.Duration) {
 	s := sl.supervisor
 	s.mu.Lock()
-	sl.current = nil
+	if sl.current == p {
+		sl.current = nil
+	}
 	s.mu.Unlock()
 	if wait > 0 {
 		s.lend(sl.group)
