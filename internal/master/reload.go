@@ -100,7 +100,9 @@ func (sl *slot) succeed(ctx context.Context, q *process, isPatient bool) error {
 	case <-s.ctx.Done():
 		return errStopping
 	}
-	if p != nil {
+	if p == nil {
+		s.sockets.sweep(sl)
+	} else {
 		go p.leave(isPatient)
 	}
 	return nil

@@ -92,7 +92,6 @@ func (sl *slot) keep(p *process) {
 				sl.vacate(nil, wait)
 			default:
 				p = q
-				s.sockets.sweep(sl)
 			}
 		}
 	}
@@ -132,6 +131,7 @@ func (sl *slot) revive() (*process, error) {
 		return nil, err
 	}
 	sl.occupy(p)
+	s.sockets.sweep(sl)
 	return p, nil
 }
 
