@@ -84,9 +84,10 @@ type process struct {
 
 	mu     sync.Mutex // guards the following
 	pulse  channel.Pulse
-	heard  time.Time // when the last pulse came
-	rate   float64   // messages a second, between the last two
-	warned bool      // that it hangs
+	heard  time.Time     // when the last pulse came
+	rate   float64       // messages a second, between the last two
+	warned bool          // that it hangs
+	errand chan struct{} // closed when the last oneByOne is over; nil before the first
 }
 
 func (p *process) String() string {
@@ -255,10 +256,25 @@ func (p *process) leave(isPatient bool) {
 }
 
 // tell asks for something whose answer tells nothing: what matters is what the process does.
-func (p *process) tell(op channel.Op, body any) {
+func (p *process) tell(op channel.Op, body any, files ...int) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTime)
 	defer cancel()
-	_, _ = p.Call(ctx, op, body, nil)
+	_, _ = p.Call(ctx, op, body, nil, files...)
+}
+
+// oneByOne calls f on another goroutine, when the f of the call before it has returned.
+func (p *process) oneByOne(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before, done := p.errand, make(chan struct{})
+	p.errand = done
+	go func() {
+		defer close(done)
+		if before != nil {
+			<-before
+		}
+		f()
+	}()
 }
 
 // awaitExit waits for the end of a process and kills it when it is overdue. It returns false if more urgency was asked for.

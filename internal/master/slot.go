@@ -3,7 +3,6 @@
 package master
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -23,7 +22,9 @@ type slot struct {
 
 	// Guarded by the Supervisor's lock.
 	current *process // nil while vacant
-	lentTo  *process // the sibling that accepts from this slot's sockets while it is vacant
+
+	// Guarded by the group's lending.
+	lentTo *process // the sibling that accepts from this slot's sockets while it is vacant
 
 	// Guarded by turn.
 	image *Image
@@ -186,21 +187,23 @@ func (b *backOff) after(served time.Duration) time.Duration {
 
 // lend has siblings accept from the sockets of vacant slots, each of which has sockets of its own only under ReusePort.
 func (s *Supervisor) lend(g *group) {
+	g.lending.Lock()
+	defer g.lending.Unlock()
 	for _, sl := range g.slots {
-		s.mu.Lock()
 		from, to := sl.lentTo, (*process)(nil)
+		s.mu.Lock()
 		if sl.current == nil {
 			to = g.standIn(from)
 		}
-		sl.lentTo = to
 		s.mu.Unlock()
 		if from == to {
 			continue
 		}
+		sl.lentTo = to
 		for _, lent := range s.sockets.reusable(sl) {
 			loan := channel.Loan{Sibling: sl.id, Worker: lent.worker}
 			if from != nil {
-				go from.tell(channel.Return, loan)
+				from.oneByOne(func() { from.tell(channel.Return, loan) })
 			}
 			if to != nil {
 				s.sockets.lend(to, loan, lent)
@@ -229,10 +232,8 @@ func (t *sockets) lend(p *process, loan channel.Loan, sk *socket) {
 	if err != nil {
 		return // it was closed meanwhile
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), callTime)
-	go func() {
-		defer cancel()
+	p.oneByOne(func() {
 		defer closeFile(fd)
-		_, _ = p.Call(ctx, channel.Adopt, loan, nil, fd) // if it has gone, the next change finds another
-	}()
+		p.tell(channel.Adopt, loan, fd) // if it has gone, the next change finds another
+	})
 }

@@ -75,6 +75,8 @@ type group struct {
 	Worker
 	index int
 	slots []*slot
+
+	lending sync.Mutex // held while it is settled who accepts for whom
 }
 
 // New makes a Supervisor that has started nothing.
