@@ -272,6 +272,23 @@ func (t *trial) start() {
 	}
 }
 
+// reload has a new program succeed.
+func (t *trial) reload() {
+	t.Helper()
+	if err := t.s.Reload(t.image(), false, noHook); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// recycle has a process ask for a replacement.
+func (t *trial) recycle(name string) {
+	t.Helper()
+	if _, _, err := t.process(t.serving()[name]).ask(channel.Recycle, nil); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+}
+
 // next says how the processes launched from now on are, beside what all are.
 func (t *trial) next(how func(f *fake)) {
 	t.mu.Lock()

@@ -132,11 +132,18 @@ func (p *process) freeze(ctx context.Context) {
 	ctx, cancel := s.bounded(ctx, limit)
 	defer cancel()
 	_, err := p.Call(ctx, channel.Freeze, nil, nil)
-	if err != nil && s.ctx.Err() == nil {
+	switch {
+	case err == nil || s.ctx.Err() != nil:
+		return
+	case errors.Is(err, channel.ErrClosed): // it has ended by itself, as its keeper will say
+	case errors.Is(err, context.DeadlineExceeded):
 		s.config.Log.Warn(fmt.Sprintf("lineman: %s does not stand still for its successor within %v: it is killed", p, limit))
 		p.leaving.Store(true)
-		p.discard()
+	default:
+		s.config.Log.Warn(fmt.Sprintf("lineman: %s does not stand still for its successor: %v: it is killed", p, err))
+		p.leaving.Store(true)
 	}
+	p.discard()
 }
 
 // thaw lets a process that stood still go on.

@@ -107,9 +107,7 @@ func TestReleaseByPredecessor(t *testing.T) {
 		t.next(func(f *fake) { f.deaf = true })
 		t.start()
 		before := t.serving()["b/0"]
-		if err := t.s.Reload(t.image(), false, noHook); err != nil {
-			t.Fatal(err)
-		}
+		t.reload()
 		t.mustAsk(before, channel.Release, inner("x"))
 		t.mustAsk(before, channel.Release, outer("b", "two"))
 		if t.open("x") == nil || t.open("two") == nil {
@@ -155,9 +153,7 @@ func TestSweepVacant(t *testing.T) {
 		t.kill("b/0")
 		time.Sleep(10 * time.Second)
 		t.behaveLike(plain)
-		if err := t.s.Reload(t.image(), false, noHook); err != nil {
-			t.Fatal(err)
-		}
+		t.reload()
 		if t.serving()["b/0"] == 0 || t.open("x") != nil {
 			t.Errorf("%v serve, and the socket is %v", t.serving(), t.open("x"))
 		}
@@ -203,9 +199,7 @@ func TestReusePortLending(t *testing.T) {
 			t.Errorf("its stand-in has died: %v", next)
 		}
 		t.behaveLike(plain)
-		if err := t.s.Reload(t.image(), false, noHook); err != nil {
-			t.Fatal(err)
-		}
+		t.reload()
 		adopted := make(map[string]bool)
 		for _, e := range t.lendings() {
 			op, who, _ := strings.Cut(e, " ")

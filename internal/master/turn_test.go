@@ -14,11 +14,7 @@ import (
 // predecessor.
 func TestTurns(t *testing.T) {
 	for name, replace := range map[string]func(t *trial){
-		"recycled": func(t *trial) {
-			if _, _, err := t.process(t.serving()["a/0"]).ask(channel.Recycle, nil); err != nil {
-				t.Fatal(err)
-			}
-		},
+		"recycled":  func(t *trial) { t.recycle("a/0") },
 		"restarted": func(t *trial) { t.kill("a/0") },
 	} {
 		try(t, two(1), func(t *trial) {
