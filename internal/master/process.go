@@ -127,6 +127,7 @@ func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
 		return nil, fmt.Errorf("lineman: %s/%d does not start: %w", sl.group.Name, sl.id, err)
 	}
 	close(launched)
+	s.burials.Add(1)
 	go s.bury(p)
 	if err := p.prepare(ctx); err != nil {
 		p.discard()
@@ -137,6 +138,7 @@ func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
 
 // bury waits for the end of a process and notes it.
 func (s *Supervisor) bury(p *process) {
+	defer s.burials.Done()
 	<-p.Exited()
 	status := p.Status()
 	s.mu.Lock()
