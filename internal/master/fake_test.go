@@ -67,6 +67,7 @@ type fake struct {
 	version int
 	workers []channel.Worker
 	answers map[channel.Op]func(f *fake) error // nil: it does what is asked
+	pulse   func() channel.Pulse               // nil: its loop comes round
 	deaf    bool                               // it does not end when it is told
 	state   string                             // launched, serving, frozen, leaving
 }
@@ -161,7 +162,12 @@ func (f *fake) obey(op channel.Op, body, answer any) error {
 			go f.exit(Status{})
 		}
 	case channel.Beat:
-		return copyTo(answer, channel.Pulse{Stats: channel.Stats{Conns: f.pid}})
+		if f.pulse != nil {
+			return copyTo(answer, f.pulse())
+		}
+		return copyTo(answer, channel.Pulse{})
+	case channel.List:
+		return copyTo(answer, channel.Conns{})
 	}
 	m.events = append(m.events, fmt.Sprintf("%s %s %d", op, f.name, f.pid))
 	return nil
