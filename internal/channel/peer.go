@@ -220,7 +220,8 @@ func (p *Peer) send(line []byte, files []int) error {
 	return err
 }
 
-// read handles what comes until the end. Descriptors come with the first byte of their message or before it.
+// read handles what comes until the end. Descriptors come with the first byte of their message or before it, so that those which are
+// left belong to one message at most.
 func (p *Peer) read() {
 	defer p.end()
 	var line []byte
@@ -247,7 +248,7 @@ func (p *Peer) read() {
 			line = line[end+1:]
 			p.dispatch(m)
 		}
-		if len(line) > maxLine {
+		if len(line) > maxLine || len(files) > maxFiles {
 			return
 		}
 	}

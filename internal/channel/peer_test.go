@@ -283,21 +283,3 @@ func TestGarbage(t *testing.T) {
 		}
 	}
 }
-
-// FuzzRead feeds a Peer whatever may come.
-func FuzzRead(f *testing.F) {
-	f.Add([]byte(`{"id":1,"op":"beat","body":{"wait":1}}` + "\n"))
-	f.Add([]byte(`{"id":1,"error":"x","errno":98}` + "\n" + `{"id":2,"files":2}` + "\n"))
-	f.Fuzz(func(t *testing.T, bytes []byte) {
-		p, c := raw(t, func(r *Request) {
-			var a Assignment
-			_ = r.Decode(&a) // it may be anything
-			closeAll(r.Files)
-			r.Answer(a, nil)
-		})
-		go func() { _, _ = io.Copy(io.Discard, c) }() // ends with the test
-		_, _ = c.Write(bytes)
-		_ = c.(*net.UnixConn).CloseWrite()
-		<-p.Done()
-	})
-}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ type machine struct {
 	behave    func(*fake)     // says how the next processes are; nil: they do all that is asked
 	launching error
 	events    []string
+	images    []*Image // all that were ever open
 	log       journal
 }
 
@@ -65,6 +67,7 @@ type fake struct {
 	version int
 	workers []channel.Worker
 	answers map[channel.Op]func(f *fake) error // nil: it does what is asked
+	pulse   func() channel.Pulse               // nil: its loop comes round
 	deaf    bool                               // it does not end when it is told
 	state   string                             // launched, serving, frozen, leaving
 }
@@ -159,7 +162,12 @@ func (f *fake) obey(op channel.Op, body, answer any) error {
 			go f.exit(Status{})
 		}
 	case channel.Beat:
-		return copyTo(answer, channel.Pulse{Stats: channel.Stats{Conns: f.pid}})
+		if f.pulse != nil {
+			return copyTo(answer, f.pulse())
+		}
+		return copyTo(answer, channel.Pulse{})
+	case channel.List:
+		return copyTo(answer, channel.Conns{})
 	}
 	m.events = append(m.events, fmt.Sprintf("%s %s %d", op, f.name, f.pid))
 	return nil
@@ -172,6 +180,22 @@ func copyTo(to, from any) error {
 	}
 	return err
 }
+
+// image is a program, of which only the file matters: whether it is open.
+func (m *machine) image() *Image {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		panic(err)
+	}
+	i := &Image{file: f}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.images = append(m.images, i)
+	return i
+}
+
+// isClosed reports whether nothing can be started from the program any more.
+func (i *Image) isClosed() bool { return i.file.Fd() == ^uintptr(0) }
 
 type fakeSocket struct {
 	machine *machine
@@ -205,13 +229,13 @@ type trial struct {
 	s *Supervisor
 }
 
-// try runs a test by a clock that stands still while anything runs. Afterwards nothing may be left.
+// try runs a test by a clock that stands still while anything runs.
 func try(t *testing.T, workers []channel.Worker, f func(t *trial)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		m := &machine{sockets: make(map[string]*fakeSocket), taken: make(map[string]bool)}
 		c := Config{
-			Image: &Image{}, System: m, Log: slog.New(slog.NewTextHandler(&m.log, nil)),
+			Image: m.image(), System: m, Log: slog.New(slog.NewTextHandler(&m.log, nil)),
 			Start: 10 * time.Second, Stop: 5 * time.Second, Reload: 2 * time.Second, Graceful: time.Minute, Hang: time.Minute,
 		}
 		for _, w := range workers {
@@ -224,18 +248,26 @@ func try(t *testing.T, workers []channel.Worker, f func(t *trial)) {
 		good := func(f *fake) { f.workers = slices.Clone(workers) }
 		m.behave = good
 		tr := &trial{t, m, New(c)}
+		defer tr.end()
 		f(tr)
-		tr.s.Stop(AtOnce)
-		synctest.Wait()
-		for _, p := range m.processes {
-			if p.state != "ended" {
-				t.Errorf("%s (pid %d) is left, %s", p.name, p.pid, p.state)
-			}
-		}
-		if len(m.sockets) > 0 {
-			t.Errorf("sockets are left: %v", m.sockets)
-		}
 	})
+}
+
+// end stops everything, after which nothing may be left.
+func (t *trial) end() {
+	t.s.Stop(AtOnce)
+	synctest.Wait()
+	for _, p := range t.processes {
+		if p.state != "ended" {
+			t.Errorf("%s (pid %d) is left, %s", p.name, p.pid, p.state)
+		}
+	}
+	if len(t.sockets) > 0 {
+		t.Errorf("sockets are left: %v", t.sockets)
+	}
+	if slices.ContainsFunc(t.images, func(i *Image) bool { return !i.isClosed() }) {
+		t.Error("an image is left open")
+	}
 }
 
 // start starts everything.
@@ -246,6 +278,23 @@ func (t *trial) start() {
 	}
 }
 
+// reload has a new program succeed.
+func (t *trial) reload() {
+	t.Helper()
+	if err := t.s.Reload(t.image(), false, noHook); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// recycle has a process ask for a replacement.
+func (t *trial) recycle(name string) {
+	t.Helper()
+	if _, _, err := t.process(t.serving()[name]).ask(channel.Recycle, nil); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+}
+
 // next says how the processes launched from now on are, beside what all are.
 func (t *trial) next(how func(f *fake)) {
 	t.mu.Lock()
@@ -254,6 +303,18 @@ func (t *trial) next(how func(f *fake)) {
 	t.behave = func(f *fake) {
 		old(f)
 		how(f)
+	}
+}
+
+// behaveLike says how the processes launched from now on are, whatever was said before.
+func (t *trial) behaveLike(plain func(*fake), how ...func(*fake)) {
+	t.machine.mu.Lock()
+	defer t.machine.mu.Unlock()
+	t.behave = func(f *fake) {
+		plain(f)
+		for _, h := range how {
+			h(f)
+		}
 	}
 }
 

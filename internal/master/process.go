@@ -84,9 +84,10 @@ type process struct {
 
 	mu     sync.Mutex // guards the following
 	pulse  channel.Pulse
-	heard  time.Time // when the last pulse came
-	rate   float64   // messages a second, between the last two
-	warned bool      // that it hangs
+	heard  time.Time     // when the last pulse came
+	rate   float64       // messages a second, between the last two
+	warned bool          // that it hangs
+	errand chan struct{} // closed when the last oneByOne is over; nil before the first
 }
 
 func (p *process) String() string {
@@ -126,6 +127,7 @@ func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
 		return nil, fmt.Errorf("lineman: %s/%d does not start: %w", sl.group.Name, sl.id, err)
 	}
 	close(launched)
+	s.burials.Add(1)
 	go s.bury(p)
 	if err := p.prepare(ctx); err != nil {
 		p.discard()
@@ -136,6 +138,7 @@ func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
 
 // bury waits for the end of a process and notes it.
 func (s *Supervisor) bury(p *process) {
+	defer s.burials.Done()
 	<-p.Exited()
 	status := p.Status()
 	s.mu.Lock()
@@ -255,10 +258,25 @@ func (p *process) leave(isPatient bool) {
 }
 
 // tell asks for something whose answer tells nothing: what matters is what the process does.
-func (p *process) tell(op channel.Op, body any) {
+func (p *process) tell(op channel.Op, body any, files ...int) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTime)
 	defer cancel()
-	_, _ = p.Call(ctx, op, body, nil)
+	_, _ = p.Call(ctx, op, body, nil, files...)
+}
+
+// oneByOne calls f on another goroutine, when the f of the call before it has returned.
+func (p *process) oneByOne(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before, done := p.errand, make(chan struct{})
+	p.errand = done
+	go func() {
+		defer close(done)
+		if before != nil {
+			<-before
+		}
+		f()
+	}()
 }
 
 // awaitExit waits for the end of a process and kills it when it is overdue. It returns false if more urgency was asked for.

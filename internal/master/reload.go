@@ -94,12 +94,15 @@ func (sl *slot) succeed(ctx context.Context, q *process, isPatient bool) error {
 		return err
 	}
 	sl.image = q.image
+	sl.occupy(q)
 	select {
 	case sl.successor <- q:
 	case <-s.ctx.Done():
 		return errStopping
 	}
-	if p != nil {
+	if p == nil {
+		s.sockets.sweep(sl)
+	} else {
 		go p.leave(isPatient)
 	}
 	return nil
@@ -129,11 +132,18 @@ func (p *process) freeze(ctx context.Context) {
 	ctx, cancel := s.bounded(ctx, limit)
 	defer cancel()
 	_, err := p.Call(ctx, channel.Freeze, nil, nil)
-	if err != nil && s.ctx.Err() == nil {
+	switch {
+	case err == nil || s.ctx.Err() != nil:
+		return
+	case errors.Is(err, channel.ErrClosed): // it has ended by itself, as its keeper will say
+	case errors.Is(err, context.DeadlineExceeded):
 		s.config.Log.Warn(fmt.Sprintf("lineman: %s does not stand still for its successor within %v: it is killed", p, limit))
 		p.leaving.Store(true)
-		p.discard()
+	default:
+		s.config.Log.Warn(fmt.Sprintf("lineman: %s does not stand still for its successor: %v: it is killed", p, err))
+		p.leaving.Store(true)
 	}
+	p.discard()
 }
 
 // thaw lets a process that stood still go on.
@@ -193,6 +203,7 @@ func (sl *slot) renew(p *process) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lineman: %s was not recycled: %w", p, err)
 	}
+	sl.occupy(q)
 	go p.leave(false)
 	return q, nil
 }

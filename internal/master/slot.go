@@ -3,7 +3,6 @@
 package master
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -23,7 +22,9 @@ type slot struct {
 
 	// Guarded by the Supervisor's lock.
 	current *process // nil while vacant
-	lentTo  *process // the sibling that accepts from this slot's sockets while it is vacant
+
+	// Guarded by the group's lending.
+	lentTo *process // the sibling that accepts from this slot's sockets while it is vacant
 
 	// Guarded by turn.
 	image *Image
@@ -49,7 +50,6 @@ func (sl *slot) keep(p *process) {
 	defer s.keepers.Done()
 	var pause backOff
 	var due <-chan time.Time
-	sl.occupy(p)
 	for {
 		var ended <-chan struct{}
 		if p != nil {
@@ -61,14 +61,12 @@ func (sl *slot) keep(p *process) {
 		case q := <-sl.successor:
 			p, due = q, nil
 			pause = backOff{}
-			sl.occupy(p)
 		case r := <-sl.recycling:
 			if r != p {
 				break // it was replaced meanwhile
 			}
 			if q, err := sl.renew(p); err == nil {
 				p = q
-				sl.occupy(p)
 			} else if s.ctx.Err() == nil {
 				s.config.Log.Error(err.Error())
 			}
@@ -80,8 +78,8 @@ func (sl *slot) keep(p *process) {
 			if !p.leaving.Load() {
 				s.config.Log.Log(s.ctx, levelOf(p.Status()), fmt.Sprintf("lineman: %s ended with %v; it starts again %s", p, p.Status(), inWords(wait)))
 			}
+			sl.vacate(p, wait)
 			p, due = nil, time.After(wait)
-			sl.vacate(wait)
 		case <-due:
 			due = nil
 			q, err := sl.revive()
@@ -92,11 +90,9 @@ func (sl *slot) keep(p *process) {
 				wait := pause.after(0)
 				s.config.Log.Error(fmt.Sprintf("%v; again %s", err, inWords(wait)))
 				due = time.After(wait)
-				sl.vacate(wait)
+				sl.vacate(nil, wait)
 			default:
 				p = q
-				sl.occupy(p)
-				s.sockets.sweep(sl)
 			}
 		}
 	}
@@ -132,10 +128,15 @@ func (sl *slot) revive() (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, p.begin(s.ctx)
+	if err := p.begin(s.ctx); err != nil {
+		return nil, err
+	}
+	sl.occupy(p)
+	s.sockets.sweep(sl)
+	return p, nil
 }
 
-// occupy notes that p serves the slot.
+// occupy notes that p serves the slot, for who has the next turn.
 func (sl *slot) occupy(p *process) {
 	s := sl.supervisor
 	s.mu.Lock()
@@ -144,11 +145,13 @@ func (sl *slot) occupy(p *process) {
 	s.lend(sl.group)
 }
 
-// vacate notes that nobody serves the slot for some time.
-func (sl *slot) vacate(wait time.Duration) {
+// vacate notes that nobody serves the slot for some time, unless p has a successor.
+func (sl *slot) vacate(p *process, wait time.Duration) {
 	s := sl.supervisor
 	s.mu.Lock()
-	sl.current = nil
+	if sl.current == p {
+		sl.current = nil
+	}
 	s.mu.Unlock()
 	if wait > 0 {
 		s.lend(sl.group)
@@ -184,21 +187,23 @@ func (b *backOff) after(served time.Duration) time.Duration {
 
 // lend has siblings accept from the sockets of vacant slots, each of which has sockets of its own only under ReusePort.
 func (s *Supervisor) lend(g *group) {
+	g.lending.Lock()
+	defer g.lending.Unlock()
 	for _, sl := range g.slots {
-		s.mu.Lock()
 		from, to := sl.lentTo, (*process)(nil)
+		s.mu.Lock()
 		if sl.current == nil {
 			to = g.standIn(from)
 		}
-		sl.lentTo = to
 		s.mu.Unlock()
 		if from == to {
 			continue
 		}
+		sl.lentTo = to
 		for _, lent := range s.sockets.reusable(sl) {
 			loan := channel.Loan{Sibling: sl.id, Worker: lent.worker}
 			if from != nil {
-				go from.tell(channel.Return, loan)
+				from.oneByOne(func() { from.tell(channel.Return, loan) })
 			}
 			if to != nil {
 				s.sockets.lend(to, loan, lent)
@@ -227,10 +232,8 @@ func (t *sockets) lend(p *process, loan channel.Loan, sk *socket) {
 	if err != nil {
 		return // it was closed meanwhile
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), callTime)
-	go func() {
-		defer cancel()
+	p.oneByOne(func() {
 		defer closeFile(fd)
-		_, _ = p.Call(ctx, channel.Adopt, loan, nil, fd) // if it has gone, the next change finds another
-	}()
+		p.tell(channel.Adopt, loan, fd) // if it has gone, the next change finds another
+	})
 }

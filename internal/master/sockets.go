@@ -151,7 +151,8 @@ func (t *sockets) dup(sk *socket) (int, error) {
 	return sk.Dup()
 }
 
-// release closes the socket of a listener that the application has closed, once no process has it open.
+// release closes the socket of a listener that the application has closed, once no process has it open. What a process closes as
+// it leaves is its successor's.
 func (t *sockets) release(p *process, a channel.Address) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -160,6 +161,11 @@ func (t *sockets) release(p *process, a channel.Address) {
 		return
 	}
 	delete(sk.users, p)
+	for q := range sk.users {
+		if q.slot == p.slot && q.number > p.number && !q.ended() {
+			return
+		}
+	}
 	sk.released[p.slot.id] = true
 	if sk.key.id != shared || len(sk.released) == len(sk.key.group.slots) {
 		t.close(sk)

@@ -47,6 +47,7 @@ type Supervisor struct {
 	ctx       context.Context // ends when the stopping begins
 	cancel    context.CancelFunc
 	keepers   sync.WaitGroup
+	burials   sync.WaitGroup
 	births    sync.RWMutex  // held for reading from a launch to the entry in processes
 	reaper    Reaper        // guarded by births
 	reloading chan struct{} // held, by sending, by the one Reload under way; guards images
@@ -75,6 +76,8 @@ type group struct {
 	Worker
 	index int
 	slots []*slot
+
+	lending sync.Mutex // held while it is settled who accepts for whom
 }
 
 // New makes a Supervisor that has started nothing.
@@ -192,7 +195,8 @@ func (s *Supervisor) bounded(ctx context.Context, d time.Duration) (context.Cont
 
 var errStopping = errors.New("lineman: it was stopped before it was ready")
 
-// Stop ends every process, closes the listeners and returns when all of it is gone. A second Stop with a greater urgency
+// Stop ends every process, closes the listeners and returns when all of it is gone, and Config.Exited
+// has returned for the last process. A second Stop with a greater urgency
 // hurries the first.
 func (s *Supervisor) Stop(u Urgency) {
 	s.mu.Lock()
@@ -203,9 +207,9 @@ func (s *Supervisor) Stop(u Urgency) {
 	}
 	s.mu.Unlock()
 	s.cancel()
-	s.keepers.Wait()
-	s.reloading <- struct{}{} // its Reload ends by ctx
+	s.reloading <- struct{}{} // its Start or Reload ends by ctx
 	defer func() { <-s.reloading }()
+	s.keepers.Wait()
 	s.sockets.closeAll() // nobody is let in who would not be answered
 	var wait sync.WaitGroup
 	for _, p := range s.alive() {
@@ -216,6 +220,7 @@ func (s *Supervisor) Stop(u Urgency) {
 		}()
 	}
 	wait.Wait()
+	s.burials.Wait()
 	for _, i := range s.images {
 		i.Close()
 	}

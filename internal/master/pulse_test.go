@@ -1,0 +1,151 @@
+//go:build unix && go1.25
+
+package master
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/lineman-go/lineman/internal/channel"
+)
+
+// busy has the loop of a process stand still from now on, until the channel is closed; the process answers beside it.
+func (f *fake) busy(callback string) (free chan struct{}) {
+	began, free := time.Now(), make(chan struct{})
+	f.machine.mu.Lock()
+	defer f.machine.mu.Unlock()
+	f.pulse = func() channel.Pulse {
+		select {
+		case <-free:
+			return channel.Pulse{}
+		default:
+			return channel.Pulse{Busy: time.Since(began), Callback: callback}
+		}
+	}
+	return free
+}
+
+// TestStandstill warns once each time that a loop stands still, names the callback, and kills after the limit.
+func TestStandstill(t *testing.T) {
+	try(t, two(1), func(t *trial) {
+		t.start()
+		pid := t.serving()["a/0"]
+		for range 2 {
+			free := t.process(pid).busy("OnMessage")
+			time.Sleep(30 * time.Second)
+			close(free)
+			time.Sleep(30 * time.Second)
+		}
+		if n := t.logged("stands still: it is in OnMessage; nobody is served there"); n != 2 {
+			t.Errorf("%d warnings of two standstills", n)
+		}
+		if got := t.serving()["a/0"]; got != pid {
+			t.Errorf("it was replaced, though neither lasted a minute: pid %d is %d", pid, got)
+		}
+		t.process(pid).busy("OnClose")
+		time.Sleep(59 * time.Second)
+		if t.serving()["a/0"] != pid {
+			t.Error("it was replaced before its time")
+		}
+		time.Sleep(5 * time.Second)
+		if got := t.serving()["a/0"]; got == 0 || got == pid {
+			t.Errorf("a/0 is pid %d", got)
+		}
+		if n := t.logged("it is in OnClose; it is killed and replaced"); n != 1 {
+			t.Errorf("%d lines say that it is replaced", n)
+		}
+	})
+}
+
+// TestHangNone never kills a process for standing still.
+func TestHangNone(t *testing.T) {
+	try(t, two(1), func(t *trial) {
+		t.s.config.Hang = -1
+		t.start()
+		before := t.serving()
+		t.process(before["a/0"]).answers[channel.Beat] = never
+		t.process(before["b/0"]).busy("OnMessage")
+		time.Sleep(time.Hour)
+		if got := t.serving(); got["a/0"] != before["a/0"] || got["b/0"] != before["b/0"] {
+			t.Errorf("%v became %v", before, got)
+		}
+		if n := t.logged("stands still"); n != 2 {
+			t.Errorf("%d warnings", n)
+		}
+	})
+}
+
+// TestFrozenIsNotHung leaves a predecessor in peace that stands still as it was told, however long that takes.
+func TestFrozenIsNotHung(t *testing.T) {
+	try(t, two(1), func(t *trial) {
+		t.s.config.Start = time.Hour
+		t.start()
+		before := t.serving()
+		t.process(before["a/0"]).answers[channel.Freeze] = func(f *fake) error { f.busy("Freeze"); return nil }
+		t.next(op(channel.Start, func(f *fake) error {
+			time.Sleep(10 * time.Minute)
+			close(t.process(before["a/0"]).busy(""))
+			return errRefused
+		}))
+		if err := t.s.Reload(t.image(), false, noHook); err == nil {
+			t.Error("the reload succeeded")
+		}
+		time.Sleep(time.Minute)
+		if got := t.serving(); got["a/0"] != before["a/0"] || got["b/0"] != before["b/0"] {
+			t.Errorf("%v became %v", before, got)
+		}
+		if n := t.logged("still"); n != 0 {
+			t.Errorf("the log says %s", t.log.String())
+		}
+	})
+}
+
+// TestSnapshotStates shows a process in each state.
+func TestSnapshotStates(t *testing.T) {
+	try(t, two(3), func(t *trial) {
+		t.start()
+		before := t.serving()
+		t.process(before["a/0"]).busy("OnMessage")
+		time.Sleep(5 * time.Second)
+		plain := t.behave
+		t.behaveLike(plain, op(channel.Hello, perish))
+		t.kill("a/1")
+		time.Sleep(5 * time.Second)
+		t.behaveLike(plain, op(channel.Prepare, never))
+		t.kill("a/2")
+		t.behaveLike(plain)
+		t.process(before["b/0"]).deaf = true
+		t.recycle("b/0")
+		type shown struct {
+			name  string
+			state State
+			busy  bool
+		}
+		var got []shown
+		for _, p := range t.s.Snapshot().Processes {
+			got = append(got, shown{p.Worker + string(rune('0'+p.ID)), p.State, p.Busy > 0 && p.Callback == "OnMessage"})
+		}
+		want := []shown{{"a0", Busy, true}, {"a1", Waiting, false}, {"a2", Starting, false}, {"b0", Leaving, false}, {"b0", Idle, false}}
+		if !slices.Equal(got, want) {
+			t.Errorf("it shows %v, want %v", got, want)
+		}
+		var pages int
+		err := t.s.Conns(context.Background(), func(worker string, id, pid int, _ []channel.Conn) error {
+			if worker == "a" {
+				t.Errorf("a/%d (pid %d) was asked for its connections", id, pid)
+			}
+			pages++
+			return nil
+		})
+		if err != nil || pages != 2 {
+			t.Errorf("%d pages: %v", pages, err)
+		}
+		broken := errors.New("the client has gone")
+		if err := t.s.Conns(context.Background(), func(string, int, int, []channel.Conn) error { return broken }); err != broken {
+			t.Errorf("a page that nobody takes: %v", err)
+		}
+	})
+}
