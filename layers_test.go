@@ -39,6 +39,8 @@ var layers = []layer{
 	{folder: "push/pushtest", module: []string{"push"}},
 	{folder: ".", module: []string{"internal/*", "protocol", "protocol/*"}},
 	{folder: "linemantest", module: []string{".", "protocol", "protocol/*"}, foreign: []string{"go.uber.org/goleak"}},
+	{folder: "cmd/*", module: []string{".", "push", "push/*", "protocol", "protocol/*", "cmd/*/internal/*"}, foreign: []string{"github.com/spf13/cobra"}},
+	{folder: "cmd/*/internal/*", module: []string{".", "push", "push/*", "protocol", "protocol/*"}},
 	{folder: "examples/*", module: []string{".", "protocol", "protocol/*"}},
 }
 

@@ -82,12 +82,12 @@ func (m *Master) command(args []string) error {
 	case "status":
 		options.BoolVar(&watch, "watch", false, "")
 		options.BoolVar(&asJSON, "json", false, "")
-		run = func() error { return m.printStatus(os.Stdout, watch, asJSON) }
+		run = func() error { return m.PrintStatus(os.Stdout, watch, asJSON) }
 	case "connections":
 		options.BoolVar(&asJSON, "json", false, "")
-		run = func() error { return m.printConnections(os.Stdout, asJSON) }
+		run = func() error { return m.PrintConnections(os.Stdout, asJSON) }
 	case "version", "--version", "-version":
-		run = func() error { _, err := fmt.Println(m.name(), version()); return err }
+		run = func() error { _, err := fmt.Println(m.name(), Version()); return err }
 	case "help", "--help", "-help", "-h":
 		run = func() error { _, err := fmt.Print(m.usage()); return err }
 	default:
@@ -104,8 +104,8 @@ func (m *Master) command(args []string) error {
 	return run()
 }
 
-// version is of the program, and of Lineman in it.
-func version() string {
+// Version is that of the program, and of Lineman in it, as far as it was built with them.
+func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "(unknown version)"

@@ -188,8 +188,8 @@ func duration(d time.Duration) string {
 	return fmt.Sprintf("%dd %s", d/(24*time.Hour), (d % (24 * time.Hour)).Round(time.Minute))
 }
 
-// printStatus shows the status once, or again and again until the program ends.
-func (m *Master) printStatus(w io.Writer, watch, asJSON bool) error {
+// PrintStatus shows the status once or, with watch, again and again until the program ends; as a table, or as JSON.
+func (m *Master) PrintStatus(w io.Writer, watch, asJSON bool) error {
 	for {
 		s, err := m.Status()
 		if err != nil {
@@ -211,7 +211,8 @@ func (m *Master) printStatus(w io.Writer, watch, asJSON bool) error {
 	}
 }
 
-func (m *Master) printConnections(w io.Writer, asJSON bool) error {
+// PrintConnections shows the connections; as a table, or as JSON, one a line.
+func (m *Master) PrintConnections(w io.Writer, asJSON bool) error {
 	if asJSON {
 		out := json.NewEncoder(w)
 		return m.Connections(func(page []ConnStatus) error {

@@ -29,7 +29,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(binaries)
 	folder := binaries + string(filepath.Separator)
-	build("..", "-o", folder, "./examples/...")
+	build("..", "-o", folder, "./cmd/...", "./examples/...")
 	build(".", "-o", folder, "./misbehave")
 	for name, set := range map[string]string{"misbehave-2": "version=2", "misbehave-extra": "extra=more", "misbehave-crash": "crash=yes"} {
 		build(".", "-o", folder+name, "-ldflags", "-X main."+set, "./misbehave")
@@ -70,6 +70,7 @@ func start(t *testing.T, name string, args ...string) *program {
 func launch(t *testing.T, cmd *exec.Cmd) *program {
 	t.Helper()
 	p := &program{t: t, cmd: cmd, exited: make(chan struct{}), wrote: make(chan struct{}, 1)}
+	p.cmd.Dir = t.TempDir() // where it leaves its files
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,22 @@
+package server
+
+import (
+	"fmt"
+	"net"
+)
+
+// greet says what to open, what to paste, and what is insecure.
+func (s *Server) greet(pages, backends net.Addr) {
+	_, port, _ := net.SplitHostPort(pages.String())
+	host, line, _ := net.SplitHostPort(backends.String())
+	fmt.Fprintf(s.config.Out, "lineman: pages on ws://%s, back ends on %s\n", pages, backends)
+	if s.config.Dev {
+		fmt.Fprintf(s.config.Out, "  open   http://127.0.0.1:%s/\n", port)
+	}
+	fmt.Fprintf(s.config.Out, `  push   lineman push uid uid1 '{"percent":"88%%"}'
+  or     echo '{"uid":"uid1","percent":"88%%"}' | nc -N %s %s
+`, host, line)
+	if s.config.Dev {
+		fmt.Fprintln(s.config.Out, "  DEV MODE: a page is whoever it says it is. Only for a machine that nobody else reaches.")
+	}
+}

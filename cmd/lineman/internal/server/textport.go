@@ -1,0 +1,125 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"math/big"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/protocol/text"
+	"github.com/lineman-go/lineman/push"
+)
+
+// maxWaiting is how many lines of a back end may wait for their answers: then no more of its lines are read.
+const maxWaiting = 1024
+
+// backend is a back end's connection: its answers, in the order of its lines.
+type backend struct {
+	conn    *lineman.Conn
+	waiting []*answer
+}
+
+// answer is that of a line; its text is nil until it is known.
+type answer struct{ text []byte }
+
+// expect takes a place among the answers.
+func (b *backend) expect() *answer {
+	a := &answer{}
+	b.waiting = append(b.waiting, a)
+	if len(b.waiting) == maxWaiting {
+		b.conn.Pause()
+	}
+	return a
+}
+
+// settle gives an answer its text, and sends those that are known, up to the first that is not.
+func (b *backend) settle(a *answer, text string) {
+	a.text = []byte(text)
+	full := len(b.waiting) >= maxWaiting
+	for len(b.waiting) > 0 && b.waiting[0].text != nil {
+		_ = b.conn.Send(b.waiting[0].text) // a back end that does not read its answers loses them
+		b.waiting = b.waiting[1:]
+	}
+	if full && len(b.waiting) < maxWaiting {
+		b.conn.Resume()
+	}
+}
+
+// textWorker is the port for back ends: a line of JSON goes, as it is, to the pages of its uid; the answer is ok, fail or an error.
+func (s *Server) textWorker() *lineman.Worker {
+	w := &lineman.Worker{
+		Name: "backends", Addr: "text://" + s.config.Text,
+		Protocol: text.Protocol{RefuseHTTP: true}, // a page of another site can post to this port
+		Limits:   lineman.Limits{MaxMessage: 64 << 10},
+	}
+	w.OnConnect = func(c *lineman.Conn) { c.SetValue(&backend{conn: c}) }
+	w.OnMessage = func(c *lineman.Conn, line []byte) { s.line(c.Value().(*backend), line) }
+	w.OnInvalid = func(c *lineman.Conn, err error) {
+		b := c.Value().(*backend)
+		b.settle(b.expect(), "error: "+err.Error())
+	}
+	return w
+}
+
+// line publishes a line.
+func (s *Server) line(b *backend, line []byte) {
+	a := b.expect()
+	to, err := parseTarget(line)
+	if err == nil {
+		message := push.Message[*lineman.Conn]{To: []push.Target{to}, Data: slices.Clone(line)}
+		err = s.hub.Publish(message, func(o push.Outcome) {
+			if o.Err != nil || o.Reached == 0 {
+				b.settle(a, "fail")
+				return
+			}
+			b.settle(a, "ok")
+		})
+	}
+	if err != nil {
+		b.settle(a, "error: "+strings.TrimPrefix(err.Error(), "push: "))
+	}
+}
+
+// parseTarget finds whom a line is for: it is a JSON object with "uid", a string or an integer, or with "all":true.
+func parseTarget(line []byte) (push.Target, error) {
+	switch {
+	case len(line) == 0:
+		return "", errors.New("empty line: want a JSON object")
+	case !utf8.Valid(line):
+		return "", errors.New("not UTF-8")
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(line, &fields); err != nil || fields == nil {
+		return "", errors.New("not a JSON object")
+	}
+	all, one := fields["all"], fields["uid"]
+	switch {
+	case all != nil && string(all) != "true":
+		return "", errors.New(`"all" must be true`)
+	case all != nil && one != nil:
+		return "", errors.New(`"uid" and "all" in one line`)
+	case all != nil:
+		return push.Everyone, nil
+	}
+	uid, err := parseUID(one)
+	return push.UID(uid), err
+}
+
+// parseUID reads a uid: 7 and "7" are the same.
+func parseUID(raw json.RawMessage) (string, error) {
+	if raw == nil {
+		return "", errors.New(`no "uid"`)
+	}
+	var uid string
+	if json.Unmarshal(raw, &uid) == nil && raw[0] == '"' {
+		return uid, nil
+	}
+	n, ok := new(big.Int).SetString(string(raw[:min(len(raw), push.MaxName+1)]), 10)
+	if !ok {
+		return "", errors.New(`"uid" must be a string or an integer`)
+	}
+	return n.String(), nil
+}

@@ -1,0 +1,48 @@
+// Command lineman is the push server, and what goes with it: lineman help.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lineman-go/lineman"
+)
+
+func main() {
+	err := root().Execute()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lineman:", strings.TrimPrefix(err.Error(), "lineman: "))
+	}
+	var wrong *usageError
+	if errors.As(err, &wrong) {
+		os.Exit(lineman.ExitCode(lineman.ErrUsage))
+	}
+	os.Exit(lineman.ExitCode(err))
+}
+
+// usageError is a command line that cannot be understood.
+type usageError struct{ error }
+
+func root() *cobra.Command {
+	c := &cobra.Command{
+		Use:           "lineman",
+		Short:         "A push server: what a back end writes, browsers have",
+		Version:       lineman.Version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return &usageError{fmt.Errorf("unknown command %q: lineman help lists them", args[0])}
+			}
+			return c.Help()
+		},
+	}
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	c.AddCommand(startCommand(), restartCommand(), stopCommand(), reloadCommand(), statusCommand(), connectionsCommand(), pushCommand())
+	return c
+}

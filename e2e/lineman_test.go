@@ -1,0 +1,105 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gobwas/ws/wsutil"
+)
+
+// startLineman runs the push server on free ports.
+func startLineman(t *testing.T, flags ...string) push {
+	t.Helper()
+	p := start(t, "lineman", append([]string{"start", "--listen", "127.0.0.1:0", "--text", "127.0.0.1:0"}, flags...)...)
+	said := p.find(`pages on ws://(\S+), back ends on (\S+)\n`)
+	return push{p, said[0], said[1]}
+}
+
+// TestLineman is the quick start: the page of the server in a browser, and a line pushed to it by the command.
+func TestLineman(t *testing.T) {
+	p := startLineman(t)
+	p.find(`DEV MODE`)
+	page := open(t, browser(t), p.find(`open +(http://\S+)`)[0])
+	page.enter("uid1")
+	page.state("Connected as uid1.")
+	p.known("uid1")
+	command := filepath.Join(binaries, "lineman")
+	if got := output(t, "", command, "push", "--text", p.backends, "uid", "uid1", `{"percent":"88%"}`); got != "ok\n" {
+		t.Errorf("push says %q", got)
+	}
+	eventually(t, "the page does not show the line", func() bool {
+		return slices.Contains(page.messages(1), `{"uid":"uid1","percent":"88%"}`)
+	})
+	page.picture("lineman")
+	if out, err := try(t, "", command, "push", "--text", p.backends, "uid", "nobody", `{}`); err == nil || !strings.HasPrefix(out, "fail\n") {
+		t.Errorf("push to nobody says %q, %v", out, err)
+	}
+	if code := p.stop(); code != 0 {
+		t.Errorf("SIGTERM: exit code %d", code)
+	}
+	page.state("Closed (1001")
+}
+
+// TestLinemanSeed runs the programs that the project comes from as they are, but for the ports.
+func TestLinemanSeed(t *testing.T) {
+	folder := os.Getenv("LINEMAN_SEED")
+	if folder == "" {
+		t.Skip("LINEMAN_SEED is not set; TestLinemanClients does the same")
+	}
+	p := startLineman(t)
+	onOurPorts := strings.NewReplacer("127.0.0.1:1234", p.pages, "127.0.0.1:5678", p.backends)
+	runClients(t, p, onOurPorts.Replace(read(t, folder+"/client.js")), onOurPorts.Replace(read(t, folder+"/client.php")))
+}
+
+// TestLinemanClients runs this project's own.
+func TestLinemanClients(t *testing.T) {
+	p := startLineman(t)
+	runClients(t, p, "const address = "+fmt.Sprintf("%q", "ws://"+p.pages)+"\n"+read(t, "testdata/client.js"), read(t, "testdata/client.php"))
+}
+
+// TestLinemanOrder has a thousand lines of one back end reach all pages of a uid in their order, each with its answer.
+func TestLinemanOrder(t *testing.T) {
+	p := startLineman(t)
+	pages := []net.Conn{visit(t, p.pages), visit(t, p.pages)}
+	for i, page := range pages {
+		uid := fmt.Sprint("early", i)
+		if err := wsutil.WriteClientText(page, []byte(uid)); err != nil {
+			t.Fatal(err)
+		}
+		p.known(uid)
+	}
+	var lines strings.Builder
+	const n = 1000
+	for i := range n {
+		fmt.Fprintf(&lines, "{\"all\":true,\"n\":%d}\n", i)
+	}
+	if got := p.ask(lines.String()); got != strings.Repeat("ok\n", n) {
+		t.Errorf("%d bytes of answers", len(got))
+	}
+	for _, page := range pages {
+		next := 0
+		for next < n {
+			text, err := wsutil.ReadServerText(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var line struct{ N *int }
+			if err := json.Unmarshal(text, &line); err != nil {
+				t.Fatal(err)
+			}
+			if line.N == nil {
+				continue // one of those that made it known
+			}
+			if *line.N != next {
+				t.Fatalf("line %d came in place of %d", *line.N, next)
+			}
+			next++
+		}
+	}
+}
