@@ -241,7 +241,7 @@ func (p *process) end() {
 	}
 }
 
-// leave has a predecessor finish what its clients have begun, and go.
+// leave has a predecessor finish what its clients have begun, and go. It does not wait for that.
 func (p *process) leave(isPatient bool) {
 	s := p.slot.supervisor
 	p.leaving.Store(true)
@@ -252,9 +252,11 @@ func (p *process) leave(isPatient bool) {
 	_, urged := s.urge()
 	go p.tell(channel.Leave, f)
 	p.frozen.Store(false)
-	if p.awaitExit(f.Within, urged) {
-		s.sockets.sweep(p.slot)
-	}
+	go func() {
+		if p.awaitExit(f.Within, urged) {
+			s.sockets.sweep(p.slot)
+		}
+	}()
 }
 
 // tell asks for something whose answer tells nothing: what matters is what the process does.

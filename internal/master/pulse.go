@@ -150,7 +150,7 @@ func (s *Supervisor) Snapshot() Snapshot {
 	defer s.mu.Unlock()
 	for _, g := range s.groups {
 		for _, sl := range g.slots {
-			if sl.current == nil && s.ctx.Err() == nil && !slices.ContainsFunc(states, func(p ProcessState) bool { return p.Index == g.index && p.ID == sl.id }) {
+			if s.ctx.Err() == nil && !slices.ContainsFunc(states, func(p ProcessState) bool { return p.Index == g.index && p.ID == sl.id }) {
 				snapshot.Processes = append(snapshot.Processes, ProcessState{Worker: g.Name, Index: g.index, ID: sl.id, State: Waiting})
 			}
 		}

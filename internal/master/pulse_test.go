@@ -5,6 +5,7 @@ package master
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -100,6 +101,29 @@ func TestFrozenIsNotHung(t *testing.T) {
 		if n := t.logged("still"); n != 0 {
 			t.Errorf("the log says %s", t.log.String())
 		}
+	})
+}
+
+// slowLog takes its time to write.
+type slowLog struct {
+	slog.Handler
+	free chan struct{}
+}
+
+func (l slowLog) Handle(context.Context, slog.Record) error { <-l.free; return nil }
+
+// TestSnapshotEnded shows the place of a process that has ended before its keeper has seen to it.
+func TestSnapshotEnded(t *testing.T) {
+	try(t, two(2), func(t *trial) {
+		slow := slowLog{t.s.config.Log.Handler(), make(chan struct{})}
+		t.s.config.Log = slog.New(slow)
+		t.start()
+		t.kill("a/1")
+		all := t.s.Snapshot().Processes
+		if len(all) != 3 || all[1].ID != 1 || all[1].State != Waiting {
+			t.Errorf("it shows %+v", all)
+		}
+		close(slow.free)
 	})
 }
 

@@ -103,7 +103,7 @@ func (sl *slot) succeed(ctx context.Context, q *process, isPatient bool) error {
 	if p == nil {
 		s.sockets.sweep(sl)
 	} else {
-		go p.leave(isPatient)
+		p.leave(isPatient)
 	}
 	return nil
 }
@@ -204,7 +204,7 @@ func (sl *slot) renew(p *process) (*process, error) {
 		return nil, fmt.Errorf("lineman: %s was not recycled: %w", p, err)
 	}
 	sl.occupy(q)
-	go p.leave(false)
+	p.leave(false)
 	return q, nil
 }
 
