@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +33,8 @@ func (s *settings) flags(c *cobra.Command) {
 // master is the program with these settings.
 func (s *settings) master() (*lineman.Master, error) {
 	c := server.Config{
-		Listen: s.listen, Text: s.text, Dev: s.dev || server.Loopback(s.listen), Origins: s.origins, Cookie: s.cookie, Out: os.Stdout,
+		Listen: s.listen, Text: s.text, Dev: s.dev || server.Loopback(s.listen), Origins: s.origins, Cookie: s.cookie,
+		Command: called(), Out: os.Stdout,
 	}
 	if c.Dev {
 		c.Origins = append(c.Origins, "null") // a page that was opened from a file
@@ -42,6 +44,14 @@ func (s *settings) master() (*lineman.Master, error) {
 		return nil, err
 	}
 	return &lineman.Master{Workers: []*lineman.Worker{srv.Worker()}}, nil
+}
+
+// called is how people call this program.
+func called() string {
+	if strings.Contains(os.Args[0], "go-build") {
+		return "go run ./cmd/lineman"
+	}
+	return os.Args[0]
 }
 
 func startCommand() *cobra.Command {

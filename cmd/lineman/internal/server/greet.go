@@ -13,9 +13,9 @@ func (s *Server) greet(pages, backends net.Addr) {
 	if s.config.Dev {
 		fmt.Fprintf(s.config.Out, "  open   http://127.0.0.1:%s/\n", port)
 	}
-	fmt.Fprintf(s.config.Out, `  push   lineman push uid uid1 '{"percent":"88%%"}'
+	fmt.Fprintf(s.config.Out, `  push   %s push uid uid1 '{"percent":"88%%"}'
   or     echo '{"uid":"uid1","percent":"88%%"}' | nc -N %s %s
-`, host, line)
+`, s.config.Command, host, line)
 	if s.config.Dev {
 		fmt.Fprintln(s.config.Out, "  DEV MODE: a page is whoever it says it is. Only for a machine that nobody else reaches.")
 	}

@@ -144,7 +144,7 @@ func (s *Server) request(c *lineman.Conn, r *http1.Request) {
 	case path == "/ready":
 		answer = &http1.Response{Status: 503, Body: []byte("not ready\n")}
 	case path == "/" && s.config.Dev:
-		answer = &http1.Response{Type: "text/html; charset=utf-8", Body: page}
+		answer = &http1.Response{Type: "text/html; charset=utf-8", Body: s.page}
 	}
 	_ = c.Respond(answer)
 }

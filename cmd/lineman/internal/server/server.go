@@ -2,6 +2,7 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +29,8 @@ type Config struct {
 	Cookie  string        // the cookie that may carry the credential; empty means none does
 	Login   time.Duration // in which a connection has to say who it is; 0 means 10 s
 
-	Out io.Writer // gets the greeting; nil means nobody does
+	Command string    // how people call this program; empty means lineman
+	Out     io.Writer // gets the greeting; nil means nobody does
 }
 
 // ErrExposed means that a server would let anybody in.
@@ -57,6 +59,7 @@ type Server struct {
 	config Config
 	pages  *lineman.Worker
 	text   *lineman.Worker
+	page   []byte
 
 	// Owned by the loop, from OnStart on.
 	loop  *lineman.Loop
@@ -75,10 +78,13 @@ func New(c Config) (*Server, error) {
 	if c.Verify == nil {
 		c.Verify = func(credential string) (string, error) { return credential, nil }
 	}
+	if c.Command == "" {
+		c.Command = "lineman"
+	}
 	if c.Out == nil {
 		c.Out = io.Discard
 	}
-	s := &Server{config: c}
+	s := &Server{config: c, page: bytes.ReplaceAll(page, []byte("COMMAND"), []byte(c.Command))}
 	s.pages, s.text = s.pageWorker(), s.textWorker()
 	return s, nil
 }
