@@ -10,14 +10,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // startLineman runs the push server on free ports.
 func startLineman(t *testing.T, flags ...string) push {
 	t.Helper()
 	p := start(t, "lineman", append([]string{"start", "--listen", "127.0.0.1:0", "--text", "127.0.0.1:0"}, flags...)...)
-	said := p.find(`pages on ws://(\S+), back ends on (\S+)\n`)
+	said := p.find(`pages on wss?://(\S+), back ends on (\S+)\n`)
 	return push{p, said[0], said[1]}
 }
 
@@ -44,6 +47,22 @@ func TestLineman(t *testing.T) {
 		t.Errorf("SIGTERM: exit code %d", code)
 	}
 	page.state("Closed (1001")
+}
+
+// TestLinemanTLS has the page come by https, and its WebSocket by wss.
+func TestLinemanTLS(t *testing.T) {
+	cert, key := linemantest.CertificateFiles(t, t.TempDir())
+	p := startLineman(t, "--tls-cert", cert, "--tls-key", key)
+	page := open(t, browser(t, chromedp.IgnoreCertErrors), p.find(`open +(https://\S+)`)[0])
+	page.enter("uid1")
+	page.state("Connected as uid1.")
+	p.known("uid1")
+	page.messages(1)
+	p.stop()
+	out, err := try(t, "", filepath.Join(binaries, "lineman"), "start", "--tls-cert", cert)
+	if err == nil || !strings.Contains(out, "belong together") {
+		t.Errorf("a certificate without its key: %q, %v", out, err)
+	}
 }
 
 // TestLinemanSeed runs the programs that the project comes from as they are, but for the ports.

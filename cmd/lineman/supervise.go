@@ -16,6 +16,7 @@ type settings struct {
 	dev          bool
 	origins      []string
 	cookie       string
+	cert, key    string
 	daemon       bool
 	graceful     bool
 }
@@ -27,6 +28,8 @@ func (s *settings) flags(c *cobra.Command) {
 	f.BoolVar(&s.dev, "dev", false, "a page is whoever it says it is; the default on loopback")
 	f.StringSliceVar(&s.origins, "origin", nil, "`origin` of pages that may connect, beside those of the same host; may be repeated")
 	f.StringVar(&s.cookie, "cookie", "", "`name` of a cookie that may carry the credential")
+	f.StringVar(&s.cert, "tls-cert", "", "`file` of a certificate, for https and wss; read again when it changes")
+	f.StringVar(&s.key, "tls-key", "", "`file` of its key")
 	f.BoolVarP(&s.daemon, "daemon", "d", false, "as a daemon, once it is ready")
 }
 
@@ -34,6 +37,7 @@ func (s *settings) flags(c *cobra.Command) {
 func (s *settings) master() (*lineman.Master, error) {
 	c := server.Config{
 		Listen: s.listen, Text: s.text, Dev: s.dev || server.Loopback(s.listen), Origins: s.origins, Cookie: s.cookie,
+		Cert: s.cert, Key: s.key,
 		Command: called(), Out: os.Stdout,
 	}
 	if c.Dev {

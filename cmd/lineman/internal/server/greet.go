@@ -9,9 +9,13 @@ import (
 func (s *Server) greet(pages, backends net.Addr) {
 	_, port, _ := net.SplitHostPort(pages.String())
 	host, line, _ := net.SplitHostPort(backends.String())
-	fmt.Fprintf(s.config.Out, "lineman: pages on ws://%s, back ends on %s\n", pages, backends)
+	web, ws := "http", "ws"
+	if s.pages.TLS != nil {
+		web, ws = "https", "wss"
+	}
+	fmt.Fprintf(s.config.Out, "lineman: pages on %s://%s, back ends on %s\n", ws, pages, backends)
 	if s.config.Dev {
-		fmt.Fprintf(s.config.Out, "  open   http://127.0.0.1:%s/\n", port)
+		fmt.Fprintf(s.config.Out, "  open   %s://127.0.0.1:%s/\n", web, port)
 	}
 	fmt.Fprintf(s.config.Out, `  push   %s push uid uid1 '{"percent":"88%%"}'
   or     echo '{"uid":"uid1","percent":"88%%"}' | nc -N %s %s

@@ -3,6 +3,7 @@ package server
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,8 @@ type Config struct {
 	// Verify tells whose a credential is. An error refuses it; its text reaches nobody but the log.
 	Verify func(credential string) (uid string, err error)
 
+	Cert, Key string // files of a certificate and its key, read again when they change; empty means no TLS
+
 	Origins []string      // of pages that may connect, beside those of the same host
 	Cookie  string        // the cookie that may carry the credential; empty means none does
 	Login   time.Duration // in which a connection has to say who it is; 0 means 10 s
@@ -38,6 +41,9 @@ var ErrExposed = errors.New("anybody who reaches the port could be any user")
 
 // Check tells what of the configuration cannot be.
 func (c *Config) Check() error {
+	if (c.Cert == "") != (c.Key == "") {
+		return errors.New("--tls-cert and --tls-key belong together: give both")
+	}
 	if c.Dev || c.Verify != nil {
 		return nil
 	}
@@ -86,6 +92,13 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{config: c, page: bytes.ReplaceAll(page, []byte("COMMAND"), []byte(c.Command))}
 	s.pages, s.text = s.pageWorker(), s.textWorker()
+	if c.Cert != "" {
+		certificate, err := lineman.Certificate(c.Cert, c.Key)
+		if err != nil {
+			return nil, err
+		}
+		s.pages.TLS = &tls.Config{GetCertificate: certificate, MinVersion: tls.VersionTLS12}
+	}
 	return s, nil
 }
 
