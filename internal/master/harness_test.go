@@ -115,3 +115,6 @@ func openFiles(t *testing.T) int {
 	}
 	return len(entries)
 }
+
+// noHook is a reload without hooks.
+func noHook() (func(), error) { return func() {}, nil }

@@ -347,9 +347,6 @@ func TestInnerSockets(t *testing.T) {
 	})
 }
 
-// noHook is a reload without hooks.
-func noHook() (func(), error) { return func() {}, nil }
-
 // TestRecycle replaces the one process that asks, by the image that runs.
 func TestRecycle(t *testing.T) {
 	try(t, two(2), func(t *trial) {
