@@ -78,6 +78,7 @@ var (
 	refuse     = func(*fake) error { return errRefused }
 	perish     = func(f *fake) error { f.exit(Status{Code: 3}); return channel.ErrClosed }
 	never      = func(*fake) error { return errNever }
+	deaf       = func(f *fake) { f.deaf = true }
 	errNever   = errors.New("no answer ever comes")
 )
 
@@ -304,6 +305,14 @@ func (t *trial) next(how func(f *fake)) {
 		old(f)
 		how(f)
 	}
+}
+
+// change says how the process of a pid is from now on.
+func (t *trial) change(pid int, how func(*fake)) {
+	p := t.process(pid)
+	t.machine.mu.Lock()
+	defer t.machine.mu.Unlock()
+	how(p)
 }
 
 // behaveLike says how the processes launched from now on are, whatever was said before.

@@ -196,7 +196,7 @@ func TestKept(t *testing.T) {
 		try(t, workers, func(t *trial) {
 			t.start()
 			before := t.serving()
-			t.process(before["a/1"]).answers[channel.Reload] = c.act
+			t.change(before["a/1"], op(channel.Reload, c.act))
 			began := time.Now()
 			err := t.s.Reload(t.image(), false, noHook)
 			if err == nil || !strings.Contains(err.Error(), c.text) || strings.Count(err.Error(), "a/") != 1 {

@@ -27,7 +27,7 @@ func TestLog(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		do   func(t *trial)
-		want []string // patterns of the lines
+		want []string // what the lines begin with
 	}{
 		{"a crash", func(t *trial) { t.kill("a/0") }, []string{
 			`ERROR msg="lineman: a/0 (pid 1) ended with signal 9 (killed); it starts again at once"`}},
@@ -50,22 +50,22 @@ func TestLog(t *testing.T) {
 		{"recycling that fails", func(t *trial) { t.next(op(channel.Start, refuse)); t.recycle("a/0") }, []string{
 			`ERROR msg="lineman: a/0 (pid 1) was not recycled: lineman: a/0 (pid 2) does not start: it will not"`}},
 		{"a stop", func(t *trial) { t.s.Stop(Prompt) }, nil},
-		{"a stop that is not obeyed", func(t *trial) { t.process(1).deaf = true; t.s.Stop(Prompt) }, []string{
+		{"a stop that is not obeyed", func(t *trial) { t.change(1, deaf); t.s.Stop(Prompt) }, []string{
 			`WARN msg="lineman: a/0 (pid 1) has not ended within 5s: it is killed"`}},
 		{"a predecessor that died as it was to stand still", func(t *trial) {
-			t.process(1).answers[channel.Freeze] = perish
+			t.change(1, op(channel.Freeze, perish))
 			t.reload()
-		}, []string{`ERROR msg="lineman: a/0 (pid 1) ended with exit code 3; it starts again at once"`}},
+		}, []string{`ERROR msg="lineman: a/0 (pid 1) ended with exit code 3; `}},
 		{"a predecessor that does not stand still", func(t *trial) {
-			t.process(1).answers[channel.Freeze] = never
+			t.change(1, op(channel.Freeze, never))
 			t.reload()
 		}, []string{`WARN msg="lineman: a/0 (pid 1) does not stand still for its successor within 2s: it is killed"`}},
 		{"a predecessor that refuses to stand still", func(t *trial) {
-			t.process(1).answers[channel.Freeze] = refuse
+			t.change(1, op(channel.Freeze, refuse))
 			t.reload()
 		}, []string{`WARN msg="lineman: a/0 (pid 1) does not stand still for its successor: it will not: it is killed"`}},
 		{"a predecessor that does not leave", func(t *trial) {
-			t.process(1).deaf = true
+			t.change(1, deaf)
 			t.reload()
 			time.Sleep(3 * time.Second)
 		}, []string{`WARN msg="lineman: a/0 (pid 1) has not ended within 2s: it is killed"`}},
@@ -73,7 +73,7 @@ func TestLog(t *testing.T) {
 		try(t, []channel.Worker{{Name: "a", Addr: "one", Count: 1}}, func(t *trial) {
 			t.start()
 			c.do(t)
-			if got := t.lines(); !slices.Equal(got, c.want) {
+			if got := t.lines(); !slices.EqualFunc(got, c.want, strings.HasPrefix) {
 				t.Errorf("%s:\n%s\nwant\n%s", c.name, strings.Join(got, "\n"), strings.Join(c.want, "\n"))
 			}
 		})

@@ -244,6 +244,10 @@ func (p *process) end() {
 // leave has a predecessor finish what its clients have begun, and go. It does not wait for that.
 func (p *process) leave(isPatient bool) {
 	s := p.slot.supervisor
+	if p.ended() {
+		s.sockets.sweep(p.slot)
+		return // its keeper says how
+	}
 	p.leaving.Store(true)
 	f := channel.Farewell{Within: s.config.Reload, Patient: isPatient}
 	if isPatient {

@@ -18,28 +18,41 @@ const (
 	statusWait = 20 * time.Millisecond
 )
 
-// beat asks a process how it is, until it ends.
+// beat asks a process how it is, until it ends or the stopping begins, whose limits are others. One question is under way at a time:
+// a process that is stopped takes none, and its channel must not fill.
 func (p *process) beat() {
 	s := p.slot.supervisor
 	t := time.NewTicker(beatEvery)
 	defer t.Stop()
 	p.hear(channel.Pulse{}, nil)
+	asking, answered := false, make(chan bool, 1)
 	for {
 		select {
 		case <-p.Exited():
 			return
+		case <-s.ctx.Done():
+			return
+		case <-answered:
+			asking = false
 		case <-t.C:
+			if !asking {
+				asking = true
+				go func() {
+					p.ask()
+					answered <- true
+				}()
+				continue
+			}
 		}
-		ctx, cancel := context.WithTimeout(s.ctx, beatEvery)
-		var pulse channel.Pulse
-		_, err := p.Call(ctx, channel.Beat, channel.Patience{Wait: beatEvery / 2}, &pulse)
-		cancel()
-		if s.ctx.Err() != nil {
-			return // who stops has limits of its own
-		}
-		p.hear(pulse, err)
 		p.judge()
 	}
+}
+
+// ask asks a process how it is, however long that takes.
+func (p *process) ask() {
+	var pulse channel.Pulse
+	_, err := p.Call(p.slot.supervisor.ctx, channel.Beat, channel.Patience{Wait: beatEvery / 2}, &pulse)
+	p.hear(pulse, err)
 }
 
 // hear notes an answer.

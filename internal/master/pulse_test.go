@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,7 +68,7 @@ func TestHangNone(t *testing.T) {
 		t.s.config.Hang = -1
 		t.start()
 		before := t.serving()
-		t.process(before["a/0"]).answers[channel.Beat] = never
+		t.change(before["a/0"], op(channel.Beat, never))
 		t.process(before["b/0"]).busy("OnMessage")
 		time.Sleep(time.Hour)
 		if got := t.serving(); got["a/0"] != before["a/0"] || got["b/0"] != before["b/0"] {
@@ -79,13 +80,34 @@ func TestHangNone(t *testing.T) {
 	})
 }
 
+// TestStopped asks a process that takes nothing once, not once a second; it is well when it goes on.
+func TestStopped(t *testing.T) {
+	try(t, two(1), func(t *trial) {
+		t.s.config.Hang = -1
+		t.start()
+		before, free := t.serving(), make(chan struct{})
+		var asked atomic.Int32
+		t.change(before["a/0"], op(channel.Beat, func(*fake) error { asked.Add(1); return errNever }))
+		t.change(before["b/0"], op(channel.Beat, func(*fake) error { <-free; return nil }))
+		time.Sleep(time.Hour)
+		if n := asked.Load(); n != 1 {
+			t.Errorf("it was asked %d times", n)
+		}
+		close(free)
+		time.Sleep(2 * beatEvery)
+		if got := t.s.Snapshot().Processes[1]; got.PID != before["b/0"] || got.State != Idle {
+			t.Errorf("it goes on, and is shown as %s, pid %d", got.State, got.PID)
+		}
+	})
+}
+
 // TestFrozenIsNotHung leaves a predecessor in peace that stands still as it was told, however long that takes.
 func TestFrozenIsNotHung(t *testing.T) {
 	try(t, two(1), func(t *trial) {
 		t.s.config.Start = time.Hour
 		t.start()
 		before := t.serving()
-		t.process(before["a/0"]).answers[channel.Freeze] = func(f *fake) error { f.busy("Freeze"); return nil }
+		t.change(before["a/0"], op(channel.Freeze, func(f *fake) error { f.busy("Freeze"); return nil }))
 		t.next(op(channel.Start, func(f *fake) error {
 			time.Sleep(10 * time.Minute)
 			close(t.process(before["a/0"]).busy(""))
@@ -141,7 +163,7 @@ func TestSnapshotStates(t *testing.T) {
 		t.behaveLike(plain, op(channel.Prepare, never))
 		t.kill("a/2")
 		t.behaveLike(plain)
-		t.process(before["b/0"]).deaf = true
+		t.change(before["b/0"], deaf)
 		t.recycle("b/0")
 		type shown struct {
 			name  string

@@ -59,6 +59,9 @@ func (sl *slot) keep(p *process) {
 		case <-s.ctx.Done():
 			return
 		case q := <-sl.successor:
+			if p != nil && p.ended() {
+				p.report("its successor serves")
+			}
 			p, due = q, nil
 			pause = backOff{}
 		case r := <-sl.recycling:
@@ -75,9 +78,7 @@ func (sl *slot) keep(p *process) {
 				return
 			}
 			wait := pause.after(p.served())
-			if !p.leaving.Load() {
-				s.config.Log.Log(s.ctx, levelOf(p.Status()), fmt.Sprintf("lineman: %s ended with %v; it starts again %s", p, p.Status(), inWords(wait)))
-			}
+			p.report("it starts again " + inWords(wait))
 			sl.vacate(p, wait)
 			p, due = nil, time.After(wait)
 		case <-due:
@@ -98,12 +99,17 @@ func (sl *slot) keep(p *process) {
 	}
 }
 
-// levelOf tells an end that was meant from a failure.
-func levelOf(st Status) slog.Level {
-	if st == (Status{}) {
-		return slog.LevelInfo
+// report says how a process has ended and what follows, unless it was to end.
+func (p *process) report(next string) {
+	if p.leaving.Load() {
+		return
 	}
-	return slog.LevelError
+	level := slog.LevelError
+	if p.Status() == (Status{}) {
+		level = slog.LevelInfo
+	}
+	s := p.slot.supervisor
+	s.config.Log.Log(s.ctx, level, fmt.Sprintf("lineman: %s ended with %v; %s", p, p.Status(), next))
 }
 
 func inWords(wait time.Duration) string {

@@ -108,7 +108,7 @@ func TestReleaseByPredecessor(t *testing.T) {
 				}
 				return err
 			}))
-			t.next(func(f *fake) { f.deaf = true })
+			t.next(deaf)
 			t.start()
 			before := t.serving()["b/0"]
 			t.reload()
