@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/push"
@@ -40,6 +41,15 @@ type reply struct {
 	Conns    []uint64        `json:"conns,omitempty"`
 	Groups   []string        `json:"groups,omitempty"`
 	Channels []string        `json:"channels,omitempty"`
+}
+
+// String is the reply as a line of JSON.
+func (r reply) String() string {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return `{"ok":false,"error":"the answer cannot be written"}`
+	}
+	return string(text)
 }
 
 // targets are one target, or a list of them.
@@ -91,12 +101,19 @@ var commands = map[string]command{
 
 // do runs a request, given as a JSON object.
 func (s *Server) do(text []byte, done func(reply)) {
-	q, err := parseRequest(text)
+	q, err := parseRequest(slices.Clone(text)) // a message keeps its data
 	if err != nil {
 		done(failed(err))
 		return
 	}
-	commands[q.Cmd].run(s, q, done)
+	run := commands[q.Cmd].run
+	if q.ID == "" {
+		run(s, q, done)
+		return
+	}
+	if first := s.done.begin(q.ID, time.Now(), done); first != nil {
+		run(s, q, first)
+	}
 }
 
 func failed(err error) reply {
@@ -186,12 +203,17 @@ func (s *Server) chosen(q *request) ([]*push.Member[*lineman.Conn], error) {
 }
 
 // each does something with each connection that a request means, and a name in it. The answer is how many there are.
-func each(f func(*push.Member[*lineman.Conn], string) error, named func(*request) string) func(*Server, *request, func(reply)) {
+func each(f func(*push.Member[*lineman.Conn], string) error, target func(*request) push.Target) func(*Server, *request, func(reply)) {
 	return func(s *Server, q *request, done func(reply)) {
 		members, err := s.chosen(q)
+		t := target(q)
+		if err == nil {
+			err = t.Check()
+		}
+		_, name := t.Split()
 		for _, m := range members {
 			if err == nil {
-				err = f(m, named(q))
+				err = f(m, name)
 			}
 		}
 		if err != nil {
@@ -203,17 +225,17 @@ func each(f func(*push.Member[*lineman.Conn], string) error, named func(*request
 	}
 }
 
-func groupOf(q *request) string   { return q.Group }
-func channelOf(q *request) string { return q.Channel }
+func groupOf(q *request) push.Target   { return push.Group(q.Group) }
+func channelOf(q *request) push.Target { return push.Channel(q.Channel) }
 
 func leaveGroup(m *push.Member[*lineman.Conn], group string) error {
 	m.Leave(group)
-	return push.Group(group).Check()
+	return nil
 }
 
 func unsubscribe(m *push.Member[*lineman.Conn], channel string) error {
 	m.Unsubscribe(channel)
-	return push.Channel(channel).Check()
+	return nil
 }
 
 // kick closes connections.

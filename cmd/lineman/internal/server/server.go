@@ -71,6 +71,7 @@ type Server struct {
 	loop  *lineman.Loop
 	hub   *push.Hub[*lineman.Conn]
 	ready bool
+	done  once
 }
 
 // New makes a Server that has not started.

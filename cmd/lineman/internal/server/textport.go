@@ -64,37 +64,54 @@ func (s *Server) textWorker() *lineman.Worker {
 	return w
 }
 
-// line publishes a line.
+// line does what a line asks: one with "cmd" is a command, any other goes to the pages of its uid as it is.
 func (s *Server) line(b *backend, line []byte) {
 	a := b.expect()
-	to, err := parseTarget(line)
+	fields, err := parseLine(line)
+	switch {
+	case err != nil:
+		b.settle(a, "error: "+err.Error())
+	case fields["cmd"] != nil:
+		s.do(line, func(r reply) { b.settle(a, r.String()) })
+	default:
+		s.pass(line, fields, func(answer string) { b.settle(a, answer) })
+	}
+}
+
+// pass publishes a line as it is.
+func (s *Server) pass(line []byte, fields map[string]json.RawMessage, done func(answer string)) {
+	to, err := targetOf(fields)
 	if err == nil {
 		message := push.Message[*lineman.Conn]{To: []push.Target{to}, Data: slices.Clone(line)}
 		err = s.hub.Publish(message, func(o push.Outcome) {
 			if o.Err != nil || o.Reached == 0 {
-				b.settle(a, "fail")
+				done("fail")
 				return
 			}
-			b.settle(a, "ok")
+			done("ok")
 		})
 	}
 	if err != nil {
-		b.settle(a, "error: "+strings.TrimPrefix(err.Error(), "push: "))
+		done("error: " + strings.TrimPrefix(err.Error(), "push: "))
 	}
 }
 
-// parseTarget finds whom a line is for: it is a JSON object with "uid", a string or an integer, or with "all":true.
-func parseTarget(line []byte) (push.Target, error) {
+// parseLine reads a line, which is a JSON object.
+func parseLine(line []byte) (fields map[string]json.RawMessage, err error) {
 	switch {
 	case len(line) == 0:
-		return "", errors.New("empty line: want a JSON object")
+		return nil, errors.New("empty line: want a JSON object")
 	case !utf8.Valid(line):
-		return "", errors.New("not UTF-8")
+		return nil, errors.New("not UTF-8")
 	}
-	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(line, &fields); err != nil || fields == nil {
-		return "", errors.New("not a JSON object")
+		return nil, errors.New("not a JSON object")
 	}
+	return fields, nil
+}
+
+// targetOf is whom a line is for: it has "uid", a string or an integer, or "all":true.
+func targetOf(fields map[string]json.RawMessage) (push.Target, error) {
 	all, one := fields["all"], fields["uid"]
 	switch {
 	case all != nil && string(all) != "true":
