@@ -212,6 +212,32 @@ func TestKept(t *testing.T) {
 	}
 }
 
+// TestRecycleEarly replaces a process that asks for it in its OnStart, whatever it is started for.
+func TestRecycleEarly(t *testing.T) {
+	for name, begin := range map[string]func(t *trial){
+		"restarted": func(t *trial) { t.kill("a/0") },
+		"recycled":  func(t *trial) { t.recycle("a/0") },
+		"reloaded":  func(t *trial) { t.reload() },
+	} {
+		try(t, two(1), func(t *trial) {
+			t.start()
+			plain, early := t.behave, 0
+			t.behaveLike(plain, op(channel.Start, func(f *fake) error {
+				if f.name != "a/0" || early > 0 {
+					return nil
+				}
+				early = f.pid
+				_, _, err := f.ask(channel.Recycle, nil)
+				return err
+			}))
+			begin(t)
+			if got := t.serving()["a/0"]; early == 0 || got <= early || len(t.serving()) != 2 {
+				t.Errorf("%s: pid %d asked for a replacement, and %d serves", name, early, got)
+			}
+		})
+	}
+}
+
 // TestSecondReload closes the program that it was given.
 func TestSecondReload(t *testing.T) {
 	try(t, two(1), func(t *trial) {

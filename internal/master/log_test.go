@@ -49,6 +49,10 @@ func TestLog(t *testing.T) {
 		{"recycling", func(t *trial) { t.recycle("a/0") }, nil},
 		{"recycling that fails", func(t *trial) { t.next(op(channel.Start, refuse)); t.recycle("a/0") }, []string{
 			`ERROR msg="lineman: a/0 (pid 1) was not recycled: lineman: a/0 (pid 2) does not start: it will not"`}},
+		{"a crash during recycling", func(t *trial) {
+			t.next(op(channel.Prepare, func(*fake) error { t.process(1).Kill(); return nil }))
+			t.recycle("a/0")
+		}, []string{`ERROR msg="lineman: a/0 (pid 1) ended with signal 9 (killed); its successor serves"`}},
 		{"a stop", func(t *trial) { t.s.Stop(Prompt) }, nil},
 		{"a stop that is not obeyed", func(t *trial) { t.change(1, deaf); t.s.Stop(Prompt) }, []string{
 			`WARN msg="lineman: a/0 (pid 1) has not ended within 5s: it is killed"`}},

@@ -80,6 +80,7 @@ type process struct {
 
 	frozen  atomic.Bool
 	leaving atomic.Bool
+	spent   atomic.Bool  // it wants to be replaced
 	ready   atomic.Int64 // when it began to serve, Unix nanoseconds; 0 before
 
 	mu     sync.Mutex // guards the following

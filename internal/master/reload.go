@@ -177,11 +177,12 @@ func (s *Supervisor) tellKept(slots []*slot) error {
 	return errors.Join(errs...)
 }
 
-// recycle has the keeper of a process replace it.
-func (sl *slot) recycle(p *process) {
+// recycle has the keeper of a process replace it, as soon as it serves.
+func (p *process) recycle() {
+	p.spent.Store(true)
 	select {
-	case sl.recycling <- p:
-	default: // it is being replaced
+	case p.slot.recycling <- struct{}{}:
+	default: // the keeper is about to look
 	}
 }
 

@@ -18,7 +18,7 @@ type slot struct {
 
 	turn      chan struct{} // held, by sending, by who starts a process here: never two at once
 	successor chan *process // to the keeper: who serves from now on
-	recycling chan *process // to the keeper: who wants to be replaced
+	recycling chan struct{} // to the keeper: somebody wants to be replaced
 
 	// Guarded by the Supervisor's lock.
 	current *process // nil while vacant
@@ -33,7 +33,7 @@ type slot struct {
 func newSlot(s *Supervisor, g *group, id int) *slot {
 	return &slot{
 		supervisor: s, group: g, id: id, turn: make(chan struct{}, 1),
-		successor: make(chan *process), recycling: make(chan *process, 1), image: s.config.Image,
+		successor: make(chan *process), recycling: make(chan struct{}, 1), image: s.config.Image,
 	}
 }
 
@@ -51,6 +51,13 @@ func (sl *slot) keep(p *process) {
 	var pause backOff
 	var due <-chan time.Time
 	for {
+		if p != nil && p.spent.Swap(false) {
+			if q, err := sl.renew(p); err == nil {
+				p = p.succeededBy(q)
+			} else if s.ctx.Err() == nil {
+				s.config.Log.Error(err.Error())
+			}
+		}
 		var ended <-chan struct{}
 		if p != nil {
 			ended = p.Exited()
@@ -59,20 +66,9 @@ func (sl *slot) keep(p *process) {
 		case <-s.ctx.Done():
 			return
 		case q := <-sl.successor:
-			if p != nil && p.ended() {
-				p.report("its successor serves")
-			}
-			p, due = q, nil
+			p, due = p.succeededBy(q), nil
 			pause = backOff{}
-		case r := <-sl.recycling:
-			if r != p {
-				break // it was replaced meanwhile
-			}
-			if q, err := sl.renew(p); err == nil {
-				p = q
-			} else if s.ctx.Err() == nil {
-				s.config.Log.Error(err.Error())
-			}
+		case <-sl.recycling: // look who is spent
 		case <-ended:
 			if s.ctx.Err() != nil {
 				return
@@ -97,6 +93,14 @@ func (sl *slot) keep(p *process) {
 			}
 		}
 	}
+}
+
+// succeededBy is q. It says how p has ended, unless p is nil, if it did so before it was told to leave.
+func (p *process) succeededBy(q *process) *process {
+	if p != nil && p.ended() {
+		p.report("its successor serves")
+	}
+	return q
 }
 
 // report says how a process has ended and what follows, unless it was to end.

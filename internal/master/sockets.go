@@ -247,7 +247,7 @@ func (s *Supervisor) answer(p *process, op channel.Op, decode func(any) error) (
 		}
 		return nil, []int{fd}, nil
 	case channel.Recycle:
-		p.slot.recycle(p)
+		p.recycle()
 		return nil, nil, nil
 	}
 	return nil, nil, fmt.Errorf("lineman: the master does not know the request %q", op)
