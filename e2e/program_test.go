@@ -63,14 +63,15 @@ type program struct {
 // start runs an example until the end of the test.
 func start(t *testing.T, name string, args ...string) *program {
 	t.Helper()
-	return launch(t, exec.Command(filepath.Join(binaries, name), args...))
+	cmd := exec.Command(filepath.Join(binaries, name), args...)
+	cmd.Dir = t.TempDir() // where it leaves its files
+	return launch(t, cmd)
 }
 
 // launch runs a command until the end of the test.
 func launch(t *testing.T, cmd *exec.Cmd) *program {
 	t.Helper()
 	p := &program{t: t, cmd: cmd, exited: make(chan struct{}), wrote: make(chan struct{}, 1)}
-	p.cmd.Dir = t.TempDir() // where it leaves its files
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ package channel
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -181,7 +182,7 @@ func (r *Request) Answer(body any, err error, files ...int) {
 		m.Body, err = json.Marshal(body)
 	}
 	if err != nil {
-		m.Error, m.Files, m.files = err.Error(), 0, nil
+		m.Error, m.Files, m.files = cmp.Or(err.Error(), "an error without words"), 0, nil
 		var number syscall.Errno
 		if errors.As(err, &number) {
 			m.Number = int(number)
