@@ -50,8 +50,12 @@ func (p *process) beat() {
 
 // ask asks a process how it is, however long that takes.
 func (p *process) ask() {
+	frozen := p.frozen.Load()
 	var pulse channel.Pulse
 	_, err := p.Call(p.slot.supervisor.ctx, channel.Beat, channel.Patience{Wait: beatEvery / 2}, &pulse)
+	if frozen {
+		pulse.Busy, pulse.Callback = 0, "" // it stood still as it was told, though it may go on by now
+	}
 	p.hear(pulse, err)
 }
 

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/lineman-go/lineman/internal/channel"
 )
 
@@ -131,8 +133,9 @@ func (st *storm) dial(addr string) string {
 // TestStorm has reloads, kills, recyclings, questions and clients come at random, from several sides. Afterwards each place is served
 // by one process of the last program, and after the stop nothing is left.
 func TestStorm(t *testing.T) {
-	files := openFiles(t)
+	files, goroutines := openFiles(t), goleak.IgnoreCurrent()
 	t.Cleanup(func() {
+		goleak.VerifyNone(t, goroutines) // waits for those that still hold a descriptor
 		if now := openFiles(t); now > files {
 			t.Errorf("%d descriptors were left open", now-files)
 		}
