@@ -140,7 +140,7 @@ func TestLeaveWebSocket(t *testing.T) {
 
 // TestLeaveHTTP answers requests, those that come late too, and says that the connection closes; idle ones close in the end.
 func TestLeaveHTTP(t *testing.T) {
-	later := make(chan *lineman.Conn, 1)
+	later, goOn := make(chan *lineman.Conn, 1), make(chan bool)
 	doors := map[string]*lineman.Worker{
 		"OnRequest": {Events: lineman.Events{OnRequest: func(c *lineman.Conn, r *http1.Request) {
 			if string(r.Path()) == "/later" {
@@ -152,7 +152,7 @@ func TestLeaveHTTP(t *testing.T) {
 		"Handler": {Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/later" {
 				later <- nil
-				<-later
+				<-goOn
 			}
 			_, _ = io.WriteString(w, "now")
 		})},
@@ -176,7 +176,7 @@ func TestLeaveHTTP(t *testing.T) {
 			if c != nil {
 				_ = c.Send([]byte("now"))
 			} else {
-				later <- nil
+				goOn <- true
 			}
 			for who, c := range map[string]*linemantest.Client{"begun": begun, "late": late} {
 				answer, body := c.Response("GET")
