@@ -57,8 +57,8 @@ type Hub[C Conn] struct {
 	options  Options[C]
 	node     string // told apart from others by this
 	everyone *set[C]
-	sets     [kinds]map[string]*set[C] // none is empty
-	members  map[uint64]*Member[C]     // by the connections' ids
+	sets     [ToConn]map[string]*set[C] // none is empty
+	members  map[uint64]*Member[C]      // by the connections' ids
 
 	link    Link
 	wanted  []Target // to be subscribed
@@ -66,6 +66,7 @@ type Hub[C Conn] struct {
 	pending map[uint64]*Outcome
 	last    uint64 // number of the last publication
 	walk    uint64 // number of the last delivery to several targets
+	stats   Stats
 	linked  bool
 }
 
@@ -90,7 +91,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 		o.MaxMessage = 64 << 10
 	}
 	for name := range o.Namespaces {
-		if strings.Contains(name, ":") || name == "u" || name == "g" {
+		if strings.Contains(name, ":") || isOther(name+":") {
 			return nil, fmt.Errorf("push: no namespace can be called %q", name)
 		}
 	}
@@ -106,7 +107,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 		return nil, fmt.Errorf("push: broker: %w", err)
 	}
 	h.link = link
-	link.Subscribe([]Target{Everyone}, func(error) {}) // a link that is down subscribes when it is up
+	link.Subscribe([]Target{Everyone, nodeTopic(h.node)}, func(error) {}) // a link that is down subscribes when it is up
 	return h, nil
 }
 
