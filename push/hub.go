@@ -11,8 +11,9 @@ import (
 
 // Errors of a Hub.
 var (
-	ErrRemoved = errors.New("push: the connection is no member")
-	ErrLimit   = errors.New("push: a limit was reached")
+	ErrRemoved  = errors.New("push: the connection is no member")
+	ErrLimit    = errors.New("push: a limit was reached")
+	ErrTooLarge = errors.New("push: the message is too large")
 )
 
 // Options are what a Hub needs of the program, and what it allows. Fanout is required.
@@ -48,8 +49,9 @@ type Namespace struct {
 
 // Codes with which the Hub closes connections, beside those that Kick is given.
 const (
-	CodeReplaced = 4009 // a newer login took the connection's place
-	CodeKicked   = 4010
+	CodeUnauthorized = 4001 // its credential is not good, or no longer
+	CodeReplaced     = 4009 // a newer login took the connection's place
+	CodeKicked       = 4010
 )
 
 // Hub knows the connections of a node. Owned by a loop.

@@ -67,7 +67,7 @@ func (h *Hub[C]) check(m Message[C]) error {
 			return fmt.Errorf("push: target %q is named twice", t)
 		}
 		if most := h.most(t); len(m.Data) > most {
-			return fmt.Errorf("%w: a message for %q has %d bytes, at most %d are allowed", ErrLimit, t, len(m.Data), most)
+			return fmt.Errorf("%w: %q gets at most %d bytes, not %d", ErrTooLarge, t, most, len(m.Data))
 		}
 	}
 	return nil
