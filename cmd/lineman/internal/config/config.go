@@ -1,7 +1,10 @@
 // Package config is what the server is told: by a file, the environment and flags.
 package config
 
-import "time"
+import (
+	"net"
+	"time"
+)
 
 // Config has a field for each setting. Its keys in a file are the names in the tags; in the environment they are in capitals, with
 // LINEMAN_ before them and _ between their parts: LINEMAN_TEXT_LISTEN is text.listen.
@@ -131,4 +134,14 @@ func Default() Config {
 			HandshakesPerIP: 50, LoginsPerUID: 10, MessagesPerConnection: 50,
 		},
 	}
+}
+
+// Loopback reports whether an address, host:port, can be reached from this machine only.
+func Loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
