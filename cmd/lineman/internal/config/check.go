@@ -86,9 +86,9 @@ func (p *problems) bounds(path string, all []setting, in reflect.Value) {
 				least = "more than 0"
 			}
 			p.addf(key, "%v: want %s", plain(&s, v), least)
-		case s.words != nil && v.Kind() == reflect.String:
+		case len(s.words) > 0 && v.Kind() == reflect.String:
 			p.add(key, checkWord(v.String(), s.words))
-		case s.words != nil:
+		case len(s.words) > 0:
 			p.each(key, v.Interface().([]string), func(word string) error { return checkWord(word, s.words) })
 		}
 	}
@@ -201,7 +201,7 @@ func (p *problems) key(at string, k *Key) {
 	switch {
 	case k.Key == "" && k.KeyFile == "":
 		p.addf(at+".key", "is empty: want key, or key_file")
-	case k.Key != "":
+	case k.Key != "": // that of KeyFile may not have been read
 		p.add(at+".key", checkSecret(k.Key))
 	}
 	p.each(at+".targets", k.Targets, checkTarget)

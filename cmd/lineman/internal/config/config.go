@@ -46,15 +46,15 @@ type TLS struct {
 
 // Text is the port for lines of back ends.
 type Text struct {
-	Listen string `koanf:"listen" doc:"host:port; empty means none"`
+	Listen string `koanf:"listen" doc:"host:port for lines of back ends; empty means none"`
 	Auth   bool   `koanf:"auth" doc:"a key has to be said first, on loopback too"`
 }
 
 // API is the HTTP API.
 type API struct {
-	Listen string   `koanf:"listen" doc:"host:port; empty means none"`
+	Listen string   `koanf:"listen" doc:"host:port of the HTTP API; empty means none"`
 	Hosts  []string `koanf:"hosts" doc:"names that it may be asked by, beside addresses and localhost"`
-	Keys   []Key    `koanf:"keys" doc:"let back ends in. Without one, those of this machine may do everything, and others nothing"`
+	Keys   []Key    `koanf:"keys" doc:"let back ends in; without one, those of this machine may do everything, and others nothing"`
 }
 
 // Key lets a back end in.
@@ -68,26 +68,26 @@ type Key struct {
 
 // Admin is the port for who runs the server: metrics and profiles.
 type Admin struct {
-	Listen string `koanf:"listen" doc:"host:port; empty means none"`
+	Listen string `koanf:"listen" doc:"host:port for metrics and profiles; empty means none"`
 }
 
 // Token says which credentials are good.
 type Token struct {
 	Secrets     []string      `koanf:"secrets" doc:"for HS256 and tickets, each of at least 16 characters; the first makes new ones, the others are still good" is:"secret"` // after Load those of SecretFiles follow
-	SecretFiles []string      `koanf:"secret_files" doc:"files that have them, in addition to secrets"`
+	SecretFiles []string      `koanf:"secret_files" doc:"files that have secrets for tokens, in addition to secrets"`
 	PublicKeys  []string      `koanf:"public_keys" doc:"PEM files for RS, PS, ES and EdDSA"`
 	JWKS        string        `koanf:"jwks" doc:"URL where a key set is served"`
-	Algorithms  []string      `koanf:"algorithms" doc:"empty means those that the keys can do" of:"HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA"`
-	Audience    string        `koanf:"audience" doc:"required, unless it is empty"`
-	Issuer      string        `koanf:"issuer" doc:"likewise"`
-	Claim       string        `koanf:"claim" doc:"that has the uid"`
-	Skew        time.Duration `koanf:"skew" doc:"by which clocks may differ"`
+	Algorithms  []string      `koanf:"algorithms" doc:"that a token may be signed by; empty means those that the keys can do" of:"HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA"`
+	Audience    string        `koanf:"audience" doc:"that a token must have, unless it is empty"`
+	Issuer      string        `koanf:"issuer" doc:"that a token must have, unless it is empty"`
+	Claim       string        `koanf:"claim" doc:"of a token that has the uid"`
+	Skew        time.Duration `koanf:"skew" doc:"by which the clock of who makes tokens may differ"`
 	Revocations string        `koanf:"revocations" doc:"file that keeps whose tokens were revoked; empty means that a restart forgets"`
 }
 
 // Namespace is what channels of a name allow.
 type Namespace struct {
-	Subscribe      string `koanf:"subscribe" doc:"who may: all pages, those whose token allows it, or none" of:"all token none"`
+	Subscribe      string `koanf:"subscribe" doc:"who may: all pages, those whose token allows it, or none of them" of:"all token none"`
 	MaxSubscribers int    `koanf:"max_subscribers" doc:"of one channel; 0 means any number"`
 	MaxMessage     int    `koanf:"max_message" doc:"of a publication; 0 means limits.message" is:"size"`
 }
@@ -118,8 +118,8 @@ type Limits struct {
 
 // Log is how the server logs.
 type Log struct {
-	Format string `koanf:"format" doc:"of a line" of:"text json"`
-	Level  string `koanf:"level" doc:"what is below it is left out" of:"debug info warn error"`
+	Format string `koanf:"format" doc:"of a line of the log" of:"text json"`
+	Level  string `koanf:"level" doc:"lines of less are left out" of:"debug info warn error"`
 }
 
 // Default is what holds where nothing is said.

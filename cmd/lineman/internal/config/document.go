@@ -93,7 +93,7 @@ func (d *document) mapping(n *yaml.Node, path string, all []setting, set found) 
 		s := byName(all, key.Value)
 		switch full := join(path, key.Value); {
 		case s == nil:
-			d.fail(key.Line, quoteKey(full), unknown(key.Value, names(all)))
+			d.fail(key.Line, quoteKey(full), misplaced(full, names(all)))
 		case s.below != nil:
 			d.mapping(value, full, s.below, set)
 		default:

@@ -41,6 +41,24 @@ func unknown(name string, all []string) error {
 	return fmt.Errorf("%w: lineman config show lists them", ErrUnknown)
 }
 
+// misplaced says of a key in a file that it is none of those that can stand there, and which may be meant.
+func misplaced(key string, all []string) error {
+	name := key[strings.LastIndexByte(key, '.')+1:]
+	var elsewhere []string
+	for _, s := range leaves(settings()) {
+		if s.name() == name && s.key != name {
+			elsewhere = append(elsewhere, s.key)
+		}
+		if s.key == key {
+			return fmt.Errorf("%w: write %s: in the section %s:", ErrUnknown, name, strings.TrimSuffix(key, "."+name))
+		}
+	}
+	if len(elsewhere) > 0 {
+		return fmt.Errorf("%w: did you mean %s?", ErrUnknown, strings.Join(elsewhere, ", or "))
+	}
+	return unknown(name, all)
+}
+
 // noWord says that a text is none of a list.
 func noWord(text string, all []string) error {
 	want := "want " + strings.Join(all[:len(all)-1], ", ") + " or " + all[len(all)-1]

@@ -27,15 +27,19 @@ func Flags(f *pflag.FlagSet) {
 		if !s.hasFlag() {
 			continue
 		}
-		v := &flagValue{setting: s, text: flow(plain(&s, c.value(&s)))}
-		if s.kind() == "text" {
-			v.text = c.value(&s).String()
+		v := &flagValue{setting: s}
+		switch def := plain(&s, c.value(&s)).(type) {
+		case string:
+			v.text = def
+		case []any:
+			v.text = strings.Trim(flow(def), "[]")
+		default:
+			v.text = flow(def)
 		}
-		flag := f.VarPF(v, s.flag(), "", s.doc)
+		flag := f.VarPF(v, s.flag(), "", s.document())
 		flag.Hidden = !slices.Contains(common, s.key)
 		if v.Type() == "bool" {
 			flag.NoOptDefVal = "true"
-			v.text = "false"
 		}
 	}
 }

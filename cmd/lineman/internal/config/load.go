@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"strings"
 
 	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/v2"
@@ -161,8 +162,7 @@ func (l *loader) finish() (*Loaded, error) {
 		problems = append(problems, l.loaded.relations()...)
 	}
 	for _, p := range problems {
-		p.Where = l.loaded.sources[settingOf(p.Key)].where
-		l.errs = append(l.errs, p)
+		l.errs = append(l.errs, l.locate(p))
 	}
 	if len(l.errs) > 0 {
 		return nil, errors.Join(l.errs...)
@@ -170,10 +170,21 @@ func (l *loader) finish() (*Loaded, error) {
 	return l.loaded, nil
 }
 
+// locate says where what an error is about comes from. A variable and a flag tell the key by their names.
+func (l *loader) locate(e *Error) *Error {
+	key := settingOf(e.Key)
+	from := l.loaded.sources[key]
+	e.Where = from.where
+	if key == e.Key && from.kind != "file" && from.kind != "" {
+		e.Key = ""
+	}
+	return e
+}
+
 // settingOf is the key of the setting that a key, such as api.keys[0].name, is in.
 func settingOf(key string) string {
 	for _, s := range leaves(settings()) {
-		if s.composed() && len(key) > len(s.key) && key[:len(s.key)] == s.key {
+		if s.composed() && strings.HasPrefix(key, s.key) {
 			return s.key
 		}
 	}

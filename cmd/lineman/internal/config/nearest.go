@@ -2,10 +2,11 @@ package config
 
 // nearest is the word among all that a misspelt one may have been meant for, or "".
 func nearest(word string, all []string) string {
-	found, least := "", 1+max(2, len(word)/4)
-	if len(word) > 64 {
+	const longest = 64 // of what may be a misspelt name
+	if len(word) > longest {
 		return ""
 	}
+	found, least := "", 2+min(len(word)/4, 2)
 	for _, w := range all {
 		if d := distance(word, w); d < least && d < len(w) {
 			found, least = w, d

@@ -65,8 +65,8 @@ func (s *setting) document() string {
 	if s.positive {
 		text += "; more than 0"
 	}
-	if s.words != nil {
-		text += "; of " + strings.Join(s.words, ", ")
+	if len(s.words) > 0 {
+		text += "; of the words " + strings.Join(s.words, ", ")
 	}
 	if s.composed() {
 		text += ". Each has"

@@ -35,7 +35,7 @@ func (l *loader) secrets() {
 }
 
 func (l *loader) fail(key string, err error) {
-	l.errs = append(l.errs, &Error{Where: l.loaded.sources[settingOf(key)].where, Key: key, Err: err})
+	l.errs = append(l.errs, l.locate(&Error{Key: key, Err: err}))
 }
 
 // secret reads a file without the newline at its end.
