@@ -211,6 +211,9 @@ func (m *Master) awaitEnd(pid int) error {
 // Restart ends the running program, if there is one, and starts it as Start does.
 func (m *Master) Restart(daemon, graceful bool) error {
 	if os.Getenv(workerVariable) == "" && os.Getenv(daemonVariable) == "" {
+		if m.Err != nil {
+			return m.Err // and what runs goes on
+		}
 		if err := m.Stop(graceful); err != nil && !errors.Is(err, ErrNotRunning) {
 			return err
 		}

@@ -51,6 +51,9 @@ type report struct {
 // daemonize starts the program again, in a session of its own and without a descriptor of the caller's, and waits until it is
 // ready.
 func (m *Master) daemonize() error {
+	if m.Err != nil {
+		return m.Err
+	}
 	if pid, err := master.Holder(m.pidFile()); err != nil {
 		return err
 	} else if pid != 0 {

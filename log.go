@@ -16,10 +16,15 @@ type logOutput struct {
 }
 
 // install makes the output the default of package slog, unless the application has set another.
-func (o *logOutput) install(attributes ...any) {
-	if fmt.Sprintf("%T", slog.Default().Handler()) == "*slog.defaultHandler" {
-		slog.SetDefault(slog.New(slog.NewTextHandler(o, nil)).With(attributes...))
+func (m *Master) install(o *logOutput, attributes ...any) {
+	if fmt.Sprintf("%T", slog.Default().Handler()) != "*slog.defaultHandler" {
+		return
 	}
+	var handler slog.Handler = slog.NewTextHandler(o, nil)
+	if m.LogHandler != nil {
+		handler = m.LogHandler(o)
+	}
+	slog.SetDefault(slog.New(handler).With(attributes...))
 }
 
 // Write fails only if neither takes it: a full disk must not silence the terminal.

@@ -3,6 +3,7 @@ package lineman
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -21,6 +22,15 @@ import (
 // An instance is known by its files. A command finds the instance that was started with the same names, from any process.
 type Master struct {
 	Workers []*Worker
+
+	// Err is why the program cannot run, such as a configuration that cannot be read; nil if it can. Start, Restart and Run return
+	// it. In a process of a running master it is the error of the start or the reload that wants the process, and the predecessor
+	// goes on: a program that exits by itself instead can tell nobody but the log.
+	Err error
+
+	// LogHandler makes the default of package slog, in the master and in its processes, unless the application has set one: it is
+	// to write to w, each line by one call. nil means slog.NewTextHandler.
+	LogHandler func(w io.Writer) slog.Handler
 
 	Name    string // in messages and file names; empty means the program's base name
 	PIDFile string // locked while the program runs; empty means ./NAME.pid
@@ -108,6 +118,9 @@ func (m *Master) socket() string  { return m.file(m.Socket, ".sock") }
 
 // check finds what is wrong with the workers, before anything is started.
 func (m *Master) check() error {
+	if m.Err != nil {
+		return m.Err
+	}
 	if len(m.Workers) == 0 {
 		return errors.New("lineman: nothing to run: give Main a worker")
 	}

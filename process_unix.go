@@ -178,11 +178,14 @@ func (p *process) hello(r *channel.Request) {
 
 // become makes the loop, unless the program is another one, which the master sees by its description.
 func (p *process) become(a channel.Assignment) error {
+	if p.master.Err != nil {
+		return p.master.Err
+	}
 	if a.Worker >= len(p.master.Workers) {
 		return nil
 	}
 	p.log.daemon = a.Daemon
-	p.log.install("process", fmt.Sprintf("%s/%d", a.Name, a.ID))
+	p.master.install(p.log, "process", fmt.Sprintf("%s/%d", a.Name, a.ID))
 	p.worker, p.siblings = p.master.Workers[a.Worker], a.Shared
 	poller, err := newPoller()
 	if err != nil {

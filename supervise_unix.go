@@ -73,7 +73,7 @@ func (s *supervision) run() error {
 	defer signal.Stop(s.signals)
 	s.stopped = make(chan struct{})
 	s.notifier = master.NewNotifier(os.Getenv)
-	s.log.install("process", "master")
+	s.install(s.log, "process", "master")
 	if err := s.check(); err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ func root() *cobra.Command {
 		},
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	c.AddCommand(startCommand(), restartCommand(), stopCommand(), reloadCommand(), statusCommand(), connectionsCommand(), pushCommand())
+	c.AddCommand(startCommand(), restartCommand(), stopCommand(), reloadCommand(), statusCommand(), connectionsCommand(), pushCommand(),
+		configCommand(), versionCommand())
 	return c
 }

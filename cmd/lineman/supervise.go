@@ -1,53 +1,55 @@
 package main
 
 import (
+	"crypto/tls"
+	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
 )
 
-// settings are the flags of start and restart.
-type settings struct {
-	listen, text string
-	dev          bool
-	origins      []string
-	cookie       string
-	cert, key    string
-	daemon       bool
-	graceful     bool
-}
-
-func (s *settings) flags(c *cobra.Command) {
-	f := c.Flags()
-	f.StringVar(&s.listen, "listen", "127.0.0.1:1234", "`host:port` for browsers")
-	f.StringVar(&s.text, "text", "127.0.0.1:5678", "`host:port` for back ends")
-	f.BoolVar(&s.dev, "dev", false, "a page is whoever it says it is; the default on loopback")
-	f.StringSliceVar(&s.origins, "origin", nil, "`origin` of pages that may connect, beside those of the same host; may be repeated")
-	f.StringVar(&s.cookie, "cookie", "", "`name` of a cookie that may carry the credential")
-	f.StringVar(&s.cert, "tls-cert", "", "`file` of a certificate, for https and wss; read again when it changes")
-	f.StringVar(&s.key, "tls-key", "", "`file` of its key")
-	f.BoolVarP(&s.daemon, "daemon", "d", false, "as a daemon, once it is ready")
-}
-
-// master is the program with these settings.
-func (s *settings) master() (*lineman.Master, error) {
-	c := server.Config{
-		Listen: s.listen, Text: s.text, Dev: s.dev || server.Loopback(s.listen), Origins: s.origins, Cookie: s.cookie,
-		Cert: s.cert, Key: s.key,
-		Command: called(), Out: os.Stdout,
-	}
-	if c.Dev {
-		c.Origins = append(c.Origins, "null") // a page that was opened from a file
-	}
-	srv, err := server.New(c)
+// master is the program with the settings of the file, the environment and the flags of a command. What is wrong with them is the
+// master's to tell: a process that a reload starts has no other way to the command reload.
+func master(c *cobra.Command) *lineman.Master {
+	loaded, err := load(c)
 	if err != nil {
-		return nil, err
+		return &lineman.Master{Err: err}
 	}
-	return &lineman.Master{Workers: []*lineman.Worker{srv.Worker()}}, nil
+	options, err := serverOptions(&loaded.Config)
+	if err != nil {
+		return &lineman.Master{Err: err}
+	}
+	return &lineman.Master{
+		Workers:       []*lineman.Worker{server.New(loaded.Config, options).Worker()},
+		LogHandler:    loaded.Log.Handler,
+		StopTimeout:   loaded.Drain*4/3 + 5*time.Second,
+		ReloadTimeout: loaded.Drain*4/3 + 2*time.Second,
+		OnStart: func() error {
+			for _, w := range loaded.Warnings {
+				slog.Warn("lineman: " + w)
+			}
+			return nil
+		},
+	}
+}
+
+// serverOptions are what the server gets from the program beside its settings.
+func serverOptions(c *config.Config) (server.Options, error) {
+	o := server.Options{Command: called(), Out: os.Stdout}
+	if c.TLS.Cert != "" {
+		certificate, err := lineman.Certificate(c.TLS.Cert, c.TLS.Key)
+		if err != nil {
+			return o, err
+		}
+		o.TLS = &tls.Config{GetCertificate: certificate, MinVersion: tls.VersionTLS12}
+	}
+	return o, nil
 }
 
 // called is how people call this program.
@@ -58,36 +60,32 @@ func called() string {
 	return os.Args[0]
 }
 
+// settingsHelp is what the help of a command that runs the server says about settings.
+const settingsHelp = `
+
+Settings are read from lineman.yaml, the environment and flags, the later ones winning. These flags are those that are needed
+most; "lineman config init" writes a file with all settings, "lineman config show" lists them with their values.`
+
 func startCommand() *cobra.Command {
-	s := &settings{}
+	var daemon bool
 	c := &cobra.Command{
-		Use: "start", Short: "Run the server", Args: noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			m, err := s.master()
-			if err != nil {
-				return err
-			}
-			return m.Start(s.daemon)
-		},
+		Use: "start", Short: "Run the server", Long: "Run the server." + settingsHelp, Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return master(c).Start(daemon) },
 	}
-	s.flags(c)
+	c.Flags().BoolVarP(&daemon, "daemon", "d", false, "as a daemon, once it is ready")
+	settingFlags(c)
 	return c
 }
 
 func restartCommand() *cobra.Command {
-	s := &settings{}
+	var daemon, graceful bool
 	c := &cobra.Command{
-		Use: "restart", Short: "Stop the server, and run it", Args: noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			m, err := s.master()
-			if err != nil {
-				return err
-			}
-			return m.Restart(s.daemon, s.graceful)
-		},
+		Use: "restart", Short: "Stop the server, and run it", Long: "Stop the server, and run it." + settingsHelp, Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return master(c).Restart(daemon, graceful) },
 	}
-	s.flags(c)
-	c.Flags().BoolVarP(&s.graceful, "graceful", "g", false, "wait until the connections have ended by themselves")
+	c.Flags().BoolVarP(&daemon, "daemon", "d", false, "as a daemon, once it is ready")
+	c.Flags().BoolVarP(&graceful, "graceful", "g", false, "wait until the connections have ended by themselves")
+	settingFlags(c)
 	return c
 }
 

@@ -1,118 +1,125 @@
-// Package config is what the server is told: by a file, the environment and flags.
+// Package config is what the server is told: by a file, the environment and flags, each before the one that it is named after here.
+//
+// The fields of Config are the one table of settings: Load, Flags, Sample and the documentation are made from them. Their tags say
+//
+//	koanf   the name in a file; below a section, after its name and a dot: text.listen
+//	doc     what it is
+//	of      the words that it may be, or that a list may have
+//	is      size: bytes, written as 64KiB or 65536. positive: more than 0; other numbers are 0 or more. secret: shown to nobody
+//
+// In the environment a setting is in capitals, with LINEMAN_ before it and _ for a dot: LINEMAN_TEXT_LISTEN is text.listen. Its flag
+// has - for dots and _, and loses a ".listen" at its end: --tls-cert is tls.cert, --text is text.listen. Secrets have no flag, as
+// every user of a machine can read a command line, nor have api.keys and namespaces.
 package config
 
-import (
-	"net"
-	"time"
-)
+import "time"
 
-// Config has a field for each setting. Its keys in a file are the names in the tags; in the environment they are in capitals, with
-// LINEMAN_ before them and _ between their parts: LINEMAN_TEXT_LISTEN is text.listen.
+// Config has a field for each setting.
 type Config struct {
-	Listen  string   `koanf:"listen"`  // host:port for browsers
-	Dev     bool     `koanf:"dev"`     // a page is whoever it says it is; the default where Listen is on loopback and no token key is there
-	Origins []string `koanf:"origins"` // of pages that may connect, beside those of the same host
-	Cookie  string   `koanf:"cookie"`  // the cookie that may carry the credential; empty means none does
-	Proxies []string `koanf:"proxies"` // in front of Listen, addresses and prefixes, that are believed about who the client is
+	Listen  string   `koanf:"listen" doc:"host:port for browsers"`
+	Dev     bool     `koanf:"dev" doc:"a page is whoever it says it is; the default where listen is on loopback and no token key is there"`
+	Origins []string `koanf:"origins" doc:"origins of pages that may connect, beside those of the same host: https://example.com, https://*.example.com, null, *"`
+	Cookie  string   `koanf:"cookie" doc:"the cookie that may carry the credential; empty means none does"`
+	Proxies []string `koanf:"proxies" doc:"in front of listen, addresses and prefixes, that are believed about who the client is"`
 
-	SingleLogin bool          `koanf:"single_login"` // a new connection of a uid replaces the others
-	Drain       time.Duration `koanf:"drain"`        // over which connections are told to come back later when the server stops
+	SingleLogin bool          `koanf:"single_login" doc:"a new connection of a uid replaces the others"`
+	Drain       time.Duration `koanf:"drain" doc:"over which connections are told to come back later when the server stops; 0 means at once"`
 
-	TLS        TLS                  `koanf:"tls"`
-	Text       Text                 `koanf:"text"`
-	API        API                  `koanf:"api"`
-	Admin      Admin                `koanf:"admin"`
-	Token      Token                `koanf:"token"`
-	Namespaces map[string]Namespace `koanf:"namespaces"` // by the part of a channel's name before the first ":"; "default" is that of the others
-	Limits     Limits               `koanf:"limits"`
-	Log        Log                  `koanf:"log"`
+	TLS        TLS                  `koanf:"tls" doc:"of the port for browsers: by cert and key, or by auto"`
+	Text       Text                 `koanf:"text" doc:"the port for lines of back ends"`
+	API        API                  `koanf:"api" doc:"the HTTP API"`
+	Admin      Admin                `koanf:"admin" doc:"the port for who runs the server: metrics and profiles"`
+	Token      Token                `koanf:"token" doc:"which credentials are good"`
+	Namespaces map[string]Namespace `koanf:"namespaces" doc:"what channels allow, by the part of their names before the first colon; default is that of the others"`
+	Limits     Limits               `koanf:"limits" doc:"bound what others can take. Rates are counts per second; a burst of five seconds' worth may come at once. 0 means no limit where nothing else is said"`
+	Log        Log                  `koanf:"log" doc:"how the server logs"`
 }
 
 // TLS is that of the port for browsers: by Cert and Key, or by Auto.
 type TLS struct {
-	Cert  string   `koanf:"cert"`  // file of a certificate, read again when it changes
-	Key   string   `koanf:"key"`   // file of its key
-	Auto  []string `koanf:"auto"`  // host names to get certificates for by ACME; Listen has to be reachable as port 443 of them
-	Cache string   `koanf:"cache"` // folder that keeps what Auto got
-	Email string   `koanf:"email"` // whom the authority may write to
+	Cert  string   `koanf:"cert" doc:"file of a certificate, read again when it changes"`
+	Key   string   `koanf:"key" doc:"file of its key"`
+	Auto  []string `koanf:"auto" doc:"host names to get certificates for by ACME; listen has to be reachable as port 443 of them"`
+	Cache string   `koanf:"cache" doc:"folder that keeps what auto got"`
+	Email string   `koanf:"email" doc:"whom the authority may write to"`
 }
 
 // Text is the port for lines of back ends.
 type Text struct {
-	Listen string `koanf:"listen"` // host:port; empty means none
-	Auth   bool   `koanf:"auth"`   // a key has to be said first, on loopback too
+	Listen string `koanf:"listen" doc:"host:port for lines of back ends; empty means none"`
+	Auth   bool   `koanf:"auth" doc:"a key has to be said first, on loopback too"`
 }
 
 // API is the HTTP API.
 type API struct {
-	Listen string   `koanf:"listen"` // host:port; empty means none
-	Hosts  []string `koanf:"hosts"`  // names that it may be asked by, beside addresses and localhost
-	Keys   []Key    `koanf:"keys"`
+	Listen string   `koanf:"listen" doc:"host:port of the HTTP API; empty means none"`
+	Hosts  []string `koanf:"hosts" doc:"names that it may be asked by, beside addresses and localhost"`
+	Keys   []Key    `koanf:"keys" doc:"let back ends in; without one, those of this machine may do everything, and others nothing"`
 }
 
-// Key lets a back end in. Without one, back ends of this machine may do everything, and those of others nothing.
+// Key lets a back end in.
 type Key struct {
-	Name    string   `koanf:"name"`     // in logs and metrics
-	Key     string   `koanf:"key"`      // a secret of at least 16 characters
-	KeyFile string   `koanf:"key_file"` // has it, in place of Key
-	Scopes  []string `koanf:"scopes"`   // publish, manage, read, admin; empty means the first three
-	Targets []string `koanf:"targets"`  // that it is about: u:7, g:room, chat:*, *; empty means all
+	Name    string   `koanf:"name" doc:"in logs and metrics"`
+	Key     string   `koanf:"key" doc:"at least 16 characters" is:"secret"` // after Load that of KeyFile, too
+	KeyFile string   `koanf:"key_file" doc:"file that has it, in place of key"`
+	Scopes  []string `koanf:"scopes" doc:"what it may do; empty means the first three" of:"publish manage read admin"`
+	Targets []string `koanf:"targets" doc:"that it is about: u:7, g:room, chat:*, *; empty means all"`
 }
 
 // Admin is the port for who runs the server: metrics and profiles.
 type Admin struct {
-	Listen string `koanf:"listen"` // host:port; empty means none
+	Listen string `koanf:"listen" doc:"host:port for metrics and profiles; empty means none"`
 }
 
 // Token says which credentials are good.
 type Token struct {
-	Secrets     []string      `koanf:"secrets"`      // for HS256 and tickets; the first makes new ones, the others are still good
-	SecretFiles []string      `koanf:"secret_files"` // have them, in addition to Secrets
-	PublicKeys  []string      `koanf:"public_keys"`  // PEM files for RS, PS, ES and EdDSA
-	JWKS        string        `koanf:"jwks"`         // where a key set is served
-	Algorithms  []string      `koanf:"algorithms"`   // empty means those that the keys can do
-	Audience    string        `koanf:"audience"`     // required, unless it is empty
-	Issuer      string        `koanf:"issuer"`       // likewise
-	Claim       string        `koanf:"claim"`        // that has the uid
-	Skew        time.Duration `koanf:"skew"`         // by which clocks may differ
-	Revocations string        `koanf:"revocations"`  // file that keeps whose tokens were revoked
+	Secrets     []string      `koanf:"secrets" doc:"for HS256 and tickets, each of at least 16 characters; the first makes new ones, the others are still good" is:"secret"` // after Load those of SecretFiles follow
+	SecretFiles []string      `koanf:"secret_files" doc:"files that have secrets for tokens, in addition to secrets"`
+	PublicKeys  []string      `koanf:"public_keys" doc:"PEM files for RS, PS, ES and EdDSA"`
+	JWKS        string        `koanf:"jwks" doc:"URL where a key set is served"`
+	Algorithms  []string      `koanf:"algorithms" doc:"that a token may be signed by; empty means those that the keys can do" of:"HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA"`
+	Audience    string        `koanf:"audience" doc:"that a token must have, unless it is empty"`
+	Issuer      string        `koanf:"issuer" doc:"that a token must have, unless it is empty"`
+	Claim       string        `koanf:"claim" doc:"of a token that has the uid"`
+	Skew        time.Duration `koanf:"skew" doc:"by which the clock of who makes tokens may differ"`
+	Revocations string        `koanf:"revocations" doc:"file that keeps whose tokens were revoked; empty means that a restart forgets"`
 }
 
 // Namespace is what channels of a name allow.
 type Namespace struct {
-	Subscribe      string `koanf:"subscribe"`       // who may: "all" pages, those whose "token" allows it, "none"
-	MaxSubscribers int    `koanf:"max_subscribers"` // of one channel; 0 means any number
-	MaxMessage     int    `koanf:"max_message"`     // bytes; 0 means limits.message
+	Subscribe      string `koanf:"subscribe" doc:"who may: all pages, those whose token allows it, or none of them" of:"all token none"`
+	MaxSubscribers int    `koanf:"max_subscribers" doc:"of one channel; 0 means any number"`
+	MaxMessage     int    `koanf:"max_message" doc:"of a publication; 0 means limits.message" is:"size"`
 }
 
 // Limits bound what others can take. Rates are counts per second; a burst of five seconds' worth may come at once. 0 means no
 // limit where nothing else is said.
 type Limits struct {
-	DryRun bool `koanf:"dry_run"` // refuse nothing for a rate: count and log what would be
+	DryRun bool `koanf:"dry_run" doc:"refuse nothing for a rate: count and log what would be"`
 
-	Message int           `koanf:"message"` // bytes of a message, a line, a publication; more than 0
-	Body    int           `koanf:"body"`    // bytes of a request's body; more than 0
-	Pending int           `koanf:"pending"` // bytes that wait for one connection, which is cut with 4102; more than 0
-	Memory  int           `koanf:"memory"`  // bytes that wait for all of them: those with the most are cut
-	Login   time.Duration `koanf:"login"`   // in which a page has to say who it is; more than 0
-	Places  int           `koanf:"places"`  // groups and channels of one connection; more than 0
+	Message int           `koanf:"message" doc:"of a message, a line, a publication" is:"size,positive"`
+	Body    int           `koanf:"body" doc:"of a request's body" is:"size,positive"`
+	Pending int           `koanf:"pending" doc:"that waits for one connection, which is cut with 4102" is:"size,positive"`
+	Memory  int           `koanf:"memory" doc:"that waits for all of them: those with the most are cut" is:"size"`
+	Login   time.Duration `koanf:"login" doc:"in which a page has to say who it is" is:"positive"`
+	Places  int           `koanf:"places" doc:"groups and channels of one connection" is:"positive"`
 
-	Connections       int `koanf:"connections"`         // of pages in all
-	ConnectionsPerIP  int `koanf:"connections_per_ip"`  // loopback excepted, as in all that is per IP
-	ConnectionsPerUID int `koanf:"connections_per_uid"` //
-	Waiting           int `koanf:"waiting"`             // connections that have not said who they are
-	WaitingPerIP      int `koanf:"waiting_per_ip"`
+	Connections       int `koanf:"connections" doc:"of pages in all"`
+	ConnectionsPerIP  int `koanf:"connections_per_ip" doc:"loopback excepted, as in all that is per IP"`
+	ConnectionsPerUID int `koanf:"connections_per_uid" doc:"of one uid"`
+	Waiting           int `koanf:"waiting" doc:"connections that have not said who they are"`
+	WaitingPerIP      int `koanf:"waiting_per_ip" doc:"of those, of one IP"`
 
-	HandshakesPerIP       float64 `koanf:"handshakes_per_ip"`       // refused with 429
-	LoginsPerUID          float64 `koanf:"logins_per_uid"`          // closed with 4103
-	MessagesPerConnection float64 `koanf:"messages_per_connection"` // of a page; closed with 4103
-	CommandsPerKey        float64 `koanf:"commands_per_key"`        // refused with 429, or an error
+	HandshakesPerIP       float64 `koanf:"handshakes_per_ip" doc:"per second; refused with 429"`
+	LoginsPerUID          float64 `koanf:"logins_per_uid" doc:"per second; closed with 4103"`
+	MessagesPerConnection float64 `koanf:"messages_per_connection" doc:"of a page, per second; closed with 4103"`
+	CommandsPerKey        float64 `koanf:"commands_per_key" doc:"per second; refused with 429, or an error"`
 }
 
 // Log is how the server logs.
 type Log struct {
-	Format string `koanf:"format"` // text or json
-	Level  string `koanf:"level"`  // debug, info, warn or error
+	Format string `koanf:"format" doc:"of a line of the log" of:"text json"`
+	Level  string `koanf:"level" doc:"lines of less are left out" of:"debug info warn error"`
 }
 
 // Default is what holds where nothing is said.
@@ -126,7 +133,7 @@ func Default() Config {
 		API:        API{Listen: "127.0.0.1:6780"},
 		Admin:      Admin{Listen: "127.0.0.1:6781"},
 		Token:      Token{Claim: "sub", Skew: time.Minute, Revocations: "lineman.revoked"},
-		Namespaces: map[string]Namespace{"default": {Subscribe: "token"}},
+		Namespaces: map[string]Namespace{"default": DefaultNamespace()},
 		Log:        Log{Format: "text", Level: "info"},
 		Limits: Limits{
 			Message: 64 << 10, Body: 1 << 20, Pending: 1 << 20, Memory: 256 << 20, Login: 10 * time.Second, Places: 128,
@@ -136,12 +143,10 @@ func Default() Config {
 	}
 }
 
-// Loopback reports whether an address, host:port, can be reached from this machine only.
-func Loopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+// DefaultNamespace is what holds in a namespace where nothing is said.
+func DefaultNamespace() Namespace { return Namespace{Subscribe: "token"} }
+
+// HasKey reports whether there is something to check a credential by.
+func (t *Token) HasKey() bool {
+	return len(t.Secrets)+len(t.SecretFiles)+len(t.PublicKeys) > 0 || t.JWKS != ""
 }

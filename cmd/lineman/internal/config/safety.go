@@ -1,0 +1,110 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Loopback reports whether an address, host:port, can be reached from this machine only.
+func Loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	return err == nil && isLoopbackHost(host)
+}
+
+func isLoopbackHost(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && addr.Unmap().IsLoopback()
+}
+
+// relations are what is wrong with settings beside others.
+func (c *Config) relations() (p problems) {
+	c.certificate(&p)
+	c.doors(&p)
+	c.credentials(&p)
+	c.backends(&p)
+	c.twins(&p)
+	return p
+}
+
+func (c *Config) certificate(p *problems) {
+	pair := "tls.cert"
+	if c.TLS.Cert == "" {
+		pair = "tls.key"
+	}
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		p.addf(pair, "tls.cert and tls.key belong together: give both")
+	}
+	if len(c.TLS.Auto) > 0 && c.TLS.Cert+c.TLS.Key != "" {
+		p.addf("tls.auto", "certificates come from tls.cert and tls.key, or from tls.auto: want one of them")
+	}
+	if len(c.TLS.Auto) > 0 && c.TLS.Cache == "" {
+		p.addf("tls.cache", "is empty: tls.auto would ask for new certificates at each start, and be refused soon: want a folder")
+	}
+}
+
+// doors wants an address of its own for each port.
+func (c *Config) doors(p *problems) {
+	at := map[string]string{}
+	for _, d := range []struct{ key, addr string }{
+		{"listen", c.Listen}, {"text.listen", c.Text.Listen}, {"api.listen", c.API.Listen}, {"admin.listen", c.Admin.Listen},
+	} {
+		first, taken := at[d.addr]
+		switch {
+		case d.addr == "" || strings.HasSuffix(d.addr, ":0"):
+		case taken:
+			p.addf(d.key, "%s is that of %s: want another port", d.addr, first)
+		default:
+			at[d.addr] = d.key
+		}
+	}
+}
+
+// credentials wants pages to prove who they are, unless dev says that they need not.
+func (c *Config) credentials(p *problems) {
+	switch {
+	case c.Dev || c.Token.HasKey():
+	case Loopback(c.Listen):
+		p.addf("dev", "is false, and no token key is there: no page could say who it is: set token.secrets, secret_files, public_keys or jwks, or leave dev out")
+	default:
+		p.add("listen", fmt.Errorf("%s: %w: set token.secrets, secret_files, public_keys or jwks, listen on a loopback address, such as 127.0.0.1:1234, or say --dev if that is what you want",
+			c.Listen, ErrExposed))
+	}
+}
+
+// backends wants a key where others than those of this machine come in.
+func (c *Config) backends(p *problems) {
+	isOpen := func(addr string) bool { return addr != "" && !Loopback(addr) }
+	admin := slices.ContainsFunc(c.API.Keys, func(k Key) bool { return slices.Contains(k.Scopes, "admin") })
+	const remedy = "set api.keys, or listen on a loopback address"
+	for _, d := range []struct{ key, addr string }{{"text.listen", c.Text.Listen}, {"api.listen", c.API.Listen}} {
+		if isOpen(d.addr) && len(c.API.Keys) == 0 {
+			p.add(d.key, fmt.Errorf("%s: %w: %s", d.addr, ErrKeyless, remedy))
+		}
+	}
+	if isOpen(c.Admin.Listen) && !admin {
+		p.add("admin.listen", fmt.Errorf("%s: %w: give one of api.keys the scope admin, or listen on a loopback address", c.Admin.Listen, ErrKeyless))
+	}
+	if c.Text.Auth && c.Text.Listen != "" && len(c.API.Keys) == 0 {
+		p.addf("text.auth", "is true, and there is no key that could be said: set api.keys")
+	}
+}
+
+// twins wants each key to be told from the others.
+func (c *Config) twins(p *problems) {
+	names, secrets := map[string]int{}, map[string]int{}
+	for i, k := range c.API.Keys {
+		if first, taken := names[k.Name]; taken && k.Name != "" {
+			p.addf(element("api.keys", i)+".name", "%s is that of %s", quote(k.Name), element("api.keys", first))
+		} else {
+			names[k.Name] = i
+		}
+		if first, taken := secrets[k.Key]; taken && k.Key != "" {
+			p.addf(element("api.keys", i)+".key", "is that of %s: want one of its own", element("api.keys", first))
+		} else {
+			secrets[k.Key] = i
+		}
+	}
+}
