@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,9 +60,13 @@ func (u *UID) UnmarshalJSON(b []byte) error {
 }
 
 func parseUID(raw []byte) (string, error) {
-	var uid string
-	if raw[0] == '"' && json.Unmarshal(raw, &uid) == nil {
-		return uid, nil
+	if raw[0] == '"' {
+		var uid string
+		if inside := raw[1 : len(raw)-1]; !bytes.Contains(inside, []byte(`\`)) {
+			return string(inside), nil
+		}
+		err := json.Unmarshal(raw, &uid)
+		return uid, err
 	}
 	n, ok := new(big.Int).SetString(string(raw[:min(len(raw), push.MaxName+1)]), 10)
 	if !ok {
