@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 
@@ -78,9 +79,12 @@ func (s *Server) textWorker() *lineman.Worker {
 func (s *Server) line(b *backend, line []byte) {
 	began := time.Now()
 	a := b.expect()
+	key, says := saidKey(line)
 	switch {
+	case says:
+		s.admit(b, a, key)
 	case !b.in:
-		b.settle(a, s.admit(b, line))
+		s.turnAway(b, a)
 	case b.permit != nil && !s.guard.command(b.permit.Name):
 		b.settle(a, []byte("error: too many commands: try again later"))
 	default:
@@ -89,16 +93,30 @@ func (s *Server) line(b *backend, line []byte) {
 	}
 }
 
-// admit lets a back end in that says a key: {"cmd":"auth","key":"…"}. One that does not is sent away.
-func (s *Server) admit(b *backend, line []byte) []byte {
-	var said struct{ Cmd, Key string }
-	if err := json.Unmarshal(line, &said); err == nil && said.Cmd == "auth" {
-		if b.permit = s.keys.find(said.Key); b.permit != nil {
-			b.in = true
-			return command.Reply{OK: true}.JSON()
-		}
+// saidKey is the key of a line that says who the back end is: {"cmd":"auth","key":"…"}.
+func saidKey(line []byte) (key string, says bool) {
+	if !bytes.Contains(line, []byte(`"auth"`)) {
+		return "", false
 	}
+	var said struct{ Cmd, Key string }
+	err := json.Unmarshal(line, &said)
+	return said.Key, err == nil && said.Cmd == "auth"
+}
+
+// admit lets a back end in that has said its key. Where none is needed, and there are none, any will do.
+func (s *Server) admit(b *backend, a *answer, key string) {
+	p := s.keys.find(key)
+	if p == nil && !(b.in && len(s.keys) == 0) {
+		s.turnAway(b, a)
+		return
+	}
+	b.in, b.permit = true, p
+	b.settle(a, command.Reply{OK: true}.JSON())
+}
+
+// turnAway ends the connection of a back end that is none.
+func (s *Server) turnAway(b *backend, a *answer) {
 	s.guard.refused["key"]++
+	b.settle(a, command.Failed(&command.Error{Code: command.Unauthorized, Text: `say who you are first: {"cmd":"auth","key":"…"}, with a key of api.keys`}).JSON())
 	_ = b.conn.Close() // it flushes the answer
-	return command.Failed(&command.Error{Code: command.Unauthorized, Text: `say who you are first: {"cmd":"auth","key":"…"}, with a key of api.keys`}).JSON()
 }
