@@ -174,6 +174,12 @@ func TestFiles(t *testing.T) {
 		_, err := loadFile(t, c.text)
 		says(t, what, err, c.want)
 	}
+	_, err = loadFile(t, strings.Repeat("- a\n", 60))
+	says(t, "a list", err, "found a list")
+	_, err = loadFile(t, strings.Repeat("{}: a\n", 60))
+	if lines := strings.Split(fmt.Sprint(err), "\n"); len(lines) != maxErrors+1 || lines[maxErrors] != "config: and 10 more" {
+		t.Errorf("%d errors are\n%v", len(lines), err)
+	}
 	if runtime.GOOS != "windows" && os.Geteuid() != 0 {
 		name := write(t, "drain: 1s\n")
 		if err := os.Chmod(name, 0); err != nil {
