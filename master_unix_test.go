@@ -187,3 +187,35 @@ func TestExitCode(t *testing.T) {
 		t.Errorf("reload of nobody: %v", err)
 	}
 }
+
+// TestLogHandler has the processes, and the master, log as the application says, each with its name.
+func TestLogHandler(t *testing.T) {
+	t.Setenv(logVariable, "yes")
+	r := startProgram(t, "")
+	lines := r.until("OnStart 0")
+	want := `"level":"INFO","msg":"OnPrepare","process":"w/0"}`
+	if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasSuffix(line, want) }) {
+		t.Errorf("it says %q", lines)
+	}
+	r.signal(syscall.SIGUSR1)
+	r.until(`{"time":`)
+	r.signal(syscall.SIGTERM)
+	r.end()
+}
+
+// TestErr has a program that cannot run say why, and touch nothing.
+func TestErr(t *testing.T) {
+	why := errors.New("no configuration")
+	m := &lineman.Master{Err: why, Workers: []*lineman.Worker{{Addr: "text://127.0.0.1:0"}}, PIDFile: t.TempDir() + "/pid"}
+	for name, run := range map[string]func() error{
+		"Run": m.Run, "Start": func() error { return m.Start(false) }, "Start as a daemon": func() error { return m.Start(true) },
+		"Restart": func() error { return m.Restart(false, false) },
+	} {
+		if err := run(); err != why {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := os.Stat(m.PIDFile); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the pid file: %v", err)
+	}
+}

@@ -2,6 +2,8 @@ package lineman_test
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 
@@ -10,6 +12,9 @@ import (
 
 // programVariable, which TestMain looks at, has a process of the test's binary be a program of Main; its value is the user of its processes.
 const programVariable = "LINEMAN_TEST_PROGRAM"
+
+// logVariable has it log as a LogHandler says, to its standard output.
+const logVariable = "LINEMAN_TEST_LOG"
 
 // program is what such a process does: it tells of each callback and hook, one line each.
 func program(asUser string) {
@@ -29,7 +34,14 @@ func program(asUser string) {
 		_ = c.Send(msg)
 	}
 	m := &lineman.Master{Workers: []*lineman.Worker{w}}
-	m.OnStart = func() error { say("master OnStart"); return nil }
+	if os.Getenv(logVariable) != "" {
+		m.LogHandler = func(io.Writer) slog.Handler { return slog.NewJSONHandler(os.Stdout, nil) }
+		w.OnPrepare = func(*lineman.Loop) error { slog.Info("OnPrepare"); return nil }
+	}
+	m.OnStart = func() error {
+		say("master OnStart")
+		return nil
+	}
 	m.OnReload = func() error {
 		say("master OnReload")
 		return exec.Command("true").Run()

@@ -38,6 +38,9 @@ func (m *Master) start(files bool, report *os.File) error {
 	if control := m.inherited(workerVariable); control != nil {
 		os.Exit(m.work(control))
 	}
+	if m.Err != nil && report == nil {
+		return m.Err
+	}
 	s := &supervision{Master: m, report: report, log: &logOutput{daemon: report != nil}, files: files, began: time.Now()}
 	err := s.run()
 	if err != nil && report != nil {

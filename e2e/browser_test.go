@@ -110,7 +110,7 @@ func (p *tab) messages(count int) []string {
 // picture keeps the page in the folder LINEMAN_SCREENSHOTS.
 func (p *tab) picture(name string) {
 	p.t.Helper()
-	folder := os.Getenv("LINEMAN_SCREENSHOTS")
+	folder := told["LINEMAN_SCREENSHOTS"]
 	if folder == "" {
 		return
 	}

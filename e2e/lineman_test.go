@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -67,7 +66,7 @@ func TestLinemanTLS(t *testing.T) {
 
 // TestLinemanSeed runs the programs that the project comes from as they are, but for the ports.
 func TestLinemanSeed(t *testing.T) {
-	folder := os.Getenv("LINEMAN_SEED")
+	folder := told["LINEMAN_SEED"]
 	if folder == "" {
 		t.Skip("LINEMAN_SEED is not set; TestLinemanClients does the same")
 	}

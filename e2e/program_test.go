@@ -18,11 +18,19 @@ import (
 // binaries is the folder that TestMain builds the examples into. Immutable after that.
 var binaries string
 
+// told is what the environment tells the tests. The programs do not get it: to lineman it would be misspelt settings. Immutable
+// after TestMain.
+var told = map[string]string{"LINEMAN_SEED": "", "LINEMAN_SCREENSHOTS": "", "LINEMAN_E2E_STRICT": ""}
+
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
 func run(m *testing.M) int {
+	for name := range told {
+		told[name] = os.Getenv(name)
+		os.Unsetenv(name)
+	}
 	var err error
 	if binaries, err = os.MkdirTemp("", "lineman-e2e"); err != nil {
 		panic(err)
@@ -184,7 +192,7 @@ func need(t *testing.T, command string) {
 // missing skips a test for want of something, or fails it where nothing may be missing.
 func missing(t *testing.T, why string) {
 	t.Helper()
-	if os.Getenv("LINEMAN_E2E_STRICT") != "" {
+	if told["LINEMAN_E2E_STRICT"] != "" {
 		t.Fatal(why)
 	}
 	t.Skip(why)

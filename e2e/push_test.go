@@ -284,7 +284,7 @@ func TestPushFirstFrame(t *testing.T) {
 
 // TestSeed runs the programs that the project comes from as they are, but for the ports.
 func TestSeed(t *testing.T) {
-	folder := os.Getenv("LINEMAN_SEED")
+	folder := told["LINEMAN_SEED"]
 	if folder == "" {
 		t.Skip("LINEMAN_SEED is not set; TestClients does the same")
 	}

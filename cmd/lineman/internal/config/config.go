@@ -17,7 +17,7 @@ import "time"
 // Config has a field for each setting.
 type Config struct {
 	Listen  string   `koanf:"listen" doc:"host:port for browsers"`
-	Dev     bool     `koanf:"dev" doc:"a page is whoever it says it is; the default where listen is on loopback and no token key is there"`
+	Dev     bool     `koanf:"dev" doc:"a page is whoever it says it is; true is the default where listen is on loopback and no token key is there"`
 	Origins []string `koanf:"origins" doc:"origins of pages that may connect, beside those of the same host: https://example.com, https://*.example.com, null, *"`
 	Cookie  string   `koanf:"cookie" doc:"the cookie that may carry the credential; empty means none does"`
 	Proxies []string `koanf:"proxies" doc:"in front of listen, addresses and prefixes, that are believed about who the client is"`
@@ -75,12 +75,12 @@ type Admin struct {
 type Token struct {
 	Secrets     []string      `koanf:"secrets" doc:"for HS256 and tickets, each of at least 16 characters; the first makes new ones, the others are still good" is:"secret"` // after Load those of SecretFiles follow
 	SecretFiles []string      `koanf:"secret_files" doc:"files that have secrets for tokens, in addition to secrets"`
-	PublicKeys  []string      `koanf:"public_keys" doc:"PEM files for RS, PS, ES and EdDSA"`
+	PublicKeys  []string      `koanf:"public_keys" doc:"PEM files of keys for RS, PS, ES and EdDSA"`
 	JWKS        string        `koanf:"jwks" doc:"URL where a key set is served"`
 	Algorithms  []string      `koanf:"algorithms" doc:"that a token may be signed by; empty means those that the keys can do" of:"HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA"`
-	Audience    string        `koanf:"audience" doc:"that a token must have, unless it is empty"`
-	Issuer      string        `koanf:"issuer" doc:"that a token must have, unless it is empty"`
-	Claim       string        `koanf:"claim" doc:"of a token that has the uid"`
+	Audience    string        `koanf:"audience" doc:"audience that a token must have; empty means any"`
+	Issuer      string        `koanf:"issuer" doc:"issuer that a token must have; empty means any"`
+	Claim       string        `koanf:"claim" doc:"claim of a token that has the uid"`
 	Skew        time.Duration `koanf:"skew" doc:"by which the clock of who makes tokens may differ"`
 	Revocations string        `koanf:"revocations" doc:"file that keeps whose tokens were revoked; empty means that a restart forgets"`
 }
@@ -88,8 +88,8 @@ type Token struct {
 // Namespace is what channels of a name allow.
 type Namespace struct {
 	Subscribe      string `koanf:"subscribe" doc:"who may: all pages, those whose token allows it, or none of them" of:"all token none"`
-	MaxSubscribers int    `koanf:"max_subscribers" doc:"of one channel; 0 means any number"`
-	MaxMessage     int    `koanf:"max_message" doc:"of a publication; 0 means limits.message" is:"size"`
+	MaxSubscribers int    `koanf:"max_subscribers" doc:"connections on one channel; 0 means any number"`
+	MaxMessage     int    `koanf:"max_message" doc:"largest publication; 0 means limits.message" is:"size"`
 }
 
 // Limits bound what others can take. Rates are counts per second; a burst of five seconds' worth may come at once. 0 means no
@@ -97,29 +97,29 @@ type Namespace struct {
 type Limits struct {
 	DryRun bool `koanf:"dry_run" doc:"refuse nothing for a rate: count and log what would be"`
 
-	Message int           `koanf:"message" doc:"of a message, a line, a publication" is:"size,positive"`
-	Body    int           `koanf:"body" doc:"of a request's body" is:"size,positive"`
-	Pending int           `koanf:"pending" doc:"that waits for one connection, which is cut with 4102" is:"size,positive"`
-	Memory  int           `koanf:"memory" doc:"that waits for all of them: those with the most are cut" is:"size"`
-	Login   time.Duration `koanf:"login" doc:"in which a page has to say who it is" is:"positive"`
+	Message int           `koanf:"message" doc:"largest message, line and publication" is:"size,positive"`
+	Body    int           `koanf:"body" doc:"largest body of a request" is:"size,positive"`
+	Pending int           `koanf:"pending" doc:"what may wait for one connection; it is cut with 4102 then" is:"size,positive"`
+	Memory  int           `koanf:"memory" doc:"what may wait for all of them; those with the most are cut then" is:"size"`
+	Login   time.Duration `koanf:"login" doc:"time in which a page has to say who it is" is:"positive"`
 	Places  int           `koanf:"places" doc:"groups and channels of one connection" is:"positive"`
 
-	Connections       int `koanf:"connections" doc:"of pages in all"`
-	ConnectionsPerIP  int `koanf:"connections_per_ip" doc:"loopback excepted, as in all that is per IP"`
-	ConnectionsPerUID int `koanf:"connections_per_uid" doc:"of one uid"`
+	Connections       int `koanf:"connections" doc:"connections of pages"`
+	ConnectionsPerIP  int `koanf:"connections_per_ip" doc:"connections of one IP; loopback is excepted, as in all that is per IP"`
+	ConnectionsPerUID int `koanf:"connections_per_uid" doc:"connections of one uid"`
 	Waiting           int `koanf:"waiting" doc:"connections that have not said who they are"`
-	WaitingPerIP      int `koanf:"waiting_per_ip" doc:"of those, of one IP"`
+	WaitingPerIP      int `koanf:"waiting_per_ip" doc:"connections of one IP that have not said who they are"`
 
-	HandshakesPerIP       float64 `koanf:"handshakes_per_ip" doc:"per second; refused with 429"`
-	LoginsPerUID          float64 `koanf:"logins_per_uid" doc:"per second; closed with 4103"`
-	MessagesPerConnection float64 `koanf:"messages_per_connection" doc:"of a page, per second; closed with 4103"`
-	CommandsPerKey        float64 `koanf:"commands_per_key" doc:"per second; refused with 429, or an error"`
+	HandshakesPerIP       float64 `koanf:"handshakes_per_ip" doc:"handshakes of one IP per second; refused with 429"`
+	LoginsPerUID          float64 `koanf:"logins_per_uid" doc:"logins of one uid per second; closed with 4103"`
+	MessagesPerConnection float64 `koanf:"messages_per_connection" doc:"messages of one page per second; closed with 4103"`
+	CommandsPerKey        float64 `koanf:"commands_per_key" doc:"commands of one key per second; refused with 429, or an error"`
 }
 
 // Log is how the server logs.
 type Log struct {
-	Format string `koanf:"format" doc:"of a line of the log" of:"text json"`
-	Level  string `koanf:"level" doc:"lines of less are left out" of:"debug info warn error"`
+	Format string `koanf:"format" doc:"how lines of the log are written" of:"text json"`
+	Level  string `koanf:"level" doc:"lines of a lower level are left out" of:"debug info warn error"`
 }
 
 // Default is what holds where nothing is said.

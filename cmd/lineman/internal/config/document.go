@@ -77,6 +77,9 @@ func (d *document) wrong(text []byte, err error) {
 		line, _ = strconv.Atoi(said[1]) // it says none
 		err = errors.New(strings.TrimPrefix(err.Error(), said[0]))
 	}
+	if strings.HasPrefix(err.Error(), "unknown anchor") { // it tells what may be a secret
+		err = errors.New("an alias of nothing: quote a text that begins with *")
+	}
 	d.fail(line, "", fmt.Errorf("no YAML: %w", err))
 }
 
@@ -166,7 +169,7 @@ func (d *document) list(n *yaml.Node, path string) (any, bool) {
 	}
 	list := []string{}
 	for _, e := range n.Content {
-		if e.Kind != yaml.ScalarNode || isNull(e) {
+		if e.Kind != yaml.ScalarNode || isNull(e) && e.Value != "null" { // which is an origin
 			d.fail(e.Line, path, fmt.Errorf("found %s in the list: want text", describe(e)))
 			return nil, false
 		}

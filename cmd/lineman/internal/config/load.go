@@ -145,6 +145,9 @@ func short(err error) error {
 	return err
 }
 
+// maxErrors are said at once: a file of another kind would fill the log.
+const maxErrors = 50
+
 // finish makes the configuration of the layers, and checks it.
 func (l *loader) finish() (*Loaded, error) {
 	c := Default()
@@ -163,6 +166,9 @@ func (l *loader) finish() (*Loaded, error) {
 	}
 	for _, p := range problems {
 		l.errs = append(l.errs, l.locate(p))
+	}
+	if len(l.errs) > maxErrors {
+		l.errs = append(l.errs[:maxErrors], &Error{Err: fmt.Errorf("and %d more", len(l.errs)-maxErrors)})
 	}
 	if len(l.errs) > 0 {
 		return nil, errors.Join(l.errs...)

@@ -65,7 +65,7 @@ func (c *Config) doors(p *problems) {
 // credentials wants pages to prove who they are, unless dev says that they need not.
 func (c *Config) credentials(p *problems) {
 	switch {
-	case c.Dev || c.Token.HasKey():
+	case c.Dev || c.Token.HasKey() || checkAddress(c.Listen) != nil:
 	case Loopback(c.Listen):
 		p.addf("dev", "is false, and no token key is there: no page could say who it is: set token.secrets, secret_files, public_keys or jwks, or leave dev out")
 	default:
@@ -76,7 +76,7 @@ func (c *Config) credentials(p *problems) {
 
 // backends wants a key where others than those of this machine come in.
 func (c *Config) backends(p *problems) {
-	isOpen := func(addr string) bool { return addr != "" && !Loopback(addr) }
+	isOpen := func(addr string) bool { return checkAddress(addr) == nil && !Loopback(addr) }
 	admin := slices.ContainsFunc(c.API.Keys, func(k Key) bool { return slices.Contains(k.Scopes, "admin") })
 	const remedy = "set api.keys, or listen on a loopback address"
 	for _, d := range []struct{ key, addr string }{{"text.listen", c.Text.Listen}, {"api.listen", c.API.Listen}} {

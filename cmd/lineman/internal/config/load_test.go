@@ -1,0 +1,258 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// samples have a value for each setting that is not its default, as a text, and what else it needs.
+var samples = map[string]struct {
+	text  string
+	needs []string
+}{
+	"listen": {text: "localhost:0"}, "dev": {text: "true"}, "origins": {text: "https://a.example,null"}, "cookie": {text: "session"},
+	"proxies": {text: "10.0.0.0/8"}, "single_login": {text: "true"}, "drain": {text: "3s"},
+	"tls.cert": {"c.pem", []string{"LINEMAN_TLS_KEY=k.pem"}}, "tls.key": {"k.pem", []string{"LINEMAN_TLS_CERT=c.pem"}},
+	"tls.auto": {text: "push.example.com"}, "tls.cache": {text: "kept"}, "tls.email": {text: "me@example.com"},
+	"text.listen": {text: "[::1]:7"}, "text.auth": {"true", []string{aKey}},
+	"api.listen": {text: ""}, "api.hosts": {text: "api.example.com"}, "api.keys": {text: "[{name: a, key: 0123456789abcdef}]"},
+	"admin.listen": {text: "127.0.0.1:9"}, "token.secrets": {text: "0123456789abcdef,ghijklmnopqrstuv"}, "token.secret_files": {text: "SECRET"},
+	"token.public_keys": {text: "a.pem, b.pem"}, "token.jwks": {text: "https://example.com/jwks"}, "token.algorithms": {text: "EdDSA"},
+	"token.audience": {text: "pages"}, "token.issuer": {text: "shop"}, "token.claim": {text: "user"}, "token.skew": {text: "1s"},
+	"token.revocations": {text: ""}, "namespaces": {text: "{chat: {subscribe: all, max_message: 2KiB}}"},
+	"limits.dry_run": {text: "true"}, "limits.message": {text: "128KiB"}, "limits.body": {text: "4096"}, "limits.pending": {text: "2MiB"},
+	"limits.memory": {text: "1GiB"}, "limits.login": {text: "1m30s"}, "limits.places": {text: "7"}, "limits.connections": {text: "10_000"},
+	"limits.connections_per_ip": {text: "1"}, "limits.connections_per_uid": {text: "2"}, "limits.waiting": {text: "3"},
+	"limits.waiting_per_ip": {text: "4"}, "limits.handshakes_per_ip": {text: "0.5"}, "limits.logins_per_uid": {text: "6"},
+	"limits.messages_per_connection": {text: "7.25"}, "limits.commands_per_key": {text: "8"},
+	"log.format": {text: "json"}, "log.level": {text: "debug"},
+}
+
+// TestSettings says each setting by the file, by the environment and by its flag: it arrives, and its source is told.
+func TestSettings(t *testing.T) {
+	secret := write(t, "a secret of a file\n")
+	for _, s := range leaves(settings()) {
+		sample, ok := samples[s.key]
+		if !ok {
+			t.Errorf("%s has no sample", s.key)
+			continue
+		}
+		text := strings.ReplaceAll(sample.text, "SECRET", secret)
+		inYAML := text
+		if s.kind() == "list" && !s.composed() {
+			inYAML = "[" + text + "]"
+		} else if s.kind() == "text" {
+			inYAML = fmt.Sprintf("%q", text)
+		}
+		file := s.name() + ": " + inYAML
+		if section, _, ok := strings.Cut(s.key, "."); ok {
+			file = section + ":\n  " + file
+		}
+		file = write(t, file)
+
+		fromFile, err := Load(nil, append(sample.needs, "LINEMAN_CONFIG="+file))
+		says(t, s.key+" in a file", err)
+		fromVariable, err := Load(nil, append(sample.needs, s.variable()+"="+text))
+		says(t, s.key+" in the environment", err)
+		if fromFile == nil || fromVariable == nil {
+			continue
+		}
+		all := map[string]*Loaded{
+			"file " + file + ":" + fmt.Sprint(1+strings.Count(s.key, ".")): fromFile,
+			"environment " + s.variable():                                  fromVariable,
+		}
+		if s.hasFlag() {
+			fromFlag, err := Load(parsed(t, "--"+s.flag()+"="+text), sample.needs)
+			says(t, s.key+" as a flag", err)
+			if fromFlag != nil {
+				all["flag --"+s.flag()] = fromFlag
+			}
+		}
+		def := Default()
+		for source, l := range all {
+			if got := l.sources[s.key].String(); got != source {
+				t.Errorf("%s comes from %q, want %q", s.key, got, source)
+			}
+			if reflect.DeepEqual(l.value(&s).Interface(), def.value(&s).Interface()) && s.key != "dev" {
+				t.Errorf("%s from %s is the default", s.key, source)
+			}
+			if !reflect.DeepEqual(l.value(&s).Interface(), fromFile.value(&s).Interface()) {
+				t.Errorf("%s from %s is %v, and from the file %v", s.key, source, l.value(&s), fromFile.value(&s))
+			}
+		}
+	}
+}
+
+// TestLayers has the later of defaults, file, environment and flags win, setting by setting.
+func TestLayers(t *testing.T) {
+	file := write(t, "drain: 1s\ntext:\n  listen: 127.0.0.1:1\nlimits: {places: 1, waiting: 1}\nproxies: []\nnamespaces: {chat: {max_subscribers: 3}}\n")
+	environ := []string{"LINEMAN_CONFIG=/no/such/file", "LINEMAN_DRAIN=2s", "LINEMAN_LIMITS_PLACES=2", "LINEMAN_ORIGINS=https://a.example, https://b.example", "PATH=x"}
+	l, err := Load(parsed(t, "--config", file, "--drain", "3s", "--origins", "null", "--origins=*,https://c.example", "--dev"), environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Dev, want.Drain, want.Text.Listen, want.Limits.Places, want.Limits.Waiting = true, 3e9, "127.0.0.1:1", 2, 1
+	want.Origins, want.Proxies = []string{"null", "*", "https://c.example"}, []string{}
+	want.Namespaces["chat"] = Namespace{Subscribe: "token", MaxSubscribers: 3}
+	if !reflect.DeepEqual(l.Config, want) {
+		t.Errorf("loaded\n%+v, want\n%+v", l.Config, want)
+	}
+	if l.File != file {
+		t.Errorf("the file is %q", l.File)
+	}
+	for key, source := range map[string]string{
+		"drain": "flag --drain", "origins": "flag --origins", "limits.places": "environment LINEMAN_LIMITS_PLACES",
+		"limits.waiting": "file " + file + ":4", "text.listen": "file " + file + ":3", "api.listen": "default",
+	} {
+		if got := l.sources[key].String(); got != source {
+			t.Errorf("%s is from %q, want %q", key, got, source)
+		}
+	}
+}
+
+// TestDefaults has nothing said: what the seed serves, in dev mode.
+func TestDefaults(t *testing.T) {
+	l, err := Load(nil, []string{"LINEMAN_CONFIG="})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Dev = true
+	if !reflect.DeepEqual(l.Config, want) || l.File != "" || l.Warnings != nil {
+		t.Errorf("loaded %+v", l)
+	}
+}
+
+// TestDev has dev be the default where nobody else can come, and nothing can be checked.
+func TestDev(t *testing.T) {
+	for _, c := range []struct {
+		environ []string
+		dev     bool
+		err     []string
+	}{
+		{nil, true, nil},
+		{[]string{"LINEMAN_TOKEN_SECRETS=0123456789abcdef"}, false, nil},
+		{[]string{"LINEMAN_TOKEN_JWKS=https://example.com/jwks"}, false, nil},
+		{[]string{"LINEMAN_TOKEN_PUBLIC_KEYS=a.pem"}, false, nil},
+		{[]string{"LINEMAN_DEV=true", "LINEMAN_TOKEN_SECRETS=0123456789abcdef"}, true, nil},
+		{[]string{"LINEMAN_DEV=true", "LINEMAN_LISTEN=:80"}, true, nil},
+		{[]string{"LINEMAN_LISTEN=:80", "LINEMAN_TOKEN_SECRETS=0123456789abcdef"}, false, nil},
+		{[]string{"LINEMAN_LISTEN=:80"}, false, []string{"config: LINEMAN_LISTEN: :80: anybody who reaches the port could be any user: set token.secrets, secret_files, public_keys or jwks, listen on a loopback address, such as 127.0.0.1:1234, or say --dev"}},
+		{[]string{"LINEMAN_DEV=false"}, false, []string{"config: LINEMAN_DEV: is false, and no token key is there"}},
+	} {
+		l, err := Load(nil, c.environ)
+		says(t, fmt.Sprint(c.environ), err, c.err...)
+		if err == nil && l.Dev != c.dev {
+			t.Errorf("%q: dev is %v", c.environ, l.Dev)
+		}
+	}
+	if _, err := Load(nil, []string{"LINEMAN_LISTEN=:80"}); !errors.Is(err, ErrExposed) {
+		t.Errorf("%v is no ErrExposed", err)
+	}
+}
+
+// TestFiles refuses what can be no configuration.
+func TestFiles(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	_, err := Load(nil, []string{"LINEMAN_CONFIG=" + missing})
+	says(t, "missing", err, "config: "+missing+": no such file or directory")
+	_, err = Load(parsed(t, "--config", t.TempDir()), nil)
+	says(t, "folder", err, "is no regular file")
+	for what, c := range map[string]struct{ text, want string }{
+		"empty":   {" \n", "is empty: lineman config init writes one"},
+		"large":   {strings.Repeat("# ten bytes\n", 1<<20), "is larger than 1 MiB"},
+		"binary":  {"listen: \xff\xfe\x00", "is not UTF-8"},
+		"control": {"listen: \x01", "no YAML: control characters are not allowed"},
+	} {
+		_, err := loadFile(t, c.text)
+		says(t, what, err, c.want)
+	}
+	_, err = loadFile(t, strings.Repeat("- a\n", 60))
+	says(t, "a list", err, "found a list")
+	_, err = loadFile(t, strings.Repeat("{}: a\n", 60))
+	if lines := strings.Split(fmt.Sprint(err), "\n"); len(lines) != maxErrors+1 || lines[maxErrors] != "config: and 10 more" {
+		t.Errorf("%d errors are\n%v", len(lines), err)
+	}
+	if runtime.GOOS != "windows" && os.Geteuid() != 0 {
+		name := write(t, "drain: 1s\n")
+		if err := os.Chmod(name, 0); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(nil, []string{"LINEMAN_CONFIG=" + name})
+		says(t, "unreadable", err, "permission denied")
+	}
+	if _, err := loadFile(t, "# nothing yet\n"); err != nil {
+		t.Errorf("comments alone: %v", err)
+	}
+}
+
+// TestDefaultFile has lineman.yaml of the working directory be read.
+func TestDefaultFile(t *testing.T) {
+	before, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chdir(filepath.Dir(write(t, "drain: 7s\n"))); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := os.Chdir(before); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	l, err := Load(parsed(t), nil)
+	if err != nil || l.Drain != 7e9 || l.sources["drain"].String() != "file lineman.yaml:1" {
+		t.Errorf("%+v, %v", l, err)
+	}
+}
+
+// TestSecretFiles has secrets read from files, and tells of those that everybody can read.
+func TestSecretFiles(t *testing.T) {
+	one, two := write(t, "the first of secrets\n"), write(t, "the second of secrets\r\n")
+	open := write(t, "an open secret of all")
+	if err := os.Chmod(open, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l, err := loadFile(t, fmt.Sprintf("token: {secrets: [written in the file], secret_files: [%q, %q]}\napi: {keys: [{name: a, key_file: %q}]}\n", one, two, open))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"written in the file", "the first of secrets", "the second of secrets"}; !reflect.DeepEqual(l.Token.Secrets, want) {
+		t.Errorf("secrets are %q", l.Token.Secrets)
+	}
+	if l.API.Keys[0].Key != "an open secret of all" {
+		t.Errorf("the key is %q", l.API.Keys[0].Key)
+	}
+	if runtime.GOOS != "windows" && (len(l.Warnings) != 1 || !strings.Contains(l.Warnings[0], "chmod o-r "+open)) {
+		t.Errorf("warnings are %q", l.Warnings)
+	}
+	if err := os.Chmod(l.File, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := Load(nil, []string{"LINEMAN_CONFIG=" + l.File}); err != nil || runtime.GOOS != "windows" && len(l.Warnings) != 2 {
+		t.Errorf("a file with a secret that everybody can read: %v", err)
+	}
+
+	for what, c := range map[string]struct{ text, want string }{
+		"empty":   {"", "is empty"},
+		"short":   {"hush-hush\n", "a secret of 9 characters can be guessed"},
+		"several": {"hush-hush, it is a\nsecret in two lines", "has several lines"},
+	} {
+		_, err := Load(nil, []string{"LINEMAN_TOKEN_SECRET_FILES=" + write(t, c.text)})
+		says(t, what, err, c.want)
+		_, err = Load(nil, []string{fmt.Sprintf("LINEMAN_API_KEYS=[{name: a, key_file: %q}]", write(t, c.text))})
+		says(t, what, err, c.want)
+		if strings.Contains(fmt.Sprint(err), "hush") {
+			t.Errorf("%s: the secret is in %v", what, err)
+		}
+	}
+	_, err = Load(nil, []string{fmt.Sprintf("LINEMAN_API_KEYS=[{name: a, key: 0123456789abcdef, key_file: %q}]", one)})
+	says(t, "both", err, "api.keys[0]: has key and key_file")
+}
