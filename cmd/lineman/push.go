@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,26 +59,31 @@ func (p *pushing) run(args []string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	backend, err := p.dial()
-	if err != nil {
-		return err
+	lines := slices.Values([]string{data})
+	if data == "-" {
+		lines = linesOf(in, &err)
+	} else if _, wrong := p.request(to, data); wrong != nil {
+		return wrong
+	}
+	backend, failed := p.dial()
+	if failed != nil {
+		return failed
 	}
 	defer backend.Close()
 	missed := 0
-	each := func(data string) error {
-		n, err := p.push(backend, to, data)
-		if err == nil {
-			fmt.Fprintln(out, n)
-			if n == 0 {
-				missed++
-			}
+	for line := range lines {
+		q, err := p.request(to, line)
+		if err != nil {
+			return err
 		}
-		return err
-	}
-	if data == "-" {
-		err = eachLine(in, each)
-	} else {
-		err = each(data)
+		r, err := backend.ask(q)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(out, *r.N)
+		if *r.N == 0 {
+			missed++
+		}
 	}
 	if err == nil && missed > 0 {
 		err = errors.New("no page has got it")
@@ -84,16 +91,15 @@ func (p *pushing) run(args []string, in io.Reader, out io.Writer) error {
 	return err
 }
 
-// eachLine calls f with the lines of an input.
-func eachLine(in io.Reader, f func(string) error) error {
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		if err := f(lines.Text()); err != nil {
-			return err
+// linesOf are the lines of an input. What is wrong with it is in err at their end.
+func linesOf(in io.Reader, err *error) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		lines := bufio.NewScanner(in)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() && yield(lines.Text()) {
 		}
+		*err = lines.Err()
 	}
-	return lines.Err()
 }
 
 // target is whom a command line means, and what for.
@@ -126,8 +132,8 @@ func target(args []string) (to push.Target, data string, err error) {
 	return to, args[2], to.Check()
 }
 
-// push publishes, and returns how many connections have accepted it.
-func (p *pushing) push(b *backend, to push.Target, data string) (int, error) {
+// request is what the server is asked.
+func (p *pushing) request(to push.Target, data string) (map[string]any, error) {
 	q := map[string]any{"cmd": "pub", "to": to}
 	switch {
 	case p.text:
@@ -135,16 +141,12 @@ func (p *pushing) push(b *backend, to push.Target, data string) (int, error) {
 	case json.Valid([]byte(data)):
 		q["data"] = json.RawMessage(strings.TrimSpace(data))
 	default:
-		return 0, &usageError{fmt.Errorf("%s is no JSON: say --text if it is text", data)}
+		return nil, &usageError{fmt.Errorf("%s is no JSON: say --text if it is text", data)}
 	}
 	if p.id != "" {
 		q["id"] = p.id
 	}
-	r, err := b.ask(q)
-	if err != nil {
-		return 0, err
-	}
-	return *r.N, nil
+	return q, nil
 }
 
 // backend is a connection to the server's port for lines.
