@@ -26,6 +26,11 @@ func (s *Server) drain(l *lineman.Loop) {
 	window := min(s.config.Drain, time.Duration(len(pages))*perConnection)
 	reason := fmt.Sprintf(`{"retry":%d}`, (window + time.Second).Milliseconds())
 	for i, c := range pages {
-		c.After(window*time.Duration(i)/time.Duration(len(pages)), func() { closeWith(c, int(codeRestart), reason) })
+		leave := func() { closeWith(c, int(codeRestart), reason) }
+		if window == 0 {
+			leave() // there is no later
+		} else {
+			c.After(window*time.Duration(i)/time.Duration(len(pages)), leave)
+		}
 	}
 }

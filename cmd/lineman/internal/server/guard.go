@@ -119,8 +119,8 @@ func (g *guard) tooMuch(why, who string) string {
 	return why
 }
 
-// arrive counts a page's connection, and tells why it may not come; members are those that there are.
-func (g *guard) arrive(ip string, members int) (why string) {
+// arrive counts a page's connection, and tells why it may not come.
+func (g *guard) arrive(ip string) (why string) {
 	l := g.limits
 	over := func(n, limit int) bool { return limit > 0 && n >= limit }
 	switch {

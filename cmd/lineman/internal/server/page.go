@@ -63,7 +63,7 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 		return &lineman.RefuseError{Status: 400, Reason: "the query is malformed"}
 	}
 	ip := s.guard.address(c.RemoteAddr())
-	if why := s.guard.arrive(ip, s.hub.Count("*")); why != "" {
+	if why := s.guard.arrive(ip); why != "" {
 		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why}
 	}
 	e := &entry{credential: query.Get("token")}
