@@ -36,6 +36,7 @@ var layers = []layer{
 	{folder: "internal/channel", foreign: []string{"golang.org/x/sys"}},
 	{folder: "internal/master", module: []string{"internal/channel", "internal/sock"}, foreign: []string{"golang.org/x/sys"}},
 	{folder: "push"},
+	{folder: "push/command", module: []string{"push"}},
 	{folder: "push/pushtest", module: []string{"push"}},
 	{folder: ".", module: []string{"internal/*", "protocol", "protocol/*"}},
 	{folder: "linemantest", module: []string{".", "protocol", "protocol/*"}, foreign: []string{"go.uber.org/goleak"}},

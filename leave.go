@@ -10,7 +10,7 @@ import (
 
 // beginLeaving lets the connections go, because another process listens in this one's place, or nobody will. What was begun is
 // finished: requests, half-received messages, queued output; a connection that has just come may still send its first
-// message. HTTP answers say that the connection closes after them, others are told goodbye once they are at rest. A patient
+// message. HTTP answers say that the connection closes after them, others are told goodbye once they are at rest and their drain is over. A patient
 // loop waits until its clients go by themselves. The loop stops when all that it accepted have gone, or in time to be gone within d.
 //
 //	         at rest, if not patient; when answered, if HTTP
@@ -36,6 +36,7 @@ func (l *Loop) beginLeaving(code websocket.Code, d time.Duration, patient bool) 
 			c.answersLast()
 		}
 	}
+	l.beginDrain(d)
 	rest := time.Duration(-1)
 	if d >= 0 {
 		rest = min(d/4, lastWords)
@@ -65,7 +66,7 @@ func (l *Loop) farewell() websocket.Code {
 // partAtRest says goodbye to the connections that have nothing under way.
 func (l *Loop) partAtRest() {
 	for _, c := range l.conns {
-		if c != nil && c.atRest() {
+		if c != nil && !c.drains() && c.atRest() {
 			c.leave()
 		}
 	}

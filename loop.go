@@ -55,6 +55,7 @@ type Loop struct {
 	stopping  bool
 	leaving   bool           // connections are let go
 	goodbye   websocket.Code // that they are told; 0 before
+	drained   time.Time      // until when connections are left to the application
 	giveUp    time.Time      // when a stopping loop ends whatever is open
 
 	// The HTTP request on loan to the callback under way. Owned by the loop.

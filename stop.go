@@ -14,22 +14,30 @@ func (l *Loop) beginStop(d time.Duration) {
 	}
 	if l.stopping {
 		l.giveUp = earlier(l.giveUp, until)
+		l.drained = earlier(l.drained, l.now)
 		return
 	}
 	l.stopping = true
 	l.stop()
-	l.giveUp = l.now
+	shutdown := time.Duration(0)
 	for _, s := range slices.Backward(l.services) {
 		if s.worker.OnStop != nil {
 			l.call(inOnStop, func() { s.worker.OnStop(l) })
 		}
-		shutdown := s.limits.Shutdown
-		if shutdown < 0 {
+		if s.limits.Shutdown < 0 {
 			shutdown = forever
 		}
-		l.giveUp = later(l.giveUp, l.now.Add(shutdown))
+		shutdown = max(shutdown, s.limits.Shutdown)
 	}
-	l.giveUp = earlier(l.giveUp, until)
+	if !l.leaving {
+		l.beginDrain(d)
+	}
+	l.giveUp = earlier(later(l.now, l.drained).Add(shutdown), until)
+	l.afterDrain(l.sayGoodbye)
+}
+
+// sayGoodbye closes the listeners, and ends every connection.
+func (l *Loop) sayGoodbye() {
 	l.closeListeners()
 	for _, s := range l.services {
 		if s.handler != nil {

@@ -159,6 +159,11 @@ type Limits struct {
 	Idle      time.Duration // a connection that sends nothing; 0 means for ever
 	Close     time.Duration // flushing, the closing handshake and the peer's end of stream after Close; 0 means 5 s
 	Shutdown  time.Duration // all of that when the loop stops, whatever the number of connections; 0 means 10 s
+
+	// Drain is how long the connections of the worker, and the listeners of its loop, stay after OnStop, and after OnReload in a
+	// process that is succeeded by another: time for the application to end them one by one. It is over when they have gone. 0
+	// or less: none, all are told goodbye at once. A Master's StopTimeout and ReloadTimeout have to leave room for it.
+	Drain time.Duration
 }
 
 // name is what the worker is known by.

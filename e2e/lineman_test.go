@@ -18,8 +18,8 @@ import (
 // startLineman runs the push server on free ports.
 func startLineman(t *testing.T, flags ...string) push {
 	t.Helper()
-	p := start(t, "lineman", append([]string{"start", "--listen", "127.0.0.1:0", "--text", "127.0.0.1:0"}, flags...)...)
-	said := p.find(`pages on wss?://(\S+), back ends on (\S+)\n`)
+	p := start(t, "lineman", append([]string{"start", "--listen", "127.0.0.1:0", "--text", "127.0.0.1:0", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, flags...)...)
+	said := p.find(`pages on wss?://(\S+), back ends on ([^,\s]+), HTTP API on (\S+)`)
 	return push{p, said[0], said[1]}
 }
 
@@ -32,20 +32,20 @@ func TestLineman(t *testing.T) {
 	page.state("Connected as uid1.")
 	p.known("uid1")
 	command := filepath.Join(binaries, "lineman")
-	if got := output(t, "", command, "push", "--text", p.backends, "uid", "uid1", `{"percent":"88%"}`); got != "ok\n" {
+	if got := output(t, "", command, "push", "--server", p.backends, "uid", "uid1", `{"percent":"88%"}`); got != "1\n" {
 		t.Errorf("push says %q", got)
 	}
 	eventually(t, "the page does not show the line", func() bool {
-		return slices.Contains(page.messages(1), `{"uid":"uid1","percent":"88%"}`)
+		return slices.Contains(page.messages(1), `{"percent":"88%"}`)
 	})
 	page.picture("lineman")
-	if out, err := try(t, "", command, "push", "--text", p.backends, "uid", "nobody", `{}`); err == nil || !strings.HasPrefix(out, "fail\n") {
+	if out, err := try(t, "", command, "push", "--server", p.backends, "uid", "nobody", `{}`); err == nil || !strings.HasPrefix(out, "0\n") {
 		t.Errorf("push to nobody says %q, %v", out, err)
 	}
 	if code := p.stop(); code != 0 {
 		t.Errorf("SIGTERM: exit code %d", code)
 	}
-	page.state("Closed (1001")
+	page.state("Closed (4101")
 }
 
 // TestLinemanTLS has the page come by https, and its WebSocket by wss.

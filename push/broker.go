@@ -32,7 +32,8 @@ type Node struct {
 // are given are called there once each, perhaps before the method returns, with ErrClosed after Close.
 type Link interface {
 	// Subscribe has what is published for these targets be delivered, from the call of done on at the latest. A link that is
-	// down remembers them, and subscribes when it is up. done's error says that nothing is delivered until then.
+	// down remembers them, and subscribes when it is up. done's error says that nothing is delivered until then. What is published
+	// for a Target is delivered to who has subscribed to its Topic.
 	Subscribe(to []Target, done func(error))
 
 	// Unsubscribe ends that. What is under way may still be delivered.
@@ -57,6 +58,6 @@ var (
 type Publication struct {
 	Node   string // who published it
 	Number uint64 // counts the publications of that node
-	Except uint64 // the id of a connection of that node that is not to get it; 0 means none
+	Except Target // the connection that is not to get it; empty means none
 	Data   []byte // Immutable.
 }

@@ -11,8 +11,9 @@ import (
 
 // Errors of a Hub.
 var (
-	ErrRemoved = errors.New("push: the connection is no member")
-	ErrLimit   = errors.New("push: a limit was reached")
+	ErrRemoved  = errors.New("push: the connection is no member")
+	ErrLimit    = errors.New("push: a limit was reached")
+	ErrTooLarge = errors.New("push: the message is too large")
 )
 
 // Options are what a Hub needs of the program, and what it allows. Fanout is required.
@@ -48,8 +49,9 @@ type Namespace struct {
 
 // Codes with which the Hub closes connections, beside those that Kick is given.
 const (
-	CodeReplaced = 4009 // a newer login took the connection's place
-	CodeKicked   = 4010
+	CodeUnauthorized = 4001 // its credential is not good, or no longer
+	CodeReplaced     = 4009 // a newer login took the connection's place
+	CodeKicked       = 4010
 )
 
 // Hub knows the connections of a node. Owned by a loop.
@@ -57,8 +59,8 @@ type Hub[C Conn] struct {
 	options  Options[C]
 	node     string // told apart from others by this
 	everyone *set[C]
-	sets     [kinds]map[string]*set[C] // none is empty
-	members  map[uint64]*Member[C]     // by the connections' ids
+	sets     [ToConn]map[string]*set[C] // none is empty
+	members  map[uint64]*Member[C]      // by the connections' ids
 
 	link    Link
 	wanted  []Target // to be subscribed
@@ -66,6 +68,7 @@ type Hub[C Conn] struct {
 	pending map[uint64]*Outcome
 	last    uint64 // number of the last publication
 	walk    uint64 // number of the last delivery to several targets
+	stats   Stats
 	linked  bool
 }
 
@@ -90,7 +93,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 		o.MaxMessage = 64 << 10
 	}
 	for name := range o.Namespaces {
-		if strings.Contains(name, ":") || name == "u" || name == "g" {
+		if strings.Contains(name, ":") || isOther(name+":") {
 			return nil, fmt.Errorf("push: no namespace can be called %q", name)
 		}
 	}
@@ -106,7 +109,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 		return nil, fmt.Errorf("push: broker: %w", err)
 	}
 	h.link = link
-	link.Subscribe([]Target{Everyone}, func(error) {}) // a link that is down subscribes when it is up
+	link.Subscribe([]Target{Everyone, nodeTopic(h.node)}, func(error) {}) // a link that is down subscribes when it is up
 	return h, nil
 }
 

@@ -115,8 +115,15 @@ func TestPublish(t *testing.T) {
 		{[]push.Target{push.Everyone}, m4, []*conn{phone, laptop, bob}},
 		{[]push.Target{"u:ann", "g:room", "news:go"}, nil, all},
 		{[]push.Target{"u:bob", "g:room"}, m3, []*conn{laptop}},
+		{[]push.Target{m2.Target()}, nil, []*conn{laptop}},
+		{[]push.Target{m2.Target(), m3.Target(), "u:bob"}, m4, []*conn{laptop, bob}},
+		{[]push.Target{"c:elsewhere.1"}, nil, nil},
 	} {
-		if n := publish(t, h, message{To: c.to, Data: []byte("x"), Except: c.except}); n != len(c.want) {
+		except := push.Target("")
+		if c.except != nil {
+			except = c.except.Target()
+		}
+		if n := publish(t, h, message{To: c.to, Data: []byte("x"), Except: except}); n != len(c.want) {
 			t.Errorf("%v reached %d, want %d", c.to, n, len(c.want))
 		}
 		for _, one := range all {
@@ -159,6 +166,8 @@ func TestPublishWrong(t *testing.T) {
 		{[]push.Target{"u:" + push.Target(strings.Repeat("x", 256))}, "x", "256 bytes: at most 255"},
 		{[]push.Target{"g:\xff"}, "x", "not UTF-8"},
 		{[]push.Target{"a\nb"}, "x", "control character"},
+		{[]push.Target{"c:12"}, "x", `no connection is called "12"`},
+		{[]push.Target{"c:node.x"}, "x", "no connection"},
 		{[]push.Target{"u:ann"}, "12345678901", "at most 10"},
 		{[]push.Target{"u:ann", "small:x"}, "1234", "at most 3"},
 		{[]push.Target{"large:x"}, strings.Repeat("x", 21), "at most 20"},
@@ -202,7 +211,7 @@ func TestMembers(t *testing.T) {
 	if err := n.Subscribe("shut:x"); err == nil || !strings.Contains(err.Error(), "closed") {
 		t.Errorf("a namespace that is closed: %v", err)
 	}
-	for _, name := range []string{"", "u:x", "g:x", "*", "a\x00"} {
+	for _, name := range []string{"", "u:x", "g:x", "c:x.1", "*", "a\x00"} {
 		if n.Subscribe(name) == nil {
 			t.Errorf("channel %q was subscribed to", name)
 		}

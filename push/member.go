@@ -79,6 +79,14 @@ func (m *Member[C]) placeIn(s *set[C]) int {
 // Conn is the connection.
 func (m *Member[C]) Conn() C { return m.conn }
 
+// Target is that of this connection only, on every node: "c:" and a name that is never used again.
+func (m *Member[C]) Target() Target {
+	if m.hub == nil {
+		return ""
+	}
+	return connTarget(m.hub.node, m.conn.ID())
+}
+
 // UID is whose connection it is; empty if nobody's.
 func (m *Member[C]) UID() string { return m.uid }
 

@@ -123,7 +123,7 @@ func (d *delivery) end() {
 
 // wants reports whether one of the targets is subscribed to. The broker's lock is held.
 func (l *memoryLink) wants(to []Target) bool {
-	return slices.ContainsFunc(to, func(t Target) bool { return l.topics[t] })
+	return slices.ContainsFunc(to, func(t Target) bool { return l.topics[t.Topic()] })
 }
 
 func (l *memoryLink) Close() {

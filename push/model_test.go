@@ -29,6 +29,8 @@ func (r *reference) named(t push.Target) bool {
 		return r.uid == name
 	case push.ToGroup:
 		return r.groups[name]
+	case push.ToConn:
+		return r.member.Target() == t
 	default:
 		return r.channels[name]
 	}
@@ -51,17 +53,20 @@ func TestModel(t *testing.T) {
 		h, m := newHub(t, options()), model{}
 		next := uint64(0)
 		name := func(prefix string, n int) string { return fmt.Sprint(prefix, random.IntN(n)) }
-		target := func() push.Target {
-			return []push.Target{
-				push.Everyone, push.UID(name("uid", 20)), push.Group(name("group", 6)), push.Channel(name("news:", 6)),
-			}[random.IntN(4)]
-		}
 		pick := func() *reference {
 			ids := slices.Sorted(maps.Keys(m))
 			if len(ids) == 0 {
 				return nil
 			}
 			return m[ids[random.IntN(len(ids))]]
+		}
+		target := func() push.Target {
+			if r := pick(); r != nil && random.IntN(5) == 0 {
+				return r.member.Target()
+			}
+			return []push.Target{
+				push.Everyone, push.UID(name("uid", 20)), push.Group(name("group", 6)), push.Channel(name("news:", 6)),
+			}[random.IntN(4)]
 		}
 		for step := range 3000 {
 			r := pick()
@@ -128,9 +133,9 @@ func TestModel(t *testing.T) {
 func checkPublish(t *testing.T, h *hub, m model, r *reference, to []push.Target) {
 	t.Helper()
 	want := m.named(to...)
-	var except *member
+	var except push.Target
 	if r.conn.id%2 == 0 {
-		except = r.member
+		except = r.member.Target()
 		want = slices.DeleteFunc(want, func(id uint64) bool { return id == r.conn.id })
 	}
 	if n := publish(t, h, message{To: to, Data: []byte("x"), Except: except}); n != len(want) {
@@ -179,6 +184,9 @@ func checkAnswers(t *testing.T, h *hub, m model) {
 		if got := h.UIDs(target); !slices.Equal(got, slices.Sorted(maps.Keys(wantUIDs))) {
 			t.Fatalf("uids of %s: %v, want %v", target, got, wantUIDs)
 		}
+	}
+	if s := h.Stats(); s.Conns != len(m) || s.UIDs != len(uids) || s.Groups != len(groups) || s.Channels != len(channels) {
+		t.Fatalf("the counts are %+v: want %d, %d, %d, %d", s, len(m), len(uids), len(groups), len(channels))
 	}
 	if got := h.UIDs(push.Everyone); !slices.Equal(got, slices.Sorted(maps.Keys(uids))) {
 		t.Fatalf("uids: %v", got)

@@ -10,8 +10,8 @@ import (
 // Message is something to publish. Its slices are the Hub's from then on.
 type Message[C Conn] struct {
 	To     []Target
-	Data   []byte     // what connections get, byte by byte
-	Except *Member[C] // gets nothing: who sent it, for example; nil means nobody
+	Data   []byte // what connections get, byte by byte
+	Except Target // a connection, on any node, that gets nothing: who sent it, for example; empty means none
 }
 
 // Outcome is what became of a Message.
@@ -32,10 +32,8 @@ func (h *Hub[C]) Publish(m Message[C], done func(Outcome)) error {
 	}
 	h.flush() // the broker knows who is there before it is told what for
 	h.last++
-	p := Publication{Node: h.node, Number: h.last, Data: m.Data}
-	if m.Except != nil {
-		p.Except = m.Except.conn.ID()
-	}
+	h.stats.Published++
+	p := Publication{Node: h.node, Number: h.last, Except: m.Except, Data: m.Data}
 	o := &Outcome{}
 	h.pending[p.Number] = o
 	h.link.Publish(m.To, p, func(others int, err error) {
@@ -53,6 +51,14 @@ func (h *Hub[C]) check(m Message[C]) error {
 	if len(m.To) == 0 {
 		return errors.New("push: a message has no target")
 	}
+	if m.Except != "" {
+		if kind, _ := m.Except.Split(); kind != ToConn {
+			return fmt.Errorf("push: only a connection can be excepted, not %q", m.Except)
+		}
+		if err := m.Except.Check(); err != nil {
+			return err
+		}
+	}
 	for i, t := range m.To {
 		if err := t.Check(); err != nil {
 			return err
@@ -61,7 +67,7 @@ func (h *Hub[C]) check(m Message[C]) error {
 			return fmt.Errorf("push: target %q is named twice", t)
 		}
 		if most := h.most(t); len(m.Data) > most {
-			return fmt.Errorf("%w: a message for %q has %d bytes, at most %d are allowed", ErrLimit, t, len(m.Data), most)
+			return fmt.Errorf("%w: %q gets at most %d bytes, not %d", ErrTooLarge, t, most, len(m.Data))
 		}
 	}
 	return nil
@@ -79,11 +85,14 @@ func (h *Hub[C]) most(t Target) int {
 
 // deliver hands a publication to the connections of this node that its targets name.
 func (h *Hub[C]) deliver(to []Target, p Publication) int {
-	except := uint64(0)
-	if p.Node == h.node {
-		except = p.Except
+	var except *Member[C]
+	if p.Except != "" {
+		if found := h.find(p.Except); len(found) > 0 {
+			except = found[0]
+		}
 	}
 	n := h.options.Fanout(h.audience(to, except), p.Data)
+	h.stats.Delivered += uint64(n)
 	if o := h.pending[p.Number]; o != nil && p.Node == h.node {
 		o.Reached += n
 	}
@@ -91,22 +100,18 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 }
 
 // audience are the connections that some targets name, each once, without one.
-func (h *Hub[C]) audience(to []Target, except uint64) iter.Seq[C] {
+func (h *Hub[C]) audience(to []Target, except *Member[C]) iter.Seq[C] {
 	h.walk++
 	return func(yield func(C) bool) {
 		for _, t := range to {
-			s := h.find(t)
-			if s == nil {
-				continue
-			}
-			for _, m := range s.members {
+			for _, m := range h.find(t) {
 				if len(to) > 1 {
 					if m.walked == h.walk {
 						continue
 					}
 					m.walked = h.walk
 				}
-				if except != 0 && m.conn.ID() == except {
+				if m == except {
 					continue
 				}
 				if !yield(m.conn) {

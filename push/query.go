@@ -13,34 +13,33 @@ func (h *Hub[C]) Member(id uint64) *Member[C] { return h.members[id] }
 // Members are those that a Target names. Connections may come and go while they are walked through.
 func (h *Hub[C]) Members(t Target) iter.Seq[*Member[C]] {
 	return func(yield func(*Member[C]) bool) {
-		s := h.find(t)
-		if s == nil {
-			return
-		}
-		for i := len(s.members) - 1; i >= 0; i-- {
-			if i < len(s.members) && !yield(s.members[i]) {
+		for _, m := range slices.Clone(h.find(t)) {
+			if m.hub != nil && !yield(m) {
 				return
 			}
 		}
 	}
 }
 
-// find is the set that a Target names; nil if nobody is in it.
-func (h *Hub[C]) find(t Target) *set[C] {
-	kind, name := t.Split()
-	if kind == ToEveryone {
-		return h.everyone
+// find are those that a Target names, until somebody comes or goes.
+func (h *Hub[C]) find(t Target) []*Member[C] {
+	switch kind, name := t.Split(); kind {
+	case ToEveryone:
+		return h.everyone.members
+	case ToConn:
+		if node, id, ok := splitConn(name); ok && node == h.node && h.members[id] != nil {
+			return []*Member[C]{h.members[id]}
+		}
+	default:
+		if s := h.sets[kind][name]; s != nil {
+			return s.members
+		}
 	}
-	return h.sets[kind][name]
+	return nil
 }
 
 // Count is how many connections a Target names.
-func (h *Hub[C]) Count(t Target) int {
-	if s := h.find(t); s != nil {
-		return len(s.members)
-	}
-	return 0
-}
+func (h *Hub[C]) Count(t Target) int { return len(h.find(t)) }
 
 // Counts is Count for many.
 func (h *Hub[C]) Counts(ts []Target) []int {

@@ -2,6 +2,8 @@ package push
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,6 +12,7 @@ import (
 //
 //	u:NAME   the connections of a uid
 //	g:NAME   the connections that the server has put into a group
+//	c:ID     one connection: see Member.Target
 //	*        every connection
 //	NAME     the subscribers of a channel
 type Target string
@@ -38,8 +41,36 @@ const (
 	ToUID
 	ToGroup
 	ToChannel
-	kinds
+	ToConn
 )
+
+// connPrefix begins the Target of a connection, which goes on with the node that has it and its id there.
+const connPrefix = "c:"
+
+// connTarget is the Target of a connection.
+func connTarget(node string, id uint64) Target {
+	return Target(connPrefix + node + "." + strconv.FormatUint(id, 10))
+}
+
+// splitConn takes the name of a connection apart.
+func splitConn(name string) (node string, id uint64, ok bool) {
+	node, number, found := strings.Cut(name, ".")
+	id, err := strconv.ParseUint(number, 10, 64)
+	return node, id, found && node != "" && err == nil
+}
+
+// Topic is what a Broker knows a Target by. That of a connection is its node's, which subscribes to it for all its connections; any
+// other Target is its own.
+func (t Target) Topic() Target {
+	if kind, name := t.Split(); kind == ToConn {
+		node, _, _ := strings.Cut(name, ".")
+		return nodeTopic(node)
+	}
+	return t
+}
+
+// nodeTopic is what the connections of a node are published for.
+func nodeTopic(node string) Target { return Target(connPrefix + node) }
 
 // Split takes a Target apart.
 func (t Target) Split() (Kind, string) {
@@ -50,6 +81,8 @@ func (t Target) Split() (Kind, string) {
 		return ToUID, string(t[2:])
 	case strings.HasPrefix(string(t), "g:"):
 		return ToGroup, string(t[2:])
+	case strings.HasPrefix(string(t), connPrefix):
+		return ToConn, string(t[2:])
 	}
 	return ToChannel, string(t)
 }
@@ -73,10 +106,33 @@ func checkName(k Kind, name string) error {
 		return fmt.Errorf("push: the name of a %s is not UTF-8", k)
 	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return fmt.Errorf("push: the name of a %s has a control character", k)
-	case k == ToChannel && (name == "*" || strings.HasPrefix(name, "u:") || strings.HasPrefix(name, "g:")):
+	case k == ToChannel && isOther(name):
 		return fmt.Errorf("push: a channel cannot be called %q: that is another kind of target", name)
+	case k == ToConn:
+		if _, _, ok := splitConn(name); !ok {
+			return fmt.Errorf("push: no connection is called %q: take what list answers", name)
+		}
 	}
 	return nil
 }
 
-func (k Kind) String() string { return [...]string{"everyone", "uid", "group", "channel"}[k] }
+// isOther reports whether the name of a channel would be that of another kind.
+func isOther(name string) bool {
+	kind, _ := Target(name).Split()
+	return kind != ToChannel
+}
+
+func (k Kind) String() string {
+	return [...]string{"everyone", "uid", "group", "channel", "connection"}[k]
+}
+
+// Match reports whether one of some patterns has a name: a pattern is the name itself, or what it begins with and a "*". So "chat:*"
+// has all channels of a namespace, and "*" everything.
+func Match(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		if start, ok := strings.CutSuffix(p, "*"); ok {
+			return strings.HasPrefix(name, start)
+		}
+		return p == name
+	})
+}

@@ -5,93 +5,202 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"net"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/command"
 )
 
 // askTime is how long the server may take for an answer.
 const askTime = 5 * time.Second
 
+// pushing are the flags of push.
+type pushing struct {
+	server  string
+	keyFile string
+	text    bool
+	id      string
+}
+
 func pushCommand() *cobra.Command {
-	var text string
+	p := &pushing{}
 	c := &cobra.Command{
-		Use:   "push uid UID JSON | push all JSON",
-		Short: "Push a line to the pages of a uid, or to all",
-		Long: `Push a line to the pages of a uid, or to all. JSON is an object; it reaches the pages with the target in it:
+		Use:   "push uid|group|channel|conn NAME DATA, or push all DATA",
+		Short: "Push to the pages of a uid, of a group, of a channel, or to all",
+		Long: `Push to the pages of a uid, of a group, of a channel, to one connection, or to all.
 
-  lineman push uid uid1 '{"percent":"88%"}'     the pages of uid1 get {"uid":"uid1","percent":"88%"}
+  lineman push uid uid1 '{"percent":"88%"}'     the pages of uid1 get {"percent":"88%"}
+  lineman push channel news --text 'hello'      its subscribers get hello
+  make 2>&1 | lineman push all --text -         each line of the input is pushed
 
-It prints ok, or fail if no page has got it.`,
+DATA is JSON, or with --text any text. "-" reads lines from the input. It prints how many connections have accepted each, and
+exits with 1 if one was accepted by none. A key, where the server wants one, is in --key-file, or in LINEMAN_KEY.`,
 		Args: cobra.ArbitraryArgs,
-		RunE: func(_ *cobra.Command, args []string) error {
-			line, err := lineOf(args)
-			if err != nil {
-				return &usageError{err}
-			}
-			answer, err := ask(text, line)
-			if err != nil {
-				return err
-			}
-			fmt.Println(answer)
-			if answer != "ok" {
-				return errors.New("no page has got it")
-			}
-			return nil
-		},
+		RunE: func(c *cobra.Command, args []string) error { return p.run(args, c.InOrStdin(), c.OutOrStdout()) },
 	}
-	c.Flags().StringVar(&text, "text", "127.0.0.1:5678", "`host:port` of the server's port for back ends")
+	f := c.Flags()
+	f.StringVar(&p.server, "server", "127.0.0.1:5678", "`host:port` of the server's port for lines of back ends")
+	f.StringVar(&p.keyFile, "key-file", "", "`file` that has the key to say")
+	f.BoolVar(&p.text, "text", false, "DATA is text, not JSON")
+	f.StringVar(&p.id, "id", "", "`name` by which the server knows the request: asked again within five minutes, it is not done again")
 	return c
 }
 
-// lineOf is the line that a command line means.
-func lineOf(args []string) (string, error) {
-	target, body := "", ""
-	switch {
-	case len(args) == 3 && args[0] == "uid":
-		uid, err := json.Marshal(args[1])
+func (p *pushing) run(args []string, in io.Reader, out io.Writer) error {
+	to, data, err := target(args)
+	if err != nil {
+		return &usageError{err}
+	}
+	lines := slices.Values([]string{data})
+	if data == "-" {
+		lines = linesOf(in, &err)
+	} else if _, wrong := p.request(to, data); wrong != nil {
+		return wrong
+	}
+	backend, failed := p.dial()
+	if failed != nil {
+		return failed
+	}
+	defer backend.Close()
+	missed := 0
+	for line := range lines {
+		q, err := p.request(to, line)
 		if err != nil {
-			return "", err
+			return err
 		}
-		target, body = `"uid":`+string(uid), args[2]
-	case len(args) == 2 && args[0] == "all":
-		target, body = `"all":true`, args[1]
-	default:
-		return "", errors.New("want: push uid UID JSON, or push all JSON")
+		r, err := backend.ask(q)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(out, *r.N)
+		if *r.N == 0 {
+			missed++
+		}
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(body), &fields); err != nil || fields == nil {
-		return "", fmt.Errorf("%s is no JSON object", body)
+	if err == nil && missed > 0 {
+		err = errors.New("no page has got it")
 	}
-	if fields["uid"] != nil || fields["all"] != nil {
-		return "", errors.New(`the object has a "uid" or an "all" already`)
-	}
-	body = strings.TrimSpace(body)
-	if len(fields) > 0 {
-		target += ","
-	}
-	line := "{" + target + strings.ReplaceAll(body[1:], "\n", " ")
-	return line, nil
+	return err
 }
 
-// ask writes a line to the port for back ends, and reads the answer.
-func ask(addr, line string) (string, error) {
-	c, err := net.DialTimeout("tcp", addr, askTime)
+// linesOf are the lines of an input. What is wrong with it is in err at their end.
+func linesOf(in io.Reader, err *error) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		lines := bufio.NewScanner(in)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() && yield(lines.Text()) {
+		}
+		*err = lines.Err()
+	}
+}
+
+// target is whom a command line means, and what for.
+func target(args []string) (to push.Target, data string, err error) {
+	wrong := errors.New("want: push uid|group|channel|conn NAME DATA, or push all DATA")
+	switch {
+	case len(args) == 2 && args[0] == "all":
+		return push.Everyone, args[1], nil
+	case len(args) != 3:
+		return "", "", wrong
+	}
+	switch args[0] {
+	case "uid":
+		to = push.UID(args[1])
+	case "group":
+		to = push.Group(args[1])
+	case "channel":
+		to = push.Channel(args[1])
+	case "conn":
+		to = push.Target(args[1])
+	default:
+		return "", "", wrong
+	}
+	switch kind, _ := to.Split(); {
+	case args[0] == "channel" && kind != push.ToChannel:
+		return "", "", fmt.Errorf("a channel cannot be called %q: that is another kind of target", args[1])
+	case args[0] == "conn" && kind != push.ToConn:
+		return "", "", fmt.Errorf("no connection is called %q: want the name that list answers, c:…", args[1])
+	}
+	return to, args[2], to.Check()
+}
+
+// request is what the server is asked.
+func (p *pushing) request(to push.Target, data string) (map[string]any, error) {
+	q := map[string]any{"cmd": "pub", "to": to}
+	switch {
+	case p.text:
+		q["text"] = data
+	case json.Valid([]byte(data)):
+		q["data"] = json.RawMessage(strings.TrimSpace(data))
+	default:
+		return nil, &usageError{fmt.Errorf("%s is no JSON: say --text if it is text", data)}
+	}
+	if p.id != "" {
+		q["id"] = p.id
+	}
+	return q, nil
+}
+
+// backend is a connection to the server's port for lines.
+type backend struct {
+	net.Conn
+	answers *bufio.Reader
+}
+
+// dial connects, and says the key if there is one.
+func (p *pushing) dial() (*backend, error) {
+	key := os.Getenv("LINEMAN_KEY")
+	if p.keyFile != "" {
+		text, err := os.ReadFile(p.keyFile)
+		if err != nil {
+			return nil, err
+		}
+		key = strings.TrimSuffix(string(text), "\n")
+	}
+	c, err := net.DialTimeout("tcp", p.server, askTime)
 	if err != nil {
-		return "", fmt.Errorf("no server on %s: start it by lineman start, or say where it is by --text: %w", addr, err)
+		return nil, fmt.Errorf("no server on %s: start it by lineman start, or say where it is by --server: %w", p.server, err)
 	}
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(askTime)); err != nil {
-		return "", err
+	b := &backend{c, bufio.NewReader(c)}
+	if key != "" {
+		if _, err := b.ask(map[string]any{"cmd": "auth", "key": key}); err != nil {
+			c.Close()
+			return nil, err
+		}
 	}
-	if _, err := fmt.Fprintf(c, "%s\n", line); err != nil {
-		return "", err
-	}
-	answer, err := bufio.NewReader(c).ReadString('\n')
+	return b, nil
+}
+
+// ask asks the server for something, and returns its answer if that was done.
+func (b *backend) ask(request map[string]any) (*command.Reply, error) {
+	line, err := json.Marshal(request)
 	if err != nil {
-		return "", fmt.Errorf("no answer from %s: %w", addr, err)
+		return nil, err
 	}
-	return strings.TrimSuffix(answer, "\n"), nil
+	if err := b.SetDeadline(time.Now().Add(askTime)); err != nil {
+		return nil, err
+	}
+	if _, err := b.Write(append(line, '\n')); err != nil {
+		return nil, err
+	}
+	answer, err := b.answers.ReadBytes('\n')
+	if err != nil {
+		return nil, fmt.Errorf("no answer from %s: %w", b.RemoteAddr(), err)
+	}
+	var r command.Reply
+	if err := json.Unmarshal(answer, &r); err != nil {
+		return nil, fmt.Errorf("%s is no server of Lineman: it answers %.80q", b.RemoteAddr(), answer)
+	}
+	if !r.OK && r.Error != nil {
+		return nil, errors.New(r.Error.Text)
+	}
+	return &r, nil
 }

@@ -1,40 +1,127 @@
 package main
 
 import (
-	"encoding/json"
+	"bufio"
+	"bytes"
+	"errors"
+	"net"
 	"strings"
 	"testing"
+
+	"github.com/lineman-go/lineman/push"
 )
 
-// TestLineOf makes a line of a command line, with the target in it, and refuses what would be another one.
-func TestLineOf(t *testing.T) {
+// TestTarget says whom a command line means, and refuses what means nobody.
+func TestTarget(t *testing.T) {
 	for _, c := range []struct {
 		args  []string
-		line  string
+		to    push.Target
+		data  string
 		error string
 	}{
-		{[]string{"uid", "uid1", `{"percent":"88%"}`}, `{"uid":"uid1","percent":"88%"}`, ""},
-		{[]string{"uid", `a"b`, `{}`}, `{"uid":"a\"b"}`, ""},
-		{[]string{"uid", "7", " {\n \"a\": 1\n} "}, `{"uid":"7",  "a": 1 }`, ""},
-		{[]string{"all", `{"a":[1,{"uid":2}]}`}, `{"all":true,"a":[1,{"uid":2}]}`, ""},
-		{[]string{"all", `{"uid":"x"}`}, "", `has a "uid" or an "all" already`},
-		{[]string{"uid", "x", `{"all":true}`}, "", "already"},
-		{[]string{"uid", "x", `[1]`}, "", "is no JSON object"},
-		{[]string{"uid", "x", `null`}, "", "is no JSON object"},
-		{[]string{"uid", "x", `{}{}`}, "", "is no JSON object"},
-		{[]string{"uid", "x"}, "", "want: push uid UID JSON"},
-		{[]string{"all", "x", "{}"}, "", "want"},
-		{nil, "", "want"},
+		{[]string{"uid", "uid1", "{}"}, "u:uid1", "{}", ""},
+		{[]string{"group", "g", "{}"}, "g:g", "{}", ""},
+		{[]string{"channel", "news:go", "-"}, "news:go", "-", ""},
+		{[]string{"conn", "c:a.1", "1"}, "c:a.1", "1", ""},
+		{[]string{"all", "x"}, "*", "x", ""},
+		{[]string{"uid", "", "x"}, "", "", "has no name"},
+		{[]string{"channel", "u:x", "x"}, "", "", "another kind"},
+		{[]string{"conn", "7", "x"}, "", "", "want the name that list answers"},
+		{[]string{"uid", "x"}, "", "", "want: push uid"},
+		{[]string{"all", "x", "{}"}, "", "", "want"},
+		{[]string{"everybody", "x", "{}"}, "", "", "want"},
+		{nil, "", "", "want"},
 	} {
-		line, err := lineOf(c.args)
+		to, data, err := target(c.args)
 		if c.error != "" {
 			if err == nil || !strings.Contains(err.Error(), c.error) {
-				t.Errorf("%q: %q, %v, want %s", c.args, line, err, c.error)
+				t.Errorf("%q: %q, %v, want %s", c.args, to, err, c.error)
 			}
 			continue
 		}
-		if err != nil || line != c.line || !json.Valid([]byte(line)) || strings.Contains(line, "\n") {
-			t.Errorf("%q: %q, %v, want %q", c.args, line, err, c.line)
+		if err != nil || to != c.to || data != c.data {
+			t.Errorf("%q: %q, %q, %v", c.args, to, data, err)
 		}
+	}
+}
+
+// serve answers lines as f says, on a free port.
+func serve(t *testing.T, f func(line string) string) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan bool)
+	t.Cleanup(func() { l.Close(); <-ended })
+	go func() {
+		defer close(ended)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			for lines := bufio.NewScanner(c); lines.Scan(); {
+				if _, err := c.Write([]byte(f(lines.Text()) + "\n")); err != nil {
+					break
+				}
+			}
+			c.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// TestPush writes what is asked for, line by line, and tells what comes back.
+func TestPush(t *testing.T) {
+	var lines []string
+	addr := serve(t, func(line string) string {
+		lines = append(lines, line)
+		switch {
+		case strings.Contains(line, "nobody"):
+			return `{"ok":true,"n":0}`
+		case strings.Contains(line, "denied"):
+			return `{"ok":false,"error":{"code":"denied","text":"not you"}}`
+		case strings.Contains(line, "strange"):
+			return `SSH-2.0`
+		}
+		return `{"ok":true,"n":2}`
+	})
+	t.Setenv("LINEMAN_KEY", "k")
+	for _, c := range []struct {
+		p     pushing
+		args  []string
+		in    string
+		out   string
+		error string
+		asked string
+	}{
+		{pushing{}, []string{"uid", "a", ` {"x": 1} `}, "", "2\n", "", `{"cmd":"pub","data":{"x":1},"to":"u:a"}`},
+		{pushing{id: "o9"}, []string{"all", `1`}, "", "2\n", "", `{"cmd":"pub","data":1,"id":"o9","to":"*"}`},
+		{pushing{text: true}, []string{"all", "-"}, "one\ntwo\n", "2\n2\n", "", `{"cmd":"pub","text":"one","to":"*"} {"cmd":"pub","text":"two","to":"*"}`},
+		{pushing{}, []string{"uid", "nobody", `1`}, "", "0\n", "no page has got it", `{"cmd":"pub","data":1,"to":"u:nobody"}`},
+		{pushing{}, []string{"uid", "denied", `1`}, "", "", "not you", `{"cmd":"pub","data":1,"to":"u:denied"}`},
+		{pushing{}, []string{"uid", "strange", `1`}, "", "", "is no server of Lineman", `{"cmd":"pub","data":1,"to":"u:strange"}`},
+		{pushing{}, []string{"uid", "a", `{`}, "", "", "say --text", ``},
+		{pushing{keyFile: "/nonexistent"}, []string{"uid", "a", `1`}, "", "", "/nonexistent", ``},
+	} {
+		lines = nil
+		c.p.server = addr
+		var out bytes.Buffer
+		err := c.p.run(c.args, strings.NewReader(c.in), &out)
+		if out.String() != c.out || (err == nil) != (c.error == "") || err != nil && !strings.Contains(err.Error(), c.error) {
+			t.Errorf("%q: %q, %v, want %q, %s", c.args, out.String(), err, c.out, c.error)
+		}
+		want := `{"cmd":"auth","key":"k"}`
+		if want += " " + c.asked; c.asked == "" {
+			want = "" // it was not begun
+		}
+		if got := strings.Join(lines, " "); got != want {
+			t.Errorf("%q: asked %s, want %s", c.args, got, want)
+		}
+	}
+	var wrong *usageError
+	if err := (&pushing{server: addr}).run([]string{"uid", "a", "{"}, nil, &bytes.Buffer{}); !errors.As(err, &wrong) {
+		t.Errorf("what is no JSON: %v, want an error of usage", err)
 	}
 }

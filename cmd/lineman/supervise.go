@@ -1,9 +1,11 @@
 package main
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,13 +21,15 @@ func master(c *cobra.Command) *lineman.Master {
 	if err != nil {
 		return &lineman.Master{Err: err}
 	}
-	srv, err := server.New(serverConfig(&loaded.Config))
+	options, err := serverOptions(&loaded.Config)
 	if err != nil {
 		return &lineman.Master{Err: err}
 	}
 	return &lineman.Master{
-		Workers:    []*lineman.Worker{srv.Worker()},
-		LogHandler: loaded.Log.Handler,
+		Workers:       []*lineman.Worker{server.New(loaded.Config, options).Worker()},
+		LogHandler:    loaded.Log.Handler,
+		StopTimeout:   loaded.Drain*4/3 + 5*time.Second,
+		ReloadTimeout: loaded.Drain*4/3 + 2*time.Second,
 		OnStart: func() error {
 			for _, w := range loaded.Warnings {
 				slog.Warn("lineman: " + w)
@@ -35,17 +39,17 @@ func master(c *cobra.Command) *lineman.Master {
 	}
 }
 
-// serverConfig is what the server is told of the settings.
-func serverConfig(c *config.Config) server.Config {
-	s := server.Config{
-		Listen: c.Listen, Text: c.Text.Listen, Dev: c.Dev, Origins: c.Origins, Cookie: c.Cookie,
-		Cert: c.TLS.Cert, Key: c.TLS.Key, Login: c.Limits.Login,
-		Command: called(), Out: os.Stdout,
+// serverOptions are what the server gets from the program beside its settings.
+func serverOptions(c *config.Config) (server.Options, error) {
+	o := server.Options{Command: called(), Out: os.Stdout}
+	if c.TLS.Cert != "" {
+		certificate, err := lineman.Certificate(c.TLS.Cert, c.TLS.Key)
+		if err != nil {
+			return o, err
+		}
+		o.TLS = &tls.Config{GetCertificate: certificate, MinVersion: tls.VersionTLS12}
 	}
-	if s.Dev {
-		s.Origins = append(s.Origins, "null") // a page that was opened from a file
-	}
-	return s
+	return o, nil
 }
 
 // called is how people call this program.

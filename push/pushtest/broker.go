@@ -32,6 +32,7 @@ func TestBroker(t *testing.T, open func(t *testing.T) Cluster) {
 		"unsubscribed":   testUnsubscribed,
 		"closed":         testClosed,
 		"content":        testContent,
+		"connections":    testConnections,
 		"broken links":   testBroken,
 		"subscribe down": testSubscribeDown,
 	} {
@@ -214,6 +215,20 @@ func testClosed(t *testing.T, c *cluster) {
 	}
 }
 
+// testConnections delivers what is for a connection to the node that has it.
+func testConnections(t *testing.T, c *cluster) {
+	a, b, d := c.join(), c.join(), c.join()
+	b.subscribe("c:node2", "end")
+	d.subscribe("c:node3", "end")
+	for _, to := range []push.Target{"c:node2.1", "c:node3.2", "c:node9.3", "end"} {
+		if err := a.publish(to, ""); err != nil {
+			t.Error(err)
+		}
+	}
+	b.wants("c:node2.1 node1 1 ", "end node1 4 ")
+	d.wants("c:node3.2 node1 2 ", "end node1 4 ")
+}
+
 // testContent carries any bytes, and all that a Publication says.
 func testContent(t *testing.T, c *cluster) {
 	a, b := c.join(), c.join()
@@ -244,7 +259,7 @@ func testContent(t *testing.T, c *cluster) {
 		large[i] = byte(i)
 	}
 	for i, want := range []push.Publication{
-		{Node: a.id, Number: 1 << 60, Except: 1<<64 - 1, Data: []byte("\x00\r\n\xff")},
+		{Node: a.id, Number: 1 << 60, Except: "c:other.18446744073709551615", Data: []byte("\x00\r\n\xff")},
 		{Node: b.id, Number: 1, Data: []byte{}},
 		{Node: b.id, Number: 2, Data: large},
 	} {

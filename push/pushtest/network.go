@@ -140,7 +140,7 @@ func (l *networkLink) Publish(to []push.Target, p push.Publication, done func(ot
 // carry gives a publication to every node that wants it, with lock held.
 func (w *Network) carry(to []push.Target, p push.Publication) {
 	for _, l := range w.links {
-		if l.down || !slices.ContainsFunc(to, func(t push.Target) bool { return l.topics[t] }) {
+		if l.down || !slices.ContainsFunc(to, func(t push.Target) bool { return l.topics[t.Topic()] }) {
 			continue
 		}
 		l.in.send(func() {

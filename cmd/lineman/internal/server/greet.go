@@ -5,22 +5,31 @@ import (
 	"net"
 )
 
-// greet says what to open, what to paste, and what is insecure.
-func (s *Server) greet(pages, backends net.Addr) {
-	_, port, _ := net.SplitHostPort(pages.String())
-	host, line, _ := net.SplitHostPort(backends.String())
+// greet says what to open, what to paste, and what is insecure. lines and api are nil where there is no such port.
+func (s *Server) greet(pages, lines, api net.Addr) {
+	out, dev := s.options.Out, s.config.Dev
 	web, ws := "http", "ws"
 	if s.pages.TLS != nil {
 		web, ws = "https", "wss"
 	}
-	fmt.Fprintf(s.config.Out, "lineman: pages on %s://%s, back ends on %s\n", ws, pages, backends)
-	if s.config.Dev {
-		fmt.Fprintf(s.config.Out, "  open   %s://127.0.0.1:%s/\n", web, port)
+	fmt.Fprintf(out, "lineman: pages on %s://%s", ws, pages)
+	if lines != nil {
+		fmt.Fprintf(out, ", back ends on %s", lines)
 	}
-	fmt.Fprintf(s.config.Out, `  push   %s push uid uid1 '{"percent":"88%%"}'
-  or     echo '{"uid":"uid1","percent":"88%%"}' | nc -N %s %s
-`, s.config.Command, host, line)
-	if s.config.Dev {
-		fmt.Fprintln(s.config.Out, "  DEV MODE: a page is whoever it says it is. Only for a machine that nobody else reaches.")
+	if api != nil {
+		fmt.Fprintf(out, ", HTTP API on http://%s/v1/", api)
+	}
+	fmt.Fprintln(out)
+	if dev {
+		_, port, _ := net.SplitHostPort(pages.String())
+		fmt.Fprintf(out, "  open   %s://127.0.0.1:%s/\n", web, port)
+	}
+	if lines != nil {
+		host, port, _ := net.SplitHostPort(lines.String())
+		fmt.Fprintf(out, "  push   %s push uid uid1 '{\"percent\":\"88%%\"}'\n", s.options.Command)
+		fmt.Fprintf(out, "  or     echo '{\"uid\":\"uid1\",\"percent\":\"88%%\"}' | nc -N %s %s\n", host, port)
+	}
+	if dev {
+		fmt.Fprintln(out, "  DEV MODE: a page is whoever it says it is. Only for a machine that nobody else reaches.")
 	}
 }

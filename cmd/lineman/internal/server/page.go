@@ -2,42 +2,36 @@ package server
 
 import (
 	_ "embed"
-	"errors"
+	"net/url"
+	"strings"
+	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/protocol/websocket"
-	"github.com/lineman-go/lineman/push"
 )
 
 //go:embed page.html
 var page []byte
 
-// Codes that pages are closed with: those of 40xx are final, those of 41xx mean that the page may come again later.
+// How often a page that says nothing is asked whether it is there, and for how long.
 const (
-	codeUnauthorized websocket.Code = 4001
-	codeTooSlow      websocket.Code = 4102
+	pingInterval = 25 * time.Second
+	pongTimeout  = 10 * time.Second
 )
-
-// visitor is what the server keeps with a page's connection.
-//
-//	              a credential that is right              it closes
-//	connected ──────────────────────────────▶ member ──────────────▶ gone
-//	    └── none within Config.Login, or a wrong one: 4001
-type visitor struct {
-	uid    string // known from the handshake; empty if not
-	member *push.Member[*lineman.Conn]
-	late   *lineman.Timer
-}
 
 // pageWorker speaks level 0: the first frame is the credential, unless the handshake had it; from then on nothing but what is
 // published is sent, and what the page says is ignored.
 func (s *Server) pageWorker() *lineman.Worker {
+	limits := s.config.Limits
 	w := &lineman.Worker{
 		Name:     "pages",
 		Addr:     "websocket://" + s.config.Listen,
-		Protocol: &websocket.Protocol{Origins: s.config.Origins},
-		Limits:   lineman.Limits{MaxMessage: 64 << 10},
+		Protocol: &websocket.Protocol{Origins: s.origins(), PingInterval: pingInterval, PongTimeout: pongTimeout},
+		Proxies:  s.config.Proxies,
+		TLS:      s.options.TLS,
+		Logger:   s.log,
+		Limits:   lineman.Limits{MaxMessage: limits.Message, MaxPending: limits.Pending, Drain: s.config.Drain},
 	}
 	w.OnStart = s.start
 	w.OnUpgrade = s.handshake
@@ -45,90 +39,102 @@ func (s *Server) pageWorker() *lineman.Worker {
 	w.OnMessage = s.message
 	w.OnClose = s.leave
 	w.OnRequest = s.request
-	w.OnFull = func(c *lineman.Conn) { closeWith(c, int(codeTooSlow), "too slow") }
-	w.OnReload = func(*lineman.Loop) { s.ready = false }
-	w.OnStop = func(*lineman.Loop) { s.ready = false; s.hub.Close() }
+	w.OnFull = func(c *lineman.Conn) { s.refuse(c, "slow", codeTooSlow, "too slow") }
+	w.OnReload = s.drain
+	w.OnStop = func(l *lineman.Loop) { s.drain(l) }
 	return w
+}
+
+// origins are those of pages that may connect.
+func (s *Server) origins() []string {
+	if s.config.Dev {
+		return append([]string{"null"}, s.config.Origins...) // a page that was opened from a file
+	}
+	return s.config.Origins
 }
 
 // handshake looks for the credential where a page can put it before it may speak: ?token=, or a cookie.
 func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
-	v := &visitor{}
-	c.SetValue(v)
-	credential, err := s.credential(r)
-	if err != nil || credential == "" {
-		return err
+	if !s.ready {
+		return &lineman.RefuseError{Status: 503, Reason: "the server is stopping"}
 	}
-	if v.uid, err = s.config.Verify(credential); err != nil || v.uid == "" {
-		return &lineman.RefuseError{Status: 401, Reason: "the credential is not valid"}
+	query, err := url.ParseQuery(string(r.Query()))
+	if err != nil {
+		return &lineman.RefuseError{Status: 400, Reason: "the query is malformed"}
 	}
+	ip := s.guard.address(c.RemoteAddr())
+	if why := s.guard.arrive(ip, s.hub.Count("*")); why != "" {
+		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why}
+	}
+	e := &entry{credential: query.Get("token")}
+	if e.credential == "" && s.config.Cookie != "" {
+		e.credential = cookie(r, s.config.Cookie)
+	}
+	if sub := query.Get("sub"); sub != "" {
+		e.channels = strings.Split(sub, ",")
+	}
+	c.SetValue(&visitor{ip: ip, entry: e})
 	return nil
 }
 
-// credential is that of a handshake; empty if it has none.
-func (s *Server) credential(r *http1.Request) (string, error) {
+// cookie is the value of a cookie; empty if there is none.
+func cookie(r *http1.Request, name string) string {
 	request, err := r.Std()
 	if err != nil {
-		return "", err
+		return ""
 	}
-	if token := request.URL.Query().Get("token"); token != "" {
-		return token, nil
-	}
-	if s.config.Cookie == "" {
-		return "", nil
-	}
-	cookie, err := request.Cookie(s.config.Cookie)
+	c, err := request.Cookie(name)
 	if err != nil {
-		return "", nil // it comes by the first frame
+		return ""
 	}
-	return cookie.Value, nil
+	return c.Value
 }
 
 func (s *Server) connect(c *lineman.Conn) {
 	v := c.Value().(*visitor)
-	if v.uid != "" {
-		s.enter(c, v, v.uid)
+	if v.entry.credential != "" {
+		s.login(c, v, v.entry.credential)
 		return
 	}
-	v.late = c.After(s.config.Login, func() { closeWith(c, int(codeUnauthorized), "no credential came in time") })
+	v.entry.late = c.After(s.config.Limits.Login, func() {
+		s.refuse(c, "late", codeUnauthorized, "no credential came in time")
+	})
 }
 
 // message takes the first one for the credential.
 func (s *Server) message(c *lineman.Conn, msg []byte) {
 	v := c.Value().(*visitor)
-	if v.member != nil {
-		return
-	}
-	uid, err := s.config.Verify(string(msg))
-	if err != nil {
-		closeWith(c, int(codeUnauthorized), "the credential is not valid")
-		return
-	}
-	s.enter(c, v, uid)
-}
-
-// enter makes a page a member.
-func (s *Server) enter(c *lineman.Conn, v *visitor, uid string) {
-	m, err := s.hub.Add(c, uid)
-	if err == nil && uid == "" {
-		s.hub.Remove(m)
-		err = errors.New("no uid")
-	}
-	if err != nil {
-		closeWith(c, int(codeUnauthorized), "a uid has 1 to 255 bytes of text")
-		return
-	}
-	v.member = m
-	if v.late != nil {
-		v.late.Stop()
-		v.late = nil
+	switch {
+	case !s.guard.message(&v.spent):
+		s.refuse(c, "messages", codeTooMany, `{"retry":5000}`)
+	case v.entry != nil && !v.entry.verifying:
+		s.login(c, v, string(msg))
 	}
 }
 
 func (s *Server) leave(c *lineman.Conn, _ error) {
-	if v, ok := c.Value().(*visitor); ok && v.member != nil {
+	v, ok := c.Value().(*visitor)
+	if !ok {
+		return
+	}
+	s.settle(v)
+	s.guard.leave(v.ip)
+	if v.member != nil {
 		s.hub.Remove(v.member)
 	}
+	if v.end != 0 {
+		s.expiries.remove(c.ID(), v.end)
+	}
+}
+
+// refuse closes a page's connection, and counts why.
+func (s *Server) refuse(c *lineman.Conn, why string, code websocket.Code, reason string) {
+	s.guard.refused[why]++
+	closeWith(c, int(code), reason)
+}
+
+func closeWith(c *lineman.Conn, code int, reason string) {
+	_ = c.CloseWith(websocket.Code(code), reason) // it may have closed
 }
 
 // request answers what asks for no WebSocket.

@@ -1,126 +1,154 @@
-// Package server is the push server: browsers on one port, back ends on another, and a push.Hub between them, all on one loop.
+// Package server is the push server: browsers on one port, back ends on two others, and a push.Hub between them, all on one loop.
 package server
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"time"
 
 	"github.com/lineman-go/lineman"
-	"github.com/lineman-go/lineman/protocol/websocket"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/command"
 )
 
-// Config is what a Server is told.
-type Config struct {
-	Listen string // host:port for browsers
-	Text   string // host:port for back ends
+// Options are what a Server needs of the program.
+type Options struct {
+	// Verify tells who has a credential. It is called on goroutines, and may wait. An error refuses it; its text reaches nobody but
+	// the log. nil means that a page is whoever it says it is.
+	Verify func(ctx context.Context, credential string) (Identity, error)
 
-	// Dev takes the credential for the uid, and serves a page to try it with. Without it Verify is required.
-	Dev bool
+	// Revoke has the credentials of a uid that were issued up to now be refused. It is called on goroutines. nil means that there
+	// is no such command.
+	Revoke func(uid string) error
 
-	// Verify tells whose a credential is. An error refuses it; its text reaches nobody but the log.
-	Verify func(credential string) (uid string, err error)
-
-	Cert, Key string // files of a certificate and its key, read again when they change; empty means no TLS
-
-	Origins []string      // of pages that may connect, beside those of the same host
-	Cookie  string        // the cookie that may carry the credential; empty means none does
-	Login   time.Duration // in which a connection has to say who it is; 0 means 10 s
-
-	Command string    // how people call this program; empty means lineman
-	Out     io.Writer // gets the greeting; nil means nobody does
+	TLS     *tls.Config  // of the port for browsers; nil means none
+	Log     *slog.Logger // nil means slog.Default()
+	Command string       // how people call this program; empty means lineman
+	Out     io.Writer    // gets the greeting; nil means nobody does
 }
 
-// ErrExposed means that a server would let anybody in.
-var ErrExposed = errors.New("anybody who reaches the port could be any user")
-
-// Check tells what of the configuration cannot be.
-func (c *Config) Check() error {
-	if (c.Cert == "") != (c.Key == "") {
-		return errors.New("--tls-cert and --tls-key belong together: give both")
-	}
-	if c.Dev || c.Verify != nil {
-		return nil
-	}
-	return fmt.Errorf("--listen %s: %w: listen on a loopback address, such as 127.0.0.1:1234, or say --dev if that is what you want", c.Listen, ErrExposed)
-}
-
-// Loopback reports whether an address can be reached from this machine only.
-func Loopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+// Identity is what a credential says.
+type Identity struct {
+	UID      string
+	Channels []string  // patterns of channels that it may subscribe to, as push.Match has them
+	Groups   []string  // joined at once
+	Issued   time.Time // zero if it does not say
+	Expires  time.Time // when its connections are closed with 4200; zero means never
 }
 
 // Server is the push server of one process.
 type Server struct {
-	config Config
-	pages  *lineman.Worker
-	text   *lineman.Worker
-	page   []byte
+	config  config.Config
+	options Options
+	log     *slog.Logger
+	keys    keyring
+	pages   *lineman.Worker
+	text    *lineman.Worker // nil without a port for lines
+	api     *lineman.Worker // nil without an HTTP API
+	page    []byte
 
 	// Owned by the loop, from OnStart on.
-	loop  *lineman.Loop
-	hub   *push.Hub[*lineman.Conn]
-	ready bool
-	done  once
+	loop     *lineman.Loop
+	hub      *push.Hub[*lineman.Conn]
+	table    *command.Table[*lineman.Conn]
+	guard    *guard
+	expiries expiries
+	budget   budget
+	lag      lag
+	ready    bool
 }
 
-// New makes a Server that has not started.
-func New(c Config) (*Server, error) {
-	if err := c.Check(); err != nil {
-		return nil, err
+// New makes a Server that has not started. The configuration was checked.
+func New(c config.Config, o Options) *Server {
+	o.Command = cmp.Or(o.Command, "lineman")
+	if o.Out == nil {
+		o.Out = io.Discard
 	}
-	if c.Login == 0 {
-		c.Login = 10 * time.Second
+	if o.Log == nil {
+		o.Log = slog.Default()
 	}
-	if c.Verify == nil {
-		c.Verify = func(credential string) (string, error) { return credential, nil }
+	if o.Verify == nil {
+		o.Verify = anybody
 	}
-	if c.Command == "" {
-		c.Command = "lineman"
+	s := &Server{
+		config: c, options: o, log: o.Log, keys: newKeyring(c.API.Keys),
+		page: bytes.ReplaceAll(page, []byte("COMMAND"), []byte(o.Command)),
 	}
-	if c.Out == nil {
-		c.Out = io.Discard
+	s.pages = s.pageWorker()
+	if c.Text.Listen != "" {
+		s.text = s.textWorker()
 	}
-	s := &Server{config: c, page: bytes.ReplaceAll(page, []byte("COMMAND"), []byte(c.Command))}
-	s.pages, s.text = s.pageWorker(), s.textWorker()
-	if c.Cert != "" {
-		certificate, err := lineman.Certificate(c.Cert, c.Key)
-		if err != nil {
-			return nil, err
-		}
-		s.pages.TLS = &tls.Config{GetCertificate: certificate, MinVersion: tls.VersionTLS12}
+	if c.API.Listen != "" {
+		s.api = s.apiWorker()
 	}
-	return s, nil
+	return s
+}
+
+// anybody is who it says it is, and may subscribe to everything.
+func anybody(_ context.Context, credential string) (Identity, error) {
+	return Identity{UID: credential, Channels: []string{"*"}}, nil
 }
 
 // Worker is the worker to run. It has one process: a page is known to the process that holds its WebSocket.
 func (s *Server) Worker() *lineman.Worker { return s.pages }
 
 func (s *Server) start(l *lineman.Loop) error {
-	hub, err := push.New(push.Options[*lineman.Conn]{Fanout: l.Broadcast, Do: l.Do, Close: closeWith})
+	s.loop, s.guard, s.expiries = l, newGuard(s.config.Limits, s.log), make(expiries)
+	hub, err := push.New(push.Options[*lineman.Conn]{
+		Fanout: s.fanout, Do: l.Do, Close: closeWith,
+		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Message,
+		Namespaces: namespaces(s.config.Namespaces),
+	})
 	if err != nil {
 		return err
 	}
-	s.loop, s.hub = l, hub
-	inner, err := l.Listen(s.text)
-	if err != nil {
-		return err
+	s.hub = hub
+	s.table = command.New(hub, command.Options{Revoke: s.revoke()})
+	addrs := map[*lineman.Worker]net.Addr{}
+	for _, w := range []*lineman.Worker{s.text, s.api} {
+		if w == nil {
+			continue
+		}
+		inner, err := l.Listen(w)
+		if err != nil {
+			return err
+		}
+		addrs[w] = inner.Addr()
 	}
+	l.Every(time.Second, func() { s.expire(time.Now()) })
+	l.Every(time.Minute, s.guard.forget)
 	s.ready = true
-	s.greet(l.Listener(s.pages).Addr(), inner.Addr())
+	s.greet(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api])
 	return nil
 }
 
-func closeWith(c *lineman.Conn, code int, reason string) {
-	_ = c.CloseWith(websocket.Code(code), reason) // it may have closed
+// namespaces are those of the configuration as the Hub knows them.
+func namespaces(from map[string]config.Namespace) map[string]push.Namespace {
+	to := make(map[string]push.Namespace)
+	for name, n := range from {
+		if name == "default" {
+			name = ""
+		}
+		to[name] = push.Namespace{MaxSubscribers: n.MaxSubscribers, MaxMessage: n.MaxMessage}
+	}
+	return to
+}
+
+// revoke is the command's, nil if there is none.
+func (s *Server) revoke() func(uid string, done func(error)) {
+	if s.options.Revoke == nil {
+		return nil
+	}
+	return func(uid string, done func(error)) {
+		go func() {
+			err := s.options.Revoke(uid)
+			s.loop.Do(func() { done(err) })
+		}()
+	}
 }

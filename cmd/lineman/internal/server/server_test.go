@@ -2,8 +2,14 @@ package server_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -11,10 +17,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
 	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/protocol/text"
 	"github.com/lineman-go/lineman/protocol/websocket"
+	"github.com/lineman-go/lineman/push"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -28,20 +36,37 @@ type running struct {
 	t     *testing.T
 	pages *lineman.Worker
 	text  string
+	api   string // the URL of the HTTP API
 }
 
-func start(t *testing.T, c server.Config) *running {
+// settings are the default, on free ports.
+func settings() config.Config {
+	c := config.Default()
+	c.Listen, c.Text.Listen, c.API.Listen, c.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	return c
+}
+
+// devMode are settings in which a page is whoever it says it is.
+func devMode() config.Config {
+	c := settings()
+	c.Dev = true
+	return c
+}
+
+func start(t *testing.T, c config.Config, o server.Options) *running {
 	t.Helper()
 	var said bytes.Buffer
-	c.Listen, c.Text, c.Out = "127.0.0.1:0", "127.0.0.1:0", &said
-	s, err := server.New(c)
-	if err != nil {
-		t.Fatal(err)
+	o.Out = &said
+	if o.Log == nil {
+		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	r := &running{t: t, pages: s.Worker()}
+	r := &running{t: t, pages: server.New(c, o).Worker()}
 	r.Server = linemantest.Start(t, r.pages)
-	words := strings.Fields(said.String())
-	r.text = words[7]
+	found := regexp.MustCompile(`back ends on ([^,\s]+)(?:, HTTP API on (\S+))?`).FindStringSubmatch(said.String())
+	if found == nil {
+		t.Fatalf("the greeting is %q", said.String())
+	}
+	r.text, r.api = found[1], found[2]
 	return r
 }
 
@@ -58,12 +83,19 @@ func (r *running) page(credential string) *linemantest.Client {
 	return c
 }
 
-// known waits until a uid has so many pages.
+// known waits until a uid has a page.
 func (r *running) known(b *linemantest.Client, uid string) {
 	r.t.Helper()
-	for until := time.Now().Add(20 * time.Second); ask(b, `{"uid":"`+uid+`","probe":1}`) != "ok"; {
+	r.counts(b, push.UID(uid), 1)
+}
+
+// counts waits until a target has so many connections.
+func (r *running) counts(b *linemantest.Client, target push.Target, n int) {
+	r.t.Helper()
+	want := fmt.Sprintf(`{"ok":true,"counts":{"%s":%d}}`, target, n)
+	for until := time.Now().Add(20 * time.Second); ask(b, fmt.Sprintf(`{"cmd":"count","to":"%s"}`, target)) != want; {
 		if time.Now().After(until) {
-			r.t.Fatalf("%s does not become known", uid)
+			r.t.Fatalf("%s does not get %d connections", target, n)
 		}
 	}
 }
@@ -75,71 +107,37 @@ func ask(b *linemantest.Client, line string) string {
 
 // TestLevel0 pushes to the pages of a uid, exactly the bytes of the line, and to all.
 func TestLevel0(t *testing.T) {
-	r := start(t, server.Config{Dev: true})
+	r := start(t, devMode(), server.Options{})
 	b := r.backend()
-	first, other := r.page("uid1"), r.page("uid2")
-	r.known(b, "uid1")
-	r.known(b, "uid2")
-	second := r.page("uid1")
-	const line = `{ "uid" : "uid\u0031",  "percent":"88%" }`
-	for got := ""; got != "both"; { // the second page becomes known some time
-		if answer := ask(b, line); answer != "ok" {
-			t.Fatalf("the answer is %q", answer)
-		}
-		first.Send("ignored")
-		b.Write(`{"all":true,"mark":1}` + "\n")
-		b.Receive()
-		for seen := second.Receive(); seen == line; seen = second.Receive() {
-			got = "both"
-		}
-	}
+	pages := map[string]*linemantest.Client{"first": r.page("uid1"), "second": r.page("uid1"), "other": r.page("uid2")}
+	r.counts(b, "u:uid1", 2)
+	r.counts(b, "u:uid2", 1)
+	pages["first"].Send("what a page says is ignored")
 	for _, c := range []struct{ line, answer string }{
+		{`{ "uid" : "uid\u0031",  "percent":"88%" }`, "ok"},
 		{`{"uid":"nobody"}`, "fail"},
 		{`{"uid":7}`, "fail"},
 		{`{"uid":"uid2","n":1}`, "ok"},
+		{`nonsense`, "error: not a JSON object"},
+		{`{"all":true,"end":true}`, "ok"},
 	} {
 		if got := ask(b, c.line); got != c.answer {
 			t.Errorf("%s: %q, want %q", c.line, got, c.answer)
 		}
 	}
-	for got := other.Receive(); got != `{"uid":"uid2","n":1}`; got = other.Receive() {
-		if !strings.Contains(got, "probe") && !strings.Contains(got, "mark") {
-			t.Errorf("the other page got %q", got)
+	const one, two, end = `{ "uid" : "uid\u0031",  "percent":"88%" }`, `{"uid":"uid2","n":1}`, `{"all":true,"end":true}`
+	for name, want := range map[string][]string{"first": {one, end}, "second": {one, end}, "other": {two, end}} {
+		for _, w := range want {
+			if got := pages[name].Receive(); got != w {
+				t.Errorf("the %s page got %q, want %q", name, got, w)
+			}
 		}
 	}
 }
 
-// TestLines answers each line in its order, and changes nothing by a wrong one.
-func TestLines(t *testing.T) {
-	r := start(t, server.Config{Dev: true})
-	b := r.backend()
-	want := []string{}
-	for _, c := range []struct{ line, answer string }{
-		{``, "error: empty line: want a JSON object"},
-		{`hello`, "error: not a JSON object"},
-		{`null`, "error: not a JSON object"},
-		{`[1]`, "error: not a JSON object"},
-		{"{\"uid\":\"\xff\"}", "error: not UTF-8"},
-		{`{}`, `error: no "uid"`},
-		{`{"UID":"x"}`, `error: no "uid"`},
-		{`{"uid":null}`, `error: "uid" must be a string or an integer`},
-		{`{"uid":1.5}`, `error: "uid" must be a string or an integer`},
-		{`{"uid":true}`, `error: "uid" must be a string or an integer`},
-		{`{"uid":""}`, "error: a uid has no name"},
-		{`{"uid":"` + strings.Repeat("x", 256) + `"}`, "error: the name of a uid has 256 bytes: at most 255 are allowed"},
-		{`{"all":1}`, `error: "all" must be true`},
-		{`{"all":true,"uid":"x"}`, `error: "uid" and "all" in one line`},
-		{`{"uid":"x"}`, "fail"},
-		{`{"all":true}`, "fail"},
-	} {
-		b.Write(c.line + "\n")
-		want = append(want, c.answer)
-	}
-	for i, w := range want {
-		if got := b.Receive(); got != w {
-			t.Errorf("answer %d is %q, want %q", i, got, w)
-		}
-	}
+// TestLineTooLong refuses a line that is too long, goes on with the next, and has nothing to do with a page's post.
+func TestLineTooLong(t *testing.T) {
+	r := start(t, devMode(), server.Options{})
 	long := r.backend()
 	long.Write(strings.Repeat("x", 70_000) + "\n" + `{"uid":"x"}` + "\n")
 	if got := long.Receive(); !strings.HasPrefix(got, "error: ") {
@@ -149,54 +147,125 @@ func TestLines(t *testing.T) {
 		t.Errorf("the line behind it: %q", got)
 	}
 	post := r.backend()
-	post.Write("POST / HTTP/1.1\r\nHost: x\r\n\r\n")
-	if rest := post.Rest(); strings.Contains(rest, "ok") {
+	post.Write("POST / HTTP/1.1\r\nHost: x\r\n\r\n" + `{"uid":"x"}` + "\n")
+	if rest := post.Rest(); strings.Contains(rest, "ok") || strings.Contains(rest, "fail") {
 		t.Errorf("a page's post is answered %q", rest)
 	}
 }
 
 // TestCredential takes a credential from the first frame, the address or a cookie, and refuses one that is wrong or late.
 func TestCredential(t *testing.T) {
-	verify := func(credential string) (string, error) {
-		uid, ok := strings.CutPrefix(credential, "secret-")
-		if !ok {
-			return "", errors.New("that is no credential")
-		}
-		return uid, nil
-	}
-	r := start(t, server.Config{Verify: verify, Cookie: "session", Login: 300 * time.Millisecond})
+	c := settings()
+	c.Cookie, c.Limits.Login = "session", 300*time.Millisecond
+	journal := &journal{}
+	r := start(t, c, server.Options{Verify: secret, Log: journal.logger()})
 	b := r.backend()
 	r.page("secret-frame")
 	r.known(b, "frame")
-	for name, head := range map[string]string{
-		"address": "GET /?token=secret-address HTTP/1.1\r\n",
-		"cookie":  "GET / HTTP/1.1\r\nCookie: other=1; session=secret-cookie\r\n",
-	} {
-		c := r.Connect(r.pages)
-		c.Write(head + handshake)
-		r.known(b, name)
-		c.Close()
+	r.visit("token=secret-address")
+	r.known(b, "address")
+	r.Connect(r.pages).Upgrade("/", http.Header{"Cookie": {"other=1; session=secret-cookie"}})
+	r.known(b, "cookie")
+	bad := r.Dial(r.pages)
+	bad.Send("wrong-credential")
+	for what, c := range map[string]*linemantest.Client{"wrong": bad, "empty": r.page("secret-"), "late": r.Dial(r.pages)} {
+		t.Run(what, func(t *testing.T) { told(t, c, 4001) })
 	}
-	bad := r.Connect(r.pages)
-	bad.Write("GET /?token=wrong HTTP/1.1\r\n" + handshake)
-	if answer, body := bad.Response("GET"); answer.StatusCode != 401 || strings.Contains(body, "wrong") {
-		t.Errorf("a wrong token: %d, %q", answer.StatusCode, body)
-	}
-	for what, c := range map[string]*linemantest.Client{"wrong": r.page("nonsense"), "empty": r.page("secret-"), "late": r.Dial(r.pages)} {
-		var e *websocket.CloseError
-		if err := c.Ended(); !errors.As(err, &e) || e.Code != 4001 {
-			t.Errorf("%s: the page is told %v, want 4001", what, err)
-		}
+	if strings.Contains(journal.String(), "wrong-credential") {
+		t.Errorf("the log has the credential: %s", journal)
 	}
 }
 
-// handshake is the rest of the head of one.
-const handshake = "Host: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+// secret takes "secret-UID" for the credential of a uid.
+func secret(_ context.Context, credential string) (server.Identity, error) {
+	uid, ok := strings.CutPrefix(credential, "secret-")
+	if !ok {
+		return server.Identity{}, errors.New("that is no credential")
+	}
+	return server.Identity{UID: uid, Channels: []string{"news", "chat:*"}, Groups: []string{"staff"}}, nil
+}
+
+// told checks the code that a page is closed with, whatever it got before.
+func told(t *testing.T, c *linemantest.Client, want websocket.Code) (reason string) {
+	t.Helper()
+	for {
+		op, payload := c.NextFrame()
+		if op != websocket.Close {
+			continue
+		}
+		if len(payload) < 2 || websocket.Code(payload[0])<<8|websocket.Code(payload[1]) != want {
+			t.Errorf("the page is told %q, want %d", payload, want)
+			return ""
+		}
+		return payload[2:]
+	}
+}
+
+// visit opens a page by an address.
+func (r *running) visit(query string) *linemantest.Client {
+	r.t.Helper()
+	c := r.Connect(r.pages)
+	c.Upgrade("/?"+query, nil)
+	return c
+}
+
+// TestChannels gives a page the groups of its credential, and the channels that it asks for and may have.
+func TestChannels(t *testing.T) {
+	c := settings()
+	c.Namespaces = map[string]config.Namespace{
+		"default": {Subscribe: "token"}, "open": {Subscribe: "all"}, "shut": {Subscribe: "none"}, "chat": {Subscribe: "token"},
+	}
+	r := start(t, c, server.Options{Verify: secret})
+	b := r.backend()
+	for uid, sub := range map[string]string{"plain": "", "chooses": "&sub=chat:42,open:x,news"} {
+		r.visit("token=secret-" + uid + sub)
+		r.known(b, uid)
+	}
+	want := `{"ok":true,"counts":{"chat:42":1,"g:staff":2,"news":2,"open:x":1}}`
+	if got := ask(b, `{"cmd":"count","to":["g:staff","news","chat:42","open:x"]}`); got != want {
+		t.Errorf("the counts are %s, want %s", got, want)
+	}
+	for _, sub := range []string{"secret", "chat", "shut:x", "open", "news,shut:x", "u:plain", "g:staff", "*", ","} {
+		told(t, r.visit("token=secret-x&sub="+url.QueryEscape(sub)), 4003)
+	}
+}
+
+// TestExpired closes a connection when its credential is no longer good.
+func TestExpired(t *testing.T) {
+	r := start(t, settings(), server.Options{Verify: func(context.Context, string) (server.Identity, error) {
+		return server.Identity{UID: "x", Expires: time.Now()}, nil
+	}})
+	told(t, r.page("anything"), 4200)
+}
+
+// TestRevoke closes the connections of a uid once it is kept that its credentials are no longer good.
+func TestRevoke(t *testing.T) {
+	r := start(t, settings(), server.Options{Verify: secret, Revoke: func(uid string) error {
+		if uid == "bob" {
+			return errors.New("the disk is full")
+		}
+		return nil
+	}})
+	b := r.backend()
+	page := r.page("secret-ann")
+	r.known(b, "ann")
+	if got := ask(b, `{"cmd":"revoke","uid":"bob"}`); !strings.Contains(got, "the disk is full") || !strings.Contains(got, "unavailable") {
+		t.Errorf("a revocation that is not kept: %s", got)
+	}
+	if got := ask(b, `{"cmd":"revoke","uid":"ann"}`); got != `{"ok":true,"n":1}` {
+		t.Errorf("a revocation: %s", got)
+	}
+	told(t, page, 4001)
+	without := start(t, settings(), server.Options{Verify: secret})
+	if got := ask(without.backend(), `{"cmd":"revoke","uid":"ann"}`); !strings.Contains(got, "unknown_command") {
+		t.Errorf("where nothing can be revoked: %s", got)
+	}
+}
 
 // TestRequests answers health and readiness, and has the page in dev mode only.
 func TestRequests(t *testing.T) {
-	dev := start(t, server.Config{Dev: true})
-	strict := start(t, server.Config{Verify: func(string) (string, error) { return "", errors.New("nobody") }})
+	dev := start(t, devMode(), server.Options{})
+	strict := start(t, settings(), server.Options{Verify: secret})
 	client := &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
 	defer client.CloseIdleConnections()
 	for _, c := range []struct {
@@ -219,21 +288,6 @@ func TestRequests(t *testing.T) {
 		answer.Body.Close()
 		if answer.StatusCode != c.status {
 			t.Errorf("%s %s: %d, want %d", c.method, c.path, answer.StatusCode, c.status)
-		}
-	}
-}
-
-// TestExposed refuses to let anybody in, unless that was said.
-func TestExposed(t *testing.T) {
-	if _, err := server.New(server.Config{Listen: "0.0.0.0:1234"}); !errors.Is(err, server.ErrExposed) || !strings.Contains(err.Error(), "--dev") {
-		t.Errorf("the error is %v", err)
-	}
-	for addr, want := range map[string]bool{
-		"127.0.0.1:1": true, "localhost:1": true, "[::1]:1": true, "127.8.0.1:1": true,
-		":1": false, "0.0.0.0:1": false, "[::]:1": false, "192.0.2.1:1": false, "example.com:1": false, "127.0.0.1": false,
-	} {
-		if got := server.Loopback(addr); got != want {
-			t.Errorf("Loopback(%q) is %v", addr, got)
 		}
 	}
 }

@@ -1,16 +1,14 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
-	"errors"
-	"math/big"
-	"slices"
-	"strings"
-	"unicode/utf8"
+	"time"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/protocol/text"
-	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/command"
 )
 
 // maxWaiting is how many lines of a back end may wait for their answers: then no more of its lines are read.
@@ -19,6 +17,8 @@ const maxWaiting = 1024
 // backend is a back end's connection: its answers, in the order of its lines.
 type backend struct {
 	conn    *lineman.Conn
+	in      bool            // it may ask
+	permit  *command.Permit // for what; nil means everything
 	waiting []*answer
 }
 
@@ -36,8 +36,8 @@ func (b *backend) expect() *answer {
 }
 
 // settle gives an answer its text, and sends those that are known, up to the first that is not.
-func (b *backend) settle(a *answer, text string) {
-	a.text = []byte(text)
+func (b *backend) settle(a *answer, text []byte) {
+	a.text = text
 	full := len(b.waiting) >= maxWaiting
 	for len(b.waiting) > 0 && b.waiting[0].text != nil {
 		_ = b.conn.Send(b.waiting[0].text) // a back end that does not read its answers loses them
@@ -48,95 +48,75 @@ func (b *backend) settle(a *answer, text string) {
 	}
 }
 
-// textWorker is the port for back ends: a line of JSON goes, as it is, to the pages of its uid; the answer is ok, fail or an error.
+// textWorker is the port for lines of back ends.
 func (s *Server) textWorker() *lineman.Worker {
 	w := &lineman.Worker{
-		Name: "backends", Addr: "text://" + s.config.Text,
+		Name: "backends", Addr: "text://" + s.config.Text.Listen, Logger: s.log,
 		Protocol: text.Protocol{RefuseHTTP: true}, // a page of another site can post to this port
-		Limits:   lineman.Limits{MaxMessage: 64 << 10},
+		Limits:   lineman.Limits{MaxMessage: s.config.Limits.Message},
 	}
-	w.OnConnect = func(c *lineman.Conn) { c.SetValue(&backend{conn: c}) }
+	open := !s.config.Text.Auth && config.Loopback(s.config.Text.Listen)
+	w.OnConnect = func(c *lineman.Conn) {
+		b := &backend{conn: c, in: open}
+		c.SetValue(b)
+		if !open {
+			c.After(s.config.Limits.Login, func() {
+				if !b.in {
+					c.Close()
+				}
+			})
+		}
+	}
 	w.OnMessage = func(c *lineman.Conn, line []byte) { s.line(c.Value().(*backend), line) }
 	w.OnInvalid = func(c *lineman.Conn, err error) {
 		b := c.Value().(*backend)
-		b.settle(b.expect(), "error: "+err.Error())
+		b.settle(b.expect(), []byte("error: "+err.Error()))
 	}
 	return w
 }
 
-// line does what a line asks: one with "cmd" is a command, any other goes to the pages of its uid as it is.
+// line does what a line asks.
 func (s *Server) line(b *backend, line []byte) {
+	began := time.Now()
 	a := b.expect()
-	fields, err := parseLine(line)
+	key, says := saidKey(line)
 	switch {
-	case err != nil:
-		b.settle(a, "error: "+err.Error())
-	case fields["cmd"] != nil:
-		s.do(line, func(r reply) { b.settle(a, r.String()) })
+	case says:
+		s.admit(b, a, key)
+	case !b.in:
+		s.turnAway(b, a)
+	case b.permit != nil && !s.guard.command(b.permit.Name):
+		b.settle(a, []byte("error: too many commands: try again later"))
 	default:
-		s.pass(line, fields, func(answer string) { b.settle(a, answer) })
+		s.table.Line(line, b.permit, func(text []byte) { b.settle(a, text) })
+		s.lag.began(s.loop, began)
 	}
 }
 
-// pass publishes a line as it is.
-func (s *Server) pass(line []byte, fields map[string]json.RawMessage, done func(answer string)) {
-	to, err := targetOf(fields)
-	if err == nil {
-		message := push.Message[*lineman.Conn]{To: []push.Target{to}, Data: slices.Clone(line)}
-		err = s.hub.Publish(message, func(o push.Outcome) {
-			if o.Err != nil || o.Reached == 0 {
-				done("fail")
-				return
-			}
-			done("ok")
-		})
+// saidKey is the key of a line that says who the back end is: {"cmd":"auth","key":"…"}.
+func saidKey(line []byte) (key string, says bool) {
+	if !bytes.Contains(line, []byte(`"auth"`)) {
+		return "", false
 	}
-	if err != nil {
-		done("error: " + strings.TrimPrefix(err.Error(), "push: "))
-	}
+	var said struct{ Cmd, Key string }
+	err := json.Unmarshal(line, &said)
+	return said.Key, err == nil && said.Cmd == "auth"
 }
 
-// parseLine reads a line, which is a JSON object.
-func parseLine(line []byte) (fields map[string]json.RawMessage, err error) {
-	switch {
-	case len(line) == 0:
-		return nil, errors.New("empty line: want a JSON object")
-	case !utf8.Valid(line):
-		return nil, errors.New("not UTF-8")
+// admit lets a back end in that has said its key. Where none is needed, and there are none, any will do.
+func (s *Server) admit(b *backend, a *answer, key string) {
+	p := s.keys.find(key)
+	if p == nil && !(b.in && len(s.keys) == 0) {
+		s.turnAway(b, a)
+		return
 	}
-	if err := json.Unmarshal(line, &fields); err != nil || fields == nil {
-		return nil, errors.New("not a JSON object")
-	}
-	return fields, nil
+	b.in, b.permit = true, p
+	b.settle(a, command.Reply{OK: true}.JSON())
 }
 
-// targetOf is whom a line is for: it has "uid", a string or an integer, or "all":true.
-func targetOf(fields map[string]json.RawMessage) (push.Target, error) {
-	all, one := fields["all"], fields["uid"]
-	switch {
-	case all != nil && string(all) != "true":
-		return "", errors.New(`"all" must be true`)
-	case all != nil && one != nil:
-		return "", errors.New(`"uid" and "all" in one line`)
-	case all != nil:
-		return push.Everyone, nil
-	}
-	uid, err := parseUID(one)
-	return push.UID(uid), err
-}
-
-// parseUID reads a uid: 7 and "7" are the same.
-func parseUID(raw json.RawMessage) (string, error) {
-	if raw == nil {
-		return "", errors.New(`no "uid"`)
-	}
-	var uid string
-	if json.Unmarshal(raw, &uid) == nil && raw[0] == '"' {
-		return uid, nil
-	}
-	n, ok := new(big.Int).SetString(string(raw[:min(len(raw), push.MaxName+1)]), 10)
-	if !ok {
-		return "", errors.New(`"uid" must be a string or an integer`)
-	}
-	return n.String(), nil
+// turnAway ends the connection of a back end that is none.
+func (s *Server) turnAway(b *backend, a *answer) {
+	s.guard.refused["key"]++
+	b.settle(a, command.Failed(&command.Error{Code: command.Unauthorized, Text: `say who you are first: {"cmd":"auth","key":"…"}, with a key of api.keys`}).JSON())
+	_ = b.conn.Close() // it flushes the answer
 }

@@ -1,4 +1,4 @@
-package server
+package command
 
 import "time"
 
@@ -18,13 +18,13 @@ type once struct {
 type asked struct {
 	id      string
 	at      time.Time
-	reply   *reply        // nil until it is done
-	waiting []func(reply) // of those that came again meanwhile
+	reply   *Reply        // nil until it is done
+	waiting []func(Reply) // of those that came again meanwhile
 }
 
 // begin returns what is to be called when the request is done; nil if another one with the id was asked before, whose answer done
 // gets.
-func (o *once) begin(id string, now time.Time, done func(reply)) func(reply) {
+func (o *once) begin(id string, now time.Time, done func(Reply)) func(Reply) {
 	o.forget(now)
 	if a := o.requests[id]; a != nil {
 		if a.reply == nil {
@@ -34,13 +34,13 @@ func (o *once) begin(id string, now time.Time, done func(reply)) func(reply) {
 		}
 		return nil
 	}
-	a := &asked{id: id, at: now, waiting: []func(reply){done}}
+	a := &asked{id: id, at: now, waiting: []func(Reply){done}}
 	if o.requests == nil {
 		o.requests = make(map[string]*asked)
 	}
 	o.requests[id] = a
 	o.order = append(o.order, a)
-	return func(r reply) {
+	return func(r Reply) {
 		a.reply = &r
 		for _, done := range a.waiting {
 			done(r)

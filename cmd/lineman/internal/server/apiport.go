@@ -1,0 +1,154 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"mime"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
+	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/push/command"
+)
+
+// apiWorker is the HTTP API: POST /v1/COMMAND with a JSON object, or with several, one a line.
+func (s *Server) apiWorker() *lineman.Worker {
+	w := &lineman.Worker{
+		Name: "api", Addr: "http://" + s.config.API.Listen, Logger: s.log,
+		Limits: lineman.Limits{MaxMessage: s.config.Limits.Body},
+	}
+	w.OnRequest = s.call
+	return w
+}
+
+// statuses are those of HTTP for what can go wrong.
+var statuses = map[command.Code]int{
+	command.Invalid: 400, command.UnknownCommand: 404, command.Unauthorized: 401, command.Denied: 403, command.TooMany: 429,
+	command.Unavailable: 503,
+}
+
+// call answers a request.
+func (s *Server) call(c *lineman.Conn, r *http1.Request) {
+	if s.foreign(r) {
+		s.guard.refused["api origin"]++
+		respond(c, command.Failed(&command.Error{Code: command.Denied, Text: "pages and host names that are not in api.hosts cannot use this port"}))
+		return
+	}
+	path := string(r.Path())
+	switch {
+	case path == "/v1/openapi.json" && (r.Method() == "GET" || r.Method() == "HEAD"):
+		_ = c.Respond(&http1.Response{Type: "application/json", Body: s.table.OpenAPI(lineman.Version())})
+		return
+	case r.Method() != "POST":
+		_ = c.Respond(&http1.Response{Status: 405, Header: []http1.Field{{Name: "Allow", Value: "POST"}}})
+		return
+	}
+	permit, err := s.permit(r)
+	if err != nil {
+		respond(c, command.Failed(err))
+		return
+	}
+	name, ok := strings.CutPrefix(path, "/v1/")
+	if !ok {
+		respond(c, command.Failed(&command.Error{Code: command.UnknownCommand, Text: "commands are at /v1/NAME: GET /v1/openapi.json describes them"}))
+		return
+	}
+	began := time.Now()
+	kind, _, _ := mime.ParseMediaType(string(r.Header("Content-Type")))
+	switch {
+	case kind == "application/json" && name != "batch":
+		s.table.Do(r.Body(), name, permit, func(reply command.Reply) { respond(c, reply) })
+	case kind == "application/x-ndjson":
+		if name == "batch" {
+			name = ""
+		}
+		s.batch(c, r.Body(), name, permit)
+	default:
+		_ = c.Respond(&http1.Response{Status: 415, Body: []byte("want Content-Type: application/json, or application/x-ndjson for several objects, one a line\n")})
+		return
+	}
+	s.lag.began(s.loop, began)
+}
+
+func respond(c *lineman.Conn, r command.Reply) {
+	answer := &http1.Response{Type: "application/json", Body: append(r.JSON(), '\n')}
+	if !r.OK {
+		answer.Status = statuses[r.Error.Code]
+	}
+	switch answer.Status {
+	case 401:
+		answer.Header = []http1.Field{{Name: "WWW-Authenticate", Value: "Bearer"}}
+	case 429:
+		answer.Header = []http1.Field{{Name: "Retry-After", Value: "1"}}
+	}
+	_ = c.Respond(answer) // it may have closed
+}
+
+// foreign reports whether a request was made by a browser's page, or by a name that somebody may have given to this machine's address: a
+// page of another site does not see the answer, but what it asks would be done.
+func (s *Server) foreign(r *http1.Request) bool {
+	if r.Header("Origin") != nil || r.Header("Sec-Fetch-Site") != nil {
+		return true
+	}
+	host := string(r.Host())
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.Trim(host, "[]")
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	return !strings.EqualFold(host, "localhost") && !slices.ContainsFunc(s.config.API.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
+}
+
+// permit is what the key of a request allows.
+func (s *Server) permit(r *http1.Request) (*command.Permit, error) {
+	if len(s.keys) == 0 && config.Loopback(s.config.API.Listen) {
+		return nil, nil
+	}
+	scheme, key, _ := strings.Cut(string(r.Header("Authorization")), " ")
+	permit := s.keys.find(key)
+	if !strings.EqualFold(scheme, "Bearer") || permit == nil {
+		s.guard.refused["key"]++
+		return nil, &command.Error{Code: command.Unauthorized, Text: "want Authorization: Bearer KEY, with a key of api.keys"}
+	}
+	if !s.guard.command(permit.Name) {
+		return nil, &command.Error{Code: command.TooMany, Text: "too many commands: try again later"}
+	}
+	return permit, nil
+}
+
+// batch runs the commands of some lines in order, and answers when all are done.
+func (s *Server) batch(c *lineman.Conn, body []byte, name string, permit *command.Permit) {
+	var lines [][]byte
+	for _, line := range bytes.Split(body, []byte("\n")) {
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			lines = append(lines, line)
+		}
+	}
+	replies := make([]json.RawMessage, len(lines))
+	left := len(lines)
+	finish := func() {
+		var text []byte
+		for _, r := range replies {
+			text = append(append(text, r...), '\n')
+		}
+		_ = c.Respond(&http1.Response{Type: "application/x-ndjson", Body: text}) // it may have closed
+	}
+	if left == 0 {
+		finish()
+	}
+	for i, line := range lines {
+		s.table.Do(line, name, permit, func(r command.Reply) {
+			replies[i] = r.JSON()
+			if left--; left == 0 {
+				finish()
+			}
+		})
+	}
+}

@@ -1,0 +1,175 @@
+package server_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
+)
+
+// call is a request to the HTTP API.
+type call struct {
+	method, path, body string
+	header             map[string]string
+}
+
+// post calls a command with a JSON object.
+func post(name, body string) call {
+	return call{"POST", name, body, map[string]string{"Content-Type": "application/json"}}
+}
+
+// with adds a field to the head.
+func (c call) with(name, value string) call {
+	header := map[string]string{name: value}
+	for n, v := range c.header {
+		if n != name {
+			header[n] = v
+		}
+	}
+	c.header = header
+	return c
+}
+
+func (r *running) call(c call) (status int, answer string) {
+	r.t.Helper()
+	q, err := http.NewRequest(c.method, r.api+c.path, strings.NewReader(c.body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for name, value := range c.header {
+		if name == "Host" {
+			q.Host = value
+		}
+		q.Header.Set(name, value)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	a, err := client.Do(q)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer a.Body.Close()
+	text, err := io.ReadAll(a.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return a.StatusCode, strings.TrimSuffix(string(text), "\n")
+}
+
+// TestAPI runs commands by HTTP, and refuses what is wrong.
+func TestAPI(t *testing.T) {
+	c := devMode()
+	c.API.Hosts = []string{"push.internal"}
+	c.Limits.Body = 10_000
+	r := start(t, c, server.Options{})
+	ann := r.page("ann")
+	r.known(r.backend(), "ann")
+	for _, w := range []struct {
+		call   call
+		status int
+		answer string
+	}{
+		{post("pub", `{"to":"u:ann","data":{ "a":1}}`), 200, `{"ok":true,"n":1}`},
+		{post("pub", `{"cmd":"pub","to":"u:nobody","text":"x"}`), 200, `{"ok":true,"n":0}`},
+		{post("count", `{"to":"*"}`).with("Content-Type", "application/json; charset=utf-8"), 200, `{"ok":true,"counts":{"*":1}}`},
+		{post("pub", "{\"to\":\"u:ann\",\"text\":\"one\"}\n\n{\"to\":\"u:ann\"}\n{\"to\":\"u:ann\",\"text\":\"two\"}").with("Content-Type", "application/x-ndjson"), 200,
+			`{"ok":true,"n":1}` + "\n" + `{"ok":false,"error":{"code":"invalid","text":"pub wants \"data\", any JSON, or \"text\", a string"}}` + "\n" + `{"ok":true,"n":1}`},
+		{post("batch", `{"cmd":"join","to":"u:ann","group":"g"}`+"\n"+`{"cmd":"groups"}`).with("Content-Type", "application/x-ndjson"), 200,
+			`{"ok":true,"n":1}` + "\n" + `{"ok":true,"groups":["g"]}`},
+		{post("batch", "\n").with("Content-Type", "application/x-ndjson"), 200, ""},
+		{post("groups", `{}`).with("Host", "push.internal:6780"), 200, `{"ok":true,"groups":["g"]}`},
+		{post("groups", `{}`).with("Host", "LOCALHOST"), 200, `{"ok":true,"groups":["g"]}`},
+		{post("groups", `{}`).with("Host", "[::1]:6780"), 200, `{"ok":true,"groups":["g"]}`},
+		{post("pub", `{"to":"u:ann","text":"last","id":"x"}`), 200, `{"ok":true,"n":1}`},
+		{post("pub", `{"to":"u:ann","text":"last","id":"x"}`), 200, `{"ok":true,"n":1}`},
+
+		{post("pub", `{"to":"u:ann"}`), 400, "pub wants"},
+		{post("pub", `{"cmd":"kick","to":"u:ann","text":"x"}`), 400, "in the path"},
+		{post("pub", `[]`), 400, "not a JSON object"},
+		{post("pub", ``), 400, "want a JSON object"},
+		{post("pub", "{\"to\":\"u:ann\",\"text\":\"\xff\"}"), 400, "not UTF-8"},
+		{post("fly", `{}`), 404, "unknown_command"},
+		{post("batch", `{}`), 415, "application/x-ndjson"},
+		{post("../x", `{}`), 404, "unknown_command"},
+		{call{"GET", "pub", "", nil}, 405, ""},
+		{call{"DELETE", "openapi.json", "", nil}, 405, ""},
+		{post("pub", `{"to":"u:ann","text":"x"}`).with("Content-Type", "text/plain"), 415, "want Content-Type"},
+		{post("pub", `{"to":"u:ann","text":"x"}`).with("Content-Type", ""), 415, "want Content-Type"},
+		{post("pub", `{"to":"u:ann","text":"x"}`).with("Content-Type", "application/x-www-form-urlencoded"), 415, "want Content-Type"},
+		{post("pub", `{"to":"u:ann","text":"x"}`).with("Origin", "https://evil.example"), 403, "denied"},
+		{post("pub", `{"to":"u:ann","text":"x"}`).with("Origin", "null"), 403, "denied"},
+		{post("pub", `{"to":"u:ann","text":"x"}`).with("Sec-Fetch-Site", "cross-site"), 403, "denied"},
+		{post("pub", `{"to":"u:ann","text":"x"}`).with("Host", "evil.example:6780"), 403, "denied"},
+		{call{"GET", "openapi.json", "", map[string]string{"Origin": "https://evil.example"}}, 403, "denied"},
+		{post("pub", `{"to":"u:ann","text":"`+strings.Repeat("x", 10_000)+`"}`), 413, ""},
+	} {
+		status, answer := r.call(w.call)
+		if status != w.status || !strings.Contains(answer, w.answer) || status == 200 && answer != w.answer {
+			t.Errorf("%+v: %d %s, want %d %s", w.call, status, answer, w.status, w.answer)
+		}
+	}
+	for _, want := range []string{`{ "a":1}`, "one", "two", "last"} {
+		if got := ann.Receive(); got != want {
+			t.Errorf("the page got %q, want %q", got, want)
+		}
+	}
+	status, text := r.call(call{"GET", "openapi.json", "", nil})
+	if status != 200 || !json.Valid([]byte(text)) || !strings.Contains(text, `"/v1/pub"`) {
+		t.Errorf("the description: %d, %.100s", status, text)
+	}
+}
+
+// TestKeys lets in who has a key, for what the key allows, and by no more commands than are allowed.
+func TestKeys(t *testing.T) {
+	c := devMode()
+	c.API.Keys = []config.Key{
+		{Name: "shop", Key: "the shop's own secret", Scopes: []string{"publish"}, Targets: []string{"u:*"}},
+		{Name: "all", Key: "another secret of 28 letters"},
+	}
+	c.Text.Auth, c.Limits.CommandsPerKey = true, 1.0/1000
+	journal := &journal{}
+	r := start(t, c, server.Options{Log: journal.logger()})
+	pub := post("pub", `{"to":"u:x","text":"x"}`)
+	for _, w := range []struct {
+		call   call
+		status int
+	}{
+		{pub, 401},
+		{pub.with("Authorization", "Bearer nonsense"), 401},
+		{pub.with("Authorization", "Bearer"), 401},
+		{pub.with("Authorization", "Basic the shop's own secret"), 401},
+		{post("groups", `{}`).with("Authorization", "Bearer the shop's own secret"), 403},
+		{pub.with("Authorization", "Bearer the shop's own secret"), 429},
+		{pub.with("Authorization", "bearer another secret of 28 letters"), 200},
+		{pub.with("Authorization", "Bearer another secret of 28 letters"), 429},
+	} {
+		if status, answer := r.call(w.call); status != w.status || strings.Contains(answer, "secret") {
+			t.Errorf("%+v: %d %s, want %d", w.call, status, answer, w.status)
+		}
+	}
+	for _, line := range []string{`{"uid":"x"}`, `{"cmd":"groups"}`, `{"cmd":"auth","key":"nonsense"}`, `{"cmd":"auth"}`, `x`, ``} {
+		b := r.backend()
+		b.Write(line + "\n" + `{"uid":"x"}` + "\n")
+		if got := b.Rest(); !strings.HasPrefix(got, `{"ok":false,"error":{"code":"unauthorized"`) || strings.Count(got, "\n") != 1 {
+			t.Errorf("%s: %q", line, got)
+		}
+	}
+	open := start(t, devMode(), server.Options{}).backend()
+	if got := ask(open, `{"cmd":"auth","key":"whatever"}`) + ask(open, `{"cmd":"groups"}`); got != `{"ok":true}{"ok":true,"groups":[]}` {
+		t.Errorf("a key where none is needed: %s", got)
+	}
+	b := r.backend()
+	if got := ask(b, `{"cmd":"auth","key":"the shop's own secret"}`); got != `{"ok":true}` {
+		t.Errorf("a key: %s", got)
+	}
+	if got := ask(b, `{"uid":"x"}`); got != "error: too many commands: try again later" {
+		t.Errorf("too many: %s", got)
+	}
+	if strings.Contains(journal.String(), "secret") || strings.Contains(journal.String(), "nonsense") {
+		t.Errorf("the log has a key: %s", journal)
+	}
+}

@@ -1,0 +1,52 @@
+package server
+
+import (
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/lineman-go/lineman"
+)
+
+// budget bounds the memory of what waits for all connections. Each time an eighth of it has been sent, what waits is counted: so it is
+// passed by an eighth at the most, and counting costs little.
+type budget struct {
+	sent int // bytes since it was counted
+	due  bool
+}
+
+// fanout sends a message to connections.
+func (s *Server) fanout(to iter.Seq[*lineman.Conn], msg []byte) int {
+	n := s.loop.Broadcast(to, msg)
+	if s.budget.sent += n * len(msg); s.config.Limits.Memory > 0 && s.budget.sent > s.config.Limits.Memory/8 && !s.budget.due {
+		s.budget.due = true
+		s.loop.After(time.Millisecond, s.shed) // once the kernel has taken what it takes
+	}
+	return n
+}
+
+// shed cuts the connections for which most waits, until the rest is within the budget.
+func (s *Server) shed() {
+	s.budget = budget{}
+	type waiting struct {
+		conn  *lineman.Conn
+		bytes int
+	}
+	var slow []waiting
+	total := 0
+	for m := range s.hub.Members("*") {
+		if n := m.Conn().Pending(); n > 0 {
+			slow = append(slow, waiting{m.Conn(), n})
+			total += n
+		}
+	}
+	slices.SortFunc(slow, func(a, b waiting) int { return b.bytes - a.bytes })
+	for _, w := range slow {
+		if total <= s.config.Limits.Memory {
+			return
+		}
+		total -= w.bytes
+		s.guard.refused["memory"]++
+		w.conn.Abort() // a goodbye would wait behind what has to go
+	}
+}

@@ -1,0 +1,31 @@
+package server
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/lineman-go/lineman"
+)
+
+// perConnection is how much time a drain has for each connection, until config.Drain has been reached.
+const perConnection = time.Millisecond
+
+// drain sends the pages away one by one, when the server stops or has a successor. They come back when it is over, in the order in
+// which they went: each is told to wait for as long as the whole drain takes.
+func (s *Server) drain(l *lineman.Loop) {
+	if !s.ready {
+		return
+	}
+	s.ready = false
+	var pages []*lineman.Conn
+	for c := range l.Conns(s.pages) {
+		if _, ok := c.Value().(*visitor); ok {
+			pages = append(pages, c)
+		}
+	}
+	window := min(s.config.Drain, time.Duration(len(pages))*perConnection)
+	reason := fmt.Sprintf(`{"retry":%d}`, (window + time.Second).Milliseconds())
+	for i, c := range pages {
+		c.After(window*time.Duration(i)/time.Duration(len(pages)), func() { closeWith(c, int(codeRestart), reason) })
+	}
+}

@@ -1,0 +1,181 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/protocol/websocket"
+	"github.com/lineman-go/lineman/push"
+)
+
+// Codes that pages are closed with: those of 40xx are final, those of 41xx mean that the page may come again later, those of 42xx at
+// once, with a new credential.
+const (
+	codeUnauthorized websocket.Code = push.CodeUnauthorized
+	codeForbidden    websocket.Code = 4003
+	codeRestart      websocket.Code = 4101
+	codeTooSlow      websocket.Code = 4102
+	codeTooMany      websocket.Code = 4103
+	codeExpired      websocket.Code = 4200
+)
+
+// visitor is what the server keeps with a page's connection.
+//
+//	           a credential comes            it is good
+//	waiting ───────────────────▶ verifying ───────────▶ member ────▶ gone
+//	   │                            └── it is not: 4001    ├── it has expired: 4200
+//	   └── none within limits.login: 4001                  └── it reads too slowly: 4102
+type visitor struct {
+	member *push.Member[*lineman.Conn] // nil before
+	entry  *entry                      // nil once it is a member
+	ip     string                      // what is counted by; empty if it is not
+	end    int64                       // its place in expiries; 0 means none
+	spent  allowance                   // messages that it has sent
+}
+
+// entry is what is needed until a visitor is a member.
+type entry struct {
+	credential string   // from the handshake; empty if it is to come by the first frame
+	channels   []string // that it asks for
+	verifying  bool
+	late       *lineman.Timer
+}
+
+// login finds out who has a credential.
+func (s *Server) login(c *lineman.Conn, v *visitor, credential string) {
+	v.entry.verifying = true
+	go func() {
+		ctx, cancel := context.WithTimeout(c.Context(), s.config.Limits.Login)
+		defer cancel()
+		who, err := s.options.Verify(ctx, credential)
+		c.Do(func() {
+			switch {
+			case v.entry == nil: // it has closed
+			case err != nil:
+				s.log.Info("a credential was refused", "remote", c.RemoteAddr(), "reason", err)
+				s.refuse(c, "credential", codeUnauthorized, "the credential is not valid")
+			default:
+				s.enter(c, v, who)
+			}
+		})
+	}()
+}
+
+// enter makes a visitor a member.
+func (s *Server) enter(c *lineman.Conn, v *visitor, who Identity) {
+	if err := push.UID(who.UID).Check(); err != nil {
+		s.refuse(c, "credential", codeUnauthorized, "a uid has 1 to 255 bytes of text")
+		return
+	}
+	if why := s.guard.login(who.UID, s.hub.Count(push.UID(who.UID))); why != "" {
+		s.refuse(c, why, codeTooMany, `{"retry":5000}`)
+		return
+	}
+	channels, err := s.channels(v.entry.channels, who)
+	if err != nil {
+		s.refuse(c, "channel", codeForbidden, err.Error())
+		return
+	}
+	m, err := s.hub.Add(c, who.UID)
+	for _, name := range who.Groups {
+		if err == nil {
+			err = m.Join(name)
+		}
+	}
+	for _, name := range channels {
+		if err == nil {
+			err = m.Subscribe(name)
+		}
+	}
+	if err != nil {
+		if m != nil {
+			s.hub.Remove(m)
+		}
+		s.refuse(c, "places", codeForbidden, "it cannot have its groups and channels")
+		s.log.Info("a page was refused", "remote", c.RemoteAddr(), "uid", who.UID, "reason", err)
+		return
+	}
+	s.settle(v)
+	v.member = m
+	if !who.Expires.IsZero() {
+		v.end = s.expiries.add(c.ID(), who.Expires)
+	}
+}
+
+// settle ends the time in which a visitor is nobody.
+func (s *Server) settle(v *visitor) {
+	if v.entry == nil {
+		return
+	}
+	if v.entry.late != nil {
+		v.entry.late.Stop()
+	}
+	v.entry = nil
+	s.guard.known(v.ip)
+}
+
+// channels are those that a page gets: what it asks for and may have, or, if it asks for nothing, what its credential names.
+func (s *Server) channels(asked []string, who Identity) ([]string, error) {
+	if len(asked) == 0 {
+		return slices.DeleteFunc(slices.Clone(who.Channels), func(p string) bool { return strings.HasSuffix(p, "*") }), nil
+	}
+	for _, name := range asked {
+		if err := push.Channel(name).Check(); err != nil || !s.maySubscribe(name, who) {
+			return nil, fmt.Errorf("it may not subscribe to %.80q", name)
+		}
+	}
+	return asked, nil
+}
+
+// maySubscribe tells what the namespace of a channel and the credential say.
+func (s *Server) maySubscribe(channel string, who Identity) bool {
+	name, _, found := strings.Cut(channel, ":")
+	n, known := s.config.Namespaces[name]
+	if !found || !known || name == "default" {
+		n = s.config.Namespaces["default"]
+	}
+	switch n.Subscribe {
+	case "all":
+		return true
+	case "none":
+		return false
+	}
+	return push.Match(who.Channels, channel)
+}
+
+// expiries are the connections whose credentials expire, by the second of Unix time.
+type expiries map[int64]map[uint64]bool
+
+// add returns the place of a connection. It is at least 1.
+func (e expiries) add(id uint64, at time.Time) int64 {
+	second := max(at.Unix(), 1)
+	if e[second] == nil {
+		e[second] = make(map[uint64]bool)
+	}
+	e[second][id] = true
+	return second
+}
+
+func (e expiries) remove(id uint64, second int64) {
+	if delete(e[second], id); len(e[second]) == 0 {
+		delete(e, second)
+	}
+}
+
+// expire closes the connections whose credentials are no longer good.
+func (s *Server) expire(now time.Time) {
+	for second, ids := range s.expiries {
+		if second > now.Unix() {
+			continue
+		}
+		for id := range ids {
+			if m := s.hub.Member(id); m != nil {
+				s.hub.Kick(m, int(codeExpired), "the credential has expired")
+			}
+		}
+	}
+}

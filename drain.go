@@ -1,0 +1,53 @@
+package lineman
+
+import "time"
+
+// beginDrain gives the application time to end connections one by one: the longest Limits.Drain, and at most three quarters of d, unless
+// that is negative.
+func (l *Loop) beginDrain(d time.Duration) {
+	longest := time.Duration(0)
+	for _, s := range l.services {
+		longest = max(longest, s.limits.Drain)
+	}
+	if d >= 0 {
+		longest = min(longest, d*3/4)
+	}
+	l.drained = l.now.Add(longest)
+}
+
+// afterDrain calls f when the drain is over: now, if there is nothing to drain.
+func (l *Loop) afterDrain(f func()) {
+	if !l.draining() {
+		f()
+		return
+	}
+	var again *Timer
+	again = l.Every(tick, func() {
+		if !l.draining() {
+			again.Stop()
+			f()
+		}
+	})
+}
+
+// draining reports whether there are connections that are left to the application.
+func (l *Loop) draining() bool {
+	if !l.now.Before(l.drained) {
+		return false
+	}
+	for _, c := range l.conns {
+		if c != nil && c.drains() {
+			return true
+		}
+	}
+	return false
+}
+
+// drains reports whether the application is given time to end the connection. HTTP ends with an answer.
+func (c *Conn) drains() bool {
+	switch c.session.(type) {
+	case *httpSession, *handlerSession:
+		return false
+	}
+	return c.service.limits.Drain > 0 && c.loop.now.Before(c.loop.drained)
+}

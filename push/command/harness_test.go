@@ -1,0 +1,79 @@
+package command_test
+
+import (
+	"fmt"
+	"iter"
+	"testing"
+
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/command"
+)
+
+// conn is a connection that keeps what it gets.
+type conn struct {
+	id     uint64
+	got    []string
+	closed string
+}
+
+func (c *conn) ID() uint64 { return c.id }
+
+// bench is a Table with its Hub.
+type bench struct {
+	*command.Table[*conn]
+	t       testing.TB
+	hub     *push.Hub[*conn]
+	conns   uint64
+	revoked []string
+}
+
+func newBench(t testing.TB) *bench {
+	t.Helper()
+	hub, err := push.New(push.Options[*conn]{
+		Fanout: func(to iter.Seq[*conn], msg []byte) (n int) {
+			for c := range to {
+				c.got = append(c.got, string(msg))
+				n++
+			}
+			return n
+		},
+		Close:      func(c *conn, code int, reason string) { c.closed = fmt.Sprint(code, " ", reason) },
+		Namespaces: map[string]push.Namespace{"shut": {Closed: true}},
+		MaxPlaces:  10,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{t: t, hub: hub}
+	b.Table = command.New(hub, command.Options{Revoke: func(uid string, done func(error)) {
+		b.revoked = append(b.revoked, uid)
+		done(nil)
+	}})
+	return b
+}
+
+// add makes a connection of a uid.
+func (b *bench) add(uid string) (*conn, push.Target) {
+	b.t.Helper()
+	b.conns++
+	c := &conn{id: b.conns}
+	m, err := b.hub.Add(c, uid)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return c, m.Target()
+}
+
+// ask is the answer to a line.
+func (b *bench) ask(line string, p *command.Permit) (answer string) {
+	b.t.Helper()
+	asked := 0
+	b.Line([]byte(line), p, func(text []byte) {
+		asked++
+		answer = string(text)
+	})
+	if asked != 1 {
+		b.t.Errorf("%s: answered %d times", line, asked)
+	}
+	return answer
+}

@@ -1,0 +1,132 @@
+package command
+
+import (
+	"encoding/json"
+	"iter"
+	"unicode/utf8"
+)
+
+// maxDepth is how deep a JSON object may be nested: a page's parser may be recursive.
+const maxDepth = 64
+
+// object is the text of a JSON object that was checked.
+type object []byte
+
+// parseObject checks that a text is a JSON object.
+func parseObject(text []byte) (object, error) {
+	switch {
+	case len(text) == 0:
+		return nil, invalid("empty line: want a JSON object")
+	case !utf8.Valid(text):
+		return nil, invalid("not UTF-8")
+	case !json.Valid(text) || text[skipSpace(text, 0)] != '{':
+		return nil, invalid("not a JSON object")
+	case depth(text) > maxDepth:
+		return nil, invalid("nested deeper than %d", maxDepth)
+	}
+	return text, nil
+}
+
+// fields are the names and values at the top of the object, in order.
+func (o object) fields() iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		i := skipSpace(o, skipSpace(o, 0)+1)
+		for o[i] != '}' {
+			end := stringEnd(o, i)
+			name := decodeName(o[i:end])
+			begin := skipSpace(o, skipSpace(o, end)+1)
+			end = valueEnd(o, begin)
+			if !yield(name, o[begin:end]) {
+				return
+			}
+			if i = skipSpace(o, end); o[i] == ',' {
+				i = skipSpace(o, i+1)
+			}
+		}
+	}
+}
+
+// get is the value of a field, the last of this name; nil if there is none.
+func (o object) get(name string) (value []byte) {
+	for n, v := range o.fields() {
+		if n == name {
+			value = v
+		}
+	}
+	return value
+}
+
+// What follows reads JSON that is valid.
+
+func skipSpace(text []byte, i int) int {
+	for i < len(text) && (text[i] == ' ' || text[i] == '\t' || text[i] == '\n' || text[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// stringEnd is where a string ends that begins at i.
+func stringEnd(text []byte, i int) int {
+	for i++; text[i] != '"'; i++ {
+		if text[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+// valueEnd is where a value ends that begins at i.
+func valueEnd(text []byte, i int) int {
+	for depth := 0; ; {
+		switch text[i] {
+		case '"':
+			i = stringEnd(text, i)
+			if depth == 0 {
+				return i
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return i // that of the object, behind a number or a word
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',', ' ', '\t', '\n', '\r':
+			if depth == 0 {
+				return i
+			}
+		}
+		i++
+	}
+}
+
+func decodeName(quoted []byte) string {
+	for _, b := range quoted {
+		if b == '\\' {
+			var name string
+			_ = json.Unmarshal(quoted, &name) // it is valid
+			return name
+		}
+	}
+	return string(quoted[1 : len(quoted)-1])
+}
+
+// depth is how deep a text is nested.
+func depth(text []byte) (deepest int) {
+	now := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i = stringEnd(text, i) - 1
+		case '{', '[':
+			now++
+			deepest = max(deepest, now)
+		case '}', ']':
+			now--
+		}
+	}
+	return deepest
+}

@@ -1,0 +1,51 @@
+package command
+
+import (
+	"encoding/json"
+	"maps"
+	"testing"
+)
+
+// FuzzObject compares what is found in an object with what encoding/json finds.
+func FuzzObject(f *testing.F) {
+	for _, text := range []string{
+		`{"uid":"x"}`, ` { "a" : [1,{"b":"]}\\\""}] , "u\u0069d":-1.5e3,"":null } `, `{}`, `{"a":{},"a":[]}`, `{"a":true}x`, "{\"a\":\"\xff\"}", `[{}]`, ``, `{"a":"\\"}`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var want map[string]json.RawMessage
+		valid := json.Unmarshal(text, &want) == nil && want != nil
+		o, err := parseObject(text)
+		if err != nil {
+			return // TestLines has what is refused
+		}
+		if !valid {
+			t.Fatalf("%q was taken", text)
+		}
+		got := map[string]json.RawMessage{}
+		for name, value := range o.fields() {
+			got[name] = value
+		}
+		if !maps.EqualFunc(got, want, func(a, b json.RawMessage) bool { return string(a) == string(b) }) {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+		for name, value := range want {
+			if string(o.get(name)) != string(value) {
+				t.Errorf("%q: %s is %q", text, name, o.get(name))
+			}
+		}
+	})
+}
+
+// BenchmarkParseObject is what a plain line costs before it is published.
+func BenchmarkParseObject(b *testing.B) {
+	line := []byte(`{"uid":"uid1","percent":"88%"}`)
+	b.ReportAllocs()
+	for range b.N {
+		o, err := parseObject(line)
+		if err != nil || o.get("uid") == nil {
+			b.Fatal(err)
+		}
+	}
+}

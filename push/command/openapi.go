@@ -1,0 +1,120 @@
+package command
+
+import "encoding/json"
+
+// OpenAPI describes the commands as an HTTP API, one path each, in OpenAPI 3.1. version is that of the program.
+func (t *Table[C]) OpenAPI(version string) []byte {
+	paths := map[string]any{}
+	for _, r := range t.order {
+		paths["/v1/"+r.name] = map[string]any{"post": r.operation()}
+	}
+	paths["/v1/batch"] = map[string]any{"post": batchOperation()}
+	text, err := json.MarshalIndent(map[string]any{
+		"openapi": "3.1.0",
+		"info":    map[string]any{"title": "Lineman push", "version": version, "summary": "What back ends can ask of the push server"},
+		"paths":   paths,
+		"components": map[string]any{
+			"schemas":         schemas(),
+			"securitySchemes": map[string]any{"key": map[string]any{"type": "http", "scheme": "bearer"}},
+		},
+		"security": []any{map[string]any{"key": []string{}}, map[string]any{}},
+	}, "", "  ")
+	if err != nil {
+		return []byte("{}")
+	}
+	return text
+}
+
+// operation is the description of a command.
+func (r *row[C]) operation() map[string]any {
+	properties := map[string]any{"id": ref("id")}
+	for _, f := range r.fields {
+		properties[f] = ref(f)
+	}
+	request := map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(r.needs) > 0 {
+		request["required"] = r.needs
+	}
+	answer := map[string]any{"ok": map[string]any{"const": true}}
+	for _, f := range r.answers {
+		answer[f] = ref(f)
+	}
+	return map[string]any{
+		"operationId": r.name,
+		"summary":     r.does,
+		"tags":        []Scope{r.scope},
+		"requestBody": map[string]any{"required": true, "content": map[string]any{
+			"application/json":     map[string]any{"schema": request},
+			"application/x-ndjson": map[string]any{"schema": map[string]any{"type": "string", "description": "such objects, one a line; the answers come one a line, in order"}},
+		}},
+		"responses": map[string]any{
+			"200":     content("it was done", map[string]any{"type": "object", "properties": answer}),
+			"default": content("it was not done", ref("failure")),
+		},
+	}
+}
+
+func batchOperation() map[string]any {
+	return map[string]any{
+		"operationId": "batch",
+		"summary":     "runs several commands, one a line, each with cmd; the answers come one a line, in order",
+		"requestBody": map[string]any{"required": true, "content": map[string]any{
+			"application/x-ndjson": map[string]any{"schema": map[string]any{"type": "string"}},
+		}},
+		"responses": map[string]any{
+			"200":     map[string]any{"description": "each line has its answer", "content": map[string]any{"application/x-ndjson": map[string]any{"schema": map[string]any{"type": "string"}}}},
+			"default": content("nothing was done", ref("failure")),
+		},
+	}
+}
+
+func content(description string, schema any) map[string]any {
+	return map[string]any{"description": description, "content": map[string]any{"application/json": map[string]any{"schema": schema}}}
+}
+
+func ref(name string) map[string]any {
+	return map[string]any{"$ref": "#/components/schemas/" + name}
+}
+
+// schemas describes the fields of Request and Reply.
+func schemas() map[string]any {
+	text := func(description string) map[string]any {
+		return map[string]any{"type": "string", "description": description}
+	}
+	list := func(of any, description string) map[string]any {
+		return map[string]any{"type": "array", "items": of, "description": description}
+	}
+	object := func(of any, description string) map[string]any {
+		return map[string]any{"type": "object", "additionalProperties": of, "description": description}
+	}
+	number := map[string]any{"type": "integer"}
+	uid := map[string]any{"type": []string{"string", "integer"}, "description": "7 and \"7\" are the same"}
+	target := text("u:NAME is a uid, g:NAME a group, c:NAME a connection, * everyone, any other name a channel")
+	return map[string]any{
+		"id":       text("a request that comes again with the same id within five minutes is answered as the first was, and not done again"),
+		"to":       map[string]any{"oneOf": []any{target, list(target, "")}},
+		"data":     map[string]any{"description": "any JSON"},
+		"text":     text("sent as it is, in place of data"),
+		"except":   text("a connection, c:NAME, that gets nothing"),
+		"uid":      uid,
+		"uids":     list(uid, ""),
+		"group":    text("the name of a group, without g:"),
+		"channel":  text("the name of a channel"),
+		"code":     map[string]any{"type": "integer", "minimum": 4000, "maximum": 4999},
+		"reason":   text("at most 123 bytes"),
+		"n":        map[string]any{"type": "integer", "description": "connections"},
+		"counts":   object(number, "connections, by target"),
+		"online":   object(map[string]any{"type": "boolean"}, "by uid"),
+		"conns":    list(target, ""),
+		"sessions": object(map[string]any{}, "by connection"),
+		"groups":   list(text(""), ""),
+		"channels": list(text(""), ""),
+		"failure": map[string]any{"type": "object", "properties": map[string]any{
+			"ok": map[string]any{"const": false},
+			"error": map[string]any{"type": "object", "properties": map[string]any{
+				"code": map[string]any{"enum": []Code{Invalid, UnknownCommand, Unauthorized, Denied, TooMany, Unavailable}},
+				"text": text("for people"),
+			}},
+		}},
+	}
+}

@@ -1,0 +1,85 @@
+package command
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// Reply is the answer to a Request: a JSON object. What a command does not answer is nil.
+type Reply struct {
+	OK       bool                            `json:"ok"`
+	Error    *Error                          `json:"error,omitempty"`
+	N        *int                            `json:"n,omitempty"` // connections
+	Counts   map[push.Target]int             `json:"counts,omitempty"`
+	Online   map[UID]bool                    `json:"online,omitempty"`
+	UIDs     *[]string                       `json:"uids,omitempty"`
+	Conns    *[]push.Target                  `json:"conns,omitempty"`
+	Sessions map[push.Target]json.RawMessage `json:"sessions,omitempty"`
+	Groups   *[]string                       `json:"groups,omitempty"`
+	Channels *[]string                       `json:"channels,omitempty"`
+}
+
+// JSON is the reply as it is sent.
+func (r Reply) JSON() []byte {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return []byte(`{"ok":false,"error":{"code":"invalid","text":"the answer cannot be written"}}`)
+	}
+	return text
+}
+
+// Code tells programs what went wrong.
+type Code string
+
+// The codes of an Error.
+const (
+	Invalid        Code = "invalid"         // the request is wrong, and will be again
+	UnknownCommand Code = "unknown_command" // there is none of that name
+	Unauthorized   Code = "unauthorized"    // no key, or not one that is known
+	Denied         Code = "denied"          // the key is not allowed to do that
+	TooMany        Code = "too_many"        // too fast, or too much: try again later
+	Unavailable    Code = "unavailable"     // other nodes may not have got it
+)
+
+// Error is what went wrong. Nothing has been done then, unless its code is Unavailable.
+type Error struct {
+	Code Code   `json:"code"`
+	Text string `json:"text"` // for people
+}
+
+func (e *Error) Error() string { return "command: " + e.Text }
+
+func invalid(format string, args ...any) *Error {
+	return &Error{Code: Invalid, Text: fmt.Sprintf(format, args...)}
+}
+
+// Failed is the answer that tells of an error.
+func Failed(err error) Reply {
+	var e *Error
+	if errors.As(err, &e) {
+		return Reply{Error: e}
+	}
+	e = invalid("%s", strings.TrimPrefix(err.Error(), "push: "))
+	switch {
+	case errors.Is(err, push.ErrUnlinked), errors.Is(err, push.ErrClosed):
+		e.Code = Unavailable
+	case errors.Is(err, push.ErrLimit):
+		e.Code = TooMany
+	}
+	return Reply{Error: e}
+}
+
+// named is the answer of a list; one that is empty is still there.
+func named(names []string) *[]string {
+	if names == nil {
+		names = []string{}
+	}
+	return &names
+}
+
+// reached is the answer that counts connections.
+func reached(n int) Reply { return Reply{OK: true, N: &n} }

@@ -1,0 +1,122 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// Request is what a back end asks for: a JSON object. A command takes the fields that its row in the table names, and Cmd and ID.
+type Request struct {
+	Cmd     string          `json:"cmd"`
+	ID      string          `json:"id"` // one that was asked with the same ID within five minutes is answered as it was then
+	To      Targets         `json:"to"`
+	Data    json.RawMessage `json:"data"`
+	Text    *string         `json:"text"`
+	Except  push.Target     `json:"except"`
+	UID     UID             `json:"uid"`
+	UIDs    []UID           `json:"uids"`
+	Group   string          `json:"group"`
+	Channel string          `json:"channel"`
+	Code    int             `json:"code"`
+	Reason  string          `json:"reason"`
+}
+
+// maxID is how long a Request.ID may be, in bytes.
+const maxID = 255
+
+// Targets are one target, or a list of them.
+type Targets []push.Target
+
+// UnmarshalJSON reads them.
+func (t *Targets) UnmarshalJSON(b []byte) error {
+	var one push.Target
+	if b[0] == '"' && json.Unmarshal(b, &one) == nil {
+		*t = Targets{one}
+		return nil
+	}
+	var all []push.Target
+	if err := json.Unmarshal(b, &all); err != nil || b[0] != '[' || slices.Contains(all, "") {
+		return errors.New(`"to" must be a target, or a list of them`)
+	}
+	*t = all
+	return nil
+}
+
+// UID is a uid as back ends write it: a string, or an integer. 7 and "7" are the same.
+type UID string
+
+// UnmarshalJSON reads it.
+func (u *UID) UnmarshalJSON(b []byte) error {
+	uid, err := parseUID(b)
+	*u = UID(uid)
+	return err
+}
+
+func parseUID(raw []byte) (string, error) {
+	if raw[0] == '"' {
+		var uid string
+		if inside := raw[1 : len(raw)-1]; !bytes.Contains(inside, []byte(`\`)) {
+			return string(inside), nil
+		}
+		err := json.Unmarshal(raw, &uid)
+		return uid, err
+	}
+	n, ok := new(big.Int).SetString(string(raw[:min(len(raw), push.MaxName+1)]), 10)
+	if !ok {
+		return "", errors.New(`a uid must be a string or an integer`)
+	}
+	return n.String(), nil
+}
+
+// parse reads a request, and refuses fields that its command does not take. cmd is that of an HTTP request's path; empty if the object
+// has it.
+func (t *Table[C]) parse(text []byte, cmd string) (*Request, *row[C], error) {
+	o, err := parseObject(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	q := &Request{}
+	if err := json.Unmarshal(text, q); err != nil {
+		return nil, nil, describe(err)
+	}
+	if cmd != "" {
+		if q.Cmd != "" && q.Cmd != cmd {
+			return nil, nil, invalid("%q in the path and %q in the object", cmd, q.Cmd)
+		}
+		q.Cmd = cmd
+	}
+	r, known := t.rows[q.Cmd]
+	if !known {
+		return nil, nil, &Error{Code: UnknownCommand, Text: fmt.Sprintf("unknown command %.40q: want one of %s", q.Cmd, strings.Join(t.Names(), ", "))}
+	}
+	for field := range o.fields() {
+		if !r.takes(field) {
+			return nil, nil, invalid("%s takes no %.40q: it takes %s", q.Cmd, field, strings.Join(append(slices.Clone(r.fields), "id"), ", "))
+		}
+	}
+	for _, field := range r.needs {
+		if v := o.get(field); v == nil || string(v) == "null" && field != "data" {
+			return nil, nil, invalid("%s wants %q", q.Cmd, field)
+		}
+	}
+	if len(q.ID) > maxID {
+		return nil, nil, invalid(`"id" has at most %d bytes`, maxID)
+	}
+	return q, r, nil
+}
+
+// describe says what of a request has a wrong type.
+func describe(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return invalid("%q must be of type %s", wrong.Field, wrong.Type)
+	}
+	return invalid("%s", err.Error())
+}

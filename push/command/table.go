@@ -1,0 +1,100 @@
+package command
+
+import (
+	"slices"
+	"time"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// Options are what a Table needs beside the Hub.
+type Options struct {
+	// Revoke has the credentials of a uid that were issued up to now be refused. It returns at once, and calls done on the loop of the
+	// Hub when that is sure. nil means that there is no such command.
+	Revoke func(uid string, done func(error))
+}
+
+// Table runs commands on a Hub. Owned by the loop of the Hub.
+type Table[C push.Conn] struct {
+	hub     *push.Hub[C]
+	options Options
+	rows    map[string]*row[C]
+	order   []*row[C]
+	once    once
+}
+
+// row is a command.
+type row[C push.Conn] struct {
+	name    string
+	scope   Scope
+	does    string   // for the description
+	needs   []string // fields without which it is wrong
+	fields  []string // that it takes beside cmd and id, those that it needs first
+	answers []string // fields of its Reply beside ok and error
+	run     func(t *Table[C], q *Request, done func(Reply))
+}
+
+func (r *row[C]) takes(field string) bool {
+	return field == "cmd" || field == "id" || slices.Contains(r.fields, field)
+}
+
+// New makes the Table of a Hub.
+func New[C push.Conn](hub *push.Hub[C], o Options) *Table[C] {
+	t := &Table[C]{hub: hub, options: o, rows: make(map[string]*row[C])}
+	for _, r := range rows[C]() {
+		if r.name == "revoke" && o.Revoke == nil {
+			continue
+		}
+		t.rows[r.name] = r
+		t.order = append(t.order, r)
+	}
+	return t
+}
+
+// Names are those of the commands, in the order of the documentation.
+func (t *Table[C]) Names() (names []string) {
+	for _, r := range t.order {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+// Do runs a Request, given as a JSON object of which nothing is kept. done is called on the loop with the answer, perhaps before Do
+// returns. cmd names the command if the object does not.
+func (t *Table[C]) Do(text []byte, cmd string, p *Permit, done func(Reply)) {
+	q, r, err := t.parse(text, cmd)
+	if err == nil {
+		err = p.check(r.scope, q.about())
+	}
+	if err != nil {
+		done(Failed(err))
+		return
+	}
+	if q.ID != "" {
+		if done = t.once.begin(p.name()+"\n"+q.ID, time.Now(), done); done == nil {
+			return
+		}
+	}
+	r.run(t, q, done)
+}
+
+// about are the targets that a request names.
+func (q *Request) about() []push.Target {
+	about := slices.Clone(q.To)
+	if q.UID != "" {
+		about = append(about, push.UID(string(q.UID)))
+	}
+	for _, uid := range q.UIDs {
+		about = append(about, push.UID(string(uid)))
+	}
+	if q.Group != "" {
+		about = append(about, push.Group(q.Group))
+	}
+	if q.Channel != "" {
+		about = append(about, push.Channel(q.Channel))
+	}
+	if len(about) == 0 {
+		about = append(about, push.Everyone)
+	}
+	return about
+}

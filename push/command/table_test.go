@@ -1,0 +1,221 @@
+package command_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/lineman-go/lineman/push/command"
+)
+
+// TestCommands runs every command, on connections of two uids.
+func TestCommands(t *testing.T) {
+	b := newBench(t)
+	ann, annID := b.add("ann")
+	bob, bobID := b.add("bob")
+	asked := map[string]bool{}
+	for _, c := range []struct{ line, answer string }{
+		{`{"cmd":"join","to":"u:ann","group":"room"}`, `{"ok":true,"n":1}`},
+		{`{"cmd":"join","to":["u:bob","u:ann","*"],"group":"room"}`, `{"ok":true,"n":2}`},
+		{`{"cmd":"join","to":"u:nobody","group":"room"}`, `{"ok":true,"n":0}`},
+		{`{"cmd":"subscribe","to":"ANN","channel":"news:go"}`, `{"ok":true,"n":1}`},
+		{`{"cmd":"count","to":["*","u:ann","g:room","news:go","news:x"]}`, `{"ok":true,"counts":{"*":2,"g:room":2,"news:go":1,"news:x":0,"u:ann":1}}`},
+		{`{"cmd":"online","uids":["ann","carl",7]}`, `{"ok":true,"online":{"7":false,"ann":true,"carl":false}}`},
+		{`{"cmd":"list","to":"g:room"}`, `{"ok":true,"uids":["ann","bob"],"conns":["ANN","BOB"]}`},
+		{`{"cmd":"list","to":"g:nobody"}`, `{"ok":true,"uids":[],"conns":[]}`},
+		{`{"cmd":"groups"}`, `{"ok":true,"groups":["room"]}`},
+		{`{"cmd":"channels"}`, `{"ok":true,"channels":["news:go"]}`},
+		{`{"cmd":"session","to":"u:ann","data":{"cart": 3}}`, `{"ok":true,"n":1}`},
+		{`{"cmd":"sessions","to":"*"}`, `{"ok":true,"sessions":{"ANN":{"cart":3}}}`},
+		{`{"cmd":"session","to":"*","data":null}`, `{"ok":true,"n":2}`},
+		{`{"cmd":"sessions","to":"*"}`, `{"ok":true}`},
+		{`{"cmd":"pub","to":"g:room","data":{ "a" : [1, 2] }}`, `{"ok":true,"n":2}`},
+		{`{"cmd":"pub","to":["u:ann","g:room"],"text":"once, \u00e9"}`, `{"ok":true,"n":2}`},
+		{`{"cmd":"pub","to":"*","data":null,"except":"BOB"}`, `{"ok":true,"n":1}`},
+		{`{"cmd":"pub","to":["ANN","u:ann"],"text":"only you"}`, `{"ok":true,"n":1}`},
+		{`{"cmd":"leave","to":"u:ann","group":"room"}`, `{"ok":true,"n":1}`},
+		{`{"cmd":"unsubscribe","to":"ANN","channel":"news:go"}`, `{"ok":true,"n":1}`},
+		{`{"cmd":"channels"}`, `{"ok":true,"channels":[]}`},
+		{`{"cmd":"pub","to":"g:room","text":"room"}`, `{"ok":true,"n":1}`},
+		{`{"cmd":"kick","to":"u:bob","reason":"enough"}`, `{"ok":true,"n":1}`},
+		{`{"cmd":"online","uids":["bob"]}`, `{"ok":true,"online":{"bob":false}}`},
+		{`{"cmd":"kick","to":"BOB"}`, `{"ok":true,"n":0}`},
+		{`{"cmd":"pub","to":"u:ann","text":"twice asked","id":"order-9"}`, `{"ok":true,"n":1}`},
+		{`{"cmd":"pub","to":"u:ann","text":"twice asked","id":"order-9"}`, `{"ok":true,"n":1}`},
+		{`{"cmd":"revoke","uid":"ann"}`, `{"ok":true,"n":1}`},
+		{`{"cmd":"revoke","uid":7}`, `{"ok":true,"n":0}`},
+	} {
+		names := strings.NewReplacer("ANN", string(annID), "BOB", string(bobID))
+		if got := b.ask(names.Replace(c.line), nil); got != names.Replace(c.answer) {
+			t.Errorf("%s: %s, want %s", c.line, got, c.answer)
+		}
+		_, rest, _ := strings.Cut(c.line, `"cmd":"`)
+		name, _, _ := strings.Cut(rest, `"`)
+		asked[name] = true
+	}
+	for _, name := range b.Names() {
+		if !asked[name] {
+			t.Errorf("%s was not tried", name)
+		}
+	}
+	if want := []string{`{ "a" : [1, 2] }`, "once, é", "null", "only you", "twice asked"}; !slices.Equal(ann.got, want) {
+		t.Errorf("ann got %q", ann.got)
+	}
+	if want := []string{`{ "a" : [1, 2] }`, "once, é", "room"}; !slices.Equal(bob.got, want) {
+		t.Errorf("bob got %q", bob.got)
+	}
+	if ann.closed != "4001 the credential was revoked" || bob.closed != "4010 enough" || fmt.Sprint(b.revoked) != "[ann 7]" {
+		t.Errorf("they were closed with %q and %q; revoked are %q", ann.closed, bob.closed, b.revoked)
+	}
+}
+
+// TestCommandsWrong answers what is wrong, and changes nothing.
+func TestCommandsWrong(t *testing.T) {
+	b := newBench(t)
+	c, _ := b.add("x")
+	for _, w := range []struct{ line, code, text string }{
+		{`{"cmd":1}`, "invalid", `\"cmd\" must be of type string`},
+		{`{"cmd":"fly"}`, "unknown_command", `unknown command \"fly\": want one of pub, join`},
+		{`{"cmd":"pub","to":"u:x","data":1,"colour":"red"}`, "invalid", `pub takes no \"colour\": it takes to, data, text, except, id`},
+		{`{"cmd":"pub","To":"u:x","data":1}`, "invalid", `pub takes no \"To\"`},
+		{`{"cmd":"pub","to":"u:x"}`, "invalid", `pub wants \"data\"`},
+		{`{"cmd":"pub","to":"u:x","data":1,"text":"x"}`, "invalid", `pub wants \"data\"`},
+		{`{"cmd":"pub","data":1}`, "invalid", `pub wants \"to\"`},
+		{`{"cmd":"pub","to":null,"data":1}`, "invalid", `\"to\" must be a target`},
+		{`{"cmd":"pub","to":[],"data":1}`, "invalid", `has no target`},
+		{`{"cmd":"pub","to":7,"data":1}`, "invalid", `\"to\" must be a target`},
+		{`{"cmd":"pub","to":["u:x",7],"data":1}`, "invalid", `\"to\" must be a target`},
+		{`{"cmd":"pub","to":["u:x",null],"data":1}`, "invalid", `\"to\" must be a target`},
+		{`{"cmd":"pub","to":"u:","data":1}`, "invalid", `a uid has no name`},
+		{`{"cmd":"pub","to":"u:x","text":7}`, "invalid", `\"text\" must be of type string`},
+		{`{"cmd":"pub","to":"u:x","data":1,"except":"u:y"}`, "invalid", `only a connection can be excepted`},
+		{`{"cmd":"pub","to":"u:x","data":1,"except":"c:99"}`, "invalid", `no connection is called \"99\"`},
+		{`{"cmd":"pub","to":"u:x","data":"` + strings.Repeat("x", 64<<10) + `"}`, "invalid", `at most 65536 bytes`},
+		{`{"cmd":"pub","to":"u:x","data":` + strings.Repeat("[", 65) + strings.Repeat("]", 65) + `}`, "", `nested deeper than 64`},
+		{`{"cmd":"pub","to":"u:x","data":1,"id":"` + strings.Repeat("x", 256) + `"}`, "invalid", `\"id\" has at most 255 bytes`},
+		{`{"cmd":"join","to":"u:x"}`, "invalid", `join wants \"group\"`},
+		{`{"cmd":"join","to":"u:x","group":""}`, "invalid", `has no name`},
+		{`{"cmd":"leave","to":"u:x","group":"\u0000"}`, "invalid", `control character`},
+		{`{"cmd":"join","group":"g"}`, "invalid", `join wants \"to\"`},
+		{`{"cmd":"join","to":["u:x","g:"],"group":"g"}`, "invalid", `a group has no name`},
+		{`{"cmd":"subscribe","to":"u:x","channel":"u:y"}`, "invalid", `another kind`},
+		{`{"cmd":"subscribe","to":"u:x","channel":"shut:y"}`, "invalid", `is closed`},
+		{`{"cmd":"kick","to":"u:x","code":1000}`, "invalid", `a code is 4000 to 4999`},
+		{`{"cmd":"kick","to":"u:x","reason":"` + strings.Repeat("x", 124) + `"}`, "invalid", `at most 123 bytes`},
+		{`{"cmd":"kick","to":["u:x","u:"]}`, "invalid", `a uid has no name`},
+		{`{"cmd":"session","to":"u:x"}`, "invalid", `session wants \"data\"`},
+		{`{"cmd":"session","to":"u:x","data":"` + strings.Repeat("x", 4<<10) + `"}`, "invalid", `at most 4096 bytes`},
+		{`{"cmd":"sessions","to":"g:"}`, "invalid", `a group has no name`},
+		{`{"cmd":"revoke","uid":1.5}`, "invalid", `must be a string or an integer`},
+		{`{"cmd":"revoke","uid":""}`, "invalid", `a uid has no name`},
+		{`{"cmd":"count","to":"g:"}`, "invalid", `a group has no name`},
+		{`{"cmd":"list","to":""}`, "invalid", `a channel has no name`},
+		{`{"cmd":"online","uids":[1.5]}`, "invalid", `must be a string or an integer`},
+		{`{"cmd":"groups","uid":"x"}`, "invalid", `groups takes no \"uid\"`},
+	} {
+		got := b.ask(w.line, nil)
+		if w.code == "" {
+			w.text = strings.ReplaceAll(w.text, `\"`, `"`)
+		} else if !strings.HasPrefix(got, `{"ok":false,"error":{"code":"`+w.code+`","text":"`) {
+			t.Errorf("%.80s: %s, want the code %s", w.line, got, w.code)
+		}
+		if !strings.Contains(got, w.text) {
+			t.Errorf("%.80s: %s, want %s", w.line, got, w.text)
+		}
+	}
+	if got := b.ask(`{"cmd":"count","to":["*","g:g","shut:y"]}`, nil); got != `{"ok":true,"counts":{"*":1,"g:g":0,"shut:y":0}}` {
+		t.Errorf("afterwards: %s", got)
+	}
+	if len(c.got) > 0 || c.closed != "" || len(b.revoked) > 0 {
+		t.Errorf("it got %q, was closed with %q; revoked are %q", c.got, c.closed, b.revoked)
+	}
+}
+
+// TestLines sends plain lines as they are.
+func TestLines(t *testing.T) {
+	b := newBench(t)
+	ann, _ := b.add("ann")
+	seven, _ := b.add("7")
+	for _, c := range []struct{ line, answer string }{
+		{``, "error: empty line: want a JSON object"},
+		{`hello`, "error: not a JSON object"},
+		{`null`, "error: not a JSON object"},
+		{`[1]`, "error: not a JSON object"},
+		{"{\"uid\":\"\xff\"}", "error: not UTF-8"},
+		{`{}`, `error: no "uid"`},
+		{`{"UID":"x"}`, `error: no "uid"`},
+		{`{"a":{"uid":"ann"}}`, `error: no "uid"`},
+		{`{"uid":null}`, `error: a uid must be a string or an integer`},
+		{`{"uid":1.5}`, `error: a uid must be a string or an integer`},
+		{`{"uid":true}`, `error: a uid must be a string or an integer`},
+		{`{"uid":""}`, "error: a uid has no name"},
+		{`{"uid":"` + strings.Repeat("x", 256) + `"}`, "error: the name of a uid has 256 bytes: at most 255 are allowed"},
+		{`{"all":1}`, `error: "all" must be true`},
+		{`{"all":true,"uid":"x"}`, `error: "uid" and "all" in one line`},
+		{`{"uid":"x"}`, "fail"},
+		{`{"uid":"ann"}`, "ok"},
+		{` { "n" : [1,{"uid":2}] , "uid":"an\u006e" } `, "ok"},
+		{`{"\u0075id":"ann"}`, "ok"},
+		{`{"uid":"x","uid":"ann"}`, "ok"},
+		{`{"uid":7}`, "ok"},
+		{`{"uid":"7","n":-1e3}`, "ok"},
+		{`{"all":true}`, "ok"},
+	} {
+		if got := b.ask(c.line, nil); got != c.answer {
+			t.Errorf("%s: %q, want %q", c.line, got, c.answer)
+		}
+	}
+	if want := []string{`{"uid":"ann"}`, ` { "n" : [1,{"uid":2}] , "uid":"an\u006e" } `, `{"\u0075id":"ann"}`, `{"uid":"x","uid":"ann"}`, `{"all":true}`}; !slices.Equal(ann.got, want) {
+		t.Errorf("ann got %q", ann.got)
+	}
+	if want := []string{`{"uid":7}`, `{"uid":"7","n":-1e3}`, `{"all":true}`}; !slices.Equal(seven.got, want) {
+		t.Errorf("7 got %q", seven.got)
+	}
+}
+
+// TestPermit lets a key do what its scopes and targets say, and nothing else.
+func TestPermit(t *testing.T) {
+	b := newBench(t)
+	c, id := b.add("ann")
+	shop := &command.Permit{Name: "shop", Scopes: []command.Scope{command.Publish, command.Read}, Targets: []string{"u:*", "chat:*"}}
+	all := &command.Permit{Name: "all", Scopes: []command.Scope{command.Publish, command.Manage, command.Read}}
+	for _, w := range []struct {
+		line    string
+		permit  *command.Permit
+		allowed bool
+	}{
+		{`{"cmd":"pub","to":"u:ann","data":1}`, shop, true},
+		{`{"cmd":"pub","to":["u:ann","chat:7"],"data":1}`, shop, true},
+		{`{"cmd":"pub","to":["u:ann","g:room"],"data":1}`, shop, false},
+		{`{"cmd":"pub","to":"*","data":1}`, shop, false},
+		{`{"cmd":"pub","to":"` + string(id) + `","data":1}`, shop, false},
+		{`{"uid":"ann"}`, shop, true},
+		{`{"all":true}`, shop, false},
+		{`{"cmd":"count","to":"chat:1"}`, shop, true},
+		{`{"cmd":"online","uids":["ann"]}`, shop, true},
+		{`{"cmd":"groups"}`, shop, false},
+		{`{"cmd":"join","to":"u:ann","group":"room"}`, shop, false},
+		{`{"cmd":"kick","to":"u:ann"}`, shop, false},
+		{`{"cmd":"revoke","uid":"ann"}`, shop, false},
+		{`{"cmd":"groups"}`, all, true},
+		{`{"cmd":"join","to":"u:ann","group":"room"}`, all, true},
+		{`{"all":true}`, all, true},
+		{`{"cmd":"pub","to":"*","data":1}`, &command.Permit{Name: "none"}, false},
+	} {
+		got := b.ask(w.line, w.permit)
+		denied := strings.Contains(got, `"code":"denied"`) || strings.HasPrefix(got, `error: the key "`+w.permit.Name+`"`)
+		if denied == w.allowed {
+			t.Errorf("%s by %s: %s", w.line, w.permit.Name, got)
+		}
+	}
+	if len(c.got) != 4 || c.closed != "" {
+		t.Errorf("it got %q, and was closed with %q", c.got, c.closed)
+	}
+	// What one key asked under an id is another request for another key.
+	b.ask(`{"cmd":"pub","to":"u:ann","data":1,"id":"a"}`, shop)
+	b.ask(`{"cmd":"pub","to":"u:ann","data":1,"id":"a"}`, all)
+	if len(c.got) != 6 {
+		t.Errorf("with the same id of two keys it got %q", c.got)
+	}
+}

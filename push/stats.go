@@ -1,0 +1,20 @@
+package push
+
+// Stats are the counters of a Hub since its start, and what it knows now.
+type Stats struct {
+	Conns    int // now
+	UIDs     int // with a connection, now
+	Groups   int // likewise
+	Channels int // with a subscriber, now
+
+	Published uint64 // messages that Publish took
+	Delivered uint64 // messages that connections of this node accepted
+}
+
+// Stats tells how the Hub is.
+func (h *Hub[C]) Stats() Stats {
+	s := h.stats
+	s.Conns = len(h.everyone.members)
+	s.UIDs, s.Groups, s.Channels = len(h.sets[ToUID]), len(h.sets[ToGroup]), len(h.sets[ToChannel])
+	return s
+}
