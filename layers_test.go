@@ -42,7 +42,7 @@ var layers = []layer{
 	{folder: "linemantest", module: []string{".", "protocol", "protocol/*"}, foreign: []string{"go.uber.org/goleak"}},
 	{folder: "cmd/*", module: []string{".", "push", "push/*", "protocol", "protocol/*", "cmd/*/internal/*"}, foreign: []string{"github.com/spf13/cobra"}},
 	{folder: "cmd/*/internal/config", foreign: []string{"github.com/knadh/koanf", "github.com/spf13/pflag", "go.yaml.in/yaml/v3"}},
-	{folder: "cmd/*/internal/*", module: []string{".", "push", "push/*", "protocol", "protocol/*"}},
+	{folder: "cmd/*/internal/*", module: []string{".", "push", "push/*", "protocol", "protocol/*", "cmd/*/internal/config"}},
 	{folder: "examples/*", module: []string{".", "protocol", "protocol/*"}},
 }
 

@@ -27,6 +27,9 @@ func (m *Master) Start(daemon bool) error {
 	if err := m.check(); err != nil {
 		return err
 	}
+	if m.LogHandler != nil {
+		m.install(&logOutput{})
+	}
 	for _, w := range m.Workers {
 		if w.count() > 1 {
 			return errUnsupported(fmt.Sprintf("worker %q with Count %d", w.name(), w.Count))

@@ -49,7 +49,7 @@ func TestConfigInit(t *testing.T) {
 			t.Errorf("it was changed: %v", err)
 		}
 	}
-	if newSecret() == newSecret() || len(newSecret()) != 43 {
+	if one, two := newSecret(), newSecret(); one == two || len(one) != 43 {
 		t.Error("secrets are equal, or short")
 	}
 	if _, err := run("config", "init", filepath.Join(folder, "missing", "file")); !errors.Is(err, os.ErrNotExist) {

@@ -1,4 +1,4 @@
-// Package config is what the server is told: by a file, the environment and flags, each before the one that it is named after here.
+// Package config is what the server is told: by a file, the environment and flags, the later ones winning.
 //
 // The fields of Config are the one table of settings: Load, Flags, Sample and the documentation are made from them. Their tags say
 //

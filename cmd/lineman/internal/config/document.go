@@ -95,6 +95,8 @@ func (d *document) mapping(n *yaml.Node, path string, all []setting, set found) 
 	for key, value := range d.entries(n, path) {
 		s := byName(all, key.Value)
 		switch full := join(path, key.Value); {
+		case s == nil && len(d.errs) > maxErrors:
+			d.fail(key.Line, "", ErrUnknown) // it is counted, and not said
 		case s == nil:
 			d.fail(key.Line, quoteKey(full), misplaced(full, names(all)))
 		case s.below != nil:

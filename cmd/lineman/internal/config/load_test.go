@@ -162,7 +162,10 @@ func TestDev(t *testing.T) {
 func TestFiles(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	_, err := Load(nil, []string{"LINEMAN_CONFIG=" + missing})
-	says(t, "missing", err, "config: "+missing+": no such file or directory")
+	says(t, "missing", err, "config: "+missing+": ")
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("missing: %v", err)
+	}
 	_, err = Load(parsed(t, "--config", t.TempDir()), nil)
 	says(t, "folder", err, "is no regular file")
 	for what, c := range map[string]struct{ text, want string }{
