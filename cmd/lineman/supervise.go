@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"log/slog"
 	"os"
 	"strings"
@@ -40,16 +39,10 @@ func master(c *cobra.Command) *lineman.Master {
 }
 
 // serverOptions are what the server gets from the program beside its settings.
-func serverOptions(c *config.Config) (server.Options, error) {
-	o := server.Options{Command: called(), Out: os.Stdout}
-	if c.TLS.Cert != "" {
-		certificate, err := lineman.Certificate(c.TLS.Cert, c.TLS.Key)
-		if err != nil {
-			return o, err
-		}
-		o.TLS = &tls.Config{GetCertificate: certificate, MinVersion: tls.VersionTLS12}
-	}
-	return o, nil
+func serverOptions(c *config.Config) (o server.Options, err error) {
+	o.Command, o.Out = called(), os.Stdout
+	o.TLS, err = tlsConfig(c.TLS)
+	return o, err
 }
 
 // called is how people call this program.

@@ -42,6 +42,8 @@ type TLS struct {
 	Auto  []string `koanf:"auto" doc:"host names to get certificates for by ACME; listen has to be reachable as port 443 of them"`
 	Cache string   `koanf:"cache" doc:"folder that keeps what auto got"`
 	Email string   `koanf:"email" doc:"whom the authority may write to"`
+
+	Directory string `koanf:"directory" doc:"URL of the authority's ACME directory; empty means Let's Encrypt"`
 }
 
 // Text is the port for lines of back ends.
