@@ -39,6 +39,7 @@ func TestCheck(t *testing.T) {
 		{"others", func(c *Config) { c.Text.Listen, c.API.Listen, c.Admin.Listen = "x", "y", "z" }, []string{"config: text.listen:", "config: api.listen:", "config: admin.listen:"}},
 		{"no others", func(c *Config) { c.Text.Listen, c.API.Listen, c.Admin.Listen = "", "", "" }, nil},
 		{"one port twice", func(c *Config) { c.API.Listen = c.Text.Listen }, []string{"config: api.listen: 127.0.0.1:5678 is that of text.listen"}},
+		{"a drain without end", func(c *Config) { c.Drain = 1 << 62 }, []string{"longer than anybody waits for a server to stop: want at most 1h0m0s"}},
 		{"any ports", func(c *Config) { c.API.Listen, c.Text.Listen = "127.0.0.1:0", "127.0.0.1:0" }, nil},
 
 		{"origins", origins("https://example.com", "http://example.com:8080", "https://*.example.com", "null", "*", "HTTPS://Example.com", "app://local"), nil},

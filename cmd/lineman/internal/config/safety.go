@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Loopback reports whether an address, host:port, can be reached from this machine only.
@@ -19,6 +20,8 @@ func isLoopbackHost(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && addr.Unmap().IsLoopback()
 }
 
+const longestDrain = time.Hour
+
 // relations are what is wrong with settings beside others.
 func (c *Config) relations() (p problems) {
 	c.certificate(&p)
@@ -26,6 +29,9 @@ func (c *Config) relations() (p problems) {
 	c.credentials(&p)
 	c.backends(&p)
 	c.twins(&p)
+	if c.Drain > longestDrain {
+		p.addf("drain", "%v is longer than anybody waits for a server to stop: want at most %v", c.Drain, longestDrain)
+	}
 	return p
 }
 
