@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/lineman-go/lineman/protocol"
+
+	"github.com/lineman-go/lineman/protocol/http1"
 )
 
 // The reasons that OnClose gives, and what the methods of Conn return. A closed connection is net.ErrClosed, the end
@@ -44,8 +46,9 @@ func (e *ProtocolError) Unwrap() error { return e.Err }
 // A RefuseError returned by OnUpgrade answers the handshake with Status and Reason. Any other error answers 403
 // without saying why.
 type RefuseError struct {
-	Status int    // 400 to 599
-	Reason string // the body of the answer
+	Status int           // 400 to 599
+	Reason string        // the body of the answer
+	Header []http1.Field // of the answer, such as Retry-After; nothing that http1.Response makes by itself
 }
 
 func (e *RefuseError) Error() string {

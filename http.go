@@ -250,9 +250,11 @@ func (h *httpSession) refuse(c *Conn, err error) {
 			answer.Header = append(answer.Header, http1.Field{Name: f[0], Value: f[1]})
 		}
 	case errors.As(err, &refused) && refused.Status >= 400 && refused.Status <= 599:
-		answer.Status, answer.Body = refused.Status, []byte(refused.Reason+"\n")
+		answer.Status, answer.Body, answer.Header = refused.Status, []byte(refused.Reason+"\n"), refused.Header
 	}
-	_ = c.Respond(answer)
+	if c.Respond(answer) != nil {
+		_ = c.Respond(&http1.Response{Status: answer.Status, Close: true}) // a field of the application's cannot be sent
+	}
 }
 
 // comeBack gives the connection to the service that it had: the other one has not heard of it.

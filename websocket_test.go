@@ -27,7 +27,9 @@ func TestWebSocketUpgrade(t *testing.T) {
 		case "secret":
 			return nil
 		case "teapot":
-			return &lineman.RefuseError{Status: 418, Reason: "short and stout"}
+			return &lineman.RefuseError{Status: 418, Reason: "short and stout", Header: []http1.Field{{Name: "Retry-After", Value: "5"}}}
+		case "mistake":
+			return &lineman.RefuseError{Status: 429, Header: []http1.Field{{Name: "Content-Length", Value: "5"}}}
 		}
 		return errors.New("a secret of the program")
 	}
@@ -63,9 +65,10 @@ func TestWebSocketUpgrade(t *testing.T) {
 	for token, want := range map[string]struct {
 		status int
 		body   string
-	}{"teapot": {418, "short and stout\n"}, "": {403, "forbidden\n"}} {
+		retry  string
+	}{"teapot": {418, "short and stout\n", "5"}, "mistake": {429, "", ""}, "": {403, "forbidden\n", ""}} {
 		r, body := s.Connect(w).Handshake("/?token="+token, nil)
-		if r.StatusCode != want.status || body != want.body {
+		if r.StatusCode != want.status || body != want.body || r.Header.Get("Retry-After") != want.retry {
 			t.Errorf("token %q: %s, %q", token, r.Status, body)
 		}
 	}

@@ -20,6 +20,12 @@ const (
 	pongTimeout  = 10 * time.Second
 )
 
+// shakeTime is how long a connection has for the handshakes of TLS and of WebSocket.
+const shakeTime = 5 * time.Second
+
+// retryAfter is told to who comes at the wrong time.
+var retryAfter = []http1.Field{{Name: "Retry-After", Value: "5"}}
+
 // pageWorker speaks level 0: the first frame is the credential, unless the handshake had it; from then on nothing but what is
 // published is sent, and what the page says is ignored.
 func (s *Server) pageWorker() *lineman.Worker {
@@ -31,7 +37,9 @@ func (s *Server) pageWorker() *lineman.Worker {
 		Proxies:  s.config.Proxies,
 		TLS:      s.options.TLS,
 		Logger:   s.log,
-		Limits:   lineman.Limits{MaxMessage: limits.Message, MaxPending: limits.Pending, Drain: s.config.Drain},
+		Limits: lineman.Limits{
+			MaxMessage: limits.Message, MaxPending: limits.Pending, Handshake: shakeTime, Drain: s.config.Drain,
+		},
 	}
 	w.OnStart = s.start
 	w.OnUpgrade = s.handshake
@@ -56,7 +64,7 @@ func (s *Server) origins() []string {
 // handshake looks for the credential where a page can put it before it may speak: ?token=, or a cookie.
 func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 	if !s.ready {
-		return &lineman.RefuseError{Status: 503, Reason: "the server is stopping"}
+		return &lineman.RefuseError{Status: 503, Reason: "the server is stopping", Header: retryAfter}
 	}
 	query, err := url.ParseQuery(string(r.Query()))
 	if err != nil {
@@ -64,7 +72,7 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 	}
 	ip := s.guard.address(c.RemoteAddr())
 	if why := s.guard.arrive(ip); why != "" {
-		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why}
+		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
 	}
 	e := &entry{credential: query.Get("token")}
 	if e.credential == "" && s.config.Cookie != "" {
