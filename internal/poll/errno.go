@@ -2,13 +2,17 @@ package poll
 
 import (
 	"errors"
+	"slices"
 	"syscall"
 )
 
-// IsShortage reports whether an error of Accept is a lack of descriptors or memory.
+// IsShortage reports whether an error of Accept is a lack of descriptors, of memory, or of the watches that a user may have (ENOSPC of
+// epoll_ctl).
 func IsShortage(err error) bool {
-	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) ||
-		errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
+	return slices.ContainsFunc(
+		[]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ENOSPC},
+		func(e syscall.Errno) bool { return errors.Is(err, e) },
+	)
 }
 
 // bare is the system's error in one of package net, so that callers compare it with those of package syscall.
