@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func dial(t *testing.T, addr string) net.Conn {
+func dial(t testing.TB, addr string) net.Conn {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", addr, 20*time.Second)
 	if err != nil {

@@ -33,7 +33,7 @@ var backends = &lineman.Worker{Addr: "text://127.0.0.1:0", Protocol: text.Protoc
 // running is a server on free ports.
 type running struct {
 	*linemantest.Server
-	t     *testing.T
+	t     testing.TB
 	pages *lineman.Worker
 	text  string
 	api   string // the URL of the HTTP API
@@ -53,7 +53,7 @@ func devMode() config.Config {
 	return c
 }
 
-func start(t *testing.T, c config.Config, o server.Options) *running {
+func start(t testing.TB, c config.Config, o server.Options) *running {
 	t.Helper()
 	var said bytes.Buffer
 	o.Out = &said
