@@ -52,6 +52,9 @@ func algorithmsOf(key any) ([]string, error) {
 		}
 		return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}, nil
 	case *ecdsa.PublicKey:
+		if _, err := key.ECDH(); err != nil {
+			return nil, fmt.Errorf("%w: it is no point of its curve, or of one that is not known", ErrKey)
+		}
 		switch key.Curve {
 		case elliptic.P256():
 			return []string{"ES256"}, nil
