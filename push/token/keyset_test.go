@@ -202,15 +202,16 @@ func TestKeySetSlow(t *testing.T) {
 // TestKeySetBad has answers that are no key set. The keys that are there stay.
 func TestKeySetBad(t *testing.T) {
 	good := serve(t, map[string]crypto.Signer{"1": keys()["ES256"]})
-	elsewhere := newSite(t, serve(t, map[string]crypto.Signer{"2": keys()["ES256"]}))
+	second := serve(t, map[string]crypto.Signer{"2": keys()["ES256"]})
+	elsewhere := newSite(t, second)
 	s := newSite(t, good)
 	v := verifier(t, token.Hurried(token.Options{JWKS: s.URL, Log: discard()}, time.Hour, time.Hour, 0))
 	check(t, v, "at first", byKid(t, "1", "ES256"), nil)
 	huge := strings.Repeat(" ", 2<<20)
 	for name, answer := range map[string]http.HandlerFunc{
 		"a redirect":          func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) },
-		"a huge answer":       func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, huge); good(w, r) },
-		"a huge header":       func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X", huge); good(w, r) },
+		"a huge answer":       func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, huge); second(w, r) },
+		"a huge header":       func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X", strings.Repeat("x", len(huge))); second(w, r) },
 		"a page":              text200("<html>"),
 		"nothing":             text200(""),
 		"an error in JSON":    text200(`{"error":"sesame"}`),
