@@ -49,7 +49,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 	w.OnRequest = s.request
 	w.OnFull = func(c *lineman.Conn) { s.refuse(c, "slow", codeTooSlow, "too slow") }
 	w.OnReload = s.drain
-	w.OnStop = func(l *lineman.Loop) { s.drain(l) }
+	w.OnStop = s.stop
 	return w
 }
 
