@@ -20,11 +20,20 @@ type credentials struct {
 
 // openCredentials reads the keys and the revocations.
 func openCredentials(c config.Token) (server.Credentials, error) {
-	keys, err := tokenKeys(c)
+	revocations, err := token.OpenRevocations(c.Revocations)
 	if err != nil {
 		return nil, err
 	}
-	revocations, err := token.OpenRevocations(c.Revocations)
+	verifier, err := newVerifier(c, revocations)
+	if err != nil {
+		return nil, errors.Join(err, revocations.Close())
+	}
+	return &credentials{verifier, revocations, c.Skew}, nil
+}
+
+// newVerifier makes what checks credentials as the settings say.
+func newVerifier(c config.Token, revocations *token.Revocations) (*token.Verifier, error) {
+	keys, err := tokenKeys(c)
 	if err != nil {
 		return nil, err
 	}
@@ -32,14 +41,10 @@ func openCredentials(c config.Token) (server.Credentials, error) {
 	if skew == 0 {
 		skew = -1 // none, as the settings say
 	}
-	verifier, err := token.New(token.Options{
+	return token.New(token.Options{
 		Keys: keys, JWKS: c.JWKS, Algorithms: c.Algorithms, Audience: c.Audience, Issuer: c.Issuer, Claim: c.Claim, Skew: skew,
 		Revocations: revocations,
 	})
-	if err != nil {
-		return nil, errors.Join(err, revocations.Close())
-	}
-	return &credentials{verifier, revocations, c.Skew}, nil
 }
 
 // tokenKeys are those that check credentials.

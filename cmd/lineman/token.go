@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -12,46 +13,42 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/push/token"
 )
 
 // tokenVariable may have the key, in place of a file.
 const tokenVariable = "LINEMAN_TOKEN_KEY"
 
+// keySource is where the key of a command comes from.
+type keySource struct{ file, config string }
+
+func (k *keySource) flags(c *cobra.Command) {
+	c.PersistentFlags().StringVar(&k.file, "key-file", "", "`file` of the key")
+	c.PersistentFlags().StringVar(&k.config, "config", "", "`file` of the settings, if there is neither --key-file nor "+tokenVariable)
+}
+
+// making are the flags of token.
+type making struct {
+	keySource
+	claims                token.Claims
+	expires               time.Duration
+	audience, issuer, kid string
+	ticket                bool
+}
+
 func tokenCommand() *cobra.Command {
-	var key, kid, audience, issuer string
-	var ticket bool
-	var expires time.Duration
-	var claims token.Claims
+	m := &making{}
 	c := &cobra.Command{
 		Use: "token", Short: "Make a credential for a page, or check one", Args: noArguments,
 		Long: `Make a credential, which a page shows to say whose it is:
 
-  lineman token --uid 7 --channel 'chat:*' --key-file secret.txt
+  lineman token --uid 7 --channel 'chat:*' --expires 1h
 
-The key is the text of the file, or of ` + tokenVariable + `: a secret, for HS256 or a ticket, or a private key in PEM, for RS256, ES256,
-ES384, ES512 or EdDSA.`,
+The key is the text of --key-file, or of ` + tokenVariable + `, or the first of token.secrets in the settings: a secret, for HS256 or a
+ticket, or a private key in PEM, for RS256, ES256, ES384, ES512 or EdDSA.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			k, err := tokenKey(key)
-			if err != nil {
-				return err
-			}
-			k.ID = kid
-			algorithm := ""
-			if ticket {
-				algorithm = token.Ticket
-			}
-			s, err := token.NewSigner(k, algorithm)
-			if err != nil {
-				return err
-			}
-			if expires <= 0 {
-				return &usageError{errors.New("--expires wants a time from now, such as 1h")}
-			}
-			s.Audience, s.Issuer = audience, issuer
-			claims.Issued = time.Now()
-			claims.Expires = claims.Issued.Add(expires)
-			credential, err := s.Sign(claims)
+			credential, err := m.make()
 			if err != nil {
 				return err
 			}
@@ -59,23 +56,48 @@ ES384, ES512 or EdDSA.`,
 			return err
 		},
 	}
-	c.Flags().StringVar(&claims.UID, "uid", "", "whose it is")
-	c.Flags().DurationVar(&expires, "expires", time.Hour, "for how long it is good")
-	c.Flags().StringArrayVar(&claims.Channels, "channel", nil, "a `channel` that it may subscribe to, or a beginning and a *; may be given again")
-	c.Flags().StringArrayVar(&claims.Groups, "group", nil, "a `group` that it joins; may be given again")
-	c.Flags().StringVar(&audience, "audience", "", "its aud")
-	c.Flags().StringVar(&issuer, "issuer", "", "its iss")
-	c.Flags().StringVar(&kid, "kid", "", "what a key set calls the key")
-	c.Flags().BoolVar(&ticket, "ticket", false, "make a ticket, not a JSON Web Token")
-	c.PersistentFlags().StringVar(&key, "key-file", "", "`file` of the key")
-	c.AddCommand(tokenCheckCommand(&key))
+	f := c.Flags()
+	f.StringVar(&m.claims.UID, "uid", "", "whose it is")
+	f.DurationVar(&m.expires, "expires", time.Hour, "for how long it is good")
+	f.StringArrayVar(&m.claims.Channels, "channel", nil, "a `channel` that it may subscribe to, or a beginning and a *; may be given again")
+	f.StringArrayVar(&m.claims.Groups, "group", nil, "a `group` that it joins; may be given again")
+	f.StringVar(&m.audience, "audience", "", "its aud; the default is that of the settings")
+	f.StringVar(&m.issuer, "issuer", "", "its iss; the default is that of the settings")
+	f.StringVar(&m.kid, "kid", "", "what a key set calls the key")
+	f.BoolVar(&m.ticket, "ticket", false, "make a ticket, not a JSON Web Token")
+	m.keySource.flags(c)
+	c.AddCommand(tokenCheckCommand(&m.keySource))
 	return c
 }
 
-func tokenCheckCommand(key *string) *cobra.Command {
+// make signs the claims.
+func (m *making) make() (string, error) {
+	if m.expires <= 0 {
+		return "", &usageError{errors.New("--expires wants a time from now, such as 1h")}
+	}
+	key, settings, err := m.key()
+	if err != nil {
+		return "", err
+	}
+	key.ID = m.kid
+	algorithm := ""
+	if m.ticket {
+		algorithm = token.Ticket
+	}
+	s, err := token.NewSigner(key, algorithm)
+	if err != nil {
+		return "", err
+	}
+	s.Claim, s.Audience, s.Issuer = settings.Claim, cmp.Or(m.audience, settings.Audience), cmp.Or(m.issuer, settings.Issuer)
+	m.claims.Issued = time.Now()
+	m.claims.Expires = m.claims.Issued.Add(m.expires)
+	return s.Sign(m.claims)
+}
+
+func tokenCheckCommand(k *keySource) *cobra.Command {
 	return &cobra.Command{
 		Use: "check [CREDENTIAL]", Short: "Tell what a credential says, or why it is refused", Args: cobra.ArbitraryArgs,
-		Long: "Tell what a credential says, or why it is refused. Without one, it is read from the standard input.",
+		Long: "Tell what a credential says, or why it is refused. Without one, it is read from the standard input. Revocations are not looked at.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return &usageError{errors.New("want one credential")}
@@ -84,11 +106,7 @@ func tokenCheckCommand(key *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			k, err := tokenKey(*key)
-			if err != nil {
-				return err
-			}
-			v, err := token.New(token.Options{Keys: []token.Key{k}})
+			v, err := k.verifier()
 			if err != nil {
 				return err
 			}
@@ -126,20 +144,56 @@ func showClaims(w io.Writer, c token.Claims) error {
 	return table.Flush()
 }
 
-// tokenKey is the key of a file or, without one, of the environment. It is no flag, as every user of a machine can read a command line.
-func tokenKey(file string) (token.Key, error) {
+// given is the key of the file or, without one, of the environment; empty if there is neither. It is no flag, as every user of a
+// machine can read a command line.
+func (k *keySource) given() (token.Key, error) {
 	text := []byte(os.Getenv(tokenVariable))
-	if file != "" {
+	if k.file != "" {
 		var err error
-		if text, err = os.ReadFile(file); err != nil {
+		if text, err = os.ReadFile(k.file); err != nil {
 			return token.Key{}, err
 		}
+		if len(text) == 0 {
+			return token.Key{}, fmt.Errorf("%s is empty: want a secret, or a key in PEM", k.file)
+		}
 	}
-	switch {
-	case len(text) == 0:
-		return token.Key{}, errors.New("no key: say where it is by --key-file, or put it into " + tokenVariable)
-	case bytes.Contains(text, []byte("-----BEGIN ")):
+	if bytes.Contains(text, []byte("-----BEGIN ")) {
 		return token.Key{PEM: text}, nil
 	}
 	return token.Key{Secret: bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))}, nil
+}
+
+// key is what credentials are made by, with the settings that it comes from.
+func (k *keySource) key() (token.Key, config.Token, error) {
+	key, err := k.given()
+	if err != nil || len(key.Secret)+len(key.PEM) > 0 {
+		return key, config.Token{}, err
+	}
+	loaded, err := settingsOf(k.config)
+	if err != nil {
+		return key, config.Token{}, err
+	}
+	if len(loaded.Token.Secrets) == 0 {
+		return key, config.Token{}, errors.New("no key: say where it is by --key-file, put it into " + tokenVariable + ", or set token.secrets")
+	}
+	return token.Key{Secret: []byte(loaded.Token.Secrets[0])}, loaded.Token, nil
+}
+
+// verifier checks credentials by the key that is given or, without one, as the server would.
+func (k *keySource) verifier() (*token.Verifier, error) {
+	key, err := k.given()
+	if err != nil {
+		return nil, err
+	}
+	if len(key.Secret)+len(key.PEM) > 0 {
+		return token.New(token.Options{Keys: []token.Key{key}})
+	}
+	loaded, err := settingsOf(k.config)
+	if err != nil {
+		return nil, err
+	}
+	if !loaded.Token.HasKey() {
+		return nil, errors.New("no key: say where it is by --key-file, put it into " + tokenVariable + ", or set token.secrets, secret_files, public_keys or jwks")
+	}
+	return newVerifier(loaded.Token, nil)
 }

@@ -111,3 +111,34 @@ func TestTokenWrong(t *testing.T) {
 		t.Error("without a uid:", err)
 	}
 }
+
+// TestTokenSettings makes and checks credentials as the server with the same settings does.
+func TestTokenSettings(t *testing.T) {
+	t.Setenv(tokenVariable, "")
+	t.Setenv("LINEMAN_TOKEN_SECRETS", tokenSecret+",the one that was there before")
+	t.Setenv("LINEMAN_TOKEN_AUDIENCE", "push")
+	t.Setenv("LINEMAN_TOKEN_CLAIM", "user")
+	credential, err := runCommand("", "token", "--uid", "7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	credential = strings.TrimSpace(credential)
+	if got, err := runCommand("", "token", "check", credential); err != nil || !strings.HasPrefix(got, "uid      7\n") {
+		t.Errorf("%q, %v", got, err)
+	}
+	other, err := runCommand("", "token", "--uid", "7", "--audience", "another")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := runCommand("", "token", "check", strings.TrimSpace(other)); !errors.Is(err, token.ErrAudience) {
+		t.Errorf("for another audience: %v", err)
+	}
+	t.Setenv("LINEMAN_TOKEN_SECRETS", "a new secret of some length,"+tokenSecret)
+	if _, err := runCommand("", "token", "check", credential); err != nil {
+		t.Errorf("after the secret was replaced: %v", err)
+	}
+	t.Setenv("LINEMAN_TOKEN_SECRETS", "a new secret of some length")
+	if _, err := runCommand("", "token", "check", credential); !errors.Is(err, token.ErrSignature) {
+		t.Errorf("when the old secret is gone: %v", err)
+	}
+}

@@ -18,7 +18,7 @@ import (
 // apiWorker is the HTTP API: POST /v1/COMMAND with a JSON object, or with several, one a line.
 func (s *Server) apiWorker() *lineman.Worker {
 	w := &lineman.Worker{
-		Name: "api", Addr: "http://" + s.config.API.Listen, Logger: s.log,
+		Name: "api", Addr: "http://" + s.config.API.Listen, Logger: s.options.Log,
 		Limits: lineman.Limits{MaxMessage: s.config.Limits.Body},
 	}
 	w.OnRequest = s.call

@@ -36,7 +36,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 		Protocol: &websocket.Protocol{Origins: s.origins(), PingInterval: pingInterval, PongTimeout: pongTimeout},
 		Proxies:  s.config.Proxies,
 		TLS:      s.options.TLS,
-		Logger:   s.log,
+		Logger:   s.options.Log,
 		Limits: lineman.Limits{
 			MaxMessage: limits.Message, MaxPending: limits.Pending, Handshake: shakeTime, Drain: s.config.Drain,
 		},

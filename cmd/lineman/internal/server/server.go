@@ -24,7 +24,7 @@ type Options struct {
 	Credentials func() (Credentials, error)
 
 	TLS     *tls.Config  // of the port for browsers; nil means none
-	Log     *slog.Logger // nil means slog.Default()
+	Log     *slog.Logger // nil means slog.Default(), as it is when the server starts
 	Command string       // how people call this program; empty means lineman
 	Out     io.Writer    // gets the greeting; nil means nobody does
 }
@@ -62,7 +62,6 @@ type Identity struct {
 type Server struct {
 	config  config.Config
 	options Options
-	log     *slog.Logger
 	keys    keyring
 	pages   *lineman.Worker
 	text    *lineman.Worker // nil without a port for lines
@@ -71,6 +70,7 @@ type Server struct {
 
 	// Owned by the loop, from OnStart on.
 	loop     *lineman.Loop
+	log      *slog.Logger
 	who      Credentials
 	hub      *push.Hub[*lineman.Conn]
 	table    *command.Table[*lineman.Conn]
@@ -87,11 +87,8 @@ func New(c config.Config, o Options) *Server {
 	if o.Out == nil {
 		o.Out = io.Discard
 	}
-	if o.Log == nil {
-		o.Log = slog.Default()
-	}
 	s := &Server{
-		config: c, options: o, log: o.Log, keys: newKeyring(c.API.Keys),
+		config: c, options: o, keys: newKeyring(c.API.Keys),
 		page: bytes.ReplaceAll(page, []byte("COMMAND"), []byte(o.Command)),
 	}
 	s.pages = s.pageWorker()
@@ -108,6 +105,9 @@ func New(c config.Config, o Options) *Server {
 func (s *Server) Worker() *lineman.Worker { return s.pages }
 
 func (s *Server) start(l *lineman.Loop) (err error) {
+	if s.log = s.options.Log; s.log == nil {
+		s.log = slog.Default() // of this process
+	}
 	s.who = anybody{}
 	if s.options.Credentials != nil {
 		if s.who, err = s.options.Credentials(); err != nil {

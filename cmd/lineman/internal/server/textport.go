@@ -44,7 +44,7 @@ func (b *backend) settle(n int, text []byte) {
 // textWorker is the port for lines of back ends.
 func (s *Server) textWorker() *lineman.Worker {
 	w := &lineman.Worker{
-		Name: "backends", Addr: "text://" + s.config.Text.Listen, Logger: s.log,
+		Name: "backends", Addr: "text://" + s.config.Text.Listen, Logger: s.options.Log,
 		Protocol: text.Protocol{RefuseHTTP: true}, // a page of another site can post to this port
 		Limits:   lineman.Limits{MaxMessage: s.config.Limits.Message},
 	}
