@@ -23,6 +23,7 @@ type backend struct {
 
 // expect takes a place among the answers.
 func (b *backend) expect() int {
+	b.conn.Hold() // a back end may have said all, and wait
 	n := b.answers.expect()
 	if b.answers.len() == maxWaiting {
 		b.conn.Pause()
@@ -35,6 +36,7 @@ func (b *backend) settle(n int, text []byte) {
 	full := b.answers.len() >= maxWaiting
 	b.answers.settle(n, text, func(text []byte) {
 		_ = b.conn.Send(text) // a back end that does not read its answers loses them
+		b.conn.Release()
 	})
 	if full && b.answers.len() < maxWaiting {
 		b.conn.Resume()
