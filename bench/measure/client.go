@@ -85,16 +85,16 @@ func (c *client) receive(buf []byte) (n int, err error) {
 	return n, err
 }
 
-const upgrade = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
+const upgrade = " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
 // shakeHands makes a WebSocket of the connection.
-func (c *client) shakeHands() error {
+func (c *client) shakeHands(query string) error {
 	var conn net.Conn = c.socket
 	if c.secure != nil {
 		conn = c.secure
 	}
-	head, err := ask(conn, upgrade)
+	head, err := ask(conn, "GET /"+query+upgrade)
 	if err == nil && !strings.HasPrefix(head, "HTTP/1.1 101 ") {
 		return fmt.Errorf("handshake: %.40q", head)
 	}

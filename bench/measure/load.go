@@ -24,10 +24,14 @@ type client struct {
 	*socket
 	secure   *tls.Conn // nil without TLS
 	received int       // bytes of replies under way
+	port     int       // of this side
 }
 
 // opening is how a connection begins.
-type opening struct{ secure, webSocket bool }
+type opening struct {
+	secure, webSocket bool
+	query             func(port int) string // of the handshake from a port, which no other connection has; nil means none
+}
 
 var (
 	plain         = opening{}
@@ -58,7 +62,7 @@ func (l *load) add(addr string, how opening) error {
 		return err
 	}
 	defer conn.Close() // its duplicate stays
-	c := client{socket: &socket{Conn: conn, fd: -1}}
+	c := client{socket: &socket{Conn: conn, fd: -1}, port: conn.LocalAddr().(*net.TCPAddr).Port}
 	if how.secure {
 		c.secure = tls.Client(c.socket, &tls.Config{InsecureSkipVerify: true, DynamicRecordSizingDisabled: true})
 		if err := c.secure.Handshake(); err != nil {
@@ -66,7 +70,11 @@ func (l *load) add(addr string, how opening) error {
 		}
 	}
 	if how.webSocket {
-		if err := c.shakeHands(); err != nil {
+		query := ""
+		if how.query != nil {
+			query = how.query(c.port)
+		}
+		if err := c.shakeHands(query); err != nil {
 			return err
 		}
 	}
@@ -157,11 +165,16 @@ func (l *load) echo(batch []byte, requests, reply int, d time.Duration) (ops int
 // fanout has the first connection publish a message of size bytes on the wire whenever the last connection has it, with
 // so many under way, for d. It returns how many were delivered.
 func (l *load) fanout(msg []byte, size, underWay int, d time.Duration) (deliveries int, err error) {
-	have := make([]int, len(l.conns)) // messages that each connection has
-	missing := []int{}                // for each message published, how many connections have not got it
+	return l.fanoutBy(func() error { return l.send(0, msg) }, len(l.conns), size, underWay, d)
+}
+
+// fanoutBy is fanout to the first connections, with another way to publish.
+func (l *load) fanoutBy(send func() error, to, size, underWay int, d time.Duration) (deliveries int, err error) {
+	have := make([]int, to) // messages that each connection has
+	missing := []int{}      // for each message published, how many connections have not got it
 	publish := func() error {
-		missing = append(missing, len(l.conns))
-		return l.send(0, msg)
+		missing = append(missing, to)
+		return send()
 	}
 	for range underWay {
 		if err := publish(); err != nil {
@@ -171,6 +184,9 @@ func (l *load) fanout(msg []byte, size, underWay int, d time.Duration) (deliveri
 	end, finished := time.Now().Add(d), 0
 	over := false
 	err = l.each(d+20*time.Second, func(i, n int) error {
+		if i >= to {
+			return nil // an answer
+		}
 		c := &l.conns[i]
 		c.received += n
 		for ; c.received >= size; c.received -= size {

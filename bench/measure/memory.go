@@ -30,6 +30,14 @@ const maxRecord = 16 << 10 // bytes of plaintext (RFC 8446, 5.1)
 // held is a case of what a server holds for a connection that has done something: the slope between few and many, which
 // leaves out what it needs anyway, and what it holds at last for each of them when garbage is collected.
 func (m *measurement) held(name string, contenders []contender, how opening, d drive, aims ...aim) testCase {
+	return m.heldAfter(name, contenders, how, func(_ *running, l *load) error {
+		_, err := d(l, 0)
+		return err
+	}, aims...)
+}
+
+// heldAfter is held after something else.
+func (m *measurement) heldAfter(name string, contenders []contender, how opening, do func(*running, *load) error, aims ...aim) testCase {
 	few, many := m.many*9/10, m.many*19/10
 	once := func(r *running) ([]float64, error) {
 		before, err := r.holds()
@@ -49,7 +57,7 @@ func (m *measurement) held(name string, contenders []contender, how opening, d d
 				return nil, err
 			}
 			loads = append(loads, l)
-			if _, err := d(l, 0); err != nil {
+			if err := do(r, l); err != nil {
 				return nil, err
 			}
 			if at[i], err = r.memory(); err != nil {

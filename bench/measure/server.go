@@ -35,14 +35,21 @@ type program struct {
 	name    string
 	command func(protos string, ports []string) ([]string, error)
 	counts  bool // it tells what it holds: see census
+
+	supervised bool     // its only child serves
+	env        []string // beside this process's
 }
 
 // running is a server's process, alone on its core.
 type running struct {
 	cmd    *exec.Cmd
+	pid    int      // of the process that serves
 	addrs  []string // of its protocols
 	counts bool
 	says   *bufio.Reader
+
+	lines   net.Conn // to the push server's port for lines, once it was asked
+	answers *bufio.Reader
 }
 
 // build makes the programs of this module in dir, and goepoll of the baseline if there is one.
@@ -81,6 +88,17 @@ func build(dir, baseline string) (programs, error) {
 		}
 		p.counts = true
 	}
+	server, err := add("lineman", "..", "./cmd/lineman", func(_, ports string) []string {
+		p := strings.Split(ports, ",")
+		return []string{"start", "--listen", "127.0.0.1:" + p[0], "--text", "127.0.0.1:" + p[1], "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0"}
+	})
+	if err != nil {
+		return nil, err
+	}
+	server.supervised = true
+	strict := *server
+	strict.name, strict.env = "lineman-strict", []string{"LINEMAN_TOKEN_SECRETS=" + tokenSecret, "LINEMAN_TOKEN_REVOCATIONS=", "LINEMAN_LIMITS_PENDING=64KiB"}
+	all[strict.name] = &strict
 	all["nginx"] = nginx(dir, cert, key)
 	return all, nil
 }
@@ -90,6 +108,10 @@ func (p *program) start(protos string) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
+	return p.startOn(protos, ports)
+}
+
+func (p *program) startOn(protos string, ports []string) (*running, error) {
 	r := &running{counts: p.counts}
 	for _, port := range ports {
 		r.addrs = append(r.addrs, net.JoinHostPort("127.0.0.1", port))
@@ -99,7 +121,8 @@ func (p *program) start(protos string) (*running, error) {
 		return nil, err
 	}
 	r.cmd = exec.Command(args[0], args[1:]...)
-	r.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	r.cmd.Env = append(append(os.Environ(), "GOMAXPROCS=1"), p.env...)
+	r.cmd.Dir = filepath.Dir(args[0])
 	r.cmd.Stderr = os.Stderr
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
@@ -109,17 +132,48 @@ func (p *program) start(protos string) (*running, error) {
 	if err := r.cmd.Start(); err != nil {
 		return nil, err
 	}
-	if err := pin(r.cmd.Process.Pid, serverCore); err != nil {
+	if err := r.settle(p); err != nil {
 		r.stop()
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", p.name, err)
+	}
+	return r, nil
+}
+
+// settle waits until the program answers, and puts it on its core.
+func (r *running) settle(p *program) (err error) {
+	if err := pin(r.cmd.Process.Pid, serverCore); err != nil { // and what it will start
+		return err
 	}
 	for _, addr := range r.addrs {
 		if err := answers(addr); err != nil {
-			r.stop()
-			return nil, fmt.Errorf("%s: %w", p.name, err)
+			return err
 		}
 	}
-	return r, nil
+	r.pid = r.cmd.Process.Pid
+	if p.supervised {
+		r.pid, err = child(r.pid)
+	}
+	return err
+}
+
+// child is the only child of a process.
+func child(pid int) (int, error) {
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		return 0, err
+	}
+	var all []string
+	for _, name := range lists {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return 0, err
+		}
+		all = append(all, strings.Fields(string(b))...)
+	}
+	if len(all) != 1 {
+		return 0, fmt.Errorf("process %d has %d children, want one", pid, len(all))
+	}
+	return strconv.Atoi(all[0])
 }
 
 // freePorts are ports that nobody listened on a moment ago.
@@ -176,7 +230,7 @@ type cpu struct{ total, user time.Duration }
 
 // cpu is what the process has used so far.
 func (r *running) cpu() (c cpu, err error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.cmd.Process.Pid))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.pid))
 	if err != nil {
 		return c, err
 	}
@@ -191,13 +245,21 @@ func (r *running) cpu() (c cpu, err error) {
 
 // memory is the proportional set size of the process in bytes.
 func (r *running) memory() (float64, error) {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", r.cmd.Process.Pid))
+	return r.told("smaps_rollup", "Pss:")
+}
+
+// peak is the largest resident set of the process so far, in bytes.
+func (r *running) peak() (float64, error) { return r.told("status", "VmHWM:") }
+
+// told is a size that a file of the process tells, in bytes.
+func (r *running) told(file, name string) (float64, error) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/%s", r.pid, file))
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if rest, ok := strings.CutPrefix(lines.Text(), "Pss:"); ok {
+		if rest, ok := strings.CutPrefix(lines.Text(), name); ok {
 			kib, err := strconv.Atoi(strings.Fields(rest)[0])
 			return float64(kib << 10), err
 		}
