@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -108,6 +109,22 @@ func checkTests(t *testing.T, file, command, pattern, where string) {
 		}
 		if !found {
 			t.Errorf("%s: %s: no test %s in %s", file, command, want, where)
+		}
+	}
+}
+
+var proofs = regexp.MustCompile("`(Test\\w+)`")
+
+// TestDocTests wants the tests that the page about security names as proofs to be there.
+func TestDocTests(t *testing.T) {
+	text, err := os.ReadFile("docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := knownTests(t)
+	for _, m := range proofs.FindAllSubmatch(text, -1) {
+		if !slices.Contains(known, string(m[1])) {
+			t.Errorf("there is no test %s", m[1])
 		}
 	}
 }
