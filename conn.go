@@ -36,6 +36,7 @@ type Conn struct {
 	touched    uint32      // tick of the last byte received
 	since      uint32      // tick at which what the connection is waiting for began
 	state      connState
+	held       uint32 // by Hold
 
 	mu          sync.Mutex // guards the following, which the loop alone changes where it says so
 	service     *service   // changed by the loop

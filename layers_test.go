@@ -38,6 +38,7 @@ var layers = []layer{
 	{folder: "push"},
 	{folder: "push/command", module: []string{"push"}},
 	{folder: "push/pushtest", module: []string{"push"}},
+	{folder: "push/token", module: []string{"push"}, foreign: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset", "github.com/MicahParks/keyfunc/v3"}},
 	{folder: ".", module: []string{"internal/*", "protocol", "protocol/*"}},
 	{folder: "linemantest", module: []string{".", "protocol", "protocol/*"}, foreign: []string{"go.uber.org/goleak"}},
 	{folder: "cmd/*", module: []string{".", "push", "push/*", "protocol", "protocol/*", "cmd/*/internal/*"}, foreign: []string{"github.com/spf13/cobra", "golang.org/x/crypto/acme"}},

@@ -93,7 +93,7 @@ func (c *Conn) atRest() bool {
 	if c.dial != nil || c.phase.get() != open || c.shaking() || c.state.headerDue {
 		return false
 	}
-	if c.in != nil || c.state.half || c.state.paused || c.session.half() {
+	if c.in != nil || c.state.half || c.state.paused || c.held > 0 || c.session.half() {
 		return false
 	}
 	quiet := c.loop.ticks(c.loop.now) - c.touched

@@ -55,6 +55,9 @@ func (c *Conn) limits() (on [3]limit) {
 	case c.phase.get() != open:
 		on[0] = limit{c.since, after.close, (*Conn).overdue}
 		return on
+	case c.outlasts():
+		on[0] = limit{c.since, after.answer, (*Conn).late}
+		return on
 	}
 	switch h := c.session.(type) {
 	case *httpSession:

@@ -249,7 +249,7 @@ func (c *Conn) busy() bool {
 	case *piped:
 		return true
 	}
-	return false
+	return c.outlasts()
 }
 
 // message gives a whole message to the application.
@@ -306,6 +306,7 @@ func (c *Conn) end(cause error) {
 		return
 	}
 	if c.busy() {
+		c.awaitAnswers()
 		return // the answer ends the connection
 	}
 	c.depart(cause)

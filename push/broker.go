@@ -39,9 +39,9 @@ type Link interface {
 	// Unsubscribe ends that. What is under way may still be delivered.
 	Unsubscribe(from []Target)
 
-	// Publish publishes for some targets, which nobody changes from then on. done is called when the Broker has it, after the node's own Deliver, if it subscribed: others
-	// is how many connections of other nodes it reached, as far as is known by then. An error says that some node may not get it:
-	// what is published while the link is down is not kept.
+	// Publish publishes for some targets. They and the Data are on loan until it returns. done is called when the Broker has it, after
+	// the node's own Deliver, if it subscribed: others is how many connections of other nodes it reached, as far as is known by then.
+	// An error says that some node may not get it: what is published while the link is down is not kept.
 	Publish(to []Target, p Publication, done func(others int, err error))
 
 	// Close leaves the cluster. Nothing is delivered any more.
@@ -59,5 +59,5 @@ type Publication struct {
 	Node   string // who published it
 	Number uint64 // counts the publications of that node
 	Except Target // the connection that is not to get it; empty means none
-	Data   []byte // Immutable.
+	Data   []byte // on loan until Deliver or Publish returns
 }

@@ -63,9 +63,10 @@ type Hub[C Conn] struct {
 	members  map[uint64]*Member[C]      // by the connections' ids
 
 	link    Link
-	wanted  []Target // to be subscribed
-	dropped []Target // to be unsubscribed
-	pending map[uint64]*Outcome
+	wanted  []Target            // to be subscribed
+	dropped []Target            // to be unsubscribed
+	pending map[uint64]*pending // by the numbers of the publications
+	free    []*pending
 	last    uint64 // number of the last publication
 	walk    uint64 // number of the last delivery to several targets
 	stats   Stats
@@ -97,7 +98,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 			return nil, fmt.Errorf("push: no namespace can be called %q", name)
 		}
 	}
-	h := &Hub[C]{options: o, everyone: &set[C]{kind: ToEveryone}, members: make(map[uint64]*Member[C]), pending: make(map[uint64]*Outcome)}
+	h := &Hub[C]{options: o, everyone: &set[C]{kind: ToEveryone}, members: make(map[uint64]*Member[C]), pending: make(map[uint64]*pending)}
 	for k := range h.sets {
 		h.sets[k] = make(map[string]*set[C])
 	}

@@ -79,6 +79,7 @@ func (l *memoryLink) Publish(to []Target, p Publication, done func(others int, e
 		return
 	}
 	defer b.mu.Unlock()
+	to, p.Data = slices.Clone(to), slices.Clone(p.Data)
 	d := &delivery{publisher: l.node, done: done}
 	d.left.Store(1)
 	for _, link := range b.links {

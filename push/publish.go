@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Message is something to publish. Its slices are the Hub's from then on.
+// Message is something to publish. Its slices are on loan until Publish returns.
 type Message[C Conn] struct {
 	To     []Target
 	Data   []byte // what connections get, byte by byte
@@ -34,17 +34,45 @@ func (h *Hub[C]) Publish(m Message[C], done func(Outcome)) error {
 	h.last++
 	h.stats.Published++
 	p := Publication{Node: h.node, Number: h.last, Except: m.Except, Data: m.Data}
-	o := &Outcome{}
-	h.pending[p.Number] = o
-	h.link.Publish(m.To, p, func(others int, err error) {
-		delete(h.pending, p.Number)
-		o.Reached += others
-		o.Err = err
-		if done != nil {
-			done(*o)
-		}
-	})
+	h.link.Publish(m.To, p, h.expect(p.Number, done).finish)
 	return nil
+}
+
+// pending is a publication that the Broker has not yet confirmed.
+type pending struct {
+	number  uint64
+	reached int // connections of this node
+	done    func(Outcome)
+	finish  func(others int, err error)
+}
+
+// expect makes the pending of a publication, of one that is free if there is such.
+func (h *Hub[C]) expect(number uint64, done func(Outcome)) *pending {
+	var w *pending
+	if last := len(h.free) - 1; last >= 0 {
+		w = h.free[last]
+		h.free = h.free[:last]
+	} else {
+		w = &pending{}
+		w.finish = func(others int, err error) { h.finish(w, others, err) }
+	}
+	w.number, w.reached, w.done = number, 0, done
+	h.pending[number] = w
+	return w
+}
+
+// maxFree is how many pendings that are not used are kept.
+const maxFree = 1024
+
+func (h *Hub[C]) finish(w *pending, others int, err error) {
+	delete(h.pending, w.number)
+	o, done := Outcome{Reached: w.reached + others, Err: err}, w.done
+	if w.done = nil; len(h.free) < maxFree {
+		h.free = append(h.free, w)
+	}
+	if done != nil {
+		done(o)
+	}
 }
 
 func (h *Hub[C]) check(m Message[C]) error {
@@ -93,8 +121,10 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 	}
 	n := h.options.Fanout(h.audience(to, except), p.Data)
 	h.stats.Delivered += uint64(n)
-	if o := h.pending[p.Number]; o != nil && p.Node == h.node {
-		o.Reached += n
+	if p.Node == h.node {
+		if w := h.pending[p.Number]; w != nil {
+			w.reached += n
+		}
 	}
 	return n
 }

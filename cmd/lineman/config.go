@@ -113,6 +113,18 @@ func settingFlags(c *cobra.Command) {
 // load reads the settings of a command that has their flags.
 func load(c *cobra.Command) (*config.Loaded, error) { return config.Load(c.Flags(), os.Environ()) }
 
+// settingsOf reads the settings for a command that has none of their flags but the file.
+func settingsOf(file string) (*config.Loaded, error) {
+	c := &cobra.Command{}
+	settingFlags(c)
+	if file != "" {
+		if err := c.Flags().Set("config", file); err != nil {
+			return nil, err
+		}
+	}
+	return load(c)
+}
+
 func fileOf(args []string) string {
 	if len(args) == 1 {
 		return args[0]

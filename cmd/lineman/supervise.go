@@ -42,6 +42,9 @@ func master(c *cobra.Command) *lineman.Master {
 func serverOptions(c *config.Config) (o server.Options, err error) {
 	o.Command, o.Out = called(), os.Stdout
 	o.TLS, err = tlsConfig(c.TLS)
+	if !c.Dev {
+		o.Credentials = func() (server.Credentials, error) { return openCredentials(c.Token) }
+	}
 	return o, err
 }
 

@@ -2,7 +2,6 @@ package command
 
 import (
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/lineman-go/lineman/push"
@@ -15,17 +14,19 @@ import (
 //	ok        a connection has accepted it
 //	fail      there is none
 //	error: …  the line is wrong, and nothing was sent
+//
+// The line is on loan until Line returns, and so is an answer until done returns.
 func (t *Table[C]) Line(line []byte, p *Permit, done func(answer []byte)) {
 	o, err := parseObject(line)
-	if err != nil {
-		done(lineError(err))
-		return
-	}
-	if o.get("cmd") != nil {
+	switch {
+	case err != nil:
+	case o.has("cmd"):
 		t.Do(line, "", p, func(r Reply) { done(r.JSON()) })
 		return
+	default:
+		err = t.pass(o, p, done)
 	}
-	if err := t.pass(o, p, done); err != nil {
+	if err != nil {
 		done(lineError(err))
 	}
 }
@@ -36,24 +37,27 @@ func (t *Table[C]) pass(o object, p *Permit, done func(answer []byte)) error {
 	if err != nil {
 		return err
 	}
-	about := []push.Target{to}
-	if err := p.check(Publish, about); err != nil {
+	t.to[0] = to
+	if err := p.check(Publish, t.to[:]); err != nil {
 		return err
 	}
-	return t.hub.Publish(push.Message[C]{To: about, Data: slices.Clone(o)}, func(o push.Outcome) {
-		if o.Err != nil || o.Reached == 0 {
-			done([]byte("fail"))
+	return t.hub.Publish(push.Message[C]{To: t.to[:], Data: o}, func(out push.Outcome) {
+		if out.Err != nil || out.Reached == 0 {
+			done(fail)
 			return
 		}
-		done([]byte("ok"))
+		done(ok)
 	})
 }
+
+// The answers to plain lines that are right. Immutable.
+var ok, fail = []byte("ok"), []byte("fail")
 
 // lineTarget is whom a plain line is for.
 func lineTarget(o object) (push.Target, error) {
 	var all, one []byte
 	for name, value := range o.fields() {
-		switch name {
+		switch string(name) {
 		case "all":
 			all = value
 		case "uid":
@@ -69,6 +73,9 @@ func lineTarget(o object) (push.Target, error) {
 		return push.Everyone, nil
 	case one == nil:
 		return "", invalid(`no "uid"`)
+	}
+	if inside, plain := plainString(one); plain {
+		return push.Target(append(append(make([]byte, 0, 64), "u:"...), inside...)), nil
 	}
 	uid, err := parseUID(one)
 	return push.UID(uid), err

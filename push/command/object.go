@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"encoding/json"
 	"iter"
 	"unicode/utf8"
@@ -28,8 +29,8 @@ func parseObject(text []byte) (object, error) {
 }
 
 // fields are the names and values at the top of the object, in order.
-func (o object) fields() iter.Seq2[string, []byte] {
-	return func(yield func(string, []byte) bool) {
+func (o object) fields() iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
 		i := skipSpace(o, skipSpace(o, 0)+1)
 		for o[i] != '}' {
 			end := stringEnd(o, i)
@@ -46,10 +47,13 @@ func (o object) fields() iter.Seq2[string, []byte] {
 	}
 }
 
+// has reports whether there is a field of a name.
+func (o object) has(name string) bool { return o.get(name) != nil }
+
 // get is the value of a field, the last of this name; nil if there is none.
 func (o object) get(name string) (value []byte) {
 	for n, v := range o.fields() {
-		if n == name {
+		if string(n) == name {
 			value = v
 		}
 	}
@@ -103,15 +107,21 @@ func valueEnd(text []byte, i int) int {
 	}
 }
 
-func decodeName(quoted []byte) string {
-	for _, b := range quoted {
-		if b == '\\' {
-			var name string
-			_ = json.Unmarshal(quoted, &name) // it is valid
-			return name
-		}
+func decodeName(quoted []byte) []byte {
+	if inside, plain := plainString(quoted); plain {
+		return inside
 	}
-	return string(quoted[1 : len(quoted)-1])
+	var name string
+	_ = json.Unmarshal(quoted, &name) // it is valid
+	return []byte(name)
+}
+
+// plainString is what is in a string that has no escapes.
+func plainString(value []byte) (inside []byte, plain bool) {
+	if value[0] != '"' || bytes.IndexByte(value, '\\') >= 0 {
+		return nil, false
+	}
+	return value[1 : len(value)-1], true
 }
 
 // depth is how deep a text is nested.

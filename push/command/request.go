@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,13 +59,12 @@ func (u *UID) UnmarshalJSON(b []byte) error {
 }
 
 func parseUID(raw []byte) (string, error) {
-	if raw[0] == '"' {
-		var uid string
-		if inside := raw[1 : len(raw)-1]; !bytes.Contains(inside, []byte(`\`)) {
-			return string(inside), nil
-		}
-		err := json.Unmarshal(raw, &uid)
-		return uid, err
+	if inside, plain := plainString(raw); plain {
+		return string(inside), nil
+	}
+	var uid string
+	if raw[0] == '"' && json.Unmarshal(raw, &uid) == nil {
+		return uid, nil
 	}
 	n, ok := new(big.Int).SetString(string(raw[:min(len(raw), push.MaxName+1)]), 10)
 	if !ok {
@@ -97,7 +95,7 @@ func (t *Table[C]) parse(text []byte, cmd string) (*Request, *row[C], error) {
 		return nil, nil, &Error{Code: UnknownCommand, Text: fmt.Sprintf("unknown command %.40q: want one of %s", q.Cmd, strings.Join(t.Names(), ", "))}
 	}
 	for field := range o.fields() {
-		if !r.takes(field) {
+		if !r.takes(string(field)) {
 			return nil, nil, invalid("%s takes no %.40q: it takes %s", q.Cmd, field, strings.Join(append(slices.Clone(r.fields), "id"), ", "))
 		}
 	}

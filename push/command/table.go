@@ -21,6 +21,7 @@ type Table[C push.Conn] struct {
 	rows    map[string]*row[C]
 	order   []*row[C]
 	once    once
+	to      [1]push.Target // of the plain line at hand
 }
 
 // row is a command.

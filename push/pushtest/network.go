@@ -124,6 +124,7 @@ func (l *networkLink) Publish(to []push.Target, p push.Publication, done func(ot
 		done(0, push.ErrClosed)
 		return
 	}
+	to, p.Data = slices.Clone(to), slices.Clone(p.Data)
 	l.out.send(func() {
 		l.network.mu.Lock()
 		defer l.network.mu.Unlock()

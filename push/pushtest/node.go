@@ -106,15 +106,20 @@ func (n *node) publish(to push.Target, data string) error {
 	return n.await(done, "publish")
 }
 
-// send publishes, on the loop.
+// send publishes, on the loop, and has what was on loan be something else afterwards.
 func (n *node) send(to []push.Target, data string, done func(error)) {
 	n.number++
-	n.link.Publish(to, push.Publication{Node: n.id, Number: n.number, Data: []byte(data)}, func(others int, err error) {
+	loan, bytes := slices.Clone(to), []byte(data)
+	n.link.Publish(loan, push.Publication{Node: n.id, Number: n.number, Data: bytes}, func(others int, err error) {
 		if others < 0 {
 			n.t.Errorf("%s: it reached %d connections of others", n.id, others)
 		}
 		done(err)
 	})
+	clear(bytes)
+	for i := range loan {
+		loan[i] = "returned"
+	}
 }
 
 // arrives waits until a node has got so much.

@@ -72,7 +72,7 @@ func TestCheck(t *testing.T) {
 		{"hosts", func(c *Config) { c.API.Hosts = []string{"api.example.com", "a:80"} }, []string{`api.hosts: "a:80": want the name`}},
 
 		{"algorithms", func(c *Config) { c.Token.Algorithms = []string{"HS256", "ES512", "EdDSA"} }, nil},
-		{"a wrong algorithm", func(c *Config) { c.Token.Algorithms = []string{"none", "RS265"} }, []string{`token.algorithms: "none": want HS256`, `"RS265": did you mean RS256?`}},
+		{"a wrong algorithm", func(c *Config) { c.Token.Algorithms = []string{"none", "RS265"} }, []string{`token.algorithms: "none": want ticket, HS256`, `"RS265": did you mean RS256?`}},
 		{"no claim", func(c *Config) { c.Token.Claim = "" }, []string{"config: token.claim: is empty"}},
 		{"a negative skew", func(c *Config) { c.Token.Skew = -1 }, []string{"token.skew: -1ns: want 0 or more"}},
 		{"a short secret", func(c *Config) { c.Token.Secrets = []string{goodKey, "short"} }, []string{"token.secrets: a secret of 5 characters can be guessed: want 16 or more"}},

@@ -79,7 +79,7 @@ type Token struct {
 	SecretFiles []string      `koanf:"secret_files" doc:"files that have secrets for tokens, in addition to secrets"`
 	PublicKeys  []string      `koanf:"public_keys" doc:"PEM files of keys for RS, PS, ES and EdDSA"`
 	JWKS        string        `koanf:"jwks" doc:"URL where a key set is served"`
-	Algorithms  []string      `koanf:"algorithms" doc:"that a token may be signed by; empty means those that the keys can do" of:"HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA"`
+	Algorithms  []string      `koanf:"algorithms" doc:"that a token may be signed by; empty means those that the keys can do" of:"ticket HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA"`
 	Audience    string        `koanf:"audience" doc:"audience that a token must have; empty means any"`
 	Issuer      string        `koanf:"issuer" doc:"issuer that a token must have; empty means any"`
 	Claim       string        `koanf:"claim" doc:"claim of a token that has the uid"`

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
@@ -19,7 +18,7 @@ import (
 // apiWorker is the HTTP API: POST /v1/COMMAND with a JSON object, or with several, one a line.
 func (s *Server) apiWorker() *lineman.Worker {
 	w := &lineman.Worker{
-		Name: "api", Addr: "http://" + s.config.API.Listen, Logger: s.log,
+		Name: "api", Addr: "http://" + s.config.API.Listen, Logger: s.options.Log,
 		Limits: lineman.Limits{MaxMessage: s.config.Limits.Body},
 	}
 	w.OnRequest = s.call
@@ -58,7 +57,7 @@ func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 		respond(c, command.Failed(&command.Error{Code: command.UnknownCommand, Text: "commands are at /v1/NAME: GET /v1/openapi.json describes them"}))
 		return
 	}
-	began := time.Now()
+	s.lag.begin(s.loop)
 	kind, _, _ := mime.ParseMediaType(string(r.Header("Content-Type")))
 	switch {
 	case kind == "application/json" && name != "batch":
@@ -70,9 +69,7 @@ func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 		s.batch(c, r.Body(), name, permit)
 	default:
 		_ = c.Respond(&http1.Response{Status: 415, Body: []byte("want Content-Type: application/json, or application/x-ndjson for several objects, one a line\n")})
-		return
 	}
-	s.lag.began(s.loop, began)
 }
 
 func respond(c *lineman.Conn, r command.Reply) {

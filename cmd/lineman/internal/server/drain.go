@@ -10,6 +10,13 @@ import (
 // perConnection is how much time a drain has for each connection, until config.Drain has been reached.
 const perConnection = time.Millisecond
 
+func (s *Server) stop(l *lineman.Loop) {
+	s.drain(l)
+	if err := s.who.Close(); err != nil {
+		s.log.Error("lineman: closing", "error", err)
+	}
+}
+
 // drain sends the pages away one by one, when the server stops or has a successor. They come back when it is over, in the order in
 // which they went: each is told to wait for as long as the whole drain takes.
 func (s *Server) drain(l *lineman.Loop) {

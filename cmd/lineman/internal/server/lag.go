@@ -13,14 +13,15 @@ type lag struct {
 	waiting bool
 }
 
-// began starts a sample.
-func (l *lag) began(loop *lineman.Loop, at time.Time) {
+// begin starts a sample, unless one is under way.
+func (l *lag) begin(loop *lineman.Loop) {
 	if l.waiting || l.observe == nil {
 		return
 	}
 	l.waiting = true
+	began := time.Now()
 	loop.After(0, func() {
 		l.waiting = false
-		l.observe(time.Since(at))
+		l.observe(time.Since(began))
 	})
 }

@@ -128,7 +128,7 @@ func TestDrain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := settings()
 			c.Drain = drain
-			r := start(t, c, server.Options{Verify: secret})
+			r := start(t, c, server.Options{Credentials: open(secret)})
 			b := r.backend()
 			pages := []*linemantest.Client{r.page("secret-a"), r.page("secret-b")}
 			r.counts(b, "*", 2)
@@ -158,14 +158,14 @@ func TestWaitingLeaves(t *testing.T) {
 	c := settings()
 	c.Limits.Waiting = 1
 	asked := make(chan bool)
-	r := start(t, c, server.Options{Verify: func(ctx context.Context, credential string) (server.Identity, error) {
+	r := start(t, c, server.Options{Credentials: open(func(ctx context.Context, credential string) (server.Identity, error) {
 		if credential == "slow" {
 			asked <- true
 			<-ctx.Done()
 			return server.Identity{}, ctx.Err()
 		}
 		return secret(ctx, credential)
-	}})
+	})})
 	slow := r.page("slow")
 	<-asked
 	if answer, _ := r.Connect(r.pages).Handshake("/", nil); answer.StatusCode != 429 {

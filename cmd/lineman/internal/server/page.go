@@ -36,7 +36,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 		Protocol: &websocket.Protocol{Origins: s.origins(), PingInterval: pingInterval, PongTimeout: pongTimeout},
 		Proxies:  s.config.Proxies,
 		TLS:      s.options.TLS,
-		Logger:   s.log,
+		Logger:   s.options.Log,
 		Limits: lineman.Limits{
 			MaxMessage: limits.Message, MaxPending: limits.Pending, Handshake: shakeTime, Drain: s.config.Drain,
 		},
@@ -49,7 +49,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 	w.OnRequest = s.request
 	w.OnFull = func(c *lineman.Conn) { s.refuse(c, "slow", codeTooSlow, "too slow") }
 	w.OnReload = s.drain
-	w.OnStop = func(l *lineman.Loop) { s.drain(l) }
+	w.OnStop = s.stop
 	return w
 }
 

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -19,26 +20,41 @@ import (
 
 // Options are what a Server needs of the program.
 type Options struct {
-	// Verify tells who has a credential. It is called on goroutines, and may wait. An error refuses it; its text reaches nobody but
-	// the log. nil means that a page is whoever it says it is.
-	Verify func(ctx context.Context, credential string) (Identity, error)
-
-	// Revoke has the credentials of a uid that were issued up to now be refused. It is called on goroutines. nil means that there
-	// is no such command.
-	Revoke func(uid string) error
+	// Credentials opens what tells who a page is, in the process that serves. nil means that a page is whoever it says it is.
+	Credentials func() (Credentials, error)
 
 	TLS     *tls.Config  // of the port for browsers; nil means none
-	Log     *slog.Logger // nil means slog.Default()
+	Log     *slog.Logger // nil means slog.Default(), as it is when the server starts
 	Command string       // how people call this program; empty means lineman
 	Out     io.Writer    // gets the greeting; nil means nobody does
 }
+
+// Credentials tell who a page is. Verify and Revoke are called on goroutines, and may wait.
+type Credentials interface {
+	// Verify tells who has a credential. The text of an error reaches nobody but the log.
+	Verify(ctx context.Context, credential string) (Identity, error)
+
+	// Revoke has the credentials of a uid that were issued up to now be refused.
+	Revoke(uid string) error
+
+	Close() error
+}
+
+// anybody is who it says it is, and may subscribe to everything.
+type anybody struct{}
+
+func (anybody) Verify(_ context.Context, credential string) (Identity, error) {
+	return Identity{UID: credential, Channels: []string{"*"}}, nil
+}
+
+func (anybody) Revoke(string) error { return nil }
+func (anybody) Close() error        { return nil }
 
 // Identity is what a credential says.
 type Identity struct {
 	UID      string
 	Channels []string  // patterns of channels that it may subscribe to, as push.Match has them
 	Groups   []string  // joined at once
-	Issued   time.Time // zero if it does not say
 	Expires  time.Time // when its connections are closed with 4200; zero means never
 }
 
@@ -46,7 +62,6 @@ type Identity struct {
 type Server struct {
 	config  config.Config
 	options Options
-	log     *slog.Logger
 	keys    keyring
 	pages   *lineman.Worker
 	text    *lineman.Worker // nil without a port for lines
@@ -55,6 +70,8 @@ type Server struct {
 
 	// Owned by the loop, from OnStart on.
 	loop     *lineman.Loop
+	log      *slog.Logger
+	who      Credentials
 	hub      *push.Hub[*lineman.Conn]
 	table    *command.Table[*lineman.Conn]
 	guard    *guard
@@ -70,14 +87,8 @@ func New(c config.Config, o Options) *Server {
 	if o.Out == nil {
 		o.Out = io.Discard
 	}
-	if o.Log == nil {
-		o.Log = slog.Default()
-	}
-	if o.Verify == nil {
-		o.Verify = anybody
-	}
 	s := &Server{
-		config: c, options: o, log: o.Log, keys: newKeyring(c.API.Keys),
+		config: c, options: o, keys: newKeyring(c.API.Keys),
 		page: bytes.ReplaceAll(page, []byte("COMMAND"), []byte(o.Command)),
 	}
 	s.pages = s.pageWorker()
@@ -90,17 +101,26 @@ func New(c config.Config, o Options) *Server {
 	return s
 }
 
-// anybody is who it says it is, and may subscribe to everything.
-func anybody(_ context.Context, credential string) (Identity, error) {
-	return Identity{UID: credential, Channels: []string{"*"}}, nil
-}
-
 // Worker is the worker to run. It has one process: a page is known to the process that holds its WebSocket.
 func (s *Server) Worker() *lineman.Worker { return s.pages }
 
-func (s *Server) start(l *lineman.Loop) error {
+func (s *Server) start(l *lineman.Loop) (err error) {
+	if s.log = s.options.Log; s.log == nil {
+		s.log = slog.Default() // of this process
+	}
+	s.who = anybody{}
+	if s.options.Credentials != nil {
+		if s.who, err = s.options.Credentials(); err != nil {
+			return err
+		}
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.who.Close())
+		}
+	}()
 	s.loop, s.guard, s.expiries = l, newGuard(s.config.Limits, s.log), make(expiries)
-	hub, err := push.New(push.Options[*lineman.Conn]{
+	s.hub, err = push.New(push.Options[*lineman.Conn]{
 		Fanout: s.fanout, Do: l.Do, Close: closeWith,
 		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Message,
 		Namespaces: namespaces(s.config.Namespaces),
@@ -108,8 +128,7 @@ func (s *Server) start(l *lineman.Loop) error {
 	if err != nil {
 		return err
 	}
-	s.hub = hub
-	s.table = command.New(hub, command.Options{Revoke: s.revoke()})
+	s.table = command.New(s.hub, command.Options{Revoke: s.revoke()})
 	addrs := map[*lineman.Worker]net.Addr{}
 	for _, w := range []*lineman.Worker{s.text, s.api} {
 		if w == nil {
@@ -142,12 +161,12 @@ func namespaces(from map[string]config.Namespace) map[string]push.Namespace {
 
 // revoke is the command's, nil if there is none.
 func (s *Server) revoke() func(uid string, done func(error)) {
-	if s.options.Revoke == nil {
+	if s.options.Credentials == nil {
 		return nil
 	}
 	return func(uid string, done func(error)) {
 		go func() {
-			err := s.options.Revoke(uid)
+			err := s.who.Revoke(uid)
 			s.loop.Do(func() { done(err) })
 		}()
 	}

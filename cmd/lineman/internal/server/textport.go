@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"encoding/json"
-	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
@@ -14,36 +13,32 @@ import (
 // maxWaiting is how many lines of a back end may wait for their answers: then no more of its lines are read.
 const maxWaiting = 1024
 
-// backend is a back end's connection: its answers, in the order of its lines.
+// backend is a back end's connection.
 type backend struct {
 	conn    *lineman.Conn
 	in      bool            // it may ask
 	permit  *command.Permit // for what; nil means everything
-	waiting []*answer
+	answers answers
 }
-
-// answer is that of a line; its text is nil until it is known.
-type answer struct{ text []byte }
 
 // expect takes a place among the answers.
-func (b *backend) expect() *answer {
-	a := &answer{}
-	b.waiting = append(b.waiting, a)
-	if len(b.waiting) == maxWaiting {
+func (b *backend) expect() int {
+	b.conn.Hold() // a back end may have said all, and wait
+	n := b.answers.expect()
+	if b.answers.len() == maxWaiting {
 		b.conn.Pause()
 	}
-	return a
+	return n
 }
 
-// settle gives an answer its text, and sends those that are known, up to the first that is not.
-func (b *backend) settle(a *answer, text []byte) {
-	a.text = text
-	full := len(b.waiting) >= maxWaiting
-	for len(b.waiting) > 0 && b.waiting[0].text != nil {
-		_ = b.conn.Send(b.waiting[0].text) // a back end that does not read its answers loses them
-		b.waiting = b.waiting[1:]
-	}
-	if full && len(b.waiting) < maxWaiting {
+// settle gives an answer its text, which is on loan, and sends those that are known, up to the first that is not.
+func (b *backend) settle(n int, text []byte) {
+	full := b.answers.len() >= maxWaiting
+	b.answers.settle(n, text, func(text []byte) {
+		_ = b.conn.Send(text) // a back end that does not read its answers loses them
+		b.conn.Release()
+	})
+	if full && b.answers.len() < maxWaiting {
 		b.conn.Resume()
 	}
 }
@@ -51,7 +46,7 @@ func (b *backend) settle(a *answer, text []byte) {
 // textWorker is the port for lines of back ends.
 func (s *Server) textWorker() *lineman.Worker {
 	w := &lineman.Worker{
-		Name: "backends", Addr: "text://" + s.config.Text.Listen, Logger: s.log,
+		Name: "backends", Addr: "text://" + s.config.Text.Listen, Logger: s.options.Log,
 		Protocol: text.Protocol{RefuseHTTP: true}, // a page of another site can post to this port
 		Limits:   lineman.Limits{MaxMessage: s.config.Limits.Message},
 	}
@@ -77,7 +72,7 @@ func (s *Server) textWorker() *lineman.Worker {
 
 // line does what a line asks.
 func (s *Server) line(b *backend, line []byte) {
-	began := time.Now()
+	s.lag.begin(s.loop)
 	a := b.expect()
 	key, says := saidKey(line)
 	switch {
@@ -89,7 +84,6 @@ func (s *Server) line(b *backend, line []byte) {
 		b.settle(a, []byte("error: too many commands: try again later"))
 	default:
 		s.table.Line(line, b.permit, func(text []byte) { b.settle(a, text) })
-		s.lag.began(s.loop, began)
 	}
 }
 
@@ -104,7 +98,7 @@ func saidKey(line []byte) (key string, says bool) {
 }
 
 // admit lets a back end in that has said its key. Where none is needed, and there are none, any will do.
-func (s *Server) admit(b *backend, a *answer, key string) {
+func (s *Server) admit(b *backend, a int, key string) {
 	p := s.keys.find(key)
 	if p == nil && !(b.in && len(s.keys) == 0) {
 		s.turnAway(b, a)
@@ -115,7 +109,7 @@ func (s *Server) admit(b *backend, a *answer, key string) {
 }
 
 // turnAway ends the connection of a back end that is none.
-func (s *Server) turnAway(b *backend, a *answer) {
+func (s *Server) turnAway(b *backend, a int) {
 	s.guard.refused["key"]++
 	b.settle(a, command.Failed(&command.Error{Code: command.Unauthorized, Text: `say who you are first: {"cmd":"auth","key":"…"}, with a key of api.keys`}).JSON())
 	_ = b.conn.Close() // it flushes the answer

@@ -51,7 +51,7 @@ func (s *Server) login(c *lineman.Conn, v *visitor, credential string) {
 	go func() {
 		ctx, cancel := context.WithTimeout(c.Context(), s.config.Limits.Login)
 		defer cancel()
-		who, err := s.options.Verify(ctx, credential)
+		who, err := s.who.Verify(ctx, credential)
 		c.Do(func() {
 			switch {
 			case v.entry == nil: // it has closed

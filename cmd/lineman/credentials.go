@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
+	"github.com/lineman-go/lineman/push/token"
+)
+
+// credentials tell who a page is, as the settings say.
+type credentials struct {
+	verifier    *token.Verifier
+	revocations *token.Revocations
+	skew        time.Duration
+}
+
+// openCredentials reads the keys and the revocations.
+func openCredentials(c config.Token) (server.Credentials, error) {
+	revocations, err := token.OpenRevocations(c.Revocations)
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := newVerifier(c, revocations)
+	if err != nil {
+		return nil, errors.Join(err, revocations.Close())
+	}
+	return &credentials{verifier, revocations, c.Skew}, nil
+}
+
+// newVerifier makes what checks credentials as the settings say.
+func newVerifier(c config.Token, revocations *token.Revocations) (*token.Verifier, error) {
+	keys, err := tokenKeys(c)
+	if err != nil {
+		return nil, err
+	}
+	skew := c.Skew
+	if skew == 0 {
+		skew = -1 // none, as the settings say
+	}
+	return token.New(token.Options{
+		Keys: keys, JWKS: c.JWKS, Algorithms: c.Algorithms, Audience: c.Audience, Issuer: c.Issuer, Claim: c.Claim, Skew: skew,
+		Revocations: revocations,
+	})
+}
+
+// tokenKeys are those that check credentials.
+func tokenKeys(c config.Token) (keys []token.Key, err error) {
+	for _, s := range c.Secrets {
+		keys = append(keys, token.Key{Secret: []byte(s)})
+	}
+	for _, name := range c.PublicKeys {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, token.Key{PEM: text})
+	}
+	return keys, nil
+}
+
+func (c *credentials) Verify(ctx context.Context, credential string) (server.Identity, error) {
+	said, err := c.verifier.Verify(ctx, credential)
+	if err != nil {
+		return server.Identity{}, err
+	}
+	return server.Identity{UID: said.UID, Channels: said.Channels, Groups: said.Groups, Expires: said.Expires.Add(c.skew)}, nil
+}
+
+func (c *credentials) Revoke(uid string) error { return c.revocations.Revoke(uid, time.Now()) }
+
+func (c *credentials) Close() error {
+	c.verifier.Close()
+	return c.revocations.Close()
+}

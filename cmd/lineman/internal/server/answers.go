@@ -1,0 +1,34 @@
+package server
+
+import "slices"
+
+// answers are those to the lines of a back end, in the order of the lines: one that is known waits for those before it.
+type answers struct {
+	first int      // the number of texts[0]
+	texts [][]byte // nil where it is not known
+}
+
+// len is how many lines have no answer that was sent.
+func (a *answers) len() int { return len(a.texts) }
+
+// expect takes the next place, and returns its number.
+func (a *answers) expect() int {
+	a.texts = append(a.texts, nil)
+	return a.first + len(a.texts) - 1
+}
+
+// settle has the n-th answer be known, and sends what is. text is on loan.
+func (a *answers) settle(n int, text []byte, send func(text []byte)) {
+	if n > a.first {
+		a.texts[n-a.first] = append([]byte{}, text...)
+		return
+	}
+	send(text)
+	done := 1
+	for done < len(a.texts) && a.texts[done] != nil {
+		send(a.texts[done])
+		done++
+	}
+	a.first += done
+	a.texts = slices.Delete(a.texts, 0, done)
+}

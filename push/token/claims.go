@@ -1,0 +1,54 @@
+package token
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// Claims are what a credential says.
+type Claims struct {
+	UID      string
+	Channels []string  // what the connection may subscribe to: names, or beginnings with a "*" behind them, as push.Match has them
+	Groups   []string  // joined at login
+	Issued   time.Time // zero: it does not say
+	Expires  time.Time
+}
+
+// Allowed reports whether a connection may subscribe to a channel.
+func (c *Claims) Allowed(channel string) bool { return push.Match(c.Channels, channel) }
+
+// check tells what is wrong with the names.
+func (c *Claims) check() error {
+	if push.UID(c.UID).Check() != nil || unreadable(c.UID) {
+		return fmt.Errorf("%w: want 1 to %d bytes of text, or an integer", ErrUID, push.MaxName)
+	}
+	for _, name := range c.Groups {
+		if push.Group(name).Check() != nil || unreadable(name) {
+			return fmt.Errorf("%w: no group can have such a name", ErrMalformed)
+		}
+	}
+	for _, pattern := range c.Channels {
+		if !goodPattern(pattern) {
+			return fmt.Errorf(`%w: channels wants names, or beginnings with a "*" behind them`, ErrMalformed)
+		}
+	}
+	return nil
+}
+
+// goodPattern reports whether a channel could match.
+func goodPattern(pattern string) bool {
+	start, open := strings.CutSuffix(pattern, "*")
+	if open && start == "" {
+		return true
+	}
+	channel := push.Channel(start)
+	kind, _ := channel.Split()
+	return kind == push.ToChannel && channel.Check() == nil && !strings.Contains(start, "*") && !unreadable(start)
+}
+
+// unreadable reports whether a name has a character that stands for those that JSON could not express: different names would be one.
+func unreadable(name string) bool { return strings.ContainsRune(name, utf8.RuneError) }

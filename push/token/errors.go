@@ -1,0 +1,49 @@
+package token
+
+import "errors"
+
+// Errors of Verify, New and NewSigner, to be matched by errors.Is.
+var (
+	ErrNoKey     = errors.New("token: no key to check it by")
+	ErrKey       = errors.New("token: the key cannot be used")
+	ErrMalformed = errors.New("token: malformed")
+	ErrAlgorithm = errors.New("token: the algorithm is not allowed")
+	ErrSignature = errors.New("token: the signature is not by a key that is known")
+	ErrNoExpiry  = errors.New("token: it does not say when it expires")
+	ErrExpired   = errors.New("token: expired")
+	ErrNotYet    = errors.New("token: not good yet")
+	ErrAudience  = errors.New("token: for another audience")
+	ErrIssuer    = errors.New("token: by another issuer")
+	ErrUID       = errors.New("token: it names no uid")
+	ErrRevoked   = errors.New("token: revoked")
+)
+
+// Reason is a word for an error of this package, for counting: no_key, key, malformed, algorithm, signature, no_expiry, expired, not_yet,
+// audience, issuer, uid, revoked. Of any other error it is "other", and of nil "".
+func Reason(err error) string {
+	if err == nil {
+		return ""
+	}
+	for _, r := range []struct {
+		err  error
+		word string
+	}{
+		{ErrNoKey, "no_key"},
+		{ErrKey, "key"},
+		{ErrMalformed, "malformed"},
+		{ErrAlgorithm, "algorithm"},
+		{ErrSignature, "signature"},
+		{ErrNoExpiry, "no_expiry"},
+		{ErrExpired, "expired"},
+		{ErrNotYet, "not_yet"},
+		{ErrAudience, "audience"},
+		{ErrIssuer, "issuer"},
+		{ErrUID, "uid"},
+		{ErrRevoked, "revoked"},
+	} {
+		if errors.Is(err, r.err) {
+			return r.word
+		}
+	}
+	return "other"
+}

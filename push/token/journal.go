@@ -1,0 +1,177 @@
+package token
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// journal is a file of revocations, one a line: {"uid":"7","at":1795400000}. The last one of a uid holds.
+type journal struct {
+	file file
+	size int64 // of the whole lines
+	torn bool  // there may be a part of a line behind them
+}
+
+// file is what a journal needs of an os.File.
+type file interface {
+	io.WriterAt
+	io.Closer
+	Sync() error
+	Truncate(size int64) error
+}
+
+// openJournal reads a file and opens it for more.
+func openJournal(name string) (*journal, map[string]int64, error) {
+	text, err := os.ReadFile(name)
+	isNew := errors.Is(err, os.ErrNotExist)
+	if err != nil && !isNew {
+		return nil, nil, err
+	}
+	at, lines, err := parseJournal(text)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if compact := format(at); isNew || lines != len(at) || len(compact) != len(text) {
+		text = compact
+		if err := replace(name, text); err != nil {
+			return nil, nil, err
+		}
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := hide(f); err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return &journal{file: f, size: int64(len(text))}, at, nil
+}
+
+// hide has nobody but its owner read a file.
+func hide(f *os.File) error {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is no regular file", f.Name())
+	case runtime.GOOS == "windows":
+		return nil // it has no modes
+	}
+	return f.Chmod(0o600)
+}
+
+// parseJournal reads whole lines, and drops what is behind them.
+func parseJournal(text []byte) (at map[string]int64, lines int, err error) {
+	at = make(map[string]int64)
+	for {
+		line, rest, whole := bytes.Cut(text, []byte("\n"))
+		if !whole {
+			return at, lines, nil
+		}
+		lines++
+		uid, seconds, ok := parseRevocation(line)
+		if !ok {
+			return nil, 0, errors.New("line " + strconv.Itoa(lines) + " is no revocation: put it right, or take it away")
+		}
+		at[uid] = max(at[uid], seconds)
+		text = rest
+	}
+}
+
+func parseRevocation(line []byte) (uid string, seconds int64, ok bool) {
+	said, err := parseObject(line)
+	if err != nil {
+		return "", 0, false
+	}
+	if uid, err = said.text("uid"); err != nil || push.UID(uid).Check() != nil {
+		return "", 0, false
+	}
+	instant, err := said.instant("at")
+	return uid, instant.Unix(), err == nil && !instant.IsZero()
+}
+
+// format writes revocations as lines, in the order of the uids.
+func format(at map[string]int64) (text []byte) {
+	for _, uid := range slices.Sorted(maps.Keys(at)) {
+		text = append(text, formatRevocation(uid, at[uid])...)
+	}
+	return text
+}
+
+func formatRevocation(uid string, seconds int64) []byte {
+	name, _ := json.Marshal(uid) // a string can always be written
+	return fmt.Appendf(nil, "{\"uid\":%s,\"at\":%d}\n", name, seconds)
+}
+
+// replace writes a file so that after a crash there is the old one or the new one, whole.
+func replace(name string, text []byte) error {
+	next := name + ".new"
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(next, name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(next))
+	}
+	return syncFolder(filepath.Dir(name))
+}
+
+// syncFolder has a folder's names outlive a crash of the machine.
+func syncFolder(name string) error {
+	if runtime.GOOS == "windows" {
+		return nil // it cannot, and keeps names by a journal of its own
+	}
+	d, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// append writes a line, so that it outlives a crash of the machine, or nothing.
+func (j *journal) append(uid string, seconds int64) error {
+	if err := j.mend(); err != nil {
+		return err
+	}
+	line := formatRevocation(uid, seconds)
+	j.torn = true
+	_, err := j.file.WriteAt(line, j.size)
+	if err == nil {
+		err = j.file.Sync()
+	}
+	if err != nil {
+		return errors.Join(err, j.mend())
+	}
+	j.size += int64(len(line))
+	j.torn = false
+	return nil
+}
+
+// mend takes away what a failed append may have left.
+func (j *journal) mend() error {
+	if !j.torn {
+		return nil
+	}
+	err := j.file.Truncate(j.size)
+	j.torn = err != nil
+	return err
+}

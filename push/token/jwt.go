@@ -1,0 +1,89 @@
+package token
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// encoding is base64url, each text having one spelling.
+func encoding() *base64.Encoding { return base64.RawURLEncoding.Strict() }
+
+// openJWT gives the claims of a JWT as they were signed: RFC 7515, section 5.2.
+func (v *Verifier) openJWT(ctx context.Context, credential string) ([]byte, error) {
+	if strings.Count(credential, ".") != 2 {
+		return nil, fmt.Errorf("%w: want the three parts of a JWT, or a ticket", ErrMalformed)
+	}
+	end := strings.LastIndexByte(credential, '.')
+	signed := credential[:end]
+	head, body, _ := strings.Cut(signed, ".")
+	algorithm, kid, err := parseHeader(head)
+	if err != nil {
+		return nil, err
+	}
+	method := v.allowed[algorithm]
+	if method == nil {
+		return nil, ErrAlgorithm
+	}
+	signature, err := encoding().DecodeString(credential[end+1:])
+	if err != nil {
+		return nil, fmt.Errorf("%w: the signature is no base64url", ErrMalformed)
+	}
+	if err := v.checkSignature(ctx, method, kid, signed, signature); err != nil {
+		return nil, err
+	}
+	claims, err := encoding().DecodeString(body)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the claims are no base64url", ErrMalformed)
+	}
+	return claims, nil
+}
+
+// parseHeader reads what the header says about the signature.
+func parseHeader(part string) (algorithm, kid string, err error) {
+	text, err := encoding().DecodeString(part)
+	if err != nil {
+		return "", "", fmt.Errorf("%w: the header is no base64url", ErrMalformed)
+	}
+	header, err := parseObject(text)
+	if err != nil {
+		return "", "", err
+	}
+	if header["crit"] != nil {
+		return "", "", fmt.Errorf("%w: it wants extensions, and there are none", ErrMalformed) // RFC 7515, section 4.1.11
+	}
+	if algorithm, err = header.text("alg"); err != nil {
+		return "", "", err
+	}
+	kid, err = header.text("kid")
+	return algorithm, kid, err
+}
+
+// checkSignature tries the keys that were given, and then the one of the key set.
+func (v *Verifier) checkSignature(ctx context.Context, m jwt.SigningMethod, kid, signed string, signature []byte) error {
+	reason := ErrNoKey
+	for _, k := range v.keys {
+		if !slices.Contains(k.algorithms, m.Alg()) || kid != "" && k.id != "" && k.id != kid {
+			continue
+		}
+		if m.Verify(signed, signature, k.value) == nil {
+			return nil
+		}
+		reason = ErrSignature
+	}
+	if v.set == nil || kid == "" || !isPublic(m) {
+		return reason
+	}
+	key, err := v.set.find(ctx, m.Alg(), kid)
+	if err != nil {
+		return err
+	}
+	if m.Verify(signed, signature, key) != nil {
+		return ErrSignature
+	}
+	return nil
+}
