@@ -37,6 +37,7 @@ var layers = []layer{
 	{folder: "internal/master", module: []string{"internal/channel", "internal/sock"}, foreign: []string{"golang.org/x/sys"}},
 	{folder: "push"},
 	{folder: "push/command", module: []string{"push"}},
+	{folder: "push/metrics", module: []string{"push"}, foreign: []string{"github.com/prometheus/client_golang"}},
 	{folder: "push/pushtest", module: []string{"push"}},
 	{folder: "push/token", module: []string{"push"}, foreign: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset", "github.com/MicahParks/keyfunc/v3"}},
 	{folder: ".", module: []string{"internal/*", "protocol", "protocol/*"}},

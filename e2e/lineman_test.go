@@ -19,7 +19,7 @@ import (
 func startLineman(t *testing.T, flags ...string) push {
 	t.Helper()
 	p := start(t, "lineman", append([]string{"start", "--listen", "127.0.0.1:0", "--text", "127.0.0.1:0", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, flags...)...)
-	said := p.find(`pages on wss?://(\S+), back ends on ([^,\s]+), HTTP API on (\S+)`)
+	said := p.find(`pages on wss?://(\S+), back ends on ([^,\s]+), HTTP API on ([^,\s]+)`)
 	return push{p, said[0], said[1]}
 }
 

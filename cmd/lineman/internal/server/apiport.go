@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
@@ -33,8 +34,10 @@ var statuses = map[command.Code]int{
 
 // call answers a request.
 func (s *Server) call(c *lineman.Conn, r *http1.Request) {
-	if s.foreign(r) {
-		s.guard.refused["api origin"]++
+	field := func(name string) string { return string(r.Header(name)) }
+	if isPage(field) || !s.knowsHost(string(r.Host())) {
+		s.guard.refused["page"]++
+		s.guard.log.warn(time.Now(), "a page, or a host that is not in api.hosts, asked the HTTP API", "remote", c.RemoteAddr())
 		respond(c, command.Failed(&command.Error{Code: command.Denied, Text: "pages and host names that are not in api.hosts cannot use this port"}))
 		return
 	}
@@ -47,7 +50,7 @@ func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 		_ = c.Respond(&http1.Response{Status: 405, Header: []http1.Field{{Name: "Allow", Value: "POST"}}})
 		return
 	}
-	permit, err := s.permit(r)
+	permit, err := s.permit(c, r)
 	if err != nil {
 		respond(c, command.Failed(err))
 		return
@@ -86,25 +89,25 @@ func respond(c *lineman.Conn, r command.Reply) {
 	_ = c.Respond(answer) // it may have closed
 }
 
-// foreign reports whether a request was made by a browser's page, or by a name that somebody may have given to this machine's address: a
-// page of another site does not see the answer, but what it asks would be done.
-func (s *Server) foreign(r *http1.Request) bool {
-	if r.Header("Origin") != nil || r.Header("Sec-Fetch-Site") != nil {
-		return true
-	}
-	host := string(r.Host())
+// isPage reports whether a request was made by a browser's page: one of another site does not see the answer, but what it asks would be
+// done. field is a field of the request's head.
+func isPage(field func(name string) string) bool {
+	return field("Origin") != "" || field("Sec-Fetch-Site") != ""
+}
+
+// knowsHost reports whether a request may be for a host: a page could give a name of its own to this machine's address.
+func (s *Server) knowsHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
 	host = strings.Trim(host, "[]")
-	if _, err := netip.ParseAddr(host); err == nil {
-		return false
-	}
-	return !strings.EqualFold(host, "localhost") && !slices.ContainsFunc(s.config.API.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
+	_, err := netip.ParseAddr(host)
+	return err == nil || strings.EqualFold(host, "localhost") ||
+		slices.ContainsFunc(s.config.API.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
 }
 
 // permit is what the key of a request allows.
-func (s *Server) permit(r *http1.Request) (*command.Permit, error) {
+func (s *Server) permit(c *lineman.Conn, r *http1.Request) (*command.Permit, error) {
 	if len(s.keys) == 0 && config.Loopback(s.config.API.Listen) {
 		return nil, nil
 	}
@@ -112,6 +115,7 @@ func (s *Server) permit(r *http1.Request) (*command.Permit, error) {
 	permit := s.keys.find(key)
 	if !strings.EqualFold(scheme, "Bearer") || permit == nil {
 		s.guard.refused["key"]++
+		s.guard.log.warn(time.Now(), "a back end was turned away: it has no key", "remote", c.RemoteAddr())
 		return nil, &command.Error{Code: command.Unauthorized, Text: "want Authorization: Bearer KEY, with a key of api.keys"}
 	}
 	if !s.guard.command(permit.Name) {

@@ -5,8 +5,8 @@ import (
 	"net"
 )
 
-// greet says what to open, what to paste, and what is insecure. lines and api are nil where there is no such port.
-func (s *Server) greet(pages, lines, api net.Addr) {
+// greet says what to open, what to paste, and what is insecure. The others are nil where there is no such port.
+func (s *Server) greet(pages, lines, api, admin net.Addr) {
 	out, dev := s.options.Out, s.config.Dev
 	web, ws := "http", "ws"
 	if s.pages.TLS != nil {
@@ -18,6 +18,9 @@ func (s *Server) greet(pages, lines, api net.Addr) {
 	}
 	if api != nil {
 		fmt.Fprintf(out, ", HTTP API on http://%s/v1/", api)
+	}
+	if admin != nil {
+		fmt.Fprintf(out, ", metrics on http://%s/metrics", admin)
 	}
 	fmt.Fprintln(out)
 	if dev {

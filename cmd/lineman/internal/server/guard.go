@@ -15,20 +15,41 @@ import (
 // nothing for a rate, and counts and logs all the same. Owned by the loop.
 type guard struct {
 	limits     config.Limits
-	log        *slog.Logger
+	log        paced
 	pages      counter // connections that have come, with those that are members
 	waiting    counter // of these, connections that are nobody yet
 	handshakes rates
 	logins     rates
 	commands   rates
-	refused    map[string]uint64 // by reason
+
+	refused     map[string]uint64 // by reason
+	wouldRefuse map[string]uint64 // likewise, in a dry run
+	credentials map[string]uint64 // that were refused, by reason
+}
+
+// reasons are those for which something can be refused.
+func reasons() []string {
+	return []string{
+		"connections", "waiting", "connections_per_ip", "waiting_per_ip", "handshakes_per_ip", // of a handshake
+		"late", "credential", "channel", "places", "connections_per_uid", "logins_per_uid", // of a page that would be somebody
+		"messages", "slow", "memory", // of one that is
+		"key", "page", "commands_per_key", // of a back end
+	}
+}
+
+func zeros(reasons []string) map[string]uint64 {
+	counts := make(map[string]uint64, len(reasons))
+	for _, r := range reasons {
+		counts[r] = 0
+	}
+	return counts
 }
 
 func newGuard(l config.Limits, log *slog.Logger) *guard {
 	return &guard{
-		limits: l, log: log, pages: counter{}, waiting: counter{},
+		limits: l, log: paced{log, map[string]*window{}}, pages: counter{}, waiting: counter{},
 		handshakes: newRates(l.HandshakesPerIP), logins: newRates(l.LoginsPerUID), commands: newRates(l.CommandsPerKey),
-		refused: map[string]uint64{},
+		refused: zeros(reasons()), wouldRefuse: map[string]uint64{}, credentials: map[string]uint64{},
 	}
 }
 
@@ -112,8 +133,8 @@ func (g *guard) address(a net.Addr) string {
 // tooMuch counts a refusal, unless it is a dry run, and returns its reason.
 func (g *guard) tooMuch(why, who string) string {
 	if g.limits.DryRun {
-		g.refused["dry run: "+why]++
-		g.log.Warn("a limit would refuse", "limit", why, "who", who)
+		g.wouldRefuse[why]++
+		g.log.warn(time.Now(), "a limit would refuse", "limit", why, "who", who)
 		return ""
 	}
 	return why

@@ -13,15 +13,17 @@ type lag struct {
 	waiting bool
 }
 
-// begin starts a sample, unless one is under way.
+// begin starts a sample, unless one is under way. What the first function asks for runs in the next tick: when this one has written.
 func (l *lag) begin(loop *lineman.Loop) {
 	if l.waiting || l.observe == nil {
 		return
 	}
 	l.waiting = true
 	began := time.Now()
-	loop.After(0, func() {
-		l.waiting = false
-		l.observe(time.Since(began))
+	loop.Do(func() {
+		loop.Do(func() {
+			l.waiting = false
+			l.observe(time.Since(began))
+		})
 	})
 }

@@ -72,6 +72,7 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 	}
 	ip := s.guard.address(c.RemoteAddr())
 	if why := s.guard.arrive(ip); why != "" {
+		s.guard.log.warn(time.Now(), "a connection was refused", "remote", c.RemoteAddr(), "reason", why)
 		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
 	}
 	e := &entry{credential: query.Get("token")}
@@ -138,12 +139,18 @@ func (s *Server) leave(c *lineman.Conn, _ error) {
 // refuse closes a page's connection, and counts why.
 func (s *Server) refuse(c *lineman.Conn, why string, code websocket.Code, reason string) {
 	s.guard.refused[why]++
+	if why != "credential" && why != "places" { // these have said more
+		s.guard.log.warn(time.Now(), "a page was closed", "remote", c.RemoteAddr(), "reason", why, "code", int(code))
+	}
 	closeWith(c, int(code), reason)
 }
 
 func closeWith(c *lineman.Conn, code int, reason string) {
 	_ = c.CloseWith(websocket.Code(code), reason) // it may have closed
 }
+
+// isReady reports whether pages may come.
+func (s *Server) isReady() bool { return s.ready && s.hub.Linked() }
 
 // request answers what asks for no WebSocket.
 func (s *Server) request(c *lineman.Conn, r *http1.Request) {
@@ -153,7 +160,7 @@ func (s *Server) request(c *lineman.Conn, r *http1.Request) {
 		answer = &http1.Response{Status: 405, Header: []http1.Field{{Name: "Allow", Value: "GET, HEAD"}}}
 	case path == "/health":
 		answer = &http1.Response{Body: []byte("ok\n")}
-	case path == "/ready" && s.ready && s.hub.Linked():
+	case path == "/ready" && s.isReady():
 		answer = &http1.Response{Body: []byte("ok\n")}
 	case path == "/ready":
 		answer = &http1.Response{Status: 503, Body: []byte("not ready\n")}

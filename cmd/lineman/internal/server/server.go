@@ -16,6 +16,7 @@ import (
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/command"
+	"github.com/lineman-go/lineman/push/metrics"
 )
 
 // Options are what a Server needs of the program.
@@ -66,6 +67,8 @@ type Server struct {
 	pages   *lineman.Worker
 	text    *lineman.Worker // nil without a port for lines
 	api     *lineman.Worker // nil without an HTTP API
+	admin   *lineman.Worker // nil without a port for operators
+	metrics *metrics.Metrics
 	page    []byte
 
 	// Owned by the loop, from OnStart on.
@@ -78,6 +81,7 @@ type Server struct {
 	expiries expiries
 	budget   budget
 	lag      lag
+	queued   queued
 	ready    bool
 }
 
@@ -97,6 +101,11 @@ func New(c config.Config, o Options) *Server {
 	}
 	if c.API.Listen != "" {
 		s.api = s.apiWorker()
+	}
+	s.metrics = metrics.New(s.take)
+	s.lag.observe = s.metrics.Lag
+	if c.Admin.Listen != "" {
+		s.admin = s.adminWorker()
 	}
 	return s
 }
@@ -130,7 +139,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	}
 	s.table = command.New(s.hub, command.Options{Revoke: s.revoke()})
 	addrs := map[*lineman.Worker]net.Addr{}
-	for _, w := range []*lineman.Worker{s.text, s.api} {
+	for _, w := range []*lineman.Worker{s.text, s.api, s.admin} {
 		if w == nil {
 			continue
 		}
@@ -143,7 +152,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	l.Every(time.Second, func() { s.expire(time.Now()) })
 	l.Every(time.Minute, s.guard.forget)
 	s.ready = true
-	s.greet(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api])
+	s.greet(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api], addrs[s.admin])
 	return nil
 }
 

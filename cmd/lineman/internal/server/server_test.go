@@ -38,6 +38,7 @@ type running struct {
 	pages *lineman.Worker
 	text  string
 	api   string // the URL of the HTTP API
+	admin string // that of the port for operators
 }
 
 // settings are the default, on free ports.
@@ -63,11 +64,11 @@ func start(t testing.TB, c config.Config, o server.Options) *running {
 	}
 	r := &running{t: t, pages: server.New(c, o).Worker()}
 	r.Server = linemantest.Start(t, r.pages)
-	found := regexp.MustCompile(`back ends on ([^,\s]+)(?:, HTTP API on (\S+))?`).FindStringSubmatch(said.String())
+	found := regexp.MustCompile(`back ends on ([^,\s]+), HTTP API on ([^,\s]+), metrics on (http://[^/]+)/metrics`).FindStringSubmatch(said.String())
 	if found == nil {
 		t.Fatalf("the greeting is %q", said.String())
 	}
-	r.text, r.api = found[1], found[2]
+	r.text, r.api, r.admin = found[1], found[2], found[3]
 	return r
 }
 

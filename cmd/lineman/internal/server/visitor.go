@@ -10,6 +10,7 @@ import (
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/protocol/websocket"
 	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/token"
 )
 
 // Codes that pages are closed with: those of 40xx are final, those of 41xx mean that the page may come again later, those of 42xx at
@@ -56,7 +57,8 @@ func (s *Server) login(c *lineman.Conn, v *visitor, credential string) {
 			switch {
 			case v.entry == nil: // it has closed
 			case err != nil:
-				s.log.Info("a credential was refused", "remote", c.RemoteAddr(), "reason", err)
+				s.guard.credentials[token.Reason(err)]++
+				s.guard.log.warn(time.Now(), "a credential was refused", "remote", c.RemoteAddr(), "reason", err)
 				s.refuse(c, "credential", codeUnauthorized, "the credential is not valid")
 			default:
 				s.enter(c, v, who)
@@ -96,7 +98,7 @@ func (s *Server) enter(c *lineman.Conn, v *visitor, who Identity) {
 			s.hub.Remove(m)
 		}
 		s.refuse(c, "places", codeForbidden, "it cannot have its groups and channels")
-		s.log.Info("a page was refused", "remote", c.RemoteAddr(), "uid", who.UID, "reason", err)
+		s.guard.log.warn(time.Now(), "a page was refused", "remote", c.RemoteAddr(), "uid", who.UID, "reason", err)
 		return
 	}
 	s.settle(v)

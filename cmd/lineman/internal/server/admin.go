@@ -1,0 +1,110 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"net/http/pprof"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
+	"github.com/lineman-go/lineman/push/command"
+	"github.com/lineman-go/lineman/push/metrics"
+)
+
+// adminWorker is the port for who runs the server: metrics and profiles. It works on goroutines, so a profile holds nobody up.
+func (s *Server) adminWorker() *lineman.Worker {
+	pages := http.NewServeMux()
+	pages.Handle("GET /metrics", s.metrics.Handler())
+	pages.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	pages.HandleFunc("GET /ready", s.answerReady)
+	pages.HandleFunc("GET /debug/pprof/", pprof.Index)
+	pages.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	pages.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	pages.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	pages.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return &lineman.Worker{
+		Name: "admin", Addr: "http://" + s.config.Admin.Listen, Logger: s.options.Log, Handler: s.onlyOperators(pages),
+	}
+}
+
+// onlyOperators turns away pages, foreign host names and, where others reach the port, who has no key of scope admin.
+func (s *Server) onlyOperators(h http.Handler) http.Handler {
+	open := config.Loopback(s.config.Admin.Listen)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isPage(r.Header.Get) || !s.knowsHost(r.Host) {
+			http.Error(w, "pages, and host names that are not in api.hosts, cannot use this port", http.StatusForbidden)
+			return
+		}
+		scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		p := s.keys.find(key)
+		if !open && (p == nil || !strings.EqualFold(scheme, "Bearer") || !slices.Contains(p.Scopes, command.Admin)) {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "want Authorization: Bearer KEY, with a key of api.keys that has the scope admin", http.StatusUnauthorized)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) answerReady(w http.ResponseWriter, _ *http.Request) {
+	ready := false
+	if err := s.onLoop(func() { ready = s.isReady() }); err != nil || !ready {
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// patience is how long the loop may take to answer an operator.
+const patience = 5 * time.Second
+
+var errBusy = errors.New("server: the loop does not answer")
+
+// onLoop runs f on the loop, and returns when it has run.
+func (s *Server) onLoop(f func()) error {
+	ran := make(chan struct{})
+	if !s.loop.Do(func() { f(); close(ran) }) {
+		return errBusy
+	}
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-ran:
+		return nil
+	case <-late.C:
+		return errBusy
+	case <-s.loop.Context().Done():
+		return errBusy
+	}
+}
+
+// take is how the server is now.
+func (s *Server) take() (metrics.Snapshot, error) {
+	found := make(chan metrics.Snapshot, 1)
+	if err := s.onLoop(func() { found <- s.snapshot(time.Now()) }); err != nil {
+		return metrics.Snapshot{}, err
+	}
+	return <-found, nil
+}
+
+func (s *Server) snapshot(now time.Time) metrics.Snapshot {
+	s.queued.measure(s.hub.Members("*"), now)
+	l, g := s.loop.Stats(), s.guard
+	return metrics.Snapshot{
+		Stats: s.hub.Stats(), Waiting: g.waiting[""], QueuedBytes: s.queued.bytes, QueuedMost: s.queued.most, Linked: s.hub.Linked(),
+		Accepted: l.Accepted, BytesIn: l.BytesIn, BytesOut: l.BytesOut, Panics: l.Panics, Slow: l.Slow,
+		SlowClients: g.refused["slow"] + g.refused["memory"],
+		Refused:     copied(g.refused), WouldRefuse: copied(g.wouldRefuse), Credentials: copied(g.credentials),
+	}
+}
+
+func copied(counts map[string]uint64) map[string]uint64 {
+	c := make(map[string]uint64, len(counts))
+	for reason, n := range counts {
+		c[reason] = n
+	}
+	return c
+}

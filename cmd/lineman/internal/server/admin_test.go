@@ -1,0 +1,73 @@
+package server_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
+)
+
+// get asks the port for operators.
+func (r *running) get(path string, header map[string]string) (status int, answer string) {
+	r.t.Helper()
+	return r.call(call{"GET", path, "", header})
+}
+
+// TestAdmin tells operators how the server is, and nobody else.
+func TestAdmin(t *testing.T) {
+	r := start(t, settings(), server.Options{Credentials: open(secret)})
+	b := r.backend()
+	r.page("secret-ann")
+	r.known(b, "ann")
+	told(t, r.page("wrong"), 4001)
+	ask(b, `{"uid":"ann"}`)
+	r.api = r.admin
+	for _, w := range []struct {
+		path   string
+		header map[string]string
+		status int
+		want   string
+	}{
+		{"/metrics", nil, 200, "\nlineman_connections 1\n"},
+		{"/metrics", nil, 200, "\nlineman_publishes_total 1\n"},
+		{"/metrics", nil, 200, "\nlineman_refusals_total{reason=\"credential\"} 1\n"},
+		{"/metrics", nil, 200, "\nlineman_refusals_total{reason=\"handshakes_per_ip\"} 0\n"},
+		{"/metrics", nil, 200, "\nlineman_credential_refusals_total{reason=\"other\"} 1\n"},
+		{"/metrics", map[string]string{"Host": "localhost:9"}, 200, ""},
+		{"/metrics", map[string]string{"Host": "evil.example"}, 403, ""},
+		{"/metrics", map[string]string{"Origin": "http://127.0.0.1"}, 403, ""},
+		{"/debug/pprof/cmdline", map[string]string{"Sec-Fetch-Site": "same-site"}, 403, ""},
+		{"/debug/pprof/", nil, 200, "goroutine"},
+		{"/debug/pprof/goroutine?debug=1", nil, 200, "goroutine profile"},
+		{"/debug/pprof/profile?seconds=1", nil, 200, ""},
+		{"/health", nil, 200, "ok"},
+		{"/ready", nil, 200, "ok"},
+		{"/", nil, 404, ""},
+	} {
+		if status, answer := r.get(w.path, w.header); status != w.status || !strings.Contains(answer, w.want) {
+			t.Errorf("%s %v: %d, %.200s; want %d, %s", w.path, w.header, status, answer, w.status, w.want)
+		}
+	}
+	if status, _ := r.call(post("/metrics", "")); status != http.StatusMethodNotAllowed {
+		t.Errorf("a POST: %d", status)
+	}
+	if _, answer := r.get("/metrics", nil); strings.Contains(answer, "lineman_publish_lag_seconds_count 0\n") {
+		t.Error("no lag was sampled")
+	}
+}
+
+// TestAdminKey wants a key of the scope admin where others reach the port.
+func TestAdminKey(t *testing.T) {
+	c := devMode()
+	c.Admin.Listen = "0.0.0.0:0"
+	c.API.Keys = []config.Key{{Name: "shop", Key: "the key of the shop"}, {Name: "ops", Key: "the key of operators", Scopes: []string{"admin"}}}
+	r := start(t, c, server.Options{})
+	r.api = strings.Replace(r.admin, "[::]", "127.0.0.1", 1)
+	for key, want := range map[string]int{"": 401, "Bearer nonsense": 401, "Bearer the key of the shop": 401, "Basic the key of operators": 401, "Bearer the key of operators": 200} {
+		if status, answer := r.get("/metrics", map[string]string{"Authorization": key}); status != want || strings.Contains(answer, "the key of") {
+			t.Errorf("%q: %d %.80s, want %d", key, status, answer, want)
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metric is one that is read from a Snapshot.
+type metric struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	one  func(s *Snapshot) float64           // nil for one by reason
+	many func(s *Snapshot) map[string]uint64 // by reason
+}
+
+func gauge(name, help string, of func(s *Snapshot) int) metric {
+	return metric{prometheus.NewDesc("lineman_"+name, help, nil, nil), prometheus.GaugeValue, func(s *Snapshot) float64 { return float64(of(s)) }, nil}
+}
+
+func counter(name, help string, of func(s *Snapshot) uint64) metric {
+	return metric{prometheus.NewDesc("lineman_"+name+"_total", help, nil, nil), prometheus.CounterValue, func(s *Snapshot) float64 { return float64(of(s)) }, nil}
+}
+
+func byReason(name, help string, of func(s *Snapshot) map[string]uint64) metric {
+	return metric{prometheus.NewDesc("lineman_"+name+"_total", help, []string{"reason"}, nil), prometheus.CounterValue, nil, of}
+}
+
+// metrics are all but the histogram.
+func metrics() []metric {
+	return []metric{
+		gauge("connections", "Pages that are connected and known.", func(s *Snapshot) int { return s.Conns }),
+		gauge("waiting_connections", "Pages that have not said who they are.", func(s *Snapshot) int { return s.Waiting }),
+		gauge("uids", "Uids with a connection.", func(s *Snapshot) int { return s.UIDs }),
+		gauge("groups", "Groups with a connection.", func(s *Snapshot) int { return s.Groups }),
+		gauge("channels", "Channels with a subscriber.", func(s *Snapshot) int { return s.Channels }),
+		gauge("queued_bytes", "Bytes that wait for pages which do not read as fast as they are sent to.", func(s *Snapshot) int { return s.QueuedBytes }),
+		gauge("queued_bytes_most", "Of these, those that wait for one page.", func(s *Snapshot) int { return s.QueuedMost }),
+		gauge("broker_linked", "1 if the other nodes are reached.", func(s *Snapshot) int {
+			if s.Linked {
+				return 1
+			}
+			return 0
+		}),
+		counter("publishes", "Publications.", func(s *Snapshot) uint64 { return s.Published }),
+		counter("deliveries", "Messages that connections accepted.", func(s *Snapshot) uint64 { return s.Delivered }),
+		counter("accepted_connections", "Connections that came, of pages, back ends and operators.", func(s *Snapshot) uint64 { return s.Accepted }),
+		counter("received_bytes", "Bytes read from all connections.", func(s *Snapshot) uint64 { return s.BytesIn }),
+		counter("sent_bytes", "Bytes written to all connections.", func(s *Snapshot) uint64 { return s.BytesOut }),
+		counter("panics", "Panics that were recovered.", func(s *Snapshot) uint64 { return s.Panics }),
+		counter("slow_callbacks", "Callbacks that held the loop for more than a tenth of a second.", func(s *Snapshot) uint64 { return s.Slow }),
+		counter("slow_clients", "Pages that were cut because they did not read.", func(s *Snapshot) uint64 { return s.SlowClients }),
+		byReason("refusals", "What was refused, by reason.", func(s *Snapshot) map[string]uint64 { return s.Refused }),
+		byReason("dry_run_refusals", "What would have been refused, by reason, but for limits.dry_run.", func(s *Snapshot) map[string]uint64 { return s.WouldRefuse }),
+		byReason("credential_refusals", "Credentials that were refused, by reason.", func(s *Snapshot) map[string]uint64 { return s.Credentials }),
+	}
+}
+
+// collector reads a Snapshot for each scrape.
+type collector struct{ take func() (Snapshot, error) }
+
+func (c *collector) Describe(to chan<- *prometheus.Desc) {
+	for _, m := range metrics() {
+		to <- m.desc
+	}
+}
+
+func (c *collector) Collect(to chan<- prometheus.Metric) {
+	s, err := c.take()
+	for _, m := range metrics() {
+		switch {
+		case err != nil:
+			to <- prometheus.NewInvalidMetric(m.desc, err)
+			return
+		case m.one != nil:
+			to <- prometheus.MustNewConstMetric(m.desc, m.kind, m.one(&s))
+		default:
+			for reason, n := range m.many(&s) {
+				to <- prometheus.MustNewConstMetric(m.desc, m.kind, float64(n), reason)
+			}
+		}
+	}
+}

@@ -1,0 +1,63 @@
+// Package metrics tells Prometheus how a push server is.
+package metrics
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// Snapshot is how a server is at one moment. Counters are since its start.
+type Snapshot struct {
+	push.Stats
+
+	Waiting     int  // connections that have not said who they are
+	QueuedBytes int  // that wait for connections which do not read as fast as they are sent to
+	QueuedMost  int  // of these, for one connection
+	Linked      bool // the broker is reached
+
+	Accepted uint64 // connections
+	BytesIn  uint64
+	BytesOut uint64
+	Panics   uint64 // recovered in callbacks
+	Slow     uint64 // callbacks that held the loop too long
+
+	SlowClients uint64            // connections that were cut because they did not read
+	Refused     map[string]uint64 // by reason; one that has not occurred yet is there with 0
+	WouldRefuse map[string]uint64 // in a dry run, by reason
+	Credentials map[string]uint64 // refused, by reason
+}
+
+// Metrics are those of a server. Their methods may be called from any goroutine.
+type Metrics struct {
+	registry *prometheus.Registry
+	lag      prometheus.Histogram
+}
+
+// New makes Metrics that are asked for by take, which may be called on several goroutines at once. Its error is that of the scrape.
+func New(take func() (Snapshot, error)) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "lineman_publish_lag_seconds", Help: "From the arrival of a back end's request to the end of the tick in which what it publishes is written; sampled, one a tick.",
+			Buckets: prometheus.ExponentialBuckets(50e-6, 2.5, 12),
+		}),
+	}
+	m.registry.MustRegister(
+		m.lag, &collector{take}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return m
+}
+
+// Lag adds a sample of how long a publication took.
+func (m *Metrics) Lag(d time.Duration) { m.lag.Observe(d.Seconds()) }
+
+// Handler answers scrapes. A server that does not answer within the time that take gives it is an error of the scrape.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError})
+}

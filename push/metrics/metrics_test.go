@@ -1,0 +1,85 @@
+package metrics_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/metrics"
+)
+
+// scrape is what a Handler answers.
+func scrape(t *testing.T, m *metrics.Metrics) (status int, text string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	return w.Code, w.Body.String()
+}
+
+// TestMetrics has each value of a snapshot in the scrape, and reasons with 0 too.
+func TestMetrics(t *testing.T) {
+	s := metrics.Snapshot{
+		Stats:   push.Stats{Conns: 1, UIDs: 2, Groups: 3, Channels: 4, Published: 5, Delivered: 6},
+		Waiting: 7, QueuedBytes: 8, QueuedMost: 9, Linked: true, Accepted: 10, BytesIn: 11, BytesOut: 12, Panics: 13, Slow: 14, SlowClients: 15,
+		Refused: map[string]uint64{"origin": 16, "late": 0}, WouldRefuse: map[string]uint64{"handshakes_per_ip": 17}, Credentials: map[string]uint64{"expired": 18},
+	}
+	m := metrics.New(func() (metrics.Snapshot, error) { return s, nil })
+	m.Lag(time.Millisecond)
+	m.Lag(time.Minute)
+	status, text := scrape(t, m)
+	if status != 200 {
+		t.Errorf("the status is %d", status)
+	}
+	for _, want := range []string{
+		"lineman_connections 1", "lineman_uids 2", "lineman_groups 3", "lineman_channels 4", "lineman_publishes_total 5", "lineman_deliveries_total 6",
+		"lineman_waiting_connections 7", "lineman_queued_bytes 8", "lineman_queued_bytes_most 9", "lineman_broker_linked 1",
+		"lineman_accepted_connections_total 10", "lineman_received_bytes_total 11", "lineman_sent_bytes_total 12", "lineman_panics_total 13",
+		"lineman_slow_callbacks_total 14", "lineman_slow_clients_total 15", `lineman_refusals_total{reason="origin"} 16`,
+		`lineman_refusals_total{reason="late"} 0`, `lineman_dry_run_refusals_total{reason="handshakes_per_ip"} 17`,
+		`lineman_credential_refusals_total{reason="expired"} 18`, `lineman_publish_lag_seconds_count 2`, `lineman_publish_lag_seconds_bucket{le="5e-05"} 0`,
+		"go_goroutines ", "process_open_fds ",
+	} {
+		if !strings.Contains(text, "\n"+want) {
+			t.Errorf("the scrape has no %s", want)
+		}
+	}
+}
+
+// TestMetricsError has a server that does not answer be an error, not zeros.
+func TestMetricsError(t *testing.T) {
+	m := metrics.New(func() (metrics.Snapshot, error) { return metrics.Snapshot{}, errors.New("the loop does not answer") })
+	if status, text := scrape(t, m); status != 500 || !strings.Contains(text, "does not answer") || strings.Contains(text, "lineman_connections 0") {
+		t.Errorf("%d %s", status, text)
+	}
+}
+
+// TestDocs has a row of docs/operations.md for each metric, and none for others.
+func TestDocs(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := metrics.New(func() (metrics.Snapshot, error) {
+		one := map[string]uint64{"x": 1}
+		return metrics.Snapshot{Refused: one, WouldRefuse: one, Credentials: one}, nil
+	})
+	_, text := scrape(t, m)
+	served := map[string]bool{}
+	for _, found := range regexp.MustCompile(`(?m)^# TYPE (lineman_\w+) `).FindAllStringSubmatch(text, -1) {
+		served[found[1]] = true
+		if !strings.Contains(string(doc), "| `"+found[1]+"`") {
+			t.Errorf("docs/operations.md has no row for %s", found[1])
+		}
+	}
+	for _, found := range regexp.MustCompile("(?m)^\\| `(lineman_\\w+)`").FindAllStringSubmatch(string(doc), -1) {
+		if !served[found[1]] {
+			t.Errorf("docs/operations.md has a row for %s, which is not served", found[1])
+		}
+	}
+}
