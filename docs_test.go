@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -108,6 +109,50 @@ func checkTests(t *testing.T, file, command, pattern, where string) {
 		}
 		if !found {
 			t.Errorf("%s: %s: no test %s in %s", file, command, want, where)
+		}
+	}
+}
+
+var spans = regexp.MustCompile("`[^`\n]+`|\\]\\([^)\\s]+\\)")
+
+// TestReadmes has README.ja.md show the same code and lead to the same places as README.md, line of a table by line of a table.
+func TestReadmes(t *testing.T) {
+	var blocks, rows, all [2]string
+	for i, file := range []string{"README.md", "README.ja.md"} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.NewReplacer("[日本語](README.ja.md)", "", "[English](README.md)", "").Replace(string(b))
+		blocks[i] = strings.Join(fences.FindAllString(text, -1), "\n")
+		for _, line := range strings.Split(text, "\n") {
+			if strings.HasPrefix(line, "|") {
+				rows[i] += strings.Join(spans.FindAllString(line, -1), " ") + "\n"
+			}
+		}
+		said := spans.FindAllString(fences.ReplaceAllString(text, ""), -1)
+		slices.Sort(said)
+		all[i] = strings.Join(said, "\n")
+	}
+	for what, pair := range map[string][2]string{"blocks of code": blocks, "rows of tables": rows, "pieces of code and links": all} {
+		if pair[0] != pair[1] {
+			t.Errorf("the %s differ:\n%s\n--- and in Japanese:\n%s", what, pair[0], pair[1])
+		}
+	}
+}
+
+var proofs = regexp.MustCompile("`(Test\\w+)`")
+
+// TestDocTests wants the tests that the page about security names as proofs to be there.
+func TestDocTests(t *testing.T) {
+	text, err := os.ReadFile("docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := knownTests(t)
+	for _, m := range proofs.FindAllSubmatch(text, -1) {
+		if !slices.Contains(known, string(m[1])) {
+			t.Errorf("there is no test %s", m[1])
 		}
 	}
 }

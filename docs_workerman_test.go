@@ -78,3 +78,32 @@ func knownTests(t *testing.T) (names []string) {
 	}
 	return names
 }
+
+// gatewayMethods are those of GatewayWorker's class Gateway that projects call.
+const gatewayMethods = `sendToAll sendToClient sendToCurrentClient sendToUid sendToGroup
+	bindUid unbindUid joinGroup leaveGroup ungroup
+	isOnline isUidOnline getClientIdByUid getUidByClientId getUidListByGroup getUidCountByGroup getAllUidList getAllUidCount
+	getClientIdListByGroup getClientIdCountByGroup getClientCountByGroup getAllClientIdList getAllClientIdCount getAllClientCount
+	getAllGroupIdList getAllGroupUidCount getAllGroupUidList getAllGroupClientIdCount getAllGroupClientIdList
+	getClientSessionsByGroup getClientInfoByGroup getAllClientSessions getAllClientInfo
+	setSession updateSession getSession setSocketSession
+	closeClient closeCurrentClient destoryClient destoryCurrentClient`
+
+// TestFromGatewayWorker wants a row for each method in docs/from-gatewayworker.md.
+func TestFromGatewayWorker(t *testing.T) {
+	text, err := os.ReadFile("docs/from-gatewayworker.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows strings.Builder
+	for _, line := range strings.Split(string(text), "\n") {
+		if cell, _, ok := strings.Cut(strings.TrimPrefix(line, "| "), " | "); ok {
+			rows.WriteString(strings.ReplaceAll(cell, "($", "`"))
+		}
+	}
+	for _, name := range strings.Fields(gatewayMethods) {
+		if !strings.Contains(rows.String(), "`"+name+"`") {
+			t.Errorf("no row for %s", name)
+		}
+	}
+}

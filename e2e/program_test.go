@@ -168,10 +168,17 @@ func output(t *testing.T, input string, name string, args ...string) string {
 // try is output for a command that may fail.
 func try(t *testing.T, input string, name string, args ...string) (string, error) {
 	t.Helper()
+	return tryIn(t, "", input, name, args...)
+}
+
+// tryIn runs it in a folder.
+func tryIn(t *testing.T, folder, input, name string, args ...string) (string, error) {
+	t.Helper()
 	need(t, name)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = folder
 	cmd.Stdin = strings.NewReader(input)
 	out, err := cmd.Output()
 	var exit *exec.ExitError

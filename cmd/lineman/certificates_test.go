@@ -198,5 +198,8 @@ func TestTLSConfig(t *testing.T) {
 		if (got != nil) != c.some || (err == nil) != c.good {
 			t.Errorf("%+v: %v, %v", c.tls, got, err)
 		}
+		if c.some && got.MinVersion != tls.VersionTLS12 {
+			t.Errorf("TLS from version %x on", got.MinVersion)
+		}
 	}
 }

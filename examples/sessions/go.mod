@@ -11,7 +11,7 @@ require (
 require (
 	github.com/klauspost/compress v1.18.0 // indirect
 	go.uber.org/goleak v1.3.0 // indirect
-	golang.org/x/sys v0.33.0 // indirect
+	golang.org/x/sys v0.35.0 // indirect
 )
 
 replace github.com/lineman-go/lineman => ../..

@@ -1,0 +1,18 @@
+# A program of lineman.Main, here examples/push: docker build -f docs/deploy/app.Dockerfile -t push .
+FROM golang:1 AS build
+WORKDIR /src
+COPY . .
+RUN CGO_ENABLED=0 go build -o /push ./examples/push
+
+FROM alpine:3
+RUN adduser -D -h /srv/push push
+COPY --from=build /push /usr/local/bin/push
+USER push
+# The program's files: push.pid, push.sock, push.log.
+WORKDIR /srv/push
+EXPOSE 1234 5678
+# TERM stops the program, and HUP reopens its log: docker kill -s HUP.
+STOPSIGNAL SIGTERM
+HEALTHCHECK CMD ["push", "status"]
+ENTRYPOINT ["push", "-text", "0.0.0.0:5678"]
+CMD ["start"]
