@@ -188,7 +188,7 @@ func TestPublishWrong(t *testing.T) {
 // TestMembers tells of a connection what it is in, and refuses what may not be.
 func TestMembers(t *testing.T) {
 	o := options()
-	o.MaxPlaces = 5
+	o.MaxPlaces = 3
 	o.Namespaces = map[string]push.Namespace{"": {}, "vip": {MaxSubscribers: 1}, "shut": {Closed: true}}
 	h := newHub(t, o)
 	m, _ := add(t, h, 1, "ann")

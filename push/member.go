@@ -124,6 +124,14 @@ func (m *Member[C]) names(k Kind) (names []string) {
 	return names
 }
 
+// chosen is how many groups and channels the connection is in: its places but those among everyone and its uid's.
+func (m *Member[C]) chosen() int {
+	if m.uid == "" {
+		return len(m.places) - 1
+	}
+	return len(m.places) - 2
+}
+
 func (m *Member[C]) enter(k Kind, name string) error {
 	h := m.hub
 	if h == nil {
@@ -136,8 +144,8 @@ func (m *Member[C]) enter(k Kind, name string) error {
 	if s != nil && m.placeIn(s) >= 0 {
 		return nil
 	}
-	if len(m.places) >= h.options.MaxPlaces {
-		return fmt.Errorf("%w: it is in %d groups and channels", ErrLimit, len(m.places))
+	if n := m.chosen(); n >= h.options.MaxPlaces {
+		return fmt.Errorf("%w: it is in %d groups and channels", ErrLimit, n)
 	}
 	if err := h.admit(k, name, s); err != nil {
 		return err

@@ -61,10 +61,15 @@ func notProgram(mode fs.FileMode) string {
 // outOfTheWay is above the descriptors that a new process is given: those take their numbers before it is executed.
 const outOfTheWay = 256
 
-// raise gives a file such a number.
+// raise gives a file such a number or, where there are not so many, one of the upper half.
 func raise(f *os.File) (*os.File, error) {
 	defer f.Close()
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, outOfTheWay)
+	at := outOfTheWay
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err == nil && uint64(limit.Cur)/2 < outOfTheWay {
+		at = int(limit.Cur / 2)
+	}
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, at)
 	if err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
 	}

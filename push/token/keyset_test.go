@@ -209,9 +209,12 @@ func TestKeySetBad(t *testing.T) {
 	check(t, v, "at first", byKid(t, "1", "ES256"), nil)
 	huge := strings.Repeat(" ", 2<<20)
 	for name, answer := range map[string]http.HandlerFunc{
-		"a redirect":          func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) },
-		"a huge answer":       func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, huge); second(w, r) },
-		"a huge header":       func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X", strings.Repeat("x", len(huge))); second(w, r) },
+		"a redirect":    func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) },
+		"a huge answer": func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, huge); second(w, r) },
+		"a huge header": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X", strings.Repeat("x", len(huge)))
+			second(w, r)
+		},
 		"a page":              text200("<html>"),
 		"nothing":             text200(""),
 		"an error in JSON":    text200(`{"error":"sesame"}`),

@@ -16,7 +16,7 @@ const (
 // command or for package lineman, or is what Kubernetes tells every container of a service that is called lineman.
 func isForeign(name string) bool {
 	switch rest := strings.TrimPrefix(name, prefix); {
-	case slices.Contains([]string{"CONFIG", "TOKEN_KEY", "WORKER", "DAEMON", "POLLER", "PORT", "SERVICE_HOST", "SERVICE_PORT"}, rest):
+	case slices.Contains([]string{"CONFIG", "KEY", "TOKEN_KEY", "WORKER", "DAEMON", "POLLER", "PORT", "SERVICE_HOST", "SERVICE_PORT"}, rest):
 		return true
 	default:
 		return strings.HasPrefix(rest, "SERVICE_PORT_") || strings.HasPrefix(rest, "PORT_")

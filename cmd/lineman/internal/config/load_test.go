@@ -19,7 +19,7 @@ var samples = map[string]struct {
 	"listen": {text: "localhost:0"}, "dev": {text: "true"}, "origins": {text: "https://a.example,null"}, "cookie": {text: "session"},
 	"proxies": {text: "10.0.0.0/8"}, "single_login": {text: "true"}, "drain": {text: "3s"},
 	"tls.cert": {"c.pem", []string{"LINEMAN_TLS_KEY=k.pem"}}, "tls.key": {"k.pem", []string{"LINEMAN_TLS_CERT=c.pem"}},
-	"tls.auto": {text: "push.example.com"}, "tls.cache": {text: "kept"}, "tls.email": {text: "me@example.com"}, "tls.directory": {text: "https://ca.example.com/directory"},
+	"tls.auto": {text: "push.example.com"}, "tls.cache": {text: "kept"}, "tls.email": {text: "me@example.com"}, "ping": {text: "1m"}, "tls.directory": {text: "https://ca.example.com/directory"},
 	"text.listen": {text: "[::1]:7"}, "text.auth": {"true", []string{aKey}},
 	"api.listen": {text: ""}, "api.hosts": {text: "api.example.com"}, "api.keys": {text: "[{name: a, key: 0123456789abcdef}]"},
 	"admin.listen": {text: "127.0.0.1:9"}, "token.secrets": {text: "0123456789abcdef,ghijklmnopqrstuv"}, "token.secret_files": {text: "SECRET"},

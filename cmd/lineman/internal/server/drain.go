@@ -8,7 +8,7 @@ import (
 )
 
 // perConnection is how much time a drain has for each connection, until config.Drain has been reached.
-const perConnection = time.Millisecond
+const perConnection = 250 * time.Microsecond
 
 func (s *Server) stop(l *lineman.Loop) {
 	s.drain(l)

@@ -14,11 +14,8 @@ import (
 //go:embed page.html
 var page []byte
 
-// How often a page that says nothing is asked whether it is there, and for how long.
-const (
-	pingInterval = 25 * time.Second
-	pongTimeout  = 10 * time.Second
-)
+// pongTimeout is how long a page has to say that it is there.
+const pongTimeout = 10 * time.Second
 
 // shakeTime is how long a connection has for the handshakes of TLS and of WebSocket.
 const shakeTime = 5 * time.Second
@@ -33,7 +30,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 	w := &lineman.Worker{
 		Name:     "pages",
 		Addr:     "websocket://" + s.config.Listen,
-		Protocol: &websocket.Protocol{Origins: s.origins(), PingInterval: pingInterval, PongTimeout: pongTimeout},
+		Protocol: &websocket.Protocol{Origins: s.origins(), PingInterval: s.config.Ping, PongTimeout: pongTimeout},
 		Proxies:  s.config.Proxies,
 		TLS:      s.options.TLS,
 		Logger:   s.options.Log,
@@ -66,6 +63,9 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 	if !s.ready {
 		return &lineman.RefuseError{Status: 503, Reason: "the server is stopping", Header: retryAfter}
 	}
+	if s.strange(r) {
+		return &lineman.RefuseError{Status: 403, Reason: strangeHost}
+	}
 	query, err := url.ParseQuery(string(r.Query()))
 	if err != nil {
 		return &lineman.RefuseError{Status: 400, Reason: "the query is malformed"}
@@ -85,6 +85,14 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 	c.SetValue(&visitor{ip: ip, entry: e})
 	return nil
 }
+
+// strange reports whether a request of dev mode, in which everybody is believed, is for a host name that somebody may have given to this
+// machine's address: a page of that name would be of the same origin.
+func (s *Server) strange(r *http1.Request) bool {
+	return s.config.Dev && !s.knowsHost(string(r.Host()))
+}
+
+const strangeHost = "in dev mode the server is asked by an address, as localhost, or by a name of api.hosts"
 
 // cookie is the value of a cookie; empty if there is none.
 func cookie(r *http1.Request, name string) string {
@@ -164,6 +172,8 @@ func (s *Server) request(c *lineman.Conn, r *http1.Request) {
 		answer = &http1.Response{Body: []byte("ok\n")}
 	case path == "/ready":
 		answer = &http1.Response{Status: 503, Body: []byte("not ready\n")}
+	case path == "/" && s.strange(r):
+		answer = &http1.Response{Status: 403, Body: []byte(strangeHost + "\n")}
 	case path == "/" && s.config.Dev:
 		answer = &http1.Response{Type: "text/html; charset=utf-8", Body: s.page}
 	}

@@ -260,6 +260,34 @@ func TestChannels(t *testing.T) {
 	}
 }
 
+// TestHosts is asked in dev mode by addresses, as localhost and by names that are listed: by another name, a page would be of the origin that
+// it talks to. Where credentials are checked, that gains nothing.
+func TestHosts(t *testing.T) {
+	c := devMode()
+	c.API.Hosts = []string{"dev.example"}
+	dev, strict := start(t, c, server.Options{}), start(t, settings(), server.Options{Credentials: open(secret)})
+	for _, w := range []struct {
+		r      *running
+		host   string
+		status int
+	}{
+		{dev, "localhost:1234", 101}, {dev, "127.0.0.1", 101}, {dev, "[::1]:1234", 101}, {dev, "dev.example", 101},
+		{dev, "rebind.example:1234", 403}, {strict, "push.example", 101},
+	} {
+		head := "GET / HTTP/1.1\r\nHost: " + w.host + "\r\n"
+		c := w.r.Connect(w.r.pages)
+		c.Write(head + "Origin: http://" + w.host + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		if answer, body := c.Response("GET"); answer.StatusCode != w.status || w.status == 403 && !strings.Contains(body, "api.hosts") {
+			t.Errorf("%s: %d %s, want %d", w.host, answer.StatusCode, body, w.status)
+		}
+	}
+	page := dev.Connect(dev.pages)
+	page.Write("GET / HTTP/1.1\r\nHost: rebind.example\r\n\r\n")
+	if answer, _ := page.Response("GET"); answer.StatusCode != 403 {
+		t.Errorf("the page by another name: %d", answer.StatusCode)
+	}
+}
+
 // TestExpired closes a connection when its credential is no longer good.
 func TestExpired(t *testing.T) {
 	r := start(t, settings(), server.Options{Credentials: open(func(context.Context, string) (server.Identity, error) {
