@@ -97,7 +97,7 @@ func build(dir, baseline string) (programs, error) {
 	}
 	server.supervised = true
 	strict := *server
-	strict.name, strict.env = "lineman-strict", []string{"LINEMAN_TOKEN_SECRETS=" + tokenSecret, "LINEMAN_TOKEN_REVOCATIONS=", "LINEMAN_LIMITS_PENDING=64KiB"}
+	strict.name, strict.env = "lineman-strict", []string{"LINEMAN_TOKEN_SECRETS=" + tokenSecret, "LINEMAN_TOKEN_REVOCATIONS=", "LINEMAN_LIMITS_PENDING=64KiB", "LINEMAN_PING=0s"}
 	all[strict.name] = &strict
 	all["nginx"] = nginx(dir, cert, key)
 	return all, nil
