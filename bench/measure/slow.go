@@ -14,7 +14,7 @@ import (
 const (
 	slowMessage = 1 << 10
 	moreMessage = 60 << 10
-	slowRounds  = 120// publications of each phase
+	slowRounds  = 120 // publications of each phase
 	slowEvery   = 200 * time.Millisecond
 )
 
