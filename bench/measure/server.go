@@ -202,10 +202,16 @@ func answers(addr string) error {
 	return last
 }
 
-// stop ends the process at once: nothing of it is wanted any more.
+// stop ends the processes at once: nothing of them is wanted any more. Their ports are free when it returns.
 func (r *running) stop() {
 	_ = r.cmd.Process.Kill()
 	_ = r.cmd.Wait()
+	if r.lines != nil {
+		r.lines.Close()
+	}
+	for unix.Kill(r.pid, unix.SIGKILL) == nil && r.pid != r.cmd.Process.Pid {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // pin moves every thread of a process to one core.
