@@ -209,7 +209,10 @@ func (r *running) stop() {
 	if r.lines != nil {
 		r.lines.Close()
 	}
-	for unix.Kill(r.pid, unix.SIGKILL) == nil && r.pid != r.cmd.Process.Pid {
+	if r.pid == 0 || r.pid == r.cmd.Process.Pid {
+		return
+	}
+	for unix.Kill(r.pid, unix.SIGKILL) == nil {
 		time.Sleep(time.Millisecond)
 	}
 }
