@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 )
 
@@ -69,38 +67,56 @@ func (c counter) add(ip string, n int) {
 
 // rates are how often something happens, by a name.
 type rates struct {
-	limit rate.Limit
-	burst int
-	by    map[string]*rate.Limiter
+	perSecond float32 // 0 means no limit
+	by        map[string]allowance
 }
 
-// burstTime is how long a rate may have been saved up.
-const burstTime = 5
-
-func newRates(perSecond float64) rates {
-	return rates{rate.Limit(perSecond), max(1, int(perSecond*burstTime)), map[string]*rate.Limiter{}}
-}
+func newRates(perSecond float64) rates { return rates{float32(perSecond), map[string]allowance{}} }
 
 // spend reports whether something may happen once more.
-func (r rates) spend(name string) bool {
-	if r.limit <= 0 {
+func (r rates) spend(name string, now time.Time) bool {
+	if r.perSecond <= 0 {
 		return true
 	}
-	l := r.by[name]
-	if l == nil {
-		l = rate.NewLimiter(r.limit, r.burst)
-		r.by[name] = l
-	}
-	return l.Allow()
+	a := r.by[name]
+	may := a.spend(r.perSecond, now)
+	r.by[name] = a
+	return may
 }
 
 // forget drops what has nothing left to remember.
 func (r rates) forget(now time.Time) {
-	for name, l := range r.by {
-		if l.TokensAt(now) >= float64(r.burst) {
+	for name, a := range r.by {
+		if a.leak(r.perSecond, now); a.level == 0 {
 			delete(r.by, name)
 		}
 	}
+}
+
+// burstTime is how many seconds' worth of a rate may come at once.
+const burstTime = 5
+
+// allowance is how much somebody has taken of late: it leaks away at the rate that is allowed. It is small, for there is one for each
+// connection, and for each uid that has just come.
+type allowance struct {
+	level float32
+	at    uint32 // Unix time
+}
+
+// spend reports whether one more may be taken.
+func (a *allowance) spend(perSecond float32, now time.Time) bool {
+	a.leak(perSecond, now)
+	if a.level+1 > max(1, perSecond*burstTime) {
+		return false
+	}
+	a.level++
+	return true
+}
+
+func (a *allowance) leak(perSecond float32, now time.Time) {
+	second := uint32(now.Unix())
+	a.level = max(0, a.level-float32(second-a.at)*perSecond)
+	a.at = second
 }
 
 func (g *guard) forget() {
@@ -153,7 +169,7 @@ func (g *guard) arrive(ip string) (why string) {
 		why = "connections_per_ip"
 	case ip != "" && over(g.waiting[ip], l.WaitingPerIP):
 		why = "waiting_per_ip"
-	case ip != "" && !g.handshakes.spend(ip):
+	case ip != "" && !g.handshakes.spend(ip, time.Now()):
 		why = g.tooMuch("handshakes_per_ip", ip)
 	}
 	if why != "" {
@@ -176,7 +192,7 @@ func (g *guard) login(uid string, connections int) (why string) {
 	switch {
 	case g.limits.ConnectionsPerUID > 0 && connections >= g.limits.ConnectionsPerUID:
 		return "connections_per_uid"
-	case !g.logins.spend(uid):
+	case !g.logins.spend(uid, time.Now()):
 		return g.tooMuch("logins_per_uid", uid)
 	}
 	return ""
@@ -184,31 +200,15 @@ func (g *guard) login(uid string, connections int) (why string) {
 
 // command reports whether a key may be used once more.
 func (g *guard) command(key string) bool {
-	if g.commands.spend(key) || g.tooMuch("commands_per_key", key) == "" {
+	if g.commands.spend(key, time.Now()) || g.tooMuch("commands_per_key", key) == "" {
 		return true
 	}
 	g.refused["commands_per_key"]++
 	return false
 }
 
-// allowance is how many messages a connection has sent of late: they leak away at the rate that is allowed. It is 8 bytes, for there is
-// one for each connection.
-type allowance struct {
-	level float32
-	at    uint32 // in seconds since some time
-}
-
 // message reports whether a page may say something more.
 func (g *guard) message(a *allowance) bool {
 	perSecond := float32(g.limits.MessagesPerConnection)
-	if perSecond <= 0 {
-		return true
-	}
-	now := uint32(time.Now().Unix())
-	a.level = max(0, a.level-float32(now-a.at)*perSecond)
-	a.at = now
-	if a.level++; a.level <= max(1, perSecond*burstTime) {
-		return true
-	}
-	return g.tooMuch("messages_per_connection", "") == ""
+	return perSecond <= 0 || a.spend(perSecond, time.Now()) || g.tooMuch("messages_per_connection", "") == ""
 }

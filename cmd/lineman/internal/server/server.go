@@ -150,7 +150,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		addrs[w] = inner.Addr()
 	}
 	l.Every(time.Second, func() { s.expire(time.Now()) })
-	l.Every(time.Minute, s.guard.forget)
+	l.Every(burstTime*time.Second, s.guard.forget)
 	s.ready = true
 	s.greet(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api], addrs[s.admin])
 	return nil

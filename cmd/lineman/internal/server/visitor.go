@@ -50,7 +50,7 @@ type entry struct {
 func (s *Server) login(c *lineman.Conn, v *visitor, credential string) {
 	v.entry.verifying = true
 	go func() {
-		ctx, cancel := context.WithTimeout(c.Context(), s.config.Limits.Login)
+		ctx, cancel := context.WithTimeout(s.loop.Context(), s.config.Limits.Login)
 		defer cancel()
 		who, err := s.who.Verify(ctx, credential)
 		c.Do(func() {
