@@ -48,7 +48,8 @@ type running struct {
 	counts bool
 	says   *bufio.Reader
 
-	lines   net.Conn // to the push server's port for lines, once it was asked
+	pages   int      // that the push server has to know
+	lines   net.Conn // to its port for lines, once it was asked
 	answers *bufio.Reader
 }
 

@@ -84,12 +84,15 @@ func (r rates) spend(name string, now time.Time) bool {
 	return may
 }
 
-// forget drops what has nothing left to remember.
-func (r rates) forget(now time.Time) {
+// forget drops what has nothing left to remember. A map that was once large keeps its memory: an empty one takes its place.
+func (r *rates) forget(now time.Time) {
 	for name, a := range r.by {
 		if a.leak(r.perSecond, now); a.level == 0 {
 			delete(r.by, name)
 		}
+	}
+	if len(r.by) == 0 {
+		r.by = map[string]allowance{}
 	}
 }
 
@@ -121,7 +124,7 @@ func (a *allowance) leak(perSecond float32, now time.Time) {
 
 func (g *guard) forget() {
 	now := time.Now()
-	for _, r := range []rates{g.handshakes, g.logins, g.commands} {
+	for _, r := range []*rates{&g.handshakes, &g.logins, &g.commands} {
 		r.forget(now)
 	}
 }
@@ -129,21 +132,27 @@ func (g *guard) forget() {
 // address is what a peer is counted by: its IP address, of IPv6 the network of 64 bits that a household has. Empty means that it is not
 // counted: this machine.
 func (g *guard) address(a net.Addr) string {
-	at, err := netip.ParseAddrPort(a.String())
-	ip := at.Addr().Unmap()
-	if err != nil {
-		if ip, err = netip.ParseAddr(a.String()); err != nil {
-			return ""
-		}
-	}
+	ip := addressOf(a)
 	switch {
-	case ip.IsLoopback():
+	case !ip.IsValid() || ip.IsLoopback():
 		return ""
 	case ip.Is6():
 		network, _ := ip.Prefix(64)
 		return network.Masked().String()
 	}
 	return ip.String()
+}
+
+// addressOf is the IP address of a peer; invalid if it has none.
+func addressOf(a net.Addr) netip.Addr {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		return a.AddrPort().Addr().Unmap()
+	case *net.IPAddr:
+		ip, _ := netip.AddrFromSlice(a.IP)
+		return ip.Unmap()
+	}
+	return netip.Addr{}
 }
 
 // tooMuch counts a refusal, unless it is a dry run, and returns its reason.
