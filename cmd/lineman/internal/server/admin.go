@@ -60,7 +60,7 @@ func (s *Server) turnAwayOperator(why, message, remote string) {
 
 func (s *Server) answerReady(w http.ResponseWriter, _ *http.Request) {
 	ready := false
-	if err := s.onLoop(func() { ready = s.isReady() }); err != nil || !ready {
+	if err := onLoop(s.loop, patience, func() { ready = s.isReady() }); err != nil || !ready {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
 	}
@@ -72,10 +72,10 @@ const patience = 5 * time.Second
 
 var errBusy = errors.New("server: the loop does not answer")
 
-// onLoop runs f on the loop, and returns when it has run, or errBusy: then it may still run.
-func (s *Server) onLoop(f func()) error {
+// onLoop runs f on a loop, and returns when it has run, or errBusy: then it may still run.
+func onLoop(l *lineman.Loop, patience time.Duration, f func()) error {
 	ran := make(chan struct{})
-	if !s.loop.Do(func() { f(); close(ran) }) {
+	if !l.Do(func() { f(); close(ran) }) {
 		return errBusy
 	}
 	late := time.NewTimer(patience)
@@ -91,7 +91,7 @@ func (s *Server) onLoop(f func()) error {
 // take is how the server is now.
 func (s *Server) take() (metrics.Snapshot, error) {
 	found := make(chan metrics.Snapshot, 1)
-	if err := s.onLoop(func() { found <- s.snapshot(time.Now()) }); err != nil {
+	if err := onLoop(s.loop, patience, func() { found <- s.snapshot(time.Now()) }); err != nil {
 		return metrics.Snapshot{}, err
 	}
 	return <-found, nil
