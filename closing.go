@@ -257,7 +257,6 @@ func (c *Conn) finish(err error) {
 	if c.dial != nil {
 		l.outgoing--
 	}
-	l.stats.BytesOut += c.bytesOut
 	l.stats.MessagesOut += uint64(c.messagesOut)
 	c.service.drop(c)
 	l.freeInput(c)

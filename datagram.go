@@ -79,7 +79,7 @@ func (c *Conn) writeDatagrams() {
 	for i, s := range c.out.segments {
 		switch err := c.loop.poll.WriteTo(h, s.bytes, netip.AddrPort{}); {
 		case err == nil:
-			c.bytesOut += uint64(len(s.bytes))
+			c.wrote(len(s.bytes))
 		case err == poll.ErrAgain:
 			c.out.forget(i)
 			c.flags |= stalled

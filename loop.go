@@ -70,6 +70,7 @@ type Loop struct {
 	dirty    atomic.Pointer[Conn] // connections that want attention, linked by nextDirty
 	someFull atomic.Bool          // OnFull is due for one of them
 	refused  atomic.Uint64
+	bytesOut atomic.Uint64
 	helpers  sync.WaitGroup // goroutines of handshakes, and of net/http's servers
 	over     chan struct{}  // closed when nothing posted will run any more
 

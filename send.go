@@ -165,6 +165,14 @@ func (c *Conn) write(scratch []byte) {
 	}
 }
 
+// wrote counts what the kernel took, with lock held.
+func (c *Conn) wrote(n int) {
+	if n > 0 {
+		c.bytesOut += uint64(n)
+		c.loop.bytesOut.Add(uint64(n))
+	}
+}
+
 // transmit hands what is next to the kernel and returns how much of the output that was, with lock held.
 func (c *Conn) transmit(scratch []byte) (n int, err error) {
 	var p []byte
@@ -177,7 +185,7 @@ func (c *Conn) transmit(scratch []byte) (n int, err error) {
 	}
 	if x := c.extra; x != nil && x.piped != nil && x.piped.Len() > 0 {
 		n, err = x.piped.Drain(c.handle)
-		c.bytesOut += uint64(n)
+		c.wrote(n)
 		return n, err
 	}
 	written := 0
@@ -188,7 +196,7 @@ func (c *Conn) transmit(scratch []byte) (n int, err error) {
 		n, err = c.loop.poll.Write(c.handle, p)
 		written = n
 	}
-	c.bytesOut += uint64(written)
+	c.wrote(written)
 	switch {
 	case n == 0:
 		return n, err

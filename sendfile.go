@@ -74,7 +74,7 @@ func (c *Conn) output() (poll.Output, error) {
 func (c *Conn) sent(n int, again bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bytesOut += uint64(n)
+	c.wrote(n)
 	if c.phase.get() != open {
 		return false
 	}

@@ -6,7 +6,7 @@ type Stats struct {
 	Accepted    uint64 // connections accepted
 	MessagesIn  uint64 // messages and requests delivered to callbacks
 	BytesIn     uint64 // read
-	BytesOut    uint64 // written, by connections that have closed or been written to by the loop
+	BytesOut    uint64 // written
 	Refused     uint64 // messages that Send refused with ErrFull
 	Invalid     uint64 // messages given to OnInvalid
 	Panics      uint64 // panics recovered
@@ -22,5 +22,6 @@ type Stats struct {
 func (l *Loop) Stats() Stats {
 	s := l.stats
 	s.Conns, s.Timers, s.Listeners, s.Refused = l.live, len(l.timers), len(l.sockets), l.refused.Load()
+	s.BytesOut = l.bytesOut.Load()
 	return s
 }

@@ -95,5 +95,6 @@ func (c *Conn) sendPacket(encode func(dst []byte) ([]byte, error)) error {
 	case err != nil:
 		return fmt.Errorf("lineman: send to %s: %w", c.remote, err)
 	}
+	c.loop.bytesOut.Add(uint64(len(b)))
 	return nil
 }

@@ -18,16 +18,15 @@ var (
 	ErrRevoked   = errors.New("token: revoked")
 )
 
-// Reason is a word for an error of this package, for counting: no_key, key, malformed, algorithm, signature, no_expiry, expired, not_yet,
-// audience, issuer, uid, revoked. Of any other error it is "other", and of nil "".
-func Reason(err error) string {
-	if err == nil {
-		return ""
-	}
-	for _, r := range []struct {
-		err  error
-		word string
-	}{
+// reason is the word for an error.
+type reason struct {
+	err  error
+	word string
+}
+
+// reasonTable has one for each error of this package.
+func reasonTable() []reason {
+	return []reason{
 		{ErrNoKey, "no_key"},
 		{ErrKey, "key"},
 		{ErrMalformed, "malformed"},
@@ -40,10 +39,31 @@ func Reason(err error) string {
 		{ErrIssuer, "issuer"},
 		{ErrUID, "uid"},
 		{ErrRevoked, "revoked"},
-	} {
+	}
+}
+
+// otherReason is that of an error which is not of this package.
+const otherReason = "other"
+
+// Reason is a word for an error of this package, for counting: one of Reasons. Of any other error it is "other", and of nil "".
+func Reason(err error) string {
+	if err == nil {
+		return ""
+	}
+	for _, r := range reasonTable() {
 		if errors.Is(err, r.err) {
 			return r.word
 		}
 	}
-	return "other"
+	return otherReason
+}
+
+// Reasons are what Reason can say of an error: no_key, key, malformed, algorithm, signature, no_expiry, expired, not_yet, audience, issuer,
+// uid, revoked and other.
+func Reasons() []string {
+	words := []string{otherReason}
+	for _, r := range reasonTable() {
+		words = append(words, r.word)
+	}
+	return words
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/pprof"
 	"slices"
@@ -24,6 +25,7 @@ func (s *Server) adminWorker() *lineman.Worker {
 	pages.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	pages.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	pages.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	pages.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol) // go tool pprof asks so
 	pages.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return &lineman.Worker{
 		Name: "admin", Addr: "http://" + s.config.Admin.Listen, Logger: s.options.Log, Handler: s.onlyOperators(pages),
@@ -35,12 +37,14 @@ func (s *Server) onlyOperators(h http.Handler) http.Handler {
 	open := config.Loopback(s.config.Admin.Listen)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isPage(r.Header.Get) || !s.knowsHost(r.Host) {
+			s.turnAwayOperator("page", "a page, or a host that is not in api.hosts, asked the port for operators", r.RemoteAddr)
 			http.Error(w, "pages, and host names that are not in api.hosts, cannot use this port", http.StatusForbidden)
 			return
 		}
 		scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		p := s.keys.find(key)
 		if !open && (p == nil || !strings.EqualFold(scheme, "Bearer") || !slices.Contains(p.Scopes, command.Admin)) {
+			s.turnAwayOperator("key", "an operator was turned away: no key with the scope admin", r.RemoteAddr)
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "want Authorization: Bearer KEY, with a key of api.keys that has the scope admin", http.StatusUnauthorized)
 			return
@@ -49,24 +53,29 @@ func (s *Server) onlyOperators(h http.Handler) http.Handler {
 	})
 }
 
+// turnAwayOperator counts and logs a refusal, from any goroutine.
+func (s *Server) turnAwayOperator(why, message, remote string) {
+	s.loop.Do(func() { s.guard.refuse(why, message, "remote", remote) })
+}
+
 func (s *Server) answerReady(w http.ResponseWriter, _ *http.Request) {
 	ready := false
-	if err := s.onLoop(func() { ready = s.isReady() }); err != nil || !ready {
+	if err := onLoop(s.loop, patience, func() { ready = s.isReady() }); err != nil || !ready {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// patience is how long the loop may take to answer an operator.
+// patience is how long the loop may take to answer an operator: less than a scrape of Prometheus waits, which is 10 s.
 const patience = 5 * time.Second
 
 var errBusy = errors.New("server: the loop does not answer")
 
-// onLoop runs f on the loop, and returns when it has run.
-func (s *Server) onLoop(f func()) error {
+// onLoop runs f on a loop, and returns when it has run, or errBusy: then it may still run.
+func onLoop(l *lineman.Loop, patience time.Duration, f func()) error {
 	ran := make(chan struct{})
-	if !s.loop.Do(func() { f(); close(ran) }) {
+	if !l.Do(func() { f(); close(ran) }) {
 		return errBusy
 	}
 	late := time.NewTimer(patience)
@@ -76,15 +85,13 @@ func (s *Server) onLoop(f func()) error {
 		return nil
 	case <-late.C:
 		return errBusy
-	case <-s.loop.Context().Done():
-		return errBusy
 	}
 }
 
 // take is how the server is now.
 func (s *Server) take() (metrics.Snapshot, error) {
 	found := make(chan metrics.Snapshot, 1)
-	if err := s.onLoop(func() { found <- s.snapshot(time.Now()) }); err != nil {
+	if err := onLoop(s.loop, patience, func() { found <- s.snapshot(time.Now()) }); err != nil {
 		return metrics.Snapshot{}, err
 	}
 	return <-found, nil
@@ -97,14 +104,6 @@ func (s *Server) snapshot(now time.Time) metrics.Snapshot {
 		Stats: s.hub.Stats(), Waiting: g.waiting[""], QueuedBytes: s.queued.bytes, QueuedMost: s.queued.most, Linked: s.hub.Linked(),
 		Accepted: l.Accepted, BytesIn: l.BytesIn, BytesOut: l.BytesOut, Panics: l.Panics, Slow: l.Slow,
 		SlowClients: g.refused["slow"] + g.refused["memory"],
-		Refused:     copied(g.refused), WouldRefuse: copied(g.wouldRefuse), Credentials: copied(g.credentials),
+		Refused:     maps.Clone(g.refused), WouldRefuse: maps.Clone(g.wouldRefuse), Credentials: maps.Clone(g.credentials),
 	}
-}
-
-func copied(counts map[string]uint64) map[string]uint64 {
-	c := make(map[string]uint64, len(counts))
-	for reason, n := range counts {
-		c[reason] = n
-	}
-	return c
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
@@ -53,8 +54,12 @@ func TestAdmin(t *testing.T) {
 	if status, _ := r.call(post("/metrics", "")); status != http.StatusMethodNotAllowed {
 		t.Errorf("a POST: %d", status)
 	}
-	if _, answer := r.get("/metrics", nil); strings.Contains(answer, "lineman_publish_lag_seconds_count 0\n") {
+	_, answer := r.get("/metrics", nil)
+	if strings.Contains(answer, "lineman_publish_lag_seconds_count 0\n") {
 		t.Error("no lag was sampled")
+	}
+	if !strings.Contains(answer, "\nlineman_refusals_total{reason=\"page\"} 3\n") {
+		t.Errorf("three pages were refused: %s", answer)
 	}
 }
 
@@ -69,5 +74,31 @@ func TestAdminKey(t *testing.T) {
 		if status, answer := r.get("/metrics", map[string]string{"Authorization": key}); status != want || strings.Contains(answer, "the key of") {
 			t.Errorf("%q: %d %.80s, want %d", key, status, answer, want)
 		}
+	}
+	if _, answer := r.get("/metrics", map[string]string{"Authorization": "Bearer the key of operators"}); !strings.Contains(answer, "\nlineman_refusals_total{reason=\"key\"} 4\n") {
+		t.Errorf("four were refused: %s", answer)
+	}
+}
+
+// TestAdminDrain tells how the server is while it sends its pages away.
+func TestAdminDrain(t *testing.T) {
+	c := devMode()
+	c.Drain = 10 * time.Second
+	r := start(t, c, server.Options{})
+	page, b := r.page("ann"), r.backend()
+	r.known(b, "ann")
+	b.Close()
+	stopped := make(chan error)
+	go func() { stopped <- r.Stop() }()
+	told(t, page, 4101)
+	r.api = r.admin
+	for path, want := range map[string]int{"/metrics": 200, "/ready": 503, "/health": 200} {
+		if status, answer := r.get(path, nil); status != want {
+			t.Errorf("%s: %d %.200s, want %d", path, status, answer, want)
+		}
+	}
+	page.Close()
+	if err := <-stopped; err != nil {
+		t.Error(err)
 	}
 }

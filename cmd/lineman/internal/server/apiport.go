@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
@@ -36,8 +35,7 @@ var statuses = map[command.Code]int{
 func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 	field := func(name string) string { return string(r.Header(name)) }
 	if isPage(field) || !s.knowsHost(string(r.Host())) {
-		s.guard.refused["page"]++
-		s.guard.log.warn(time.Now(), "a page, or a host that is not in api.hosts, asked the HTTP API", "remote", c.RemoteAddr())
+		s.guard.refuse("page", "a page, or a host that is not in api.hosts, asked the HTTP API", "remote", c.RemoteAddr())
 		respond(c, command.Failed(&command.Error{Code: command.Denied, Text: "pages and host names that are not in api.hosts cannot use this port"}))
 		return
 	}
@@ -114,8 +112,7 @@ func (s *Server) permit(c *lineman.Conn, r *http1.Request) (*command.Permit, err
 	scheme, key, _ := strings.Cut(string(r.Header("Authorization")), " ")
 	permit := s.keys.find(key)
 	if !strings.EqualFold(scheme, "Bearer") || permit == nil {
-		s.guard.refused["key"]++
-		s.guard.log.warn(time.Now(), "a back end was turned away: it has no key", "remote", c.RemoteAddr())
+		s.guard.refuse("key", "a back end was turned away: it has no key", "remote", c.RemoteAddr())
 		return nil, &command.Error{Code: command.Unauthorized, Text: "want Authorization: Bearer KEY, with a key of api.keys"}
 	}
 	if !s.guard.command(permit.Name) {

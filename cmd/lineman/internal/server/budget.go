@@ -46,7 +46,7 @@ func (s *Server) shed() {
 			return
 		}
 		total -= w.bytes
-		s.guard.refused["memory"]++
+		s.guard.refuse("memory", "a page was cut: too much waits for all", "remote", w.conn.RemoteAddr(), "bytes", w.bytes)
 		w.conn.Abort() // a goodbye would wait behind what has to go
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
+	"github.com/lineman-go/lineman/push/token"
 )
 
 // guard bounds what others can take. What it is asked about and refuses it gives a reason for, which is counted; in a dry run it refuses
@@ -20,9 +21,9 @@ type guard struct {
 	logins     rates
 	commands   rates
 
-	refused     map[string]uint64 // by reason
-	wouldRefuse map[string]uint64 // likewise, in a dry run
-	credentials map[string]uint64 // that were refused, by reason
+	refused     tally
+	wouldRefuse tally // in a dry run
+	credentials tally // that were refused
 }
 
 // reasons are those for which something can be refused.
@@ -30,24 +31,21 @@ func reasons() []string {
 	return []string{
 		"connections", "waiting", "connections_per_ip", "waiting_per_ip", "handshakes_per_ip", // of a handshake
 		"late", "credential", "channel", "places", "connections_per_uid", "logins_per_uid", // of a page that would be somebody
-		"messages", "slow", "memory", // of one that is
+		"messages_per_connection", "slow", "memory", // of one that is
 		"key", "page", "commands_per_key", // of a back end
 	}
 }
 
-func zeros(reasons []string) map[string]uint64 {
-	counts := make(map[string]uint64, len(reasons))
-	for _, r := range reasons {
-		counts[r] = 0
-	}
-	return counts
+// rateReasons are those of them that a dry run lets pass.
+func rateReasons() []string {
+	return []string{"handshakes_per_ip", "logins_per_uid", "messages_per_connection", "commands_per_key"}
 }
 
 func newGuard(l config.Limits, log *slog.Logger) *guard {
 	return &guard{
-		limits: l, log: paced{log, map[string]*window{}}, pages: counter{}, waiting: counter{},
+		limits: l, log: newPaced(log), pages: counter{}, waiting: counter{},
 		handshakes: newRates(l.HandshakesPerIP), logins: newRates(l.LoginsPerUID), commands: newRates(l.CommandsPerKey),
-		refused: zeros(reasons()), wouldRefuse: map[string]uint64{}, credentials: map[string]uint64{},
+		refused: newTally(reasons()), wouldRefuse: newTally(rateReasons()), credentials: newTally(token.Reasons()),
 	}
 }
 
@@ -127,6 +125,13 @@ func (g *guard) forget() {
 	for _, r := range []*rates{&g.handshakes, &g.logins, &g.commands} {
 		r.forget(now)
 	}
+	g.log.tell(now)
+}
+
+// refuse counts a refusal, and logs it.
+func (g *guard) refuse(why, message string, args ...any) {
+	g.refused.add(why)
+	g.log.info(time.Now(), message, why, args...)
 }
 
 // address is what a peer is counted by: its IP address, of IPv6 the network of 64 bits that a household has. Empty means that it is not
@@ -158,8 +163,8 @@ func addressOf(a net.Addr) netip.Addr {
 // tooMuch counts a refusal, unless it is a dry run, and returns its reason.
 func (g *guard) tooMuch(why, who string) string {
 	if g.limits.DryRun {
-		g.wouldRefuse[why]++
-		g.log.warn(time.Now(), "a limit would refuse", "limit", why, "who", who)
+		g.wouldRefuse.add(why)
+		g.log.info(time.Now(), "a limit would refuse", why, "who", who)
 		return ""
 	}
 	return why
@@ -182,7 +187,7 @@ func (g *guard) arrive(ip string) (why string) {
 		why = g.tooMuch("handshakes_per_ip", ip)
 	}
 	if why != "" {
-		g.refused[why]++
+		g.refused.add(why)
 		return why
 	}
 	g.pages.add(ip, 1)
@@ -212,7 +217,7 @@ func (g *guard) command(key string) bool {
 	if g.commands.spend(key, time.Now()) || g.tooMuch("commands_per_key", key) == "" {
 		return true
 	}
-	g.refused["commands_per_key"]++
+	g.refuse("commands_per_key", "a back end has to wait", "name", key)
 	return false
 }
 

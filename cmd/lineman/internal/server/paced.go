@@ -5,11 +5,17 @@ import (
 	"time"
 )
 
-// paced logs what others can cause, some lines a second for each message, and says how many were left out. Owned by the loop.
+// paced logs what others can cause: some lines a second of each message and reason. How many were left out is said with the next one,
+// or by tell. Owned by the loop.
 type paced struct {
 	log *slog.Logger
-	by  map[string]*window
+	by  map[occasion]*window
 }
+
+func newPaced(log *slog.Logger) paced { return paced{log, map[occasion]*window{}} }
+
+// occasion is what lines are counted by. There are few: a reason is a word of ours, never what a peer said.
+type occasion struct{ message, reason string }
 
 // window is the second at hand.
 type window struct {
@@ -18,14 +24,15 @@ type window struct {
 	left  int // lines that were left out, here and before
 }
 
-// linesPerSecond are those of one message.
+// linesPerSecond are those of one occasion.
 const linesPerSecond = 5
 
-func (p *paced) warn(now time.Time, message string, args ...any) {
-	w := p.by[message]
+func (p paced) info(now time.Time, message, reason string, args ...any) {
+	o := occasion{message, reason}
+	w := p.by[o]
 	if w == nil {
 		w = &window{}
-		p.by[message] = w
+		p.by[o] = w
 	}
 	if now.Sub(w.began) >= time.Second {
 		w.began, w.lines = now, 0
@@ -35,9 +42,20 @@ func (p *paced) warn(now time.Time, message string, args ...any) {
 		return
 	}
 	w.lines++
+	args = append([]any{"reason", reason}, args...)
 	if w.left > 0 {
 		args = append(args, "left_out", w.left)
 		w.left = 0
 	}
-	p.log.Warn(message, args...)
+	p.log.Info(message, args...)
+}
+
+// tell says how many lines were left out since the last one of their occasion, once their second is over.
+func (p paced) tell(now time.Time) {
+	for o, w := range p.by {
+		if w.left > 0 && now.Sub(w.began) >= time.Second {
+			p.log.Info(o.message, "reason", o.reason, "left_out", w.left)
+			w.left = 0
+		}
+	}
 }

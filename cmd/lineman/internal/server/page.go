@@ -65,6 +65,7 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 		return &lineman.RefuseError{Status: 503, Reason: "the server is stopping", Header: retryAfter}
 	}
 	if s.strange(r) {
+		s.guard.refuse("page", "a page of a foreign host name was refused", "remote", c.RemoteAddr())
 		return &lineman.RefuseError{Status: 403, Reason: strangeHost}
 	}
 	token, err := parameter(r, "token")
@@ -74,7 +75,7 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 	}
 	ip := s.guard.address(c.RemoteAddr())
 	if why := s.guard.arrive(ip); why != "" {
-		s.guard.log.warn(time.Now(), "a connection was refused", "remote", c.RemoteAddr(), "reason", why)
+		s.guard.log.info(time.Now(), "a connection was refused", why, "remote", c.RemoteAddr())
 		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
 	}
 	e := &entry{credential: token}
@@ -137,7 +138,7 @@ func (s *Server) message(c *lineman.Conn, msg []byte) {
 	v := c.Value().(*visitor)
 	switch {
 	case !s.guard.message(&v.spent):
-		s.refuse(c, "messages", codeTooMany, `{"retry":5000}`)
+		s.refuse(c, "messages_per_connection", codeTooMany, `{"retry":5000}`)
 	case v.entry != nil && !v.entry.verifying:
 		s.login(c, v, string(msg))
 	}
@@ -158,12 +159,9 @@ func (s *Server) leave(c *lineman.Conn, _ error) {
 	}
 }
 
-// refuse closes a page's connection, and counts why.
-func (s *Server) refuse(c *lineman.Conn, why string, code websocket.Code, reason string) {
-	s.guard.refused[why]++
-	if why != "credential" && why != "places" { // these have said more
-		s.guard.log.warn(time.Now(), "a page was closed", "remote", c.RemoteAddr(), "reason", why, "code", int(code))
-	}
+// refuse closes a page's connection, and counts and logs why. args are for the log alone.
+func (s *Server) refuse(c *lineman.Conn, why string, code websocket.Code, reason string, args ...any) {
+	s.guard.refuse(why, "a page was closed", append([]any{"remote", c.RemoteAddr(), "code", int(code)}, args...)...)
 	closeWith(c, int(code), reason)
 }
 

@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"encoding/json"
-	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
@@ -58,6 +57,7 @@ func (s *Server) textWorker() *lineman.Worker {
 		if !open {
 			c.After(s.config.Limits.Login, func() {
 				if !b.in {
+					s.guard.refuse("late", "a back end was turned away: no key came in time", "remote", c.RemoteAddr())
 					c.Close()
 				}
 			})
@@ -111,8 +111,7 @@ func (s *Server) admit(b *backend, a int, key string) {
 
 // turnAway ends the connection of a back end that is none.
 func (s *Server) turnAway(b *backend, a int) {
-	s.guard.refused["key"]++
-	s.guard.log.warn(time.Now(), "a back end was turned away: it has no key", "remote", b.conn.RemoteAddr())
+	s.guard.refuse("key", "a back end was turned away: it has no key", "remote", b.conn.RemoteAddr())
 	b.settle(a, command.Failed(&command.Error{Code: command.Unauthorized, Text: `say who you are first: {"cmd":"auth","key":"…"}, with a key of api.keys`}).JSON())
 	_ = b.conn.Close() // it flushes the answer
 }

@@ -61,9 +61,8 @@ func (s *Server) login(c *lineman.Conn, v *visitor, credential string) {
 			switch {
 			case v.entry == nil: // it has closed
 			case err != nil:
-				s.guard.credentials[token.Reason(err)]++
-				s.guard.log.warn(time.Now(), "a credential was refused", "remote", c.RemoteAddr(), "reason", err)
-				s.refuse(c, "credential", codeUnauthorized, "the credential is not valid")
+				s.guard.credentials.add(token.Reason(err))
+				s.refuse(c, "credential", codeUnauthorized, "the credential is not valid", "error", err)
 			default:
 				s.enter(c, v, who)
 			}
@@ -101,8 +100,7 @@ func (s *Server) enter(c *lineman.Conn, v *visitor, who Identity) {
 		if m != nil {
 			s.hub.Remove(m)
 		}
-		s.refuse(c, "places", codeForbidden, "it cannot have its groups and channels")
-		s.guard.log.warn(time.Now(), "a page was refused", "remote", c.RemoteAddr(), "uid", who.UID, "reason", err)
+		s.refuse(c, "places", codeForbidden, "it cannot have its groups and channels", "uid", who.UID, "error", err)
 		return
 	}
 	s.settle(v)
