@@ -123,7 +123,9 @@ func (p *program) startOn(protos string, ports []string) (*running, error) {
 	}
 	r.cmd = exec.Command(args[0], args[1:]...)
 	r.cmd.Env = append(append(os.Environ(), "GOMAXPROCS=1"), p.env...)
-	r.cmd.Dir = filepath.Dir(args[0])
+	if r.cmd.Dir, err = os.MkdirTemp(filepath.Dir(args[0]), "run-"); err != nil { // where it leaves its files
+		return nil, err
+	}
 	r.cmd.Stderr = os.Stderr
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
