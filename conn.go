@@ -36,21 +36,21 @@ type Conn struct {
 	touched    uint32      // tick of the last byte received
 	since      uint32      // tick at which what the connection is waiting for began
 	state      connState
-	held       uint32 // by Hold
 
 	mu          sync.Mutex // guards the following, which the loop alone changes where it says so
-	service     *service   // changed by the loop
-	session     session    // changed by the loop
-	secure      *secure    // TLS; nil without. Set when the connection begins
-	dial        *dialing   // nil for an accepted connection. Immutable
-	out         *output    // what is to be written; nil when there is nothing
+	flags       flags
+	held        uint16      // by Hold. Owned by the loop; here for the sake of size
+	phase       atomicPhase // read anywhere
+	service     *service    // changed by the loop
+	session     session     // changed by the loop
+	secure      *secure     // TLS; nil without. Set when the connection begins
+	dial        *dialing    // nil for an accepted connection. Immutable
+	out         *output     // what is to be written; nil when there is nothing
 	extra       *extra
 	nextDirty   *Conn
 	bytesOut    uint64
 	messagesOut uint32
 	refused     uint32
-	phase       atomicPhase // read anywhere
-	flags       flags
 }
 
 // phase is how far a connection has come. It only moves forward.

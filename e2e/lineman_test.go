@@ -20,7 +20,7 @@ func startLineman(t *testing.T, flags ...string) push {
 	t.Helper()
 	p := start(t, "lineman", append([]string{"start", "--listen", "127.0.0.1:0", "--text", "127.0.0.1:0", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, flags...)...)
 	said := p.find(`pages on wss?://(\S+), back ends on ([^,\s]+), HTTP API on ([^,\s]+)`)
-	return push{p, said[0], said[1]}
+	return push{p, said[0], said[1], said[2]}
 }
 
 // TestLineman is the quick start: the page of the server in a browser, and a line pushed to it by the command.

@@ -22,13 +22,14 @@ import (
 type push struct {
 	*program
 	pages, backends string // host:port
+	api             string // URL of the HTTP API; of the server only
 }
 
 func startPush(t *testing.T) push {
 	t.Helper()
 	p := start(t, "push", "-websocket", "127.0.0.1:0", "-text", "127.0.0.1:0")
 	said := p.find(`pages on ws://(\S+), back ends on (\S+)\n`)
-	return push{p, said[0], said[1]}
+	return push{program: p, pages: said[0], backends: said[1]}
 }
 
 // ask is a back end that sends bytes and ends its side; it returns the answer.

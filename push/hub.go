@@ -68,7 +68,7 @@ type Hub[C Conn] struct {
 	pending map[uint64]*pending // by the numbers of the publications
 	free    []*pending
 	last    uint64 // number of the last publication
-	walk    uint64 // number of the last delivery to several targets
+	walk    uint32 // number of the last delivery to several targets
 	stats   Stats
 	linked  bool
 }
@@ -85,7 +85,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 		o.Do = func(f func()) bool { f(); return true }
 	}
 	if o.Broker == nil {
-		o.Broker = NewMemory()
+		o.Broker = alone{}
 	}
 	if o.MaxPlaces == 0 {
 		o.MaxPlaces = 128
@@ -153,6 +153,12 @@ func (h *Hub[C]) Remove(m *Member[C]) {
 		s.leave(m)
 		h.tidy(s)
 	}
+	h.everyone.leave(m)
+	if m.uid != "" {
+		s := h.sets[ToUID][m.uid]
+		s.leave(m)
+		h.tidy(s)
+	}
 	delete(h.members, m.conn.ID())
 	m.hub = nil
 }
@@ -163,7 +169,7 @@ func (h *Hub[C]) setOf(k Kind, name string) *set[C] {
 	if s == nil {
 		s = &set[C]{kind: k, name: name}
 		h.sets[k][name] = s
-		h.want(s.target())
+		h.want(s)
 	}
 	return s
 }
@@ -172,7 +178,7 @@ func (h *Hub[C]) setOf(k Kind, name string) *set[C] {
 func (h *Hub[C]) tidy(s *set[C]) {
 	if len(s.members) == 0 && s != h.everyone {
 		delete(h.sets[s.kind], s.name)
-		h.drop(s.target())
+		h.drop(s)
 	}
 }
 

@@ -11,20 +11,22 @@ type Conn interface {
 	ID() uint64
 }
 
-// A Member is a connection that a Hub knows.
+// A Member is a connection that a Hub knows. There is one for each: every byte counts.
 type Member[C Conn] struct {
 	conn   C
 	hub    *Hub[C] // nil once it was removed
 	uid    string
-	places []place[C] // in the sets that it is in; the first is among everyone
-	walked uint64     // the last delivery to several targets that it got
+	places []place[C] // in the groups and channels that it is in
 	value  any
+	inAll  uint32 // where it stands among everyone
+	inUID  uint32 // where it stands among those of its uid
+	walked uint32 // the last delivery to several targets that it got
 }
 
-// place is where a Member stands in a set.
+// place is where a Member stands in a group or a channel.
 type place[C Conn] struct {
 	set   *set[C]
-	index int
+	index uint32
 }
 
 // set are the Members that a Target names, in no order.
@@ -46,32 +48,40 @@ func (s *set[C]) target() Target {
 	return Everyone
 }
 
-// enter puts m into s, unless it is there.
-func (s *set[C]) enter(m *Member[C]) bool {
-	if m.placeIn(s) >= 0 {
-		return false
+// enter puts m into s, where it is not.
+func (s *set[C]) enter(m *Member[C]) {
+	if s.kind == ToGroup || s.kind == ToChannel {
+		m.places = append(m.places, place[C]{set: s})
 	}
-	m.places = append(m.places, place[C]{s, len(s.members)})
+	*m.index(s) = uint32(len(s.members))
 	s.members = append(s.members, m)
-	return true
 }
 
-// leave takes m out of s, if it is there. The last of s takes its place.
-func (s *set[C]) leave(m *Member[C]) bool {
-	i := m.placeIn(s)
-	if i < 0 {
-		return false
-	}
-	at, last := m.places[i].index, len(s.members)-1
+// leave takes m out of s, where it is. The last of s takes its place.
+func (s *set[C]) leave(m *Member[C]) {
+	at, last := *m.index(s), len(s.members)-1
 	moved := s.members[last]
 	s.members[at] = moved
-	moved.places[moved.placeIn(s)].index = at
+	*moved.index(s) = at
 	s.members[last] = nil
 	s.members = s.members[:last]
-	m.places = slices.Delete(m.places, i, i+1)
-	return true
+	if i := m.placeIn(s); i >= 0 {
+		m.places = slices.Delete(m.places, i, i+1)
+	}
 }
 
+// index is where m, which is in s, stands there.
+func (m *Member[C]) index(s *set[C]) *uint32 {
+	switch s.kind {
+	case ToEveryone:
+		return &m.inAll
+	case ToUID:
+		return &m.inUID
+	}
+	return &m.places[m.placeIn(s)].index
+}
+
+// placeIn is that of a group or a channel; negative if m is not in it.
 func (m *Member[C]) placeIn(s *set[C]) int {
 	return slices.IndexFunc(m.places, func(p place[C]) bool { return p.set == s })
 }
@@ -124,14 +134,6 @@ func (m *Member[C]) names(k Kind) (names []string) {
 	return names
 }
 
-// chosen is how many groups and channels the connection is in: its places but those among everyone and its uid's.
-func (m *Member[C]) chosen() int {
-	if m.uid == "" {
-		return len(m.places) - 1
-	}
-	return len(m.places) - 2
-}
-
 func (m *Member[C]) enter(k Kind, name string) error {
 	h := m.hub
 	if h == nil {
@@ -144,7 +146,7 @@ func (m *Member[C]) enter(k Kind, name string) error {
 	if s != nil && m.placeIn(s) >= 0 {
 		return nil
 	}
-	if n := m.chosen(); n >= h.options.MaxPlaces {
+	if n := len(m.places); n >= h.options.MaxPlaces {
 		return fmt.Errorf("%w: it is in %d groups and channels", ErrLimit, n)
 	}
 	if err := h.admit(k, name, s); err != nil {
@@ -158,7 +160,8 @@ func (m *Member[C]) leave(k Kind, name string) {
 	if m.hub == nil {
 		return
 	}
-	if s := m.hub.sets[k][name]; s != nil && s.leave(m) {
+	if s := m.hub.sets[k][name]; s != nil && m.placeIn(s) >= 0 {
+		s.leave(m)
 		m.hub.tidy(s)
 	}
 }

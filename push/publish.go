@@ -131,7 +131,12 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 
 // audience are the connections that some targets name, each once, without one.
 func (h *Hub[C]) audience(to []Target, except *Member[C]) iter.Seq[C] {
-	h.walk++
+	if h.walk++; h.walk == 0 { // it has come round
+		for _, m := range h.everyone.members {
+			m.walked = 0
+		}
+		h.walk = 1
+	}
 	return func(yield func(C) bool) {
 		for _, t := range to {
 			for _, m := range h.find(t) {
@@ -153,7 +158,11 @@ func (h *Hub[C]) audience(to []Target, except *Member[C]) iter.Seq[C] {
 }
 
 // want notes that what is published for a target concerns this node.
-func (h *Hub[C]) want(t Target) {
+func (h *Hub[C]) want(s *set[C]) {
+	if h.alone() {
+		return
+	}
+	t := s.target()
 	if i := slices.Index(h.dropped, t); i >= 0 {
 		h.dropped = slices.Delete(h.dropped, i, i+1)
 		return
@@ -163,7 +172,11 @@ func (h *Hub[C]) want(t Target) {
 }
 
 // drop notes that it no longer does.
-func (h *Hub[C]) drop(t Target) {
+func (h *Hub[C]) drop(s *set[C]) {
+	if h.alone() {
+		return
+	}
+	t := s.target()
 	if i := slices.Index(h.wanted, t); i >= 0 {
 		h.wanted = slices.Delete(h.wanted, i, i+1)
 		return

@@ -127,25 +127,19 @@ func (m *measurement) channel(r *running) ([]float64, error) {
 	return m.perOperation(r, func(d time.Duration) (int, error) { return l.fanoutBy(publish, m.many, 128+4, 1, d) })
 }
 
-// joined waits until all pages are known, and puts them into a group.
-func joined(r *running, l *load) error {
-	if _, err := r.ask(`{"cmd":"count","to":"*"}`); err != nil {
-		return err
-	}
-	if err := r.knowsLast(l); err != nil {
-		return err
-	}
-	_, err := r.ask(`{"cmd":"join","to":"*","group":"all"}`)
-	return err
-}
+// quiet is how long after the last page has come the server has given back what it needed for that.
+const quiet = 12 * time.Second
 
-// knowsLast waits until every page of a load is known.
-func (r *running) knowsLast(l *load) error {
-	for _, c := range l.conns {
-		if err := r.eventually(fmt.Sprintf(`{"cmd":"count","to":"u:%s"}`, uid(c.port)), fmt.Sprintf(`"u:%s":1`, uid(c.port))); err != nil {
-			return err
-		}
+// joined waits until all pages are known, puts them into a group, and waits until it is quiet.
+func joined(r *running, l *load) error {
+	r.pages += len(l.conns)
+	if err := r.known(r.pages); err != nil {
+		return err
 	}
+	if _, err := r.ask(`{"cmd":"join","to":"*","group":"all"}`); err != nil {
+		return err
+	}
+	time.Sleep(quiet)
 	return nil
 }
 

@@ -48,7 +48,8 @@ type running struct {
 	counts bool
 	says   *bufio.Reader
 
-	lines   net.Conn // to the push server's port for lines, once it was asked
+	pages   int      // that the push server has to know
+	lines   net.Conn // to its port for lines, once it was asked
 	answers *bufio.Reader
 }
 
@@ -202,10 +203,19 @@ func answers(addr string) error {
 	return last
 }
 
-// stop ends the process at once: nothing of it is wanted any more.
+// stop ends the processes at once: nothing of them is wanted any more. Their ports are free when it returns.
 func (r *running) stop() {
 	_ = r.cmd.Process.Kill()
 	_ = r.cmd.Wait()
+	if r.lines != nil {
+		r.lines.Close()
+	}
+	if r.pid == 0 || r.pid == r.cmd.Process.Pid {
+		return
+	}
+	for unix.Kill(r.pid, unix.SIGKILL) == nil {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // pin moves every thread of a process to one core.

@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/push/token"
 )
@@ -67,43 +65,64 @@ func (c counter) add(ip string, n int) {
 
 // rates are how often something happens, by a name.
 type rates struct {
-	limit rate.Limit
-	burst int
-	by    map[string]*rate.Limiter
+	perSecond float32 // 0 means no limit
+	by        map[string]allowance
 }
 
-// burstTime is how long a rate may have been saved up.
-const burstTime = 5
-
-func newRates(perSecond float64) rates {
-	return rates{rate.Limit(perSecond), max(1, int(perSecond*burstTime)), map[string]*rate.Limiter{}}
-}
+func newRates(perSecond float64) rates { return rates{float32(perSecond), map[string]allowance{}} }
 
 // spend reports whether something may happen once more.
-func (r rates) spend(name string) bool {
-	if r.limit <= 0 {
+func (r rates) spend(name string, now time.Time) bool {
+	if r.perSecond <= 0 {
 		return true
 	}
-	l := r.by[name]
-	if l == nil {
-		l = rate.NewLimiter(r.limit, r.burst)
-		r.by[name] = l
-	}
-	return l.Allow()
+	a := r.by[name]
+	may := a.spend(r.perSecond, now)
+	r.by[name] = a
+	return may
 }
 
-// forget drops what has nothing left to remember.
-func (r rates) forget(now time.Time) {
-	for name, l := range r.by {
-		if l.TokensAt(now) >= float64(r.burst) {
+// forget drops what has nothing left to remember. A map that was once large keeps its memory: an empty one takes its place.
+func (r *rates) forget(now time.Time) {
+	for name, a := range r.by {
+		if a.leak(r.perSecond, now); a.level == 0 {
 			delete(r.by, name)
 		}
 	}
+	if len(r.by) == 0 {
+		r.by = map[string]allowance{}
+	}
+}
+
+// burstTime is how many seconds' worth of a rate may come at once.
+const burstTime = 5
+
+// allowance is how much somebody has taken of late: it leaks away at the rate that is allowed. It is small, for there is one for each
+// connection, and for each uid that has just come.
+type allowance struct {
+	level float32
+	at    uint32 // Unix time
+}
+
+// spend reports whether one more may be taken.
+func (a *allowance) spend(perSecond float32, now time.Time) bool {
+	a.leak(perSecond, now)
+	if a.level+1 > max(1, perSecond*burstTime) {
+		return false
+	}
+	a.level++
+	return true
+}
+
+func (a *allowance) leak(perSecond float32, now time.Time) {
+	second := uint32(now.Unix())
+	a.level = max(0, a.level-float32(second-a.at)*perSecond)
+	a.at = second
 }
 
 func (g *guard) forget() {
 	now := time.Now()
-	for _, r := range []rates{g.handshakes, g.logins, g.commands} {
+	for _, r := range []*rates{&g.handshakes, &g.logins, &g.commands} {
 		r.forget(now)
 	}
 	g.log.tell(now)
@@ -118,21 +137,27 @@ func (g *guard) refuse(why, message string, args ...any) {
 // address is what a peer is counted by: its IP address, of IPv6 the network of 64 bits that a household has. Empty means that it is not
 // counted: this machine.
 func (g *guard) address(a net.Addr) string {
-	at, err := netip.ParseAddrPort(a.String())
-	ip := at.Addr().Unmap()
-	if err != nil {
-		if ip, err = netip.ParseAddr(a.String()); err != nil {
-			return ""
-		}
-	}
+	ip := addressOf(a)
 	switch {
-	case ip.IsLoopback():
+	case !ip.IsValid() || ip.IsLoopback():
 		return ""
 	case ip.Is6():
 		network, _ := ip.Prefix(64)
 		return network.Masked().String()
 	}
 	return ip.String()
+}
+
+// addressOf is the IP address of a peer; invalid if it has none.
+func addressOf(a net.Addr) netip.Addr {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		return a.AddrPort().Addr().Unmap()
+	case *net.IPAddr:
+		ip, _ := netip.AddrFromSlice(a.IP)
+		return ip.Unmap()
+	}
+	return netip.Addr{}
 }
 
 // tooMuch counts a refusal, unless it is a dry run, and returns its reason.
@@ -158,7 +183,7 @@ func (g *guard) arrive(ip string) (why string) {
 		why = "connections_per_ip"
 	case ip != "" && over(g.waiting[ip], l.WaitingPerIP):
 		why = "waiting_per_ip"
-	case ip != "" && !g.handshakes.spend(ip):
+	case ip != "" && !g.handshakes.spend(ip, time.Now()):
 		why = g.tooMuch("handshakes_per_ip", ip)
 	}
 	if why != "" {
@@ -181,7 +206,7 @@ func (g *guard) login(uid string, connections int) (why string) {
 	switch {
 	case g.limits.ConnectionsPerUID > 0 && connections >= g.limits.ConnectionsPerUID:
 		return "connections_per_uid"
-	case !g.logins.spend(uid):
+	case !g.logins.spend(uid, time.Now()):
 		return g.tooMuch("logins_per_uid", uid)
 	}
 	return ""
@@ -189,31 +214,15 @@ func (g *guard) login(uid string, connections int) (why string) {
 
 // command reports whether a key may be used once more.
 func (g *guard) command(key string) bool {
-	if g.commands.spend(key) || g.tooMuch("commands_per_key", key) == "" {
+	if g.commands.spend(key, time.Now()) || g.tooMuch("commands_per_key", key) == "" {
 		return true
 	}
 	g.refuse("commands_per_key", "a back end has to wait", "name", key)
 	return false
 }
 
-// allowance is how many messages a connection has sent of late: they leak away at the rate that is allowed. It is 8 bytes, for there is
-// one for each connection.
-type allowance struct {
-	level float32
-	at    uint32 // in seconds since some time
-}
-
 // message reports whether a page may say something more.
 func (g *guard) message(a *allowance) bool {
 	perSecond := float32(g.limits.MessagesPerConnection)
-	if perSecond <= 0 {
-		return true
-	}
-	now := uint32(time.Now().Unix())
-	a.level = max(0, a.level-float32(now-a.at)*perSecond)
-	a.at = now
-	if a.level++; a.level <= max(1, perSecond*burstTime) {
-		return true
-	}
-	return g.tooMuch("messages_per_connection", "") == ""
+	return perSecond <= 0 || a.spend(perSecond, time.Now()) || g.tooMuch("messages_per_connection", "") == ""
 }

@@ -88,24 +88,37 @@ func TestArrive(t *testing.T) {
 	}
 }
 
-// TestRates lets a burst through, then one after the other, by name, and forgets who has been still.
+// TestRates lets a burst through, then as much as leaks away, by name, and forgets who has been still.
 func TestRates(t *testing.T) {
 	r := newRates(2)
-	for i := range 12 {
-		if got := r.spend("a"); got != (i < 10) {
-			t.Errorf("time %d: %v", i, got)
+	now := time.Unix(1_800_000_000, 0)
+	take := func(name string, n int) (taken int) {
+		for range n {
+			if r.spend(name, now) {
+				taken++
+			}
 		}
+		return taken
 	}
-	if !r.spend("b") {
+	if got := take("a", 20); got != 10 {
+		t.Errorf("%d came at once, want 10", got)
+	}
+	if got := take("b", 1); got != 1 {
 		t.Error("another name has nothing left")
 	}
-	r.forget(time.Now())
-	if len(r.by) != 2 {
-		t.Errorf("%d names are known, want 2", len(r.by))
+	now = now.Add(3 * time.Second)
+	if got := take("a", 20); got != 6 {
+		t.Errorf("after three seconds %d came, want 6", got)
 	}
-	r.forget(time.Now().Add(5 * time.Second))
-	if len(r.by) != 0 {
+	if r.forget(now); len(r.by) != 1 {
+		t.Errorf("%d names are known, want 1", len(r.by))
+	}
+	if r.forget(now.Add(burstTime * time.Second)); len(r.by) != 0 {
 		t.Errorf("after the time of a burst %d names are known", len(r.by))
+	}
+	slow := newRates(0.1)
+	if !slow.spend("a", now) || slow.spend("a", now) || !slow.spend("a", now.Add(10*time.Second)) {
+		t.Error("once in ten seconds is not that")
 	}
 }
 

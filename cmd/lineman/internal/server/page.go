@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	_ "embed"
 	"net/url"
 	"strings"
@@ -67,8 +68,9 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 		s.guard.refuse("page", "a page of a foreign host name was refused", "remote", c.RemoteAddr())
 		return &lineman.RefuseError{Status: 403, Reason: strangeHost}
 	}
-	query, err := url.ParseQuery(string(r.Query()))
-	if err != nil {
+	token, err := parameter(r, "token")
+	sub, err2 := parameter(r, "sub")
+	if err != nil || err2 != nil {
 		return &lineman.RefuseError{Status: 400, Reason: "the query is malformed"}
 	}
 	ip := s.guard.address(c.RemoteAddr())
@@ -76,11 +78,11 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 		s.guard.log.info(time.Now(), "a connection was refused", why, "remote", c.RemoteAddr())
 		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
 	}
-	e := &entry{credential: query.Get("token")}
+	e := &entry{credential: token}
 	if e.credential == "" && s.config.Cookie != "" {
 		e.credential = cookie(r, s.config.Cookie)
 	}
-	if sub := query.Get("sub"); sub != "" {
+	if sub != "" {
 		e.channels = strings.Split(sub, ",")
 	}
 	c.SetValue(&visitor{ip: ip, entry: e})
@@ -94,6 +96,18 @@ func (s *Server) strange(r *http1.Request) bool {
 }
 
 const strangeHost = "in dev mode the server is asked by an address, as localhost, or by a name of api.hosts"
+
+// parameter is the value of the first parameter of a name in the query; empty if there is none.
+func parameter(r *http1.Request, name string) (string, error) {
+	for query := r.Query(); len(query) > 0; {
+		var pair []byte
+		pair, query, _ = bytes.Cut(query, []byte("&"))
+		if key, value, _ := bytes.Cut(pair, []byte("=")); string(key) == name {
+			return url.QueryUnescape(string(value))
+		}
+	}
+	return "", nil
+}
 
 // cookie is the value of a cookie; empty if there is none.
 func cookie(r *http1.Request, name string) string {

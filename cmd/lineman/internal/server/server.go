@@ -44,8 +44,12 @@ type Credentials interface {
 // anybody is who it says it is, and may subscribe to everything.
 type anybody struct{}
 
-func (anybody) Verify(_ context.Context, credential string) (Identity, error) {
-	return Identity{UID: credential, Channels: []string{"*"}}, nil
+func (a anybody) Verify(_ context.Context, credential string) (Identity, error) {
+	return a.identity(credential), nil
+}
+
+func (anybody) identity(credential string) Identity {
+	return Identity{UID: credential, Channels: []string{"*"}}
 }
 
 func (anybody) Revoke(string) error { return nil }
@@ -82,6 +86,7 @@ type Server struct {
 	budget   budget
 	lag      lag
 	queued   queued
+	trim     trim
 	ready    bool
 }
 
@@ -150,7 +155,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		addrs[w] = inner.Addr()
 	}
 	l.Every(time.Second, func() { s.expire(time.Now()) })
-	l.Every(time.Minute, s.guard.forget)
+	l.Every(burstTime*time.Second, s.tidy)
 	s.ready = true
 	s.greet(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api], addrs[s.admin])
 	return nil

@@ -49,8 +49,12 @@ type entry struct {
 // login finds out who has a credential.
 func (s *Server) login(c *lineman.Conn, v *visitor, credential string) {
 	v.entry.verifying = true
+	if everybody, ok := s.who.(anybody); ok {
+		s.enter(c, v, everybody.identity(credential))
+		return
+	}
 	go func() {
-		ctx, cancel := context.WithTimeout(c.Context(), s.config.Limits.Login)
+		ctx, cancel := context.WithTimeout(s.loop.Context(), s.config.Limits.Login)
 		defer cancel()
 		who, err := s.who.Verify(ctx, credential)
 		c.Do(func() {
