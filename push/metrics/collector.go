@@ -31,7 +31,7 @@ func metrics() []metric {
 		gauge("groups", "Groups with a connection.", func(s *Snapshot) int { return s.Groups }),
 		gauge("channels", "Channels with a subscriber.", func(s *Snapshot) int { return s.Channels }),
 		gauge("queued_bytes", "Bytes that wait for pages which do not read as fast as they are sent to.", func(s *Snapshot) int { return s.QueuedBytes }),
-		gauge("queued_bytes_most", "Of these, those that wait for one page.", func(s *Snapshot) int { return s.QueuedMost }),
+		gauge("queued_most_bytes", "Of these, those that wait for one page.", func(s *Snapshot) int { return s.QueuedMost }),
 		gauge("broker_linked", "1 if the other nodes are reached.", func(s *Snapshot) int {
 			if s.Linked {
 				return 1

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/metrics"
 )
@@ -38,7 +40,7 @@ func TestMetrics(t *testing.T) {
 	}
 	for _, want := range []string{
 		"lineman_connections 1", "lineman_uids 2", "lineman_groups 3", "lineman_channels 4", "lineman_publishes_total 5", "lineman_deliveries_total 6",
-		"lineman_waiting_connections 7", "lineman_queued_bytes 8", "lineman_queued_bytes_most 9", "lineman_broker_linked 1",
+		"lineman_waiting_connections 7", "lineman_queued_bytes 8", "lineman_queued_most_bytes 9", "lineman_broker_linked 1",
 		"lineman_accepted_connections_total 10", "lineman_received_bytes_total 11", "lineman_sent_bytes_total 12", "lineman_panics_total 13",
 		"lineman_slow_callbacks_total 14", "lineman_slow_clients_total 15", `lineman_refusals_total{reason="origin"} 16`,
 		`lineman_refusals_total{reason="late"} 0`, `lineman_dry_run_refusals_total{reason="handshakes_per_ip"} 17`,
@@ -48,6 +50,22 @@ func TestMetrics(t *testing.T) {
 		if !strings.Contains(text, "\n"+want) {
 			t.Errorf("the scrape has no %s", want)
 		}
+	}
+}
+
+// TestNames has names and help texts be as is usual with Prometheus.
+func TestNames(t *testing.T) {
+	one := map[string]uint64{"x": 1}
+	m := metrics.New(func() (metrics.Snapshot, error) {
+		return metrics.Snapshot{Refused: one, WouldRefuse: one, Credentials: one}, nil
+	})
+	_, text := scrape(t, m)
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
 }
 
