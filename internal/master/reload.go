@@ -87,9 +87,7 @@ func (sl *slot) succeed(ctx context.Context, q *process, isPatient bool) error {
 		return errStopping
 	}
 	defer func() { <-sl.turn }()
-	s.mu.Lock()
-	p := sl.current
-	s.mu.Unlock()
+	p := sl.serves()
 	if err := p.yield(ctx, q); err != nil {
 		return err
 	}
@@ -157,9 +155,7 @@ func (s *Supervisor) tellKept(slots []*slot) error {
 	errs := make([]error, len(slots))
 	var wait sync.WaitGroup
 	for i, sl := range slots {
-		s.mu.Lock()
-		p := sl.current
-		s.mu.Unlock()
+		p := sl.serves()
 		if p == nil {
 			continue
 		}

@@ -146,6 +146,14 @@ func (sl *slot) revive() (*process, error) {
 	return p, nil
 }
 
+// serves is the process that serves the slot, or that did until now; nil if nobody does.
+func (sl *slot) serves() *process {
+	s := sl.supervisor
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return sl.current
+}
+
 // occupy notes that p serves the slot, for who has the next turn.
 func (sl *slot) occupy(p *process) {
 	s := sl.supervisor

@@ -178,12 +178,17 @@ func (t *sockets) close(sk *socket) {
 	sk.Close()
 }
 
-// sweep closes the inner sockets of a slot that no process of it has asked for: what its new program no longer opens.
+// sweep closes the inner sockets of a slot that no process of it has asked for: what its new program no longer opens. While nobody serves
+// the slot it closes none, and it counts the one that serves it also when that has just died: its successor has not asked yet.
 func (t *sockets) sweep(sl *slot) {
+	current := sl.serves()
+	if current == nil {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for k, sk := range t.open {
-		maps.DeleteFunc(sk.users, func(p *process, _ bool) bool { return p.ended() })
+		maps.DeleteFunc(sk.users, func(p *process, _ bool) bool { return p != current && p.ended() })
 		if k.group == sl.group && k.id == sl.id && !sk.outer && len(sk.users) == 0 {
 			t.close(sk)
 		}

@@ -149,6 +149,32 @@ func TestSocketsOutlive(t *testing.T) {
 	})
 }
 
+// TestSweepPredecessor has a predecessor go at last while its successor has been killed and the next one is not there yet: that one gets the
+// socket all the same.
+func TestSweepPredecessor(t *testing.T) {
+	try(t, two(1), func(t *trial) {
+		t.start()
+		plain := t.behave
+		t.mustAsk(t.serving()["b/0"], channel.Listen, inner("x"))
+		kept := t.open("x")
+		t.change(t.serving()["b/0"], func(f *fake) { f.deaf = true })
+		asks := op(channel.Start, func(f *fake) error {
+			if f.name != "b/0" {
+				return nil
+			}
+			return t.asks(f.pid, channel.Listen, inner("x"))
+		})
+		t.behaveLike(plain, asks)
+		t.reload()
+		t.behaveLike(plain, asks, op(channel.Prepare, func(*fake) error { time.Sleep(10 * time.Second); return nil }))
+		t.kill("b/0")
+		time.Sleep(30 * time.Second)
+		if t.serving()["b/0"] == 0 || t.open("x") != kept {
+			t.Error("the socket was closed before the next process had asked for it")
+		}
+	})
+}
+
 // TestSweepVacant closes what a program that crashes has left, when another succeeds it that does not ask for it.
 func TestSweepVacant(t *testing.T) {
 	try(t, two(1), func(t *trial) {
