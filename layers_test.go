@@ -44,6 +44,8 @@ var layers = []layer{
 	{folder: "linemantest", module: []string{".", "protocol", "protocol/*"}, foreign: []string{"go.uber.org/goleak"}},
 	{folder: "cmd/*", module: []string{".", "push", "push/*", "protocol", "protocol/*", "cmd/*/internal/*"}, foreign: []string{"github.com/spf13/cobra", "golang.org/x/crypto/acme"}},
 	{folder: "cmd/*/internal/config", foreign: []string{"github.com/knadh/koanf", "github.com/spf13/pflag", "go.yaml.in/yaml/v3"}},
+	{folder: "cmd/*/internal/bench", module: []string{".", "push", "protocol", "protocol/*", "cmd/*/internal/config", "cmd/*/internal/server"}}, // the server for its tests
+	{folder: "cmd/*/internal/doctor", module: []string{"."}},
 	{folder: "cmd/*/internal/*", module: []string{".", "push", "push/*", "protocol", "protocol/*", "cmd/*/internal/config"}},
 	{folder: "examples/*", module: []string{".", "protocol", "protocol/*"}},
 }

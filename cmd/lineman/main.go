@@ -44,6 +44,6 @@ func root() *cobra.Command {
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	c.AddCommand(startCommand(), restartCommand(), stopCommand(), reloadCommand(), statusCommand(), connectionsCommand(), pushCommand(),
-		tokenCommand(), configCommand(), versionCommand())
+		tokenCommand(), configCommand(), benchCommand(), doctorCommand(), versionCommand())
 	return c
 }

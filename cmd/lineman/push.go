@@ -155,15 +155,20 @@ type backend struct {
 	answers *bufio.Reader
 }
 
+// backendKey is the key that a back end says: that of a file or, without one, of the environment; empty if there is none.
+func backendKey(file string) (string, error) {
+	if file == "" {
+		return os.Getenv("LINEMAN_KEY"), nil
+	}
+	text, err := os.ReadFile(file)
+	return strings.TrimSuffix(string(text), "\n"), err
+}
+
 // dial connects, and says the key if there is one.
 func (p *pushing) dial() (*backend, error) {
-	key := os.Getenv("LINEMAN_KEY")
-	if p.keyFile != "" {
-		text, err := os.ReadFile(p.keyFile)
-		if err != nil {
-			return nil, err
-		}
-		key = strings.TrimSuffix(string(text), "\n")
+	key, err := backendKey(p.keyFile)
+	if err != nil {
+		return nil, err
 	}
 	c, err := net.DialTimeout("tcp", p.server, askTime)
 	if err != nil {

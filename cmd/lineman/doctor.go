@@ -1,0 +1,69 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/doctor"
+)
+
+func doctorCommand() *cobra.Command {
+	var connections int
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "doctor", Short: "Tell what this machine lacks for the server, and the fix", Args: noArguments,
+		Long: `Check whether this machine is fit for the server, as ` + "`lineman start`" + ` with the same flags and the same environment would run it: limits,
+settings of the kernel, ports, clock, certificate. It prints what was found and, where that is not good, a fix to paste.
+
+  ok     as it should be
+  warn   the server runs, but not as well as it could, or not under load
+  fail   it does not start, or cannot do what is wanted; then the exit code is 1
+
+Nothing is changed. It sees what the user sees who runs it: run it as the server's.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if connections < 0 {
+				return &usageError{fmt.Errorf("--connections %d: want a number of pages", connections)}
+			}
+			loaded, err := load(c)
+			if err != nil {
+				return err
+			}
+			return tell(c.OutOrStdout(), doctor.Examine(doctor.This(), examined(&loaded.Config, connections)), asJSON)
+		},
+	}
+	settingFlags(c)
+	c.Flags().IntVar(&connections, "connections", 0, "`pages` that it is to be fit for; 0 means limits.connections, or 10000 if that is not set")
+	c.Flags().BoolVar(&asJSON, "json", false, "for programs")
+	return c
+}
+
+// examined is what the settings want of a machine.
+func examined(c *config.Config, connections int) doctor.Options {
+	return doctor.Options{
+		Connections: cmp.Or(connections, c.Limits.Connections, 10_000),
+		Doors: []doctor.Door{
+			{Flag: "listen", Addr: c.Listen}, {Flag: "text", Addr: c.Text.Listen},
+			{Flag: "api", Addr: c.API.Listen}, {Flag: "admin", Addr: c.Admin.Listen},
+		},
+		Queued: c.Limits.Memory,
+		Cert:   c.TLS.Cert, Key: c.TLS.Key,
+	}
+}
+
+// tell writes what was found. If a check has failed, that is an error.
+func tell(w io.Writer, all []doctor.Finding, asJSON bool) error {
+	var err error
+	if asJSON {
+		err = writeJSON(w, all)
+	} else {
+		err = doctor.Print(w, all)
+	}
+	if n := doctor.Failed(all); err == nil && n > 0 {
+		err = fmt.Errorf("doctor: %d of %d checks have failed", n, len(all))
+	}
+	return err
+}
