@@ -10,6 +10,7 @@ import (
 
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // call is a request to the HTTP API.
@@ -171,5 +172,35 @@ func TestKeys(t *testing.T) {
 	}
 	if strings.Contains(journal.String(), "secret") || strings.Contains(journal.String(), "nonsense") {
 		t.Errorf("the log has a key: %s", journal)
+	}
+}
+
+// TestKeyless bounds the back ends that have not said a key, in number and in time.
+func TestKeyless(t *testing.T) {
+	c := devMode()
+	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters"}}
+	c.Text.Auth, c.Limits.Waiting, c.Limits.Login = true, 2, 2*time.Second
+	r := start(t, c, server.Options{})
+	first, second := r.backend(), r.backend()
+	if got := ask(first, `{"cmd":"auth","key":"a secret of 22 letters"}`); got != `{"ok":true}` {
+		t.Fatal(got)
+	}
+	third := r.backend()
+	if got := ask(third, `{"cmd":"auth","key":"a secret of 22 letters"}`); got != `{"ok":true}` {
+		t.Errorf("in the place of one that has a key: %s", got)
+	}
+	if got := second.Rest(); got != "" {
+		t.Errorf("one that says nothing is told %q", got)
+	}
+	second.Close()
+	var waiting []*linemantest.Client
+	for range 3 {
+		waiting = append(waiting, r.backend())
+	}
+	if err := waiting[2].Ended(); err == nil {
+		t.Error("one too many could wait")
+	}
+	if got := ask(first, `{"cmd":"groups"}`); got != `{"ok":true,"groups":[]}` {
+		t.Errorf("one that has a key: %s", got)
 	}
 }

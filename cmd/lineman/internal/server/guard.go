@@ -170,32 +170,43 @@ func (g *guard) tooMuch(why, who string) string {
 	return why
 }
 
+// wait counts a connection that is nobody yet, of a page or a back end, and tells why it may not come. known takes it out again.
+func (g *guard) wait(ip string) (why string) {
+	switch {
+	case over(g.waiting[""], g.limits.Waiting):
+		return "waiting"
+	case ip != "" && over(g.waiting[ip], g.limits.WaitingPerIP):
+		return "waiting_per_ip"
+	}
+	g.waiting.add(ip, 1)
+	return ""
+}
+
+func over(n, limit int) bool { return limit > 0 && n >= limit }
+
 // arrive counts a page's connection, and tells why it may not come.
 func (g *guard) arrive(ip string) (why string) {
 	l := g.limits
-	over := func(n, limit int) bool { return limit > 0 && n >= limit }
 	switch {
 	case over(g.pages[""], l.Connections):
 		why = "connections"
-	case over(g.waiting[""], l.Waiting):
-		why = "waiting"
 	case ip != "" && over(g.pages[ip], l.ConnectionsPerIP):
 		why = "connections_per_ip"
-	case ip != "" && over(g.waiting[ip], l.WaitingPerIP):
-		why = "waiting_per_ip"
 	case ip != "" && !g.handshakes.spend(ip, time.Now()):
 		why = g.tooMuch("handshakes_per_ip", ip)
+	}
+	if why == "" {
+		why = g.wait(ip)
 	}
 	if why != "" {
 		g.refused.add(why)
 		return why
 	}
 	g.pages.add(ip, 1)
-	g.waiting.add(ip, 1)
 	return ""
 }
 
-// known counts a page's connection as no longer waiting.
+// known counts a connection as no longer waiting.
 func (g *guard) known(ip string) { g.waiting.add(ip, -1) }
 
 // leave counts a page's connection out.

@@ -17,6 +17,8 @@ const maxWaiting = 1024
 type backend struct {
 	conn    *lineman.Conn
 	in      bool            // it may ask
+	waits   bool            // it has not said its key
+	ip      string          // what it is counted by while it waits
 	permit  *command.Permit // for what; nil means everything
 	answers answers
 }
@@ -55,20 +57,41 @@ func (s *Server) textWorker() *lineman.Worker {
 		b := &backend{conn: c, in: open}
 		c.SetValue(b)
 		if !open {
-			c.After(s.config.Limits.Login, func() {
-				if !b.in {
-					s.guard.refuse("late", "a back end was turned away: no key came in time", "remote", c.RemoteAddr())
-					c.Close()
-				}
-			})
+			s.awaitKey(b)
 		}
 	}
+	w.OnClose = func(c *lineman.Conn, _ error) { s.settleBackend(c.Value().(*backend)) }
 	w.OnMessage = func(c *lineman.Conn, line []byte) { s.line(c.Value().(*backend), line) }
 	w.OnInvalid = func(c *lineman.Conn, err error) {
 		b := c.Value().(*backend)
 		b.settle(b.expect(), []byte("error: "+err.Error()))
 	}
 	return w
+}
+
+// awaitKey gives a back end some time to say its key, unless too many are waiting.
+func (s *Server) awaitKey(b *backend) {
+	b.ip = s.guard.address(b.conn.RemoteAddr())
+	if why := s.guard.wait(b.ip); why != "" {
+		s.guard.refuse(why, "a back end was turned away: too many have no key", "remote", b.conn.RemoteAddr())
+		b.conn.Abort()
+		return
+	}
+	b.waits = true
+	b.conn.After(s.config.Limits.Login, func() {
+		if b.waits {
+			s.guard.refuse("late", "a back end was turned away: no key came in time", "remote", b.conn.RemoteAddr())
+			_ = b.conn.Close()
+		}
+	})
+}
+
+// settleBackend ends the time in which a back end is nobody.
+func (s *Server) settleBackend(b *backend) {
+	if b.waits {
+		b.waits = false
+		s.guard.known(b.ip)
+	}
 }
 
 // line does what a line asks.
@@ -105,6 +128,7 @@ func (s *Server) admit(b *backend, a int, key string) {
 		s.turnAway(b, a)
 		return
 	}
+	s.settleBackend(b)
 	b.in, b.permit = true, p
 	b.settle(a, command.Reply{OK: true}.JSON())
 }
