@@ -44,7 +44,7 @@ func New(take func() (Snapshot, error)) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "lineman_publish_lag_seconds", Help: "From the arrival of a back end's request to the end of the tick in which what it publishes is written; sampled, one a tick.",
+			Name: "lineman_publish_lag_seconds", Help: "From when a back end's request is read until what it publishes is written; sampled, one a tick.",
 			Buckets: prometheus.ExponentialBuckets(50e-6, 2.5, 12),
 		}),
 	}

@@ -177,7 +177,7 @@ func (s *keySet) renew(ctx context.Context) error {
 	if s.over == nil {
 		if time.Since(s.began) < s.pace.apart {
 			s.mu.Unlock()
-			return ErrNoKey
+			return nil // it may have ended since the caller looked
 		}
 		s.over = make(chan struct{})
 		select {

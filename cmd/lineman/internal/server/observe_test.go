@@ -1,9 +1,11 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"iter"
 	"maps"
+	"os"
 	"testing"
 	"time"
 
@@ -79,6 +81,27 @@ func TestOnLoop(t *testing.T) {
 	}
 	if err := onLoop(l, time.Minute, func() {}); !errors.Is(err, errBusy) {
 		t.Errorf("a loop that has ended: %v", err)
+	}
+}
+
+// TestReasonsDocumented has docs/operations.md say what each reason means.
+func TestReasonsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := bytes.Cut(doc, []byte("\n| `reason` |"))
+	table, _, _ = bytes.Cut(table, []byte("\n\n"))
+	refused := newTally(reasons())
+	for r := range refused {
+		if !bytes.Contains(table, []byte("`"+r+"`")) {
+			t.Errorf("docs/operations.md does not say what %s means", r)
+		}
+	}
+	for _, r := range rateReasons() {
+		if _, known := refused[r]; !known {
+			t.Errorf("a dry run lets %s pass, for which nothing is refused", r)
+		}
 	}
 }
 
