@@ -16,6 +16,7 @@ const (
 	inOnInvalid
 	inOnRequest
 	inOnUpgrade
+	inOnRefuse
 	inOnFull
 	inOnDrain
 	inOnClose
@@ -24,8 +25,8 @@ const (
 )
 
 var callbackNames = [...]string{
-	"", "OnStart", "OnPrepare", "OnReload", "OnStop", "OnConnect", "OnMessage", "OnInvalid", "OnRequest", "OnUpgrade", "OnFull",
-	"OnDrain", "OnClose", "Do", "timer",
+	"", "OnStart", "OnPrepare", "OnReload", "OnStop", "OnConnect", "OnMessage", "OnInvalid", "OnRequest", "OnUpgrade", "OnRefuse",
+	"OnFull", "OnDrain", "OnClose", "Do", "timer",
 }
 
 func (c callback) String() string { return callbackNames[c] }

@@ -212,6 +212,11 @@ func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 	p := c.service.protocol.(*websocket.Protocol)
 	accepted, err := p.Check(r)
 	if err != nil {
+		var why *websocket.HandshakeError
+		if f := c.service.worker.OnRefuse; f != nil && errors.As(err, &why) {
+			c.loop.doing.set(inOnRefuse)
+			f(c, r, why)
+		}
 		h.refuse(c, err)
 		return
 	}

@@ -78,6 +78,13 @@ func TestWebSocketUpgrade(t *testing.T) {
 func TestWebSocketHandshake(t *testing.T) {
 	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Logger: quiet}
 	w.Protocol = &websocket.Protocol{Origins: []string{"https://good.example"}, Subprotocols: []string{"v2", "v1"}}
+	refused := make(chan int, 1)
+	w.OnRefuse = func(_ *lineman.Conn, r *http1.Request, why *websocket.HandshakeError) {
+		if string(r.Path()) != "/" {
+			t.Errorf("OnRefuse gets the path %s", r.Path())
+		}
+		refused <- why.Status
+	}
 	s := linemantest.Start(t, w)
 	for name, tt := range map[string]struct {
 		header http.Header
@@ -96,6 +103,9 @@ func TestWebSocketHandshake(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, body := s.Connect(w).Handshake("/", tt.header)
+			if tt.status != 101 && next(t, refused, "OnRefuse") != tt.status {
+				t.Error("OnRefuse was told another status")
+			}
 			if r.StatusCode != tt.status || !strings.Contains(body, tt.body) {
 				t.Errorf("%s: %q, want %d", r.Status, body, tt.status)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lineman-go/lineman/protocol"
 	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
 // A Worker describes one service: where it listens, what it speaks, what it does. It is a description, not a running
@@ -119,6 +120,9 @@ type Events struct {
 	// OnUpgrade decides about a WebSocket handshake that is right in itself. An error refuses it: *RefuseError with
 	// its status, any other with 403.
 	OnUpgrade func(c *Conn, r *http1.Request) error
+
+	// OnRefuse tells of a handshake that is refused before OnUpgrade is asked, for its form or its origin. The answer says why.
+	OnRefuse func(c *Conn, r *http1.Request, why *websocket.HandshakeError)
 
 	// OnFull runs when what the kernel has refused reaches Limits.MaxPending: from here on Send returns ErrFull, until
 	// half of it is free again. Who publishes should pause here. The message that reached the limit was accepted.

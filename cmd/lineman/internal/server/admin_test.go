@@ -24,6 +24,11 @@ func TestAdmin(t *testing.T) {
 	r.known(b, "ann")
 	told(t, r.page("wrong"), 4001)
 	ask(b, `{"uid":"ann"}`)
+	for header, status := range map[*http.Header]int{{"Origin": {"https://evil.example"}}: 403, {"Sec-Websocket-Version": {"8"}}: 426} {
+		if answer, _ := r.Connect(r.pages).Handshake("/", *header); answer.StatusCode != status {
+			t.Errorf("%v: %d, want %d", *header, answer.StatusCode, status)
+		}
+	}
 	r.api = r.admin
 	for _, w := range []struct {
 		path   string
@@ -35,6 +40,8 @@ func TestAdmin(t *testing.T) {
 		{"/metrics", nil, 200, "\nlineman_publishes_total 1\n"},
 		{"/metrics", nil, 200, "\nlineman_refusals_total{reason=\"credential\"} 1\n"},
 		{"/metrics", nil, 200, "\nlineman_refusals_total{reason=\"handshakes_per_ip\"} 0\n"},
+		{"/metrics", nil, 200, "\nlineman_refusals_total{reason=\"origin\"} 1\n"},
+		{"/metrics", nil, 200, "\nlineman_refusals_total{reason=\"handshake\"} 1\n"},
 		{"/metrics", nil, 200, "\nlineman_credential_refusals_total{reason=\"other\"} 1\n"},
 		{"/metrics", map[string]string{"Host": "localhost:9"}, 200, ""},
 		{"/metrics", map[string]string{"Host": "evil.example"}, 403, ""},

@@ -29,7 +29,7 @@ type guard struct {
 // reasons are those for which something can be refused.
 func reasons() []string {
 	return []string{
-		"connections", "waiting", "connections_per_ip", "waiting_per_ip", "handshakes_per_ip", // of a handshake
+		"origin", "handshake", "connections", "waiting", "connections_per_ip", "waiting_per_ip", "handshakes_per_ip", // of a handshake
 		"late", "credential", "channel", "places", "connections_per_uid", "logins_per_uid", // of a page that would be somebody
 		"messages_per_connection", "slow", "memory", // of one that is
 		"key", "page", "commands_per_key", // of a back end

@@ -3,6 +3,8 @@ package server
 import (
 	"bytes"
 	_ "embed"
+	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -41,6 +43,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 	}
 	w.OnStart = s.start
 	w.OnUpgrade = s.handshake
+	w.OnRefuse = s.refused
 	w.OnConnect = s.connect
 	w.OnMessage = s.message
 	w.OnClose = s.leave
@@ -96,6 +99,15 @@ func (s *Server) strange(r *http1.Request) bool {
 }
 
 const strangeHost = "in dev mode the server is asked by an address, as localhost, or by a name of api.hosts"
+
+// refused counts and logs a handshake that is wrong, or of a page of another origin.
+func (s *Server) refused(c *lineman.Conn, r *http1.Request, why *websocket.HandshakeError) {
+	reason := "handshake"
+	if why.Status == http.StatusForbidden {
+		reason = "origin"
+	}
+	s.guard.refuse(reason, "a connection was refused", "remote", c.RemoteAddr(), "error", fmt.Sprintf("%.200v", why))
+}
 
 // parameter is the value of the first parameter of a name in the query; empty if there is none.
 func parameter(r *http1.Request, name string) (string, error) {
