@@ -63,7 +63,7 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	command := filepath.Join(binaries, "lineman")
-	make := func(args ...string) string {
+	credential := func(args ...string) string {
 		t.Helper()
 		return strings.TrimSpace(output(t, "", command, append([]string{"token", "--config", settings, "--uid", "ann"}, args...)...))
 	}
@@ -71,7 +71,7 @@ func TestTokens(t *testing.T) {
 	if out, _ := try(t, "", "curl", "-sS", "http://"+p.pages+"/"); strings.Contains(out, "<html") {
 		t.Error("the page of dev mode is there")
 	}
-	first := make("--channel", "news", "--group", "staff")
+	first := credential("--channel", "news", "--group", "staff")
 	page := arrive(t, p.pages, "token="+first)
 	p.known("ann")
 	for _, line := range []string{`{"cmd":"pub","to":"news","text":"to the channel"}`, `{"cmd":"pub","to":"g:staff","text":"to the group"}`} {
@@ -88,15 +88,15 @@ func TestTokens(t *testing.T) {
 			t.Errorf("the page got %q, %v, want %q", text, err, want)
 		}
 	}
-	for what, credential := range map[string]string{
-		"a uid": "ann", "another audience": make("--audience", "shop"), "a changed one": first[:len(first)-4] + "AAAA",
+	for what, wrong := range map[string]string{
+		"a uid": "ann", "another audience": credential("--audience", "shop"), "a changed one": first[:len(first)-4] + "AAAA",
 	} {
-		if code, reason := closing(t, arrive(t, p.pages, "token="+url.QueryEscape(credential))); code != 4001 || strings.Contains(reason, credential) {
+		if code, reason := closing(t, arrive(t, p.pages, "token="+url.QueryEscape(wrong))); code != 4001 || strings.Contains(reason, wrong) {
 			t.Errorf("%s: %d %s, want 4001", what, code, reason)
 		}
 	}
 	ticket := visit(t, p.pages)
-	if err := wsutil.WriteClientText(ticket, []byte(make("--ticket"))); err != nil {
+	if err := wsutil.WriteClientText(ticket, []byte(credential("--ticket"))); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "a ticket does not let a page in", func() bool {
@@ -120,7 +120,7 @@ func TestTokens(t *testing.T) {
 		t.Errorf("after a kill: %d, want 4001", code)
 	}
 	eventually(t, "the next second does not come", func() bool { return time.Now().Truncate(time.Second).After(revoked) })
-	arrive(t, p.pages, "token="+make())
+	arrive(t, p.pages, "token="+credential())
 	p.known("ann")
 	if log := p.said(); strings.Contains(log, first) || strings.Contains(log, "a secret for this test") {
 		t.Errorf("the log has a credential or the secret: %s", log)

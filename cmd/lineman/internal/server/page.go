@@ -71,9 +71,9 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 		s.guard.refuse("page", "a page of a foreign host name was refused", "remote", c.RemoteAddr())
 		return &lineman.RefuseError{Status: 403, Reason: strangeHost}
 	}
-	token, err := parameter(r, "token")
-	sub, err2 := parameter(r, "sub")
-	if err != nil || err2 != nil {
+	token, wrongToken := parameter(r, "token")
+	sub, wrongSub := parameter(r, "sub")
+	if wrongToken != nil || wrongSub != nil {
 		return &lineman.RefuseError{Status: 400, Reason: "the query is malformed"}
 	}
 	ip := s.guard.address(c.RemoteAddr())
