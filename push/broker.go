@@ -2,9 +2,9 @@ package push
 
 import "errors"
 
-// A Broker carries publications between the nodes of a cluster. The memory broker joins the Hubs of one process; others go over a
-// network, which is slow, breaks and comes back: nothing in this contract is at once, and a node's own publications come back to it
-// in the way that those of others do.
+// A Broker carries publications and questions between the nodes of a cluster. The memory broker joins the Hubs of one process; others
+// go over a network, which is slow, breaks and comes back: nothing in this contract is at once, and a node's own publications come back
+// to it in the way that those of others do.
 //
 // Package pushtest has its conformance suite.
 type Broker interface {
@@ -20,16 +20,22 @@ type Node struct {
 	Do func(func()) bool
 
 	// Deliver is given, once, what was published for targets some of which the node has subscribed to, and returns how many
-	// connections it reached. Every node gets what is published for a target in the same order. to is all of the targets.
+	// connections it reached. Every node gets what is published for a target in the same order. to is all of the targets, unless
+	// the Publication comes in parts.
 	Deliver func(to []Target, p Publication) (reached int)
 
+	// Answer is given, once, what a node asks about targets, in the same order as what is published for them. It calls reply
+	// once, on the loop, perhaps before it returns. The question is on loan until then.
+	Answer func(to []Target, question []byte, reply func(answer []byte))
+
 	// Linked is told when the link to the cluster is up, with all targets subscribed, and when it has broken: until it is up again,
-	// what others publish is missed.
+	// what others publish may be missed.
 	Linked func(up bool)
 }
 
 // A Link is a node's part in a Broker. Its methods are called on the node's loop and return at once; the functions that they
-// are given are called there once each, perhaps before the method returns, with ErrClosed after Close.
+// are given are called there once each, perhaps before the method returns, with ErrClosed after Close. What is asked of a link takes
+// effect in order: who subscribes and then publishes, gets what it publishes.
 type Link interface {
 	// Subscribe has what is published for these targets be delivered, from the call of done on at the latest. A link that is
 	// down remembers them, and subscribes when it is up. done's error says that nothing is delivered until then. What is published
@@ -39,10 +45,15 @@ type Link interface {
 	// Unsubscribe ends that. What is under way may still be delivered.
 	Unsubscribe(from []Target)
 
-	// Publish publishes for some targets. They and the Data are on loan until it returns. done is called when the Broker has it, after
-	// the node's own Deliver, if it subscribed: others is how many connections of other nodes it reached, as far as is known by then.
-	// An error says that some node may not get it: what is published while the link is down is not kept.
+	// Publish publishes for some targets. They and the Data are on loan until it returns. done is called when the nodes have it, after
+	// the node's own Deliver, if it subscribed: others is how many connections of other nodes it reached. An error says that some node
+	// may not have it: with ErrUnlinked it may have reached nobody, with ErrUnanswered others is what is known. What is published while
+	// the link is down is not kept.
 	Publish(to []Target, p Publication, done func(others int, err error))
+
+	// Ask asks every node that has subscribed to one of the targets, this one too, and perhaps others. What it is given is on loan until
+	// it returns. done gets their answers, in no order, which are on loan until it returns. An error is as that of Publish.
+	Ask(to []Target, question []byte, done func(answers [][]byte, err error))
 
 	// Close leaves the cluster. Nothing is delivered any more.
 	Close()
@@ -50,8 +61,9 @@ type Link interface {
 
 // Errors of a Link.
 var (
-	ErrClosed   = errors.New("push: the link to the broker is closed")
-	ErrUnlinked = errors.New("push: the link to the broker is down")
+	ErrClosed     = errors.New("push: the link to the broker is closed")
+	ErrUnlinked   = errors.New("push: the link to the broker is down")
+	ErrUnanswered = errors.New("push: a node did not answer in time")
 )
 
 // Publication is what crosses.
@@ -59,5 +71,6 @@ type Publication struct {
 	Node   string // who published it
 	Number uint64 // counts the publications of that node
 	Except Target // the connection that is not to get it; empty means none
+	Parts  bool   // it comes in parts, one for each partition of the Broker that its targets are in, and each with targets of its own
 	Data   []byte // on loan until Deliver or Publish returns
 }
