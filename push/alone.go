@@ -29,4 +29,12 @@ func (l *aloneLink) Publish(to []Target, p Publication, done func(others int, er
 	done(0, nil)
 }
 
+func (l *aloneLink) Ask(to []Target, question []byte, done func(answers [][]byte, err error)) {
+	if l.closed {
+		done(nil, ErrClosed)
+		return
+	}
+	l.node.Answer(to, question, func(answer []byte) { done([][]byte{answer}, nil) })
+}
+
 func (l *aloneLink) Close() { l.closed = true }

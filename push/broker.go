@@ -46,9 +46,8 @@ type Link interface {
 	Unsubscribe(from []Target)
 
 	// Publish publishes for some targets. They and the Data are on loan until it returns. done is called when the nodes have it, after
-	// the node's own Deliver, if it subscribed: others is how many connections of other nodes it reached. An error says that some node
-	// may not have it: with ErrUnlinked it may have reached nobody, with ErrUnanswered others is what is known. What is published while
-	// the link is down is not kept.
+	// the node's own Deliver, if it subscribed: others is how many connections of other nodes it reached. ErrUnlinked says that it was
+	// not sent, ErrUnanswered that it was, and that others is what is known of it. What is published while the link is down is not kept.
 	Publish(to []Target, p Publication, done func(others int, err error))
 
 	// Ask asks every node that has subscribed to one of the targets, this one too, and perhaps others. What it is given is on loan until
@@ -62,8 +61,8 @@ type Link interface {
 // Errors of a Link.
 var (
 	ErrClosed     = errors.New("push: the link to the broker is closed")
-	ErrUnlinked   = errors.New("push: the link to the broker is down")
-	ErrUnanswered = errors.New("push: a node did not answer in time")
+	ErrUnlinked   = errors.New("push: other nodes cannot be reached now")    // nothing was sent
+	ErrUnanswered = errors.New("push: some nodes have not answered in time") // or the link broke while they were to
 )
 
 // Publication is what crosses.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"time"
 )
 
 // Errors of a Hub.
@@ -30,7 +31,18 @@ type Options[C Conn] struct {
 	// Broker carries publications between nodes; nil means none but this one.
 	Broker Broker
 
-	// SingleLogin has a new connection of a uid replace the others, which are closed with CodeReplaced.
+	// After runs a function on the loop of the Hub after a time: a loop's After. nil: no message waits for the link.
+	After func(d time.Duration, f func())
+
+	// Linked is told on the loop when other nodes are reached, and when no longer: until they are again, what they publish may be missed.
+	// nil: nobody is.
+	Linked func(up bool)
+
+	// Revoked is told on the loop of each node when the credentials of a uid that were issued up to an instant are no longer good: see
+	// the Verb of this name. nil: nobody is.
+	Revoked func(uid string, at time.Time)
+
+	// SingleLogin has a new connection of a uid replace the others, on all nodes, which are closed with CodeReplaced.
 	SingleLogin bool
 
 	// Namespaces are options of channels by the part of their names before the first ":"; that of the others is called "".
@@ -69,8 +81,14 @@ type Hub[C Conn] struct {
 	free    []*pending
 	last    uint64 // number of the last publication
 	walk    uint32 // number of the last delivery to several targets
+	parts   parts[C]
 	stats   Stats
-	linked  bool
+
+	linked    bool
+	unlinked  time.Time // when the link has broken last
+	held      []*waiting[C]
+	heldBytes int
+	arrivals  []*Member[C] // whose logins other nodes have not been told
 }
 
 // New makes a Hub and joins its Broker, if there is one.
@@ -105,7 +123,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // it never fails
 	h.node = hex.EncodeToString(id[:])
-	link, err := o.Broker.Join(Node{ID: h.node, Do: o.Do, Deliver: h.deliver, Linked: func(up bool) { h.linked = up }})
+	link, err := o.Broker.Join(Node{ID: h.node, Do: o.Do, Deliver: h.deliver, Answer: h.asked, Linked: h.relink})
 	if err != nil {
 		return nil, fmt.Errorf("push: broker: %w", err)
 	}
@@ -136,9 +154,12 @@ func (h *Hub[C]) Add(c C, uid string) (*Member[C], error) {
 	h.everyone.enter(m)
 	if uid != "" {
 		if h.options.SingleLogin {
-			h.KickUID(uid, CodeReplaced, "another login took its place")
+			h.KickUID(uid, CodeReplaced, replaced)
 		}
 		h.setOf(ToUID, uid).enter(m)
+		if h.options.SingleLogin {
+			h.single(m)
+		}
 	}
 	return m, nil
 }

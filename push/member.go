@@ -21,6 +21,8 @@ type Member[C Conn] struct {
 	inAll  uint32 // where it stands among everyone
 	inUID  uint32 // where it stands among those of its uid
 	walked uint32 // the last delivery to several targets that it got
+
+	arriving bool // other nodes have not all heard of its login yet
 }
 
 // place is where a Member stands in a group or a channel.
@@ -100,7 +102,7 @@ func (m *Member[C]) Target() Target {
 // UID is whose connection it is; empty if nobody's.
 func (m *Member[C]) UID() string { return m.uid }
 
-// Value is what SetValue stored last, or nil: the session of the connection.
+// Value is what SetValue stored last, or nil: the session of the connection. That of a Question is a json.RawMessage.
 func (m *Member[C]) Value() any { return m.value }
 
 // SetValue stores a value with the connection.

@@ -59,67 +59,88 @@ func (l *memoryLink) change(topics []Target, wanted bool) error {
 	return nil
 }
 
-// Publish delivers at once where there is one node only. Otherwise it posts to each node under the lock, so that all have one order;
-// its own is not ahead of them.
+// Publish delivers at once where there is one node only; otherwise a node's own publication is not ahead of others.
 func (l *memoryLink) Publish(to []Target, p Publication, done func(others int, err error)) {
+	to, p.Data = slices.Clone(to), slices.Clone(p.Data)
+	var others atomic.Int64
+	err := l.carry(to, func(n Node, end func()) {
+		if reached := n.Deliver(to, p); n.ID != l.node.ID {
+			others.Add(int64(reached))
+		}
+		end()
+	}, func() { done(int(others.Load()), nil) })
+	if err != nil {
+		done(0, err)
+	}
+}
+
+// Ask waits for every answer: nodes of one process have no reason to be late.
+func (l *memoryLink) Ask(to []Target, question []byte, done func(answers [][]byte, err error)) {
+	to, question = slices.Clone(to), slices.Clone(question)
+	var mu sync.Mutex // guards answers
+	var answers [][]byte
+	err := l.carry(to, func(n Node, end func()) {
+		n.Answer(to, question, func(answer []byte) {
+			mu.Lock()
+			answers = append(answers, slices.Clone(answer))
+			mu.Unlock()
+			end()
+		})
+	}, func() { done(answers, nil) })
+	if err != nil {
+		done(nil, err)
+	}
+}
+
+// carry runs f on the loop of each node that wants one of the targets, in one order for all, and done on this one's when each f has
+// called end. Where there is one node only it runs f at once.
+func (l *memoryLink) carry(to []Target, f func(n Node, end func()), done func()) error {
 	b := l.broker
 	b.mu.Lock()
-	switch {
-	case l.closed:
+	if l.closed {
 		b.mu.Unlock()
-		done(0, ErrClosed)
-		return
-	case len(b.links) == 1:
+		return ErrClosed
+	}
+	if len(b.links) == 1 {
 		wanted := l.wants(to)
 		b.mu.Unlock()
-		if wanted {
-			l.node.Deliver(to, p)
+		if !wanted {
+			done()
+			return nil
 		}
-		done(0, nil)
-		return
+		f(l.node, done)
+		return nil
 	}
 	defer b.mu.Unlock()
-	to, p.Data = slices.Clone(to), slices.Clone(p.Data)
-	d := &delivery{publisher: l.node, done: done}
-	d.left.Store(1)
+	var left atomic.Int64
+	left.Store(1)
+	end := func() {
+		if left.Add(-1) == 0 {
+			l.node.Do(done)
+		}
+	}
 	for _, link := range b.links {
 		if link.wants(to) {
-			d.left.Add(1)
-			if !link.node.Do(func() { d.deliver(link, to, p) }) {
-				d.end()
+			left.Add(1)
+			if !link.node.Do(func() { link.unlessClosed(func() { f(link.node, end) }, end) }) {
+				end()
 			}
 		}
 	}
-	d.end()
+	end()
+	return nil
 }
 
-// delivery counts what one publication reaches.
-type delivery struct {
-	publisher Node
-	done      func(others int, err error)
-	left      atomic.Int64
-	others    atomic.Int64
-}
-
-// deliver runs on a node's loop.
-func (d *delivery) deliver(link *memoryLink, to []Target, p Publication) {
-	defer d.end()
-	link.broker.mu.Lock()
-	closed := link.closed
-	link.broker.mu.Unlock()
+// unlessClosed runs one of two functions.
+func (l *memoryLink) unlessClosed(f, otherwise func()) {
+	l.broker.mu.Lock()
+	closed := l.closed
+	l.broker.mu.Unlock()
 	if closed {
+		otherwise()
 		return
 	}
-	if n := link.node.Deliver(to, p); link.node.ID != d.publisher.ID {
-		d.others.Add(int64(n))
-	}
-}
-
-// end calls done when every node has been.
-func (d *delivery) end() {
-	if d.left.Add(-1) == 0 {
-		d.publisher.Do(func() { d.done(int(d.others.Load()), nil) })
-	}
+	f()
 }
 
 // wants reports whether one of the targets is subscribed to. The broker's lock is held.

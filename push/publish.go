@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 )
 
 // Message is something to publish. Its slices are on loan until Publish returns.
@@ -12,12 +13,16 @@ type Message[C Conn] struct {
 	To     []Target
 	Data   []byte // what connections get, byte by byte
 	Except Target // a connection, on any node, that gets nothing: who sent it, for example; empty means none
+
+	// Wait is how long the message may wait for the link to other nodes when that is down, in order with others that wait. 0 or less: not
+	// at all.
+	Wait time.Duration
 }
 
 // Outcome is what became of a Message.
 type Outcome struct {
 	Reached int   // connections that accepted it, of other nodes as far as is known
-	Err     error // some node may not have got it
+	Err     error // ErrUnlinked, and nothing was sent; or ErrUnanswered, and more may have accepted it
 }
 
 // Publish sends a message to the connections that its targets name, on every node; to each once, though several targets name it.
@@ -30,12 +35,27 @@ func (h *Hub[C]) Publish(m Message[C], done func(Outcome)) error {
 	if err := h.check(m); err != nil {
 		return err
 	}
-	h.flush() // the broker knows who is there before it is told what for
+	if h.linked || h.alone() || h.isOwn(m.To) {
+		h.send(m, done)
+	} else if m.Wait <= 0 || !h.hold(m, done) {
+		h.refuse(done)
+	}
+	return nil
+}
+
+// send publishes a message that was checked.
+func (h *Hub[C]) send(m Message[C], done func(Outcome)) {
 	h.last++
 	h.stats.Published++
 	p := Publication{Node: h.node, Number: h.last, Except: m.Except, Data: m.Data}
-	h.link.Publish(m.To, p, h.expect(p.Number, done).finish)
-	return nil
+	finish := h.expect(p.Number, done).finish
+	if !h.linked && !h.alone() { // nobody else is concerned
+		h.deliver(m.To, p)
+		finish(0, nil)
+		return
+	}
+	h.flush() // the broker knows who is there before it is told what for
+	h.link.Publish(m.To, p, finish)
 }
 
 // pending is a publication that the Broker has not yet confirmed.
@@ -66,6 +86,12 @@ const maxFree = 1024
 
 func (h *Hub[C]) finish(w *pending, others int, err error) {
 	delete(h.pending, w.number)
+	switch {
+	case errors.Is(err, ErrUnlinked):
+		h.stats.Unlinked++
+	case errors.Is(err, ErrUnanswered):
+		h.stats.Unanswered++
+	}
 	o, done := Outcome{Reached: w.reached + others, Err: err}, w.done
 	if w.done = nil; len(h.free) < maxFree {
 		h.free = append(h.free, w)
@@ -119,7 +145,11 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 			except = found[0]
 		}
 	}
-	n := h.options.Fanout(h.audience(to, except), p.Data)
+	var got map[*Member[C]]bool
+	if p.Parts {
+		got = h.parts.of(p)
+	}
+	n := h.options.Fanout(h.audience(to, except, got), p.Data)
 	h.stats.Delivered += uint64(n)
 	if p.Node == h.node {
 		if w := h.pending[p.Number]; w != nil {
@@ -129,8 +159,9 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 	return n
 }
 
-// audience are the connections that some targets name, each once, without one.
-func (h *Hub[C]) audience(to []Target, except *Member[C]) iter.Seq[C] {
+// audience are the connections that some targets name, each once, without one, and without those that got another part before, which
+// is nil where there are none.
+func (h *Hub[C]) audience(to []Target, except *Member[C], got map[*Member[C]]bool) iter.Seq[C] {
 	if h.walk++; h.walk == 0 { // it has come round
 		for _, m := range h.everyone.members {
 			m.walked = 0
@@ -146,8 +177,11 @@ func (h *Hub[C]) audience(to []Target, except *Member[C]) iter.Seq[C] {
 					}
 					m.walked = h.walk
 				}
-				if m == except {
+				if m == except || got[m] {
 					continue
+				}
+				if got != nil {
+					got[m] = true
 				}
 				if !yield(m.conn) {
 					return

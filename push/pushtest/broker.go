@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/lineman-go/lineman/push"
@@ -18,6 +19,10 @@ type Cluster struct {
 
 	// Cut breaks every link, and Mend makes them again; nil where nothing can break.
 	Cut, Mend func()
+
+	// Divided says that the Broker has partitions without an order between them: then one of several targets is tested for each by
+	// itself.
+	Divided bool
 }
 
 // TestBroker runs the conformance suite: open makes a Cluster that lives until the end of its test.
@@ -33,6 +38,8 @@ func TestBroker(t *testing.T, open func(t *testing.T) Cluster) {
 		"closed":         testClosed,
 		"content":        testContent,
 		"connections":    testConnections,
+		"asked":          testAsked,
+		"asked in order": testAskedInOrder,
 		"broken links":   testBroken,
 		"subscribe down": testSubscribeDown,
 	} {
@@ -112,10 +119,17 @@ func testOrder(t *testing.T, c *cluster) {
 		}
 	})
 	got := b.arrives(n)
-	for i, text := range got {
-		if want := fmt.Sprintf("%s node1 %d ", []string{"x", "y"}[i%2], i+1); text != want {
-			t.Fatalf("publication %d is %q, want %q", i, text, want)
-		}
+	var want []string
+	for i := range n {
+		want = append(want, fmt.Sprintf("%s node1 %d ", []string{"x", "y"}[i%2], i+1))
+	}
+	if c.Divided { // x and y by themselves
+		first := func(a, b string) int { return strings.Compare(a[:1], b[:1]) }
+		slices.SortStableFunc(got, first)
+		slices.SortStableFunc(want, first)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -229,6 +243,65 @@ func testConnections(t *testing.T, c *cluster) {
 	d.wants("c:node3.2 node1 2 ", "end node1 4 ")
 }
 
+// testAsked has who has subscribed answer, each once, and nobody else.
+func testAsked(t *testing.T, c *cluster) {
+	a, b, d := c.join(), c.join(), c.join()
+	a.subscribe("x")
+	b.subscribe("x", "y")
+	d.subscribe("z", "c:node3")
+	for _, q := range []struct {
+		to   []push.Target
+		want []string
+	}{
+		{[]push.Target{"x"}, []string{"node1: x", "node2: x"}},
+		{[]push.Target{"y"}, []string{"node2: y"}},
+		{[]push.Target{"nobody"}, nil},
+		{[]push.Target{"c:node3.7"}, []string{"node3: c:node3.7"}},
+	} {
+		answers, err := a.ask(join(q.to), q.to...)
+		if err != nil || !slices.Equal(answers, q.want) {
+			t.Errorf("%q answered by %q, %v; want %q", q.to, answers, err, q.want)
+		}
+	}
+	answers, err := a.ask("?", "y", "z") // others may be asked too
+	if err != nil || !slices.Contains(answers, "node2: ?") || !slices.Contains(answers, "node3: ?") || len(answers) != len(slices.Compact(answers)) {
+		t.Errorf("y and z answered by %q, %v", answers, err)
+	}
+	b.loop.Await(b.link.Close)
+	if _, err := b.ask("?", "x"); !errors.Is(err, push.ErrClosed) {
+		t.Errorf("asked over a closed link: %v", err)
+	}
+	if answers, err := a.ask("?", "x"); err != nil || !slices.Equal(answers, []string{"node1: ?"}) {
+		t.Errorf("without node2: %q, %v", answers, err)
+	}
+}
+
+// testAskedInOrder has questions and publications come in one order.
+func testAskedInOrder(t *testing.T, c *cluster) {
+	a, b := c.join(), c.join()
+	a.subscribe("x")
+	b.subscribe("x")
+	const rounds = 50
+	left := make(chan error, 2*rounds)
+	a.loop.Await(func() {
+		for i := range rounds {
+			a.send([]push.Target{"x"}, "", func(err error) { left <- err })
+			a.link.Ask([]push.Target{"x"}, fmt.Appendf(nil, "%d", i), func(_ [][]byte, err error) { left <- err })
+		}
+	})
+	for range 2 * rounds {
+		if err := a.await(left, "publish or ask"); err != nil {
+			t.Error(err)
+		}
+	}
+	var want []string
+	for i := range rounds {
+		want = append(want, fmt.Sprintf("x node1 %d ", i+1), fmt.Sprintf("x asks %d", i))
+	}
+	a.wants(want...)
+	b.wants(want...)
+}
+
 // testContent carries any bytes, and all that a Publication says.
 func testContent(t *testing.T, c *cluster) {
 	a, b := c.join(), c.join()
@@ -241,6 +314,7 @@ func testContent(t *testing.T, c *cluster) {
 		link, err = c.Broker().Join(push.Node{
 			ID: "reader", Do: loop.Do,
 			Deliver: func(_ []push.Target, p push.Publication) int { got <- p; return 0 },
+			Answer:  func(_ []push.Target, _ []byte, reply func([]byte)) { reply(nil) },
 			Linked:  func(bool) { up <- true },
 		})
 		if err != nil {
@@ -283,12 +357,18 @@ func testBroken(t *testing.T, c *cluster) {
 		if err := a.publish("x", "before"); err != nil {
 			t.Error(err)
 		}
+		if answers, err := a.ask("?", "y"); err != nil || !slices.Equal(answers, []string{"node2: ?"}) {
+			t.Errorf("asked: %q, %v", answers, err)
+		}
 		c.Cut()
 		for _, n := range []*node{a, b} {
 			n.until("it learns that the link is down", func() bool { return n.downs == round })
 		}
 		if err := a.publish("x", "lost"); !errors.Is(err, push.ErrUnlinked) {
 			t.Errorf("a publication over a broken link: %v", err)
+		}
+		if answers, err := a.ask("?", "y"); !errors.Is(err, push.ErrUnlinked) || len(answers) > 0 {
+			t.Errorf("a question over a broken link: %q, %v", answers, err)
 		}
 		c.Mend()
 		for _, n := range []*node{a, b} {
@@ -299,7 +379,7 @@ func testBroken(t *testing.T, c *cluster) {
 		}
 		var want []string
 		for i := range uint64(round) {
-			want = append(want, fmt.Sprintf("x node1 %d before", 3*i+1), fmt.Sprintf("y node1 %d after", 3*i+3))
+			want = append(want, fmt.Sprintf("x node1 %d before", 3*i+1), "y asks ?", fmt.Sprintf("y node1 %d after", 3*i+3))
 		}
 		b.wants(want...)
 	}

@@ -14,6 +14,7 @@ import (
 type Network struct {
 	mu    sync.Mutex // guards the following, and the order of what is published
 	links []*networkLink
+	asked []*asked
 	wait  sync.WaitGroup
 }
 
@@ -51,6 +52,10 @@ func (w *Network) Cut() {
 	for _, l := range w.links {
 		l.down = true
 		l.topics = make(map[push.Target]bool)
+		for _, a := range w.asked {
+			a.finish(push.ErrUnanswered)
+		}
+		w.asked = nil
 		l.in.send(func() { l.node.Do(func() { l.node.Linked(false) }) })
 	}
 }
@@ -140,10 +145,7 @@ func (l *networkLink) Publish(to []push.Target, p push.Publication, done func(ot
 
 // carry gives a publication to every node that wants it, with lock held.
 func (w *Network) carry(to []push.Target, p push.Publication) {
-	for _, l := range w.links {
-		if l.down || !slices.ContainsFunc(to, func(t push.Target) bool { return l.topics[t.Topic()] }) {
-			continue
-		}
+	for _, l := range w.takers(to) {
 		l.in.send(func() {
 			l.node.Do(func() {
 				if !l.closed {
@@ -152,6 +154,83 @@ func (w *Network) carry(to []push.Target, p push.Publication) {
 			})
 		})
 	}
+}
+
+// takers are the links that want one of some targets, with lock held.
+func (w *Network) takers(to []push.Target) (links []*networkLink) {
+	for _, l := range w.links {
+		if !l.down && slices.ContainsFunc(to, func(t push.Target) bool { return l.topics[t.Topic()] }) {
+			links = append(links, l)
+		}
+	}
+	return links
+}
+
+// asked is a question that is under way. Guarded by the network's lock.
+type asked struct {
+	asker   *networkLink
+	left    int // nodes that have not answered
+	answers [][]byte
+	done    func(answers [][]byte, err error) // nil once it was called
+}
+
+// finish tells the asker, once.
+func (a *asked) finish(err error) {
+	if done := a.done; done != nil {
+		a.done = nil
+		a.asker.in.send(func() { a.asker.node.Do(func() { done(a.answers, err) }) })
+	}
+}
+
+func (l *networkLink) Ask(to []push.Target, question []byte, done func(answers [][]byte, err error)) {
+	if l.closed {
+		done(nil, push.ErrClosed)
+		return
+	}
+	to, question = slices.Clone(to), slices.Clone(question)
+	a := &asked{asker: l, done: done}
+	w := l.network
+	l.out.send(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		takers := w.takers(to)
+		switch {
+		case l.down:
+			a.finish(push.ErrUnlinked)
+			return
+		case len(takers) == 0:
+			a.finish(nil)
+			return
+		}
+		w.asked, a.left = append(w.asked, a), len(takers)
+		for _, other := range takers {
+			other.in.send(func() { other.node.Do(func() { other.answer(a, to, question) }) })
+		}
+	})
+}
+
+// answer runs on the node's loop, and sends back what it says.
+func (l *networkLink) answer(a *asked, to []push.Target, question []byte) {
+	w := l.network
+	back := func(answers ...[]byte) {
+		l.out.send(func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if a.done == nil {
+				return
+			}
+			a.answers = append(a.answers, answers...)
+			if a.left--; a.left == 0 {
+				a.finish(nil)
+				w.asked = slices.DeleteFunc(w.asked, func(other *asked) bool { return other == a })
+			}
+		})
+	}
+	if l.closed {
+		back()
+		return
+	}
+	l.node.Answer(to, question, func(answer []byte) { back(slices.Clone(answer)) })
 }
 
 func (l *networkLink) Close() {

@@ -23,7 +23,7 @@ type node struct {
 	link push.Link
 
 	// Owned by the loop.
-	got    []string // topic, node, number and data
+	got    []string // topic, node, number and data; or topic, "asks" and the question
 	ups    int
 	downs  int
 	number uint64
@@ -39,6 +39,11 @@ func (c *cluster) join() *node {
 			Deliver: func(to []push.Target, p push.Publication) int {
 				n.got = append(n.got, fmt.Sprintf("%s %s %d %s", join(to), p.Node, p.Number, p.Data))
 				return 1
+			},
+			Answer: func(to []push.Target, question []byte, reply func([]byte)) {
+				n.got = append(n.got, fmt.Sprintf("%s asks %s", join(to), question))
+				answer := fmt.Sprintf("%s: %s", n.id, question)
+				n.loop.Do(func() { reply([]byte(answer)) }) // later
 			},
 			Linked: func(up bool) {
 				if up {
@@ -120,6 +125,26 @@ func (n *node) send(to []push.Target, data string, done func(error)) {
 	for i := range loan {
 		loan[i] = "returned"
 	}
+}
+
+// ask returns the answers, in order.
+func (n *node) ask(question string, to ...push.Target) (answers []string, err error) {
+	n.t.Helper()
+	done := make(chan error, 2)
+	n.loop.Await(func() {
+		loan, text := slices.Clone(to), []byte(question)
+		n.link.Ask(loan, text, func(got [][]byte, err error) {
+			for _, a := range got {
+				answers = append(answers, string(a))
+			}
+			done <- err
+		})
+		clear(text)
+		clear(loan)
+	})
+	err = n.await(done, "ask")
+	slices.Sort(answers)
+	return answers, err
 }
 
 // arrives waits until a node has got so much.
