@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"testing"
+	"time"
 
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/command"
@@ -45,7 +46,7 @@ func newBench(t testing.TB) *bench {
 		t.Fatal(err)
 	}
 	b := &bench{t: t, hub: hub}
-	b.Table = command.New(hub, command.Options{Revoke: func(uid string, done func(error)) {
+	b.Table = command.New(hub, command.Options{Revoke: func(uid string, _ time.Time, done func(error)) {
 		b.revoked = append(b.revoked, uid)
 		done(nil)
 	}})
