@@ -180,20 +180,26 @@ func TestCredential(t *testing.T) {
 
 // credentials are those of a test: nobody called bob can be revoked.
 type credentials struct {
-	verify func(context.Context, string) (server.Identity, error)
-	closed atomic.Bool
+	verify  func(context.Context, string) (server.Identity, error)
+	closed  atomic.Bool
+	learned atomic.Value // a uid
+	learned atomic.Value // a uid
 }
 
 func (c *credentials) Verify(ctx context.Context, credential string) (server.Identity, error) {
 	return c.verify(ctx, credential)
 }
 
-func (c *credentials) Revoke(uid string) error {
+func (c *credentials) Revoke(_ context.Context, uid string, _ time.Time) error {
 	if uid == "bob" {
 		return errors.New("the disk is full")
 	}
 	return nil
 }
+
+func (c *credentials) Learn(uid string, _ time.Time) { c.learned.Store(uid) }
+
+func (c *credentials) Refresh(context.Context) ([]string, error) { return nil, nil }
 
 func (c *credentials) Close() error {
 	if c.closed.Swap(true) {
