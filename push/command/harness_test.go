@@ -28,9 +28,13 @@ type bench struct {
 	revoked []string
 }
 
-func newBench(t testing.TB) *bench {
+func newBench(t testing.TB) *bench { return newBenchOver(t, nil) }
+
+// newBenchOver is one with other nodes.
+func newBenchOver(t testing.TB, broker push.Broker) *bench {
 	t.Helper()
 	hub, err := push.New(push.Options[*conn]{
+		Broker: broker, Do: func(f func()) bool { f(); return true },
 		Fanout: func(to iter.Seq[*conn], msg []byte) (n int) {
 			for c := range to {
 				c.got = append(c.got, string(msg))

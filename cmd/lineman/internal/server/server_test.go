@@ -183,7 +183,7 @@ type credentials struct {
 	verify  func(context.Context, string) (server.Identity, error)
 	closed  atomic.Bool
 	learned atomic.Value // a uid
-	learned atomic.Value // a uid
+	missed  atomic.Value // a uid that others have revoked
 }
 
 func (c *credentials) Verify(ctx context.Context, credential string) (server.Identity, error) {
@@ -199,7 +199,12 @@ func (c *credentials) Revoke(_ context.Context, uid string, _ time.Time) error {
 
 func (c *credentials) Learn(uid string, _ time.Time) { c.learned.Store(uid) }
 
-func (c *credentials) Refresh(context.Context) ([]string, error) { return nil, nil }
+func (c *credentials) Refresh(context.Context) (uids []string, err error) {
+	if uid, ok := c.missed.Load().(string); ok {
+		uids = []string{uid}
+	}
+	return uids, nil
+}
 
 func (c *credentials) Close() error {
 	if c.closed.Swap(true) {
