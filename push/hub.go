@@ -38,6 +38,9 @@ type Options[C Conn] struct {
 	// nil: nobody is.
 	Linked func(up bool)
 
+	// Took is told how long it took until all nodes had confirmed a message, or were given up. nil: nobody is.
+	Took func(time.Duration)
+
 	// Revoked is told on the loop of each node when the credentials of a uid that were issued up to an instant are no longer good: see
 	// the Verb of this name. nil: nobody is.
 	Revoked func(uid string, at time.Time)

@@ -61,7 +61,8 @@ func (h *Hub[C]) send(m Message[C], done func(Outcome)) {
 // pending is a publication that the Broker has not yet confirmed.
 type pending struct {
 	number  uint64
-	reached int // connections of this node
+	began   time.Time // unless nobody asks
+	reached int       // connections of this node
 	done    func(Outcome)
 	finish  func(others int, err error)
 }
@@ -77,6 +78,9 @@ func (h *Hub[C]) expect(number uint64, done func(Outcome)) *pending {
 		w.finish = func(others int, err error) { h.finish(w, others, err) }
 	}
 	w.number, w.reached, w.done = number, 0, done
+	if h.options.Took != nil && !h.alone() {
+		w.began = time.Now()
+	}
 	h.pending[number] = w
 	return w
 }
@@ -91,6 +95,9 @@ func (h *Hub[C]) finish(w *pending, others int, err error) {
 		h.stats.Unlinked++
 	case errors.Is(err, ErrUnanswered):
 		h.stats.Unanswered++
+	}
+	if !w.began.IsZero() {
+		h.options.Took(time.Since(w.began))
 	}
 	o, done := Outcome{Reached: w.reached + others, Err: err}, w.done
 	if w.done = nil; len(h.free) < maxFree {

@@ -15,20 +15,30 @@ import (
 type credentials struct {
 	verifier    *token.Verifier
 	revocations *token.Revocations
+	shared      shared // nil: they are kept in a file
 	skew        time.Duration
 }
 
-// openCredentials reads the keys and the revocations.
-func openCredentials(c config.Token) (server.Credentials, error) {
-	revocations, err := token.OpenRevocations(c.Revocations)
-	if err != nil {
-		return nil, err
+// shared keeps revocations for all nodes: *redis.Broker does.
+type shared interface {
+	Revoke(ctx context.Context, uid string, at time.Time) error
+	Revocations(ctx context.Context) (map[string]time.Time, error)
+}
+
+// openCredentials reads the keys and, unless they are shared, the revocations.
+func openCredentials(c config.Token, among shared) (server.Credentials, error) {
+	revocations := &token.Revocations{}
+	if among == nil {
+		var err error
+		if revocations, err = token.OpenRevocations(c.Revocations); err != nil {
+			return nil, err
+		}
 	}
 	verifier, err := newVerifier(c, revocations)
 	if err != nil {
 		return nil, errors.Join(err, revocations.Close())
 	}
-	return &credentials{verifier, revocations, c.Skew}, nil
+	return &credentials{verifier, revocations, among, c.Skew}, nil
 }
 
 // newVerifier makes what checks credentials as the settings say.
@@ -70,7 +80,31 @@ func (c *credentials) Verify(ctx context.Context, credential string) (server.Ide
 	return server.Identity{UID: said.UID, Channels: said.Channels, Groups: said.Groups, Expires: said.Expires.Add(c.skew)}, nil
 }
 
-func (c *credentials) Revoke(uid string) error { return c.revocations.Revoke(uid, time.Now()) }
+func (c *credentials) Revoke(ctx context.Context, uid string, at time.Time) error {
+	if c.shared == nil {
+		return c.revocations.Revoke(uid, at)
+	}
+	return c.shared.Revoke(ctx, uid, at)
+}
+
+func (c *credentials) Learn(uid string, at time.Time) {
+	if c.shared != nil {
+		_ = c.revocations.Revoke(uid, at) // in memory, and the Hub has checked the uid
+	}
+}
+
+func (c *credentials) Refresh(ctx context.Context) (uids []string, err error) {
+	if c.shared == nil {
+		return nil, nil
+	}
+	all, err := c.shared.Revocations(ctx)
+	for uid, at := range all {
+		if !c.revocations.Revoked(uid, at) && c.revocations.Revoke(uid, at) == nil {
+			uids = append(uids, uid)
+		}
+	}
+	return uids, err
+}
 
 func (c *credentials) Close() error {
 	c.verifier.Close()

@@ -41,11 +41,21 @@ func master(c *cobra.Command) *lineman.Master {
 // serverOptions are what the server gets from the program beside its settings.
 func serverOptions(c *config.Config) (o server.Options, err error) {
 	o.Command, o.Out = called(), os.Stdout
-	o.TLS, err = tlsConfig(c.TLS)
-	if !c.Dev {
-		o.Credentials = func() (server.Credentials, error) { return openCredentials(c.Token) }
+	if o.TLS, err = tlsConfig(c.TLS); err != nil {
+		return o, err
 	}
-	return o, err
+	var among shared
+	if len(c.Redis.Addresses) > 0 {
+		broker, err := newBroker(c.Redis)
+		if err != nil {
+			return o, err
+		}
+		o.Broker, among = broker, broker
+	}
+	if !c.Dev {
+		o.Credentials = func() (server.Credentials, error) { return openCredentials(c.Token, among) }
+	}
+	return o, nil
 }
 
 // called is how people call this program.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"testing"
+	"time"
 
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/command"
@@ -27,9 +28,13 @@ type bench struct {
 	revoked []string
 }
 
-func newBench(t testing.TB) *bench {
+func newBench(t testing.TB) *bench { return newBenchOver(t, nil) }
+
+// newBenchOver is one with other nodes.
+func newBenchOver(t testing.TB, broker push.Broker) *bench {
 	t.Helper()
 	hub, err := push.New(push.Options[*conn]{
+		Broker: broker, Do: func(f func()) bool { f(); return true },
 		Fanout: func(to iter.Seq[*conn], msg []byte) (n int) {
 			for c := range to {
 				c.got = append(c.got, string(msg))
@@ -45,7 +50,7 @@ func newBench(t testing.TB) *bench {
 		t.Fatal(err)
 	}
 	b := &bench{t: t, hub: hub}
-	b.Table = command.New(hub, command.Options{Revoke: func(uid string, done func(error)) {
+	b.Table = command.New(hub, command.Options{Revoke: func(uid string, _ time.Time, done func(error)) {
 		b.revoked = append(b.revoked, uid)
 		done(nil)
 	}})

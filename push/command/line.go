@@ -13,22 +13,22 @@ import (
 //
 //	ok        a connection has accepted it
 //	fail      there is none
-//	error: …  the line is wrong, and nothing was sent
+//	error: …  nothing was sent: the line is wrong, or other nodes cannot be reached now
 //
-// The line is on loan until Line returns, and so is an answer until done returns.
-func (t *Table[C]) Line(line []byte, p *Permit, done func(answer []byte)) {
+// The line is on loan until Line returns, and so is an answer until done returns. The result is that of Do.
+func (t *Table[C]) Line(line []byte, p *Permit, done func(answer []byte)) (changing bool) {
 	o, err := parseObject(line)
 	switch {
 	case err != nil:
 	case o.has("cmd"):
-		t.Do(line, "", p, func(r Reply) { done(r.JSON()) })
-		return
+		return t.Do(line, "", p, func(r Reply) { done(r.JSON()) })
 	default:
 		err = t.pass(o, p, done)
 	}
 	if err != nil {
 		done(lineError(err))
 	}
+	return false
 }
 
 // pass publishes a line as it is.
@@ -42,11 +42,14 @@ func (t *Table[C]) pass(o object, p *Permit, done func(answer []byte)) error {
 		return err
 	}
 	return t.hub.Publish(push.Message[C]{To: t.to[:], Data: o}, func(out push.Outcome) {
-		if out.Err != nil || out.Reached == 0 {
+		switch {
+		case out.Reached > 0:
+			done(ok)
+		case out.Err != nil && !errors.Is(out.Err, push.ErrUnanswered):
+			done(lineError(out.Err))
+		default:
 			done(fail)
-			return
 		}
-		done(ok)
 	})
 }
 

@@ -41,7 +41,9 @@ func (o *once) begin(id string, now time.Time, done func(Reply)) func(Reply) {
 	o.requests[id] = a
 	o.order = append(o.order, a)
 	return func(r Reply) {
-		a.reply = &r
+		if a.reply = &r; r.Error != nil && r.Error.Code == Unavailable && o.requests[id] == a {
+			delete(o.requests, id) // nothing was done: it may come again
+		}
 		for _, done := range a.waiting {
 			done(r)
 		}
@@ -52,7 +54,9 @@ func (o *once) begin(id string, now time.Time, done func(Reply)) func(Reply) {
 // forget drops what is too old, or too much.
 func (o *once) forget(now time.Time) {
 	for len(o.order) > 0 && (len(o.order) >= onceMost || now.Sub(o.order[0].at) >= onceTime) {
-		delete(o.requests, o.order[0].id)
+		if a := o.order[0]; o.requests[a.id] == a {
+			delete(o.requests, a.id)
+		}
 		o.order[0] = nil
 		o.order = o.order[1:]
 	}

@@ -35,7 +35,7 @@ func (r *row[C]) operation() map[string]any {
 	if len(r.needs) > 0 {
 		request["required"] = r.needs
 	}
-	answer := map[string]any{"ok": map[string]any{"const": true}}
+	answer := map[string]any{"ok": map[string]any{"const": true}, "incomplete": ref("incomplete")}
 	for _, f := range r.answers {
 		answer[f] = ref(f)
 	}
@@ -102,6 +102,7 @@ func schemas() map[string]any {
 		"channel":  text("the name of a channel"),
 		"code":     map[string]any{"type": "integer", "minimum": 4000, "maximum": 4999},
 		"reason":   text("at most 123 bytes"),
+		"wait":     map[string]any{"type": "integer", "minimum": 0, "maximum": maxWait, "description": "milliseconds to wait for other nodes, if they cannot be reached"},
 		"n":        map[string]any{"type": "integer", "description": "connections"},
 		"counts":   object(number, "connections, by target"),
 		"online":   object(map[string]any{"type": "boolean"}, "by uid"),
@@ -109,6 +110,8 @@ func schemas() map[string]any {
 		"sessions": object(map[string]any{}, "by connection"),
 		"groups":   list(text(""), ""),
 		"channels": list(text(""), ""),
+
+		"incomplete": map[string]any{"const": true, "description": "some nodes have not answered in time: there may be more"},
 		"failure": map[string]any{"type": "object", "properties": map[string]any{
 			"ok": map[string]any{"const": false},
 			"error": map[string]any{"type": "object", "properties": map[string]any{

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lineman-go/lineman/push"
 )
@@ -22,7 +23,7 @@ func TestOpenAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := New(hub, Options{Revoke: func(string, func(error)) {}})
+	table := New(hub, Options{Revoke: func(string, time.Time, func(error)) {}})
 	type object struct {
 		Properties map[string]map[string]any
 		Required   []string
@@ -66,7 +67,7 @@ func TestOpenAPI(t *testing.T) {
 			t.Errorf("%s is described as %+v", name, post)
 		}
 		answer := post.Responses["200"].Content["application/json"].Schema
-		if len(answer.Properties) != len(r.answers)+1 {
+		if len(answer.Properties) != len(r.answers)+2 { // and ok, incomplete
 			t.Errorf("%s answers %v", name, answer.Properties)
 		}
 		for _, field := range r.answers {

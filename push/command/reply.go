@@ -21,6 +21,8 @@ type Reply struct {
 	Sessions map[push.Target]json.RawMessage `json:"sessions,omitempty"`
 	Groups   *[]string                       `json:"groups,omitempty"`
 	Channels *[]string                       `json:"channels,omitempty"`
+
+	Incomplete bool `json:"incomplete,omitempty"` // some nodes have not answered in time: there may be more
 }
 
 // JSON is the reply as it is sent.
@@ -42,10 +44,10 @@ const (
 	Unauthorized   Code = "unauthorized"    // no key, or not one that is known
 	Denied         Code = "denied"          // the key is not allowed to do that
 	TooMany        Code = "too_many"        // too fast, or too much: try again later
-	Unavailable    Code = "unavailable"     // other nodes may not have got it
+	Unavailable    Code = "unavailable"     // nothing was done, as other nodes cannot be reached now
 )
 
-// Error is what went wrong. Nothing has been done then, unless its code is Unavailable.
+// Error is what went wrong. Nothing has been done then, unless a change of many connections has reached a limit.
 type Error struct {
 	Code Code   `json:"code"`
 	Text string `json:"text"` // for people

@@ -1,8 +1,8 @@
 package command
 
 import (
-	"encoding/json"
-	"slices"
+	"errors"
+	"time"
 
 	"github.com/lineman-go/lineman/push"
 )
@@ -12,35 +12,31 @@ func rows[C push.Conn]() []*row[C] {
 	return []*row[C]{
 		{
 			name: "pub", scope: Publish, does: "sends data as it is written, or text, to the connections of the targets, once to each",
-			needs: []string{"to"}, fields: []string{"to", "data", "text", "except"}, answers: []string{"n"}, run: (*Table[C]).publish,
+			needs: []string{"to"}, fields: []string{"to", "data", "text", "except", "wait"}, answers: []string{"n"}, run: (*Table[C]).publish,
 		},
 		{
 			name: "join", scope: Manage, does: "puts connections into a group",
-			needs: []string{"to", "group"}, fields: []string{"to", "group"}, answers: []string{"n"},
-			run: each(func(m *push.Member[C], q *Request) error { return m.Join(q.Group) }),
+			needs: []string{"to", "group"}, fields: []string{"to", "group"}, answers: []string{"n"}, run: asks[C](group(push.Join), counted),
 		},
 		{
 			name: "leave", scope: Manage, does: "takes connections out of a group",
-			needs: []string{"to", "group"}, fields: []string{"to", "group"}, answers: []string{"n"},
-			run: each(func(m *push.Member[C], q *Request) error { m.Leave(q.Group); return nil }),
+			needs: []string{"to", "group"}, fields: []string{"to", "group"}, answers: []string{"n"}, run: asks[C](group(push.Leave), counted),
 		},
 		{
 			name: "subscribe", scope: Manage, does: "has connections get what is published on a channel",
-			needs: []string{"to", "channel"}, fields: []string{"to", "channel"}, answers: []string{"n"},
-			run: each(func(m *push.Member[C], q *Request) error { return m.Subscribe(q.Channel) }),
+			needs: []string{"to", "channel"}, fields: []string{"to", "channel"}, answers: []string{"n"}, run: asks[C](channel(push.Subscribe), counted),
 		},
 		{
 			name: "unsubscribe", scope: Manage, does: "ends that",
-			needs: []string{"to", "channel"}, fields: []string{"to", "channel"}, answers: []string{"n"},
-			run: each(func(m *push.Member[C], q *Request) error { m.Unsubscribe(q.Channel); return nil }),
+			needs: []string{"to", "channel"}, fields: []string{"to", "channel"}, answers: []string{"n"}, run: asks[C](channel(push.Unsubscribe), counted),
 		},
 		{
 			name: "kick", scope: Manage, does: "closes connections, with 4010 unless code, 4000 to 4999, says otherwise",
-			needs: []string{"to"}, fields: []string{"to", "code", "reason"}, answers: []string{"n"}, run: (*Table[C]).kick,
+			needs: []string{"to"}, fields: []string{"to", "code", "reason"}, answers: []string{"n"}, run: asks[C](kick, counted),
 		},
 		{
 			name: "session", scope: Manage, does: "keeps data with connections in place of what was there; null keeps nothing",
-			needs: []string{"to", "data"}, fields: []string{"to", "data"}, answers: []string{"n"}, run: (*Table[C]).session,
+			needs: []string{"to", "data"}, fields: []string{"to", "data"}, answers: []string{"n"}, run: asks[C](session, counted),
 		},
 		{
 			name: "revoke", scope: Manage, does: "has the credentials of a uid that were issued up to now be refused, and closes its connections with 4001",
@@ -48,207 +44,172 @@ func rows[C push.Conn]() []*row[C] {
 		},
 		{
 			name: "online", scope: Read, does: "tells of each uid whether it has a connection",
-			needs: []string{"uids"}, fields: []string{"uids"}, answers: []string{"online"}, run: (*Table[C]).online,
+			needs: []string{"uids"}, fields: []string{"uids"}, answers: []string{"online"}, run: asks[C](online, presence),
 		},
 		{
 			name: "count", scope: Read, does: "counts the connections of each target",
-			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"counts"}, run: (*Table[C]).count,
+			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"counts"}, run: asks[C](about(push.Count), counts),
 		},
 		{
 			name: "list", scope: Read, does: "names the uids and the connections of the targets",
-			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"uids", "conns"}, run: (*Table[C]).list,
+			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"uids", "conns"}, run: asks[C](about(push.List), listed),
 		},
 		{
 			name: "sessions", scope: Read, does: "tells what session keeps with the connections of the targets that have something",
-			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"sessions"}, run: (*Table[C]).sessions,
+			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"sessions"}, run: asks[C](about(push.ListSessions), sessions),
 		},
 		{
 			name: "groups", scope: Read, does: "names the groups that have somebody", answers: []string{"groups"},
-			run: func(t *Table[C], _ *Request, done func(Reply)) { done(Reply{OK: true, Groups: named(t.hub.Groups())}) },
+			run: asks[C](about(push.ListGroups), func(_ *Request, a push.Answer) Reply { return Reply{Groups: named(a.Names)} }),
 		},
 		{
 			name: "channels", scope: Read, does: "names the channels that have a subscriber", answers: []string{"channels"},
-			run: func(t *Table[C], _ *Request, done func(Reply)) {
-				done(Reply{OK: true, Channels: named(t.hub.Channels())})
-			},
+			run: asks[C](about(push.ListChannels), func(_ *Request, a push.Answer) Reply { return Reply{Channels: named(a.Names)} }),
 		},
 	}
 }
 
-// publish sends data as it was written, or text.
-func (t *Table[C]) publish(q *Request, done func(Reply)) {
-	m := push.Message[C]{To: q.To, Data: q.Data, Except: q.Except}
-	switch {
-	case (q.Data == nil) == (q.Text == nil):
-		done(Failed(invalid(`pub wants "data", any JSON, or "text", a string`)))
-		return
-	case q.Text != nil:
-		m.Data = []byte(*q.Text)
-	}
-	err := t.hub.Publish(m, func(o push.Outcome) {
-		if o.Err != nil {
-			done(Failed(o.Err))
-			return
-		}
-		done(reached(o.Reached))
-	})
-	if err != nil {
-		done(Failed(err))
-	}
-}
-
-// chosen are the connections of a request's targets, each once.
-func (t *Table[C]) chosen(q *Request) (members []*push.Member[C], err error) {
-	seen := make(map[*push.Member[C]]bool)
-	for _, target := range q.To {
-		if err := target.Check(); err != nil {
-			return nil, err
-		}
-		for m := range t.hub.Members(target) {
-			if !seen[m] {
-				seen[m] = true
-				members = append(members, m)
-			}
-		}
-	}
-	return members, nil
-}
-
-// each does something with each connection that a request names. The answer is how many there are.
-func each[C push.Conn](f func(*push.Member[C], *Request) error) func(*Table[C], *Request, func(Reply)) {
+// asks has a command be a Question to all nodes, and their Answer be a Reply.
+func asks[C push.Conn](question func(*Request) (push.Question, error), reply func(*Request, push.Answer) Reply) func(*Table[C], *Request, func(Reply)) {
 	return func(t *Table[C], q *Request, done func(Reply)) {
-		members, err := t.chosen(q)
+		ask, err := question(q)
 		if err == nil {
-			err = q.checkNames()
-		}
-		for _, m := range members {
-			if err == nil {
-				err = f(m, q)
-			}
+			err = t.hub.Ask(ask, func(a push.Answer, err error) {
+				if err != nil && !errors.Is(err, push.ErrUnanswered) {
+					done(Failed(err))
+					return
+				}
+				r := reply(q, a)
+				r.OK, r.Incomplete = true, err != nil
+				done(r)
+			})
 		}
 		if err != nil {
 			done(Failed(err))
-			return
 		}
-		done(reached(len(members)))
 	}
 }
 
-// checkNames looks at the group and the channel before anything is done with them.
-func (q *Request) checkNames() error {
-	if q.Group != "" {
-		return push.Group(q.Group).Check()
-	}
-	return push.Channel(q.Channel).Check()
+// What follows makes Questions of Requests.
+
+func about(v push.Verb) func(*Request) (push.Question, error) {
+	return func(q *Request) (push.Question, error) { return push.Question{Verb: v, To: q.To}, nil }
 }
 
-func (t *Table[C]) kick(q *Request, done func(Reply)) {
+func group(v push.Verb) func(*Request) (push.Question, error) {
+	return func(q *Request) (push.Question, error) { return push.Question{Verb: v, To: q.To, Name: q.Group}, nil }
+}
+
+func channel(v push.Verb) func(*Request) (push.Question, error) {
+	return func(q *Request) (push.Question, error) {
+		return push.Question{Verb: v, To: q.To, Name: q.Channel}, nil
+	}
+}
+
+func kick(q *Request) (push.Question, error) {
 	if q.Code == 0 {
 		q.Code = push.CodeKicked
 	}
 	if q.Code < 4000 || q.Code > 4999 || len(q.Reason) > 123 {
-		done(Failed(invalid("kick: a code is 4000 to 4999, a reason has at most 123 bytes")))
-		return
+		return push.Question{}, invalid("kick: a code is 4000 to 4999, a reason has at most 123 bytes")
 	}
-	members, err := t.chosen(q)
-	if err != nil {
-		done(Failed(err))
-		return
-	}
-	for _, m := range members {
-		t.hub.Kick(m, q.Code, q.Reason)
-	}
-	done(reached(len(members)))
+	return push.Question{Verb: push.Kick, To: q.To, Code: q.Code, Reason: q.Reason}, nil
 }
 
 // maxSession is how long the session of a connection may be, in bytes.
 const maxSession = 4 << 10
 
-func (t *Table[C]) session(q *Request, done func(Reply)) {
-	members, err := t.chosen(q)
-	if err == nil && len(q.Data) > maxSession {
-		err = invalid("a session has at most %d bytes", maxSession)
+func session(q *Request) (push.Question, error) {
+	if len(q.Data) > maxSession {
+		return push.Question{}, invalid("a session has at most %d bytes", maxSession)
 	}
+	ask := push.Question{Verb: push.SetSession, To: q.To}
+	if string(q.Data) != "null" {
+		ask.Data = q.Data
+	}
+	return ask, nil
+}
+
+func online(q *Request) (push.Question, error) {
+	ask := push.Question{Verb: push.Count}
+	for _, uid := range q.UIDs {
+		ask.To = append(ask.To, push.UID(string(uid)))
+	}
+	return ask, nil
+}
+
+// What follows makes Replies of Answers.
+
+func counted(_ *Request, a push.Answer) Reply { return reached(a.N) }
+
+func presence(q *Request, a push.Answer) Reply {
+	r := Reply{Online: make(map[UID]bool, len(q.UIDs))}
+	for i, uid := range q.UIDs {
+		r.Online[uid] = a.Counts[i] > 0
+	}
+	return r
+}
+
+func counts(q *Request, a push.Answer) Reply {
+	r := Reply{Counts: make(map[push.Target]int, len(q.To))}
+	for i, target := range q.To {
+		r.Counts[target] = a.Counts[i]
+	}
+	return r
+}
+
+func listed(_ *Request, a push.Answer) Reply {
+	conns := append([]push.Target{}, a.Conns...)
+	return Reply{UIDs: named(a.UIDs), Conns: &conns}
+}
+
+func sessions(_ *Request, a push.Answer) Reply { return Reply{Sessions: a.Sessions} }
+
+// maxWait is how long a publication may wait for other nodes, in milliseconds.
+const maxWait = 30_000
+
+// publish sends data as it was written, or text.
+func (t *Table[C]) publish(q *Request, done func(Reply)) {
+	m := push.Message[C]{To: q.To, Data: q.Data, Except: q.Except, Wait: time.Duration(q.Wait) * time.Millisecond}
+	switch {
+	case (q.Data == nil) == (q.Text == nil):
+		done(Failed(invalid(`pub wants "data", any JSON, or "text", a string`)))
+		return
+	case q.Wait < 0 || q.Wait > maxWait:
+		done(Failed(invalid(`"wait" is 0 to %d milliseconds`, maxWait)))
+		return
+	case q.Text != nil:
+		m.Data = []byte(*q.Text)
+	}
+	err := t.hub.Publish(m, func(o push.Outcome) {
+		if o.Err != nil && !errors.Is(o.Err, push.ErrUnanswered) {
+			done(Failed(o.Err))
+			return
+		}
+		r := reached(o.Reached)
+		r.Incomplete = o.Err != nil
+		done(r)
+	})
 	if err != nil {
 		done(Failed(err))
-		return
 	}
-	for _, m := range members {
-		if string(q.Data) == "null" {
-			m.SetValue(nil)
-		} else {
-			m.SetValue(q.Data)
-		}
-	}
-	done(reached(len(members)))
 }
 
 // revoke closes the connections once it is sure that they cannot come back.
 func (t *Table[C]) revoke(q *Request, done func(Reply)) {
-	uid := string(q.UID)
+	uid, now := string(q.UID), time.Now()
 	if err := push.UID(uid).Check(); err != nil {
 		done(Failed(err))
 		return
 	}
-	t.options.Revoke(uid, func(err error) {
+	everywhere := asks[C](func(*Request) (push.Question, error) {
+		return push.Question{Verb: push.Revoked, Name: uid, At: now.Unix()}, nil
+	}, counted)
+	t.options.Revoke(uid, now, func(err error) {
 		if err != nil {
 			done(Failed(&Error{Code: Unavailable, Text: "the revocation could not be kept: " + err.Error()}))
 			return
 		}
-		done(reached(t.hub.KickUID(uid, push.CodeUnauthorized, "the credential was revoked")))
+		everywhere(t, q, done)
 	})
-}
-
-func (t *Table[C]) online(q *Request, done func(Reply)) {
-	r := Reply{OK: true, Online: make(map[UID]bool, len(q.UIDs))}
-	for _, uid := range q.UIDs {
-		r.Online[uid] = t.hub.Count(push.UID(string(uid))) > 0
-	}
-	done(r)
-}
-
-func (t *Table[C]) count(q *Request, done func(Reply)) {
-	r := Reply{OK: true, Counts: make(map[push.Target]int, len(q.To))}
-	for _, target := range q.To {
-		if err := target.Check(); err != nil {
-			done(Failed(err))
-			return
-		}
-		r.Counts[target] = t.hub.Count(target)
-	}
-	done(r)
-}
-
-func (t *Table[C]) list(q *Request, done func(Reply)) {
-	members, err := t.chosen(q)
-	if err != nil {
-		done(Failed(err))
-		return
-	}
-	uids, conns := []string{}, []push.Target{}
-	for _, m := range members {
-		conns = append(conns, m.Target())
-		if m.UID() != "" {
-			uids = append(uids, m.UID())
-		}
-	}
-	slices.Sort(uids)
-	slices.Sort(conns)
-	uids = slices.Compact(uids)
-	done(Reply{OK: true, UIDs: &uids, Conns: &conns})
-}
-
-func (t *Table[C]) sessions(q *Request, done func(Reply)) {
-	members, err := t.chosen(q)
-	if err != nil {
-		done(Failed(err))
-		return
-	}
-	r := Reply{OK: true, Sessions: map[push.Target]json.RawMessage{}}
-	for _, m := range members {
-		if data, ok := m.Value().(json.RawMessage); ok {
-			r.Sessions[m.Target()] = data
-		}
-	}
-	done(r)
 }

@@ -9,9 +9,9 @@ import (
 
 // Options are what a Table needs beside the Hub.
 type Options struct {
-	// Revoke has the credentials of a uid that were issued up to now be refused. It returns at once, and calls done on the loop of the
-	// Hub when that is sure. nil means that there is no such command.
-	Revoke func(uid string, done func(error))
+	// Revoke has the credentials of a uid that were issued up to an instant be refused, after a restart too. It returns at once, and calls
+	// done on the loop of the Hub when that is sure. Then all nodes are told. nil means that there is no such command.
+	Revoke func(uid string, at time.Time, done func(error))
 }
 
 // Table runs commands on a Hub. Owned by the loop of the Hub.
@@ -62,21 +62,27 @@ func (t *Table[C]) Names() (names []string) {
 
 // Do runs a Request, given as a JSON object of which nothing is kept. done is called on the loop with the answer, perhaps before Do
 // returns. cmd names the command if the object does not.
-func (t *Table[C]) Do(text []byte, cmd string, p *Permit, done func(Reply)) {
+//
+// The result is true if the command changes who gets what, and has not been answered yet: what the back end asks for next has to wait for
+// the answer, or does not go by the change.
+func (t *Table[C]) Do(text []byte, cmd string, p *Permit, done func(Reply)) (changing bool) {
 	q, r, err := t.parse(text, cmd)
 	if err == nil {
 		err = p.check(r.scope, q.about())
 	}
 	if err != nil {
 		done(Failed(err))
-		return
+		return false
 	}
+	answered := false
+	answer := func(reply Reply) { answered = true; done(reply) }
 	if q.ID != "" {
-		if done = t.once.begin(p.name()+"\n"+q.ID, time.Now(), done); done == nil {
-			return
+		if answer = t.once.begin(p.name()+"\n"+q.ID, time.Now(), answer); answer == nil {
+			return r.scope == Manage && !answered
 		}
 	}
-	r.run(t, q, done)
+	r.run(t, q, answer)
+	return r.scope == Manage && !answered
 }
 
 // about are the targets that a request names.

@@ -41,6 +41,7 @@ func TestCommands(t *testing.T) {
 		{`{"cmd":"kick","to":"u:bob","reason":"enough"}`, `{"ok":true,"n":1}`},
 		{`{"cmd":"online","uids":["bob"]}`, `{"ok":true,"online":{"bob":false}}`},
 		{`{"cmd":"kick","to":"BOB"}`, `{"ok":true,"n":0}`},
+		{`{"cmd":"pub","to":"u:ann","text":"at once","wait":1000}`, `{"ok":true,"n":1}`},
 		{`{"cmd":"pub","to":"u:ann","text":"twice asked","id":"order-9"}`, `{"ok":true,"n":1}`},
 		{`{"cmd":"pub","to":"u:ann","text":"twice asked","id":"order-9"}`, `{"ok":true,"n":1}`},
 		{`{"cmd":"revoke","uid":"ann"}`, `{"ok":true,"n":1}`},
@@ -59,7 +60,7 @@ func TestCommands(t *testing.T) {
 			t.Errorf("%s was not tried", name)
 		}
 	}
-	if want := []string{`{ "a" : [1, 2] }`, "once, é", "null", "only you", "twice asked"}; !slices.Equal(ann.got, want) {
+	if want := []string{`{ "a" : [1, 2] }`, "once, é", "null", "only you", "at once", "twice asked"}; !slices.Equal(ann.got, want) {
 		t.Errorf("ann got %q", ann.got)
 	}
 	if want := []string{`{ "a" : [1, 2] }`, "once, é", "room"}; !slices.Equal(bob.got, want) {
@@ -77,7 +78,7 @@ func TestCommandsWrong(t *testing.T) {
 	for _, w := range []struct{ line, code, text string }{
 		{`{"cmd":1}`, "invalid", `\"cmd\" must be of type string`},
 		{`{"cmd":"fly"}`, "unknown_command", `unknown command \"fly\": want one of pub, join`},
-		{`{"cmd":"pub","to":"u:x","data":1,"colour":"red"}`, "invalid", `pub takes no \"colour\": it takes to, data, text, except, id`},
+		{`{"cmd":"pub","to":"u:x","data":1,"colour":"red"}`, "invalid", `pub takes no \"colour\": it takes to, data, text, except, wait, id`},
 		{`{"cmd":"pub","To":"u:x","data":1}`, "invalid", `pub takes no \"To\"`},
 		{`{"cmd":"pub","to":"u:x"}`, "invalid", `pub wants \"data\"`},
 		{`{"cmd":"pub","to":"u:x","data":1,"text":"x"}`, "invalid", `pub wants \"data\"`},
@@ -96,6 +97,8 @@ func TestCommandsWrong(t *testing.T) {
 		{`{"cmd":"pub","to":"u:x","data":1,"id":"` + strings.Repeat("x", 256) + `"}`, "invalid", `\"id\" has at most 255 bytes`},
 		{`{"cmd":"join","to":"u:x"}`, "invalid", `join wants \"group\"`},
 		{`{"cmd":"join","to":"u:x","group":""}`, "invalid", `has no name`},
+		{`{"cmd":"pub","to":"u:x","data":1,"wait":-1}`, "invalid", `0 to 30000 milliseconds`},
+		{`{"cmd":"pub","to":"u:x","data":1,"wait":30001}`, "invalid", `0 to 30000 milliseconds`},
 		{`{"cmd":"leave","to":"u:x","group":"\u0000"}`, "invalid", `control character`},
 		{`{"cmd":"join","group":"g"}`, "invalid", `join wants \"to\"`},
 		{`{"cmd":"join","to":["u:x","g:"],"group":"g"}`, "invalid", `a group has no name`},

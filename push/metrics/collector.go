@@ -38,6 +38,18 @@ func metrics() []metric {
 			}
 			return 0
 		}),
+		gauge("broker_nodes", "Nodes that are alive, this one too; 0 without a broker.", func(s *Snapshot) int { return s.Broker.Nodes }),
+		counter("broker_breaks", "Times that the link to other nodes broke: what others published meanwhile was missed.", func(s *Snapshot) uint64 { return s.Breaks }),
+		metric{
+			prometheus.NewDesc("lineman_broker_away_seconds_total", "Time that the link to other nodes was down.", nil, nil), prometheus.CounterValue,
+			func(s *Snapshot) float64 { return s.Away.Seconds() }, nil,
+		},
+		counter("broker_unlinked", "Publications that were refused because other nodes could not be reached.", func(s *Snapshot) uint64 { return s.Unlinked }),
+		counter("broker_unanswered", "Publications that a node has not confirmed in time.", func(s *Snapshot) uint64 { return s.Unanswered }),
+		counter("broker_sent_bytes", "Bytes that were published to other nodes.", func(s *Snapshot) uint64 { return s.Broker.BytesOut }),
+		counter("broker_received_bytes", "Bytes that came from other nodes, and from this one by way of the broker.", func(s *Snapshot) uint64 { return s.Broker.BytesIn }),
+		counter("broker_ghosts", "Connections of dead nodes that this node has ended.", func(s *Snapshot) uint64 { return s.Broker.Ghosts }),
+		counter("broker_overflows", "Times that the link was broken because this node did not keep up.", func(s *Snapshot) uint64 { return s.Broker.Overflows }),
 		counter("publishes", "Publications.", func(s *Snapshot) uint64 { return s.Published }),
 		counter("deliveries", "Messages that connections accepted.", func(s *Snapshot) uint64 { return s.Delivered }),
 		counter("accepted_connections", "Connections that came, of pages, back ends and operators.", func(s *Snapshot) uint64 { return s.Accepted }),

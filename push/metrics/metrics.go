@@ -20,6 +20,7 @@ type Snapshot struct {
 	QueuedBytes int  // that wait for connections which do not read as fast as they are sent to
 	QueuedMost  int  // of these, for one connection
 	Linked      bool // the broker is reached
+	Broker      Broker
 
 	Accepted uint64 // connections
 	BytesIn  uint64
@@ -33,10 +34,20 @@ type Snapshot struct {
 	Credentials map[string]uint64 // refused, by reason
 }
 
+// Broker is how the broker is; zero without one.
+type Broker struct {
+	Nodes     int    // that are alive
+	BytesIn   uint64 // since the start, as what follows
+	BytesOut  uint64
+	Ghosts    uint64 // connections of dead nodes that this one has ended
+	Overflows uint64 // breaks because this node did not keep up
+}
+
 // Metrics are those of a server. Their methods may be called from any goroutine.
 type Metrics struct {
 	registry *prometheus.Registry
 	lag      prometheus.Histogram
+	took     prometheus.Histogram
 }
 
 // New makes Metrics that are asked for by take, which may be called on several goroutines at once. Its error is that of the scrape.
@@ -47,15 +58,22 @@ func New(take func() (Snapshot, error)) *Metrics {
 			Name: "lineman_publish_lag_seconds", Help: "From when a back end's request is read until what it publishes is written; sampled, one a tick.",
 			Buckets: prometheus.ExponentialBuckets(50e-6, 2.5, 12),
 		}),
+		took: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "lineman_broker_publish_seconds", Help: "From when a publication is given to the broker until all nodes have confirmed it.",
+			Buckets: prometheus.ExponentialBuckets(100e-6, 2.5, 12),
+		}),
 	}
 	m.registry.MustRegister(
-		m.lag, &collector{take}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.lag, m.took, &collector{take}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
 }
 
 // Lag adds a sample of how long a publication took.
 func (m *Metrics) Lag(d time.Duration) { m.lag.Observe(d.Seconds()) }
+
+// Took adds how long it took until all nodes had confirmed a publication.
+func (m *Metrics) Took(d time.Duration) { m.took.Observe(d.Seconds()) }
 
 // Handler answers scrapes. A server that does not answer within the time that take gives it is an error of the scrape.
 func (m *Metrics) Handler() http.Handler {

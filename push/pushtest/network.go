@@ -12,14 +12,14 @@ import (
 // A Network is a Broker as one over a network is: slow, each link by itself, and broken from time to time. It loses what it carries
 // while a link is down.
 type Network struct {
-	mu    sync.Mutex // guards the following, and the order of what is published
-	links []*networkLink
-	asked []*asked
-	wait  sync.WaitGroup
+	mu      sync.Mutex // guards the following, and the order of what is published
+	links   []*networkLink
+	errands map[*errand]bool // under way
+	wait    sync.WaitGroup
 }
 
 // NewNetwork makes a Network whose links are up.
-func NewNetwork() *Network { return &Network{} }
+func NewNetwork() *Network { return &Network{errands: make(map[*errand]bool)} }
 
 // networkLink is a node's link: what goes over it goes in order, after a time of its own.
 type networkLink struct {
@@ -52,10 +52,10 @@ func (w *Network) Cut() {
 	for _, l := range w.links {
 		l.down = true
 		l.topics = make(map[push.Target]bool)
-		for _, a := range w.asked {
-			a.finish(push.ErrUnanswered)
+		for e := range w.errands {
+			e.finish(push.ErrUnanswered)
 		}
-		w.asked = nil
+		clear(w.errands)
 		l.in.send(func() { l.node.Do(func() { l.node.Linked(false) }) })
 	}
 }
@@ -125,34 +125,91 @@ func (w *Network) change(l *networkLink, topics []push.Target, wanted bool) erro
 }
 
 func (l *networkLink) Publish(to []push.Target, p push.Publication, done func(others int, err error)) {
+	to, p.Data = slices.Clone(to), slices.Clone(p.Data)
+	others := 0
+	l.send(to, func(taker *networkLink, back func(func())) {
+		n := taker.node.Deliver(to, p)
+		back(func() {
+			if taker != l {
+				others += n
+			}
+		})
+	}, func(err error) { done(others, err) })
+}
+
+func (l *networkLink) Ask(to []push.Target, question []byte, done func(answers [][]byte, err error)) {
+	to, question = slices.Clone(to), slices.Clone(question)
+	var answers [][]byte
+	l.send(to, func(taker *networkLink, back func(func())) {
+		taker.node.Answer(to, question, func(answer []byte) {
+			answer = slices.Clone(answer)
+			back(func() { answers = append(answers, answer) })
+		})
+	}, func(err error) { done(answers, err) })
+}
+
+// errand is something that nodes are to do. Guarded by the network's lock.
+type errand struct {
+	from *networkLink
+	left int         // nodes that have not come back
+	done func(error) // nil once it was called
+}
+
+// finish tells who has sent it, once.
+func (e *errand) finish(err error) {
+	if done := e.done; done != nil {
+		e.done = nil
+		e.from.in.send(func() { e.from.node.Do(func() { done(err) }) })
+	}
+}
+
+// send has each node that wants one of the targets do something on its loop and come back with what collects the result, and calls done
+// when all have, or the link breaks.
+func (l *networkLink) send(to []push.Target, do func(taker *networkLink, back func(collect func())), done func(error)) {
 	if l.closed {
-		done(0, push.ErrClosed)
+		done(push.ErrClosed)
 		return
 	}
-	to, p.Data = slices.Clone(to), slices.Clone(p.Data)
+	w, e := l.network, &errand{from: l, done: done}
 	l.out.send(func() {
-		l.network.mu.Lock()
-		defer l.network.mu.Unlock()
-		var err error
-		if l.down {
-			err = push.ErrUnlinked
-		} else {
-			l.network.carry(to, p)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		takers := w.takers(to)
+		switch {
+		case l.down:
+			e.finish(push.ErrUnlinked)
+			return
+		case len(takers) == 0:
+			e.finish(nil)
+			return
 		}
-		l.in.send(func() { l.node.Do(func() { done(0, err) }) })
+		w.errands[e], e.left = true, len(takers)
+		for _, taker := range takers {
+			back := func(collect func()) { taker.out.send(func() { w.back(e, collect) }) }
+			taker.in.send(func() {
+				taker.node.Do(func() {
+					if taker.closed {
+						back(func() {})
+					} else {
+						do(taker, back)
+					}
+				})
+			})
+		}
 	})
 }
 
-// carry gives a publication to every node that wants it, with lock held.
-func (w *Network) carry(to []push.Target, p push.Publication) {
-	for _, l := range w.takers(to) {
-		l.in.send(func() {
-			l.node.Do(func() {
-				if !l.closed {
-					l.node.Deliver(to, p)
-				}
-			})
-		})
+// back takes the result of a node, unless it is too late.
+func (w *Network) back(e *errand, collect func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e.done == nil {
+		return
+	}
+	collect()
+	if e.left--; e.left == 0 {
+		e.finish(nil)
+		delete(w.errands, e)
 	}
 }
 
@@ -164,73 +221,6 @@ func (w *Network) takers(to []push.Target) (links []*networkLink) {
 		}
 	}
 	return links
-}
-
-// asked is a question that is under way. Guarded by the network's lock.
-type asked struct {
-	asker   *networkLink
-	left    int // nodes that have not answered
-	answers [][]byte
-	done    func(answers [][]byte, err error) // nil once it was called
-}
-
-// finish tells the asker, once.
-func (a *asked) finish(err error) {
-	if done := a.done; done != nil {
-		a.done = nil
-		a.asker.in.send(func() { a.asker.node.Do(func() { done(a.answers, err) }) })
-	}
-}
-
-func (l *networkLink) Ask(to []push.Target, question []byte, done func(answers [][]byte, err error)) {
-	if l.closed {
-		done(nil, push.ErrClosed)
-		return
-	}
-	to, question = slices.Clone(to), slices.Clone(question)
-	a := &asked{asker: l, done: done}
-	w := l.network
-	l.out.send(func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		takers := w.takers(to)
-		switch {
-		case l.down:
-			a.finish(push.ErrUnlinked)
-			return
-		case len(takers) == 0:
-			a.finish(nil)
-			return
-		}
-		w.asked, a.left = append(w.asked, a), len(takers)
-		for _, other := range takers {
-			other.in.send(func() { other.node.Do(func() { other.answer(a, to, question) }) })
-		}
-	})
-}
-
-// answer runs on the node's loop, and sends back what it says.
-func (l *networkLink) answer(a *asked, to []push.Target, question []byte) {
-	w := l.network
-	back := func(answers ...[]byte) {
-		l.out.send(func() {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if a.done == nil {
-				return
-			}
-			a.answers = append(a.answers, answers...)
-			if a.left--; a.left == 0 {
-				a.finish(nil)
-				w.asked = slices.DeleteFunc(w.asked, func(other *asked) bool { return other == a })
-			}
-		})
-	}
-	if l.closed {
-		back()
-		return
-	}
-	l.node.Answer(to, question, func(answer []byte) { back(slices.Clone(answer)) })
 }
 
 func (l *networkLink) Close() {

@@ -93,8 +93,10 @@ func (strict) Verify(_ context.Context, credential string) (server.Identity, err
 	return server.Identity{UID: uid}, nil
 }
 
-func (strict) Revoke(string) error { return nil }
-func (strict) Close() error        { return nil }
+func (strict) Revoke(context.Context, string, time.Time) error { return nil }
+func (strict) Learn(string, time.Time)                         {}
+func (strict) Refresh(context.Context) ([]string, error)       { return nil, nil }
+func (strict) Close() error                                    { return nil }
 
 // protect has pages and back ends prove who they are.
 func protect(c *config.Config, o *server.Options) {

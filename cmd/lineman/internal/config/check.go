@@ -63,6 +63,14 @@ func (c *Config) values() (p problems) {
 	if c.Token.JWKS != "" {
 		p.add("token.jwks", checkJWKS(c.Token.JWKS))
 	}
+	p.each("redis.addresses", c.Redis.Addresses, checkServer)
+	p.add("redis.prefix", checkPrefix(c.Redis.Prefix))
+	if name := c.Redis.ServerName; name != "" {
+		p.add("redis.server_name", checkHost(name))
+	}
+	if c.Redis.Partitions > maxPartitions {
+		p.addf("redis.partitions", "%d: want at most %d", c.Redis.Partitions, maxPartitions)
+	}
 	for i := range c.API.Keys {
 		p.key(element("api.keys", i), &c.API.Keys[i])
 	}

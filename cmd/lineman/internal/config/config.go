@@ -25,6 +25,7 @@ type Config struct {
 	Ping        time.Duration `koanf:"ping" doc:"a page that says nothing for so long is asked whether it is there, and closed if it does not answer; 0 means never"`
 	SingleLogin bool          `koanf:"single_login" doc:"a new connection of a uid replaces the others"`
 	Drain       time.Duration `koanf:"drain" doc:"over which connections are told to come back later when the server stops; 0 means at once"`
+	Count       int           `koanf:"count" doc:"processes that serve; those above 1 meet by redis.addresses" is:"positive"`
 
 	TLS        TLS                  `koanf:"tls" doc:"of the port for browsers: by cert and key, or by auto"`
 	Text       Text                 `koanf:"text" doc:"the port for lines of back ends"`
@@ -32,6 +33,7 @@ type Config struct {
 	Admin      Admin                `koanf:"admin" doc:"the port for who runs the server: metrics and profiles"`
 	Token      Token                `koanf:"token" doc:"which credentials are good"`
 	Namespaces map[string]Namespace `koanf:"namespaces" doc:"what channels allow, by the part of their names before the first colon; default is that of the others"`
+	Redis      Redis                `koanf:"redis" doc:"by which nodes meet, that is the processes of this machine and of others: the same for all of them"`
 	Limits     Limits               `koanf:"limits" doc:"bound what others can take. Rates are counts per second; a burst of five seconds' worth may come at once. 0 means no limit where nothing else is said"`
 	Log        Log                  `koanf:"log" doc:"how the server logs"`
 }
@@ -69,9 +71,9 @@ type Key struct {
 	Targets []string `koanf:"targets" doc:"that it is about: u:7, g:room, chat:*, *; empty means all"`
 }
 
-// Admin is the port for who runs the server: metrics and profiles.
+// Admin is the port for who runs the server: metrics and profiles. At tells that of each process.
 type Admin struct {
-	Listen string `koanf:"listen" doc:"host:port for metrics and profiles; empty means none"`
+	Listen string `koanf:"listen" doc:"host:port for metrics and profiles; empty means none. It is that of the first process: each of the others has the port after that of the one before it"`
 }
 
 // Token says which credentials are good.
@@ -85,7 +87,7 @@ type Token struct {
 	Issuer      string        `koanf:"issuer" doc:"issuer that a token must have; empty means any"`
 	Claim       string        `koanf:"claim" doc:"claim of a token that has the uid"`
 	Skew        time.Duration `koanf:"skew" doc:"by which the clock of who makes tokens may differ"`
-	Revocations string        `koanf:"revocations" doc:"file that keeps whose tokens were revoked; empty means that a restart forgets"`
+	Revocations string        `koanf:"revocations" doc:"file that keeps whose tokens were revoked; empty means that a restart forgets. With redis.addresses they are kept there, and this has to be empty, which is the default then"`
 }
 
 // Namespace is what channels of a name allow.
@@ -93,6 +95,31 @@ type Namespace struct {
 	Subscribe      string `koanf:"subscribe" doc:"who may: all pages, those whose token allows it, or none of them" of:"all token none"`
 	MaxSubscribers int    `koanf:"max_subscribers" doc:"connections on one channel; 0 means any number"`
 	MaxMessage     int    `koanf:"max_message" doc:"largest publication; 0 means limits.message" is:"size"`
+}
+
+// Redis is that by which nodes meet.
+type Redis struct {
+	Addresses []string `koanf:"addresses" doc:"host:port of a server of Redis or Valkey, or of some of a Redis Cluster, or of sentinels; empty means that this process is alone"`
+	Master    string   `koanf:"master" doc:"name that sentinels know the master by; the addresses are theirs then"`
+	Cluster   bool     `koanf:"cluster" doc:"the servers are a Redis Cluster"`
+	Database  int      `koanf:"database" doc:"number of the database; a Redis Cluster has 0 only"`
+
+	User                 string `koanf:"user" doc:"whom the server knows this one by; empty means default"`
+	Password             string `koanf:"password" doc:"the password of user; empty means that none is asked for" is:"secret"` // after Load that of PasswordFile, too
+	PasswordFile         string `koanf:"password_file" doc:"file that has it, in place of password"`
+	SentinelUser         string `koanf:"sentinel_user" doc:"whom the sentinels know this one by; empty means default"`
+	SentinelPassword     string `koanf:"sentinel_password" doc:"the password of sentinel_user; empty means that none is asked for" is:"secret"` // after Load that of SentinelPasswordFile, too
+	SentinelPasswordFile string `koanf:"sentinel_password_file" doc:"file that has it, in place of sentinel_password"`
+
+	TLS        bool   `koanf:"tls" doc:"connections are encrypted"`
+	CA         string `koanf:"ca" doc:"PEM file of the authorities that certificates of the servers may come from; empty means those of the system"`
+	Cert       string `koanf:"cert" doc:"file of a certificate that this one shows; empty means none"`
+	Key        string `koanf:"key" doc:"file of its key"`
+	ServerName string `koanf:"server_name" doc:"name that the certificates have to be for; empty means the host of the address"`
+
+	Prefix     string        `koanf:"prefix" doc:"begins the name of everything there, with letters, digits, - and _: nodes with other prefixes are other applications, and never hear of these"`
+	Partitions int           `koanf:"partitions" doc:"parts that targets are divided into, each with a server of the Redis Cluster; at most 1024; above 1 is of use with cluster only" is:"positive"`
+	Answer     time.Duration `koanf:"answer" doc:"time in which other nodes have to answer" is:"positive"`
 }
 
 // Limits bound what others can take. Rates are counts per second; a burst of five seconds' worth may come at once. 0 means no
@@ -132,12 +159,14 @@ func Default() Config {
 		Proxies:    []string{"127.0.0.0/8", "::1"},
 		Ping:       25 * time.Second,
 		Drain:      10 * time.Second,
+		Count:      1,
 		TLS:        TLS{Cache: "certificates"},
 		Text:       Text{Listen: "127.0.0.1:5678"},
 		API:        API{Listen: "127.0.0.1:6780"},
 		Admin:      Admin{Listen: "127.0.0.1:6781"},
 		Token:      Token{Claim: "sub", Skew: time.Minute, Revocations: "lineman.revoked"},
 		Namespaces: map[string]Namespace{"default": DefaultNamespace()},
+		Redis:      Redis{Prefix: "lineman", Partitions: 1, Answer: time.Second},
 		Log:        Log{Format: "text", Level: "info"},
 		Limits: Limits{
 			Message: 64 << 10, Body: 1 << 20, Pending: 1 << 20, Memory: 256 << 20, Login: 10 * time.Second, Places: 128,

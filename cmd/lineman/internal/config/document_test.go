@@ -11,8 +11,8 @@ func TestDocument(t *testing.T) {
 	for text, lines := range map[string][]string{
 		"lisen: :1":                              {":1: lisen: no such setting: did you mean listen?"},
 		"\n\nbananas: 1":                         {":3: bananas: no such setting: lineman config show lists them"},
-		"cert: x":                                {":1: cert: no such setting: did you mean tls.cert?"},
-		"key: x":                                 {"did you mean tls.key?"},
+		"cert: x":                                {":1: cert: no such setting: did you mean tls.cert, or redis.cert?"},
+		"key: x":                                 {"did you mean tls.key, or redis.key?"},
 		"text.listen: x":                         {":1: text.listen: no such setting: write listen: in the section text:"},
 		"text:\n  lisn: x":                       {":2: text.lisn: no such setting: did you mean listen?"},
 		"\"a b\": 1":                             {`:1: "a b": no such setting`},
@@ -123,6 +123,8 @@ func TestSecrecy(t *testing.T) {
 		"api: {keys: [{name: a, key: &" + "a " + secret + "}, {name: b, key: *a}]}", "token: {jwks: \"ftp://u:" + secret + "@h\"}",
 		"token: {jwks: \"https://u:" + secret + "@h\"}", "token: {jwks: \"http://h\\u0001" + secret + "\"}",
 		"api: {keys: [{name: a, key: " + secret + "}, {name: b, key: " + secret + "}]}", "token: {secrets: [hush]}", "token: {secrets: [*" + secret + "]}",
+		"redis: {password: " + secret + "}", "redis: {password: [" + secret + "]}", "redis: {addresses: [\"redis://u:" + secret + "@h:6379\"]}",
+		"redis: {addresses: [u:" + secret + "@h:6379]}", "redis: {addresses: [h:1], sentinel_password: " + secret + "}",
 	} {
 		_, err := loadFile(t, text)
 		if err == nil || strings.Contains(err.Error(), "hush") {

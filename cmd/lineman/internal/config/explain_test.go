@@ -12,7 +12,7 @@ import (
 // TestExplain has each setting with its value and source, and no secret.
 func TestExplain(t *testing.T) {
 	const secret = "hush-hush-0123456789"
-	file := write(t, "token: {secrets: ["+secret+"]}\nlimits: {body: 1536}\napi:\n  keys: [{name: shop, key: "+secret+"}]\n")
+	file := write(t, "token: {secrets: ["+secret+"]}\nlimits: {body: 1536}\napi:\n  keys: [{name: shop, key: "+secret+"}]\nredis: {addresses: [h:1], password: "+secret+"}\n")
 	l, err := Load(parsed(t, "--origins", "*"), []string{"LINEMAN_CONFIG=" + file, "LINEMAN_DRAIN=90s"})
 	if err != nil {
 		t.Fatal(err)
@@ -22,15 +22,16 @@ func TestExplain(t *testing.T) {
 		got[e.Key] = e.Text() + " " + e.Source
 	}
 	for key, want := range map[string]string{
-		"listen":        "127.0.0.1:1234 default",
-		"dev":           "false default",
-		"origins":       `["*"] flag --origins`,
-		"drain":         "1m30s environment LINEMAN_DRAIN",
-		"cookie":        `"" default`,
-		"limits.body":   "1536 file " + file + ":2",
-		"token.secrets": "[(secret, 20 characters)] file " + file + ":1",
-		"api.keys":      `[{key: (secret, 20 characters), key_file: "", name: shop, scopes: [], targets: []}] file ` + file + ":4",
-		"namespaces":    "{default: {max_message: 0, max_subscribers: 0, subscribe: token}} default",
+		"listen":         "127.0.0.1:1234 default",
+		"dev":            "false default",
+		"origins":        `["*"] flag --origins`,
+		"drain":          "1m30s environment LINEMAN_DRAIN",
+		"cookie":         `"" default`,
+		"limits.body":    "1536 file " + file + ":2",
+		"token.secrets":  "[(secret, 20 characters)] file " + file + ":1",
+		"api.keys":       `[{key: (secret, 20 characters), key_file: "", name: shop, scopes: [], targets: []}] file ` + file + ":4",
+		"redis.password": "(secret, 20 characters) file " + file + ":5",
+		"namespaces":     "{default: {max_message: 0, max_subscribers: 0, subscribe: token}} default",
 	} {
 		if got[key] != want {
 			t.Errorf("%s is %s, want %s", key, got[key], want)

@@ -15,7 +15,7 @@ const fileFlag = "config"
 // common are the settings whose flags are in the help.
 var common = []string{
 	"listen", "dev", "origins", "cookie", "text.listen", "api.listen", "admin.listen", "tls.cert", "tls.key", "tls.auto",
-	"token.secret_files", "token.jwks", "drain", "log.format", "log.level",
+	"token.secret_files", "token.jwks", "redis.addresses", "count", "drain", "log.format", "log.level",
 }
 
 // Flags adds a flag for each setting that may have one, and --config. Those that are seldom needed are not in the help.

@@ -16,7 +16,7 @@ func TestFlags(t *testing.T) {
 			t.Errorf("%s: a flag %v", s.key, flag)
 		}
 	}
-	for _, name := range []string{"token-secrets", "api-keys", "namespaces"} {
+	for _, name := range []string{"token-secrets", "api-keys", "namespaces", "redis-password", "redis-sentinel-password"} {
 		if f.Lookup(name) != nil {
 			t.Errorf("--%s is a flag", name)
 		}
@@ -44,6 +44,7 @@ func TestFlagError(t *testing.T) {
 		"--origin=x":              "did you mean --origins?",
 		"--token-secret=hush":     "token.secrets has none, for every user of this machine can read a command line: write it in the file, or in LINEMAN_TOKEN_SECRETS",
 		"--token-secrets=hush":    "unknown flag: --token-secrets: token.secrets has none",
+		"--redis-password=hush":   "redis.password has none, for every user of this machine can read a command line: write it in the file, or in LINEMAN_REDIS_PASSWORD",
 		"--api-key=hush":          "api.keys has none",
 		"--namespaces={}":         "namespaces has none",
 		"--bananas":               "unknown flag: --bananas: lineman config show lists the settings",

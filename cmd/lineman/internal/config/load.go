@@ -159,6 +159,9 @@ func (l *loader) finish() (*Loaded, error) {
 	if _, said := l.loaded.sources["dev"]; !said {
 		l.loaded.Dev = Loopback(c.Listen) && !c.Token.HasKey()
 	}
+	if _, said := l.loaded.sources["token.revocations"]; !said && len(c.Redis.Addresses) > 0 {
+		l.loaded.Token.Revocations = ""
+	}
 	// What a setting means beside others can be told only if all of them have been understood.
 	problems := l.loaded.values()
 	if len(l.errs) == 0 {

@@ -26,6 +26,14 @@ var samples = map[string]struct {
 	"token.public_keys": {text: "a.pem, b.pem"}, "token.jwks": {text: "https://example.com/jwks"}, "token.algorithms": {text: "EdDSA"},
 	"token.audience": {text: "pages"}, "token.issuer": {text: "shop"}, "token.claim": {text: "user"}, "token.skew": {text: "1s"},
 	"token.revocations": {text: ""}, "namespaces": {text: "{chat: {subscribe: all, max_message: 2KiB}}"},
+	"count": {"3", []string{aServer}}, "redis.addresses": {text: "10.0.0.1:6379"}, "redis.master": {"main", []string{aServer}}, "redis.cluster": {"true", []string{aServer}},
+	"redis.database": {"7", []string{aServer}}, "redis.user": {"push", []string{aServer}}, "redis.password": {"a password", []string{aServer}},
+	"redis.password_file": {"SECRET", []string{aServer}}, "redis.sentinel_user": {"push", []string{aServer, aMaster}},
+	"redis.sentinel_password": {"a password", []string{aServer, aMaster}}, "redis.sentinel_password_file": {"SECRET", []string{aServer, aMaster}},
+	"redis.tls": {"true", []string{aServer}}, "redis.ca": {"ca.pem", []string{aServer, withTLS}},
+	"redis.cert": {"c.pem", []string{aServer, withTLS, "LINEMAN_REDIS_KEY=k.pem"}}, "redis.key": {"k.pem", []string{aServer, withTLS, "LINEMAN_REDIS_CERT=c.pem"}},
+	"redis.server_name": {"redis.example.com", []string{aServer, withTLS}}, "redis.prefix": {"shop", []string{aServer}},
+	"redis.partitions": {"16", []string{aServer}}, "redis.answer": {"300ms", []string{aServer}},
 	"limits.dry_run": {text: "true"}, "limits.message": {text: "128KiB"}, "limits.body": {text: "4096"}, "limits.pending": {text: "2MiB"},
 	"limits.memory": {text: "1GiB"}, "limits.login": {text: "1m30s"}, "limits.places": {text: "7"}, "limits.connections": {text: "10_000"},
 	"limits.connections_per_ip": {text: "1"}, "limits.connections_per_uid": {text: "2"}, "limits.waiting": {text: "3"},
@@ -88,6 +96,13 @@ func TestSettings(t *testing.T) {
 		}
 	}
 }
+
+// What settings of redis need.
+const (
+	aServer = "LINEMAN_REDIS_ADDRESSES=localhost:6379"
+	aMaster = "LINEMAN_REDIS_MASTER=main"
+	withTLS = "LINEMAN_REDIS_TLS=true"
+)
 
 // TestLayers has the later of defaults, file, environment and flags win, setting by setting.
 func TestLayers(t *testing.T) {
@@ -257,5 +272,56 @@ func TestSecretFiles(t *testing.T) {
 		}
 	}
 	_, err = Load(nil, []string{fmt.Sprintf("LINEMAN_API_KEYS=[{name: a, key: 0123456789abcdef, key_file: %q}]", one)})
-	says(t, "both", err, "api.keys[0]: has key and key_file")
+	says(t, "both", err, "api.keys[0].key: is there, and key_file too: want one of them")
+}
+
+// TestRedisSecrets has the passwords of servers and sentinels read from files.
+func TestRedisSecrets(t *testing.T) {
+	one, two := write(t, "pass\n"), write(t, "word\n")
+	if err := os.Chmod(two, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Load(nil, []string{aServer, aMaster, "LINEMAN_REDIS_PASSWORD_FILE=" + one, "LINEMAN_REDIS_SENTINEL_PASSWORD_FILE=" + two})
+	if err != nil || l.Redis.Password != "pass" || l.Redis.SentinelPassword != "word" {
+		t.Fatalf("%+v, %v", l, err)
+	}
+	if runtime.GOOS != "windows" && (len(l.Warnings) != 1 || !strings.Contains(l.Warnings[0], "chmod o-r "+two)) {
+		t.Errorf("warnings are %q", l.Warnings)
+	}
+	_, err = Load(nil, []string{aServer, "LINEMAN_REDIS_PASSWORD=hush", "LINEMAN_REDIS_PASSWORD_FILE=" + one})
+	says(t, "both", err, "config: LINEMAN_REDIS_PASSWORD: is there, and password_file too: want one of them")
+	_, err = Load(nil, []string{"LINEMAN_REDIS_PASSWORD_FILE=" + one})
+	says(t, "no server", err, "config: LINEMAN_REDIS_PASSWORD_FILE: means nothing without redis.addresses")
+	open, err := loadFile(t, "redis: {addresses: [h:1], password: hush}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(open.File, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := Load(nil, []string{"LINEMAN_CONFIG=" + open.File}); err != nil || runtime.GOOS != "windows" && len(l.Warnings) != 1 {
+		t.Errorf("a password that everybody can read: %+v, %v", l, err)
+	}
+}
+
+// TestRevocations has them be kept in a file, or in Redis, never in both.
+func TestRevocations(t *testing.T) {
+	for _, c := range []struct {
+		environ []string
+		want    string
+		err     []string
+	}{
+		{nil, "lineman.revoked", nil},
+		{[]string{"LINEMAN_TOKEN_REVOCATIONS=kept"}, "kept", nil},
+		{[]string{aServer}, "", nil},
+		{[]string{aServer, "LINEMAN_TOKEN_REVOCATIONS="}, "", nil},
+		{[]string{aServer, "LINEMAN_TOKEN_REVOCATIONS=kept"}, "", []string{`config: LINEMAN_TOKEN_REVOCATIONS: "kept": revocations are kept in Redis, where all nodes see them: leave it out`}},
+		{[]string{aServer, "LINEMAN_TOKEN_REVOCATIONS=lineman.revoked"}, "", []string{"config: LINEMAN_TOKEN_REVOCATIONS"}},
+	} {
+		l, err := Load(nil, c.environ)
+		says(t, fmt.Sprint(c.environ), err, c.err...)
+		if err == nil && l.Token.Revocations != c.want {
+			t.Errorf("%q: %q", c.environ, l.Token.Revocations)
+		}
+	}
 }

@@ -29,6 +29,8 @@ func (c *Config) relations() (p problems) {
 	c.credentials(&p)
 	c.backends(&p)
 	c.twins(&p)
+	c.processes(&p)
+	c.redis(&p)
 	if c.Drain > longestDrain {
 		p.addf("drain", "%v is longer than anybody waits for a server to stop: want at most %v", c.Drain, longestDrain)
 	}
@@ -48,23 +50,6 @@ func (c *Config) certificate(p *problems) {
 	}
 	if len(c.TLS.Auto) > 0 && c.TLS.Cache == "" {
 		p.addf("tls.cache", "is empty: tls.auto would ask for new certificates at each start, and be refused soon: want a folder")
-	}
-}
-
-// doors wants an address of its own for each port.
-func (c *Config) doors(p *problems) {
-	at := map[string]string{}
-	for _, d := range []struct{ key, addr string }{
-		{"listen", c.Listen}, {"text.listen", c.Text.Listen}, {"api.listen", c.API.Listen}, {"admin.listen", c.Admin.Listen},
-	} {
-		first, taken := at[d.addr]
-		switch {
-		case d.addr == "" || strings.HasSuffix(d.addr, ":0"):
-		case taken:
-			p.addf(d.key, "%s is that of %s: want another port", d.addr, first)
-		default:
-			at[d.addr] = d.key
-		}
 	}
 }
 

@@ -1,37 +1,64 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 )
 
 // secrets reads those that settings name files of, and warns of what other users of the machine can read.
 func (l *loader) secrets() {
 	c := &l.loaded.Config
-	inFile := l.loaded.sources["token.secrets"].kind == "file"
+	inFile := l.twins("", leaves(l.settings), reflect.ValueOf(c).Elem())
+	for i := range c.API.Keys {
+		k := &c.API.Keys[i]
+		inFile = l.twins(element("api.keys", i)+".", fields(reflect.TypeOf(*k), "", nil), reflect.ValueOf(k).Elem()) || inFile
+	}
 	for _, name := range c.Token.SecretFiles {
 		if secret, ok := l.secret("token.secret_files", name); ok {
 			c.Token.Secrets = append(c.Token.Secrets, secret)
 		}
 	}
-	for i := range c.API.Keys {
-		k := &c.API.Keys[i]
-		at := element("api.keys", i)
-		switch {
-		case k.KeyFile == "":
-			inFile = inFile || k.Key != "" && l.loaded.sources["api.keys"].kind == "file"
-		case k.Key != "":
-			l.fail(at, errors.New("has key and key_file: want one of them"))
-		default:
-			k.Key, _ = l.secret(at+".key_file", k.KeyFile)
-		}
-	}
 	if inFile {
 		l.warn(l.loaded.File)
 	}
+}
+
+// twins reads the secrets among the settings of a struct whose twins name a file, and reports whether another one is written in the file
+// of settings.
+func (l *loader) twins(path string, all []setting, in reflect.Value) (inFile bool) {
+	for _, s := range all {
+		if !s.secret {
+			continue
+		}
+		secret, key, file := s.of(in), path+s.key, ""
+		twin := s.twin(all)
+		if twin != nil {
+			file = twin.of(in).String()
+		}
+		switch {
+		case file == "":
+			inFile = inFile || secret.Len() > 0 && l.loaded.sources[settingOf(key)].kind == "file"
+		case secret.Len() > 0:
+			l.fail(key, fmt.Errorf("is there, and %s too: want one of them", twin.name()))
+		default:
+			text, _ := l.secret(path+twin.key, file)
+			secret.SetString(text)
+		}
+	}
+	return inFile
+}
+
+// twin is the setting among all that may name a file in place of a secret; nil if there is none.
+func (s *setting) twin(all []setting) *setting {
+	i := slices.IndexFunc(all, func(t setting) bool { return t.key == s.key+"_file" })
+	if i < 0 {
+		return nil
+	}
+	return &all[i]
 }
 
 func (l *loader) fail(key string, err error) {

@@ -3,9 +3,11 @@ package server
 import (
 	"errors"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,8 +17,9 @@ import (
 	"github.com/lineman-go/lineman/push/metrics"
 )
 
-// adminWorker is the port for who runs the server: metrics and profiles. It works on goroutines, so a profile holds nobody up.
-func (s *Server) adminWorker() *lineman.Worker {
+// adminWorker is the port for who runs the server: metrics and profiles. It works on goroutines, so a profile holds nobody up. The
+// process that is counted by id has a port of its own.
+func (s *Server) adminWorker(id int) *lineman.Worker {
 	pages := http.NewServeMux()
 	pages.Handle("GET /metrics", s.metrics.Handler())
 	pages.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
@@ -28,8 +31,17 @@ func (s *Server) adminWorker() *lineman.Worker {
 	pages.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol) // go tool pprof asks so
 	pages.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return &lineman.Worker{
-		Name: "admin", Addr: "http://" + s.config.Admin.Listen, Logger: s.options.Log, Handler: s.onlyOperators(pages),
+		Name: "admin", Addr: "http://" + portOf(s.config.Admin.Listen, id), Logger: s.options.Log, Handler: s.onlyOperators(pages),
 	}
+}
+
+// portOf is an address with the port that comes so many after its own; a port that the system is to choose stays that.
+func portOf(addr string, after int) string {
+	host, port, _ := net.SplitHostPort(addr)
+	if n, err := strconv.Atoi(port); err == nil && n > 0 {
+		port = strconv.Itoa(n + after)
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // onlyOperators turns away pages, foreign host names and, where others reach the port, who has no key of scope admin.

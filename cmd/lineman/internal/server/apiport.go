@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"encoding/json"
 	"mime"
 	"net"
 	"net/netip"
@@ -18,7 +17,7 @@ import (
 // apiWorker is the HTTP API: POST /v1/COMMAND with a JSON object, or with several, one a line.
 func (s *Server) apiWorker() *lineman.Worker {
 	w := &lineman.Worker{
-		Name: "api", Addr: "http://" + s.config.API.Listen, Logger: s.options.Log,
+		Name: "api", Addr: "http://" + s.config.API.Listen, ReusePort: s.config.Count > 1, Logger: s.options.Log,
 		Limits: lineman.Limits{MaxMessage: s.config.Limits.Body},
 	}
 	w.OnRequest = s.call
@@ -121,32 +120,49 @@ func (s *Server) permit(c *lineman.Conn, r *http1.Request) (*command.Permit, err
 	return permit, nil
 }
 
+// batch is some commands of one request, one a line, and their answers.
+type batch struct {
+	server  *Server
+	conn    *lineman.Conn
+	name    string // of the command; empty if each line has it
+	permit  *command.Permit
+	lines   [][]byte
+	next    int // line to run
+	replies [][]byte
+	left    int // lines that are not answered
+}
+
 // batch runs the commands of some lines in order, and answers when all are done.
 func (s *Server) batch(c *lineman.Conn, body []byte, name string, permit *command.Permit) {
-	var lines [][]byte
-	for _, line := range bytes.Split(body, []byte("\n")) {
+	b := &batch{server: s, conn: c, name: name, permit: permit}
+	for _, line := range bytes.Split(bytes.Clone(body), []byte("\n")) { // the body is on loan
 		if line = bytes.TrimSpace(line); len(line) > 0 {
-			lines = append(lines, line)
+			b.lines = append(b.lines, line)
 		}
 	}
-	replies := make([]json.RawMessage, len(lines))
-	left := len(lines)
-	finish := func() {
-		var text []byte
-		for _, r := range replies {
-			text = append(append(text, r...), '\n')
-		}
-		_ = c.Respond(&http1.Response{Type: "application/x-ndjson", Body: text}) // it may have closed
+	b.replies, b.left = make([][]byte, len(b.lines)), len(b.lines)
+	if b.left == 0 {
+		b.respond()
 	}
-	if left == 0 {
-		finish()
-	}
-	for i, line := range lines {
-		s.table.Do(line, name, permit, func(r command.Reply) {
-			replies[i] = r.JSON()
-			if left--; left == 0 {
-				finish()
+	b.run()
+}
+
+// run runs lines up to the first that changes who gets what and is not answered at once: the next goes by its change.
+func (b *batch) run() {
+	for changing := false; b.next < len(b.lines) && !changing; {
+		i := b.next
+		b.next++
+		changing = b.server.table.Do(b.lines[i], b.name, b.permit, func(r command.Reply) {
+			b.replies[i] = append(r.JSON(), '\n')
+			if b.left--; b.left == 0 {
+				b.respond()
+			} else if changing {
+				b.run()
 			}
 		})
 	}
+}
+
+func (b *batch) respond() {
+	_ = b.conn.Respond(&http1.Response{Type: "application/x-ndjson", Body: bytes.Join(b.replies, nil)}) // it may have closed
 }

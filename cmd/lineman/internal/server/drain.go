@@ -40,4 +40,9 @@ func (s *Server) drain(l *lineman.Loop) {
 			c.After(window*time.Duration(i)/time.Duration(len(pages)), leave)
 		}
 	}
+	if window == 0 {
+		s.hub.Close()
+	} else {
+		l.After(window+perConnection, s.hub.Close)
+	}
 }

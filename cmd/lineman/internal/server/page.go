@@ -33,6 +33,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 	w := &lineman.Worker{
 		Name:     "pages",
 		Addr:     "websocket://" + s.config.Listen,
+		Count:    s.config.Count,
 		Protocol: &websocket.Protocol{Origins: s.origins(), PingInterval: s.config.Ping, PongTimeout: pongTimeout},
 		Proxies:  s.config.Proxies,
 		TLS:      s.options.TLS,

@@ -24,19 +24,28 @@ type Options struct {
 	// Credentials opens what tells who a page is, in the process that serves. nil means that a page is whoever it says it is.
 	Credentials func() (Credentials, error)
 
+	// Broker joins this process with others that serve; nil means that it is alone.
+	Broker push.Broker
+
 	TLS     *tls.Config  // of the port for browsers; nil means none
 	Log     *slog.Logger // nil means slog.Default(), as it is when the server starts
 	Command string       // how people call this program; empty means lineman
 	Out     io.Writer    // gets the greeting; nil means nobody does
 }
 
-// Credentials tell who a page is. Verify and Revoke are called on goroutines, and may wait.
+// Credentials tell who a page is. Verify, Revoke and Refresh are called on goroutines, and may wait.
 type Credentials interface {
 	// Verify tells who has a credential. The text of an error reaches nobody but the log.
 	Verify(ctx context.Context, credential string) (Identity, error)
 
-	// Revoke has the credentials of a uid that were issued up to now be refused.
-	Revoke(uid string) error
+	// Revoke has the credentials of a uid that were issued up to an instant be refused, by processes that start later too.
+	Revoke(ctx context.Context, uid string, at time.Time) error
+
+	// Learn is told, on the loop, what another process has revoked.
+	Learn(uid string, at time.Time)
+
+	// Refresh learns what other processes have revoked while they could not be reached, and returns whose credentials that concerns.
+	Refresh(ctx context.Context) (uids []string, err error)
 
 	Close() error
 }
@@ -52,8 +61,10 @@ func (anybody) identity(credential string) Identity {
 	return Identity{UID: credential, Channels: []string{"*"}}
 }
 
-func (anybody) Revoke(string) error { return nil }
-func (anybody) Close() error        { return nil }
+func (anybody) Revoke(context.Context, string, time.Time) error { return nil }
+func (anybody) Learn(string, time.Time)                         {}
+func (anybody) Refresh(context.Context) ([]string, error)       { return nil, nil }
+func (anybody) Close() error                                    { return nil }
 
 // Identity is what a credential says.
 type Identity struct {
@@ -88,6 +99,7 @@ type Server struct {
 	queued   queued
 	trim     trim
 	ready    bool
+	links    int // times that the link to other processes has come or gone
 }
 
 // New makes a Server that has not started. The configuration was checked.
@@ -109,13 +121,10 @@ func New(c config.Config, o Options) *Server {
 	}
 	s.metrics = metrics.New(s.take)
 	s.lag.observe = s.metrics.Lag
-	if c.Admin.Listen != "" {
-		s.admin = s.adminWorker()
-	}
 	return s
 }
 
-// Worker is the worker to run. It has one process: a page is known to the process that holds its WebSocket.
+// Worker is the worker to run. A page is known to the process that holds its WebSocket: several need a Broker.
 func (s *Server) Worker() *lineman.Worker { return s.pages }
 
 func (s *Server) start(l *lineman.Loop) (err error) {
@@ -135,7 +144,8 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	}()
 	s.loop, s.guard, s.expiries = l, newGuard(s.config.Limits, s.log), make(expiries)
 	s.hub, err = push.New(push.Options[*lineman.Conn]{
-		Fanout: s.fanout, Do: l.Do, Close: closeWith,
+		Fanout: s.fanout, Do: l.Do, Close: closeWith, After: func(d time.Duration, f func()) { l.After(d, f) },
+		Broker: s.options.Broker, Linked: s.linked, Revoked: s.revoked, Took: s.metrics.Took,
 		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Message,
 		Namespaces: namespaces(s.config.Namespaces),
 	})
@@ -143,6 +153,9 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		return err
 	}
 	s.table = command.New(s.hub, command.Options{Revoke: s.revoke()})
+	if s.config.Admin.Listen != "" {
+		s.admin = s.adminWorker(l.ID())
+	}
 	addrs := map[*lineman.Worker]net.Addr{}
 	for _, w := range []*lineman.Worker{s.text, s.api, s.admin} {
 		if w == nil {
@@ -157,7 +170,9 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	l.Every(time.Second, func() { s.expire(time.Now()) })
 	l.Every(burstTime*time.Second, s.tidy)
 	s.ready = true
-	s.greet(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api], addrs[s.admin])
+	if l.ID() == 0 {
+		s.greet(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api], addrs[s.admin])
+	}
 	return nil
 }
 
@@ -171,17 +186,4 @@ func namespaces(from map[string]config.Namespace) map[string]push.Namespace {
 		to[name] = push.Namespace{MaxSubscribers: n.MaxSubscribers, MaxMessage: n.MaxMessage}
 	}
 	return to
-}
-
-// revoke is the command's, nil if there is none.
-func (s *Server) revoke() func(uid string, done func(error)) {
-	if s.options.Credentials == nil {
-		return nil
-	}
-	return func(uid string, done func(error)) {
-		go func() {
-			err := s.who.Revoke(uid)
-			s.loop.Do(func() { done(err) })
-		}()
-	}
 }

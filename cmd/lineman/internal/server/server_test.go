@@ -180,19 +180,30 @@ func TestCredential(t *testing.T) {
 
 // credentials are those of a test: nobody called bob can be revoked.
 type credentials struct {
-	verify func(context.Context, string) (server.Identity, error)
-	closed atomic.Bool
+	verify  func(context.Context, string) (server.Identity, error)
+	closed  atomic.Bool
+	learned atomic.Value // a uid
+	missed  atomic.Value // a uid that others have revoked
 }
 
 func (c *credentials) Verify(ctx context.Context, credential string) (server.Identity, error) {
 	return c.verify(ctx, credential)
 }
 
-func (c *credentials) Revoke(uid string) error {
+func (c *credentials) Revoke(_ context.Context, uid string, _ time.Time) error {
 	if uid == "bob" {
 		return errors.New("the disk is full")
 	}
 	return nil
+}
+
+func (c *credentials) Learn(uid string, _ time.Time) { c.learned.Store(uid) }
+
+func (c *credentials) Refresh(context.Context) (uids []string, err error) {
+	if uid, ok := c.missed.Load().(string); ok {
+		uids = []string{uid}
+	}
+	return uids, nil
 }
 
 func (c *credentials) Close() error {

@@ -15,40 +15,55 @@ const maxWaiting = 1024
 
 // backend is a back end's connection.
 type backend struct {
-	conn    *lineman.Conn
-	in      bool            // it may ask
-	waits   bool            // it has not said its key
-	ip      string          // what it is counted by while it waits
-	permit  *command.Permit // for what; nil means everything
-	answers answers
+	conn     *lineman.Conn
+	in       bool            // it may ask
+	waits    bool            // it has not said its key
+	ip       string          // what it is counted by while it waits
+	permit   *command.Permit // for what; nil means everything
+	answers  answers
+	changing bool // a command changes who gets what: its next line waits for the answer
+	paused   bool
 }
 
 // expect takes a place among the answers.
 func (b *backend) expect() int {
 	b.conn.Hold() // a back end may have said all, and wait
 	n := b.answers.expect()
-	if b.answers.len() == maxWaiting {
-		b.conn.Pause()
-	}
+	b.pace()
 	return n
 }
 
 // settle gives an answer its text, which is on loan, and sends those that are known, up to the first that is not.
 func (b *backend) settle(n int, text []byte) {
-	full := b.answers.len() >= maxWaiting
 	b.answers.settle(n, text, func(text []byte) {
 		_ = b.conn.Send(text) // a back end that does not read its answers loses them
 		b.conn.Release()
 	})
-	if full && b.answers.len() < maxWaiting {
+	b.pace()
+}
+
+// change has the next line wait until the command at hand is answered, or no longer.
+func (b *backend) change(changing bool) {
+	b.changing = changing
+	b.pace()
+}
+
+// pace reads lines as they can be done.
+func (b *backend) pace() {
+	wait := b.changing || b.answers.len() >= maxWaiting
+	switch {
+	case wait && !b.paused:
+		b.conn.Pause()
+	case !wait && b.paused:
 		b.conn.Resume()
 	}
+	b.paused = wait
 }
 
 // textWorker is the port for lines of back ends.
 func (s *Server) textWorker() *lineman.Worker {
 	w := &lineman.Worker{
-		Name: "backends", Addr: "text://" + s.config.Text.Listen, Logger: s.options.Log,
+		Name: "backends", Addr: "text://" + s.config.Text.Listen, ReusePort: s.config.Count > 1, Logger: s.options.Log,
 		Protocol: text.Protocol{RefuseHTTP: true}, // a page of another site can post to this port
 		Limits:   lineman.Limits{MaxMessage: s.config.Limits.Message},
 	}
@@ -107,7 +122,16 @@ func (s *Server) line(b *backend, line []byte) {
 	case b.permit != nil && !s.guard.command(b.permit.Name):
 		b.settle(a, []byte("error: too many commands: try again later"))
 	default:
-		s.table.Line(line, b.permit, func(text []byte) { b.settle(a, text) })
+		changing := false
+		changing = s.table.Line(line, b.permit, func(text []byte) {
+			b.settle(a, text)
+			if changing {
+				b.change(false)
+			}
+		})
+		if changing {
+			b.change(true)
+		}
 	}
 }
 

@@ -1,0 +1,54 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// refreshTime is how long it may take to learn what was revoked, and after which it is tried again.
+const refreshTime = 2 * time.Second
+
+// linked is told whether other processes are reached.
+func (s *Server) linked(up bool) {
+	s.links++
+	if up {
+		s.refresh(s.links)
+	}
+}
+
+// refresh sends those pages away whose credentials other processes have revoked while this one could not be told. It tries until it has
+// succeeded, or the link that is counted has broken.
+func (s *Server) refresh(link int) {
+	go func() {
+		ctx, cancel := context.WithTimeout(s.loop.Context(), refreshTime)
+		defer cancel()
+		uids, err := s.who.Refresh(ctx)
+		s.loop.Do(func() {
+			for _, uid := range uids {
+				s.hub.KickUID(uid, push.CodeUnauthorized, "the credential was revoked")
+			}
+			if err != nil && link == s.links {
+				s.log.Warn("lineman: what other processes have revoked cannot be read: trying again", "error", err)
+				s.loop.After(refreshTime, func() { s.refresh(s.links) })
+			}
+		})
+	}()
+}
+
+// revoked is told what another process has revoked, or this one.
+func (s *Server) revoked(uid string, at time.Time) { s.who.Learn(uid, at) }
+
+// revoke is the command's; nil if there is none.
+func (s *Server) revoke() func(uid string, at time.Time, done func(error)) {
+	if s.options.Credentials == nil {
+		return nil
+	}
+	return func(uid string, at time.Time, done func(error)) {
+		go func() {
+			err := s.who.Revoke(s.loop.Context(), uid, at)
+			s.loop.Do(func() { done(err) })
+		}()
+	}
+}

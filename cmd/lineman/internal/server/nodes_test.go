@@ -1,0 +1,104 @@
+package server_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
+	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol/websocket"
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/pushtest"
+)
+
+// TestNodes has two servers be one: every door of either reaches the pages of both, in order.
+func TestNodes(t *testing.T) {
+	broker := push.NewMemory()
+	a, b := start(t, devMode(), server.Options{Broker: broker}), start(t, devMode(), server.Options{Broker: broker})
+	left, right := a.backend(), b.backend()
+	ann, bob := a.page("ann"), b.page("bob")
+	a.counts(left, "*", 2)
+	b.counts(right, "*", 2)
+	for _, line := range []string{`{"uid":"bob","by":"a"}`, `{"uid":"ann","by":"a"}`} {
+		if got := ask(left, line); got != "ok" {
+			t.Errorf("%s: %s", line, got)
+		}
+	}
+	// a join of connections elsewhere, and what goes by it, in one breath
+	right.Write("{\"cmd\":\"join\",\"to\":\"*\",\"group\":\"room\"}\n{\"cmd\":\"pub\",\"to\":\"g:room\",\"text\":\"by the group\"}\n{\"cmd\":\"list\",\"to\":\"g:room\"}\n")
+	for _, want := range []string{`{"ok":true,"n":2}`, `{"ok":true,"n":2}`} {
+		if got := right.Receive(); got != want {
+			t.Errorf("the answer is %s, want %s", got, want)
+		}
+	}
+	if got := right.Receive(); !strings.Contains(got, `"uids":["ann","bob"]`) {
+		t.Errorf("the list is %s", got)
+	}
+	batch := "{\"cmd\":\"join\",\"to\":\"u:ann\",\"group\":\"other\"}\n{\"cmd\":\"pub\",\"to\":\"g:other\",\"text\":\"by a batch\"}\n{\"cmd\":\"kick\",\"to\":\"u:ann\"}\n{\"cmd\":\"online\",\"uids\":[\"ann\",\"bob\"]}\n"
+	answer, err := http.Post(b.api+"batch", "application/x-ndjson", strings.NewReader(batch))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(answer.Body)
+	answer.Body.Close()
+	if want := "{\"ok\":true,\"n\":1}\n{\"ok\":true,\"n\":1}\n{\"ok\":true,\"n\":1}\n{\"ok\":true,\"online\":{\"ann\":false,\"bob\":true}}\n"; err != nil || string(text) != want {
+		t.Errorf("the batch is answered %s, %v", text, err)
+	}
+	for _, got := range []struct {
+		page *linemantest.Client
+		want []string
+	}{{ann, []string{`{"uid":"ann","by":"a"}`, "by the group", "by a batch"}}, {bob, []string{`{"uid":"bob","by":"a"}`, "by the group"}}} {
+		for _, want := range got.want {
+			if text := got.page.Receive(); text != want {
+				t.Errorf("a page got %q, want %q", text, want)
+			}
+		}
+	}
+}
+
+// TestNodesRevoke has every server learn what one has revoked, and close the pages of the uid.
+func TestNodesRevoke(t *testing.T) {
+	broker := push.NewMemory()
+	var who [2]*credentials
+	var all [2]*running
+	for i := range all {
+		who[i] = &credentials{verify: secret}
+		all[i] = start(t, settings(), server.Options{Broker: broker, Credentials: func() (server.Credentials, error) { return who[i], nil }})
+	}
+	page := all[1].page("secret-ann")
+	b := all[0].backend()
+	all[0].counts(b, "u:ann", 1)
+	if got := ask(b, `{"cmd":"revoke","uid":"ann"}`); got != `{"ok":true,"n":1}` {
+		t.Errorf("revoke: %s", got)
+	}
+	var closed *websocket.CloseError
+	if err := page.Ended(); !errors.As(err, &closed) || closed.Code != push.CodeUnauthorized {
+		t.Errorf("the page ended with %v", err)
+	}
+	for i := range who {
+		if uid := who[i].learned.Load(); uid != "ann" {
+			t.Errorf("server %d has learned of %v", i, uid)
+		}
+	}
+}
+
+// TestNodesRefresh closes the pages of those whose credentials were revoked while other processes could not be reached.
+func TestNodesRefresh(t *testing.T) {
+	network := pushtest.NewNetwork()
+	who := &credentials{verify: secret}
+	r := start(t, settings(), server.Options{Broker: network, Credentials: func() (server.Credentials, error) { return who, nil }})
+	t.Cleanup(network.End)
+	b := r.backend()
+	page := r.page("secret-ann")
+	r.counts(b, "u:ann", 1)
+	network.Cut()
+	who.missed.Store("ann")
+	network.Mend()
+	var closed *websocket.CloseError
+	if err := page.Ended(); !errors.As(err, &closed) || closed.Code != push.CodeUnauthorized {
+		t.Errorf("the page ended with %v", err)
+	}
+}

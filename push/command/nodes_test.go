@@ -1,0 +1,94 @@
+package command_test
+
+import (
+	"testing"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// others are nodes that answer with an error, or late.
+type others struct {
+	err   error // of what is asked of them
+	later []func()
+}
+
+func (o *others) Join(n push.Node) (push.Link, error) {
+	n.Do(func() { n.Linked(true) })
+	return o, nil
+}
+
+func (o *others) Subscribe(_ []push.Target, done func(error)) { done(nil) }
+func (o *others) Unsubscribe([]push.Target)                   {}
+func (o *others) Close()                                      {}
+
+func (o *others) Publish(_ []push.Target, _ push.Publication, done func(int, error)) { done(0, o.err) }
+
+func (o *others) Ask(_ []push.Target, _ []byte, done func([][]byte, error)) {
+	if o.err != nil {
+		done([][]byte{[]byte(`{"n":2,"counts":[2]}`)}, o.err)
+		return
+	}
+	o.later = append(o.later, func() { done([][]byte{[]byte(`{"n":1}`), []byte(`{"n":2}`)}, nil) })
+}
+
+// TestAway says what is not known, or not done, when other nodes do not answer or cannot be reached.
+func TestAway(t *testing.T) {
+	for _, c := range []struct {
+		err          error
+		line, answer string
+	}{
+		{push.ErrUnlinked, `{"uid":"ann"}`, `error: other nodes cannot be reached now`},
+		{push.ErrUnlinked, `{"cmd":"pub","to":"u:ann","data":1}`, `{"ok":false,"error":{"code":"unavailable","text":"other nodes cannot be reached now"}}`},
+		{push.ErrUnlinked, `{"cmd":"count","to":"u:ann"}`, `{"ok":false,"error":{"code":"unavailable","text":"other nodes cannot be reached now"}}`},
+		{push.ErrUnanswered, `{"uid":"ann"}`, `fail`},
+		{push.ErrUnanswered, `{"cmd":"pub","to":"u:ann","data":1}`, `{"ok":true,"n":0,"incomplete":true}`},
+		{push.ErrUnanswered, `{"cmd":"count","to":"u:ann"}`, `{"ok":true,"counts":{"u:ann":2},"incomplete":true}`},
+		{push.ErrUnanswered, `{"cmd":"kick","to":"u:ann"}`, `{"ok":true,"n":2,"incomplete":true}`},
+	} {
+		b := newBenchOver(t, &others{err: c.err})
+		if got := b.ask(c.line, nil); got != c.answer {
+			t.Errorf("%s, %v: %s, want %s", c.line, c.err, got, c.answer)
+		}
+	}
+}
+
+// TestAskedAgain does a request again that could not be done, and no other.
+func TestAskedAgain(t *testing.T) {
+	o := &others{err: push.ErrUnlinked}
+	b := newBenchOver(t, o)
+	line := `{"cmd":"pub","to":"u:ann","data":1,"id":"order-9"}`
+	for _, step := range []struct {
+		err  error
+		want string
+	}{
+		{push.ErrUnlinked, `{"ok":false,"error":{"code":"unavailable","text":"other nodes cannot be reached now"}}`},
+		{push.ErrUnanswered, `{"ok":true,"n":0,"incomplete":true}`},
+		{nil, `{"ok":true,"n":0,"incomplete":true}`},
+	} {
+		if o.err = step.err; b.ask(line, nil) != step.want {
+			t.Errorf("%v: %s, want %s", step.err, b.ask(line, nil), step.want)
+		}
+	}
+}
+
+// TestChanging tells that what comes behind a change has to wait for its answer, and that of nothing else.
+func TestChanging(t *testing.T) {
+	o := &others{}
+	b := newBenchOver(t, o)
+	for line, want := range map[string]bool{
+		`{"cmd":"join","to":"u:ann","group":"room"}`: true, `{"cmd":"kick","to":"u:ann"}`: true, `{"cmd":"count","to":"u:ann"}`: false,
+		`{"cmd":"pub","to":"u:ann","data":1}`: false, `{"uid":"ann"}`: false, `{"cmd":"join"}`: false,
+	} {
+		answers := 0
+		if got := b.Line([]byte(line), nil, func([]byte) { answers++ }); got != want {
+			t.Errorf("%s: %v", line, got)
+		}
+		for _, f := range o.later {
+			f()
+		}
+		o.later = nil
+		if answers != 1 {
+			t.Errorf("%s has %d answers", line, answers)
+		}
+	}
+}
