@@ -1,0 +1,70 @@
+package redis
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// Broker is a push.Broker. Its methods may be called from any goroutine.
+type Broker struct {
+	options  Options
+	names    names
+	counters counters
+
+	mu    sync.Mutex // guards the following
+	links []*link
+	gone  sync.WaitGroup // of every link
+}
+
+var _ push.Broker = (*Broker)(nil)
+
+// New makes a Broker. It connects when a node joins; an error is about the options.
+func New(o Options) (*Broker, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	return &Broker{options: o, names: names{prefix: o.Prefix, partitions: o.Partitions}}, nil
+}
+
+// Join makes a node part of the cluster. It returns at once, and connects until it succeeds: a server that is away is no error. Nor is
+// a cluster whose nodes have other settings: the log names them, and the node is linked when they are gone.
+func (b *Broker) Join(n push.Node) (push.Link, error) {
+	if n.ID == "" || len(n.ID) > push.MaxName {
+		return nil, fmt.Errorf("redis: the id of a node has %d bytes: want 1 to %d", len(n.ID), push.MaxName)
+	}
+	l := newLink(b, n)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.links = append(b.links, l)
+	b.gone.Add(1)
+	go func() {
+		defer b.gone.Done()
+		l.run()
+		b.forget(l)
+	}()
+	return l, nil
+}
+
+func (b *Broker) forget(l *link) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, other := range b.links {
+		if other == l {
+			b.links = append(b.links[:i:i], b.links[i+1:]...)
+			return
+		}
+	}
+}
+
+// leaveWithin is how long a link that is closed may take to tell the others.
+const leaveWithin = time.Second
+
+// Wait returns when every link that was closed has left, after a second at most: the others know at once that its node is gone, and
+// nothing of it is left running. A link that is open has it wait on.
+func (b *Broker) Wait() { b.gone.Wait() }
+
+// Stats tells how it is.
+func (b *Broker) Stats() Stats { return b.counters.stats() }

@@ -1,0 +1,50 @@
+package redis_test
+
+import (
+	"io"
+	"log/slog"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+	"go.uber.org/goleak"
+
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/pushtest"
+	"github.com/lineman-go/lineman/push/redis"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// silent is a log that nobody reads.
+var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// newBroker makes a Broker whose links have left at the end of the test.
+func newBroker(t testing.TB, o redis.Options) *redis.Broker {
+	t.Helper()
+	if o.Log == nil {
+		o.Log = silent
+	}
+	b, err := redis.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Wait)
+	return b
+}
+
+// TestMiniredis runs the conformance suite over a Redis that is part of the test.
+func TestMiniredis(t *testing.T) {
+	for name, partitions := range map[string]int{"undivided": 1, "partitions": 8} {
+		t.Run(name, func(t *testing.T) {
+			pushtest.TestBroker(t, func(t *testing.T) pushtest.Cluster {
+				p := newProxy(t, miniredis.RunT(t).Addr())
+				return pushtest.Cluster{
+					Broker: func() push.Broker {
+						return newBroker(t, redis.Options{Addresses: []string{p.address()}, Partitions: partitions})
+					},
+					Cut: p.Cut, Mend: p.Mend,
+				}
+			})
+		})
+	}
+}

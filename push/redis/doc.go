@@ -1,0 +1,22 @@
+// Package redis is a Broker over Redis or Valkey: the nodes of a cluster publish and subscribe there, and keep a registry of those that
+// live. It works with one server, with sentinels, and with a Redis Cluster, from Redis 6.2 on (7.0 for a Cluster) and Valkey.
+//
+// Nothing is stored but the registry and revocations: what is published while a node is cut off, that node misses, and it is told so.
+//
+// # Order
+//
+// Without a Cluster all nodes get everything in one order. In a Cluster each partition has one, and what is published for a target
+// stays within its partition.
+//
+// # Rights
+//
+// An ACL user needs, for the prefix lineman:
+//
+//	ACL SETUSER lineman on >SECRET resetchannels &lineman.* resetkeys ~lineman.* -@all
+//	    +subscribe +unsubscribe +publish +eval +ping +time
+//	    +hget +hset +hdel +hgetall +hscan +pexpire +client|info +client|kill
+//
+// and in a Cluster +ssubscribe +sunsubscribe +spublish +cluster|slots +cluster|shards. Without client|info and client|kill it works, but
+// the server takes a node whose machine died to be there until its own keep-alive finds out, and what concerns that node is
+// answered late.
+package redis

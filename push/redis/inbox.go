@@ -1,0 +1,61 @@
+package redis
+
+import "sync"
+
+// arrival is a message that has come.
+type arrival struct {
+	pair    *pair // over which
+	channel string
+	payload string
+}
+
+// inbox is what has come and waits for the loop.
+type inbox struct {
+	mu      sync.Mutex // guards the following, and over of every pair
+	items   []arrival
+	spare   []arrival // to be filled next
+	waiting int       // bytes
+}
+
+// put takes a message. first says that the loop is to be told. It is not ok if there are too many.
+func (i *inbox) put(a arrival) (first, ok bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if a.pair.over {
+		return false, true // its end was told: what still comes is lost on the way
+	}
+	if i.waiting > maxWaiting {
+		return false, false
+	}
+	i.items = append(i.items, a)
+	i.waiting += len(a.channel) + len(a.payload)
+	return len(i.items) == 1, true
+}
+
+// take gives what has come. It is to be given back.
+func (i *inbox) take() []arrival {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	items := i.items
+	i.items, i.spare, i.waiting = i.spare, nil, 0
+	return items
+}
+
+// recycle takes back what has been gone through.
+func (i *inbox) recycle(items []arrival) {
+	const most = 4096 // items that are kept
+	if cap(items) > most {
+		return
+	}
+	clear(items)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.spare = items[:0]
+}
+
+// end has nothing more come over a pair.
+func (i *inbox) end(p *pair) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	p.over = true
+}

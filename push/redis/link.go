@@ -1,0 +1,225 @@
+package redis
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// link is a node's part in a Broker.
+type link struct {
+	node     push.Node
+	options  *Options
+	names    names
+	counters *counters
+	shards   []*shard
+	registry *registry
+	outage   outage
+	inbox    inbox
+
+	ctx     context.Context // of every connection
+	cancel  context.CancelFunc
+	leaving chan struct{} // closed when the link is
+	leave   func()        // closes it
+	closed  atomic.Bool   // set by the loop
+
+	dialed chan struct{}  // closed when there is the
+	client rueidis.Client // which the link's goroutine makes
+
+	// Owned by the loop.
+	up       bool // all shards are
+	wasUp    bool
+	expected expected
+	replies  replies
+}
+
+func newLink(b *Broker, n push.Node) *link {
+	l := &link{
+		node: n, options: &b.options, names: b.names, counters: &b.counters,
+		outage:  outage{log: b.options.Log.With("servers", b.options.Addresses)},
+		leaving: make(chan struct{}), dialed: make(chan struct{}),
+	}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	l.leave = sync.OnceFunc(func() {
+		close(l.leaving)
+		time.AfterFunc(leaveWithin, l.cancel)
+	})
+	for i := range b.options.shards() {
+		l.shards = append(l.shards, &shard{link: l, index: i, outbox: newOutbox()})
+	}
+	l.registry = newRegistry(l)
+	l.expected = newExpected(l)
+	l.replies = replies{link: l}
+	return l
+}
+
+// run is the link's goroutine.
+func (l *link) run() {
+	defer l.cancel()
+	if !l.dial() {
+		return
+	}
+	defer l.client.Close()
+	defer l.registry.leave()
+	if !l.registry.join() {
+		return
+	}
+	var shards sync.WaitGroup
+	for _, s := range l.shards {
+		shards.Add(1)
+		go func() {
+			defer shards.Done()
+			s.run()
+		}()
+	}
+	l.registry.run()
+	shards.Wait()
+}
+
+// dial makes the client. It returns false if the link was closed first.
+func (l *link) dial() bool {
+	d := dialer{ctx: l.ctx, options: l.options, counters: l.counters}
+	var pause backoff
+	for {
+		c, err := d.client()
+		if err == nil {
+			l.client = c
+			close(l.dialed)
+			return true
+		}
+		l.outage.began(err)
+		if !l.wait(pause.next()) {
+			return false
+		}
+	}
+}
+
+// wait returns false if the link was closed meanwhile.
+func (l *link) wait(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-l.leaving:
+		return false
+	}
+}
+
+// post has the loop run something. A link whose loop has ended is closed.
+func (l *link) post(f func()) {
+	if !l.node.Do(f) {
+		l.leave()
+	}
+}
+
+// shardOf is the shard that carries a topic.
+func (l *link) shardOf(t push.Target) *shard {
+	if len(l.shards) == 1 {
+		return l.shards[0]
+	}
+	return l.shards[l.names.partition(string(t))]
+}
+
+// linked notes that a shard is up. On the loop.
+func (l *link) linked(s *shard) {
+	s.up = true
+	if l.closed.Load() || l.up || slices.ContainsFunc(l.shards, func(s *shard) bool { return !s.up }) {
+		return
+	}
+	l.up = true
+	if l.wasUp {
+		l.counters.reconnects.Add(1)
+	}
+	l.wasUp = true
+	l.outage.ended()
+	l.node.Linked(true)
+}
+
+// unlinked notes that a shard is down, and what it did not send. On the loop.
+func (l *link) unlinked(s *shard, unsent []op) {
+	s.up = false
+	l.drain() // what came before that
+	if l.closed.Load() || !l.up {
+		return
+	}
+	l.up = false
+	for _, o := range unsent {
+		l.expected.unsent(o.seq)
+	}
+	l.expected.fail()
+	l.node.Linked(false)
+}
+
+// Subscribe is that of push.Link.
+func (l *link) Subscribe(to []push.Target, done func(error)) {
+	if l.closed.Load() {
+		done(push.ErrClosed)
+		return
+	}
+	if len(l.shards) == 1 {
+		l.subscribe(l.shards[0], slices.Clone(to), done)
+		return
+	}
+	parts := l.divide(to)
+	left, failed := len(parts), error(nil)
+	for s, topics := range parts {
+		l.subscribe(s, topics, func(err error) {
+			if err != nil {
+				failed = err
+			}
+			if left--; left == 0 {
+				done(failed)
+			}
+		})
+	}
+}
+
+// subscribe has a shard subscribe.
+func (l *link) subscribe(s *shard, topics []push.Target, done func(error)) {
+	ended := func(err error) {
+		if l.closed.Load() {
+			err = push.ErrClosed
+		}
+		done(err)
+	}
+	if s.outbox.put(op{kind: subscribe, topics: topics, done: ended}) != taken {
+		ended(push.ErrUnlinked)
+	}
+}
+
+// Unsubscribe is that of push.Link.
+func (l *link) Unsubscribe(from []push.Target) {
+	if l.closed.Load() {
+		return
+	}
+	for s, topics := range l.divide(from) {
+		s.outbox.put(op{kind: unsubscribe, topics: topics})
+	}
+}
+
+// divide sorts targets by the shards that carry them.
+func (l *link) divide(targets []push.Target) map[*shard][]push.Target {
+	parts := make(map[*shard][]push.Target)
+	for _, t := range targets {
+		s := l.shardOf(t.Topic())
+		parts[s] = append(parts[s], t)
+	}
+	return parts
+}
+
+// Close is that of push.Link.
+func (l *link) Close() {
+	if l.closed.Swap(true) {
+		return
+	}
+	l.drain()
+	l.expected.close()
+	l.leave()
+}

@@ -1,0 +1,57 @@
+package redis
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// names are those of the channels and keys of an app:
+//
+//	PREFIX.{PARTITION}.TOPIC     channel of what is published for a topic
+//	PREFIX.{PARTITION}:all       channel of all nodes
+//	PREFIX.{PARTITION}:node:ID   channel of what is answered to a node
+//	PREFIX.{0}:nodes             key of the registry
+//	PREFIX.{0}:revoked           key of the revocations
+//
+// A prefix has neither dots nor braces, so no name is also one of another app, and what follows "}" tells topics, which may have
+// anything in them, from the rest. The braces have a Cluster keep all of a partition in one slot.
+type names struct {
+	prefix     string
+	partitions int
+}
+
+// partition is where a name belongs. It must never change, as all nodes have to agree on it: FNV-1a.
+func (n names) partition(name string) int {
+	if n.partitions == 1 {
+		return 0
+	}
+	hash := uint32(2166136261)
+	for i := range len(name) {
+		hash = (hash ^ uint32(name[i])) * 16777619
+	}
+	return int(hash % uint32(n.partitions))
+}
+
+func (n names) head(partition int) string { return n.prefix + ".{" + strconv.Itoa(partition) + "}" }
+
+func (n names) topic(t push.Target) string { return n.head(n.partition(string(t))) + "." + string(t) }
+
+func (n names) all(partition int) string { return n.head(partition) + ":all" }
+
+func (n names) node(partition int, id string) string { return n.head(partition) + ":node:" + id }
+
+func (n names) nodes() string { return n.head(0) + ":nodes" }
+
+func (n names) revoked() string { return n.head(0) + ":revoked" }
+
+// topicOf is the topic whose channel this is.
+func (n names) topicOf(channel string) (t push.Target, ok bool) {
+	_, rest, ok := strings.Cut(channel, "}")
+	if !ok {
+		return "", false
+	}
+	topic, ok := strings.CutPrefix(rest, ".")
+	return push.Target(topic), ok
+}

@@ -1,0 +1,122 @@
+package redis
+
+import (
+	"sync"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// maxWaiting is how many bytes may wait to be sent, and as many may wait for the loop.
+const maxWaiting = 64 << 20
+
+// op is something that a shard is to do.
+type op struct {
+	kind opKind
+
+	topics []push.Target   // to subscribe to, or not any more
+	done   func(err error) // of a subscription, called on the loop
+
+	channels []string // to publish to
+	payload  []byte
+	seq      uint64 // of what waits for the number of arrivals; 0: nothing does
+}
+
+type opKind uint8
+
+const (
+	subscribe opKind = iota
+	unsubscribe
+	publish
+)
+
+// outbox is what a shard is to do, in order, and what it is to be subscribed to.
+type outbox struct {
+	wake chan struct{} // has one when there is something to do
+
+	mu      sync.Mutex // guards the following
+	wanted  map[push.Target]struct{}
+	ops     []op
+	waiting int  // bytes of payload
+	open    bool // there is a connection, or will be at once
+}
+
+func newOutbox() *outbox {
+	return &outbox{wake: make(chan struct{}, 1), wanted: make(map[push.Target]struct{})}
+}
+
+// outcome is what became of an op that was to be put in.
+type outcome uint8
+
+const (
+	taken outcome = iota
+	shut
+	full
+)
+
+// put takes what is to be done. A subscription is remembered in any case.
+func (o *outbox) put(p op) outcome {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch p.kind {
+	case subscribe:
+		for _, t := range p.topics {
+			o.wanted[t] = struct{}{}
+		}
+	case unsubscribe:
+		for _, t := range p.topics {
+			delete(o.wanted, t)
+		}
+	}
+	if !o.open {
+		return shut
+	}
+	if p.kind == publish && o.waiting+len(p.payload) > maxWaiting {
+		return full
+	}
+	o.ops = append(o.ops, p)
+	o.waiting += len(p.payload)
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+	return taken
+}
+
+// take gives what is to be done.
+func (o *outbox) take() []op {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ops := o.ops
+	o.ops, o.waiting = nil, 0
+	return ops
+}
+
+// start opens it, and gives what is to be subscribed to first.
+func (o *outbox) start() []push.Target {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.open = true
+	wanted := make([]push.Target, 0, len(o.wanted))
+	for t := range o.wanted {
+		wanted = append(wanted, t)
+	}
+	return wanted
+}
+
+// stop shuts it, and gives what will not be done.
+func (o *outbox) stop() []op {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.open = false
+	ops := o.ops
+	o.ops, o.waiting = nil, 0
+	return ops
+}
+
+// wants reports whether a topic is to be subscribed to.
+func (o *outbox) wants(t push.Target) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, ok := o.wanted[t]
+	return ok
+}

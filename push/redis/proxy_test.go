@@ -1,0 +1,128 @@
+package redis_test
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+)
+
+// proxy stands between brokers and a server, as a network that can break.
+type proxy struct {
+	listener net.Listener
+	server   string
+	wait     sync.WaitGroup
+
+	mu       sync.Mutex // guards the following
+	cond     sync.Cond
+	conns    []net.Conn
+	cut      bool // nobody gets through
+	swallows bool // nothing gets through, and nobody is told
+	ended    bool
+}
+
+func newProxy(t testing.TB, server string) *proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{listener: listener, server: server}
+	p.cond.L = &p.mu
+	p.wait.Add(1)
+	go p.accept()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		p.mu.Lock()
+		p.ended = true
+		p.mu.Unlock()
+		p.Cut()
+		p.wait.Wait()
+	})
+	return p
+}
+
+func (p *proxy) address() string { return p.listener.Addr().String() }
+
+func (p *proxy) accept() {
+	defer p.wait.Done()
+	for {
+		c, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		p.wait.Add(1)
+		go func() {
+			defer p.wait.Done()
+			p.carry(c)
+		}()
+	}
+}
+
+func (p *proxy) carry(client net.Conn) {
+	defer client.Close()
+	server, err := net.Dial("tcp", p.server)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	p.mu.Lock()
+	cut := p.cut
+	p.conns = append(p.conns, client, server)
+	p.mu.Unlock()
+	if cut {
+		return
+	}
+	p.wait.Add(1)
+	go func() {
+		defer p.wait.Done()
+		p.copy(server, client)
+		_ = server.Close()
+	}()
+	p.copy(client, server)
+}
+
+func (p *proxy) copy(to, from net.Conn) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		p.mu.Lock()
+		for p.swallows && !p.cut {
+			p.cond.Wait()
+		}
+		p.mu.Unlock()
+		if _, failed := to.Write(buffer[:n]); failed != nil || err != nil {
+			if err != nil && err != io.EOF {
+				return
+			}
+			return
+		}
+	}
+}
+
+// Cut breaks every connection, and refuses new ones.
+func (p *proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cut = true
+	for _, c := range p.conns {
+		_ = c.Close()
+	}
+	p.conns = nil
+	p.cond.Broadcast()
+}
+
+// Swallow has all be silent.
+func (p *proxy) Swallow() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.swallows = true
+}
+
+// Mend has new connections be as they should.
+func (p *proxy) Mend() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cut, p.swallows = p.ended, false
+	p.cond.Broadcast()
+}

@@ -1,0 +1,98 @@
+package redis
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// shard carries a part of the topics, over a pair of connections that it makes again when it breaks:
+//
+//	connecting --(all that is wanted is subscribed to)--> up --(broken)--> waiting --> connecting
+//
+// All that it carries has one order.
+type shard struct {
+	link   *link
+	index  int // the partition, in a Cluster; else the only one
+	outbox *outbox
+
+	// Owned by its goroutine.
+	ghost endpoint // of the connection before
+
+	// Owned by the loop.
+	up   bool
+	last origin // of what came last
+}
+
+// origin tells messages apart.
+type origin struct {
+	from string
+	seq  uint64
+}
+
+// channels are those that the link itself needs: where this node gets answers, and that of all nodes.
+func (s *shard) channels() []string {
+	n := s.link.names
+	return []string{n.node(s.index, s.link.node.ID), n.all(s.index)}
+}
+
+// run keeps the shard connected until the link is closed.
+func (s *shard) run() {
+	l := s.link
+	var pause backoff
+	for {
+		p := newPair(s)
+		err := p.open()
+		began := time.Now()
+		var left []op
+		if err == nil {
+			s.connected(p)
+			left, err = p.serve(l.leaving)
+		}
+		p.close()
+		s.disconnected(append(left, s.outbox.stop()...), err)
+		if time.Since(began) > longest {
+			pause = 0
+		}
+		if !l.wait(pause.next()) {
+			return
+		}
+	}
+}
+
+// connected tells that the shard is up, and ends the connection before, which the server may still take to be alive.
+func (s *shard) connected(p *pair) {
+	s.link.post(func() { s.link.linked(s) })
+	if s.ghost != (endpoint{}) {
+		s.link.registry.end(s.ghost)
+	}
+	s.ghost = p.self
+	s.link.registry.use(s, p.self)
+}
+
+// disconnected tells what was not done, and that the shard is down.
+func (s *shard) disconnected(left []op, err error) {
+	s.link.outage.began(err)
+	s.link.post(func() {
+		for _, o := range left {
+			if o.done != nil {
+				o.done(push.ErrUnlinked)
+			}
+		}
+		s.link.unlinked(s, left)
+	})
+}
+
+// backoff is how long to wait before the next try, with a quarter of it left to chance.
+type backoff time.Duration
+
+const (
+	shortest = 50 * time.Millisecond
+	longest  = time.Second
+)
+
+func (b *backoff) next() time.Duration {
+	*b = min(max(*b*2, backoff(shortest)), backoff(longest))
+	return time.Duration(*b)*3/4 + rand.N(time.Duration(*b)/4)
+}
