@@ -27,6 +27,9 @@ type Options struct {
 	// Broker joins this process with others that serve; nil means that it is alone.
 	Broker push.Broker
 
+	// BrokerStats tells, from any goroutine, how the Broker is; nil means that nobody knows.
+	BrokerStats func() metrics.Broker
+
 	TLS     *tls.Config  // of the port for browsers; nil means none
 	Log     *slog.Logger // nil means slog.Default(), as it is when the server starts
 	Command string       // how people call this program; empty means lineman
