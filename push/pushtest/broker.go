@@ -157,38 +157,6 @@ func testOneOrder(t *testing.T, c *cluster) {
 	}
 }
 
-// testSeveral delivers what is for several targets once, to each node that wants one of them.
-func testSeveral(t *testing.T, c *cluster) {
-	a, b, d := c.join(), c.join(), c.join()
-	b.subscribe("x", "y", "end")
-	d.subscribe("y", "end")
-	for _, to := range [][]push.Target{{"x", "z"}, {"x", "y"}, {"z", "w"}, {"end"}} {
-		a.loop.Await(func() { a.send(to, "", func(error) {}) })
-	}
-	b.wants("x+z node1 1 ", "x+y node1 2 ", "end node1 4 ")
-	d.wants("x+y node1 2 ", "end node1 4 ")
-}
-
-// testManyTopics subscribes to thousands at once.
-func testManyTopics(t *testing.T, c *cluster) {
-	a, b := c.join(), c.join()
-	const n = 10_000
-	topics := make([]push.Target, n)
-	for i := range topics {
-		topics[i] = push.UID(fmt.Sprint(i))
-	}
-	b.subscribe(topics...)
-	a.loop.Await(func() {
-		for i := 0; i < n; i += 10 {
-			a.send(topics[i:i+1], "x", func(error) {})
-		}
-	})
-	got := b.arrives(n / 10)
-	if last := fmt.Sprintf("u:%d node1 %d x", n-10, n/10); got[len(got)-1] != last {
-		t.Errorf("the last is %q, want %q", got[len(got)-1], last)
-	}
-}
-
 // testUnsubscribed delivers nothing more in the end, until it is subscribed to again.
 func testUnsubscribed(t *testing.T, c *cluster) {
 	a, b := c.join(), c.join()

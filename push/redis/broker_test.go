@@ -48,3 +48,22 @@ func TestMiniredis(t *testing.T) {
 		})
 	}
 }
+
+// TestServer runs it over a Redis server, by a network that breaks.
+func TestServer(t *testing.T) {
+	for name, partitions := range map[string]int{"undivided": 1, "partitions": 8} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t)
+			pushtest.TestBroker(t, func(t *testing.T) pushtest.Cluster {
+				do(t, s.address(), "FLUSHALL")
+				p := newProxy(t, s.address())
+				return pushtest.Cluster{
+					Broker: func() push.Broker {
+						return newBroker(t, redis.Options{Addresses: []string{p.address()}, Partitions: partitions})
+					},
+					Cut: p.Cut, Mend: p.Mend,
+				}
+			})
+		})
+	}
+}
