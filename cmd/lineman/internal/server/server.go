@@ -102,7 +102,8 @@ type Server struct {
 	queued   queued
 	trim     trim
 	ready    bool
-	links    int // times that the link to other processes has come or gone
+	links    int                 // times that the link to other processes has come or gone
+	shut     []*lineman.Listener // for back ends, until other processes are reached
 }
 
 // New makes a Server that has not started. The configuration was checked.
@@ -169,7 +170,12 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 			return err
 		}
 		addrs[w] = inner.Addr()
+		if s.options.Broker != nil && w != s.admin {
+			inner.Pause()
+			s.shut = append(s.shut, inner)
+		}
 	}
+	l.After(patienceAtStart, s.open)
 	l.Every(time.Second, func() { s.expire(time.Now()) })
 	l.Every(burstTime*time.Second, s.tidy)
 	s.ready = true
