@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -73,7 +74,9 @@ func (s *shard) connected(p *pair) {
 
 // disconnected tells what was not done, and that the shard is down.
 func (s *shard) disconnected(left []op, err error) {
-	s.link.outage.began(err)
+	if !errors.Is(err, push.ErrClosed) {
+		s.link.outage.began(err)
+	}
 	s.link.post(func() {
 		for _, o := range left {
 			if o.done != nil {
