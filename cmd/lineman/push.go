@@ -42,7 +42,7 @@ func pushCommand() *cobra.Command {
   make 2>&1 | lineman push all --text -         each line of the input is pushed
 
 DATA is JSON, or with --text any text. "-" reads lines from the input. It prints how many connections have accepted each, and
-exits with 1 if one was accepted by none. A key, where the server wants one, is in --key-file, or in LINEMAN_KEY.`,
+exits with 1 if one was accepted by none, or if more may have accepted it, as some nodes have not answered in time. A key, where the server wants one, is in --key-file, or in LINEMAN_KEY.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error { return p.run(args, c.InOrStdin(), c.OutOrStdout()) },
 	}
@@ -70,7 +70,7 @@ func (p *pushing) run(args []string, in io.Reader, out io.Writer) error {
 		return failed
 	}
 	defer backend.Close()
-	missed := 0
+	missed, unanswered := 0, 0
 	for line := range lines {
 		q, err := p.request(to, line)
 		if err != nil {
@@ -84,8 +84,15 @@ func (p *pushing) run(args []string, in io.Reader, out io.Writer) error {
 		if *r.N == 0 {
 			missed++
 		}
+		if r.Incomplete {
+			unanswered++
+		}
 	}
-	if err == nil && missed > 0 {
+	switch {
+	case err != nil:
+	case unanswered > 0:
+		err = errors.New("some nodes have not answered in time: more pages may have got it")
+	case missed > 0:
 		err = errors.New("no page has got it")
 	}
 	return err
