@@ -343,11 +343,11 @@ func TestTLSNoGoroutine(t *testing.T) {
 		c.Send("hi")
 		c.Receive()
 	}
-	for n := 0; runtime.NumGoroutine() > before && n < 10_000; n++ {
-		runtime.Gosched() // that of the last handshake is ending
-	}
-	if after := runtime.NumGoroutine(); after > before {
-		t.Errorf("%d goroutines of 20 connections", after-before)
+	// That of the last handshake is ending.
+	for until := time.Now().Add(patience); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(until) {
+			t.Fatalf("%d goroutines of 20 connections", runtime.NumGoroutine()-before)
+		}
 	}
 }
 
