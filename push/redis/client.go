@@ -11,9 +11,9 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// A connection over which nothing comes is asked for a sign of life, and given up after these: 4 s together.
+// A connection over which nothing comes is asked for a sign of life, and given up if none comes: after 5 s at most.
 const (
-	askAfter    = time.Second
+	askAfter    = time.Second // twice that if something has just come
 	giveUpAfter = 3 * time.Second
 )
 

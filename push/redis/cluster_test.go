@@ -15,10 +15,10 @@ import (
 func startCluster(t testing.TB) (servers []*server, proxies []*proxy) {
 	t.Helper()
 	for range 3 {
-		p := newProxy(t, "")
+		p := listenProxy(t)
 		_, port, _ := net.SplitHostPort(p.address())
 		s := startServer(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t), "--cluster-announce-port", port)
-		p.server = s.address()
+		p.serve(s.address())
 		servers, proxies = append(servers, s), append(proxies, p)
 	}
 	const slots = 16384

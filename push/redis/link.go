@@ -112,6 +112,16 @@ func (l *link) wait(d time.Duration) bool {
 	}
 }
 
+// left reports whether the link was closed.
+func (l *link) left() bool {
+	select {
+	case <-l.leaving:
+		return true
+	default:
+		return false
+	}
+}
+
 // post has the loop run something. A link whose loop has ended is closed.
 func (l *link) post(f func()) {
 	if !l.node.Do(f) {

@@ -73,7 +73,9 @@ func (s *shard) connected(p *pair) {
 
 // disconnected tells what was not done, and that the shard is down.
 func (s *shard) disconnected(left []op, err error) {
-	s.link.outage.began(err)
+	if !s.link.left() {
+		s.link.outage.began(err)
+	}
 	s.link.post(func() {
 		for _, o := range left {
 			if o.done != nil {
