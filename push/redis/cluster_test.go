@@ -23,6 +23,7 @@ func startCluster(t testing.TB) (servers []*server, proxies []*proxy) {
 	}
 	const slots = 16384
 	for i, s := range servers {
+		do(t, s.address(), rights(t)...)
 		do(t, s.address(), "CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(i*slots/3), fmt.Sprint((i+1)*slots/3-1))
 		do(t, s.address(), "CLUSTER", "SET-CONFIG-EPOCH", fmt.Sprint(i+1))
 	}
@@ -49,7 +50,8 @@ func (s *server) busPort() string {
 	return ""
 }
 
-// TestCluster runs the conformance suite over a Cluster, with all in one partition, and with more than it has servers.
+// TestCluster runs the conformance suite over a Cluster, with all in one partition, and with more than it has servers, as a
+// user who has what the documentation lists.
 func TestCluster(t *testing.T) {
 	servers, proxies := startCluster(t)
 	each := func(f func(p *proxy)) func() {
@@ -71,7 +73,9 @@ func TestCluster(t *testing.T) {
 				}
 				return pushtest.Cluster{
 					Broker: func() push.Broker {
-						return newBroker(t, redis.Options{Addresses: addresses, Cluster: true, Partitions: partitions})
+						return newBroker(t, redis.Options{
+							Addresses: addresses, Cluster: true, Partitions: partitions, Username: "lineman", Password: "SECRET",
+						})
 					},
 					Cut: each((*proxy).Cut), Mend: each((*proxy).Mend),
 					Divided: partitions > 1,
