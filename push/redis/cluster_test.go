@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/redis/rueidis"
+
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/pushtest"
 	"github.com/lineman-go/lineman/push/redis"
@@ -83,4 +85,30 @@ func TestCluster(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSlotMoves has a partition go to another server: links break, and are up again there.
+func TestSlotMoves(t *testing.T) {
+	servers, proxies := startCluster(t)
+	o := redis.Options{Addresses: []string{proxies[0].address()}, Cluster: true, Username: "lineman", Password: "SECRET"}
+	a, b := join(t, "a", o), join(t, "b", o)
+	b.subscribe("x")
+	a.reaches(1, "x")
+	m := do(t, servers[0].address(), "CLUSTER", "KEYSLOT", "{0}")
+	slot, _ := m.ToInt64()
+	from := servers[slot*3/16384]
+	to := servers[(slot*3/16384+1)%3]
+	m = do(t, to.address(), "CLUSTER", "MYID")
+	id, _ := m.ToString()
+	move := []string{"CLUSTER", "SETSLOT", fmt.Sprint(slot), "NODE", id}
+	do(t, to.address(), move...)
+	until(t, "the slot has moved", func() bool { // it must be empty
+		_, _ = try(t, rueidis.ClientOption{InitAddress: []string{from.address()}}, "DEL", registryKey)
+		_, err := try(t, rueidis.ClientOption{InitAddress: []string{from.address()}}, move...)
+		return err == nil
+	})
+	for _, n := range []*node{a, b} {
+		n.until("the link breaks, and is up again", func() bool { return n.downs > 0 && n.ups == n.downs+1 })
+	}
+	a.reaches(1, "x")
 }
