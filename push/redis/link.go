@@ -20,6 +20,7 @@ type link struct {
 	counters *counters
 	shards   []*shard
 	registry *registry
+	dialer   *dialer
 	outage   outage
 	inbox    inbox
 
@@ -50,6 +51,7 @@ func newLink(b *Broker, n push.Node) *link {
 		close(l.leaving)
 		time.AfterFunc(leaveWithin, l.cancel)
 	})
+	l.dialer = newDialer(l.ctx, b)
 	for i := range b.options.shards() {
 		l.shards = append(l.shards, &shard{link: l, index: i, outbox: newOutbox()})
 	}
@@ -84,10 +86,9 @@ func (l *link) run() {
 
 // dial makes the client. It returns false if the link was closed first.
 func (l *link) dial() bool {
-	d := dialer{ctx: l.ctx, options: l.options, counters: l.counters}
 	var pause backoff
 	for {
-		c, err := d.client()
+		c, err := l.dialer.client()
 		if err == nil {
 			l.client = c
 			close(l.dialed)

@@ -163,6 +163,25 @@ func TestAway(t *testing.T) {
 	n.wants("x late")
 }
 
+// TestReplica leaves a server that has become a replica, and is back when it no longer is.
+func TestReplica(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	log := &journal{}
+	o := redis.Options{Addresses: []string{s.address()}, Log: log.logger()}
+	a, b := join(t, "a", o), join(t, "b", o)
+	b.subscribe("x")
+	do(t, s.address(), "REPLICAOF", "127.0.0.1", "1")
+	for _, n := range []*node{a, b} {
+		n.until("the link is down", func() bool { return n.downs == 1 })
+	}
+	do(t, s.address(), "REPLICAOF", "NO", "ONE")
+	for _, n := range []*node{a, b} {
+		n.until("the link is up", func() bool { return n.ups == n.downs+1 })
+	}
+	a.reaches(1, "x")
+}
+
 // TestSilence gives up a connection over which nothing comes any more, and ends what the server has left of it.
 func TestSilence(t *testing.T) {
 	t.Parallel()
