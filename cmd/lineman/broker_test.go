@@ -47,9 +47,7 @@ func TestBroker(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, want.err)
 		}
 	}
-	c, err := redisTLS(with(func(c *config.Redis) {
-		c.TLS, c.CA, c.Cert, c.Key, c.ServerName = true, cert, cert, key, "redis.example.com"
-	}))
+	c, err := redisTLS(&config.Redis{TLS: true, CA: cert, Cert: cert, Key: key, ServerName: "redis.example.com"})
 	if err != nil || c.RootCAs == nil || c.ServerName != "redis.example.com" {
 		t.Fatalf("%+v, %v", c, err)
 	}

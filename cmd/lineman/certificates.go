@@ -45,11 +45,11 @@ func redisTLS(c *config.Redis) (*tls.Config, error) {
 		}
 	}
 	if c.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		certificate, err := lineman.Certificate(c.Cert, c.Key)
 		if err != nil {
 			return nil, fmt.Errorf("redis.cert and redis.key: %w", err)
 		}
-		t.Certificates = []tls.Certificate{pair}
+		t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate(nil) }
 	}
 	return t, nil
 }
