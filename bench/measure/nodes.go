@@ -4,8 +4,11 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -79,7 +82,9 @@ func (m *measurement) overNodes() []testCase {
 	lines := []row{
 		{what: ", both nodes", unit: "us/op"}, {what: ", Redis", unit: "us/op"}, {what: ", when a core of Redis is full", unit: "op/s"},
 	}
+	memory := []row{{what: ", a node", unit: "bytes"}, {what: ", Redis", unit: "bytes"}}
 	return []testCase{
+		{"push: nodes: memory of an idle connection with its uid and a group", pushServer, memory, 1, m.memoryOfNodes},
 		{fmt.Sprintf("push: nodes: 128 B to %d of a channel", m.third()*3), pushServer, fanout, m.rounds, m.channelOfNodes},
 		{"push: nodes: lines to 1000 uids of another node", pushServer, lines, m.rounds, m.linesToOthers},
 	}
@@ -197,4 +202,51 @@ func (m *measurement) linesToOthers(*running) ([]float64, error) {
 	}
 	onNodes, onRedis, err := m.shares(c, func(d time.Duration) (int, error) { return l.lines(uids, 500, d) })
 	return []float64{onNodes, onRedis, 1e6 / onRedis}, err
+}
+
+// redisMemory is what Redis says that it uses, in bytes: what it has from the system is more, and grows in leaps.
+func (c *nodes) redisMemory() (float64, error) {
+	conn, err := net.Dial("tcp", c.redis.addrs[0])
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("INFO memory\r\nQUIT\r\n")); err != nil {
+		return 0, err
+	}
+	text, err := io.ReadAll(conn)
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), "\nused_memory:")
+	number, _, _ := strings.Cut(rest, "\r")
+	return strconv.ParseFloat(number, 64)
+}
+
+// memoryOfNodes is the slope of what a page takes in a node, and in Redis.
+func (m *measurement) memoryOfNodes(*running) ([]float64, error) {
+	c, err := m.nodes(1)
+	if err != nil {
+		return nil, err
+	}
+	defer c.stop()
+	few, more := m.many*9/10, m.many
+	var at [2][2]float64
+	for i, n := range []int{few, more} {
+		l, err := connect(c.all[0].addrs[0], n, page)
+		if err != nil {
+			return nil, err
+		}
+		defer l.close()
+		if err := joined(c.all[0], l); err != nil {
+			return nil, err
+		}
+		if at[i][0], err = c.all[0].memory(); err != nil {
+			return nil, err
+		}
+		if at[i][1], err = c.redisMemory(); err != nil {
+			return nil, err
+		}
+	}
+	return []float64{(at[1][0] - at[0][0]) / float64(more), (at[1][1] - at[0][1]) / float64(more)}, nil
 }

@@ -6,14 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
 )
 
-// A connection over which nothing comes is asked for a sign of life, and given up after these: 4 s together.
+// A connection over which nothing comes is asked for a sign of life, and given up if none comes: after 5 s at most.
 const (
-	askAfter    = time.Second
+	askAfter    = time.Second // twice that if something has just come
 	giveUpAfter = 3 * time.Second
 )
 
@@ -22,6 +23,31 @@ type dialer struct {
 	ctx      context.Context
 	options  *Options
 	counters *counters
+
+	mu      sync.Mutex // guards the following
+	current context.Context
+	renew   context.CancelFunc // ends all connections that were made with the current context
+}
+
+func newDialer(ctx context.Context, b *Broker) *dialer {
+	d := &dialer{ctx: ctx, options: &b.options, counters: &b.counters}
+	d.current, d.renew = context.WithCancel(ctx)
+	return d
+}
+
+// reset ends all connections. Those that are made then go where the server is by now.
+func (d *dialer) reset() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.renew()
+	d.current, d.renew = context.WithCancel(d.ctx)
+}
+
+// lifetime is the context of a connection that is made now.
+func (d *dialer) lifetime() context.Context {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.current
 }
 
 // client makes what commands are sent by. It connects, so it may take some seconds.
@@ -76,8 +102,9 @@ func (d *dialer) dial(ctx context.Context, address string, nd *net.Dialer, t *tl
 	return d.connect(ctx, address, nd, t)
 }
 
-// connect makes a connection that ends with the link, and is counted.
+// connect makes a connection that is counted.
 func (d *dialer) connect(ctx context.Context, address string, nd *net.Dialer, t *tls.Config) (net.Conn, error) {
+	lifetime := d.lifetime()
 	var c net.Conn
 	var err error
 	if t != nil {
@@ -89,7 +116,7 @@ func (d *dialer) connect(ctx context.Context, address string, nd *net.Dialer, t 
 		return nil, err
 	}
 	forgetful(c)
-	return &counted{Conn: c, counters: d.counters, forget: context.AfterFunc(d.ctx, func() { _ = c.Close() })}, nil
+	return &counted{Conn: c, counters: d.counters, forget: context.AfterFunc(lifetime, func() { _ = c.Close() })}, nil
 }
 
 // forgetful has the end of a connection be the end of what is under way on it. The system would go on to send that for minutes, so that

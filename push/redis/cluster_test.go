@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/redis/rueidis"
+
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/pushtest"
 	"github.com/lineman-go/lineman/push/redis"
@@ -15,14 +17,15 @@ import (
 func startCluster(t testing.TB) (servers []*server, proxies []*proxy) {
 	t.Helper()
 	for range 3 {
-		p := newProxy(t, "")
+		p := listenProxy(t)
 		_, port, _ := net.SplitHostPort(p.address())
 		s := startServer(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t), "--cluster-announce-port", port)
-		p.server = s.address()
+		p.serve(s.address())
 		servers, proxies = append(servers, s), append(proxies, p)
 	}
 	const slots = 16384
 	for i, s := range servers {
+		do(t, s.address(), rights(t)...)
 		do(t, s.address(), "CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(i*slots/3), fmt.Sprint((i+1)*slots/3-1))
 		do(t, s.address(), "CLUSTER", "SET-CONFIG-EPOCH", fmt.Sprint(i+1))
 	}
@@ -49,7 +52,8 @@ func (s *server) busPort() string {
 	return ""
 }
 
-// TestCluster runs the conformance suite over a Cluster, with all in one partition, and with more than it has servers.
+// TestCluster runs the conformance suite over a Cluster, with all in one partition, and with more than it has servers, as a
+// user who has what the documentation lists.
 func TestCluster(t *testing.T) {
 	servers, proxies := startCluster(t)
 	each := func(f func(p *proxy)) func() {
@@ -71,7 +75,9 @@ func TestCluster(t *testing.T) {
 				}
 				return pushtest.Cluster{
 					Broker: func() push.Broker {
-						return newBroker(t, redis.Options{Addresses: addresses, Cluster: true, Partitions: partitions})
+						return newBroker(t, redis.Options{
+							Addresses: addresses, Cluster: true, Partitions: partitions, Username: "lineman", Password: "SECRET",
+						})
 					},
 					Cut: each((*proxy).Cut), Mend: each((*proxy).Mend),
 					Divided: partitions > 1,
@@ -79,4 +85,30 @@ func TestCluster(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSlotMoves has a partition go to another server: links break, and are up again there.
+func TestSlotMoves(t *testing.T) {
+	servers, proxies := startCluster(t)
+	o := redis.Options{Addresses: []string{proxies[0].address()}, Cluster: true, Username: "lineman", Password: "SECRET"}
+	a, b := join(t, "a", o), join(t, "b", o)
+	b.subscribe("x")
+	a.reaches(1, "x")
+	m := do(t, servers[0].address(), "CLUSTER", "KEYSLOT", "{0}")
+	slot, _ := m.ToInt64()
+	from := servers[slot*3/16384]
+	to := servers[(slot*3/16384+1)%3]
+	m = do(t, to.address(), "CLUSTER", "MYID")
+	id, _ := m.ToString()
+	move := []string{"CLUSTER", "SETSLOT", fmt.Sprint(slot), "NODE", id}
+	do(t, to.address(), move...)
+	until(t, "the slot has moved", func() bool { // it must be empty
+		_, _ = try(t, rueidis.ClientOption{InitAddress: []string{from.address()}}, "DEL", registryKey)
+		_, err := try(t, rueidis.ClientOption{InitAddress: []string{from.address()}}, move...)
+		return err == nil
+	})
+	for _, n := range []*node{a, b} {
+		n.until("the link breaks, and is up again", func() bool { return n.downs > 0 && n.ups == n.downs+1 })
+	}
+	a.reaches(1, "x")
 }

@@ -16,7 +16,8 @@
 //	    +subscribe +unsubscribe +publish +eval +ping +time
 //	    +hget +hset +hdel +hgetall +hscan +pexpire +client|info +client|kill
 //
-// and in a Cluster +ssubscribe +sunsubscribe +spublish +cluster|slots +cluster|shards. Without client|info and client|kill it works, but
+// and in a Cluster +ssubscribe +sunsubscribe +spublish +cluster|slots +cluster|shards. One of sentinels needs
+// +sentinel|get-master-addr-by-name. Without client|info and client|kill it works, but
 // the server takes a node whose machine died to be there until its own keep-alive finds out, and what concerns that node is
 // answered late.
 package redis

@@ -21,6 +21,7 @@ type link struct {
 	counters *counters
 	shards   []*shard
 	registry *registry
+	dialer   *dialer
 	outage   outage
 	inbox    inbox
 
@@ -55,6 +56,7 @@ func newLink(b *Broker, n push.Node) *link {
 		close(l.leaving)
 		time.AfterFunc(leaveWithin, l.cancel)
 	})
+	l.dialer = newDialer(l.ctx, b)
 	for i := range b.options.shards() {
 		l.shards = append(l.shards, &shard{link: l, index: i, outbox: newOutbox()})
 	}
@@ -89,10 +91,9 @@ func (l *link) run() {
 
 // dial makes the client. It returns false if the link was closed first.
 func (l *link) dial() bool {
-	d := dialer{ctx: l.ctx, options: l.options, counters: l.counters}
 	var pause backoff
 	for {
-		c, err := d.client()
+		c, err := l.dialer.client()
 		if err == nil {
 			l.client = c
 			close(l.dialed)
@@ -113,6 +114,16 @@ func (l *link) wait(d time.Duration) bool {
 	case <-t.C:
 		return true
 	case <-l.leaving:
+		return false
+	}
+}
+
+// left reports whether the link was closed.
+func (l *link) left() bool {
+	select {
+	case <-l.leaving:
+		return true
+	default:
 		return false
 	}
 }

@@ -324,7 +324,7 @@ type endpoint struct {
 
 // parseEndpoint reads what CLIENT INFO answers. It is zero if that says nothing.
 func parseEndpoint(info string) (e endpoint) {
-	for _, field := range strings.Fields(info) {
+	for _, field := range strings.Fields(strings.TrimPrefix(info, "txt:")) { // which says that it is text
 		name, value, _ := strings.Cut(field, "=")
 		switch name {
 		case "id":

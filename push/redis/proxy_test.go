@@ -1,7 +1,6 @@
 package redis_test
 
 import (
-	"io"
 	"net"
 	"sync"
 	"testing"
@@ -21,16 +20,23 @@ type proxy struct {
 	ended    bool
 }
 
+// newProxy starts one in front of a server.
 func newProxy(t testing.TB, server string) *proxy {
+	t.Helper()
+	p := listenProxy(t)
+	p.serve(server)
+	return p
+}
+
+// listenProxy makes one whose server is to be given.
+func listenProxy(t testing.TB) *proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: listener, server: server}
+	p := &proxy{listener: listener}
 	p.cond.L = &p.mu
-	p.wait.Add(1)
-	go p.accept()
 	t.Cleanup(func() {
 		_ = listener.Close()
 		p.mu.Lock()
@@ -40,6 +46,12 @@ func newProxy(t testing.TB, server string) *proxy {
 		p.wait.Wait()
 	})
 	return p
+}
+
+func (p *proxy) serve(server string) {
+	p.server = server
+	p.wait.Add(1)
+	go p.accept()
 }
 
 func (p *proxy) address() string { return p.listener.Addr().String() }
@@ -92,9 +104,6 @@ func (p *proxy) copy(to, from net.Conn) {
 		}
 		p.mu.Unlock()
 		if _, failed := to.Write(buffer[:n]); failed != nil || err != nil {
-			if err != nil && err != io.EOF {
-				return
-			}
 			return
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,7 +43,8 @@ redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return {'', live + 1, unpack(dead)}`
 
 // registry has a node known to the others for as long as it lives, and ends what is left of those that no longer do: a machine that dies
-// says nothing, so the server goes on to count its subscriptions. Whether a link is up does not depend on it.
+// says nothing, so the server goes on to count its subscriptions. Whether a link is up does not
+// depend on it, but for a server that has become a replica: what is published there does not reach everybody.
 type registry struct {
 	link    *link
 	changed chan struct{} // has one when the others should know at once
@@ -121,6 +123,9 @@ func (r *registry) beat() error {
 	began := time.Now()
 	found, err := r.eval(beatScript, l.names.nodes(), l.node.ID, l.options.settings(), string(connections), millis(deadPast), millis(kept)).ToArray()
 	if err != nil {
+		if strings.Contains(err.Error(), "READONLY") { // it has become a replica, and kept its connections
+			l.dialer.reset()
+		}
 		return fmt.Errorf("redis: registry: %w", err)
 	}
 	l.counters.timed(began)

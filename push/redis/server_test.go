@@ -134,14 +134,3 @@ func try(t testing.TB, o rueidis.ClientOption, words ...string) (rueidis.RedisMe
 	}
 	return c.Do(context.Background(), c.B().Arbitrary(words...).Build()).ToMessage()
 }
-
-// until waits until something holds.
-func until(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for late := time.Now().Add(patience); !holds(); {
-		if time.Now().After(late) {
-			t.Fatalf("it never holds: %s", what)
-		}
-		time.Sleep(5 * time.Millisecond) // between two looks
-	}
-}

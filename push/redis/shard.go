@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -74,7 +73,7 @@ func (s *shard) connected(p *pair) {
 
 // disconnected tells what was not done, and that the shard is down.
 func (s *shard) disconnected(left []op, err error) {
-	if !errors.Is(err, push.ErrClosed) {
+	if !s.link.left() {
 		s.link.outage.began(err)
 	}
 	s.link.post(func() {

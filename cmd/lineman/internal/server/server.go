@@ -87,9 +87,9 @@ type Server struct {
 	api     *lineman.Worker // nil without an HTTP API
 	admin   *lineman.Worker // nil without a port for operators
 	metrics *metrics.Metrics
-	page    []byte
 
 	// Owned by the loop, from OnStart on.
+	page     []byte
 	loop     *lineman.Loop
 	log      *slog.Logger
 	who      Credentials
@@ -113,10 +113,7 @@ func New(c config.Config, o Options) *Server {
 	if o.Out == nil {
 		o.Out = io.Discard
 	}
-	s := &Server{
-		config: c, options: o, keys: newKeyring(c.API.Keys),
-		page: bytes.ReplaceAll(page, []byte("COMMAND"), []byte(o.Command)),
-	}
+	s := &Server{config: c, options: o, keys: newKeyring(c.API.Keys)}
 	s.pages = s.pageWorker()
 	if c.Text.Listen != "" {
 		s.text = s.textWorker()
@@ -180,6 +177,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	l.Every(time.Second, func() { s.expire(time.Now()) })
 	l.Every(burstTime*time.Second, s.tidy)
 	s.ready = true
+	s.page = bytes.ReplaceAll(page, []byte("PUSH"), []byte(s.pushCommand(addrs[s.text])))
 	if l.ID() == 0 {
 		s.greet(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api], addrs[s.admin])
 	}

@@ -1,0 +1,91 @@
+//go:build unix
+
+package redis_test
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/redis"
+)
+
+// BenchmarkPublish publishes from one node to another, as many at a time as the window has, and tells what that costs both together and
+// what it costs the server.
+func BenchmarkPublish(b *testing.B) {
+	for name, window := range map[string]int{"1": 1, "64": 64, "4096": 4096} {
+		b.Run("window="+name, func(b *testing.B) { benchmark(b, window, "u:7") })
+	}
+	b.Run("targets=4", func(b *testing.B) { benchmark(b, 4096, "u:7", "u:8", "u:9", "u:10") })
+	b.Run("nobody", func(b *testing.B) { benchmark(b, 4096, "u:1") })
+}
+
+func benchmark(b *testing.B, window int, to ...push.Target) {
+	s := startServer(b)
+	o := redis.Options{Addresses: []string{s.address()}}
+	from, taker := join(b, "from", o), join(b, "taker", o)
+	taker.loop.Await(func() { taker.got = make([]string, 0, 1) })
+	taker.subscribe("u:7")
+	data := []byte(strings.Repeat("x", 248))
+	done := make(chan struct{})
+	server, own := serverCPU(b, s), ownCPU()
+	b.ResetTimer()
+	from.loop.Await(func() {
+		left, under, inside := b.N, 0, false
+		var next func()
+		next = func() {
+			if inside { // done at once
+				return
+			}
+			inside = true
+			for under < window && left > 0 {
+				left, under = left-1, under+1
+				from.number++
+				p := push.Publication{Node: from.id, Number: from.number, Data: data}
+				from.link.Publish(to, p, func(_ int, err error) {
+					if err != nil {
+						b.Error(err)
+					}
+					if under--; left == 0 && under == 0 {
+						close(done)
+					}
+					next()
+				})
+			}
+			inside = false
+		}
+		next()
+	})
+	<-done
+	b.StopTimer()
+	b.ReportMetric((serverCPU(b, s)-server)*1e9/float64(b.N), "server-ns/op")
+	b.ReportMetric((ownCPU()-own)*1e9/float64(b.N), "cpu-ns/op")
+}
+
+var cpuUsed = regexp.MustCompile(`used_cpu_(?:sys|user):([0-9.]+)`)
+
+// serverCPU is how many seconds a server has worked.
+func serverCPU(b *testing.B, s *server) (seconds float64) {
+	m := do(b, s.address(), "INFO", "cpu")
+	info, _ := m.ToString()
+	for _, found := range cpuUsed.FindAllStringSubmatch(info, -1) {
+		n, err := strconv.ParseFloat(found[1], 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		seconds += n
+	}
+	return seconds
+}
+
+// ownCPU is how many seconds this process has worked.
+func ownCPU() float64 {
+	var used syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &used) != nil {
+		return 0
+	}
+	return float64(used.Utime.Nano()+used.Stime.Nano()) / 1e9
+}

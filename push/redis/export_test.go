@@ -1,0 +1,7 @@
+package redis
+
+// Of this package's own tests.
+const (
+	MaxWaiting = maxWaiting
+	BeatScript = beatScript
+)

@@ -1,0 +1,138 @@
+package redis
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// vectors are messages with their bytes.
+var vectors = []struct {
+	name string
+	m    message
+	wire string
+}{
+	{"probe", message{kind: probe}, "\x01\x04"},
+	{
+		"publication to the topic of its channel",
+		message{kind: publication, from: "n1", seq: 300, node: "n1", number: 7, data: []byte("hello")},
+		"\x01\x01\x02n1\xac\x02\x07hello",
+	},
+	{
+		"publication with all that one can have",
+		message{
+			kind: publication, from: "n1", seq: 1, to: []push.Target{"u:7", "*"}, node: "n2", number: 1 << 60,
+			except: "c:n2.5", parts: true, data: []byte("\x00\xff"),
+		},
+		"\x01\xf1\x02n1\x01\x02\x03u:7\x01*\x02n2\x80\x80\x80\x80\x80\x80\x80\x80\x10\x06c:n2.5\x00\xff",
+	},
+	{
+		"publication without data",
+		message{kind: publication, from: "n1", seq: 1, node: "n1", number: 1, data: []byte{}},
+		"\x01\x01\x02n1\x01\x01",
+	},
+	{
+		"question",
+		message{kind: question, from: "n1", seq: 2, data: []byte("who?")},
+		"\x01\x02\x02n1\x02who?",
+	},
+	{
+		"question about two",
+		message{kind: question, from: "n1", seq: 2, to: []push.Target{"a", "b"}, data: []byte{}},
+		"\x01\x12\x02n1\x02\x02\x01a\x01b",
+	},
+	{
+		"answers",
+		message{kind: answers, answers: []answer{{seq: 5}, {seq: 6, form: reaching, reached: 200}, {seq: 7, form: telling, data: []byte("me")}}},
+		"\x01\x03\x05\x00\x06\x01\xc8\x01\x07\x02\x02me",
+	},
+}
+
+func TestWire(t *testing.T) {
+	for _, v := range vectors {
+		if got := v.m.append(nil); string(got) != v.wire {
+			t.Errorf("%s is encoded as %q, want %q", v.name, got, v.wire)
+		}
+		got, err := decode([]byte(v.wire))
+		if err != nil || !reflect.DeepEqual(got, v.m) {
+			t.Errorf("%s is decoded as %+v, %v; want %+v", v.name, got, err, v.m)
+		}
+	}
+}
+
+// TestWireCut cuts every message short: what comes of that is an error, or shorter data, or fewer answers.
+func TestWireCut(t *testing.T) {
+	for _, v := range vectors {
+		for n := range len(v.wire) {
+			m, err := decode([]byte(v.wire[:n]))
+			if err != nil {
+				if !errors.Is(err, errMalformed) {
+					t.Errorf("%s, %d bytes of it: %v", v.name, n, err)
+				}
+				continue
+			}
+			if again := m.append(nil); string(again) != v.wire[:n] {
+				t.Errorf("%s, %d bytes of it: %q is taken for %+v", v.name, n, v.wire[:n], m)
+			}
+		}
+	}
+}
+
+func TestWireMalformed(t *testing.T) {
+	for name, wire := range map[string]string{
+		"nothing":                        "",
+		"another version":                "\x02\x04",
+		"no kind":                        "\x01\x00",
+		"an unknown kind":                "\x01\x0f",
+		"a probe with something":         "\x01\x04x",
+		"a probe with a flag":            "\x01\x14",
+		"answers with a flag":            "\x01\x13",
+		"an answer of unknown form":      "\x01\x03\x05\x03",
+		"an answer that reached a lot":   "\x01\x03\x05\x01\x80\x80\x80\x80\x10",
+		"a question with an exception":   "\x01\x42\x02n1\x02who?",
+		"a name longer than the rest":    "\x01\x01\x7fn1",
+		"targets without a target":       "\x01\x11\x02n1\x01\x00\x01",
+		"more targets than can be there": "\x01\x11\x02n1\x01\xff\xff\xff\xff\x0f",
+		"a number that has no end":       "\x01\x01\x02n1" + strings.Repeat("\x80", 11),
+	} {
+		if m, err := decode([]byte(wire)); !errors.Is(err, errMalformed) {
+			t.Errorf("%s is %+v, %v", name, m, err)
+		}
+	}
+}
+
+// FuzzWire has what is read be what is written again.
+func FuzzWire(f *testing.F) {
+	for _, v := range vectors {
+		f.Add([]byte(v.wire))
+	}
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		before := bytes.Clone(wire)
+		m, err := decode(wire)
+		if !bytes.Equal(wire, before) {
+			t.Fatal("decode has changed what it reads")
+		}
+		if err != nil {
+			return
+		}
+		again, err := decode(m.append(nil))
+		if err != nil || !reflect.DeepEqual(again, m) {
+			t.Fatalf("%q is %+v, and then %+v, %v", wire, m, again, err)
+		}
+	})
+}
+
+func BenchmarkWire(b *testing.B) {
+	wire := vectors[1].m.append(nil)
+	var buffer []byte
+	for range b.N {
+		buffer = vectors[1].m.append(buffer[:0])
+		if _, err := decode(wire); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
