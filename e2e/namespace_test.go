@@ -11,8 +11,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // network is a switch with machines on it. Each is a network namespace: nobody outside sees it, and every port of it is free.
@@ -145,11 +143,11 @@ func (m *machine) inside(f func()) {
 		panic(err)
 	}
 	defer outside.Close()
-	if err := unix.Setns(int(m.file.Fd()), unix.CLONE_NEWNET); err != nil {
+	if err := enter(m.file); err != nil {
 		panic(err)
 	}
 	defer func() {
-		if err := unix.Setns(int(outside.Fd()), unix.CLONE_NEWNET); err != nil {
+		if err := enter(outside); err != nil {
 			panic(err) // the thread would go on in the wrong network
 		}
 	}()
