@@ -8,7 +8,7 @@ import (
 
 // newBroker is that by which nodes meet.
 func newBroker(c config.Redis) (*redis.Broker, error) {
-	t, err := redisTLS(&c)
+	t, err := redisTLS(c)
 	if err != nil {
 		return nil, err
 	}
