@@ -3,7 +3,6 @@
 package lineman
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -117,7 +116,7 @@ func linemanVersion() string {
 	return "Lineman/(devel)"
 }
 
-// ask asks the running master, and gives each line of its answer to f.
+// ask asks the running master, and gives each line of its answer to f. It waits as long as that takes if within is 0.
 func (m *Master) ask(within time.Duration, o order, f func(reply) error) error {
 	ctx, cancel := context.Background(), context.CancelFunc(func() {})
 	if within > 0 {
@@ -171,15 +170,12 @@ func (m *Master) unreachable() error {
 // answerTime bounds what a running master answers at once.
 const answerTime = 5 * time.Second
 
-// Stop ends the running program and returns when all of it has gone. A graceful one waits for connections to end by themselves,
-// within GracefulTimeout. It matches ErrNotRunning if nothing runs.
+// Stop ends the running program and returns when all of it has gone. A graceful one waits for connections to end by themselves.
+// The limits are those of the running program, which may have been started with others than m has. It matches ErrNotRunning if
+// nothing runs.
 func (m *Master) Stop(graceful bool) error {
-	within := cmp.Or(m.StopTimeout, 5*time.Second) + answerTime
-	if graceful || m.StopTimeout < 0 {
-		within = 0
-	}
 	pid := 0
-	err := m.ask(within, order{Command: "stop", Graceful: graceful}, func(r reply) error {
+	err := m.ask(0, order{Command: "stop", Graceful: graceful}, func(r reply) error {
 		pid = r.PID
 		return nil
 	})

@@ -253,6 +253,9 @@ func TestDialBackoffTLS(t *testing.T) {
 	d.TLS = linemantest.TLS(t)
 	d.Backoff = lineman.Backoff{First: time.Nanosecond, Most: time.Nanosecond}
 	d.Limits.Handshake = 10 * time.Millisecond
+	d.Connect = func(ctx context.Context, network, address string) (net.Conn, error) { // late is not never
+		return (&net.Dialer{}).DialContext(context.WithoutCancel(ctx), network, address)
+	}
 	c := dialFrom(t, s, silent, "text://"+s.Addr(silent).String(), d.Dialer)
 	for range 5 {
 		if err := next(t, d.closes, "OnClose"); err != lineman.ErrTimeout {

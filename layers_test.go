@@ -47,13 +47,13 @@ var layers = []layer{
 	{folder: "cmd/*", module: []string{".", "push", "push/*", "protocol", "protocol/*", "cmd/*/internal/*"}, foreign: []string{"github.com/spf13/cobra", "golang.org/x/crypto/acme"}},
 	{folder: "cmd/*/internal/config", foreign: []string{"github.com/knadh/koanf", "github.com/spf13/pflag", "go.yaml.in/yaml/v3"}},
 	{folder: "cmd/*/internal/bench", module: []string{".", "push", "protocol", "protocol/*", "cmd/*/internal/config", "cmd/*/internal/server"}}, // the server for its tests
-	{folder: "cmd/*/internal/doctor", module: []string{"."}},
+	{folder: "cmd/*/internal/doctor", module: []string{"."}, foreign: []string{"github.com/redis/rueidis"}},
 	{folder: "cmd/*/internal/*", module: []string{".", "push", "push/*", "protocol", "protocol/*", "cmd/*/internal/config"}},
 	{folder: "examples/*", module: []string{".", "protocol", "protocol/*"}},
 }
 
 // inTests is what every test may import beside what its folder may.
-var inTests = layer{module: []string{"linemantest", "push/pushtest"}, foreign: []string{"go.uber.org/goleak", "golang.org/x/sys"}}
+var inTests = layer{module: []string{"linemantest", "push/pushtest"}, foreign: []string{"github.com/alicebob/miniredis/v2", "go.uber.org/goleak", "golang.org/x/sys"}}
 
 // TestLayers reads the files of every system and build tag, not what go would build here.
 func TestLayers(t *testing.T) {

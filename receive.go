@@ -170,7 +170,7 @@ func (c *Conn) decode(data []byte) {
 		rest := c.messages(c.in.bytes)
 		if len(rest) == 0 || c.phase.get() >= lingering {
 			c.loop.freeInput(c)
-		} else {
+		} else if len(rest) < len(c.in.bytes) {
 			c.in.bytes = c.in.bytes[:copy(c.in.bytes, rest)]
 		}
 	} else if rest := c.messages(data); len(rest) > 0 && c.phase.get() < lingering {

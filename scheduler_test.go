@@ -38,7 +38,7 @@ func TestScheduler(t *testing.T) {
 	}()
 	waitForAccepted(t, s, w, loadConns)
 	before := messagesIn(s, w)
-	p99 := leastOf(5, limit, func() time.Duration {
+	p99 := leastOf(20, limit, func() time.Duration {
 		took := make([]time.Duration, rounds)
 		for i := range took {
 			begin := time.Now()
@@ -73,7 +73,7 @@ func messagesIn(s *linemantest.Server, w *lineman.Worker) (n uint64) {
 
 const loadConns = 50
 
-// load keeps an echo server busy until it is killed, or for twenty seconds.
+// load keeps an echo server busy until it is killed, or for a minute, which is longer than a test measures.
 func load(addr string) {
 	var wg sync.WaitGroup
 	for range loadConns {
@@ -85,7 +85,7 @@ func load(addr string) {
 				return
 			}
 			defer c.Close()
-			_ = c.SetDeadline(time.Now().Add(patience))
+			_ = c.SetDeadline(time.Now().Add(time.Minute))
 			b := make([]byte, 64)
 			for {
 				if _, err := c.Write(b); err != nil {

@@ -98,7 +98,7 @@ func probe(addrs []string) {
 			return c.Close()
 		}},
 	} {
-		p99 := leastOf(5, 20*time.Millisecond, func() time.Duration {
+		p99 := leastOf(20, 20*time.Millisecond, func() time.Duration {
 			took := make([]time.Duration, probes)
 			for i := range took {
 				begin := time.Now()

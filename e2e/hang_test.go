@@ -41,6 +41,15 @@ func TestStopInTime(t *testing.T) {
 	}
 }
 
+// TestStopWaits gives a command that was told a shorter limit than the program that runs: it waits nevertheless.
+func TestStopWaits(t *testing.T) {
+	i := newInstance(t, "misbehave", "-stop-timeout", "6s")
+	i.do("start", "-d")
+	i.hang("hang")
+	i.flags = []string{"-stop-timeout", "1ns"}
+	i.do("stop")
+}
+
 // flood has a process hold more output than a peer that does not read takes.
 func (i *instance) flood() {
 	i.t.Helper()

@@ -42,9 +42,7 @@ func TestNginx(t *testing.T) {
 
 // TestCaddy does the same with Caddy.
 func TestCaddy(t *testing.T) {
-	if _, err := exec.LookPath("caddy"); err != nil {
-		t.Skip("caddy is not installed")
-	}
+	need(t, "caddy")
 	p, front := startLineman(t), free(t)
 	folder := t.TempDir()
 	cert, key := linemantest.CertificateFiles(t, folder)

@@ -184,10 +184,13 @@ func (h *Hub[C]) audience(to []Target, except *Member[C], got map[*Member[C]]boo
 					}
 					m.walked = h.walk
 				}
-				if m == except || got[m] {
+				if m == except {
 					continue
 				}
 				if got != nil {
+					if got[m] {
+						continue
+					}
 					got[m] = true
 				}
 				if !yield(m.conn) {

@@ -35,7 +35,7 @@ type row struct {
 type drive func(l *load, d time.Duration) (ops int, err error)
 
 func (m *measurement) cases() []testCase {
-	return slices.Concat(m.messages(), m.answers(), m.secured(), m.memories(), m.besideBusyLoop(), m.pushes())
+	return slices.Concat(m.messages(), m.answers(), m.secured(), m.memories(), m.besideBusyLoop(), m.pushes(), m.overNodes())
 }
 
 // least is the contender that Lineman is compared with where there is nothing to do but to write.

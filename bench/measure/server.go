@@ -101,6 +101,9 @@ func build(dir, baseline string) (programs, error) {
 	strict.name, strict.env = "lineman-strict", []string{"LINEMAN_TOKEN_SECRETS=" + tokenSecret, "LINEMAN_TOKEN_REVOCATIONS=", "LINEMAN_LIMITS_PENDING=64KiB", "LINEMAN_PING=0s"}
 	all[strict.name] = &strict
 	all["nginx"] = nginx(dir, cert, key)
+	if redis := redisServer(); redis != nil {
+		all["redis"] = redis
+	}
 	return all, nil
 }
 

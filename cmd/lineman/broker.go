@@ -8,6 +8,7 @@ import (
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
+	"github.com/lineman-go/lineman/push/metrics"
 	"github.com/lineman-go/lineman/push/redis"
 )
 
@@ -22,6 +23,14 @@ func newBroker(c config.Redis) (*redis.Broker, error) {
 		Username: c.User, Password: c.Password, SentinelUsername: c.SentinelUser, SentinelPassword: c.SentinelPassword,
 		TLS: t, Prefix: c.Prefix, Partitions: c.Partitions, Answer: c.Answer,
 	})
+}
+
+// brokerStats tells metrics how a broker is.
+func brokerStats(b *redis.Broker) func() metrics.Broker {
+	return func() metrics.Broker {
+		s := b.Stats()
+		return metrics.Broker{Nodes: s.Nodes, BytesIn: s.BytesIn, BytesOut: s.BytesOut, Ghosts: s.Ghosts, Overflows: s.Dropped}
+	}
 }
 
 // redisTLS is that of connections to Redis; nil without TLS.

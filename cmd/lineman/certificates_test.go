@@ -10,10 +10,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -200,6 +203,33 @@ func TestTLSConfig(t *testing.T) {
 		}
 		if c.some && got.MinVersion != tls.VersionTLS12 {
 			t.Errorf("TLS from version %x on", got.MinVersion)
+		}
+	}
+}
+
+// TestRedisTLS is of files that are good, of those that are missing, and of those that are no certificates.
+func TestRedisTLS(t *testing.T) {
+	a := newAuthority(t)
+	folder := t.TempDir()
+	ca, nonsense := filepath.Join(folder, "ca.pem"), filepath.Join(folder, "nonsense.pem")
+	pem := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.root.Raw})
+	if err := errors.Join(os.WriteFile(ca, pem, 0o600), os.WriteFile(nonsense, []byte("hush"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := redisTLS(&config.Redis{}); c != nil || err != nil {
+		t.Errorf("none: %v, %v", c, err)
+	}
+	c, err := redisTLS(&config.Redis{TLS: true, CA: ca, ServerName: "redis.example.com"})
+	if err != nil || c.RootCAs == nil || c.ServerName != "redis.example.com" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	for want, r := range map[string]config.Redis{
+		"redis.ca: open ":          {TLS: true, CA: filepath.Join(folder, "missing")},
+		"has no certificate":       {TLS: true, CA: nonsense},
+		"redis.cert and redis.key": {TLS: true, Cert: nonsense, Key: nonsense},
+	} {
+		if _, err := redisTLS(&r); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }

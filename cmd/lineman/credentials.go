@@ -22,7 +22,7 @@ type credentials struct {
 // shared keeps revocations for all nodes: *redis.Broker does.
 type shared interface {
 	Revoke(ctx context.Context, uid string, at time.Time) error
-	Revocations(ctx context.Context) (map[string]time.Time, error)
+	Revocations(ctx context.Context) (seconds map[string]int64, err error)
 }
 
 // openCredentials reads the keys and, unless they are shared, the revocations.
@@ -98,8 +98,8 @@ func (c *credentials) Refresh(ctx context.Context) (uids []string, err error) {
 		return nil, nil
 	}
 	all, err := c.shared.Revocations(ctx)
-	for uid, at := range all {
-		if !c.revocations.Revoked(uid, at) && c.revocations.Revoke(uid, at) == nil {
+	for uid, seconds := range all {
+		if at := time.Unix(seconds, 0); !c.revocations.Revoked(uid, at) && c.revocations.Revoke(uid, at) == nil {
 			uids = append(uids, uid)
 		}
 	}

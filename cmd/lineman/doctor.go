@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/tls"
 	"fmt"
 	"io"
 
@@ -17,7 +18,7 @@ func doctorCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "doctor", Short: "Tell what this machine lacks for the server, and the fix", Args: noArguments,
 		Long: `Check whether this machine is fit for the server, as ` + "`lineman start`" + ` with the same flags and the same environment would run it: limits,
-settings of the kernel, ports, clock, certificate. It prints what was found and, where that is not good, a fix to paste.
+settings of the kernel, ports, clock, certificate, Redis. It prints what was found and, where that is not good, a fix to paste.
 
   ok     as it should be
   warn   the server runs, but not as well as it could, or not under load
@@ -43,15 +44,30 @@ Nothing is changed. It sees what the user sees who runs it: run it as the server
 
 // examined is what the settings want of a machine.
 func examined(c *config.Config, connections int) doctor.Options {
-	return doctor.Options{
-		Connections: cmp.Or(connections, c.Limits.Connections, 10_000),
-		Doors: []doctor.Door{
-			{Flag: "listen", Addr: c.Listen}, {Flag: "text", Addr: c.Text.Listen},
-			{Flag: "api", Addr: c.API.Listen}, {Flag: "admin", Addr: c.Admin.Listen},
-		},
-		Queued: c.Limits.Memory,
-		Cert:   c.TLS.Cert, Key: c.TLS.Key,
+	doors := []doctor.Door{{Flag: "listen", Addr: c.Listen}, {Flag: "text", Addr: c.Text.Listen}, {Flag: "api", Addr: c.API.Listen}}
+	for process := range c.Count {
+		doors = append(doors, doctor.Door{Flag: "admin", Addr: c.Admin.At(process)})
 	}
+	return doctor.Options{
+		Connections: cmp.Or(connections, c.Count*c.Limits.Connections, 10_000),
+		Processes:   c.Count,
+		Doors:       doors,
+		Queued:      c.Count * c.Limits.Memory,
+		Cert:        c.TLS.Cert, Key: c.TLS.Key,
+		Redis: examinedRedis(&c.Redis),
+	}
+}
+
+// examinedRedis is where the settings say that nodes meet.
+func examinedRedis(c *config.Redis) doctor.Redis {
+	r := doctor.Redis{
+		Addresses: c.Addresses, Master: c.Master, Cluster: c.Cluster, Database: c.Database, Prefix: c.Prefix,
+		User: c.User, Password: c.Password, SentinelUser: c.SentinelUser, SentinelPassword: c.SentinelPassword,
+	}
+	if c.TLS {
+		r.TLS = func() (*tls.Config, error) { return redisTLS(c) }
+	}
+	return r
 }
 
 // tell writes what was found. If a check has failed, that is an error.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/doctor"
 )
 
@@ -64,5 +65,24 @@ func TestTell(t *testing.T) {
 		if err := tell(&out, c.all, c.asJSON); (err != nil) != c.fails || !strings.Contains(out.String(), c.want) {
 			t.Errorf("%v: %v, %q, want %q", c.all, err, out.String(), c.want)
 		}
+	}
+}
+
+// TestExamined has each process counted, and Redis be as the settings say.
+func TestExamined(t *testing.T) {
+	c := config.Default()
+	c.Count, c.Limits.Connections, c.Redis.Addresses, c.Redis.User, c.Redis.TLS = 3, 1000, []string{"localhost:6379"}, "push", true
+	o := examined(&c, 0)
+	if o.Processes != 3 || o.Connections != 3000 || o.Queued != 3*c.Limits.Memory {
+		t.Errorf("%+v", o)
+	}
+	if last := o.Doors[len(o.Doors)-1]; len(o.Doors) != 6 || last.Addr != "127.0.0.1:6783" {
+		t.Errorf("%+v", o.Doors)
+	}
+	if o.Redis.User != "push" || o.Redis.Prefix != "lineman" || o.Redis.TLS == nil {
+		t.Errorf("%+v", o.Redis)
+	}
+	if o := examined(&c, 7); o.Connections != 7 {
+		t.Errorf("%d connections", o.Connections)
 	}
 }

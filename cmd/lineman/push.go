@@ -28,6 +28,7 @@ type pushing struct {
 	keyFile string
 	text    bool
 	id      string
+	wait    time.Duration
 }
 
 func pushCommand() *cobra.Command {
@@ -42,7 +43,7 @@ func pushCommand() *cobra.Command {
   make 2>&1 | lineman push all --text -         each line of the input is pushed
 
 DATA is JSON, or with --text any text. "-" reads lines from the input. It prints how many connections have accepted each, and
-exits with 1 if one was accepted by none. A key, where the server wants one, is in --key-file, or in LINEMAN_KEY.`,
+exits with 1 if one was accepted by none, or if that is not known of a node. A key, where the server wants one, is in --key-file, or in LINEMAN_KEY.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error { return p.run(args, c.InOrStdin(), c.OutOrStdout()) },
 	}
@@ -51,6 +52,7 @@ exits with 1 if one was accepted by none. A key, where the server wants one, is 
 	f.StringVar(&p.keyFile, "key-file", "", "`file` that has the key to say")
 	f.BoolVar(&p.text, "text", false, "DATA is text, not JSON")
 	f.StringVar(&p.id, "id", "", "`name` by which the server knows the request: asked again within five minutes, it is not done again")
+	f.DurationVar(&p.wait, "wait", 0, "how long the push may wait for other nodes, if the server cannot reach them; at most 30s")
 	return c
 }
 
@@ -70,25 +72,33 @@ func (p *pushing) run(args []string, in io.Reader, out io.Writer) error {
 		return failed
 	}
 	defer backend.Close()
-	missed := 0
+	missed, unsure := 0, 0
 	for line := range lines {
 		q, err := p.request(to, line)
 		if err != nil {
 			return err
 		}
-		r, err := backend.ask(q)
+		r, err := backend.ask(q, p.wait)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintln(out, *r.N)
-		if *r.N == 0 {
+		switch {
+		case r.Incomplete:
+			unsure++
+		case *r.N == 0:
 			missed++
 		}
 	}
-	if err == nil && missed > 0 {
-		err = errors.New("no page has got it")
+	switch {
+	case err != nil:
+		return err
+	case unsure > 0:
+		return errors.New("a node did not answer in time: there may be more pages that have got it")
+	case missed > 0:
+		return errors.New("no page has got it")
 	}
-	return err
+	return nil
 }
 
 // linesOf are the lines of an input. What is wrong with it is in err at their end.
@@ -146,6 +156,9 @@ func (p *pushing) request(to push.Target, data string) (map[string]any, error) {
 	if p.id != "" {
 		q["id"] = p.id
 	}
+	if p.wait != 0 {
+		q["wait"] = p.wait.Milliseconds()
+	}
 	return q, nil
 }
 
@@ -176,7 +189,7 @@ func (p *pushing) dial() (*backend, error) {
 	}
 	b := &backend{c, bufio.NewReader(c)}
 	if key != "" {
-		if _, err := b.ask(map[string]any{"cmd": "auth", "key": key}); err != nil {
+		if _, err := b.ask(map[string]any{"cmd": "auth", "key": key}, 0); err != nil {
 			c.Close()
 			return nil, err
 		}
@@ -184,13 +197,13 @@ func (p *pushing) dial() (*backend, error) {
 	return b, nil
 }
 
-// ask asks the server for something, and returns its answer if that was done.
-func (b *backend) ask(request map[string]any) (*command.Reply, error) {
+// ask asks the server for something that may wait, and returns its answer if that was done.
+func (b *backend) ask(request map[string]any, wait time.Duration) (*command.Reply, error) {
 	line, err := json.Marshal(request)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.SetDeadline(time.Now().Add(askTime)); err != nil {
+	if err := b.SetDeadline(time.Now().Add(askTime + wait)); err != nil {
 		return nil, err
 	}
 	if _, err := b.Write(append(line, '\n')); err != nil {

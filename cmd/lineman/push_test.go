@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lineman-go/lineman/push"
 )
@@ -80,6 +81,8 @@ func TestPush(t *testing.T) {
 		switch {
 		case strings.Contains(line, "nobody"):
 			return `{"ok":true,"n":0}`
+		case strings.Contains(line, "unsure"):
+			return `{"ok":true,"n":1,"incomplete":true}`
 		case strings.Contains(line, "denied"):
 			return `{"ok":false,"error":{"code":"denied","text":"not you"}}`
 		case strings.Contains(line, "strange"):
@@ -97,6 +100,8 @@ func TestPush(t *testing.T) {
 		asked string
 	}{
 		{pushing{}, []string{"uid", "a", ` {"x": 1} `}, "", "2\n", "", `{"cmd":"pub","data":{"x":1},"to":"u:a"}`},
+		{pushing{wait: time.Second}, []string{"all", `1`}, "", "2\n", "", `{"cmd":"pub","data":1,"to":"*","wait":1000}`},
+		{pushing{}, []string{"uid", "unsure", `1`}, "", "1\n", "a node did not answer in time", `{"cmd":"pub","data":1,"to":"u:unsure"}`},
 		{pushing{id: "o9"}, []string{"all", `1`}, "", "2\n", "", `{"cmd":"pub","data":1,"id":"o9","to":"*"}`},
 		{pushing{text: true}, []string{"all", "-"}, "one\ntwo\n", "2\n2\n", "", `{"cmd":"pub","text":"one","to":"*"} {"cmd":"pub","text":"two","to":"*"}`},
 		{pushing{}, []string{"uid", "nobody", `1`}, "", "0\n", "no page has got it", `{"cmd":"pub","data":1,"to":"u:nobody"}`},

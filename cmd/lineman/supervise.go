@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -35,7 +36,26 @@ func master(c *cobra.Command) *lineman.Master {
 			}
 			return nil
 		},
+		OnReload: func() error {
+			if fresh, err := load(c); err == nil { // else the process that does not start tells it
+				for _, w := range needRestart(&loaded.Config, &fresh.Config) {
+					slog.Warn("lineman: " + w)
+				}
+			}
+			return nil
+		},
 	}
+}
+
+// needRestart tells what of changed settings a reload does not apply, because the master goes on with those of its start.
+func needRestart(started, fresh *config.Config) (why []string) {
+	if fresh.Log != started.Log {
+		why = append(why, "log: the processes log as it says now; for the master, that needs a restart")
+	}
+	if fresh.Drain > started.Drain {
+		why = append(why, fmt.Sprintf("drain: the master was started with %v, and allows no more: that needs a restart", started.Drain))
+	}
+	return why
 }
 
 // serverOptions are what the server gets from the program beside its settings.
@@ -50,7 +70,7 @@ func serverOptions(c *config.Config) (o server.Options, err error) {
 		if err != nil {
 			return o, err
 		}
-		o.Broker, among = broker, broker
+		o.Broker, o.BrokerStats, among = broker, brokerStats(broker), broker
 	}
 	if !c.Dev {
 		o.Credentials = func() (server.Credentials, error) { return openCredentials(c.Token, among) }

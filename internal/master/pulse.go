@@ -100,7 +100,7 @@ func (p *process) judge() {
 	}
 	limit := s.config.Hang
 	switch {
-	case p.leaving.Load():
+	case p.leaving.Load(), p.ended():
 	case limit >= 0 && still > limit:
 		s.config.Log.Error(fmt.Sprintf("lineman: %s has stood still for %v: %s; it is killed and replaced", p, still.Round(time.Millisecond), callback))
 		p.discard()

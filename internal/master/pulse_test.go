@@ -101,6 +101,30 @@ func TestStopped(t *testing.T) {
 	})
 }
 
+// lateLog takes longer than a beat to write.
+type lateLog struct{ slog.Handler }
+
+func (l lateLog) Handle(ctx context.Context, r slog.Record) error {
+	time.Sleep(2 * beatEvery)
+	return l.Handler.Handle(ctx, r)
+}
+
+// TestReplacedOnce says of each process that takes nothing, once, that it is replaced, though a beat is due when it has ended.
+func TestReplacedOnce(t *testing.T) {
+	try(t, two(10), func(t *trial) {
+		t.s.config.Log = slog.New(lateLog{t.s.config.Log.Handler()})
+		t.start()
+		before := t.serving()
+		for _, pid := range before {
+			t.change(pid, op(channel.Beat, never))
+		}
+		time.Sleep(2 * time.Minute)
+		if n := t.logged("it is killed and replaced"); n != len(before) {
+			t.Errorf("%d lines say that one of %d processes is replaced", n, len(before))
+		}
+	})
+}
+
 // TestFrozenIsNotHung leaves a predecessor in peace that stands still as it was told, however long that takes.
 func TestFrozenIsNotHung(t *testing.T) {
 	try(t, two(1), func(t *trial) {

@@ -1,9 +1,17 @@
 package poll_test
 
 import (
+	"fmt"
 	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/lineman-go/lineman/internal/poll"
 )
@@ -47,67 +55,87 @@ func knock(t *testing.T, addr string) net.Conn {
 	return c
 }
 
-// TestSharedTurns has pollers that sleep take turns.
+// TestSharedTurns has pollers that sleep take turns. One that is awake has no turn, so each connection finds all of them asleep.
 func TestSharedTurns(t *testing.T) {
 	for _, n := range []int{2, 4} {
-		pollers, handles, addr := sharers(t, n)
-		took := make(chan int)
-		stop := make(chan struct{})
-		ended := make(chan struct{})
-		for i, p := range pollers {
-			go func() {
-				defer func() { ended <- struct{}{} }()
-				for {
-					events, err := p.Wait(-1)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					for _, ev := range events {
-						h, _, err := p.Accept(handles[i])
-						if err == poll.ErrAgain || ev.Handle != handles[i] {
-							continue // another was quicker
-						}
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			pollers, handles, addr := sharers(t, n)
+			threads, took := make(chan int, n), make(chan int, n)
+			var ended sync.WaitGroup
+			stop := make(chan struct{})
+			for i, p := range pollers {
+				ended.Add(1)
+				go func() {
+					defer ended.Done()
+					runtime.LockOSThread()
+					defer runtime.UnlockOSThread()
+					threads <- unix.Gettid()
+					for {
+						events, err := p.Wait(-1)
 						if err != nil {
 							t.Error(err)
 							return
 						}
-						p.Close(h, false)
-						took <- i
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						for range events {
+							h, _, err := p.Accept(handles[i])
+							if err != nil {
+								t.Errorf("poller %d: %v", i, err)
+								continue
+							}
+							p.Close(h, false)
+							took <- i
+						}
 					}
-					select {
-					case <-stop:
-						return
-					default:
-					}
+				}()
+			}
+			t.Cleanup(func() {
+				close(stop)
+				for _, p := range pollers {
+					p.Wake()
 				}
-			}()
-		}
-		const each = 50
-		counts := make([]int, n)
-		for range each * n {
-			knock(t, addr).Close()
-			select {
-			case i := <-took:
-				counts[i]++
-			case <-time.After(patience):
-				t.Fatal("nobody takes a connection")
+				ended.Wait()
+			})
+			all := make([]int, n)
+			for i := range all {
+				all[i] = <-threads
 			}
-		}
-		close(stop)
-		for _, p := range pollers {
-			p.Wake()
-		}
-		for range pollers {
-			<-ended
-		}
-		for _, c := range counts {
-			if c < each/2 {
-				t.Errorf("of %d connections %d pollers took %v", each*n, n, counts)
-				break
+			for turn := range 10 * n {
+				for _, thread := range all {
+					awaitSleep(t, thread)
+				}
+				knock(t, addr).Close()
+				select {
+				case i := <-took:
+					if i != turn%n {
+						t.Fatalf("connection %d is taken by poller %d, want %d", turn, i, turn%n)
+					}
+				case <-time.After(patience):
+					t.Fatal("nobody takes a connection")
+				}
 			}
+		})
+	}
+}
+
+// awaitSleep waits until a thread waits for events in the kernel.
+func awaitSleep(t *testing.T, thread int) {
+	t.Helper()
+	call := strconv.Itoa(unix.SYS_EPOLL_PWAIT) + " "
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); runtime.Gosched() {
+		state, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", thread))
+		if err != nil {
+			t.Skip("the system does not tell who sleeps: ", err)
+		}
+		if strings.HasPrefix(string(state), call) {
+			return
 		}
 	}
+	t.Fatal("a poller without events does not sleep")
 }
 
 // TestSharedBusy has a poller that does not wait keep nobody else from accepting.

@@ -1,6 +1,10 @@
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // metric is one that is read from a Snapshot.
 type metric struct {
@@ -12,6 +16,10 @@ type metric struct {
 
 func gauge(name, help string, of func(s *Snapshot) int) metric {
 	return metric{prometheus.NewDesc("lineman_"+name, help, nil, nil), prometheus.GaugeValue, func(s *Snapshot) float64 { return float64(of(s)) }, nil}
+}
+
+func seconds(name, help string, kind prometheus.ValueType, of func(s *Snapshot) time.Duration) metric {
+	return metric{prometheus.NewDesc("lineman_"+name, help, nil, nil), kind, func(s *Snapshot) float64 { return of(s).Seconds() }, nil}
 }
 
 func counter(name, help string, of func(s *Snapshot) uint64) metric {
@@ -40,10 +48,9 @@ func metrics() []metric {
 		}),
 		gauge("broker_nodes", "Nodes that are alive, this one too; 0 without a broker.", func(s *Snapshot) int { return s.Broker.Nodes }),
 		counter("broker_breaks", "Times that the link to other nodes broke: what others published meanwhile was missed.", func(s *Snapshot) uint64 { return s.Breaks }),
-		metric{
-			prometheus.NewDesc("lineman_broker_away_seconds_total", "Time that the link to other nodes was down.", nil, nil), prometheus.CounterValue,
-			func(s *Snapshot) float64 { return s.Away.Seconds() }, nil,
-		},
+		seconds("broker_away_seconds_total", "Time that the link to other nodes was down.", prometheus.CounterValue, func(s *Snapshot) time.Duration { return s.Away }),
+		seconds("broker_round_trip_seconds", "How long the last commands to the broker's server took.", prometheus.GaugeValue, func(s *Snapshot) time.Duration { return s.Broker.RoundTrip }),
+		gauge("broker_waiting_bytes", "Bytes that have come from other nodes and wait for the loop.", func(s *Snapshot) int { return s.Broker.Waiting }),
 		counter("broker_unlinked", "Publications that were refused because other nodes could not be reached.", func(s *Snapshot) uint64 { return s.Unlinked }),
 		counter("broker_unanswered", "Publications that a node has not confirmed in time.", func(s *Snapshot) uint64 { return s.Unanswered }),
 		counter("broker_sent_bytes", "Bytes that were published to other nodes.", func(s *Snapshot) uint64 { return s.Broker.BytesOut }),

@@ -36,8 +36,10 @@ type Snapshot struct {
 
 // Broker is how the broker is; zero without one.
 type Broker struct {
-	Nodes     int    // that are alive
-	BytesIn   uint64 // since the start, as what follows
+	Nodes     int           // that are alive
+	RoundTrip time.Duration // of the last commands
+	Waiting   int           // bytes that have come and wait for the loop
+	BytesIn   uint64        // since the start, as what follows
 	BytesOut  uint64
 	Ghosts    uint64 // connections of dead nodes that this one has ended
 	Overflows uint64 // breaks because this node did not keep up

@@ -27,13 +27,15 @@ func scrape(t *testing.T, m *metrics.Metrics) (status int, text string) {
 // TestMetrics has each value of a snapshot in the scrape, and reasons with 0 too.
 func TestMetrics(t *testing.T) {
 	s := metrics.Snapshot{
-		Stats:   push.Stats{Conns: 1, UIDs: 2, Groups: 3, Channels: 4, Published: 5, Delivered: 6},
+		Stats:   push.Stats{Conns: 1, UIDs: 2, Groups: 3, Channels: 4, Published: 5, Delivered: 6, Breaks: 19, Away: 20 * time.Second, Unlinked: 21, Unanswered: 22},
+		Broker:  metrics.Broker{Nodes: 23, RoundTrip: 24 * time.Second, Waiting: 25, BytesIn: 26, BytesOut: 27, Ghosts: 28, Overflows: 29},
 		Waiting: 7, QueuedBytes: 8, QueuedMost: 9, Linked: true, Accepted: 10, BytesIn: 11, BytesOut: 12, Panics: 13, Slow: 14, SlowClients: 15,
 		Refused: map[string]uint64{"origin": 16, "late": 0}, WouldRefuse: map[string]uint64{"handshakes_per_ip": 17}, Credentials: map[string]uint64{"expired": 18},
 	}
 	m := metrics.New(func() (metrics.Snapshot, error) { return s, nil })
 	m.Lag(time.Millisecond)
 	m.Lag(time.Minute)
+	m.Took(time.Millisecond)
 	status, text := scrape(t, m)
 	if status != 200 {
 		t.Errorf("the status is %d", status)
@@ -45,6 +47,9 @@ func TestMetrics(t *testing.T) {
 		"lineman_slow_callbacks_total 14", "lineman_slow_clients_total 15", `lineman_refusals_total{reason="origin"} 16`,
 		`lineman_refusals_total{reason="late"} 0`, `lineman_dry_run_refusals_total{reason="handshakes_per_ip"} 17`,
 		`lineman_credential_refusals_total{reason="expired"} 18`, `lineman_publish_lag_seconds_count 2`, `lineman_publish_lag_seconds_bucket{le="5e-05"} 0`,
+		"lineman_broker_breaks_total 19", "lineman_broker_away_seconds_total 20", "lineman_broker_unlinked_total 21", "lineman_broker_unanswered_total 22",
+		"lineman_broker_nodes 23", "lineman_broker_round_trip_seconds 24", "lineman_broker_waiting_bytes 25", "lineman_broker_received_bytes_total 26",
+		"lineman_broker_sent_bytes_total 27", "lineman_broker_ghosts_total 28", "lineman_broker_overflows_total 29", "lineman_broker_publish_seconds_count 1",
 		"go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(text, "\n"+want) {

@@ -35,7 +35,7 @@ type Options struct {
 	// Answer is how long other nodes may take to tell what became of a publication, or to answer a question. The default is 1 s.
 	Answer time.Duration
 
-	// Log hears when the link breaks and when it is up again. nil means slog.Default().
+	// Log hears when the link breaks and when it is up again. nil means slog.Default(), as it is when a node joins.
 	Log *slog.Logger
 }
 
@@ -51,9 +51,6 @@ func (o *Options) complete() error {
 	}
 	if o.Answer == 0 {
 		o.Answer = time.Second
-	}
-	if o.Log == nil {
-		o.Log = slog.Default()
 	}
 	switch {
 	case len(o.Addresses) == 0:

@@ -42,3 +42,10 @@ func (o *outage) ended() {
 	}
 	o.since, o.told = time.Time{}, time.Time{}
 }
+
+// lasts reports whether there is no link.
+func (o *outage) lasts() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return !o.since.IsZero()
+}

@@ -100,7 +100,7 @@ func (r *registry) run() {
 		case <-r.changed:
 		}
 		err := r.beat()
-		if err != nil && well && r.link.ctx.Err() == nil {
+		if err != nil && well && r.link.ctx.Err() == nil && !r.link.outage.lasts() {
 			r.link.outage.log.Warn("redis: the registry of nodes does not know this one", "error", err)
 		}
 		well = err == nil

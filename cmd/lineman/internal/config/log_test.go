@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 )
@@ -27,6 +28,17 @@ func TestHandler(t *testing.T) {
 					t.Errorf("%s: %s", format, line)
 				}
 			}
+		}
+	}
+}
+
+// TestHandlerAddress has both formats write an address as people do.
+func TestHandlerAddress(t *testing.T) {
+	for format, want := range map[string]string{"text": " remote=192.0.2.1:80\n", "json": `,"remote":"192.0.2.1:80"}` + "\n"} {
+		var out bytes.Buffer
+		slog.New(Log{Format: format, Level: "info"}.Handler(&out)).Info("a b", "remote", &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80})
+		if said := out.String(); !strings.HasSuffix(said, want) {
+			t.Errorf("%s: %q, want %q at its end", format, said, want)
 		}
 	}
 }

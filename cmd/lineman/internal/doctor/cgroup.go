@@ -75,10 +75,10 @@ func memoryLimit(m *Machine, o *Options) []Finding {
 // noLimit is what no machine has: version 1 writes the largest number of whole pages where there is no limit.
 const noLimit = unlimited >> 1
 
-// cpuLimit is that of the control group. The server has one loop, which wants one processor.
-func cpuLimit(m *Machine, _ *Options) []Finding {
+// cpuLimit is that of the control group. Each process has one loop, which wants one processor.
+func cpuLimit(m *Machine, o *Options) []Finding {
 	const name = "cpu limit"
-	least := float64(unlimited)
+	least, want := float64(unlimited), o.Processes
 	for _, folder := range m.folders("") {
 		if n, err := m.numbers(path.Join(folder, "cpu.max"), 2); err == nil && n[1] > 0 && n[0] < unlimited {
 			least = min(least, float64(n[0])/float64(n[1]))
@@ -93,9 +93,9 @@ func cpuLimit(m *Machine, _ *Options) []Finding {
 	switch {
 	case least == float64(unlimited):
 		return ok(name, "none")
-	case least < 1:
-		return warn(name, fmt.Sprintf("%.2g processors of the control group, want 1: everybody waits while it is used up", least),
-			"for a container: docker update --cpus 2 NAME; for a service: sudo systemctl set-property lineman CPUQuota=200%")
+	case least < float64(want):
+		return warn(name, fmt.Sprintf("%.2g processors of the control group, want %d: everybody waits while it is used up", least, want),
+			fmt.Sprintf("for a container: docker update --cpus %d NAME; for a service: sudo systemctl set-property lineman CPUQuota=%d00%%", want+1, want+1))
 	}
 	return ok(name, fmt.Sprintf("%.2g processors of the control group", least))
 }

@@ -24,9 +24,11 @@ type Finding struct {
 // Options are what the machine is to be fit for.
 type Options struct {
 	Connections int    // of pages
+	Processes   int    // that serve, at least 1
 	Doors       []Door // ports of the server
 	Queued      int    // bytes that may wait for slow pages
 	Cert, Key   string // files of the certificate; empty if there is none
+	Redis       Redis
 }
 
 // Door is a port of the server.
@@ -38,7 +40,7 @@ type Door struct {
 // check returns nothing where it does not apply.
 type check func(*Machine, *Options) []Finding
 
-func portable() []check { return []check{ports, clock, certificate} }
+func portable() []check { return []check{ports, clock, certificate, redis} }
 
 func onLinux() []check {
 	return []check{kernel, openFiles, fileMax, sysctls, portRange, conntrack, tcpMemory, memory, overcommit, memoryLimit, cpuLimit}

@@ -8,7 +8,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/rueidis"
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // files are those of a machine that is made up: what they have, by their paths in full. What begins with "-> " is a link.
 type files map[string]string
@@ -72,13 +77,14 @@ func good() (*Machine, files) {
 		Listen:    func(string) error { return nil },
 		InStep:    func() (bool, error) { return true, nil },
 		Answers:   func(string, string) bool { return false },
+		Connect:   rueidis.NewClient,
 	}
 	return m, f
 }
 
 // wanted are the options of the tests.
 func wanted() Options {
-	return Options{Connections: 10_000, Doors: []Door{{"listen", "127.0.0.1:1234"}, {"text", ""}}, Queued: 256 << 20}
+	return Options{Connections: 10_000, Processes: 1, Doors: []Door{{"listen", "127.0.0.1:1234"}, {"text", ""}}, Queued: 256 << 20}
 }
 
 // trial is a machine that differs from a good one, and what a check finds there.

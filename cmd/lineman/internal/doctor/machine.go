@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"github.com/lineman-go/lineman"
 )
 
@@ -34,6 +36,9 @@ type Machine struct {
 	// InStep tells whether the clock is kept right by another one. Linux only.
 	InStep func() (bool, error)
 
+	// Connect connects to a server of Redis.
+	Connect func(rueidis.ClientOption) (rueidis.Client, error)
+
 	// Answers reports whether a program of Lineman of this name runs from a folder, and answers.
 	Answers func(folder, name string) bool
 }
@@ -43,7 +48,7 @@ func This() *Machine {
 	return &Machine{
 		OS: runtime.GOOS, Program: "lineman", PageSize: os.Getpagesize(),
 		Now: time.Now, ReadFile: os.ReadFile, ReadDir: readDir, ReadLink: os.Readlink,
-		OpenFiles: openFilesLimit, Listen: tryListen, InStep: inStep, Answers: answers,
+		OpenFiles: openFilesLimit, Listen: tryListen, InStep: inStep, Answers: answers, Connect: rueidis.NewClient,
 	}
 }
 

@@ -5,27 +5,30 @@ import (
 	"strings"
 )
 
-// What an idle page takes, as docs/operations.md says, and what the program takes without any.
+// What an idle page takes, as docs/operations.md says, and what a process takes without any.
 const (
 	processPerPage = 2 << 10
 	kernelPerPage  = 4 << 10
-	baseline       = 32 << 20
+	perProcess     = 32 << 20
 )
 
+// baseline are the bytes that the processes take without any page.
+func baseline(o *Options) int { return o.Processes * perProcess }
+
 // needs are the bytes that so many idle pages take.
-func needs(o *Options) int { return baseline + o.Connections*(processPerPage+kernelPerPage) }
+func needs(o *Options) int { return baseline(o) + o.Connections*(processPerPage+kernelPerPage) }
 
 // fits judges whether the pages have room in so many bytes, and what may wait for slow ones as well.
 func fits(name, found string, free int, o *Options) []Finding {
 	need := needs(o)
 	switch {
 	case free < need:
-		most := max(0, (free-baseline)/(processPerPage+kernelPerPage))
+		most := max(0, (free-baseline(o))/(processPerPage+kernelPerPage))
 		return fail(name, fmt.Sprintf("%s, want %s for %d pages", found, bytes(need), o.Connections),
-			fmt.Sprintf("more memory, or fewer pages: lineman start --limits-connections %d", most))
+			fmt.Sprintf("more memory, or fewer pages: lineman start --limits-connections %d", most/o.Processes))
 	case free < need+o.Queued:
 		return warn(name, fmt.Sprintf("%s, want %s for %d pages, and %s for what may wait for slow ones", found, bytes(need), o.Connections, bytes(o.Queued)),
-			fmt.Sprintf("lineman start --limits-memory %dMiB", max(1, (free-need)>>20)))
+			fmt.Sprintf("lineman start --limits-memory %dMiB", max(1, (free-need)>>20/o.Processes)))
 	}
 	return ok(name, found)
 }

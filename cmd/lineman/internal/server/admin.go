@@ -112,8 +112,13 @@ func (s *Server) take() (metrics.Snapshot, error) {
 func (s *Server) snapshot(now time.Time) metrics.Snapshot {
 	s.queued.measure(s.hub.Members("*"), now)
 	l, g := s.loop.Stats(), s.guard
+	var broker metrics.Broker
+	if s.options.BrokerStats != nil {
+		broker = s.options.BrokerStats()
+	}
 	return metrics.Snapshot{
-		Stats: s.hub.Stats(), Waiting: g.waiting[""], QueuedBytes: s.queued.bytes, QueuedMost: s.queued.most, Linked: s.hub.Linked(),
+		Broker: broker,
+		Stats:  s.hub.Stats(), Waiting: g.waiting[""], QueuedBytes: s.queued.bytes, QueuedMost: s.queued.most, Linked: s.hub.Linked(),
 		Accepted: l.Accepted, BytesIn: l.BytesIn, BytesOut: l.BytesOut, Panics: l.Panics, Slow: l.Slow,
 		SlowClients: g.refused["slow"] + g.refused["memory"],
 		Refused:     maps.Clone(g.refused), WouldRefuse: maps.Clone(g.wouldRefuse), Credentials: maps.Clone(g.credentials),

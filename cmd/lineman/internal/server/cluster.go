@@ -10,12 +10,24 @@ import (
 // refreshTime is how long it may take to learn what was revoked, and after which it is tried again.
 const refreshTime = 2 * time.Second
 
+// patienceAtStart is how long back ends wait at the door of a server that has just started and does not reach the others yet.
+const patienceAtStart = 2 * time.Second
+
 // linked is told whether other processes are reached.
 func (s *Server) linked(up bool) {
 	s.links++
 	if up {
+		s.open()
 		s.refresh(s.links)
 	}
+}
+
+// open lets back ends in.
+func (s *Server) open() {
+	for _, l := range s.shut {
+		l.Resume()
+	}
+	s.shut = nil
 }
 
 // refresh sends those pages away whose credentials other processes have revoked while this one could not be told. It tries until it has

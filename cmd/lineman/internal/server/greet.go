@@ -3,6 +3,8 @@ package server
 import (
 	"fmt"
 	"net"
+
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 )
 
 // greet says what to open, what to paste, and what is insecure. The others are nil where there is no such port.
@@ -28,11 +30,28 @@ func (s *Server) greet(pages, lines, api, admin net.Addr) {
 		fmt.Fprintf(out, "  open   %s://127.0.0.1:%s/\n", web, port)
 	}
 	if lines != nil {
+		fmt.Fprintf(out, "  push   %s uid uid1 '{\"percent\":\"88%%\"}'\n", s.pushCommand(lines))
+	}
+	if lines != nil && !s.wantsKey() {
 		host, port, _ := net.SplitHostPort(lines.String())
-		fmt.Fprintf(out, "  push   %s push uid uid1 '{\"percent\":\"88%%\"}'\n", s.options.Command)
 		fmt.Fprintf(out, "  or     echo '{\"uid\":\"uid1\",\"percent\":\"88%%\"}' | nc -N %s %s\n", host, port)
 	}
 	if dev {
 		fmt.Fprintln(out, "  DEV MODE: a page is whoever it says it is. Only for a machine that nobody else reaches.")
 	}
 }
+
+// pushCommand is how people push from a terminal, up to whom and what. lines is where the port for lines is, or nil.
+func (s *Server) pushCommand(lines net.Addr) string {
+	command := s.options.Command + " push"
+	if lines != nil && lines.String() != config.Default().Text.Listen {
+		command += " --server " + lines.String()
+	}
+	if lines != nil && s.wantsKey() {
+		command += " --key-file FILE"
+	}
+	return command
+}
+
+// wantsKey reports whether a back end has to say a key first at the port for lines.
+func (s *Server) wantsKey() bool { return s.config.Text.Auth || !config.Loopback(s.config.Text.Listen) }

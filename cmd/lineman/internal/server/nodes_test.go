@@ -102,3 +102,36 @@ func TestNodesRefresh(t *testing.T) {
 		t.Errorf("the page ended with %v", err)
 	}
 }
+
+// late is a Broker whose link is up when a test says so.
+type late struct {
+	push.Memory
+	up chan func()
+}
+
+func (b *late) Join(n push.Node) (push.Link, error) {
+	linked := n.Linked
+	n.Linked = func(up bool) { b.up <- func() { n.Do(func() { linked(up) }) } }
+	return b.Memory.Join(n)
+}
+
+// TestNodesStart has back ends of a server that does not reach the others yet wait at the door, and not be refused.
+func TestNodesStart(t *testing.T) {
+	broker := &late{up: make(chan func(), 1)}
+	r := start(t, devMode(), server.Options{Broker: broker})
+	b := r.backend()
+	b.Write(`{"uid":"ann"}` + "\n")
+	page := r.page("ann")
+	for range 10 { // the loop goes round
+		answer, err := http.Get("http://" + r.Addr(r.pages).String() + "/health")
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+	}
+	(<-broker.up)()
+	if got := b.Receive(); got != "ok" && got != "fail" {
+		t.Errorf("the first line is answered %q", got)
+	}
+	page.Close()
+}

@@ -27,6 +27,9 @@ type Options struct {
 	// Broker joins this process with others that serve; nil means that it is alone.
 	Broker push.Broker
 
+	// BrokerStats tells, from any goroutine, how the Broker is; nil means that nobody knows.
+	BrokerStats func() metrics.Broker
+
 	TLS     *tls.Config  // of the port for browsers; nil means none
 	Log     *slog.Logger // nil means slog.Default(), as it is when the server starts
 	Command string       // how people call this program; empty means lineman
@@ -84,9 +87,9 @@ type Server struct {
 	api     *lineman.Worker // nil without an HTTP API
 	admin   *lineman.Worker // nil without a port for operators
 	metrics *metrics.Metrics
-	page    []byte
 
 	// Owned by the loop, from OnStart on.
+	page     []byte
 	loop     *lineman.Loop
 	log      *slog.Logger
 	who      Credentials
@@ -99,7 +102,8 @@ type Server struct {
 	queued   queued
 	trim     trim
 	ready    bool
-	links    int // times that the link to other processes has come or gone
+	links    int                 // times that the link to other processes has come or gone
+	shut     []*lineman.Listener // for back ends, until other processes are reached
 }
 
 // New makes a Server that has not started. The configuration was checked.
@@ -108,10 +112,7 @@ func New(c config.Config, o Options) *Server {
 	if o.Out == nil {
 		o.Out = io.Discard
 	}
-	s := &Server{
-		config: c, options: o, keys: newKeyring(c.API.Keys),
-		page: bytes.ReplaceAll(page, []byte("COMMAND"), []byte(o.Command)),
-	}
+	s := &Server{config: c, options: o, keys: newKeyring(c.API.Keys)}
 	s.pages = s.pageWorker()
 	if c.Text.Listen != "" {
 		s.text = s.textWorker()
@@ -166,10 +167,16 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 			return err
 		}
 		addrs[w] = inner.Addr()
+		if s.options.Broker != nil && w != s.admin {
+			inner.Pause()
+			s.shut = append(s.shut, inner)
+		}
 	}
+	l.After(patienceAtStart, s.open)
 	l.Every(time.Second, func() { s.expire(time.Now()) })
 	l.Every(burstTime*time.Second, s.tidy)
 	s.ready = true
+	s.page = bytes.ReplaceAll(page, []byte("PUSH"), []byte(s.pushCommand(addrs[s.text])))
 	if l.ID() == 0 {
 		s.greet(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api], addrs[s.admin])
 	}

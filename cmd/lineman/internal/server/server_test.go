@@ -329,6 +329,39 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
+// TestGreeting has what is there to be pasted reach the port, with the key that it wants, in the message and on the page.
+func TestGreeting(t *testing.T) {
+	closed := devMode()
+	closed.Text.Auth = true
+	for name, c := range map[string]config.Config{"open": devMode(), "closed": closed} {
+		t.Run(name, func(t *testing.T) {
+			var said bytes.Buffer
+			pages := server.New(c, server.Options{Out: &said, Command: "./lineman"}).Worker()
+			r := linemantest.Start(t, pages)
+			_, port, _ := strings.Cut(regexp.MustCompile(`back ends on 127.0.0.1:\d+`).FindString(said.String()), "127.0.0.1:")
+			push := "./lineman push --server 127.0.0.1:" + port
+			if c.Text.Auth {
+				push += " --key-file FILE"
+			}
+			if want := "  push   " + push + ` uid uid1 '{"percent":"88%"}'` + "\n"; !strings.Contains(said.String(), want) {
+				t.Errorf("the message is %q, want %q in it", said.String(), want)
+			}
+			if byNetcat := strings.Contains(said.String(), "nc -N 127.0.0.1 "+port); byNetcat == c.Text.Auth {
+				t.Errorf("the message is %q", said.String())
+			}
+			answer, err := http.Get("http://" + r.Addr(pages).String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer http.DefaultClient.CloseIdleConnections()
+			defer answer.Body.Close()
+			if page, err := io.ReadAll(answer.Body); err != nil || !bytes.Contains(page, []byte(push+" uid '")) {
+				t.Errorf("the page does not have %q: %v", push, err)
+			}
+		})
+	}
+}
+
 // TestRequests answers health and readiness, and has the page in dev mode only.
 func TestRequests(t *testing.T) {
 	dev := start(t, devMode(), server.Options{})

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 
 	"github.com/lineman-go/lineman"
-	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/protocol/text"
 	"github.com/lineman-go/lineman/push/command"
 )
@@ -67,7 +66,7 @@ func (s *Server) textWorker() *lineman.Worker {
 		Protocol: text.Protocol{RefuseHTTP: true}, // a page of another site can post to this port
 		Limits:   lineman.Limits{MaxMessage: s.config.Limits.Message},
 	}
-	open := !s.config.Text.Auth && config.Loopback(s.config.Text.Listen)
+	open := !s.wantsKey()
 	w.OnConnect = func(c *lineman.Conn) {
 		b := &backend{conn: c, in: open}
 		c.SetValue(b)

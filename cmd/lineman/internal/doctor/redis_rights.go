@@ -1,0 +1,101 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/rueidis"
+)
+
+// rights are those that the user of this server needs. Each command is tried with names of our own that nobody has, so that it changes
+// nothing: any answer but that it may not is a good one.
+func (s *server) rights() []Finding {
+	const name = "redis rights"
+	missing, err := s.lacks(s.needed())
+	if err != nil {
+		return fail(name, s.addr+": "+err.Error(), redisCLI(s.addr, s.settings)+" PING tells whether it runs")
+	}
+	if len(missing) > 0 {
+		return fail(name, fmt.Sprintf("%s: the user %s lacks %s", s.addr, s.user(), strings.Join(missing, " ")), s.permit(missing...))
+	}
+	missing, err = s.lacks(s.wished())
+	if err == nil && len(missing) > 0 {
+		return warn(name, fmt.Sprintf("%s: the user %s lacks %s: it is told late when the machine of a node has gone", s.addr, s.user(), strings.Join(missing, " ")), s.permit(missing...))
+	}
+	return ok(name, s.addr+": all that are needed")
+}
+
+// tried is what a name of our own is called by. A Redis Cluster wants braces.
+func (s *server) tried() string { return s.settings.Prefix + ".{0}:doctor" }
+
+// needed are commands without which nothing works. Unsubscribing is not tried: rueidis panics where the answer comes in another order than
+// that of Redis.
+func (s *server) needed() []rueidis.Completed {
+	b, at := s.client.B(), s.tried()
+	all := []rueidis.Completed{
+		b.Ping().Build(),
+		b.Time().Build(),
+		b.Eval().Script("return 0").Numkeys(1).Key(at).Build(),
+		b.Hget().Key(at).Field("a").Build(),
+		b.Arbitrary("HSET").Keys(at).Args("a", "b", "c").Build(), // refused for its form, once it is allowed
+		b.Hdel().Key(at).Field("a").Build(),
+		b.Hgetall().Key(at).Build(),
+		b.Hscan().Key(at).Cursor(0).Build(),
+		b.Pexpire().Key(at).Milliseconds(1).Build(),
+	}
+	if s.settings.Cluster {
+		return append(all, b.ClusterSlots().Build(), b.Spublish().Channel(at).Message("").Build(), b.Ssubscribe().Channel(at).Build())
+	}
+	return append(all, b.Publish().Channel(at).Message("").Build(), b.Subscribe().Channel(at).Build())
+}
+
+// wished are commands without which less works.
+func (s *server) wished() []rueidis.Completed {
+	b := s.client.B()
+	nobody := strconv.Itoa(math.MaxInt64)
+	return []rueidis.Completed{b.ClientInfo().Build(), b.Arbitrary("CLIENT", "KILL", "ID", nobody).Build()}
+}
+
+// lacks tries commands, and tells what the user lacks for them, as ACL SETUSER has it.
+func (s *server) lacks(all []rueidis.Completed) (missing []string, err error) {
+	own, _ := s.client.Dedicate()
+	defer own.Close() // what is subscribed to ends with it
+	for _, c := range all {
+		words := slices.Clone(c.Commands()) // of a command that is done, no more can be told
+		r := do(own, c)
+		if err := r.NonRedisError(); err != nil {
+			return nil, err
+		}
+		if err := r.Error(); err != nil && strings.HasPrefix(err.Error(), "NOPERM") {
+			missing = union(missing, s.lack(words, err.Error()))
+		}
+	}
+	return missing, nil
+}
+
+// lack is what a user lacks for a command, by what the server says.
+func (s *server) lack(words []string, text string) []string {
+	command := strings.ToLower(words[0])
+	switch {
+	case strings.Contains(text, "channel"):
+		return []string{"&" + s.settings.Prefix + ".*"}
+	case strings.Contains(text, "key"):
+		return []string{"~" + s.settings.Prefix + ".*"}
+	case command == "client" || command == "cluster":
+		return []string{"+" + command + "|" + strings.ToLower(words[1])}
+	case command == "subscribe" || command == "ssubscribe":
+		return []string{"+" + command, "+" + strings.Replace(command, "sub", "unsub", 1)}
+	}
+	return []string{"+" + command}
+}
+
+func (s *server) user() string { return cmp.Or(s.settings.User, "default") }
+
+// permit is a command that lets the user do more.
+func (s *server) permit(rights ...string) string {
+	return fmt.Sprintf("%s ACL SETUSER %s '%s'", redisCLI(s.addr, s.settings), s.user(), strings.Join(rights, "' '"))
+}
