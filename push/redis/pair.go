@@ -172,9 +172,8 @@ func (p *pair) leave() {
 	}
 }
 
-// close ends both connections. Nothing comes over them any more.
+// close ends both connections. That may take a second, if a server says nothing.
 func (p *pair) close() {
-	p.shard.link.inbox.end(p)
 	p.in.Close()
 	p.out.Close()
 }
