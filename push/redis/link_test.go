@@ -133,6 +133,9 @@ func TestOverflow(t *testing.T) {
 	}
 	close(goes)
 	b.until("it knows", func() bool { return b.downs > 0 && b.ups == b.downs+1 })
+	if b.broker.Stats().Overflows == 0 {
+		t.Error("no overflow is counted")
+	}
 	a.reaches(1, "x")
 }
 

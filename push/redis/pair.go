@@ -22,6 +22,7 @@ type pair struct {
 
 	unsubscribing atomic.Int64 // names that the server has not confirmed
 	over          bool         // guarded by the inbox's lock
+	overflowed    bool         // owned by the goroutine that reads
 	self          endpoint     // of in; zero if the server does not tell
 }
 
@@ -44,7 +45,10 @@ func newPair(s *shard) *pair {
 
 // arrived is called in order by the goroutine that reads.
 func (p *pair) arrived(m rueidis.PubSubMessage) {
-	if !p.shard.link.arrived(arrival{pair: p, channel: m.Channel, payload: m.Message}) {
+	l := p.shard.link
+	if !l.arrived(arrival{pair: p, channel: m.Channel, payload: m.Message}) && !p.overflowed {
+		p.overflowed = true
+		l.counters.overflows.Add(1)
 		p.fail(errDropped)
 	}
 }

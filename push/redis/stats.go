@@ -20,7 +20,8 @@ type Stats struct {
 
 	Unanswered uint64 // publications and questions that a node did not answer in time
 	Refused    uint64 // publications and questions that came while too many waited
-	Dropped    uint64 // messages that came while the loop stood still: the connection was broken off, as if they were lost on the way
+	Overflows  uint64 // times that the link was broken off, as too much came while the loop stood still
+	Dropped    uint64 // messages that were lost by that
 	Malformed  uint64 // messages that could not be read
 	Ghosts     uint64 // connections of nodes that are gone, which were ended
 }
@@ -29,7 +30,8 @@ type Stats struct {
 type counters struct {
 	nodes, roundTrip                                       atomic.Int64
 	reconnects, bytesIn, bytesOut, messagesIn, messagesOut atomic.Uint64
-	unanswered, refused, dropped, malformed, ghostsEnded   atomic.Uint64
+	unanswered, refused                                    atomic.Uint64
+	overflows, dropped, malformed, ghosts                  atomic.Uint64
 }
 
 func (c *counters) stats() Stats {
@@ -43,9 +45,10 @@ func (c *counters) stats() Stats {
 		MessagesOut: c.messagesOut.Load(),
 		Unanswered:  c.unanswered.Load(),
 		Refused:     c.refused.Load(),
+		Overflows:   c.overflows.Load(),
 		Dropped:     c.dropped.Load(),
 		Malformed:   c.malformed.Load(),
-		Ghosts:      c.ghostsEnded.Load(),
+		Ghosts:      c.ghosts.Load(),
 	}
 }
 
