@@ -87,6 +87,7 @@ type Hub[C Conn] struct {
 	parts   parts[C]
 	stats   Stats
 
+	closed    bool
 	linked    bool
 	unlinked  time.Time // when the link has broken last
 	held      []*waiting[C]
@@ -139,7 +140,10 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 func (h *Hub[C]) Linked() bool { return h.linked }
 
 // Close leaves the Broker. The Hub still knows its connections, and reaches none of them.
-func (h *Hub[C]) Close() { h.link.Close() }
+func (h *Hub[C]) Close() {
+	h.closed = true
+	h.link.Close()
+}
 
 // Add makes a connection a member. uid is whose it is; empty means nobody's: it gets what is for everyone, for its groups and
 // channels.

@@ -196,7 +196,7 @@ func TestAskWrong(t *testing.T) {
 	h := newHub(t, options())
 	for _, q := range []push.Question{
 		{Verb: "dance"}, {Verb: push.Count, To: []push.Target{"u:"}}, {Verb: push.Join, To: []push.Target{"*"}}, {Verb: push.Subscribe, To: []push.Target{"*"}, Name: "g:x"},
-		{Verb: push.Revoked},
+		{Verb: push.Revoked}, {Verb: push.Kick}, {Verb: push.Count, To: []push.Target{}},
 	} {
 		if err := h.Ask(q, func(push.Answer, error) { t.Errorf("%+v was asked", q) }); err == nil {
 			t.Errorf("%+v is taken", q)

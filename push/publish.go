@@ -22,7 +22,7 @@ type Message[C Conn] struct {
 // Outcome is what became of a Message.
 type Outcome struct {
 	Reached int   // connections that accepted it, of other nodes as far as is known
-	Err     error // ErrUnlinked, and nothing was sent; or ErrUnanswered, and more may have accepted it
+	Err     error // ErrUnlinked or ErrClosed, and nothing was sent; or ErrUnanswered, and more may have accepted it
 }
 
 // Publish sends a message to the connections that its targets name, on every node; to each once, though several targets name it.
@@ -35,7 +35,11 @@ func (h *Hub[C]) Publish(m Message[C], done func(Outcome)) error {
 	if err := h.check(m); err != nil {
 		return err
 	}
-	if h.linked || h.alone() || h.isOwn(m.To) {
+	if h.closed {
+		if done != nil {
+			done(Outcome{Err: ErrClosed})
+		}
+	} else if h.linked || h.alone() || h.isOwn(m.To) {
 		h.send(m, done)
 	} else if m.Wait <= 0 || !h.hold(m, done) {
 		h.refuse(done)
@@ -90,6 +94,9 @@ const maxFree = 1024
 
 func (h *Hub[C]) finish(w *pending, others int, err error) {
 	delete(h.pending, w.number)
+	if errors.Is(err, ErrClosed) {
+		err = ErrUnanswered // it was sent before that
+	}
 	switch {
 	case errors.Is(err, ErrUnlinked):
 		h.stats.Unlinked++

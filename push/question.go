@@ -107,8 +107,14 @@ func (q *Question) check() error {
 	}
 	switch q.Verb {
 	case ListGroups, ListChannels:
+		return nil
 	case Revoked:
 		return checkName(ToUID, q.Name)
+	}
+	if len(q.To) == 0 {
+		return errors.New("push: a question has no target")
+	}
+	switch q.Verb {
 	case Join, Leave:
 		return checkName(ToGroup, q.Name)
 	case Subscribe, Unsubscribe:

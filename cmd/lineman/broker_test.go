@@ -47,15 +47,6 @@ func TestBroker(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, want.err)
 		}
 	}
-	c, err := redisTLS(with(func(c *config.Redis) {
-		c.TLS, c.CA, c.Cert, c.Key, c.ServerName = true, cert, cert, key, "redis.example.com"
-	}))
-	if err != nil || c.RootCAs == nil || c.ServerName != "redis.example.com" {
-		t.Fatalf("%+v, %v", c, err)
-	}
-	if own, err := c.GetClientCertificate(nil); err != nil || len(own.Certificate) == 0 {
-		t.Errorf("the certificate that is shown: %v, %v", own, err)
-	}
 }
 
 // among keeps revocations for nodes that share them.

@@ -29,7 +29,7 @@ func tlsConfig(c config.TLS) (*tls.Config, error) {
 }
 
 // redisTLS is that of connections to Redis; nil without TLS.
-func redisTLS(c *config.Redis) (*tls.Config, error) {
+func redisTLS(c config.Redis) (*tls.Config, error) {
 	if !c.TLS {
 		return nil, nil
 	}
@@ -45,11 +45,11 @@ func redisTLS(c *config.Redis) (*tls.Config, error) {
 		}
 	}
 	if c.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		certificate, err := lineman.Certificate(c.Cert, c.Key)
 		if err != nil {
 			return nil, fmt.Errorf("redis.cert and redis.key: %w", err)
 		}
-		t.Certificates = []tls.Certificate{pair}
+		t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate(nil) }
 	}
 	return t, nil
 }

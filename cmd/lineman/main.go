@@ -24,6 +24,14 @@ func main() {
 	os.Exit(lineman.ExitCode(err))
 }
 
+// nearest asks whether one of some names was meant.
+func nearest(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %s? ", strings.Join(names, ", or "))
+}
+
 // usageError is a command line that cannot be understood.
 type usageError struct{ error }
 
@@ -34,10 +42,12 @@ func root() *cobra.Command {
 		Version:       lineman.Version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.ArbitraryArgs,
+
+		SuggestionsMinimumDistance: 2,
+		Args:                       cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return &usageError{fmt.Errorf("unknown command %q: lineman help lists them", args[0])}
+				return &usageError{fmt.Errorf("unknown command %q: %slineman help lists them", args[0], nearest(c.SuggestionsFor(args[0])))}
 			}
 			return c.Help()
 		},

@@ -188,7 +188,7 @@ func (p *Protocol) checkOrigin(r Request) error {
 	if err == nil && u.Host != "" && sameHost(u.Hostname(), hostname(string(r.Host()))) {
 		return nil
 	}
-	return &HandshakeError{403, fmt.Sprintf("origin %q may not connect: list it in Origins of the websocket.Protocol", origin)}
+	return &HandshakeError{403, fmt.Sprintf("origin %q may not connect: list it in the origins of this port (Origins of the websocket.Protocol)", origin)}
 }
 
 // matchOrigin compares an origin with a listed one, whose host may begin with "*.".

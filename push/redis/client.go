@@ -115,7 +115,19 @@ func (d *dialer) connect(ctx context.Context, address string, nd *net.Dialer, t 
 	if err != nil {
 		return nil, err
 	}
+	forgetful(c)
 	return &counted{Conn: c, counters: d.counters, forget: context.AfterFunc(lifetime, func() { _ = c.Close() })}, nil
+}
+
+// forgetful has the end of a connection be the end of what is under way on it. The system would go on to send that for minutes, so that
+// it would come after what the next connection carries, when a network that was cut is whole again.
+func forgetful(c net.Conn) {
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // else it is closed already
+	}
 }
 
 // master asks one sentinel after the other where the server is.

@@ -12,13 +12,19 @@ const perConnection = 250 * time.Microsecond
 
 func (s *Server) stop(l *lineman.Loop) {
 	s.drain(l)
+	if left := time.Until(s.emptied); left > 0 {
+		l.After(left, s.hub.Close)
+	} else {
+		s.hub.Close() // there may be no later
+	}
 	if err := s.who.Close(); err != nil {
 		s.log.Error("lineman: closing", "error", err)
 	}
 }
 
 // drain sends the pages away one by one, when the server stops or has a successor. They come back when it is over, in the order in
-// which they went: each is told to wait for as long as the whole drain takes.
+// which they went: each is told to wait for as long as the whole drain takes. Back ends go when they have their answers. Until it stops, a
+// server that has a successor does what they ask.
 func (s *Server) drain(l *lineman.Loop) {
 	if !s.ready {
 		return
@@ -40,9 +46,12 @@ func (s *Server) drain(l *lineman.Loop) {
 			c.After(window*time.Duration(i)/time.Duration(len(pages)), leave)
 		}
 	}
-	if window == 0 {
-		s.hub.Close()
-	} else {
-		l.After(window+perConnection, s.hub.Close)
+	if window > 0 {
+		s.emptied = time.Now().Add(window + perConnection)
+	}
+	if s.text != nil {
+		for c := range l.Conns(s.text) {
+			c.Value().(*backend).leave()
+		}
 	}
 }

@@ -102,6 +102,7 @@ type Server struct {
 	queued   queued
 	trim     trim
 	ready    bool
+	emptied  time.Time           // when the last page has been sent away, while a drain lasts
 	links    int                 // times that the link to other processes has come or gone
 	shut     []*lineman.Listener // for back ends, until other processes are reached
 }

@@ -22,6 +22,7 @@ type backend struct {
 	answers  answers
 	changing bool // a command changes who gets what: its next line waits for the answer
 	paused   bool
+	leaving  bool // it goes when its lines are answered
 }
 
 // expect takes a place among the answers.
@@ -39,6 +40,20 @@ func (b *backend) settle(n int, text []byte) {
 		b.conn.Release()
 	})
 	b.pace()
+	b.part()
+}
+
+// leave has a back end go, to a successor if there is one, when its lines are answered. No more of them are read.
+func (b *backend) leave() {
+	b.leaving = true
+	b.pace()
+	b.part()
+}
+
+func (b *backend) part() {
+	if b.leaving && b.answers.len() == 0 {
+		_ = b.conn.Close()
+	}
 }
 
 // change has the next line wait until the command at hand is answered, or no longer.
@@ -49,7 +64,7 @@ func (b *backend) change(changing bool) {
 
 // pace reads lines as they can be done.
 func (b *backend) pace() {
-	wait := b.changing || b.answers.len() >= maxWaiting
+	wait := b.changing || b.leaving || b.answers.len() >= maxWaiting
 	switch {
 	case wait && !b.paused:
 		b.conn.Pause()
