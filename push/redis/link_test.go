@@ -221,7 +221,7 @@ func TestSilence(t *testing.T) {
 	p := newProxy(t, s.address())
 	a, b := join(t, "a", redis.Options{Addresses: []string{s.address()}}), join(t, "b", redis.Options{Addresses: []string{p.address()}})
 	b.subscribe("x")
-	p.Swallow()
+	p.Mute()
 	began := time.Now()
 	out := b.publish("?", "x")
 	b.until("it notices", func() bool { return b.downs == 1 })
@@ -231,10 +231,12 @@ func TestSilence(t *testing.T) {
 	if o := <-out; !errors.Is(o.err, push.ErrUnanswered) {
 		t.Errorf("what was under way: %v", o.err)
 	}
-	p.Mend()
 	b.until("it is back", func() bool { return b.ups == 2 })
 	until(t, "one connection is subscribed", func() bool { return subscribers(t, s, "lineman.{0}.x") == 1 })
 	a.reaches(1, "x")
+	if n := b.broker.Stats().Ghosts; n != 1 {
+		t.Errorf("%d connections were ended, want 1", n)
+	}
 }
 
 // subscribers are how many connections have subscribed to a channel.
