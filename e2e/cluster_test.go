@@ -1,0 +1,269 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// cluster are three nodes that meet by one Redis, each a machine, with pages, and back ends that publish.
+type cluster struct {
+	*network
+	redis  *redis
+	nodes  []*node
+	ledger *ledger
+	crowd  *crowd
+	watch  *watch
+}
+
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	need(t, "redis-server")
+	c := &cluster{network: newNetwork(t, 3), ledger: &ledger{}}
+	c.redis = startRedisOn(t, c.machine)
+	for i, m := range c.machines {
+		c.nodes = append(c.nodes, newNode(t, i, m, c.redis.addr))
+	}
+	c.watch = newWatch(t, c.nodes)
+	c.crowd = newCrowd(t, c.nodes, c.ledger)
+	c.crowd.goHome()
+	return c
+}
+
+// scenario is something that happens while back ends publish.
+type scenario struct {
+	name    string
+	happens func(*testing.T, *cluster)
+	leaving []int // nodes whose pages are disconnected
+}
+
+// TestCluster has 3,000 pages on three nodes, and back ends that publish 500 times a second at all of them through all doors, while
+// things go wrong. Whatever happens, no page gets anything twice or out of order, what was answered to have reached n pages has, and
+// what a page has missed was said to be missed. Afterwards all works as before.
+func TestCluster(t *testing.T) {
+	c := newCluster(t)
+	var all []verdict
+	for _, s := range []scenario{
+		{"steady", steady, nil},
+		{"a node is killed", nodeKilled, []int{0}},
+		{"Redis restarts, empty", redisRestarts, nil},
+		{"a link is unplugged", func(t *testing.T, c *cluster) { linkCut(t, c, c.nodes[0].unplug) }, nil},
+		{"a link goes silent", func(t *testing.T, c *cluster) { linkCut(t, c, c.nodes[1].silence) }, nil},
+		{"a node stands still", nodeStops, nil},
+		{"rolling reload", rollingReload, []int{0, 1, 2}},
+		{"a machine dies", machineDies, []int{2}},
+	} {
+		t.Run(s.name, func(t *testing.T) { all = append(all, c.run(t, s)) })
+	}
+	table(t, all)
+}
+
+// run has a scenario happen, and judges what became of all publications.
+func (c *cluster) run(t *testing.T, s scenario) verdict {
+	began := time.Now()
+	f := newTraffic(c.nodes, c.crowd, c.ledger)
+	ended := false
+	defer func() {
+		if !ended { // the test has failed
+			f.end()
+		}
+	}()
+	c.goOn(t, 250)
+	s.happens(t, c)
+	c.goOn(t, 1000)
+	f.end()
+	ended = true
+	took := time.Since(began)
+	for i := range c.nodes {
+		if n := c.crowd.lost(i, began); n > 0 && !strings.Contains(fmt.Sprint(s.leaving), fmt.Sprint(i)) {
+			t.Errorf("%d pages of node %d, which lived, were disconnected", n, i)
+		}
+	}
+	c.crowd.goHome()
+	c.quiet(t)
+	v := c.ledger.judge(s.name, c.crowd, c.watch)
+	v.took = took
+	unanswered, unlinked := c.watch.counted(began)
+	if want := v.answers[incomplete]; unanswered < want && s.leaving == nil {
+		t.Errorf("the nodes counted %d publications that were not answered, and back ends were told of %d", unanswered, want)
+	}
+	if want := v.answers[unavailable]; unlinked < want && s.leaving == nil {
+		t.Errorf("the nodes counted %d publications that were refused, and back ends were told of %d", unlinked, want)
+	}
+	for _, complaint := range c.ledger.takeComplaints() {
+		t.Error(complaint)
+	}
+	return v
+}
+
+// goOn waits until some more publications are answered to be complete.
+func (c *cluster) goOn(t *testing.T, n int) {
+	t.Helper()
+	want := c.ledger.complete() + n
+	await(t, "publications are not answered", func() bool { return c.ledger.complete() >= want })
+}
+
+// quiet checks that all works when nothing happens: all nodes know all pages, and every publication reaches whom it is for.
+func (c *cluster) quiet(t *testing.T) {
+	t.Helper()
+	var uids []string
+	for target := range c.crowd.among {
+		if uid, ok := strings.CutPrefix(target, "u:"); ok {
+			uids = append(uids, fmt.Sprintf("%q", uid))
+		}
+	}
+	for _, n := range c.nodes {
+		r, err := n.ask(`{"cmd":"online","uids":[` + strings.Join(uids, ",") + `]}`)
+		online := 0
+		for _, is := range r.Online {
+			if is {
+				online++
+			}
+		}
+		if err != nil || online != len(uids) {
+			t.Errorf("node %d says that %d of %d uids are online: %v, %+v", n.index, online, len(uids), err, r.Error)
+		}
+		c.reach(t, n)
+	}
+}
+
+// reach publishes something at a node for some of each kind of target, and waits until all have got it.
+func (c *cluster) reach(t *testing.T, n *node) {
+	t.Helper()
+	s, err := newLines(n, c.ledger, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := c.ledger.connected()
+	var all []*publication
+	for _, target := range []string{"*", "u:user-1", "u:user-2500", "g:group-3", "news:7", "*"} {
+		p := &publication{node: n.index, door: "a check", to: []string{target}}
+		c.ledger.publish(number, p)
+		all = append(all, p)
+	}
+	if err := s.publish(all); err != nil {
+		t.Fatal(err)
+	}
+	s.finish()
+	for _, p := range all {
+		want := len(c.crowd.targeted(p.to))
+		if p.answer.at.IsZero() || p.answer.n != want || p.answer.incomplete || p.answer.failed != "" {
+			t.Errorf("when all is well, node %d answers what is for %s, %d pages, by %+v", n.index, p.to, want, p.answer)
+		}
+		await(t, fmt.Sprintf("what is for %s does not reach all", p.to), func() bool { return c.ledger.reached(p) == want })
+	}
+}
+
+// linked reports whether all nodes reach the others.
+func (c *cluster) linked() bool {
+	for _, n := range c.nodes {
+		if n.metric("broker_linked") != 1 || n.metric("broker_nodes") != float64(len(c.nodes)) {
+			return false
+		}
+	}
+	return true
+}
+
+// await is eventually for what others have to have time for.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	pace := time.NewTicker(20 * time.Millisecond)
+	defer pace.Stop()
+	eventually(t, what, func() bool {
+		<-pace.C
+		return holds()
+	})
+}
+
+// steady: nothing happens.
+func steady(t *testing.T, c *cluster) { c.goOn(t, 4000) }
+
+// nodeKilled: its pages go to the others, which know at once that it is gone.
+func nodeKilled(t *testing.T, c *cluster) {
+	n := c.nodes[0]
+	n.kill()
+	began := time.Now()
+	c.counted(t, c.nodes[1:])
+	t.Logf("all pages are on the other nodes, and counted, after %v", time.Since(began).Round(time.Millisecond))
+	n.start()
+}
+
+// counted waits until some nodes count every page once, and wait for no node that is gone.
+func (c *cluster) counted(t *testing.T, by []*node) {
+	t.Helper()
+	await(t, "not all pages are counted", func() bool {
+		for _, n := range by {
+			if !n.counts(crowdSize) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// redisRestarts: nothing of it is left.
+func redisRestarts(t *testing.T, c *cluster) {
+	c.redis.kill()
+	await(t, "the nodes do not notice that Redis is gone", func() bool {
+		for _, n := range c.nodes {
+			if n.metric("broker_linked") != 0 {
+				return false
+			}
+		}
+		return true
+	})
+	c.redis.start()
+	await(t, "the nodes do not find Redis again", c.linked)
+}
+
+// cutFor is how long a link is cut.
+const cutFor = 10 * time.Second
+
+// linkCut: a node reaches nobody, and does again.
+func linkCut(t *testing.T, c *cluster, cut func()) {
+	cut()
+	<-time.After(cutFor)
+	for _, n := range c.nodes {
+		n.heal()
+	}
+	await(t, "the nodes do not find each other again", c.linked)
+}
+
+// stopFor is how long a node stands still.
+const stopFor = 3 * time.Second
+
+// nodeStops: it is there, and does nothing.
+func nodeStops(t *testing.T, c *cluster) {
+	n := c.nodes[1]
+	n.signal(syscall.SIGSTOP)
+	<-time.After(stopFor)
+	n.signal(syscall.SIGCONT)
+}
+
+// rollingReload: one after the other has a successor, to which its pages come back.
+func rollingReload(t *testing.T, c *cluster) {
+	for _, n := range c.nodes {
+		if out, err := n.command("reload"); err != nil {
+			t.Errorf("reload of node %d: %v: %s", n.index, err, out)
+		}
+		await(t, "not all pages have come back", c.crowd.known)
+	}
+}
+
+// machineDies: it is gone without a word, and Redis knows nothing of it.
+func machineDies(t *testing.T, c *cluster) {
+	n := c.nodes[2]
+	n.silence()
+	n.kill()
+	began := time.Now()
+	c.counted(t, c.nodes[:2])
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("what was on a dead machine was waited for %v long", took)
+	} else {
+		t.Logf("nobody waits for a dead machine after %v", took.Round(time.Millisecond))
+	}
+	n.heal()
+	n.start()
+}
