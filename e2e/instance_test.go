@@ -138,21 +138,31 @@ func (i *instance) status() lineman.Status {
 // addr is host:port of a listener.
 func (i *instance) addr(worker string) string {
 	i.t.Helper()
-	for _, p := range i.status().Processes {
-		for _, l := range p.Listeners {
-			if l.Worker == worker {
-				return l.Addr[strings.Index(l.Addr, "://")+3:]
-			}
-		}
-	}
-	i.t.Fatalf("worker %s does not listen", worker)
-	return ""
+	return i.listener("worker "+worker+" does not listen", func(name string) bool { return name == worker })
 }
 
 // outer is host:port of the first listener of all.
 func (i *instance) outer() string {
 	i.t.Helper()
-	return i.addr(i.status().Processes[0].Listeners[0].Worker)
+	return i.listener("nobody listens", func(string) bool { return true })
+}
+
+// listener is host:port of the first listener of a worker that is wanted. The status has none of a process that is too busy to
+// answer.
+func (i *instance) listener(failure string, wanted func(worker string) bool) (addr string) {
+	i.t.Helper()
+	eventually(i.t, failure, func() bool {
+		for _, p := range i.status().Processes {
+			for _, l := range p.Listeners {
+				if wanted(l.Worker) {
+					addr = l.Addr[strings.Index(l.Addr, "://")+3:]
+					return true
+				}
+			}
+		}
+		return false
+	})
+	return addr
 }
 
 // pid is the process of a worker with an id: in a reload, the older one.

@@ -8,7 +8,7 @@ import (
 
 // newBroker is that by which nodes meet.
 func newBroker(c config.Redis) (*redis.Broker, error) {
-	t, err := redisTLS(&c)
+	t, err := redisTLS(c)
 	if err != nil {
 		return nil, err
 	}
@@ -23,6 +23,8 @@ func newBroker(c config.Redis) (*redis.Broker, error) {
 func brokerStats(b *redis.Broker) func() metrics.Broker {
 	return func() metrics.Broker {
 		s := b.Stats()
-		return metrics.Broker{Nodes: s.Nodes, BytesIn: s.BytesIn, BytesOut: s.BytesOut, Ghosts: s.Ghosts, Overflows: s.Dropped}
+		return metrics.Broker{
+			Nodes: s.Nodes, RoundTrip: s.RoundTrip, Waiting: s.Waiting, BytesIn: s.BytesIn, BytesOut: s.BytesOut, Ghosts: s.Ghosts, Overflows: s.Overflows,
+		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
-	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
 	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push/token"
 )
@@ -46,13 +45,6 @@ func TestBroker(t *testing.T) {
 		if want.err == "" && (err != nil || b == nil) || want.err != "" && (err == nil || !strings.Contains(err.Error(), want.err)) {
 			t.Errorf("%s: %v, want %q", name, err, want.err)
 		}
-	}
-	c, err := redisTLS(&config.Redis{TLS: true, CA: cert, Cert: cert, Key: key, ServerName: "redis.example.com"})
-	if err != nil || c.RootCAs == nil || c.ServerName != "redis.example.com" {
-		t.Fatalf("%+v, %v", c, err)
-	}
-	if own, err := c.GetClientCertificate(nil); err != nil || len(own.Certificate) == 0 {
-		t.Errorf("the certificate that is shown: %v, %v", own, err)
 	}
 }
 
@@ -99,7 +91,7 @@ func TestSharedRevocations(t *testing.T) {
 	}
 	refresh := func(want ...string) {
 		t.Helper()
-		uids, err := who.(server.Credentials).Refresh(ctx)
+		uids, err := who.Refresh(ctx)
 		slices.Sort(uids)
 		if err != nil || !slices.Equal(uids, want) {
 			t.Errorf("learned of %q, %v; want %q", uids, err, want)

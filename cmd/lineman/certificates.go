@@ -29,7 +29,7 @@ func tlsConfig(c config.TLS) (*tls.Config, error) {
 }
 
 // redisTLS is that of connections to Redis; nil without TLS.
-func redisTLS(c *config.Redis) (*tls.Config, error) {
+func redisTLS(c config.Redis) (*tls.Config, error) {
 	if !c.TLS {
 		return nil, nil
 	}

@@ -216,19 +216,19 @@ func TestRedisTLS(t *testing.T) {
 	if err := errors.Join(os.WriteFile(ca, pem, 0o600), os.WriteFile(nonsense, []byte("hush"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := redisTLS(&config.Redis{}); c != nil || err != nil {
+	if c, err := redisTLS(config.Redis{}); c != nil || err != nil {
 		t.Errorf("none: %v, %v", c, err)
 	}
-	c, err := redisTLS(&config.Redis{TLS: true, CA: ca, ServerName: "redis.example.com"})
+	c, err := redisTLS(config.Redis{TLS: true, CA: ca, ServerName: "redis.example.com"})
 	if err != nil || c.RootCAs == nil || c.ServerName != "redis.example.com" {
 		t.Errorf("%+v, %v", c, err)
 	}
 	for want, r := range map[string]config.Redis{
-		"redis.ca: open ":          {TLS: true, CA: filepath.Join(folder, "missing")},
-		"has no certificate":       {TLS: true, CA: nonsense},
-		"redis.cert and redis.key": {TLS: true, Cert: nonsense, Key: nonsense},
+		"missing":            {TLS: true, CA: filepath.Join(folder, "missing")},
+		"has no certificate": {TLS: true, CA: nonsense},
+		"PEM":                {TLS: true, Cert: nonsense, Key: nonsense},
 	} {
-		if _, err := redisTLS(&r); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
+		if _, err := redisTLS(r); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

@@ -65,7 +65,7 @@ func examinedRedis(c *config.Redis) doctor.Redis {
 		User: c.User, Password: c.Password, SentinelUser: c.SentinelUser, SentinelPassword: c.SentinelPassword,
 	}
 	if c.TLS {
-		r.TLS = func() (*tls.Config, error) { return redisTLS(c) }
+		r.TLS = func() (*tls.Config, error) { return redisTLS(*c) }
 	}
 	return r
 }

@@ -67,4 +67,15 @@ const leaveWithin = time.Second
 func (b *Broker) Wait() { b.gone.Wait() }
 
 // Stats tells how it is.
-func (b *Broker) Stats() Stats { return b.counters.stats() }
+func (b *Broker) Stats() Stats {
+	s := b.counters.stats()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range b.links {
+		s.Waiting += l.inbox.size()
+		for _, shard := range l.shards {
+			s.Unsent += shard.outbox.size()
+		}
+	}
+	return s
+}

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/lineman-go/lineman/push"
@@ -19,7 +20,7 @@ type expected struct {
 
 func newExpected(l *link) expected {
 	x := expected{link: l, bySeq: make(map[uint64]*expectation), step: max(l.options.Answer/8, time.Millisecond)}
-	x.last = uint64(time.Now().Unix()) << 24 // so that what is for an earlier node of this name is not taken to be for this one
+	x.last = rand.Uint64N(1 << 32) // so that what is for an earlier node of this name is not taken to be for this one
 	x.timer = time.AfterFunc(time.Hour, func() { l.post(l.expected.tick) })
 	x.timer.Stop()
 	return x

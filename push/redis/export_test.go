@@ -1,7 +1,4 @@
 package redis
 
-// Of this package's own tests.
-const (
-	MaxWaiting = maxWaiting
-	BeatScript = beatScript
-)
+// MaxWaiting is for this package's own tests.
+const MaxWaiting = maxWaiting

@@ -59,3 +59,10 @@ func (i *inbox) end(p *pair) {
 	defer i.mu.Unlock()
 	p.over = true
 }
+
+// size is how many bytes have come and were not taken.
+func (i *inbox) size() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.waiting
+}

@@ -3,6 +3,7 @@ package redis
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lineman-go/lineman/push"
 )
@@ -70,7 +71,7 @@ func TestOptions(t *testing.T) {
 	good := Options{Addresses: []string{"localhost:6379"}}
 	if b, err := New(good); err != nil {
 		t.Error(err)
-	} else if o := b.options; o.Prefix != "lineman" || o.Partitions != 1 || o.Answer <= 0 || o.Log == nil {
+	} else if o := b.options; o.Prefix != "lineman" || o.Partitions != 1 || o.Answer != time.Second {
 		t.Errorf("the defaults are %+v", o)
 	}
 	for name, change := range map[string]func(o *Options){

@@ -120,3 +120,10 @@ func (o *outbox) wants(t push.Target) bool {
 	_, ok := o.wanted[t]
 	return ok
 }
+
+// size is how many bytes were put in and not taken.
+func (o *outbox) size() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.waiting
+}

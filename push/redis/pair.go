@@ -4,25 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/redis/rueidis"
 
 	"github.com/lineman-go/lineman/push"
 )
-
-const (
-	maxBatch = 512  // commands that are sent at once
-	maxNames = 1000 // that one command subscribes to
-)
-
-// publishScript publishes to some channels, with nothing between, and returns how many arrivals that makes.
-const publishScript = `local n = 0
-for i = 1, #KEYS do n = n + redis.call(ARGV[1], KEYS[i], ARGV[2]) end
-return n`
 
 // pair are two connections to one server: what is subscribed to comes over in, and what is published goes over out. It is owned by the
 // goroutine of its shard, but for what a hook does.
@@ -34,6 +22,7 @@ type pair struct {
 
 	unsubscribing atomic.Int64 // names that the server has not confirmed
 	over          bool         // guarded by the inbox's lock
+	overflowed    bool         // owned by the goroutine that reads
 	self          endpoint     // of in; zero if the server does not tell
 }
 
@@ -56,7 +45,10 @@ func newPair(s *shard) *pair {
 
 // arrived is called in order by the goroutine that reads.
 func (p *pair) arrived(m rueidis.PubSubMessage) {
-	if !p.shard.link.arrived(arrival{pair: p, channel: m.Channel, payload: m.Message}) {
+	l := p.shard.link
+	if !l.arrived(arrival{pair: p, channel: m.Channel, payload: m.Message}) && !p.overflowed {
+		p.overflowed = true
+		l.counters.overflows.Add(1)
 		p.fail(errDropped)
 	}
 }
@@ -184,157 +176,8 @@ func (p *pair) leave() {
 	}
 }
 
-// run does some things in order. Publications that a broken connection may have taken are not among what is left.
-func (p *pair) run(ops []op) (left []op, err error) {
-	for len(ops) > 0 {
-		n := 1
-		for n < min(len(ops), maxBatch) && (ops[n].kind == publish) == (ops[0].kind == publish) {
-			n++
-		}
-		if ops[0].kind == publish {
-			if err := p.publish(ops[:n]); err != nil {
-				return ops[n:], err
-			}
-		} else if err := p.subscriptions(ops[:n]); err != nil {
-			return ops, err
-		}
-		ops = ops[n:]
-	}
-	return nil, nil
-}
-
-// subscriptions changes what is subscribed to, and tells when that holds.
-func (p *pair) subscriptions(ops []op) error {
-	var cmds []rueidis.Completed
-	var channels []string
-	flush := func(k opKind) {
-		for len(channels) > 0 {
-			n := min(len(channels), maxNames)
-			cmds = append(cmds, p.change(k, channels[:n]))
-			channels = channels[n:]
-		}
-	}
-	for i, o := range ops {
-		if i > 0 && o.kind != ops[i-1].kind {
-			flush(ops[i-1].kind)
-		}
-		for _, t := range o.topics {
-			channels = append(channels, p.shard.link.names.topic(t))
-		}
-	}
-	flush(ops[len(ops)-1].kind)
-	if err := p.do(p.in, cmds, nil); err != nil {
-		return err
-	}
-	p.shard.link.post(func() {
-		for _, o := range ops {
-			if o.done != nil {
-				o.done(nil)
-			}
-		}
-	})
-	return nil
-}
-
-// change is the command that subscribes to channels, or not any more.
-func (p *pair) change(k opKind, channels []string) rueidis.Completed {
-	b, sharded := p.in.B(), p.shard.link.options.Cluster
-	if k == unsubscribe {
-		p.unsubscribing.Add(int64(len(channels)))
-		if sharded {
-			return b.Sunsubscribe().Channel(channels...).Build()
-		}
-		return b.Unsubscribe().Channel(channels...).Build()
-	}
-	if sharded {
-		return b.Ssubscribe().Channel(channels...).Build()
-	}
-	return b.Subscribe().Channel(channels...).Build()
-}
-
-// publish sends messages, and tells how many arrivals they make.
-func (p *pair) publish(ops []op) error {
-	cmds := make([]rueidis.Completed, len(ops))
-	for i, o := range ops {
-		cmds[i] = p.command(o)
-	}
-	l := p.shard.link
-	l.counters.sent.Add(uint64(len(ops)))
-	arrivals := make([]int64, 0, len(ops))
-	err := p.do(p.out, cmds, func(r rueidis.RedisResult) error {
-		n, err := r.AsInt64()
-		if err == nil {
-			arrivals = append(arrivals, n)
-		}
-		return err
-	})
-	l.post(func() {
-		for i, n := range arrivals {
-			l.expected.arrives(ops[i].seq, int(n))
-		}
-	})
-	return err
-}
-
-// command publishes to some channels.
-func (p *pair) command(o op) rueidis.Completed {
-	b, payload := p.out.B(), rueidis.BinaryString(o.payload)
-	name := "PUBLISH"
-	if p.shard.link.options.Cluster {
-		name = "SPUBLISH"
-	}
-	switch {
-	case len(o.channels) > 1:
-		return b.Eval().Script(publishScript).Numkeys(int64(len(o.channels))).Key(o.channels...).Arg(name, payload).Build()
-	case p.shard.link.options.Cluster:
-		return b.Spublish().Channel(o.channels[0]).Message(payload).Build()
-	}
-	return b.Publish().Channel(o.channels[0]).Message(payload).Build()
-}
-
-// do sends commands at once and goes through their results, to the first error.
-func (p *pair) do(c rueidis.DedicatedClient, cmds []rueidis.Completed, each func(rueidis.RedisResult) error) error {
-	began := time.Now()
-	results := c.DoMulti(context.Background(), cmds...)
-	p.shard.link.counters.timed(began)
-	for _, r := range results {
-		err := r.Error()
-		if each != nil {
-			err = each(r)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// close ends both connections. Nothing comes over them any more.
+// close ends both connections. That may take a second, if a server says nothing.
 func (p *pair) close() {
-	p.shard.link.inbox.end(p)
 	p.in.Close()
 	p.out.Close()
-}
-
-// endpoint is what a server knows a connection by. Both are needed, as a server begins anew with its numbers.
-type endpoint struct {
-	ID      uint64 `json:"id"`
-	Address string `json:"address"`
-}
-
-// parseEndpoint reads what CLIENT INFO answers. It is zero if that says nothing.
-func parseEndpoint(info string) (e endpoint) {
-	for _, field := range strings.Fields(strings.TrimPrefix(info, "txt:")) { // which says that it is text
-		name, value, _ := strings.Cut(field, "=")
-		switch name {
-		case "id":
-			e.ID, _ = strconv.ParseUint(value, 10, 64)
-		case "addr":
-			e.Address = value
-		}
-	}
-	if e.ID == 0 || e.Address == "" {
-		return endpoint{}
-	}
-	return e
 }

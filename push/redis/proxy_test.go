@@ -17,6 +17,8 @@ type proxy struct {
 	conns    []net.Conn
 	cut      bool // nobody gets through
 	swallows bool // nothing gets through, and nobody is told
+	count    int  // connections ever made
+	muted    int  // those before are as if all was swallowed, for good
 	ended    bool
 }
 
@@ -81,6 +83,8 @@ func (p *proxy) carry(client net.Conn) {
 	p.mu.Lock()
 	cut := p.cut
 	p.conns = append(p.conns, client, server)
+	number := p.count
+	p.count++
 	p.mu.Unlock()
 	if cut {
 		return
@@ -88,18 +92,18 @@ func (p *proxy) carry(client net.Conn) {
 	p.wait.Add(1)
 	go func() {
 		defer p.wait.Done()
-		p.copy(server, client)
+		p.copy(server, client, number)
 		_ = server.Close()
 	}()
-	p.copy(client, server)
+	p.copy(client, server, number)
 }
 
-func (p *proxy) copy(to, from net.Conn) {
+func (p *proxy) copy(to, from net.Conn, number int) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
 		p.mu.Lock()
-		for p.swallows && !p.cut {
+		for (p.swallows || number < p.muted) && !p.cut {
 			p.cond.Wait()
 		}
 		p.mu.Unlock()
@@ -126,6 +130,13 @@ func (p *proxy) Swallow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.swallows = true
+}
+
+// Mute has all that there is be silent for good. New connections are as they should.
+func (p *proxy) Mute() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.muted = p.count
 }
 
 // Mend has new connections be as they should.

@@ -173,7 +173,7 @@ func (r *registry) end(e endpoint) {
 		if _, refused := rueidis.IsRedisErr(err); refused {
 			r.unable(err)
 		}
-		r.link.counters.ghostsEnded.Add(uint64(n))
+		r.link.counters.ghosts.Add(uint64(n))
 	}
 }
 

@@ -13,6 +13,9 @@ var errFull = fmt.Errorf("redis: %d MiB wait to be published: %w", maxWaiting>>2
 // maxTopics are how many topics a message is published to one by one. With more, all nodes get it.
 const maxTopics = 16
 
+// roomForHead is how long what comes before the data of a message is at most, as a rule.
+const roomForHead = 64
+
 // Publish is that of push.Link.
 func (l *link) Publish(to []push.Target, p push.Publication, done func(others int, err error)) {
 	m := message{kind: publication, node: p.Node, number: p.Number, except: p.Except, parts: p.Parts, data: p.Data}
@@ -77,7 +80,8 @@ func (l *link) sendPart(s *shard, m message, to []push.Target) {
 }
 
 func (l *link) sendTo(s *shard, channels []string, m message) {
-	switch s.outbox.put(op{kind: publish, channels: channels, payload: m.append(nil), seq: m.seq}) {
+	payload := m.append(make([]byte, 0, len(m.data)+roomForHead))
+	switch s.outbox.put(op{kind: publish, channels: channels, payload: payload, seq: m.seq}) {
 	case shut:
 		l.expected.refused(m.seq, push.ErrUnlinked)
 	case full:

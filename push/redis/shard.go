@@ -50,8 +50,9 @@ func (s *shard) run() {
 			s.connected(p)
 			left, err = p.serve(l.leaving)
 		}
-		p.close()
+		l.inbox.end(p)
 		s.disconnected(append(left, s.outbox.stop()...), err)
+		p.close()
 		if time.Since(began) > longest {
 			pause = 0
 		}

@@ -48,7 +48,7 @@ func (s *server) needed() []rueidis.Completed {
 		b.Pexpire().Key(at).Milliseconds(1).Build(),
 	}
 	if s.settings.Cluster {
-		return append(all, b.ClusterSlots().Build(), b.Spublish().Channel(at).Message("").Build(), b.Ssubscribe().Channel(at).Build())
+		return append(all, b.ClusterSlots().Build(), b.ClusterShards().Build(), b.Spublish().Channel(at).Message("").Build(), b.Ssubscribe().Channel(at).Build())
 	}
 	return append(all, b.Publish().Channel(at).Message("").Build(), b.Subscribe().Channel(at).Build())
 }
