@@ -180,13 +180,20 @@ func await(t *testing.T, what string, holds func() bool) {
 // steady: nothing happens.
 func steady(t *testing.T, c *cluster) { c.goOn(t, 4000) }
 
+// knownWithin is how long it may take until nobody waits for a process that was killed: less than for one that is not heard of.
+const knownWithin = 5 * time.Second
+
 // nodeKilled: its pages go to the others, which know at once that it is gone.
 func nodeKilled(t *testing.T, c *cluster) {
 	n := c.nodes[0]
 	n.kill()
 	began := time.Now()
 	c.counted(t, c.nodes[1:])
-	t.Logf("all pages are on the other nodes, and counted, after %v", time.Since(began).Round(time.Millisecond))
+	if took := time.Since(began); took > knownWithin {
+		t.Errorf("all pages are on the other nodes, and counted, only after %v", took)
+	} else {
+		t.Logf("all pages are on the other nodes, and counted, after %v", took.Round(time.Millisecond))
+	}
 	n.start()
 }
 
@@ -203,7 +210,7 @@ func (c *cluster) counted(t *testing.T, by []*node) {
 	})
 }
 
-// redisRestarts: nothing of it is left.
+// redisRestarts: nothing of it is left. What may wait for it, does.
 func redisRestarts(t *testing.T, c *cluster) {
 	c.redis.kill()
 	await(t, "the nodes do not notice that Redis is gone", func() bool {
@@ -214,8 +221,21 @@ func redisRestarts(t *testing.T, c *cluster) {
 		}
 		return true
 	})
+	s, err := newLines(c.nodes[0], c.ledger, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &publication{door: "a line that waits", to: []string{"*"}, wait: patience}
+	c.ledger.publish(c.ledger.connected(), p)
+	if err := s.publish([]*publication{p}); err != nil {
+		t.Error(err)
+	}
 	c.redis.start()
 	await(t, "the nodes do not find Redis again", c.linked)
+	s.finish()
+	if p.answer.at.IsZero() || p.answer.failed != "" {
+		t.Errorf("what was to wait for Redis is answered by %+v", p.answer)
+	}
 }
 
 // cutFor is how long a link is cut.
@@ -252,9 +272,9 @@ func rollingReload(t *testing.T, c *cluster) {
 	}
 }
 
-// machineDies: it is gone without a word, and Redis knows nothing of it.
+// machineDies: it is gone without a word, and Redis takes it to be there.
 func machineDies(t *testing.T, c *cluster) {
-	n := c.nodes[2]
+	n, ghosts := c.nodes[2], c.nodes[0].metric("broker_ghosts_total")+c.nodes[1].metric("broker_ghosts_total")
 	n.silence()
 	n.kill()
 	began := time.Now()
@@ -263,6 +283,9 @@ func machineDies(t *testing.T, c *cluster) {
 		t.Errorf("what was on a dead machine was waited for %v long", took)
 	} else {
 		t.Logf("nobody waits for a dead machine after %v", took.Round(time.Millisecond))
+	}
+	if c.nodes[0].metric("broker_ghosts_total")+c.nodes[1].metric("broker_ghosts_total") == ghosts {
+		t.Error("no node counts what it has ended of the dead machine")
 	}
 	n.heal()
 	n.start()

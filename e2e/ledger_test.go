@@ -23,6 +23,7 @@ type publication struct {
 	node   int      // which the back end was connected to
 	door   string
 	text   string // a JSON object without its braces
+	wait   time.Duration
 	sent   time.Time
 	answer answer
 	got    []*guest
