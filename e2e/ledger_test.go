@@ -39,6 +39,20 @@ type answer struct {
 	failed     string // the code of an error
 }
 
+func (a answer) String() string {
+	switch {
+	case a.at.IsZero():
+		return "nothing"
+	case a.failed != "":
+		return a.failed
+	case a.some:
+		return "ok"
+	case a.incomplete:
+		return fmt.Sprintf("%d, incomplete", a.n)
+	}
+	return fmt.Sprint(a.n)
+}
+
 // connected is a new back end's connection: publications are counted for each. Its number is returned.
 func (l *ledger) connected() int {
 	l.mu.Lock()
