@@ -67,7 +67,7 @@ func TestClusterCount(t *testing.T) {
 			t.Errorf("%s, the processes have %v and %v pages", when, first, second)
 		}
 		p.reachAll(t, admin, all)
-		left := make(chan []end)
+		left := make(chan []end, 1)
 		go func() { left <- ends(all) }()
 		if out, err := tryIn(t, p.cmd.Dir, "", filepath.Join(binaries, "lineman"), "reload"); err != nil {
 			t.Errorf("reload: %v: %s", err, out)

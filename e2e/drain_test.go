@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -66,6 +68,8 @@ func TestServerDrain(t *testing.T) {
 		out, _ := try(t, "", "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "http://"+p.pages+path)
 		return out
 	}
+	left := make(chan []end, 1)
+	go func() { left <- ends(pages) }()
 	go func() { stopped <- p.stop() }()
 	eventually(t, "the server does not say that it is not ready", func() bool { return status("/ready") == "503" })
 	if got := status("/health"); got != "200" {
@@ -78,7 +82,7 @@ func TestServerDrain(t *testing.T) {
 		t.Errorf("a page that comes late: %q, %v", head, err)
 	}
 	c.Close()
-	all := ends(pages)
+	all := <-left
 	first, last := all[0].at, all[0].at
 	for i, e := range all {
 		if e.code != 4101 || e.reason != `{"retry":1500}` {
@@ -117,6 +121,49 @@ func TestServerReload(t *testing.T) {
 		t.Errorf("reload: %s", got)
 	}
 	arriveAll(t, p, 20)
+}
+
+// TestServerReloadBackend has a back end that is never at rest go to the successor: it is closed soon, after its answers.
+func TestServerReloadBackend(t *testing.T) {
+	p := startLineman(t)
+	c := dial(t, p.backends)
+	writing := make(chan struct{})
+	go func() {
+		defer close(writing)
+		for {
+			if _, err := io.WriteString(c, `{"cmd":"count","to":"*"}`+"\n"); err != nil {
+				return
+			}
+		}
+	}()
+	answers := bufio.NewReader(c)
+	next := func() error {
+		answer, err := answers.ReadString('\n')
+		if err == nil && answer != `{"ok":true,"counts":{"*":0}}`+"\n" {
+			t.Fatalf("the answer is %q", answer)
+		}
+		return err
+	}
+	if err := next(); err != nil {
+		t.Fatal(err)
+	}
+	reloaded := make(chan time.Time, 1)
+	go func() {
+		if out, err := tryIn(t, p.cmd.Dir, "", binaries+"/lineman", "reload"); err != nil {
+			t.Errorf("reload: %v: %s", err, out)
+		}
+		reloaded <- time.Now()
+	}()
+	for next() == nil {
+	}
+	if took := time.Since(<-reloaded); took > 5*time.Second {
+		t.Errorf("it was closed %v after the reload", took)
+	}
+	c.Close()
+	<-writing
+	if got := p.ask(`{"cmd":"count","to":"*"}` + "\n"); got != `{"ok":true,"counts":{"*":0}}`+"\n" {
+		t.Errorf("the successor answers %q", got)
+	}
 }
 
 // TestServerOrder has several back ends publish at once, by both doors: all subscribers of a channel see one order, and what one back end has
