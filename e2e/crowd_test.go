@@ -212,7 +212,7 @@ func (c *crowd) lost(node int, since time.Time) (n int) {
 // goHome has each page be on its own node again, and waits until all nodes know all of them.
 func (c *crowd) goHome() {
 	c.t.Helper()
-	eventually(c.t, "pages do not come to their nodes", func() bool {
+	await(c.t, "pages do not come to their nodes", func() bool {
 		home := true
 		for _, p := range c.pages {
 			switch p.at() {

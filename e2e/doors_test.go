@@ -54,7 +54,11 @@ func (p *publication) command() string {
 		to = p.to[0]
 	}
 	text, _ := json.Marshal(to)
-	return fmt.Sprintf(`{"cmd":"pub","to":%s,"data":{%s}}`, text, p.text)
+	wait := ""
+	if p.wait > 0 {
+		wait = fmt.Sprintf(`,"wait":%d`, p.wait.Milliseconds())
+	}
+	return fmt.Sprintf(`{"cmd":"pub","to":%s,"data":{%s}%s}`, text, p.text, wait)
 }
 
 // plain is it as a line without a command. It is for one uid, or all.

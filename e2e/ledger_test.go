@@ -23,6 +23,7 @@ type publication struct {
 	node   int      // which the back end was connected to
 	door   string
 	text   string // a JSON object without its braces
+	wait   time.Duration
 	sent   time.Time
 	answer answer
 	got    []*guest
@@ -36,6 +37,20 @@ type answer struct {
 	some       bool // n is not known, but more than 0
 	incomplete bool
 	failed     string // the code of an error
+}
+
+func (a answer) String() string {
+	switch {
+	case a.at.IsZero():
+		return "nothing"
+	case a.failed != "":
+		return a.failed
+	case a.some:
+		return "ok"
+	case a.incomplete:
+		return fmt.Sprintf("%d, incomplete", a.n)
+	}
+	return fmt.Sprint(a.n)
 }
 
 // connected is a new back end's connection: publications are counted for each. Its number is returned.

@@ -80,7 +80,7 @@ func (l *ledger) judgeOne(v *verdict, p *publication, c *crowd, w *watch, name s
 			moved++
 		}
 		if reason == lost {
-			l.protest("%s: page %d has not got it, and the answer was %+v after %v", name, page.id, p.answer, p.answer.at.Sub(p.sent))
+			l.protest("%s: page %d has not got it, and the answer was %s, after %v", name, page.id, p.answer, p.answer.at.Sub(p.sent))
 		}
 	}
 	for page := range got {
