@@ -22,22 +22,46 @@ import (
 // client is where a client of a proxy connects from: not the address that the proxy does.
 const client = "127.0.0.2"
 
-// TestNginx has a page come through nginx, as docs/deploy/nginx.conf sets it up: it gets what is pushed, and the server knows where it
-// comes from, whatever the page says.
+// TestNginx has a page come through nginx, as docs/deploy/nginx.conf sets it up, and nginx-nodes.conf for several nodes, of which one has
+// gone: it gets what is pushed, and the server knows where it comes from, whatever the page says.
 func TestNginx(t *testing.T) {
 	need(t, "nginx")
+	for _, file := range []string{"nginx.conf", "nginx-nodes.conf"} {
+		t.Run(file, func(t *testing.T) {
+			p, front := startLineman(t), free(t)
+			folder := t.TempDir()
+			cert, key := linemantest.CertificateFiles(t, folder)
+			site := atNodes(t, file, p, "listen 443 ssl", "listen "+front+" ssl", "/etc/ssl/www.example.com.pem", cert, "/etc/ssl/www.example.com.key", key)
+			write(t, folder+"/nginx.conf", "daemon off;\npid nginx.pid;\nevents {}\nhttp {\nclient_body_temp_path a;\nproxy_temp_path b;\nfastcgi_temp_path c;\nuwsgi_temp_path d;\nscgi_temp_path e;\n"+site+"}\n")
+			nginx := launch(t, exec.Command("nginx", "-p", folder, "-c", folder+"/nginx.conf", "-e", "stderr"))
+			throughProxy(t, p, front)
+			if code := nginx.stop(); code != 0 {
+				t.Errorf("nginx ends with %d", code)
+			}
+		})
+	}
+}
+
+// TestHAProxy does the same with HAProxy, which has no complaint about its file.
+func TestHAProxy(t *testing.T) {
+	need(t, "haproxy")
 	p, front := startLineman(t), free(t)
 	folder := t.TempDir()
 	cert, key := linemantest.CertificateFiles(t, folder)
-	site := strings.NewReplacer(
-		"listen 443 ssl", "listen "+front+" ssl", "/etc/ssl/www.example.com.pem", cert, "/etc/ssl/www.example.com.key", key, "127.0.0.1:1234", p.pages,
-	).Replace(read(t, "../docs/deploy/nginx.conf"))
-	write(t, folder+"/nginx.conf", "daemon off;\npid nginx.pid;\nevents {}\nhttp {\nclient_body_temp_path a;\nproxy_temp_path b;\nfastcgi_temp_path c;\nuwsgi_temp_path d;\nscgi_temp_path e;\n"+site+"}\n")
-	nginx := launch(t, exec.Command("nginx", "-p", folder, "-c", folder+"/nginx.conf", "-e", "stderr"))
-	throughProxy(t, p, front)
-	if code := nginx.stop(); code != 0 {
-		t.Errorf("nginx ends with %d", code)
+	write(t, folder+"/site.pem", read(t, cert)+read(t, key))
+	write(t, folder+"/haproxy.cfg", atNodes(t, "haproxy.cfg", p, "bind :443", "bind "+front, "/etc/haproxy/www.example.com.pem", folder+"/site.pem", "maxconn 200000", "maxconn 100"))
+	if said, err := exec.Command("haproxy", "-c", "-q", "-f", folder+"/haproxy.cfg").CombinedOutput(); err != nil || len(said) > 0 {
+		t.Fatalf("%v: %s", err, said)
 	}
+	launch(t, exec.Command("haproxy", "-db", "-f", folder+"/haproxy.cfg"))
+	throughProxy(t, p, front)
+}
+
+// atNodes is a file of docs/deploy with other words in place of some, and with this server in place of the nodes, but for one that has gone.
+func atNodes(t *testing.T, file string, p push, replace ...string) string {
+	t.Helper()
+	nodes := []string{"127.0.0.1:1234", p.pages, "10.0.0.11:1234", free(t), "10.0.0.12:1234", p.pages, "10.0.0.13:1234", p.pages}
+	return strings.NewReplacer(append(replace, nodes...)...).Replace(read(t, "../docs/deploy/"+file))
 }
 
 // TestCaddy does the same with Caddy.

@@ -3,16 +3,24 @@ package push
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 )
+
+// maxAnswer is how long the answer of a node may be, in bytes: what is between nodes cuts off who is sent too much at once.
+const maxAnswer = 4 << 20
 
 // asked is what a Broker calls with the question of a node.
 func (h *Hub[C]) asked(_ []Target, question []byte, reply func([]byte)) {
 	send := func(a Answer) {
 		text, err := json.Marshal(&a)
-		if err != nil {
-			text, _ = json.Marshal(&Answer{Problem: err.Error()}) // a session that is no JSON
+		if err == nil && len(text) > maxAnswer {
+			err = fmt.Errorf("%w: a node's answer has more than %d MiB: ask about fewer connections", ErrLimit, maxAnswer>>20)
+		}
+		if err != nil { // or a session that is no JSON
+			told := problem(err)
+			text, _ = json.Marshal(&told)
 		}
 		reply(text)
 	}

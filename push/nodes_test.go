@@ -1,6 +1,7 @@
 package push_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -12,119 +13,6 @@ import (
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/pushtest"
 )
-
-// site is a node: a Hub on a loop of its own.
-type site struct {
-	t    *testing.T
-	loop *pushtest.Loop
-	hub  *hub
-	last uint64 // connection
-}
-
-// sites are nodes of one cluster.
-func sites(t *testing.T, n int, o push.Options[*conn]) (all []*site) {
-	t.Helper()
-	for range n {
-		s := &site{t: t, loop: pushtest.NewLoop(t)}
-		o.Do = s.loop.Do
-		o.After = func(d time.Duration, f func()) { time.AfterFunc(d, func() { s.loop.Do(f) }) }
-		s.loop.Await(func() { s.hub = newHub(t, o) })
-		t.Cleanup(func() { s.loop.Do(s.hub.Close) })
-		s.until(s.hub.Linked)
-		all = append(all, s)
-	}
-	return all
-}
-
-// until waits until something holds on the loop.
-func (s *site) until(holds func() bool) {
-	s.t.Helper()
-	for late := time.Now().Add(20 * time.Second); ; {
-		held := false
-		s.loop.Await(func() { held = holds() })
-		if held {
-			return
-		}
-		if time.Now().After(late) {
-			s.t.Fatal("it never holds")
-		}
-	}
-}
-
-// add makes a connection a member.
-func (s *site) add(uid string) (m *member, c *conn) {
-	s.t.Helper()
-	s.loop.Await(func() {
-		s.last++
-		m, c = add(s.t, s.hub, s.last, uid)
-	})
-	return m, c
-}
-
-// ask waits for the answer of all nodes.
-func (s *site) ask(q push.Question) (a push.Answer, err error) {
-	s.t.Helper()
-	done := make(chan error, 1)
-	s.loop.Await(func() {
-		if err := s.hub.Ask(q, func(got push.Answer, err error) { a = got; done <- err }); err != nil {
-			done <- err
-		}
-	})
-	return a, s.wait(done)
-}
-
-// publish waits for the outcome.
-func (s *site) publish(m message) (o push.Outcome) {
-	s.t.Helper()
-	done := make(chan error, 1)
-	s.loop.Await(func() {
-		if err := s.hub.Publish(m, func(got push.Outcome) { o = got; done <- nil }); err != nil {
-			done <- err
-		}
-	})
-	if err := s.wait(done); err != nil {
-		s.t.Error(err)
-	}
-	return o
-}
-
-func (s *site) wait(done chan error) error {
-	s.t.Helper()
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(20 * time.Second):
-		s.t.Fatal("it is never done")
-		return nil
-	}
-}
-
-// got is what a connection of this node was sent since.
-func (s *site) got(c *conn) (got []string) {
-	s.loop.Await(func() { got = c.take() })
-	return got
-}
-
-func (s *site) closed(c *conn) (why string) {
-	s.loop.Await(func() { why = c.closed })
-	return why
-}
-
-// overBrokers runs a test over each broker that there is here. cut and mend are nil where nothing can break.
-func overBrokers(t *testing.T, test func(t *testing.T, o push.Options[*conn], cut, mend func())) {
-	t.Run("memory", func(t *testing.T) {
-		o := options()
-		o.Broker = push.NewMemory()
-		test(t, o, nil, nil)
-	})
-	t.Run("network", func(t *testing.T) {
-		w := pushtest.NewNetwork()
-		t.Cleanup(w.End)
-		o := options()
-		o.Broker = w
-		test(t, o, w.Cut, w.Mend)
-	})
-}
 
 // TestAsk has each question be answered for the connections of all nodes.
 func TestAsk(t *testing.T) {
@@ -191,6 +79,22 @@ func TestAsk(t *testing.T) {
 	})
 }
 
+// TestAskTooMuch says so when a node's answer is too long.
+func TestAskTooMuch(t *testing.T) {
+	o := options()
+	o.Broker = push.NewMemory()
+	all := sites(t, 2, o)
+	m, _ := all[1].add("ann")
+	all[1].loop.Await(func() { m.SetValue(json.RawMessage(`"` + strings.Repeat("x", 4<<20) + `"`)) })
+	if _, err := all[0].ask(push.Question{Verb: push.ListSessions, To: []push.Target{"*"}}); !errors.Is(err, push.ErrLimit) || !strings.Contains(err.Error(), "ask about fewer") {
+		t.Errorf("%v", err)
+	}
+	all[1].loop.Await(func() { m.SetValue(json.RawMessage(`{`)) })
+	if _, err := all[0].ask(push.Question{Verb: push.ListSessions, To: []push.Target{"*"}}); err == nil {
+		t.Error("a session that is no JSON is told")
+	}
+}
+
 // TestAskWrong refuses what is wrong, and asks nobody.
 func TestAskWrong(t *testing.T) {
 	h := newHub(t, options())
@@ -240,6 +144,35 @@ func TestSingleLoginNodes(t *testing.T) {
 	})
 }
 
+// TestSingleLoginAway tells logins when the link is up again, and keeps nothing of those that have gone by then.
+func TestSingleLoginAway(t *testing.T) {
+	w := pushtest.NewNetwork()
+	t.Cleanup(w.End)
+	o := options()
+	o.Broker, o.SingleLogin = w, true
+	all := sites(t, 2, o)
+	_, old := all[0].add("ann")
+	w.Cut()
+	all[1].until(func() bool { return !all[1].hub.Linked() })
+	all[1].loop.Await(func() {
+		for i := range uint64(10) {
+			add(t, all[1].hub, i, fmt.Sprint("gone", i))
+		}
+		add(t, all[1].hub, 10, "ann")
+	})
+	all[1].until(func() bool { return all[1].hub.Arrivals() == 11 })
+	all[1].loop.Await(func() {
+		for i := range uint64(10) {
+			all[1].hub.Remove(all[1].hub.Member(i))
+		}
+		if n := all[1].hub.Arrivals(); n != 1 {
+			t.Errorf("%d logins are kept, want 1", n)
+		}
+	})
+	w.Mend()
+	all[0].until(func() bool { return old.closed == "4009 another login took its place" })
+}
+
 // TestModelNodes does random things to three nodes, and compares what they tell and deliver with the model.
 func TestModelNodes(t *testing.T) {
 	overBrokers(t, func(t *testing.T, o push.Options[*conn], _, _ func()) {
@@ -272,7 +205,7 @@ func TestModelNodes(t *testing.T) {
 					m[next] = &reference{uid: uid, groups: map[string]bool{}, channels: map[string]bool{}, member: member, conn: c}
 				})
 				home[next] = s
-				a, err := s.ask(push.Question{Verb: push.Count, To: []push.Target{push.UID(uid)}}) // it is known everywhere then
+				a, err := s.ask(push.Question{Verb: push.Count, To: []push.Target{push.UID(uid)}}) // comes behind the subscription
 				if want := len(m.named(push.UID(uid))); err != nil || a.Counts[0] != want {
 					t.Fatalf("step %d: %s has %v, %v; want %d", step, uid, a.Counts, err, want)
 				}

@@ -80,7 +80,7 @@ func report(out io.Writer, w *world, t *traffic) error {
 	p := w.place()
 	every := toAll(w, p)
 	b := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(out, "%d nodes, %d connections, %.4g publications a second of %.4g bytes\n\n", w.nodes, w.nodes*w.connections, t.rate, t.size)
+	fmt.Fprintf(out, "%d nodes, %d connections, %s publications a second of %s bytes\n\n", w.nodes, w.nodes*w.connections, figure(t.rate), figure(t.size))
 	fmt.Fprint(b, "a publication for\tper cent\tnodes that take it\tof all\tpages that get it\t\n")
 	for _, k := range []struct {
 		name  string
@@ -106,15 +106,23 @@ func report(out io.Writer, w *world, t *traffic) error {
 		{"messages to one node", func(l load) float64 { return l.sent / float64(w.nodes) }},
 		{"messages to pages of one node", func(load) float64 { return t.rate * t.pages(p) / float64(w.nodes) }},
 	} {
-		fmt.Fprintf(b, "%s\t%.4g\t%.4g\t\n", row.name, row.of(interest), row.of(all))
+		fmt.Fprintf(b, "%s\t%s\t%s\t\n", row.name, figure(row.of(interest)), figure(row.of(all)))
 	}
-	fmt.Fprintf(b, "\nsubscriptions of one node\t%.4g\t1\t\n", float64(p.subscriptions)/float64(w.nodes))
-	fmt.Fprintf(b, "subscriptions of all\t%.4g\t%d\t\n", float64(p.subscriptions), w.nodes)
-	fmt.Fprintf(b, "MB of memory for them\t%.4g\t%.4g\t\n", float64(p.subscriptions)*t.memory/1e6, float64(w.nodes)*t.memory/1e6)
+	fmt.Fprintf(b, "\nsubscriptions of one node\t%s\t1\t\n", figure(float64(p.subscriptions)/float64(w.nodes)))
+	fmt.Fprintf(b, "subscriptions of all\t%d\t%d\t\n", p.subscriptions, w.nodes)
+	fmt.Fprintf(b, "MB of memory for them\t%s\t%s\t\n", figure(float64(p.subscriptions)*t.memory/1e6), figure(float64(w.nodes)*t.memory/1e6))
 	if w.partitions > 1 {
 		fmt.Fprintf(b, "\npartitions\t%d\t\t\n", w.partitions)
 		fmt.Fprintf(b, "connections of nodes to them\t%d\t\t\n", 2*w.nodes*w.partitions)
 		fmt.Fprintf(b, "per cent of channels' messages in the busiest\t%.4g\t\t\n", 100*p.hottest)
 	}
 	return b.Flush()
+}
+
+// figure is a number with as many digits as mean something.
+func figure(n float64) string {
+	if n >= 1000 {
+		return fmt.Sprintf("%.0f", n)
+	}
+	return fmt.Sprintf("%.3g", n)
 }

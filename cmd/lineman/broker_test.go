@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
-	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
 	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push/token"
 )
@@ -92,7 +91,7 @@ func TestSharedRevocations(t *testing.T) {
 	}
 	refresh := func(want ...string) {
 		t.Helper()
-		uids, err := who.(server.Credentials).Refresh(ctx)
+		uids, err := who.Refresh(ctx)
 		slices.Sort(uids)
 		if err != nil || !slices.Equal(uids, want) {
 			t.Errorf("learned of %q, %v; want %q", uids, err, want)

@@ -125,6 +125,17 @@ func at(addr string, change func(*Redis)) func(*Machine, *Options) {
 	}
 }
 
+// product is what the server that tests run is: redis, or valkey under its name.
+func product(t *testing.T) string {
+	t.Helper()
+	about, err := exec.Command("redis-server", "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, _, _ := strings.Cut(string(about), " ")
+	return strings.ToLower(name)
+}
+
 // TestRealRedis judges a server that is good, and then one setting after the other that is not.
 func TestRealRedis(t *testing.T) {
 	addr := realRedis(t)
@@ -132,7 +143,7 @@ func TestRealRedis(t *testing.T) {
 	cli := "redis-cli -h 127.0.0.1 -p " + port
 	ask := client(t, addr)
 	try(t, redis,
-		trial{name: "good", change: at(addr, nil), verdict: OK, found: "redis " + addr + ": redis "},
+		trial{name: "good", change: at(addr, nil), verdict: OK, found: "redis " + addr + ": " + product(t) + " "},
 		trial{name: "rights", change: at(addr, nil), verdict: OK, found: "redis rights " + addr + ": all that are needed"},
 		trial{name: "latency", change: at(addr, nil), verdict: OK, found: "ms, median of 20"},
 		trial{name: "memory", change: at(addr, nil), verdict: OK, found: "used, maxmemory 0"},
