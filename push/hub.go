@@ -89,10 +89,11 @@ type Hub[C Conn] struct {
 
 	closed    bool
 	linked    bool
+	links     int       // times that the link has come or gone
 	unlinked  time.Time // when the link has broken last
 	held      []*waiting[C]
 	heldBytes int
-	arrivals  []*Member[C] // whose logins other nodes have not been told
+	arrivals  map[*Member[C]]bool // whose logins other nodes have not been told
 }
 
 // New makes a Hub and joins its Broker, if there is one.
@@ -120,7 +121,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 			return nil, fmt.Errorf("push: no namespace can be called %q", name)
 		}
 	}
-	h := &Hub[C]{options: o, everyone: &set[C]{kind: ToEveryone}, members: make(map[uint64]*Member[C]), pending: make(map[uint64]*pending)}
+	h := &Hub[C]{options: o, everyone: &set[C]{kind: ToEveryone}, members: make(map[uint64]*Member[C]), pending: make(map[uint64]*pending), arrivals: make(map[*Member[C]]bool)}
 	for k := range h.sets {
 		h.sets[k] = make(map[string]*set[C])
 	}
@@ -188,6 +189,7 @@ func (h *Hub[C]) Remove(m *Member[C]) {
 		h.tidy(s)
 	}
 	delete(h.members, m.conn.ID())
+	delete(h.arrivals, m)
 	m.hub = nil
 }
 

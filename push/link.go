@@ -11,12 +11,16 @@ func (h *Hub[C]) relink(up bool) {
 		return
 	}
 	h.linked = up
+	h.links++
 	if up {
 		if !h.unlinked.IsZero() {
 			h.stats.Away += time.Since(h.unlinked)
 		}
-		h.arrive()
 		h.release()
+		if h.options.SingleLogin && !h.alone() {
+			h.arrive()
+			h.giveWay()
+		}
 	} else {
 		h.stats.Breaks++
 		h.unlinked = time.Now()

@@ -14,7 +14,7 @@ func (h *Hub[C]) single(m *Member[C]) {
 	q := Question{Verb: login, To: []Target{UID(m.uid)}, Name: string(m.Target())}
 	_ = h.Ask(q, func(_ Answer, err error) { // the question is right
 		if err != nil && m.arriving && m.hub != nil {
-			h.arrivals = append(h.arrivals, m)
+			h.arrivals[m] = true
 		}
 	})
 }
@@ -36,10 +36,46 @@ func (h *Hub[C]) loggedIn(q *Question) (n int) {
 // arrive tells the logins that could not be told while the link was down.
 func (h *Hub[C]) arrive() {
 	arrivals := h.arrivals
-	h.arrivals = nil
-	for _, m := range arrivals {
-		if m.hub != nil {
-			h.single(m)
+	h.arrivals = make(map[*Member[C]]bool)
+	for m := range arrivals {
+		h.single(m)
+	}
+}
+
+// atOnce is how many uids a node asks about at once.
+const atOnce = 500
+
+// giveWay closes those connections of this node whose uids have got a newer one elsewhere while this node could not be told. It asks about
+// some uids after the other, until the link breaks.
+func (h *Hub[C]) giveWay() {
+	var uids []Target
+	for uid := range h.sets[ToUID] {
+		uids = append(uids, UID(uid))
+	}
+	link := h.links
+	var next func()
+	next = func() {
+		asked := uids[:min(len(uids), atOnce)]
+		if uids = uids[len(asked):]; len(asked) == 0 || link != h.links {
+			return
+		}
+		_ = h.Ask(Question{Verb: Count, To: asked}, func(a Answer, _ error) { // the question is right
+			for i, n := range a.Counts {
+				if n > h.Count(asked[i]) {
+					h.closeOlder(asked[i])
+				}
+			}
+			next()
+		})
+	}
+	next()
+}
+
+// closeOlder closes the connections of a uid on this node, but for one that is on its way to close all others.
+func (h *Hub[C]) closeOlder(uid Target) {
+	for _, m := range h.chosen([]Target{uid}) {
+		if !m.arriving {
+			h.Kick(m, CodeReplaced, replaced)
 		}
 	}
 }

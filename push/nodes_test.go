@@ -144,6 +144,35 @@ func TestSingleLoginNodes(t *testing.T) {
 	})
 }
 
+// TestSingleLoginAway tells logins when the link is up again, and keeps nothing of those that have gone by then.
+func TestSingleLoginAway(t *testing.T) {
+	w := pushtest.NewNetwork()
+	t.Cleanup(w.End)
+	o := options()
+	o.Broker, o.SingleLogin = w, true
+	all := sites(t, 2, o)
+	_, old := all[0].add("ann")
+	w.Cut()
+	all[1].until(func() bool { return !all[1].hub.Linked() })
+	all[1].loop.Await(func() {
+		for i := range uint64(10) {
+			add(t, all[1].hub, i, fmt.Sprint("gone", i))
+		}
+		add(t, all[1].hub, 10, "ann")
+	})
+	all[1].until(func() bool { return all[1].hub.Arrivals() == 11 })
+	all[1].loop.Await(func() {
+		for i := range uint64(10) {
+			all[1].hub.Remove(all[1].hub.Member(i))
+		}
+		if n := all[1].hub.Arrivals(); n != 1 {
+			t.Errorf("%d logins are kept, want 1", n)
+		}
+	})
+	w.Mend()
+	all[0].until(func() bool { return old.closed == "4009 another login took its place" })
+}
+
 // TestModelNodes does random things to three nodes, and compares what they tell and deliver with the model.
 func TestModelNodes(t *testing.T) {
 	overBrokers(t, func(t *testing.T, o push.Options[*conn], _, _ func()) {

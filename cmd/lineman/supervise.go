@@ -70,7 +70,7 @@ func serverOptions(c *config.Config) (o server.Options, err error) {
 		if err != nil {
 			return o, err
 		}
-		o.Broker, o.BrokerStats, among = broker, brokerStats(broker), broker
+		o.Broker, o.BrokerStats, o.BrokerWait, among = broker, brokerStats(broker), broker.Wait, broker
 	}
 	if !c.Dev {
 		o.Credentials = func() (server.Credentials, error) { return openCredentials(c.Token, among) }

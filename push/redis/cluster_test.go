@@ -25,7 +25,7 @@ func startCluster(t testing.TB) (servers []*server, proxies []*proxy) {
 	}
 	const slots = 16384
 	for i, s := range servers {
-		do(t, s.address(), rights(t)...)
+		do(t, s.address(), rights(t, true)...)
 		do(t, s.address(), "CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(i*slots/3), fmt.Sprint((i+1)*slots/3-1))
 		do(t, s.address(), "CLUSTER", "SET-CONFIG-EPOCH", fmt.Sprint(i+1))
 	}

@@ -68,7 +68,10 @@ func brew(t *testing.T, servers []*server, open func() (o redis.Options, cut fun
 	for range rounds {
 		i := rand.IntN(count)
 		before := 0
-		nodes[i].loop.Await(func() { before = nodes[i].downs })
+		nodes[i].until("it is linked", func() bool { // a link that is being made breaks without anybody being told
+			before = nodes[i].downs
+			return nodes[i].ups == nodes[i].downs+1
+		})
 		if rand.IntN(2) == 0 {
 			cuts[i]()
 			nodes[i].until("it notices", func() bool { return nodes[i].downs > before })

@@ -13,12 +13,20 @@ const perConnection = 250 * time.Microsecond
 func (s *Server) stop(l *lineman.Loop) {
 	s.drain(l)
 	if left := time.Until(s.emptied); left > 0 {
-		l.After(left, s.hub.Close)
+		l.After(left, s.quit)
 	} else {
-		s.hub.Close() // there may be no later
+		s.quit() // there may be no later
 	}
 	if err := s.who.Close(); err != nil {
 		s.log.Error("lineman: closing", "error", err)
+	}
+}
+
+// quit leaves the other processes. It is the last that the loop does.
+func (s *Server) quit() {
+	s.hub.Close()
+	if s.options.BrokerWait != nil {
+		s.options.BrokerWait()
 	}
 }
 

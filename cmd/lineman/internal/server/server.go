@@ -30,6 +30,9 @@ type Options struct {
 	// BrokerStats tells, from any goroutine, how the Broker is; nil means that nobody knows.
 	BrokerStats func() metrics.Broker
 
+	// BrokerWait returns when others know that this process has left the Broker, or after a second; nil means that they do at once.
+	BrokerWait func()
+
 	TLS     *tls.Config  // of the port for browsers; nil means none
 	Log     *slog.Logger // nil means slog.Default(), as it is when the server starts
 	Command string       // how people call this program; empty means lineman
