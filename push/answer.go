@@ -52,6 +52,8 @@ func (h *Hub[C]) answer(q *Question, reply func(Answer)) {
 		reply(Answer{Names: h.Groups()})
 	case ListChannels:
 		reply(Answer{Names: h.Channels()})
+	case ListNodes:
+		reply(Answer{Nodes: map[string]int{h.node: len(h.everyone.members)}})
 	case Count:
 		reply(Answer{Counts: h.Counts(q.To)})
 	case Revoked:

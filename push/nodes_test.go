@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -41,6 +42,9 @@ func TestAsk(t *testing.T) {
 			t.Errorf("the group has %+v", o)
 		}
 		want(push.Question{Verb: push.Subscribe, To: []push.Target{laptop.Target(), "u:bob"}, Name: "news"}, push.Answer{N: 2})
+		if got, err := a.ask(push.Question{Verb: push.ListNodes}); err != nil || !slices.Equal(slices.Sorted(maps.Values(got.Nodes)), []int{1, 1, 1}) {
+			t.Errorf("nodes: %v, %v", got.Nodes, err)
+		}
 		want(push.Question{Verb: push.ListGroups}, push.Answer{Names: []string{"room"}})
 		want(push.Question{Verb: push.ListChannels}, push.Answer{Names: []string{"news"}})
 		want(push.Question{Verb: push.SetSession, To: room, Data: []byte(`{"a":1}`)}, push.Answer{N: 2})

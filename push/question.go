@@ -11,13 +11,14 @@ import (
 // Verb is what a Question is about.
 type Verb string
 
-// The verbs. Those up to ListChannels only tell.
+// The verbs. Those up to ListNodes only tell.
 const (
 	Count        Verb = "count"    // the connections of each target: Answer.Counts
 	List         Verb = "list"     // the uids and the connections of the targets
 	ListSessions Verb = "sessions" // what SetSession keeps with them
 	ListGroups   Verb = "groups"   // the names of the groups that have a connection
 	ListChannels Verb = "channels" // the names of the channels that have a subscriber
+	ListNodes    Verb = "nodes"    // how many connections each node has
 
 	Join        Verb = "join"        // the group called Name
 	Leave       Verb = "leave"       // likewise
@@ -33,7 +34,7 @@ const (
 // Question is what is to be known about connections, or to be done with them, whichever node has them.
 type Question struct {
 	Verb   Verb            `json:"verb"`
-	To     []Target        `json:"to,omitempty"` // none for ListGroups, ListChannels and Revoked
+	To     []Target        `json:"to,omitempty"` // none for ListGroups, ListChannels, ListNodes and Revoked
 	Name   string          `json:"name,omitempty"`
 	Data   json.RawMessage `json:"data,omitempty"`
 	Code   int             `json:"code,omitempty"`
@@ -49,6 +50,7 @@ type Answer struct {
 	Conns    []Target                   `json:"conns,omitempty"`  // likewise
 	Names    []string                   `json:"names,omitempty"`  // of ListGroups and ListChannels, likewise
 	Sessions map[Target]json.RawMessage `json:"sessions,omitempty"`
+	Nodes    map[string]int             `json:"nodes,omitempty"` // of ListNodes, by names that nodes give themselves when they start
 
 	Problem string `json:"problem,omitempty"` // what went wrong on a node
 	Limit   bool   `json:"limit,omitempty"`   // it was a limit
@@ -78,14 +80,19 @@ func (a *Answer) add(b Answer) {
 	a.UIDs = union(a.UIDs, b.UIDs)
 	a.Conns = union(a.Conns, b.Conns)
 	a.Names = union(a.Names, b.Names)
-	if a.Sessions == nil {
-		a.Sessions = b.Sessions
-	} else {
-		maps.Copy(a.Sessions, b.Sessions)
-	}
+	a.Sessions, a.Nodes = merged(a.Sessions, b.Sessions), merged(a.Nodes, b.Nodes)
 	if a.Problem == "" {
 		a.Problem, a.Limit = b.Problem, b.Limit
 	}
+}
+
+// merged has what is in both.
+func merged[K comparable, V any](a, b map[K]V) map[K]V {
+	if a == nil {
+		return b
+	}
+	maps.Copy(a, b)
+	return a
 }
 
 // union are the elements of both, each once, in order.
@@ -106,7 +113,7 @@ func (q *Question) check() error {
 		}
 	}
 	switch q.Verb {
-	case ListGroups, ListChannels:
+	case ListGroups, ListChannels, ListNodes:
 		return nil
 	case Revoked:
 		return checkName(ToUID, q.Name)

@@ -110,6 +110,7 @@ func schemas() map[string]any {
 		"sessions": object(map[string]any{}, "by connection"),
 		"groups":   list(text(""), ""),
 		"channels": list(text(""), ""),
+		"nodes":    object(number, "connections, by names that nodes give themselves when they start: the same as in those of their connections"),
 
 		"incomplete": map[string]any{"const": true, "description": "some nodes have not answered in time: there may be more"},
 		"failure": map[string]any{"type": "object", "properties": map[string]any{

@@ -21,6 +21,7 @@ type Reply struct {
 	Sessions map[push.Target]json.RawMessage `json:"sessions,omitempty"`
 	Groups   *[]string                       `json:"groups,omitempty"`
 	Channels *[]string                       `json:"channels,omitempty"`
+	Nodes    map[string]int                  `json:"nodes,omitempty"`
 
 	Incomplete bool `json:"incomplete,omitempty"` // some nodes have not answered in time: there may be more
 }

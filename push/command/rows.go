@@ -66,6 +66,10 @@ func rows[C push.Conn]() []*row[C] {
 			name: "channels", scope: Read, does: "names the channels that have a subscriber", answers: []string{"channels"},
 			run: asks[C](about(push.ListChannels), func(_ *Request, a push.Answer) Reply { return Reply{Channels: named(a.Names)} }),
 		},
+		{
+			name: "nodes", scope: Read, does: "tells of each node how many connections it has", answers: []string{"nodes"},
+			run: asks[C](about(push.ListNodes), func(_ *Request, a push.Answer) Reply { return Reply{Nodes: a.Nodes} }),
+		},
 	}
 }
 

@@ -26,6 +26,7 @@ func TestCommands(t *testing.T) {
 		{`{"cmd":"list","to":"g:nobody"}`, `{"ok":true,"uids":[],"conns":[]}`},
 		{`{"cmd":"groups"}`, `{"ok":true,"groups":["room"]}`},
 		{`{"cmd":"channels"}`, `{"ok":true,"channels":["news:go"]}`},
+		{`{"cmd":"nodes"}`, `{"ok":true,"nodes":{"NODE":2}}`},
 		{`{"cmd":"session","to":"u:ann","data":{"cart": 3}}`, `{"ok":true,"n":1}`},
 		{`{"cmd":"sessions","to":"*"}`, `{"ok":true,"sessions":{"ANN":{"cart":3}}}`},
 		{`{"cmd":"session","to":"*","data":null}`, `{"ok":true,"n":2}`},
@@ -47,7 +48,8 @@ func TestCommands(t *testing.T) {
 		{`{"cmd":"revoke","uid":"ann"}`, `{"ok":true,"n":1}`},
 		{`{"cmd":"revoke","uid":7}`, `{"ok":true,"n":0}`},
 	} {
-		names := strings.NewReplacer("ANN", string(annID), "BOB", string(bobID))
+		node, _, _ := strings.Cut(strings.TrimPrefix(string(annID), "c:"), ".")
+		names := strings.NewReplacer("ANN", string(annID), "BOB", string(bobID), "NODE", node)
 		if got := b.ask(names.Replace(c.line), nil); got != names.Replace(c.answer) {
 			t.Errorf("%s: %s, want %s", c.line, got, c.answer)
 		}
