@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -110,7 +109,7 @@ func TestStartAfterKill(t *testing.T) {
 			prepare(i)
 			master := i.status().PID
 			kill(t, master, syscall.SIGKILL)
-			eventually(t, "the master does not end", func() bool { return !slices.Contains(i.processes(), master) })
+			eventually(t, "the master does not end", func() bool { return hasEnded(master) })
 			i.do("start", "-d")
 			i.idle(6)
 			i.do("stop")

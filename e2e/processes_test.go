@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"bytes"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -28,6 +30,12 @@ func runningIn(dir string) (pids []int) {
 		}
 	}
 	return pids
+}
+
+// hasEnded reports whether nothing is left of a process but its exit code: its files are closed, and its locks are free.
+func hasEnded(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || strings.HasPrefix(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " Z")
 }
 
 // killIn kills what runs in a folder until nothing is left, and at most as long as a test waits.
