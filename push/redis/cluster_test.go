@@ -17,15 +17,11 @@ import (
 func startCluster(t testing.TB) (servers []*server, proxies []*proxy) {
 	t.Helper()
 	for range 3 {
-		p := listenProxy(t)
-		_, port, _ := net.SplitHostPort(p.address())
-		s := startServer(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t), "--cluster-announce-port", port)
-		p.serve(s.address())
+		s, p := startOfCluster(t)
 		servers, proxies = append(servers, s), append(proxies, p)
 	}
 	const slots = 16384
 	for i, s := range servers {
-		do(t, s.address(), rights(t, true)...)
 		do(t, s.address(), "CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(i*slots/3), fmt.Sprint((i+1)*slots/3-1))
 		do(t, s.address(), "CLUSTER", "SET-CONFIG-EPOCH", fmt.Sprint(i+1))
 	}
@@ -33,13 +29,46 @@ func startCluster(t testing.TB) (servers []*server, proxies []*proxy) {
 		do(t, servers[0].address(), "CLUSTER", "MEET", other.host, other.port, other.busPort())
 	}
 	for _, s := range servers {
-		until(t, "the Cluster is whole", func() bool {
-			m := do(t, s.address(), "CLUSTER", "INFO")
-			info, _ := m.ToString()
-			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:3")
-		})
+		s.knows(t, 3)
 	}
 	return servers, proxies
+}
+
+// knows waits until a server of a Cluster knows so many, and who has which slots.
+func (s *server) knows(t testing.TB, servers int) {
+	t.Helper()
+	until(t, "the Cluster is whole", func() bool {
+		m := do(t, s.address(), "CLUSTER", "INFO")
+		info, _ := m.ToString()
+		return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d\r", servers))
+	})
+}
+
+// startOfCluster starts a server that is to be of a Cluster, behind a proxy.
+func startOfCluster(t testing.TB) (*server, *proxy) {
+	t.Helper()
+	p := listenProxy(t)
+	_, port, _ := net.SplitHostPort(p.address())
+	s := startServer(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t), "--cluster-announce-port", port)
+	p.serve(s.address())
+	do(t, s.address(), rights(t, true)...)
+	return s, p
+}
+
+// ownerOf is the server that has a partition when a Cluster is new, and its slot.
+func ownerOf(t *testing.T, servers []*server, partition int) (owner, slot int) {
+	t.Helper()
+	m := do(t, servers[0].address(), "CLUSTER", "KEYSLOT", fmt.Sprintf("{%d}", partition))
+	n, _ := m.ToInt64()
+	return int(n) * len(servers) / 16384, int(n)
+}
+
+// idOf is what others of its Cluster know a server by.
+func idOf(t *testing.T, s *server) string {
+	t.Helper()
+	m := do(t, s.address(), "CLUSTER", "MYID")
+	id, _ := m.ToString()
+	return id
 }
 
 // busPort is the port at which the others of its Cluster reach a server.
@@ -94,19 +123,50 @@ func TestSlotMoves(t *testing.T) {
 	a, b := join(t, "a", o), join(t, "b", o)
 	b.subscribe("x")
 	a.reaches(1, "x")
-	m := do(t, servers[0].address(), "CLUSTER", "KEYSLOT", "{0}")
-	slot, _ := m.ToInt64()
-	from := servers[slot*3/16384]
-	to := servers[(slot*3/16384+1)%3]
-	m = do(t, to.address(), "CLUSTER", "MYID")
-	id, _ := m.ToString()
-	move := []string{"CLUSTER", "SETSLOT", fmt.Sprint(slot), "NODE", id}
+	owner, slot := ownerOf(t, servers, 0)
+	from, to := servers[owner], servers[(owner+1)%3]
+	move := []string{"CLUSTER", "SETSLOT", fmt.Sprint(slot), "NODE", idOf(t, to)}
 	do(t, to.address(), move...)
 	until(t, "the slot has moved", func() bool { // it must be empty
 		_, _ = try(t, rueidis.ClientOption{InitAddress: []string{from.address()}}, "DEL", registryKey)
 		_, err := try(t, rueidis.ClientOption{InitAddress: []string{from.address()}}, move...)
 		return err == nil
 	})
+	for _, n := range []*node{a, b} {
+		n.until("the link breaks, and is up again", func() bool { return n.downs > 0 && n.ups == n.downs+1 })
+	}
+	a.reaches(1, "x")
+}
+
+// TestReplicaTakesOver has a server of a Cluster die: its replica takes its slots over, and links are up again there.
+func TestReplicaTakesOver(t *testing.T) {
+	servers, proxies := startCluster(t)
+	replica, p := startOfCluster(t)
+	all, at := append(servers, replica), append(proxies, p)
+	owner, _ := ownerOf(t, servers, 0)
+	do(t, servers[owner].address(), "CONFIG", "SET", "repl-diskless-sync-delay", "0")
+	do(t, replica.address(), "CLUSTER", "MEET", servers[0].host, servers[0].port, servers[0].busPort())
+	until(t, "the replica knows its master", func() bool {
+		_, err := try(t, rueidis.ClientOption{InitAddress: []string{replica.address()}}, "CLUSTER", "REPLICATE", idOf(t, servers[owner]))
+		return err == nil
+	})
+	for _, s := range all {
+		s.knows(t, len(all))
+	}
+	until(t, "it follows", func() bool {
+		m := do(t, replica.address(), "INFO", "replication")
+		info, _ := m.ToString()
+		return strings.Contains(info, "master_link_status:up")
+	})
+	o := redis.Options{Cluster: true, Username: "lineman", Password: "SECRET"}
+	for i, s := range all {
+		do(t, s.address(), "CONFIG", "SET", "cluster-node-timeout", "500")
+		o.Addresses = append(o.Addresses, at[i].address())
+	}
+	a, b := join(t, "a", o), join(t, "b", o)
+	b.subscribe("x")
+	a.reaches(1, "x")
+	servers[owner].kill()
 	for _, n := range []*node{a, b} {
 		n.until("the link breaks, and is up again", func() bool { return n.downs > 0 && n.ups == n.downs+1 })
 	}
