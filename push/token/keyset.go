@@ -49,6 +49,7 @@ type keySet struct {
 	mu    sync.Mutex    // guards the following
 	over  chan struct{} // closed when the fetch that is wanted or under way is over; nil: there is none
 	began time.Time     // the last fetch
+	ends  int           // fetches that are over
 }
 
 func newKeySet(address string, log *slog.Logger, p pace) (*keySet, error) {
@@ -137,6 +138,7 @@ func (s *keySet) fetch(ctx context.Context) error {
 	defer s.mu.Unlock()
 	close(s.over)
 	s.over = nil
+	s.ends++
 	var request *url.Error
 	if errors.As(err, &request) { // it has the URL, which may have a password
 		return request.Err
@@ -146,11 +148,14 @@ func (s *keySet) fetch(ctx context.Context) error {
 
 // find is the key of a kid, if it is for the algorithm.
 func (s *keySet) find(ctx context.Context, algorithm, kid string) (any, error) {
+	s.mu.Lock()
+	ends := s.ends
+	s.mu.Unlock()
 	key, err := s.known(algorithm, kid)
 	if !errors.Is(err, ErrNoKey) {
 		return key, err
 	}
-	if err := s.renew(ctx); err != nil {
+	if err := s.renew(ctx, ends); err != nil {
 		return nil, err
 	}
 	return s.known(algorithm, kid)
@@ -171,13 +176,13 @@ func (s *keySet) known(algorithm, kid string) (any, error) {
 	return key, nil
 }
 
-// renew waits for a fetch that was not over when it was called. There is none if the last one was just now.
-func (s *keySet) renew(ctx context.Context) error {
+// renew waits for a fetch that is not among so many that are over. There is none if the last one was just now.
+func (s *keySet) renew(ctx context.Context, ends int) error {
 	s.mu.Lock()
 	if s.over == nil {
-		if time.Since(s.began) < s.pace.apart {
+		if s.ends != ends || time.Since(s.began) < s.pace.apart {
 			s.mu.Unlock()
-			return nil // it may have ended since the caller looked
+			return nil
 		}
 		s.over = make(chan struct{})
 		select {
@@ -185,10 +190,10 @@ func (s *keySet) renew(ctx context.Context) error {
 		default: // it was asked, and has not looked yet
 		}
 	}
-	over := s.over
+	end := s.over
 	s.mu.Unlock()
 	select {
-	case <-over:
+	case <-end:
 		return nil
 	case <-s.ended:
 		return ErrNoKey
