@@ -32,10 +32,15 @@ func runningIn(dir string) (pids []int) {
 	return pids
 }
 
-// hasEnded reports whether nothing is left of a process but its exit code: its files are closed, and its locks are free.
+// hasEnded reports whether nothing is left of a process but its exit code. Its files are closed, and its locks free, when the last of its
+// threads has gone, and the first may go before that.
 func hasEnded(pid int) bool {
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return true
+	}
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err != nil || strings.HasPrefix(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " Z")
+	return err != nil || len(threads) == 1 && strings.HasPrefix(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " Z")
 }
 
 // killIn kills what runs in a folder until nothing is left, and at most as long as a test waits.
