@@ -168,8 +168,8 @@ func (h *Hub[C]) Ask(q Question, done func(Answer, error)) error {
 			}
 			all.add(a)
 		}
-		if q.Verb == Count && all.Counts == nil {
-			all.Counts = make([]int, len(q.To)) // nobody is there
+		for q.Verb == Count && len(all.Counts) < len(q.To) { // nobody is there
+			all.Counts = append(all.Counts, 0)
 		}
 		if err == nil {
 			err = all.err()

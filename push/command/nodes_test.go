@@ -43,6 +43,7 @@ func TestAway(t *testing.T) {
 		{push.ErrUnanswered, `{"uid":"ann"}`, `fail`},
 		{push.ErrUnanswered, `{"cmd":"pub","to":"u:ann","data":1}`, `{"ok":true,"n":0,"incomplete":true}`},
 		{push.ErrUnanswered, `{"cmd":"count","to":"u:ann"}`, `{"ok":true,"counts":{"u:ann":2},"incomplete":true}`},
+		{push.ErrUnanswered, `{"cmd":"count","to":["u:ann","u:bob"]}`, `{"ok":true,"counts":{"u:ann":2,"u:bob":0},"incomplete":true}`},
 		{push.ErrUnanswered, `{"cmd":"kick","to":"u:ann"}`, `{"ok":true,"n":2,"incomplete":true}`},
 	} {
 		b := newBenchOver(t, &others{err: c.err})
