@@ -38,6 +38,7 @@ func (s *Server) refresh(link int) {
 		defer cancel()
 		uids, err := s.who.Refresh(ctx)
 		s.loop.Do(func() {
+			s.revocations += len(uids)
 			for _, uid := range uids {
 				s.hub.KickUID(uid, push.CodeUnauthorized, "the credential was revoked")
 			}
@@ -50,7 +51,10 @@ func (s *Server) refresh(link int) {
 }
 
 // revoked is told what another process has revoked, or this one.
-func (s *Server) revoked(uid string, at time.Time) { s.who.Learn(uid, at) }
+func (s *Server) revoked(uid string, at time.Time) {
+	s.revocations++
+	s.who.Learn(uid, at)
+}
 
 // revoke is the command's; nil if there is none.
 func (s *Server) revoke() func(uid string, at time.Time, done func(error)) {

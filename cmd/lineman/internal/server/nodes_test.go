@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -97,6 +98,32 @@ func TestNodesRefresh(t *testing.T) {
 	network.Cut()
 	who.missed.Store("ann")
 	network.Mend()
+	var closed *websocket.CloseError
+	if err := page.Ended(); !errors.As(err, &closed) || closed.Code != push.CodeUnauthorized {
+		t.Errorf("the page ended with %v", err)
+	}
+}
+
+// TestRevokeDuringLogin has a credential that was good when it was looked at, and is revoked before the page is a member, let nobody in.
+func TestRevokeDuringLogin(t *testing.T) {
+	looked, revoked := make(chan bool), make(chan bool)
+	looks := 0
+	verify := func(context.Context, string) (server.Identity, error) {
+		if looks++; looks > 1 {
+			return server.Identity{}, errors.New("it was revoked")
+		}
+		looked <- true
+		<-revoked
+		return server.Identity{UID: "ann"}, nil
+	}
+	r := start(t, settings(), server.Options{Credentials: open(verify)})
+	b := r.backend()
+	page := r.page("ann's")
+	<-looked
+	if got := ask(b, `{"cmd":"revoke","uid":"ann"}`); got != `{"ok":true,"n":0}` {
+		t.Errorf("revoke: %s", got)
+	}
+	close(revoked)
 	var closed *websocket.CloseError
 	if err := page.Ended(); !errors.As(err, &closed) || closed.Code != push.CodeUnauthorized {
 		t.Errorf("the page ended with %v", err)

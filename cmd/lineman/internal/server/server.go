@@ -108,6 +108,8 @@ type Server struct {
 	emptied  time.Time           // when the last page has been sent away, while a drain lasts
 	links    int                 // times that the link to other processes has come or gone
 	shut     []*lineman.Listener // for back ends, until other processes are reached
+
+	revocations int // that were learned: a credential that was checked before one is checked again
 }
 
 // New makes a Server that has not started. The configuration was checked.

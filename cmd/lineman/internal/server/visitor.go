@@ -53,6 +53,7 @@ func (s *Server) login(c *lineman.Conn, v *visitor, credential string) {
 		s.enter(c, v, everybody.identity(credential))
 		return
 	}
+	revocations := s.revocations
 	go func() {
 		ctx, cancel := context.WithTimeout(s.loop.Context(), s.config.Limits.Login)
 		defer cancel()
@@ -60,6 +61,8 @@ func (s *Server) login(c *lineman.Conn, v *visitor, credential string) {
 		c.Do(func() {
 			switch {
 			case v.entry == nil: // it has closed
+			case err == nil && revocations != s.revocations: // it may have been revoked since
+				s.login(c, v, credential)
 			case err != nil:
 				s.guard.credentials.add(token.Reason(err))
 				s.refuse(c, "credential", codeUnauthorized, "the credential is not valid", "error", err)
