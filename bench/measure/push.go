@@ -19,6 +19,9 @@ var (
 	pushServer = []contender{{"push server", "lineman", "pages,lines"}}
 	strict     = []contender{{"push server", "lineman-strict", "pages,lines"}}
 
+	// broadcaster is the loop's own broadcast: a write to each connection, and hardly anything else.
+	broadcaster = contender{"Lineman", "subject", "wsbc"}
+
 	// page is a WebSocket of a uid of its own.
 	page = opening{webSocket: true, query: func(port int) string { return "?token=" + uid(port) }}
 )
@@ -28,18 +31,23 @@ func uid(port int) string { return fmt.Sprint("u", port) }
 // pushes are what the push server does, beside the loop's own broadcast.
 func (m *measurement) pushes() []testCase {
 	thousand := m.many / 10
-	broadcast := append([]contender{{"Lineman", "subject", "wsbc"}}, pushServer...)
+	beside := append([]contender{broadcaster}, pushServer...)
 	return []testCase{
-		m.lines(thousand, 1), m.lines(thousand, 16), m.lines(m.many, 64, aim{"push server", "", 5}),
-		{fmt.Sprintf("push: 128 B to %d of a channel", m.many), broadcast, costs(aim{"push server", "Lineman", 1.25}), m.rounds, m.channel},
+		m.lines(thousand, 1, pushServer), m.lines(thousand, 16, pushServer),
+		m.lines(m.many, 64, beside, aim{"push server", "Lineman", 0.8}),
+		{fmt.Sprintf("push: 128 B to %d of a channel", m.many), beside, costs(aim{"push server", "Lineman", 1.25}), m.rounds, m.channel},
 		m.heldAfter("push: memory of an idle connection with its uid and a group", pushServer, page, joined, aim{"push server", "", 800}),
 		m.slowReaders(), m.storm(),
 	}
 }
 
-// lines is the case of plain lines, each to the next of some uids, by some back ends with 500 lines under way each.
-func (m *measurement) lines(uids, backEnds int, aims ...aim) testCase {
+// lines is the case of plain lines, each to the next of some uids, by some back ends with 500 lines under way each. The broadcaster
+// among the contenders shows what a write to one of so many connections costs this machine.
+func (m *measurement) lines(uids, backEnds int, contenders []contender, aims ...aim) testCase {
 	once := func(r *running) ([]float64, error) {
+		if len(r.addrs) == 1 {
+			return m.broadcast(r, uids)
+		}
 		l, err := connect(r.addrs[0], uids, page)
 		if err != nil {
 			return nil, err
@@ -55,7 +63,7 @@ func (m *measurement) lines(uids, backEnds int, aims ...aim) testCase {
 		}
 		return m.perOperation(r, func(d time.Duration) (int, error) { return l.lines(uids, 500, d) })
 	}
-	return testCase{fmt.Sprintf("push: lines to %d uids, %d back ends", uids, backEnds), pushServer, costs(aims...), m.rounds, once}
+	return testCase{fmt.Sprintf("push: lines to %d uids, %d back ends", uids, backEnds), contenders, costs(aims...), m.rounds, once}
 }
 
 // lines has the back ends, which follow the pages, keep so many lines under way each for d, and returns how many there were. Each has
@@ -98,15 +106,20 @@ func (l *load) lines(pages, underWay int, d time.Duration) (published int, err e
 	return published, err
 }
 
+// broadcast is what the loop's own broadcast of 128 B costs for each of so many connections.
+func (m *measurement) broadcast(r *running, conns int) ([]float64, error) {
+	l, err := connect(r.addrs[0], conns, webSocket)
+	if err != nil {
+		return nil, err
+	}
+	defer l.close()
+	return m.perOperation(r, func(d time.Duration) (int, error) { return l.fanout(masked(128), 128+4, 1, d) })
+}
+
 // channel is a publication on a channel of many, beside a broadcast of the loop to as many.
 func (m *measurement) channel(r *running) ([]float64, error) {
 	if len(r.addrs) == 1 {
-		l, err := connect(r.addrs[0], m.many, webSocket)
-		if err != nil {
-			return nil, err
-		}
-		defer l.close()
-		return m.perOperation(r, func(d time.Duration) (int, error) { return l.fanout(masked(128), 128+4, 1, d) })
+		return m.broadcast(r, m.many)
 	}
 	l, err := connect(r.addrs[0], m.many, page)
 	if err != nil {
