@@ -2,14 +2,15 @@ package lineman
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
 // Broadcast sends msg to the connections of to and returns how many accepted it. It encodes once for each kind of
 // connection among them, that is for each worker, and on a WebSocket for each window of compression that clients have asked
-// for, and shares the bytes. Those that the protocol encodes by themselves (dialed WebSockets, Compression.ContextTakeover)
-// get it by Send. On the loop only.
+// for, and shares the bytes, in whatever order they come. Those that have a protocol of their own (dialed connections,
+// Compression.ContextTakeover) get it by Send. On the loop only.
 func (l *Loop) Broadcast(to iter.Seq[*Conn], msg []byte) int {
 	return l.broadcast(to, msg, false)
 }
@@ -20,28 +21,79 @@ func (l *Loop) BroadcastBinary(to iter.Seq[*Conn], msg []byte) int {
 }
 
 func (l *Loop) broadcast(to iter.Seq[*Conn], msg []byte, binary bool) int {
-	accepted := 0
-	var of *service // the worker that frames were encoded for
-	var frames [websocket.Kinds][]byte
-	for c := range to {
-		kind := c.session.Kind()
-		if c.service.packet || c.datagrams() || kind == websocket.Unshared {
-			if c.sendAs(binary, msg) == nil {
-				accepted++
-			}
-			continue
-		}
-		if c.service != of {
-			of, frames = c.service, [websocket.Kinds][]byte{}
-		}
-		if frames[kind] == nil {
-			frames[kind] = l.encode(c.session, msg, binary)
-		}
-		if len(frames[kind]) > 0 && c.sendShared(frames[kind]) {
-			accepted++
+	b := l.beginBroadcast(msg, binary)
+	to(b.each)
+	return b.end()
+}
+
+// broadcast is a message on its way to many.
+type broadcast struct {
+	loop      *Loop
+	each      func(*Conn) bool // sendTo for a sequence; made once, so that a broadcast allocates nothing
+	msg       []byte
+	binary    bool
+	accepted  int
+	encodings []encoding
+	last      int // of encodings
+}
+
+// encoding is a message as the connections of one worker get it.
+type encoding struct {
+	of     *service
+	frames [websocket.Kinds][]byte // nil: not encoded yet
+}
+
+// beginBroadcast takes the loop's free broadcast, or makes one: a sequence may broadcast something itself.
+func (l *Loop) beginBroadcast(msg []byte, binary bool) *broadcast {
+	b := l.spare
+	if l.spare = nil; b == nil {
+		b = &broadcast{loop: l}
+		b.each = func(c *Conn) bool {
+			b.sendTo(c)
+			return true
 		}
 	}
+	b.msg, b.binary = msg, binary
+	return b
+}
+
+// end leaves the broadcast to the next message, and returns how many have accepted this one.
+func (b *broadcast) end() int {
+	accepted := b.accepted
+	clear(b.encodings)
+	*b = broadcast{loop: b.loop, each: b.each, encodings: b.encodings[:0]}
+	b.loop.spare = b
 	return accepted
+}
+
+func (b *broadcast) sendTo(c *Conn) {
+	kind := c.session.Kind()
+	if c.dial != nil || c.service.packet || kind == websocket.Unshared {
+		if c.sendAs(b.binary, b.msg) == nil {
+			b.accepted++
+		}
+		return
+	}
+	frame := &b.encodingFor(c.service).frames[kind]
+	if *frame == nil {
+		*frame = b.loop.encode(c.session, b.msg, b.binary)
+	}
+	if len(*frame) > 0 && c.sendShared(*frame) {
+		b.accepted++
+	}
+}
+
+// encodingFor finds the encoding for the connections of s, or adds an empty one.
+func (b *broadcast) encodingFor(s *service) *encoding {
+	if b.last < len(b.encodings) && b.encodings[b.last].of == s {
+		return &b.encodings[b.last]
+	}
+	b.last = slices.IndexFunc(b.encodings, func(e encoding) bool { return e.of == s })
+	if b.last < 0 {
+		b.last = len(b.encodings)
+		b.encodings = append(b.encodings, encoding{of: s})
+	}
+	return &b.encodings[b.last]
 }
 
 func (c *Conn) sendAs(binary bool, msg []byte) error {

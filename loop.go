@@ -47,6 +47,7 @@ type Loop struct {
 	buf       []byte      // what is read
 	scratch   []byte      // what is gathered to be written
 	block     []byte      // frames of broadcasts
+	spare     *broadcast  // for the next one; nil while there is none
 	inputs    []*input    // free
 	decrypts  *decryption // nil until there is TLS
 	pipes     []poll.Pipe // free
