@@ -60,7 +60,7 @@ type Link interface {
 
 // Errors of a Link.
 var (
-	ErrClosed     = errors.New("push: the link to the broker is closed")
+	ErrClosed     = errors.New("push: this server is stopping: ask again")   // the link was closed, or the Hub
 	ErrUnlinked   = errors.New("push: other nodes cannot be reached now")    // nothing was sent
 	ErrUnanswered = errors.New("push: some nodes have not answered in time") // or the link broke while they were to
 )

@@ -13,7 +13,7 @@ import (
 //
 //	ok        a connection has accepted it
 //	fail      there is none
-//	error: …  nothing was sent: the line is wrong, or other nodes cannot be reached now
+//	error: …  nothing was sent: the line is wrong, other nodes cannot be reached now, or this one is stopping
 //
 // The line is on loan until Line returns, and so is an answer until done returns. The result is that of Do.
 func (t *Table[C]) Line(line []byte, p *Permit, done func(answer []byte)) (changing bool) {

@@ -93,3 +93,19 @@ func TestChanging(t *testing.T) {
 		}
 	}
 }
+
+// TestStopping says why nothing is done any more, and names no other nodes where there are none.
+func TestStopping(t *testing.T) {
+	for name, broker := range map[string]push.Broker{"alone": nil, "with others": push.NewMemory()} {
+		b := newBenchOver(t, broker)
+		b.hub.Close()
+		for line, want := range map[string]string{
+			`{"uid":"ann"}`:                         `error: this server is stopping: ask again`,
+			`{"cmd":"pub","to":"u:ann","text":"x"}`: `{"ok":false,"error":{"code":"unavailable","text":"this server is stopping: ask again"}}`,
+		} {
+			if got := b.ask(line, nil); got != want {
+				t.Errorf("%s: %s: %s, want %s", name, line, got, want)
+			}
+		}
+	}
+}

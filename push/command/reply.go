@@ -45,7 +45,7 @@ const (
 	Unauthorized   Code = "unauthorized"    // no key, or not one that is known
 	Denied         Code = "denied"          // the key is not allowed to do that
 	TooMany        Code = "too_many"        // too fast, or too much: try again later
-	Unavailable    Code = "unavailable"     // nothing was done, as other nodes cannot be reached now
+	Unavailable    Code = "unavailable"     // other nodes cannot be reached now, or this one is stopping: ask again
 )
 
 // Error is what went wrong. Nothing has been done then, unless a change of many connections has reached a limit.

@@ -223,7 +223,7 @@ func secret(_ context.Context, credential string) (server.Identity, error) {
 	if !ok {
 		return server.Identity{}, errors.New("that is no credential")
 	}
-	return server.Identity{UID: uid, Channels: []string{"news", "chat:*"}, Groups: []string{"staff"}}, nil
+	return server.Identity{UID: uid, Channels: []string{"news", "chat:*", "shut:x", "shut:*"}, Groups: []string{"staff"}}, nil
 }
 
 // told checks the code that a page is closed with, whatever it got before.
@@ -262,9 +262,12 @@ func TestChannels(t *testing.T) {
 		r.visit("token=secret-" + uid + sub)
 		r.known(b, uid)
 	}
-	want := `{"ok":true,"counts":{"chat:42":1,"g:staff":2,"news":2,"open:x":1}}`
-	if got := ask(b, `{"cmd":"count","to":["g:staff","news","chat:42","open:x"]}`); got != want {
+	want := `{"ok":true,"counts":{"chat:42":1,"g:staff":2,"news":2,"open:x":1,"shut:x":0}}`
+	if got := ask(b, `{"cmd":"count","to":["g:staff","news","chat:42","open:x","shut:x"]}`); got != want {
 		t.Errorf("the counts are %s, want %s", got, want)
+	}
+	if got := ask(b, `{"cmd":"subscribe","to":"u:plain","channel":"shut:x"}`); got != `{"ok":true,"n":1}` {
+		t.Errorf("a back end that subscribes a page: %s", got)
 	}
 	for _, sub := range []string{"secret", "chat", "shut:x", "open", "news,shut:x", "u:plain", "g:staff", "*", ","} {
 		told(t, r.visit("token=secret-x&sub="+url.QueryEscape(sub)), 4003)

@@ -125,10 +125,13 @@ func (s *Server) settle(v *visitor) {
 	s.guard.known(v.ip)
 }
 
-// channels are those that a page gets: what it asks for and may have, or, if it asks for nothing, what its credential names.
+// channels are those that a page gets: what it asks for and may have, or, if it asks for nothing, what its credential names in full, as
+// far as namespaces allow it.
 func (s *Server) channels(asked []string, who Identity) ([]string, error) {
 	if len(asked) == 0 {
-		return slices.DeleteFunc(slices.Clone(who.Channels), func(p string) bool { return strings.HasSuffix(p, "*") }), nil
+		return slices.DeleteFunc(slices.Clone(who.Channels), func(p string) bool {
+			return strings.HasSuffix(p, "*") || !s.maySubscribe(p, who)
+		}), nil
 	}
 	for _, name := range asked {
 		if err := push.Channel(name).Check(); err != nil || !s.maySubscribe(name, who) {
