@@ -16,6 +16,11 @@ var (
 	ErrIssuer    = errors.New("token: by another issuer")
 	ErrUID       = errors.New("token: it names no uid")
 	ErrRevoked   = errors.New("token: revoked")
+
+	// ErrUnavailable is of a credential that can be neither taken nor refused now, as what it is to be checked by
+	// cannot be reached: it may be good, and the same one may be shown again later. It comes beside ErrNoKey when a key
+	// set cannot be fetched.
+	ErrUnavailable = errors.New("token: it cannot be checked now")
 )
 
 // reason is the word for an error.
@@ -27,6 +32,7 @@ type reason struct {
 // reasonTable has one for each error of this package.
 func reasonTable() []reason {
 	return []reason{
+		{ErrUnavailable, "unavailable"}, // first: it comes beside others
 		{ErrNoKey, "no_key"},
 		{ErrKey, "key"},
 		{ErrMalformed, "malformed"},
@@ -59,7 +65,7 @@ func Reason(err error) string {
 }
 
 // Reasons are what Reason can say of an error: no_key, key, malformed, algorithm, signature, no_expiry, expired, not_yet, audience, issuer,
-// uid, revoked and other.
+// uid, revoked, unavailable and other.
 func Reasons() []string {
 	words := []string{otherReason}
 	for _, r := range reasonTable() {

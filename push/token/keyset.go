@@ -50,6 +50,7 @@ type keySet struct {
 	over  chan struct{} // closed when the fetch that is wanted or under way is over; nil: there is none
 	began time.Time     // the last fetch
 	ends  int           // fetches that are over
+	fault error         // of the last one; nil: the keys are those of the URL
 }
 
 func newKeySet(address string, log *slog.Logger, p pace) (*keySet, error) {
@@ -111,7 +112,8 @@ func (s *keySet) run(ctx context.Context) {
 		wait := s.pace.every
 		if err != nil {
 			wait = s.pace.retry
-			s.log.Warn("token: the key set cannot be fetched: credentials by keys that are not known are refused", "error", err, "retry", wait)
+			s.log.Warn("token: the key set cannot be fetched: credentials by keys that are not known have to wait",
+				"error", err, "retry", wait)
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -141,12 +143,14 @@ func (s *keySet) fetch(ctx context.Context) error {
 	s.ends++
 	var request *url.Error
 	if errors.As(err, &request) { // it has the URL, which may have a password
-		return request.Err
+		err = request.Err
 	}
+	s.fault = err
 	return err
 }
 
-// find is the key of a kid, if it is for the algorithm.
+// find is the key of a kid, if it is for the algorithm. A kid that is in no set is ErrNoKey; one that may be in a set
+// that could not be fetched is ErrUnavailable, too.
 func (s *keySet) find(ctx context.Context, algorithm, kid string) (any, error) {
 	s.mu.Lock()
 	ends := s.ends
@@ -155,11 +159,18 @@ func (s *keySet) find(ctx context.Context, algorithm, kid string) (any, error) {
 	if !errors.Is(err, ErrNoKey) {
 		return key, err
 	}
-	if err := s.renew(ctx, ends); err != nil {
-		return nil, err
+	fault := s.renew(ctx, ends)
+	if key, err = s.known(algorithm, kid); errors.Is(err, ErrNoKey) && fault != nil {
+		return nil, unavailable{fault}
 	}
-	return s.known(algorithm, kid)
+	return key, err
 }
+
+// unavailable is why there is no key that may be there later.
+type unavailable struct{ err error }
+
+func (u unavailable) Error() string   { return ErrUnavailable.Error() + ": " + u.err.Error() }
+func (u unavailable) Unwrap() []error { return []error{ErrNoKey, ErrUnavailable, u.err} }
 
 // known is like find, of the keys that are there.
 func (s *keySet) known(algorithm, kid string) (any, error) {
@@ -176,30 +187,47 @@ func (s *keySet) known(algorithm, kid string) (any, error) {
 	return key, nil
 }
 
-// renew waits for a fetch that is not among so many that are over. There is none if the last one was just now.
+// renew waits for a fetch that is not among so many that are over, and tells why the keys that are there may not be
+// those of the URL now.
 func (s *keySet) renew(ctx context.Context, ends int) error {
-	s.mu.Lock()
-	if s.over == nil {
-		if s.ends != ends || time.Since(s.began) < s.pace.apart {
-			s.mu.Unlock()
-			return nil
-		}
-		s.over = make(chan struct{})
-		select {
-		case s.asked <- struct{}{}:
-		default: // it was asked, and has not looked yet
-		}
+	end, fault := s.ask(ends)
+	if end == nil {
+		return fault
 	}
-	end := s.over
-	s.mu.Unlock()
 	select {
 	case <-end:
-		return nil
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.fault
 	case <-s.ended:
-		return ErrNoKey
+		return errors.New("the key set is no longer fetched")
 	case <-ctx.Done():
-		return fmt.Errorf("%w: the key set did not come in time: %w", ErrNoKey, ctx.Err())
+		return fmt.Errorf("the key set did not come in time: %w", ctx.Err())
 	}
+}
+
+var errTooSoon = errors.New("the key set was fetched a moment ago")
+
+// ask has the set fetched, and returns what is closed when that is over. There is no fetch, and nil, if one has ended
+// meanwhile, or began just now.
+func (s *keySet) ask(ends int) (end <-chan struct{}, fault error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	justNow := time.Since(s.began) < s.pace.apart
+	switch {
+	case s.over != nil:
+		return s.over, nil
+	case s.ends != ends, justNow && s.fault != nil:
+		return nil, s.fault
+	case justNow:
+		return nil, errTooSoon
+	}
+	s.over = make(chan struct{})
+	select {
+	case s.asked <- struct{}{}:
+	default: // it was asked, and has not looked yet
+	}
+	return s.over, nil
 }
 
 // publicKeys keeps the keys that a credential can be checked by: no secrets, none that is too short.

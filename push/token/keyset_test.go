@@ -158,6 +158,31 @@ func TestKeySetLate(t *testing.T) {
 	}
 }
 
+// TestKeySetUnavailable tells a key that may be there later from one that is not: the set cannot be fetched, or was
+// fetched a moment ago.
+func TestKeySetUnavailable(t *testing.T) {
+	down := newSite(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	good := newSite(t, serve(t, map[string]crypto.Signer{"1": keys()["ES256"]}))
+	for _, c := range []struct {
+		name        string
+		site        *site
+		apart       time.Duration
+		unavailable bool
+	}{
+		{"down", down, 0, true}, {"down a moment ago", down, time.Hour, true},
+		{"up", good, 0, false}, {"up a moment ago", good, time.Hour, true},
+	} {
+		v := verifier(t, token.Hurried(token.Options{JWKS: c.site.URL, Log: discard()}, time.Hour, time.Hour, c.apart))
+		for _, kid := range []string{"2", "3"} { // the first one may have waited for the first fetch
+			_, err := v.Verify(context.Background(), byKid(t, kid, "ES384"))
+			first := kid == "2" && c.site == good
+			if !errors.Is(err, token.ErrNoKey) || !first && errors.Is(err, token.ErrUnavailable) != c.unavailable {
+				t.Errorf("%s, kid %s: %v", c.name, kid, err)
+			}
+		}
+	}
+}
+
 // lines is what was logged.
 type lines struct {
 	mu sync.Mutex // guards the following

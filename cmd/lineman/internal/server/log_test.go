@@ -11,6 +11,7 @@ import (
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
 	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol/websocket"
 	"github.com/lineman-go/lineman/push/token"
 )
 
@@ -58,15 +59,18 @@ func TestLogSecrets(t *testing.T) {
 	}
 	byCookie := r.Connect(r.pages)
 	byCookie.Upgrade("/", http.Header{"Cookie": {"session=" + wrong(signed(t, theirs, "by-cookie", time.Hour))}})
-	for _, page := range []*linemantest.Client{ // no more than are logged in one second
-		byCookie,
-		r.visit("token=" + wrong(signed(t, theirs, "by-address", time.Hour))),
-		r.visit("token=" + wrong(signed(t, ours, "expired", -time.Hour))),
-		r.page(wrong(signed(t, theirs, "by-frame", time.Hour))),
-		r.page(wrong("not-a-token")),
+	for _, w := range []struct { // no more than are logged in one second
+		page *linemantest.Client
+		code websocket.Code
+	}{
+		{byCookie, 4001},
+		{r.visit("token=" + wrong(signed(t, theirs, "by-address", time.Hour))), 4001},
+		{r.visit("token=" + wrong(signed(t, ours, "expired", -time.Hour))), 4200},
+		{r.page(wrong(signed(t, theirs, "by-frame", time.Hour))), 4001},
+		{r.page(wrong("not-a-token")), 4001},
 	} {
-		told(t, page, 4001)
-		page.Close()
+		told(t, w.page, w.code)
+		w.page.Close()
 	}
 	if status := upgrade("token="+wrong("of-a-foreign-page"), http.Header{"Origin": {"https://evil.example"}}); status != 403 {
 		t.Errorf("a foreign page: %d", status)

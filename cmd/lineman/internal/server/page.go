@@ -142,7 +142,7 @@ func (s *Server) connect(c *lineman.Conn) {
 		return
 	}
 	v.entry.late = c.After(s.config.Limits.Login, func() {
-		s.refuse(c, "late", codeUnauthorized, "no credential came in time")
+		s.refuse(c, "late", codeLate, "no credential came in time")
 	})
 }
 
@@ -151,7 +151,7 @@ func (s *Server) message(c *lineman.Conn, msg []byte) {
 	v := c.Value().(*visitor)
 	switch {
 	case !s.guard.message(&v.spent):
-		s.refuse(c, "messages_per_connection", codeTooMany, `{"retry":5000}`)
+		s.refuse(c, "messages_per_connection", codeTooMany, retryLater)
 	case v.entry != nil && !v.entry.verifying:
 		s.login(c, v, string(msg))
 	}

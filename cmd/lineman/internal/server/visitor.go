@@ -8,28 +8,16 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman"
-	"github.com/lineman-go/lineman/protocol/websocket"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/token"
-)
-
-// Codes that pages are closed with: those of 40xx are final, those of 41xx mean that the page may come again later, those of 42xx at
-// once, with a new credential.
-const (
-	codeUnauthorized websocket.Code = push.CodeUnauthorized
-	codeForbidden    websocket.Code = 4003
-	codeRestart      websocket.Code = 4101
-	codeTooSlow      websocket.Code = 4102
-	codeTooMany      websocket.Code = 4103
-	codeExpired      websocket.Code = 4200
 )
 
 // visitor is what the server keeps with a page's connection.
 //
 //	           a credential comes            it is good
 //	waiting ───────────────────▶ verifying ───────────▶ member ────▶ gone
-//	   │                            └── it is not: 4001    ├── it has expired: 4200
-//	   └── none within limits.login: 4001                  └── it reads too slowly: 4102
+//	   │                            └── it is not: refusal ├── it has expired: 4200
+//	   └── none within limits.login: 4104                  └── it reads too slowly: 4102
 type visitor struct {
 	member *push.Member[*lineman.Conn] // nil before
 	entry  *entry                      // nil once it is a member
@@ -65,7 +53,8 @@ func (s *Server) login(c *lineman.Conn, v *visitor, credential string) {
 				s.login(c, v, credential)
 			case err != nil:
 				s.guard.credentials.add(token.Reason(err))
-				s.refuse(c, "credential", codeUnauthorized, "the credential is not valid", "error", err)
+				code, reason := refusal(err)
+				s.refuse(c, "credential", code, reason, "error", err)
 			default:
 				s.enter(c, v, who)
 			}
@@ -80,7 +69,7 @@ func (s *Server) enter(c *lineman.Conn, v *visitor, who Identity) {
 		return
 	}
 	if why := s.guard.login(who.UID, s.hub.Count(push.UID(who.UID))); why != "" {
-		s.refuse(c, why, codeTooMany, `{"retry":5000}`)
+		s.refuse(c, why, codeTooMany, retryLater)
 		return
 	}
 	channels, err := s.channels(v.entry.channels, who)
@@ -103,7 +92,8 @@ func (s *Server) enter(c *lineman.Conn, v *visitor, who Identity) {
 		if m != nil {
 			s.hub.Remove(m)
 		}
-		s.refuse(c, "places", codeForbidden, "it cannot have its groups and channels", "uid", who.UID, "error", err)
+		code, reason := s.placeRefusal(err, len(who.Groups)+len(channels))
+		s.refuse(c, "places", code, reason, "uid", who.UID, "error", err)
 		return
 	}
 	s.settle(v)
