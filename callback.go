@@ -14,6 +14,7 @@ const (
 	inOnConnect
 	inOnMessage
 	inOnInvalid
+	inOnHead
 	inOnRequest
 	inOnUpgrade
 	inOnRefuse
@@ -25,7 +26,7 @@ const (
 )
 
 var callbackNames = [...]string{
-	"", "OnStart", "OnPrepare", "OnReload", "OnStop", "OnConnect", "OnMessage", "OnInvalid", "OnRequest", "OnUpgrade", "OnRefuse",
+	"", "OnStart", "OnPrepare", "OnReload", "OnStop", "OnConnect", "OnMessage", "OnInvalid", "OnHead", "OnRequest", "OnUpgrade", "OnRefuse",
 	"OnFull", "OnDrain", "OnClose", "Do", "timer",
 }
 

@@ -43,11 +43,12 @@ type ProtocolError struct {
 func (e *ProtocolError) Error() string { return fmt.Sprintf("lineman: %s: %v", e.Protocol, e.Err) }
 func (e *ProtocolError) Unwrap() error { return e.Err }
 
-// A RefuseError returned by OnUpgrade answers the handshake with Status and Reason. Any other error answers 403
+// A RefuseError returned by OnUpgrade or OnHead answers the request with Status and Reason. Any other error answers 403
 // without saying why.
 type RefuseError struct {
 	Status int           // 400 to 599
-	Reason string        // the body of the answer
+	Reason string        // the body of the answer; a line feed follows it
+	Type   string        // its Content-Type; "" means text/plain; charset=utf-8
 	Header []http1.Field // of the answer, such as Retry-After; nothing that http1.Response makes by itself
 }
 

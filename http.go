@@ -25,6 +25,7 @@ type httpSession struct {
 	service      *service
 	of           *service  // the one that the Codec was made for. Owned by the loop.
 	served       *exchange // the request at hand is with an http.Handler; nil if it is not. Owned by the loop.
+	admitted     bool      // the head of the request at hand was decided about. Owned by the loop.
 	from         *service  // whose connection it was before SetWorker made it a WebSocket's, and is if that comes to nothing. Owned by the loop.
 
 	// Guarded by the connection's lock.
@@ -137,18 +138,18 @@ func (h *httpSession) answered(c *Conn) {
 }
 
 func (h *httpSession) deliver(c *Conn, msg []byte) {
-	r := h.Request()
-	c.mu.Lock()
-	h.exchange, h.waiting = r.Exchange(), true
-	c.mu.Unlock()
-	c.loop.request, c.loop.requestOf = r, c
-	c.noteClient(r)
+	r := h.lend(c)
 	defer h.release(c)
-
-	if c.service.kind == speaksWebSocket && (websocket.IsUpgrade(r) || c.service.worker.OnRequest == nil) {
+	if c.asksUpgrade(r) {
+		h.expectAnswer(c, r)
 		h.upgrade(c, r)
 		return
 	}
+	if !h.admits(c, r) {
+		return
+	}
+	h.admitted = false
+	h.expectAnswer(c, r)
 	h.call(c, r, msg)
 	if c.service.kind == speaksWebSocket && c.phase.get() == open && h.waits(c) && websocket.IsUpgrade(r) {
 		h.upgrade(c, r) // SetWorker in the callback
@@ -157,10 +158,55 @@ func (h *httpSession) deliver(c *Conn, msg []byte) {
 	h.await(c)
 }
 
-// release ends the loan of the request.
-func (h *httpSession) release(c *Conn) {
+// lend lends the request at hand to the application.
+func (h *httpSession) lend(c *Conn) *http1.Request {
+	r := h.Request()
+	c.loop.request, c.loop.requestOf = r, c
+	c.noteClient(r)
+	return r
+}
+
+// expectAnswer has a request wait for its answer.
+func (h *httpSession) expectAnswer(c *Conn, r *http1.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h.exchange, h.waiting = r.Exchange(), true
+}
+
+// asksUpgrade reports whether a request is for OnUpgrade.
+func (c *Conn) asksUpgrade(r *http1.Request) bool {
+	return c.service.kind == speaksWebSocket && (websocket.IsUpgrade(r) || c.service.worker.OnRequest == nil)
+}
+
+// admits asks the application about the head of a request, once, and answers one that is refused.
+func (h *httpSession) admits(c *Conn, r *http1.Request) bool {
+	f := c.service.worker.OnHead
+	if f == nil || h.admitted {
+		return true
+	}
+	c.loop.doing.set(inOnHead)
+	err := f(c, r)
+	if c.phase.get() != open {
+		return false
+	}
+	if err != nil {
+		h.expectAnswer(c, r)
+		h.refuse(c, err)
+		return false
+	}
+	h.admitted = true
+	return true
+}
+
+// endLoan takes back what lend has lent.
+func (h *httpSession) endLoan(c *Conn) {
 	c.loop.request, c.loop.requestOf = nil, nil
 	h.Release()
+}
+
+// release ends the loan of a request that was handled.
+func (h *httpSession) release(c *Conn) {
+	h.endLoan(c)
 	switch {
 	case c.session != session(h):
 		h.of.freeHTTP(h) // a WebSocket now
@@ -242,7 +288,7 @@ func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 	c.connect()
 }
 
-// refuse answers a handshake that does not become a WebSocket.
+// refuse answers a request that is refused by its head, such as a handshake that does not become a WebSocket.
 func (h *httpSession) refuse(c *Conn, err error) {
 	h.comeBack(c)
 	answer := &http1.Response{Status: 403, Body: []byte("forbidden\n"), Close: true}
@@ -255,7 +301,8 @@ func (h *httpSession) refuse(c *Conn, err error) {
 			answer.Header = append(answer.Header, http1.Field{Name: f[0], Value: f[1]})
 		}
 	case errors.As(err, &refused) && refused.Status >= 400 && refused.Status <= 599:
-		answer.Status, answer.Body, answer.Header = refused.Status, []byte(refused.Reason+"\n"), refused.Header
+		answer.Status, answer.Header, answer.Type = refused.Status, refused.Header, refused.Type
+		answer.Body = []byte(refused.Reason + "\n")
 	}
 	if c.Respond(answer) != nil {
 		_ = c.Respond(&http1.Response{Status: answer.Status, Close: true}) // a field of the application's cannot be sent
@@ -270,14 +317,27 @@ func (h *httpSession) comeBack(c *Conn) {
 	}
 }
 
+// more decides about a request whose body has still to come, and has its sender go on.
 func (h *httpSession) more(c *Conn) {
-	if !h.WantsContinue() {
+	if h.Request() != nil && !h.awaitsBody(c) || !h.WantsContinue() {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.say(func(dst []byte) []byte { return append(dst, http1.Continue...) })
 	c.mark(0)
+}
+
+// awaitsBody decides by the head whether the body of a request is waited for. A handshake has none.
+func (h *httpSession) awaitsBody(c *Conn) bool {
+	r := h.lend(c)
+	defer h.endLoan(c)
+	if c.asksUpgrade(r) {
+		h.expectAnswer(c, r)
+		h.upgrade(c, r)
+		return false
+	}
+	return h.admits(c, r)
 }
 
 func (h *httpSession) half() bool { return !h.Idle() }

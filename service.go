@@ -95,6 +95,8 @@ func newService(l *Loop, w *Worker) (*service, error) {
 	switch {
 	case w.Handler != nil && s.kind != speaksHTTP:
 		return nil, fmt.Errorf("lineman: worker %q: Handler is for http, not %q", s.name, w.Addr)
+	case w.Handler != nil && w.OnHead != nil:
+		return nil, fmt.Errorf("lineman: worker %q: OnHead is for OnRequest and OnMessage: a Handler has the head before the body by itself", s.name)
 	case w.Handler != nil && (w.OnRequest != nil || w.OnMessage != nil):
 		return nil, fmt.Errorf("lineman: worker %q: set Handler, or OnRequest, or OnMessage: a request goes to one of them", s.name)
 	}

@@ -112,6 +112,13 @@ type Events struct {
 	// line that was too long. The connection goes on. nil: the connection ends with that error.
 	OnInvalid func(c *Conn, err error)
 
+	// OnHead decides about a request for OnRequest or OnMessage when its head has come, before its body is waited for: who may
+	// ask, and whether its path takes one. An error refuses it: *RefuseError with its status, any other with 403. The body is not
+	// read then, and the connection closes behind the answer. Without an error a sender that waits for it is told to go on
+	// (Expect: 100-continue). It runs once for each request that can be understood, also for one without a body; it does not answer
+	// by itself. A request of a websocket worker that has no OnRequest, or asks for a WebSocket, is OnUpgrade's, and has no body.
+	OnHead func(c *Conn, r *http1.Request) error
+
 	// OnRequest gets each HTTP request, whole. It is answered by Conn.Respond or Conn.Send, now or, from any goroutine,
 	// later; the next request of the connection waits until then. On a websocket worker it gets the requests that do
 	// not ask for a WebSocket.

@@ -14,7 +14,7 @@ import (
 type Codec struct {
 	maxBody   int
 	maxHeader int
-	request   *Request // on loan; nil while there is none
+	request   *Request // on loan, with its body if state is inHead; nil while there is none
 
 	state  state
 	expect bool // the client waits for 100 before it sends the body
@@ -46,7 +46,9 @@ const (
 // Continue is the interim answer to "Expect: 100-continue".
 const Continue = "HTTP/1.1 100 Continue\r\n\r\n"
 
-// Request is what Decode returned last, on loan until the next Decode; nil before the first.
+// Request is the request that Decode returned last, or the one whose head it has just found and whose body has still to come,
+// so that who reads it can decide before that. It is told of once then. It is on loan until the next Decode, or Release; nil if there is
+// none.
 func (c *Codec) Request() *Request { return c.request }
 
 // Idle reports whether no request is half received, as far as the codec can tell beyond the bytes it has not used up.
@@ -64,7 +66,7 @@ func (c *Codec) WantsContinue() bool {
 // rest. Chunks are joined in place. The error is an *Error and ends the connection.
 func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	c.Release()
-	var r *Request // its head is parsed again if the body comes later, for data may have moved
+	var r *Request // it is parsed again when its body has come, for data may have moved
 	if c.state == inHead {
 		if c.strayLine(data) {
 			return len(crlf), nil, nil
@@ -75,9 +77,12 @@ func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	}
 	end, err := c.readBody(data)
 	if end == 0 {
-		r.release()
-		c.expect = c.expect && len(data) == c.head
-		return 0, nil, err
+		if c.expect = c.expect && len(data) == c.head; err != nil {
+			r.release()
+			return 0, nil, err
+		}
+		c.request = r
+		return 0, nil, nil
 	}
 	return c.finish(r, data, end)
 }

@@ -51,7 +51,13 @@ func (r *Request) Query() []byte { return r.query }
 // Host is the host that the request is for, with its port if it has one. It may be empty in HTTP/1.0.
 func (r *Request) Host() []byte { return r.host }
 
-// Body is the body; chunks are joined.
+// HasBody reports whether the head tells of a body; one in chunks may be empty.
+func (r *Request) HasBody() bool {
+	f, err := r.framing()
+	return err == nil && (f.chunked || f.length > 0)
+}
+
+// Body is the body; chunks are joined. It is nil as long as it has not come.
 func (r *Request) Body() []byte { return r.body }
 
 // ProtoAtLeast11 reports whether the request is of HTTP/1.1 or later.

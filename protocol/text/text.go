@@ -4,6 +4,7 @@ package text
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -15,6 +16,11 @@ type Protocol struct {
 	// RefuseHTTP ends a connection whose very first bytes are an HTTP request's, before a line is complete. A page of
 	// any site can make a browser post to a port of its user's machine; with this, none of it is taken for lines.
 	RefuseHTTP bool
+
+	// WantObject refuses a first line that is no JSON object (RFC 8259), as soon as that is clear: with its first byte, or at its end.
+	// Nothing that follows is a line: without OnInvalid the connection ends, and OnInvalid can say why and close it. So who speaks
+	// another protocol, such as TLS or one like HTTP, is not listened to line by line.
+	WantObject bool
 }
 
 // Name is "text".
@@ -22,7 +28,11 @@ func (Protocol) Name() string { return "text" }
 
 // NewCodec makes the codec of one connection. maxMessage counts a line without its end.
 func (p Protocol) NewCodec(maxMessage int) protocol.Codec {
-	return &Codec{max: maxMessage, suspect: p.RefuseHTTP}
+	c := &Codec{max: maxMessage, suspect: p.RefuseHTTP}
+	if p.WantObject {
+		c.first = blank
+	}
+	return c
 }
 
 var (
@@ -31,6 +41,9 @@ var (
 
 	// ErrHTTP ends a connection that RefuseHTTP is for.
 	ErrHTTP = errors.New("text: an HTTP request on a text port: use the port for HTTP")
+
+	// ErrNoObject is what a first line gives that WantObject is for.
+	ErrNoObject = errors.New("text: the first line is no JSON object")
 )
 
 // A Codec is the lines of one connection.
@@ -39,11 +52,25 @@ type Codec struct {
 	looked  int  // bytes of the present line that hold no "\n"
 	skips   bool // the present line was refused and is dropped up to its end
 	suspect bool // the first bytes may still be an HTTP request's
+	first   first
 }
+
+// first is what is known of a first line that has to be a JSON object.
+type first uint8
+
+const (
+	settled first = iota // it was one, or need not be
+	blank                // nothing but white space has come
+	begun                // it begins as one
+	stray                // it is none
+)
 
 // Decode finds the next line. A line above the limit is refused once, as soon as it is above it; what follows of it is
 // dropped as it arrives, so that the next one works.
 func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
+	if c.first == stray {
+		return len(data), nil, nil
+	}
 	if c.suspect {
 		switch looksLikeHTTP(data) {
 		case yes:
@@ -54,6 +81,9 @@ func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 		c.suspect = false
 	}
 	i := bytes.IndexByte(data[c.looked:], '\n')
+	if c.first != settled && c.judge(data, i) == stray {
+		return len(data), nil, ErrNoObject
+	}
 	switch {
 	case c.skips:
 		return c.skip(data, i)
@@ -70,6 +100,30 @@ func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 		return end + 1, nil, c.tooLong()
 	}
 	return end + 1, line, nil
+}
+
+// judge looks at the first line as far as it has come; i is where it ends behind what was looked at, -1 if that is still to come. One that
+// is too long is not looked through.
+func (c *Codec) judge(data []byte, i int) first {
+	end := len(data)
+	if i >= 0 {
+		end = c.looked + i
+	}
+	if c.first == blank {
+		switch rest := bytes.TrimLeft(data[c.looked:end], " \t\r"); {
+		case len(rest) > 0 && rest[0] == '{':
+			c.first = begun
+		case len(rest) > 0 || i >= 0 || end > c.max:
+			c.first = stray
+		}
+	}
+	if c.first == begun && i >= 0 {
+		c.first = settled
+		if line := bytes.TrimSuffix(data[:end], []byte("\r")); !c.skips && len(line) <= c.max && !json.Valid(line) {
+			c.first = stray
+		}
+	}
+	return c.first
 }
 
 // skip drops what comes of a refused line; i is where it ends, -1 if that is still to come.

@@ -52,6 +52,27 @@ func TestRefuseHTTP(t *testing.T) {
 	)...)
 }
 
+// TestWantObject refuses what does not begin with a JSON object, whatever it is, once and with all that follows.
+func TestWantObject(t *testing.T) {
+	var vectors []linemantest.Vector
+	for name, wire := range map[string]string{
+		"a word": "h", "a TLS client": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "zeros": "\x00\x00", "an unknown method": "BREW /pot HTTP/1.1\r\n",
+		"an empty line": "\n", "an empty line by CRLF": "\r\nGET / HTTP/1.1\r\n", "spaces": "  \t \r\n", "an array": "[", "a number": " 7", "a byte order mark": "\xef\xbb\xbf{}\n",
+		"not quite an object": "{nonsense}\n", "two objects": "{} {}\n", "an open one": "{\n", "what is no UTF-8": "\xff",
+	} {
+		vectors = append(vectors, linemantest.Vector{Name: name, Wire: wire, Refused: 1}, linemantest.Vector{Name: name + " and more", Wire: wire + "{}\n{}\n", Refused: 1})
+	}
+	linemantest.TestCodec(t, text.Protocol{RefuseHTTP: true, WantObject: true}, append(vectors,
+		linemantest.Vector{Name: "a method", Wire: "POST / HTTP/1.1\r\n", Err: text.ErrHTTP},
+		linemantest.Vector{Name: "objects", Wire: "{}\n{}\r\n", Messages: []string{"{}", "{}"}},
+		linemantest.Vector{Name: "later lines are any", Wire: " \t{\"a\":1} \r\nx\n\nGET /\n", Messages: []string{" \t{\"a\":1} ", "x", "", "GET /"}},
+		linemantest.Vector{Name: "a long object", Max: 4, Wire: "{\"a\":1}\nx\n", Messages: []string{"x"}, Refused: 1},
+		linemantest.Vector{Name: "a long word", Max: 4, Wire: "nonsense\nx\n", Refused: 1},
+		linemantest.Vector{Name: "long spaces", Max: 4, Wire: "         \nx\n", Refused: 1},
+		linemantest.Vector{Name: "at the limit", Max: 4, Wire: "{12}\r\nx\n", Refused: 1},
+	)...)
+}
+
 // TestRefusedAtOnce has a line refused with the first byte that is too many, and only once, though its end never comes.
 func TestRefusedAtOnce(t *testing.T) {
 	c := text.Protocol{}.NewCodec(4)
@@ -67,7 +88,7 @@ func TestRefusedAtOnce(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	linemantest.FuzzCodec(f, text.Protocol{RefuseHTTP: true}, "a\nb\r\n", "GET / HTTP/1.1\r\n", strings.Repeat("x", 2000)+"\nok\n")
+	linemantest.FuzzCodec(f, text.Protocol{RefuseHTTP: true, WantObject: true}, "{}\nb\n", "\r\n{}\n", "{x}\n", "\x16\x03\x01", "a\nb\r\n", "GET / HTTP/1.1\r\n", strings.Repeat("x", 2000)+"\nok\n")
 }
 
 func TestAppend(t *testing.T) {

@@ -65,6 +65,8 @@ func (p *Protocol) Check(r Request) (Accepted, error) {
 		return Accepted{}, &HandshakeError{426, "this port speaks WebSocket: the request has no \"Upgrade: websocket\""}
 	case r.Method() != "GET":
 		return Accepted{}, &HandshakeError{405, "a handshake is a GET request"}
+	case hasBody(r):
+		return Accepted{}, &HandshakeError{400, "a handshake has no body"}
 	case !r.ProtoAtLeast11():
 		return Accepted{}, &HandshakeError{400, "a handshake needs HTTP/1.1"}
 	case len(r.Host()) == 0:
@@ -117,6 +119,11 @@ func validKey(key []byte) bool {
 	}
 	n, err := base64.StdEncoding.Decode(b[:], key)
 	return err == nil && n == 16
+}
+
+// hasBody reports whether the head tells of a body. Its length was checked to be a number.
+func hasBody(r fields) bool {
+	return r.Value("Transfer-Encoding", 0) != nil || len(bytes.Trim(r.Value("Content-Length", 0), "0")) > 0
 }
 
 func several(r fields, name string) bool { return r.Value(name, 1) != nil }

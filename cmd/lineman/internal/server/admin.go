@@ -48,7 +48,7 @@ func portOf(addr string, after int) string {
 func (s *Server) onlyOperators(h http.Handler) http.Handler {
 	open := config.Loopback(s.config.Admin.Listen)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isPage(r.Header.Get) || !s.knowsHost(r.Host) {
+		if isPage(r.Method, r.Header.Get) || !s.knowsHost(r.Host) {
 			s.turnAwayOperator("page", "a page, or a host that is not in api.hosts, asked the port for operators", r.RemoteAddr)
 			http.Error(w, "pages, and host names that are not in api.hosts, cannot use this port", http.StatusForbidden)
 			return
@@ -59,6 +59,11 @@ func (s *Server) onlyOperators(h http.Handler) http.Handler {
 			s.turnAwayOperator("key", "an operator was turned away: no key with the scope admin", r.RemoteAddr)
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "want Authorization: Bearer KEY, with a key of api.keys that has the scope admin", http.StatusUnauthorized)
+			return
+		}
+		if isEncoded(r.Header.Get("Content-Encoding")) {
+			w.Header().Set("Accept-Encoding", "identity")
+			http.Error(w, "want a body without Content-Encoding", http.StatusUnsupportedMediaType)
 			return
 		}
 		h.ServeHTTP(w, r)

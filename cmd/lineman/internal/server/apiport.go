@@ -20,6 +20,7 @@ func (s *Server) apiWorker() *lineman.Worker {
 		Name: "api", Addr: "http://" + s.config.API.Listen, ReusePort: s.config.Count > 1, Logger: s.options.Log,
 		Limits: lineman.Limits{MaxMessage: s.config.Limits.Body},
 	}
+	w.OnHead = s.callHead
 	w.OnRequest = s.call
 	return w
 }
@@ -30,46 +31,86 @@ var statuses = map[command.Code]int{
 	command.Unavailable: 503,
 }
 
-// call answers a request.
-func (s *Server) call(c *lineman.Conn, r *http1.Request) {
+// apiCall is what the head of a request to the HTTP API asks for.
+type apiCall struct {
+	name    string // of the command
+	several bool   // the body is lines, of which each is one, or has its own name if this one is empty
+	permit  *command.Permit
+}
+
+// describes reports whether a request is for the description of the API.
+func describes(r *http1.Request) bool {
+	return string(r.Path()) == "/v1/openapi.json" && isSafe(r.Method())
+}
+
+// callHead decides about a request before its body is read: nobody without a key has one be kept.
+func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 	field := func(name string) string { return string(r.Header(name)) }
-	if isPage(field) || !s.knowsHost(string(r.Host())) {
+	if isPage(r.Method(), field) || !s.knowsHost(string(r.Host())) {
 		s.guard.refuse("page", "a page, or a host that is not in api.hosts, asked the HTTP API", "remote", c.RemoteAddr())
-		respond(c, command.Failed(&command.Error{Code: command.Denied, Text: "pages and host names that are not in api.hosts cannot use this port"}))
-		return
+		return refused(&command.Error{Code: command.Denied, Text: "pages and host names that are not in api.hosts cannot use this port"})
 	}
-	path := string(r.Path())
-	switch {
-	case path == "/v1/openapi.json" && (r.Method() == "GET" || r.Method() == "HEAD"):
-		_ = c.Respond(&http1.Response{Type: "application/json", Body: s.table.OpenAPI(lineman.Version())})
-		return
-	case r.Method() != "POST":
-		_ = c.Respond(&http1.Response{Status: 405, Header: []http1.Field{{Name: "Allow", Value: "POST"}}})
-		return
+	if describes(r) {
+		return refuseBody(r)
+	}
+	if r.Method() != "POST" {
+		return &lineman.RefuseError{Status: 405, Reason: "commands are POST requests", Header: []http1.Field{{Name: "Allow", Value: "POST"}}}
 	}
 	permit, err := s.permit(c, r)
 	if err != nil {
-		respond(c, command.Failed(err))
+		return refused(err)
+	}
+	name, ok := strings.CutPrefix(string(r.Path()), "/v1/")
+	if !ok {
+		return refused(&command.Error{Code: command.UnknownCommand, Text: "commands are at /v1/NAME: GET /v1/openapi.json describes them"})
+	}
+	if isEncoded(field("Content-Encoding")) {
+		return &lineman.RefuseError{Status: 415, Reason: "want a body without Content-Encoding", Header: []http1.Field{{Name: "Accept-Encoding", Value: "identity"}}}
+	}
+	kind, _, _ := mime.ParseMediaType(field("Content-Type"))
+	several := kind == "application/x-ndjson"
+	if !several && (kind != "application/json" || name == "batch") {
+		return &lineman.RefuseError{Status: 415, Reason: "want Content-Type: application/json, or application/x-ndjson for several objects, one a line"}
+	}
+	if name == "batch" {
+		name = ""
+	}
+	c.SetValue(&apiCall{name, several, permit})
+	return nil
+}
+
+// call answers a request whose head was found right.
+func (s *Server) call(c *lineman.Conn, r *http1.Request) {
+	if describes(r) {
+		_ = c.Respond(&http1.Response{Type: "application/json", Body: s.table.OpenAPI(lineman.Version())})
 		return
 	}
-	name, ok := strings.CutPrefix(path, "/v1/")
-	if !ok {
-		respond(c, command.Failed(&command.Error{Code: command.UnknownCommand, Text: "commands are at /v1/NAME: GET /v1/openapi.json describes them"}))
+	call := c.Value().(*apiCall)
+	if call.permit != nil && !s.guard.command(call.permit.Name) {
+		respond(c, command.Failed(&command.Error{Code: command.TooMany, Text: "too many commands: try again later"}))
 		return
 	}
 	s.lag.begin(s.loop)
-	kind, _, _ := mime.ParseMediaType(string(r.Header("Content-Type")))
-	switch {
-	case kind == "application/json" && name != "batch":
-		s.table.Do(r.Body(), name, permit, func(reply command.Reply) { respond(c, reply) })
-	case kind == "application/x-ndjson":
-		if name == "batch" {
-			name = ""
-		}
-		s.batch(c, r.Body(), name, permit)
-	default:
-		_ = c.Respond(&http1.Response{Status: 415, Body: []byte("want Content-Type: application/json, or application/x-ndjson for several objects, one a line\n")})
+	if call.several {
+		s.batch(c, r.Body(), call.name, call.permit)
+		return
 	}
+	s.table.Do(r.Body(), call.name, call.permit, func(reply command.Reply) { respond(c, reply) })
+}
+
+// refused is the answer to a request that is refused by its head, as respond gives it.
+func refused(err error) error {
+	r := command.Failed(err)
+	status := statuses[r.Error.Code]
+	return &lineman.RefuseError{Status: status, Reason: string(r.JSON()), Type: "application/json", Header: fieldsFor(status)}
+}
+
+// refuseBody refuses a body where none is wanted.
+func refuseBody(r *http1.Request) error {
+	if r.HasBody() {
+		return &lineman.RefuseError{Status: 413, Reason: "want a request without a body"}
+	}
+	return nil
 }
 
 func respond(c *lineman.Conn, r command.Reply) {
@@ -77,20 +118,39 @@ func respond(c *lineman.Conn, r command.Reply) {
 	if !r.OK {
 		answer.Status = statuses[r.Error.Code]
 	}
-	switch answer.Status {
-	case 401:
-		answer.Header = []http1.Field{{Name: "WWW-Authenticate", Value: "Bearer"}}
-	case 429:
-		answer.Header = []http1.Field{{Name: "Retry-After", Value: "1"}}
-	}
+	answer.Header = fieldsFor(answer.Status)
 	_ = c.Respond(answer) // it may have closed
 }
 
-// isPage reports whether a request was made by a browser's page: one of another site does not see the answer, but what it asks would be
-// done. field is a field of the request's head.
-func isPage(field func(name string) string) bool {
-	return field("Origin") != "" || field("Sec-Fetch-Site") != ""
+// fieldsFor are those that an answer of some status needs.
+func fieldsFor(status int) []http1.Field {
+	switch status {
+	case 401:
+		return []http1.Field{{Name: "WWW-Authenticate", Value: "Bearer"}}
+	case 429:
+		return []http1.Field{{Name: "Retry-After", Value: "1"}}
+	}
+	return nil
 }
+
+// isSafe reports whether a method only reads.
+func isSafe(method string) bool { return method == "GET" || method == "HEAD" }
+
+// isPage reports whether a request was made by a browser's page: one of another site does not see the answer, but what it asks would be
+// done. Who types an address, or follows a link of what this port answers, is none, and reads. field is a field of the request's head.
+func isPage(method string, field func(name string) string) bool {
+	switch from := field("Sec-Fetch-Site"); {
+	case field("Origin") != "":
+		return true
+	case from == "none" || from == "same-origin":
+		return !isSafe(method)
+	default:
+		return from != ""
+	}
+}
+
+// isEncoded reports whether a Content-Encoding says that a body is not what it is (RFC 9110, 8.4).
+func isEncoded(coding string) bool { return coding != "" && !strings.EqualFold(coding, "identity") }
 
 // knowsHost reports whether a request may be for a host: a page could give a name of its own to this machine's address.
 func (s *Server) knowsHost(host string) bool {
@@ -113,9 +173,6 @@ func (s *Server) permit(c *lineman.Conn, r *http1.Request) (*command.Permit, err
 	if !strings.EqualFold(scheme, "Bearer") || permit == nil {
 		s.guard.refuse("key", "a back end was turned away: it has no key", "remote", c.RemoteAddr())
 		return nil, &command.Error{Code: command.Unauthorized, Text: "want Authorization: Bearer KEY, with a key of api.keys"}
-	}
-	if !s.guard.command(permit.Name) {
-		return nil, &command.Error{Code: command.TooMany, Text: "too many commands: try again later"}
 	}
 	return permit, nil
 }

@@ -11,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // call is a request to the HTTP API.
@@ -123,6 +125,75 @@ func TestAPI(t *testing.T) {
 	status, text := r.call(call{"GET", "openapi.json", "", nil})
 	if status != 200 || !json.Valid([]byte(text)) || !strings.Contains(text, `"/v1/pub"`) {
 		t.Errorf("the description: %d, %.100s", status, text)
+	}
+}
+
+// TestAPIHead answers by the head of a request, whatever its body would be: nothing of that is kept.
+func TestAPIHead(t *testing.T) {
+	c := devMode()
+	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters"}}
+	c.API.Listen = "0.0.0.0:0"
+	r := start(t, c, server.Options{})
+	const key, object = "Authorization: Bearer a secret of 22 letters\r\n", "Content-Type: application/json\r\n"
+	api := strings.Replace(strings.TrimPrefix(r.api, "http://"), "[::]", "127.0.0.1", 1)
+	api, _, _ = strings.Cut(api, "/")
+	for _, w := range []struct {
+		head   string
+		status int
+		answer string
+	}{
+		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\n" + object, 401, `{"ok":false,"error":{"code":"unauthorized"`},
+		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer none\r\n" + object, 401, `"unauthorized"`},
+		{"POST /v1/pub HTTP/1.1\r\nHost: evil.example\r\n" + key + object, 403, `"denied"`},
+		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n" + key + object, 403, `"denied"`},
+		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\n" + key, 415, "want Content-Type"},
+		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\n" + key + object, 415, "without Content-Encoding"},
+		{"POST /pub HTTP/1.1\r\nHost: localhost\r\n" + key + object, 404, `"unknown_command"`},
+		{"PUT /v1/pub HTTP/1.1\r\nHost: localhost\r\n" + key + object, 405, ""},
+		{"GET /v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n", 413, "without a body"},
+	} {
+		for _, framing := range []string{"Content-Length: 990000\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{", "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n"} {
+			client := linemantest.NewClient(t, dial(t, api), &lineman.Worker{Addr: "http://127.0.0.1:0"})
+			client.Write(w.head + framing)
+			a, text := client.Response("")
+			if a.StatusCode != w.status || !strings.Contains(text, w.answer) || !a.Close {
+				t.Errorf("%q: %d %s, want %d %s", w.head+framing, a.StatusCode, text, w.status, w.answer)
+			}
+		}
+	}
+	good := post("pub", `{"to":"u:x","text":"x"}`).with("Authorization", "Bearer a secret of 22 letters")
+	r.api = "http://" + api + "/v1/"
+	for coding, want := range map[string]int{"identity": 200, "Identity": 200, "br": 415} {
+		if status, text := r.call(good.with("Content-Encoding", coding)); status != want {
+			t.Errorf("%s: %d %s", coding, status, text)
+		}
+	}
+}
+
+// TestTypedAddress has who types an address, or follows a link from there, read and not write.
+func TestTypedAddress(t *testing.T) {
+	r := start(t, devMode(), server.Options{})
+	api := r.api
+	for site, want := range map[string]int{"none": 200, "same-origin": 200, "same-site": 403, "cross-site": 403, "None": 403} {
+		r.api = api
+		if status, _ := r.call(call{"GET", "openapi.json", "", map[string]string{"Sec-Fetch-Site": site}}); status != want {
+			t.Errorf("the description by %s: %d", site, status)
+		}
+		if status, _ := r.call(post("count", `{"to":"*"}`).with("Sec-Fetch-Site", site)); status != 403 {
+			t.Errorf("a command by %s: %d", site, status)
+		}
+		r.api = r.admin
+		for _, path := range []string{"/metrics", "/debug/pprof/", "/debug/pprof/cmdline"} {
+			if status, _ := r.call(call{"GET", path, "", map[string]string{"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"}}); status != want {
+				t.Errorf("%s by %s: %d", path, site, status)
+			}
+			if status, _ := r.call(call{"GET", path, "", map[string]string{"Sec-Fetch-Site": site, "Origin": "http://127.0.0.1"}}); status != 403 {
+				t.Errorf("%s by %s with an origin: %d", path, site, status)
+			}
+		}
+		if status, _ := r.call(call{"POST", "/debug/pprof/symbol", "", map[string]string{"Sec-Fetch-Site": site}}); status != 403 {
+			t.Errorf("a POST by %s: %d", site, status)
+		}
 	}
 }
 

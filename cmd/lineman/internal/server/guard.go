@@ -32,7 +32,7 @@ func reasons() []string {
 		"origin", "handshake", "connections", "waiting", "connections_per_ip", "waiting_per_ip", "handshakes_per_ip", // of a handshake
 		"late", "credential", "channel", "places", "connections_per_uid", "logins_per_uid", // of a page that would be somebody
 		"messages_per_connection", "slow", "memory", // of one that is
-		"key", "page", "commands_per_key", // of a back end
+		"key", "page", "stray", "commands_per_key", // of a back end
 	}
 }
 

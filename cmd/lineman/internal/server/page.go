@@ -48,6 +48,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 	w.OnConnect = s.connect
 	w.OnMessage = s.message
 	w.OnClose = s.leave
+	w.OnHead = s.requestHead
 	w.OnRequest = s.request
 	w.OnFull = func(c *lineman.Conn) { s.refuse(c, "slow", codeTooSlow, "too slow") }
 	w.OnReload = s.drain
@@ -185,12 +186,18 @@ func closeWith(c *lineman.Conn, code int, reason string) {
 // isReady reports whether pages may come.
 func (s *Server) isReady() bool { return s.ready && s.hub.Linked() }
 
+// requestHead refuses what asks for no WebSocket and has a body, before that is read.
+func (s *Server) requestHead(_ *lineman.Conn, r *http1.Request) error {
+	if !isSafe(r.Method()) {
+		return &lineman.RefuseError{Status: 405, Reason: "want GET", Header: []http1.Field{{Name: "Allow", Value: "GET, HEAD"}}}
+	}
+	return refuseBody(r)
+}
+
 // request answers what asks for no WebSocket.
 func (s *Server) request(c *lineman.Conn, r *http1.Request) {
 	answer := &http1.Response{Status: 404, Body: []byte("not found\n")}
 	switch path := string(r.Path()); {
-	case r.Method() != "GET" && r.Method() != "HEAD":
-		answer = &http1.Response{Status: 405, Header: []http1.Field{{Name: "Allow", Value: "GET, HEAD"}}}
 	case path == "/health":
 		answer = &http1.Response{Body: []byte("ok\n")}
 	case path == "/ready" && s.isReady():

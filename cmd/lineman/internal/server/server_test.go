@@ -141,7 +141,7 @@ func TestLevel0(t *testing.T) {
 func TestLineTooLong(t *testing.T) {
 	r := start(t, devMode(), server.Options{})
 	long := r.backend()
-	long.Write(strings.Repeat("x", 70_000) + "\n" + `{"uid":"x"}` + "\n")
+	long.Write("{" + strings.Repeat("x", 70_000) + "\n" + `{"uid":"x"}` + "\n")
 	if got := long.Receive(); !strings.HasPrefix(got, "error: ") {
 		t.Errorf("too long a line: %q", got)
 	}
@@ -152,6 +152,50 @@ func TestLineTooLong(t *testing.T) {
 	post.Write("POST / HTTP/1.1\r\nHost: x\r\n\r\n" + `{"uid":"x"}` + "\n")
 	if rest := post.Rest(); strings.Contains(rest, "ok") || strings.Contains(rest, "fail") {
 		t.Errorf("a page's post is answered %q", rest)
+	}
+}
+
+// TestPageBodies has the port for pages answer by the head what has a body: nothing of that is kept.
+func TestPageBodies(t *testing.T) {
+	r := start(t, settings(), server.Options{Credentials: open(secret)})
+	const shake = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	for head, want := range map[string]int{"POST /health": 405, "PUT /": 405, "GET /health": 413, "GET /": 413, "HEAD /x": 413, "GET /ws": 400, "POST /ws": 405} {
+		for _, framing := range []string{"Content-Length: 60000\r\n", "Transfer-Encoding: chunked\r\n", "Content-Length: 60000\r\nExpect: 100-continue\r\n"} {
+			c := r.Connect(r.pages)
+			method, path, _ := strings.Cut(head, " ")
+			if path == "/ws" {
+				framing += shake
+			}
+			c.Write(head + " HTTP/1.1\r\nHost: localhost\r\n" + framing + "\r\n")
+			if a, text := c.Response(method); a.StatusCode != want || !a.Close {
+				t.Errorf("%s with %q: %d %s, want %d", head, framing, a.StatusCode, text, want)
+			}
+		}
+	}
+}
+
+// TestStrays ends connections to the port for back ends that begin with something else than a JSON object, before a line is whole.
+func TestStrays(t *testing.T) {
+	c := devMode()
+	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters"}}
+	keyless := start(t, devMode(), server.Options{})
+	c.Text.Auth = true
+	keyed := start(t, c, server.Options{})
+	for _, first := range []string{
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "\x00\xff\xfe", "\n", "\r\n" + `{"uid":"x"}` + "\n", "BREW /pot HTTP/1.1\r\n", "\r\nPOST / HTTP/1.1\r\n", "help\n",
+		"{nonsense}\n" + `{"uid":"x"}` + "\n", "[]\n",
+	} {
+		for _, r := range []*running{keyless, keyed} {
+			b := r.backend()
+			b.Write(first)
+			if rest := b.Rest(); strings.Count(rest, "\n") > 1 || strings.Contains(rest, "fail") {
+				t.Errorf("%q is answered %q", first, rest)
+			}
+		}
+	}
+	b := keyless.backend()
+	if got := ask(b, `{"uid":"x"}`) + ask(b, "help") + ask(b, ""); got != "failerror: not a JSON objecterror: empty line: want a JSON object" {
+		t.Errorf("later lines: %q", got)
 	}
 }
 

@@ -3,6 +3,8 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"strings"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/protocol/text"
@@ -78,7 +80,7 @@ func (b *backend) pace() {
 func (s *Server) textWorker() *lineman.Worker {
 	w := &lineman.Worker{
 		Name: "backends", Addr: "text://" + s.config.Text.Listen, ReusePort: s.config.Count > 1, Logger: s.options.Log,
-		Protocol: text.Protocol{RefuseHTTP: true}, // a page of another site can post to this port
+		Protocol: text.Protocol{RefuseHTTP: true, WantObject: true}, // a page of another site can post to this port
 		Limits:   lineman.Limits{MaxMessage: s.config.Limits.Message},
 	}
 	open := !s.wantsKey()
@@ -91,11 +93,25 @@ func (s *Server) textWorker() *lineman.Worker {
 	}
 	w.OnClose = func(c *lineman.Conn, _ error) { s.settleBackend(c.Value().(*backend)) }
 	w.OnMessage = func(c *lineman.Conn, line []byte) { s.line(c.Value().(*backend), line) }
-	w.OnInvalid = func(c *lineman.Conn, err error) {
-		b := c.Value().(*backend)
-		b.settle(b.expect(), []byte("error: "+err.Error()))
-	}
+	w.OnInvalid = func(c *lineman.Conn, err error) { s.invalid(c.Value().(*backend), err) }
 	return w
+}
+
+// invalid answers what is no line. Whose first one that is, is no back end.
+func (s *Server) invalid(b *backend, err error) {
+	a := b.expect()
+	stray := errors.Is(err, text.ErrNoObject)
+	switch {
+	case !b.in:
+		s.turnAway(b, a)
+		return
+	case stray:
+		s.guard.refuse("stray", "a back end was turned away: its first line is no JSON object", "remote", b.conn.RemoteAddr())
+	}
+	b.settle(a, []byte("error: "+strings.TrimPrefix(err.Error(), "text: ")))
+	if stray {
+		_ = b.conn.Close() // it flushes the answer
+	}
 }
 
 // awaitKey gives a back end some time to say its key, unless too many are waiting.
