@@ -151,6 +151,8 @@ type answer struct {
 	text   string
 }
 
+func (a answer) String() string { return fmt.Sprintf("%d %.300q", a.status, a.text) }
+
 // answersIn reads a server's answers; methods are those of the requests that it has seen. Interim ones are left out.
 func answersIn(t *testing.T, wire string, methods []string) (all []answer) {
 	t.Helper()
@@ -282,7 +284,7 @@ func TestHandlerCorpus(t *testing.T) {
 		}
 		for door, ours := range map[string][]answer{"Handler": byHandler, "OnRequest": byRequest} {
 			if !slices.Equal(ours, std) {
-				t.Errorf("%s: %.300q:\n%s  %.300q\nnet/http %.300q", name, wire, door, ours, std)
+				t.Errorf("%s: %.300q:\n%s  %v\nnet/http %v", name, wire, door, ours, std)
 			}
 		}
 	}
