@@ -25,6 +25,7 @@ type order struct {
 // reply is a line of the answer.
 type reply struct {
 	PID    int          `json:"pid"`
+	Daemon bool         `json:"daemon,omitempty"` // it runs in the background
 	Error  string       `json:"error,omitempty"`
 	Code   int          `json:"code,omitempty"`
 	Status *Status      `json:"status,omitempty"`
@@ -35,7 +36,7 @@ type reply struct {
 func (s *supervision) answer(ctx context.Context, request json.RawMessage, send func(any) error) {
 	var o order
 	err := json.Unmarshal(request, &o)
-	last := reply{PID: os.Getpid()}
+	last := reply{PID: os.Getpid(), Daemon: s.daemon}
 	if err == nil {
 		err = s.obey(ctx, o, &last, send)
 	}
@@ -167,6 +168,27 @@ func (m *Master) unreachable() error {
 	return fmt.Errorf("%w (nobody holds %s): start it first", ErrNotRunning, m.pidFile())
 }
 
+// running is the process that runs the instance; 0 if none does. Its pid file tells or, if somebody has removed that, the socket.
+func (m *Master) running() (pid int, err error) {
+	if pid, err = master.Holder(m.pidFile()); pid != 0 || err != nil {
+		return pid, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+	defer cancel()
+	answers, err := master.Ask(ctx, master.SocketPath(m.socket()), order{Command: "status"})
+	if err != nil {
+		return 0, nil // nobody is there; or somebody else, as listening will say
+	}
+	defer answers.Close()
+	var r reply
+	_ = answers.Next(&r) // likewise
+	return r.PID, nil
+}
+
+func errRunning(pid int) error {
+	return fmt.Errorf("%w (pid %d): stop it first, or restart it", ErrRunning, pid)
+}
+
 // answerTime bounds what a running master answers at once.
 const answerTime = 5 * time.Second
 
@@ -174,15 +196,21 @@ const answerTime = 5 * time.Second
 // The limits are those of the running program, which may have been started with others than m has. It matches ErrNotRunning if
 // nothing runs.
 func (m *Master) Stop(graceful bool) error {
+	_, err := m.end(graceful)
+	return err
+}
+
+// end is Stop, and tells whether what ran was a daemon.
+func (m *Master) end(graceful bool) (daemon bool, err error) {
 	pid := 0
-	err := m.ask(0, order{Command: "stop", Graceful: graceful}, func(r reply) error {
-		pid = r.PID
+	err = m.ask(0, order{Command: "stop", Graceful: graceful}, func(r reply) error {
+		pid, daemon = r.PID, r.Daemon
 		return nil
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
-	return m.awaitEnd(pid)
+	return daemon, m.awaitEnd(pid)
 }
 
 // awaitEnd waits until the files of a master that ends are free, and for the process.
@@ -206,15 +234,28 @@ func (m *Master) awaitEnd(pid int) error {
 
 // Restart ends the running program, if there is one, and starts it as Start does.
 func (m *Master) Restart(daemon, graceful bool) error {
-	if os.Getenv(workerVariable) == "" && os.Getenv(daemonVariable) == "" {
-		if m.Err != nil {
-			return m.Err // and what runs goes on
-		}
-		if err := m.Stop(graceful); err != nil && !errors.Is(err, ErrNotRunning) {
-			return err
-		}
+	return m.restart(graceful, func(bool) bool { return daemon })
+}
+
+// RestartAsBefore ends the running program and starts it in the way in which it ran: in the foreground, or as a daemon. If none
+// runs, it starts in the foreground.
+func (m *Master) RestartAsBefore(graceful bool) error {
+	return m.restart(graceful, func(wasDaemon bool) bool { return wasDaemon })
+}
+
+// restart is Restart; asDaemon decides how to start by how the program has run.
+func (m *Master) restart(graceful bool, asDaemon func(wasDaemon bool) bool) error {
+	if os.Getenv(workerVariable) != "" || os.Getenv(daemonVariable) != "" {
+		return m.Start(false) // this is a process of the program that was started
 	}
-	return m.Start(daemon)
+	if m.Err != nil {
+		return m.Err // and what runs goes on
+	}
+	wasDaemon, err := m.end(graceful)
+	if err != nil && !errors.Is(err, ErrNotRunning) {
+		return err
+	}
+	return m.Start(asDaemon(wasDaemon))
 }
 
 // Reload has every process of the running program succeeded by one of the program as it is now on disk, and returns when that

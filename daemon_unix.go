@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -54,16 +55,20 @@ func (m *Master) daemonize() error {
 	if m.Err != nil {
 		return m.Err
 	}
-	if pid, err := master.Holder(m.pidFile()); err != nil {
+	if pid, err := m.running(); err != nil {
 		return err
 	} else if pid != 0 {
-		return fmt.Errorf("%w (pid %d): stop it first, or restart it", ErrRunning, pid)
+		return errRunning(pid)
 	}
 	log, err := master.OpenLog(m.logFile())
 	if err != nil {
-		return fmt.Errorf("lineman: log: %w: another place can be set by LogFile", err)
+		return err
 	}
 	defer log.Close()
+	logged, err := log.Seek(0, io.SeekEnd)
+	if err != nil {
+		return fmt.Errorf("lineman: log: %w", err)
+	}
 	from, to, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("lineman: %w", err)
@@ -97,6 +102,8 @@ func (m *Master) daemonize() error {
 		}
 		return errors.New(r.Error)
 	}
+	said, _ := master.LogFrom(m.logFile(), logged) // who may only write to it can look elsewhere
+	os.Stdout.Write(said)
 	fmt.Print(r.Banner)
 	how := "the command stop" // go run has a file for each build
 	if !master.ByGoRun(os.Args[0]) {

@@ -16,7 +16,7 @@ import (
 //
 //	start [-d]                   in the foreground, or as a daemon once every process is ready
 //	stop [-g]                    end it; -g waits for the connections to end by themselves
-//	restart [-d] [-g]            stop, then start
+//	restart [-d|-f] [-g]         stop, then start as it ran before; -d: as a daemon, -f: in the foreground
 //	reload [-g]                  replace the processes by new ones of the program as it is now on disk
 //	status [--watch] [--json]    how the processes are
 //	connections [--json]         which connections they have
@@ -45,7 +45,7 @@ func (m *Master) usage() string {
 
   start [-d]                   run in the foreground; -d: as a daemon, once every process is ready
   stop [-g]                    end it; -g: when its connections have ended by themselves
-  restart [-d] [-g]            stop, then start
+  restart [-d|-f] [-g]         stop, then start as it ran before; -d: as a daemon, -f: in the foreground
   reload [-g]                  replace the processes by new ones of the program as it is now on disk
   status [--watch] [--json]    how the processes are
   connections [--json]         which connections they have
@@ -61,7 +61,7 @@ func (m *Master) command(args []string) error {
 	if len(args) == 0 {
 		return m.Run()
 	}
-	var daemon, graceful, watch, asJSON bool
+	var daemon, foreground, graceful, watch, asJSON bool
 	options := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	options.SetOutput(io.Discard)
 	var run func() error
@@ -74,8 +74,9 @@ func (m *Master) command(args []string) error {
 		run = func() error { return m.Stop(graceful) }
 	case "restart":
 		options.BoolVar(&daemon, "d", false, "")
+		options.BoolVar(&foreground, "f", false, "")
 		options.BoolVar(&graceful, "g", false, "")
-		run = func() error { return m.Restart(daemon, graceful) }
+		run = func() error { return m.restartAs(daemon, foreground, graceful) }
 	case "reload":
 		options.BoolVar(&graceful, "g", false, "")
 		run = func() error { return m.Reload(graceful) }
@@ -102,6 +103,17 @@ func (m *Master) command(args []string) error {
 		return errUsage("%s takes no argument %q: flags of the program stand before the command", args[0], options.Arg(0))
 	}
 	return run()
+}
+
+// restartAs restarts as the flags of the command say.
+func (m *Master) restartAs(daemon, foreground, graceful bool) error {
+	switch {
+	case daemon && foreground:
+		return errUsage("restart: -d and -f contradict each other: want one of them")
+	case daemon || foreground:
+		return m.Restart(daemon, graceful)
+	}
+	return m.RestartAsBefore(graceful)
 }
 
 // Version is that of the program, and of Lineman in it, as far as it was built with them.

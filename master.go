@@ -23,7 +23,7 @@ import (
 type Master struct {
 	Workers []*Worker
 
-	// Err is why the program cannot run, such as a configuration that cannot be read; nil if it can. Start, Restart and Run return
+	// Err is why the program cannot run, such as a configuration that cannot be read; nil if it can. Start, Restart, RestartAsBefore and Run return
 	// it. In a process of a running master it is the error of the start or the reload that wants the process, and the predecessor
 	// goes on: a program that exits by itself instead can tell nobody but the log.
 	Err error
@@ -35,7 +35,7 @@ type Master struct {
 	Name    string // in messages and file names; empty means the program's base name
 	PIDFile string // locked while the program runs; empty means ./NAME.pid
 	Socket  string // for commands, open to this user and root only; empty means ./NAME.sock
-	LogFile string // appended to, reopened at SIGHUP; empty means ./NAME.log
+	LogFile string // appended to, reopened at SIGHUP; a regular file, or os.DevNull for none; empty means ./NAME.log
 
 	// Limits of time; 0 means the default, and a negative one none.
 	StartTimeout    time.Duration // for each step of a process's start, such as OnStart; 0 means 60 s
@@ -92,13 +92,16 @@ func ExitCode(err error) int {
 	return exitFailed
 }
 
-// name is what the program is called.
+// name is what the instance is called.
 func (m *Master) name() string {
 	if m.Name != "" {
 		return m.Name
 	}
-	return strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
+	return programName()
 }
+
+// programName is what the program is called: the base name of its file.
+func programName() string { return strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe") }
 
 // file is the absolute path of one of the instance's files, resolved when it is first needed.
 func (m *Master) file(given, extension string) string {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman/internal/channel"
+	"github.com/lineman-go/lineman/internal/master"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
@@ -41,6 +42,7 @@ const orphanTime = 700 * time.Millisecond
 
 // work runs a worker process to its end and returns its exit code.
 func (m *Master) work(control *os.File) int {
+	master.Rename(programName())
 	p := &process{
 		master: m, log: &logOutput{}, steps: make(chan *channel.Request, 4), lent: make(map[channel.Loan]*Listener),
 	}
@@ -55,6 +57,7 @@ func (m *Master) work(control *os.File) int {
 	}
 	p.peer = peer
 	close(ready)
+	survivePipes()
 	go p.heedSignals()
 	go p.outlive()
 	if !p.prepare() {
@@ -184,6 +187,7 @@ func (p *process) become(a channel.Assignment) error {
 	if a.Worker >= len(p.master.Workers) {
 		return nil
 	}
+	master.Rename(master.Title(programName(), a.Name, a.ID))
 	p.log.daemon = a.Daemon
 	p.master.install(p.log, "process", fmt.Sprintf("%s/%d", a.Name, a.ID))
 	p.worker, p.siblings = p.master.Workers[a.Worker], a.Shared

@@ -46,6 +46,9 @@ func (m *Master) Stop(bool) error { return errUnsupported("stop") }
 // Restart is an error that matches ErrUsage.
 func (m *Master) Restart(bool, bool) error { return errUnsupported("restart") }
 
+// RestartAsBefore is an error that matches ErrUsage.
+func (m *Master) RestartAsBefore(bool) error { return errUnsupported("restart") }
+
 // Reload is an error that matches ErrUsage.
 func (m *Master) Reload(bool) error { return errUnsupported("reload") }
 

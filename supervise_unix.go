@@ -17,11 +17,12 @@ import (
 	"github.com/lineman-go/lineman/internal/master"
 )
 
-// Run runs the program in the foreground until SIGINT or SIGTERM. It writes no files and takes no commands, so two may run.
+// Run runs the program in the foreground until SIGINT, SIGTERM, SIGHUP unless that was ignored before, or the end of its terminal. It
+// writes no files and takes no commands, so two may run.
 func (m *Master) Run() error { return m.start(false, nil) }
 
-// Start runs the program in the foreground until stop, SIGINT or SIGTERM or, as a daemon, starts it in the background and
-// returns nil once every process is ready. It matches ErrRunning if it runs already.
+// Start runs the program in the foreground until stop, SIGINT, SIGTERM or the end of its terminal or, as a daemon, starts it in the
+// background and returns nil once every process is ready. It matches ErrRunning if it runs already.
 func (m *Master) Start(daemon bool) error {
 	switch report := m.inherited(daemonVariable); {
 	case report != nil:
@@ -41,7 +42,8 @@ func (m *Master) start(files bool, report *os.File) error {
 	if m.Err != nil && report == nil {
 		return m.Err
 	}
-	s := &supervision{Master: m, report: report, log: &logOutput{daemon: report != nil}, files: files, began: time.Now()}
+	s := &supervision{Master: m, report: report, daemon: report != nil, files: files, began: time.Now()}
+	s.log = &logOutput{daemon: s.daemon}
 	err := s.run()
 	if err != nil && report != nil {
 		s.tell(err)
@@ -53,8 +55,10 @@ func (m *Master) start(files bool, report *os.File) error {
 type supervision struct {
 	*Master
 	report     *os.File // nil unless a daemon is being started
+	daemon     bool     // it runs in the background
 	log        *logOutput
 	files      bool
+	hangsUp    bool // SIGHUP is the end of its terminal, and so its own
 	began      time.Time
 	killed     bool // the master before this one was: its processes may be about to end
 	supervisor *master.Supervisor
@@ -71,9 +75,14 @@ type supervision struct {
 
 // run is a master's life.
 func (s *supervision) run() error {
+	if s.daemon {
+		master.Rename(programName())
+	}
+	s.hangsUp = s.endsAtHangup()
 	s.signals = make(chan os.Signal, 16)
 	signal.Notify(s.signals, handled...)
 	defer signal.Stop(s.signals)
+	survivePipes()
 	s.stopped = make(chan struct{})
 	s.notifier = master.NewNotifier(os.Getenv)
 	s.install(s.log, "process", "master")
@@ -93,7 +102,7 @@ func (s *supervision) run() error {
 	if s.files {
 		control, err := master.ListenControl(master.SocketPath(s.socket()), s.answer)
 		if err != nil {
-			return fmt.Errorf("%w: another place can be set by Socket", err)
+			return err
 		}
 		defer control.Close()
 	}
@@ -124,11 +133,16 @@ func (s *supervision) serve() error {
 
 // claim takes the pid file and opens the log.
 func (s *supervision) claim() (release func(), err error) {
+	if pid, err := s.running(); err != nil {
+		return nil, err
+	} else if pid != 0 {
+		return nil, errRunning(pid)
+	}
 	pid, err := master.Claim(s.pidFile())
 	var running *master.RunningError
 	switch {
 	case errors.As(err, &running):
-		return nil, fmt.Errorf("%w (pid %d): stop it first, or restart it", ErrRunning, running.PID)
+		return nil, errRunning(running.PID)
 	case err != nil:
 		return nil, err
 	}
@@ -148,7 +162,7 @@ func (s *supervision) claim() (release func(), err error) {
 func (s *supervision) reopen() error {
 	f, err := master.OpenLog(s.logFile())
 	if err != nil {
-		return fmt.Errorf("lineman: log: %w: another place can be set by LogFile", err)
+		return err
 	}
 	if err := s.log.use(f); err != nil {
 		return err
@@ -183,7 +197,7 @@ func (s *supervision) prepare() (err error) {
 		host.Await(orphanTime + orphanTime/2)
 	}
 	c := master.Config{
-		Image: image, System: host, Log: slog.Default(), Exited: s.exited, LogFile: s.log.descriptor, Daemon: s.report != nil,
+		Image: image, System: host, Log: slog.Default(), Exited: s.exited, LogFile: s.log.descriptor, Daemon: s.daemon,
 		Start: cmp.Or(s.StartTimeout, time.Minute), Stop: cmp.Or(s.StopTimeout, 5*time.Second), Reload: cmp.Or(s.ReloadTimeout, 2*time.Second),
 		Graceful: cmp.Or(s.GracefulTimeout, 10*time.Minute), Hang: cmp.Or(s.HangTimeout, time.Minute),
 	}

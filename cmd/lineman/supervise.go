@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -104,12 +105,22 @@ func startCommand() *cobra.Command {
 }
 
 func restartCommand() *cobra.Command {
-	var daemon, graceful bool
+	var daemon, foreground, graceful bool
 	c := &cobra.Command{
-		Use: "restart", Short: "Stop the server, and run it", Long: "Stop the server, and run it." + settingsHelp, Args: noArguments,
-		RunE: func(c *cobra.Command, _ []string) error { return master(c).Restart(daemon, graceful) },
+		Use: "restart", Short: "Stop the server, and run it as it ran before", Args: noArguments,
+		Long: "Stop the server, and run it as it ran before: in the foreground, or as a daemon. If none runs, it is started in the foreground." + settingsHelp,
+		RunE: func(c *cobra.Command, _ []string) error {
+			switch {
+			case daemon && foreground:
+				return &usageError{errors.New("--daemon and --foreground contradict each other: want one of them")}
+			case daemon || foreground:
+				return master(c).Restart(daemon, graceful)
+			}
+			return master(c).RestartAsBefore(graceful)
+		},
 	}
 	c.Flags().BoolVarP(&daemon, "daemon", "d", false, "as a daemon, once it is ready")
+	c.Flags().BoolVarP(&foreground, "foreground", "f", false, "in the foreground")
 	c.Flags().BoolVarP(&graceful, "graceful", "g", false, "wait until the connections have ended by themselves")
 	settingFlags(c)
 	return c

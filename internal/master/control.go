@@ -61,7 +61,7 @@ func ListenControl(path string, serve Serve) (*Control, error) {
 func (c *Control) listen(path string) error {
 	ln, err := sock.Listen("unix", path, sock.Options{Mode: 0o600})
 	if err != nil {
-		return fmt.Errorf("lineman: control socket: %w", err)
+		return placeError("control socket", path, err)
 	}
 	ln.(*net.UnixListener).SetUnlinkOnClose(false)
 	c.listener, c.path = ln, path

@@ -4,15 +4,37 @@ package master
 
 import (
 	"fmt"
+	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// OpenLog opens a file to append to.
+// OpenLog opens a log to append to, which others than its user and group cannot read if it is new: it has addresses of clients.
+// It has to be a regular file, or os.DevNull.
 func OpenLog(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if path == os.DevNull {
+		return os.OpenFile(path, os.O_WRONLY, 0)
+	}
+	f, err := openRegular(path, os.O_APPEND|os.O_WRONLY, 0o640)
+	if err != nil {
+		return nil, placeError("log", path, err)
+	}
+	return f, nil
 }
+
+// LogFrom is what was appended to a log from a size of it on; of much, the beginning.
+func LogFrom(path string, size int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.NewSectionReader(f, size, mostShown))
+}
+
+// mostShown is how much of a log is shown, in bytes.
+const mostShown = 64 << 10
 
 // Duplicate makes another descriptor of a file, close-on-exec.
 func Duplicate(f *os.File) (int, error) {

@@ -34,15 +34,15 @@ func (e *RunningError) Error() string {
 // holds the file, this one too, the error is a *RunningError. Others may look with Holder meanwhile.
 func Claim(path string) (*PIDFile, error) {
 	for {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
+		f, err := openRegular(path, os.O_RDWR, 0o644)
 		if err != nil {
-			return nil, pidFileError(path, err)
+			return nil, placeError("pid file", path, err)
 		}
 		holder, err := lock(f)
 		stale := !empty(f)
 		switch {
 		case err != nil:
-			err = pidFileError(path, err)
+			err = placeError("pid file", path, err)
 		case holder != 0:
 			err = &RunningError{PID: holder, Path: path}
 		case !named(f, path):
@@ -78,7 +78,7 @@ func Holder(path string) (pid int, err error) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("lineman: pid file: %w", err)
+		return 0, placeError("pid file", path, err)
 	}
 	defer f.Close()
 	if pid, err = lockedBy(f); err != nil {
@@ -89,10 +89,10 @@ func Holder(path string) (pid int, err error) {
 
 func writePID(f *os.File, path string) error {
 	if err := f.Truncate(0); err != nil {
-		return pidFileError(path, err)
+		return placeError("pid file", path, err)
 	}
 	if _, err := f.WriteString(strconv.Itoa(os.Getpid()) + "\n"); err != nil {
-		return pidFileError(path, err)
+		return placeError("pid file", path, err)
 	}
 	return nil
 }
@@ -110,13 +110,4 @@ func named(f *os.File, path string) bool {
 	}
 	there, err := os.Lstat(path)
 	return err == nil && os.SameFile(open, there)
-}
-
-// pidFileError names the file once, and the remedy.
-func pidFileError(path string, err error) error {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
-		err = pathError.Err
-	}
-	return fmt.Errorf("lineman: pid file %s: %w: another place can be set by PIDFile", path, err)
 }

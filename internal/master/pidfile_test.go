@@ -213,29 +213,69 @@ func TestHolderDisturbsNobody(t *testing.T) {
 
 func TestClaimNowhere(t *testing.T) {
 	dir := t.TempDir()
-	for name, make := range map[string]func(path string) error{
-		"no/folder": func(string) error { return nil },
-		"folder":    func(path string) error { return os.Mkdir(path, 0o700) },
-		"pipe":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
-		"link":      func(path string) error { return os.Symlink(filepath.Join(dir, "elsewhere"), path) },
+	for name, c := range map[string]struct {
+		make   func(path string) error
+		remedy string
+	}{
+		"no/folder": {func(string) error { return nil }, "make its folder first"},
+		"folder":    {func(path string) error { return os.Mkdir(path, 0o700) }, "it is a folder: want a file"},
+		"pipe":      {func(path string) error { return syscall.Mkfifo(path, 0o600) }, "it is no regular file (prw-------)"},
+		"link":      {func(path string) error { return os.Symlink(filepath.Join(dir, "elsewhere"), path) }, "it is a symbolic link: name the file"},
+		"loop":      {func(path string) error { return os.Symlink("loop", path) }, "it is a symbolic link: name the file"},
 	} {
 		path := filepath.Join(dir, name)
-		if err := make(path); err != nil {
+		if err := c.make(path); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Claim(path)
-		if err == nil || !strings.HasPrefix(err.Error(), "lineman: ") {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if text := err.Error(); strings.Count(text, path) != 1 || !strings.Contains(text, "PIDFile") {
-			t.Errorf("%s: %q does not name the file once, and PIDFile", name, text)
+		for what, open := range map[string]func() error{
+			"pid file": func() error { _, err := Claim(path); return err },
+			"log":      func() error { _, err := OpenLog(path); return err },
+		} {
+			err := open()
+			if err == nil || !strings.HasPrefix(err.Error(), "lineman: "+what+" "+path+": ") || !strings.Contains(err.Error(), c.remedy) {
+				t.Errorf("%s: %v, want %q", name, err, c.remedy)
+			}
+			if err != nil && strings.Count(err.Error(), path) != 1 {
+				t.Errorf("%s: %v names the file twice", name, err)
+			}
 		}
 	}
 	if _, err := os.Lstat(filepath.Join(dir, "elsewhere")); err == nil {
 		t.Error("a link was followed")
 	}
 	wantHolder(t, filepath.Join(dir, "pipe"), 0)
+	if _, err := Holder(filepath.Join(dir, "link")); err == nil || !strings.Contains(err.Error(), "symbolic link") {
+		t.Errorf("looking through a link: %v", err)
+	}
+}
+
+// TestOpenLog makes a log that others cannot read, goes on with one, and takes the device for nothing by its name.
+func TestOpenLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	for range 2 {
+		f, err := OpenLog(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteString("line\n"); err != nil {
+			t.Error(err)
+		}
+		f.Close()
+	}
+	if text, err := os.ReadFile(path); string(text) != "line\nline\n" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&^0o640 != 0 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if said, err := LogFrom(path, int64(len("line\n"))); string(said) != "line\n" || err != nil {
+		t.Errorf("%q, %v", said, err)
+	}
+	f, err := OpenLog(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
 }
 
 func TestClaimLeavesNothing(t *testing.T) {

@@ -33,7 +33,7 @@ type file interface {
 
 // openJournal reads a file and opens it for more.
 func openJournal(name string) (*journal, map[string]int64, error) {
-	text, err := os.ReadFile(name)
+	text, err := readRegular(name)
 	isNew := errors.Is(err, os.ErrNotExist)
 	if err != nil && !isNew {
 		return nil, nil, err
@@ -48,7 +48,7 @@ func openJournal(name string) (*journal, map[string]int64, error) {
 			return nil, nil, err
 		}
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	f, err := openRegular(name, os.O_WRONLY)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -58,15 +58,40 @@ func openJournal(name string) (*journal, map[string]int64, error) {
 	return &journal{file: f, size: int64(len(text))}, at, nil
 }
 
-// hide has nobody but its owner read a file.
-func hide(f *os.File) error {
-	info, err := f.Stat()
+// openRegular opens a file that is there, and is its own: by a symbolic link somebody else would say what is read and written, and
+// at a pipe this process would wait.
+func openRegular(name string, flags int) (*os.File, error) {
+	there, err := os.Lstat(name)
 	switch {
 	case err != nil:
-		return err
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no regular file", f.Name())
-	case runtime.GOOS == "windows":
+		return nil, err
+	case there.Mode()&os.ModeSymlink != 0:
+		return nil, fmt.Errorf("%s is a symbolic link: name the file that it leads to, or remove it", name)
+	case !there.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no regular file (%v): want one, or a name that nothing has", name, there.Mode())
+	}
+	f, err := os.OpenFile(name, flags, 0)
+	if err != nil {
+		return nil, err
+	}
+	if opened, err := f.Stat(); err != nil || !os.SameFile(there, opened) {
+		return nil, errors.Join(err, f.Close(), fmt.Errorf("%s was exchanged for another file meanwhile: try again", name))
+	}
+	return f, nil
+}
+
+func readRegular(name string) ([]byte, error) {
+	f, err := openRegular(name, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// hide has nobody but its owner read a file.
+func hide(f *os.File) error {
+	if runtime.GOOS == "windows" {
 		return nil // it has no modes
 	}
 	return f.Chmod(0o600)
@@ -115,10 +140,14 @@ func formatRevocation(uid string, seconds int64) []byte {
 	return fmt.Appendf(nil, "{\"uid\":%s,\"at\":%d}\n", name, seconds)
 }
 
-// replace writes a file so that after a crash there is the old one or the new one, whole.
+// replace writes a file so that after a crash there is the old one or the new one, whole. What a crash, or somebody else, has left
+// where it writes is removed, and not written to.
 func replace(name string, text []byte) error {
 	next := name + ".new"
-	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := os.Remove(next); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
