@@ -10,7 +10,7 @@ import (
 
 // Close ends the connection: what was accepted by Send is written, the protocol says goodbye, the peer's end is awaited,
 // all within Limits.Close. It returns at once; messages that arrive from now on are dropped. The second Close does
-// nothing.
+// nothing. One that Loop.Dial is still making ends at once, and what was to be sent over it is dropped.
 func (c *Conn) Close() error { return c.CloseWith(websocket.Normal, "") }
 
 // CloseWith is Close with a code and a reason, of at most 123 bytes, for a WebSocket peer. Other protocols have no
@@ -221,10 +221,7 @@ func (c *Conn) finish(err error) {
 	}
 	abort := c.flags&aborted != 0
 	c.phase.set(closed)
-	if c.out != nil {
-		c.out.release()
-		c.out = nil
-	}
+	c.dropOutputLocked()
 	x := c.extra
 	if c.handle != absent {
 		l.poll.Close(c.handle, abort)
@@ -245,9 +242,7 @@ func (c *Conn) finish(err error) {
 		if x.cause != nil {
 			err = x.cause
 		}
-		for _, t := range x.timers {
-			t.Stop()
-		}
+		x.stopTimers()
 	}
 	if c.handle != absent {
 		l.conns[c.handle] = nil
@@ -260,7 +255,7 @@ func (c *Conn) finish(err error) {
 	l.stats.MessagesOut += uint64(c.messagesOut)
 	c.service.drop(c)
 	l.freeInput(c)
-	if f := c.service.worker.OnClose; f != nil && (c.state.connected || c.dial != nil) {
+	if f := c.service.worker.OnClose; f != nil && (c.phase.connected() || c.dial != nil) {
 		c.guard(inOnClose, func() { f(c, err) })
 	}
 	c.cancelContext()

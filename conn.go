@@ -15,16 +15,15 @@ import (
 
 // A Conn is one connection. It belongs to one loop for its whole life.
 //
-// From any goroutine, returning at once: Send, SendBinary, Write, Respond, Close, CloseWith, Abort, Do, Pending, ID,
-// Context, LocalAddr, RemoteAddr, Stats. On the loop only, that is in callbacks: the others.
+// From any goroutine, returning at once: Send, SendBinary, Write, Respond, Close, CloseWith, Abort, Do, Connected, Pending,
+// ID, Context, LocalAddr, RemoteAddr, Stats. On the loop only, that is in callbacks: the others.
 //
 // The Conn of a datagram that a worker received is on loan like its message, and has ID, Send, Write and the addresses only.
 // One of datagrams that Loop.Dial made is a Conn like others.
 type Conn struct {
 	// Immutable.
-	loop   *Loop
-	id     uint64
-	remote netip.AddrPort
+	loop *Loop
+	id   uint64
 
 	// Owned by the loop.
 	value      any
@@ -32,18 +31,19 @@ type Conn struct {
 	bytesIn    uint64
 	messagesIn uint32
 	slot       int32       // in the service's list of connections
-	handle     poll.Handle // also used to write, under mu
+	handle     poll.Handle // changed and used to write under mu
 	touched    uint32      // tick of the last byte received
 	since      uint32      // tick at which what the connection is waiting for began
 	state      connState
 
-	mu          sync.Mutex // guards the following, which the loop alone changes where it says so
+	mu          sync.Mutex     // guards the following, which the loop alone changes where it says so
+	remote      netip.AddrPort // changed by the loop
 	flags       flags
 	held        uint16      // by Hold. Owned by the loop; here for the sake of size
 	phase       atomicPhase // read anywhere
 	service     *service    // changed by the loop
 	session     session     // changed by the loop
-	secure      *secure     // TLS; nil without. Set when the connection begins
+	secure      *secure     // TLS; nil without. Changed by the loop
 	dial        *dialing    // nil for an accepted connection. Immutable
 	out         *output     // what is to be written; nil when there is nothing
 	extra       *extra
@@ -72,15 +72,27 @@ const (
 
 func (p phase) String() string { return [...]string{"open", "closing", "lingering", "closed"}[p] }
 
-// atomicPhase is changed with the connection's lock held.
+// atomicPhase is changed with the connection's lock held. Beside the phase it knows whether OnConnect was due, so that
+// OnClose will be.
 type atomicPhase struct{ v atomic.Uint32 }
 
-func (p *atomicPhase) get() phase  { return phase(p.v.Load()) }
-func (p *atomicPhase) set(v phase) { p.v.Store(uint32(v)) }
+const connected = 1 << 8 // beside the phase
+
+func (p *atomicPhase) get() phase      { return phase(p.v.Load() &^ connected) }
+func (p *atomicPhase) set(v phase)     { p.v.Store(p.v.Load()&connected | uint32(v)) }
+func (p *atomicPhase) connected() bool { return p.v.Load()&connected != 0 }
+
+// connect notes that OnConnect is due, or, as for a connection that was given away, that neither it nor OnClose is.
+func (p *atomicPhase) connect(yes bool) {
+	v := p.v.Load() &^ connected
+	if yes {
+		v |= connected
+	}
+	p.v.Store(v)
+}
 
 // connState are facts that only the loop needs.
 type connState struct {
-	connected  bool // OnConnect was due, so OnClose will be
 	paused     bool // by Pause
 	half       bool // a message is half received; since tells from when
 	holding    bool // what waits in the input has to wait for Resume, an answer or a handler, and will be looked at then
@@ -184,7 +196,11 @@ func (c *Conn) LocalAddr() net.Addr {
 	return c.loop.poll.LocalAddr(c.handle)
 }
 
-// Context is cancelled when the connection has closed.
+// Connected reports whether the connection is there: OnConnect is due or has run, and the connection has not begun to close.
+// Before the end of its handshakes, and while Loop.Dial makes it, or makes it again, it is not.
+func (c *Conn) Connected() bool { return c.phase.connected() && c.phase.get() == open }
+
+// Context is cancelled when the connection has closed. A connection that is dialed again has another one then.
 func (c *Conn) Context() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -265,7 +281,7 @@ func (c *Conn) SetWorker(w *Worker) error {
 func (c *Conn) change(s *service) error {
 	switch of := c.session.(type) {
 	case *httpSession:
-		if of.goesTo(s) {
+		if c.takesAlong(of, s) {
 			c.move(s)
 			return nil
 		}
@@ -314,7 +330,7 @@ func (c *Conn) Stats() ConnStats {
 	return ConnStats{
 		BytesIn: atomic.LoadUint64(&c.bytesIn), BytesOut: c.bytesOut,
 		MessagesIn: atomic.LoadUint32(&c.messagesIn), MessagesOut: c.messagesOut,
-		Refused: c.refused, Pending: c.pending(),
+		Refused: c.refused, Pending: c.accepted(),
 	}
 }
 
@@ -322,9 +338,19 @@ func (c *Conn) Stats() ConnStats {
 func (c *Conn) Pending() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.pending()
+	return c.accepted()
 }
 
+// accepted is what waits for the kernel, or for the next attempt to connect, with lock held.
+func (c *Conn) accepted() int {
+	n := c.pending()
+	if c.dial != nil && c.dial.kept != nil {
+		n += c.dial.kept.size
+	}
+	return n
+}
+
+// pending is what waits for the kernel, with lock held.
 func (c *Conn) pending() (n int) {
 	if c.out != nil {
 		n = c.out.size

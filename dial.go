@@ -57,6 +57,9 @@ type Dialer struct {
 // Backoff is how long Dial waits before it connects again: First, then twice as long each time up to Most, each time
 // between half of that and all of it, by chance, so that many clients do not come back at once. A connection that lasted longer
 // than the last wait begins with First again. It ends with Close, CloseWith or Abort, also in OnClose, and with the loop.
+//
+// What Send accepts between two connections waits for the next one. What it had accepted for one that breaks, and the kernel
+// has not taken, is lost with it.
 type Backoff struct {
 	First time.Duration // 0 means never; less is an error
 	Most  time.Duration // 0 means 30 s
@@ -72,6 +75,7 @@ type dialing struct {
 	uri      string             // likewise; "" for other protocols
 	secure   bool               // TLS, whatever the Dialer says
 	request  []byte             // of the handshake, as far as it is not written. Guarded by the connection's lock.
+	kept     *output            // accepted by Send, for the next attempt. Guarded by the connection's lock.
 	began    uint32             // tick of the attempt's beginning. Owned by the loop.
 	cancel   context.CancelFunc // of the attempt under way. Owned by the loop.
 	wait     time.Duration      // before the next attempt. Owned by the loop.
@@ -81,8 +85,10 @@ type dialing struct {
 }
 
 // Dial connects to an address and returns at once. The name is looked up and the connection made on a goroutine, by
-// net.Dialer; then the loop has it. What Send accepts meanwhile waits, up to Limits.MaxPending. A connection that does not come
-// about has OnClose with the reason. The error is about the arguments.
+// net.Dialer; then the loop has it. What Send accepts meanwhile waits, up to Limits.MaxPending, and is written before what
+// OnConnect sends; Conn.Connected tells whether the connection is there. A connection that does not come about has OnClose with
+// the reason; what waited is dropped then, unless Dialer.Backoff has it made again. Close drops it too. The error is about the
+// arguments.
 //
 // The schemes are those of Worker.Addr but http, and for a WebSocket ws://host:port/path and wss://host:port/path, with
 // the ports 80 and 443 if there is none. A WebSocket offers the subprotocols and the compression of its
@@ -117,7 +123,7 @@ func (l *Loop) Dial(addr string, d Dialer) (*Conn, error) {
 	}
 	s.address.network = target.network
 	c := &Conn{loop: l, id: lastID.Add(1), service: s, dial: target}
-	c.reset()
+	c.resetLocked()
 	c.attempt()
 	return c, nil
 }
@@ -147,17 +153,38 @@ func (d *dialing) check(k kind) error {
 // failed is why a connection does not come about, or a datagram does not.
 func (d *dialing) failed(err error) error { return fmt.Errorf("lineman: dial %s: %w", d.target, err) }
 
-// reset makes c a connection that is not there yet.
-func (c *Conn) reset() {
+// resetLocked makes c a connection that is not there yet.
+func (c *Conn) resetLocked() {
+	d := c.dial
 	c.state, c.extra, c.secure, c.handle = connState{}, nil, nil, absent
-	if c.dial.uri != "" {
-		c.session = newGreeting(c.dial, c.service.limits)
-	} else {
+	stays := dirty
+	if c.out, d.kept = d.kept, nil; c.out != nil {
+		stays |= full | notifyFull
+	}
+	switch {
+	case d.uri != "":
+		c.session = newGreeting(d, c.service.limits)
+	case c.out == nil: // what was kept is of the session that there is, which has not been used for anything else
 		c.session = c.service.newSession()
 	}
-	c.dial.request = nil
-	c.flags = c.flags&dirty | opening
+	d.request = nil
+	c.flags = c.flags&stays | opening
+	c.phase.connect(false)
 	c.phase.set(open)
+}
+
+// dropOutputLocked forgets what is not written yet. What Send has accepted for a connection that did not come about waits
+// for the next attempt.
+func (c *Conn) dropOutputLocked() {
+	if c.out == nil {
+		return
+	}
+	if _, joined := c.session.(*piped); c.flags&opening != 0 && !joined {
+		c.dial.kept = c.out
+	} else {
+		c.out.release()
+	}
+	c.out = nil
 }
 
 // absent is the handle of a connection that is not there yet, or not there again.
@@ -241,8 +268,9 @@ func (c *Conn) dialed(conn net.Conn, err error) {
 		return
 	}
 	var h poll.Handle
+	var remote netip.AddrPort
 	if err == nil {
-		c.remote = remoteOf(conn)
+		remote = remoteOf(conn)
 		if h, err = c.handOver(conn); err != nil {
 			conn.Close()
 		}
@@ -253,7 +281,7 @@ func (c *Conn) dialed(conn net.Conn, err error) {
 	}
 	delete(c.loop.dials, c)
 	c.mu.Lock()
-	c.handle = h
+	c.handle, c.remote = h, remote
 	c.mu.Unlock()
 	now := c.loop.ticks(c.loop.now)
 	c.touched, c.since = now, now
@@ -307,6 +335,7 @@ func (c *Conn) redial() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if d.dialer.Backoff.First == 0 || d.stopped || c.loop.stopping {
+		c.giveUpLocked()
 		return
 	}
 	if !d.since.IsZero() && c.loop.now.Sub(d.since) > d.wait {
@@ -314,7 +343,7 @@ func (c *Conn) redial() {
 	}
 	d.wait = min(max(2*d.wait, d.dialer.Backoff.First), d.dialer.Backoff.Most)
 	d.since = time.Time{}
-	c.reset()
+	c.resetLocked()
 	c.loop.dials[c] = true
 	d.again = c.loop.After(d.wait/2+rand.N(d.wait/2+1), c.attempt)
 }
@@ -330,11 +359,22 @@ func (c *Conn) abandon() {
 	d.again.Stop() // OnClose has been called
 	delete(c.loop.dials, c)
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.phase.set(closed)
-	if c.out != nil {
-		c.out.release()
-		c.out = nil
+	c.dropOutputLocked()
+	c.giveUpLocked()
+	x := c.extra
+	c.mu.Unlock()
+	if x != nil {
+		x.stopTimers()
+	}
+	c.cancelContext()
+}
+
+// giveUpLocked forgets what was kept for a next attempt: there will be none.
+func (c *Conn) giveUpLocked() {
+	if c.dial.kept != nil {
+		c.dial.kept.release()
+		c.dial.kept = nil
 	}
 }
 

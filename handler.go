@@ -92,7 +92,9 @@ func (c *Conn) Serve(handler http.Handler) error {
 	x := newExchange(c, handler)
 	x.held = true // the end of the exchange wakes the loop
 	x.feed(c.loop.request.AppendTo(nil), true)
+	c.mu.Lock()
 	h.served = x
+	c.mu.Unlock()
 	c.service.serveHTTP(x)
 	return nil
 }
@@ -102,9 +104,9 @@ func (h *httpSession) goOn(c *Conn) {
 	if h.served == nil || !h.served.over() {
 		return
 	}
-	h.served = nil
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	h.served = nil
 	h.waiting, h.awaits = false, false
 }
 

@@ -62,7 +62,9 @@ func (c *Conn) detach() (net.Conn, []byte, error) {
 	if c.in != nil {
 		unread = append(bytes.Clone(c.in.bytes), unread...)
 	}
-	c.state.connected = false
+	c.mu.Lock()
+	c.phase.connect(false)
+	c.mu.Unlock()
 	c.finish(nil)
 	return conn, unread, nil
 }

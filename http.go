@@ -21,14 +21,14 @@ import (
 //	                                │ Serve                 │ net/http is done
 //	                                └──▶ served ────────────┘
 type httpSession struct {
-	*http1.Codec // used by Decode, on the loop
-	service      *service
-	of           *service  // the one that the Codec was made for. Owned by the loop.
-	served       *exchange // the request at hand is with an http.Handler; nil if it is not. Owned by the loop.
-	admitted     bool      // the head of the request at hand was decided about. Owned by the loop.
-	from         *service  // whose connection it was before SetWorker made it a WebSocket's, and is if that comes to nothing. Owned by the loop.
+	*http1.Codec          // used by Decode, on the loop
+	of           *service // the one that the Codec was made for. Owned by the loop.
+	admitted     bool     // the head of the request at hand was decided about. Owned by the loop.
+	from         *service // whose it was before SetWorker made it a WebSocket's, and is if that fails. Owned by the loop.
 
 	// Guarded by the connection's lock.
+	service   *service  // changed by the loop
+	served    *exchange // the request at hand is with an http.Handler; nil if it is not. Changed by the loop.
 	exchange  http1.Exchange
 	waiting   bool // a request waits for its answer
 	awaits    bool // and its callback has returned without one
@@ -48,8 +48,10 @@ func newHTTPSession(s *service) *httpSession {
 	return &httpSession{Codec: p.NewCodec(s.limits.MaxMessage).(*http1.Codec), service: s, of: s}
 }
 
-// goesTo has the session be of another service, with the request at hand, and reports whether that can be.
-func (h *httpSession) goesTo(s *service) bool {
+// takesAlong has the session be of another service, with the request at hand, and reports whether that can be.
+func (c *Conn) takesAlong(h *httpSession, s *service) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
 	case s.kind == speaksWebSocket:
 		h.from = h.service
@@ -312,7 +314,9 @@ func (h *httpSession) refuse(c *Conn, err error) {
 // comeBack gives the connection to the service that it had: the other one has not heard of it.
 func (h *httpSession) comeBack(c *Conn) {
 	if h.from != nil {
+		c.mu.Lock()
 		h.service, h.from = h.from, nil
+		c.mu.Unlock()
 		c.move(h.service)
 	}
 }

@@ -159,7 +159,7 @@ func (l *Loop) Conns(w *Worker) iter.Seq[*Conn] {
 			if i >= len(s.conns) {
 				continue // more than the one at hand went
 			}
-			if c := s.conns[i]; c.state.connected && c.phase.get() == open && !yield(c) {
+			if c := s.conns[i]; c.Connected() && !yield(c) {
 				return
 			}
 		}

@@ -62,7 +62,9 @@ func (c *Conn) begin() {
 
 // connect tells the application that the connection is ready for messages.
 func (c *Conn) connect() {
-	c.state.connected = true
+	c.mu.Lock()
+	c.phase.connect(true)
+	c.mu.Unlock()
 	if f := c.service.worker.OnConnect; f != nil {
 		c.guard(inOnConnect, func() { f(c) })
 	}

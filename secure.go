@@ -48,7 +48,9 @@ func (c *Conn) secureConn(client bool, config *tls.Config) {
 		s.conn = tls.Server(s.wire, config)
 	}
 	s.raw, s.hand = bufferOf(s.conn, "rawInput"), bufferOf(s.conn, "hand")
+	c.mu.Lock()
 	c.secure = s
+	c.mu.Unlock()
 	c.loop.helpers.Add(1)
 	go func() {
 		defer c.loop.helpers.Done()
@@ -79,10 +81,7 @@ func (c *Conn) shaken(s *secure, err error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.setCause(&ProtocolError{Protocol: "tls", Err: err})
-		if c.out != nil { // what this side sent before it was there
-			c.out.release()
-			c.out = nil
-		}
+		c.dropOutputLocked() // what this side sent before it was there
 		c.state.ended = s.wire.over()
 		c.phase.set(closing) // the alert is written first
 		c.mark(parted)
@@ -178,10 +177,7 @@ func (c *Conn) brokeTLS(err error) {
 		return
 	}
 	c.setCause(&ProtocolError{Protocol: "tls", Err: err})
-	if c.out != nil {
-		c.out.release()
-		c.out = nil
-	}
+	c.dropOutputLocked()
 	c.state.ended = true
 	c.secure.notified = true
 	c.phase.set(closing)

@@ -46,6 +46,13 @@ func (c *Conn) After(d time.Duration, f func()) *Timer {
 	return t
 }
 
+// stopTimers stops the timers of a connection that has closed.
+func (x *extra) stopTimers() {
+	for _, t := range x.timers {
+		t.Stop()
+	}
+}
+
 // Stop prevents the calls to come and reports whether there would have been one. On the loop only.
 func (t *Timer) Stop() bool {
 	if t.index < 0 {
