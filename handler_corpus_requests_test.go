@@ -43,12 +43,12 @@ func agreeing() (wires []string) {
 		}
 	}
 	add("%s /m HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"+follower,
-		"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PROPFIND", "get", "M-SEARCH", "X", "!#$%&'*+-.^_`|~1a")
+		"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PROPFIND", "get", "M-SEARCH", "X", "!#$%&'*+-.^_`|~1a", strings.Repeat("A", 64))
 	add("%s / HTTP/1.1\r\nHost: x\r\n\r\n"+follower, "G(T", "G\tT", "GET\x00", "G\u00e9T", "", "{}", "G/T", "\"GET\"")
 	add("GET %s HTTP/1.1\r\nHost: x\r\n\r\n"+follower,
 		"/", "/a/b/c", "/?", "/?a=b&c=d", "//", "//a/b", "/a//b", "/./a/../b", "/%41%20%2f", "/%zz", "/%4", "/?%zz", "/a?b?c", "/;p=1", "/@:&=+$,", "/~user", "/*",
 		"/a:b", "http://y/abs", "http://y", "http://y?q", "https://y:8443/abs?q=1", "HTTP://Y/abs", "http://[::1]:80/v6", "foo", "a/b", "?q", "/"+strings.Repeat("a", 4000),
-		"http://y/%zz", "/a b", "/\x00", "/\x7f", "/\x01", "")
+		"http://y/%zz", "/%", "/%%41", "/a%", "/%u0041", "/%4g?x", "/%E4%f6", "/%00", "http://%41/", "http://[::1%/", "/?%", "/a?%4", "/a b", "/\x00", "/\x7f", "/\x01", "")
 	add("GET /v %s\r\nHost: x\r\n\r\n"+follower,
 		"HTTP/1.1", "HTTP/1.2", "HTTP/1.9", "HTTP/2.0", "HTTP/0.9", "HTTP/3.0", "HTTP/1.10", "HTTP/11.1", "HTTP/1", "HTTP/1.", "HTTP/.1", "http/1.1", "HTTP/a.b", "HTTP/-1.1", "HTTP/1,1", "HTTPS/1.1", "XTTP/1.1", "1.1", "HTTP 1.1", "HTTP/1.1 ", "")
 	add("GET /h HTTP/1.1\r\n%s\r\n\r\n"+follower,
@@ -74,6 +74,8 @@ var bodies = []string{
 	"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "transfer-encoding: CHUNKED\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
 	"Transfer-Encoding: chunked\r\n\r\n00005\r\nhello\r\n000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n",
 	"Transfer-Encoding: chunked\r\n\r\n5;a\r\nhello\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5;a=b;c=\"d\"\r\nhello\r\n0;e\r\n\r\n",
+	"Transfer-Encoding: chunked\r\n\r\n5;a=\"b;c\"\r\nhello\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5;a=\"\\\"\";b\r\nhello\r\n0;a ;b\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5;a\rb\r\nhello\r\n0\r\n\r\n",
+	"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: \"b\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\rc\r\n\r\n",
 	"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\n", "Transfer-Encoding: chunked\r\nTrailer: A, B\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\nB: c\r\nB: d\r\n\r\n", "Transfer-Encoding: chunked\r\nTrailer: A\r\n\r\n0\r\n\r\n",
 	"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nHost: y\r\n\r\n",
 	"Transfer-Encoding: identity\r\n\r\n",
@@ -151,6 +153,8 @@ var different = []difference{
 		"Transfer-Encoding: chunked\r\n\r\n0\r\nA : b\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\n",
 	}},
 	{because: "RFC 9112, 7.1.1", std: "200 200", handler: "400", request: "400", after: posted, before: follower, wires: []string{
+		"Transfer-Encoding: chunked\r\n\r\n5;a=\"\r\nhello\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5;a=\"b\\\"\r\nhello\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5;a=b c\r\nhello\r\n0\r\n\r\n",
+		"Transfer-Encoding: chunked\r\n\r\n5;\r\nhello\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0;=\r\n\r\n",
 		"Transfer-Encoding: chunked\r\n\r\n5;" + strings.Repeat("e", 300) + "\r\nhello\r\n0\r\n\r\n",
 	}},
 	{because: "RFC 9110, 10.1.1", std: "200 200", handler: "417", request: "417", after: posted, before: follower, wires: []string{
@@ -168,6 +172,7 @@ var different = []difference{
 	{because: "RFC 9112, 3.2", std: "200 200", handler: "400", request: "400", before: follower, wires: []string{
 		"GET * HTTP/1.1\r\nHost: x\r\n\r\n", "GET /#frag HTTP/1.1\r\nHost: x\r\n\r\n", "GET /\u00e9 HTTP/1.1\r\nHost: x\r\n\r\n", "GET ftp://y/ HTTP/1.1\r\nHost: x\r\n\r\n", "GET http://u:p@y/ HTTP/1.1\r\nHost: x\r\n\r\n",
 		"GET http://y:99999999999/ HTTP/1.1\r\nHost: x\r\n\r\n", "GET http:///a HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET http://y%e4/ HTTP/1.1\r\nHost: x\r\n\r\n", "GET http://[::1%25eth0]/ HTTP/1.1\r\nHost: x\r\n\r\n",
 	}},
 	{because: "RFC 9110, 9.3.6", std: "200 200", handler: "501", request: "501", before: follower, wires: []string{
 		"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n", "CONNECT /a HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -180,6 +185,9 @@ var different = []difference{
 	}},
 	{because: "RFC 9112, 5.2", std: "200 200", handler: "400", request: "400", before: follower, wires: []string{
 		"GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n",
+	}},
+	{because: "RFC 9112, 3", std: "200 200", handler: "501", request: "501", before: follower, wires: []string{
+		strings.Repeat("A", 65) + " / HTTP/1.1\r\nHost: x\r\n\r\n", strings.Repeat("A", 10_000) + " / HTTP/1.1\r\nHost: x\r\n\r\n",
 	}},
 	{because: "RFC 9110, 15.5.15", std: "200 200", handler: "414", request: "414", before: follower, wires: []string{
 		"GET /" + strings.Repeat("a", 9000) + " HTTP/1.1\r\nHost: x\r\n\r\n",

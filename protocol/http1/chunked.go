@@ -45,17 +45,17 @@ func orTooLong(err error, n int) error {
 	return err
 }
 
-// chunkLine reads a chunk's size; extensions are ignored (RFC 9112, 7.1.1).
+// chunkLine reads a chunk's size; extensions are checked, and ignored (RFC 9112, 7.1.1).
 func (c *Codec) chunkLine(line []byte) error {
 	if len(line) > maxChunkLine {
 		return bad("chunk line too long")
 	}
 	size, ok := hex(line)
 	if !ok {
-		return bad("chunk size is not a hexadecimal number")
+		return bad("chunk size is not a hexadecimal number, or its extension is malformed")
 	}
 	if size > uint64(c.maxBody-c.body) {
-		return &Error{Status: 413, Reason: "body too large"}
+		return tooLarge(c.maxBody)
 	}
 	if overhead := c.line - c.head - c.body; overhead > chunkSlack+chunkFactor*c.body {
 		return bad("chunks too small")
@@ -81,16 +81,69 @@ func hex(line []byte) (n uint64, ok bool) {
 		}
 		n = n<<4 | uint64(d)
 	}
-	rest := line[i:]
-	if i == 0 || len(rest) > 0 && rest[0] != ';' {
-		return 0, false
-	}
-	for _, b := range rest {
-		if !isText(b) {
-			return 0, false
+	return n, i > 0 && areExtensions(line[i:])
+}
+
+// areExtensions checks chunk extensions: ";" name, and perhaps "=" with a token or a quoted string (RFC 9112, 7.1.1). White space stands
+// around the "=" and behind the ";" only, or before another one.
+func areExtensions(b []byte) bool {
+	for first := true; len(b) > 0; first = false {
+		if !first {
+			b = skipBlanks(b)
+		}
+		if len(b) == 0 || b[0] != ';' {
+			return false
+		}
+		name, rest := cutToken(skipBlanks(b[1:]))
+		if len(name) == 0 {
+			return false
+		}
+		b = rest
+		after := skipBlanks(rest)
+		if len(after) == 0 || after[0] != '=' {
+			continue
+		}
+		var ok bool
+		if b, ok = cutValue(skipBlanks(after[1:])); !ok {
+			return false
 		}
 	}
-	return n, true
+	return true
+}
+
+func skipBlanks(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
+	return b
+}
+
+func cutToken(b []byte) (token, rest []byte) {
+	n := 0
+	for n < len(b) && tokenBytes[b[n]] {
+		n++
+	}
+	return b[:n], b[n:]
+}
+
+// cutValue cuts a token or a quoted string (RFC 9110, 5.6.4) off.
+func cutValue(b []byte) (rest []byte, ok bool) {
+	if len(b) == 0 || b[0] != '"' {
+		token, rest := cutToken(b)
+		return rest, len(token) > 0
+	}
+	for i := 1; i < len(b); i++ {
+		switch {
+		case b[i] == '"':
+			return b[i+1:], true
+		case b[i] == '\\':
+			i++
+		}
+		if i < len(b) && !isText(b[i]) {
+			return nil, false
+		}
+	}
+	return nil, false
 }
 
 func unhex(b byte) byte {

@@ -167,9 +167,9 @@ func (c *Codec) readHead(data []byte) (*Request, error) {
 			return nil, err
 		}
 		if !ok {
-			return nil, c.checkHead(start, len(data))
+			return nil, c.checkHead(data, start, len(data))
 		}
-		if err := c.checkHead(start, c.line); err != nil {
+		if err := c.checkHead(data, start, c.line); err != nil {
 			return nil, err
 		}
 		if len(line) == 0 {
@@ -203,9 +203,11 @@ func toHead(err error, method string) error {
 }
 
 // checkHead bounds what has come of a head: n bytes, whose last line begins at start.
-func (c *Codec) checkHead(start, n int) error {
-	switch {
-	case start == 0 && n > min(maxLine, c.maxHeader):
+func (c *Codec) checkHead(data []byte, start, n int) error {
+	switch long := start == 0 && n > min(maxLine, c.maxHeader); {
+	case long && len(data) > maxMethod && isToken(data[:maxMethod+1]):
+		return &Error{Status: 501, Reason: "method too long"} // RFC 9112, 3
+	case long:
 		return &Error{Status: 414, Reason: "request target too long"}
 	case n > c.maxHeader:
 		return &Error{Status: 431, Reason: "header fields too large"}
@@ -220,7 +222,7 @@ func (c *Codec) frame(r *Request) error {
 		return err
 	}
 	if f.length > int64(c.maxBody) {
-		return &Error{Status: 413, Reason: "body too large"}
+		return tooLarge(c.maxBody)
 	}
 	c.expect = r.expect && (f.chunked || f.length > 0)
 	if f.chunked {

@@ -178,10 +178,42 @@ func TestBodies(t *testing.T) {
 	linemantest.TestCodec(t, &labelled{}, vectors...)
 }
 
+// TestExtensions has chunk extensions be what RFC 9112, 7.1.1 says, and nothing else.
+func TestExtensions(t *testing.T) {
+	chunked := "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n"
+	var vectors []linemantest.Vector
+	for _, good := range []string{"", ";a", ";a=b", "; a", ";\ta = b", `;a="b"`, `;a=""`, `;a="b;c=d"`, `;a="\"\\"`, `;a="` + "\t \xe9" + `"`, ";a;b=c ;d", `;a="b";c="d"`, ";!#$%&'*+-.^_`|~9=1"} {
+		vectors = append(vectors, linemantest.Vector{Name: "good " + good, Wire: chunked + "1" + good + "\r\nx\r\n0" + good + "\r\n\r\n", Messages: []string{"POST / x"}})
+	}
+	for _, wrong := range []string{";", ";;a", ";a;", ";=b", ";a=", ";a==b", `;a="`, `;a="b`, `;a="b\"`, `;a="b\`, `;a="b"c`, `;a=b"c"`, `;a"b"`, ";a b", ";a=b c", ";a ", ";a=b ", ";a=\"b\" ", ";a=b,c", ";a=(b)", `;"a"`, ";\xe9",
+		";a=\"\x01\"", ";a=\"\\\x01\"", ";a=\"\x7f\"", ";a=\"b\rc\"", ";a\rb", "\r", " ;a", "\t;a", ",a", "=a", `"a"`} {
+		vectors = append(vectors, linemantest.Vector{Name: "wrong " + wrong, Wire: chunked + "1" + wrong + "\r\nx\r\n0\r\n\r\n", Err: status(400)},
+			linemantest.Vector{Name: "wrong at the end " + wrong, Wire: chunked + "0" + wrong + "\r\n\r\n", Err: status(400)})
+	}
+	linemantest.TestCodec(t, &labelled{}, vectors...)
+}
+
+// TestLongMethod says 501 to a method that is longer than any that there is, though its end has not come.
+func TestLongMethod(t *testing.T) {
+	rest := " / HTTP/1.1\r\n" + host + "\r\n"
+	linemantest.TestCodec(t, &labelled{},
+		linemantest.Vector{Name: "of 64 letters", Wire: strings.Repeat("A", 64) + rest, Messages: []string{strings.Repeat("A", 64) + " / "}},
+		linemantest.Vector{Name: "of 65", Wire: strings.Repeat("A", 65) + rest, Err: status(501)},
+		linemantest.Vector{Name: "of 8200", Wire: strings.Repeat("A", 8200) + rest, Err: status(501)},
+		linemantest.Vector{Name: "of 10,000", Wire: strings.Repeat("A", 10_000) + rest, Err: status(501)},
+		linemantest.Vector{Name: "without an end", Wire: strings.Repeat("A", 10_000), Err: status(501)},
+		linemantest.Vector{Name: "and a long target", Wire: strings.Repeat("A", 65) + " /" + strings.Repeat("x", 10_000) + rest, Err: status(501)},
+		linemantest.Vector{Name: "that is none", Wire: strings.Repeat("(", 65) + rest, Err: status(400)},
+		linemantest.Vector{Name: "a long target", Wire: "GET /" + strings.Repeat("x", 10_000) + rest, Err: status(414)},
+		linemantest.Vector{Name: "a long field name", Wire: "GET / HTTP/1.1\r\n" + strings.Repeat("x", 20_000) + ": y\r\n\r\n", Err: status(431)},
+	)
+}
+
 func FuzzDecode(f *testing.F) {
 	post := "POST /a?b HTTP/1.1\r\n" + host
 	linemantest.FuzzCodec(f, &http1.Protocol{},
 		"GET / HTTP/1.1\r\n"+host+"\r\nGET / HTTP/1.0\r\n\r\n", post+"Content-Length: 5\r\n\r\nhello",
+		post+"Transfer-Encoding: chunked\r\n\r\n5;a=\"b\\\"\" ;c\r\nhello\r\n0\r\n\r\n", strings.Repeat("A", 70)+" http://x/%zz HTTP/1.1\r\n"+host+"\r\n",
 		post+"Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nA: 1\r\n\r\n", post+"Content-Length: 99999999999\r\n\r\n")
 }
 

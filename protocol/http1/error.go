@@ -21,4 +21,8 @@ func (e *Error) Error() string {
 // Is makes 413 match protocol.ErrTooLarge.
 func (e *Error) Is(target error) bool { return e.Status == 413 && target == protocol.ErrTooLarge }
 
+func tooLarge(most int) *Error {
+	return &Error{Status: 413, Reason: fmt.Sprintf("body above %d bytes", most)}
+}
+
 func bad(reason string) *Error { return &Error{Status: 400, Reason: reason} }

@@ -3,6 +3,7 @@ package http1
 import (
 	"bytes"
 	"math"
+	"net/url"
 )
 
 // parse reads a whole head, its empty line included.
@@ -28,6 +29,9 @@ func (r *Request) requestLine(line []byte) error {
 	target, version, ok2 := bytes.Cut(rest, []byte{' '})
 	if !ok || !ok2 || !isToken(method) || len(target) == 0 {
 		return bad("malformed request line")
+	}
+	if len(method) > maxMethod {
+		return &Error{Status: 501, Reason: "method too long"}
 	}
 	if len(target) > maxTarget {
 		return &Error{Status: 414, Reason: "request target too long"}
@@ -97,8 +101,11 @@ func (r *Request) parseTarget(target []byte) error {
 		if end < 0 {
 			end = len(after)
 		}
-		if r.host, rest = after[:end], after[end:]; !validHost(r.host) || len(r.host) == 0 {
-			return bad("malformed host in the request target")
+		if r.host, rest = after[:end], after[end:]; !validHost(r.host) || len(r.host) == 0 || bytes.IndexByte(r.host, '%') >= 0 {
+			return bad("malformed host in the request target") // "%" is decoded by some, so that it is another one
+		}
+		if _, err := url.ParseRequestURI(string(target)); err != nil { // percent-encodings of the path, and addresses
+			return bad("malformed request target")
 		}
 		if len(rest) == 0 || rest[0] == '?' {
 			r.path, r.query = []byte("/"), bytes.TrimPrefix(rest, []byte{'?'})
@@ -106,7 +113,23 @@ func (r *Request) parseTarget(target []byte) error {
 		}
 	}
 	r.path, r.query, _ = bytes.Cut(rest, []byte{'?'})
+	if !isEncoded(r.path) {
+		return bad("malformed percent-encoding in the request target")
+	}
 	return nil
+}
+
+// isEncoded reports whether two hexadecimal digits follow each "%" (RFC 3986, 2.1).
+func isEncoded(path []byte) bool {
+	for {
+		i := bytes.IndexByte(path, '%')
+		if i < 0 {
+			return true
+		}
+		if path = path[i+1:]; len(path) < 2 || unhex(path[0]) > 15 || unhex(path[1]) > 15 {
+			return false
+		}
+	}
 }
 
 // trim leaves out the white space around a value (RFC 9112, 5.1). What is left of an empty one is not nil.

@@ -12,8 +12,9 @@ type Protocol struct {
 
 const (
 	defaultHeader = 16 << 10
+	maxMethod     = 64      // bytes of a method: all that are registered are shorter
 	maxTarget     = 8 << 10 // bytes of a request target
-	maxLine       = maxTarget + 64
+	maxLine       = maxTarget + 2*maxMethod
 	maxFields     = 100
 )
 

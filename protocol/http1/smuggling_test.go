@@ -29,7 +29,7 @@ var smuggling = func() (wires []string) {
 		"Transfer-Encoding:", "Transfer-Encoding: ,chunked", "Transfer-Encoding: chunked,", "Transfer_Encoding: chunked", "X: y\r\n Transfer-Encoding: chunked", "X: y\nTransfer-Encoding: chunked",
 		"Transfer-Encoding:\r\n chunked", "TRANSFER-ENCODING: CHUNKED\r\ncontent-length: 5", "Transfer-Encoding: chunked\r\nX: \r\n\tContent-Length: 5",
 	} {
-		for _, body := range []string{"", "hello", "0\r\n\r\n", "5\r\nhello\r\n0\r\n\r\n", "5;a\r\nhello\r\n0\r\nA: b\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n", "5\nhello\n0\n\n", "-1\r\n", "5\r\nhelloXX0\r\n\r\n"} {
+		for _, body := range []string{"", "hello", "0\r\n\r\n", "5\r\nhello\r\n0\r\n\r\n", "5;a\r\nhello\r\n0\r\nA: b\r\n\r\n", "5;a=\"\r\nhello\r\n0\r\n\r\n", "5;a=\"b\\\"\r\nhello\r\n0;\"\r\n\r\n", "5;a\rb\r\nhello\r\n0\r\n\r\n", "5\r\nhello\r\n0\r\nA: b\r\n c\r\n\r\n", "5\r\nhello\r\n0\r\nA: \"\r\n\r\n", "5\r\nhello\r\n0\r\nA: b\rc\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n", "5\nhello\n0\n\n", "-1\r\n", "5\r\nhelloXX0\r\n\r\n"} {
 			wires = append(wires, post+fields+"\r\n\r\n"+body+next)
 		}
 	}
@@ -86,6 +86,31 @@ func readTheirs(wire string) (requests []string) {
 			return requests
 		}
 		requests = append(requests, fmt.Sprintf("%s %s %s %q", r.Method, r.RequestURI, r.Host, body))
+	}
+}
+
+// TestTargets has whatever is taken for a request target be one for net/http too: a percent-encoding that is none is refused by both.
+func TestTargets(t *testing.T) {
+	parts := []string{"/", "%", "%4", "%41", "%zz", "%2F", "%e4", "%25", "?", "a", ":", "@", "[", "]", "http://y", "http://[::1", "//", "80", "%25eth0", ".", "*", "%00", "%u0041", "%%41", "{}", "\\"}
+	taken, refused := 0, 0
+	for _, a := range parts {
+		for _, b := range parts {
+			for _, c := range parts {
+				wire := "GET " + a + b + c + " HTTP/1.1\r\nHost: x\r\n\r\n"
+				ours, theirs := readOurs(wire), readTheirs(wire)
+				if len(ours) > len(theirs) || !slices.Equal(ours, theirs[:len(ours)]) {
+					t.Errorf("%q: ours %q, theirs %q", wire, ours, theirs)
+				}
+				origin := a == "/" // of these net/http takes none that we do not
+				if origin && len(ours) != len(theirs) {
+					t.Errorf("%q: ours %q, theirs %q", wire, ours, theirs)
+				}
+				taken, refused = taken+len(ours), refused+1-len(ours)
+			}
+		}
+	}
+	if taken == 0 || refused == 0 {
+		t.Errorf("%d taken, %d refused", taken, refused)
 	}
 }
 

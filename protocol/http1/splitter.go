@@ -111,7 +111,7 @@ func (s *Splitter) chunkLine(data []byte) (Piece, error) {
 	case len(line) > maxChunkLine:
 		return Piece{}, bad("chunk line too long")
 	case !isHex || size > math.MaxInt64:
-		return Piece{}, bad("chunk size is not a hexadecimal number")
+		return Piece{}, bad("chunk size is not a hexadecimal number, or its extension is malformed")
 	}
 	s.state, s.left = inChunk, int64(size)
 	if size == 0 {
