@@ -56,6 +56,7 @@ func (c *Config) values() (p problems) {
 	p.each("tls.auto", c.TLS.Auto, checkHost)
 	p.each("api.hosts", c.API.Hosts, checkHost)
 	p.each("token.secrets", c.Token.Secrets, checkSecret)
+	p.each("subprotocols", c.Subprotocols, checkSubprotocol)
 	p.add("cookie", checkCookie(c.Cookie))
 	if c.Token.Claim == "" {
 		p.addf("token.claim", "is empty: want the name of the claim that has the uid, such as sub")
@@ -156,12 +157,27 @@ func checkProxy(proxy string) error {
 	return fmt.Errorf("%s: want an address or a prefix, such as 10.0.0.1 or 10.0.0.0/8", quote(proxy))
 }
 
-// checkCookie wants a token of RFC 6265, section 4.1.1, or nothing.
+// checkCookie wants a token (RFC 6265, section 4.1.1), or nothing.
 func checkCookie(name string) error {
-	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r) }) {
+	if name != "" && !isToken(name) {
 		return fmt.Errorf("%s: no cookie can have this name", quote(name))
 	}
 	return nil
+}
+
+// checkSubprotocol wants a token (RFC 6455, section 4.1).
+func checkSubprotocol(name string) error {
+	if !isToken(name) {
+		return fmt.Errorf("%s: no subprotocol can have this name", quote(name))
+	}
+	return nil
+}
+
+// isToken reports whether a name is a token of HTTP (RFC 9110, section 5.6.2).
+func isToken(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
+	})
 }
 
 // checkJWKS wants what nobody in between can change. Its errors do not have the URL, in which a password may stand.

@@ -54,6 +54,11 @@ func TestCheck(t *testing.T) {
 		{"a wrong prefix", proxies("10.0.0.0/33"), []string{"want an address"}},
 
 		{"a cookie", func(c *Config) { c.Cookie = "__Host-session" }, nil},
+		{"subprotocols", func(c *Config) { c.Subprotocols = []string{"chat.v1", "mqtt"} }, nil},
+		{"a wrong subprotocol", func(c *Config) { c.Subprotocols = []string{"a", "a b", ""} }, []string{
+			"config: subprotocols: \"a b\": no subprotocol can have this name",
+			"config: subprotocols: \"\": no subprotocol can have this name",
+		}},
 		{"a wrong cookie", func(c *Config) { c.Cookie = "a=b" }, []string{"config: cookie: \"a=b\": no cookie can have this name"}},
 		{"a negative drain", func(c *Config) { c.Drain = -time.Second }, []string{"config: drain: -1s: want 0 or more"}},
 		{"no drain", func(c *Config) { c.Drain = 0 }, nil},

@@ -22,6 +22,8 @@ type Config struct {
 	Cookie  string   `koanf:"cookie" doc:"the cookie that may carry the credential; empty means none does"`
 	Proxies []string `koanf:"proxies" doc:"in front of listen, addresses and prefixes, that are believed about who the client is"`
 
+	Subprotocols []string `koanf:"subprotocols" doc:"of WebSocket, that pages may offer: one that a page offers is agreed on; bearer always is"`
+
 	Ping        time.Duration `koanf:"ping" doc:"a page that says nothing for so long is asked whether it is there, and closed if it does not answer; 0 means never"`
 	SingleLogin bool          `koanf:"single_login" doc:"a new connection of a uid replaces the others"`
 	Drain       time.Duration `koanf:"drain" doc:"over which connections are told to come back later when the server stops; 0 means at once"`

@@ -17,7 +17,8 @@ var samples = map[string]struct {
 	needs []string
 }{
 	"listen": {text: "localhost:0"}, "dev": {text: "true"}, "origins": {text: "https://a.example,null"}, "cookie": {text: "session"},
-	"proxies": {text: "10.0.0.0/8"}, "single_login": {text: "true"}, "drain": {text: "3s"},
+	"subprotocols": {text: "chat.v1, mqtt"},
+	"proxies":      {text: "10.0.0.0/8"}, "single_login": {text: "true"}, "drain": {text: "3s"},
 	"tls.cert": {"c.pem", []string{"LINEMAN_TLS_KEY=k.pem"}}, "tls.key": {"k.pem", []string{"LINEMAN_TLS_CERT=c.pem"}},
 	"tls.auto": {text: "push.example.com"}, "tls.cache": {text: "kept"}, "tls.email": {text: "me@example.com"}, "ping": {text: "1m"}, "tls.directory": {text: "https://ca.example.com/directory"},
 	"text.listen": {text: "[::1]:7"}, "text.auth": {"true", []string{aKey}},

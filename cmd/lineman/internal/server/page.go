@@ -1,12 +1,9 @@
 package server
 
 import (
-	"bytes"
 	_ "embed"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/lineman-go/lineman"
@@ -26,18 +23,20 @@ const shakeTime = 5 * time.Second
 // retryAfter is told to who comes at the wrong time.
 var retryAfter = []http1.Field{{Name: "Retry-After", Value: "5"}}
 
-// pageWorker speaks level 0: the first frame is the credential, unless the handshake had it; from then on nothing but what is
-// published is sent, and what the page says is ignored.
+// pageWorker speaks level 0: the first frame is the credential, unless the handshake had it; from then on nothing but
+// what is published is sent, after the hello that the handshake may have asked for, and what the page says is ignored.
 func (s *Server) pageWorker() *lineman.Worker {
 	limits := s.config.Limits
 	w := &lineman.Worker{
-		Name:     "pages",
-		Addr:     "websocket://" + s.config.Listen,
-		Count:    s.config.Count,
-		Protocol: &websocket.Protocol{Origins: s.origins(), PingInterval: s.config.Ping, PongTimeout: pongTimeout},
-		Proxies:  s.config.Proxies,
-		TLS:      s.options.TLS,
-		Logger:   s.options.Log,
+		Name:  "pages",
+		Addr:  "websocket://" + s.config.Listen,
+		Count: s.config.Count,
+		Protocol: &websocket.Protocol{
+			Origins: s.origins(), Subprotocols: s.subprotocols(), PingInterval: s.config.Ping, PongTimeout: pongTimeout,
+		},
+		Proxies: s.config.Proxies,
+		TLS:     s.options.TLS,
+		Logger:  s.options.Log,
 		Limits: lineman.Limits{
 			MaxMessage: limits.Message, MaxPending: limits.Pending, Handshake: shakeTime, Drain: s.config.Drain,
 		},
@@ -64,7 +63,7 @@ func (s *Server) origins() []string {
 	return s.config.Origins
 }
 
-// handshake looks for the credential where a page can put it before it may speak: ?token=, or a cookie.
+// handshake decides who may come, and keeps what a page says before it may speak.
 func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 	if !s.ready {
 		return &lineman.RefuseError{Status: 503, Reason: "the server is stopping", Header: retryAfter}
@@ -73,22 +72,14 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 		s.guard.refuse("page", "a page of a foreign host name was refused", "remote", c.RemoteAddr())
 		return &lineman.RefuseError{Status: 403, Reason: strangeHost}
 	}
-	token, wrongToken := parameter(r, "token")
-	sub, wrongSub := parameter(r, "sub")
-	if wrongToken != nil || wrongSub != nil {
-		return &lineman.RefuseError{Status: 400, Reason: "the query is malformed"}
+	e, err := s.entryOf(r)
+	if err != nil {
+		return err
 	}
 	ip := s.guard.address(c.RemoteAddr())
 	if why := s.guard.arrive(ip); why != "" {
 		s.guard.log.info(time.Now(), "a connection was refused", why, "remote", c.RemoteAddr())
 		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
-	}
-	e := &entry{credential: token}
-	if e.credential == "" && s.config.Cookie != "" {
-		e.credential = cookie(r, s.config.Cookie)
-	}
-	if sub != "" {
-		e.channels = strings.Split(sub, ",")
 	}
 	c.SetValue(&visitor{ip: ip, entry: e})
 	return nil
@@ -111,31 +102,6 @@ func (s *Server) refused(c *lineman.Conn, r *http1.Request, why *websocket.Hands
 	s.guard.refuse(reason, "a connection was refused", "remote", c.RemoteAddr(), "error", fmt.Sprintf("%.200v", why))
 }
 
-// parameter is the value of the first parameter of a name in the query; empty if there is none.
-func parameter(r *http1.Request, name string) (string, error) {
-	for query := r.Query(); len(query) > 0; {
-		var pair []byte
-		pair, query, _ = bytes.Cut(query, []byte("&"))
-		if key, value, _ := bytes.Cut(pair, []byte("=")); string(key) == name {
-			return url.QueryUnescape(string(value))
-		}
-	}
-	return "", nil
-}
-
-// cookie is the value of a cookie; empty if there is none.
-func cookie(r *http1.Request, name string) string {
-	request, err := r.Std()
-	if err != nil {
-		return ""
-	}
-	c, err := request.Cookie(name)
-	if err != nil {
-		return ""
-	}
-	return c.Value
-}
-
 func (s *Server) connect(c *lineman.Conn) {
 	v := c.Value().(*visitor)
 	if v.entry.credential != "" {
@@ -154,7 +120,7 @@ func (s *Server) message(c *lineman.Conn, msg []byte) {
 	case !s.guard.message(&v.spent):
 		s.refuse(c, "messages_per_connection", codeTooMany, retryLater)
 	case v.entry != nil && !v.entry.verifying:
-		s.login(c, v, string(msg))
+		s.login(c, v, trimmed(string(msg)))
 	}
 }
 

@@ -30,6 +30,7 @@ type visitor struct {
 type entry struct {
 	credential string   // from the handshake; empty if it is to come by the first frame
 	channels   []string // that it asks for
+	hello      bool     // it asks for the name of its connection
 	verifying  bool
 	late       *lineman.Timer
 }
@@ -95,6 +96,9 @@ func (s *Server) enter(c *lineman.Conn, v *visitor, who Identity) {
 		code, reason := s.placeRefusal(err, len(who.Groups)+len(channels))
 		s.refuse(c, "places", code, reason, "uid", who.UID, "error", err)
 		return
+	}
+	if v.entry.hello {
+		_ = c.Send([]byte(fmt.Sprintf(`{"conn":%q}`, m.Target()))) // it may have closed
 	}
 	s.settle(v)
 	v.member = m
