@@ -43,6 +43,9 @@ func (c *Conn) attend() {
 		c.finish(c.cause())
 		return
 	}
+	if phase == closing {
+		c.tellClosing()
+	}
 	c.rearm()
 	if x := c.serving(); x != nil {
 		x.drained()

@@ -20,6 +20,7 @@ const (
 	inOnRefuse
 	inOnFull
 	inOnDrain
+	inOnClosing
 	inOnClose
 	inDo
 	inTimer
@@ -27,7 +28,7 @@ const (
 
 var callbackNames = [...]string{
 	"", "OnStart", "OnPrepare", "OnReload", "OnStop", "OnConnect", "OnMessage", "OnInvalid", "OnHead", "OnRequest", "OnUpgrade", "OnRefuse",
-	"OnFull", "OnDrain", "OnClose", "Do", "timer",
+	"OnFull", "OnDrain", "OnClosing", "OnClose", "Do", "timer",
 }
 
 func (c callback) String() string { return callbackNames[c] }

@@ -184,11 +184,7 @@ func (c *Conn) leave() {
 
 // closeOn moves a closing connection on, once its output is empty.
 func (c *Conn) closeOn(empty bool) {
-	if !c.state.parting {
-		c.state.parting = true
-		c.since = c.loop.ticks(c.loop.now)
-		c.watch(c.service.after.close)
-	}
+	c.timeEnding()
 	if !empty || c.awaitsGoodbye() || c.awaitsServer() {
 		return
 	}
@@ -196,7 +192,8 @@ func (c *Conn) closeOn(empty bool) {
 		c.wantsWriting()
 		return
 	}
-	if ws, ok := c.session.(*wsSession); c.state.ended || c.datagrams() || ok && ws.peerParted && ws.agreed {
+	ws, ok := c.session.(*wsSession)
+	if c.state.ended || c.datagrams() || c.state.ending&square != 0 || ok && ws.peerParted && ws.agreed {
 		c.finish(c.cause())
 		return
 	}
@@ -209,6 +206,26 @@ func (c *Conn) closeOn(empty bool) {
 		return
 	}
 	c.rearm()
+}
+
+// timeEnding begins the time that the ending may take.
+func (c *Conn) timeEnding() {
+	if c.state.ending&timed == 0 {
+		c.state.ending |= timed
+		c.since = c.loop.ticks(c.loop.now)
+		c.watch(c.service.after.close)
+	}
+}
+
+// tellClosing tells the application, once, that nothing can be sent any more.
+func (c *Conn) tellClosing() {
+	if c.state.ending&told != 0 || !c.phase.connected() {
+		return
+	}
+	c.state.ending |= told
+	if f := c.service.worker.OnClosing; f != nil {
+		c.guard(inOnClosing, func() { f(c) })
+	}
 }
 
 // finish closes the socket and tells the application: the last thing that happens to a connection.
@@ -255,6 +272,7 @@ func (c *Conn) finish(err error) {
 	l.stats.MessagesOut += uint64(c.messagesOut)
 	c.service.drop(c)
 	l.freeInput(c)
+	c.tellClosing()
 	if f := c.service.worker.OnClose; f != nil && (c.phase.connected() || c.dial != nil) {
 		c.guard(inOnClose, func() { f(c, err) })
 	}

@@ -96,7 +96,6 @@ type connState struct {
 	paused     bool // by Pause
 	half       bool // a message is half received; since tells from when
 	holding    bool // what waits in the input has to wait for Resume, an answer or a handler, and will be looked at then
-	parting    bool // the connection closes; since tells from when
 	pinged     bool // a ping has not been answered
 	ended      bool // the peer's stream has ended
 	stalled    bool // the flag of this name, as attend saw it last
@@ -104,7 +103,18 @@ type connState struct {
 	headerDue  bool // a PROXY header comes first
 	armedRead  bool
 	armedWrite bool
+	ending     ending
 }
+
+// ending is how far the end of a connection has come, as bits: one byte of each connection.
+type ending uint8
+
+const (
+	timed  ending = 1 << iota // since tells from when
+	told                      // OnClosing has run
+	deaf                      // the peer gets nothing any more; what had come from it before is still handled
+	square                    // nothing is owed to the peer: its end is not awaited
+)
 
 // flags are what the loop has to do for a connection, and what senders have to know of it.
 type flags uint16

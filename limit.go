@@ -50,7 +50,7 @@ type limit struct {
 func (c *Conn) limits() (on [3]limit) {
 	after := &c.service.after
 	switch {
-	case c.phase.get() != open && !c.state.parting:
+	case c.phase.get() != open && c.state.ending&timed == 0:
 		return on // closeOn starts its limit
 	case c.phase.get() != open:
 		on[0] = limit{c.since, after.close, (*Conn).overdue}
@@ -97,7 +97,7 @@ func (c *Conn) limits() (on [3]limit) {
 	if _, ok := c.session.(*wsSession); ok && after.ping != 0 {
 		on[2] = limit{c.touched, after.ping, (*Conn).ping}
 		if c.state.pinged && after.pong != 0 {
-			on[2] = limit{c.touched, after.ping + after.pong, (*Conn).late}
+			on[2] = limit{c.touched, after.ping + after.pong, (*Conn).silent}
 		}
 	}
 	return on
@@ -136,6 +136,16 @@ func (c *Conn) watchExchange(x *exchange) {
 }
 
 func (c *Conn) late() { c.expire(ErrTimeout) }
+
+// silent ends a connection whose peer answers no ping. What it could be told it will hardly read, so its end is not awaited.
+func (c *Conn) silent() {
+	if c.state.stalled {
+		c.finish(ErrTimeout)
+		return
+	}
+	c.expire(ErrTimeout)
+	c.state.ending |= square
+}
 
 func (c *Conn) idle() {
 	c.mu.Lock()

@@ -138,6 +138,12 @@ type Events struct {
 	// OnDrain runs when, after OnFull, everything has been handed to the kernel.
 	OnDrain func(c *Conn)
 
+	// OnClosing runs once after OnConnect, as soon as the connection can no longer be sent to, in whichever way it ends: Send
+	// gives net.ErrClosed from now on. It is the place to forget whom it belongs to. OnClose follows when the goodbyes are over,
+	// within Limits.Close. After OnClosing come only those messages that a broken connection had received before it broke, and
+	// OnDrain if OnFull had come: what was queued is gone.
+	OnClosing func(c *Conn)
+
 	// OnClose runs exactly once after OnConnect, last of all. The connection has closed; its ID, addresses and Value
 	// still answer. The error says why:
 	//

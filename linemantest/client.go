@@ -172,11 +172,15 @@ func (c *Client) Close() {
 	c.must("close", c.Conn.Close())
 }
 
-// Reset breaks the connection: the worker sees syscall.ECONNRESET. TCP only.
+// Reset breaks the connection, TLS or not: the worker sees syscall.ECONNRESET. TCP only.
 func (c *Client) Reset() {
 	c.t.Helper()
-	c.must("reset", c.Conn.(*net.TCPConn).SetLinger(0))
-	c.Close()
+	below := c.Conn
+	if s, ok := below.(*tls.Conn); ok {
+		below = s.NetConn()
+	}
+	c.must("reset", below.(*net.TCPConn).SetLinger(0))
+	c.must("close", below.Close())
 }
 
 func (c *Client) must(what string, err error) {

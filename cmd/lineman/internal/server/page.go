@@ -46,7 +46,8 @@ func (s *Server) pageWorker() *lineman.Worker {
 	w.OnRefuse = s.refused
 	w.OnConnect = s.connect
 	w.OnMessage = s.message
-	w.OnClose = s.leave
+	w.OnClosing = s.leave
+	w.OnClose = s.closed
 	w.OnHead = s.requestHead
 	w.OnRequest = s.request
 	w.OnFull = func(c *lineman.Conn) { s.refuse(c, "slow", codeTooSlow, "too slow") }
@@ -124,18 +125,25 @@ func (s *Server) message(c *lineman.Conn, msg []byte) {
 	}
 }
 
-func (s *Server) leave(c *lineman.Conn, _ error) {
+// leave forgets a page that gets nothing any more: who is told to go, or no longer answers, is not online while the goodbyes last.
+func (s *Server) leave(c *lineman.Conn) {
 	v, ok := c.Value().(*visitor)
 	if !ok {
 		return
 	}
 	s.settle(v)
-	s.guard.leave(v.ip)
 	if v.member != nil {
 		s.hub.Remove(v.member)
 	}
 	if v.end != 0 {
 		s.expiries.remove(c.ID(), v.end)
+	}
+}
+
+// closed frees the place of a page whose connection has closed.
+func (s *Server) closed(c *lineman.Conn, _ error) {
+	if v, ok := c.Value().(*visitor); ok {
+		s.guard.leave(v.ip)
 	}
 }
 
