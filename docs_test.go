@@ -2,6 +2,7 @@ package lineman_test
 
 import (
 	"bytes"
+	"fmt"
 	"go/format"
 	"net/url"
 	"os"
@@ -168,5 +169,36 @@ func TestDocCode(t *testing.T) {
 				t.Errorf("%s: not formatted:\n%s", file, m[1])
 			}
 		}
+	}
+}
+
+// TestRulesHaveTests has each rule of DESIGN.md bear a test of its number, and no test a number without a rule.
+func TestRulesHaveTests(t *testing.T) {
+	design, err := os.ReadFile("DESIGN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rules, _ := strings.Cut(string(design), "\n## Rules\n")
+	rules, _, _ = strings.Cut(rules, "\n## ")
+	has := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^(\d+)\. `).FindAllStringSubmatch(rules, -1) {
+		has[fmt.Sprintf("%02s", m[1])] = false
+	}
+	for file, text := range sources(t, ".go") {
+		for _, m := range regexp.MustCompile(`(?m)^func TestRule(\d+)`).FindAllSubmatch(text, -1) {
+			number := string(m[1])
+			if _, ok := has[number]; !ok || path.Dir(file) != "." {
+				t.Errorf("%s: TestRule%s: want a rule of DESIGN.md with this number, and its tests in the root", file, number)
+			}
+			has[number] = true
+		}
+	}
+	for number, tested := range has {
+		if !tested {
+			t.Errorf("rule %s has no TestRule%s", number, number)
+		}
+	}
+	if len(has) == 0 {
+		t.Error("DESIGN.md has no rules")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,90 +22,134 @@ const module = "github.com/lineman-go/lineman"
 type layer struct {
 	folder  string   // as path.Match has it; "." is the root
 	module  []string // folders of this module, likewise
-	foreign []string // packages and modules of others
-	tests   []string // likewise, in its tests only
+	foreign []string // modules of others, without their version
 }
 
-// layers is the policy: imports go strictly downward. A build that breaks it is to be changed, not the table.
-var layers = []layer{
-	{folder: "protocol"},
-	{folder: "protocol/websocket", module: []string{"protocol"}, foreign: []string{"github.com/klauspost/compress"}},
-	{folder: "protocol/*", module: []string{"protocol"}},
-	{folder: "internal/poll", foreign: []string{"golang.org/x/sys"}},
-	{folder: "internal/sock", foreign: []string{"golang.org/x/sys"}},
-	{folder: "internal/proxyheader"},
-	{folder: "internal/wheel"},
-	{folder: "internal/channel", foreign: []string{"golang.org/x/sys"}},
-	{folder: "internal/master", module: []string{"internal/channel", "internal/sock"}, foreign: []string{"golang.org/x/sys"}},
-	{folder: "push"},
-	{folder: "push/command", module: []string{"push"}},
-	{folder: "push/metrics", module: []string{"push"}, foreign: []string{"github.com/prometheus/client_golang"}},
-	{folder: "push/pushtest", module: []string{"push"}},
-	{folder: "push/redis", module: []string{"push"}, foreign: []string{"github.com/redis/rueidis"}, tests: []string{"github.com/alicebob/miniredis/v2"}},
-	{folder: "push/token", module: []string{"push"}, foreign: []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset", "github.com/MicahParks/keyfunc/v3"}},
-	{folder: ".", module: []string{"internal/*", "protocol", "protocol/*"}},
-	{folder: "linemantest", module: []string{".", "protocol", "protocol/*"}, foreign: []string{"go.uber.org/goleak"}},
-	{folder: "cmd/*", module: []string{".", "push", "push/*", "protocol", "protocol/*", "cmd/*/internal/*"}, foreign: []string{"github.com/spf13/cobra", "golang.org/x/crypto/acme"}},
-	{folder: "cmd/*/internal/config", foreign: []string{"github.com/knadh/koanf", "github.com/spf13/pflag", "go.yaml.in/yaml/v3"}},
-	{folder: "cmd/*/internal/bench", module: []string{".", "push", "protocol", "protocol/*", "cmd/*/internal/config", "cmd/*/internal/server"}}, // the server for its tests
-	{folder: "cmd/*/internal/doctor", module: []string{"."}, foreign: []string{"github.com/redis/rueidis"}},
-	{folder: "cmd/*/internal/*", module: []string{".", "push", "push/*", "protocol", "protocol/*", "cmd/*/internal/config"}},
-	{folder: "examples/*", module: []string{".", "protocol", "protocol/*"}},
+// inTests begins the row for what every test may import beside what its folder may.
+const inTests = "tests, beside what their folder may"
+
+// layers is the table of DESIGN.md, with a row for each folder, and last the row for tests. A build that breaks it is to be
+// changed, not the table.
+func layers(t *testing.T) (rows []layer, tests layer) {
+	t.Helper()
+	text, err := os.ReadFile("DESIGN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| folder | of this module | of others |\n|---|---|---|\n")
+	for line := range strings.Lines(table) {
+		cells := strings.Split(strings.Trim(line, "| \n"), " | ")
+		if len(cells) != 3 {
+			break
+		}
+		module, foreign := items(t, cells[1]), items(t, cells[2])
+		if cells[0] == inTests {
+			return rows, layer{inTests, module, foreign}
+		}
+		for _, folder := range items(t, cells[0]) {
+			rows = append(rows, layer{folder, module, foreign})
+		}
+	}
+	t.Fatalf("DESIGN.md has no table of layers that ends with %q", inTests)
+	return nil, layer{}
 }
 
-// inTests is what every test may import beside what its folder may.
-var inTests = layer{module: []string{"linemantest", "push/pushtest"}, foreign: []string{"github.com/alicebob/miniredis/v2", "go.uber.org/goleak", "golang.org/x/sys"}}
+// items are what a cell of the table lists, each as code, "the root" or "nothing".
+func items(t *testing.T, cell string) (all []string) {
+	t.Helper()
+	for _, item := range strings.Split(cell, ", ") {
+		switch name := strings.Trim(item, "`"); {
+		case item == "the root":
+			all = append(all, ".")
+		case item == "`"+name+"`":
+			all = append(all, name)
+		case item != "nothing":
+			t.Fatalf("the table of layers in DESIGN.md: %q: want names as code, the root, or nothing", item)
+		}
+	}
+	return all
+}
+
+// row is that of a folder: the first that fits.
+func row(rows []layer, folder string) (layer, bool) {
+	i := slices.IndexFunc(rows, func(l layer) bool { return matches(l.folder, folder) })
+	if i < 0 {
+		return layer{}, false
+	}
+	return rows[i], true
+}
 
 // TestLayers reads the files of every system and build tag, not what go would build here.
 func TestLayers(t *testing.T) {
+	rows, tests := layers(t)
 	used := map[string]bool{}
 	for file, text := range sources(t, ".go") {
 		folder := path.Dir(file)
-		i := slices.IndexFunc(layers, func(l layer) bool { return matches(l.folder, folder) })
-		if i < 0 {
+		own, ok := row(rows, folder)
+		if !ok {
 			t.Errorf("%s: folder %s is in no row of the table", file, folder)
 			continue
 		}
-		used[layers[i].folder] = true
-		allowed := []layer{layers[i]}
+		used[own.folder] = true
+		allowed := []layer{own}
 		if strings.HasSuffix(file, "_test.go") {
-			allowed = append(allowed, inTests, layer{foreign: layers[i].tests})
+			allowed = append(allowed, tests)
 		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, text, parser.ImportsOnly)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		for _, spec := range parsed.Imports {
-			name, err := strconv.Unquote(spec.Path.Value)
-			if err != nil {
-				t.Errorf("%s: %v", file, err)
-			}
-			if !mayImport(allowed, folder, name) {
+		for _, name := range imports(t, file, text) {
+			by, ok := mayImport(allowed, folder, name)
+			if !ok {
 				t.Errorf("%s imports %s, which its row does not allow", file, name)
 			}
+			used[by] = true
 		}
 	}
-	for _, l := range layers {
-		if !used[l.folder] {
+	for _, l := range append(rows, tests) {
+		if l.folder != inTests && !used[l.folder] {
 			t.Errorf("no file is in the row of %s", l.folder)
+		}
+		for _, f := range l.foreign {
+			if !used[l.folder+" "+f] {
+				t.Errorf("the row of %s lists %s, which no file imports", l.folder, f)
+			}
 		}
 	}
 }
 
-// mayImport reports whether one of the rows lets a file of a folder import a package.
-func mayImport(rows []layer, folder, name string) bool {
+// imports are the packages that a file imports.
+func imports(t *testing.T, file string, text []byte) (names []string) {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, text, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range parsed.Imports {
+		name, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// mayImport reports whether one of the rows lets a file of a folder import a package, and by which module of others.
+func mayImport(rows []layer, folder, name string) (by string, ok bool) {
 	if inside, ok := folderOf(name); ok {
-		return inside == folder || slices.ContainsFunc(rows, func(l layer) bool {
+		return "", inside == folder || slices.ContainsFunc(rows, func(l layer) bool {
 			return slices.ContainsFunc(l.module, func(m string) bool { return matches(m, inside) })
 		})
 	}
 	if first, _, _ := strings.Cut(name, "/"); !strings.Contains(first, ".") {
-		return name != "C" // the standard library
+		return "", name != "C" // the standard library
 	}
-	return slices.ContainsFunc(rows, func(l layer) bool {
-		return slices.ContainsFunc(l.foreign, func(f string) bool { return name == f || strings.HasPrefix(name, f+"/") })
-	})
+	for _, l := range rows {
+		for _, f := range l.foreign {
+			if name == f || strings.HasPrefix(name, f+"/") {
+				return l.folder + " " + f, true
+			}
+		}
+	}
+	return "", false
 }
 
 // folderOf is the folder of a package of this module.
@@ -122,10 +167,7 @@ func matches(pattern, folder string) bool {
 
 // TestMayImport has the table say no where it must.
 func TestMayImport(t *testing.T) {
-	row := func(folder string) []layer {
-		i := slices.IndexFunc(layers, func(l layer) bool { return matches(l.folder, folder) })
-		return layers[i : i+1]
-	}
+	rows, _ := layers(t)
 	for _, c := range []struct {
 		folder, name string
 		want         bool
@@ -148,8 +190,43 @@ func TestMayImport(t *testing.T) {
 		{"examples/echo", module + "/examples/chat", false},
 		{"examples/echo", module + "/linemantest", false},
 	} {
-		if got := mayImport(row(c.folder), c.folder, c.name); got != c.want {
+		own, _ := row(rows, c.folder)
+		if _, got := mayImport([]layer{own}, c.folder, c.name); got != c.want {
 			t.Errorf("%s imports %s: %v, want %v", c.folder, c.name, got, c.want)
+		}
+	}
+}
+
+// TestModules has every go.mod name the same Go, and the documents that say which Go is needed agree.
+func TestModules(t *testing.T) {
+	files, err := filepath.Glob("*/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deeper, err := filepath.Glob("*/*/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted := regexp.MustCompile(`(?m)^go (1\.\d+)\.\d+\n\ntoolchain go1\.\d+\.\d+\n`)
+	read := func(name string) string {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	said := wanted.FindStringSubmatch(read("go.mod"))
+	if said == nil {
+		t.Fatalf("go.mod does not match %s", wanted)
+	}
+	for _, name := range append(files, deeper...) {
+		if !strings.Contains(read(name), said[0]) {
+			t.Errorf("%s does not say %q, as go.mod does", name, said[0])
+		}
+	}
+	for _, name := range []string{"README.md", "README.ja.md", "docs/getting-started.md"} {
+		if !strings.Contains(read(name), "Go "+said[1]+" ") {
+			t.Errorf("%s does not say that it needs Go %s", name, said[1])
 		}
 	}
 }
