@@ -27,7 +27,8 @@ type Worker struct {
 	//	udp                             datagrams
 	//	text+unix http+unix text+udp …  a protocol over another transport
 	//
-	// Port 0 takes a free one: Listener.Addr tells which. Empty means no listener: a worker for timers, or one that
+	// Port 0 takes a free one: Listener.Addr tells which. A host that is an IPv4 address, such as 0.0.0.0, means IPv4 alone;
+	// [::] and no host at all mean all addresses of both families. Empty means no listener: a worker for timers, or one that
 	// connections come to by SetWorker.
 	Addr string
 

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lineman-go/lineman/internal/channel"
 )
 
 // hand duplicates sockets to descriptors in a row, as a service manager does: blocking, and for programs that are executed.
@@ -262,6 +264,24 @@ func TestMatchesLocalhost(t *testing.T) {
 		in := Inherited{Network: "tcp", Address: net.JoinHostPort(netip.MustParseAddr(host).WithZone("").String(), "80")}
 		if !in.Matches("tcp", "localhost:80") {
 			t.Errorf("%v is not localhost:80", in)
+		}
+	}
+}
+
+// TestHostFamily has an address of IPv4 opened for IPv4 alone, also once port 0 has become one.
+func TestHostFamily(t *testing.T) {
+	for _, network := range []string{"tcp", "udp"} {
+		target := "0.0.0.0:0"
+		for range 2 {
+			s, err := (&Host{}).open(channel.Address{Network: network, Target: target, ReusePort: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			target = s.Addr().String()
+			if at := netip.MustParseAddrPort(target); !at.Addr().Is4() {
+				t.Errorf("%s: it listens on %v", network, at)
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"os/user"
 	"strconv"
@@ -22,7 +23,8 @@ type Options struct {
 	Owner     string      // user name or id, optionally ":group", of a Unix socket's file; "" leaves it
 }
 
-// Listen opens a stream listener. The network is tcp, tcp4, tcp6 or unix. An address that is taken is
+// Listen opens a stream listener. The network is tcp, tcp4, tcp6 or unix. With tcp an IPv4 address as the host means IPv4
+// alone, also 0.0.0.0; [::] and an empty host mean both families, where the system has both. An address that is taken is
 // syscall.EADDRINUSE on every system.
 func Listen(network, address string, o Options) (net.Listener, error) {
 	if network == "unix" {
@@ -32,15 +34,31 @@ func Listen(network, address string, o Options) (net.Listener, error) {
 	// Programs of Go 1.24 and later would listen with Multipath TCP, whose sockets older kernels refuse the options of
 	// keep-alive, and whose connections cost more.
 	lc.SetMultipathTCP(false)
-	ln, err := lc.Listen(context.Background(), network, address)
+	ln, err := lc.Listen(context.Background(), familyOf(network, address), address)
 	return ln, known(err)
 }
 
-// ListenPacket opens a datagram socket. The network is udp, udp4 or udp6.
+// ListenPacket opens a datagram socket. The network is udp, udp4 or udp6; with udp hosts mean what they do for Listen.
 func ListenPacket(network, address string, o Options) (net.PacketConn, error) {
 	lc := net.ListenConfig{Control: control(o, false)}
-	pc, err := lc.ListenPacket(context.Background(), network, address)
+	pc, err := lc.ListenPacket(context.Background(), familyOf(network, address), address)
 	return pc, known(err)
+}
+
+// familyOf is the network that an address asks for. Package net would take 0.0.0.0 for all addresses of IPv6 as well, past a
+// firewall that was made for IPv4.
+func familyOf(network, address string) string {
+	if network != "tcp" && network != "udp" {
+		return network
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return network // listening there will say so
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Unmap().Is4() {
+		return network + "4"
+	}
+	return network
 }
 
 // keepAlive finds a peer that vanished without a word after two minutes.

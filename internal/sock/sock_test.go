@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"syscall"
 	"testing"
@@ -91,6 +92,23 @@ func TestBadAddress(t *testing.T) {
 			t.Errorf("%s was listened on", address)
 		} else if !strings.Contains(err.Error(), strings.Split(address, ":")[0]) && !strings.Contains(err.Error(), "99999") {
 			t.Errorf("%s: the error does not name it: %v", address, err)
+		}
+	}
+}
+
+// TestFamily has an address of IPv4 mean IPv4 alone.
+func TestFamily(t *testing.T) {
+	for _, host := range []string{"0.0.0.0", "127.0.0.1", "[::ffff:0.0.0.0]", "[::ffff:127.0.0.1]"} {
+		ln := listen(t, "tcp", host+":0", sock.Options{})
+		pc, err := sock.ListenPacket("udp", host+":0", sock.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pc.Close()
+		for _, a := range []net.Addr{ln.Addr(), pc.LocalAddr()} {
+			if got := netip.MustParseAddrPort(a.String()); !got.Addr().Is4() {
+				t.Errorf("%s: it is %v", host, a)
+			}
 		}
 	}
 }

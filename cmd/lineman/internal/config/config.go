@@ -16,7 +16,7 @@ import "time"
 
 // Config has a field for each setting.
 type Config struct {
-	Listen  string   `koanf:"listen" doc:"host:port for browsers"`
+	Listen  string   `koanf:"listen" doc:"host:port for browsers; 0.0.0.0 is all addresses of IPv4, no host, as in :1234, those of IPv6 too"`
 	Dev     bool     `koanf:"dev" doc:"a page is whoever it says it is; true is the default where listen is on loopback and no token key is there"`
 	Origins []string `koanf:"origins" doc:"origins of pages that may connect, beside those of the same host: https://example.com, https://*.example.com, null, *"`
 	Cookie  string   `koanf:"cookie" doc:"the cookie that may carry the credential; empty means none does"`

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -60,8 +61,14 @@ func readDir(name string) (names []string, err error) {
 	return names, err
 }
 
+// tryListen listens as the server would: an address of IPv4 means IPv4 alone.
 func tryListen(addr string) error {
-	l, err := net.Listen("tcp", addr)
+	network := "tcp"
+	host, _, _ := net.SplitHostPort(addr) // listening will say what is wrong
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Unmap().Is4() {
+		network = "tcp4"
+	}
+	l, err := net.Listen(network, addr)
 	if err != nil {
 		return err
 	}

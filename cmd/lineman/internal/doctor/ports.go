@@ -32,7 +32,7 @@ func (d Door) try(m *Machine) []Finding {
 	case errors.Is(err, fs.ErrPermission):
 		return fail(name, d.Addr+": ports below 1024 are for root", "sudo setcap cap_net_bind_service=+ep $(command -v lineman), or AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit")
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fail(name, fmt.Sprintf("%s: %s is no address of this machine", d.Addr, host), fmt.Sprintf("ip -brief address lists them; for all: lineman start --%s 0.0.0.0:%s", d.Flag, port))
+		return fail(name, fmt.Sprintf("%s: %s is no address of this machine", d.Addr, host), fmt.Sprintf("ip -brief address lists them; for all: lineman start --%s :%s", d.Flag, port))
 	case !errors.Is(err, syscall.EADDRINUSE):
 		return fail(name, err.Error(), "lineman start --"+d.Flag+" HOST:PORT")
 	}

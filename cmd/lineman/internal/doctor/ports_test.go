@@ -46,7 +46,7 @@ func TestPorts(t *testing.T) {
 	try(t, ports,
 		trial{name: "free", verdict: OK, found: "port of --listen 127.0.0.1:1234 can be opened"},
 		trial{name: "privileged", change: listen(syscall.EACCES), verdict: Fail, found: "are for root", fix: "cap_net_bind_service"},
-		trial{name: "elsewhere", change: listen(syscall.EADDRNOTAVAIL), verdict: Fail, found: "127.0.0.1 is no address of this machine", fix: "lineman start --listen 0.0.0.0:1234"},
+		trial{name: "elsewhere", change: listen(syscall.EADDRNOTAVAIL), verdict: Fail, found: "127.0.0.1 is no address of this machine", fix: "lineman start --listen :1234"},
 		trial{name: "otherwise", change: listen(syscall.ENOBUFS), verdict: Fail, found: "buffer", fix: "--listen HOST:PORT"},
 		trial{name: "taken by a program", files: process(12, "/usr/sbin/nginx", "socket:[4242]"), change: answered, verdict: Fail, found: "is taken by nginx, pid 12", fix: "lineman start --listen 127.0.0.1:1235"},
 		trial{name: "taken by one for IPv6", files: process(12, "nginx", "socket:[4343]"), change: answered, verdict: Fail, found: "is taken by nginx, pid 12"},

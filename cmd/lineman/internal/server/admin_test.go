@@ -76,7 +76,7 @@ func TestAdminKey(t *testing.T) {
 	c.Admin.Listen = "0.0.0.0:0"
 	c.API.Keys = []config.Key{{Name: "shop", Key: "the key of the shop"}, {Name: "ops", Key: "the key of operators", Scopes: []string{"admin"}}}
 	r := start(t, c, server.Options{})
-	r.api = strings.Replace(r.admin, "[::]", "127.0.0.1", 1)
+	r.api = strings.Replace(r.admin, "0.0.0.0", "127.0.0.1", 1)
 	for key, want := range map[string]int{"": 401, "Bearer nonsense": 401, "Bearer the key of the shop": 401, "Basic the key of operators": 401, "Bearer the key of operators": 200} {
 		if status, answer := r.get("/metrics", map[string]string{"Authorization": key}); status != want || strings.Contains(answer, "the key of") {
 			t.Errorf("%q: %d %.80s, want %d", key, status, answer, want)

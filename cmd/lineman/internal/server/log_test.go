@@ -89,7 +89,7 @@ func TestLogSecrets(t *testing.T) {
 	b = r.backend()
 	b.Write(`{"cmd":"auth","key":"` + wrong("an-api-key-in-a-broken-line") + "\n")
 	b.Rest()
-	r.api = strings.Replace(r.admin, "[::]", "127.0.0.1", 1)
+	r.api = strings.Replace(r.admin, "0.0.0.0", "127.0.0.1", 1)
 	if status, _ := r.get("/metrics?token="+wrong("an-admin-key-by-address"), map[string]string{"Authorization": "Bearer " + wrong("an-admin-key-by-head")}); status != 401 {
 		t.Errorf("the port for operators: %d", status)
 	}
