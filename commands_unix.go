@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"time"
@@ -187,6 +188,12 @@ func (m *Master) running() (pid int, err error) {
 
 func errRunning(pid int) error {
 	return fmt.Errorf("%w (pid %d): stop it first, or restart it", ErrRunning, pid)
+}
+
+// CheckFiles tells whether the files of the instance could be written where they are to be, and changes nothing.
+func (m *Master) CheckFiles() error {
+	return errors.Join(master.CheckPlace("pid file", m.pidFile(), 0), master.CheckPlace("log", m.logFile(), 0),
+		master.CheckPlace("control socket", master.SocketPath(m.socket()), fs.ModeSocket))
 }
 
 // answerTime bounds what a running master answers at once.

@@ -40,6 +40,9 @@ func (m *Master) Start(daemon bool) error {
 	return Run(ctx, m.Workers...)
 }
 
+// CheckFiles finds nothing: on this system there are no files.
+func (m *Master) CheckFiles() error { return nil }
+
 // Stop is an error that matches ErrUsage.
 func (m *Master) Stop(bool) error { return errUnsupported("stop") }
 

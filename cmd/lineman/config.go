@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 )
 
@@ -45,14 +46,18 @@ func configInitCommand() *cobra.Command {
 func configCheckCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "check [FILE]", Short: "Tell what is wrong with the settings", Args: atMostOneFile,
-		Long: "Tell what is wrong with the settings, as `lineman start` with the same flags and the same environment would have them.",
+		Long: "Tell what is wrong with the settings, and with the files that they name, as `lineman start` with the same flags,\n" +
+			"the same environment and the same folder would have them. It sees what its user sees: run it as the server's.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				if err := c.Flags().Set("config", args[0]); err != nil {
 					return err
 				}
 			}
-			loaded, err := load(c)
+			loaded, err := loadToStart(c)
+			if err == nil {
+				err = (&lineman.Master{}).CheckFiles()
+			}
 			if err != nil {
 				return err
 			}
@@ -112,6 +117,15 @@ func settingFlags(c *cobra.Command) {
 
 // load reads the settings of a command that has their flags.
 func load(c *cobra.Command) (*config.Loaded, error) { return config.Load(c.Flags(), os.Environ()) }
+
+// loadToStart is load for a server that is to start: the files that settings name have to be good, too.
+func loadToStart(c *cobra.Command) (*config.Loaded, error) {
+	loaded, err := load(c)
+	if err == nil {
+		err = checkFiles(loaded)
+	}
+	return loaded, err
+}
 
 // settingsOf reads the settings for a command that has none of their flags but the file.
 func settingsOf(file string) (*config.Loaded, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/doctor"
 )
@@ -33,7 +34,10 @@ Nothing is changed. It sees what the user sees who runs it: run it as the server
 			if err != nil {
 				return err
 			}
-			return tell(c.OutOrStdout(), doctor.Examine(doctor.This(), examined(&loaded.Config, connections)), asJSON)
+			options := examined(&loaded.Config, connections)
+			options.Files = append(fileProblems(loaded), (&lineman.Master{}).CheckFiles())
+			options.Warnings = loaded.Warnings
+			return tell(c.OutOrStdout(), doctor.Examine(doctor.This(), options), asJSON)
 		},
 	}
 	settingFlags(c)

@@ -18,7 +18,7 @@ import (
 // master is the program with the settings of the file, the environment and the flags of a command. What is wrong with them is the
 // master's to tell: a process that a reload starts has no other way to the command reload.
 func master(c *cobra.Command) *lineman.Master {
-	loaded, err := load(c)
+	loaded, err := loadToStart(c)
 	if err != nil {
 		return &lineman.Master{Err: err}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -59,4 +60,30 @@ func placeError(what, path string, err error) error {
 		remedy = ": another program listens there: end that, or start this one in another folder"
 	}
 	return fmt.Errorf("lineman: %s %s: %w%s", what, path, err, remedy)
+}
+
+// CheckPlace tells whether a file of the program's, regular or a socket, could be made or opened to write to, and changes
+// nothing.
+func CheckPlace(what, path string, kind fs.FileMode) error {
+	info, err := os.Lstat(path)
+	switch {
+	case path == os.DevNull && kind.IsRegular():
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		err = writable(filepath.Dir(path))
+	case err == nil && info.Mode().Type() == kind:
+		err = writable(path)
+	case err == nil && kind == fs.ModeSocket:
+		err = fmt.Errorf("it is no socket (%v): remove it", info.Mode())
+	case err == nil:
+		err = irregular(info.Mode())
+	}
+	if err != nil {
+		return placeError(what, path, err)
+	}
+	return nil
+}
+
+func writable(path string) error {
+	return unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS)
 }

@@ -89,6 +89,26 @@ func readRegular(name string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
+// CheckRevocations tells whether OpenRevocations could take a file over, of which it changes nothing. None is good as
+// well.
+func CheckRevocations(name string) error {
+	text, err := readRegular(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		_, _, err = parseJournal(text)
+	}
+	if err != nil {
+		return fmt.Errorf("token: revocations: %s: %w", name, err)
+	}
+	f, err := openRegular(name, os.O_WRONLY)
+	if err != nil {
+		return fmt.Errorf("token: revocations: %w", err)
+	}
+	return f.Close()
+}
+
 // hide has nobody but its owner read a file.
 func hide(f *os.File) error {
 	if runtime.GOOS == "windows" {

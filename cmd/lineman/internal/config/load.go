@@ -179,10 +179,13 @@ func (l *loader) finish() (*Loaded, error) {
 	return l.loaded, nil
 }
 
-// locate says where what an error is about comes from. A variable and a flag tell the key by their names.
-func (l *loader) locate(e *Error) *Error {
+func (l *loader) locate(e *Error) *Error { return l.loaded.Locate(e) }
+
+// Locate says where what an error is about comes from, and returns it. A variable and a flag tell the key by their
+// names.
+func (l *Loaded) Locate(e *Error) *Error {
 	key := settingOf(e.Key)
-	from := l.loaded.sources[key]
+	from := l.sources[key]
 	e.Where = from.where
 	if key == e.Key && from.kind != "file" && from.kind != "" {
 		e.Key = ""

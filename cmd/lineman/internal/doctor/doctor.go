@@ -29,6 +29,8 @@ type Options struct {
 	Queued      int    // bytes that may wait for slow pages
 	Cert, Key   string // files of the certificate; empty if there is none
 	Redis       Redis
+	Files       []error  // what is wrong with files that settings name, and with the server's; nil elements are none
+	Warnings    []string // about what is unsafe, but works
 }
 
 // Door is a port of the server.
@@ -40,7 +42,7 @@ type Door struct {
 // check returns nothing where it does not apply.
 type check func(*Machine, *Options) []Finding
 
-func portable() []check { return []check{ports, clock, certificate, redis} }
+func portable() []check { return []check{told, ports, clock, certificate, redis} }
 
 func onLinux() []check {
 	return []check{kernel, openFiles, fileMax, sysctls, portRange, conntrack, tcpMemory, memory, overcommit, memoryLimit, cpuLimit}
