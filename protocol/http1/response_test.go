@@ -99,7 +99,7 @@ func TestAppendErrorHead(t *testing.T) {
 	if !errors.As(err, &e) || e.Status != 413 {
 		t.Fatal(err)
 	}
-	if got := string(http1.AppendError(nil, e, []byte(date))); !strings.HasSuffix(got, "\r\n\r\n") || !strings.Contains(got, "Content-Length: 15\r\n") {
+	if got := string(http1.AppendError(nil, e, []byte(date))); !strings.HasSuffix(got, "\r\n\r\n") || !strings.Contains(got, "Content-Length: 20\r\n") {
 		t.Errorf("%q", got)
 	}
 }
