@@ -1,11 +1,9 @@
 package push
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // A Target is whom a publication is for.
@@ -28,9 +26,6 @@ func Group(name string) Target { return Target("g:" + name) }
 
 // Channel is the Target of a channel.
 func Channel(name string) Target { return Target(name) }
-
-// MaxName is the longest name of a uid, a group or a channel, in bytes.
-const MaxName = 255
 
 // Kind is what a Target names.
 type Kind uint8
@@ -94,26 +89,6 @@ func (t Target) Check() error {
 		return nil
 	}
 	return checkName(kind, name)
-}
-
-func checkName(k Kind, name string) error {
-	switch {
-	case name == "":
-		return fmt.Errorf("push: a %s has no name", k)
-	case len(name) > MaxName:
-		return fmt.Errorf("push: the name of a %s has %d bytes: at most %d are allowed", k, len(name), MaxName)
-	case !utf8.ValidString(name):
-		return fmt.Errorf("push: the name of a %s is not UTF-8", k)
-	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return fmt.Errorf("push: the name of a %s has a control character", k)
-	case k == ToChannel && isOther(name):
-		return fmt.Errorf("push: a channel cannot be called %q: that is another kind of target", name)
-	case k == ToConn:
-		if _, _, ok := splitConn(name); !ok {
-			return fmt.Errorf("push: no connection is called %q: take what list answers", name)
-		}
-	}
-	return nil
 }
 
 // isOther reports whether the name of a channel would be that of another kind.

@@ -1,7 +1,10 @@
 package command
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/lineman-go/lineman/push"
@@ -26,7 +29,7 @@ func (t *Table[C]) Line(line []byte, p *Permit, done func(answer []byte)) (chang
 		err = t.pass(o, p, done)
 	}
 	if err != nil {
-		done(lineError(err))
+		done(t.lineError(err))
 	}
 	return false
 }
@@ -46,7 +49,7 @@ func (t *Table[C]) pass(o object, p *Permit, done func(answer []byte)) error {
 		case out.Reached > 0:
 			done(ok)
 		case out.Err != nil && !errors.Is(out.Err, push.ErrUnanswered):
-			done(lineError(out.Err))
+			done(t.lineError(out.Err))
 		default:
 			done(fail)
 		}
@@ -60,12 +63,18 @@ var ok, fail = []byte("ok"), []byte("fail")
 func lineTarget(o object) (push.Target, error) {
 	var all, one []byte
 	for name, value := range o.fields() {
+		of := &all
 		switch string(name) {
 		case "all":
-			all = value
 		case "uid":
-			one = value
+			of = &one
+		default:
+			continue
 		}
+		if *of != nil { // which of them counts, the page may see otherwise
+			return "", invalid("%q comes twice", name)
+		}
+		*of = value
 	}
 	switch {
 	case all != nil && string(all) != "true":
@@ -75,21 +84,59 @@ func lineTarget(o object) (push.Target, error) {
 	case all != nil:
 		return push.Everyone, nil
 	case one == nil:
-		return "", invalid(`no "uid"`)
+		return "", noTarget(o)
 	}
 	if inside, plain := plainString(one); plain {
 		return push.Target(append(append(make([]byte, 0, 64), "u:"...), inside...)), nil
+	}
+	if hasHalfPair(one) {
+		return "", halfPair("uid")
 	}
 	uid, err := parseUID(one)
 	return push.UID(uid), err
 }
 
-// lineError is the answer to a line that is wrong.
-func lineError(err error) []byte {
-	text := strings.TrimPrefix(err.Error(), "push: ")
-	var e *Error
-	if errors.As(err, &e) {
-		text = e.Text
+// noTarget says what a line without "uid" and "all" may have meant.
+func noTarget(o object) error {
+	for name := range o.fields() {
+		switch field := string(name); {
+		case strings.EqualFold(field, "uid"), strings.EqualFold(field, "cmd"), strings.EqualFold(field, "all"):
+			return invalid("no \"uid\": %q is written %q", field, strings.ToLower(field))
+		case slices.Contains([]string{"to", "group", "channel", "uids"}, field):
+			return invalid("no \"uid\": a command that has %q says which it is: {\"cmd\":\"pub\",…}", field)
+		}
 	}
-	return []byte("error: " + text)
+	return invalid(`no "uid"`)
 }
+
+// AuthKey is the key of a line that says who the back end is: {"cmd":"auth","key":"…"}; empty if it has none, or several.
+func AuthKey(line []byte) (key string, says bool) {
+	if !bytes.Contains(line, []byte(`"auth"`)) {
+		return "", false
+	}
+	o, err := parseObject(line)
+	if err != nil {
+		return "", false
+	}
+	commands, keys := 0, 0
+	for name, value := range o.fields() {
+		switch string(name) {
+		case "cmd":
+			commands++
+			says = string(value) == `"auth"`
+		case "key":
+			keys++
+			_ = json.Unmarshal(value, &key) // what is no string is no key
+		}
+	}
+	switch says = says && commands == 1; {
+	case !says:
+		return "", false
+	case keys != 1:
+		return "", true
+	}
+	return key, true
+}
+
+// lineError is the answer to a line that is wrong.
+func (t *Table[C]) lineError(err error) []byte { return []byte("error: " + t.failed(err).Error.Text) }

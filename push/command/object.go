@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"iter"
+	"strconv"
 	"unicode/utf8"
 )
 
@@ -106,6 +107,49 @@ func valueEnd(text []byte, i int) int {
 		i++
 	}
 }
+
+// hasHalfPair reports whether a string, or one in a list, has half of a surrogate pair as an escape: no text is meant by that (RFC 8259, 8.2),
+// and what is made of it differs.
+func hasHalfPair(value []byte) bool {
+	high := false // the last escape was the first half
+	for i := 0; i < len(value); {
+		unit, size := surrogate(value[i:])
+		switch {
+		case high != (unit == lowHalf):
+			return true
+		case size == 0 && value[i] == '\\':
+			size = 2
+		}
+		high = unit == highHalf
+		i += max(size, 1)
+	}
+	return high
+}
+
+// half is which half of a surrogate pair an escape is.
+type half uint8
+
+const (
+	noHalf half = iota
+	highHalf
+	lowHalf
+)
+
+// surrogate is what a text begins with, and how long its escape is.
+func surrogate(text []byte) (half, int) {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return noHalf, 0
+	}
+	switch n, _ := strconv.ParseUint(string(text[2:6]), 16, 16); { // it is valid
+	case 0xd800 <= n && n < 0xdc00:
+		return highHalf, 6
+	case 0xdc00 <= n && n < 0xe000:
+		return lowHalf, 6
+	}
+	return noHalf, 6
+}
+
+func halfPair(field string) error { return invalid("%.40q has half of a surrogate pair", field) }
 
 func decodeName(quoted []byte) []byte {
 	if inside, plain := plainString(quoted); plain {

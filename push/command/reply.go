@@ -76,6 +76,15 @@ func Failed(err error) Reply {
 	return Reply{Error: e}
 }
 
+// failed is Failed, with the name of the setting that a limit has.
+func (t *Table[C]) failed(err error) Reply {
+	r := Failed(err)
+	if errors.Is(err, push.ErrTooLarge) && t.options.TooLarge != "" {
+		r.Error.Text += ": " + t.options.TooLarge
+	}
+	return r
+}
+
 // named is the answer of a list; one that is empty is still there.
 func named(names []string) *[]string {
 	if names == nil {

@@ -96,13 +96,16 @@ func (t *Table[C]) parse(text []byte, cmd string) (*Request, *row[C], error) {
 		return nil, nil, &Error{Code: UnknownCommand, Text: fmt.Sprintf("unknown command %.40q: want one of %s", q.Cmd, strings.Join(t.Names(), ", "))}
 	}
 	var seen []string
-	for field := range o.fields() {
+	for field, value := range o.fields() {
 		if slices.Contains(seen, string(field)) { // which of them counts, others that look at it may see otherwise
 			return nil, nil, invalid("%.40q comes twice", field)
 		}
 		seen = append(seen, string(field))
 		if !r.takes(string(field)) {
 			return nil, nil, invalid("%s takes no %.40q: it takes %s", q.Cmd, field, strings.Join(append(slices.Clone(r.fields), "id"), ", "))
+		}
+		if string(field) != "data" && hasHalfPair(value) {
+			return nil, nil, halfPair(string(field))
 		}
 	}
 	for _, field := range r.needs {

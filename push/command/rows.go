@@ -195,7 +195,7 @@ func (t *Table[C]) publish(q *Request, done func(Reply)) {
 		done(r)
 	})
 	if err != nil {
-		done(Failed(err))
+		done(t.failed(err))
 	}
 }
 

@@ -12,6 +12,9 @@ type Options struct {
 	// Revoke has the credentials of a uid that were issued up to an instant be refused, after a restart too. It returns at once, and calls
 	// done on the loop of the Hub when that is sure. Then all nodes are told. nil means that there is no such command.
 	Revoke func(uid string, at time.Time, done func(error))
+
+	// TooLarge is told with an error that is push.ErrTooLarge, such as what the limit is called where it can be changed. Empty: nothing.
+	TooLarge string
 }
 
 // Table runs commands on a Hub. Owned by the loop of the Hub.

@@ -102,6 +102,22 @@ func TestCommandsWrong(t *testing.T) {
 		{`{"cmd":"pub","to":"u:x","data":1,"wait":-1}`, "invalid", `0 to 30000 milliseconds`},
 		{`{"cmd":"pub","to":"u:x","data":1,"wait":30001}`, "invalid", `0 to 30000 milliseconds`},
 		{`{"cmd":"kick","to":"u:y","to":"u:x"}`, "invalid", `\"to\" comes twice`},
+		{`{"cmd":"kick","cmd":"pub","to":"u:x"}`, "invalid", `\"cmd\" comes twice`},
+		{`{"cmd":"kick","Cmd":"pub","to":"u:x","data":1}`, "invalid", `pub takes no \"Cmd\"`},
+		{`{"cmd":"pub","to":"u:x","data":1,"\u0064ata":2}`, "invalid", `\"data\" comes twice`},
+		{`{"cmd":"pub","to":"u:x","data":1,"id":"a","id":"b"}`, "invalid", `\"id\" comes twice`},
+		{`{"cmd":"revoke","uid":"y","uid":"x"}`, "invalid", `\"uid\" comes twice`},
+		{`{"cmd":"pub","to":"u:x","text":"\ud800"}`, "invalid", `\"text\" has half of a surrogate pair`},
+		{`{"cmd":"pub","to":"u:x","data":1,"id":"\ud800"}`, "invalid", `\"id\" has half of a surrogate pair`},
+		{`{"cmd":"pub","to":["u:x","u:\udfff"],"data":1}`, "invalid", `\"to\" has half of a surrogate pair`},
+		{`{"cmd":"pub","to":"u:x","except":"c:\ud8001","data":1}`, "invalid", `\"except\" has half of a surrogate pair`},
+		{`{"cmd":"join","to":"u:x","group":"\ud800"}`, "invalid", `\"group\" has half of a surrogate pair`},
+		{`{"cmd":"subscribe","to":"u:x","channel":"\ud800\u0041"}`, "invalid", `\"channel\" has half of a surrogate pair`},
+		{`{"cmd":"revoke","uid":"\udc00"}`, "invalid", `\"uid\" has half of a surrogate pair`},
+		{`{"cmd":"online","uids":["x","\ud800"]}`, "invalid", `\"uids\" has half of a surrogate pair`},
+		{`{"cmd":"kick","to":"u:x","reason":"\ud800"}`, "invalid", `\"reason\" has half of a surrogate pair`},
+		{`{"cmd":"join","to":"u:x","group":"a\u009b"}`, "invalid", `control character`},
+		{`{"cmd":"subscribe","to":"u:x","channel":"a\u202eb"}`, "invalid", `not seen`},
 		{`{"cmd":"kick","to":[]}`, "invalid", `no target`},
 		{`{"cmd":"online","uids":[]}`, "invalid", `no target`},
 		{`{"cmd":"join","to":"u:x","group":""}`, "invalid", `a group has no name`},
@@ -154,7 +170,21 @@ func TestLines(t *testing.T) {
 		{`[1]`, "error: not a JSON object"},
 		{"{\"uid\":\"\xff\"}", "error: not UTF-8"},
 		{`{}`, `error: no "uid"`},
-		{`{"UID":"x"}`, `error: no "uid"`},
+		{`{"UID":"x"}`, `error: no "uid": "UID" is written "uid"`},
+		{`{"Cmd":"pub","to":"u:ann"}`, `error: no "uid": "Cmd" is written "cmd"`},
+		{`{"to":"u:ann","data":1}`, `error: no "uid": a command that has "to" says which it is: {"cmd":"pub",…}`},
+		{`{"channel":"news","text":"x"}`, `error: no "uid": a command that has "channel" says which it is: {"cmd":"pub",…}`},
+		{`{"uid":"x","uid":"ann"}`, `error: "uid" comes twice`},
+		{`{"uid":"ann","\u0075id":"ann"}`, `error: "uid" comes twice`},
+		{`{"all":false,"all":true}`, `error: "all" comes twice`},
+		{`{"uid":"\ud800"}`, `error: "uid" has half of a surrogate pair`},
+		{`{"uid":"a\udc00\ud800b"}`, `error: "uid" has half of a surrogate pair`},
+		{`{"uid":"\ud83d\ude00\ud83d"}`, `error: "uid" has half of a surrogate pair`},
+		{`{"uid":"\ud83d\\ude00"}`, `error: "uid" has half of a surrogate pair`},
+		{`{"uid":"\u0085"}`, `error: the name of a uid has a control character, U+0085`},
+		{`{"uid":"\ufffd"}`, `error: the name of a uid has a character that could not be decoded, U+FFFD`},
+		{`{"uid":"\ud83d\ude00"}`, "fail"},
+		{`{"uid":"\\ud800"}`, "fail"},
 		{`{"a":{"uid":"ann"}}`, `error: no "uid"`},
 		{`{"uid":null}`, `error: a uid must be a string or an integer`},
 		{`{"uid":1.5}`, `error: a uid must be a string or an integer`},
@@ -167,7 +197,7 @@ func TestLines(t *testing.T) {
 		{`{"uid":"ann"}`, "ok"},
 		{` { "n" : [1,{"uid":2}] , "uid":"an\u006e" } `, "ok"},
 		{`{"\u0075id":"ann"}`, "ok"},
-		{`{"uid":"x","uid":"ann"}`, "ok"},
+		{`{"uid":"ann","n":1,"n":"\ud800"}`, "ok"},
 		{`{"uid":7}`, "ok"},
 		{`{"uid":"7","n":-1e3}`, "ok"},
 		{`{"all":true}`, "ok"},
@@ -176,7 +206,7 @@ func TestLines(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.line, got, c.answer)
 		}
 	}
-	if want := []string{`{"uid":"ann"}`, ` { "n" : [1,{"uid":2}] , "uid":"an\u006e" } `, `{"\u0075id":"ann"}`, `{"uid":"x","uid":"ann"}`, `{"all":true}`}; !slices.Equal(ann.got, want) {
+	if want := []string{`{"uid":"ann"}`, ` { "n" : [1,{"uid":2}] , "uid":"an\u006e" } `, `{"\u0075id":"ann"}`, `{"uid":"ann","n":1,"n":"\ud800"}`, `{"all":true}`}; !slices.Equal(ann.got, want) {
 		t.Errorf("ann got %q", ann.got)
 	}
 	if want := []string{`{"uid":7}`, `{"uid":"7","n":-1e3}`, `{"all":true}`}; !slices.Equal(seven.got, want) {

@@ -94,6 +94,12 @@ func TestSign(t *testing.T) {
 		{token.Claims{Expires: exp}, token.ErrUID},
 		{token.Claims{UID: "7\xff", Expires: exp}, token.ErrUID},
 		{token.Claims{UID: "7", Expires: exp, Groups: []string{""}}, token.ErrMalformed},
+		{token.Claims{UID: "a\u0085", Expires: exp}, token.ErrUID},
+		{token.Claims{UID: "a\u202eb", Expires: exp}, token.ErrUID},
+		{token.Claims{UID: "7", Expires: exp, Groups: []string{"a\u009b"}}, token.ErrMalformed},
+		{token.Claims{UID: "7", Expires: exp, Groups: []string{"a\u2028"}}, token.ErrMalformed},
+		{token.Claims{UID: "7", Expires: exp, Channels: []string{"a\u200bb"}}, token.ErrMalformed},
+		{token.Claims{UID: "7", Expires: exp, Channels: []string{"chat:\u0080*"}}, token.ErrMalformed},
 		{token.Claims{UID: "7", Expires: exp, Channels: []string{"a*b"}}, token.ErrMalformed},
 		{token.Claims{UID: "7", Expires: exp, Groups: slices.Repeat([]string{"room"}, 2000)}, token.ErrMalformed},
 	} {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -210,17 +211,34 @@ func checkNamespace(name string) error {
 		return errors.New("has no name")
 	case strings.Contains(name, ":"):
 		return errors.New("a namespace is what stands before the first colon of a channel's name: want it without")
+	case hasUnseen(name):
+		return errors.New("has a character that is not seen, or controls something")
 	case name == "u" || name == "g":
 		return errors.New("u and g are those of uids and groups, whose members the server alone decides on")
 	}
 	return nil
 }
 
+// maxKeyName is how long the name of a key may be, in bytes.
+const maxKeyName = 255
+
+// hasUnseen reports whether a text has a character that is not seen, that ends a line, or that could not be decoded.
+func hasUnseen(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool {
+		return unicode.IsControl(r) || r == utf8.RuneError || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
+	})
+}
+
 // key checks what lets a back end in.
 func (p *problems) key(at string, k *Key) {
 	p.bounds(at+".", fields(reflect.TypeOf(*k), "", nil), reflect.ValueOf(*k))
-	if k.Name == "" {
+	switch {
+	case k.Name == "":
 		p.addf(at+".name", "is empty: logs and metrics name the key by it")
+	case len(k.Name) > maxKeyName:
+		p.addf(at+".name", "has %d bytes: want at most %d", len(k.Name), maxKeyName)
+	case hasUnseen(k.Name):
+		p.addf(at+".name", "%s: logs and errors show it: want no character that is not seen, or controls something", quote(k.Name))
 	}
 	switch {
 	case k.Key == "" && k.KeyFile == "":
@@ -232,7 +250,7 @@ func (p *problems) key(at string, k *Key) {
 }
 
 func checkTarget(target string) error {
-	if i := strings.IndexByte(target, '*'); target == "" || i >= 0 && i < len(target)-1 {
+	if i := strings.IndexByte(target, '*'); target == "" || i >= 0 && i < len(target)-1 || strings.ContainsFunc(target, unicode.IsControl) {
 		return fmt.Errorf("%s: want a target, such as u:7, g:room, chat:* or *", quote(target))
 	}
 	return nil

@@ -88,6 +88,10 @@ func TestCheck(t *testing.T) {
 		{"a name as a key set", jwks("example.com/jwks"), []string{"want a URL"}},
 		{"a key set with a password", jwks("https://u:p@example.com/jwks"), []string{"a URL with a password"}},
 
+		{"a key's name of two lines", keys(Key{Name: "a\nb", Key: goodKey}), []string{`config: api.keys[0].name: "a\nb": logs and errors show it`}},
+		{"a key's name that turns round", keys(Key{Name: "a\u202eb", Key: goodKey}, Key{Name: "\u009b", Key: goodKey + "b"}, Key{Name: "a\xff", Key: goodKey + "c"}), []string{"keys[0].name: ", "keys[1].name: ", "keys[2].name: "}},
+		{"a key's name that is long", keys(Key{Name: strings.Repeat("a", 256), Key: goodKey}), []string{"keys[0].name: has 256 bytes: want at most 255"}},
+		{"a control character in a target", keys(Key{Name: "\u00e9", Key: goodKey, Targets: []string{"u:\x01*"}}), []string{"keys[0].targets: "}},
 		{"keys", keys(Key{Name: "a", Key: goodKey, Scopes: []string{"publish"}, Targets: []string{"u:7", "chat:*", "*"}}, Key{Name: "b", Key: goodKey + "b"}), nil},
 		{"one name", keys(Key{Name: "a", Key: goodKey}, Key{Name: "a", Key: goodKey + "b"}), []string{`api.keys[1].name: "a" is that of api.keys[0]`}},
 		{"one secret", keys(Key{Name: "a", Key: goodKey}, Key{Name: "b", Key: goodKey}), []string{"api.keys[1].key: is that of api.keys[0]: want one of its own"}},
@@ -101,6 +105,7 @@ func TestCheck(t *testing.T) {
 		{"no rule", space("chat", Namespace{}), []string{`config: namespaces.chat.subscribe: "": want all, token or none`}},
 		{"a wrong rule", space("chat", Namespace{Subscribe: "tokens"}), []string{`"tokens": did you mean token?`}},
 		{"a colon", space("a:b", DefaultNamespace()), []string{"namespaces.a:b: a namespace is what stands before the first colon"}},
+		{"a namespace that is not seen", space("a\u200b", DefaultNamespace()), []string{"has a character that is not seen"}},
 		{"uids", space("u", DefaultNamespace()), []string{"namespaces.u: u and g are those"}},
 		{"groups", space("g", DefaultNamespace()), []string{"namespaces.g: u and g are those"}},
 		{"no name", space("", DefaultNamespace()), []string{"has no name"}},

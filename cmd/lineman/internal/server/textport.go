@@ -1,8 +1,6 @@
 package server
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"strings"
 
@@ -143,7 +141,7 @@ func (s *Server) settleBackend(b *backend) {
 func (s *Server) line(b *backend, line []byte) {
 	s.lag.begin(s.loop)
 	a := b.expect()
-	key, says := saidKey(line)
+	key, says := command.AuthKey(line)
 	switch {
 	case says:
 		s.admit(b, a, key)
@@ -163,16 +161,6 @@ func (s *Server) line(b *backend, line []byte) {
 			b.change(true)
 		}
 	}
-}
-
-// saidKey is the key of a line that says who the back end is: {"cmd":"auth","key":"…"}.
-func saidKey(line []byte) (key string, says bool) {
-	if !bytes.Contains(line, []byte(`"auth"`)) {
-		return "", false
-	}
-	var said struct{ Cmd, Key string }
-	err := json.Unmarshal(line, &said)
-	return said.Key, err == nil && said.Cmd == "auth"
 }
 
 // admit lets a back end in that has said its key. Where none is needed, and there are none, any will do.

@@ -1,0 +1,62 @@
+package push
+
+import (
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxName is the longest name of a uid, a group or a channel, in bytes.
+const MaxName = 255
+
+// checkName tells what is wrong with a name.
+func checkName(k Kind, name string) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("push: a %s has no name", k)
+	case len(name) > MaxName:
+		return fmt.Errorf("push: the name of a %s has %d bytes: at most %d are allowed", k, len(name), MaxName)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("push: the name of a %s is not UTF-8", k)
+	}
+	if r, found := findUnfit(name); found {
+		return fmt.Errorf("push: the name of a %s has a %s, %U", k, unfit(r), r)
+	}
+	switch {
+	case k == ToChannel && isOther(name):
+		return fmt.Errorf("push: a channel cannot be called %q: that is another kind of target", name)
+	case k == ToConn:
+		if _, _, ok := splitConn(name); !ok {
+			return fmt.Errorf("push: no connection is called %q: take what list answers", name)
+		}
+	}
+	return nil
+}
+
+// findUnfit finds a character that no name may have.
+func findUnfit(name string) (r rune, found bool) {
+	for _, r := range name {
+		if (r < ' ' || r >= 0x7f) && unfit(r) != "" {
+			return r, true
+		}
+	}
+	return 0, false
+}
+
+// unfit says what is wrong with a character of a name; empty if nothing is. A name is shown in logs and on screens, and compared byte by
+// byte. So it has nothing that ends or changes a line, nothing that is not seen or turns the order of letters round, so that two names
+// look like one, and no U+FFFD, which stands for what could not be decoded, such as half of a surrogate pair: two names would be one.
+// Joiners, which words of some languages and many emoji need, are no such thing, nor are the signs that Arabic writes before numbers.
+func unfit(r rune) string {
+	switch {
+	case unicode.IsControl(r): // C0, DEL, C1
+		return "control character"
+	case r == utf8.RuneError:
+		return "character that could not be decoded"
+	case unicode.In(r, unicode.Zl, unicode.Zp):
+		return "line separator"
+	case unicode.Is(unicode.Cf, r) && !unicode.In(r, unicode.Join_Control, unicode.Prepended_Concatenation_Mark):
+		return "character that is not seen"
+	}
+	return ""
+}
