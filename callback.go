@@ -11,6 +11,7 @@ const (
 	inOnPrepare
 	inOnReload
 	inOnStop
+	inOnAccept
 	inOnConnect
 	inOnMessage
 	inOnInvalid
@@ -22,13 +23,14 @@ const (
 	inOnDrain
 	inOnClosing
 	inOnClose
+	inOnGone
 	inDo
 	inTimer
 )
 
 var callbackNames = [...]string{
-	"", "OnStart", "OnPrepare", "OnReload", "OnStop", "OnConnect", "OnMessage", "OnInvalid", "OnHead", "OnRequest", "OnUpgrade", "OnRefuse",
-	"OnFull", "OnDrain", "OnClosing", "OnClose", "Do", "timer",
+	"", "OnStart", "OnPrepare", "OnReload", "OnStop", "OnAccept", "OnConnect", "OnMessage", "OnInvalid", "OnHead", "OnRequest",
+	"OnUpgrade", "OnRefuse", "OnFull", "OnDrain", "OnClosing", "OnClose", "OnGone", "Do", "timer",
 }
 
 func (c callback) String() string { return callbackNames[c] }

@@ -110,7 +110,7 @@ func (c *Conn) expire(reason error) { c.refuseRest(reason, reason) }
 
 // refuseRest has the protocol say what is wrong, and closes.
 func (c *Conn) refuseRest(reason, detail error) {
-	if c.shaking() || c.opens() || c.state.headerDue {
+	if c.shaking() || c.opens() || c.state.arriving {
 		c.finish(reason)
 		return
 	}
@@ -170,7 +170,7 @@ func (c *Conn) leave() {
 	if c.phase.get() != open {
 		return
 	}
-	if c.shaking() || c.flags&opening != 0 || c.state.headerDue {
+	if c.shaking() || c.flags&opening != 0 || c.state.arriving {
 		c.phase.set(closing)
 		c.mark(aborted)
 		return
@@ -280,6 +280,7 @@ func (c *Conn) finish(err error) {
 	if p, ok := c.session.(*piped); ok {
 		p.over(err)
 	}
+	c.gone()
 	if c.dial != nil {
 		c.redial()
 	}

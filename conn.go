@@ -100,7 +100,7 @@ type connState struct {
 	ended      bool // the peer's stream has ended
 	stalled    bool // the flag of this name, as attend saw it last
 	binary     bool // the message being handled is binary
-	headerDue  bool // a PROXY header comes first
+	arriving   bool // OnAccept has not let it in yet: a PROXY header comes first
 	armedRead  bool
 	armedWrite bool
 	ending     ending
@@ -139,6 +139,7 @@ type extra struct {
 	timers []*Timer
 	piped  poll.Pipe  // bytes in the kernel that go before the output; nil when there are none
 	client netip.Addr // whom a trusted proxy speaks for
+	origin *service   // whose OnGone is due; nil means that of the service that has the connection
 }
 
 // lastID numbers the connections of the process.
@@ -317,11 +318,15 @@ func (c *Conn) change(s *service) error {
 
 // move changes whose events and limits the connection has.
 func (c *Conn) move(s *service) {
+	c.noteOrigin(s)
 	c.service.drop(c)
 	s.adopt(c)
 	c.mu.Lock()
 	c.service = s
 	c.mu.Unlock()
+	if c.phase.get() == open {
+		c.since = c.loop.ticks(c.loop.now)
+	}
 	c.watch(1) // other limits hold from now on
 }
 

@@ -43,6 +43,7 @@ func (h *handlerSession) Decode(data []byte) (int, []byte, error) {
 func (h *handlerSession) deliver(c *Conn, msg []byte) {
 	if h.piece.Begins {
 		c.count()
+		c.since = c.loop.ticks(c.loop.now)
 		h.current = newExchange(c, h.service.worker.Handler)
 	}
 	h.current.feed(msg, h.piece.Ends)

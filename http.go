@@ -23,6 +23,7 @@ import (
 type httpSession struct {
 	*http1.Codec          // used by Decode, on the loop
 	of           *service // the one that the Codec was made for. Owned by the loop.
+	asked        bool     // a request has come. Owned by the loop.
 	admitted     bool     // the head of the request at hand was decided about. Owned by the loop.
 	from         *service // whose it was before SetWorker made it a WebSocket's, and is if that fails. Owned by the loop.
 
@@ -140,6 +141,8 @@ func (h *httpSession) answered(c *Conn) {
 }
 
 func (h *httpSession) deliver(c *Conn, msg []byte) {
+	h.asked = true
+	c.since = c.loop.ticks(c.loop.now) // KeepAlive counts from here, or from the answer if that comes later
 	r := h.lend(c)
 	defer h.release(c)
 	if c.asksUpgrade(r) {

@@ -90,7 +90,7 @@ func (c *Conn) atRest() bool {
 	case *httpSession, *handlerSession:
 		return false
 	}
-	if c.dial != nil || c.phase.get() != open || c.shaking() || c.state.headerDue {
+	if c.dial != nil || c.phase.get() != open || c.shaking() || c.state.arriving {
 		return false
 	}
 	if c.in != nil || c.state.half || c.state.paused || c.held > 0 || c.session.half() {

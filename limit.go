@@ -75,23 +75,24 @@ func (c *Conn) limits() (on [3]limit) {
 			return c.exchangeLimits(h.current)
 		}
 	}
-	isHTTP := c.service.kind == speaksHTTP
-	_, shakes := c.session.(*httpSession)
 	switch {
 	case c.opens():
 		on[0] = limit{c.dial.began, after.handshake, (*Conn).late}
 		return on
-	case c.shaking() || c.state.headerDue:
+	case c.shaking() || c.state.arriving:
 		on[0] = limit{c.since, after.handshake, (*Conn).late}
+		if s := c.secure; s != nil && s.begun && len(c.service.turns.waits) > 0 {
+			on[1] = limit{s.began, brief, (*Conn).late}
+		}
 		return on
 	case c.state.paused:
 		return on // the peer cannot do what it owes
-	case shakes && c.service.kind == speaksWebSocket && c.messagesIn == 0:
-		on[0] = limit{c.since, after.handshake, (*Conn).late}
+	case c.asksFirst():
+		on[0] = limit{c.since, after.handshake, (*Conn).expel}
 	case c.state.half:
 		on[0] = limit{c.since, after.message, (*Conn).late}
-	case isHTTP:
-		on[0] = limit{max(c.touched, c.since), after.keepAlive, (*Conn).idle}
+	case c.speaksHTTP():
+		on[0] = limit{c.since, after.keepAlive, (*Conn).unasked}
 	}
 	on[1] = limit{c.touched, after.idle, (*Conn).idle}
 	if _, ok := c.session.(*wsSession); ok && after.ping != 0 {
@@ -101,6 +102,23 @@ func (c *Conn) limits() (on [3]limit) {
 		}
 	}
 	return on
+}
+
+// asksFirst reports whether the connection is a WebSocket worker's and its first request has not come: that is to be the handshake,
+// and since tells from when it is awaited.
+func (c *Conn) asksFirst() bool {
+	h, ok := c.session.(*httpSession)
+	return ok && c.service.kind == speaksWebSocket && !h.asked
+}
+
+// speaksHTTP reports whether the connection waits for requests of HTTP, whatever its worker: one whose first request did not make it
+// a WebSocket may ask again.
+func (c *Conn) speaksHTTP() bool {
+	switch c.session.(type) {
+	case *httpSession, *handlerSession:
+		return true
+	}
+	return false
 }
 
 // exchangeLimits are those of a request with a handler: the peer has to go on with the body that the handler waits for,
@@ -154,6 +172,49 @@ func (c *Conn) idle() {
 		c.setCause(ErrIdle)
 		c.part(websocket.GoingAway, "idle")
 	}
+}
+
+// unasked ends a connection that has sent no request for too long. It is owed nothing, unless it has not read an answer.
+func (c *Conn) unasked() {
+	c.idle()
+	if c.Pending() == 0 {
+		c.dismiss()
+	}
+}
+
+// expel ends a connection that ran out of time before it was anybody: it is told so if the kernel takes that at once, and is gone.
+func (c *Conn) expel() {
+	c.expire(ErrTimeout)
+	c.dismiss()
+}
+
+// dismiss ends a closing connection without waiting for its peer, whose end may never come. What it has sent is read before, for
+// bytes that nobody has read would turn the end into a reset, and what it was told would be lost.
+func (c *Conn) dismiss() {
+	if c.phase.get() != closing || c.handle == absent {
+		return
+	}
+	c.flush()
+	if c.secure != nil && c.secure.notify() {
+		c.flush()
+	}
+	err := c.loop.poll.CloseWrite(c.handle)
+	for read := 0; err == nil && read < maxUnread; {
+		var n int
+		n, err = c.loop.poll.Read(c.handle, c.loop.buf)
+		read += n
+	}
+	c.finish(c.cause())
+}
+
+// maxUnread is how much is read of a connection that is dismissed.
+const maxUnread = 1 << 20
+
+// flush writes what the kernel takes at once.
+func (c *Conn) flush() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.write(c.loop.scratch)
 }
 
 // overdue ends a connection whose closing takes too long. Unread output makes it a time-out.

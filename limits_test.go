@@ -24,17 +24,49 @@ func TestRule08Limits(t *testing.T) {
 		told   string // what the peer gets, or a part of it
 		code   websocket.Code
 		reason error // of OnClose; nil if there is no OnClose
+		gone   bool  // without waiting for the peer's end
 	}{
 		{"a handshake that does not come", lineman.Worker{Addr: "websocket://127.0.0.1:0"},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client { return s.Connect(w) },
-			10 * second, "HTTP/1.1 408 ", 0, nil},
+			10 * second, "HTTP/1.1 408 ", 0, nil, true},
 		{"half a handshake", lineman.Worker{Addr: "websocket://127.0.0.1:0"},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Connect(w)
 				c.Write("GET / HTTP/1.1\r\nHost:")
 				return c
 			},
-			10 * second, "HTTP/1.1 408 ", 0, nil},
+			10 * second, "HTTP/1.1 408 ", 0, nil, true},
+		{"half a body in place of a handshake", lineman.Worker{Addr: "websocket://127.0.0.1:0"},
+			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
+				c := s.Connect(w)
+				c.Write(request + "hal")
+				return c
+			},
+			10 * second, "HTTP/1.1 408 ", 0, nil, true},
+		{"no handshake after a request", lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnRequest: ok}},
+			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
+				c := s.Connect(w)
+				c.Write("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+				c.Response("")
+				return c
+			},
+			75 * second, "", 0, nil, true},
+		{"no handshake after HEAD", lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnRequest: ok}},
+			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
+				c := s.Connect(w)
+				c.Write("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
+				c.Response("HEAD")
+				return c
+			},
+			75 * second, "", 0, nil, true},
+		{"half a handshake after a request", lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnRequest: ok}},
+			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
+				c := s.Connect(w)
+				c.Write("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /")
+				c.Response("")
+				return c
+			},
+			60 * second, "HTTP/1.1 408 ", 0, nil, false},
 		{"half a line", lineman.Worker{Addr: "text://127.0.0.1:0"},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Connect(w)
@@ -42,7 +74,7 @@ func TestRule08Limits(t *testing.T) {
 				c.Read(len("ready\n"))
 				return c
 			},
-			60 * second, "", 0, lineman.ErrTimeout},
+			60 * second, "", 0, lineman.ErrTimeout, false},
 		{"half a WebSocket message", lineman.Worker{Addr: "websocket://127.0.0.1:0"},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Dial(w)
@@ -51,7 +83,7 @@ func TestRule08Limits(t *testing.T) {
 				c.Frame(false, websocket.Text, "hal")
 				return c
 			},
-			60 * second, "", websocket.Policy, lineman.ErrTimeout},
+			60 * second, "", websocket.Policy, lineman.ErrTimeout, false},
 		{"half a request", lineman.Worker{Addr: "http://127.0.0.1:0"},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Dial(w)
@@ -59,10 +91,10 @@ func TestRule08Limits(t *testing.T) {
 				c.Response("")
 				return c
 			},
-			60 * second, "HTTP/1.1 408 ", 0, lineman.ErrTimeout},
+			60 * second, "HTTP/1.1 408 ", 0, lineman.ErrTimeout, false},
 		{"no request", lineman.Worker{Addr: "http://127.0.0.1:0"},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client { return s.Dial(w) },
-			75 * second, "", 0, lineman.ErrIdle},
+			75 * second, "", 0, lineman.ErrIdle, true},
 		{"no further request", lineman.Worker{Addr: "http://127.0.0.1:0"},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Dial(w)
@@ -70,7 +102,7 @@ func TestRule08Limits(t *testing.T) {
 				c.Response("")
 				return c
 			},
-			75 * second, "", 0, lineman.ErrIdle},
+			75 * second, "", 0, lineman.ErrIdle, true},
 		{"a request that nobody answers", lineman.Worker{Addr: "http://127.0.0.1:0", Events: lineman.Events{OnRequest: func(*lineman.Conn, *http1.Request) {}}},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Dial(w)
@@ -78,7 +110,7 @@ func TestRule08Limits(t *testing.T) {
 				s.Do(w, func(l *lineman.Loop) {})
 				return c
 			},
-			60 * second, "HTTP/1.1 503 ", 0, errClosedByUs},
+			60 * second, "HTTP/1.1 503 ", 0, errClosedByUs, false},
 		{"an idle line", lineman.Worker{Addr: "text://127.0.0.1:0", Limits: lineman.Limits{Idle: 30 * second}},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Dial(w)
@@ -86,7 +118,7 @@ func TestRule08Limits(t *testing.T) {
 				c.Receive()
 				return c
 			},
-			30 * second, "", 0, lineman.ErrIdle},
+			30 * second, "", 0, lineman.ErrIdle, false},
 		{"an idle WebSocket", lineman.Worker{Addr: "websocket://127.0.0.1:0", Limits: lineman.Limits{Idle: 30 * second}},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Dial(w)
@@ -94,7 +126,7 @@ func TestRule08Limits(t *testing.T) {
 				c.Receive()
 				return c
 			},
-			30 * second, "", websocket.GoingAway, lineman.ErrIdle},
+			30 * second, "", websocket.GoingAway, lineman.ErrIdle, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -129,6 +161,13 @@ func TestRule08Limits(t *testing.T) {
 			} else if got := c.Rest(); !strings.HasPrefix(got, tt.told) || tt.told == "" && got != "" {
 				t.Errorf("the peer was told %q, want %q", got, tt.told)
 			}
+			if tt.gone {
+				s.Do(w, func(l *lineman.Loop) {
+					if n := l.Stats().Conns; n != 0 {
+						t.Error("it waits for the end of a peer that owed something")
+					}
+				})
+			}
 			c.Close()
 			switch {
 			case tt.reason == errClosedByUs:
@@ -145,6 +184,8 @@ func TestRule08Limits(t *testing.T) {
 }
 
 var errClosedByUs = errors.New("closed by this side")
+
+func ok(c *lineman.Conn, _ *http1.Request) { _ = c.Respond(&http1.Response{Body: []byte("ok")}) }
 
 // waitForBytes returns when the loop has read all that the client has written: the limit has begun.
 func waitForBytes(t *testing.T, s *linemantest.Server, w *lineman.Worker, c *linemantest.Client) {
@@ -233,5 +274,20 @@ func TestNoLimits(t *testing.T) {
 	c.Close()
 	if err := next(t, reasons, "OnClose"); err != io.EOF {
 		t.Errorf("OnClose: %v", err)
+	}
+}
+
+// waitUntil returns when something holds on the loop of w.
+func waitUntil(t *testing.T, s *linemantest.Server, w *lineman.Worker, holds func(l *lineman.Loop) bool) {
+	t.Helper()
+	for until := time.Now().Add(patience); ; {
+		there := false
+		s.Do(w, func(l *lineman.Loop) { there = holds(l) })
+		if there {
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatal("it does not come to that")
+		}
 	}
 }

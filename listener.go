@@ -20,6 +20,7 @@ type Listener struct {
 	batch    int    // connections accepted for one event
 	shortage *Timer // tries again after a lack of descriptors; nil when there is none
 	wait     time.Duration
+	short    bool // the last attempt lacked descriptors
 }
 
 const (
@@ -188,6 +189,9 @@ func (n *Listener) ready(poll.Event) {
 		switch {
 		case err == poll.ErrAgain:
 			return
+		case poll.IsShortage(err) && !n.short:
+			n.short = true // what was closed in this tick is free in the next
+			return
 		case poll.IsShortage(err):
 			n.backOff(err)
 			return
@@ -197,8 +201,11 @@ func (n *Listener) ready(poll.Event) {
 		}
 		n.recovered()
 		l.stats.Accepted++
-		newConn(n.service, h, remote)
+		in := newConn(n.service, h, remote)
 		l.measure()
+		if !in {
+			return // a closed descriptor is free in the next tick: a flood of them takes no more than one
+		}
 	}
 }
 
@@ -218,6 +225,7 @@ func (n *Listener) backOff(err error) {
 }
 
 func (n *Listener) recovered() {
+	n.short = false
 	if n.wait != 0 {
 		n.wait = 0
 		n.service.log.Info("lineman: accepting again")

@@ -31,7 +31,6 @@ func (c *Conn) readHeader(data []byte) {
 	}
 	rest := append([]byte(nil), c.in.bytes[n:]...)
 	c.loop.freeInput(c)
-	c.state.headerDue = false
 	if !from.Local {
 		c.mu.Lock()
 		c.remote = from.Source

@@ -8,8 +8,8 @@ import (
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
-// newConn makes a connection of an accepted socket.
-func newConn(s *service, h poll.Handle, remote netip.AddrPort) {
+// newConn makes a connection of an accepted socket, and reports whether it may be there.
+func newConn(s *service, h poll.Handle, remote netip.AddrPort) bool {
 	l := s.loop
 	c := &Conn{
 		loop: l, id: lastID.Add(1), remote: remote, handle: h,
@@ -21,22 +21,27 @@ func newConn(s *service, h poll.Handle, remote netip.AddrPort) {
 	l.enter(c)
 	l.live++
 	s.adopt(c)
+	c.state.arriving = true
 	if s.expectsHeader(remote) {
-		c.state.headerDue = true
 		c.watch(s.after.handshake)
-		return
+		return true
 	}
-	c.start()
+	return c.start()
 }
 
-// start is called when the first byte of the connection's own may come.
-func (c *Conn) start() {
-	if s := c.service; s.secured != nil {
+// start is called when the first byte of the connection's own may come. It reports whether the connection may be there.
+func (c *Conn) start() bool {
+	switch s := c.service; {
+	case !c.arrive():
+		return false
+	case c.phase.get() != open:
+	case s.secured != nil:
 		c.watch(s.after.handshake)
 		c.secureConn(false, s.secured)
-		return
+	default:
+		c.begin()
 	}
-	c.begin()
+	return true
 }
 
 // begin is called when the protocol's first byte may come.
@@ -124,6 +129,9 @@ func (c *Conn) receive() {
 	if p, ok := c.session.(*piped); ok && p.splice(c) {
 		return
 	}
+	if c.awaitsTurn() {
+		return
+	}
 	n, err := l.poll.Read(c.handle, l.buf)
 	switch {
 	case err == poll.ErrAgain:
@@ -139,7 +147,7 @@ func (c *Conn) receive() {
 		return
 	}
 	c.came(n)
-	if c.state.headerDue {
+	if c.state.arriving {
 		c.readHeader(l.buf[:n])
 	} else {
 		c.take(l.buf[:n])
@@ -188,7 +196,7 @@ func (c *Conn) decode(data []byte) {
 // waits notes whether a message is half received, and since when.
 func (c *Conn) waits(afresh bool) {
 	half := (c.in != nil || c.session.half()) && c.phase.get() == open && !c.state.paused && !c.state.holding
-	if half && (afresh || !c.state.half) {
+	if half && (afresh || !c.state.half) && !c.asksFirst() {
 		c.since = c.loop.ticks(c.loop.now)
 		c.watch(c.service.after.message)
 	}
@@ -317,7 +325,7 @@ func (c *Conn) end(cause error) {
 // holds reports whether nothing more may be read for now.
 func (c *Conn) holds() bool {
 	if c.shaking() {
-		return c.secure.wire.enough()
+		return c.secure.waits || c.secure.wire.enough()
 	}
 	return c.phase.get() == open && (c.state.paused || c.state.holding)
 }

@@ -17,15 +17,18 @@ import (
 // secure is TLS below the protocol of one connection. crypto/tls sees a net.Conn, wire, whose bytes come from the loop and
 // go to it.
 //
-//	             the handshake's goroutine reads what the loop feeds
+//	             the handshake's goroutine, from the first bytes on, reads what the loop feeds
 //	handshaking ────────────────────────────────────────────────────▶ established
 //	                                                     the loop reads, senders write under the
 //	                                                     connection's lock: no goroutine
 type secure struct {
 	conn     *tls.Conn
 	wire     *wire
-	shaken   bool // the handshake has succeeded. Guarded by the connection's lock.
-	notified bool // close_notify is in the output. Owned by the loop.
+	shaken   bool   // the handshake has succeeded. Guarded by the connection's lock.
+	notified bool   // close_notify is in the output. Owned by the loop.
+	begun    bool   // the handshake has a goroutine, or has had it. Owned by the loop.
+	waits    bool   // for a turn, with the peer's first bytes there. Owned by the loop.
+	began    uint32 // tick of the turn's beginning. Owned by the loop.
 
 	// Buffers of conn, empty but for parts of records and of messages to TLS itself. Owned by the loop after the handshake.
 	raw, hand *bytes.Buffer
@@ -37,7 +40,7 @@ const (
 	maxPlain  = 48 << 10 // what is encrypted at once: its ciphertext fits what a free output keeps
 )
 
-// secureConn puts TLS below c and lets the handshake begin.
+// secureConn puts TLS below c. A client begins the handshake; a server does when its first bytes come.
 func (c *Conn) secureConn(client bool, config *tls.Config) {
 	s := &secure{wire: &wire{}}
 	s.wire.changed = sync.NewCond(&s.wire.mu)
@@ -51,12 +54,39 @@ func (c *Conn) secureConn(client bool, config *tls.Config) {
 	c.mu.Lock()
 	c.secure = s
 	c.mu.Unlock()
+	if client {
+		c.shake(nil)
+	}
+}
+
+// shake begins the handshake. It is a turn of t; nil means that it is none.
+func (c *Conn) shake(t *turns) {
+	s := c.secure
+	s.begun = true
 	c.loop.helpers.Add(1)
 	go func() {
 		defer c.loop.helpers.Done()
 		err := s.conn.Handshake()
-		c.loop.Do(func() { c.shaken(s, err) })
+		c.loop.Do(func() {
+			if t != nil {
+				t.leave(c)
+			}
+			c.shaken(s, err)
+		})
 	}()
+}
+
+// awaitsTurn has a connection whose first bytes have come wait, unread, if too many handshakes are under way, and reports whether it
+// does.
+func (c *Conn) awaitsTurn() bool {
+	s := c.secure
+	if s == nil || s.begun {
+		return false
+	}
+	if t := &c.service.turns; !s.waits && len(t.shakes) >= t.most {
+		t.take(c)
+	}
+	return s.waits
 }
 
 // wantsWriting has the loop write what TLS has to say.
@@ -107,6 +137,9 @@ func (c *Conn) feed(data []byte) {
 		w.in = append(w.in, data...)
 		w.changed.Signal()
 		w.mu.Unlock()
+		if s := c.secure; !s.begun && !s.waits {
+			c.service.turns.take(c)
+		}
 		c.rearm()
 		return
 	}
@@ -132,6 +165,8 @@ func (c *Conn) endWire() {
 	switch {
 	case c.phase.get() == lingering:
 		c.finish(nil)
+	case !c.secure.begun:
+		c.finish(io.EOF)
 	case c.shaking():
 		c.rearm()
 	default:

@@ -35,6 +35,7 @@ type service struct {
 	handler    *handlerServer // nil until a request needs it
 	conns      []*Conn
 	handshakes []*httpSession // free
+	turns      turns
 }
 
 // kind is how a protocol is run.
@@ -71,6 +72,7 @@ func newService(l *Loop, w *Worker) (*service, error) {
 		s.log = w.Logger
 	}
 	s.log = s.log.With("worker", s.name)
+	s.turns.most = s.limits.Handshakes
 	if s.proxies, err = parseProxies(w); err == nil {
 		err = s.check()
 	}
@@ -151,8 +153,8 @@ func (s *service) check() error {
 		return fmt.Errorf("has neither Name nor Addr: give it one")
 	case w.Count < 0:
 		return fmt.Errorf("Count is %d: want 0 or more", w.Count)
-	case w.Limits.MaxMessage < 0 || w.Limits.MaxPending < 0:
-		return fmt.Errorf("a size in Limits is negative: want 0 for the default, or more")
+	case w.Limits.MaxMessage < 0 || w.Limits.MaxPending < 0 || w.Limits.Handshakes < 0:
+		return fmt.Errorf("a size in Limits, or Handshakes, is negative: want 0 for the default, or more")
 	case (w.Mode != 0 || w.Owner != "") && s.address.network != "unix":
 		return fmt.Errorf("Mode and Owner are for a unix address, not %q", w.Addr)
 	case w.TLS != nil && s.packet:

@@ -4,6 +4,7 @@ package lineman
 type Stats struct {
 	Conns       int    // open now
 	Accepted    uint64 // connections accepted
+	Rejected    uint64 // of these, connections that OnAccept refused
 	MessagesIn  uint64 // messages and requests delivered to callbacks
 	BytesIn     uint64 // read
 	BytesOut    uint64 // written

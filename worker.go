@@ -102,6 +102,17 @@ type Worker struct {
 //
 // Messages and requests are on loan until the callback returns: copy what is kept.
 type Events struct {
+	// OnAccept decides about each connection that is accepted, before its first byte is read and before TLS, but after its PROXY header
+	// if one comes first: the place to bound connections by address. RemoteAddr is the peer's, or what the PROXY header says; what
+	// X-Forwarded-For says comes later, with a request. An error resets the connection: nothing is called for it any more. Of the
+	// Conn, ID, the addresses and SetValue are of use here, and Abort. Not for connections of Loop.Dial, and not for datagrams.
+	OnAccept func(c *Conn) error
+
+	// OnGone runs exactly once for each connection that OnAccept has let in, whether it came to OnConnect or not: last of all, after
+	// OnClose, when its socket is closed, or has been taken by Hijack. It is that of the worker that accepted the connection, also after
+	// SetWorker. ID, RemoteAddr and Value still answer.
+	OnGone func(c *Conn)
+
 	// OnConnect runs once a connection is ready for messages: after the handshake of WebSocket, at once elsewhere.
 	OnConnect func(c *Conn)
 
@@ -145,7 +156,7 @@ type Events struct {
 	// OnDrain if OnFull had come: what was queued is gone.
 	OnClosing func(c *Conn)
 
-	// OnClose runs exactly once after OnConnect, last of all. The connection has closed; its ID, addresses and Value
+	// OnClose runs exactly once after OnConnect, last of all but OnGone. The connection has closed; its ID, addresses and Value
 	// still answer. The error says why:
 	//
 	//	nil                     this side closed it
@@ -170,10 +181,14 @@ type Limits struct {
 	// passed by one message at the most. What the kernel has taken does not count.
 	MaxPending int
 
+	// Handshakes is how many handshakes of TLS a loop has under way for the worker at a time; 0 means 256. Further connections wait,
+	// unread, within Handshake; while any does, a handshake may take no longer than 2 s.
+	Handshakes int
+
 	Handshake time.Duration // from connecting to the end of the handshakes, of TLS and of WebSocket; 0 means 10 s
 	Message   time.Duration // from a message's first byte to its last; 0 means 60 s
 	Answer    time.Duration // from an HTTP request to its answer, which is 503 then; 0 means 60 s
-	KeepAlive time.Duration // an HTTP connection without a request; 0 means 75 s
+	KeepAlive time.Duration // an HTTP connection without a request, on a websocket worker without a further one; 0 means 75 s
 	Idle      time.Duration // a connection that sends nothing; 0 means for ever
 	Close     time.Duration // flushing, the closing handshake and the peer's end of stream after Close; 0 means 5 s
 	Shutdown  time.Duration // all of that when the loop stops, whatever the number of connections; 0 means 10 s
@@ -200,6 +215,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	size(&l.MaxMessage, 10<<20)
 	size(&l.MaxPending, 1<<20)
+	size(&l.Handshakes, 256)
 	span(&l.Handshake, 10*time.Second)
 	span(&l.Message, time.Minute)
 	span(&l.Answer, time.Minute)
