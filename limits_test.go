@@ -36,7 +36,7 @@ func TestRule08Limits(t *testing.T) {
 				return c
 			},
 			10 * second, "HTTP/1.1 408 ", 0, nil, true},
-		{"half a body in place of a handshake", lineman.Worker{Addr: "websocket://127.0.0.1:0"},
+		{"half a body in place of a handshake", lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnRequest: ok}},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Connect(w)
 				c.Write(request + "hal")
@@ -142,7 +142,7 @@ func TestRule08Limits(t *testing.T) {
 			w.OnClose = func(_ *lineman.Conn, err error) { reasons <- err }
 			s, clock := startByClock(t, w)
 			c := tt.client(s, w)
-			if w.OnRequest != nil {
+			if w.OnRequest != nil && tt.after > 10*second {
 				next(t, received, "the request")
 			}
 			waitForBytes(t, s, w, c)
