@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/lineman-go/lineman/internal/resp"
 )
 
 // A connection over which nothing comes is asked for a sign of life, and given up if none comes: after 5 s at most.
@@ -102,7 +104,7 @@ func (d *dialer) dial(ctx context.Context, address string, nd *net.Dialer, t *tl
 	return d.connect(ctx, address, nd, t)
 }
 
-// connect makes a connection that is counted.
+// connect makes a connection that is counted, and guarded: the client would not bear everything that a server can say.
 func (d *dialer) connect(ctx context.Context, address string, nd *net.Dialer, t *tls.Config) (net.Conn, error) {
 	lifetime := d.lifetime()
 	var c net.Conn
@@ -116,7 +118,7 @@ func (d *dialer) connect(ctx context.Context, address string, nd *net.Dialer, t 
 		return nil, err
 	}
 	forgetful(c)
-	return &counted{Conn: c, counters: d.counters, forget: context.AfterFunc(lifetime, func() { _ = c.Close() })}, nil
+	return resp.New(&counted{Conn: c, counters: d.counters, forget: context.AfterFunc(lifetime, func() { _ = c.Close() })}), nil
 }
 
 // forgetful has the end of a connection be the end of what is under way on it. The system would go on to send that for minutes, so that

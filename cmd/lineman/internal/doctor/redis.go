@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/lineman-go/lineman/internal/resp"
 )
 
 // Redis is that by which nodes meet: as the settings of that name say. Without addresses there is none.
@@ -63,12 +66,25 @@ func (r *Redis) option() (o rueidis.ClientOption, err error) {
 	o = rueidis.ClientOption{
 		Username: r.User, Password: r.Password, SelectDB: r.Database,
 		ForceSingleClient: true, DisableCache: true, DisableRetry: true, PipelineMultiplex: -1, // one connection, and its errors as they are
-		Dialer: net.Dialer{Timeout: redisTime}, ConnWriteTimeout: redisTime,
+		Dialer: net.Dialer{Timeout: redisTime}, DialCtxFn: dialRedis, ConnWriteTimeout: redisTime,
 	}
 	if r.TLS != nil {
 		o.TLSConfig, err = r.TLS()
 	}
 	return o, err
+}
+
+// dialRedis guards a connection: the client would not bear everything that a server can say.
+func dialRedis(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (c net.Conn, err error) {
+	if t != nil {
+		c, err = (&tls.Dialer{NetDialer: d, Config: t}).DialContext(ctx, "tcp", addr)
+	} else {
+		c, err = d.DialContext(ctx, "tcp", addr)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return resp.New(c), nil
 }
 
 // union has each address once.

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"io"
 	"net"
 	"testing"
 
@@ -81,5 +82,31 @@ func TestIdentity(t *testing.T) {
 	s := &server{settings: &Redis{}, about: map[string]string{"mode": "standalone"}}
 	if got := s.judge("valkey", "1.0"); got[0].Verdict != OK {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestRedisLies lives through a server that says more than it was asked.
+func TestRedisLies(t *testing.T) {
+	for _, says := range []string{"+OK\r\n+OK\r\n", "*2000000000\r\n", "%-1\r\n", "-MOVED\r\n"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = c.Read(make([]byte, 4096))
+				_, _ = io.WriteString(c, says)
+				_ = c.Close()
+			}
+		}()
+		try(t, redis, trial{name: says, change: at(l.Addr().String(), nil), verdict: Fail, found: l.Addr().String()})
+		l.Close()
+		<-ended
 	}
 }
