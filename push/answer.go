@@ -61,6 +61,11 @@ func (h *Hub[C]) answer(q *Question, reply func(Answer)) {
 			h.options.Revoked(q.Name, time.Unix(q.At, 0))
 		}
 		reply(Answer{N: h.KickUID(q.Name, CodeUnauthorized, "the credential was revoked")})
+	case Restored:
+		if h.options.Restored != nil {
+			h.options.Restored()
+		}
+		reply(Answer{})
 	case login:
 		reply(Answer{N: h.loggedIn(q)})
 	default:

@@ -45,6 +45,10 @@ type Options[C Conn] struct {
 	// the Verb of this name. nil: nobody is.
 	Revoked func(uid string, at time.Time)
 
+	// Restored is told on the loop of each node when a node has put revocations back where all read them: see the Verb
+	// of this name. nil: nobody is.
+	Restored func()
+
 	// SingleLogin has a new connection of a uid replace the others, on all nodes, which are closed with CodeReplaced.
 	SingleLogin bool
 

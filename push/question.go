@@ -28,13 +28,15 @@ const (
 	Kick        Verb = "kick"        // closes them with Code and Reason
 	Revoked     Verb = "revoked"     // closes those of the uid called Name, whose credentials are no longer good: see Options.Revoked
 
+	Restored Verb = "restored" // has each node read again what was revoked: see Options.Restored
+
 	login Verb = "login" // closes those of a uid but for the newest
 )
 
 // Question is what is to be known about connections, or to be done with them, whichever node has them.
 type Question struct {
 	Verb   Verb            `json:"verb"`
-	To     []Target        `json:"to,omitempty"` // none for ListGroups, ListChannels, ListNodes and Revoked
+	To     []Target        `json:"to,omitempty"` // none for ListGroups, ListChannels, ListNodes, Revoked and Restored
 	Name   string          `json:"name,omitempty"`
 	Data   json.RawMessage `json:"data,omitempty"`
 	Code   int             `json:"code,omitempty"`
@@ -113,7 +115,7 @@ func (q *Question) check() error {
 		}
 	}
 	switch q.Verb {
-	case ListGroups, ListChannels, ListNodes:
+	case ListGroups, ListChannels, ListNodes, Restored:
 		return nil
 	case Revoked:
 		return checkName(ToUID, q.Name)

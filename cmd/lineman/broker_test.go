@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,6 +60,11 @@ func (a *among) Revoke(_ context.Context, uid string, at time.Time) error {
 	return a.err
 }
 
+func (a *among) Restore(_ context.Context, revoked map[string]int64) error {
+	maps.Copy(a.revoked, revoked)
+	return a.err
+}
+
 func (a *among) Revocations(context.Context) (map[string]int64, error) { return a.revoked, a.err }
 
 // TestSharedRevocations keeps what is revoked among the nodes, and learns from them, each revocation once.
@@ -91,8 +97,11 @@ func TestSharedRevocations(t *testing.T) {
 	}
 	refresh := func(want ...string) {
 		t.Helper()
-		uids, err := who.Refresh(ctx)
+		uids, restored, err := who.Refresh(ctx)
 		slices.Sort(uids)
+		if restored {
+			uids = append(uids, "put back")
+		}
 		if err != nil || !slices.Equal(uids, want) {
 			t.Errorf("learned of %q, %v; want %q", uids, err, want)
 		}
@@ -112,6 +121,13 @@ func TestSharedRevocations(t *testing.T) {
 	if good("bob") || !good("carl") {
 		t.Error("bob's credential is good, or carl's is not")
 	}
+	delete(shared.revoked, "bob")
+	shared.revoked["ann"]--
+	refresh("put back") // as Redis has come back with something old, or empty
+	if shared.revoked["bob"] != now.Unix() || shared.revoked["ann"] != now.Unix()+1 {
+		t.Errorf("there is %v", shared.revoked)
+	}
+	refresh()
 	shared.err = errors.New("away")
 	if err := who.Revoke(ctx, "carl", now); !errors.Is(err, shared.err) {
 		t.Errorf("revoked while it cannot be kept: %v", err)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"time"
 
@@ -23,6 +24,7 @@ type credentials struct {
 type shared interface {
 	Revoke(ctx context.Context, uid string, at time.Time) error
 	Revocations(ctx context.Context) (seconds map[string]int64, err error)
+	Restore(ctx context.Context, seconds map[string]int64) error
 }
 
 // openCredentials reads the keys and, unless they are shared, the revocations.
@@ -93,17 +95,25 @@ func (c *credentials) Learn(uid string, at time.Time) {
 	}
 }
 
-func (c *credentials) Refresh(ctx context.Context) (uids []string, err error) {
+func (c *credentials) Refresh(ctx context.Context) (uids []string, restored bool, err error) {
 	if c.shared == nil {
-		return nil, nil
+		return nil, false, nil
 	}
 	all, err := c.shared.Revocations(ctx)
+	if err != nil {
+		return nil, false, err
+	}
 	for uid, seconds := range all {
 		if at := time.Unix(seconds, 0); !c.revocations.Revoked(uid, at) && c.revocations.Revoke(uid, at) == nil {
 			uids = append(uids, uid)
 		}
 	}
-	return uids, err
+	lost := c.revocations.All()
+	maps.DeleteFunc(lost, func(uid string, seconds int64) bool { known, ok := all[uid]; return ok && known >= seconds })
+	if len(lost) == 0 {
+		return uids, false, nil
+	}
+	return uids, true, c.shared.Restore(ctx, lost)
 }
 
 func (c *credentials) Close() error {

@@ -211,9 +211,15 @@ func (t *Table[C]) revoke(q *Request, done func(Reply)) {
 	}, counted)
 	t.options.Revoke(uid, now, func(err error) {
 		if err != nil {
-			done(Failed(&Error{Code: Unavailable, Text: "the revocation could not be kept: " + err.Error()}))
+			text := "it is not sure that this was kept, though it may have taken effect: revoke again: " + err.Error()
+			done(Failed(&Error{Code: Unavailable, Text: text}))
 			return
 		}
-		everywhere(t, q, done)
+		everywhere(t, q, func(r Reply) {
+			if r.Error != nil && r.Error.Code == Unavailable {
+				r.Error.Text = "the credentials are refused now, but connections may still be there: revoke again: " + r.Error.Text
+			}
+			done(r)
+		})
 	})
 }

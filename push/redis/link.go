@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -42,13 +41,9 @@ type link struct {
 }
 
 func newLink(b *Broker, n push.Node) *link {
-	log := b.options.Log
-	if log == nil {
-		log = slog.Default()
-	}
 	l := &link{
 		node: n, options: &b.options, names: b.names, counters: &b.counters,
-		outage:  outage{log: log.With("servers", b.options.Addresses)},
+		outage:  outage{log: b.log().With("servers", b.options.Addresses)},
 		leaving: make(chan struct{}), dialed: make(chan struct{}),
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())

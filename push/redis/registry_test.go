@@ -159,3 +159,62 @@ func TestRevocations(t *testing.T) {
 		t.Errorf("%d revocations, %v; want %d", len(got), err, len(want))
 	}
 }
+
+// TestRevocationsUnread passes over what cannot be read, tells the log, and has it be put right by the next revocation.
+func TestRevocationsUnread(t *testing.T) {
+	m := miniredis.RunT(t)
+	log := &journal{}
+	a := join(t, "a", redis.Options{Addresses: []string{m.Addr()}, Log: log.logger()})
+	ctx := context.Background()
+	const key = "lineman.{0}:revoked"
+	bad := []string{"", "x", "1e9", "inf", "nan", "0x7f", "-1", " 5", "99999999999999999999", "253402300800", "5.0"}
+	for i, value := range bad {
+		m.HSet(key, fmt.Sprint("bad", i), value)
+	}
+	m.HSet(key, "good", "1000")
+	got, err := a.broker.Revocations(ctx)
+	if want := map[string]int64{"good": 1000}; err != nil || !maps.Equal(got, want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+	for _, want := range []string{"bad", key, fmt.Sprint("count=", len(bad))} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not name %q:\n%s", want, log)
+		}
+	}
+	for i := range bad {
+		if err := a.broker.Revoke(ctx, fmt.Sprint("bad", i), time.Unix(2000, 0)); err != nil {
+			t.Errorf("%q: %v", bad[i], err)
+		}
+	}
+	if got, err = a.broker.Revocations(ctx); err != nil || len(got) != len(bad)+1 || got["bad0"] != 2000 {
+		t.Errorf("%v, %v", got, err)
+	}
+	m.Del(key)
+	m.Set(key, "no hash at all")
+	if got, err = a.broker.Revocations(ctx); err == nil {
+		t.Errorf("they were read as %v", got)
+	}
+}
+
+// TestRestore puts many revocations back, and takes nothing back.
+func TestRestore(t *testing.T) {
+	m := miniredis.RunT(t)
+	a := join(t, "a", redis.Options{Addresses: []string{m.Addr()}})
+	ctx := context.Background()
+	want := map[string]int64{}
+	for i := range 1234 {
+		want[fmt.Sprint(i)] = 1000
+	}
+	if err := a.broker.Revoke(ctx, "7", time.Unix(1001, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for _, some := range []map[string]int64{want, {}, nil} {
+		if err := a.broker.Restore(ctx, some); err != nil {
+			t.Error(err)
+		}
+	}
+	want["7"] = 1001
+	if got, err := a.broker.Revocations(ctx); err != nil || !maps.Equal(got, want) {
+		t.Errorf("%d revocations, %v; want %d", len(got), err, len(want))
+	}
+}

@@ -42,11 +42,15 @@ func openJournal(name string) (*journal, map[string]int64, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
+	whole := bytes.LastIndexByte(text, '\n') + 1
+	torn := whole < len(text)
 	if compact := format(at); isNew || lines != len(at) || len(compact) != len(text) {
-		text = compact
-		if err := replace(name, text); err != nil {
+		switch err := replace(name, compact); {
+		case err == nil:
+			whole, torn = len(compact), false
+		case isNew:
 			return nil, nil, err
-		}
+		} // else a full disk, for one, is no reason not to start: all was read
 	}
 	f, err := openRegular(name, os.O_WRONLY)
 	if err != nil {
@@ -55,7 +59,7 @@ func openJournal(name string) (*journal, map[string]int64, error) {
 	if err := hide(f); err != nil {
 		return nil, nil, errors.Join(err, f.Close())
 	}
-	return &journal{file: f, size: int64(len(text))}, at, nil
+	return &journal{file: f, size: int64(whole), torn: torn}, at, nil
 }
 
 // openRegular opens a file that is there, and is its own: by a symbolic link somebody else would say what is read and written, and

@@ -2,6 +2,7 @@ package token
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -23,8 +24,9 @@ type Revocations struct {
 }
 
 // OpenRevocations reads the revocations that a file keeps, or makes the file, which only its owner can read. A last line that a crash
-// has cut off is dropped: its Revoke had not returned. What is outdated is dropped as well, by a new file in place of the old one. One
-// process at a time may have the file open. An empty name is as the zero value.
+// has cut off is dropped: its Revoke had not returned. What is outdated is dropped as well, by a new file in place of
+// the old one, if there is room for it. Any other line that is no revocation is an error that names it: which uid it
+// was for, nobody knows. One process at a time may have the file open. An empty name is as the zero value.
 func OpenRevocations(name string) (*Revocations, error) {
 	if name == "" {
 		return &Revocations{}, nil
@@ -78,6 +80,13 @@ func (r *Revocations) revoked(uid string, issued int64) bool {
 	defer r.mu.RUnlock()
 	at, known := r.at[uid]
 	return known && issued <= at
+}
+
+// All are those that are known: by uid, in seconds since 1970.
+func (r *Revocations) All() map[string]int64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return maps.Clone(r.at)
 }
 
 // Close closes the file. Revoke is an error afterwards.

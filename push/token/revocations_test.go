@@ -257,3 +257,31 @@ func TestRevocationsTogether(t *testing.T) {
 		}
 	}
 }
+
+// TestJournalKept goes on with a file that cannot be written anew, as on a full disk: all of it was read.
+func TestJournalKept(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "revoked")
+	text := `{"uid":"7","at":1}` + "\n" + `{"uid":"7","at":1795400000}` + "\n" + `{"uid":"8","a`
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(name+".new", 0o700); err != nil { // in the way of the new file
+		t.Fatal(err)
+	}
+	for range 2 {
+		r := open(t, name)
+		revoke(t, r, "9", now)
+		if !r.Revoked("7", now) || r.Revoked("8", now) || !r.Revoked("9", now) {
+			t.Error("another state")
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(name + ".new"); err != nil {
+		t.Fatal(err)
+	}
+	if r := open(t, name); len(r.All()) != 2 || !r.Revoked("9", now) {
+		t.Errorf("it has %v", r.All())
+	}
+}

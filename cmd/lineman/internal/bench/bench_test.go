@@ -95,7 +95,7 @@ func (strict) Verify(_ context.Context, credential string) (server.Identity, err
 
 func (strict) Revoke(context.Context, string, time.Time) error { return nil }
 func (strict) Learn(string, time.Time)                         {}
-func (strict) Refresh(context.Context) ([]string, error)       { return nil, nil }
+func (strict) Refresh(context.Context) ([]string, bool, error) { return nil, false, nil }
 func (strict) Close() error                                    { return nil }
 
 // protect has pages and back ends prove who they are.

@@ -90,6 +90,7 @@ type Token struct {
 	Claim       string        `koanf:"claim" doc:"claim of a token that has the uid"`
 	Skew        time.Duration `koanf:"skew" doc:"by which the clock of who makes tokens may differ"`
 	Revocations string        `koanf:"revocations" doc:"file that keeps whose tokens were revoked; empty means that a restart forgets. With redis.addresses they are kept there, and this has to be empty, which is the default then"`
+	FailOpen    bool          `koanf:"fail_open" doc:"with redis.addresses: let pages in though what was revoked has not been read there since the start, so that a token that was revoked is good then"`
 }
 
 // Namespace is what channels of a name allow.

@@ -25,7 +25,7 @@ var samples = map[string]struct {
 	"api.listen": {text: ""}, "api.hosts": {text: "api.example.com"}, "api.keys": {text: "[{name: a, key: 0123456789abcdef}]"},
 	"admin.listen": {text: "127.0.0.1:9"}, "token.secrets": {text: "0123456789abcdef,ghijklmnopqrstuv"}, "token.secret_files": {text: "SECRET"},
 	"token.public_keys": {text: "a.pem, b.pem"}, "token.jwks": {text: "https://example.com/jwks"}, "token.algorithms": {text: "EdDSA"},
-	"token.audience": {text: "pages"}, "token.issuer": {text: "shop"}, "token.claim": {text: "user"}, "token.skew": {text: "1s"},
+	"token.audience": {text: "pages"}, "token.issuer": {text: "shop"}, "token.claim": {text: "user"}, "token.skew": {text: "1s"}, "token.fail_open": {text: "true"},
 	"token.revocations": {text: ""}, "namespaces": {text: "{chat: {subscribe: all, max_message: 2KiB}}"},
 	"count": {"3", []string{aServer}}, "redis.addresses": {text: "10.0.0.1:6379"}, "redis.master": {"main", []string{aServer}}, "redis.cluster": {"true", []string{aServer}},
 	"redis.database": {"7", []string{aServer}}, "redis.user": {"push", []string{aServer}}, "redis.password": {"a password", []string{aServer}},

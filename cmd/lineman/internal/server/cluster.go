@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/push"
 )
 
@@ -22,6 +23,44 @@ func (s *Server) linked(up bool) {
 	}
 }
 
+// overdue ends the patience of a server that has just started.
+func (s *Server) overdue() {
+	s.open()
+	s.late = true
+	if !s.informed {
+		s.log.Warn("lineman: no page is let in until what was revoked is read from Redis: see token.fail_open")
+	}
+	s.resume()
+}
+
+// hold has a login wait until what was revoked is known, and not for long.
+func (s *Server) hold(c *lineman.Conn, v *visitor, credential string) {
+	if v.entry.late != nil {
+		v.entry.late.Stop()
+	}
+	s.held = append(s.held, func() {
+		switch {
+		case v.entry == nil: // it has closed
+		case s.informed:
+			s.login(c, v, credential)
+		default:
+			closeWith(c, int(codeRestart), `{"retry":5000}`)
+		}
+	})
+	if s.late {
+		s.resume()
+	}
+}
+
+// resume goes on with logins that waited.
+func (s *Server) resume() {
+	held := s.held
+	s.held = nil
+	for _, f := range held {
+		f()
+	}
+}
+
 // open lets back ends in.
 func (s *Server) open() {
 	for _, l := range s.shut {
@@ -36,19 +75,30 @@ func (s *Server) refresh(link int) {
 	go func() {
 		ctx, cancel := context.WithTimeout(s.loop.Context(), refreshTime)
 		defer cancel()
-		uids, err := s.who.Refresh(ctx)
+		uids, restored, err := s.who.Refresh(ctx)
 		s.loop.Do(func() {
 			s.revocations += len(uids)
 			for _, uid := range uids {
 				s.hub.KickUID(uid, push.CodeUnauthorized, "the credential was revoked")
 			}
-			if err != nil && link == s.links {
+			switch {
+			case err == nil && restored:
+				s.log.Warn("lineman: Redis had lost revocations, which this process knew: they are there again")
+				_ = s.hub.Ask(push.Question{Verb: push.Restored}, func(push.Answer, error) {}) // the question is right
+			case err != nil && link == s.links:
 				s.log.Warn("lineman: what other processes have revoked cannot be read: trying again", "error", err)
 				s.loop.After(refreshTime, func() { s.refresh(s.links) })
+			}
+			if err == nil && !s.informed {
+				s.informed = true
+				s.resume()
 			}
 		})
 	}()
 }
+
+// restored is told that a process has put back what was lost.
+func (s *Server) restored() { s.refresh(s.links) }
 
 // revoked is told what another process has revoked, or this one.
 func (s *Server) revoked(uid string, at time.Time) {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
 	"github.com/lineman-go/lineman/linemantest"
@@ -101,6 +103,93 @@ func TestNodesRefresh(t *testing.T) {
 	var closed *websocket.CloseError
 	if err := page.Ended(); !errors.As(err, &closed) || closed.Code != push.CodeUnauthorized {
 		t.Errorf("the page ended with %v", err)
+	}
+}
+
+// ready is the status of /ready.
+func (r *running) ready() int {
+	r.t.Helper()
+	answer, err := http.Get("http://" + r.Addr(r.pages).String() + "/ready")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	answer.Body.Close()
+	return answer.StatusCode
+}
+
+// given are credentials that a test keeps an eye on.
+func given(who *credentials) func() (server.Credentials, error) {
+	return func() (server.Credentials, error) { return who, nil }
+}
+
+// TestUninformed lets no page in before what was revoked has been read once: those that come at once wait, and are sent
+// away for a while when that takes long; a proxy goes to the next node then.
+func TestUninformed(t *testing.T) {
+	who := &credentials{verify: secret}
+	who.away.Store(true)
+	r := start(t, settings(), server.Options{Broker: push.NewMemory(), Credentials: given(who)})
+	b := r.backend()
+	early, said := r.visit("token=secret-ann"), r.page("secret-ann")
+	for _, p := range []*linemantest.Client{early, said} {
+		if reason := told(t, p, 4101); reason != `{"retry":5000}` {
+			t.Errorf("the reason is %s", reason)
+		}
+	}
+	if got := ask(b, `{"cmd":"count","to":"*"}`); got != `{"ok":true,"counts":{"*":0}}` {
+		t.Errorf("somebody is in: %s", got)
+	}
+	answer, _ := r.Connect(r.pages).Handshake("/", nil)
+	if answer.StatusCode != 503 || answer.Header.Get("Retry-After") == "" || r.ready() != 503 {
+		t.Errorf("a page that comes later: %d, ready %d", answer.StatusCode, r.ready())
+	}
+	who.away.Store(false)
+	for until := time.Now().Add(20 * time.Second); r.ready() != 200; {
+		if time.Now().After(until) {
+			t.Fatal("it is never ready")
+		}
+	}
+	r.page("secret-ann")
+	r.known(b, "ann")
+}
+
+// TestInformed has a page that comes before what was revoked is known wait for that.
+func TestInformed(t *testing.T) {
+	broker := &late{up: make(chan func(), 1)}
+	r := start(t, settings(), server.Options{Broker: broker, Credentials: open(secret)})
+	r.page("secret-ann")
+	gone := r.page("secret-bob")
+	gone.Close()
+	(<-broker.up)()
+	r.known(r.backend(), "ann")
+}
+
+// TestFailOpen lets pages in though nobody knows what was revoked, where the settings say so.
+func TestFailOpen(t *testing.T) {
+	who := &credentials{verify: secret}
+	who.away.Store(true)
+	c := settings()
+	c.Token.FailOpen = true
+	r := start(t, c, server.Options{Broker: push.NewMemory(), Credentials: given(who)})
+	r.page("secret-ann")
+	r.known(r.backend(), "ann")
+}
+
+// TestRestored has the other servers read again what was revoked when one has put something back.
+func TestRestored(t *testing.T) {
+	broker := push.NewMemory()
+	first, second := &credentials{verify: secret}, &credentials{verify: secret}
+	start(t, settings(), server.Options{Broker: broker, Credentials: given(first)})
+	for until := time.Now().Add(20 * time.Second); first.reads.Load() == 0; runtime.Gosched() {
+		if time.Now().After(until) {
+			t.Fatal("it never reads")
+		}
+	}
+	second.lost.Store(true)
+	start(t, settings(), server.Options{Broker: broker, Credentials: given(second)})
+	for until := time.Now().Add(20 * time.Second); first.reads.Load() < 2; runtime.Gosched() {
+		if time.Now().After(until) {
+			t.Fatal("the other one never reads again")
+		}
 	}
 }
 

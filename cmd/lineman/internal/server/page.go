@@ -69,6 +69,9 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 	if !s.ready {
 		return &lineman.RefuseError{Status: 503, Reason: "the server is stopping", Header: retryAfter}
 	}
+	if !s.informed && s.late { // a proxy goes to the next node by that
+		return &lineman.RefuseError{Status: 503, Reason: "it is not known yet what was revoked", Header: retryAfter}
+	}
 	if s.strange(r) {
 		s.guard.refuse("page", "a page of a foreign host name was refused", "remote", c.RemoteAddr())
 		return &lineman.RefuseError{Status: 403, Reason: strangeHost}
@@ -158,7 +161,7 @@ func closeWith(c *lineman.Conn, code int, reason string) {
 }
 
 // isReady reports whether pages may come.
-func (s *Server) isReady() bool { return s.ready && s.hub.Linked() }
+func (s *Server) isReady() bool { return s.ready && s.informed && s.hub.Linked() }
 
 // requestHead refuses what asks for no WebSocket and has a body, before that is read.
 func (s *Server) requestHead(_ *lineman.Conn, r *http1.Request) error {

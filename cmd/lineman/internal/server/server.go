@@ -50,8 +50,9 @@ type Credentials interface {
 	// Learn is told, on the loop, what another process has revoked.
 	Learn(uid string, at time.Time)
 
-	// Refresh learns what other processes have revoked while they could not be reached, and returns whose credentials that concerns.
-	Refresh(ctx context.Context) (uids []string, err error)
+	// Refresh learns what other processes have revoked while they could not be reached, and returns whose credentials
+	// that concerns. What this one knows, and was lost where all read it, it puts back: restored tells that.
+	Refresh(ctx context.Context) (uids []string, restored bool, err error)
 
 	Close() error
 }
@@ -69,7 +70,7 @@ func (anybody) identity(credential string) Identity {
 
 func (anybody) Revoke(context.Context, string, time.Time) error { return nil }
 func (anybody) Learn(string, time.Time)                         {}
-func (anybody) Refresh(context.Context) ([]string, error)       { return nil, nil }
+func (anybody) Refresh(context.Context) ([]string, bool, error) { return nil, false, nil }
 func (anybody) Close() error                                    { return nil }
 
 // Identity is what a credential says.
@@ -109,7 +110,10 @@ type Server struct {
 	links    int                 // times that the link to other processes has come or gone
 	shut     []*lineman.Listener // for back ends, until other processes are reached
 
-	revocations int // that were learned: a credential that was checked before one is checked again
+	revocations int      // that were learned: a credential that was checked before one is checked again
+	informed    bool     // what was revoked has been read once, or need not be: credentials can be believed
+	late        bool     // it should have been by now
+	held        []func() // logins that wait until it is informed, or late
 }
 
 // New makes a Server that has not started. The configuration was checked.
@@ -149,10 +153,11 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 			err = errors.Join(err, s.who.Close())
 		}
 	}()
+	s.informed = s.options.Broker == nil || s.options.Credentials == nil || s.config.Token.FailOpen
 	s.loop, s.guard, s.expiries = l, newGuard(s.config.Limits, s.log), make(expiries)
 	s.hub, err = push.New(push.Options[*lineman.Conn]{
 		Fanout: s.fanout, Do: l.Do, Close: closeWith, After: func(d time.Duration, f func()) { l.After(d, f) },
-		Broker: s.options.Broker, Linked: s.linked, Revoked: s.revoked, Took: s.metrics.Took,
+		Broker: s.options.Broker, Linked: s.linked, Revoked: s.revoked, Restored: s.restored, Took: s.metrics.Took,
 		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Message,
 		Namespaces: namespaces(s.config.Namespaces),
 	})
@@ -178,7 +183,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 			s.shut = append(s.shut, inner)
 		}
 	}
-	l.After(patienceAtStart, s.open)
+	l.After(patienceAtStart, s.overdue)
 	l.Every(time.Second, func() { s.expire(time.Now()) })
 	l.Every(burstTime*time.Second, s.tidy)
 	s.ready = true

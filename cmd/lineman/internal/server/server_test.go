@@ -229,6 +229,9 @@ type credentials struct {
 	closed  atomic.Bool
 	learned atomic.Value // a uid
 	missed  atomic.Value // a uid that others have revoked
+	away    atomic.Bool  // what was revoked cannot be read
+	lost    atomic.Bool  // something is to be put back
+	reads   atomic.Int64 // of what was revoked
 }
 
 func (c *credentials) Verify(ctx context.Context, credential string) (server.Identity, error) {
@@ -244,11 +247,15 @@ func (c *credentials) Revoke(_ context.Context, uid string, _ time.Time) error {
 
 func (c *credentials) Learn(uid string, _ time.Time) { c.learned.Store(uid) }
 
-func (c *credentials) Refresh(context.Context) (uids []string, err error) {
+func (c *credentials) Refresh(context.Context) (uids []string, restored bool, err error) {
+	if c.away.Load() {
+		return nil, false, errors.New("nothing can be read")
+	}
+	c.reads.Add(1)
 	if uid, ok := c.missed.Load().(string); ok {
 		uids = []string{uid}
 	}
-	return uids, nil
+	return uids, c.lost.Swap(false), nil
 }
 
 func (c *credentials) Close() error {

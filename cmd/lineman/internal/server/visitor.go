@@ -38,6 +38,10 @@ type entry struct {
 // login finds out who has a credential.
 func (s *Server) login(c *lineman.Conn, v *visitor, credential string) {
 	v.entry.verifying = true
+	if !s.informed {
+		s.hold(c, v, credential)
+		return
+	}
 	if everybody, ok := s.who.(anybody); ok {
 		s.enter(c, v, everybody.identity(credential))
 		return
