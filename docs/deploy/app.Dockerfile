@@ -14,5 +14,5 @@ EXPOSE 1234 5678
 # TERM stops the program, and HUP reopens its log: docker kill -s HUP.
 STOPSIGNAL SIGTERM
 HEALTHCHECK CMD ["push", "status"]
-ENTRYPOINT ["push", "-text", "0.0.0.0:5678"]
+ENTRYPOINT ["push", "-websocket", "0.0.0.0:1234", "-text", "0.0.0.0:5678"]
 CMD ["start"]

@@ -45,6 +45,7 @@ func room(addr string) *lineman.Worker {
 		}
 		_ = c.Respond(&http1.Response{Type: "text/html; charset=utf-8", Body: page})
 	}
+	w.OnFull = func(c *lineman.Conn) { c.Abort() } // a page that does not read would miss lines without a word
 	say := func(l *lineman.Loop, line string) { l.Broadcast(l.Conns(w), []byte(line)) }
 	w.OnMessage = func(c *lineman.Conn, msg []byte) {
 		name, known := c.Value().(string)

@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -85,12 +86,22 @@ func run(ctx context.Context, addr string, again bool, wait time.Duration, in io
 	return failed
 }
 
-// send sends each line, and waits while the connection takes no more.
+// send sends each line, and waits while the connection takes no more. It stops when the connection has ended for good.
 func send(c *lineman.Conn, in io.Reader) {
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
-		for errors.Is(c.Send(lines.Bytes()), lineman.ErrFull) {
+		err := c.Send(lines.Bytes())
+		for ; errors.Is(err, lineman.ErrFull); err = c.Send(lines.Bytes()) {
 			time.Sleep(10 * time.Millisecond)
 		}
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "client:", err) // about this line alone
+		}
+	}
+	if err := lines.Err(); err != nil {
+		fmt.Fprintln(os.Stderr, "client: the input:", err)
 	}
 }

@@ -25,6 +25,7 @@ func worker(addr string) *lineman.Worker {
 		fmt.Printf("custom-protocol: objects on %s\n", l.Listener(w).Addr())
 		return nil
 	}
+	w.OnFull = func(c *lineman.Conn) { c.Abort() } // who does not read its answers has lost its place
 	w.OnMessage = func(c *lineman.Conn, object []byte) {
 		_ = c.Send(fmt.Appendf(nil, `{"bytes":%d,"object":%s}`, len(object), object))
 	}

@@ -27,6 +27,7 @@ func main() {
 // worker serves HTTP and, when it starts, listens for WebSockets on the same loop.
 func worker(http, ws string) *lineman.Worker {
 	pages := &lineman.Worker{Name: "pages", Addr: "websocket://" + ws}
+	pages.OnFull = func(c *lineman.Conn) { c.Abort() } // a page that does not read would miss something without a word
 
 	w := &lineman.Worker{Name: "http", Addr: "http://" + http}
 	w.OnStart = func(l *lineman.Loop) error {

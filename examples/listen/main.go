@@ -40,11 +40,13 @@ func main() {
 func worker(addr, http string, reusePort bool) *lineman.Worker {
 	hello := func(c *lineman.Conn, _ []byte) { _ = c.Send([]byte("hello")) }
 
+	cut := func(c *lineman.Conn) { c.Abort() } // who does not read its answers has lost its place
+
 	w := &lineman.Worker{Name: "text", Addr: addr}
-	w.OnMessage = hello
+	w.OnMessage, w.OnFull = hello, cut
 	w.OnStart = func(l *lineman.Loop) error {
 		inner := &lineman.Worker{Name: "http", Addr: http, ReusePort: reusePort}
-		inner.OnMessage = hello
+		inner.OnMessage, inner.OnFull = hello, cut
 		second, err := l.Listen(inner)
 		if errors.Is(err, syscall.EADDRINUSE) && l.ID() > 0 {
 			slog.Error(err.Error())

@@ -28,7 +28,8 @@ import (
 var page []byte
 
 func main() {
-	ws := flag.String("websocket", "0.0.0.0:1234", "`host:port` for browsers")
+	// A page is whoever it says it is, so nobody else's machine is let in: see docs/push.md for pages that prove who they are.
+	ws := flag.String("websocket", "127.0.0.1:1234", "`host:port` for browsers")
 	back := flag.String("text", "127.0.0.1:5678", "`host:port` for back ends")
 	line := flag.String("send", "", "send this `line` to a running server as a back end does, print its answer, and end")
 	flag.Parse()
@@ -116,6 +117,7 @@ func (s *server) logout(c *lineman.Conn, _ error) {
 func (s *server) backendWorker(addr string) *lineman.Worker {
 	w := &lineman.Worker{Name: "backend", Addr: "text://" + addr, Protocol: text.Protocol{RefuseHTTP: true}}
 	w.OnMessage = func(c *lineman.Conn, line []byte) { _ = c.Send(s.push(line)) }
+	w.OnFull = func(c *lineman.Conn) { c.Abort() } // who does not read its answers has lost its place
 	w.OnInvalid = func(c *lineman.Conn, err error) { _ = c.Send([]byte("error: " + err.Error())) }
 	return w
 }
@@ -144,7 +146,8 @@ func (s *server) broadcast(message []byte) bool {
 	return s.loop.Broadcast(known, message) > 0
 }
 
-// sendMessageByUid sends message to all pages of uid and reports whether one took it.
+// sendMessageByUid sends message to all pages of uid and reports whether one took it: one that does not read, and for which as much
+// waits as may wait, does not.
 func (s *server) sendMessageByUid(uid string, message []byte) bool {
 	return s.loop.Broadcast(maps.Keys(s.users[uid]), message) > 0
 }

@@ -70,6 +70,7 @@ func worker(addr, files string) *lineman.Worker {
 func router(c *clock, files string) http.Handler {
 	echo := &lineman.Worker{Name: "echo", Protocol: &websocket.Protocol{Compression: &websocket.Compression{}}}
 	echo.OnMessage = func(c *lineman.Conn, msg []byte) { _ = c.Send(msg) }
+	echo.OnFull = func(c *lineman.Conn) { c.Abort() } // who does not read its answers has lost its place
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
