@@ -261,7 +261,7 @@ func (h *httpSession) giveUp(c *Conn) {
 // upgrade finishes the handshake of a WebSocket, or refuses it.
 func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 	p := c.service.protocol.(*websocket.Protocol)
-	accepted, err := p.Check(r)
+	accepted, err := p.Check(c.handshakeOf(r))
 	if err != nil {
 		var why *websocket.HandshakeError
 		if f := c.service.worker.OnRefuse; f != nil && errors.As(err, &why) {

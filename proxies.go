@@ -1,12 +1,15 @@
 package lineman
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/lineman-go/lineman/internal/proxyheader"
 	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
 // expectsHeader reports whether a connection from this peer begins with a PROXY header.
@@ -57,6 +60,33 @@ func (c *Conn) noteClient(r *http1.Request) {
 	if c.extra != nil || client.IsValid() {
 		c.extras().client = client
 	}
+}
+
+// secured is a request of a client that speaks TLS.
+type secured struct{ *http1.Request }
+
+func (secured) Secure() bool { return true }
+
+// handshakeOf is a request as the protocol sees it. The client may speak TLS with us, or, as a proxy that is trusted
+// says, with that.
+func (c *Conn) handshakeOf(r *http1.Request) websocket.Request {
+	if c.secure != nil || c.service.proxies.Has(c.remote.Addr()) && forwardsTLS(r) {
+		return secured{r}
+	}
+	return r
+}
+
+// forwardsTLS reports whether X-Forwarded-Proto says https, or wss as some proxies do.
+func forwardsTLS(r *http1.Request) bool {
+	for list := range r.Values("X-Forwarded-Proto") {
+		for item := range bytes.SplitSeq(list, []byte(",")) {
+			switch strings.ToLower(string(bytes.TrimSpace(item))) {
+			case "https", "wss":
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // noteClient is that for a handler.

@@ -131,3 +131,36 @@ func TestProxiesArguments(t *testing.T) {
 
 // netConn is the connection below TLS.
 func netConn(c *linemantest.Client) net.Conn { return c.Conn.(*tls.Conn).NetConn() }
+
+// TestOriginBySecurity wants pages of https where the client speaks TLS, with the worker or with a proxy that it
+// trusts, and heeds nobody else's word.
+func TestOriginBySecurity(t *testing.T) {
+	linemantest.NoLeaks(t)
+	worker := func(proxies ...string) *lineman.Worker {
+		return &lineman.Worker{Addr: "websocket://127.0.0.1:0", Proxies: proxies, Logger: quiet}
+	}
+	plain, behind, secure := worker(), worker("127.0.0.1"), worker()
+	secure.TLS = linemantest.TLS(t)
+	s := linemantest.Start(t, plain, behind, secure)
+	for _, w := range []struct {
+		worker  *lineman.Worker
+		origin  string
+		forward []string
+		status  int
+	}{
+		{plain, "http://localhost", nil, 101}, {plain, "https://localhost", nil, 101},
+		{plain, "http://localhost", []string{"https"}, 101},
+		{behind, "http://localhost", nil, 101}, {behind, "https://localhost", nil, 101},
+		{behind, "http://localhost", []string{"http"}, 101},
+		{behind, "http://localhost", []string{"https"}, 403}, {behind, "https://localhost", []string{"https"}, 101},
+		{behind, "http://localhost", []string{"HTTPS , http"}, 403},
+		{behind, "http://localhost", []string{"http", "wss"}, 403},
+		{secure, "http://localhost", nil, 403}, {secure, "http://localhost", []string{"http"}, 403},
+		{secure, "https://localhost", nil, 101},
+	} {
+		header := http.Header{"Origin": {w.origin}, "X-Forwarded-Proto": w.forward}
+		if answer, why := s.Connect(w.worker).Handshake("/", header); answer.StatusCode != w.status {
+			t.Errorf("%s, forwarded %q: %d %s, want %d", w.origin, w.forward, answer.StatusCode, why, w.status)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"os/exec"
@@ -28,7 +29,7 @@ func TestNginx(t *testing.T) {
 	need(t, "nginx")
 	for _, file := range []string{"nginx.conf", "nginx-nodes.conf"} {
 		t.Run(file, func(t *testing.T) {
-			p, front := startLineman(t), free(t)
+			p, front := startLineman(t, "--cookie", "session"), free(t)
 			folder := t.TempDir()
 			cert, key := linemantest.CertificateFiles(t, folder)
 			site := atNodes(t, file, p, "listen 443 ssl", "listen "+front+" ssl", "/etc/ssl/www.example.com.pem", cert, "/etc/ssl/www.example.com.key", key)
@@ -45,7 +46,7 @@ func TestNginx(t *testing.T) {
 // TestHAProxy does the same with HAProxy, which has no complaint about its file.
 func TestHAProxy(t *testing.T) {
 	need(t, "haproxy")
-	p, front := startLineman(t), free(t)
+	p, front := startLineman(t, "--cookie", "session"), free(t)
 	folder := t.TempDir()
 	cert, key := linemantest.CertificateFiles(t, folder)
 	write(t, folder+"/site.pem", read(t, cert)+read(t, key))
@@ -67,7 +68,7 @@ func atNodes(t *testing.T, file string, p push, replace ...string) string {
 // TestCaddy does the same with Caddy.
 func TestCaddy(t *testing.T) {
 	need(t, "caddy")
-	p, front := startLineman(t), free(t)
+	p, front := startLineman(t, "--cookie", "session"), free(t)
 	folder := t.TempDir()
 	cert, key := linemantest.CertificateFiles(t, folder)
 	site := strings.NewReplacer(
@@ -105,6 +106,15 @@ func throughProxy(t *testing.T, p push, front string) {
 		t.Fatal(err)
 	}
 	defer page.Close()
+	here := "localhost:" + portOf(front)
+	for _, foreign := range []string{"http://" + here, "https://localhost:1", "https://other.example"} {
+		d.Header = ws.HandshakeHeaderHTTP{"Origin": {foreign}, "X-Forwarded-Proto": {"http"}}
+		var refused ws.StatusError
+		_, _, _, err := d.Dial(context.Background(), "wss://"+here+"/live")
+		if !errors.As(err, &refused) || refused != 403 {
+			t.Errorf("a page of %s: %v, want 403", foreign, err)
+		}
+	}
 	if err := page.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"encoding/base64"
-	"fmt"
-	"net/netip"
-	"net/url"
 	"strings"
 )
 
@@ -16,6 +13,13 @@ type Request interface {
 	ProtoAtLeast11() bool
 	Host() []byte
 	Value(name string, i int) []byte // of the i-th field of this name, from 0; nil if there are not so many
+}
+
+// A SecureRequest is a Request that knows whether the client speaks TLS: with this side, or with a proxy in front of
+// it. Of a Request that is none, a page's scheme is not looked at.
+type SecureRequest interface {
+	Request
+	Secure() bool
 }
 
 // fields are those of a head, as Request has them.
@@ -174,52 +178,4 @@ func offers(r fields, subprotocol string) bool {
 			}
 		}
 	}
-}
-
-// checkOrigin keeps pages of other sites from using the rights of their visitor's browser (RFC 6455, 10.2).
-func (p *Protocol) checkOrigin(r Request) error {
-	value := r.Value("Origin", 0)
-	if value == nil {
-		return nil // a program: a browser always says its origin
-	}
-	origin := string(value)
-	if several(r, "Origin") {
-		return &HandshakeError{403, "more than one Origin"}
-	}
-	for _, allowed := range p.Origins {
-		if allowed == "*" || matchOrigin(allowed, origin) {
-			return nil
-		}
-	}
-	u, err := url.Parse(origin)
-	if err == nil && u.Host != "" && sameHost(u.Hostname(), hostname(string(r.Host()))) {
-		return nil
-	}
-	return &HandshakeError{403, fmt.Sprintf("origin %q may not connect: list it in the origins of this port (Origins of the websocket.Protocol)", origin)}
-}
-
-// matchOrigin compares an origin with a listed one, whose host may begin with "*.".
-func matchOrigin(allowed, origin string) bool {
-	allowed, origin = strings.ToLower(allowed), strings.ToLower(origin)
-	scheme, host, ok := strings.Cut(allowed, "://*.")
-	if !ok {
-		return allowed == origin
-	}
-	gotScheme, gotHost, ok := strings.Cut(origin, "://")
-	return ok && gotScheme == scheme && strings.HasSuffix(gotHost, "."+host) && len(gotHost) > len(host)+1
-}
-
-func hostname(host string) string { return (&url.URL{Host: host}).Hostname() }
-
-func sameHost(a, b string) bool {
-	return a != "" && (strings.EqualFold(a, b) || loopback(a) && loopback(b))
-}
-
-func loopback(host string) bool {
-	host = strings.ToLower(host)
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }

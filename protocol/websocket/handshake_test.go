@@ -144,6 +144,7 @@ func TestOrigins(t *testing.T) {
 		{"[::1]:1234", "http://app.localhost:8000", nil, true},
 		{"127.0.0.1", "http://localhost.evil.example", nil, false},
 		{"192.0.2.1:1", "http://192.0.2.1", nil, true},
+		{"server.example", "app://server.example", nil, false},
 		{"server.example", "garbage", nil, false},
 		{"server.example", "://", nil, false},
 	} {
@@ -165,6 +166,63 @@ func TestOrigins(t *testing.T) {
 	twice := handshake(set("Origin", "https://server.example", "https://evil.example"))
 	if _, err := (&websocket.Protocol{}).Check(twice); err == nil {
 		t.Error("two origins were allowed")
+	}
+}
+
+// overTLS is a request of a client that speaks TLS.
+type overTLS struct{ websocket.Request }
+
+func (overTLS) Secure() bool { return true }
+
+// TestOriginScheme wants pages of https where the client speaks TLS: any other page of the host could be made by who is
+// on the way. Where it does not, a page of https came by way of a proxy.
+func TestOriginScheme(t *testing.T) {
+	for _, tt := range []struct {
+		origin        string
+		plain, secure bool
+	}{
+		{"https://server.example", true, true}, {"https://server.example:8443", true, true},
+		{"HTTPS://server.example", true, true}, {"http://server.example", true, false},
+		{"http://server.example:443", true, false}, {"HTTP://SERVER.EXAMPLE", true, false},
+		{"http://listed.example", true, true}, {"ws://server.example", false, false}, {"", true, true},
+	} {
+		p := &websocket.Protocol{Origins: []string{"http://listed.example"}}
+		r := handshake(func(r *request) {
+			if r.host = "server.example"; tt.origin != "" {
+				r.fields["Origin"] = []string{tt.origin}
+			}
+		})
+		_, plain := p.Check(r)
+		_, secure := p.Check(overTLS{r})
+		if (plain == nil) != tt.plain || (secure == nil) != tt.secure {
+			t.Errorf("%q: %v; over TLS %v", tt.origin, plain, secure)
+		}
+	}
+}
+
+// TestOriginPort wants pages of the port that they ask for, if that is said: a missing one is that of the page's
+// scheme.
+func TestOriginPort(t *testing.T) {
+	p := &websocket.Protocol{SamePort: true, Origins: []string{"https://server.example:8444"}}
+	for _, tt := range []struct {
+		host, origin string
+		allowed      bool
+	}{
+		{"server.example", "https://server.example", true}, {"server.example:443", "https://server.example", true},
+		{"server.example", "https://server.example:443", true}, {"server.example:80", "http://server.example", true},
+		{"server.example:8443", "https://server.example:8443", true},
+		{"server.example:8443", "https://server.example", false},
+		{"server.example", "https://server.example:8443", false},
+		{"server.example", "https://server.example:8444", true},
+		{"server.example:80", "https://server.example", false}, {"localhost:1234", "http://127.0.0.1:1234", true},
+		{"localhost:1234", "http://localhost:8000", false}, {"[::1]:1234", "http://[::1]:1234", true},
+	} {
+		_, err := p.Check(handshake(func(r *request) {
+			r.host, r.fields["Origin"] = tt.host, []string{tt.origin}
+		}))
+		if (err == nil) != tt.allowed {
+			t.Errorf("host %q, origin %q: %v", tt.host, tt.origin, err)
+		}
 	}
 }
 

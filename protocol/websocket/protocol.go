@@ -13,11 +13,15 @@ import (
 
 // Protocol is WebSocket with its options. The zero value is ready: pages of the same host and programs may connect.
 type Protocol struct {
-	// Origins are further origins whose pages may connect, beside those of the host that the page asks for (ports are
-	// not compared, and loopback names are equal to each other): "https://example.com", "https://*.example.com" for
-	// any name below it, "null" for pages opened from a file, "*" for all. A request without an Origin is a program's
-	// and always allowed.
+	// Origins are further origins whose pages may connect, beside those of the host that the page asks for (loopback
+	// names are equal to each other; where the client speaks TLS, they have to be pages of https):
+	// "https://example.com", "https://*.example.com" for any name below it, "null" for pages opened from a file, "*"
+	// for all. A request without an Origin is a program's and always allowed.
 	Origins []string
+
+	// SamePort has pages of the host be of the port, too, that they ask for: others have to be among Origins. It is for
+	// credentials that a browser sends by itself: cookies are the same for all ports of a host.
+	SamePort bool
 
 	// Subprotocols that this side speaks, the one it likes best first: the first that the client offers too is
 	// agreed on; if there is none, none. A client that is dialed offers them all.

@@ -18,7 +18,7 @@ import "time"
 type Config struct {
 	Listen  string   `koanf:"listen" doc:"host:port for browsers; 0.0.0.0 is all addresses of IPv4, no host, as in :1234, those of IPv6 too"`
 	Dev     bool     `koanf:"dev" doc:"a page is whoever it says it is; true is the default where listen is on loopback and no token key is there"`
-	Origins []string `koanf:"origins" doc:"origins of pages that may connect, beside those of the same host: https://example.com, https://*.example.com, null, *"`
+	Origins []string `koanf:"origins" doc:"origins of pages that may connect, beside those of the same host, and with cookie of the same port: https://example.com, https://*.example.com, null, *"`
 	Cookie  string   `koanf:"cookie" doc:"the cookie that may carry the credential; empty means none does"`
 	Proxies []string `koanf:"proxies" doc:"in front of listen, addresses and prefixes, that are believed about who the client is"`
 

@@ -32,7 +32,8 @@ func (s *Server) pageWorker() *lineman.Worker {
 		Addr:  "websocket://" + s.config.Listen,
 		Count: s.config.Count,
 		Protocol: &websocket.Protocol{
-			Origins: s.origins(), Subprotocols: s.subprotocols(), PingInterval: s.config.Ping, PongTimeout: pongTimeout,
+			Origins: s.origins(), SamePort: s.config.Cookie != "", Subprotocols: s.subprotocols(),
+			PingInterval: s.config.Ping, PongTimeout: pongTimeout,
 		},
 		Proxies: s.config.Proxies,
 		TLS:     s.options.TLS,
@@ -56,10 +57,11 @@ func (s *Server) pageWorker() *lineman.Worker {
 	return w
 }
 
-// origins are those of pages that may connect.
+// origins are those of pages that may connect. In dev mode a page may be opened from a file, unless some are listed:
+// its origin is null, which a page of any site can have in a sandboxed frame.
 func (s *Server) origins() []string {
-	if s.config.Dev {
-		return append([]string{"null"}, s.config.Origins...) // a page that was opened from a file
+	if s.config.Dev && len(s.config.Origins) == 0 {
+		return []string{"null"}
 	}
 	return s.config.Origins
 }

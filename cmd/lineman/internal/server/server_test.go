@@ -354,6 +354,31 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+// TestOriginsOfPages has pages of the same host come, with a cookie those of the same port, and in dev mode those that
+// were opened from a file, unless some are listed: who lists has said all.
+func TestOriginsOfPages(t *testing.T) {
+	c, listed, cookie := devMode(), devMode(), settings()
+	listed.Origins = []string{"https://shop.example"}
+	cookie.Cookie, cookie.Origins = "session", []string{"http://localhost:8000"}
+	file, strict := start(t, c, server.Options{}), start(t, listed, server.Options{})
+	byCookie := start(t, cookie, server.Options{Credentials: open(secret)})
+	for _, w := range []struct {
+		r      *running
+		origin string
+		status int
+	}{
+		{file, "null", 101}, {file, "http://localhost:8000", 101}, {file, "https://shop.example", 403},
+		{strict, "null", 403}, {strict, "http://localhost:8000", 101}, {strict, "https://shop.example", 101},
+		{byCookie, "null", 403}, {byCookie, "http://localhost:1234", 101}, {byCookie, "http://localhost:8000", 101},
+		{byCookie, "http://localhost:8001", 403}, {byCookie, "http://localhost", 403},
+	} {
+		header := http.Header{"Origin": {w.origin}, "Host": {"localhost:1234"}}
+		if answer, why := w.r.Connect(w.r.pages).Handshake("/", header); answer.StatusCode != w.status {
+			t.Errorf("%s: %d %s, want %d", w.origin, answer.StatusCode, why, w.status)
+		}
+	}
+}
+
 // TestExpired closes a connection when its credential is no longer good.
 func TestExpired(t *testing.T) {
 	r := start(t, settings(), server.Options{Credentials: open(func(context.Context, string) (server.Identity, error) {
