@@ -6,7 +6,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
@@ -106,18 +105,14 @@ func says(msg string) func(*linemantest.Client) { return func(c *linemantest.Cli
 // waitForConnected returns when the loop of w has a connection that is ready for messages.
 func waitForConnected(t *testing.T, s *linemantest.Server, w *lineman.Worker) {
 	t.Helper()
-	for until := time.Now().Add(patience); time.Now().Before(until); {
-		ready := false
+	linemantest.Until(t, "nobody has come", func() (ready bool) {
 		s.Do(w, func(l *lineman.Loop) {
 			for range l.Conns(w) {
 				ready = true
 			}
 		})
-		if ready {
-			return
-		}
-	}
-	t.Fatal("nobody has come")
+		return ready
+	})
 }
 
 // TestOnClosingElsewhere has connections without an OnConnect go without an OnClosing, and dialed ones have theirs each time.

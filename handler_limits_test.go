@@ -57,18 +57,15 @@ func openConns(s *linemantest.Server, w *lineman.Worker) (n int) {
 func waitForGoroutines(t *testing.T, want int, inStack ...string) {
 	t.Helper()
 	dump := make([]byte, 1<<20)
-	for until := time.Now().Add(patience); time.Now().Before(until); runtime.Gosched() {
+	linemantest.Until(t, fmt.Sprintf("there are not %d goroutines in %v", want, inStack), func() bool {
 		n := 0
 		for _, stack := range strings.Split(string(dump[:runtime.Stack(dump, true)]), "\n\n") {
 			if !slices.ContainsFunc(inStack, func(what string) bool { return !strings.Contains(stack, what) }) {
 				n++
 			}
 		}
-		if n == want {
-			return
-		}
-	}
-	t.Fatalf("there are not %d goroutines in %v", want, inStack)
+		return n == want
+	})
 }
 
 // waitForEnd returns when the loop has seen the end of every exchange.

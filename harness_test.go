@@ -3,6 +3,7 @@ package lineman_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -167,16 +168,10 @@ func (linesBackwards) Append(dst, msg []byte) ([]byte, error) {
 // waitForAccepted returns when so many connections have been accepted.
 func waitForAccepted(t *testing.T, s *linemantest.Server, w *lineman.Worker, want uint64) {
 	t.Helper()
-	for until := time.Now().Add(patience); ; {
-		var got uint64
-		s.Do(w, func(l *lineman.Loop) { got = l.Stats().Accepted })
-		if got >= want {
-			return
-		}
-		if time.Now().After(until) {
-			t.Fatalf("%d connections were accepted, want %d", got, want)
-		}
-	}
+	linemantest.Until(t, fmt.Sprintf("not even %d connections were accepted", want), func() (there bool) {
+		s.Do(w, func(l *lineman.Loop) { there = l.Stats().Accepted >= want })
+		return there
+	})
 }
 
 var textWithoutHTTP = text.Protocol{RefuseHTTP: true}

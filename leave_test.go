@@ -18,14 +18,10 @@ import (
 // waitForBytesIn returns when so many bytes have come.
 func waitForBytesIn(t *testing.T, s *linemantest.Server, w *lineman.Worker, want uint64) {
 	t.Helper()
-	for until := time.Now().Add(patience); time.Now().Before(until); {
-		var got uint64
-		s.Do(w, func(l *lineman.Loop) { got = l.Stats().BytesIn })
-		if got >= want {
-			return
-		}
-	}
-	t.Fatal("the bytes do not arrive")
+	linemantest.Until(t, "the bytes do not arrive", func() (there bool) {
+		s.Do(w, func(l *lineman.Loop) { there = l.Stats().BytesIn >= want })
+		return there
+	})
 }
 
 // startLeaver is startByClock with the loop's end.

@@ -190,14 +190,10 @@ func ok(c *lineman.Conn, _ *http1.Request) { _ = c.Respond(&http1.Response{Body:
 // waitForBytes returns when the loop has read all that the client has written: the limit has begun.
 func waitForBytes(t *testing.T, s *linemantest.Server, w *lineman.Worker, c *linemantest.Client) {
 	t.Helper()
-	for until := time.Now().Add(patience); time.Now().Before(until); {
-		there := false
+	linemantest.Until(t, "the bytes do not arrive", func() (there bool) {
 		s.Do(w, func(l *lineman.Loop) { there = l.Stats().Conns == 1 && l.Stats().BytesIn >= c.Written() })
-		if there {
-			return
-		}
-	}
-	t.Fatal("the bytes do not arrive")
+		return there
+	})
 }
 
 // TestRule08Sizes has a limit of size of each protocol passed by one byte, and not.

@@ -137,9 +137,10 @@ func TestDescriptorShortage(t *testing.T) {
 		}
 	}
 	var shortages uint64
-	for until := time.Now().Add(patience); shortages == 0 && time.Now().Before(until); {
+	linemantest.Until(t, "no shortage is noticed", func() bool {
 		s.Do(w, func(l *lineman.Loop) { shortages = l.Stats().Shortages })
-	}
+		return shortages > 0
+	})
 	open.Send("still served")
 	if got := open.Receive(); got != "still served" {
 		t.Errorf("got %q", got)

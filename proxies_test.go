@@ -76,9 +76,7 @@ func TestProxyProtocolLate(t *testing.T) {
 	s, clock := startByClock(t, w)
 	c := s.Connect(w)
 	c.Write(proxyHeader[:20])
-	for n := 0; n == 0; {
-		s.Do(w, func(l *lineman.Loop) { n = l.Stats().Conns })
-	}
+	waitForBytes(t, s, w, c)
 	clock.jump(s, w, 10*time.Second+200*time.Millisecond)
 	if rest, err := io.ReadAll(c.Reader); len(rest) > 0 || err != nil && !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("%q, %v", rest, err)

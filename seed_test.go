@@ -3,6 +3,7 @@ package lineman_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"syscall"
@@ -304,8 +305,8 @@ func startPush(t *testing.T) (s *linemantest.Server, pages, backends *lineman.Wo
 // waitForConns returns when w has so many connections that have said their uid.
 func waitForConns(t *testing.T, s *linemantest.Server, w *lineman.Worker, want int) {
 	t.Helper()
-	for got := -1; got != want; {
-		got = 0
+	linemantest.Until(t, fmt.Sprintf("there are not %d connections with a uid", want), func() bool {
+		got := 0
 		s.Do(w, func(l *lineman.Loop) {
 			for c := range l.Conns(w) {
 				if c.Value() != nil {
@@ -313,10 +314,8 @@ func waitForConns(t *testing.T, s *linemantest.Server, w *lineman.Worker, want i
 				}
 			}
 		})
-		if t.Failed() {
-			return
-		}
-	}
+		return got == want
+	})
 }
 
 // TestConnIDs has ids grow and never come again.

@@ -220,9 +220,10 @@ func TestServeSlow(t *testing.T) {
 	s, clock := startByClock(t, w)
 	c := s.Dial(w)
 	c.Write("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-	for n := uint64(0); n == 0; {
-		s.Do(w, func(l *lineman.Loop) { n = uint64(l.Stats().MessagesIn) })
-	}
+	linemantest.Until(t, "the request does not arrive", func() (there bool) {
+		s.Do(w, func(l *lineman.Loop) { there = l.Stats().MessagesIn > 0 })
+		return there
+	})
 	clock.jump(s, w, time.Hour)
 	close(release)
 	if _, body := c.Response(""); body != "done" {
@@ -232,9 +233,10 @@ func TestServeSlow(t *testing.T) {
 	if _, body := c.Response(""); body != "done" {
 		t.Errorf("%q", body)
 	}
-	for len(ends) == 0 {
+	linemantest.Until(t, "the connection stays", func() bool {
 		clock.jump(s, w, time.Minute)
-	}
+		return len(ends) > 0
+	})
 	if err := <-ends; !errors.Is(err, lineman.ErrIdle) {
 		t.Errorf("OnClose: %v", err)
 	}

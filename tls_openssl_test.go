@@ -6,11 +6,9 @@ import (
 	"errors"
 	"io"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
@@ -89,11 +87,8 @@ func TestTLSOpenSSL(t *testing.T) {
 	o.await("BEFORE")
 	for n := range 3 {
 		o.write("K") // new keys, for both sides
-		for until := time.Now().Add(patience); o.said.count("KEYUPDATE") == n; runtime.Gosched() {
-			if time.Now().After(until) {
-				t.Fatalf("no new keys: %s", o.said)
-			} // what follows at once it takes for part of the command
-		}
+		// What follows at once it takes for part of the command.
+		linemantest.Until(t, "no new keys", func() bool { return o.said.count("KEYUPDATE") > n })
 		o.write("after")
 		o.await("AFTER")
 	}

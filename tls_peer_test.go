@@ -11,7 +11,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -177,9 +176,7 @@ func TestTLSMemory(t *testing.T) {
 	record := p.seal(ofApplication, strings.Repeat("y", 1000))
 	before := bytesIn(s, w, c)
 	p.write(record[:600])
-	for bytesIn(s, w, c) < before+600 {
-		runtime.Gosched() // the bytes are on their way
-	}
+	linemantest.Until(t, "the bytes do not arrive", func() bool { return bytesIn(s, w, c) >= before+600 })
 	if n := held(); n < 600 || n > 2000 {
 		t.Errorf("%d bytes with 600 of a record", n)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // TestBackends runs each program of docs/backends.md, without a key and with one.
@@ -36,7 +38,7 @@ func TestBackends(t *testing.T) {
 			t.Setenv("LINEMAN_SERVER", p.backends)
 			t.Setenv("LINEMAN_API", strings.TrimSuffix(p.api, "/v1/"))
 			t.Setenv("LINEMAN_KEY", c.key)
-			eventually(t, "the page is not there", func() bool {
+			linemantest.Until(t, "the page is not there", func() bool {
 				out, _ := try(t, "", "lineman", "push", "--server", p.backends, "uid", "uid1", `"probe"`)
 				return out == "1\n"
 			})

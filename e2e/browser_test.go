@@ -9,6 +9,8 @@ import (
 
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // browser starts Chromium, closed at the end of the test. The context is that of its first tab.
@@ -91,7 +93,7 @@ func (p *tab) enter(value string) {
 // state waits until the status line begins so.
 func (p *tab) state(want string) {
 	p.t.Helper()
-	eventually(p.t, "the page does not say "+want, func() bool {
+	linemantest.Until(p.t, "the page does not say "+want, func() bool {
 		return strings.HasPrefix(eval[string](p, `document.querySelector("#state").textContent`), want)
 	})
 }
@@ -100,7 +102,7 @@ func (p *tab) state(want string) {
 func (p *tab) messages(count int) []string {
 	p.t.Helper()
 	var got []string
-	eventually(p.t, "the page has too few messages", func() bool {
+	linemantest.Until(p.t, "the page has too few messages", func() bool {
 		got = eval[[]string](p, `[...document.querySelectorAll("#messages li")].map(e => e.textContent).reverse()`)
 		return len(got) >= count
 	})

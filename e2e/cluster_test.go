@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // cluster are three nodes that meet by one Redis, each a machine, with pages, and back ends that publish.
@@ -118,7 +120,7 @@ const steady = "steady"
 func (c *cluster) goOn(t *testing.T, n int) {
 	t.Helper()
 	want := c.ledger.complete() + n
-	await(t, "publications are not answered", func() bool { return c.ledger.complete() >= want })
+	linemantest.Until(t, "publications are not answered", func() bool { return c.ledger.complete() >= want })
 }
 
 // quiet checks that all works when nothing happens: all nodes know all pages, and every publication reaches whom it is for.
@@ -168,7 +170,7 @@ func (c *cluster) reach(t *testing.T, n *node) {
 		if p.answer.at.IsZero() || p.answer.n != want || p.answer.incomplete || p.answer.failed != "" {
 			t.Errorf("when all is well, node %d answers what is for %s, %d pages, by %s", n.index, p.to, want, p.answer)
 		}
-		await(t, fmt.Sprintf("what is for %s does not reach all", p.to), func() bool { return c.ledger.reached(p) == want })
+		linemantest.Until(t, fmt.Sprintf("what is for %s does not reach all", p.to), func() bool { return c.ledger.reached(p) == want })
 	}
 }
 
@@ -180,17 +182,6 @@ func (c *cluster) linked() bool {
 		}
 	}
 	return true
-}
-
-// await is eventually for what others have to have time for.
-func await(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	pace := time.NewTicker(20 * time.Millisecond)
-	defer pace.Stop()
-	eventually(t, what, func() bool {
-		<-pace.C
-		return holds()
-	})
 }
 
 // allIsWell: nothing happens.
@@ -216,7 +207,7 @@ func nodeKilled(t *testing.T, c *cluster) {
 // counted waits until some nodes count every page once, and wait for no node that is gone.
 func (c *cluster) counted(t *testing.T, by []*node) {
 	t.Helper()
-	await(t, "not all pages are counted", func() bool {
+	linemantest.Until(t, "not all pages are counted", func() bool {
 		for _, n := range by {
 			if !n.counts(crowdSize) {
 				return false
@@ -229,7 +220,7 @@ func (c *cluster) counted(t *testing.T, by []*node) {
 // redisRestarts: nothing of it is left. What may wait for it, does.
 func redisRestarts(t *testing.T, c *cluster) {
 	c.redis.kill()
-	await(t, "the nodes do not notice that Redis is gone", func() bool {
+	linemantest.Until(t, "the nodes do not notice that Redis is gone", func() bool {
 		for _, n := range c.nodes {
 			if n.metric("broker_linked") != 0 {
 				return false
@@ -247,7 +238,7 @@ func redisRestarts(t *testing.T, c *cluster) {
 		t.Error(err)
 	}
 	c.redis.start()
-	await(t, "the nodes do not find Redis again", c.linked)
+	linemantest.Until(t, "the nodes do not find Redis again", c.linked)
 	s.finish()
 	if p.answer.at.IsZero() || p.answer.failed != "" {
 		t.Errorf("what was to wait for Redis is answered by %s", p.answer)
@@ -264,7 +255,7 @@ func linkCut(t *testing.T, c *cluster, cut func()) {
 	for _, n := range c.nodes {
 		n.heal()
 	}
-	await(t, "the nodes do not find each other again", c.linked)
+	linemantest.Until(t, "the nodes do not find each other again", c.linked)
 }
 
 // stopFor is how long a node stands still.
@@ -284,7 +275,7 @@ func rollingReload(t *testing.T, c *cluster) {
 		if out, err := n.command("reload"); err != nil {
 			t.Errorf("reload of node %d: %v: %s", n.index, err, out)
 		}
-		await(t, "not all pages have come back", c.crowd.known)
+		linemantest.Until(t, "not all pages have come back", c.crowd.known)
 	}
 }
 

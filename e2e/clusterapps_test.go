@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // resp is what ends a command of Redis and begins others, if it gets there as it is.
@@ -89,7 +91,7 @@ func TestClusterApps(t *testing.T) {
 		t.Errorf("what others have in Redis was\n%s\nand is\n%s", began, now)
 	}
 	mine.Close()
-	eventually(t, "something is left in Redis of pages that have gone", func() bool { return r.holds("shop.{") == shopBegan })
+	linemantest.Until(t, "something is left in Redis of pages that have gone", func() bool { return r.holds("shop.{") == shopBegan })
 	if got := other.ask(`{"uid":"same","to":"the other"}` + "\n"); got != "ok\n" {
 		t.Errorf("the other app answers %q", got)
 	}
@@ -100,7 +102,7 @@ func TestClusterApps(t *testing.T) {
 func (p push) places(t *testing.T, uid, group string) {
 	t.Helper()
 	line := string(must(json.Marshal(map[string]string{"cmd": "join", "to": "u:" + uid, "group": group}))) + "\n"
-	eventually(t, uid+" does not come", func() bool { return p.ask(line) == `{"ok":true,"n":1}`+"\n" })
+	linemantest.Until(t, uid+" does not come", func() bool { return p.ask(line) == `{"ok":true,"n":1}`+"\n" })
 }
 
 // refused is what a door says of what it does not take.

@@ -11,12 +11,14 @@ import (
 	"testing"
 
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // row finds some free ports in a row, and returns the address of the first.
 func row(t *testing.T, ports int) (addr string) {
 	t.Helper()
-	eventually(t, "no ports in a row are free", func() bool {
+	linemantest.Until(t, "no ports in a row are free", func() bool {
 		addr = free(t)
 		for i := range ports {
 			ln, err := net.Listen("tcp", after(addr, i))
@@ -101,7 +103,7 @@ func (p push) reachAll(t *testing.T, admin string, pages []net.Conn) {
 		t.Helper()
 		return output(t, body, "curl", "-sS", "-H", "Content-Type: "+kind, "--data-binary", "@-", p.api+path)
 	}
-	eventually(t, "back ends come to one process only", func() bool {
+	linemantest.Until(t, "back ends come to one process only", func() bool {
 		publish("a line", func(text string) string { return p.ask(text + "\n") }, "ok")
 		publish("a command", func(text string) string { return p.ask(`{"cmd":"pub","to":"*","data":` + text + "}\n") }, `{"ok":true,"n":`+n+`}`)
 		publish("HTTP", func(text string) string { return post("pub", "application/json", `{"to":"*","data":`+text+`}`) }, `{"ok":true,"n":`+n+`}`)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // mostApart is how much longer a push to another node may take than one to the same node.
@@ -44,7 +46,7 @@ func TestClusterLatency(t *testing.T) {
 		if err := wsutil.WriteClientText(page, []byte(uid)); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, uid+" does not become known", func() bool { _, answer := push(uid, nil, 0); return answer == "ok\n" })
+		linemantest.Until(t, uid+" does not become known", func() bool { _, answer := push(uid, nil, 0); return answer == "ok\n" })
 		if _, err := wsutil.ReadServerText(page); err != nil {
 			t.Fatal(err)
 		}

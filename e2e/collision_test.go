@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // slowReload begins a reload whose successors wait in OnPrepare, and returns how to learn what came of it.
@@ -12,7 +14,7 @@ func (i *instance) slowReload() (wait func() (string, int)) {
 	i.t.Helper()
 	i.put("wait-in-OnPrepare")
 	wait = i.background("reload")
-	eventually(i.t, "no successors start", func() bool { return len(i.status().Processes) == 12 })
+	linemantest.Until(i.t, "no successors start", func() bool { return len(i.status().Processes) == 12 })
 	return wait
 }
 
@@ -79,7 +81,7 @@ func TestStartStopped(t *testing.T) {
 				i := newInstance(t, "misbehave")
 				i.put("wait-in-OnPrepare")
 				wait := i.background(start...)
-				eventually(t, "the start does not begin", func() bool {
+				linemantest.Until(t, "the start does not begin", func() bool {
 					_, code := i.try("status")
 					return code == 0 && len(i.status().Processes) == 6
 				})
@@ -91,7 +93,7 @@ func TestStartStopped(t *testing.T) {
 				if took := time.Since(began); took > time.Second+busyMachine {
 					t.Errorf("it took %v", took)
 				}
-				eventually(t, "processes are left", func() bool { return len(i.processes()) == 0 })
+				linemantest.Until(t, "processes are left", func() bool { return len(i.processes()) == 0 })
 			})
 		}
 	}
@@ -109,7 +111,7 @@ func TestStartAfterKill(t *testing.T) {
 			prepare(i)
 			master := i.status().PID
 			kill(t, master, syscall.SIGKILL)
-			eventually(t, "the master does not end", func() bool { return hasEnded(master) })
+			linemantest.Until(t, "the master does not end", func() bool { return hasEnded(master) })
 			i.do("start", "-d")
 			i.idle(6)
 			i.do("stop")

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // TestListenCount is about a program whose four processes all open a second port. Only the first gets it: the others log the error
@@ -33,7 +34,7 @@ func TestListenCount(t *testing.T) {
 			if len(began) != count {
 				t.Fatalf("%d processes", len(began))
 			}
-			eventually(t, "not all of them are asked", func() bool {
+			linemantest.Until(t, "not all of them are asked", func() bool {
 				if err := request(inner); err != nil {
 					t.Fatal(err)
 				}

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 var again = regexp.MustCompile(`(?m)^.* level=ERROR msg="lineman: lines/0 .* does not start: .*; again in (\S+)".*$`)
@@ -121,7 +123,7 @@ func TestTERMRecycles(t *testing.T) {
 		return err
 	})
 	kill(t, pid, syscall.SIGTERM)
-	eventually(t, "the process is not replaced", func() bool { return i.pid("lines", 0) != pid })
+	linemantest.Until(t, "the process is not replaced", func() bool { return i.pid("lines", 0) != pid })
 	i.idle(3)
 	lines.endWhole(t, "lines")
 	i.do("stop")

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // crowd are pages. Each has a node that it goes to, goes to another one when that is not there, and comes back whenever it was sent away.
@@ -212,7 +214,7 @@ func (c *crowd) lost(node int, since time.Time) (n int) {
 // goHome has each page be on its own node again, and waits until all nodes know all of them.
 func (c *crowd) goHome() {
 	c.t.Helper()
-	await(c.t, "pages do not come to their nodes", func() bool {
+	linemantest.Until(c.t, "pages do not come to their nodes", func() bool {
 		home := true
 		for _, p := range c.pages {
 			switch p.at() {

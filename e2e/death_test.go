@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // TestMasterKilled has no process outlive its master by a second: not one that is stopped, nor one that hangs in a callback.
@@ -20,7 +22,7 @@ func TestMasterKilled(t *testing.T) {
 			i.put("wait-in-OnPrepare")
 			i.background("reload")
 			i.logs(`msg="lineman: reload"`)
-			eventually(i.t, "no successors start", func() bool { return len(i.status().Processes) == 12 })
+			linemantest.Until(i.t, "no successors start", func() bool { return len(i.status().Processes) == 12 })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -29,7 +31,7 @@ func TestMasterKilled(t *testing.T) {
 			prepare(i)
 			kill(t, i.status().PID, syscall.SIGKILL)
 			began := time.Now()
-			eventually(t, "processes are left", func() bool { return len(i.processes()) == 0 })
+			linemantest.Until(t, "processes are left", func() bool { return len(i.processes()) == 0 })
 			if took := time.Since(began); took > time.Second+busyMachine {
 				t.Errorf("they ended after %v", took)
 			}
@@ -56,7 +58,7 @@ func (i *instance) hang(how string) int {
 		i.t.Fatal(err)
 	}
 	fmt.Fprintln(c, how)
-	eventually(i.t, "the process is not shown as busy", func() bool {
+	linemantest.Until(i.t, "the process is not shown as busy", func() bool {
 		for _, p := range i.status().Processes {
 			if p.PID == pid && p.State == "busy" {
 				return true

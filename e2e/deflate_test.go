@@ -15,6 +15,7 @@ import (
 	"github.com/gobwas/ws/wsflate"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
@@ -203,7 +204,7 @@ func TestDeflateBrowser(t *testing.T) {
 		p := open(t, browser(t), "http://"+addr+"/")
 		eval[int](p, `window.said = []; window.ws = new WebSocket("ws://`+addr+`/"); ws.onmessage = e => said.push(e.data);
 			ws.onopen = () => { for (let i = 0; i < 20; i++) ws.send(("message " + i + "; ").repeat(1 + i * i)) }; 0`)
-		eventually(t, "the page has too few messages", func() bool { return eval[int](p, "said.length") == 20 })
+		linemantest.Until(t, "the page has too few messages", func() bool { return eval[int](p, "said.length") == 20 })
 		if !eval[bool](p, `said.every((m, i) => m === ("message " + i + "; ").repeat(1 + i * i))`) {
 			t.Error("the messages are others")
 		}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // end is how and when a page was sent away.
@@ -54,7 +56,7 @@ func arriveAll(t *testing.T, p push, n int) (pages []net.Conn) {
 		pages = append(pages, arrive(t, p.pages, fmt.Sprint("token=uid", i)))
 	}
 	want := fmt.Sprintf(`{"ok":true,"counts":{"*":%d}}`+"\n", n)
-	eventually(t, "the pages are not known", func() bool { return p.ask(`{"cmd":"count","to":"*"}`+"\n") == want })
+	linemantest.Until(t, "the pages are not known", func() bool { return p.ask(`{"cmd":"count","to":"*"}`+"\n") == want })
 	return pages
 }
 
@@ -71,7 +73,7 @@ func TestServerDrain(t *testing.T) {
 	left := make(chan []end, 1)
 	go func() { left <- ends(pages) }()
 	go func() { stopped <- p.stop() }()
-	eventually(t, "the server does not say that it is not ready", func() bool { return status("/ready") == "503" })
+	linemantest.Until(t, "the server does not say that it is not ready", func() bool { return status("/ready") == "503" })
 	if got := status("/health"); got != "200" {
 		t.Errorf("/health while it drains: %s", got)
 	}

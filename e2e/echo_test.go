@@ -13,6 +13,8 @@ import (
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // startEcho runs examples/echo on a free port and returns its address.
@@ -195,7 +197,7 @@ func TestEchoBrowser(t *testing.T) {
 	})()`)
 	want := []string{"κόσμε 🙂", "bytes 0,255,128", strings.Repeat("x", 100000), "closed 4000 true"}
 	var got []string
-	eventually(t, "the page does not get its messages", func() bool {
+	linemantest.Until(t, "the page does not get its messages", func() bool {
 		got = eval[[]string](page, "got")
 		return len(got) >= len(want)
 	})

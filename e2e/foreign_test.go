@@ -10,6 +10,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // foreign is a page of another site, which tries all doors of a push server with what a page can send.
@@ -74,7 +76,7 @@ func TestNoCompression(t *testing.T) {
 	p := startLineman(t)
 	page := open(t, browser(t), "http://"+p.pages+"/")
 	eval[string](page, `var probe = new WebSocket("ws://`+p.pages+`"); ""`)
-	eventually(t, "there is no WebSocket", func() bool { return eval[int](page, "probe.readyState") == 1 })
+	linemantest.Until(t, "there is no WebSocket", func() bool { return eval[int](page, "probe.readyState") == 1 })
 	if got := eval[string](page, "probe.extensions"); got != "" {
 		t.Errorf("it is extended by %s", got)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // TestPageOffers has a browser show a credential as a subprotocol, offer one that the settings have, and one that they
@@ -29,7 +31,7 @@ func TestPageOffers(t *testing.T) {
 			var ws = new WebSocket("ws://%s", %s)
 			ws.onopen = () => { if (frame) ws.send(frame); state = "open" }
 			ws.onclose = () => state = "closed"; ""`, token, c.frame, p.pages, c.offer))
-		eventually(t, c.offer+" is not answered", func() bool { return eval[string](page, "state") != "" })
+		linemantest.Until(t, c.offer+" is not answered", func() bool { return eval[string](page, "state") != "" })
 		state, agreed := eval[string](page, "state"), eval[string](page, "ws.protocol")
 		if (state == "open") != (c.agree != "") || agreed != c.agree {
 			t.Errorf("%s: %s, on %q, want %q", c.offer, state, agreed, c.agree)
@@ -38,7 +40,7 @@ func TestPageOffers(t *testing.T) {
 			p.known("uid1")
 		}
 		eval[string](page, `ws.close(); ""`)
-		eventually(t, "the page stays", func() bool { return p.ask(`{"uid":"uid1"}`+"\n") == "fail\n" })
+		linemantest.Until(t, "the page stays", func() bool { return p.ask(`{"uid":"uid1"}`+"\n") == "fail\n" })
 	}
 }
 
@@ -65,7 +67,7 @@ func TestExceptRecipe(t *testing.T) {
 		eval[string](page, `var got = []; var show = text => got.push(text);`+strings.NewReplacer(
 			"wss://push.example.com/", "ws://"+p.pages+"/", "token", `"uid1"`, `"/say"`, `"/token"`, "let ", "var ",
 		).Replace(all[i])+`; ""`)
-		eventually(t, "the page is not told its name", func() bool {
+		linemantest.Until(t, "the page is not told its name", func() bool {
 			return eval[bool](page, `typeof conn === "string"`)
 		})
 		return page
@@ -80,9 +82,9 @@ func TestExceptRecipe(t *testing.T) {
 	if got := p.ask(line); got != `{"ok":true,"n":1}`+"\n" {
 		t.Errorf("the answer is %s", got)
 	}
-	eventually(t, "the other page gets nothing", func() bool { return eval[string](other, "String(got)") == "hello" })
+	linemantest.Until(t, "the other page gets nothing", func() bool { return eval[string](other, "String(got)") == "hello" })
 	p.ask(`{"cmd":"pub","to":"*","text":"end"}` + "\n")
-	eventually(t, "the page gets nothing", func() bool { return eval[int](page, "got.length") > 0 })
+	linemantest.Until(t, "the page gets nothing", func() bool { return eval[int](page, "got.length") > 0 })
 	if got := eval[string](page, "String(got)"); got != "end" {
 		t.Errorf("the page that has caused it got %q", got)
 	}

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // TestStopInTime stops a program whose processes do their worst. Nothing is left of it.
@@ -67,7 +69,7 @@ func (i *instance) unanswered() {
 	if _, err := io.WriteString(dial(i.t, i.addr("requests")), "GET /never HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		i.t.Fatal(err)
 	}
-	eventually(i.t, "the request does not arrive", func() bool { return i.handled() > before })
+	linemantest.Until(i.t, "the request does not arrive", func() bool { return i.handled() > before })
 }
 
 // handled is how many messages and requests the processes have had.
@@ -82,7 +84,7 @@ func (i *instance) handled() (n uint64) {
 func (i *instance) exits() {
 	i.t.Helper()
 	addr := i.addr("lines")
-	eventually(i.t, "no process is waited for", func() bool {
+	linemantest.Until(i.t, "no process is waited for", func() bool {
 		if answer, err := askLine(addr, "exit 3"); err == nil {
 			i.t.Fatalf("exit: %q", answer)
 		}
@@ -138,14 +140,14 @@ func TestHungIsReplaced(t *testing.T) {
 	addr := i.addr("lines")
 	for _, how := range []string{"hang", "spin", "hang-in-timer"} {
 		i.hang(how)
-		eventually(t, "nobody answers", func() bool {
+		linemantest.Until(t, "nobody answers", func() bool {
 			answer, err := askLine(addr, "version")
 			return err == nil && answer == "1"
 		})
 		i.idle(3)
 	}
 	kill(t, i.pid("lines", 0), syscall.SIGSTOP)
-	eventually(t, "nobody takes the place of a stopped process", func() bool { return strings.Count(i.log(), "it is killed and replaced") == 4 })
+	linemantest.Until(t, "nobody takes the place of a stopped process", func() bool { return strings.Count(i.log(), "it is killed and replaced") == 4 })
 	i.idle(3)
 	for _, e := range i.status().Exits {
 		if e.Worker != "lines" || e.Signal != "9 (killed)" || e.Count != 4 {

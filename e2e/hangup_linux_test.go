@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // terminal is a terminal that can hang up: what a window, or a connection of ssh, is for the programs in it.
@@ -110,7 +112,7 @@ func TestHangup(t *testing.T) {
 			cmd.Dir = i.dir
 			w, p := newTerminal(t, cmd)
 			if !strings.Contains(name, "without files") {
-				eventually(t, "it does not start", func() bool { _, code := i.try("status"); return code == 0 })
+				linemantest.Until(t, "it does not start", func() bool { _, code := i.try("status"); return code == 0 })
 				i.idle(2)
 			} else {
 				p.find(`Press Ctrl\+C to stop`)
@@ -122,7 +124,7 @@ func TestHangup(t *testing.T) {
 				i.do("stop")
 				return
 			}
-			eventually(t, "it does not end", func() bool { return len(i.processes()) == 0 })
+			linemantest.Until(t, "it does not end", func() bool { return len(i.processes()) == 0 })
 			for _, extension := range []string{".pid", ".sock"} {
 				if _, err := os.Lstat(filepath.Join(i.dir, "echo"+extension)); !os.IsNotExist(err) {
 					t.Errorf("echo%s is left behind: %v", extension, err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // instance is a program under a master, with a folder of its own: its files and its working directory.
@@ -151,7 +152,7 @@ func (i *instance) outer() string {
 // answer.
 func (i *instance) listener(failure string, wanted func(worker string) bool) (addr string) {
 	i.t.Helper()
-	eventually(i.t, failure, func() bool {
+	linemantest.Until(i.t, failure, func() bool {
 		for _, p := range i.status().Processes {
 			for _, l := range p.Listeners {
 				if wanted(l.Worker) {
@@ -188,7 +189,7 @@ func (i *instance) processesOf(worker string, id int) (some []lineman.ProcessSta
 // idle waits until as many processes as there are places serve, and no others are left.
 func (i *instance) idle(processes int) {
 	i.t.Helper()
-	eventually(i.t, "not all processes serve", func() bool {
+	linemantest.Until(i.t, "not all processes serve", func() bool {
 		s := i.status()
 		return len(s.Processes) == processes && !slices.ContainsFunc(s.Processes, func(p lineman.ProcessStatus) bool {
 			return p.State != "idle"
@@ -208,7 +209,7 @@ func (i *instance) log() string {
 // logs waits until the log has a text.
 func (i *instance) logs(text string) {
 	i.t.Helper()
-	eventually(i.t, "the log does not have: "+text, func() bool { return strings.Contains(i.log(), text) })
+	linemantest.Until(i.t, "the log does not have: "+text, func() bool { return strings.Contains(i.log(), text) })
 }
 
 // processes are those in the instance's folder.

@@ -35,7 +35,7 @@ func TestLineman(t *testing.T) {
 	if got := output(t, "", command, "push", "--server", p.backends, "uid", "uid1", `{"percent":"88%"}`); got != "1\n" {
 		t.Errorf("push says %q", got)
 	}
-	eventually(t, "the page does not show the line", func() bool {
+	linemantest.Until(t, "the page does not show the line", func() bool {
 		return slices.Contains(page.messages(1), `{"percent":"88%"}`)
 	})
 	page.picture("lineman")

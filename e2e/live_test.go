@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // recipe is the page of docs/push.md that comes back by itself, and how it is used there.
@@ -48,7 +50,7 @@ func TestPageComesBack(t *testing.T) {
 		eval[string](page, `got = []; ""`)
 		p.command("reload")
 		p.known("uid1")
-		eventually(t, "the page gets nothing from the successor", func() bool { return eval[int](page, "got.length") > 0 })
+		linemantest.Until(t, "the page gets nothing from the successor", func() bool { return eval[int](page, "got.length") > 0 })
 	}
 	for _, end := range []string{
 		`4200`, `4102,"reason":"{\"retry\":1}"`, `4103,"reason":"{\"retry\":1}"`, `4101,"reason":"{no JSON"`, `4300`,
@@ -62,7 +64,7 @@ func TestPageComesBack(t *testing.T) {
 		t.Errorf("a credential was asked for %d times, want 8; its end is %d", asked, end)
 	}
 	p.ask(`{"cmd":"kick","to":"*"}` + "\n")
-	eventually(t, "the page does not say that it was kicked", func() bool { return eval[int](page, "end") == 4010 })
+	linemantest.Until(t, "the page does not say that it was kicked", func() bool { return eval[int](page, "end") == 4010 })
 	states, want := eval[[]string](page, "states"), slices.Repeat([]string{"connecting", "open", "waiting"}, 7)
 	if want = append(want, "connecting", "open", "closed"); !slices.Equal(states, want) {
 		t.Errorf("its states were %q", states)
@@ -142,7 +144,7 @@ func TestPageAndItsApplication(t *testing.T) {
 		page := open(t, chrome, app.URL+"/")
 		t.Cleanup(func() {
 			page.close()
-			eventually(t, "the page stays", func() bool { return p.ask(`{"uid":"uid1"}`+"\n") == "fail\n" })
+			linemantest.Until(t, "the page stays", func() bool { return p.ask(`{"uid":"uid1"}`+"\n") == "fail\n" })
 		})
 		use := strings.NewReplacer("wss://push.example.com/", "ws://"+server+"/", "const connection", "var connection",
 			`state => console.log(state)`, `(state, code) => states.push(state + (code || ""))`,
@@ -159,14 +161,14 @@ func TestPageAndItsApplication(t *testing.T) {
 	}
 	ends := func(t *testing.T, page *tab) {
 		t.Helper()
-		eventually(t, "the page does not end", func() bool {
+		linemantest.Until(t, "the page does not end", func() bool {
 			return eval[bool](page, `states.at(-1) === "closed1000" && pending.size === 0`)
 		})
 	}
 	t.Run("502", func(t *testing.T) {
 		app.says(http.StatusBadGateway, "<html>bad gateway</html>")
 		page := run(t, p.pages)
-		eventually(t, "the page asks no more", func() bool { return eval[int](page, "waits.length") >= 8 })
+		linemantest.Until(t, "the page asks no more", func() bool { return eval[int](page, "waits.length") >= 8 })
 		for i, wait := range eval[[]float64](page, "waits") {
 			if wait < 0 || wait > min(30_000, 1000*math.Pow(2, float64(i))) {
 				t.Errorf("it waits %v ms before try %d", wait, i+2)
@@ -181,7 +183,7 @@ func TestPageAndItsApplication(t *testing.T) {
 	t.Run("expired", func(t *testing.T) {
 		app.says(http.StatusOK, old)
 		page := run(t, p.pages)
-		eventually(t, "it is not told so", func() bool { return eval[bool](page, `states.includes("waiting4200")`) })
+		linemantest.Until(t, "it is not told so", func() bool { return eval[bool](page, `states.includes("waiting4200")`) })
 		if wait := eval[int](page, "waits[0]"); wait != 0 {
 			t.Errorf("it waits %d ms", wait)
 		}
@@ -191,7 +193,7 @@ func TestPageAndItsApplication(t *testing.T) {
 	t.Run("hangs", func(t *testing.T) {
 		app.hangs()
 		page := run(t, p.pages)
-		eventually(t, "the page asks once", func() bool { return eval[int](page, "waits.length") >= 1 })
+		linemantest.Until(t, "the page asks once", func() bool { return eval[int](page, "waits.length") >= 1 })
 		app.says(http.StatusOK, good)
 		opens(t, page)
 	})
@@ -203,7 +205,7 @@ func TestPageAndItsApplication(t *testing.T) {
 		defer l.Close()
 		app.says(http.StatusOK, good)
 		page := run(t, l.Addr().String())
-		eventually(t, "the page tries once", func() bool { return eval[int](page, "waits.length") >= 2 })
+		linemantest.Until(t, "the page tries once", func() bool { return eval[int](page, "waits.length") >= 2 })
 	})
 	t.Run("nobody is logged in", func(t *testing.T) {
 		app.says(http.StatusUnauthorized, "")
@@ -215,19 +217,19 @@ func TestPageAndItsApplication(t *testing.T) {
 		opens(t, page)
 		eval[string](page, `connection.close(); connection.close(); ""`)
 		ends(t, page)
-		eventually(t, "the page is still there", func() bool { return p.ask(`{"uid":"uid1"}`+"\n") == "fail\n" })
+		linemantest.Until(t, "the page is still there", func() bool { return p.ask(`{"uid":"uid1"}`+"\n") == "fail\n" })
 	})
 	t.Run("closed while it waits", func(t *testing.T) {
 		app.says(http.StatusBadGateway, "")
 		page := run(t, p.pages)
-		eventually(t, "the page does not wait", func() bool { return eval[int](page, "waits.length") > 0 })
+		linemantest.Until(t, "the page does not wait", func() bool { return eval[int](page, "waits.length") > 0 })
 		eval[string](page, `connection.close(); ""`)
 		ends(t, page)
 	})
 	t.Run("closed while it asks", func(t *testing.T) {
 		app.hangs()
 		page, before := run(t, p.pages), app.asked.Load()
-		eventually(t, "the page does not ask", func() bool { return app.asked.Load() > before })
+		linemantest.Until(t, "the page does not ask", func() bool { return app.asked.Load() > before })
 		eval[string](page, `connection.close(); ""`)
 		ends(t, page)
 	})

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // load is what many clients ask of a program, until it is stopped.
@@ -95,7 +97,7 @@ func (g *load) done() int {
 // goOn waits until so many exchanges have ended well.
 func (g *load) goOn(t *testing.T, well int) {
 	t.Helper()
-	eventually(t, "the clients are not served", func() bool { return g.done() >= well })
+	linemantest.Until(t, "the clients are not served", func() bool { return g.done() >= well })
 }
 
 // end stops the clients, each after its exchange.

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // TestNotify reads what a service manager is told, as systemd does.
@@ -121,7 +123,7 @@ func TestFirstProcess(t *testing.T) {
 
 	// The shell ends at once: its child is the first process's from then on, and ends as one.
 	orphan := output(t, "", "nsenter", "--target", fmt.Sprint(first), "--pid", "--mount", "setsid", "sh", "-c", "sleep 0.01 >&- 2>&- & echo $!")
-	eventually(t, "the orphan is not reaped", func() bool {
+	linemantest.Until(t, "the orphan is not reaped", func() bool {
 		_, err := os.Stat(fmt.Sprintf("/proc/%d/root/proc/%s", first, strings.TrimSpace(orphan)))
 		return os.IsNotExist(err)
 	})

@@ -204,13 +204,3 @@ func missing(t *testing.T, why string) {
 	}
 	t.Skip(why)
 }
-
-// eventually tries again until it holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for until := time.Now().Add(patience); !holds(); {
-		if time.Now().After(until) {
-			t.Fatal(what)
-		}
-	}
-}

@@ -86,7 +86,7 @@ func throughProxy(t *testing.T, p push, front string) {
 	t.Helper()
 	insecure := &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"} // the certificate is not what is tested
 	browser := &http.Client{Transport: &http.Transport{TLSClientConfig: insecure, DisableKeepAlives: true}, Timeout: patience}
-	eventually(t, "the proxy does not answer for /ready", func() bool {
+	linemantest.Until(t, "the proxy does not answer for /ready", func() bool {
 		answer, err := browser.Get("https://localhost:" + portOf(front) + "/ready")
 		if err != nil {
 			return false

@@ -16,6 +16,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // push is the running program examples/push.
@@ -44,7 +46,7 @@ func (p push) known(uid string) {
 	p.t.Helper()
 	c := dial(p.t, p.backends)
 	lines := bufio.NewReader(c)
-	eventually(p.t, uid+" does not become known", func() bool {
+	linemantest.Until(p.t, uid+" does not become known", func() bool {
 		fmt.Fprintf(c, "{\"uid\":%q}\n", uid)
 		answer, err := lines.ReadString('\n')
 		if err != nil {
@@ -205,7 +207,7 @@ func TestPushKilledBrowser(t *testing.T) {
 	if err := chromedp.FromContext(chrome).Browser.Process().Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the page of a killed browser is still known", func() bool {
+	linemantest.Until(t, "the page of a killed browser is still known", func() bool {
 		return p.ask(`{"uid":"uid1"}`+"\n") == "fail\n"
 	})
 }
@@ -260,7 +262,7 @@ func TestPushSlowPage(t *testing.T) {
 			t.Fatalf("message %d is %.40q", n, got)
 		}
 	}
-	eventually(t, "a page that reads again is not served again", func() bool {
+	linemantest.Until(t, "a page that reads again is not served again", func() bool {
 		return send(line("slow", -1)) == "ok\n"
 	})
 	if got := next(slow); got != line("slow", -1) {
@@ -308,7 +310,7 @@ func runClients(t *testing.T, p push, js, php string) {
 	write(t, folder+"/client.php", php)
 	page := open(t, browser(t), "file://"+folder+"/page.html")
 	answer := ""
-	eventually(t, "PHP does not get an ok", func() bool {
+	linemantest.Until(t, "PHP does not get an ok", func() bool {
 		answer = strings.TrimSpace(output(t, "", "php", folder+"/client.php", p.backends, `{"uid":"uid1","percent":"88%"}`))
 		if answer != "ok" && answer != "fail" {
 			t.Fatalf("PHP got %q", answer)

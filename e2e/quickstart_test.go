@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // blocks are the blocks of code in a document that are of a language.
@@ -38,7 +40,7 @@ func serveOn(t *testing.T, folder, name string, args func(addr string) []string)
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	eventually(t, name+" does not listen", func() bool {
+	linemantest.Until(t, name+" does not listen", func() bool {
 		c, err := net.Dial("tcp", addr)
 		if err == nil {
 			c.Close()
@@ -75,12 +77,12 @@ func TestQuickstart(t *testing.T) {
 		if got := output(t, "", "curl", "-sS", "http://"+site+order); !strings.Contains(got, want) {
 			t.Errorf("the back end says %q, want %s", got, want)
 		}
-		eventually(t, "the page does not show it", func() bool {
+		linemantest.Until(t, "the page does not show it", func() bool {
 			return eval[string](tab, `document.getElementById("state").textContent`) == "paid"
 		})
 		tab.picture("quickstart")
 		tab.close()
-		eventually(t, "the page stays", func() bool { return p.ask(`{"uid":"uid1"}`+"\n") == "fail\n" })
+		linemantest.Until(t, "the page stays", func() bool { return p.ask(`{"uid":"uid1"}`+"\n") == "fail\n" })
 	}
 	site := func(t *testing.T, p push, page string) string {
 		t.Helper()

@@ -18,6 +18,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // TestReloadNew has the program as it is now on disk answer after a reload, and no other.
@@ -113,7 +114,7 @@ func TestReloadTwice(t *testing.T) {
 	i.do("start", "-d")
 	i.put("wait-in-OnPrepare")
 	first := i.background("reload")
-	eventually(t, "no successors start", func() bool { return len(i.status().Processes) == 12 })
+	linemantest.Until(t, "no successors start", func() bool { return len(i.status().Processes) == 12 })
 	i.refused("a reload is under way: try again when it is over", "reload")
 	i.refused("a reload is under way", "reload", "-g")
 	if err := request(i.addr("requests")); err != nil {
@@ -171,7 +172,7 @@ func TestReloadFinishes(t *testing.T) {
 			i := newInstance(t, "misbehave", "-reload-timeout", "10s", "-count", "1")
 			i.do("start", "-d")
 			c := dial(t, i.addr(test.worker))
-			eventually(t, "nobody accepts", func() bool { return i.conns() == 1 })
+			linemantest.Until(t, "nobody accepts", func() bool { return i.conns() == 1 })
 			test.begin(t, c)
 			i.replace(filepath.Join(binaries, "misbehave-2"))
 			i.do("reload")

@@ -26,7 +26,7 @@ func TestSite(t *testing.T) {
 	p := open(t, browser(t, chromedp.IgnoreCertErrors), "https://"+front+"/")
 	says := func(id, want string) {
 		t.Helper()
-		eventually(t, id+" does not say "+want, func() bool {
+		linemantest.Until(t, id+" does not say "+want, func() bool {
 			return strings.Contains(eval[string](p, `document.getElementById("`+id+`").textContent`), want)
 		})
 	}
@@ -43,7 +43,7 @@ func TestSite(t *testing.T) {
 	do(p, chromedp.Click(chromedp.CSS("#upload button")))
 	says("uploaded", fmt.Sprintf("upload.txt: %d bytes, SHA-256 %x", len(content), sha256.Sum256([]byte(content))))
 	eval[int](p, `fetch("/files/upload.txt").then(r => r.text()).then(text => window.fetched = text); 0`)
-	eventually(t, "the file does not come back", func() bool { return eval[bool](p, "window.fetched !== undefined") })
+	linemantest.Until(t, "the file does not come back", func() bool { return eval[bool](p, "window.fetched !== undefined") })
 	if got := eval[string](p, "fetched"); got != content {
 		t.Errorf("%d bytes came back of %d", len(got), len(content))
 	}
@@ -58,7 +58,7 @@ func TestSite(t *testing.T) {
 	says("missed", "The stream is away")
 	start(t, "proxy", "-listen", "tcp://"+front, "-to", "tcp://"+target)
 	says("missed", "0 missed")
-	eventually(t, "the stream does not go on", func() bool { return eval[int](p, "last") > last })
+	linemantest.Until(t, "the stream does not go on", func() bool { return eval[int](p, "last") > last })
 	if missed := eval[int](p, "missed"); missed != 0 {
 		t.Errorf("%d events were missed", missed)
 	}

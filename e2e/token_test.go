@@ -13,6 +13,8 @@ import (
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // closing is the code that a page is closed with, after whatever it got.
@@ -99,7 +101,7 @@ func TestTokens(t *testing.T) {
 	if err := wsutil.WriteClientText(ticket, []byte(credential("--ticket"))); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a ticket does not let a page in", func() bool {
+	linemantest.Until(t, "a ticket does not let a page in", func() bool {
 		return p.ask(`{"cmd":"count","to":"u:ann"}`+"\n") == `{"ok":true,"counts":{"u:ann":2}}`+"\n"
 	})
 	if got := p.ask(`{"cmd":"revoke","uid":"ann"}` + "\n"); got != `{"ok":true,"n":2}`+"\n" {
@@ -119,7 +121,7 @@ func TestTokens(t *testing.T) {
 	if code, _ := closing(t, arrive(t, p.pages, "token="+first)); code != 4001 {
 		t.Errorf("after a kill: %d, want 4001", code)
 	}
-	eventually(t, "the next second does not come", func() bool { return time.Now().Truncate(time.Second).After(revoked) })
+	linemantest.Until(t, "the next second does not come", func() bool { return time.Now().Truncate(time.Second).After(revoked) })
 	arrive(t, p.pages, "token="+credential())
 	p.known("ann")
 	if log := p.said(); strings.Contains(log, first) || strings.Contains(log, "a secret for this test") {

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/pushtest"
 )
@@ -313,7 +313,7 @@ func TestNodes(t *testing.T) {
 				})
 				loops = append(loops, l)
 			}
-			eventually(t, "the hubs are linked", func() bool {
+			linemantest.Until(t, "the hubs are not linked", func() bool {
 				linked := 0
 				for i, l := range loops {
 					l.Await(func() {
@@ -325,7 +325,7 @@ func TestNodes(t *testing.T) {
 				return linked == 3
 			})
 			// A subscription is under way for some time.
-			eventually(t, "both targets reach all nodes", func() bool {
+			linemantest.Until(t, "one of the targets does not reach all nodes", func() bool {
 				reached := 0
 				for i, l := range loops {
 					l.Await(func() {
@@ -355,7 +355,7 @@ func TestNodes(t *testing.T) {
 			probe := func(text string) bool { return strings.HasPrefix(text, "probe") }
 			var got [3][]string
 			for i, l := range loops {
-				eventually(t, "all arrive", func() bool {
+				linemantest.Until(t, "not all arrive", func() bool {
 					l.Await(func() { got[i] = slices.DeleteFunc(slices.Clone(conns[i].got), probe) })
 					return len(got[i]) >= 3*each
 				})
@@ -367,15 +367,6 @@ func TestNodes(t *testing.T) {
 				l.Await(func() { hubs[i].Close() })
 			}
 		})
-	}
-}
-
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for until := time.Now().Add(20 * time.Second); !holds(); {
-		if time.Now().After(until) {
-			t.Fatalf("it never holds: %s", what)
-		}
 	}
 }
 

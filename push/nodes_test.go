@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/pushtest"
 )
@@ -139,11 +140,7 @@ func TestSingleLoginNodes(t *testing.T) {
 				mend()
 			}
 			all[0].until(func() bool { return true })
-			for late := time.Now().Add(20 * time.Second); count(uid) != 1; {
-				if time.Now().After(late) {
-					t.Fatalf("round %d: %d connections are left", round, count(uid))
-				}
-			}
+			linemantest.Until(t, fmt.Sprintf("round %d: not one connection is left", round), func() bool { return count(uid) == 1 })
 		}
 	})
 }

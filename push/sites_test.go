@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/pushtest"
 )
@@ -34,16 +35,10 @@ func sites(t *testing.T, n int, o push.Options[*conn]) (all []*site) {
 // until waits until something holds on the loop.
 func (s *site) until(holds func() bool) {
 	s.t.Helper()
-	for late := time.Now().Add(20 * time.Second); ; {
-		held := false
+	linemantest.Until(s.t, "it does not hold on the loop", func() (held bool) {
 		s.loop.Await(func() { held = holds() })
-		if held {
-			return
-		}
-		if time.Now().After(late) {
-			s.t.Fatal("it never holds")
-		}
-	}
+		return held
+	})
 }
 
 // add makes a connection a member that all nodes know.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -35,11 +36,7 @@ func count(s *server, run *linemantest.Server, uid string) (n int) {
 
 func waitFor(t *testing.T, s *server, run *linemantest.Server, uid string, want int) {
 	t.Helper()
-	for count(s, run, uid) != want {
-		if t.Failed() {
-			return
-		}
-	}
+	linemantest.Until(t, fmt.Sprintf("%s has not %d pages", uid, want), func() bool { return count(s, run, uid) == want })
 }
 
 func ask(c *linemantest.Client, line string) string {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman/internal/poll"
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // A listenerStub accepts what its function gives, and counts.
@@ -124,9 +125,10 @@ func TestPortableShutWaitsForGoroutines(t *testing.T) {
 	if _, err := p.Listen(stub, false); err != nil {
 		t.Fatal(err)
 	}
-	for !accepts.Load() {
-		p.wait(patience)
-	}
+	linemantest.Until(t, "nobody accepts", func() bool {
+		p.wait(0)
+		return accepts.Load()
+	})
 	p.Shut()
 	if !ended.Load() {
 		t.Error("Shut returned while a goroutine was accepting")

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lineman-go/lineman/internal/poll"
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // sharers are pollers that accept from one open socket, as processes do that got it from their master. Its address is the
@@ -126,16 +127,13 @@ func TestSharedTurns(t *testing.T) {
 func awaitSleep(t *testing.T, thread int) {
 	t.Helper()
 	call := strconv.Itoa(unix.SYS_EPOLL_PWAIT) + " "
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); runtime.Gosched() {
+	linemantest.Until(t, "a poller without events does not sleep", func() bool {
 		state, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", thread))
 		if err != nil {
 			t.Skip("the system does not tell who sleeps: ", err)
 		}
-		if strings.HasPrefix(string(state), call) {
-			return
-		}
-	}
-	t.Fatal("a poller without events does not sleep")
+		return strings.HasPrefix(string(state), call)
+	})
 }
 
 // TestSharedBusy has a poller that does not wait keep nobody else from accepting.

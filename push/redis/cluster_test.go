@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/pushtest"
 	"github.com/lineman-go/lineman/push/redis"
@@ -37,7 +38,7 @@ func startCluster(t testing.TB) (servers []*server, proxies []*proxy) {
 // knows waits until a server of a Cluster knows so many, and who has which slots.
 func (s *server) knows(t testing.TB, servers int) {
 	t.Helper()
-	until(t, "the Cluster is whole", func() bool {
+	linemantest.Until(t, "the Cluster is not whole", func() bool {
 		m := do(t, s.address(), "CLUSTER", "INFO")
 		info, _ := m.ToString()
 		return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d\r", servers))
@@ -127,7 +128,7 @@ func TestSlotMoves(t *testing.T) {
 	from, to := servers[owner], servers[(owner+1)%3]
 	move := []string{"CLUSTER", "SETSLOT", fmt.Sprint(slot), "NODE", idOf(t, to)}
 	do(t, to.address(), move...)
-	until(t, "the slot has moved", func() bool { // it must be empty
+	linemantest.Until(t, "the slot does not move", func() bool { // it must be empty
 		_, _ = try(t, rueidis.ClientOption{InitAddress: []string{from.address()}}, "DEL", registryKey)
 		_, err := try(t, rueidis.ClientOption{InitAddress: []string{from.address()}}, move...)
 		return err == nil
@@ -146,14 +147,14 @@ func TestReplicaTakesOver(t *testing.T) {
 	owner, _ := ownerOf(t, servers, 0)
 	do(t, servers[owner].address(), "CONFIG", "SET", "repl-diskless-sync-delay", "0")
 	do(t, replica.address(), "CLUSTER", "MEET", servers[0].host, servers[0].port, servers[0].busPort())
-	until(t, "the replica knows its master", func() bool {
+	linemantest.Until(t, "the replica does not know its master", func() bool {
 		_, err := try(t, rueidis.ClientOption{InitAddress: []string{replica.address()}}, "CLUSTER", "REPLICATE", idOf(t, servers[owner]))
 		return err == nil
 	})
 	for _, s := range all {
 		s.knows(t, len(all))
 	}
-	until(t, "it follows", func() bool {
+	linemantest.Until(t, "it does not follow", func() bool {
 		m := do(t, replica.address(), "INFO", "replication")
 		info, _ := m.ToString()
 		return strings.Contains(info, "master_link_status:up")

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push/redis"
 )
 
@@ -140,7 +141,7 @@ func TestLiars(t *testing.T) {
 				}
 			}
 			for _, l := range liars {
-				until(t, "it is asked", func() bool { return l.answered.Load() > 2 })
+				linemantest.Until(t, "it is not asked", func() bool { return l.answered.Load() > 2 })
 			}
 			for _, n := range nodes {
 				n.loop.Await(n.link.Close)

@@ -11,6 +11,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/rueidis"
 
+	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/pushtest"
 	"github.com/lineman-go/lineman/push/redis"
@@ -57,7 +58,7 @@ func TestAnswersTogether(t *testing.T) {
 	for range 100 {
 		done = append(done, a.publish("1", "x"))
 	}
-	until(t, "all have come", func() bool { return b.broker.Stats().MessagesIn-before.MessagesIn == 100 })
+	linemantest.Until(t, "not all have come", func() bool { return b.broker.Stats().MessagesIn-before.MessagesIn == 100 })
 	if n := b.broker.Stats().Waiting; n == 0 {
 		t.Error("nothing waits for the loop")
 	}
@@ -160,7 +161,7 @@ func TestRestart(t *testing.T) {
 		n.until("the link is up", func() bool { return n.ups == 2 })
 	}
 	a.reaches(1, "x")
-	until(t, "the registry has both", func() bool {
+	linemantest.Until(t, "the registry has not both", func() bool {
 		m := do(t, s.address(), "HLEN", "lineman.{0}:nodes")
 		n, _ := m.ToInt64()
 		return n == 2
@@ -179,7 +180,7 @@ func TestAway(t *testing.T) {
 	s.kill()
 	log := &journal{}
 	n := enter(t, "a", redis.Options{Addresses: []string{s.address()}, Log: log.logger()})
-	until(t, "the log knows", func() bool { return strings.Contains(log.String(), "refused") })
+	linemantest.Until(t, "the log does not say it", func() bool { return strings.Contains(log.String(), "refused") })
 	if o := <-n.publish("early", "x"); !errors.Is(o.err, push.ErrUnlinked) {
 		t.Errorf("before there is a link: %v", o.err)
 	}
@@ -232,7 +233,7 @@ func TestSilence(t *testing.T) {
 		t.Errorf("what was under way: %v", o.err)
 	}
 	b.until("it is back", func() bool { return b.ups == 2 })
-	until(t, "one connection is subscribed", func() bool { return subscribers(t, s, "lineman.{0}.x") == 1 })
+	linemantest.Until(t, "not one connection is subscribed", func() bool { return subscribers(t, s, "lineman.{0}.x") == 1 })
 	a.reaches(1, "x")
 	if n := b.broker.Stats().Ghosts; n != 1 {
 		t.Errorf("%d connections were ended, want 1", n)

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
+	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/pushtest"
 	"github.com/lineman-go/lineman/push/redis"
@@ -74,7 +74,7 @@ func enter(t testing.TB, id string, o redis.Options) *node {
 // until waits until something holds on the loop.
 func (n *node) until(what string, holds func() bool) {
 	n.t.Helper()
-	until(n.t, n.id+": "+what, func() (held bool) {
+	linemantest.Until(n.t, n.id+": it never holds: "+what, func() (held bool) {
 		n.loop.Await(func() { held = holds() })
 		return held
 	})
@@ -152,17 +152,3 @@ func (j *journal) String() string {
 }
 
 func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
-
-// until waits until something holds.
-func until(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	look := time.NewTicker(5 * time.Millisecond)
-	defer look.Stop()
-	for late := time.After(patience); !holds(); {
-		select {
-		case <-look.C:
-		case <-late:
-			t.Fatalf("it never holds: %s", what)
-		}
-	}
-}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push/redis"
 )
 
@@ -94,19 +95,19 @@ func TestMachineDies(t *testing.T) {
 	p := newProxy(t, s.address())
 	a, b := join(t, "a", redis.Options{Addresses: []string{s.address()}}), join(t, "b", redis.Options{Addresses: []string{p.address()}})
 	b.subscribe("x")
-	until(t, "the registry knows b's connection", func() bool {
+	linemantest.Until(t, "the registry does not know b's connection", func() bool {
 		m := do(t, s.address(), "HGET", registryKey, "b")
 		text, _ := m.ToString()
 		return strings.Contains(text, `"id"`)
 	})
 	p.Swallow()
 	began := time.Now()
-	until(t, "nobody has subscribed", func() bool { return subscribers(t, s, "lineman.{0}.x") == 0 })
+	linemantest.Until(t, "somebody has subscribed", func() bool { return subscribers(t, s, "lineman.{0}.x") == 0 })
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	a.reaches(0, "x")
-	until(t, "a knows that it is alone", func() bool { return a.broker.Stats().Nodes == 1 })
+	linemantest.Until(t, "a does not know that it is alone", func() bool { return a.broker.Stats().Nodes == 1 })
 	p.Mend()
 	b.until("it is back", func() bool { return b.downs > 0 && b.ups == b.downs+1 })
 	a.reaches(1, "x")
@@ -120,7 +121,7 @@ func TestSettings(t *testing.T) {
 	log := &journal{}
 	o.Partitions, o.Log = 4, log.logger()
 	b := enter(t, "b", o)
-	until(t, "the log knows", func() bool { return log.String() != "" })
+	linemantest.Until(t, "the log does not say it", func() bool { return log.String() != "" })
 	for _, want := range []string{"node a format=1,partitions=1,cluster=false", "format=1,partitions=4,cluster=false"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log does not name %q:\n%s", want, log)

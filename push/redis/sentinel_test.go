@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push/redis"
 )
 
@@ -52,7 +53,7 @@ func TestSentinel(t *testing.T) {
 	if n := subscribers(t, first, "lineman.{0}.x"); n != 1 {
 		t.Errorf("%d have subscribed at the first server", n)
 	}
-	until(t, "the sentinel knows the replica", func() bool {
+	linemantest.Until(t, "the sentinel does not know the replica", func() bool {
 		m, err := try(t, asGuard(sentinel), "SENTINEL", "REPLICAS", "main")
 		all, _ := m.ToArray()
 		if err != nil || len(all) != 1 {

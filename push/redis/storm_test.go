@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/redis"
 )
@@ -82,11 +83,11 @@ func brew(t *testing.T, servers []*server, open func() (o redis.Options, cut fun
 			n.until("it is linked", func() bool { return n.ups == n.downs+1 })
 		}
 		enough := w.ended() + 200
-		until(t, "more is published", func() bool { return w.ended() > enough })
+		linemantest.Until(t, "no more is published", func() bool { return w.ended() > enough })
 	}
 	close(stop)
 	publishing.Wait()
-	until(t, "all is done", func() bool { return w.ended() == w.begun })
+	linemantest.Until(t, "not all is done", func() bool { return w.ended() == w.begun })
 	got := map[string][]string{} // by node, and by target where each has an order of its own
 	for _, n := range nodes {
 		n.loop.Await(func() {

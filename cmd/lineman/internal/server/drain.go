@@ -57,11 +57,8 @@ func (s *Server) drain(l *lineman.Loop) {
 	if window > 0 {
 		s.emptied = time.Now().Add(window + perConnection)
 	}
-	for _, w := range []*lineman.Worker{s.text, s.known} {
-		if w == nil {
-			continue
-		}
-		for c := range l.Conns(w) {
+	if s.text != nil {
+		for c := range l.Conns(s.text) {
 			c.Value().(*backend).leave()
 		}
 	}
