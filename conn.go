@@ -197,14 +197,19 @@ func (c *Conn) RemoteAddr() net.Addr {
 	return net.TCPAddrFromAddrPort(c.remote)
 }
 
-// LocalAddr is this side's address; nil once the connection has closed, and before a dialed one is there.
+// LocalAddr is this side's address; nil once the connection has closed, and before a dialed one is there. For a datagram it
+// is the one that it was sent to, and its answer comes from; under systems other than Linux the socket's own.
 func (c *Conn) LocalAddr() net.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() == closed || c.handle == absent {
 		return nil
 	}
-	return c.loop.poll.LocalAddr(c.handle)
+	own := c.loop.poll.LocalAddr(c.handle)
+	if c.service.packet {
+		return c.loop.askedAddr(own)
+	}
+	return own
 }
 
 // Connected reports whether the connection is there: OnConnect is due or has run, and the connection has not begun to close.

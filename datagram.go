@@ -3,7 +3,6 @@ package lineman
 import (
 	"fmt"
 	"net"
-	"net/netip"
 
 	"github.com/lineman-go/lineman/internal/poll"
 )
@@ -77,7 +76,7 @@ func (c *Conn) writeDatagrams() {
 	}
 	h := c.handle
 	for i, s := range c.out.segments {
-		switch err := c.loop.poll.WriteTo(h, s.bytes, netip.AddrPort{}); {
+		switch err := c.loop.poll.WriteTo(h, s.bytes, poll.Ends{}); {
 		case err == nil:
 			c.wrote(len(s.bytes))
 		case err == poll.ErrAgain:

@@ -3,7 +3,9 @@ package lineman_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -207,4 +209,47 @@ func TestDialDatagramsLimits(t *testing.T) {
 	next(t, drained, "OnDrain")
 	c.Abort()
 	next(t, d.closes, "OnClose")
+}
+
+// TestDatagramDestination has a worker that listens on all addresses answer from the one that it was asked at, which LocalAddr
+// tells: a client that is connected to that gets no other answer.
+func TestDatagramDestination(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("no other system is asked")
+	}
+	for _, addr := range []string{"udp://0.0.0.0:0", "udp://[::]:0", "text+udp://:0", "udp://127.0.0.2:0"} {
+		w := &lineman.Worker{Addr: addr}
+		w.OnMessage = func(c *lineman.Conn, msg []byte) {
+			_ = c.Send(fmt.Appendf(nil, "%s at %s", msg, c.LocalAddr()))
+			_, _ = c.Write([]byte("and again"))
+		}
+		s := linemantest.Start(t, w)
+		_, port, _ := net.SplitHostPort(s.Addr(w).String())
+		hosts := []string{"127.0.0.1", "127.0.0.2", "127.0.0.1", "::1"}
+		switch addr {
+		case "udp://127.0.0.2:0":
+			hosts = hosts[1:2]
+		case "udp://0.0.0.0:0":
+			hosts = hosts[:3]
+		}
+		for _, host := range hosts {
+			at := net.JoinHostPort(host, port)
+			c, err := net.Dial("udp", at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(patience))
+			if _, err := c.Write([]byte("asked\n")); err != nil {
+				t.Fatal(err)
+			}
+			b := make([]byte, 100)
+			for _, want := range []string{"asked at " + at, "and again"} {
+				n, err := c.Read(b)
+				if got := strings.ReplaceAll(string(b[:n]), "\n", ""); got != want {
+					t.Errorf("%s: got %q, %v, want %q", addr, got, err, want)
+				}
+			}
+		}
+	}
 }

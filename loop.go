@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,7 @@ type Loop struct {
 	decrypts  *decryption // nil until there is TLS
 	pipes     []poll.Pipe // free
 	datagram  Conn
+	asked     netip.Addr // where the datagram at hand was sent to; zero where its socket has one address
 	stats     Stats
 	stopping  bool
 	leaving   bool           // connections are let go

@@ -2,6 +2,7 @@ package lineman
 
 import (
 	"fmt"
+	"net"
 
 	"github.com/lineman-go/lineman/internal/poll"
 )
@@ -21,7 +22,7 @@ func (p *packets) ready(poll.Event) {
 		if p.listener.addr == nil || p.listener.paused {
 			return // a callback of the last datagram did it
 		}
-		n, from, err := l.poll.ReadFrom(p.listener.handle, l.buf)
+		n, between, err := l.poll.ReadFrom(p.listener.handle, l.buf)
 		if err == poll.ErrAgain {
 			return
 		}
@@ -31,7 +32,8 @@ func (p *packets) ready(poll.Event) {
 		l.stats.Datagrams++
 		l.stats.BytesIn += uint64(n)
 		c := &l.datagram
-		c.loop, c.id, c.remote = l, lastID.Add(1), from
+		c.loop, c.id, c.remote = l, lastID.Add(1), between.Peer
+		l.asked = between.Local
 		c.handle, c.service = p.listener.handle, p.listener.service
 		p.handle(c, l.buf[:n])
 		l.measure()
@@ -83,13 +85,22 @@ func (c *Conn) survivePacket() {
 	}
 }
 
+// askedAddr is the address that the datagram at hand was sent to, where the socket has several.
+func (l *Loop) askedAddr(own net.Addr) net.Addr {
+	u, ok := own.(*net.UDPAddr)
+	if !ok || !l.asked.IsValid() {
+		return own
+	}
+	return &net.UDPAddr{IP: l.asked.AsSlice(), Port: u.Port, Zone: l.asked.Zone()}
+}
+
 // sendPacket sends what encode gives as one datagram, with lock held.
 func (c *Conn) sendPacket(encode func(dst []byte) ([]byte, error)) error {
 	b, err := encode(c.loop.scratch[:0])
 	if err != nil {
 		return err
 	}
-	switch err := c.loop.poll.WriteTo(c.handle, b, c.remote); {
+	switch err := c.loop.poll.WriteTo(c.handle, b, poll.Ends{Peer: c.remote, Local: c.loop.asked}); {
 	case err == poll.ErrAgain:
 		return ErrFull
 	case err != nil:

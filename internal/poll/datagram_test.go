@@ -79,7 +79,7 @@ func TestDatagrams(t *testing.T) {
 		for _, s := range sent {
 			p.untilReadable(h)
 			n, got, err := p.ReadFrom(h, b)
-			if want := s[:min(len(s), len(b))]; err != nil || string(b[:n]) != want || got != from {
+			if want := s[:min(len(s), len(b))]; err != nil || string(b[:n]) != want || got != (poll.Ends{Peer: from}) {
 				t.Errorf("read %q from %v, %v, want %q from %v", b[:n], got, err, want, from)
 			}
 			if err := p.WriteTo(h, b[:n], got); err != nil {
@@ -94,7 +94,7 @@ func TestDatagrams(t *testing.T) {
 		if _, _, err := p.ReadFrom(h, b); err != poll.ErrAgain {
 			t.Errorf("all was read: %v, want ErrAgain", err)
 		}
-		if err := p.WriteTo(h, make([]byte, 70_000), from); err == nil {
+		if err := p.WriteTo(h, make([]byte, 70_000), poll.Ends{Peer: from}); err == nil {
 			t.Error("a datagram of 70,000 bytes was sent")
 		}
 	})
@@ -116,7 +116,7 @@ func TestConnectedDatagrams(t *testing.T) {
 		own := p.LocalAddr(h).(*net.UDPAddr).AddrPort()
 		b := make([]byte, 8)
 		for _, want := range []string{"one", "", "eight 88"} {
-			if err := p.WriteTo(h, []byte(want), netip.AddrPort{}); err != nil {
+			if err := p.WriteTo(h, []byte(want), poll.Ends{}); err != nil {
 				t.Fatal(err)
 			}
 			if n, from, err := remote.ReadFromUDPAddrPort(b); err != nil || string(b[:n]) != want || from != own {
@@ -128,15 +128,15 @@ func TestConnectedDatagrams(t *testing.T) {
 				}
 			}
 			p.untilReadable(h)
-			if n, from, err := p.ReadFrom(h, b); err != nil || string(b[:n]) != want || from.String() != remote.LocalAddr().String() {
+			if n, from, err := p.ReadFrom(h, b); err != nil || string(b[:n]) != want || from.Peer.String() != remote.LocalAddr().String() {
 				t.Errorf("got %q from %v, %v, want %q", b[:n], from, err, want)
 			}
 		}
-		if err := p.WriteTo(h, make([]byte, 70_000), netip.AddrPort{}); err == nil {
+		if err := p.WriteTo(h, make([]byte, 70_000), poll.Ends{}); err == nil {
 			t.Error("a datagram of 70,000 bytes was sent")
 		}
 		remote.Close()
-		if err := p.WriteTo(h, []byte("x"), netip.AddrPort{}); err != nil {
+		if err := p.WriteTo(h, []byte("x"), poll.Ends{}); err != nil {
 			t.Fatal(err)
 		}
 		p.until("a datagram has come back", func(ev poll.Event) bool { return ev.Handle == h && (ev.Read || ev.Fail) })
@@ -182,14 +182,14 @@ func TestDatagramsOfBothFamilies(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.untilReadable(both)
-		if _, got, err := p.ReadFrom(both, make([]byte, 10)); err != nil || got != from {
+		if _, got, err := p.ReadFrom(both, make([]byte, 10)); err != nil || got.Peer != from {
 			t.Errorf("from %v, %v, want %v", got, err, from)
 		}
 		four, _ := p.packet("udp4")
 		mapped := netip.AddrPortFrom(netip.AddrFrom16(from.Addr().As16()), from.Port())
 		for _, to := range []netip.AddrPort{from, mapped} {
 			for name, h := range map[string]poll.Handle{"both": both, "four": four} {
-				if err := p.WriteTo(h, []byte(name), to); err != nil {
+				if err := p.WriteTo(h, []byte(name), poll.Ends{Peer: to}); err != nil {
 					t.Errorf("%s to %v: %v", name, to, err)
 					continue
 				}
@@ -199,7 +199,7 @@ func TestDatagramsOfBothFamilies(t *testing.T) {
 				}
 			}
 		}
-		if err := p.WriteTo(four, []byte("x"), netip.MustParseAddrPort("[::1]:9")); err == nil || err == poll.ErrAgain {
+		if err := p.WriteTo(four, []byte("x"), poll.Ends{Peer: netip.MustParseAddrPort("[::1]:9")}); err == nil || err == poll.ErrAgain {
 			t.Errorf("an IPv4 socket sent to IPv6: %v", err)
 		}
 	})
@@ -216,13 +216,14 @@ func TestLinkLocal(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.untilReadable(h)
-		_, from, err := p.ReadFrom(h, make([]byte, 10))
+		_, between, err := p.ReadFrom(h, make([]byte, 10))
+		from := between.Peer
 		if err != nil || from.Addr().WithZone("") != address || from.Addr().Zone() == "" {
 			t.Fatalf("from %v, %v, want %v with its link", from, err, address)
 		}
 		named := netip.AddrPortFrom(zoned, from.Port())
 		parsed := netip.MustParseAddrPort(from.String())
-		for _, to := range []netip.AddrPort{from, named, parsed} {
+		for _, to := range []poll.Ends{between, {Peer: from}, {Peer: named}, {Peer: parsed}, {Peer: from, Local: zoned}} {
 			if err := p.WriteTo(h, []byte("y"), to); err != nil {
 				t.Errorf("to %v: %v", to, err)
 				continue

@@ -76,10 +76,14 @@ func (p *epoll) Packet(pc net.PacketConn) (Handle, error) {
 		unix.Close(fd)
 		return 0, fmt.Errorf("poll: getsockopt: %w", err)
 	}
+	k := udp6
 	if domain == unix.AF_INET {
-		return p.bind(fd, udp4, false)
+		k = udp4
 	}
-	return p.bind(fd, udp6, false)
+	if askDestination(fd) {
+		k |= anyAddress
+	}
+	return p.bind(fd, k, false)
 }
 
 // takeOver duplicates the descriptor below c and closes c, so that package net no longer watches it.
@@ -230,21 +234,26 @@ func (p *epoll) Write(h Handle, b []byte) (int, error) {
 	return done, nil
 }
 
-func (p *epoll) ReadFrom(h Handle, b []byte) (int, netip.AddrPort, error) {
-	n, from, e := recvfrom(int(h), b)
-	if e == unix.EAGAIN {
-		return 0, from, ErrAgain
+func (p *epoll) ReadFrom(h Handle, b []byte) (n int, between Ends, err error) {
+	var e syscall.Errno
+	if p.slots.at(int(h)).kind.Load()&anyAddress != 0 {
+		n, between, e = recvmsg(int(h), b)
+	} else {
+		n, between.Peer, e = recvfrom(int(h), b)
 	}
-	if e != 0 {
-		return 0, from, e
+	switch e {
+	case 0:
+		return n, between, nil
+	case unix.EAGAIN:
+		return 0, Ends{}, ErrAgain
 	}
-	return n, from, nil
+	return 0, Ends{}, e
 }
 
-func (p *epoll) WriteTo(h Handle, b []byte, to netip.AddrPort) error {
+func (p *epoll) WriteTo(h Handle, b []byte, between Ends) error {
 	var e syscall.Errno
-	if to.IsValid() {
-		e = sendto(int(h), b, to, p.slots.at(int(h)).kind.Load() == udp4)
+	if between.Peer.IsValid() {
+		e = sendto(int(h), b, between, p.slots.at(int(h)).kind.Load()&^anyAddress == udp4)
 	} else {
 		_, e = send(int(h), b)
 	}
@@ -298,7 +307,7 @@ func (p *epoll) LocalAddr(h Handle) net.Addr {
 		return &net.UnixAddr{Name: u.Name, Net: "unix"}
 	}
 	ap := addrPort(sa)
-	if k == udp4 || k == udp6 {
+	if k >= udp4 {
 		return net.UDPAddrFromAddrPort(ap)
 	}
 	return net.TCPAddrFromAddrPort(ap)

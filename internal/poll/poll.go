@@ -23,6 +23,14 @@ type Event struct {
 	Read, Write, Fail bool
 }
 
+// Ends are where a datagram comes from or goes to, and this side's address. Local is zero where the socket has one address,
+// where the system cannot tell it (none but Linux is asked), and for a multicast of IPv6; what is sent then has the address
+// that the system takes.
+type Ends struct {
+	Peer  netip.AddrPort
+	Local netip.Addr
+}
+
 // ErrAgain means: not now. The socket is not ready; an armed handle gets an event when it is.
 var ErrAgain = errors.New("poll: not ready")
 
@@ -102,11 +110,11 @@ type Poller interface {
 
 	// ReadFrom reads one datagram, cut to len(p). ErrAgain means there is none. Any other error is about a datagram that was
 	// sent and came back; its event is Read or Fail.
-	ReadFrom(h Handle, p []byte) (int, netip.AddrPort, error)
+	ReadFrom(h Handle, p []byte) (int, Ends, error)
 
 	// WriteTo sends one datagram, whole or not at all: to the peer that the socket is connected to if that is given as
 	// the zero AddrPort, and only then.
-	WriteTo(h Handle, p []byte, to netip.AddrPort) error
+	WriteTo(h Handle, p []byte, between Ends) error
 
 	// CloseWrite sends the end of the stream after what was written.
 	CloseWrite(h Handle) error

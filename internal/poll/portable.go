@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -60,7 +59,7 @@ type socket struct {
 	// What was read ahead, and what ended it.
 	accepted net.Conn
 	in       []byte
-	from     netip.AddrPort
+	between  Ends // of a datagram
 	datagram bool // in holds one, which may be empty
 	inErr    error
 

@@ -293,47 +293,70 @@ func (p *portable) Packet(pc net.PacketConn) (Handle, error) {
 	if !ok {
 		return 0, fmt.Errorf("poll: %T is no UDP socket", pc)
 	}
-	return p.open(&socket{net: u}, func(s *socket) { p.receiveAhead(s, u) })
+	receive := receiver(u)
+	return p.open(&socket{net: u}, func(s *socket) { p.receiveAhead(s, receive) })
 }
 
-func (p *portable) receiveAhead(s *socket, u *net.UDPConn) {
+func (p *portable) receiveAhead(s *socket, receive func(b []byte) (int, Ends, error)) {
 	buf := make([]byte, 64<<10)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for p.await(s) {
 		p.mu.Unlock()
-		n, from, err := u.ReadFromUDPAddrPort(buf)
+		n, between, err := receive(buf)
 		p.mu.Lock()
 		if s.halted && err != nil {
 			return
 		}
-		s.in, s.from, s.datagram, s.inErr = buf[:n], unmapped(from), err == nil, bare(err)
+		s.in, s.between, s.datagram, s.inErr = buf[:n], between, err == nil, bare(err)
 		p.enqueue(s)
 	}
 }
 
-func (p *portable) ReadFrom(h Handle, b []byte) (int, netip.AddrPort, error) {
+// receiver is how a datagram is read, and where it was sent to, if the socket has several addresses and the system tells.
+func receiver(u *net.UDPConn) func(b []byte) (int, Ends, error) {
+	tells := false
+	if rc, err := u.SyscallConn(); err == nil {
+		_ = rc.Control(func(fd uintptr) { tells = askDestination(int(fd)) }) // if it fails, so does what follows
+	}
+	if !tells {
+		return func(b []byte) (int, Ends, error) {
+			n, from, err := u.ReadFromUDPAddrPort(b)
+			return n, Ends{Peer: unmapped(from)}, err
+		}
+	}
+	told := new(control)
+	return func(b []byte) (int, Ends, error) {
+		n, size, _, from, err := u.ReadMsgUDPAddrPort(b, told.bytes())
+		if err != nil {
+			return 0, Ends{}, err // n may be -1
+		}
+		return n, Ends{unmapped(from), destinationIn(told.bytes()[:size])}, nil
+	}
+}
+
+func (p *portable) ReadFrom(h Handle, b []byte) (int, Ends, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.socket(h)
 	if s == nil {
-		return 0, netip.AddrPort{}, fmt.Errorf("poll: %w", net.ErrClosed)
+		return 0, Ends{}, fmt.Errorf("poll: %w", net.ErrClosed)
 	}
 	if err := s.inErr; err != nil {
 		s.inErr = nil
 		notify(s.more)
-		return 0, netip.AddrPort{}, err
+		return 0, Ends{}, err
 	}
 	if !s.datagram {
-		return 0, netip.AddrPort{}, ErrAgain
+		return 0, Ends{}, ErrAgain
 	}
 	n := copy(b, s.in)
 	s.in, s.datagram = nil, false
 	notify(s.more)
-	return n, s.from, nil
+	return n, s.between, nil
 }
 
-func (p *portable) WriteTo(h Handle, b []byte, to netip.AddrPort) error {
+func (p *portable) WriteTo(h Handle, b []byte, between Ends) error {
 	p.mu.Lock()
 	s := p.socket(h)
 	p.mu.Unlock()
@@ -341,10 +364,15 @@ func (p *portable) WriteTo(h Handle, b []byte, to netip.AddrPort) error {
 		return fmt.Errorf("poll: %w", net.ErrClosed)
 	}
 	u := s.net.(*net.UDPConn)
-	if !to.IsValid() {
-		_, err := u.Write(b)
-		return bare(err)
+	var err error
+	switch {
+	case !between.Peer.IsValid():
+		_, err = u.Write(b)
+	case between.Local.IsValid():
+		var said control
+		_, _, err = u.WriteMsgUDPAddrPort(b, putSource(&said, between.Local), unmapped(between.Peer))
+	default:
+		_, err = u.WriteToUDPAddrPort(b, unmapped(between.Peer))
 	}
-	_, err := u.WriteToUDPAddrPort(b, unmapped(to))
 	return bare(err)
 }

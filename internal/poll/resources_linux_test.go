@@ -165,7 +165,7 @@ func TestHighDescriptors(t *testing.T) {
 		if got := p.LocalAddr(low); got == nil || got.String() != want {
 			t.Errorf("local address %v, want %s", got, want)
 		}
-		if err := p.WriteTo(packets, []byte("x"), to); err != nil {
+		if err := p.WriteTo(packets, []byte("x"), poll.Ends{Peer: to}); err != nil {
 			t.Error(err)
 		}
 		for _, c := range []struct {

@@ -24,6 +24,8 @@ const (
 	unixStream
 	udp4
 	udp6
+
+	anyAddress kind = 1 << 8 // beside one of the last two: the kernel tells which address a datagram was sent to
 )
 
 // at is the slot of a descriptor that has been open.

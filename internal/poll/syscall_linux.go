@@ -1,9 +1,7 @@
 package poll
 
 import (
-	"net"
 	"net/netip"
-	"strconv"
 	"syscall"
 	"time"
 	"unsafe"
@@ -76,13 +74,55 @@ func recvfrom(fd int, p []byte) (int, netip.AddrPort, syscall.Errno) {
 	}
 }
 
-// sendto sends over a socket that knows nothing but IPv4, if only4, or over an IPv6 one.
-func sendto(fd int, p []byte, to netip.AddrPort, only4 bool) syscall.Errno {
+// recvmsg is recvfrom that also tells where the datagram was sent to.
+func recvmsg(fd int, p []byte) (int, Ends, syscall.Errno) {
 	var sa unix.RawSockaddrAny
-	size := encodeAddr(&sa, to, only4)
+	var told control
+	iov := unix.Iovec{Base: unsafe.SliceData(p)}
+	iov.SetLen(len(p))
+	for {
+		msg := unix.Msghdr{Name: (*byte)(unsafe.Pointer(&sa)), Namelen: uint32(unsafe.Sizeof(sa)), Iov: &iov}
+		msg.Control = (*byte)(unsafe.Pointer(&told))
+		msg.SetIovlen(1)
+		msg.SetControllen(int(unsafe.Sizeof(told)))
+		n, _, e := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), 0)
+		switch e {
+		case 0:
+			return int(n), Ends{decodeAddr(&sa), destinationIn(told.bytes()[:msg.Controllen])}, 0
+		case unix.EINTR:
+		default:
+			return 0, Ends{}, e
+		}
+	}
+}
+
+// sendto sends over a socket that knows nothing but IPv4, if only4, or over an IPv6 one.
+func sendto(fd int, p []byte, to Ends, only4 bool) syscall.Errno {
+	var sa unix.RawSockaddrAny
+	size := encodeAddr(&sa, to.Peer, only4)
+	if to.Local.IsValid() {
+		return sendmsg(fd, p, &sa, size, to.Local)
+	}
 	for {
 		_, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
 			unix.MSG_NOSIGNAL, uintptr(unsafe.Pointer(&sa)), size)
+		if e != unix.EINTR {
+			return e
+		}
+	}
+}
+
+// sendmsg is sendto from one of several addresses.
+func sendmsg(fd int, p []byte, to *unix.RawSockaddrAny, size uintptr, local netip.Addr) syscall.Errno {
+	var said control
+	source := putSource(&said, local)
+	iov := unix.Iovec{Base: unsafe.SliceData(p)}
+	iov.SetLen(len(p))
+	msg := unix.Msghdr{Name: (*byte)(unsafe.Pointer(to)), Namelen: uint32(size), Iov: &iov, Control: unsafe.SliceData(source)}
+	msg.SetIovlen(1)
+	msg.SetControllen(len(source))
+	for {
+		_, _, e := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), unix.MSG_NOSIGNAL)
 		if e != unix.EINTR {
 			return e
 		}
@@ -137,20 +177,6 @@ func encodeAddr(sa *unix.RawSockaddrAny, to netip.AddrPort, only4 bool) uintptr 
 	return unix.SizeofSockaddrInet6
 }
 
-// link is the number of the link that a zone means, by its number or its name; 0 if there is none.
-func link(zone string) uint32 {
-	if zone == "" {
-		return 0
-	}
-	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
-		return uint32(n)
-	}
-	if i, err := net.InterfaceByName(zone); err == nil {
-		return uint32(i.Index)
-	}
-	return 0
-}
-
 func hostOrder(port *uint16) uint16 {
 	b := (*[2]byte)(unsafe.Pointer(port))
 	return uint16(b[0])<<8 | uint16(b[1])
@@ -159,13 +185,4 @@ func hostOrder(port *uint16) uint16 {
 func netOrder(port *uint16, v uint16) {
 	b := (*[2]byte)(unsafe.Pointer(port))
 	b[0], b[1] = byte(v>>8), byte(v)
-}
-
-// zoned is the address of a peer: IPv4 where it is one, with its link's number where it is link-local.
-func zoned(addr [16]byte, link uint32) netip.Addr {
-	a := netip.AddrFrom16(addr).Unmap()
-	if link != 0 && a.IsLinkLocalUnicast() {
-		a = a.WithZone(strconv.FormatUint(uint64(link), 10))
-	}
-	return a
 }

@@ -47,7 +47,7 @@ func TestSendingDatagramsAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to := pc.LocalAddr().(*net.UDPAddr).AddrPort()
+	to := Ends{Peer: pc.LocalAddr().(*net.UDPAddr).AddrPort()}
 	h, err := p.Packet(pc)
 	if err != nil {
 		t.Fatal(err)

@@ -194,7 +194,7 @@ func TestElsewhere(t *testing.T) {
 				if n, err := p.Write(h, []byte("x")); n != 1 || err != nil {
 					t.Errorf("wrote %d, %v", n, err)
 				}
-				if err := p.WriteTo(packets, []byte("x"), packetAddr); err != nil {
+				if err := p.WriteTo(packets, []byte("x"), poll.Ends{Peer: packetAddr}); err != nil {
 					t.Error(err)
 				}
 				if got := p.LocalAddr(h); got == nil || got.String() != addr.String() {

@@ -65,14 +65,18 @@ func familyOf(network, address string) string {
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4}
 
 func control(o Options, stream bool) func(network, address string, c syscall.RawConn) error {
-	return func(_, _ string, c syscall.RawConn) error {
+	return func(network, address string, c syscall.RawConn) error {
 		var optErr error
 		err := c.Control(func(fd uintptr) {
 			if o.ReusePort {
 				optErr = setReusePort(fd)
 			}
-			if stream && optErr == nil {
+			switch {
+			case optErr != nil:
+			case stream:
 				optErr = setInherited(fd)
+			default:
+				setDestination(fd, network, address)
 			}
 		})
 		return errors.Join(err, optErr)
