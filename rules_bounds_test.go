@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -218,6 +219,33 @@ func TestRule09SlowReader(t *testing.T) {
 	}
 	if got := slow.Receive(); got != "again" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestRule09HalfFree has a slow reader be refused until half of MaxPending is free, and no longer. A Unix socket takes little at
+// a time, so that both halves are seen.
+func TestRule09HalfFree(t *testing.T) {
+	const most = 4 << 20
+	conns := make(chan *lineman.Conn, 1)
+	w := &lineman.Worker{Addr: "frame+unix://" + filepath.Join(t.TempDir(), "s"), Limits: lineman.Limits{MaxPending: most}}
+	w.OnConnect = func(c *lineman.Conn) { conns <- c }
+	s := linemantest.Start(t, w)
+	client := s.Dial(w)
+	c := next(t, conns, "OnConnect")
+	s.Do(w, func(*lineman.Loop) {
+		for c.Send(make([]byte, 1<<20)) == nil {
+		}
+	})
+	waiting, err := most, error(lineman.ErrFull)
+	for err == lineman.ErrFull {
+		if waiting < most/2 {
+			t.Fatalf("refused with %d bytes of %d waiting", waiting, most)
+		}
+		client.Read(64 << 10)
+		s.Do(w, func(*lineman.Loop) { waiting, err = c.Pending(), c.Send([]byte("x")) })
+	}
+	if err != nil || waiting >= most/2 || waiting < most/4 {
+		t.Errorf("it was first taken with %d bytes of %d waiting: %v", waiting, most, err)
 	}
 }
 

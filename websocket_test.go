@@ -369,3 +369,27 @@ func TestBroadcast(t *testing.T) {
 		}
 	}
 }
+
+// TestWebSocketBroken has a peer that broke the protocol told so, and its stream ended at once: nothing more is looked at, no
+// message and no goodbye.
+func TestWebSocketBroken(t *testing.T) {
+	linemantest.NoLeaks(t)
+	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Logger: quiet, Limits: lineman.Limits{Close: 3600 * second}}
+	ends := make(chan error, 1)
+	w.OnMessage = func(_ *lineman.Conn, msg []byte) { t.Errorf("OnMessage(%q)", msg) }
+	w.OnClose = func(_ *lineman.Conn, err error) { ends <- err }
+	s := linemantest.Start(t, w)
+	c := s.Dial(w)
+	c.Write("\x81\x02hi") // not masked
+	if op, payload := c.NextFrame(); op != websocket.Close || !strings.HasPrefix(payload, "\x03\xea") {
+		t.Errorf("the peer got %v %q, want a Close frame with 1002", op, payload)
+	}
+	if rest := c.Rest(); rest != "" {
+		t.Errorf("then it got %q", rest)
+	}
+	c.Send("hello")
+	c.Close()
+	if err := next(t, ends, "OnClose"); !strings.Contains(err.Error(), "mask") {
+		t.Errorf("OnClose: %v", err)
+	}
+}
