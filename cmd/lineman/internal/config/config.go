@@ -123,6 +123,7 @@ type Redis struct {
 	Prefix     string        `koanf:"prefix" doc:"begins the name of everything there, with letters, digits, - and _: nodes with other prefixes are other applications, and never hear of these"`
 	Partitions int           `koanf:"partitions" doc:"parts that targets are divided into, each with a server of the Redis Cluster; at most 1024; above 1 is of use with cluster only" is:"positive"`
 	Answer     time.Duration `koanf:"answer" doc:"time in which other nodes have to answer" is:"positive"`
+	Gap        time.Duration `koanf:"gap" doc:"over which pages that were connected while other nodes could not be reached are closed with 4201 afterwards, as they may have missed something; 0 means that they stay, and are not told"`
 }
 
 // Limits bound what others can take. Rates are counts per second; a burst of five seconds' worth may come at once. 0 means no

@@ -34,6 +34,7 @@ var samples = map[string]struct {
 	"redis.tls": {"true", []string{aServer}}, "redis.ca": {"ca.pem", []string{aServer, withTLS}},
 	"redis.cert": {"c.pem", []string{aServer, withTLS, "LINEMAN_REDIS_KEY=k.pem"}}, "redis.key": {"k.pem", []string{aServer, withTLS, "LINEMAN_REDIS_CERT=c.pem"}},
 	"redis.server_name": {"redis.example.com", []string{aServer, withTLS}}, "redis.prefix": {"shop", []string{aServer}},
+	"redis.gap":        {"30s", []string{aServer}},
 	"redis.partitions": {"16", []string{aServer}}, "redis.answer": {"300ms", []string{aServer}},
 	"limits.dry_run": {text: "true"}, "limits.message": {text: "128KiB"}, "limits.body": {text: "4096"}, "limits.pending": {text: "2MiB"},
 	"limits.memory": {text: "1GiB"}, "limits.login": {text: "1m30s"}, "limits.places": {text: "7"}, "limits.connections": {text: "10_000"},

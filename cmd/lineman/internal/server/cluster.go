@@ -19,6 +19,7 @@ func (s *Server) linked(up bool) {
 	s.links++
 	if up {
 		s.open()
+		s.tellGap()
 		s.refresh(s.links)
 	}
 }
@@ -44,7 +45,7 @@ func (s *Server) hold(c *lineman.Conn, v *visitor, credential string) {
 		case s.informed:
 			s.login(c, v, credential)
 		default:
-			closeWith(c, int(codeRestart), `{"retry":5000}`)
+			closeWith(c, int(codeUnchecked), "the credential could not be checked yet")
 		}
 	})
 	if s.late {

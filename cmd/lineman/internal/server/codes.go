@@ -20,6 +20,7 @@ const (
 	codeLate         websocket.Code = 4104
 	codeUnchecked    websocket.Code = 4105
 	codeExpired      websocket.Code = 4200
+	codeMissed       websocket.Code = 4201
 )
 
 // retryLater is the reason of codeTooMany.

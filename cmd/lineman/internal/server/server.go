@@ -112,6 +112,7 @@ type Server struct {
 
 	revocations int      // that were learned: a credential that was checked before one is checked again
 	informed    bool     // what was revoked has been read once, or need not be: credentials can be believed
+	gap         *gap     // nil: none was ever told of
 	late        bool     // it should have been by now
 	held        []func() // logins that wait until it is informed, or late
 }

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// gap are the pages that may have missed something while other nodes could not be reached. They are closed one by one, in an order left to
+// chance, so that not all come back at once. Owned by the loop.
+type gap struct {
+	began time.Time
+	pages []uint64 // ids of the connections
+	told  int      // how many of them have been closed
+}
+
+// gapStep is how often some of them are closed, more or less.
+const gapStep = 20 * time.Millisecond
+
+// tellGap begins to close the pages that were there before other nodes were reached, or reached again. Those of an earlier time that are
+// still there are among them.
+func (s *Server) tellGap() {
+	over := s.config.Redis.Gap
+	if s.options.Broker == nil || over == 0 || !s.ready {
+		return
+	}
+	g := &gap{began: time.Now()}
+	for m := range s.hub.Members(push.Everyone) {
+		g.pages = append(g.pages, m.Conn().ID())
+	}
+	rand.Shuffle(len(g.pages), func(i, j int) { g.pages[i], g.pages[j] = g.pages[j], g.pages[i] })
+	s.gap = g
+	if len(g.pages) > 0 {
+		s.log.Warn("lineman: pages may have missed something: closing them", "pages", len(g.pages), "over", over)
+		s.goOnTelling(g)
+	}
+}
+
+// goOnTelling closes those whose time has come.
+func (s *Server) goOnTelling(g *gap) {
+	if g != s.gap || !s.ready {
+		return // another one has begun, or all are sent away
+	}
+	due := len(g.pages)
+	if share := float64(time.Since(g.began)) / float64(s.config.Redis.Gap); share < 1 {
+		due = int(share * float64(due))
+	}
+	for ; g.told < due; g.told++ {
+		if m := s.hub.Member(g.pages[g.told]); m != nil {
+			s.hub.Kick(m, int(codeMissed), "messages may have been missed")
+		}
+	}
+	if g.told < len(g.pages) {
+		s.loop.After(gapStep/2+rand.N(gapStep), func() { s.goOnTelling(g) })
+	}
+}
