@@ -121,12 +121,13 @@ func TestMasterRecycle(t *testing.T) {
 	if _, err := io.WriteString(c, "recycle\n"); err != nil {
 		t.Fatal(err)
 	}
+	if got, err := io.ReadAll(c); err != nil || string(got) != "recycle\n" {
+		t.Errorf("the client got %q, %v", got, err)
+	}
+	c.Close() // else the process would wait for that, for as long as it may
 	said = r.until("master OnExit")
 	if !in(said, "OnStart 0", "OnReload 0", "OnStop 0", "master OnExit w/0 code 0") {
 		t.Errorf("the process that asked for a successor: %q", said)
-	}
-	if got, err := io.ReadAll(c); err != nil || string(got) != "recycle\n" {
-		t.Errorf("the client got %q, %v", got, err)
 	}
 	r.signal(syscall.SIGINT)
 	if code, said := r.end(); code != 0 {

@@ -34,6 +34,7 @@ func program(asUser string) {
 		_ = c.Send(msg)
 	}
 	m := &lineman.Master{Workers: []*lineman.Worker{w}}
+	m.ReloadTimeout, m.StopTimeout = patience, patience // nothing is killed because the machine is busy
 	if os.Getenv(logVariable) != "" {
 		m.LogHandler = func(io.Writer) slog.Handler { return slog.NewJSONHandler(os.Stdout, nil) }
 		w.OnPrepare = func(*lineman.Loop) error { slog.Info("OnPrepare"); return nil }

@@ -61,8 +61,8 @@ func worker(addr string, compression bool) *lineman.Worker {
 		}
 		w.Protocol = p
 	}
-	// A client that does not read is not read from either: the message that finds no room waits, and the rest where it is. Of
-	// datagrams, which may get lost anyway, none waits.
+	// A client that does not read is not read from either: the message that finds no room waits, and the rest where it
+	// is. Of datagrams, which may get lost anyway, none waits.
 	w.OnMessage = func(c *lineman.Conn, msg []byte) {
 		m := message{msg, c.Binary()}
 		if errors.Is(m.send(c), lineman.ErrFull) && !strings.HasPrefix(addr, "udp") {

@@ -28,7 +28,7 @@ import (
 var page []byte
 
 func main() {
-	// A page is whoever it says it is, so nobody else's machine is let in: see docs/push.md for pages that prove who they are.
+	// A page is whoever it says it is, so no other machine is let in: docs/push.md has pages that prove who they are.
 	ws := flag.String("websocket", "127.0.0.1:1234", "`host:port` for browsers")
 	back := flag.String("text", "127.0.0.1:5678", "`host:port` for back ends")
 	line := flag.String("send", "", "send this `line` to a running server as a back end does, print its answer, and end")
@@ -146,8 +146,8 @@ func (s *server) broadcast(message []byte) bool {
 	return s.loop.Broadcast(known, message) > 0
 }
 
-// sendMessageByUid sends message to all pages of uid and reports whether one took it: one that does not read, and for which as much
-// waits as may wait, does not.
+// sendMessageByUid sends message to all pages of uid and reports whether one took it: one that does not read, and for
+// which as much waits as may wait, does not.
 func (s *server) sendMessageByUid(uid string, message []byte) bool {
 	return s.loop.Broadcast(maps.Keys(s.users[uid]), message) > 0
 }

@@ -3,7 +3,6 @@
 package channel
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -225,7 +224,7 @@ func (p *Peer) send(line []byte, files []int) error {
 // left belong to one message at most.
 func (p *Peer) read() {
 	defer p.end()
-	var line []byte
+	var in lines
 	var files []int
 	defer func() { closeAll(files) }()
 	chunk, control := make([]byte, 32<<10), make([]byte, unix.CmsgSpace(4*maxFiles))
@@ -235,21 +234,16 @@ func (p *Peer) read() {
 			return
 		}
 		files = append(files, received(control[:oobn])...)
-		line = append(line, chunk[:n]...)
-		for {
-			end := bytes.IndexByte(line, '\n')
-			if end < 0 {
-				break
-			}
+		in.add(chunk[:n])
+		for line, whole := in.next(); whole; line, whole = in.next() {
 			m := &message{}
-			if json.Unmarshal(line[:end], m) != nil || m.Files < 0 || m.Files > len(files) {
+			if json.Unmarshal(line, m) != nil || m.Files < 0 || m.Files > len(files) {
 				return
 			}
 			m.files, files = files[:m.Files:m.Files], files[m.Files:]
-			line = line[end+1:]
 			p.dispatch(m)
 		}
-		if len(line) > maxLine || len(files) > maxFiles {
+		if len(in.rest) > maxLine || len(files) > maxFiles {
 			return
 		}
 	}

@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // pair are two Peers, open until the end of the test.
 func pair(t *testing.T, left, right func(*Request)) (a, b *Peer) {

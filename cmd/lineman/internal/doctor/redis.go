@@ -26,7 +26,7 @@ type Redis struct {
 }
 
 // redisTime is how long a server of Redis may take for a connection, and for an answer.
-const redisTime = 2 * time.Second
+const redisTime = 5 * time.Second
 
 // redis can be reached at each address, and what it is and how it is set suits the server.
 func redis(m *Machine, o *Options) (all []Finding) {
