@@ -4,19 +4,23 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
 
-// maxAnswer is how long the answer of a node may be, in bytes: what is between nodes cuts off who is sent too much at once.
-const maxAnswer = 4 << 20
+// MaxAnswer is how long an answer that lists may be, in bytes, that of one node and that of all: whoever is sent too much at once is cut
+// off on the way, and nobody else is served while it is made.
+const MaxAnswer = 4 << 20
+
+var errLongAnswer = fmt.Errorf("%w: the answer has more than %d MiB: ask about fewer connections", ErrLimit, MaxAnswer>>20)
 
 // asked is what a Broker calls with the question of a node.
 func (h *Hub[C]) asked(_ []Target, question []byte, reply func([]byte)) {
 	send := func(a Answer) {
 		text, err := json.Marshal(&a)
-		if err == nil && len(text) > maxAnswer {
-			err = fmt.Errorf("%w: a node's answer has more than %d MiB: ask about fewer connections", ErrLimit, maxAnswer>>20)
+		if err == nil && len(text) > MaxAnswer {
+			err = errLongAnswer
 		}
 		if err != nil { // or a session that is no JSON
 			told := problem(err)
@@ -49,9 +53,11 @@ func problem(err error) Answer {
 func (h *Hub[C]) answer(q *Question, reply func(Answer)) {
 	switch q.Verb {
 	case ListGroups:
-		reply(Answer{Names: h.Groups()})
+		reply(h.names(ToGroup))
 	case ListChannels:
-		reply(Answer{Names: h.Channels()})
+		reply(h.names(ToChannel))
+	case List, ListSessions:
+		reply(h.tell(q))
 	case ListNodes:
 		reply(Answer{Nodes: map[string]int{h.node: len(h.everyone.members)}})
 	case Count:
@@ -73,6 +79,49 @@ func (h *Hub[C]) answer(q *Question, reply func(Answer)) {
 	}
 }
 
+// names are those that groups or channels have.
+func (h *Hub[C]) names(k Kind) Answer {
+	bytes := 0
+	for name := range h.sets[k] {
+		if bytes += len(name) + aroundName; bytes > MaxAnswer {
+			return problem(errLongAnswer)
+		}
+	}
+	return Answer{Names: sorted(h.sets[k])}
+}
+
+// aroundName is what an answer has for each name beside it, in bytes.
+const aroundName = len(`"",`)
+
+// tell tells of each connection that a Question names, unless it is too much.
+func (h *Hub[C]) tell(q *Question) (a Answer) {
+	bytes := 0
+	for _, m := range h.chosen(q.To) {
+		a.N++
+		name := m.Target()
+		data, hasData := m.value.(json.RawMessage)
+		switch {
+		case q.Verb == List:
+			a.Conns = append(a.Conns, name)
+			if bytes += len(name) + aroundName; m.uid != "" {
+				a.UIDs = append(a.UIDs, m.uid)
+				bytes += len(m.uid) + aroundName
+			}
+		case hasData:
+			if a.Sessions == nil {
+				a.Sessions = make(map[Target]json.RawMessage)
+			}
+			a.Sessions[name] = data
+			bytes += len(name) + aroundName + len(data) + 1
+		}
+		if bytes > MaxAnswer {
+			return problem(errLongAnswer)
+		}
+	}
+	a.UIDs, a.Conns = union(nil, a.UIDs), union(nil, a.Conns)
+	return a
+}
+
 // treat does something with each connection that a Question names.
 func (h *Hub[C]) treat(q *Question, reply func(Answer)) {
 	members := h.chosen(q.To)
@@ -80,18 +129,6 @@ func (h *Hub[C]) treat(q *Question, reply func(Answer)) {
 	for _, m := range members {
 		var err error
 		switch q.Verb {
-		case List:
-			a.Conns = append(a.Conns, m.Target())
-			if m.uid != "" {
-				a.UIDs = append(a.UIDs, m.uid)
-			}
-		case ListSessions:
-			if data, ok := m.value.(json.RawMessage); ok {
-				if a.Sessions == nil {
-					a.Sessions = make(map[Target]json.RawMessage)
-				}
-				a.Sessions[m.Target()] = data
-			}
 		case Join:
 			err = m.Join(q.Name)
 		case Leave:
@@ -113,7 +150,6 @@ func (h *Hub[C]) treat(q *Question, reply func(Answer)) {
 			return
 		}
 	}
-	a.UIDs, a.Conns = union(nil, a.UIDs), union(nil, a.Conns)
 	switch {
 	case q.Verb == Join && a.N > 0:
 		h.subscribed(Group(q.Name), func() { reply(a) })
@@ -126,6 +162,9 @@ func (h *Hub[C]) treat(q *Question, reply func(Answer)) {
 
 // chosen are the connections that some targets name, each once.
 func (h *Hub[C]) chosen(to []Target) (members []*Member[C]) {
+	if len(to) == 1 {
+		return slices.Clone(h.find(to[0])) // some may leave meanwhile
+	}
 	seen := make(map[*Member[C]]bool)
 	for _, t := range to {
 		for _, m := range h.find(t) {

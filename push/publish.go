@@ -116,8 +116,14 @@ func (h *Hub[C]) finish(w *pending, others int, err error) {
 }
 
 func (h *Hub[C]) check(m Message[C]) error {
-	if len(m.To) == 0 {
+	switch {
+	case len(m.To) == 0:
 		return errors.New("push: a message has no target")
+	case len(m.To) > MaxTargets:
+		return tooManyTargets(len(m.To))
+	}
+	if t, found := twice(m.To); found {
+		return fmt.Errorf("push: target %q is named twice", t)
 	}
 	if m.Except != "" {
 		if kind, _ := m.Except.Split(); kind != ToConn {
@@ -127,12 +133,9 @@ func (h *Hub[C]) check(m Message[C]) error {
 			return err
 		}
 	}
-	for i, t := range m.To {
+	for _, t := range m.To {
 		if err := t.Check(); err != nil {
 			return err
-		}
-		if slices.Contains(m.To[:i], t) {
-			return fmt.Errorf("push: target %q is named twice", t)
 		}
 		if most := h.most(t); len(m.Data) > most {
 			return fmt.Errorf("%w: %q gets at most %d bytes, not %d", ErrTooLarge, t, most, len(m.Data))

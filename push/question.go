@@ -109,6 +109,9 @@ func union[T ~string](a, b []T) []T {
 
 // check tells what is wrong with a Question.
 func (q *Question) check() error {
+	if len(q.To) > MaxTargets {
+		return tooManyTargets(len(q.To))
+	}
 	for _, t := range q.To {
 		if err := t.Check(); err != nil {
 			return err
@@ -163,7 +166,12 @@ func (h *Hub[C]) Ask(q Question, done func(Answer, error)) error {
 	}
 	h.link.Ask(q.concerns(), text, func(answers [][]byte, err error) {
 		var all Answer
+		bytes := 0
 		for _, text := range answers {
+			if bytes += len(text); bytes > MaxAnswer {
+				done(Answer{}, errLongAnswer)
+				return
+			}
 			var a Answer
 			if json.Unmarshal(text, &a) != nil {
 				a = Answer{Problem: "a node answers what cannot be read: have all nodes run the same version"}

@@ -1,6 +1,7 @@
 package push
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,4 +111,31 @@ func Match(patterns []string, name string) bool {
 		}
 		return p == name
 	})
+}
+
+// MaxTargets is how many a message, or a question, may be for.
+const MaxTargets = 10_000
+
+func tooManyTargets(n int) error {
+	return fmt.Errorf("push: %d targets: at most %d are allowed at once", n, MaxTargets)
+}
+
+// twice finds a target that comes again.
+func twice(all []Target) (t Target, found bool) {
+	if len(all) <= 8 { // without a map
+		for i, t := range all {
+			if slices.Contains(all[:i], t) {
+				return t, true
+			}
+		}
+		return "", false
+	}
+	seen := make(map[Target]bool, len(all))
+	for _, t := range all {
+		if seen[t] {
+			return t, true
+		}
+		seen[t] = true
+	}
+	return "", false
 }

@@ -24,10 +24,23 @@ type Reply struct {
 	Nodes    map[string]int                  `json:"nodes,omitempty"`
 
 	Incomplete bool `json:"incomplete,omitempty"` // some nodes have not answered in time: there may be more
+
+	text []byte // what JSON returns; nil if that is not known
 }
 
-// JSON is the reply as it is sent.
+// bounded is the reply, or what is answered in its place if it is too long.
+func (r Reply) bounded() Reply {
+	if r.text = r.JSON(); len(r.text) > push.MaxAnswer {
+		return Reply{Error: &Error{Code: TooMany, Text: fmt.Sprintf("the answer has more than %d MiB: ask about fewer", push.MaxAnswer>>20)}}
+	}
+	return r
+}
+
+// JSON is the reply as it is sent, at most push.MaxAnswer bytes. It must not be changed.
 func (r Reply) JSON() []byte {
+	if r.text != nil {
+		return r.text
+	}
 	text, err := json.Marshal(r)
 	if err != nil {
 		return []byte(`{"ok":false,"error":{"code":"invalid","text":"the answer cannot be written"}}`)

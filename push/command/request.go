@@ -14,7 +14,7 @@ import (
 // Request is what a back end asks for: a JSON object. A command takes the fields that its row in the table names, and Cmd and ID.
 type Request struct {
 	Cmd     string          `json:"cmd"`
-	ID      string          `json:"id"` // one that was asked with the same ID within five minutes is answered as it was then
+	ID      string          `json:"id"` // one that was asked with the same ID within five minutes is answered as it was then, unless its command only tells
 	To      Targets         `json:"to"`
 	Data    json.RawMessage `json:"data"`
 	Text    *string         `json:"text"`

@@ -52,18 +52,18 @@ func rows[C push.Conn]() []*row[C] {
 		},
 		{
 			name: "list", scope: Read, does: "names the uids and the connections of the targets",
-			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"uids", "conns"}, run: asks[C](about(push.List), listed),
+			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"uids", "conns"}, lists: true, run: asks[C](about(push.List), listed),
 		},
 		{
 			name: "sessions", scope: Read, does: "tells what session keeps with the connections of the targets that have something",
-			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"sessions"}, run: asks[C](about(push.ListSessions), sessions),
+			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"sessions"}, lists: true, run: asks[C](about(push.ListSessions), sessions),
 		},
 		{
-			name: "groups", scope: Read, does: "names the groups that have somebody", answers: []string{"groups"},
+			name: "groups", scope: Read, does: "names the groups that have somebody", answers: []string{"groups"}, lists: true,
 			run: asks[C](about(push.ListGroups), func(_ *Request, a push.Answer) Reply { return Reply{Groups: named(a.Names)} }),
 		},
 		{
-			name: "channels", scope: Read, does: "names the channels that have a subscriber", answers: []string{"channels"},
+			name: "channels", scope: Read, does: "names the channels that have a subscriber", answers: []string{"channels"}, lists: true,
 			run: asks[C](about(push.ListChannels), func(_ *Request, a push.Answer) Reply { return Reply{Channels: named(a.Names)} }),
 		},
 		{

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -23,7 +24,8 @@ type Table[C push.Conn] struct {
 	options Options
 	rows    map[string]*row[C]
 	order   []*row[C]
-	once    once
+	once    map[string]*once // by the names of keys: none makes the server forget what others have asked
+	seed    maphash.Seed
 	to      [1]push.Target // of the plain line at hand
 }
 
@@ -35,6 +37,7 @@ type row[C push.Conn] struct {
 	needs   []string // fields without which it is wrong
 	fields  []string // that it takes beside cmd and id, those that it needs first
 	answers []string // fields of its Reply beside ok and error
+	lists   bool     // its answer grows with what is there
 	run     func(t *Table[C], q *Request, done func(Reply))
 }
 
@@ -44,7 +47,7 @@ func (r *row[C]) takes(field string) bool {
 
 // New makes the Table of a Hub.
 func New[C push.Conn](hub *push.Hub[C], o Options) *Table[C] {
-	t := &Table[C]{hub: hub, options: o, rows: make(map[string]*row[C])}
+	t := &Table[C]{hub: hub, options: o, rows: make(map[string]*row[C]), once: make(map[string]*once), seed: maphash.MakeSeed()}
 	for _, r := range rows[C]() {
 		if r.name == "revoke" && o.Revoke == nil {
 			continue
@@ -66,9 +69,9 @@ func (t *Table[C]) Names() (names []string) {
 // Do runs a Request, given as a JSON object of which nothing is kept. done is called on the loop with the answer, perhaps before Do
 // returns. cmd names the command if the object does not.
 //
-// The result is true if the command changes who gets what, and has not been answered yet: what the back end asks for next has to wait for
-// the answer, or does not go by the change.
-func (t *Table[C]) Do(text []byte, cmd string, p *Permit, done func(Reply)) (changing bool) {
+// The result is true if what the back end asks for next has to wait for the answer, which has not been given yet: the command changes who
+// gets what, and the next goes by the change, or its answer may be long, and there is to be one of them at a time.
+func (t *Table[C]) Do(text []byte, cmd string, p *Permit, done func(Reply)) (wait bool) {
 	q, r, err := t.parse(text, cmd)
 	if err == nil {
 		err = p.check(r.scope, q.about())
@@ -79,13 +82,45 @@ func (t *Table[C]) Do(text []byte, cmd string, p *Permit, done func(Reply)) (cha
 	}
 	answered := false
 	answer := func(reply Reply) { answered = true; done(reply) }
-	if q.ID != "" {
-		if answer = t.once.begin(p.name()+"\n"+q.ID, time.Now(), answer); answer == nil {
-			return r.scope == Manage && !answered
+	waits := r.scope == Manage || r.lists
+	switch {
+	case r.scope == Read: // what only tells may be asked again
+		answer = func(reply Reply) { answered = true; done(reply.bounded()) }
+	case q.ID != "":
+		if answer = t.onceFor(p).begin(q.ID, t.print(text, q.Cmd), time.Now(), answer); answer == nil {
+			return waits && !answered
 		}
 	}
 	r.run(t, q, answer)
-	return r.scope == Manage && !answered
+	return waits && !answered
+}
+
+// onceFor is that of a key.
+func (t *Table[C]) onceFor(p *Permit) *once {
+	name := p.name()
+	o := t.once[name]
+	if o == nil {
+		o = &once{}
+		t.once[name] = o
+	}
+	return o
+}
+
+// print tells requests apart that have the same id, by their command and the values of their fields, in any order.
+func (t *Table[C]) print(text object, cmd string) (print uint64) {
+	var h maphash.Hash
+	h.SetSeed(t.seed)
+	for name, value := range text.fields() {
+		if string(name) == "cmd" || string(name) == "id" {
+			continue
+		}
+		h.Reset()
+		_, _ = h.Write(name) // it never fails
+		_ = h.WriteByte(0)
+		_, _ = h.Write(value)
+		print += h.Sum64()
+	}
+	return print ^ maphash.String(t.seed, cmd)
 }
 
 // about are the targets that a request names.
