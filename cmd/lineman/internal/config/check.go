@@ -222,6 +222,9 @@ func checkNamespace(name string) error {
 // maxKeyName is how long the name of a key may be, in bytes.
 const maxKeyName = 255
 
+// maxKey is how long a key may be, in bytes.
+const maxKey = 4 << 10
+
 // hasUnseen reports whether a text has a character that is not seen, that ends a line, or that could not be decoded.
 func hasUnseen(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool {
@@ -243,6 +246,8 @@ func (p *problems) key(at string, k *Key) {
 	switch {
 	case k.Key == "" && k.KeyFile == "":
 		p.addf(at+".key", "is empty: want key, or key_file")
+	case len(k.Key) > maxKey:
+		p.addf(at+".key", "has %d bytes: want at most %d, as a back end says it in a line or a field", len(k.Key), maxKey)
 	case k.Key != "": // that of KeyFile may not have been read
 		p.add(at+".key", checkSecret(k.Key))
 	}

@@ -63,8 +63,8 @@ func TestCheck(t *testing.T) {
 		{"a negative drain", func(c *Config) { c.Drain = -time.Second }, []string{"config: drain: -1s: want 0 or more"}},
 		{"no drain", func(c *Config) { c.Drain = 0 }, nil},
 		{"no time to log in", func(c *Config) { c.Limits.Login = 0 }, []string{"config: limits.login: 0s: want more than 0"}},
-		{"no limits", func(c *Config) { c.Limits = Limits{Message: 1, Body: 1, Pending: 1, Login: 1, Places: 1} }, nil},
-		{"zeros", func(c *Config) { c.Limits = Limits{} }, []string{"limits.message: 0: want more", "limits.body", "limits.pending", "limits.login", "limits.places"}},
+		{"no limits", func(c *Config) { c.Limits = Limits{Message: 1, Publish: 1, Body: 1, Pending: 1, Login: 1, Places: 1} }, nil},
+		{"zeros", func(c *Config) { c.Limits = Limits{} }, []string{"limits.message: 0: want more", "limits.publish", "limits.body", "limits.pending", "limits.login", "limits.places"}},
 		{"a negative rate", func(c *Config) { c.Limits.HandshakesPerIP = -0.5 }, []string{"limits.handshakes_per_ip: -0.5: want 0 or more"}},
 
 		{"a certificate", func(c *Config) { c.TLS.Cert, c.TLS.Key = "c", "k" }, nil},
@@ -90,6 +90,7 @@ func TestCheck(t *testing.T) {
 
 		{"a key's name of two lines", keys(Key{Name: "a\nb", Key: goodKey}), []string{`config: api.keys[0].name: "a\nb": logs and errors show it`}},
 		{"a key's name that turns round", keys(Key{Name: "a\u202eb", Key: goodKey}, Key{Name: "\u009b", Key: goodKey + "b"}, Key{Name: "a\xff", Key: goodKey + "c"}), []string{"keys[0].name: ", "keys[1].name: ", "keys[2].name: "}},
+		{"a long key", keys(Key{Name: "a", Key: strings.Repeat("a", 4097)}), []string{"keys[0].key: has 4097 bytes: want at most 4096"}},
 		{"a key's name that is long", keys(Key{Name: strings.Repeat("a", 256), Key: goodKey}), []string{"keys[0].name: has 256 bytes: want at most 255"}},
 		{"a control character in a target", keys(Key{Name: "\u00e9", Key: goodKey, Targets: []string{"u:\x01*"}}), []string{"keys[0].targets: "}},
 		{"keys", keys(Key{Name: "a", Key: goodKey, Scopes: []string{"publish"}, Targets: []string{"u:7", "chat:*", "*"}}, Key{Name: "b", Key: goodKey + "b"}), nil},
@@ -101,7 +102,10 @@ func TestCheck(t *testing.T) {
 		{"a wrong scope", keys(Key{Name: "a", Key: goodKey, Scopes: []string{"admn", "write"}}), []string{`api.keys[0].scopes: "admn": did you mean admin? want publish, manage, read or admin`, `"write": want publish`}},
 		{"wrong targets", keys(Key{Name: "a", Key: goodKey, Targets: []string{"", "*:a", "a*b"}}), []string{`targets: "": want`, `"*:a": want`, `"a*b": want`}},
 
-		{"a namespace", space("chat", Namespace{Subscribe: "all", MaxMessage: 1 << 30}), nil},
+		{"a namespace", space("chat", Namespace{Subscribe: "all", MaxMessage: 1 << 20}), nil},
+		{"a namespace's publications that cut pages", space("chat", Namespace{Subscribe: "all", MaxMessage: 1<<20 + 1}), []string{"config: namespaces.chat.max_message: 1048577: a page is cut when more than limits.pending, 1MiB, waits"}},
+		{"publications that cut pages", func(c *Config) { c.Limits.Publish = 2 << 20 }, []string{"config: limits.publish: 2MiB: a page is cut when more than limits.pending, 1MiB, waits"}},
+		{"large publications", func(c *Config) { c.Limits.Publish, c.Limits.Pending = 8<<20, 8<<20 }, nil},
 		{"no rule", space("chat", Namespace{}), []string{`config: namespaces.chat.subscribe: "": want all, token or none`}},
 		{"a wrong rule", space("chat", Namespace{Subscribe: "tokens"}), []string{`"tokens": did you mean token?`}},
 		{"a colon", space("a:b", DefaultNamespace()), []string{"namespaces.a:b: a namespace is what stands before the first colon"}},

@@ -97,7 +97,7 @@ type Token struct {
 type Namespace struct {
 	Subscribe      string `koanf:"subscribe" doc:"who may: all pages, those whose token allows it, or none of them" of:"all token none"`
 	MaxSubscribers int    `koanf:"max_subscribers" doc:"connections on one channel; 0 means any number"`
-	MaxMessage     int    `koanf:"max_message" doc:"largest publication; 0 means limits.message" is:"size"`
+	MaxMessage     int    `koanf:"max_message" doc:"largest publication, at most limits.pending; 0 means limits.publish" is:"size"`
 }
 
 // Redis is that by which nodes meet.
@@ -131,7 +131,8 @@ type Redis struct {
 type Limits struct {
 	DryRun bool `koanf:"dry_run" doc:"refuse nothing for a rate: count and log what would be"`
 
-	Message int           `koanf:"message" doc:"largest message, line and publication" is:"size,positive"`
+	Message int           `koanf:"message" doc:"largest message of a page, which says its credential and no more" is:"size,positive"`
+	Publish int           `koanf:"publish" doc:"largest publication and plain line; at most limits.pending, which is the default if it is less" is:"size,positive"`
 	Body    int           `koanf:"body" doc:"largest body of a request" is:"size,positive"`
 	Pending int           `koanf:"pending" doc:"what may wait for one connection; it is cut with 4102 then" is:"size,positive"`
 	Memory  int           `koanf:"memory" doc:"what may wait for all of them; those with the most are cut then" is:"size"`
@@ -173,7 +174,7 @@ func Default() Config {
 		Redis:      Redis{Prefix: "lineman", Partitions: 1, Answer: time.Second},
 		Log:        Log{Format: "text", Level: "info"},
 		Limits: Limits{
-			Message: 64 << 10, Body: 1 << 20, Pending: 1 << 20, Memory: 256 << 20, Login: 10 * time.Second, Places: 128,
+			Message: 64 << 10, Publish: 1 << 20, Body: 2 << 20, Pending: 1 << 20, Memory: 256 << 20, Login: 10 * time.Second, Places: 128,
 			Waiting: 10_000, WaitingPerIP: 200, ConnectionsPerIP: 2000, ConnectionsPerUID: 100,
 			HandshakesPerIP: 50, LoginsPerUID: 10, MessagesPerConnection: 50,
 		},

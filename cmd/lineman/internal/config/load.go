@@ -162,6 +162,9 @@ func (l *loader) finish() (*Loaded, error) {
 	if _, said := l.loaded.sources["token.revocations"]; !said && len(c.Redis.Addresses) > 0 {
 		l.loaded.Token.Revocations = ""
 	}
+	if _, said := l.loaded.sources["limits.publish"]; !said {
+		l.loaded.Limits.Publish = min(max(c.Limits.Publish, c.Limits.Message), c.Limits.Pending)
+	}
 	// What a setting means beside others can be told only if all of them have been understood.
 	problems := l.loaded.values()
 	if len(l.errs) == 0 {

@@ -36,7 +36,7 @@ var samples = map[string]struct {
 	"redis.server_name": {"redis.example.com", []string{aServer, withTLS}}, "redis.prefix": {"shop", []string{aServer}},
 	"redis.gap":        {"30s", []string{aServer}},
 	"redis.partitions": {"16", []string{aServer}}, "redis.answer": {"300ms", []string{aServer}},
-	"limits.dry_run": {text: "true"}, "limits.message": {text: "128KiB"}, "limits.body": {text: "4096"}, "limits.pending": {text: "2MiB"},
+	"limits.dry_run": {text: "true"}, "limits.message": {text: "128KiB"}, "limits.publish": {text: "512KiB"}, "limits.body": {text: "4096"}, "limits.pending": {text: "2MiB"},
 	"limits.memory": {text: "1GiB"}, "limits.login": {text: "1m30s"}, "limits.places": {text: "7"}, "limits.connections": {text: "10_000"},
 	"limits.connections_per_ip": {text: "1"}, "limits.connections_per_uid": {text: "2"}, "limits.waiting": {text: "3"},
 	"limits.waiting_per_ip": {text: "4"}, "limits.handshakes_per_ip": {text: "0.5"}, "limits.logins_per_uid": {text: "6"},

@@ -31,10 +31,25 @@ func (c *Config) relations() (p problems) {
 	c.twins(&p)
 	c.processes(&p)
 	c.redis(&p)
+	c.publications(&p)
 	if c.Drain > longestDrain {
 		p.addf("drain", "%v is longer than anybody waits for a server to stop: want at most %v", c.Drain, longestDrain)
 	}
 	return p
+}
+
+// publications wants each to fit what may wait for a page, which would be cut by it.
+func (c *Config) publications(p *problems) {
+	most := sizeText(int64(c.Limits.Pending))
+	const wanted = "%v: a page is cut when more than limits.pending, %v, waits for it: want at most that"
+	if c.Limits.Publish > c.Limits.Pending {
+		p.addf("limits.publish", wanted, sizeText(int64(c.Limits.Publish)), most)
+	}
+	for name, n := range c.Namespaces {
+		if n.MaxMessage > c.Limits.Pending {
+			p.addf(join("namespaces", name)+".max_message", wanted, sizeText(int64(n.MaxMessage)), most)
+		}
+	}
 }
 
 func (c *Config) certificate(p *problems) {

@@ -57,8 +57,11 @@ func (s *Server) drain(l *lineman.Loop) {
 	if window > 0 {
 		s.emptied = time.Now().Add(window + perConnection)
 	}
-	if s.text != nil {
-		for c := range l.Conns(s.text) {
+	for _, w := range []*lineman.Worker{s.text, s.known} {
+		if w == nil {
+			continue
+		}
+		for c := range l.Conns(w) {
 			c.Value().(*backend).leave()
 		}
 	}

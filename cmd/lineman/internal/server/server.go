@@ -88,6 +88,7 @@ type Server struct {
 	keys    keyring
 	pages   *lineman.Worker
 	text    *lineman.Worker // nil without a port for lines
+	known   *lineman.Worker // of its connections that have said a key; nil where none is needed
 	api     *lineman.Worker // nil without an HTTP API
 	admin   *lineman.Worker // nil without a port for operators
 	metrics *metrics.Metrics
@@ -159,13 +160,13 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	s.hub, err = push.New(push.Options[*lineman.Conn]{
 		Fanout: s.fanout, Do: l.Do, Close: closeWith, After: func(d time.Duration, f func()) { l.After(d, f) },
 		Broker: s.options.Broker, Linked: s.linked, Revoked: s.revoked, Restored: s.restored, Took: s.metrics.Took,
-		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Message,
+		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Publish,
 		Namespaces: namespaces(s.config.Namespaces),
 	})
 	if err != nil {
 		return err
 	}
-	s.table = command.New(s.hub, command.Options{Revoke: s.revoke()})
+	s.table = command.New(s.hub, command.Options{Revoke: s.revoke(), TooLarge: "limits.publish, or max_message of a namespace, says so"})
 	if s.config.Admin.Listen != "" {
 		s.admin = s.adminWorker(l.ID())
 	}

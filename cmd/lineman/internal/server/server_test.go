@@ -139,8 +139,8 @@ func TestLevel0(t *testing.T) {
 func TestLineTooLong(t *testing.T) {
 	r := start(t, devMode(), server.Options{})
 	long := r.backend()
-	long.Write("{" + strings.Repeat("x", 70_000) + "\n" + `{"uid":"x"}` + "\n")
-	if got := long.Receive(); !strings.HasPrefix(got, "error: ") {
+	long.Write("{" + strings.Repeat("x", 1_200_000) + "\n" + `{"uid":"x"}` + "\n")
+	if got := long.Receive(); !strings.HasPrefix(got, "error: a line has at most 1114112 bytes: limits.publish says so") {
 		t.Errorf("too long a line: %q", got)
 	}
 	if got := long.Receive(); got != "fail" {
@@ -169,6 +169,70 @@ func TestPageBodies(t *testing.T) {
 				t.Errorf("%s with %q: %d %s, want %d", head, framing, a.StatusCode, text, want)
 			}
 		}
+	}
+}
+
+// TestTwoLimits has back ends publish more than pages may say.
+func TestTwoLimits(t *testing.T) {
+	c := devMode()
+	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters"}}
+	c.Namespaces["small"] = config.Namespace{Subscribe: "all", MaxMessage: 1000}
+	r := start(t, c, server.Options{})
+	page, b := r.page("ann"), r.backend()
+	r.known(b, "ann")
+	large := `"` + strings.Repeat("x", 300_000) + `"`
+	most := `"` + strings.Repeat("y", 1<<20-2) + `"`
+	line := `{"uid":"ann","data":` + large + `}`
+	for _, w := range []struct{ ask, answer, page string }{
+		{line, "ok", line},
+		{`{"cmd":"pub","to":"u:ann","data":` + most + `}`, `{"ok":true,"n":1}`, most},
+		{`{"cmd":"pub","to":"small:x","data":` + large + `}`, `{"ok":false,"error":{"code":"invalid","text":"the message is too large: \"small:x\" gets at most 1000 bytes, not 300002: limits.publish, or max_message of a namespace, says so"}}`, ""},
+		{`{"uid":"ann","data":` + most + `}`, `error: the message is too large: "u:ann" gets at most 1048576 bytes, not 1048597: limits.publish, or max_message of a namespace, says so`, ""},
+	} {
+		if got := ask(b, w.ask); got != w.answer {
+			t.Errorf("%.40s: %.300s, want %.300s", w.ask, got, w.answer)
+		}
+		if w.page != "" {
+			if got := page.Receive(); got != w.page {
+				t.Errorf("%.40s: the page got %d bytes, want %d", w.ask, len(got), len(w.page))
+			}
+		}
+	}
+	key := "Bearer a secret of 22 letters"
+	if status, text := r.call(post("pub", `{"to":"u:ann","data":`+most+`}`).with("Authorization", key)); status != 200 {
+		t.Errorf("by HTTP: %d %s", status, text)
+	}
+	page.Receive()
+	page.Send(strings.Repeat("x", 64<<10))
+	page.Send(strings.Repeat("x", 64<<10+1))
+	told(t, page, 1009)
+}
+
+// TestLongKey has one that is not known keep no more than the line of a key, and one that is known any line.
+func TestLongKey(t *testing.T) {
+	c := devMode()
+	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters"}}
+	c.Text.Auth = true
+	r := start(t, c, server.Options{})
+	for _, line := range []string{`{"cmd":"auth","key":"` + strings.Repeat("x", 9000) + "\"}\n", `{"cmd":"auth","key":"` + strings.Repeat("x", 9000)} {
+		b := r.backend()
+		b.Write(line)
+		if got := b.Rest(); !strings.HasPrefix(got, `{"ok":false,"error":{"code":"unauthorized"`) {
+			t.Errorf("a long key: %q", got)
+		}
+	}
+	b, page := r.backend(), r.page("ann")
+	large := `{"uid":"ann","data":"` + strings.Repeat("x", 300_000) + `"}`
+	b.Write(`{"cmd":"auth","key":"a secret of 22 letters"}` + "\n" + "help\n" + `{"cmd":"groups"}` + "\n")
+	if got := b.Receive() + b.Receive() + b.Receive(); got != `{"ok":true}error: not a JSON object{"ok":true,"groups":[]}` {
+		t.Error(got)
+	}
+	r.known(b, "ann")
+	if got := ask(b, large); got != "ok" {
+		t.Error(got)
+	}
+	if got := page.Receive(); got != large {
+		t.Errorf("the page got %d bytes", len(got))
 	}
 }
 

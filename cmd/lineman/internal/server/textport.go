@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/lineman-go/lineman"
@@ -79,7 +80,7 @@ func (s *Server) textWorker() *lineman.Worker {
 	w := &lineman.Worker{
 		Name: "backends", Addr: "text://" + s.config.Text.Listen, ReusePort: s.config.Count > 1, Logger: s.options.Log,
 		Protocol: text.Protocol{RefuseHTTP: true, WantObject: true}, // a page of another site can post to this port
-		Limits:   lineman.Limits{MaxMessage: s.config.Limits.Message},
+		Limits:   lineman.Limits{MaxMessage: s.config.Limits.Publish + aroundPublication},
 	}
 	open := !s.wantsKey()
 	w.OnConnect = func(c *lineman.Conn) {
@@ -92,8 +93,19 @@ func (s *Server) textWorker() *lineman.Worker {
 	w.OnClose = func(c *lineman.Conn, _ error) { s.settleBackend(c.Value().(*backend)) }
 	w.OnMessage = func(c *lineman.Conn, line []byte) { s.line(c.Value().(*backend), line) }
 	w.OnInvalid = func(c *lineman.Conn, err error) { s.invalid(c.Value().(*backend), err) }
+	if !open {
+		known := *w // one has to be known before it has lines kept that are long
+		known.Name, known.Addr, known.Protocol, known.ReusePort = "known backends", "", text.Protocol{}, false
+		s.known = &known
+		w.Limits.MaxMessage = maxKeyLine
+	}
 	return w
 }
+
+const (
+	aroundPublication = 64 << 10 // what may stand around a publication in a line, in bytes: its command, and its targets
+	maxKeyLine        = 8 << 10  // of the line that says a key
+)
 
 // invalid answers what is no line. Whose first one that is, is no back end.
 func (s *Server) invalid(b *backend, err error) {
@@ -106,7 +118,11 @@ func (s *Server) invalid(b *backend, err error) {
 	case stray:
 		s.guard.refuse("stray", "a back end was turned away: its first line is no JSON object", "remote", b.conn.RemoteAddr())
 	}
-	b.settle(a, []byte("error: "+strings.TrimPrefix(err.Error(), "text: ")))
+	why := strings.TrimPrefix(err.Error(), "text: ")
+	if errors.Is(err, lineman.ErrTooLarge) {
+		why = fmt.Sprintf("a line has at most %d bytes: limits.publish says so, and %d more around a publication", s.config.Limits.Publish+aroundPublication, aroundPublication)
+	}
+	b.settle(a, []byte("error: "+why))
 	if stray {
 		_ = b.conn.Close() // it flushes the answer
 	}
@@ -172,6 +188,9 @@ func (s *Server) admit(b *backend, a int, key string) {
 	}
 	s.settleBackend(b)
 	b.in, b.permit = true, p
+	if s.known != nil {
+		_ = b.conn.SetWorker(s.known) // it may have closed
+	}
 	b.settle(a, command.Reply{OK: true}.JSON())
 }
 
