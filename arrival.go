@@ -36,7 +36,8 @@ func (c *Conn) reject() {
 	c.finish(nil)
 }
 
-// noteOrigin is called before the connection goes to another service: OnGone stays that of the one that has accepted it.
+// noteOrigin is called before the connection goes to another service: OnGone stays that of the one that has accepted
+// it.
 func (c *Conn) noteOrigin(to *service) {
 	if c.dial != nil || c.service.worker.OnGone == nil && to.worker.OnGone == nil {
 		return

@@ -16,7 +16,8 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// TestArrival asks OnAccept about each connection before its first byte, and tells OnGone of it once, however far it came.
+// TestArrival asks OnAccept about each connection before its first byte, and tells OnGone of it once, however far it
+// came.
 func TestArrival(t *testing.T) {
 	const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 	for name, tt := range map[string]struct {

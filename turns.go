@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// turns are the handshakes of TLS that a loop has under way for the connections of a worker. Each has a goroutine, and costs more than
-// anything else that a peer can ask for by a few bytes: so there are at most so many at a time, and the other connections wait, unread.
-// Owned by the loop.
+// turns are the handshakes of TLS that a loop has under way for the connections of a worker. Each has a goroutine, and
+// costs more than anything else that a peer can ask for by a few bytes: so there are at most so many at a time, and the
+// other connections wait, unread. Owned by the loop.
 //
 //	the first bytes come        a turn is free          the handshake's goroutine has ended
 //	─────────────────────▶ waits ───────────────▶ shakes ──────────────────────────────▶ the turn is free

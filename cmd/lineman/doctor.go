@@ -52,8 +52,10 @@ func examined(c *config.Config, connections int) doctor.Options {
 	for process := range c.Count {
 		doors = append(doors, doctor.Door{Flag: "admin", Addr: c.Admin.At(process)})
 	}
+	connections = cmp.Or(connections, c.Count*c.Limits.Connections, 10_000)
 	return doctor.Options{
-		Connections: cmp.Or(connections, c.Count*c.Limits.Connections, 10_000),
+		Connections: connections,
+		Descriptors: c.Files(connections),
 		Processes:   c.Count,
 		Doors:       doors,
 		Queued:      c.Count * c.Limits.Memory,

@@ -82,7 +82,7 @@ func TestExamined(t *testing.T) {
 	if o.Redis.User != "push" || o.Redis.Prefix != "lineman" || o.Redis.TLS == nil {
 		t.Errorf("%+v", o.Redis)
 	}
-	if o := examined(&c, 7); o.Connections != 7 {
-		t.Errorf("%d connections", o.Connections)
+	if o := examined(&c, 7); o.Connections != 7 || o.Descriptors != c.Files(7) || o.Descriptors < 7 {
+		t.Errorf("%d connections, %d descriptors", o.Connections, o.Descriptors)
 	}
 }

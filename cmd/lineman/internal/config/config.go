@@ -55,13 +55,20 @@ type TLS struct {
 type Text struct {
 	Listen string `koanf:"listen" doc:"host:port for lines of back ends; empty means none"`
 	Auth   bool   `koanf:"auth" doc:"a key has to be said first, on loopback too"`
+
+	Connections      int `koanf:"connections" doc:"connections of back ends; 0 means an eighth of the limit of open files, and at most 10,000"`
+	ConnectionsPerIP int `koanf:"connections_per_ip" doc:"connections of one IP; 0 means half of them; loopback is excepted"`
 }
 
 // API is the HTTP API.
 type API struct {
 	Listen string   `koanf:"listen" doc:"host:port of the HTTP API; empty means none"`
 	Hosts  []string `koanf:"hosts" doc:"names that it may be asked by, beside addresses and localhost"`
-	Keys   []Key    `koanf:"keys" doc:"let back ends in; without one, those of this machine may do everything, and others nothing"`
+
+	Connections      int `koanf:"connections" doc:"connections; 0 means an eighth of the limit of open files, and at most 10,000"`
+	ConnectionsPerIP int `koanf:"connections_per_ip" doc:"connections of one IP; 0 means half of them; loopback is excepted"`
+
+	Keys []Key `koanf:"keys" doc:"let back ends in; without one, those of this machine may do everything, and others nothing"`
 }
 
 // Key lets a back end in.
@@ -76,6 +83,9 @@ type Key struct {
 // Admin is the port for who runs the server: metrics and profiles. At tells that of each process.
 type Admin struct {
 	Listen string `koanf:"listen" doc:"host:port for metrics and profiles; empty means none. It is that of the first process: each of the others has the port after that of the one before it"`
+
+	Connections      int `koanf:"connections" doc:"connections; 0 means a sixteenth of the limit of open files, and at most 100"`
+	ConnectionsPerIP int `koanf:"connections_per_ip" doc:"connections of one IP; 0 means half of them; loopback is excepted"`
 }
 
 // Token says which credentials are good.
@@ -139,13 +149,13 @@ type Limits struct {
 	Login   time.Duration `koanf:"login" doc:"time in which a page has to say who it is" is:"positive"`
 	Places  int           `koanf:"places" doc:"groups and channels of one connection" is:"positive"`
 
-	Connections       int `koanf:"connections" doc:"connections of pages"`
+	Connections       int `koanf:"connections" doc:"connections of pages; 0 means as many as the limit of open files leaves beside those of the other ports"`
 	ConnectionsPerIP  int `koanf:"connections_per_ip" doc:"connections of one IP; loopback is excepted, as in all that is per IP"`
 	ConnectionsPerUID int `koanf:"connections_per_uid" doc:"connections of one uid"`
-	Waiting           int `koanf:"waiting" doc:"connections that have not said who they are"`
-	WaitingPerIP      int `koanf:"waiting_per_ip" doc:"connections of one IP that have not said who they are"`
+	Waiting           int `koanf:"waiting" doc:"connections of pages that have not said who they are, from the connecting on; without limits.connections, no more than half of all"`
+	WaitingPerIP      int `koanf:"waiting_per_ip" doc:"those of one IP"`
 
-	HandshakesPerIP       float64 `koanf:"handshakes_per_ip" doc:"handshakes of one IP per second; refused with 429"`
+	HandshakesPerIP       float64 `koanf:"handshakes_per_ip" doc:"connections and handshakes of one IP per second, with TLS or without; refused with 429, and reset beyond that"`
 	LoginsPerUID          float64 `koanf:"logins_per_uid" doc:"logins of one uid per second; closed with 4103"`
 	MessagesPerConnection float64 `koanf:"messages_per_connection" doc:"messages of one page per second; closed with 4103"`
 	CommandsPerKey        float64 `koanf:"commands_per_key" doc:"commands of one key per second; refused with 429, or an error"`

@@ -23,6 +23,8 @@ var samples = map[string]struct {
 	"tls.auto": {text: "push.example.com"}, "tls.cache": {text: "kept"}, "tls.email": {text: "me@example.com"}, "ping": {text: "1m"}, "tls.directory": {text: "https://ca.example.com/directory"},
 	"text.listen": {text: "[::1]:7"}, "text.auth": {"true", []string{aKey}},
 	"api.listen": {text: ""}, "api.hosts": {text: "api.example.com"}, "api.keys": {text: "[{name: a, key: 0123456789abcdef}]"},
+	"text.connections": {text: "11"}, "text.connections_per_ip": {text: "12"}, "api.connections": {text: "13"}, "api.connections_per_ip": {text: "14"},
+	"admin.connections": {text: "15"}, "admin.connections_per_ip": {text: "16"},
 	"admin.listen": {text: "127.0.0.1:9"}, "token.secrets": {text: "0123456789abcdef,ghijklmnopqrstuv"}, "token.secret_files": {text: "SECRET"},
 	"token.public_keys": {text: "a.pem, b.pem"}, "token.jwks": {text: "https://example.com/jwks"}, "token.algorithms": {text: "EdDSA"},
 	"token.audience": {text: "pages"}, "token.issuer": {text: "shop"}, "token.claim": {text: "user"}, "token.skew": {text: "1s"}, "token.fail_open": {text: "true"},

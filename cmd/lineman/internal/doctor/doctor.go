@@ -24,6 +24,7 @@ type Finding struct {
 // Options are what the machine is to be fit for.
 type Options struct {
 	Connections int    // of pages
+	Descriptors int    // that a process needs for them, and for what else it does
 	Processes   int    // that serve, at least 1
 	Doors       []Door // ports of the server
 	Queued      int    // bytes that may wait for slow pages

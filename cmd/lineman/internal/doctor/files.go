@@ -6,14 +6,11 @@ import (
 	"strings"
 )
 
-// descriptors are the open files of so many connections, and some.
-func descriptors(o *Options) int { return o.Connections + 100 }
-
 // openFiles is the limit of the service if there is one, and else that of whoever runs this. The hard one counts: the program raises the
 // soft one by itself.
 func openFiles(m *Machine, o *Options) []Finding {
 	const name = "open files"
-	want := descriptors(o)
+	want := o.Descriptors
 	if limit, file := unitLimit(m); file != "" {
 		if limit < want {
 			return fail(name, fmt.Sprintf("%d by LimitNOFILE= of %s, want %d", limit, file, want), unitFix(max(want, 1<<20)))
@@ -88,7 +85,7 @@ func fileMax(m *Machine, o *Options) []Finding {
 	if err != nil {
 		return unreadable(name, err)
 	}
-	if want := descriptors(o); n[2]-n[0] < want {
+	if want := o.Descriptors; n[2]-n[0] < want {
 		return fail(name, fmt.Sprintf("%d, of which %d are taken, want %d", n[2], n[0], want), set(key, n[0]+2*want))
 	}
 	return ok(name, fmt.Sprintf("%d, of which %d are taken", n[2], n[0]))

@@ -11,7 +11,7 @@ func TestOpenFiles(t *testing.T) {
 		trial{name: "enough", change: limit(10_100), verdict: OK, found: "10100 (ulimit -Hn)"},
 		trial{name: "unlimited", change: limit(1<<64 - 1), verdict: OK},
 		trial{name: "too few", change: limit(10_099), verdict: Fail, found: "10099 (ulimit -Hn), want 10100", fix: `printf '* hard nofile 1048576\nroot hard nofile 1048576\n' | sudo tee /etc/security/limits.d`},
-		trial{name: "many pages", change: func(_ *Machine, o *Options) { o.Connections = 2_000_000 }, verdict: Fail, found: "want 2000100", fix: "nofile 2000100"},
+		trial{name: "many pages", change: func(_ *Machine, o *Options) { o.Descriptors = 2_000_100 }, verdict: Fail, found: "want 2000100", fix: "nofile 2000100"},
 		trial{name: "a service has its own", files: files{service: "[Service]\n  LimitNOFILE=1048576\n"}, change: limit(1024), verdict: OK, found: "1048576 by LimitNOFILE= of " + service},
 		trial{name: "and too few", files: files{service: "LimitNOFILE=1024:4096"}, verdict: Fail, found: "4096", fix: "LimitNOFILE=1048576"},
 		trial{name: "or the default", files: files{service: "[Service]\n#LimitNOFILE=1\n"}, change: limit(1024), verdict: OK, found: "524288"},

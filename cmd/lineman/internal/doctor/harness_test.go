@@ -84,7 +84,7 @@ func good() (*Machine, files) {
 
 // wanted are the options of the tests.
 func wanted() Options {
-	return Options{Connections: 10_000, Processes: 1, Doors: []Door{{"listen", "127.0.0.1:1234"}, {"text", ""}}, Queued: 256 << 20}
+	return Options{Connections: 10_000, Descriptors: 10_100, Processes: 1, Doors: []Door{{"listen", "127.0.0.1:1234"}, {"text", ""}}, Queued: 256 << 20}
 }
 
 // trial is a machine that differs from a good one, and what a check finds there.

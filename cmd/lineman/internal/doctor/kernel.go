@@ -34,7 +34,7 @@ type sysctl struct {
 const storm = 4096
 
 func settings() []sysctl {
-	all := func(o *Options) int { return descriptors(o) }
+	all := func(o *Options) int { return o.Descriptors }
 	return []sysctl{
 		{"fs.nr_open", all, Fail, "no limit of open files can be above it"},
 		{"fs.epoll.max_user_watches", all, Fail, "each connection takes one"},

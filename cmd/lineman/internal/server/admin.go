@@ -30,9 +30,12 @@ func (s *Server) adminWorker(id int) *lineman.Worker {
 	pages.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	pages.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol) // go tool pprof asks so
 	pages.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return &lineman.Worker{
+	w := &lineman.Worker{
 		Name: "admin", Addr: "http://" + portOf(s.config.Admin.Listen, id), Logger: s.options.Log, Handler: s.onlyOperators(pages),
 	}
+	w.OnAccept = func(c *lineman.Conn) error { return s.placeIn(&s.guard.operators, c) }
+	w.OnGone = func(c *lineman.Conn) { s.guard.exit(&s.guard.operators, c.Value().(place)) }
+	return w
 }
 
 // portOf is an address with the port that comes so many after its own; a port that the system is to choose stays that.
@@ -123,7 +126,7 @@ func (s *Server) snapshot(now time.Time) metrics.Snapshot {
 	}
 	return metrics.Snapshot{
 		Broker: broker,
-		Stats:  s.hub.Stats(), Waiting: g.waiting[""], QueuedBytes: s.queued.bytes, QueuedMost: s.queued.most, Linked: s.hub.Linked(),
+		Stats:  s.hub.Stats(), Waiting: g.waiting.taken[""], QueuedBytes: s.queued.bytes, QueuedMost: s.queued.most, Linked: s.hub.Linked(),
 		Accepted: l.Accepted, BytesIn: l.BytesIn, BytesOut: l.BytesOut, Panics: l.Panics, Slow: l.Slow,
 		SlowClients: g.refused["slow"] + g.refused["memory"],
 		Refused:     maps.Clone(g.refused), WouldRefuse: maps.Clone(g.wouldRefuse), Credentials: maps.Clone(g.credentials),

@@ -20,6 +20,8 @@ func (s *Server) apiWorker() *lineman.Worker {
 		Name: "api", Addr: "http://" + s.config.API.Listen, ReusePort: s.config.Count > 1, Logger: s.options.Log,
 		Limits: lineman.Limits{MaxMessage: s.config.Limits.Body},
 	}
+	w.OnAccept = func(c *lineman.Conn) error { return s.placeIn(&s.guard.api, c) }
+	w.OnGone = func(c *lineman.Conn) { s.guard.exit(&s.guard.api, c.Value().(place)) }
 	w.OnHead = s.callHead
 	w.OnRequest = s.call
 	return w
@@ -45,6 +47,10 @@ func describes(r *http1.Request) bool {
 
 // callHead decides about a request before its body is read: nobody without a key has one be kept.
 func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
+	if p := c.Value().(place); p.why != "" {
+		c.After(partTime, c.Abort)
+		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + p.why, Header: retryAfter}
+	}
 	field := func(name string) string { return string(r.Header(name)) }
 	if isPage(r.Method(), field) || !s.knowsHost(string(r.Host())) {
 		s.guard.refuse("page", "a page, or a host that is not in api.hosts, asked the HTTP API", "remote", c.RemoteAddr())

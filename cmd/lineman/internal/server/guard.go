@@ -1,22 +1,31 @@
 package server
 
 import (
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/push/token"
 )
 
-// guard bounds what others can take. What it is asked about and refuses it gives a reason for, which is counted; in a dry run it refuses
-// nothing for a rate, and counts and logs all the same. Owned by the loop.
+// guard bounds what others can take. What it is asked about and refuses it gives a reason for, which is counted; in a
+// dry run it refuses nothing for a rate, and counts and logs all the same. Owned by the loop.
 type guard struct {
 	limits     config.Limits
 	log        paced
-	pages      counter // connections that have come, with those that are members
-	waiting    counter // of these, connections that are nobody yet
+	proxies    []netip.Prefix // whose own addresses count for nobody
+	pages      room           // with those that are members
+	waiting    room           // of these, connections that are nobody yet
+	backends   room           // at the port for lines
+	keyless    room           // of these, those that have said no key, where one is wanted
+	api        room
+	operators  room
+	spares     room  // connections that are there to be told that there is no room
+	tellings   rates // of these
 	handshakes rates
 	logins     rates
 	commands   rates
@@ -33,6 +42,9 @@ func reasons() []string {
 		"late", "credential", "channel", "places", "connections_per_uid", "logins_per_uid", // of a page that would be somebody
 		"messages_per_connection", "slow", "memory", // of one that is
 		"key", "page", "stray", "commands_per_key", // of a back end
+		"keyless", "keyless_per_ip", "text.connections", "text.connections_per_ip", // likewise
+		"api.connections", "api.connections_per_ip", // likewise
+		"admin.connections", "admin.connections_per_ip", // of an operator
 	}
 }
 
@@ -41,26 +53,66 @@ func rateReasons() []string {
 	return []string{"handshakes_per_ip", "logins_per_uid", "messages_per_connection", "commands_per_key"}
 }
 
-func newGuard(l config.Limits, log *slog.Logger) *guard {
+// guardPorts has the ports be guarded, as far as there are descriptors.
+func (s *Server) guardPorts() error {
+	shares, warning, err := s.config.Share(openFiles())
+	if err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	if warning != "" {
+		s.log.Warn("lineman: " + warning)
+	}
+	s.guard = newGuard(s.config, shares, s.log)
+	return nil
+}
+
+func newGuard(c config.Config, s config.Shares, log *slog.Logger) *guard {
+	l := c.Limits
+	anew := func(name string, most, perIP int) room { return room{name, most, perIP, name != adminRoom, counter{}} }
 	return &guard{
-		limits: l, log: newPaced(log), pages: counter{}, waiting: counter{},
+		limits: l, log: newPaced(log), proxies: prefixes(c.Proxies),
+		pages: anew("connections", s.Pages, l.ConnectionsPerIP), waiting: anew("waiting", s.Waiting, l.WaitingPerIP),
+		backends:  anew("text.connections", s.Text, orHalf(c.Text.ConnectionsPerIP, s.Text)),
+		keyless:   anew("keyless", s.Keyless, l.WaitingPerIP),
+		api:       anew("api.connections", s.API, orHalf(c.API.ConnectionsPerIP, s.API)),
+		operators: anew(adminRoom, s.Admin, orHalf(c.Admin.ConnectionsPerIP, s.Admin)),
+		spares:    anew("spare", s.Spare, sparePerIP), tellings: newRates(tellingsPerIP),
 		handshakes: newRates(l.HandshakesPerIP), logins: newRates(l.LoginsPerUID), commands: newRates(l.CommandsPerKey),
 		refused: newTally(reasons()), wouldRefuse: newTally(rateReasons()), credentials: newTally(token.Reasons()),
 	}
 }
 
-// counter counts by address; "" is all.
-type counter map[string]int
+// adminRoom is that of a port whose requests are answered elsewhere: who finds no place there is not told.
+const adminRoom = "admin.connections"
 
-func (c counter) add(ip string, n int) {
-	for _, key := range []string{"", ip} {
-		if c[key] += n; c[key] == 0 {
-			delete(c, key)
-		}
-		if ip == "" {
-			return
+const (
+	sparePerIP    = 4 // connections of an address that are told at a time that there is no room for them
+	tellingsPerIP = 5 // and how many a second: TLS is done for each
+)
+
+// orHalf is what an address may have of a room: what was set, else half of it.
+func orHalf(set, most int) int {
+	if set == 0 && most > 0 {
+		return max(1, most/2)
+	}
+	return set
+}
+
+// prefixes are the addresses among those of proxies. Those that come by a Unix socket have none.
+func prefixes(proxies []string) (all []netip.Prefix) {
+	for _, p := range proxies {
+		if prefix, err := netip.ParsePrefix(p); err == nil {
+			all = append(all, prefix)
+		} else if ip, err := netip.ParseAddr(p); err == nil {
+			all = append(all, netip.PrefixFrom(ip, ip.BitLen()))
 		}
 	}
+	return all
+}
+
+// isProxy reports whether an address is that of a proxy.
+func (g *guard) isProxy(ip netip.Addr) bool {
+	return slices.ContainsFunc(g.proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
 // rates are how often something happens, by a name.
@@ -82,7 +134,8 @@ func (r rates) spend(name string, now time.Time) bool {
 	return may
 }
 
-// forget drops what has nothing left to remember. A map that was once large keeps its memory: an empty one takes its place.
+// forget drops what has nothing left to remember. A map that was once large keeps its memory: an empty one takes its
+// place.
 func (r *rates) forget(now time.Time) {
 	for name, a := range r.by {
 		if a.leak(r.perSecond, now); a.level == 0 {
@@ -97,8 +150,8 @@ func (r *rates) forget(now time.Time) {
 // burstTime is how many seconds' worth of a rate may come at once.
 const burstTime = 5
 
-// allowance is how much somebody has taken of late: it leaks away at the rate that is allowed. It is small, for there is one for each
-// connection, and for each uid that has just come.
+// allowance is how much somebody has taken of late: it leaks away at the rate that is allowed. It is small, for there
+// is one for each connection, and for each uid that has just come.
 type allowance struct {
 	level float32
 	at    uint32 // Unix time
@@ -122,7 +175,7 @@ func (a *allowance) leak(perSecond float32, now time.Time) {
 
 func (g *guard) forget() {
 	now := time.Now()
-	for _, r := range []*rates{&g.handshakes, &g.logins, &g.commands} {
+	for _, r := range []*rates{&g.handshakes, &g.tellings, &g.logins, &g.commands} {
 		r.forget(now)
 	}
 	g.log.tell(now)
@@ -134,12 +187,12 @@ func (g *guard) refuse(why, message string, args ...any) {
 	g.log.info(time.Now(), message, why, args...)
 }
 
-// address is what a peer is counted by: its IP address, of IPv6 the network of 64 bits that a household has. Empty means that it is not
-// counted: this machine.
+// address is what a peer is counted by: its IP address, of IPv6 the network of 64 bits that a household has. Empty
+// means that it is not counted: this machine, and a proxy, which stands for others.
 func (g *guard) address(a net.Addr) string {
 	ip := addressOf(a)
 	switch {
-	case !ip.IsValid() || ip.IsLoopback():
+	case !ip.IsValid() || ip.IsLoopback() || g.isProxy(ip):
 		return ""
 	case ip.Is6():
 		network, _ := ip.Prefix(64)
@@ -170,47 +223,63 @@ func (g *guard) tooMuch(why, who string) string {
 	return why
 }
 
-// wait counts a connection that is nobody yet, of a page or a back end, and tells why it may not come. known takes it out again.
-func (g *guard) wait(ip string) (why string) {
-	switch {
-	case over(g.waiting[""], g.limits.Waiting):
-		return "waiting"
-	case ip != "" && over(g.waiting[ip], g.limits.WaitingPerIP):
-		return "waiting_per_ip"
+// arrive counts a connection of a page that was accepted, as one that waits, and reports whether it may be there. If
+// there is a spare place for it only, v.entry.spare tells why.
+func (g *guard) arrive(v *visitor, remote net.Addr) bool {
+	v.ip = g.address(remote)
+	if v.entry.spare = g.seat(v.ip); v.entry.spare == "" || g.spare(v.ip) {
+		return true
 	}
-	g.waiting.add(ip, 1)
-	return ""
+	g.refuse(v.entry.spare, "a connection was refused", "remote", remote)
+	return false
 }
 
-func over(n, limit int) bool { return limit > 0 && n >= limit }
+// knock counts a page that asks for its WebSocket by the address that a proxy tells, and tells why it may not come.
+func (g *guard) knock(v *visitor, remote net.Addr) (why string) {
+	ip := g.address(remote)
+	if v.entry.spare == "" && ip == v.ip {
+		return ""
+	}
+	g.leave(v)
+	v.ip = ip
+	if v.entry.spare = g.seat(ip); v.entry.spare != "" {
+		g.spares.taken.add(ip, 1) // until it has gone
+		g.refuse(v.entry.spare, "a connection was refused", "remote", remote)
+	}
+	return v.entry.spare
+}
 
-// arrive counts a page's connection, and tells why it may not come.
-func (g *guard) arrive(ip string) (why string) {
-	l := g.limits
-	switch {
-	case over(g.pages[""], l.Connections):
-		why = "connections"
-	case ip != "" && over(g.pages[ip], l.ConnectionsPerIP):
-		why = "connections_per_ip"
+// seat takes a place for a page that waits, or tells why there is none.
+func (g *guard) seat(ip string) (why string) {
+	switch pages, waiting := g.pages.full(ip), g.waiting.full(ip); {
+	case pages != "":
+		return pages
+	case waiting != "":
+		return waiting
 	case ip != "" && !g.handshakes.spend(ip, time.Now()):
-		why = g.tooMuch("handshakes_per_ip", ip)
+		if why := g.tooMuch("handshakes_per_ip", ip); why != "" {
+			return why
+		}
 	}
-	if why == "" {
-		why = g.wait(ip)
-	}
-	if why != "" {
-		g.refused.add(why)
-		return why
-	}
-	g.pages.add(ip, 1)
+	g.pages.taken.add(ip, 1)
+	g.waiting.taken.add(ip, 1)
 	return ""
 }
 
-// known counts a connection as no longer waiting.
-func (g *guard) known(ip string) { g.waiting.add(ip, -1) }
+// known counts a page as no longer waiting.
+func (g *guard) known(v *visitor) { g.waiting.taken.add(v.ip, -1) }
 
 // leave counts a page's connection out.
-func (g *guard) leave(ip string) { g.pages.add(ip, -1) }
+func (g *guard) leave(v *visitor) {
+	switch {
+	case v.entry != nil && v.entry.spare != "":
+		g.spares.taken.add(v.ip, -1)
+		return
+	case v.entry != nil:
+		g.known(v)
+	}
+	g.pages.taken.add(v.ip, -1)
+}
 
 // login tells why a uid that has so many connections may not have another one.
 func (g *guard) login(uid string, connections int) (why string) {

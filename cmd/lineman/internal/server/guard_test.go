@@ -14,7 +14,7 @@ import (
 
 // TestAddress counts by IP address, by the network of a household with IPv6, and not at all on this machine.
 func TestAddress(t *testing.T) {
-	g := newGuard(config.Limits{}, nil)
+	g := guarding(config.Limits{}, nil)
 	for addr, want := range map[string]string{
 		"192.0.2.1:80": "192.0.2.1", "[::ffff:192.0.2.1]:80": "192.0.2.1", "127.0.0.1:80": "", "[::1]:80": "", "127.9.9.9:1": "",
 		"[2001:db8:1:2:3:4:5:6]:80": "2001:db8:1:2::/64", "[2001:db8:1:2:ffff::1]:80": "2001:db8:1:2::/64",
@@ -35,13 +35,23 @@ func TestAddress(t *testing.T) {
 	}
 }
 
+// guarding is a guard of limits alone, with no spare places.
+func guarding(l config.Limits, log *slog.Logger) *guard {
+	g := newGuard(config.Config{Limits: l}, config.Shares{Pages: l.Connections, Waiting: l.Waiting}, log)
+	g.spares.most = 2
+	return g
+}
+
+// remote is a peer at an address.
+func remote(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 1} }
+
 // TestArrive bounds connections in all and by address, waiting ones apart, and what has left counts no more.
 func TestArrive(t *testing.T) {
-	const a, b, here = "192.0.2.1", "192.0.2.2", ""
+	const a, b, here = "192.0.2.1", "192.0.2.2", "127.0.0.1"
 	for name, c := range map[string]struct {
 		limits config.Limits
 		come   []string
-		want   []string
+		want   []string // why not, of all but those that find a place
 	}{
 		"no limits":     {config.Limits{}, []string{a, a, a, here}, []string{"", "", "", ""}},
 		"in all":        {config.Limits{Connections: 2}, []string{a, b, a, here}, []string{"", "", "connections", "connections"}},
@@ -51,13 +61,20 @@ func TestArrive(t *testing.T) {
 		"handshakes":    {config.Limits{HandshakesPerIP: 0.4}, []string{a, a, a, b, here, here, here}, []string{"", "", "handshakes_per_ip", "", "", "", ""}},
 		"dry run, rate": {config.Limits{HandshakesPerIP: 0.4, DryRun: true}, []string{a, a, a, a}, []string{"", "", "", ""}},
 		"dry run, room": {config.Limits{Connections: 1, DryRun: true}, []string{a, a}, []string{"", "connections"}},
+		"no spare one":  {config.Limits{Connections: 1}, []string{a, a, b, a, here}, []string{"", "connections", "connections", "reset", "reset"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
-			g := newGuard(c.limits, slog.New(slog.NewTextHandler(&log, nil)))
+			g := guarding(c.limits, slog.New(slog.NewTextHandler(&log, nil)))
+			var there []*visitor
 			refused := 0
 			for i, ip := range c.come {
-				why := g.arrive(ip)
+				v := &visitor{entry: &entry{}}
+				why := "reset"
+				if g.arrive(v, remote(ip)) {
+					why = g.knock(v, remote(ip))
+					there = append(there, v)
+				}
 				if why != c.want[i] {
 					t.Errorf("connection %d from %q: %q, want %q", i, ip, why, c.want[i])
 				}
@@ -75,16 +92,60 @@ func TestArrive(t *testing.T) {
 			if name == "dry run, rate" && (g.wouldRefuse["handshakes_per_ip"] != 2 || strings.Count(log.String(), "handshakes_per_ip") != 2) {
 				t.Errorf("a dry run counted %v, and logged %s", g.wouldRefuse, log.String())
 			}
-			for i, ip := range c.come {
-				if c.want[i] == "" {
-					g.known(ip)
-					g.leave(ip)
+			for i, v := range there {
+				if i%2 == 0 && v.entry.spare == "" {
+					v.entry = nil // it has become a member
+					g.known(v)
 				}
+				g.leave(v)
 			}
-			if len(g.pages) > 0 || len(g.waiting) > 0 {
-				t.Errorf("when all have left, there are %v, of whom wait %v", g.pages, g.waiting)
+			if len(g.pages.taken)+len(g.waiting.taken)+len(g.spares.taken) > 0 {
+				t.Errorf("when all have left, there are %v, of whom wait %v, and %v", g.pages.taken, g.waiting.taken, g.spares.taken)
 			}
 		})
+	}
+}
+
+// TestArriveBehindProxy counts a page by the address that a proxy tells, as soon as it tells it, and the proxy by none.
+func TestArriveBehindProxy(t *testing.T) {
+	l := config.Limits{ConnectionsPerIP: 1, WaitingPerIP: 1}
+	g := newGuard(config.Config{Limits: l, Proxies: []string{"unix", "198.51.100.0/24", "203.0.113.7"}}, config.Shares{}, slog.New(slog.DiscardHandler))
+	var there []*visitor
+	for i, proxy := range []string{"198.51.100.7", "198.51.100.7", "198.51.100.8", "203.0.113.7"} {
+		v := &visitor{entry: &entry{}}
+		if !g.arrive(v, remote(proxy)) {
+			t.Fatalf("connection %d of a proxy was refused", i)
+		}
+		there = append(there, v)
+	}
+	for i, want := range []string{"", "connections_per_ip", "connections_per_ip", ""} {
+		client := []string{"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"}[i]
+		if got := g.knock(there[i], remote(client)); got != want {
+			t.Errorf("page %d of %s: %q, want %q", i, client, got, want)
+		}
+	}
+	for _, v := range there {
+		g.leave(v)
+	}
+	if len(g.pages.taken)+len(g.waiting.taken)+len(g.spares.taken) > 0 {
+		t.Errorf("when all have left, there are %v, of whom wait %v, and %v", g.pages.taken, g.waiting.taken, g.spares.taken)
+	}
+}
+
+// TestSpare bounds who is told that there is no room, by address too.
+func TestSpare(t *testing.T) {
+	g := newGuard(config.Config{Limits: config.Limits{Connections: 1}}, config.Shares{Pages: 1, Spare: 100}, slog.New(slog.DiscardHandler))
+	told := 0
+	for range 100 {
+		if v := (&visitor{entry: &entry{}}); g.arrive(v, remote("192.0.2.1")) {
+			told++
+		}
+	}
+	if want := 1 + sparePerIP; told != want {
+		t.Errorf("%d connections of one address are there, want %d", told, want)
+	}
+	if v := (&visitor{entry: &entry{}}); !g.arrive(v, remote("192.0.2.2")) {
+		t.Error("another address is not told")
 	}
 }
 
@@ -124,7 +185,7 @@ func TestRates(t *testing.T) {
 
 // TestMessages bounds what a page says.
 func TestMessages(t *testing.T) {
-	g := newGuard(config.Limits{MessagesPerConnection: 2}, nil)
+	g := guarding(config.Limits{MessagesPerConnection: 2}, nil)
 	var a allowance
 	for i := range 12 {
 		if got := g.message(&a); got != (i < 10) && i != 10 { // a second may have passed
@@ -135,7 +196,7 @@ func TestMessages(t *testing.T) {
 	if !g.message(&a) {
 		t.Error("a minute later it may still say nothing")
 	}
-	g = newGuard(config.Limits{}, nil)
+	g = guarding(config.Limits{}, nil)
 	for range 10_000 {
 		if !g.message(&a) {
 			t.Fatal("without a limit there is one")
@@ -145,7 +206,7 @@ func TestMessages(t *testing.T) {
 
 // TestLogin bounds the connections of a uid, and how often it comes.
 func TestLogin(t *testing.T) {
-	g := newGuard(config.Limits{ConnectionsPerUID: 3, LoginsPerUID: 0.4}, nil)
+	g := guarding(config.Limits{ConnectionsPerUID: 3, LoginsPerUID: 0.4}, nil)
 	for i, want := range []string{"", "", "logins_per_uid"} {
 		if got := g.login("ann", 0); got != want {
 			t.Errorf("login %d: %q, want %q", i, got, want)

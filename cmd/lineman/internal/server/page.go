@@ -2,6 +2,7 @@ package server
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -17,8 +18,12 @@ var page []byte
 // pongTimeout is how long a page has to say that it is there.
 const pongTimeout = 10 * time.Second
 
-// shakeTime is how long a connection has for the handshakes of TLS and of WebSocket.
+// shakeTime is how long a connection has for the handshakes of TLS and of WebSocket, and for another request after an
+// answer.
 const shakeTime = 5 * time.Second
+
+// partTime is how long a connection that was refused may take to read why.
+const partTime = time.Second
 
 // retryAfter is told to who comes at the wrong time.
 var retryAfter = []http1.Field{{Name: "Retry-After", Value: "5"}}
@@ -39,16 +44,18 @@ func (s *Server) pageWorker() *lineman.Worker {
 		TLS:     s.options.TLS,
 		Logger:  s.options.Log,
 		Limits: lineman.Limits{
-			MaxMessage: limits.Message, MaxPending: limits.Pending, Handshake: shakeTime, Drain: s.config.Drain,
+			MaxMessage: limits.Message, MaxPending: limits.Pending, Handshake: shakeTime, KeepAlive: shakeTime,
+			Drain: s.config.Drain,
 		},
 	}
 	w.OnStart = s.start
+	w.OnAccept = s.arrive
+	w.OnGone = s.gone
 	w.OnUpgrade = s.handshake
 	w.OnRefuse = s.refused
 	w.OnConnect = s.connect
 	w.OnMessage = s.message
 	w.OnClosing = s.leave
-	w.OnClose = s.closed
 	w.OnHead = s.requestHead
 	w.OnRequest = s.request
 	w.OnFull = func(c *lineman.Conn) { s.refuse(c, "slow", codeTooSlow, "too slow") }
@@ -66,6 +73,22 @@ func (s *Server) origins() []string {
 	return s.config.Origins
 }
 
+// arrive finds a place for a connection that was accepted.
+func (s *Server) arrive(c *lineman.Conn) error {
+	v := &visitor{entry: &entry{}}
+	if !s.guard.arrive(v, c.RemoteAddr()) {
+		return errNoRoom
+	}
+	c.SetValue(v)
+	return nil
+}
+
+// errNoRoom refuses a connection. The guard has counted and logged why.
+var errNoRoom = errors.New("server: no room")
+
+// gone gives back the place of a connection.
+func (s *Server) gone(c *lineman.Conn) { s.guard.leave(c.Value().(*visitor)) }
+
 // handshake decides who may come, and keeps what a page says before it may speak.
 func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 	if !s.ready {
@@ -82,12 +105,12 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 	if err != nil {
 		return err
 	}
-	ip := s.guard.address(c.RemoteAddr())
-	if why := s.guard.arrive(ip); why != "" {
-		s.guard.log.info(time.Now(), "a connection was refused", why, "remote", c.RemoteAddr())
+	v := c.Value().(*visitor)
+	if why := s.guard.knock(v, c.RemoteAddr()); why != "" {
+		c.After(partTime, c.Abort)
 		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
 	}
-	c.SetValue(&visitor{ip: ip, entry: e})
+	v.entry = e
 	return nil
 }
 
@@ -125,30 +148,22 @@ func (s *Server) message(c *lineman.Conn, msg []byte) {
 	switch {
 	case !s.guard.message(&v.spent):
 		s.refuse(c, "messages_per_connection", codeTooMany, retryLater)
-	case v.entry != nil && !v.entry.verifying:
+	case v.entry != nil && !v.entry.verifying && !v.entry.left:
 		s.login(c, v, trimmed(string(msg)))
 	}
 }
 
 // leave forgets a page that gets nothing any more: who is told to go, or no longer answers, is not online while the goodbyes last.
 func (s *Server) leave(c *lineman.Conn) {
-	v, ok := c.Value().(*visitor)
-	if !ok {
-		return
+	v := c.Value().(*visitor)
+	if v.entry != nil {
+		v.entry.leave()
 	}
-	s.settle(v)
 	if v.member != nil {
 		s.hub.Remove(v.member)
 	}
 	if v.end != 0 {
 		s.expiries.remove(c.ID(), v.end)
-	}
-}
-
-// closed frees the place of a page whose connection has closed.
-func (s *Server) closed(c *lineman.Conn, _ error) {
-	if v, ok := c.Value().(*visitor); ok {
-		s.guard.leave(v.ip)
 	}
 }
 
@@ -187,6 +202,10 @@ func (s *Server) request(c *lineman.Conn, r *http1.Request) {
 		answer = &http1.Response{Status: 403, Body: []byte(strangeHost + "\n")}
 	case path == "/" && s.config.Dev:
 		answer = &http1.Response{Type: "text/html; charset=utf-8", Body: s.page}
+	}
+	if c.Value().(*visitor).entry.spare != "" { // a place for others who are to be told that there is no room
+		answer.Close = true
+		c.After(partTime, c.Abort)
 	}
 	_ = c.Respond(answer)
 }

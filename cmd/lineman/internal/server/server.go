@@ -101,6 +101,7 @@ type Server struct {
 	hub      *push.Hub[*lineman.Conn]
 	table    *command.Table[*lineman.Conn]
 	guard    *guard
+	keyless  []*backend // that have not said their keys, in the order in which they came
 	expiries expiries
 	budget   budget
 	lag      lag
@@ -156,7 +157,10 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		}
 	}()
 	s.informed = s.options.Broker == nil || s.options.Credentials == nil || s.config.Token.FailOpen
-	s.loop, s.guard, s.expiries = l, newGuard(s.config.Limits, s.log), make(expiries)
+	s.loop, s.expiries = l, make(expiries)
+	if err = s.guardPorts(); err != nil {
+		return err
+	}
 	s.hub, err = push.New(push.Options[*lineman.Conn]{
 		Fanout: s.fanout, Do: l.Do, Close: closeWith, After: func(d time.Duration, f func()) { l.After(d, f) },
 		Broker: s.options.Broker, Linked: s.linked, Revoked: s.revoked, Restored: s.restored, Took: s.metrics.Took,

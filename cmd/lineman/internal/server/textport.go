@@ -3,7 +3,9 @@ package server
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/protocol/text"
@@ -18,7 +20,8 @@ type backend struct {
 	conn     *lineman.Conn
 	in       bool            // it may ask
 	waits    bool            // it has not said its key
-	ip       string          // what it is counted by while it waits
+	since    time.Time       // it has waited to say it
+	place    place           // at the port
 	permit   *command.Permit // for what; nil means everything
 	answers  answers
 	changing bool // a command changes who gets what: its next line waits for the answer
@@ -83,14 +86,20 @@ func (s *Server) textWorker() *lineman.Worker {
 		Limits:   lineman.Limits{MaxMessage: s.config.Limits.Publish + aroundPublication},
 	}
 	open := !s.wantsKey()
-	w.OnConnect = func(c *lineman.Conn) {
-		b := &backend{conn: c, in: open}
-		c.SetValue(b)
-		if !open {
-			s.awaitKey(b)
+	w.OnAccept = func(c *lineman.Conn) error {
+		p, ok := s.guard.enter(&s.guard.backends, c)
+		if !ok {
+			return errNoRoom
 		}
+		c.SetValue(&backend{conn: c, place: p, in: open})
+		return nil
 	}
-	w.OnClose = func(c *lineman.Conn, _ error) { s.settleBackend(c.Value().(*backend)) }
+	w.OnConnect = func(c *lineman.Conn) { s.receive(c.Value().(*backend)) }
+	w.OnGone = func(c *lineman.Conn) {
+		b := c.Value().(*backend)
+		s.settleBackend(b)
+		s.guard.exit(&s.guard.backends, b.place)
+	}
 	w.OnMessage = func(c *lineman.Conn, line []byte) { s.line(c.Value().(*backend), line) }
 	w.OnInvalid = func(c *lineman.Conn, err error) { s.invalid(c.Value().(*backend), err) }
 	if !open {
@@ -124,32 +133,74 @@ func (s *Server) invalid(b *backend, err error) {
 	}
 	b.settle(a, []byte("error: "+why))
 	if stray {
-		_ = b.conn.Close() // it flushes the answer
+		b.dismiss()
 	}
 }
 
-// awaitKey gives a back end some time to say its key, unless too many are waiting.
+// receive tells a back end that there is no room for it, or gives it some time to say its key, where one is wanted.
+func (s *Server) receive(b *backend) {
+	switch {
+	case b.place.why != "":
+		s.guard.refuse(b.place.why, "a back end was turned away: there are too many", "remote", b.conn.RemoteAddr())
+		_ = b.conn.Send([]byte("error: too many connections: " + b.place.why))
+		b.dismiss()
+	case !b.in:
+		s.awaitKey(b)
+	}
+}
+
+// dismiss ends the connection of a back end that is none. It flushes what was said to it.
+func (b *backend) dismiss() {
+	_ = b.conn.Close()
+	b.conn.After(partTime, b.conn.Abort)
+}
+
+// keyTime is how long a back end has to say its key when others come: who has one says it at once.
+const keyTime = time.Second
+
+// awaitKey gives a back end some time to say its key. Where too many are waiting, those go that have waited for long, else it itself.
 func (s *Server) awaitKey(b *backend) {
-	b.ip = s.guard.address(b.conn.RemoteAddr())
-	if why := s.guard.wait(b.ip); why != "" {
-		s.guard.refuse(why, "a back end was turned away: too many have no key", "remote", b.conn.RemoteAddr())
-		b.conn.Abort()
-		return
+	room, ip := &s.guard.keyless, b.place.ip
+	b.since = time.Now()
+	for why := room.full(ip); why != ""; why = room.full(ip) {
+		goes := s.oldestKeyless(ip, why)
+		if goes == nil || b.since.Sub(goes.since) < keyTime {
+			goes = b
+		}
+		s.guard.refuse(why, "a back end was turned away: too many have no key", "remote", goes.conn.RemoteAddr())
+		s.settleBackend(goes)
+		goes.conn.Abort()
+		if goes == b {
+			return
+		}
 	}
 	b.waits = true
+	room.taken.add(ip, 1)
+	s.keyless = append(s.keyless, b)
 	b.conn.After(s.config.Limits.Login, func() {
 		if b.waits {
 			s.guard.refuse("late", "a back end was turned away: no key came in time", "remote", b.conn.RemoteAddr())
-			_ = b.conn.Close()
+			b.dismiss()
 		}
 	})
+}
+
+// oldestKeyless is the back end that has waited longest, of an address if those of that are too many; nil if there is none.
+func (s *Server) oldestKeyless(ip, why string) *backend {
+	for _, b := range s.keyless {
+		if b.place.ip == ip || !strings.HasSuffix(why, perIP) {
+			return b
+		}
+	}
+	return nil
 }
 
 // settleBackend ends the time in which a back end is nobody.
 func (s *Server) settleBackend(b *backend) {
 	if b.waits {
 		b.waits = false
-		s.guard.known(b.ip)
+		s.guard.keyless.taken.add(b.place.ip, -1)
+		s.keyless = slices.DeleteFunc(s.keyless, func(other *backend) bool { return other == b })
 	}
 }
 
@@ -198,5 +249,5 @@ func (s *Server) admit(b *backend, a int, key string) {
 func (s *Server) turnAway(b *backend, a int) {
 	s.guard.refuse("key", "a back end was turned away: it has no key", "remote", b.conn.RemoteAddr())
 	b.settle(a, command.Failed(&command.Error{Code: command.Unauthorized, Text: `say who you are first: {"cmd":"auth","key":"…"}, with a key of api.keys`}).JSON())
-	_ = b.conn.Close() // it flushes the answer
+	b.dismiss()
 }

@@ -31,7 +31,9 @@ type entry struct {
 	credential string   // from the handshake; empty if it is to come by the first frame
 	channels   []string // that it asks for
 	hello      bool     // it asks for the name of its connection
+	spare      string   // why there is a spare place for it only, to be told so; empty if it has its own
 	verifying  bool
+	left       bool // it can no longer be sent to
 	late       *lineman.Timer
 }
 
@@ -53,7 +55,7 @@ func (s *Server) login(c *lineman.Conn, v *visitor, credential string) {
 		who, err := s.who.Verify(ctx, credential)
 		c.Do(func() {
 			switch {
-			case v.entry == nil: // it has closed
+			case v.entry.left:
 			case err == nil && revocations != s.revocations: // it may have been revoked since
 				s.login(c, v, credential)
 			case err != nil:
@@ -113,14 +115,17 @@ func (s *Server) enter(c *lineman.Conn, v *visitor, who Identity) {
 
 // settle ends the time in which a visitor is nobody.
 func (s *Server) settle(v *visitor) {
-	if v.entry == nil {
-		return
-	}
-	if v.entry.late != nil {
-		v.entry.late.Stop()
-	}
+	v.entry.leave()
 	v.entry = nil
-	s.guard.known(v.ip)
+	s.guard.known(v)
+}
+
+// leave ends what is under way for a visitor that is nobody.
+func (e *entry) leave() {
+	e.left = true
+	if e.late != nil {
+		e.late.Stop()
+	}
 }
 
 // channels are those that a page gets: what it asks for and may have, or, if it asks for nothing, what its credential names in full, as

@@ -1,0 +1,176 @@
+package server_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
+)
+
+// TestFull has a port that is full of pages still tell so, and say that it lives.
+func TestFull(t *testing.T) {
+	c := devMode()
+	c.Limits.Connections = 2
+	r := start(t, c, server.Options{})
+	b := r.backend()
+	r.page("ann")
+	r.known(b, "ann")
+	silent := dial(t, r.Addr(r.pages).String()) // it counts from the connecting on
+	for range 3 {
+		if status, body := r.plain(t, "/health"); status != 200 || body != "ok\n" {
+			t.Errorf("/health: %d %q", status, body)
+		}
+		answer, body := r.Connect(r.pages).Handshake("/", nil)
+		if answer.StatusCode != 429 || answer.Header.Get("Retry-After") == "" || !strings.Contains(body, "connections") {
+			t.Errorf("a page: %d %q", answer.StatusCode, body)
+		}
+	}
+	silent.Close()
+	for until := time.Now().Add(20 * time.Second); ; {
+		if answer, _ := r.Connect(r.pages).Handshake("/", nil); answer.StatusCode == 101 {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatal("what has gone keeps its place")
+		}
+	}
+}
+
+// plain asks the port for pages on a connection of its own.
+func (r *running) plain(t *testing.T, path string) (status int, body string) {
+	t.Helper()
+	c := r.Connect(r.pages)
+	c.Write("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	answer, body := c.Response("")
+	if !answer.Close {
+		t.Error("it stays, where there is no room")
+	}
+	return answer.StatusCode, body
+}
+
+// TestSilent bounds who says nothing from the connecting on, and has others be told.
+func TestSilent(t *testing.T) {
+	const waiting = 5
+	c := devMode()
+	c.Limits.Waiting = waiting
+	r := start(t, c, server.Options{})
+	for range waiting {
+		dial(t, r.Addr(r.pages).String())
+	}
+	for until := time.Now().Add(20 * time.Second); ; {
+		answer, body := r.Connect(r.pages).Handshake("/", nil)
+		if answer.StatusCode == 429 && strings.Contains(body, "waiting") {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatalf("with %d that are silent: %d %q", waiting, answer.StatusCode, body)
+		}
+	}
+}
+
+// TestPoolsApart has pages that say nothing not shut back ends out.
+func TestPoolsApart(t *testing.T) {
+	c := devMode()
+	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters"}}
+	c.Text.Auth, c.Limits.Waiting = true, 2
+	r := start(t, c, server.Options{})
+	for range 60 {
+		if answer, _ := r.Connect(r.pages).Handshake("/", nil); answer.StatusCode != 101 && answer.StatusCode != 429 {
+			t.Fatalf("a page: %d", answer.StatusCode)
+		}
+	}
+	if got := ask(r.backend(), `{"cmd":"auth","key":"a secret of 22 letters"}`); got != `{"ok":true}` {
+		t.Errorf("a back end with a key: %s", got)
+	}
+}
+
+// TestKeylessGiveWay has back ends that say no key give way to one that does.
+func TestKeylessGiveWay(t *testing.T) {
+	c := devMode()
+	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters"}}
+	c.Text.Auth, c.Limits.Waiting, c.Limits.Login = true, 2, time.Minute
+	r := start(t, c, server.Options{})
+	first, second := dial(t, r.text), dial(t, r.text)
+	for until := time.Now().Add(20 * time.Second); ; {
+		b, err := net.Dial("tcp", r.text)
+		if err != nil {
+			continue // reset before that returned: it is refused while the others are new
+		}
+		_ = b.SetDeadline(time.Now().Add(20 * time.Second))
+		_, _ = io.WriteString(b, `{"cmd":"auth","key":"a secret of 22 letters"}`+"\n")
+		answer := make([]byte, len(`{"ok":true}`))
+		_, err = io.ReadFull(b, answer)
+		b.Close()
+		if err == nil && string(answer) == `{"ok":true}` {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatalf("a back end with a key: %q, %v", answer, err)
+		}
+	}
+	gone := 0
+	for _, c := range []net.Conn{first, second} {
+		_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		if _, err := c.Read(make([]byte, 1)); !isTimeout(err) {
+			gone++
+		}
+	}
+	if gone == 0 {
+		t.Error("nobody gave way")
+	}
+}
+
+func isTimeout(err error) bool {
+	e, ok := err.(net.Error)
+	return ok && e.Timeout()
+}
+
+// TestRoomForBackends bounds the connections to the other ports, and tells by which setting.
+func TestRoomForBackends(t *testing.T) {
+	c := devMode()
+	c.Text.Connections, c.API.Connections, c.Admin.Connections = 1, 1, 1
+	r := start(t, c, server.Options{})
+	b := r.backend()
+	if got := ask(b, `{"cmd":"groups"}`); got != `{"ok":true,"groups":[]}` {
+		t.Fatal(got)
+	}
+	second := r.backend()
+	if got := second.Receive(); got != "error: too many connections: text.connections" {
+		t.Errorf("a second back end is told %q", got)
+	}
+	if got := second.Rest(); got != "" {
+		t.Errorf("it stays, and is told %q", got)
+	}
+	keep := &http.Transport{}
+	defer keep.CloseIdleConnections()
+	for _, port := range []struct{ url, full string }{
+		{strings.TrimSuffix(r.api, "/v1/") + "/v1/openapi.json", "429 too many connections: api.connections\n"}, {r.admin + "/health", ""},
+	} {
+		if got := get(t, keep, port.url); !strings.HasPrefix(got, "200 ") {
+			t.Errorf("%s: %s", port.url, got)
+		}
+		further := &http.Transport{DisableKeepAlives: true}
+		if got := get(t, further, port.url); got != port.full {
+			t.Errorf("a second connection to %s: %q, want %q", port.url, got, port.full)
+		}
+	}
+}
+
+// get is the status of an answer and its body; empty if there is none.
+func get(t *testing.T, by *http.Transport, url string) string {
+	t.Helper()
+	client := http.Client{Transport: by, Timeout: 20 * time.Second}
+	answer, err := client.Get(url)
+	if err != nil {
+		return ""
+	}
+	defer answer.Body.Close()
+	body, _ := io.ReadAll(answer.Body)
+	return fmt.Sprintf("%d %s", answer.StatusCode, body)
+}
