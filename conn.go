@@ -15,8 +15,8 @@ import (
 
 // A Conn is one connection. It belongs to one loop for its whole life.
 //
-// From any goroutine, returning at once: Send, SendBinary, Write, Respond, Close, CloseWith, Abort, Do, Connected, Pending,
-// ID, Context, LocalAddr, RemoteAddr, Stats. On the loop only, that is in callbacks: the others.
+// From any goroutine, returning at once: Send, SendBinary, Write, Respond, Close, CloseWith, Abort, Do, Connected,
+// Pending, ID, Context, LocalAddr, RemoteAddr, Stats. On the loop only, that is in callbacks: the others.
 //
 // The Conn of a datagram that a worker received is on loan like its message, and has ID, Send, Write and the addresses only.
 // One of datagrams that Loop.Dial made is a Conn like others.
@@ -197,8 +197,9 @@ func (c *Conn) RemoteAddr() net.Addr {
 	return net.TCPAddrFromAddrPort(c.remote)
 }
 
-// LocalAddr is this side's address; nil once the connection has closed, and before a dialed one is there. For a datagram it
-// is the one that it was sent to, and its answer comes from; under systems other than Linux the socket's own.
+// LocalAddr is this side's address; nil once the connection has closed, and before a dialed one is there. For a
+// datagram it is the one that it was sent to, and its answer comes from; under systems other than Linux the socket's
+// own.
 func (c *Conn) LocalAddr() net.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -212,8 +213,8 @@ func (c *Conn) LocalAddr() net.Addr {
 	return own
 }
 
-// Connected reports whether the connection is there: OnConnect is due or has run, and the connection has not begun to close.
-// Before the end of its handshakes, and while Loop.Dial makes it, or makes it again, it is not.
+// Connected reports whether the connection is there: OnConnect is due or has run, and the connection has not begun to
+// close. Before the end of its handshakes, and while Loop.Dial makes it, or makes it again, it is not.
 func (c *Conn) Connected() bool { return c.phase.connected() && c.phase.get() == open }
 
 // Context is cancelled when the connection has closed. A connection that is dialed again has another one then.

@@ -211,8 +211,8 @@ func TestDialDatagramsLimits(t *testing.T) {
 	next(t, d.closes, "OnClose")
 }
 
-// TestDatagramDestination has a worker that listens on all addresses answer from the one that it was asked at, which LocalAddr
-// tells: a client that is connected to that gets no other answer.
+// TestDatagramDestination has a worker that listens on all addresses answer from the one that it was asked at, which
+// LocalAddr tells: a client that is connected to that gets no other answer.
 func TestDatagramDestination(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("no other system is asked")

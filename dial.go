@@ -58,8 +58,8 @@ type Dialer struct {
 // between half of that and all of it, by chance, so that many clients do not come back at once. A connection that lasted longer
 // than the last wait begins with First again. It ends with Close, CloseWith or Abort, also in OnClose, and with the loop.
 //
-// What Send accepts between two connections waits for the next one. What it had accepted for one that breaks, and the kernel
-// has not taken, is lost with it.
+// What Send accepts between two connections waits for the next one. What it had accepted for one that breaks, and the
+// kernel has not taken, is lost with it.
 type Backoff struct {
 	First time.Duration // 0 means never; less is an error
 	Most  time.Duration // 0 means 30 s
@@ -85,10 +85,10 @@ type dialing struct {
 }
 
 // Dial connects to an address and returns at once. The name is looked up and the connection made on a goroutine, by
-// net.Dialer; then the loop has it. What Send accepts meanwhile waits, up to Limits.MaxPending, and is written before what
-// OnConnect sends; Conn.Connected tells whether the connection is there. A connection that does not come about has OnClose with
-// the reason; what waited is dropped then, unless Dialer.Backoff has it made again. Close drops it too. The error is about the
-// arguments.
+// net.Dialer; then the loop has it. What Send accepts meanwhile waits, up to Limits.MaxPending, and is written before
+// what OnConnect sends; Conn.Connected tells whether the connection is there. A connection that does not come about has
+// OnClose with the reason; what waited is dropped then, unless Dialer.Backoff has it made again. Close drops it too.
+// The error is about the arguments.
 //
 // The schemes are those of Worker.Addr but http, and for a WebSocket ws://host:port/path and wss://host:port/path, with
 // the ports 80 and 443 if there is none. A WebSocket offers the subprotocols and the compression of its
@@ -173,8 +173,8 @@ func (c *Conn) resetLocked() {
 	c.phase.set(open)
 }
 
-// dropOutputLocked forgets what is not written yet. What Send has accepted for a connection that did not come about waits
-// for the next attempt.
+// dropOutputLocked forgets what is not written yet. What Send has accepted for a connection that did not come about
+// waits for the next attempt.
 func (c *Conn) dropOutputLocked() {
 	if c.out == nil {
 		return

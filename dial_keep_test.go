@@ -66,7 +66,8 @@ func sendBetween(t *testing.T, s *linemantest.Server, w *lineman.Worker, c *line
 	}
 }
 
-// TestDialKeeps has what Send accepts before there is a connection wait until there is one, however many attempts that takes.
+// TestDialKeeps has what Send accepts before there is a connection wait until there is one, however many attempts that
+// takes.
 func TestDialKeeps(t *testing.T) {
 	linemantest.NoLeaks(t)
 	for _, scheme := range []string{"text", "frame", "text+unix", "tls", "ws", "wss"} {
@@ -186,7 +187,8 @@ func TestDialKeepsBounded(t *testing.T) {
 	_ = c.Close()
 }
 
-// TestDialGivesUp has Send and Context tell that there will be no connection any more, in the back-off and after the only attempt.
+// TestDialGivesUp has Send and Context tell that there will be no connection any more, in the back-off and after the
+// only attempt.
 func TestDialGivesUp(t *testing.T) {
 	linemantest.NoLeaks(t)
 	w := &lineman.Worker{Name: "none", Logger: quiet}

@@ -21,11 +21,12 @@ import (
 //	                                │ Serve                 │ net/http is done
 //	                                └──▶ served ────────────┘
 type httpSession struct {
-	*http1.Codec          // used by Decode, on the loop
-	of           *service // the one that the Codec was made for. Owned by the loop.
-	asked        bool     // a request has come. Owned by the loop.
-	admitted     bool     // the head of the request at hand was decided about. Owned by the loop.
-	from         *service // whose it was before SetWorker made it a WebSocket's, and is if that fails. Owned by the loop.
+	*http1.Codec             // used by Decode, on the loop
+	of           *service    // the one that the Codec was made for. Owned by the loop.
+	asked        bool        // a request has come. Owned by the loop.
+	acceptance   *acceptance // of the handshake at hand; nil for an ordinary one. Owned by the loop.
+	admitted     bool        // the head of the request at hand was decided about. Owned by the loop.
+	from         *service    // whose it was before SetWorker, and is if the handshake fails. Owned by the loop.
 
 	// Guarded by the connection's lock.
 	service   *service  // changed by the loop
@@ -212,6 +213,7 @@ func (h *httpSession) endLoan(c *Conn) {
 // release ends the loan of a request that was handled.
 func (h *httpSession) release(c *Conn) {
 	h.endLoan(c)
+	h.acceptance = nil
 	switch {
 	case c.session != session(h):
 		h.of.freeHTTP(h) // a WebSocket now
@@ -283,7 +285,8 @@ func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 		return
 	}
 	c.mu.Lock()
-	c.say(func(dst []byte) []byte { return websocket.AppendAccept(dst, accepted) })
+	header := h.acceptance.accept(&accepted)
+	c.say(func(dst []byte) []byte { return websocket.AppendAccept(dst, accepted, header...) })
 	codec := websocket.NewServerCodec(c.service.limits.MaxMessage, accepted)
 	c.session = &wsSession{Codec: *codec, subprotocol: accepted.Subprotocol}
 	c.mark(0)
@@ -309,6 +312,7 @@ func (h *httpSession) refuse(c *Conn, err error) {
 		answer.Status, answer.Header, answer.Type = refused.Status, refused.Header, refused.Type
 		answer.Body = []byte(refused.Reason + "\n")
 	}
+	answer.Header = append(h.acceptance.fields(), answer.Header...)
 	if c.Respond(answer) != nil {
 		_ = c.Respond(&http1.Response{Status: answer.Status, Close: true}) // a field of the application's cannot be sent
 	}
@@ -320,6 +324,7 @@ func (h *httpSession) comeBack(c *Conn) {
 		c.mu.Lock()
 		h.service, h.from = h.from, nil
 		c.mu.Unlock()
+		h.acceptance.exchange(c)
 		c.move(h.service)
 	}
 }

@@ -88,7 +88,8 @@ func TestRule04Accepted(t *testing.T) {
 	}
 }
 
-// TestRule04HTTP uses connections from goroutines while their requests are answered, served by a handler, or become a WebSocket.
+// TestRule04HTTP uses connections from goroutines while their requests are answered, served by a handler, or become a
+// WebSocket.
 func TestRule04HTTP(t *testing.T) {
 	linemantest.NoLeaks(t)
 	u := newUsers(t)
@@ -122,7 +123,8 @@ func TestRule04HTTP(t *testing.T) {
 	}
 }
 
-// TestRule04Dialed uses dialed connections of each kind from goroutines, from Dial on, while they come, go and come again.
+// TestRule04Dialed uses dialed connections of each kind from goroutines, from Dial on, while they come, go and come
+// again.
 func TestRule04Dialed(t *testing.T) {
 	linemantest.NoLeaks(t)
 	for _, scheme := range []string{"text", "tls", "ws", "wss", "udp"} {

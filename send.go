@@ -10,8 +10,8 @@ import (
 // Send sends a message: a WebSocket text message, a line, a frame, bytes, the answer 200 text/plain to the HTTP
 // request that waits, or a piece of the answer that streams. It copies msg and returns at once; the loop writes at the end of its tick. Messages of one
 // goroutine arrive in order, each whole. nil means accepted, ErrFull refused whole because the peer does not read,
-// net.ErrClosed closed or closing; other errors are the protocol's, about this message. What is accepted while Loop.Dial makes
-// the connection, or makes it again, waits until it is there.
+// net.ErrClosed closed or closing; other errors are the protocol's, about this message. What is accepted while
+// Loop.Dial makes the connection, or makes it again, waits until it is there.
 func (c *Conn) Send(msg []byte) error {
 	return c.send(func(dst []byte) ([]byte, error) { return c.session.Append(dst, msg) })
 }

@@ -27,9 +27,9 @@ type Worker struct {
 	//	udp                             datagrams
 	//	text+unix http+unix text+udp …  a protocol over another transport
 	//
-	// Port 0 takes a free one: Listener.Addr tells which. A host that is an IPv4 address, such as 0.0.0.0, means IPv4 alone;
-	// [::] and no host at all mean all addresses of both families. Empty means no listener: a worker for timers, or one that
-	// connections come to by SetWorker.
+	// Port 0 takes a free one: Listener.Addr tells which. A host that is an IPv4 address, such as 0.0.0.0, means IPv4
+	// alone; [::] and no host at all mean all addresses of both families. Empty means no listener: a worker for timers,
+	// or one that connections come to by SetWorker.
 	Addr string
 
 	// Count is the number of processes under a Master, 0 means 1. Run accepts no other; for a worker that a loop opens with
@@ -137,7 +137,7 @@ type Events struct {
 	OnRequest func(c *Conn, r *http1.Request)
 
 	// OnUpgrade decides about a WebSocket handshake that is right in itself. An error refuses it: *RefuseError with
-	// its status, any other with 403.
+	// its status, any other with 403. Conn.Accept adds fields to the answer, and chooses the subprotocol.
 	OnUpgrade func(c *Conn, r *http1.Request) error
 
 	// OnRefuse tells of a handshake that is refused before OnUpgrade is asked, for its form or its origin. The answer says why.

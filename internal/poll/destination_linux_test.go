@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestDestination has a socket without an address of its own answer from the one that it was asked at: a peer that is connected
-// to that takes no other answer.
+// TestDestination has a socket without an address of its own answer from the one that it was asked at: a peer that is
+// connected to that takes no other answer.
 func TestDestination(t *testing.T) {
 	needs(t, "udp6")
 	overEach(t, func(t *testing.T, p *poller) {

@@ -9,16 +9,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A socket of datagrams that is bound to no address in particular has the kernel tell which one each datagram was sent to, and
-// tells the kernel which one the answer is from: RFC 3542, 6.1, and ip(7), IP_PKTINFO.
+// A socket of datagrams that is bound to no address in particular has the kernel tell which one each datagram was sent
+// to, and tells the kernel which one the answer is from: RFC 3542, 6.1, and ip(7), IP_PKTINFO.
 
 // control is room for what the kernel tells beside a datagram, of both families. It begins where a header may.
 type control [12]uint64
 
 func (c *control) bytes() []byte { return unsafe.Slice((*byte)(unsafe.Pointer(c)), unsafe.Sizeof(*c)) }
 
-// askDestination has the kernel tell where datagrams were sent to, and reports whether it will: not for a socket with one
-// address. Package sock asks before; a socket that was handed to the process may come from elsewhere.
+// askDestination has the kernel tell where datagrams were sent to, and reports whether it will: not for a socket with
+// one address. Package sock asks before; a socket that was handed to the process may come from elsewhere.
 func askDestination(fd int) bool {
 	sa, err := unix.Getsockname(fd)
 	if err != nil {
@@ -38,8 +38,8 @@ func askDestination(fd int) bool {
 	return false
 }
 
-// destinationIn is the address of this side that a datagram is to be answered from, by what the kernel told beside it; zero
-// if there is none, as for a multicast of IPv6.
+// destinationIn is the address of this side that a datagram is to be answered from, by what the kernel told beside it;
+// zero if there is none, as for a multicast of IPv6.
 func destinationIn(told []byte) (local netip.Addr) {
 	for len(told) >= unix.SizeofCmsghdr {
 		h := (*unix.Cmsghdr)(unsafe.Pointer(unsafe.SliceData(told)))

@@ -23,9 +23,9 @@ type Event struct {
 	Read, Write, Fail bool
 }
 
-// Ends are where a datagram comes from or goes to, and this side's address. Local is zero where the socket has one address,
-// where the system cannot tell it (none but Linux is asked), and for a multicast of IPv6; what is sent then has the address
-// that the system takes.
+// Ends are where a datagram comes from or goes to, and this side's address. Local is zero where the socket has one
+// address, where the system cannot tell it (none but Linux is asked), and for a multicast of IPv6; what is sent then
+// has the address that the system takes.
 type Ends struct {
 	Peer  netip.AddrPort
 	Local netip.Addr

@@ -313,7 +313,8 @@ func (p *portable) receiveAhead(s *socket, receive func(b []byte) (int, Ends, er
 	}
 }
 
-// receiver is how a datagram is read, and where it was sent to, if the socket has several addresses and the system tells.
+// receiver is how a datagram is read, and where it was sent to, if the socket has several addresses and the system
+// tells.
 func receiver(u *net.UDPConn) func(b []byte) (int, Ends, error) {
 	tells := false
 	if rc, err := u.SyscallConn(); err == nil {

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setDestination has the kernel keep with each datagram which address it was sent to, where the socket is for all of them: from
-// the first datagram on, so before the socket is bound. Where that cannot be done, the poller finds out.
+// setDestination has the kernel keep with each datagram which address it was sent to, where the socket is for all of
+// them: from the first datagram on, so before the socket is bound. Where that cannot be done, the poller finds out.
 func setDestination(fd uintptr, network, address string) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

@@ -23,9 +23,9 @@ type Options struct {
 	Owner     string      // user name or id, optionally ":group", of a Unix socket's file; "" leaves it
 }
 
-// Listen opens a stream listener. The network is tcp, tcp4, tcp6 or unix. With tcp an IPv4 address as the host means IPv4
-// alone, also 0.0.0.0; [::] and an empty host mean both families, where the system has both. An address that is taken is
-// syscall.EADDRINUSE on every system.
+// Listen opens a stream listener. The network is tcp, tcp4, tcp6 or unix. With tcp an IPv4 address as the host means
+// IPv4 alone, also 0.0.0.0; [::] and an empty host mean both families, where the system has both. An address that is
+// taken is syscall.EADDRINUSE on every system.
 func Listen(network, address string, o Options) (net.Listener, error) {
 	if network == "unix" {
 		return listenUnix(address, o)
@@ -45,8 +45,8 @@ func ListenPacket(network, address string, o Options) (net.PacketConn, error) {
 	return pc, known(err)
 }
 
-// familyOf is the network that an address asks for. Package net would take 0.0.0.0 for all addresses of IPv6 as well, past a
-// firewall that was made for IPv4.
+// familyOf is the network that an address asks for. Package net would take 0.0.0.0 for all addresses of IPv6 as well,
+// past a firewall that was made for IPv4.
 func familyOf(network, address string) string {
 	if network != "tcp" && network != "udp" {
 		return network

@@ -99,14 +99,16 @@ func (h *Handshake) check() error {
 		}
 	}
 	for _, field := range h.Header {
-		if err := checkField(field[0], field[1]); err != nil {
+		if err := CheckField(field[0], field[1]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func checkField(name, value string) error {
+// CheckField says what keeps a field from being a further one of a handshake, or of its answer: that it would end its
+// line, or that the handshake is made of it.
+func CheckField(name, value string) error {
 	if !isToken(name) {
 		return fmt.Errorf("field name %q is no token", name) // RFC 9110, 5.1
 	}

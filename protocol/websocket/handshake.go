@@ -95,8 +95,9 @@ func (p *Protocol) Check(r Request) (Accepted, error) {
 	return a, nil
 }
 
-// AppendAccept appends the answer that makes the connection a WebSocket.
-func AppendAccept(dst []byte, a Accepted) []byte {
+// AppendAccept appends the answer that makes the connection a WebSocket. Further fields of it, as name and value, are
+// those that CheckField finds nothing wrong with.
+func AppendAccept(dst []byte, a Accepted, header ...[2]string) []byte {
 	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	dst = append(dst, a.key[:]...)
 	if a.Subprotocol != "" {
@@ -104,6 +105,9 @@ func AppendAccept(dst []byte, a Accepted) []byte {
 	}
 	if a.extension != "" {
 		dst = append(append(dst, "\r\n"+extensionsField+": "...), a.extension...)
+	}
+	for _, f := range header {
+		dst = append(append(append(append(dst, "\r\n"...), f[0]...), ": "...), f[1]...)
 	}
 	return append(dst, "\r\n\r\n"...)
 }
@@ -162,6 +166,24 @@ func (p *Protocol) choose(r Request) string {
 		}
 	}
 	return ""
+}
+
+// Offered are the subprotocols that a client offers, as it offers them: the one that it likes best first. The head is a
+// Request, or anything else that has fields.
+func Offered(head interface {
+	Value(name string, i int) []byte
+}) (names []string) {
+	for i := 0; ; i++ {
+		v := head.Value("Sec-WebSocket-Protocol", i)
+		if v == nil {
+			return names
+		}
+		for item := range bytes.SplitSeq(v, []byte{','}) {
+			if name := string(bytes.TrimSpace(item)); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
 }
 
 func offers(r fields, subprotocol string) bool {

@@ -1,0 +1,152 @@
+package lineman
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
+)
+
+// An Acceptance is what the answer to the handshake of a WebSocket has beside what every such answer has: see
+// Conn.Accept.
+type Acceptance struct {
+	// Header is further fields of the answer, such as Set-Cookie, in this order; a name may come several times. Those
+	// that the handshake is made of, and those that are for one hop, are refused.
+	Header []http1.Field
+
+	// Subprotocol is the one that is agreed on, in place of the one that the Subprotocols of the websocket.Protocol
+	// give. It must be among those that the client offers: see websocket.Offered. "" leaves it.
+	Subprotocol string
+}
+
+// Accept adds to the answer of the handshake at hand: in OnUpgrade, or in OnRequest for a request that SetWorker makes
+// a handshake. Several calls add up, and the last subprotocol counts. If the handshake is refused after all, that
+// answer has the fields. The error says what cannot be sent; nothing of a is then.
+func (c *Conn) Accept(a Acceptance) error {
+	h, ok := c.session.(*httpSession)
+	if !ok || c.loop.requestOf != c {
+		return errors.New("lineman: accept: no handshake is at hand: call it in OnUpgrade, or in OnRequest")
+	}
+	if h.acceptance == nil {
+		h.acceptance = &acceptance{}
+	}
+	if err := h.acceptance.add(a, websocket.Offered(c.loop.request)); err != nil {
+		return fmt.Errorf("lineman: accept: %w", err)
+	}
+	return nil
+}
+
+// acceptance is what the application wants of the handshake at hand.
+type acceptance struct {
+	header      [][2]string
+	subprotocol string
+
+	valued bool // by Upgrade
+	value  any  // of the connection: the one to come, and once that has taken its place the one before
+}
+
+// add takes in what can be sent.
+func (a *acceptance) add(more Acceptance, offered []string) error {
+	if s := more.Subprotocol; s != "" && !slices.Contains(offered, s) {
+		return fmt.Errorf("the client does not offer the subprotocol %q", s) // RFC 6455, 4.2.2
+	}
+	for _, f := range more.Header {
+		if forOneHop(f.Name) {
+			return fmt.Errorf("field %q is for one hop, or about a body", f.Name)
+		}
+		if err := websocket.CheckField(f.Name, f.Value); err != nil {
+			return err
+		}
+	}
+	for _, f := range more.Header {
+		a.header = append(a.header, [2]string{f.Name, f.Value})
+	}
+	if more.Subprotocol != "" {
+		a.subprotocol = more.Subprotocol
+	}
+	return nil
+}
+
+// exchange has the connection's value and the one that Upgrade gave change places. On the loop.
+func (a *acceptance) exchange(c *Conn) {
+	if a != nil && a.valued {
+		c.value, a.value = a.value, c.value
+	}
+}
+
+// accept is the answer to a handshake, as far as it is not the handshake's own.
+func (a *acceptance) accept(accepted *websocket.Accepted) (header [][2]string) {
+	if a == nil {
+		return nil
+	}
+	if a.subprotocol != "" {
+		accepted.Subprotocol = a.subprotocol
+	}
+	return a.header
+}
+
+// fields are those of an answer that refuses the handshake.
+func (a *acceptance) fields() (header []http1.Field) {
+	if a == nil {
+		return nil
+	}
+	for _, f := range a.header {
+		header = append(header, http1.Field{Name: f[0], Value: f[1]})
+	}
+	return header
+}
+
+// forOneHop reports whether a field does not belong to an answer that is passed on and has no body (RFC 9110, 7.6.1 and
+// 8), or is made for each answer.
+func forOneHop(name string) bool {
+	switch textproto.CanonicalMIMEHeaderKey(name) {
+	case "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Date",
+		"Content-Encoding", "Content-Language", "Content-Length", "Content-Location", "Content-Range", "Content-Type":
+		return true
+	}
+	return false
+}
+
+// acceptanceOf is what middleware and the handler have set for the answer to a request: outer has what did not pass
+// through w.
+func acceptanceOf(w, outer http.ResponseWriter, r *http.Request) (*acceptance, error) {
+	header := maps.Clone(outer.Header())
+	maps.Copy(header, w.Header())
+	named := http.Header{}
+	for _, list := range header["Connection"] {
+		for name := range strings.SplitSeq(list, ",") {
+			named.Set(strings.TrimSpace(name), "")
+		}
+	}
+	a, set := &acceptance{}, Acceptance{Subprotocol: header.Get("Sec-WebSocket-Protocol")}
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		_, dropped := named[textproto.CanonicalMIMEHeaderKey(name)]
+		if dropped || forOneHop(name) || strings.HasPrefix(name, http.TrailerPrefix) || ofHandshake(name) {
+			continue
+		}
+		for _, value := range header[name] {
+			set.Header = append(set.Header, http1.Field{Name: name, Value: value})
+		}
+	}
+	return a, a.add(set, websocket.Offered(requestFields(r.Header)))
+}
+
+func ofHandshake(name string) bool {
+	return strings.HasPrefix(strings.ToLower(name), "sec-websocket-")
+}
+
+// requestFields are the fields of a request as package websocket reads them.
+type requestFields http.Header
+
+func (f requestFields) Value(name string, i int) []byte {
+	if values := http.Header(f).Values(name); i < len(values) {
+		return []byte(values[i])
+	}
+	return nil
+}
