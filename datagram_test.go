@@ -253,3 +253,21 @@ func TestDatagramDestination(t *testing.T) {
 		}
 	}
 }
+
+// TestDatagramClose has a callback close the Conn of a datagram in every way: the worker's socket takes the next one.
+func TestDatagramClose(t *testing.T) {
+	w := &lineman.Worker{Addr: "udp://127.0.0.1:0"}
+	w.OnMessage = func(c *lineman.Conn, msg []byte) {
+		_ = c.Send(msg)
+		_ = c.Close()
+		c.Abort()
+	}
+	s := linemantest.Start(t, w)
+	c := s.Dial(w)
+	for range 3 {
+		c.Send("word")
+		if got := c.Receive(); got != "word" {
+			t.Fatalf("got %q", got)
+		}
+	}
+}

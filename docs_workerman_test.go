@@ -15,7 +15,10 @@ func workermanNumbers() (all []string) {
 	for _, r := range []struct {
 		letter      string
 		first, last int
-	}{{"W", 1, 9}, {"W", 20, 30}, {"P", 1, 10}, {"P", 20, 27}, {"P", 40, 46}} {
+	}{
+		{"W", 1, 9}, {"W", 20, 30}, {"P", 1, 10}, {"P", 20, 27}, {"P", 40, 46}, {"C", 1, 18}, {"C", 20, 27}, {"U", 1, 9}, {"A", 1, 11},
+		{"H", 1, 10}, {"H", 20, 28}, {"S", 1, 13}, {"T", 1, 10}, {"K", 1, 10},
+	} {
 		for n := r.first; n <= r.last; n++ {
 			all = append(all, fmt.Sprintf("%s-%d", r.letter, n))
 		}
@@ -23,7 +26,10 @@ func workermanNumbers() (all []string) {
 	return slices.Insert(all, slices.Index(all, "P-45"), "P-44b")
 }
 
-var workermanRow = regexp.MustCompile(`(?m)^\| ([WP]-\w+) \| .+ \| ([^|]+) \| ([^|]+) \|$`)
+var workermanRow = regexp.MustCompile(`(?m)^\| ([A-Z]-\w+) \| .+ \| ([^|]+) \| ([^|]+) \|$`)
+
+// workermanComponents are those that have no numbers, and what users ask for by name.
+const workermanComponents = "Channel GlobalData Crontab FileMonitor coroutines session -q"
 
 // TestFromWorkerman wants a row for each number, a verdict in each, and a test that there is for what is kept or bettered.
 func TestFromWorkerman(t *testing.T) {
@@ -50,6 +56,12 @@ func TestFromWorkerman(t *testing.T) {
 	}
 	if want := workermanNumbers(); !slices.Equal(rows, want) {
 		t.Errorf("the rows are %v, want %v", rows, want)
+	}
+	_, rest, _ := strings.Cut(string(text), "\n## What to take for the rest\n")
+	for _, name := range strings.Fields(workermanComponents) {
+		if !regexp.MustCompile(`(?m)^\| [^|]*` + name + `\b[^|]* \|`).MatchString(rest) {
+			t.Errorf("nothing is said about %s", name)
+		}
 	}
 }
 
