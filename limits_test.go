@@ -276,14 +276,8 @@ func TestNoLimits(t *testing.T) {
 // waitUntil returns when something holds on the loop of w.
 func waitUntil(t *testing.T, s *linemantest.Server, w *lineman.Worker, holds func(l *lineman.Loop) bool) {
 	t.Helper()
-	for until := time.Now().Add(patience); ; {
-		there := false
+	linemantest.Until(t, "it does not come to that", func() (there bool) {
 		s.Do(w, func(l *lineman.Loop) { there = holds(l) })
-		if there {
-			return
-		}
-		if time.Now().After(until) {
-			t.Fatal("it does not come to that")
-		}
-	}
+		return there
+	})
 }

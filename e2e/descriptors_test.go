@@ -12,17 +12,19 @@ import (
 	"testing"
 
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // TestDescriptors has a server with few descriptors refuse pages with 429 before back ends, operators and health checks
 // lack them.
 func TestDescriptors(t *testing.T) {
 	const files = 200
-	cmd := exec.Command("sh", "-c", fmt.Sprintf("ulimit -n %d && exec %s start --listen 127.0.0.1:0 --text 127.0.0.1:0 --api 127.0.0.1:0 --admin 127.0.0.1:0",
-		files, filepath.Join(binaries, "lineman")))
+	cmd := exec.Command("sh", "-c", fmt.Sprintf("ulimit -n %d && exec %s start --listen 127.0.0.1:0 --text 127.0.0.1:0 "+
+		"--api 127.0.0.1:0 --admin 127.0.0.1:0", files, filepath.Join(binaries, "lineman")))
 	cmd.Dir = t.TempDir()
 	p := launch(t, cmd)
-	said := p.find(`pages on wss?://(\S+), back ends on ([^,\s]+), HTTP API on (http://[^,\s]+), metrics on (http://[^/]+)/metrics`)
+	said := p.find(`pages on wss?://(\S+), back ends on ([^,\s]+), HTTP API on (http://[^,\s]+), metrics on (http://[^/]+)/`)
 	pages, lines, api, admin := said[0], said[1], said[2], said[3]
 
 	came, refusal := 0, ""
@@ -47,15 +49,19 @@ func TestDescriptors(t *testing.T) {
 	if _, err := io.WriteString(c, `{"cmd":"count","to":"*"}`+"\n"); err != nil {
 		t.Fatal(err)
 	}
-	if answer, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.HasPrefix(answer, `{"ok":true,"counts":{"*":`) {
+	answer, err := bufio.NewReader(c).ReadString('\n')
+	if err != nil || !strings.HasPrefix(answer, `{"ok":true,"counts":{"*":`) {
 		t.Errorf("a line is answered %q (%v)", answer, err)
 	}
-	for _, url := range []string{strings.TrimSuffix(api, "/") + "/openapi.json", admin + "/metrics", admin + "/ready", admin + "/health"} {
+	description := strings.TrimSuffix(api, "/") + "/openapi.json"
+	for _, url := range []string{description, admin + "/metrics", admin + "/ready", admin + "/health"} {
 		if status := statusOf(url); status != 200 {
 			t.Errorf("%s: %d", url, status)
 		}
 	}
-	eventually(t, "the port for pages does not say that it lives", func() bool { return statusOf("http://"+pages+"/health") == 200 })
+	linemantest.Until(t, "the port for pages does not say that it lives", func() bool {
+		return statusOf("http://"+pages+"/health") == 200
+	})
 	if strings.Contains(p.said(), "accepting pauses") {
 		t.Error("descriptors ran out")
 	}

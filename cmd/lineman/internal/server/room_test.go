@@ -11,6 +11,7 @@ import (
 
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // TestFull has a port that is full of pages still tell so, and say that it lives.
@@ -32,14 +33,10 @@ func TestFull(t *testing.T) {
 		}
 	}
 	silent.Close()
-	for until := time.Now().Add(20 * time.Second); ; {
-		if answer, _ := r.Connect(r.pages).Handshake("/", nil); answer.StatusCode == 101 {
-			break
-		}
-		if time.Now().After(until) {
-			t.Fatal("what has gone keeps its place")
-		}
-	}
+	linemantest.Until(t, "what has gone keeps its place", func() bool {
+		answer, _ := r.Connect(r.pages).Handshake("/", nil)
+		return answer.StatusCode == 101
+	})
 }
 
 // plain asks the port for pages on a connection of its own.
@@ -63,15 +60,10 @@ func TestSilent(t *testing.T) {
 	for range waiting {
 		dial(t, r.Addr(r.pages).String())
 	}
-	for until := time.Now().Add(20 * time.Second); ; {
+	linemantest.Until(t, "those that are silent count for nobody", func() bool {
 		answer, body := r.Connect(r.pages).Handshake("/", nil)
-		if answer.StatusCode == 429 && strings.Contains(body, "waiting") {
-			break
-		}
-		if time.Now().After(until) {
-			t.Fatalf("with %d that are silent: %d %q", waiting, answer.StatusCode, body)
-		}
-	}
+		return answer.StatusCode == 429 && strings.Contains(body, "waiting")
+	})
 }
 
 // TestPoolsApart has pages that say nothing not shut back ends out.
@@ -97,23 +89,18 @@ func TestKeylessGiveWay(t *testing.T) {
 	c.Text.Auth, c.Limits.Waiting, c.Limits.Login = true, 2, time.Minute
 	r := start(t, c, server.Options{})
 	first, second := dial(t, r.text), dial(t, r.text)
-	for until := time.Now().Add(20 * time.Second); ; {
+	linemantest.Until(t, "a back end with a key has no room", func() bool {
 		b, err := net.Dial("tcp", r.text)
 		if err != nil {
-			continue // reset before that returned: it is refused while the others are new
+			return false // reset before that returned: it is refused while the others are new
 		}
+		defer b.Close()
 		_ = b.SetDeadline(time.Now().Add(20 * time.Second))
 		_, _ = io.WriteString(b, `{"cmd":"auth","key":"a secret of 22 letters"}`+"\n")
 		answer := make([]byte, len(`{"ok":true}`))
 		_, err = io.ReadFull(b, answer)
-		b.Close()
-		if err == nil && string(answer) == `{"ok":true}` {
-			break
-		}
-		if time.Now().After(until) {
-			t.Fatalf("a back end with a key: %q, %v", answer, err)
-		}
-	}
+		return err == nil && string(answer) == `{"ok":true}`
+	})
 	gone := 0
 	for _, c := range []net.Conn{first, second} {
 		_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
