@@ -136,7 +136,7 @@ func (m *Master) ask(within time.Duration, o order, f func(reply) error) error {
 	for {
 		var r reply
 		if err := answers.Next(&r); err != nil {
-			return fmt.Errorf("lineman: the running program did not answer the command in full: %w", err)
+			return fmt.Errorf("lineman: the running program did not answer the command in full: %w", master.Bare(err))
 		}
 		if r.Error != "" {
 			return remoteError{r.Error, r.Code}

@@ -38,3 +38,6 @@ func (c *Conn) TLSMemory(t *testing.T) int {
 func (l *Loop) Leave(code websocket.Code, d time.Duration, patient bool) {
 	l.beginLeaving(code, d, patient)
 }
+
+// ForPeople is a line of the log as a terminal shows it.
+func ForPeople(line []byte) []byte { return forPeople(line) }

@@ -36,7 +36,7 @@ func (s *supervision) hook(name string, f func() error) (err error) {
 		}
 	}()
 	if err := f(); err != nil {
-		return fmt.Errorf("lineman: %s of the master: %w", name, err)
+		return fmt.Errorf("lineman: %s of the master: %w", name, master.Bare(err))
 	}
 	return nil
 }

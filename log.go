@@ -1,9 +1,12 @@
 package lineman
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -13,6 +16,8 @@ type logOutput struct {
 	mu     sync.Mutex // guards the following
 	file   *os.File   // nil without
 	daemon bool
+
+	terminal bool // people read the standard error. Immutable once it is the default's.
 }
 
 // install makes the output the default of package slog, unless the application has set another.
@@ -20,6 +25,7 @@ func (m *Master) install(o *logOutput, attributes ...any) {
 	if fmt.Sprintf("%T", slog.Default().Handler()) != "*slog.defaultHandler" {
 		return
 	}
+	o.terminal = isTerminal(os.Stderr)
 	var handler slog.Handler = slog.NewTextHandler(o, nil)
 	if m.LogHandler != nil {
 		handler = m.LogHandler(o)
@@ -34,5 +40,34 @@ func (o *logOutput) Write(b []byte) (int, error) {
 	if o.file != nil && !o.daemon {
 		_, _ = o.file.Write(b)
 	}
+	if o.terminal {
+		if _, err := os.Stderr.Write(forPeople(b)); err != nil {
+			return 0, err
+		}
+		return len(b), nil
+	}
 	return os.Stderr.Write(b)
+}
+
+// isTerminal reports whether what is written to a file is shown.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// forPeople is a line of the log as text, in which a stack stands last, with real line breaks.
+func forPeople(line []byte) []byte {
+	before, rest, found := bytes.Cut(line, []byte(" stack="))
+	if !found {
+		return line
+	}
+	quoted, err := strconv.QuotedPrefix(string(rest))
+	if err != nil {
+		return line
+	}
+	stack, err := strconv.Unquote(quoted)
+	if err != nil {
+		return line
+	}
+	return fmt.Appendf(nil, "%s%s\n%s\n", before, bytes.TrimSuffix(rest[len(quoted):], []byte("\n")), strings.TrimSuffix(stack, "\n"))
 }

@@ -207,7 +207,7 @@ func (s *supervision) prepare() (err error) {
 			return err
 		}
 		if err := host.CheckUser(w.User); err != nil {
-			return fmt.Errorf("lineman: worker %q: %w", w.Name, err)
+			return fmt.Errorf("lineman: worker %q: %w", w.Name, master.Bare(err))
 		}
 		c.Workers = append(c.Workers, master.Worker{Worker: w, Address: channelAddress(s.Workers[i], a)})
 	}

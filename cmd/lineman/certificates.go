@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
@@ -47,7 +48,7 @@ func redisTLS(c config.Redis) (*tls.Config, error) {
 	if c.Cert != "" {
 		certificate, err := lineman.Certificate(c.Cert, c.Key)
 		if err != nil {
-			return nil, fmt.Errorf("redis.cert and redis.key: %w", err)
+			return nil, fmt.Errorf("redis.cert and redis.key: %s", strings.TrimPrefix(err.Error(), "lineman: "))
 		}
 		t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate(nil) }
 	}

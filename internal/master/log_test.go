@@ -48,7 +48,7 @@ func TestLog(t *testing.T) {
 		{"a reload", func(t *trial) { t.reload() }, nil},
 		{"recycling", func(t *trial) { t.recycle("a/0") }, nil},
 		{"recycling that fails", func(t *trial) { t.next(op(channel.Start, refuse)); t.recycle("a/0") }, []string{
-			`ERROR msg="lineman: a/0 (pid 1) was not recycled: lineman: a/0 (pid 2) does not start: it will not"`}},
+			`ERROR msg="lineman: a/0 (pid 1) was not recycled: a/0 (pid 2) does not start: it will not"`}},
 		{"a crash during recycling", func(t *trial) {
 			t.next(op(channel.Prepare, func(*fake) error { t.process(1).Kill(); return nil }))
 			t.recycle("a/0")

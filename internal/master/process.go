@@ -125,7 +125,7 @@ func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
 	}
 	s.births.RUnlock()
 	if err != nil {
-		return nil, fmt.Errorf("lineman: %s/%d does not start: %w", sl.group.Name, sl.id, err)
+		return nil, fmt.Errorf("lineman: %s/%d does not start: %w", sl.group.Name, sl.id, Bare(err))
 	}
 	close(launched)
 	s.burials.Add(1)

@@ -165,7 +165,7 @@ func (s *Supervisor) tellKept(slots []*slot) error {
 			ctx, cancel := s.bounded(s.ctx, s.config.Start)
 			defer cancel()
 			if _, err := p.Call(ctx, channel.Reload, nil, nil); err != nil {
-				errs[i] = fmt.Errorf("lineman: %s was not told of the reload: %w", p, err)
+				errs[i] = fmt.Errorf("lineman: %s was not told of the reload: %w", p, Bare(err))
 			}
 		}()
 	}
@@ -198,7 +198,7 @@ func (sl *slot) renew(p *process) (*process, error) {
 		err = p.yield(s.ctx, q)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("lineman: %s was not recycled: %w", p, err)
+		return nil, fmt.Errorf("lineman: %s was not recycled: %w", p, Bare(err))
 	}
 	sl.occupy(q)
 	p.leave(false)

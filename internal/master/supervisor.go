@@ -268,7 +268,7 @@ func (s *Supervisor) Reopen(file int) error {
 	for _, p := range s.alive() {
 		ctx, cancel := context.WithTimeout(s.ctx, callTime)
 		if _, err := p.Call(ctx, channel.Log, nil, nil, file); err != nil {
-			errs = append(errs, fmt.Errorf("lineman: %s: its log was not reopened: %w", p, err))
+			errs = append(errs, fmt.Errorf("lineman: %s: its log was not reopened: %w", p, Bare(err)))
 		}
 		cancel()
 	}
