@@ -42,16 +42,17 @@ func openJournal(name string) (*journal, map[string]int64, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	whole := bytes.LastIndexByte(text, '\n') + 1
-	torn := whole < len(text)
 	if compact := format(at); isNew || lines != len(at) || len(compact) != len(text) {
-		switch err := replace(name, compact); {
-		case err == nil:
-			whole, torn = len(compact), false
-		case isNew:
+		if err = replace(name, compact); err != nil && isNew {
 			return nil, nil, err
-		} // else a full disk, for one, is no reason not to start: all was read
+		}
+		if text = compact; err != nil { // a full disk is no reason not to start: all was read, and which file is there tells itself
+			if text, err = os.ReadFile(name); err != nil {
+				return nil, nil, err
+			}
+		}
 	}
+	whole := bytes.LastIndexByte(text, '\n') + 1
 	f, err := openRegular(name, os.O_WRONLY)
 	if err != nil {
 		return nil, nil, err
@@ -59,7 +60,7 @@ func openJournal(name string) (*journal, map[string]int64, error) {
 	if err := hide(f); err != nil {
 		return nil, nil, errors.Join(err, f.Close())
 	}
-	return &journal{file: f, size: int64(whole), torn: torn}, at, nil
+	return &journal{file: f, size: int64(whole), torn: whole < len(text)}, at, nil
 }
 
 // openRegular opens a file that is there, and is its own: by a symbolic link somebody else would say what is read and written, and

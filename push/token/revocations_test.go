@@ -265,7 +265,7 @@ func TestJournalKept(t *testing.T) {
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(name+".new", 0o700); err != nil { // in the way of the new file
+	if err := os.MkdirAll(filepath.Join(name+".new", "in the way"), 0o700); err != nil { // of the new file
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -278,7 +278,7 @@ func TestJournalKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Remove(name + ".new"); err != nil {
+	if err := os.RemoveAll(name + ".new"); err != nil {
 		t.Fatal(err)
 	}
 	if r := open(t, name); len(r.All()) != 2 || !r.Revoked("9", now) {
