@@ -62,7 +62,7 @@ type Link interface {
 var (
 	ErrClosed     = errors.New("push: this server is stopping: ask again")   // the link was closed, or the Hub
 	ErrUnlinked   = errors.New("push: other nodes cannot be reached now")    // nothing was sent
-	ErrUnanswered = errors.New("push: some nodes have not answered in time") // or the link broke while they were to
+	ErrUnanswered = errors.New("push: some nodes have not answered in time") // or are missing, or the link broke
 )
 
 // Publication is what crosses.

@@ -23,7 +23,7 @@ type Reply struct {
 	Channels *[]string                       `json:"channels,omitempty"`
 	Nodes    map[string]int                  `json:"nodes,omitempty"`
 
-	Incomplete bool `json:"incomplete,omitempty"` // some nodes have not answered in time: there may be more
+	Incomplete bool `json:"incomplete,omitempty"` // some nodes have not answered in time, or are missing: there may be more
 
 	text []byte // what JSON returns; nil if that is not known
 }

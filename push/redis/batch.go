@@ -2,6 +2,8 @@ package redis
 
 import (
 	"context"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -93,8 +95,16 @@ func (p *pair) publish(ops []op) error {
 	}
 	l := p.shard.link
 	l.counters.messagesOut.Add(uint64(len(ops)))
-	arrivals := make([]int64, 0, len(ops))
+	asks := !p.blind && slices.ContainsFunc(ops, func(o op) bool { return o.seq != 0 })
+	if asks {
+		cmds = append(cmds, p.askPresent())
+	}
+	arrivals, missed := make([]int64, 0, len(ops)), false
 	err := p.do(p.out, cmds, func(r rueidis.RedisResult) error {
+		if len(arrivals) == len(ops) {
+			missed = l.roster.misses(p.present(r), time.Now())
+			return r.NonRedisError()
+		}
 		n, err := r.AsInt64()
 		if err == nil {
 			arrivals = append(arrivals, n)
@@ -103,10 +113,35 @@ func (p *pair) publish(ops []op) error {
 	})
 	l.post(func() {
 		for i, n := range arrivals {
-			l.expected.arrives(ops[i].seq, int(n))
+			l.expected.arrives(ops[i].seq, int(n), missed && (ops[i].enough == 0 || int(n) < ops[i].enough))
 		}
 	})
 	return err
+}
+
+// askPresent is the command that asks how many nodes are there, behind publications: one that is not was not there for
+// them.
+func (p *pair) askPresent() rueidis.Completed {
+	if p.shard.link.options.Cluster {
+		return p.out.B().PubsubShardnumsub().Channel(p.shard.all()).Build()
+	}
+	return p.out.B().PubsubNumsub().Channel(p.shard.all()).Build()
+}
+
+// present is how many nodes are there; very many if the server does not tell.
+func (p *pair) present(r rueidis.RedisResult) int64 {
+	var n int64
+	found, err := r.AsMap()
+	if err == nil {
+		m := found[p.shard.all()]
+		n, err = m.AsInt64()
+	}
+	if err != nil {
+		p.blind = true
+		p.shard.link.registry.blind(err)
+		return math.MaxInt64
+	}
+	return n
 }
 
 // command publishes to some channels.

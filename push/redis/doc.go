@@ -14,10 +14,10 @@
 //
 //	ACL SETUSER lineman on >SECRET resetchannels &lineman.* resetkeys ~lineman.* -@all
 //	    +subscribe +unsubscribe +publish +eval +ping +time
-//	    +hget +hset +hdel +hgetall +hscan +pexpire +client|info +client|kill
+//	    +hget +hset +hdel +hgetall +hscan +pexpire +client|info +client|kill +pubsub|numsub
 //
-// and in a Cluster +ssubscribe +sunsubscribe +spublish +cluster|slots +cluster|shards. One of sentinels needs
-// +sentinel|get-master-addr-by-name. Without client|info and client|kill it works, but
-// the server takes a node whose machine died to be there until its own keep-alive finds out, and what concerns that node is
-// answered late.
+// and in a Cluster +ssubscribe +sunsubscribe +spublish +cluster|slots +cluster|shards +pubsub|shardnumsub. One of
+// sentinels needs +sentinel|get-master-addr-by-name. Without client|info and client|kill it works, but the server takes
+// a node whose machine died to be there until its own keep-alive finds out, and what concerns that node is answered
+// late. Without pubsub|numsub nobody is told that a node is missing whose connection the server has lost.
 package redis

@@ -35,6 +35,8 @@ type expectation struct {
 	left    int       // arrivals that are known, less those that were answered
 	due     time.Time // zero while something is unknown
 
+	missed bool // a node was not there that should be
+
 	others  int
 	answers [][]byte
 
@@ -71,13 +73,14 @@ func (x *expected) add(e *expectation) uint64 {
 	return e.seq
 }
 
-// arrives notes at how many nodes a part arrives.
-func (x *expected) arrives(seq uint64, nodes int) {
+// arrives notes at how many nodes a part arrives, and whether one was missed that should be there.
+func (x *expected) arrives(seq uint64, nodes int, missed bool) {
 	e := x.bySeq[seq]
 	if e == nil {
 		return
 	}
 	e.left += nodes
+	e.missed = e.missed || missed
 	x.known(e)
 }
 
@@ -118,7 +121,7 @@ func (x *expected) answered(a answer, own bool) {
 func (x *expected) settle(e *expectation) {
 	switch {
 	case e.unknown > 0 || e.left > 0:
-	case e.unsent > 0:
+	case e.unsent > 0 || e.missed:
 		x.end(e, push.ErrUnanswered)
 	default:
 		x.end(e, nil)

@@ -20,6 +20,7 @@ type link struct {
 	counters *counters
 	shards   []*shard
 	registry *registry
+	roster   *roster
 	dialer   *dialer
 	outage   outage
 	inbox    inbox
@@ -55,7 +56,7 @@ func newLink(b *Broker, n push.Node) *link {
 	for i := range b.options.shards() {
 		l.shards = append(l.shards, &shard{link: l, index: i, outbox: newOutbox()})
 	}
-	l.registry = newRegistry(l)
+	l.registry, l.roster = newRegistry(l), newRoster()
 	l.expected = newExpected(l)
 	l.replies = replies{link: l}
 	return l
@@ -81,6 +82,7 @@ func (l *link) run() {
 		}()
 	}
 	l.registry.run()
+	l.registry.leave()
 	shards.Wait()
 }
 
@@ -150,6 +152,10 @@ func (l *link) linked(s *shard) {
 	}
 	l.wasUp = true
 	l.outage.ended()
+	l.roster.renew(time.Now())
+	l.registry.up()
+	m := message{kind: presence, from: l.node.ID, here: true}
+	l.shards[0].outbox.put(op{kind: publish, channels: []string{l.names.all(0)}, payload: m.append(nil)})
 	l.node.Linked(true)
 }
 

@@ -19,6 +19,7 @@ type op struct {
 	channels []string // to publish to
 	payload  []byte
 	seq      uint64 // of what waits for the number of arrivals; 0: nothing does
+	enough   int    // arrivals with which all is reached, whoever else is missing; 0: that is not known
 }
 
 type opKind uint8

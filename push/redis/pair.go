@@ -24,6 +24,7 @@ type pair struct {
 	over          bool         // guarded by the inbox's lock
 	overflowed    bool         // owned by the goroutine that reads
 	self          endpoint     // of in; zero if the server does not tell
+	blind         bool         // the server does not tell who is present
 }
 
 var (
@@ -67,10 +68,10 @@ func (p *pair) fail(err error) {
 	}
 }
 
-// open subscribes to what the link needs, then to what is wanted.
+// open subscribes to what the link needs, and to what is wanted.
 func (p *pair) open() error {
 	s := p.shard
-	if err := p.subscribe(s.channels()); err != nil {
+	if err := p.subscribe([]string{s.own()}); err != nil {
 		return err
 	}
 	if err := p.identify(); err != nil {
@@ -92,7 +93,7 @@ func (p *pair) open() error {
 		}
 		wanted = wanted[n:]
 	}
-	return nil
+	return p.subscribe([]string{s.all()})
 }
 
 func (p *pair) subscribe(channels []string) error {
@@ -126,7 +127,7 @@ func (p *pair) identify() error {
 // probe publishes something to the pair itself. It also shows whether that is allowed.
 func (p *pair) probe() error {
 	m := message{kind: probe}
-	own := p.shard.channels()[0]
+	own := p.shard.own()
 	cmd := p.command(op{channels: []string{own, own}, payload: m.append(nil)}) // twice: as several are published
 	n, err := p.out.Do(context.Background(), cmd).AsInt64()
 	if err == nil && n == 0 {
@@ -163,9 +164,14 @@ func lost(err error) error {
 	return err
 }
 
-// leave has nothing more come, and sends what is left: the answers to what came before.
+// leave has nothing more come, and sends what is left: the answers to what came before. Others do not miss the node
+// then.
 func (p *pair) leave() {
 	p.unsubscribing.Store(1 << 62)
+	if l := p.shard.link; p.shard.index == 0 {
+		m := message{kind: presence, from: l.node.ID}
+		_, _ = p.run([]op{{kind: publish, channels: []string{p.shard.all()}, payload: m.append(nil)}}) // else it is missed for a while
+	}
 	b := p.in.B()
 	all := b.Unsubscribe().Build()
 	if p.shard.link.options.Cluster {

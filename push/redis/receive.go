@@ -3,6 +3,7 @@ package redis
 import (
 	"bytes"
 	"slices"
+	"time"
 
 	"github.com/lineman-go/lineman/push"
 )
@@ -49,6 +50,12 @@ func (l *link) receive(a arrival) {
 	}
 	switch m.kind {
 	case probe:
+	case presence:
+		if m.here {
+			l.roster.here(m.from, time.Now())
+		} else {
+			l.roster.left(m.from, time.Now())
+		}
 	case answers:
 		for _, a := range m.answers {
 			l.expected.answered(a, false)

@@ -19,28 +19,35 @@ const (
 )
 
 // beatScript notes that a node lives, removes those that do not, and returns [settings of another node that differ, or empty; number of
-// those that live; connections of each that was removed…]. A node whose settings differ is not noted. All times are the server's.
+// those that live; whether this one was noted before; connections of each that was removed; name of each other one that
+// is up, and how many ms ago it said so]. A node whose settings differ is not noted. All times are the server's.
 //
-//	key: the registry, a hash of "BEAT SETTINGS CONNECTIONS" by node, with the beat in ms
+//	key: the registry, a hash of "BEAT SETTINGS CONNECTIONS" by node, with the beat in ms; connections are "-" until it has been up
 //	arguments: node, settings, connections, after how many ms a node is dead, how many the registry is kept
 const beatScript = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local all = redis.call('HGETALL', KEYS[1])
-local live, dead = 0, {}
+local live, known, dead, up = 0, 0, {}, {}
 for i = 1, #all, 2 do
 	local at, settings, connections = string.match(all[i + 1], '^(%d+) (%S+) (.*)$')
 	if not at or now - tonumber(at) > tonumber(ARGV[4]) then
 		redis.call('HDEL', KEYS[1], all[i])
 		dead[#dead + 1] = connections or ''
-	elseif all[i] ~= ARGV[1] then
+	elseif all[i] == ARGV[1] then
+		known = 1
+	else
 		live = live + 1
+		if connections ~= '-' then
+			up[#up + 1] = all[i]
+			up[#up + 1] = now - tonumber(at)
+		end
 		if settings ~= ARGV[2] then return {all[i] .. ' ' .. settings, live} end
 	end
 end
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now) .. ' ' .. ARGV[2] .. ' ' .. ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
-return {'', live + 1, unpack(dead)}`
+return {'', live + 1, known, dead, up}`
 
 // registry has a node known to the others for as long as it lives, and ends what is left of those that no longer do: a machine that dies
 // says nothing, so the server goes on to count its subscriptions. Whether a link is up does not
@@ -48,25 +55,46 @@ return {'', live + 1, unpack(dead)}`
 type registry struct {
 	link    *link
 	changed chan struct{} // has one when the others should know at once
+	gone    chan struct{} // closed when the others know that this node leaves, as far as they can
+	once    sync.Once     // of leave
 
 	mu          sync.Mutex // guards the following
 	connections map[*shard]endpoint
+	wasUp       bool // the link has been up
+	noted       bool // since it is connected as it is
 	cannot      sync.Once
+	cannotCount sync.Once
 }
 
 func newRegistry(l *link) *registry {
-	return &registry{link: l, changed: make(chan struct{}, 1), connections: make(map[*shard]endpoint)}
+	return &registry{
+		link: l, changed: make(chan struct{}, 1), gone: make(chan struct{}), connections: make(map[*shard]endpoint),
+	}
 }
 
 // use notes what the server knows the connection of a shard by.
 func (r *registry) use(s *shard, e endpoint) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.noted = false
 	if e == (endpoint{}) {
 		delete(r.connections, s)
 		return
 	}
 	r.connections[s] = e
+	r.hurry()
+}
+
+// up notes that the link is up: from now on the node is missed when it is not there.
+func (r *registry) up() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wasUp = true
+	r.hurry()
+}
+
+// hurry has the others know at once.
+func (r *registry) hurry() {
 	select {
 	case r.changed <- struct{}{}:
 	default:
@@ -107,21 +135,28 @@ func (r *registry) run() {
 	}
 }
 
-// beat notes that this node lives, and ends the connections of those that do not.
-func (r *registry) beat() error {
-	l := r.link
+// own is what is noted of the connections of this node, and whether it should be there already.
+func (r *registry) own() (connections string, noted bool) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.wasUp {
+		return "-", false
+	}
 	own := make([]endpoint, 0, len(r.connections))
 	for _, e := range r.connections {
 		own = append(own, e)
 	}
-	r.mu.Unlock()
-	connections, err := json.Marshal(own)
-	if err != nil {
-		return err
-	}
+	text, _ := json.Marshal(own) // it can always be written
+	noted, r.noted = r.noted, true
+	return string(text), noted
+}
+
+// beat notes that this node lives, and ends the connections of those that do not.
+func (r *registry) beat() error {
+	l := r.link
+	connections, noted := r.own()
 	began := time.Now()
-	found, err := r.eval(beatScript, l.names.nodes(), l.node.ID, l.options.settings(), string(connections), millis(deadPast), millis(kept)).ToArray()
+	found, err := r.eval(beatScript, l.names.nodes(), l.node.ID, l.options.settings(), connections, millis(deadPast), millis(kept)).ToArray()
 	if err != nil {
 		if strings.Contains(err.Error(), "READONLY") { // it has become a replica, and kept its connections
 			l.dialer.reset()
@@ -129,38 +164,71 @@ func (r *registry) beat() error {
 		return fmt.Errorf("redis: registry: %w", err)
 	}
 	l.counters.timed(began)
-	differs, live, dead, err := parseBeat(found)
+	all, err := parseBeat(found)
 	switch {
 	case err != nil:
 		return err
-	case differs != "":
-		return fmt.Errorf("redis: node %s, but this one has %s: all nodes of a prefix need the same", differs, l.options.settings())
+	case all.differs != "":
+		return fmt.Errorf("redis: node %s, but this one has %s: all nodes of a prefix need the same", all.differs, l.options.settings())
+	case noted && !all.known: // what else it has lost is put back when the link is up again
+		l.outage.log.Warn("redis: the server does not know this node any more, as if it had come back empty: connecting anew")
+		l.dialer.reset()
 	}
-	l.counters.nodes.Store(live)
-	for _, e := range dead {
+	l.counters.nodes.Store(all.live)
+	for node, ago := range all.up {
+		l.roster.here(node, began.Add(-ago))
+	}
+	if connections != "-" {
+		l.roster.here(l.node.ID, began)
+	}
+	for _, e := range all.dead {
 		r.end(e)
 	}
 	return nil
 }
 
+// beats are what the script answers.
+type beats struct {
+	differs string
+	live    int64
+	known   bool
+	dead    []endpoint
+	up      map[string]time.Duration // how long ago other nodes said that they live
+}
+
 // parseBeat reads what the script answers.
-func parseBeat(found []rueidis.RedisMessage) (differs string, live int64, dead []endpoint, err error) {
+func parseBeat(found []rueidis.RedisMessage) (all beats, err error) {
 	if len(found) < 2 {
-		return "", 0, nil, errors.New("redis: the registry's answer has no numbers")
+		return all, errors.New("redis: the registry's answer has no numbers")
 	}
-	if differs, err = found[0].ToString(); err != nil {
-		return "", 0, nil, err
+	if all.differs, err = found[0].ToString(); err != nil {
+		return all, err
 	}
-	if live, err = found[1].AsInt64(); err != nil {
-		return "", 0, nil, err
+	if all.live, err = found[1].AsInt64(); err != nil || len(found) < 5 {
+		return all, err
 	}
-	for _, m := range found[2:] {
+	known, err := found[2].AsInt64()
+	if err != nil {
+		return all, err
+	}
+	all.known = known != 0
+	dead, _ := found[3].AsStrSlice() // none
+	for _, text := range dead {
 		var of []endpoint
-		if text, err := m.ToString(); err == nil && json.Unmarshal([]byte(text), &of) == nil {
-			dead = append(dead, of...)
+		if json.Unmarshal([]byte(text), &of) == nil {
+			all.dead = append(all.dead, of...)
 		}
 	}
-	return differs, live, dead, nil
+	up, _ := found[4].ToArray() // none
+	all.up = make(map[string]time.Duration, len(up)/2)
+	for i := 0; i+1 < len(up); i += 2 {
+		node, _ := up[i].ToString()
+		ago, err := up[i+1].AsInt64()
+		if err == nil && node != "" {
+			all.up[node] = time.Duration(ago) * time.Millisecond
+		}
+	}
+	return all, nil
 }
 
 // end has the servers end a connection that is of no use.
@@ -173,7 +241,7 @@ func (r *registry) end(e endpoint) {
 		if _, refused := rueidis.IsRedisErr(err); refused {
 			r.unable(err)
 		}
-		r.link.counters.ghosts.Add(uint64(n))
+		r.link.counters.ghosts.Add(uint64(max(n, 0)))
 	}
 }
 
@@ -184,10 +252,21 @@ func (r *registry) unable(err error) {
 	})
 }
 
+// blind tells the log, once, that nobody knows whether a node is missing.
+func (r *registry) blind(err error) {
+	r.cannotCount.Do(func() {
+		const text = "redis: answers cannot tell that a node is missing: allow pubsub|numsub, and in a Cluster pubsub|shardnumsub"
+		r.link.outage.log.Warn(text, "error", err)
+	})
+}
+
 // leave removes the node, so that the others know at once.
 func (r *registry) leave() {
-	l := r.link
-	_ = r.do(l.client.B().Hdel().Key(l.names.nodes()).Field(l.node.ID).Build()).Error() // else it is removed as one that died
+	r.once.Do(func() {
+		defer close(r.gone)
+		l := r.link
+		_ = r.do(l.client.B().Hdel().Key(l.names.nodes()).Field(l.node.ID).Build()).Error() // else it is removed as one that died
+	})
 }
 
 func (r *registry) eval(script, key string, arguments ...string) rueidis.RedisResult {

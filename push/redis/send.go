@@ -49,7 +49,7 @@ func (l *link) send(m message, to []push.Target, e *expectation) {
 		l.sendPart(l.shardOf(to[0].Topic()), m, to)
 	case m.kind == question: // it cannot be told in parts: all are asked
 		m.to = to
-		l.sendTo(l.shards[0], []string{l.names.all(0)}, m)
+		l.sendTo(l.shards[0], []string{l.names.all(0)}, 0, m)
 	default:
 		m.parts = true
 		e.parts, e.unknown = len(parts), len(parts)
@@ -65,7 +65,7 @@ func (l *link) sendPart(s *shard, m message, to []push.Target) {
 	if len(to) > 1 || first != to[0] {
 		m.to = to
 	}
-	channels := []string{l.names.topic(first)}
+	channels, enough := []string{l.names.topic(first)}, 0
 	for _, t := range to[1:] {
 		c := l.names.topic(t.Topic())
 		if slices.Contains(channels, c) {
@@ -76,12 +76,15 @@ func (l *link) sendPart(s *shard, m message, to []push.Target) {
 			break
 		}
 	}
-	l.sendTo(s, channels, m)
+	if !slices.ContainsFunc(to, func(t push.Target) bool { return t.Topic() == t }) { // connections, each of one node
+		enough = len(channels)
+	}
+	l.sendTo(s, channels, enough, m)
 }
 
-func (l *link) sendTo(s *shard, channels []string, m message) {
+func (l *link) sendTo(s *shard, channels []string, enough int, m message) {
 	payload := m.append(make([]byte, 0, len(m.data)+roomForHead))
-	switch s.outbox.put(op{kind: publish, channels: channels, payload: payload, seq: m.seq}) {
+	switch s.outbox.put(op{kind: publish, channels: channels, payload: payload, seq: m.seq, enough: enough}) {
 	case shut:
 		l.expected.refused(m.seq, push.ErrUnlinked)
 	case full:

@@ -31,11 +31,11 @@ type origin struct {
 	seq  uint64
 }
 
-// channels are those that the link itself needs: where this node gets answers, and that of all nodes.
-func (s *shard) channels() []string {
-	n := s.link.names
-	return []string{n.node(s.index, s.link.node.ID), n.all(s.index)}
-}
+// own is where this node gets answers.
+func (s *shard) own() string { return s.link.names.node(s.index, s.link.node.ID) }
+
+// all is that of all nodes. It is subscribed to last: who has subscribed to it misses nothing.
+func (s *shard) all() string { return s.link.names.all(s.index) }
 
 // run keeps the shard connected until the link is closed.
 func (s *shard) run() {
@@ -48,7 +48,7 @@ func (s *shard) run() {
 		var left []op
 		if err == nil {
 			s.connected(p)
-			left, err = p.serve(l.leaving)
+			left, err = p.serve(l.registry.gone)
 		}
 		l.inbox.end(p)
 		s.disconnected(append(left, s.outbox.stop()...), err)

@@ -18,7 +18,8 @@ const (
 	publication kind = 1 + iota
 	question
 	answers
-	probe // whether what is published arrives; of no meaning
+	probe    // whether what is published arrives; of no meaning
+	presence // that a node is up, or leaves
 )
 
 // message is what crosses:
@@ -27,6 +28,7 @@ const (
 //	version kind+flags FROM SEQ [count TARGET…] data                          question
 //	version kind (SEQ form value)…                                            answers
 //	version kind                                                              probe
+//	version kind FROM here                                                    presence
 //
 // Numbers are as encoding/binary has unsigned ones; in capitals are strings, with their length before them, and numbers.
 type message struct {
@@ -40,6 +42,7 @@ type message struct {
 	parts   bool
 	data    []byte
 	answers []answer
+	here    bool // the node is up
 }
 
 // answer is what became of a message at one node.
@@ -89,6 +92,12 @@ func (m *message) append(to []byte) []byte {
 	switch m.kind {
 	case probe:
 		return to
+	case presence:
+		to = appendString(to, m.from)
+		if m.here {
+			return append(to, 1)
+		}
+		return append(to, 0)
 	case answers:
 		for _, a := range m.answers {
 			to = a.append(to)
@@ -145,6 +154,11 @@ func decode(from []byte) (message, error) {
 	switch m.kind {
 	case probe:
 		r.bad = r.bad || len(r.rest) > 0 || head != byte(probe)
+	case presence:
+		m.from = r.string()
+		here := r.byte()
+		m.here = here == 1
+		r.bad = r.bad || here > 1 || len(r.rest) > 0 || head != byte(presence)
 	case answers:
 		r.bad = r.bad || head != byte(answers)
 		for !r.bad && len(r.rest) > 0 {

@@ -17,6 +17,8 @@ var vectors = []struct {
 	wire string
 }{
 	{"probe", message{kind: probe}, "\x01\x04"},
+	{"a node that is up", message{kind: presence, from: "n1", here: true}, "\x01\x05\x02n1\x01"},
+	{"a node that leaves", message{kind: presence, from: "n1"}, "\x01\x05\x02n1\x00"},
 	{
 		"publication to the topic of its channel",
 		message{kind: publication, from: "n1", seq: 300, node: "n1", number: 7, data: []byte("hello")},

@@ -178,7 +178,7 @@ func TestRealRights(t *testing.T) {
 	}
 	as := at(addr, func(r *Redis) { r.User, r.Password = "push", "secret" })
 	const needed = "&lineman.* ~lineman.* +subscribe +unsubscribe +publish +eval +ping +time +hget +hset +hdel +hgetall +hscan +pexpire"
-	const all = needed + " +client|info +client|kill"
+	const all = needed + " +client|info +client|kill +pubsub|numsub"
 	user(all)
 	try(t, redis,
 		trial{name: "all that is needed", change: as, verdict: OK, found: "rights " + addr + ": all"},
@@ -187,7 +187,7 @@ func TestRealRights(t *testing.T) {
 		trial{name: "a password", change: as, verdict: OK, found: "there is one"},
 	)
 	user(needed)
-	try(t, redis, trial{name: "less is told", change: as, verdict: Warn, found: "lacks +client|info +client|kill: it is told late", fix: "ACL SETUSER push '+client|info' '+client|kill'"})
+	try(t, redis, trial{name: "less is told", change: as, verdict: Warn, found: "lacks +client|info +client|kill +pubsub|numsub: it is told late", fix: "ACL SETUSER push '+client|info' '+client|kill' '+pubsub|numsub'"})
 	for _, c := range []struct{ without, lacks string }{
 		{"+publish", "+publish"}, {"+subscribe", "+subscribe +unsubscribe"}, {"+hset", "+hset"}, {"+hgetall", "+hgetall"}, {"+eval", "+eval"},
 		{"&lineman.*", "&lineman.*"}, {"~lineman.*", "~lineman.*"}, {"+time", "+time"}, {"+pexpire", "+pexpire"},

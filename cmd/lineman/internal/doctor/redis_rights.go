@@ -24,7 +24,7 @@ func (s *server) rights() []Finding {
 	}
 	missing, err = s.lacks(s.wished())
 	if err == nil && len(missing) > 0 {
-		return warn(name, fmt.Sprintf("%s: the user %s lacks %s: it is told late when the machine of a node has gone", s.addr, s.user(), strings.Join(missing, " ")), s.permit(missing...))
+		return warn(name, fmt.Sprintf("%s: the user %s lacks %s: it is told late, or not, that a node has gone", s.addr, s.user(), strings.Join(missing, " ")), s.permit(missing...))
 	}
 	return ok(name, s.addr+": all that are needed")
 }
@@ -57,7 +57,13 @@ func (s *server) needed() []rueidis.Completed {
 func (s *server) wished() []rueidis.Completed {
 	b := s.client.B()
 	nobody := strconv.Itoa(math.MaxInt64)
-	return []rueidis.Completed{b.ClientInfo().Build(), b.Arbitrary("CLIENT", "KILL", "ID", nobody).Build()}
+	all := []rueidis.Completed{
+		b.ClientInfo().Build(), b.Arbitrary("CLIENT", "KILL", "ID", nobody).Build(), b.PubsubNumsub().Channel(s.tried()).Build(),
+	}
+	if s.settings.Cluster {
+		all = append(all, b.PubsubShardnumsub().Channel(s.tried()).Build())
+	}
+	return all
 }
 
 // lacks tries commands, and tells what the user lacks for them, as ACL SETUSER has it.
@@ -85,7 +91,7 @@ func (s *server) lack(words []string, text string) []string {
 		return []string{"&" + s.settings.Prefix + ".*"}
 	case strings.Contains(text, "key"):
 		return []string{"~" + s.settings.Prefix + ".*"}
-	case command == "client" || command == "cluster":
+	case command == "client" || command == "cluster" || command == "pubsub":
 		return []string{"+" + command + "|" + strings.ToLower(words[1])}
 	case command == "subscribe" || command == "ssubscribe":
 		return []string{"+" + command, "+" + strings.Replace(command, "sub", "unsub", 1)}
