@@ -19,6 +19,7 @@ const (
 	inOnRequest
 	inOnUpgrade
 	inOnRefuse
+	inOnPong
 	inOnFull
 	inOnDrain
 	inOnClosing
@@ -30,7 +31,7 @@ const (
 
 var callbackNames = [...]string{
 	"", "OnStart", "OnPrepare", "OnReload", "OnStop", "OnAccept", "OnConnect", "OnMessage", "OnInvalid", "OnHead", "OnRequest",
-	"OnUpgrade", "OnRefuse", "OnFull", "OnDrain", "OnClosing", "OnClose", "OnGone", "Do", "timer",
+	"OnUpgrade", "OnRefuse", "OnPong", "OnFull", "OnDrain", "OnClosing", "OnClose", "OnGone", "Do", "timer",
 }
 
 func (c callback) String() string { return callbackNames[c] }

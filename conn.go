@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/protocol/http1"
@@ -15,8 +16,8 @@ import (
 
 // A Conn is one connection. It belongs to one loop for its whole life.
 //
-// From any goroutine, returning at once: Send, SendBinary, Write, Respond, Close, CloseWith, Abort, Do, Connected,
-// Pending, ID, Context, LocalAddr, RemoteAddr, Stats. On the loop only, that is in callbacks: the others.
+// From any goroutine, returning at once: Send, SendBinary, Write, Respond, Ping, Close, CloseWith, Abort, Do,
+// Connected, Pending, ID, Context, LocalAddr, RemoteAddr, Stats. On the loop only, that is in callbacks: the others.
 //
 // The Conn of a datagram that a worker received is on loan like its message, and has ID, Send, Write and the addresses only.
 // One of datagrams that Loop.Dial made is a Conn like others.
@@ -139,6 +140,7 @@ type extra struct {
 	timers []*Timer
 	piped  poll.Pipe  // bytes in the kernel that go before the output; nil when there are none
 	client netip.Addr // whom a trusted proxy speaks for
+	ping   *pinging   // nil until Ping was called
 	origin *service   // whose OnGone is due; nil means that of the service that has the connection
 }
 
@@ -342,6 +344,10 @@ type ConnStats struct {
 	MessagesIn, MessagesOut uint32 // delivered to callbacks, accepted by Send
 	Refused                 uint32 // messages that Send refused with ErrFull
 	Pending                 int    // bytes accepted and not yet taken by the kernel
+
+	// RoundTrip is how long the last answered Ping took, from the call to its pong; 0 before. A ping with the payload
+	// of one that is under way cannot be told from it.
+	RoundTrip time.Duration
 }
 
 // Stats are the connection's counters. What came in is exact on the loop only.
@@ -351,7 +357,7 @@ func (c *Conn) Stats() ConnStats {
 	return ConnStats{
 		BytesIn: atomic.LoadUint64(&c.bytesIn), BytesOut: c.bytesOut,
 		MessagesIn: atomic.LoadUint32(&c.messagesIn), MessagesOut: c.messagesOut,
-		Refused: c.refused, Pending: c.accepted(),
+		Refused: c.refused, Pending: c.accepted(), RoundTrip: c.roundTripLocked(),
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 func useAll(c *lineman.Conn) {
 	_, _, _, _ = c.ID(), c.Stats(), c.Pending(), c.Connected()
 	_, _, _ = c.Context(), c.LocalAddr(), c.RemoteAddr()
-	_ = c.Do(func() {})
+	_, _ = c.Do(func() {}), c.Ping([]byte("a ping"))
 	_, _, _ = c.Send([]byte("from a goroutine")), c.SendBinary([]byte("binary")), c.Respond(&http1.Response{Body: []byte("hello")})
 	_, _ = c.Write(nil)
 }

@@ -20,6 +20,7 @@ func (s *wsSession) deliver(c *Conn, msg []byte) {
 	case websocket.Ping:
 		s.pong(c, msg)
 	case websocket.Pong:
+		c.ponged(msg)
 	case websocket.Close:
 		s.parted(c, msg)
 	default:

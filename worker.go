@@ -143,6 +143,10 @@ type Events struct {
 	// OnRefuse tells of a handshake that is refused before OnUpgrade is asked, for its form or its origin. The answer says why.
 	OnRefuse func(c *Conn, r *http1.Request, why *websocket.HandshakeError)
 
+	// OnPong gets what a pong of a WebSocket's peer carries: the payload of a Ping, nothing for the pings of
+	// websocket.Protocol's PingInterval, or what a peer sends without being asked.
+	OnPong func(c *Conn, payload []byte)
+
 	// OnFull runs when what the kernel has refused reaches Limits.MaxPending: from here on Send returns ErrFull, until
 	// half of it is free again. Who publishes should pause here. The message that reached the limit was accepted.
 	OnFull func(c *Conn)

@@ -65,7 +65,7 @@ func (e *Error) Unwrap() error { return e.Err }
 func violation(what string) error { return &Error{ProtocolError, errors.New(what)} }
 
 // maxReason is what is left of a control frame beside the code.
-const maxReason = maxControl - 2
+const maxReason = MaxControl - 2
 
 // AppendClose appends a Close frame. A reason above 123 bytes is cut at a character; one that is not UTF-8 is left
 // out. A code that may not be sent becomes an empty payload.
@@ -83,7 +83,7 @@ func (c *Codec) AppendClose(dst []byte, code Code, reason string) []byte {
 		}
 		reason = reason[:cut]
 	}
-	var payload [maxControl]byte
+	var payload [MaxControl]byte
 	return c.AppendControl(dst, Close, append(binary.BigEndian.AppendUint16(payload[:0], uint16(code)), reason...))
 }
 

@@ -46,10 +46,12 @@ const (
 	maskBit    = 0x80
 	lengthBits = 0x7f
 
-	length16   = 126 // the length is in the next two bytes
-	length64   = 127 // the length is in the next eight
-	maxControl = 125 // the longest payload of a control frame (RFC 6455, 5.5)
+	length16 = 126 // the length is in the next two bytes
+	length64 = 127 // the length is in the next eight
 )
+
+// MaxControl is the longest payload of a control frame, in bytes (RFC 6455, 5.5).
+const MaxControl = 125
 
 // header is the beginning of a frame.
 type header struct {
@@ -75,7 +77,7 @@ func (c *Codec) parseHeader(data []byte) (h header, err error) {
 		return header{}, c.wrongMask()
 	}
 	h.payload, h.size = uint64(data[1]&lengthBits), 2
-	if h.opcode.control() && h.payload > maxControl {
+	if h.opcode.control() && h.payload > MaxControl {
 		return header{}, violation("control frame above 125 bytes") // RFC 6455, 5.5
 	}
 	switch h.payload {

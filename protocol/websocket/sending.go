@@ -56,7 +56,7 @@ func (c *Codec) AppendMessage(dst []byte, op Opcode, msg []byte) ([]byte, error)
 
 // AppendControl appends a control frame. A payload above 125 bytes is cut there. For Close see AppendClose.
 func (c *Codec) AppendControl(dst []byte, op Opcode, payload []byte) []byte {
-	return c.appendFrame(dst, op, payload[:min(len(payload), maxControl)])
+	return c.appendFrame(dst, op, payload[:min(len(payload), MaxControl)])
 }
 
 func (c *Codec) appendFrame(dst []byte, op Opcode, payload []byte) []byte {
