@@ -87,7 +87,7 @@ func (c *Conn) limits() (on [3]limit) {
 		return on
 	case c.state.paused:
 		return on // the peer cannot do what it owes
-	case c.asksFirst():
+	case c.asksFirst() || c.state.half && c.knocks() && after.handshake != 0:
 		on[0] = limit{c.since, after.handshake, (*Conn).expel}
 	case c.state.half:
 		on[0] = limit{c.since, after.message, (*Conn).late}
@@ -104,8 +104,14 @@ func (c *Conn) limits() (on [3]limit) {
 	return on
 }
 
-// asksFirst reports whether the connection is a WebSocket worker's and its first request has not come: that is to be the handshake,
-// and since tells from when it is awaited.
+// knocks reports whether the connection is a WebSocket worker's, and no WebSocket yet: its next request may be the
+// handshake.
+func (c *Conn) knocks() bool {
+	_, ok := c.session.(*httpSession)
+	return ok && c.service.kind == speaksWebSocket
+}
+
+// asksFirst reports whether it knocks and its first request has not come; since tells from when that is awaited.
 func (c *Conn) asksFirst() bool {
 	h, ok := c.session.(*httpSession)
 	return ok && c.service.kind == speaksWebSocket && !h.asked

@@ -66,7 +66,7 @@ func TestRule08Limits(t *testing.T) {
 				c.Response("")
 				return c
 			},
-			60 * second, "HTTP/1.1 408 ", 0, nil, false},
+			10 * second, "HTTP/1.1 408 ", 0, nil, true},
 		{"half a line", lineman.Worker{Addr: "text://127.0.0.1:0"},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Connect(w)

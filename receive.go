@@ -199,6 +199,9 @@ func (c *Conn) waits(afresh bool) {
 	if half && (afresh || !c.state.half) && !c.asksFirst() {
 		c.since = c.loop.ticks(c.loop.now)
 		c.watch(c.service.after.message)
+		if c.knocks() {
+			c.watch(c.service.after.handshake)
+		}
 	}
 	c.state.half = half
 }

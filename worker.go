@@ -189,7 +189,10 @@ type Limits struct {
 	// unread, within Handshake; while any does, a handshake may take no longer than 2 s.
 	Handshakes int
 
-	Handshake time.Duration // from connecting to the end of the handshakes, of TLS and of WebSocket; 0 means 10 s
+	// Handshake is from connecting to the end of the handshakes, of TLS and of WebSocket; 0 means 10 s. A further request to
+	// a websocket worker has as long from its first byte to its last.
+	Handshake time.Duration
+
 	Message   time.Duration // from a message's first byte to its last; 0 means 60 s
 	Answer    time.Duration // from an HTTP request to its answer, which is 503 then; 0 means 60 s
 	KeepAlive time.Duration // an HTTP connection without a request, on a websocket worker without a further one; 0 means 75 s

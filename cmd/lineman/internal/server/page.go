@@ -45,7 +45,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 		Logger:  s.options.Log,
 		Limits: lineman.Limits{
 			MaxMessage: limits.Message, MaxPending: limits.Pending, Handshake: shakeTime, KeepAlive: shakeTime,
-			Drain: s.config.Drain,
+			Answer: shakeTime, Drain: s.config.Drain,
 		},
 	}
 	w.OnStart = s.start
