@@ -6,8 +6,7 @@ import "fmt"
 // pages cannot take those of back ends, operators and health checks. 0 means any number.
 type Shares struct {
 	Pages, Waiting int // of which so many have not said who they are
-	Text, Keyless  int // of which so many have not said a key
-	API            int
+	Text, API      int
 	Admin          int
 	Spare          int // connections that are told that there is no room, on all ports
 }
@@ -25,7 +24,6 @@ func (c *Config) Share(files int) (s Shares, warning string, err error) {
 	if files == 0 {
 		s = c.said()
 		s.Spare = mostSpare
-		s.Keyless = atMost(c.Limits.Waiting, s.Text/2)
 		return s, "", nil
 	}
 	s, left := c.leave(files)
@@ -65,7 +63,6 @@ func (c *Config) leave(files int) (s Shares, left int) {
 	if s.Admin == 0 {
 		s.Admin = min(files/16, 100)
 	}
-	s.Keyless = atMost(c.Limits.Waiting, s.Text/2)
 	s.Spare = min(max(files/16, 4), mostSpare)
 	left = files - ownFiles - s.Spare - s.Text - s.API - s.Admin
 	if len(c.Redis.Addresses) > 0 {

@@ -20,8 +20,24 @@ func (s *Server) apiWorker() *lineman.Worker {
 		Name: "api", Addr: "http://" + s.config.API.Listen, ReusePort: s.config.Count > 1, Logger: s.options.Log,
 		Limits: lineman.Limits{MaxMessage: s.config.Limits.Body},
 	}
-	w.OnAccept = func(c *lineman.Conn) error { return s.placeIn(&s.guard.api, c) }
-	w.OnGone = func(c *lineman.Conn) { s.guard.exit(&s.guard.api, c.Value().(place)) }
+	w.OnAccept = func(c *lineman.Conn) error {
+		p, ok := s.guard.enter(&s.guard.api, c)
+		if !ok {
+			return errNoRoom
+		}
+		c.SetValue(&caller{newcomer: newcomer{conn: c, place: p}})
+		return nil
+	}
+	w.OnConnect = func(c *lineman.Conn) {
+		if one := c.Value().(*caller); one.place.why == "" && !s.isOpenAPI() {
+			s.awaitKey(&s.guard.keylessCalls, &one.newcomer)
+		}
+	}
+	w.OnGone = func(c *lineman.Conn) {
+		one := c.Value().(*caller)
+		s.guard.keylessCalls.settle(&one.newcomer)
+		s.guard.exit(&s.guard.api, one.place)
+	}
 	w.OnHead = s.callHead
 	w.OnRequest = s.call
 	return w
@@ -32,6 +48,15 @@ var statuses = map[command.Code]int{
 	command.Invalid: 400, command.UnknownCommand: 404, command.Unauthorized: 401, command.Denied: 403, command.TooMany: 429,
 	command.Unavailable: 503,
 }
+
+// caller is a connection to the HTTP API.
+type caller struct {
+	newcomer
+	call *apiCall // the request at hand; nil before the first
+}
+
+// isOpenAPI reports whether the HTTP API wants no key.
+func (s *Server) isOpenAPI() bool { return len(s.keys) == 0 && config.Loopback(s.config.API.Listen) }
 
 // apiCall is what the head of a request to the HTTP API asks for.
 type apiCall struct {
@@ -47,9 +72,11 @@ func describes(r *http1.Request) bool {
 
 // callHead decides about a request before its body is read: nobody without a key has one be kept.
 func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
-	if p := c.Value().(place); p.why != "" {
+	one := c.Value().(*caller)
+	if why := one.place.why; why != "" {
+		s.guard.refuse(why, "a back end was turned away: there are too many", "remote", c.RemoteAddr())
 		c.After(partTime, c.Abort)
-		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + p.why, Header: retryAfter}
+		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
 	}
 	field := func(name string) string { return string(r.Header(name)) }
 	if isPage(r.Method(), field) || !s.knowsHost(string(r.Host())) {
@@ -66,6 +93,7 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 	if err != nil {
 		return refused(err)
 	}
+	s.guard.keylessCalls.settle(&one.newcomer)
 	name, ok := strings.CutPrefix(string(r.Path()), "/v1/")
 	if !ok {
 		return refused(&command.Error{Code: command.UnknownCommand, Text: "commands are at /v1/NAME: GET /v1/openapi.json describes them"})
@@ -81,7 +109,7 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 	if name == "batch" {
 		name = ""
 	}
-	c.SetValue(&apiCall{name, several, permit})
+	one.call = &apiCall{name, several, permit}
 	return nil
 }
 
@@ -91,7 +119,7 @@ func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 		_ = c.Respond(&http1.Response{Type: "application/json", Body: s.table.OpenAPI(lineman.Version())})
 		return
 	}
-	call := c.Value().(*apiCall)
+	call := c.Value().(*caller).call
 	if call.permit != nil && !s.guard.command(call.permit.Name) {
 		respond(c, command.Failed(&command.Error{Code: command.TooMany, Text: "too many commands: try again later"}))
 		return
@@ -171,7 +199,7 @@ func (s *Server) knowsHost(host string) bool {
 
 // permit is what the key of a request allows.
 func (s *Server) permit(c *lineman.Conn, r *http1.Request) (*command.Permit, error) {
-	if len(s.keys) == 0 && config.Loopback(s.config.API.Listen) {
+	if s.isOpenAPI() {
 		return nil, nil
 	}
 	scheme, key, _ := strings.Cut(string(r.Header("Authorization")), " ")

@@ -15,20 +15,21 @@ import (
 // guard bounds what others can take. What it is asked about and refuses it gives a reason for, which is counted; in a
 // dry run it refuses nothing for a rate, and counts and logs all the same. Owned by the loop.
 type guard struct {
-	limits     config.Limits
-	log        paced
-	proxies    []netip.Prefix // whose own addresses count for nobody
-	pages      room           // with those that are members
-	waiting    room           // of these, connections that are nobody yet
-	backends   room           // at the port for lines
-	keyless    room           // of these, those that have said no key, where one is wanted
-	api        room
-	operators  room
-	spares     room  // connections that are there to be told that there is no room
-	tellings   rates // of these
-	handshakes rates
-	logins     rates
-	commands   rates
+	limits       config.Limits
+	log          paced
+	proxies      []netip.Prefix // whose own addresses count for nobody
+	pages        room           // with those that are members
+	waiting      room           // of these, connections that are nobody yet
+	backends     room           // at the port for lines
+	keylessLines keyless        // of these, those that have said no key, where one is wanted
+	api          room
+	keylessCalls keyless // of these, likewise
+	operators    room
+	spares       room  // connections that are there to be told that there is no room
+	tellings     rates // of these
+	handshakes   rates
+	logins       rates
+	commands     rates
 
 	refused     tally
 	wouldRefuse tally // in a dry run
@@ -72,11 +73,12 @@ func newGuard(c config.Config, s config.Shares, log *slog.Logger) *guard {
 	return &guard{
 		limits: l, log: newPaced(log), proxies: prefixes(c.Proxies),
 		pages: anew("connections", s.Pages, l.ConnectionsPerIP), waiting: anew("waiting", s.Waiting, l.WaitingPerIP),
-		backends:  anew("text.connections", s.Text, orHalf(c.Text.ConnectionsPerIP, s.Text)),
-		keyless:   anew("keyless", s.Keyless, l.WaitingPerIP),
-		api:       anew("api.connections", s.API, orHalf(c.API.ConnectionsPerIP, s.API)),
-		operators: anew(adminRoom, s.Admin, orHalf(c.Admin.ConnectionsPerIP, s.Admin)),
-		spares:    anew("spare", s.Spare, sparePerIP), tellings: newRates(tellingsPerIP),
+		backends:     anew("text.connections", s.Text, orHalf(c.Text.ConnectionsPerIP, s.Text)),
+		keylessLines: keyless{room: anew("keyless", half(l.Waiting, s.Text), l.WaitingPerIP)},
+		keylessCalls: keyless{room: anew("keyless", half(l.Waiting, s.API), l.WaitingPerIP)},
+		api:          anew("api.connections", s.API, orHalf(c.API.ConnectionsPerIP, s.API)),
+		operators:    anew(adminRoom, s.Admin, orHalf(c.Admin.ConnectionsPerIP, s.Admin)),
+		spares:       anew("spare", s.Spare, sparePerIP), tellings: newRates(tellingsPerIP),
 		handshakes: newRates(l.HandshakesPerIP), logins: newRates(l.LoginsPerUID), commands: newRates(l.CommandsPerKey),
 		refused: newTally(reasons()), wouldRefuse: newTally(rateReasons()), credentials: newTally(token.Reasons()),
 	}
@@ -89,6 +91,14 @@ const (
 	sparePerIP    = 4 // connections of an address that are told at a time that there is no room for them
 	tellingsPerIP = 5 // and how many a second: TLS is done for each
 )
+
+// half is how many of a room may be nobody: a limit, and no more than half of it.
+func half(limit, most int) int {
+	if most > 0 && (limit == 0 || limit > most/2) {
+		return max(1, most/2)
+	}
+	return limit
+}
 
 // orHalf is what an address may have of a room: what was set, else half of it.
 func orHalf(set, most int) int {

@@ -149,11 +149,84 @@ func TestRoomForBackends(t *testing.T) {
 	}
 }
 
+// TestRoomIsGivenBack has connections that have gone, after all that they may do, leave room for others.
+func TestRoomIsGivenBack(t *testing.T) {
+	c := devMode()
+	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters", Scopes: []string{"publish", "read", "admin"}}}
+	c.Text.Auth, c.Text.Connections, c.API.Connections, c.Admin.Connections = true, 2, 2, 1
+	log := &journal{}
+	r := start(t, c, server.Options{Log: log.logger()})
+	for range 5 {
+		linemantest.Until(t, "the port for lines has no room", func() bool {
+			b := r.backend()
+			defer b.Close()
+			_, err := io.WriteString(b.Conn, `{"cmd":"auth","key":"a secret of 22 letters"}`+"\n{\"cmd\":\"groups\"}\n")
+			answers, _ := io.ReadAll(io.LimitReader(b.Reader, int64(len("{\"ok\":true}\n{\"ok\":true"))))
+			return err == nil && string(answers) == "{\"ok\":true}\n{\"ok\":true"
+		})
+		linemantest.Until(t, "the HTTP API has no room", func() bool {
+			q, err := http.NewRequest("POST", r.api+"groups", strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			q.Header.Set("Content-Type", "application/json")
+			q.Header.Set("Authorization", "Bearer a secret of 22 letters")
+			return strings.HasPrefix(do(&http.Transport{DisableKeepAlives: true}, q), "200 ")
+		})
+		linemantest.Until(t, "the port for operators has no room", func() bool {
+			return get(t, &http.Transport{DisableKeepAlives: true}, r.admin+"/health") == "200 ok\n"
+		})
+	}
+	if strings.Contains(log.String(), "panic") {
+		t.Errorf("the log has a panic: %s", log)
+	}
+}
+
+// TestKeylessCalls bounds the connections to the HTTP API that have not said a key, in number and in time.
+func TestKeylessCalls(t *testing.T) {
+	c := devMode()
+	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters"}}
+	c.API.Connections, c.Limits.Login = 4, time.Second
+	r := start(t, c, server.Options{})
+	addr := strings.TrimPrefix(strings.TrimSuffix(r.api, "/v1/"), "http://")
+	silent := []net.Conn{dial(t, addr), dial(t, addr)}
+	q, err := http.NewRequest("POST", r.api+"groups", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Content-Type", "application/json")
+	q.Header.Set("Authorization", "Bearer a secret of 22 letters")
+	keep := &http.Transport{}
+	defer keep.CloseIdleConnections()
+	linemantest.Until(t, "a back end with a key is shut out", func() bool {
+		q.Body = io.NopCloser(strings.NewReader("{}"))
+		return strings.HasPrefix(do(keep, q), "200 ")
+	})
+	for _, c := range silent {
+		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		if _, err := c.Read(make([]byte, 1)); err == nil || isTimeout(err) {
+			t.Errorf("one that says nothing stays: %v", err)
+		}
+	}
+	q.Body = io.NopCloser(strings.NewReader("{}"))
+	if got := do(keep, q); !strings.HasPrefix(got, "200 ") {
+		t.Errorf("one that has said its key: %s", got)
+	}
+}
+
 // get is the status of an answer and its body; empty if there is none.
 func get(t *testing.T, by *http.Transport, url string) string {
 	t.Helper()
+	q, err := http.NewRequest("GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return do(by, q)
+}
+
+func do(by *http.Transport, q *http.Request) string {
 	client := http.Client{Transport: by, Timeout: 20 * time.Second}
-	answer, err := client.Get(url)
+	answer, err := client.Do(q)
 	if err != nil {
 		return ""
 	}

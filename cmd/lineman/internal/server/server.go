@@ -101,7 +101,6 @@ type Server struct {
 	hub      *push.Hub[*lineman.Conn]
 	table    *command.Table[*lineman.Conn]
 	guard    *guard
-	keyless  []*backend // that have not said their keys, in the order in which they came
 	expiries expiries
 	budget   budget
 	lag      lag

@@ -3,9 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/protocol/text"
@@ -17,11 +15,8 @@ const maxWaiting = 1024
 
 // backend is a back end's connection.
 type backend struct {
-	conn     *lineman.Conn
+	newcomer
 	in       bool            // it may ask
-	waits    bool            // it has not said its key
-	since    time.Time       // it has waited to say it
-	place    place           // at the port
 	permit   *command.Permit // for what; nil means everything
 	answers  answers
 	changing bool // a command changes who gets what: its next line waits for the answer
@@ -91,13 +86,13 @@ func (s *Server) textWorker() *lineman.Worker {
 		if !ok {
 			return errNoRoom
 		}
-		c.SetValue(&backend{conn: c, place: p, in: open})
+		c.SetValue(&backend{newcomer: newcomer{conn: c, place: p}, in: open})
 		return nil
 	}
 	w.OnConnect = func(c *lineman.Conn) { s.receive(c.Value().(*backend)) }
 	w.OnGone = func(c *lineman.Conn) {
 		b := c.Value().(*backend)
-		s.settleBackend(b)
+		s.guard.keylessLines.settle(&b.newcomer)
 		s.guard.exit(&s.guard.backends, b.place)
 	}
 	w.OnMessage = func(c *lineman.Conn, line []byte) { s.line(c.Value().(*backend), line) }
@@ -145,62 +140,7 @@ func (s *Server) receive(b *backend) {
 		_ = b.conn.Send([]byte("error: too many connections: " + b.place.why))
 		b.dismiss()
 	case !b.in:
-		s.awaitKey(b)
-	}
-}
-
-// dismiss ends the connection of a back end that is none. It flushes what was said to it.
-func (b *backend) dismiss() {
-	_ = b.conn.Close()
-	b.conn.After(partTime, b.conn.Abort)
-}
-
-// keyTime is how long a back end has to say its key when others come: who has one says it at once.
-const keyTime = time.Second
-
-// awaitKey gives a back end some time to say its key. Where too many are waiting, those go that have waited for long, else it itself.
-func (s *Server) awaitKey(b *backend) {
-	room, ip := &s.guard.keyless, b.place.ip
-	b.since = time.Now()
-	for why := room.full(ip); why != ""; why = room.full(ip) {
-		goes := s.oldestKeyless(ip, why)
-		if goes == nil || b.since.Sub(goes.since) < keyTime {
-			goes = b
-		}
-		s.guard.refuse(why, "a back end was turned away: too many have no key", "remote", goes.conn.RemoteAddr())
-		s.settleBackend(goes)
-		goes.conn.Abort()
-		if goes == b {
-			return
-		}
-	}
-	b.waits = true
-	room.taken.add(ip, 1)
-	s.keyless = append(s.keyless, b)
-	b.conn.After(s.config.Limits.Login, func() {
-		if b.waits {
-			s.guard.refuse("late", "a back end was turned away: no key came in time", "remote", b.conn.RemoteAddr())
-			b.dismiss()
-		}
-	})
-}
-
-// oldestKeyless is the back end that has waited longest, of an address if those of that are too many; nil if there is none.
-func (s *Server) oldestKeyless(ip, why string) *backend {
-	for _, b := range s.keyless {
-		if b.place.ip == ip || !strings.HasSuffix(why, perIP) {
-			return b
-		}
-	}
-	return nil
-}
-
-// settleBackend ends the time in which a back end is nobody.
-func (s *Server) settleBackend(b *backend) {
-	if b.waits {
-		b.waits = false
-		s.guard.keyless.taken.add(b.place.ip, -1)
-		s.keyless = slices.DeleteFunc(s.keyless, func(other *backend) bool { return other == b })
+		s.awaitKey(&s.guard.keylessLines, &b.newcomer)
 	}
 }
 
@@ -237,7 +177,7 @@ func (s *Server) admit(b *backend, a int, key string) {
 		s.turnAway(b, a)
 		return
 	}
-	s.settleBackend(b)
+	s.guard.keylessLines.settle(&b.newcomer)
 	b.in, b.permit = true, p
 	if s.known != nil {
 		_ = b.conn.SetWorker(s.known) // it may have closed
