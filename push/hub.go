@@ -34,6 +34,11 @@ type Options[C Conn] struct {
 	// After runs a function on the loop of the Hub after a time: a loop's After. nil: no message waits for the link.
 	After func(d time.Duration, f func())
 
+	// Comeback is for how long after New connections of a process before this one may still come back, on a node
+	// without a Broker: what is published with Wait meanwhile, those get too who are given to Welcome in time. 0:
+	// nobody is waited for.
+	Comeback time.Duration
+
 	// Linked is told on the loop when other nodes are reached, and when no longer: until they are again, what they publish may be missed.
 	// nil: nobody is.
 	Linked func(up bool)
@@ -98,6 +103,7 @@ type Hub[C Conn] struct {
 	held      []*waiting[C]
 	heldBytes int
 	arrivals  map[*Member[C]]bool // whose logins other nodes have not been told
+	comeback  comeback[C]
 }
 
 // New makes a Hub and joins its Broker, if there is one.
@@ -129,6 +135,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 	for k := range h.sets {
 		h.sets[k] = make(map[string]*set[C])
 	}
+	h.comeback.until = time.Now().Add(o.Comeback)
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // it never fails
 	h.node = hex.EncodeToString(id[:])

@@ -14,8 +14,9 @@ type Message[C Conn] struct {
 	Data   []byte // what connections get, byte by byte
 	Except Target // a connection, on any node, that gets nothing: who sent it, for example; empty means none
 
-	// Wait is how long the message may wait for the link to other nodes when that is down, in order with others that wait. 0 or less: not
-	// at all.
+	// Wait is how long the message may wait for the link to other nodes when that is down, in order with others that
+	// wait. On a node that is alone it is how long it may wait for connections that come back: see Options.Comeback. 0
+	// or less: not at all.
 	Wait time.Duration
 }
 
@@ -39,6 +40,12 @@ func (h *Hub[C]) Publish(m Message[C], done func(Outcome)) error {
 		if done != nil {
 			done(Outcome{Err: ErrClosed})
 		}
+	} else if m.Wait > 0 && h.alone() && h.comeback.over {
+		if done != nil {
+			done(Outcome{Err: ErrClosed})
+		}
+	} else if h.keeps(m) {
+		h.keep(m, done)
 	} else if h.linked || h.alone() || h.isOwn(m.To) {
 		h.send(m, done)
 	} else if m.Wait <= 0 || !h.hold(m, done) {

@@ -102,7 +102,7 @@ func schemas() map[string]any {
 		"channel":  text("the name of a channel"),
 		"code":     map[string]any{"type": "integer", "minimum": 4000, "maximum": 4999},
 		"reason":   text("at most 123 bytes"),
-		"wait":     map[string]any{"type": "integer", "minimum": 0, "maximum": maxWait, "description": "milliseconds to wait for other nodes, if they cannot be reached"},
+		"wait":     map[string]any{"type": "integer", "minimum": 0, "maximum": maxWait, "description": "milliseconds to wait for other nodes, if they cannot be reached, or for pages that come back to a server that is alone"},
 		"n":        map[string]any{"type": "integer", "description": "connections"},
 		"counts":   object(number, "connections, by target"),
 		"online":   object(map[string]any{"type": "boolean"}, "by uid"),

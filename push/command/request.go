@@ -25,7 +25,7 @@ type Request struct {
 	Channel string          `json:"channel"`
 	Code    int             `json:"code"`
 	Reason  string          `json:"reason"`
-	Wait    int             `json:"wait"` // milliseconds that a publication may wait for other nodes, if they cannot be reached
+	Wait    int             `json:"wait"` // milliseconds that a publication may wait for other nodes, or for connections that come back
 }
 
 // maxID is how long a Request.ID may be, in bytes.

@@ -10,6 +10,10 @@ import (
 // perConnection is how much time a drain has for each connection, until config.Drain has been reached.
 const perConnection = 250 * time.Microsecond
 
+// comebackTime is how long pages may take to come back beside the drains: one over which they are sent away, and one
+// that each waits.
+const comebackTime = 10 * time.Second
+
 func (s *Server) stop(l *lineman.Loop) {
 	s.drain(l)
 	if left := time.Until(s.emptied); left > 0 {
@@ -38,6 +42,7 @@ func (s *Server) drain(l *lineman.Loop) {
 		return
 	}
 	s.ready = false
+	s.hub.Leaving()
 	var pages []*lineman.Conn
 	for c := range l.Conns(s.pages) {
 		if _, ok := c.Value().(*visitor); ok {

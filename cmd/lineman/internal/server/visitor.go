@@ -111,6 +111,7 @@ func (s *Server) enter(c *lineman.Conn, v *visitor, who Identity) {
 	if !who.Expires.IsZero() {
 		v.end = s.expiries.add(c.ID(), who.Expires)
 	}
+	s.hub.Welcome(m)
 }
 
 // settle ends the time in which a visitor is nobody.

@@ -1,0 +1,121 @@
+package push
+
+import (
+	"slices"
+	"time"
+)
+
+// comeback is what is kept on a node that is alone, for the connections that come back to it: those of a process before it,
+// just after its start. Owned by the loop.
+type comeback[C Conn] struct {
+	until time.Time // afterwards they had time enough
+	over  bool      // they go to a successor
+	kept  map[Target][]*kept[C]
+	last  uint64 // number of a message
+	count int
+	bytes int
+}
+
+// kept is a message that was published, and that those get too who come in time.
+type kept[C Conn] struct {
+	Message[C]
+	number uint64
+	done   func(Outcome) // nil once it was told
+}
+
+// tell calls back once somebody has got the message, or if nobody will.
+func (k *kept[C]) tell(o Outcome) {
+	if done := k.done; done != nil {
+		k.done = nil
+		done(o)
+	}
+}
+
+// keeps reports whether a message is for those too who come back.
+func (h *Hub[C]) keeps(m Message[C]) bool {
+	b := &h.comeback
+	return m.Wait > 0 && h.alone() && h.options.After != nil && time.Now().Before(b.until) &&
+		b.count < maxWaiting && b.bytes+len(m.Data) <= maxWaitingBytes
+}
+
+// keep publishes a message, and keeps it for those who come back while it may wait. done is called at the latest when that
+// is over.
+func (h *Hub[C]) keep(m Message[C], done func(Outcome)) {
+	h.send(m, func(o Outcome) {
+		b := &h.comeback
+		b.last++
+		m.To, m.Data = slices.Clone(m.To), slices.Clone(m.Data)
+		k := &kept[C]{m, b.last, done}
+		b.put(k)
+		h.options.After(min(m.Wait, time.Until(b.until)), func() {
+			b.remove(k)
+			k.tell(Outcome{})
+		})
+		if o.Reached > 0 {
+			k.tell(o)
+		}
+	})
+}
+
+func (b *comeback[C]) put(k *kept[C]) {
+	if b.kept == nil {
+		b.kept = make(map[Target][]*kept[C])
+	}
+	for _, t := range k.To {
+		b.kept[t] = append(b.kept[t], k)
+	}
+	b.count++
+	b.bytes += len(k.Data)
+}
+
+// remove takes out a message, which may be out already.
+func (b *comeback[C]) remove(k *kept[C]) {
+	if !slices.Contains(b.kept[k.To[0]], k) {
+		return
+	}
+	for _, t := range k.To {
+		b.kept[t] = slices.DeleteFunc(b.kept[t], func(other *kept[C]) bool { return other == k })
+		if len(b.kept[t]) == 0 {
+			delete(b.kept, t)
+		}
+	}
+	b.count--
+	b.bytes -= len(k.Data)
+}
+
+// Welcome has a connection get what was published for it with Wait since its node has started, if Options have a Comeback:
+// call it when the connection has just become a member, and is in its groups and channels. What it gets is in the order in
+// which it was published, and before anything that is published later.
+func (h *Hub[C]) Welcome(m *Member[C]) {
+	if m.hub == nil || h.comeback.count == 0 {
+		return
+	}
+	waiting := slices.Clone(h.comeback.kept[Everyone])
+	if m.uid != "" {
+		waiting = append(waiting, h.comeback.kept[UID(m.uid)]...)
+	}
+	for _, p := range m.places {
+		waiting = append(waiting, h.comeback.kept[p.set.target()]...)
+	}
+	slices.SortFunc(waiting, func(a, b *kept[C]) int { return int(a.number) - int(b.number) })
+	for _, k := range slices.Compact(waiting) {
+		n := h.options.Fanout(func(yield func(C) bool) { yield(m.conn) }, k.Data)
+		h.stats.Delivered += uint64(n)
+		if n > 0 {
+			k.tell(Outcome{Reached: n})
+		}
+	}
+}
+
+// Leaving notes that connections go to a successor of this process. What is published with Wait from now on ends with
+// ErrClosed, and what nobody has got so far, so that it is published again there.
+func (h *Hub[C]) Leaving() {
+	b := &h.comeback
+	all := b.kept
+	b.over, b.until, b.kept, b.count, b.bytes = true, time.Time{}, nil, 0, 0
+	for _, waiting := range all {
+		for _, k := range waiting {
+			k.tell(Outcome{Err: ErrClosed})
+		}
+	}
+}
