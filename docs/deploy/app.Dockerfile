@@ -11,7 +11,7 @@ USER push
 # The program's files: push.pid, push.sock, push.log.
 WORKDIR /srv/push
 EXPOSE 1234 5678
-# TERM stops the program, and HUP reopens its log: docker kill -s HUP.
+# TERM stops the program, and HUP reopens its log: docker kill -s HUP. On a terminal, by docker run -t, HUP stops it too.
 STOPSIGNAL SIGTERM
 HEALTHCHECK CMD ["push", "status"]
 ENTRYPOINT ["push", "-websocket", "0.0.0.0:1234", "-text", "0.0.0.0:5678"]

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"syscall"
 	"time"
@@ -36,6 +37,10 @@ func Ask(ctx context.Context, path string, request any) (*Answers, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED) {
 		return nil, fmt.Errorf("%w %s", ErrNoMaster, path)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("lineman: control socket %s: %w: give the command as the user whose program it is, or as root",
+			path, fs.ErrPermission)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lineman: control socket: %w", err)

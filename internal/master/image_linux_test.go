@@ -142,6 +142,21 @@ func TestRunningImageRemoved(t *testing.T) {
 	a.end()
 }
 
+// TestAskOthers has a user told why the program of another one does not answer.
+func TestAskOthers(t *testing.T) {
+	c := control(t, echo)
+	for folder := filepath.Dir(c.path); folder != filepath.Clean(os.TempDir()); folder = filepath.Dir(folder) {
+		if err := os.Chmod(folder, 0o711); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := asOther(t, func() error { _, err := Ask(t.Context(), c.path, "good"); return err })
+	want := "lineman: control socket " + c.path + ": permission denied: give the command as the user whose program it is, or as root"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 // TestPlacesOfOthers has a user without rights be told what to do, in words that need no knowledge of the program's source.
 func TestPlacesOfOthers(t *testing.T) {
 	dir := t.TempDir()
