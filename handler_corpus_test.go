@@ -240,7 +240,7 @@ func (d *doors) ask(w *lineman.Worker, seen *sightings, wire string) (answers []
 	}
 	c.Write(wire)
 	c.CloseWrite()
-	_ = c.Conn.SetReadDeadline(time.Now().Add(5 * second))
+	_ = c.Conn.SetReadDeadline(time.Now().Add(patience))
 	rest, err := io.ReadAll(c.Reader)
 	if err != nil {
 		d.t.Fatalf("%.300q: after %.300q: %v", wire, rest, err)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -154,7 +153,8 @@ func TestPipeSlow(t *testing.T) {
 		_, err := client.Write(content)
 		sent <- errors.Join(err, client.CloseWrite())
 	}()
-	for pending, since := -1, time.Now(); ; runtime.Gosched() {
+	pending, since := -1, time.Now()
+	linemantest.Until(t, "the bytes do not stand still", func() bool {
 		now := 0
 		s.Do(w, func(l *lineman.Loop) {
 			for c := range l.Conns(w) {
@@ -164,10 +164,8 @@ func TestPipeSlow(t *testing.T) {
 		if now != pending {
 			pending, since = now, time.Now()
 		}
-		if now > 0 && time.Since(since) > 200*time.Millisecond {
-			break // it stands still
-		}
-	}
+		return now > 0 && time.Since(since) > 200*time.Millisecond
+	})
 	s.Do(w, func(l *lineman.Loop) {
 		for c := range l.Conns(w) {
 			if in := c.Stats().BytesIn; in > 32<<20 {

@@ -74,6 +74,7 @@ func dialogue(t *testing.T, l *Loop, addr net.Addr, request string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second)) // else the answer is an error
 	answered := make(chan error, 1)
 	before := l.stats.MessagesIn
 	go func() {

@@ -22,7 +22,8 @@ import (
 // A Client is a peer of a worker under test. Its methods block; the test fails if one takes longer than 20 seconds, or goes
 // wrong where nothing else is said. They are for the test's own goroutine, like t.Fatal.
 type Client struct {
-	// Conn is the connection below, and Reader what has been read from it: for tests that want bytes.
+	// Conn is the connection below, and Reader what has been read from it: for tests that want bytes. Each method sets the
+	// deadline anew, and what a test does with these two has that of the last one.
 	Conn   net.Conn
 	Reader *bufio.Reader
 
@@ -66,7 +67,7 @@ func (s *Server) Connect(w *lineman.Worker) *Client {
 func NewClient(t testing.TB, conn net.Conn, w *lineman.Worker) *Client {
 	sent := &counted{Conn: conn}
 	c := &Client{Conn: conn, Reader: bufio.NewReader(conn), t: t, wire: wireOf(w), sent: sent}
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	c.begin()
 	t.Cleanup(func() { _ = conn.Close() }) // closed by the test already, mostly
 	return c
 }
@@ -90,18 +91,21 @@ func wireOf(w *lineman.Worker) wire {
 // Send sends a message in the worker's protocol.
 func (c *Client) Send(msg string) {
 	c.t.Helper()
+	c.begin()
 	c.must("send", c.wire.send(c, []byte(msg), false))
 }
 
 // SendBinary sends a binary message to a WebSocket worker; to others it is Send.
 func (c *Client) SendBinary(msg string) {
 	c.t.Helper()
+	c.begin()
 	c.must("send", c.wire.send(c, []byte(msg), true))
 }
 
 // Receive returns the next message. Without a protocol that is what one read returns.
 func (c *Client) Receive() string {
 	c.t.Helper()
+	c.begin()
 	msg, err := c.wire.receive(c)
 	c.must("receive", err)
 	return string(msg)
@@ -110,6 +114,7 @@ func (c *Client) Receive() string {
 // Write writes bytes past the protocol.
 func (c *Client) Write(bytes string) {
 	c.t.Helper()
+	c.begin()
 	_, err := io.WriteString(c.sent, bytes)
 	c.must("write", err)
 }
@@ -120,6 +125,7 @@ func (c *Client) Written() uint64 { return c.sent.n }
 // Read reads exactly n bytes past the protocol.
 func (c *Client) Read(n int) string {
 	c.t.Helper()
+	c.begin()
 	b := make([]byte, n)
 	_, err := io.ReadFull(c.Reader, b)
 	c.must("read", err)
@@ -129,6 +135,7 @@ func (c *Client) Read(n int) string {
 // Rest reads what still comes until the worker ends its stream.
 func (c *Client) Rest() string {
 	c.t.Helper()
+	c.begin()
 	b, err := io.ReadAll(c.Reader)
 	c.must("read to the end", err)
 	return string(b)
@@ -139,6 +146,7 @@ func (c *Client) Rest() string {
 // message comes first.
 func (c *Client) Ended() error {
 	c.t.Helper()
+	c.begin()
 	msg, err := c.wire.receive(c)
 	switch {
 	case err == nil:
@@ -152,6 +160,7 @@ func (c *Client) Ended() error {
 // Response reads the answer to an HTTP request of this method, "" meaning GET, and returns it and its body.
 func (c *Client) Response(method string) (*http.Response, string) {
 	c.t.Helper()
+	c.begin()
 	r, err := http.ReadResponse(c.Reader, &http.Request{Method: cmp.Or(method, http.MethodGet)})
 	c.must("read the response", err)
 	defer r.Body.Close()
@@ -182,6 +191,9 @@ func (c *Client) Reset() {
 	c.must("reset", below.(*net.TCPConn).SetLinger(0))
 	c.must("close", below.Close())
 }
+
+// begin gives a method its time. A connection that has ended says so to what follows.
+func (c *Client) begin() { _ = c.Conn.SetDeadline(time.Now().Add(patience)) }
 
 func (c *Client) must(what string, err error) {
 	c.t.Helper()

@@ -25,6 +25,7 @@ func (c *Client) Upgrade(path string, header http.Header) {
 // Handshake asks for a WebSocket at this path, with further fields in the request, and returns the answer and its body.
 func (c *Client) Handshake(path string, header http.Header) (*http.Response, string) {
 	c.t.Helper()
+	c.begin()
 	r, err := http.NewRequest(http.MethodGet, "http://localhost"+path, nil)
 	c.must("handshake", err)
 	key := make([]byte, 16)
@@ -53,6 +54,7 @@ func (c *Client) Binary() bool {
 // Frame sends one masked frame; fin is whether it ends its message.
 func (c *Client) Frame(fin bool, op websocket.Opcode, payload string) {
 	c.t.Helper()
+	c.begin()
 	c.must("send a frame", writeFrame(c.sent, fin, op, []byte(payload)))
 }
 
@@ -65,6 +67,7 @@ func (c *Client) Goodbye(code websocket.Code, reason string) {
 // NextFrame reads one frame, whatever it is.
 func (c *Client) NextFrame() (op websocket.Opcode, payload string) {
 	c.t.Helper()
+	c.begin()
 	op, b, err := readFrame(c.Reader)
 	c.must("read a frame", err)
 	return op, string(b)
