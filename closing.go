@@ -289,8 +289,8 @@ func (c *Conn) finish(err error) {
 func (c *Conn) cancelContext() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if x := c.extra; x != nil && x.cancel != nil {
-		x.cancel()
+	if x := c.extra; x != nil && x.life != nil {
+		x.life.end()
 	}
 }
 

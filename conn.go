@@ -135,13 +135,23 @@ const (
 // extra is what few connections need. Guarded by the connection's lock.
 type extra struct {
 	cause  error // why the connection ends
-	ctx    context.Context
-	cancel context.CancelFunc
+	life   *life // nil until Context was called
 	timers []*Timer
 	piped  poll.Pipe  // bytes in the kernel that go before the output; nil when there are none
 	client netip.Addr // whom a trusted proxy speaks for
 	ping   *pinging   // nil until Ping was called
 	origin *service   // whose OnGone is due; nil means that of the service that has the connection
+}
+
+// life is the context of a connection, and its end.
+type life struct {
+	context.Context
+	end context.CancelFunc
+}
+
+func newLife() *life {
+	ctx, end := context.WithCancel(context.Background())
+	return &life{ctx, end}
 }
 
 // lastID numbers the connections of the process.
@@ -224,13 +234,13 @@ func (c *Conn) Context() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	x := c.extras()
-	if x.ctx == nil {
-		x.ctx, x.cancel = context.WithCancel(context.Background())
+	if x.life == nil {
+		x.life = newLife()
 		if c.phase.get() == closed {
-			x.cancel()
+			x.life.end()
 		}
 	}
-	return x.ctx
+	return x.life.Context
 }
 
 func (c *Conn) extras() *extra {

@@ -21,12 +21,14 @@ import (
 //	                                │ Serve                 │ net/http is done
 //	                                └──▶ served ────────────┘
 type httpSession struct {
-	*http1.Codec             // used by Decode, on the loop
-	of           *service    // the one that the Codec was made for. Owned by the loop.
-	asked        bool        // a request has come. Owned by the loop.
-	acceptance   *acceptance // of the handshake at hand; nil for an ordinary one. Owned by the loop.
-	admitted     bool        // the head of the request at hand was decided about. Owned by the loop.
-	from         *service    // whose it was before SetWorker, and is if the handshake fails. Owned by the loop.
+	*http1.Codec // used by Decode, on the loop
+
+	// Owned by the loop.
+	of         *service    // the one that the Codec was made for
+	from       *service    // whose it was before SetWorker, and is if the handshake fails
+	acceptance *acceptance // of the handshake at hand; nil for an ordinary one
+	asked      bool        // a request has come
+	admitted   bool        // the head of the request at hand was decided about
 
 	// Guarded by the connection's lock.
 	service   *service  // changed by the loop
