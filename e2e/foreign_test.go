@@ -71,6 +71,32 @@ func TestForeignPage(t *testing.T) {
 	}
 }
 
+// TestSandboxedPage has a page of another site try from a sandboxed frame, whose origin is null: in dev mode it can, as
+// docs/security.md and the start message say, unless origins are listed.
+func TestSandboxedPage(t *testing.T) {
+	file, listed := startLineman(t), startLineman(t, "--origins", "https://shop.example")
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprintf(w, `<script>
+			var states = {}
+			onmessage = e => states[e.data[0]] = e.data[1]
+		</script><iframe sandbox="allow-scripts" srcdoc="<script>
+			for (const addr of ['%s', '%s']) {
+				const ws = new WebSocket('ws://' + addr)
+				ws.onopen = () => parent.postMessage([addr, 'open'], '*')
+				ws.onclose = () => parent.postMessage([addr, 'closed'], '*')
+			}
+		</script>"></iframe>`, file.pages, listed.pages)
+	}))
+	defer site.Close()
+	page := open(t, browser(t), site.URL+"/")
+	for p, want := range map[string]string{file.pages: "open", listed.pages: "closed"} {
+		linemantest.Until(t, "the frame does not see it "+want, func() bool {
+			return eval[string](page, "String(states['"+p+"'])") == want
+		})
+	}
+}
+
 // TestNoCompression has a browser offer compression, which the server does not take.
 func TestNoCompression(t *testing.T) {
 	p := startLineman(t)

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +66,20 @@ func TestQuickstart(t *testing.T) {
 	if secret == nil {
 		t.Fatalf("the settings have no secret:\n%s", read(t, settings))
 	}
+	for _, made := range []string{"/lineman", "/lineman.yaml", "/lineman.revoked", "/secret.txt"} {
+		if !slices.Contains(strings.Fields(read(t, "../.gitignore")), made) {
+			t.Errorf("git would take %s along, which the quick start has made in a clone", made)
+		}
+	}
+	shell := blocks(t, document, "sh")
+	export := slices.IndexFunc(shell, func(text string) bool { return strings.Contains(text, "export PUSH_SECRET=") })
+	if export < 0 {
+		t.Fatal("the quick start does not tell where PHP has the secret from")
+	}
+	given, err := tryIn(t, folder, "", "sh", "-c", shell[export]+`php -r 'echo getenv("PUSH_SECRET");'`)
+	if err != nil || given != secret[1] {
+		t.Errorf("PHP has the secret %q, %v, want %q", given, err, secret[1])
+	}
 	strict := startLineman(t, "--config", settings)
 	onPorts := func(p push, text string) string {
 		return strings.NewReplacer("127.0.0.1:1234", p.pages, "127.0.0.1:5678", p.backends, "http://127.0.0.1:6780/v1/", p.api).Replace(text)
@@ -102,7 +117,7 @@ func TestQuickstart(t *testing.T) {
 		shows(t, dev, addr, "/order", "200 OK")
 	})
 	t.Run("for real", func(t *testing.T) {
-		t.Setenv("PUSH_SECRET", secret[1])
+		t.Setenv("PUSH_SECRET", given)
 		shows(t, strict, site(t, strict, php[2]), "/order.php", "ok")
 	})
 }

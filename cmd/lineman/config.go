@@ -36,6 +36,9 @@ func configInitCommand() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%s has all settings; take away the # in front of those that you change.\n", name)
+			if withSecret {
+				fmt.Fprintln(c.OutOrStdout(), "It has a secret now: keep it out of version control (.gitignore).")
+			}
 			return nil
 		},
 	}

@@ -39,6 +39,9 @@ func (s *Server) greet(pages, lines, api, admin net.Addr) {
 	if dev {
 		fmt.Fprintln(out, "  DEV MODE: a page is whoever it says it is. Only for a machine that nobody else reaches.")
 	}
+	if dev && len(s.config.Origins) == 0 {
+		fmt.Fprintln(out, "    Any web page that you open can connect, as origin null, as files do: see origins.")
+	}
 }
 
 // pushCommand is how people push from a terminal, up to whom and what. lines is where the port for lines is, or nil.

@@ -15,6 +15,9 @@ import (
 //go:embed page.html
 var page []byte
 
+//go:embed icon.svg
+var icon []byte // for the tab of a browser, which asks for it wherever it is
+
 // pongTimeout is how long a page has to say that it is there.
 const pongTimeout = 10 * time.Second
 
@@ -198,6 +201,8 @@ func (s *Server) request(c *lineman.Conn, r *http1.Request) {
 		answer = &http1.Response{Body: []byte("ok\n")}
 	case path == "/ready":
 		answer = &http1.Response{Status: 503, Body: []byte("not ready\n")}
+	case path == "/favicon.ico":
+		answer = &http1.Response{Type: "image/svg+xml", Body: icon}
 	case path == "/" && s.strange(r):
 		answer = &http1.Response{Status: 403, Body: []byte(strangeHost + "\n")}
 	case path == "/" && s.config.Dev:

@@ -126,7 +126,7 @@ func TestRevoke(t *testing.T) {
 // TestGreeting has what is there to be pasted reach the port, with the key that it wants, in the message and on the page.
 func TestGreeting(t *testing.T) {
 	closed := devMode()
-	closed.Text.Auth = true
+	closed.Text.Auth, closed.Origins = true, []string{"https://shop.example"}
 	for name, c := range map[string]config.Config{"open": devMode(), "closed": closed} {
 		t.Run(name, func(t *testing.T) {
 			var said bytes.Buffer
@@ -139,6 +139,10 @@ func TestGreeting(t *testing.T) {
 			}
 			if want := "  push   " + push + ` uid uid1 '{"percent":"88%"}'` + "\n"; !strings.Contains(said.String(), want) {
 				t.Errorf("the message is %q, want %q in it", said.String(), want)
+			}
+			believesFiles := strings.Contains(said.String(), "origin null")
+			if !strings.Contains(said.String(), "DEV MODE") || believesFiles != (len(c.Origins) == 0) {
+				t.Errorf("of dev mode the message says %q", said.String())
 			}
 			if byNetcat := strings.Contains(said.String(), "nc -N 127.0.0.1 "+port); byNetcat == c.Text.Auth {
 				t.Errorf("the message is %q", said.String())

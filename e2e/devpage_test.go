@@ -1,0 +1,71 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/lineman-go/lineman/linemantest"
+)
+
+// contrasts are those of the texts of a page with what is behind them, as WCAG 2.2 counts them.
+const contrasts = `(() => {
+	const parts = color => color.match(/[\d.]+/g).map(Number)
+	const light = color => {
+		const [r, g, b] = parts(color).map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+		return .2126 * r + .7152 * g + .0722 * b
+	}
+	const behind = e => {
+		const color = getComputedStyle(e).backgroundColor
+		return parts(color)[3] === 0 && e.parentElement ? behind(e.parentElement) : color
+	}
+	return ["h1", "p", "input", "button", "#state", "pre"].map(name => {
+		const e = document.querySelector(name), a = light(getComputedStyle(e).color), b = light(behind(e))
+		return (Math.max(a, b) + .05) / (Math.min(a, b) + .05)
+	})
+})()`
+
+// TestDevPage has the page of dev mode be readable, light, dark and narrow, and have an icon.
+func TestDevPage(t *testing.T) {
+	p := startLineman(t)
+	page := open(t, browser(t), "http://"+p.pages+"/")
+	for _, look := range []struct {
+		name, scheme string
+		width        int64
+		dark         bool
+	}{{"light", "light", 800, false}, {"dark", "dark", 800, true}, {"narrow", "dark", 320, true}} {
+		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: look.scheme},
+		}}
+		size := emulation.SetDeviceMetricsOverrideParams{Width: look.width, Height: 500, DeviceScaleFactor: 1}
+		if _, err := chromedp.Call(page.ctx, emulation.SetEmulatedMedia, media); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := chromedp.Call(page.ctx, emulation.SetDeviceMetricsOverride, size); err != nil {
+			t.Fatal(err)
+		}
+		for i, c := range eval[[]float64](page, contrasts) {
+			if c < 4.5 {
+				t.Errorf("%s: text %d has a contrast of %.1f", look.name, i, c)
+			}
+		}
+		back := eval[int](page, `Number(getComputedStyle(document.body).backgroundColor.match(/\d+/)[0])`)
+		if dark := back < 64; dark != look.dark {
+			t.Errorf("%s: the background is %d", look.name, back)
+		}
+		if eval[bool](page, "document.documentElement.scrollWidth > innerWidth") {
+			t.Errorf("%s: it is wider than the window", look.name)
+		}
+		page.picture("dev-" + look.name)
+	}
+	eval[string](page, `var icon = ""; (async () => {
+		const answer = await fetch(document.querySelector("link[rel=icon]").href), image = new Image()
+		image.src = URL.createObjectURL(await answer.blob())
+		await image.decode()
+		icon = answer.status + " " + new URL(answer.url).pathname + " " + (image.width > 0)
+	})(); ""`)
+	linemantest.Until(t, "the page has no icon", func() bool {
+		return eval[string](page, "icon") == "200 /favicon.ico true"
+	})
+}
