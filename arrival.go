@@ -54,10 +54,12 @@ func (c *Conn) gone() {
 	if c.dial != nil || c.state.arriving {
 		return
 	}
+	c.mu.Lock()
 	s := c.service
 	if x := c.extra; x != nil && x.origin != nil {
 		s = x.origin
 	}
+	c.mu.Unlock()
 	if f := s.worker.OnGone; f != nil {
 		c.guard(inOnGone, func() { f(c) })
 	}

@@ -1,14 +1,12 @@
 package lineman
 
 import (
-	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/protocol/http1"
@@ -132,28 +130,6 @@ const (
 	opening                      // this side dials, or shakes hands: nothing of the output is written yet
 )
 
-// extra is what few connections need. Guarded by the connection's lock.
-type extra struct {
-	cause  error // why the connection ends
-	life   *life // nil until Context was called
-	timers []*Timer
-	piped  poll.Pipe  // bytes in the kernel that go before the output; nil when there are none
-	client netip.Addr // whom a trusted proxy speaks for
-	ping   *pinging   // nil until Ping was called
-	origin *service   // whose OnGone is due; nil means that of the service that has the connection
-}
-
-// life is the context of a connection, and its end.
-type life struct {
-	context.Context
-	end context.CancelFunc
-}
-
-func newLife() *life {
-	ctx, end := context.WithCancel(context.Background())
-	return &life{ctx, end}
-}
-
 // lastID numbers the connections of the process.
 var lastID atomic.Uint64
 
@@ -228,27 +204,6 @@ func (c *Conn) LocalAddr() net.Addr {
 // Connected reports whether the connection is there: OnConnect is due or has run, and the connection has not begun to
 // close. Before the end of its handshakes, and while Loop.Dial makes it, or makes it again, it is not.
 func (c *Conn) Connected() bool { return c.phase.connected() && c.phase.get() == open }
-
-// Context is cancelled when the connection has closed. A connection that is dialed again has another one then.
-func (c *Conn) Context() context.Context {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	x := c.extras()
-	if x.life == nil {
-		x.life = newLife()
-		if c.phase.get() == closed {
-			x.life.end()
-		}
-	}
-	return x.life.Context
-}
-
-func (c *Conn) extras() *extra {
-	if c.extra == nil {
-		c.extra = &extra{}
-	}
-	return c.extra
-}
 
 // Do runs f on the connection's loop, after the callback under way. It returns false, and f will not run, if the
 // connection has closed. f runs even if the connection closes before its turn comes.
@@ -346,62 +301,6 @@ func (c *Conn) move(s *service) {
 		c.since = c.loop.ticks(c.loop.now)
 	}
 	c.watch(1) // other limits hold from now on
-}
-
-// ConnStats are the counters of a connection.
-type ConnStats struct {
-	BytesIn, BytesOut       uint64 // read from and written to the kernel
-	MessagesIn, MessagesOut uint32 // delivered to callbacks, accepted by Send
-	Refused                 uint32 // messages that Send refused with ErrFull
-	Pending                 int    // bytes accepted and not yet taken by the kernel
-
-	// RoundTrip is how long the last answered Ping took, from the call to its pong; 0 before. A ping with the payload
-	// of one that is under way cannot be told from it.
-	RoundTrip time.Duration
-}
-
-// Stats are the connection's counters. What came in is exact on the loop only.
-func (c *Conn) Stats() ConnStats {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return ConnStats{
-		BytesIn: atomic.LoadUint64(&c.bytesIn), BytesOut: c.bytesOut,
-		MessagesIn: atomic.LoadUint32(&c.messagesIn), MessagesOut: c.messagesOut,
-		Refused: c.refused, Pending: c.accepted(), RoundTrip: c.roundTripLocked(),
-	}
-}
-
-// Pending is how many bytes were accepted by Send and not yet taken by the kernel.
-func (c *Conn) Pending() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.accepted()
-}
-
-// accepted is what waits for the kernel, or for the next attempt to connect, with lock held.
-func (c *Conn) accepted() int {
-	n := c.pending()
-	if c.dial != nil && c.dial.kept != nil {
-		n += c.dial.kept.size
-	}
-	return n
-}
-
-// pending is what waits for the kernel, with lock held.
-func (c *Conn) pending() (n int) {
-	if c.out != nil {
-		n = c.out.size
-	}
-	if c.secure != nil {
-		n += c.secure.wire.unsent()
-	}
-	if c.dial != nil {
-		n += len(c.dial.request)
-	}
-	if x := c.extra; x != nil && x.piped != nil {
-		n += x.piped.Len()
-	}
-	return n
 }
 
 // TLS is the state of the connection's TLS, or nil without TLS. On the loop only.

@@ -1,5 +1,10 @@
 package lineman
 
+import (
+	"sync/atomic"
+	"time"
+)
+
 // Stats are the counters of a loop since its start.
 type Stats struct {
 	Conns       int    // open now
@@ -25,4 +30,60 @@ func (l *Loop) Stats() Stats {
 	s.Conns, s.Timers, s.Listeners, s.Refused = l.live, len(l.timers), len(l.sockets), l.refused.Load()
 	s.BytesOut = l.bytesOut.Load()
 	return s
+}
+
+// ConnStats are the counters of a connection.
+type ConnStats struct {
+	BytesIn, BytesOut       uint64 // read from and written to the kernel
+	MessagesIn, MessagesOut uint32 // delivered to callbacks, accepted by Send
+	Refused                 uint32 // messages that Send refused with ErrFull
+	Pending                 int    // bytes accepted and not yet taken by the kernel
+
+	// RoundTrip is how long the last answered Ping took, from the call to its pong; 0 before. A ping with the payload
+	// of one that is under way cannot be told from it.
+	RoundTrip time.Duration
+}
+
+// Stats are the connection's counters. What came in is exact on the loop only.
+func (c *Conn) Stats() ConnStats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return ConnStats{
+		BytesIn: atomic.LoadUint64(&c.bytesIn), BytesOut: c.bytesOut,
+		MessagesIn: atomic.LoadUint32(&c.messagesIn), MessagesOut: c.messagesOut,
+		Refused: c.refused, Pending: c.accepted(), RoundTrip: c.roundTripLocked(),
+	}
+}
+
+// Pending is how many bytes were accepted by Send and not yet taken by the kernel.
+func (c *Conn) Pending() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.accepted()
+}
+
+// accepted is what waits for the kernel, or for the next attempt to connect, with lock held.
+func (c *Conn) accepted() int {
+	n := c.pending()
+	if c.dial != nil && c.dial.kept != nil {
+		n += c.dial.kept.size
+	}
+	return n
+}
+
+// pending is what waits for the kernel, with lock held.
+func (c *Conn) pending() (n int) {
+	if c.out != nil {
+		n = c.out.size
+	}
+	if c.secure != nil {
+		n += c.secure.wire.unsent()
+	}
+	if c.dial != nil {
+		n += len(c.dial.request)
+	}
+	if x := c.extra; x != nil && x.piped != nil {
+		n += x.piped.Len()
+	}
+	return n
 }
