@@ -60,7 +60,8 @@ func (c *Conn) attend() {
 	if f := c.service.worker.OnDrain; drained && f != nil {
 		c.guard(inOnDrain, func() { f(c) })
 	}
-	if goOn && phase == open {
+	_, asks := c.session.(*httpSession)
+	if (goOn || drained && asks) && phase == open {
 		c.goOn()
 	}
 	if phase == closing {

@@ -169,3 +169,41 @@ func TestHeadAndHandler(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestUnreadAnswers has pipelined requests wait while the answers to those before them are not read, and then be answered all.
+func TestUnreadAnswers(t *testing.T) {
+	const requests, size, most = 200, 1 << 20, 64 << 10
+	answer := []byte(strings.Repeat("x", size))
+	w := &lineman.Worker{Addr: "http://127.0.0.1:0", Limits: lineman.Limits{MaxPending: most}}
+	asked, pending := 0, 0
+	w.OnRequest = func(c *lineman.Conn, _ *http1.Request) {
+		asked++
+		pending = max(pending, c.Pending())
+		if err := c.Send(answer); err != nil {
+			t.Error(err)
+		}
+	}
+	s := linemantest.Start(t, w)
+	c := s.Dial(w)
+	c.Write(strings.Repeat("GET / HTTP/1.1\r\nHost: x\r\n\r\n", requests))
+	linemantest.Until(t, "the first answers", func() bool {
+		n := 0
+		s.Do(w, func(*lineman.Loop) { n = asked })
+		return n > 0
+	})
+	s.Do(w, func(*lineman.Loop) {
+		if asked > requests/2 {
+			t.Errorf("%d requests were answered to who reads nothing", asked)
+		}
+	})
+	for i := range requests {
+		if r, body := c.Response(""); r.StatusCode != 200 || len(body) != size {
+			t.Fatalf("answer %d: %s with %d bytes", i, r.Status, len(body))
+		}
+	}
+	s.Do(w, func(*lineman.Loop) {
+		if asked != requests || pending > most+size {
+			t.Errorf("%d requests were answered; %d bytes waited", asked, pending)
+		}
+	})
+}

@@ -74,10 +74,11 @@ func (s *service) freeHTTP(h *httpSession) {
 	}
 }
 
+// takes lets no request in while its peer does not read the answers to those before: they would pile up.
 func (h *httpSession) takes(c *Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !h.waiting && !h.streaming
+	return !h.waiting && !h.streaming && c.flags&full == 0
 }
 
 func (h *httpSession) waits(c *Conn) bool {
