@@ -94,6 +94,16 @@ func TestAskTooMuch(t *testing.T) {
 	if _, err := all[0].ask(push.Question{Verb: push.ListSessions, To: []push.Target{"*"}}); !errors.Is(err, push.ErrLimit) || !strings.Contains(err.Error(), "ask about fewer") {
 		t.Errorf("%v", err)
 	}
+	half := json.RawMessage(`"` + strings.Repeat("x", 3<<20) + `"`)
+	n, _ := all[0].add("bob")
+	all[0].loop.Await(func() { n.SetValue(half) })
+	all[1].loop.Await(func() { m.SetValue(half) })
+	if _, err := all[0].ask(push.Question{Verb: push.ListSessions, To: []push.Target{"u:bob"}}); err != nil {
+		t.Error(err)
+	}
+	if _, err := all[0].ask(push.Question{Verb: push.ListSessions, To: []push.Target{"*"}}); !errors.Is(err, push.ErrLimit) || !strings.Contains(err.Error(), "ask about fewer") {
+		t.Errorf("together they are too long: %v", err)
+	}
 	all[1].loop.Await(func() { m.SetValue(json.RawMessage(`{`)) })
 	if _, err := all[0].ask(push.Question{Verb: push.ListSessions, To: []push.Target{"*"}}); err == nil {
 		t.Error("a session that is no JSON is told")

@@ -1,6 +1,8 @@
 package command_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/lineman-go/lineman/push"
@@ -107,5 +109,32 @@ func TestStopping(t *testing.T) {
 				t.Errorf("%s: %s: %s, want %s", name, line, got, want)
 			}
 		}
+	}
+}
+
+// TestLongAnswers has what only tells answer at most 4 MiB on a server alone too.
+func TestLongAnswers(t *testing.T) {
+	session := `"` + strings.Repeat("x", 4000) + `"`
+	alone := newBench(t)
+	for n := range 1200 {
+		_, id := alone.add("ann")
+		if n < 1000 {
+			alone.Line([]byte(`{"cmd":"session","to":"`+string(id)+`","data":`+session+`}`), nil, func([]byte) {})
+		}
+	}
+	if got := alone.ask(`{"cmd":"sessions","to":"*"}`, nil); !strings.HasPrefix(got, `{"ok":true,"sessions":`) || len(got) > push.MaxAnswer {
+		t.Errorf("within the bound: %.200s", got)
+	}
+	alone.Line([]byte(`{"cmd":"session","to":"*","data":`+session+`}`), nil, func([]byte) {})
+	if got := alone.ask(`{"cmd":"sessions","to":"*"}`, nil); !strings.Contains(got, `"too_many"`) || !strings.Contains(got, "more than 4 MiB: ask about fewer") {
+		t.Errorf("above the bound: %.200s", got)
+	}
+	uid := strings.Repeat("<", 255) // which JSON writes as six bytes each
+	uids := `"` + uid + `"`
+	for n := range 4000 {
+		uids += fmt.Sprintf(`,"%s%d"`, uid[:250], n)
+	}
+	if got := alone.ask(`{"cmd":"online","uids":[`+uids+`]}`, nil); !strings.Contains(got, `"too_many"`) {
+		t.Errorf("above the bound by escapes: %d bytes, %.200s", len(got), got)
 	}
 }

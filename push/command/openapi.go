@@ -45,7 +45,7 @@ func (r *row[C]) operation() map[string]any {
 		"tags":        []Scope{r.scope},
 		"requestBody": map[string]any{"required": true, "content": map[string]any{
 			"application/json":     map[string]any{"schema": request},
-			"application/x-ndjson": map[string]any{"schema": map[string]any{"type": "string", "description": "such objects, one a line; the answers come one a line, in order"}},
+			"application/x-ndjson": map[string]any{"schema": map[string]any{"type": "string", "description": "such objects, one a line, at most 10,000; the answers come one a line, in order. Behind answers of 4 MiB no line is done: it is answered too_many"}},
 		}},
 		"responses": map[string]any{
 			"200":     content("it was done", map[string]any{"type": "object", "properties": answer}),
@@ -57,7 +57,7 @@ func (r *row[C]) operation() map[string]any {
 func batchOperation() map[string]any {
 	return map[string]any{
 		"operationId": "batch",
-		"summary":     "runs several commands, one a line, each with cmd; the answers come one a line, in order",
+		"summary":     "runs several commands, one a line, at most 10,000, each with cmd; the answers come one a line, in order. Behind answers of 4 MiB no line is done: it is answered too_many",
 		"requestBody": map[string]any{"required": true, "content": map[string]any{
 			"application/x-ndjson": map[string]any{"schema": map[string]any{"type": "string"}},
 		}},
@@ -91,8 +91,8 @@ func schemas() map[string]any {
 	uid := map[string]any{"type": []string{"string", "integer"}, "description": "7 and \"7\" are the same"}
 	target := text("u:NAME is a uid, g:NAME a group, c:NAME a connection, * everyone, any other name a channel")
 	return map[string]any{
-		"id":       text("a request that comes again with the same id within five minutes is answered as the first was, and not done again"),
-		"to":       map[string]any{"oneOf": []any{target, list(target, "")}},
+		"id":       text("a request that comes again with the same id within five minutes is answered as the first was, and not done again; that of another request is an error. Commands that only tell need none"),
+		"to":       map[string]any{"oneOf": []any{target, list(target, "at most 10,000")}},
 		"data":     map[string]any{"description": "any JSON"},
 		"text":     text("sent as it is, in place of data"),
 		"except":   text("a connection, c:NAME, that gets nothing"),

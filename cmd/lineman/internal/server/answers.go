@@ -17,16 +17,21 @@ func (a *answers) expect() int {
 	return a.first + len(a.texts) - 1
 }
 
-// settle has the n-th answer be known, and sends what is. text is on loan.
-func (a *answers) settle(n int, text []byte, send func(text []byte)) {
-	if n > a.first {
+// settle has the n-th answer be known, and sends what is. text is on loan. What send does not take waits for flush.
+func (a *answers) settle(n int, text []byte, send func(text []byte) bool) {
+	if n > a.first || !send(text) {
 		a.texts[n-a.first] = append([]byte{}, text...)
 		return
 	}
-	send(text)
-	done := 1
-	for done < len(a.texts) && a.texts[done] != nil {
-		send(a.texts[done])
+	a.advance(1, send)
+}
+
+// flush sends what is known.
+func (a *answers) flush(send func(text []byte) bool) { a.advance(0, send) }
+
+// advance sends what is known behind those that were sent.
+func (a *answers) advance(done int, send func(text []byte) bool) {
+	for done < len(a.texts) && a.texts[done] != nil && send(a.texts[done]) {
 		done++
 	}
 	a.first += done

@@ -14,6 +14,13 @@ func TestAnswers(t *testing.T) {
 		var a answers
 		var waiting []int
 		var got, want []string
+		send := func(text []byte) bool {
+			if random.IntN(4) == 0 { // it is not read for a while
+				return false
+			}
+			got = append(got, string(text))
+			return true
+		}
 		loan := make([]byte, 0, 16)
 		for i := range 500 {
 			n := a.expect()
@@ -22,9 +29,12 @@ func TestAnswers(t *testing.T) {
 			for len(waiting) > 0 && (random.IntN(3) > 0 || i == 499) {
 				at := random.IntN(len(waiting))
 				loan = fmt.Append(loan[:0], waiting[at])
-				a.settle(waiting[at], loan, func(text []byte) { got = append(got, string(text)) })
+				a.settle(waiting[at], loan, send)
 				waiting = slices.Delete(waiting, at, at+1)
 			}
+		}
+		for a.len() > 0 {
+			a.flush(send)
 		}
 		if !slices.Equal(got, want) || a.len() != 0 {
 			t.Fatalf("seed %d: the answers are %v, and %d are left", seed, got, a.len())
@@ -36,7 +46,7 @@ func TestAnswers(t *testing.T) {
 func TestAnswersAllocation(t *testing.T) {
 	var a answers
 	text := []byte("ok")
-	if n := testing.AllocsPerRun(1000, func() { a.settle(a.expect(), text, func([]byte) {}) }); n > 0 {
+	if n := testing.AllocsPerRun(1000, func() { a.settle(a.expect(), text, func([]byte) bool { return true }) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"mime"
 	"net"
 	"net/netip"
@@ -116,21 +115,27 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 // call answers a request whose head was found right.
 func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 	if describes(r) {
-		_ = c.Respond(&http1.Response{Type: "application/json", Body: s.table.OpenAPI(lineman.Version())})
+		_ = c.Respond(&http1.Response{Type: "application/json", Body: s.description})
 		return
 	}
 	call := c.Value().(*caller).call
-	if call.permit != nil && !s.guard.command(call.permit.Name) {
-		respond(c, command.Failed(&command.Error{Code: command.TooMany, Text: "too many commands: try again later"}))
-		return
-	}
 	s.lag.begin(s.loop)
 	if call.several {
-		s.batch(c, r.Body(), call.name, call.permit)
+		s.batch(c, r.Body(), call)
+		return
+	}
+	if !s.mayAsk(call.permit) {
+		respond(c, tooManyCommands)
 		return
 	}
 	s.table.Do(r.Body(), call.name, call.permit, func(reply command.Reply) { respond(c, reply) })
 }
+
+// tooManyCommands is the answer to a key that has to wait.
+var tooManyCommands = command.Failed(&command.Error{Code: command.TooMany, Text: "too many commands: try again later"})
+
+// mayAsk reports whether a key may be used once more.
+func (s *Server) mayAsk(p *command.Permit) bool { return p == nil || s.guard.command(p.Name) }
 
 // refused is the answer to a request that is refused by its head, as respond gives it.
 func refused(err error) error {
@@ -209,51 +214,4 @@ func (s *Server) permit(c *lineman.Conn, r *http1.Request) (*command.Permit, err
 		return nil, &command.Error{Code: command.Unauthorized, Text: "want Authorization: Bearer KEY, with a key of api.keys"}
 	}
 	return permit, nil
-}
-
-// batch is some commands of one request, one a line, and their answers.
-type batch struct {
-	server  *Server
-	conn    *lineman.Conn
-	name    string // of the command; empty if each line has it
-	permit  *command.Permit
-	lines   [][]byte
-	next    int // line to run
-	replies [][]byte
-	left    int // lines that are not answered
-}
-
-// batch runs the commands of some lines in order, and answers when all are done.
-func (s *Server) batch(c *lineman.Conn, body []byte, name string, permit *command.Permit) {
-	b := &batch{server: s, conn: c, name: name, permit: permit}
-	for _, line := range bytes.Split(bytes.Clone(body), []byte("\n")) { // the body is on loan
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			b.lines = append(b.lines, line)
-		}
-	}
-	b.replies, b.left = make([][]byte, len(b.lines)), len(b.lines)
-	if b.left == 0 {
-		b.respond()
-	}
-	b.run()
-}
-
-// run runs lines up to the first that changes who gets what and is not answered at once: the next goes by its change.
-func (b *batch) run() {
-	for changing := false; b.next < len(b.lines) && !changing; {
-		i := b.next
-		b.next++
-		changing = b.server.table.Do(b.lines[i], b.name, b.permit, func(r command.Reply) {
-			b.replies[i] = append(r.JSON(), '\n')
-			if b.left--; b.left == 0 {
-				b.respond()
-			} else if changing {
-				b.run()
-			}
-		})
-	}
-}
-
-func (b *batch) respond() {
-	_ = b.conn.Respond(&http1.Response{Type: "application/x-ndjson", Body: bytes.Join(b.replies, nil)}) // it may have closed
 }

@@ -18,6 +18,7 @@ type budget struct {
 // fanout sends a message to connections.
 func (s *Server) fanout(to iter.Seq[*lineman.Conn], msg []byte) int {
 	n := s.loop.Broadcast(to, msg)
+	s.turn.work += n
 	if s.budget.sent += n * len(msg); s.config.Limits.Memory > 0 && s.budget.sent > s.config.Limits.Memory/8 && !s.budget.due {
 		s.budget.due = true
 		s.loop.After(time.Millisecond, s.shed) // once the kernel has taken what it takes

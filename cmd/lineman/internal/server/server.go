@@ -94,22 +94,24 @@ type Server struct {
 	metrics *metrics.Metrics
 
 	// Owned by the loop, from OnStart on.
-	page     []byte
-	loop     *lineman.Loop
-	log      *slog.Logger
-	who      Credentials
-	hub      *push.Hub[*lineman.Conn]
-	table    *command.Table[*lineman.Conn]
-	guard    *guard
-	expiries expiries
-	budget   budget
-	lag      lag
-	queued   queued
-	trim     trim
-	ready    bool
-	emptied  time.Time           // when the last page has been sent away, while a drain lasts
-	links    int                 // times that the link to other processes has come or gone
-	shut     []*lineman.Listener // for back ends, until other processes are reached
+	page        []byte
+	description []byte // of the HTTP API
+	loop        *lineman.Loop
+	log         *slog.Logger
+	who         Credentials
+	hub         *push.Hub[*lineman.Conn]
+	table       *command.Table[*lineman.Conn]
+	guard       *guard
+	expiries    expiries
+	budget      budget
+	lag         lag
+	turn        turn
+	queued      queued
+	trim        trim
+	ready       bool
+	emptied     time.Time           // when the last page has been sent away, while a drain lasts
+	links       int                 // times that the link to other processes has come or gone
+	shut        []*lineman.Listener // for back ends, until other processes are reached
 
 	revocations int      // that were learned: a credential that was checked before one is checked again
 	informed    bool     // what was revoked has been read once, or need not be: credentials can be believed
@@ -171,6 +173,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		return err
 	}
 	s.table = command.New(s.hub, command.Options{Revoke: s.revoke(), TooLarge: "limits.publish, or max_message of a namespace, says so"})
+	s.turn.loop, s.description = l, s.table.OpenAPI(lineman.Version())
 	if s.config.Admin.Listen != "" {
 		s.admin = s.adminWorker(l.ID())
 	}

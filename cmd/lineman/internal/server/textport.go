@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/protocol/text"
@@ -16,10 +17,13 @@ const maxWaiting = 1024
 // backend is a back end's connection.
 type backend struct {
 	newcomer
+	server   *Server
 	in       bool            // it may ask
 	permit   *command.Permit // for what; nil means everything
 	answers  answers
-	changing bool // a command changes who gets what: its next line waits for the answer
+	changing bool // its next line waits for the answer to the command at hand
+	full     bool // it does not read its answers
+	resting  bool // other connections have the loop before its next line
 	paused   bool
 	leaving  bool // it goes when its lines are answered
 }
@@ -34,12 +38,50 @@ func (b *backend) expect() int {
 
 // settle gives an answer its text, which is on loan, and sends those that are known, up to the first that is not.
 func (b *backend) settle(n int, text []byte) {
-	b.answers.settle(n, text, func(text []byte) {
-		_ = b.conn.Send(text) // a back end that does not read its answers loses them
-		b.conn.Release()
-	})
+	b.server.turn.answered(len(text))
+	b.answers.settle(n, text, b.send)
 	b.pace()
 	b.part()
+}
+
+const (
+	maxUnread   = 1 << 20 // bytes of answers that wait to be read
+	shortAnswer = 256     // of one that is lost then, for many a back end never reads whether its lines were done; longer ones are waited with
+)
+
+// send sends an answer, and reports whether it does not have to wait until the back end has read others.
+func (b *backend) send(text []byte) bool {
+	if b.full {
+		return false
+	}
+	err := b.conn.Send(text)
+	refused := errors.Is(err, lineman.ErrFull)
+	switch b.full = len(text) > shortAnswer && (refused || b.conn.Pending() >= maxUnread); {
+	case b.full && refused:
+		return false
+	case refused:
+		b.server.guard.log.info(time.Now(), "a back end does not read its answers: this one is lost", "unread", "remote", b.conn.RemoteAddr())
+	}
+	b.conn.Release()
+	return true
+}
+
+// drained goes on when what was sent has been read.
+func (b *backend) drained() {
+	b.full = false
+	b.answers.flush(b.send)
+	b.pace()
+	b.part()
+}
+
+// rest has others have the loop before the next line.
+func (b *backend) rest() {
+	b.resting = true
+	b.pace()
+	b.server.turn.next(func() {
+		b.resting = false
+		b.pace()
+	})
 }
 
 // leave has a back end go, to a successor if there is one, when its lines are answered. No more of them are read.
@@ -55,7 +97,7 @@ func (b *backend) part() {
 	}
 }
 
-// change has the next line wait until the command at hand is answered, or no longer.
+// change has the next line wait until the command at hand is answered, as it changes who gets what or has a long answer, or no longer.
 func (b *backend) change(changing bool) {
 	b.changing = changing
 	b.pace()
@@ -63,7 +105,7 @@ func (b *backend) change(changing bool) {
 
 // pace reads lines as they can be done.
 func (b *backend) pace() {
-	wait := b.changing || b.leaving || b.answers.len() >= maxWaiting
+	wait := b.changing || b.full || b.resting || b.leaving || b.answers.len() >= maxWaiting
 	switch {
 	case wait && !b.paused:
 		b.conn.Pause()
@@ -78,7 +120,7 @@ func (s *Server) textWorker() *lineman.Worker {
 	w := &lineman.Worker{
 		Name: "backends", Addr: "text://" + s.config.Text.Listen, ReusePort: s.config.Count > 1, Logger: s.options.Log,
 		Protocol: text.Protocol{RefuseHTTP: true, WantObject: true}, // a page of another site can post to this port
-		Limits:   lineman.Limits{MaxMessage: s.config.Limits.Publish + aroundPublication},
+		Limits:   lineman.Limits{MaxMessage: s.config.Limits.Publish + aroundPublication, MaxPending: maxUnread},
 	}
 	open := !s.wantsKey()
 	w.OnAccept = func(c *lineman.Conn) error {
@@ -86,7 +128,7 @@ func (s *Server) textWorker() *lineman.Worker {
 		if !ok {
 			return errNoRoom
 		}
-		c.SetValue(&backend{newcomer: newcomer{conn: c, place: p}, in: open})
+		c.SetValue(&backend{newcomer: newcomer{conn: c, place: p}, in: open, server: s})
 		return nil
 	}
 	w.OnConnect = func(c *lineman.Conn) { s.receive(c.Value().(*backend)) }
@@ -96,6 +138,7 @@ func (s *Server) textWorker() *lineman.Worker {
 		s.guard.exit(&s.guard.backends, b.place)
 	}
 	w.OnMessage = func(c *lineman.Conn, line []byte) { s.line(c.Value().(*backend), line) }
+	w.OnDrain = func(c *lineman.Conn) { c.Value().(*backend).drained() }
 	w.OnInvalid = func(c *lineman.Conn, err error) { s.invalid(c.Value().(*backend), err) }
 	if !open {
 		known := *w // one has to be known before it has lines kept that are long
@@ -147,6 +190,7 @@ func (s *Server) receive(b *backend) {
 // line does what a line asks.
 func (s *Server) line(b *backend, line []byte) {
 	s.lag.begin(s.loop)
+	s.turn.begin()
 	a := b.expect()
 	key, says := command.AuthKey(line)
 	switch {
@@ -154,7 +198,7 @@ func (s *Server) line(b *backend, line []byte) {
 		s.admit(b, a, key)
 	case !b.in:
 		s.turnAway(b, a)
-	case b.permit != nil && !s.guard.command(b.permit.Name):
+	case !s.mayAsk(b.permit):
 		b.settle(a, []byte("error: too many commands: try again later"))
 	default:
 		changing := false
@@ -167,6 +211,9 @@ func (s *Server) line(b *backend, line []byte) {
 		if changing {
 			b.change(true)
 		}
+	}
+	if s.turn.isOver() {
+		b.rest()
 	}
 }
 
