@@ -56,7 +56,7 @@ type Text struct {
 	Listen string `koanf:"listen" doc:"host:port for lines of back ends; empty means none"`
 	Auth   bool   `koanf:"auth" doc:"a key has to be said first, on loopback too"`
 
-	Connections      int `koanf:"connections" doc:"connections of back ends; 0 means an eighth of the limit of open files, and at most 10,000"`
+	Connections      int `koanf:"connections" doc:"connections of back ends; 0 means a sixteenth of the limit of open files, and at most 10,000"`
 	ConnectionsPerIP int `koanf:"connections_per_ip" doc:"connections of one IP; 0 means half of them; loopback is excepted"`
 }
 
@@ -65,7 +65,7 @@ type API struct {
 	Listen string   `koanf:"listen" doc:"host:port of the HTTP API; empty means none"`
 	Hosts  []string `koanf:"hosts" doc:"names that it may be asked by, beside addresses and localhost"`
 
-	Connections      int `koanf:"connections" doc:"connections; 0 means an eighth of the limit of open files, and at most 10,000"`
+	Connections      int `koanf:"connections" doc:"connections; 0 means a sixteenth of the limit of open files, and at most 10,000"`
 	ConnectionsPerIP int `koanf:"connections_per_ip" doc:"connections of one IP; 0 means half of them; loopback is excepted"`
 
 	Keys []Key `koanf:"keys" doc:"let back ends in; without one, those of this machine may do everything, and others nothing"`

@@ -55,10 +55,10 @@ func (c *Config) said() Shares {
 func (c *Config) leave(files int) (s Shares, left int) {
 	s = c.said()
 	if s.Text == 0 {
-		s.Text = min(files/8, mostBackends)
+		s.Text = min(files/16, mostBackends)
 	}
 	if s.API == 0 {
-		s.API = min(files/8, mostBackends)
+		s.API = min(files/16, mostBackends)
 	}
 	if s.Admin == 0 {
 		s.Admin = min(files/16, 100)
