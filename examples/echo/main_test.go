@@ -46,13 +46,14 @@ func TestBackPressure(t *testing.T) {
 // waitFull waits until the one connection holds a message back, and returns how much waits for it.
 func waitFull(t *testing.T, run *linemantest.Server, w *lineman.Worker) (pending int) {
 	t.Helper()
-	for held := false; !held && !t.Failed(); {
+	linemantest.Until(t, "the server reads on from a client that does not read", func() (held bool) {
 		run.Do(w, func(l *lineman.Loop) {
 			for c := range l.Conns(w) {
 				_, held = c.Value().(message)
 				pending = c.Pending()
 			}
 		})
-	}
+		return held
+	})
 	return pending
 }
