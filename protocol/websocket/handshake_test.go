@@ -145,6 +145,9 @@ func TestOrigins(t *testing.T) {
 		{"127.0.0.1", "http://localhost.evil.example", nil, false},
 		{"192.0.2.1:1", "http://192.0.2.1", nil, true},
 		{"server.example", "app://server.example", nil, false},
+		{"server.example", "https://a.example", []string{"https://a.example:443"}, true},
+		{"server.example", "http://b.a.example", []string{"http://*.a.example:80"}, true},
+		{"server.example", "https://a.example", []string{"https://a.example:80"}, false},
 		{"server.example", "garbage", nil, false},
 		{"server.example", "://", nil, false},
 	} {

@@ -57,9 +57,16 @@ func portOf(u *url.URL, scheme string) string {
 	return cmp.Or(u.Port(), "80")
 }
 
-// matchOrigin compares an origin with a listed one, whose host may begin with "*.".
+// matchOrigin compares an origin with a listed one, whose host may begin with "*.", and which may have the port that
+// browsers leave out.
 func matchOrigin(allowed, origin string) bool {
 	allowed, origin = strings.ToLower(allowed), strings.ToLower(origin)
+	switch {
+	case strings.HasPrefix(allowed, "https://"):
+		allowed = strings.TrimSuffix(allowed, ":443")
+	case strings.HasPrefix(allowed, "http://"):
+		allowed = strings.TrimSuffix(allowed, ":80")
+	}
 	scheme, host, ok := strings.Cut(allowed, "://*.")
 	if !ok {
 		return allowed == origin
