@@ -24,6 +24,13 @@ func (c *Conn) attend() {
 		c.tellFull()
 		return
 	}
+	if c.state.ending&remains != 0 {
+		goOn := c.flags&resume != 0
+		c.flags &^= resume
+		c.mu.Unlock()
+		c.attendRest(goOn)
+		return
+	}
 	if c.flags&(stalled|broken) == 0 {
 		c.write(c.loop.scratch)
 	}
@@ -40,7 +47,7 @@ func (c *Conn) attend() {
 	c.mu.Unlock()
 
 	if failed {
-		c.finish(c.cause())
+		c.broke()
 		return
 	}
 	if phase == closing {

@@ -28,6 +28,9 @@ func (c *Conn) CloseWith(code websocket.Code, reason string) error {
 		c.dial.stopped = true
 	}
 	if c.phase.get() != open {
+		if c.flags&broken != 0 {
+			c.mark(aborted) // what had come before it broke is dropped
+		}
 		return net.ErrClosed
 	}
 	if c.flags&opening != 0 {
@@ -86,9 +89,12 @@ func (c *Conn) Abort() {
 func (c *Conn) fail(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase.get() == open {
+	switch {
+	case c.phase.get() == open:
 		c.setCause(cause)
 		c.part(websocket.Internal, "")
+	case c.flags&broken != 0:
+		c.mark(aborted)
 	}
 }
 
@@ -278,7 +284,7 @@ func (c *Conn) finish(err error) {
 	}
 	c.cancelContext()
 	if p, ok := c.session.(*piped); ok {
-		p.over(err)
+		p.over(err, abort)
 	}
 	c.gone()
 	if c.dial != nil {

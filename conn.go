@@ -109,10 +109,10 @@ type connState struct {
 type ending uint8
 
 const (
-	timed  ending = 1 << iota // since tells from when
-	told                      // OnClosing has run
-	deaf                      // the peer gets nothing any more; what had come from it before is still handled
-	square                    // nothing is owed to the peer: its end is not awaited
+	timed   ending = 1 << iota // since tells from when
+	told                       // OnClosing has run
+	remains                    // it broke, and what had come before is still handled
+	square                     // nothing is owed to the peer: its end is not awaited
 )
 
 // flags are what the loop has to do for a connection, and what senders have to know of it.
@@ -215,7 +215,8 @@ func (c *Conn) Do(f func()) bool {
 }
 
 // Pause stops reading: what the peer sends waits in the kernel, and the peer is slowed down by it. Messages that were
-// already read wait too. A connection that breaks while it is paused ends at once.
+// already read wait too. A connection that breaks while it is paused has OnClosing at once; what had come is handled after Resume,
+// if that comes within Limits.Close.
 func (c *Conn) Pause() {
 	c.state.paused = true
 	c.rearm()

@@ -192,7 +192,7 @@ func (c *Conn) attention() {
 func (c *Conn) resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase.get() == open {
+	if c.phase.get() == open || c.flags&broken != 0 {
 		c.mark(resume)
 	}
 }

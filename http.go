@@ -150,6 +150,10 @@ func (h *httpSession) deliver(c *Conn, msg []byte) {
 	r := h.lend(c)
 	defer h.release(c)
 	if c.asksUpgrade(r) {
+		if c.phase.get() != open {
+			c.Abort() // it broke: nobody is there to be upgraded
+			return
+		}
 		h.expectAnswer(c, r)
 		h.upgrade(c, r)
 		return

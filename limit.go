@@ -53,7 +53,11 @@ func (c *Conn) limits() (on [3]limit) {
 	case c.phase.get() != open && c.state.ending&timed == 0:
 		return on // closeOn starts its limit
 	case c.phase.get() != open:
-		on[0] = limit{c.since, after.close, (*Conn).overdue}
+		from := c.since
+		if c.state.ending&remains != 0 {
+			from = max(from, c.touched) // some of it was taken
+		}
+		on[0] = limit{from, after.close, (*Conn).overdue}
 		return on
 	case c.outlasts():
 		on[0] = limit{c.since, after.answer, (*Conn).late}
@@ -225,6 +229,10 @@ func (c *Conn) flush() {
 
 // overdue ends a connection whose closing takes too long. Unread output makes it a time-out.
 func (c *Conn) overdue() {
+	if c.state.ending&remains != 0 {
+		c.finish(c.whyBroken())
+		return
+	}
 	if c.Pending() > 0 {
 		c.finish(ErrTimeout)
 		return

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/protocol/websocket"
@@ -14,7 +15,7 @@ import (
 // now on, and OnMessage is no longer called. Nothing is read from a peer whose other side does not take it; on plain sockets
 // of Linux the bytes do not pass through this process at all. Each end of stream is passed on by itself; when both have
 // ended, so do the connections, with io.EOF. One that breaks, or is aborted, aborts the other; one that is closed closes it,
-// after what it had sent. A connection that Dial is still making may be piped at once. On the loop only.
+// after what it had sent; and so does what a connection had sent before it broke, within Limits.Close. A connection that Dial is still making may be piped at once. On the loop only.
 func Pipe(a, b *Conn) error {
 	for _, c := range []*Conn{a, b} {
 		switch _, bytes := c.session.(raw); {
@@ -41,6 +42,7 @@ type piped struct {
 	held  bool // nothing is read until to has written. Owned by the loop, like the rest.
 	due   bool // our end of stream follows what is in the output
 	ended bool // and was sent
+	torn  bool // the other one broke: this one is aborted when its peer has what came before
 }
 
 // pipeAhead is how much may wait for a peer before nothing more is read for it.
@@ -85,6 +87,10 @@ func (p *piped) attended(c *Conn, empty bool) {
 	if from, ok := p.to.session.(*piped); ok && from.held && from.takes(nil) {
 		p.to.resume()
 	}
+	if p.torn && empty && !c.opens() {
+		c.abortSent()
+		return
+	}
 	if !p.due || !empty || c.opens() {
 		return
 	}
@@ -105,15 +111,35 @@ func (p *piped) attended(c *Conn, empty bool) {
 	}
 }
 
-// over ends the other connection as this one ended.
-func (p *piped) over(err error) {
-	switch to := p.to; {
+// over ends the other connection as this one ended: what this one had sent before it broke still goes to it.
+func (p *piped) over(err error, abort bool) {
+	to := p.to
+	other, joined := to.session.(*piped)
+	switch {
+	case abort:
+		to.Abort()
 	case p.ended && err == io.EOF:
 	case err == nil || err == io.EOF:
 		_ = to.CloseWith(websocket.Normal, "") // it may have ended already
-	default:
+	case !joined || to.service.limits.Close < 0:
 		to.Abort()
+	default:
+		other.torn = true
+		to.After(to.service.limits.Close, to.Abort)
+		to.attention()
 	}
+}
+
+// sentPause is how long a connection waits before it looks again whether its peer has everything.
+const sentPause = 10 * time.Millisecond
+
+// abortSent aborts a connection whose peer has everything that was written.
+func (c *Conn) abortSent() {
+	if c.loop.poll.Unsent(c.handle) {
+		c.After(sentPause, c.attention)
+		return
+	}
+	c.Abort()
 }
 
 // splice moves bytes through the kernel, and reports whether that was possible.

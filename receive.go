@@ -112,17 +112,6 @@ func (c *Conn) ready(ev poll.Event) {
 	c.receive()
 }
 
-// broke ends a connection that broke while nothing was read from it.
-func (c *Conn) broke() {
-	var err error
-	for err == nil { // what came before is lost
-		_, err = c.loop.poll.Read(c.handle, c.loop.buf)
-	}
-	if err != poll.ErrAgain {
-		c.finish(err)
-	}
-}
-
 // receive reads once and handles every whole message that there is.
 func (c *Conn) receive() {
 	l := c.loop
@@ -228,7 +217,7 @@ func (c *Conn) messages(data []byte) (rest []byte) {
 			c.session.deliver(c, msg)
 		}
 	}
-	if c.handle == absent || c.phase.get() != open && !c.awaitsGoodbye() {
+	if c.handle == absent || c.phase.get() != open && !c.awaitsGoodbye() && !c.hasRest() {
 		return nil
 	}
 	c.state.holding = len(rest) > 0
@@ -241,7 +230,7 @@ func (c *Conn) takesMessages() bool {
 	if c.handle == absent {
 		return false
 	}
-	if c.phase.get() != open {
+	if c.phase.get() != open && !c.hasRest() {
 		return c.awaitsGoodbye()
 	}
 	return !c.state.paused && c.session.takes(c)
@@ -267,7 +256,7 @@ func (c *Conn) busy() bool {
 
 // message gives a whole message to the application.
 func (c *Conn) message(msg []byte) {
-	if c.phase.get() != open {
+	if c.phase.get() != open && !c.hasRest() {
 		return
 	}
 	c.count()
@@ -285,7 +274,7 @@ func (c *Conn) count() {
 // invalid handles a message that the protocol refused, its stream still in step.
 func (c *Conn) invalid(err error) {
 	c.loop.stats.Invalid++
-	if f := c.service.worker.OnInvalid; f != nil && c.phase.get() == open {
+	if f := c.service.worker.OnInvalid; f != nil && (c.phase.get() == open || c.hasRest()) {
 		c.loop.doing.set(inOnInvalid)
 		f(c, err)
 		return
@@ -295,6 +284,10 @@ func (c *Conn) invalid(err error) {
 
 // end handles the end of the peer's stream: what was complete has been handled, what was not never will be.
 func (c *Conn) end(cause error) {
+	if c.state.ending&remains != 0 && !c.someWaits() {
+		c.finish(cause)
+		return
+	}
 	if c.holds() {
 		c.rearm() // the end is read again after them
 		return
@@ -330,7 +323,7 @@ func (c *Conn) holds() bool {
 	if c.shaking() {
 		return c.secure.waits || c.secure.wire.enough()
 	}
-	return c.phase.get() == open && (c.state.paused || c.state.holding)
+	return (c.state.paused || c.state.holding) && (c.phase.get() == open || c.hasRest())
 }
 
 // input is what waits for the rest of its message.

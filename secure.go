@@ -335,6 +335,23 @@ func (w *wire) enough() bool {
 	return w.ended || len(w.in) > maxWire
 }
 
+// waits reports whether something has come that was not looked at yet.
+func (w *wire) waits() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.in) > 0
+}
+
+// drop forgets what is not written yet.
+func (w *wire) drop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.out != nil {
+		w.out.release()
+		w.out = nil
+	}
+}
+
 func (w *wire) unsent() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

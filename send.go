@@ -70,7 +70,7 @@ func (c *Conn) send(encode func(dst []byte) ([]byte, error)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() != open {
-		return net.ErrClosed
+		return c.unanswerable()
 	}
 	if c.service.packet {
 		return c.sendPacket(encode)

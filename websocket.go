@@ -57,6 +57,9 @@ func (s *wsSession) parted(c *Conn, payload []byte) {
 		c.part(goodbye.Code, "")
 		return
 	}
+	if c.flags&broken != 0 {
+		c.extras().cause = goodbye // it had been said before
+	}
 	c.mark(0)
 }
 

@@ -108,6 +108,9 @@ type Poller interface {
 	// Write writes what it can: n < len(p) comes with ErrAgain or with the error that broke the connection.
 	Write(h Handle, p []byte) (int, error)
 
+	// Unsent reports whether something that Write took is not with the peer of a stream yet, as far as the system tells.
+	Unsent(h Handle) bool
+
 	// ReadFrom reads one datagram, cut to len(p). ErrAgain means there is none. Any other error is about a datagram that was
 	// sent and came back; its event is Read or Fail.
 	ReadFrom(h Handle, p []byte) (int, Ends, error)

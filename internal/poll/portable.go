@@ -62,6 +62,9 @@ type socket struct {
 	between  Ends // of a datagram
 	datagram bool // in holds one, which may be empty
 	inErr    error
+	broken   error // what broke a stream, behind what has come
+	told     bool  // the loop knows that it is broken
+	watched  bool  // the goroutine that reads ahead waits for a break
 
 	out      []byte // to be written
 	spare    []byte // what was written last
@@ -74,7 +77,7 @@ type socket struct {
 
 // NewPortable makes a Poller over package net, for every system. Where it is less than a native one:
 //
-//   - Of a socket that is disarmed it may still take one connection, one datagram or 16 KiB, no more. It learns that a
+//   - Of a socket that is disarmed it may still take one connection, one datagram or 16 KiB, no more. On Windows it learns that a
 //     connection broke only when all that came before was read.
 //   - What Write takes stays in this process until the peer makes room. Close tries for 5 seconds to send it, in the
 //     background; Shut waits for that, but not for a peer that takes nothing for a quarter of a second.
@@ -141,13 +144,13 @@ func (s *socket) ready() Event {
 		Handle: s.handle,
 		Read:   s.read && (len(s.in) > 0 || s.datagram || s.accepted != nil || s.inErr != nil),
 		Write:  s.write && (s.unsent <= writeAhead/2 || s.outErr != nil),
-		Fail:   s.stream && s.failed(),
+		Fail:   s.stream && s.failed() && (s.read || s.write || !s.told),
 	}
 }
 
 // failed reports whether a stream is broken, with lock held.
 func (s *socket) failed() bool {
-	return s.inErr != nil && s.inErr != io.EOF || s.outErr != nil
+	return s.inErr != nil && s.inErr != io.EOF || s.outErr != nil || s.broken != nil
 }
 
 func (p *portable) Wait(d time.Duration) ([]Event, error) {
@@ -194,6 +197,7 @@ func (p *portable) collect() (events []Event, over bool) {
 		ev := s.ready()
 		if s.queued = !s.closed && (ev.Read || ev.Write || ev.Fail); s.queued {
 			events = append(events, ev)
+			s.told = s.told || ev.Fail
 		}
 	}
 	rest := append(p.spare[:0], p.queue[looked:]...)
@@ -227,7 +231,9 @@ func (p *portable) Arm(h Handle, read, write bool) error {
 		if !s.stream {
 			s.inErr = nil // from before it was disarmed: it may succeed now
 		}
-		notify(s.more)
+	}
+	if read != s.read {
+		s.look()
 	}
 	s.read, s.write = read, write
 	p.enqueue(s)
@@ -263,7 +269,7 @@ func (p *portable) Close(h Handle, abort bool) {
 // close ends the goroutines of s, with lock held. One that writes goes on for a while.
 func (p *portable) close(s *socket, abort bool) {
 	s.closed = true
-	notify(s.more)
+	s.look()
 	if s.accepted != nil {
 		s.accepted.Close()
 	}

@@ -16,6 +16,9 @@ import (
 // socket has closed, or was halted.
 func (p *portable) await(s *socket) bool {
 	for !s.closed && !s.halted && !s.wantsMore() {
+		if s.mayBreak() && p.watch(s) {
+			continue
+		}
 		p.mu.Unlock()
 		<-s.more
 		p.mu.Lock()
@@ -132,7 +135,7 @@ func (p *portable) Detach(h Handle) (net.Conn, []byte, error) {
 	}
 	c := s.net.(net.Conn)
 	s.closed = true
-	notify(s.more)
+	s.look()
 	err := c.SetReadDeadline(time.Unix(1, 0))
 	if err == nil {
 		p.mu.Unlock()
@@ -167,7 +170,13 @@ func (p *portable) readAhead(s *socket, c net.Conn) {
 		p.mu.Unlock()
 		n, err := c.Read(buf)
 		p.mu.Lock()
-		s.in, s.inErr = buf[:n], bare(err)
+		s.in, s.inErr, s.told = buf[:n], bare(err), false
+		if err == io.EOF && s.outErr != nil {
+			s.inErr = s.outErr // the system tells one of both
+		}
+		if err == io.EOF && s.broken != nil {
+			s.inErr = s.broken // likewise
+		}
 		p.enqueue(s)
 	}
 }
@@ -186,7 +195,7 @@ func (p *portable) Read(h Handle, b []byte) (int, error) {
 	}
 	n := copy(b, s.in)
 	if s.in = s.in[n:]; len(s.in) == 0 {
-		notify(s.more)
+		s.look()
 	}
 	return n, nil
 }
@@ -235,7 +244,7 @@ func (p *portable) writeOut(s *socket, c net.Conn) {
 		p.mu.Lock()
 		s.unsent -= len(b)
 		s.spare = b
-		s.outErr = bare(err)
+		s.outErr, s.told = bare(err), false
 		p.enqueue(s)
 	}
 	s.writing, s.out, s.spare = false, nil, nil

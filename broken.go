@@ -1,0 +1,128 @@
+package lineman
+
+import (
+	"net"
+
+	"github.com/lineman-go/lineman/internal/poll"
+)
+
+// A connection breaks when a write fails, or when the system says so while nothing is read from it. Its peer gets nothing any
+// more. What had come from it before is still in the kernel, and is handled as the application takes it:
+//
+//	open ──▶ closing, with a rest ──▶ nothing is left, or nothing was taken for Limits.Close: closed
+//	              OnClosing           the rest's messages                          OnClose
+
+// broke goes on with a connection that is broken.
+func (c *Conn) broke() {
+	switch {
+	case c.state.ending&remains != 0:
+		return // it was told before
+	case !c.canHaveRest():
+		err := c.cause()
+		if err == nil {
+			err = c.whyBroken()
+		}
+		if err != poll.ErrAgain {
+			c.finish(err)
+		}
+		return
+	}
+	wasFull := c.dropUnsent()
+	c.state.stalled = false
+	c.state.ending |= remains
+	c.timeEnding()
+	c.tellClosing()
+	if f := c.service.worker.OnDrain; wasFull && f != nil {
+		c.guard(inOnDrain, func() { f(c) }) // who waits for it would not go on
+	}
+	if x := c.serving(); x != nil {
+		x.drained()
+	}
+	if c.holds() && !c.someWaits() {
+		c.receive() // it is over if nothing is there
+	}
+	c.rearm()
+}
+
+// canHaveRest reports whether something that had come may still be handled. A handler of net/http that has all of its request
+// cannot answer, and is told at once.
+func (c *Conn) canHaveRest() bool {
+	if c.phase.get() != open || c.state.ended || c.state.arriving || c.shaking() || c.datagrams() || c.opens() {
+		return false
+	}
+	h, ok := c.session.(*handlerSession)
+	return !ok || !h.active() || !h.split.Between() || h.current.tunnels()
+}
+
+// whyBroken is what the system says of a connection that nothing more is taken from.
+func (c *Conn) whyBroken() (err error) {
+	for err == nil {
+		_, err = c.loop.poll.Read(c.handle, c.loop.buf)
+	}
+	return err
+}
+
+// dropUnsent forgets what cannot be sent, and begins to close. It reports whether OnDrain was due.
+func (c *Conn) dropUnsent() (wasFull bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wasFull = c.flags&(full|notifyFull) == full
+	c.flags = c.flags&^(stalled|full|notifyFull) | broken
+	c.phase.set(closing)
+	c.dropOutputLocked()
+	if c.secure != nil {
+		c.secure.wire.drop()
+	}
+	if x := c.extra; x != nil && x.piped != nil {
+		c.loop.givePipe(x.piped)
+		x.piped = nil
+	}
+	if h, ok := c.session.(*httpSession); ok {
+		h.streaming = false
+	}
+	return wasFull
+}
+
+// hasRest reports whether the connection broke and what had come before is still handled.
+func (c *Conn) hasRest() bool {
+	if c.state.ending&remains == 0 {
+		return false
+	}
+	if ws, ok := c.session.(*wsSession); ok && ws.peerParted {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flags&aborted == 0
+}
+
+// someWaits reports whether something was read and not handled yet.
+func (c *Conn) someWaits() bool {
+	return c.in != nil || c.secure != nil && (c.secure.raw.Len() > 0 || c.secure.wire.waits())
+}
+
+// attendRest goes on with the rest. goOn means that the application takes it again.
+func (c *Conn) attendRest(goOn bool) {
+	if !c.hasRest() {
+		c.finish(c.cause())
+		return
+	}
+	if goOn {
+		c.goOn()
+	}
+	c.rearm()
+}
+
+// unanswerable is for what cannot be sent as the connection is closing, with lock held. The next request of a rest does not wait
+// for the answer to the one before.
+func (c *Conn) unanswerable() error {
+	h, ok := c.session.(*httpSession)
+	if !ok || c.flags&broken == 0 || !h.waiting || h.served != nil {
+		return net.ErrClosed
+	}
+	h.waiting = false
+	if c.mark(resume); h.exchange.Close {
+		c.mark(aborted) // it was the last
+	}
+	return net.ErrClosed
+}
