@@ -32,6 +32,7 @@ func (s *Server) adminWorker(id int) *lineman.Worker {
 	pages.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	w := &lineman.Worker{
 		Name: "admin", Addr: "http://" + portOf(s.config.Admin.Listen, id), Logger: s.options.Log, Handler: s.onlyOperators(pages),
+		Limits: lineman.Limits{KeepAlive: askingTime, Message: askingTime},
 	}
 	w.OnAccept = func(c *lineman.Conn) error { return s.placeIn(&s.guard.operators, c) }
 	w.OnGone = func(c *lineman.Conn) { s.guard.exit(&s.guard.operators, c.Value().(place)) }
@@ -86,6 +87,9 @@ func (s *Server) answerReady(w http.ResponseWriter, _ *http.Request) {
 	}
 	_, _ = w.Write([]byte("ok\n"))
 }
+
+// askingTime is how long a connection may be there without a request, or with half of one.
+const askingTime = 10 * time.Second
 
 // patience is how long the loop may take to answer an operator: less than a scrape of Prometheus waits, which is 10 s.
 const patience = 5 * time.Second

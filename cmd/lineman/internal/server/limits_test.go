@@ -58,6 +58,12 @@ func TestProxies(t *testing.T) {
 			t.Errorf("from %s: %d, want %d", w.addr, got, w.status)
 		}
 	}
+	asked := r.Connect(r.pages)
+	asked.Write("GET /health HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 192.0.2.77\r\n\r\n")
+	asked.Response("")
+	if got := from("192.0.2.77"); got != 429 {
+		t.Errorf("beside a connection that has asked for its health: %d", got)
+	}
 	c.Proxies = nil
 	r = start(t, c, server.Options{})
 	for range 2 {

@@ -184,7 +184,10 @@ func closeWith(c *lineman.Conn, code int, reason string) {
 func (s *Server) isReady() bool { return s.ready && s.informed && s.hub.Linked() }
 
 // requestHead refuses what asks for no WebSocket and has a body, before that is read.
-func (s *Server) requestHead(_ *lineman.Conn, r *http1.Request) error {
+func (s *Server) requestHead(c *lineman.Conn, r *http1.Request) error {
+	if v := c.Value().(*visitor); s.guard.address(c.RemoteAddr()) != v.ip { // by a proxy, which tells who it is
+		s.guard.knock(v, c.RemoteAddr())
+	}
 	if !isSafe(r.Method()) {
 		return &lineman.RefuseError{Status: 405, Reason: "want GET", Header: []http1.Field{{Name: "Allow", Value: "GET, HEAD"}}}
 	}
