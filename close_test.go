@@ -26,7 +26,7 @@ func TestOnCloseReasons(t *testing.T) {
 	broke := func(protocol, what string) func(error) bool {
 		return func(err error) bool {
 			var e *lineman.ProtocolError
-			return errors.As(err, &e) && e.Protocol == protocol && strings.Contains(err.Error(), what)
+			return errors.As(err, &e) && e.Protocol == protocol && strings.Contains(err.Error(), what) && strings.Count(err.Error(), protocol+": ") == 1
 		}
 	}
 	tests := []struct {

@@ -3,6 +3,7 @@ package lineman
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/lineman-go/lineman/protocol"
 
@@ -40,7 +41,10 @@ type ProtocolError struct {
 	Err      error  // what was wrong
 }
 
-func (e *ProtocolError) Error() string { return fmt.Sprintf("lineman: %s: %v", e.Protocol, e.Err) }
+func (e *ProtocolError) Error() string {
+	return fmt.Sprintf("lineman: %s: %s", e.Protocol, strings.TrimPrefix(e.Err.Error(), e.Protocol+": "))
+}
+
 func (e *ProtocolError) Unwrap() error { return e.Err }
 
 // A RefuseError returned by OnUpgrade or OnHead answers the request with Status and Reason. Any other error answers 403

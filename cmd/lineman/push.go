@@ -105,7 +105,7 @@ func (p *pushing) run(args []string, in io.Reader, out io.Writer) error {
 func linesOf(in io.Reader, err *error) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		lines := bufio.NewScanner(in)
-		lines.Buffer(nil, 1<<20)
+		lines.Buffer(nil, 64<<20) // the server says what is too long
 		for lines.Scan() && yield(lines.Text()) {
 		}
 		*err = lines.Err()
