@@ -72,6 +72,13 @@ func TestRule04Accepted(t *testing.T) {
 			}
 			ended := make(chan error, 8)
 			w.OnConnect = u.use
+			if !strings.HasPrefix(addr, "websocket") { // whose handshake is nobody's to answer
+				w.OnAccept = func(c *lineman.Conn) error {
+					u.use(c)
+					return nil
+				}
+			}
+			w.OnGone = func(*lineman.Conn) {}
 			w.OnMessage = echo
 			w.OnClose = func(_ *lineman.Conn, err error) { ended <- err }
 			s := linemantest.Start(t, w)
