@@ -13,7 +13,7 @@ import (
 // to, and tells the kernel which one the answer is from: RFC 3542, 6.1, and ip(7), IP_PKTINFO.
 
 // control is room for what the kernel tells beside a datagram, of both families. It begins where a header may.
-type control [12]uint64
+type control [16]uint64
 
 func (c *control) bytes() []byte { return unsafe.Slice((*byte)(unsafe.Pointer(c)), unsafe.Sizeof(*c)) }
 
