@@ -32,7 +32,7 @@ func (m *Master) inherited(variable string) *os.File {
 	if !ok {
 		return nil
 	}
-	os.Unsetenv(variable)
+	_ = os.Unsetenv(variable) // it has a name
 	fd, err := strconv.Atoi(text)
 	if err != nil {
 		return nil
@@ -103,7 +103,7 @@ func (m *Master) daemonize() error {
 		return errors.New(r.Error)
 	}
 	said, _ := master.LogFrom(m.logFile(), logged) // who may only write to it can look elsewhere
-	os.Stdout.Write(said)
+	_, _ = os.Stdout.Write(said)
 	fmt.Print(r.Banner)
 	how := "the command stop" // go run has a file for each build
 	if !master.ByGoRun(os.Args[0]) {
