@@ -2,9 +2,13 @@ package resp
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Conn is a connection to a server, for a client that is not safe from what that says. What comes is read ahead of the client: each
@@ -12,16 +16,20 @@ import (
 // an error that matches ErrProtocol. One goroutine may read while another writes.
 type Conn struct {
 	net.Conn
-	broken error // owned by who reads
+	silence time.Duration
+	broken  error // owned by who reads
 
 	mu       sync.Mutex // guards the following
 	answers  parser
 	requests parser
 	awaited  awaited
+	due      time.Time // when Read ends unless something comes; zero while nothing is awaited
 }
 
-// New guards a connection over which nothing has gone yet.
-func New(c net.Conn) *Conn { return &Conn{Conn: c} }
+// New guards a connection over which nothing has gone yet. A server that owes an answer and says nothing at all for
+// longer than silence is given up: Read returns an error that matches os.ErrDeadlineExceeded. 0: it is waited for as
+// long as the client does.
+func New(c net.Conn, silence time.Duration) *Conn { return &Conn{Conn: c, silence: silence} }
 
 // Write notes what is asked, and sends it.
 func (c *Conn) Write(from []byte) (int, error) {
@@ -45,7 +53,26 @@ func (c *Conn) note(b []byte) error {
 			c.awaited.ask(&c.requests.found)
 		}
 	}
+	if c.due.IsZero() {
+		c.wait()
+	}
 	return nil
+}
+
+// wait has Read end if nothing comes though something is awaited. mu is held.
+func (c *Conn) wait() {
+	if c.silence == 0 {
+		return
+	}
+	due := time.Time{}
+	if c.awaited.front() != nil {
+		due = time.Now().Add(c.silence)
+	}
+	if due.IsZero() == c.due.IsZero() && due.Sub(c.due) <= c.silence/16 { // as good as it is
+		return
+	}
+	c.due = due
+	_ = c.Conn.SetReadDeadline(due) // else it has closed
 }
 
 // Read gives what came, up to what is wrong.
@@ -55,6 +82,9 @@ func (c *Conn) Read(to []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(to)
 	good, wrong := c.judge(to[:n])
+	if wrong == nil && err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		wrong = fmt.Errorf("redis: the server has said nothing for too long: %w", err)
+	}
 	if wrong == nil {
 		return n, err
 	}
@@ -83,6 +113,9 @@ func (c *Conn) judge(b []byte) (good int, wrong error) {
 		if whole {
 			good = at
 		}
+	}
+	if len(b) > 0 {
+		c.wait()
 	}
 	return good, nil
 }

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 )
 
@@ -68,7 +71,7 @@ func TestAnswers(t *testing.T) {
 		{[]string{ask("CLUSTER", "SLOTS")}, "*0\r\n"},
 	} {
 		for _, wrap := range []func(io.Reader) io.Reader{func(r io.Reader) io.Reader { return r }, iotest.OneByteReader} {
-			c := New(&stream{Reader: wrap(strings.NewReader(e.says))})
+			c := New(&stream{Reader: wrap(strings.NewReader(e.says))}, 0)
 			_, _ = io.WriteString(c, strings.Join(e.asked, ""))
 			if got, err := io.ReadAll(c); string(got) != e.says || err != nil {
 				t.Errorf("%q: %q came as %q, %v", e.asked, e.says, got, err)
@@ -102,7 +105,7 @@ func TestUnasked(t *testing.T) {
 	} {
 		for _, wrap := range []func(io.Reader) io.Reader{func(r io.Reader) io.Reader { return r }, iotest.OneByteReader} {
 			s := &stream{Reader: wrap(strings.NewReader(message + e.says))}
-			c := New(s)
+			c := New(s, 0)
 			_, _ = io.WriteString(c, strings.Join(e.asked, ""))
 			got, err := io.ReadAll(c)
 			if !errors.Is(err, ErrProtocol) || len(got) >= len(message+e.says) || !strings.HasPrefix(string(got), message) || !s.closed {
@@ -120,7 +123,7 @@ func TestUnasked(t *testing.T) {
 		{[]string{ask("PING")}, "+PONG\r\n+PONG\r\n"},
 		{[]string{ask("UNSUBSCRIBE"), ask("PING")}, noPerm + noPerm},
 	} {
-		c := New(&stream{Reader: strings.NewReader(e.says)})
+		c := New(&stream{Reader: strings.NewReader(e.says)}, 0)
 		_, _ = io.WriteString(c, strings.Join(e.asked, ""))
 		if got, err := io.ReadAll(c); !errors.Is(err, ErrProtocol) || len(got) == len(e.says) {
 			t.Errorf("%q: of %q came %q, %v", e.asked, e.says, got, err)
@@ -145,4 +148,45 @@ func TestAwaitedStaysSmall(t *testing.T) {
 	if cap(a.queue) > 16 {
 		t.Errorf("the queue has room for %d", cap(a.queue))
 	}
+}
+
+// TestSilence gives up a server that owes an answer and says nothing, and not one that is at it, or owes nothing.
+func TestSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const silence = 3 * time.Second
+		client, server := net.Pipe()
+		c := New(client, silence)
+		var serving sync.WaitGroup
+		serving.Go(func() { // answers the first request in pieces, and pushes something later
+			_, _ = server.Read(make([]byte, 1024))
+			for _, part := range []string{message, "$3\r\n", "a", "b", "c", "\r\n"} {
+				time.Sleep(silence - time.Second)
+				_, _ = io.WriteString(server, part)
+			}
+			time.Sleep(2 * silence) // nothing is owed
+			_, _ = io.WriteString(server, message)
+			_, _ = io.Copy(io.Discard, server)
+		})
+		if _, err := io.WriteString(c, ask("GET", "a")); err != nil {
+			t.Fatal(err)
+		}
+		want := message + "$3\r\nabc\r\n" + message
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(c, got); err != nil || string(got) != want {
+			t.Errorf("%q, %v", got, err)
+		}
+		if _, err := io.WriteString(c, ask("GET", "a")); err != nil {
+			t.Error(err)
+		}
+		began := time.Now()
+		for range 2 {
+			if _, err := c.Read(got); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("it says nothing: %v", err)
+			}
+		}
+		if took := time.Since(began); took < silence || took > silence+time.Second {
+			t.Errorf("it is given up after %v", took)
+		}
+		serving.Wait()
+	})
 }

@@ -11,7 +11,7 @@ import (
 
 const (
 	maxBatch = 512  // commands that are sent at once
-	maxNames = 1000 // that one command subscribes to
+	maxNames = 1000 // that are subscribed to, or not any more, before an answer: while a server is at it, it gives no sign of life
 )
 
 // publishScript publishes to some channels, with nothing between, and returns how many arrivals that makes.
@@ -41,25 +41,38 @@ func (p *pair) run(ops []op) (left []op, err error) {
 // subscriptions changes what is subscribed to, and tells when that holds.
 func (p *pair) subscriptions(ops []op) error {
 	var cmds []rueidis.Completed
-	var channels []string
-	flush := func(k opKind) {
-		for len(channels) > 0 {
-			n := min(len(channels), maxNames)
-			cmds = append(cmds, p.change(k, channels[:n]))
-			channels = channels[n:]
+	var channels []string // of the next of them, of a kind
+	var kind opKind
+	names := 0 // of all of them
+	end := func() {
+		if len(channels) > 0 {
+			cmds, channels = append(cmds, p.change(kind, channels)), nil
 		}
 	}
-	for i, o := range ops {
-		if i > 0 && o.kind != ops[i-1].kind {
-			flush(ops[i-1].kind)
-		}
-		for _, t := range o.topics {
-			channels = append(channels, p.shard.link.names.topic(t))
-		}
-	}
-	flush(ops[len(ops)-1].kind)
-	if err := p.do(p.in, cmds, nil); err != nil {
+	send := func() error {
+		end()
+		err := p.do(p.in, cmds, nil)
+		cmds, names = nil, 0
 		return err
+	}
+	for _, o := range ops {
+		for _, t := range o.topics {
+			if o.kind != kind {
+				end()
+				kind = o.kind
+			}
+			channels = append(channels, p.shard.link.names.topic(t))
+			if names++; names == maxNames {
+				if err := send(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if names > 0 {
+		if err := send(); err != nil {
+			return err
+		}
 	}
 	p.shard.link.post(func() {
 		for _, o := range ops {

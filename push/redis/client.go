@@ -18,6 +18,10 @@ import (
 const (
 	askAfter    = time.Second // twice that if something has just come
 	giveUpAfter = 3 * time.Second
+
+	// stuckAfter is how long the client waits for the answer to its sign of life while other things come, as from a
+	// busy server.
+	stuckAfter = 15 * time.Second
 )
 
 // dialer makes the connections of a link. They all end with its context.
@@ -76,7 +80,7 @@ func (d *dialer) settings(addresses []string, dial dialFunc) rueidis.ClientOptio
 		TLSConfig:           d.options.TLS,
 		DialCtxFn:           dial,
 		Dialer:              net.Dialer{Timeout: giveUpAfter, KeepAlive: askAfter},
-		ConnWriteTimeout:    giveUpAfter,
+		ConnWriteTimeout:    stuckAfter,
 		ReadBufferEachConn:  buffer,
 		WriteBufferEachConn: buffer,
 		RingScaleEachConn:   8,
@@ -118,7 +122,8 @@ func (d *dialer) connect(ctx context.Context, address string, nd *net.Dialer, t 
 		return nil, err
 	}
 	forgetful(c)
-	return resp.New(&counted{Conn: c, counters: d.counters, forget: context.AfterFunc(lifetime, func() { _ = c.Close() })}), nil
+	bare := &counted{Conn: c, counters: d.counters, forget: context.AfterFunc(lifetime, func() { _ = c.Close() })}
+	return resp.New(bare, giveUpAfter), nil
 }
 
 // forgetful has the end of a connection be the end of what is under way on it. The system would go on to send that for minutes, so that

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -60,15 +61,17 @@ type registry struct {
 
 	mu          sync.Mutex // guards the following
 	connections map[*shard]endpoint
-	wasUp       bool // the link has been up
-	noted       bool // since it is connected as it is
+	wasUp       bool             // the link has been up
+	round       int              // how often connections were made
+	noted       int              // the round in which this node was noted last
+	ghosts      map[endpoint]int // that are to be ended, and how often that was tried
 	cannot      sync.Once
 	cannotCount sync.Once
 }
 
 func newRegistry(l *link) *registry {
 	return &registry{
-		link: l, changed: make(chan struct{}, 1), gone: make(chan struct{}), connections: make(map[*shard]endpoint),
+		link: l, changed: make(chan struct{}, 1), gone: make(chan struct{}), connections: make(map[*shard]endpoint), ghosts: make(map[endpoint]int),
 	}
 }
 
@@ -76,13 +79,39 @@ func newRegistry(l *link) *registry {
 func (r *registry) use(s *shard, e endpoint) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.noted = false
+	r.round++
 	if e == (endpoint{}) {
 		delete(r.connections, s)
 		return
 	}
 	r.connections[s] = e
 	r.hurry()
+}
+
+// bury has a connection be ended that is of no use any more.
+func (r *registry) bury(ghosts ...endpoint) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range ghosts {
+		r.ghosts[e] = 0
+	}
+}
+
+// endGhosts ends those connections. What cannot be done is tried again at the next beats, and then left to the server's
+// keep-alive.
+func (r *registry) endGhosts() {
+	r.mu.Lock()
+	ghosts := maps.Clone(r.ghosts)
+	r.mu.Unlock()
+	const tries = 3
+	for e := range ghosts {
+		ended := r.end(e)
+		r.mu.Lock()
+		if r.ghosts[e]++; ended || r.ghosts[e] == tries {
+			delete(r.ghosts, e)
+		}
+		r.mu.Unlock()
+	}
 }
 
 // up notes that the link is up: from now on the node is missed when it is not there.
@@ -135,26 +164,32 @@ func (r *registry) run() {
 	}
 }
 
-// own is what is noted of the connections of this node, and whether it should be there already.
-func (r *registry) own() (connections string, noted bool) {
+// own is what is noted of the connections of this node, in which round, and whether it should be there already.
+func (r *registry) own() (connections string, round int, noted bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.wasUp {
-		return "-", false
+		return "-", 0, false
 	}
 	own := make([]endpoint, 0, len(r.connections))
 	for _, e := range r.connections {
 		own = append(own, e)
 	}
 	text, _ := json.Marshal(own) // it can always be written
-	noted, r.noted = r.noted, true
-	return string(text), noted
+	return string(text), r.round, r.noted == r.round
+}
+
+// note remembers that this node was noted.
+func (r *registry) note(round int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.noted = round
 }
 
 // beat notes that this node lives, and ends the connections of those that do not.
 func (r *registry) beat() error {
 	l := r.link
-	connections, noted := r.own()
+	connections, round, noted := r.own()
 	began := time.Now()
 	found, err := r.eval(beatScript, l.names.nodes(), l.node.ID, l.options.settings(), connections, millis(deadPast), millis(kept)).ToArray()
 	if err != nil {
@@ -174,6 +209,7 @@ func (r *registry) beat() error {
 		l.outage.log.Warn("redis: the server does not know this node any more, as if it had come back empty: connecting anew")
 		l.dialer.reset()
 	}
+	r.note(round)
 	l.counters.nodes.Store(all.live)
 	for node, ago := range all.up {
 		l.roster.here(node, began.Add(-ago))
@@ -181,9 +217,8 @@ func (r *registry) beat() error {
 	if connections != "-" {
 		l.roster.here(l.node.ID, began)
 	}
-	for _, e := range all.dead {
-		r.end(e)
-	}
+	r.bury(all.dead...)
+	r.endGhosts()
 	return nil
 }
 
@@ -231,18 +266,22 @@ func parseBeat(found []rueidis.RedisMessage) (all beats, err error) {
 	return all, nil
 }
 
-// end has the servers end a connection that is of no use.
-func (r *registry) end(e endpoint) {
+// end has the servers end a connection that is of no use, and reports whether they were asked.
+func (r *registry) end(e endpoint) (asked bool) {
+	asked = true
 	for _, server := range r.link.client.Nodes() {
 		ctx, cancel := context.WithTimeout(r.link.ctx, giveUpAfter)
 		kill := server.B().Arbitrary("CLIENT", "KILL", "ID", fmt.Sprint(e.ID), "ADDR", e.Address).Build()
 		n, err := server.Do(ctx, kill).AsInt64()
 		cancel()
-		if _, refused := rueidis.IsRedisErr(err); refused {
+		_, refused := rueidis.IsRedisErr(err)
+		if refused {
 			r.unable(err)
 		}
 		r.link.counters.ghosts.Add(uint64(max(n, 0)))
+		asked = asked && (err == nil || refused)
 	}
+	return asked
 }
 
 // unable tells the log, once, that connections cannot be ended.

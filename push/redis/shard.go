@@ -66,7 +66,7 @@ func (s *shard) run() {
 func (s *shard) connected(p *pair) {
 	s.link.post(func() { s.link.linked(s) })
 	if s.ghost != (endpoint{}) {
-		s.link.registry.end(s.ghost)
+		s.link.registry.bury(s.ghost)
 	}
 	s.ghost = p.self
 	s.link.registry.use(s, p.self)

@@ -84,7 +84,7 @@ func dialRedis(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (
 	if err != nil {
 		return nil, err
 	}
-	return resp.New(c), nil
+	return resp.New(c, 0), nil
 }
 
 // union has each address once.
