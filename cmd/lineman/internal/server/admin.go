@@ -65,7 +65,7 @@ func (s *Server) onlyOperators(h http.Handler) http.Handler {
 			http.Error(w, "want Authorization: Bearer KEY, with a key of api.keys that has the scope admin", http.StatusUnauthorized)
 			return
 		}
-		if isEncoded(r.Header.Get("Content-Encoding")) {
+		if isEncoded(slices.Values(r.Header.Values("Content-Encoding"))) {
 			w.Header().Set("Accept-Encoding", "identity")
 			http.Error(w, "want a body without Content-Encoding", http.StatusUnsupportedMediaType)
 			return

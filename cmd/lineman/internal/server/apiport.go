@@ -1,6 +1,7 @@
 package server
 
 import (
+	"iter"
 	"mime"
 	"net"
 	"net/netip"
@@ -97,7 +98,7 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 	if !ok {
 		return refused(&command.Error{Code: command.UnknownCommand, Text: "commands are at /v1/NAME: GET /v1/openapi.json describes them"})
 	}
-	if isEncoded(field("Content-Encoding")) {
+	if isEncoded(r.Values("Content-Encoding")) {
 		return &lineman.RefuseError{Status: 415, Reason: "want a body without Content-Encoding", Header: []http1.Field{{Name: "Accept-Encoding", Value: "identity"}}}
 	}
 	kind, _, _ := mime.ParseMediaType(field("Content-Type"))
@@ -120,6 +121,7 @@ func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 	}
 	call := c.Value().(*caller).call
 	s.lag.begin(s.loop)
+	s.turn.begin()
 	if call.several {
 		s.batch(c, r.Body(), call)
 		return
@@ -128,7 +130,11 @@ func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 		respond(c, tooManyCommands)
 		return
 	}
-	s.table.Do(r.Body(), call.name, call.permit, func(reply command.Reply) { respond(c, reply) })
+	s.table.Do(r.Body(), call.name, call.permit, func(reply command.Reply) { s.turn.answered(respond(c, reply)) })
+	if s.turn.isOver() { // others have the loop before the connection's next request
+		c.Pause()
+		s.turn.next(c.Resume)
+	}
 }
 
 // tooManyCommands is the answer to a key that has to wait.
@@ -152,13 +158,15 @@ func refuseBody(r *http1.Request) error {
 	return nil
 }
 
-func respond(c *lineman.Conn, r command.Reply) {
+// respond answers a request, and returns how many bytes the reply has.
+func respond(c *lineman.Conn, r command.Reply) int {
 	answer := &http1.Response{Type: "application/json", Body: append(r.JSON(), '\n')}
 	if !r.OK {
 		answer.Status = statuses[r.Error.Code]
 	}
 	answer.Header = fieldsFor(answer.Status)
 	_ = c.Respond(answer) // it may have closed
+	return len(answer.Body)
 }
 
 // fieldsFor are those that an answer of some status needs.
@@ -188,8 +196,15 @@ func isPage(method string, field func(name string) string) bool {
 	}
 }
 
-// isEncoded reports whether a Content-Encoding says that a body is not what it is (RFC 9110, 8.4).
-func isEncoded(coding string) bool { return coding != "" && !strings.EqualFold(coding, "identity") }
+// isEncoded reports whether a value of Content-Encoding says that a body is not what it is (RFC 9110, 8.4).
+func isEncoded[T string | []byte](codings iter.Seq[T]) bool {
+	for coding := range codings {
+		if len(coding) > 0 && !strings.EqualFold(string(coding), "identity") {
+			return true
+		}
+	}
+	return false
+}
 
 // knowsHost reports whether a request may be for a host: a page could give a name of its own to this machine's address.
 func (s *Server) knowsHost(host string) bool {

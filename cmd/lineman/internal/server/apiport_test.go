@@ -148,6 +148,8 @@ func TestAPIHead(t *testing.T) {
 		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n" + key + object, 403, `"denied"`},
 		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\n" + key, 415, "want Content-Type"},
 		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\n" + key + object, 415, "without Content-Encoding"},
+		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: identity\r\nContent-Encoding: gzip\r\n" + key + object, 415, "without Content-Encoding"},
+		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: identity, gzip\r\n" + key + object, 415, "without Content-Encoding"},
 		{"POST /pub HTTP/1.1\r\nHost: localhost\r\n" + key + object, 404, `"unknown_command"`},
 		{"PUT /v1/pub HTTP/1.1\r\nHost: localhost\r\n" + key + object, 405, ""},
 		{"GET /v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n", 413, "without a body"},

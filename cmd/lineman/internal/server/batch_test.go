@@ -5,8 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // lines is a batch of one command, or of several if the path is batch.
@@ -136,6 +138,22 @@ func TestUnreadAnswers(t *testing.T) {
 		}
 		if got := b.Receive(); got != "fail" {
 			t.Fatalf("answer %d: %.200q", i, got)
+		}
+	}
+}
+
+// TestPipelinedCalls answers all requests that come one behind the other without waiting, also where others have the loop meanwhile.
+func TestPipelinedCalls(t *testing.T) {
+	r, _ := crowded(t, devMode())
+	const asked = 100
+	api, _, _ := strings.Cut(strings.TrimPrefix(r.api, "http://"), "/")
+	c := linemantest.NewClient(t, dial(t, api), &lineman.Worker{Addr: "http://127.0.0.1:0"})
+	body := `{"to":"*"}`
+	c.Write(strings.Repeat(fmt.Sprintf("POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body), asked))
+	r.counts(r.backend(), "*", 50) // others are served
+	for i := range asked {
+		if a, text := c.Response(""); a.StatusCode != 200 || !strings.HasPrefix(text, `{"ok":true,"sessions":`) {
+			t.Fatalf("answer %d: %s %.200q", i, a.Status, text)
 		}
 	}
 }
