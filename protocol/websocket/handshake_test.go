@@ -76,7 +76,11 @@ func TestCheck(t *testing.T) {
 		"no key":                     {set("Sec-WebSocket-Key"), 400},
 		"a short key":                {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25j"), 400},
 		"a long key":                 {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQABCA=="), 400},
+		"a key without padding":      {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZTEy"), 400},
 		"a key that is no base64":    {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25j*Q=="), 400},
+		"a body":                     {set("Content-Length", "5"), 400},
+		"a body in chunks":           {set("Transfer-Encoding", "chunked"), 400},
+		"an empty body":              {set("Content-Length", "0"), 0},
 		"two keys":                   {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="), 400},
 		"an extension is not chosen": {set("Sec-WebSocket-Extensions", "permessage-deflate"), 0},
 	} {
@@ -148,6 +152,11 @@ func TestOrigins(t *testing.T) {
 		{"server.example", "https://a.example", []string{"https://a.example:443"}, true},
 		{"server.example", "http://b.a.example", []string{"http://*.a.example:80"}, true},
 		{"server.example", "https://a.example", []string{"https://a.example:80"}, false},
+		{"server.example", "http://a.wild.example", listed, false},
+		{"server.example", "http://localhost:8000", nil, false},
+		{"server.example", "http://127.0.0.1", nil, false},
+		{"localhost", "http://192.0.2.1", nil, false},
+		{"192.0.2.2", "http://192.0.2.1", nil, false},
 		{"server.example", "garbage", nil, false},
 		{"server.example", "://", nil, false},
 	} {

@@ -167,6 +167,33 @@ func TestCommandsWrong(t *testing.T) {
 	}
 }
 
+// TestBounds has the last value that is allowed be taken, and the next one refused.
+func TestBounds(t *testing.T) {
+	b := newBench(t)
+	x := func(n int) string { return strings.Repeat("x", n) }
+	nested := func(n int) string { // with the object around it
+		return strings.Repeat("[", n-1) + strings.Repeat("]", n-1)
+	}
+	for _, c := range []struct{ last, next string }{
+		{`{"cmd":"kick","to":"u:x","code":4000}`, `{"cmd":"kick","to":"u:x","code":3999}`},
+		{`{"cmd":"kick","to":"u:x","code":4999}`, `{"cmd":"kick","to":"u:x","code":5000}`},
+		{`{"cmd":"kick","to":"u:x","reason":"` + x(123) + `"}`, `{"cmd":"kick","to":"u:x","reason":"` + x(124) + `"}`},
+		{`{"cmd":"session","to":"u:x","data":"` + x(4094) + `"}`, `{"cmd":"session","to":"u:x","data":"` + x(4095) + `"}`},
+		{`{"cmd":"pub","to":"u:x","data":1,"wait":30000}`, `{"cmd":"pub","to":"u:x","data":1,"wait":30001}`},
+		{`{"cmd":"pub","to":"u:x","data":1,"wait":0}`, `{"cmd":"pub","to":"u:x","data":1,"wait":-1}`},
+		{`{"cmd":"pub","to":"u:x","data":1,"id":"` + x(255) + `"}`, `{"cmd":"pub","to":"u:x","data":1,"id":"` + x(256) + `"}`},
+		{`{"cmd":"pub","to":"u:x","data":` + nested(64) + `}`, `{"cmd":"pub","to":"u:x","data":` + nested(65) + `}`},
+		{"\t{\r\n\t\"cmd\"\r:\t\"pub\"\n,\r\"to\"\t:\n\"u:x\",\"data\"\n:\t1\r}\n", "\v{}"},
+	} {
+		if got := b.ask(c.last, nil); strings.Contains(got, "error") {
+			t.Errorf("%.60q is refused: %s", c.last, got)
+		}
+		if got := b.ask(c.next, nil); !strings.Contains(got, "error") {
+			t.Errorf("%.60q is taken: %s", c.next, got)
+		}
+	}
+}
+
 // TestLines sends plain lines as they are.
 func TestLines(t *testing.T) {
 	b := newBench(t)

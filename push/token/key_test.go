@@ -60,6 +60,7 @@ func TestNew(t *testing.T) {
 		"an encrypted key":     {PEM: []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nc2VzYW1l\n-----END ENCRYPTED PRIVATE KEY-----\n")},
 		"a request":            {PEM: []byte("-----BEGIN CERTIFICATE REQUEST-----\nc2VzYW1l\n-----END CERTIFICATE REQUEST-----\n")},
 		"a broken certificate": {PEM: []byte("-----BEGIN CERTIFICATE-----\nc2VzYW1l\n-----END CERTIFICATE-----\n")},
+		"a secret of 15 bytes": {Secret: []byte("sesame sesame..")},
 	} {
 		_, err := token.New(token.Options{Keys: []token.Key{k}})
 		if !errors.Is(err, token.ErrKey) || strings.Contains(err.Error(), "sesame") || strings.Contains(err.Error(), "c2Vz") {
@@ -68,6 +69,9 @@ func TestNew(t *testing.T) {
 		if _, err := token.NewSigner(k, ""); !errors.Is(err, token.ErrKey) {
 			t.Errorf("signing by %s: %v", name, err)
 		}
+	}
+	if _, err := token.NewSigner(token.Key{Secret: []byte("sesame sesame...")}, ""); err != nil {
+		t.Error("a secret of 16 bytes:", err)
 	}
 	if _, err := token.NewSigner(token.Key{PEM: rsaPEM}, ""); !errors.Is(err, token.ErrKey) {
 		t.Error("signing by a public key:", err)

@@ -219,6 +219,24 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// TestMaxLength has a credential of MaxLength be taken, and a longer one refused.
+func TestMaxLength(t *testing.T) {
+	v := verifier(t, token.Options{Keys: []token.Key{{Secret: secret}}})
+	seen := false
+	for pad := token.MaxLength/4*3 - 200; ; pad++ {
+		c := token.Ticketed(secret, `{"sub":"7","exp":1795400060,"x":"`+strings.Repeat("x", pad)+`"}`)
+		if len(c) > token.MaxLength {
+			check(t, v, "one that is too long", c, token.ErrMalformed)
+			break
+		}
+		seen = seen || len(c) == token.MaxLength
+		check(t, v, "the longest", c, nil)
+	}
+	if !seen {
+		t.Error("none had MaxLength bytes")
+	}
+}
+
 // TestText has what is no credential at all, or has one spelling too many.
 func TestText(t *testing.T) {
 	v := verifier(t, token.Options{Keys: []token.Key{{Secret: secret}}})
