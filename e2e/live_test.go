@@ -139,7 +139,7 @@ func TestPageAndItsApplication(t *testing.T) {
 	write(t, settings, "token: {secrets: ["+secret+"], revocations: ''}\n") // which others may read, and are told so
 	p, app, chrome := startLineman(t, "--config", settings), startApplication(t), browser(t)
 	good, old := handMade(secret, time.Now().Add(time.Hour)), handMade(secret, time.Now().Add(-time.Hour))
-	run := func(t *testing.T, server string) *tab {
+	run := func(t *testing.T, server, limit string) *tab {
 		t.Helper()
 		page := open(t, chrome, app.URL+"/")
 		t.Cleanup(func() {
@@ -149,7 +149,7 @@ func TestPageAndItsApplication(t *testing.T) {
 		use := strings.NewReplacer("wss://push.example.com/", "ws://"+server+"/", "const connection", "var connection",
 			`state => console.log(state)`, `(state, code) => states.push(state + (code || ""))`,
 			`code => console.log("ended for good", code)`, `code => { end = code }`).Replace(use)
-		eval[string](page, watched+strings.ReplaceAll(function, "20000", "700")+use+`; ""`)
+		eval[string](page, watched+strings.ReplaceAll(function, "20000", limit)+use+`; ""`)
 		return page
 	}
 	opens := func(t *testing.T, page *tab) {
@@ -167,7 +167,7 @@ func TestPageAndItsApplication(t *testing.T) {
 	}
 	t.Run("502", func(t *testing.T) {
 		app.says(http.StatusBadGateway, "<html>bad gateway</html>")
-		page := run(t, p.pages)
+		page := run(t, p.pages, "20000")
 		linemantest.Until(t, "the page asks no more", func() bool { return eval[int](page, "waits.length") >= 8 })
 		for i, wait := range eval[[]float64](page, "waits") {
 			if wait < 0 || wait > min(30_000, 1000*math.Pow(2, float64(i))) {
@@ -182,7 +182,7 @@ func TestPageAndItsApplication(t *testing.T) {
 	})
 	t.Run("expired", func(t *testing.T) {
 		app.says(http.StatusOK, old)
-		page := run(t, p.pages)
+		page := run(t, p.pages, "20000")
 		linemantest.Until(t, "it is not told so", func() bool { return eval[bool](page, `states.includes("waiting4200")`) })
 		if wait := eval[int](page, "waits[0]"); wait != 0 {
 			t.Errorf("it waits %d ms", wait)
@@ -192,7 +192,7 @@ func TestPageAndItsApplication(t *testing.T) {
 	})
 	t.Run("hangs", func(t *testing.T) {
 		app.hangs()
-		page := run(t, p.pages)
+		page := run(t, p.pages, "700")
 		linemantest.Until(t, "the page asks once", func() bool { return eval[int](page, "waits.length") >= 1 })
 		app.says(http.StatusOK, good)
 		opens(t, page)
@@ -204,16 +204,16 @@ func TestPageAndItsApplication(t *testing.T) {
 		}
 		defer l.Close()
 		app.says(http.StatusOK, good)
-		page := run(t, l.Addr().String())
+		page := run(t, l.Addr().String(), "700")
 		linemantest.Until(t, "the page tries once", func() bool { return eval[int](page, "waits.length") >= 2 })
 	})
 	t.Run("nobody is logged in", func(t *testing.T) {
 		app.says(http.StatusUnauthorized, "")
-		ends(t, run(t, p.pages))
+		ends(t, run(t, p.pages, "20000"))
 	})
 	t.Run("closed while open", func(t *testing.T) {
 		app.says(http.StatusOK, good)
-		page := run(t, p.pages)
+		page := run(t, p.pages, "20000")
 		opens(t, page)
 		eval[string](page, `connection.close(); connection.close(); ""`)
 		ends(t, page)
@@ -221,14 +221,14 @@ func TestPageAndItsApplication(t *testing.T) {
 	})
 	t.Run("closed while it waits", func(t *testing.T) {
 		app.says(http.StatusBadGateway, "")
-		page := run(t, p.pages)
+		page := run(t, p.pages, "20000")
 		linemantest.Until(t, "the page does not wait", func() bool { return eval[int](page, "waits.length") > 0 })
 		eval[string](page, `connection.close(); ""`)
 		ends(t, page)
 	})
 	t.Run("closed while it asks", func(t *testing.T) {
 		app.hangs()
-		page, before := run(t, p.pages), app.asked.Load()
+		page, before := run(t, p.pages, "20000"), app.asked.Load()
 		linemantest.Until(t, "the page does not ask", func() bool { return app.asked.Load() > before })
 		eval[string](page, `connection.close(); ""`)
 		ends(t, page)
