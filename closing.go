@@ -186,6 +186,10 @@ func (c *Conn) leave() {
 		return
 	}
 	c.part(c.loop.farewell(), "")
+	begun := c.someWaits() || c.state.paused || c.state.holding || c.state.half
+	if c.loop.stopping && !begun {
+		c.state.ending |= square
+	}
 }
 
 // closeOn moves a closing connection on, once its output is empty.
@@ -198,8 +202,13 @@ func (c *Conn) closeOn(empty bool) {
 		c.wantsWriting()
 		return
 	}
+	square := c.state.ending&square != 0
+	if square && c.loop.poll.Unsent(c.handle) {
+		c.After(sentPause, c.attention)
+		return
+	}
 	ws, ok := c.session.(*wsSession)
-	if c.state.ended || c.datagrams() || c.state.ending&square != 0 || ok && ws.peerParted && ws.agreed {
+	if c.state.ended || c.datagrams() || square || c.state.ending&lost != 0 || ok && ws.peerParted && ws.agreed {
 		c.finish(c.cause())
 		return
 	}

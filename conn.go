@@ -112,7 +112,8 @@ const (
 	timed   ending = 1 << iota // since tells from when
 	told                       // OnClosing has run
 	remains                    // it broke, and what had come before is still handled
-	square                     // nothing is owed to the peer: its end is not awaited
+	square                     // nothing more is owed: it ends when its peer has what was written, and the peer's end is not awaited
+	lost                       // the peer is taken for gone: nothing of it is awaited
 )
 
 // flags are what the loop has to do for a connection, and what senders have to know of it.

@@ -10,8 +10,9 @@ import (
 
 // beginLeaving lets the connections go, because another process listens in this one's place, or nobody will. What was begun is
 // finished: requests, half-received messages, queued output; a connection that has just come may still send its first
-// message. HTTP answers say that the connection closes after them, others are told goodbye once they are at rest and their drain is over. A patient
-// loop waits until its clients go by themselves. The loop stops when all that it accepted have gone, or in time to be gone within d.
+// message. HTTP answers say that the connection closes after them, others are told goodbye once they are at rest, a read finds
+// nothing of theirs in the kernel, and their drain is over. A patient loop waits until its clients go by themselves. The loop
+// stops when all that it accepted have gone, or in time to be gone within d.
 //
 //	         at rest, if not patient; when answered, if HTTP
 //	serving ────────────────────────────────────────────────▶ goodbye ──▶ none left: beginStop
@@ -63,12 +64,46 @@ func (l *Loop) farewell() websocket.Code {
 	return websocket.GoingAway
 }
 
-// partAtRest says goodbye to the connections that have nothing under way.
+// partAtRest says goodbye to the connections that have nothing under way, and of which a read finds nothing in the kernel.
 func (l *Loop) partAtRest() {
 	for _, c := range l.conns {
-		if c != nil && !c.drains() && c.atRest() {
-			c.leave()
+		if c != nil && !c.drains() && c.atRest() && c.readNothing() {
+			c.leaveNow()
 		}
+	}
+}
+
+// readNothing reads once, and reports whether there was nothing: what a peer has sent is handled before it is told goodbye.
+func (c *Conn) readNothing() bool {
+	before := c.bytesIn
+	c.receive()
+	return c.bytesIn == before && c.phase.get() == open && !c.someWaits()
+}
+
+// leaveNow is leave with the goodbye written at once: what comes later crosses it on its way.
+func (c *Conn) leaveNow() {
+	c.leave()
+	c.attend()
+}
+
+// partRounds is how often a connection that goes on sending is read before it is told goodbye.
+const partRounds = 64
+
+// partStopping says goodbye to a connection of a loop that stops, once what the kernel has of it was handled. One that the
+// application has paused, or holds for an answer, is told later, unless there is no more time.
+func (c *Conn) partStopping(late bool) {
+	if c.phase.get() != open {
+		return
+	}
+	if !c.shaking() && !c.opens() && !c.state.arriving && !c.datagrams() && !c.state.ended {
+		for n := 0; n < partRounds && !c.holds() && !c.readNothing(); n++ {
+			if c.phase.get() != open {
+				return
+			}
+		}
+	}
+	if late || !c.state.paused && c.held == 0 {
+		c.leaveNow()
 	}
 }
 
@@ -93,7 +128,7 @@ func (c *Conn) atRest() bool {
 	if c.dial != nil || c.phase.get() != open || c.shaking() || c.state.arriving {
 		return false
 	}
-	if c.in != nil || c.state.half || c.state.paused || c.held > 0 || c.session.half() {
+	if c.someWaits() || c.state.half || c.state.holding || c.state.paused || c.held > 0 || c.session.half() {
 		return false
 	}
 	quiet := c.loop.ticks(c.loop.now) - c.touched

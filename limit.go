@@ -172,7 +172,7 @@ func (c *Conn) silent() {
 		return
 	}
 	c.expire(ErrTimeout)
-	c.state.ending |= square
+	c.state.ending |= lost
 }
 
 func (c *Conn) idle() {

@@ -36,7 +36,7 @@ func (l *Loop) beginStop(d time.Duration) {
 	l.afterDrain(l.sayGoodbye)
 }
 
-// sayGoodbye closes the listeners, and ends every connection.
+// sayGoodbye closes the listeners, and ends every connection, those that the application is not done with a little later.
 func (l *Loop) sayGoodbye() {
 	l.closeListeners()
 	for _, s := range l.services {
@@ -44,13 +44,25 @@ func (l *Loop) sayGoodbye() {
 			s.handler.server.SetKeepAlivesEnabled(false)
 		}
 	}
-	for _, c := range l.conns {
-		if c != nil {
-			c.leave()
-		}
-	}
+	l.partAll(false)
 	for c := range l.dials {
 		c.abandon()
+	}
+	patience := min(l.giveUp.Sub(l.now)/2, lastWords)
+	var again *Timer
+	again = l.Every(tick, func() {
+		if patience -= tick; patience <= 0 {
+			again.Stop()
+		}
+		l.partAll(patience <= 0)
+	})
+}
+
+func (l *Loop) partAll(late bool) {
+	for _, c := range l.conns {
+		if c != nil {
+			c.partStopping(late)
+		}
 	}
 }
 

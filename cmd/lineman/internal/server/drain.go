@@ -19,7 +19,7 @@ func (s *Server) stop(l *lineman.Loop) {
 	if left := time.Until(s.emptied); left > 0 {
 		l.After(left, s.quit)
 	} else {
-		s.quit() // there may be no later
+		l.Do(s.quit) // after what back ends have sent; there may be no later
 	}
 	if err := s.who.Close(); err != nil {
 		s.log.Error("lineman: closing", "error", err)
@@ -35,8 +35,8 @@ func (s *Server) quit() {
 }
 
 // drain sends the pages away one by one, when the server stops or has a successor. They come back when it is over, in the order in
-// which they went: each is told to wait for as long as the whole drain takes. Back ends go when they have their answers. Until it stops, a
-// server that has a successor does what they ask.
+// which they went: each is told to wait for as long as the whole drain takes. Back ends are left to the loop, which lets them go when
+// nothing of them lies unread and their lines are answered.
 func (s *Server) drain(l *lineman.Loop) {
 	if !s.ready {
 		return
@@ -61,13 +61,5 @@ func (s *Server) drain(l *lineman.Loop) {
 	}
 	if window > 0 {
 		s.emptied = time.Now().Add(window + perConnection)
-	}
-	for _, w := range []*lineman.Worker{s.text, s.known} {
-		if w == nil {
-			continue
-		}
-		for c := range l.Conns(w) {
-			c.Value().(*backend).leave()
-		}
 	}
 }

@@ -1,0 +1,130 @@
+package lineman_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/linemantest"
+)
+
+// standing are doors whose connections stay, and how a client asks there and is answered.
+var standing = map[string]struct {
+	scheme string
+	ask    func(c *linemantest.Client, msg string)
+	answer func(c *linemantest.Client) string
+}{
+	"text":      {"text", (*linemantest.Client).Send, (*linemantest.Client).Receive},
+	"frame":     {"frame", (*linemantest.Client).Send, (*linemantest.Client).Receive},
+	"WebSocket": {"websocket", (*linemantest.Client).Send, (*linemantest.Client).Receive},
+	"HTTP": {"http", func(c *linemantest.Client, msg string) {
+		c.Write(fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(msg), msg))
+	}, func(c *linemantest.Client) string {
+		_, body := c.Response("POST")
+		return body
+	}},
+}
+
+// TestGoodbyeAfterReading has clients ask while the loop stands still, in a reload and in a stop: no goodbye is said to who has a
+// request in the kernel.
+func TestGoodbyeAfterReading(t *testing.T) {
+	for name, door := range standing {
+		for secured, config := range map[string]*tls.Config{"": nil, " below TLS": linemantest.TLS(t)} {
+			for _, how := range []string{"reload", "stop"} {
+				t.Run(name+secured+" "+how, func(t *testing.T) {
+					const many = 20
+					w := &lineman.Worker{Addr: door.scheme + "://127.0.0.1:0", TLS: config, Logger: quiet}
+					asked := make(chan bool)
+					w.OnMessage = func(c *lineman.Conn, msg []byte) {
+						if string(msg) == "slow" {
+							asked <- true
+							<-asked
+							time.Sleep(300 * time.Millisecond) // by now everybody seems to be at rest
+						}
+						echo(c, msg)
+					}
+					s := linemantest.Start(t, w)
+					slow := s.Dial(w)
+					var clients []*linemantest.Client
+					for n := range many {
+						c := s.Dial(w)
+						door.ask(c, "before")
+						if got := door.answer(c); got != "before" {
+							t.Fatalf("client %d: %q", n, got)
+						}
+						clients = append(clients, c)
+					}
+					stopped := make(chan error, 1)
+					if how == "reload" {
+						s.Do(w, func(l *lineman.Loop) { l.Leave(1012, 10*second, false) })
+						go func() { stopped <- nil }()
+					}
+					door.ask(slow, "slow")
+					next(t, asked, "the slow callback")
+					if how == "stop" {
+						go func() { stopped <- s.Stop() }()
+					}
+					for n, c := range clients {
+						door.ask(c, fmt.Sprint("request ", n))
+					}
+					asked <- true
+					for n, c := range clients {
+						if got := door.answer(c); got != fmt.Sprint("request ", n) {
+							t.Errorf("client %d: %q", n, got)
+						}
+					}
+					for _, c := range append(clients, slow) {
+						_ = c.Conn.Close()
+					}
+					if err := next(t, stopped, "the end"); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestStopIdle has a loop stop at once whose clients are idle, and stay: they are owed nothing.
+func TestStopIdle(t *testing.T) {
+	for name, door := range standing {
+		if name == "WebSocket" {
+			continue // it is owed the answer to its goodbye
+		}
+		for secured, config := range map[string]*tls.Config{"": nil, " below TLS": linemantest.TLS(t)} {
+			t.Run(name+secured, func(t *testing.T) {
+				w := &lineman.Worker{Addr: door.scheme + "://127.0.0.1:0", TLS: config, Limits: lineman.Limits{Close: -1, Shutdown: -1}, Logger: quiet}
+				w.OnMessage = echo
+				s := linemantest.Start(t, w)
+				c := s.Dial(w)
+				door.ask(c, "before")
+				door.answer(c)
+				stopped := make(chan error, 1)
+				go func() { stopped <- s.Stop() }()
+				if err := next(t, stopped, "the end, though the client stays"); err != nil {
+					t.Error(err)
+				}
+				if err := c.Ended(); err != nil && !strings.Contains(err.Error(), "EOF") {
+					t.Errorf("the client sees %v", err)
+				}
+			})
+		}
+	}
+	t.Run("Handler", func(t *testing.T) {
+		w := &lineman.Worker{Addr: "http://127.0.0.1:0", Limits: lineman.Limits{Close: -1, Shutdown: -1}, Logger: quiet}
+		w.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "x") })
+		s := linemantest.Start(t, w)
+		c := s.Dial(w)
+		c.Write("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		c.Response("GET")
+		stopped := make(chan error, 1)
+		go func() { stopped <- s.Stop() }()
+		if err := next(t, stopped, "the end, though the client stays"); err != nil {
+			t.Error(err)
+		}
+	})
+}
