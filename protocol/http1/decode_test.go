@@ -209,6 +209,20 @@ func TestLongMethod(t *testing.T) {
 	)
 }
 
+// TestChunkDigits has the digits of a chunk's size, and not their neighbours among the characters.
+func TestChunkDigits(t *testing.T) {
+	head := "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n"
+	for digit, n := range map[string]int{"1": 1, "9": 9, "a": 10, "f": 15, "A": 10, "F": 15, "0f": 15, "1F": 31} {
+		body := strings.Repeat("x", n)
+		linemantest.TestCodec(t, &labelled{}, linemantest.Vector{
+			Name: digit, Wire: head + digit + "\r\n" + body + "\r\n0\r\n\r\n", Messages: []string{"POST / " + body},
+		})
+	}
+	for _, digit := range []string{"/", ":", "@", "G", "`", "g", "-1", "+1", "0x1", " 1"} {
+		linemantest.TestCodec(t, &labelled{}, linemantest.Vector{Name: digit, Wire: head + digit + "\r\nx\r\n0\r\n\r\n", Err: status(400)})
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	post := "POST /a?b HTTP/1.1\r\n" + host
 	linemantest.FuzzCodec(f, &http1.Protocol{},
