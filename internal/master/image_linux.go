@@ -18,11 +18,30 @@ func RunningImage() (*Image, error) { return OpenImage("/proc/self/exe") }
 func (i *Image) Path() string { return fmt.Sprintf("/proc/self/fd/%d", i.file.Fd()) }
 
 // Rename gives this process the name that ps, top and ss show: the kernel calls one that was started from an open file by its
-// descriptor. Threads inherit the name from the one that starts them, so all that are there get it.
+// descriptor. A thread inherits the name of the one that starts it, so it is done again as long as there are some with another
+// name.
 func Rename(name string) {
+	name = cut(name, longestTitle)
+	for range renameTries {
+		if !renameThreads(name) {
+			return
+		}
+	}
+}
+
+// renameTries bounds the tries for a process that starts threads without end.
+const renameTries = 100
+
+// renameThreads gives the threads that there are a name, and reports whether one had another.
+func renameThreads(name string) (changed bool) {
 	const folder = "/proc/self/task"
 	threads, _ := os.ReadDir(folder) // without it there is nothing that shows names either
 	for _, t := range threads {
-		_ = os.WriteFile(fmt.Sprintf("%s/%s/comm", folder, t.Name()), []byte(name), 0) // it may have ended
+		file := fmt.Sprintf("%s/%s/comm", folder, t.Name())
+		if had, err := os.ReadFile(file); err != nil || string(had) == name+"\n" {
+			continue // it has ended, or has it
+		}
+		changed = os.WriteFile(file, []byte(name), 0) == nil || changed
 	}
+	return changed
 }
