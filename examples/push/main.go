@@ -76,8 +76,8 @@ func (s *server) pageWorker(addr string) *lineman.Worker {
 		// One process: a page is known to the process that holds its WebSocket, and a line that reached another one
 		// would not find it.
 		Count: 1,
-		// A page that was opened from a file sends the origin "null", and so can any page, in a sandboxed frame: list your own
-		// pages instead.
+		// A page that was opened from a file sends the origin "null", and so can any page, in a sandboxed frame: list
+		// your own pages instead.
 		Protocol: &websocket.Protocol{Origins: []string{"null"}},
 	}
 	w.OnRequest = servePage
