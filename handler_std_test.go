@@ -178,6 +178,7 @@ func TestHandlerSlowReader(t *testing.T) {
 			t.Fatal(err)
 		}
 		for got := 0; got < size; got += 1 << 20 {
+			_ = c.Conn.SetDeadline(time.Now().Add(patience)) // for each piece: all of it may take longer
 			if _, err := io.CopyN(io.Discard, r.Body, 1<<20); err != nil {
 				t.Fatalf("after %d bytes: %v", got, err)
 			}
