@@ -186,10 +186,6 @@ func (c *Conn) leave() {
 		return
 	}
 	c.part(c.loop.farewell(), "")
-	begun := c.someWaits() || c.state.paused || c.state.holding || c.state.half
-	if c.loop.stopping && !begun {
-		c.state.ending |= square
-	}
 }
 
 // closeOn moves a closing connection on, once its output is empty.
@@ -202,8 +198,9 @@ func (c *Conn) closeOn(empty bool) {
 		c.wantsWriting()
 		return
 	}
-	square := c.state.ending&square != 0
-	if square && c.loop.poll.Unsent(c.handle) {
+	// A loop that stops does not wait for the end of a peer that has everything, and has begun nothing.
+	square := c.loop.stopping && !c.state.ended && !c.someWaits() && !c.state.half && !c.state.paused && !c.session.half()
+	if square && c.state.ending&lost == 0 && !c.datagrams() && c.loop.poll.Unsent(c.handle) {
 		c.After(sentPause, c.attention)
 		return
 	}

@@ -112,7 +112,6 @@ const (
 	timed   ending = 1 << iota // since tells from when
 	told                       // OnClosing has run
 	remains                    // it broke, and what had come before is still handled
-	square                     // nothing more is owed: it ends when its peer has what was written, and the peer's end is not awaited
 	lost                       // the peer is taken for gone: nothing of it is awaited
 )
 

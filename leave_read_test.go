@@ -41,6 +41,9 @@ func TestGoodbyeAfterReading(t *testing.T) {
 					asked := make(chan bool)
 					w.OnMessage = func(c *lineman.Conn, msg []byte) {
 						if string(msg) == "slow" {
+							if how == "reload" {
+								c.Loop().Leave(1012, 10*second, false)
+							}
 							asked <- true
 							<-asked
 							time.Sleep(300 * time.Millisecond) // by now everybody seems to be at rest
@@ -60,8 +63,7 @@ func TestGoodbyeAfterReading(t *testing.T) {
 					}
 					stopped := make(chan error, 1)
 					if how == "reload" {
-						s.Do(w, func(l *lineman.Loop) { l.Leave(1012, 10*second, false) })
-						go func() { stopped <- nil }()
+						stopped <- nil
 					}
 					door.ask(slow, "slow")
 					next(t, asked, "the slow callback")
