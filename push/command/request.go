@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -123,7 +124,18 @@ func (t *Table[C]) parse(text []byte, cmd string) (*Request, *row[C], error) {
 func describe(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return invalid("%q must be of type %s", wrong.Field, wrong.Type)
+		return invalid("%q must be %s", wrong.Field, describeType(wrong.Type))
 	}
 	return invalid("%s", err.Error())
+}
+
+// describeType names the type of a field for who writes JSON.
+func describeType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int:
+		return "a whole number"
+	case reflect.Slice:
+		return "a list"
+	}
+	return "a string"
 }

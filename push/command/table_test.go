@@ -83,7 +83,7 @@ func TestCommandsWrong(t *testing.T) {
 	b := newBench(t)
 	c, _ := b.add("x")
 	for _, w := range []struct{ line, code, text string }{
-		{`{"cmd":1}`, "invalid", `\"cmd\" must be of type string`},
+		{`{"cmd":1}`, "invalid", `\"cmd\" must be a string`},
 		{`{"cmd":"fly"}`, "unknown_command", `unknown command \"fly\": want one of pub, join`},
 		{`{"cmd":"pub","to":"u:x","data":1,"colour":"red"}`, "invalid", `pub takes no \"colour\": it takes to, data, text, except, wait, id`},
 		{`{"cmd":"pub","To":"u:x","data":1}`, "invalid", `pub takes no \"To\"`},
@@ -96,7 +96,10 @@ func TestCommandsWrong(t *testing.T) {
 		{`{"cmd":"pub","to":["u:x",7],"data":1}`, "invalid", `\"to\" must be a target`},
 		{`{"cmd":"pub","to":["u:x",null],"data":1}`, "invalid", `\"to\" must be a target`},
 		{`{"cmd":"pub","to":"u:","data":1}`, "invalid", `a uid has no name`},
-		{`{"cmd":"pub","to":"u:x","text":7}`, "invalid", `\"text\" must be of type string`},
+		{`{"cmd":"pub","to":"u:x","text":7}`, "invalid", `\"text\" must be a string`},
+		{`{"cmd":"pub","to":"u:x","data":1,"except":7}`, "invalid", `\"except\" must be a string`},
+		{`{"cmd":"pub","to":"u:x","data":1,"wait":1.5}`, "invalid", `\"wait\" must be a whole number`},
+		{`{"cmd":"online","uids":7}`, "invalid", `\"uids\" must be a list`},
 		{`{"cmd":"pub","to":"u:x","data":1,"except":"u:y"}`, "invalid", `only a connection can be excepted`},
 		{`{"cmd":"pub","to":"u:x","data":1,"except":"c:99"}`, "invalid", `no connection is called \"99\"`},
 		{`{"cmd":"pub","to":"u:x","data":"` + strings.Repeat("x", 64<<10) + `"}`, "invalid", `at most 65536 bytes`},
