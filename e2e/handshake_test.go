@@ -44,14 +44,14 @@ func TestPageOffers(t *testing.T) {
 	}
 }
 
-// TestExceptRecipe has the example of docs/push.md leave the page out that has caused a message: a page that the
+// TestExceptRecipe has the example of docs/pages.md leave the page out that has caused a message: a page that the
 // application is asked by, and another one of the same uid.
 func TestExceptRecipe(t *testing.T) {
-	all := blocks(t, "../docs/push.md", "js")
+	all := blocks(t, "../docs/pages.md", "js")
 	i := 0
 	for ; !strings.Contains(all[i], "hello=1"); i++ {
 		if i == len(all)-1 {
-			t.Fatal("docs/push.md has no page that asks for hello")
+			t.Fatal("docs/pages.md has no page that asks for hello")
 		}
 	}
 	p, app := startLineman(t), startApplication(t)

@@ -19,13 +19,13 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// recipe is the page of docs/push.md that comes back by itself, and how it is used there.
+// recipe is the page of docs/pages.md that comes back by itself, and how it is used there.
 func recipe(t *testing.T) (function, use string) {
 	t.Helper()
-	all := blocks(t, "../docs/push.md", "js")
+	all := blocks(t, "../docs/pages.md", "js")
 	i := slices.IndexFunc(all, func(text string) bool { return strings.HasPrefix(text, "function live") })
 	if i < 0 || i+1 == len(all) || !strings.HasPrefix(all[i+1], "const connection = live(") {
-		t.Fatal("docs/push.md has no function live, or does not use it")
+		t.Fatal("docs/pages.md has no function live, or does not use it")
 	}
 	if n := strings.Count(all[i], "\n"); n > 50 {
 		t.Errorf("it has %d lines", n)
@@ -33,7 +33,7 @@ func recipe(t *testing.T) (function, use string) {
 	return all[i], all[i+1]
 }
 
-// TestPageComesBack runs the page of docs/push.md: it comes back when the server is replaced, asks for a credential
+// TestPageComesBack runs the page of docs/pages.md: it comes back when the server is replaced, asks for a credential
 // each time, and stays away when it was kicked.
 func TestPageComesBack(t *testing.T) {
 	function, _ := recipe(t)
@@ -129,7 +129,7 @@ func handMade(secret string, expires time.Time) string {
 	return fmt.Sprintf("%s.%x", body, mac.Sum(nil))
 }
 
-// TestPageAndItsApplication has the page of docs/push.md, as it is used there, go on while the application answers 502,
+// TestPageAndItsApplication has the page of docs/pages.md, as it is used there, go on while the application answers 502,
 // or nothing, or shows what has expired, and while the server does not answer. It ends when nobody is logged in, and
 // whenever it is told to, with nothing left behind.
 func TestPageAndItsApplication(t *testing.T) {

@@ -82,9 +82,9 @@ func TestMetricsError(t *testing.T) {
 	}
 }
 
-// TestDocs has a row of docs/operations.md for each metric, and none for others.
+// TestDocs has a row of docs/service.md for each metric, and none for others.
 func TestDocs(t *testing.T) {
-	doc, err := os.ReadFile("../../docs/operations.md")
+	doc, err := os.ReadFile("../../docs/service.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,12 +97,12 @@ func TestDocs(t *testing.T) {
 	for _, found := range regexp.MustCompile(`(?m)^# TYPE (lineman_\w+) `).FindAllStringSubmatch(text, -1) {
 		served[found[1]] = true
 		if !strings.Contains(string(doc), "| `"+found[1]+"`") {
-			t.Errorf("docs/operations.md has no row for %s", found[1])
+			t.Errorf("docs/service.md has no row for %s", found[1])
 		}
 	}
 	for _, found := range regexp.MustCompile("(?m)^\\| `(lineman_\\w+)`").FindAllStringSubmatch(string(doc), -1) {
 		if !served[found[1]] {
-			t.Errorf("docs/operations.md has a row for %s, which is not served", found[1])
+			t.Errorf("docs/service.md has a row for %s, which is not served", found[1])
 		}
 	}
 }

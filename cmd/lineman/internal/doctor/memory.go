@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// What an idle page takes, as docs/operations.md says, and what a process takes without any.
+// What an idle page takes, as docs/service.md says, and what a process takes without any.
 const (
 	processPerPage = 2 << 10
 	kernelPerPage  = 4 << 10

@@ -10,7 +10,7 @@ import (
 )
 
 // Codes that pages are closed with. Those of 40xx are final: nothing changes by coming again. Those of 41xx mean that
-// the page may come again later, those of 42xx at once, with a new credential. docs/push.md has them all.
+// the page may come again later, those of 42xx at once, with a new credential. docs/pages.md has them all.
 const (
 	codeUnauthorized websocket.Code = push.CodeUnauthorized
 	codeForbidden    websocket.Code = 4003

@@ -58,10 +58,10 @@ func TestCodesOfPlaces(t *testing.T) {
 	told(t, r.visit("token=third&sub=a,b,c"), 4003)
 }
 
-// TestCodesAreDocumented holds the tables of docs/push.md against the code: that of our own codes, and that of the
+// TestCodesAreDocumented holds the tables of docs/pages.md against the code: that of our own codes, and that of the
 // protocol's.
 func TestCodesAreDocumented(t *testing.T) {
-	text, err := os.ReadFile("../../../../docs/push.md")
+	text, err := os.ReadFile("../../../../docs/pages.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestCodesAreDocumented(t *testing.T) {
 		}
 	}
 	if want := slices.Sorted(maps.Keys(said)); !slices.Equal(slices.Sorted(slices.Values(told)), want) {
-		t.Errorf("docs/push.md has the codes %v, and the code says %v", told, want)
+		t.Errorf("docs/pages.md has the codes %v, and the code says %v", told, want)
 	}
 }
 

@@ -84,9 +84,9 @@ func TestOnLoop(t *testing.T) {
 	}
 }
 
-// TestReasonsDocumented has docs/operations.md say what each reason means.
+// TestReasonsDocumented has docs/service.md say what each reason means.
 func TestReasonsDocumented(t *testing.T) {
-	doc, err := os.ReadFile("../../../../docs/operations.md")
+	doc, err := os.ReadFile("../../../../docs/service.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestReasonsDocumented(t *testing.T) {
 	refused := newTally(reasons())
 	for r := range refused {
 		if !bytes.Contains(table, []byte("`"+r+"`")) {
-			t.Errorf("docs/operations.md does not say what %s means", r)
+			t.Errorf("docs/service.md does not say what %s means", r)
 		}
 	}
 	for _, r := range rateReasons() {
