@@ -153,7 +153,7 @@ type Limits struct {
 	ConnectionsPerIP  int `koanf:"connections_per_ip" doc:"connections of one IP; loopback is excepted, as in all that is per IP"`
 	ConnectionsPerUID int `koanf:"connections_per_uid" doc:"connections of one uid"`
 	Waiting           int `koanf:"waiting" doc:"connections of pages that have not said who they are, from the connecting on; without limits.connections, no more than half of all"`
-	WaitingPerIP      int `koanf:"waiting_per_ip" doc:"those of one IP"`
+	WaitingPerIP      int `koanf:"waiting_per_ip" doc:"those of one IP, and no more than half of those"`
 
 	HandshakesPerIP       float64 `koanf:"handshakes_per_ip" doc:"connections and handshakes of one IP per second, with TLS or without; refused with 429, and reset beyond that"`
 	LoginsPerUID          float64 `koanf:"logins_per_uid" doc:"logins of one uid per second; closed with 4103"`

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
+	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/push/command"
 	"github.com/lineman-go/lineman/push/metrics"
 )
@@ -27,15 +28,33 @@ func (s *Server) adminWorker(id int) *lineman.Worker {
 	pages.HandleFunc("GET /debug/pprof/", pprof.Index)
 	pages.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	pages.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	pages.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	pages.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol) // go tool pprof asks so
+	pages.HandleFunc("GET "+symbols, pprof.Symbol)
+	pages.HandleFunc("POST "+symbols, pprof.Symbol) // go tool pprof asks so
 	pages.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	w := &lineman.Worker{
-		Name: "admin", Addr: "http://" + portOf(s.config.Admin.Listen, id), Logger: s.options.Log, Handler: s.onlyOperators(pages),
+		Name: "admin", Addr: "http://" + portOf(s.config.Admin.Listen, id), Logger: s.options.Log,
 		Limits: lineman.Limits{KeepAlive: askingTime, Message: askingTime},
 	}
-	w.OnAccept = func(c *lineman.Conn) error { return s.placeIn(&s.guard.operators, c) }
-	w.OnGone = func(c *lineman.Conn) { s.guard.exit(&s.guard.operators, c.Value().(place)) }
+	w.OnAccept = func(c *lineman.Conn) error {
+		p, ok := s.guard.enter(&s.guard.operators, c)
+		if !ok {
+			return errNoRoom
+		}
+		c.SetValue(&newcomer{conn: c, place: p})
+		return nil
+	}
+	w.OnConnect = func(c *lineman.Conn) {
+		if !s.isOpenAdmin() {
+			s.awaitKey(&s.guard.keylessOperators, c.Value().(*newcomer))
+		}
+	}
+	w.OnGone = func(c *lineman.Conn) {
+		one := c.Value().(*newcomer)
+		s.guard.keylessOperators.settle(one)
+		s.guard.exit(&s.guard.operators, one.place)
+	}
+	w.OnHead = s.operatorHead
+	w.OnRequest = func(c *lineman.Conn, _ *http1.Request) { _ = c.Serve(pages) }
 	return w
 }
 
@@ -48,36 +67,37 @@ func portOf(addr string, after int) string {
 	return net.JoinHostPort(host, port)
 }
 
-// onlyOperators turns away pages, foreign host names and, where others reach the port, who has no key of scope admin.
-func (s *Server) onlyOperators(h http.Handler) http.Handler {
-	open := config.Loopback(s.config.Admin.Listen)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isPage(r.Method, r.Header.Get) || !s.knowsHost(r.Host) {
-			s.turnAwayOperator("page", "a page, or a host that is not in api.hosts, asked the port for operators", r.RemoteAddr)
-			http.Error(w, "pages, and host names that are not in api.hosts, cannot use this port", http.StatusForbidden)
-			return
+// isOpenAdmin reports whether the port for operators wants no key.
+func (s *Server) isOpenAdmin() bool { return config.Loopback(s.config.Admin.Listen) }
+
+// operatorHead turns away pages, foreign host names and, where others reach the port, who has no key of scope admin,
+// before a body is read. Who is turned away has to connect again, so nobody without a key stays.
+func (s *Server) operatorHead(c *lineman.Conn, r *http1.Request) error {
+	field := func(name string) string { return string(r.Header(name)) }
+	if isPage(r.Method(), field) || !s.knowsHost(string(r.Host())) {
+		s.guard.refuse("page", "a page, or a host that is not in api.hosts, asked the port for operators", "remote", c.RemoteAddr())
+		return &lineman.RefuseError{Status: 403, Reason: "pages, and host names that are not in api.hosts, cannot use this port"}
+	}
+	scheme, key, _ := strings.Cut(field("Authorization"), " ")
+	p := s.keys.find(key)
+	if !s.isOpenAdmin() && (p == nil || !strings.EqualFold(scheme, "Bearer") || !slices.Contains(p.Scopes, command.Admin)) {
+		s.guard.refuse("key", "an operator was turned away: no key with the scope admin", "remote", c.RemoteAddr())
+		return &lineman.RefuseError{
+			Status: 401, Reason: "want Authorization: Bearer KEY, with a key of api.keys that has the scope admin", Header: fieldsFor(401),
 		}
-		scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		p := s.keys.find(key)
-		if !open && (p == nil || !strings.EqualFold(scheme, "Bearer") || !slices.Contains(p.Scopes, command.Admin)) {
-			s.turnAwayOperator("key", "an operator was turned away: no key with the scope admin", r.RemoteAddr)
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "want Authorization: Bearer KEY, with a key of api.keys that has the scope admin", http.StatusUnauthorized)
-			return
-		}
-		if isEncoded(slices.Values(r.Header.Values("Content-Encoding"))) {
-			w.Header().Set("Accept-Encoding", "identity")
-			http.Error(w, "want a body without Content-Encoding", http.StatusUnsupportedMediaType)
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
+	}
+	s.guard.keylessOperators.settle(c.Value().(*newcomer))
+	if isEncoded(r.Values("Content-Encoding")) {
+		return encodedBody
+	}
+	if string(r.Path()) == symbols {
+		return nil
+	}
+	return refuseBody(r)
 }
 
-// turnAwayOperator counts and logs a refusal, from any goroutine.
-func (s *Server) turnAwayOperator(why, message, remote string) {
-	s.loop.Do(func() { s.guard.refuse(why, message, "remote", remote) })
-}
+// symbols is the one page for operators that may be asked with a body.
+const symbols = "/debug/pprof/symbol"
 
 func (s *Server) answerReady(w http.ResponseWriter, _ *http.Request) {
 	ready := false

@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"bufio"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // get asks the port for operators.
@@ -85,6 +88,62 @@ func TestAdminKey(t *testing.T) {
 	if _, answer := r.get("/metrics", map[string]string{"Authorization": "Bearer the key of operators"}); !strings.Contains(answer, "\nlineman_refusals_total{reason=\"key\"} 4\n") {
 		t.Errorf("four were refused: %s", answer)
 	}
+}
+
+// TestAdminHead decides about who would be an operator by the head of a request, and has nobody else stay.
+func TestAdminHead(t *testing.T) {
+	c := devMode()
+	c.Admin.Listen = "0.0.0.0:0"
+	c.API.Keys = []config.Key{{Name: "ops", Key: "the key of operators", Scopes: []string{"admin"}}}
+	r := start(t, c, server.Options{})
+	addr := strings.Replace(strings.TrimPrefix(r.admin, "http://"), "0.0.0.0", "127.0.0.1", 1)
+	const key = "Authorization: Bearer the key of operators\r\n"
+	for _, w := range []struct {
+		head   string
+		status int
+	}{
+		{"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n", 401},
+		{"POST /metrics HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n", 401},
+		{"GET /metrics HTTP/1.1\r\nHost: localhost\r\n", 401},
+		{"POST /debug/pprof/symbol HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n", 401},
+		{"GET /metrics HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 10000\r\n", 403},
+		{"GET /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n" + key, 413},
+		{"POST /debug/pprof/symbol HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n" + key, 415},
+	} {
+		conn := dial(t, addr)
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second)) // less than what is waited for the rest
+		if _, err := io.WriteString(conn, w.head+"\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%q: %v", w.head, err)
+			continue
+		}
+		if _, err = io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != w.status || !answer.Close {
+			t.Errorf("%q: %d, close is %v, %v; want %d, and the end", w.head, answer.StatusCode, answer.Close, err, w.status)
+		}
+	}
+}
+
+// TestAdminKeyless has those that say no key give way to an operator.
+func TestAdminKeyless(t *testing.T) {
+	c := devMode()
+	c.Admin.Listen, c.Admin.Connections, c.Limits.Login = "0.0.0.0:0", 4, time.Minute
+	c.API.Keys = []config.Key{{Name: "ops", Key: "the key of operators", Scopes: []string{"admin"}}}
+	r := start(t, c, server.Options{})
+	r.admin = strings.Replace(r.admin, "0.0.0.0", "127.0.0.1", 1)
+	for range 4 {
+		dial(t, strings.TrimPrefix(r.admin, "http://"))
+	}
+	linemantest.Until(t, "an operator is shut out", func() bool {
+		q, err := http.NewRequest("GET", r.admin+"/health", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("Authorization", "Bearer the key of operators")
+		return do(&http.Transport{DisableKeepAlives: true}, q) == "200 ok\n"
+	})
 }
 
 // TestAdminDrain tells how the server is while it sends its pages away.

@@ -99,7 +99,7 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 		return refused(&command.Error{Code: command.UnknownCommand, Text: "commands are at /v1/NAME: GET /v1/openapi.json describes them"})
 	}
 	if isEncoded(r.Values("Content-Encoding")) {
-		return &lineman.RefuseError{Status: 415, Reason: "want a body without Content-Encoding", Header: []http1.Field{{Name: "Accept-Encoding", Value: "identity"}}}
+		return encodedBody
 	}
 	kind, _, _ := mime.ParseMediaType(field("Content-Type"))
 	several := kind == "application/x-ndjson"
@@ -148,6 +148,11 @@ func refused(err error) error {
 	r := command.Failed(err)
 	status := statuses[r.Error.Code]
 	return &lineman.RefuseError{Status: status, Reason: string(r.JSON()), Type: "application/json", Header: fieldsFor(status)}
+}
+
+// encodedBody refuses a body that isEncoded. Immutable.
+var encodedBody = &lineman.RefuseError{
+	Status: 415, Reason: "want a body without Content-Encoding", Header: []http1.Field{{Name: "Accept-Encoding", Value: "identity"}},
 }
 
 // refuseBody refuses a body where none is wanted.

@@ -25,11 +25,14 @@ type guard struct {
 	api          room
 	keylessCalls keyless // of these, likewise
 	operators    room
-	spares       room  // connections that are there to be told that there is no room
-	tellings     rates // of these
-	handshakes   rates
-	logins       rates
-	commands     rates
+
+	keylessOperators keyless // of these, likewise
+
+	spares     room  // connections that are there to be told that there is no room
+	tellings   rates // of these
+	handshakes rates
+	logins     rates
+	commands   rates
 
 	refused     tally
 	wouldRefuse tally // in a dry run
@@ -72,13 +75,12 @@ func newGuard(c config.Config, s config.Shares, log *slog.Logger) *guard {
 	anew := func(name string, most, perIP int) room { return room{name, most, perIP, name != adminRoom, counter{}} }
 	return &guard{
 		limits: l, log: newPaced(log), proxies: prefixes(c.Proxies),
-		pages: anew("connections", s.Pages, l.ConnectionsPerIP), waiting: anew("waiting", s.Waiting, l.WaitingPerIP),
+		pages: anew("connections", s.Pages, l.ConnectionsPerIP), waiting: anew("waiting", s.Waiting, someOf(l.WaitingPerIP, s.Waiting)),
 		backends:     anew("text.connections", s.Text, orHalf(c.Text.ConnectionsPerIP, s.Text)),
-		keylessLines: keyless{room: anew("keyless", half(l.Waiting, s.Text), l.WaitingPerIP)},
-		keylessCalls: keyless{room: anew("keyless", half(l.Waiting, s.API), l.WaitingPerIP)},
-		api:          anew("api.connections", s.API, orHalf(c.API.ConnectionsPerIP, s.API)),
-		operators:    anew(adminRoom, s.Admin, orHalf(c.Admin.ConnectionsPerIP, s.Admin)),
-		spares:       anew("spare", s.Spare, sparePerIP), tellings: newRates(tellingsPerIP),
+		keylessLines: newKeyless(l, s.Text), keylessCalls: newKeyless(l, s.API), keylessOperators: newKeyless(l, s.Admin),
+		api:       anew("api.connections", s.API, orHalf(c.API.ConnectionsPerIP, s.API)),
+		operators: anew(adminRoom, s.Admin, orHalf(c.Admin.ConnectionsPerIP, s.Admin)),
+		spares:    anew("spare", s.Spare, sparePerIP), tellings: newRates(tellingsPerIP),
 		handshakes: newRates(l.HandshakesPerIP), logins: newRates(l.LoginsPerUID), commands: newRates(l.CommandsPerKey),
 		refused: newTally(reasons()), wouldRefuse: newTally(rateReasons()), credentials: newTally(token.Reasons()),
 	}
@@ -98,6 +100,15 @@ func half(limit, most int) int {
 		return max(1, most/2)
 	}
 	return limit
+}
+
+// someOf is what an address may have of a room: a limit, and no more than half of it, so that others find a place; 0 is
+// no limit.
+func someOf(limit, most int) int {
+	if limit == 0 {
+		return 0
+	}
+	return half(limit, most)
 }
 
 // orHalf is what an address may have of a room: what was set, else half of it.

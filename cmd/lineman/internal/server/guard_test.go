@@ -58,6 +58,7 @@ func TestArrive(t *testing.T) {
 		"waiting":       {config.Limits{Waiting: 2}, []string{a, here, b}, []string{"", "", "waiting"}},
 		"per IP":        {config.Limits{ConnectionsPerIP: 1}, []string{a, a, b, here, here}, []string{"", "connections_per_ip", "", "", ""}},
 		"waiting, IP":   {config.Limits{WaitingPerIP: 1}, []string{a, a, b, here, here}, []string{"", "waiting_per_ip", "", "", ""}},
+		"half of them":  {config.Limits{Waiting: 4, WaitingPerIP: 200}, []string{a, a, a, b}, []string{"", "", "waiting_per_ip", ""}},
 		"handshakes":    {config.Limits{HandshakesPerIP: 0.4}, []string{a, a, a, b, here, here, here}, []string{"", "", "handshakes_per_ip", "", "", "", ""}},
 		"dry run, rate": {config.Limits{HandshakesPerIP: 0.4, DryRun: true}, []string{a, a, a, a}, []string{"", "", "", ""}},
 		"dry run, room": {config.Limits{Connections: 1, DryRun: true}, []string{a, a}, []string{"", "connections"}},

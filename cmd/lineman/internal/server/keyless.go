@@ -6,12 +6,19 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 )
 
 // keyless are the connections to a port that have not said a key, where one is wanted. Owned by the loop.
 type keyless struct {
 	room
 	waiting []*newcomer // in the order in which they came
+}
+
+// newKeyless is for a port with so many places.
+func newKeyless(l config.Limits, places int) keyless {
+	most := half(l.Waiting, places)
+	return keyless{room: room{"keyless", most, someOf(l.WaitingPerIP, most), true, counter{}}}
 }
 
 // newcomer is a connection to a port for back ends, until it has said a key.
@@ -25,16 +32,13 @@ type newcomer struct {
 // keyTime is how long a back end has to say its key when others come: who has one says it at once.
 const keyTime = time.Second
 
-// awaitKey gives a back end some time to say its key. Where too many are waiting, those go that have waited for long,
-// else it itself.
+// awaitKey gives a back end some time to say its key. Where too many are waiting, one of an address goes that has more of
+// them, or who has waited for long, else it itself.
 func (s *Server) awaitKey(k *keyless, n *newcomer) {
 	n.since = time.Now()
 	ip := n.place.ip
 	for why := k.full(ip); why != ""; why = k.full(ip) {
-		goes := k.oldest(ip, why)
-		if goes == nil || n.since.Sub(goes.since) < keyTime {
-			goes = n
-		}
+		goes := k.givesWay(n, why)
 		s.guard.refuse(why, "a back end was turned away: too many have no key", "remote", goes.conn.RemoteAddr())
 		k.settle(goes)
 		goes.conn.Abort()
@@ -53,14 +57,38 @@ func (s *Server) awaitKey(k *keyless, n *newcomer) {
 	})
 }
 
-// oldest is the one that has waited longest, of an address if those of that are too many; nil if there is none.
-func (k *keyless) oldest(ip, why string) *newcomer {
-	for _, n := range k.waiting {
-		if n.place.ip == ip || !strings.HasSuffix(why, perIP) {
-			return n
+// givesWay is who goes for n: nobody who comes often enough keeps others out by it.
+func (k *keyless) givesWay(n *newcomer, why string) *newcomer {
+	ofIP := strings.HasSuffix(why, perIP)
+	if busiest, more := k.busiest(n.place.ip); more && !ofIP {
+		return busiest
+	}
+	for _, oldest := range k.waiting {
+		if oldest.place.ip == n.place.ip || !ofIP {
+			if n.since.Sub(oldest.since) >= keyTime {
+				return oldest
+			}
+			break
 		}
 	}
-	return nil
+	return n
+}
+
+// busiest is the oldest one of the address that most wait from, and more tells whether these stay more than those of ip
+// when it goes for one of them. Those that are counted by no address are like those of one.
+func (k *keyless) busiest(ip string) (oldest *newcomer, more bool) {
+	from := make(map[string]int)
+	most := ip
+	for _, n := range k.waiting {
+		if from[n.place.ip]++; from[n.place.ip] > from[most] {
+			most = n.place.ip
+		}
+	}
+	i := slices.IndexFunc(k.waiting, func(n *newcomer) bool { return n.place.ip == most })
+	if i < 0 {
+		return nil, false
+	}
+	return k.waiting[i], from[most] > from[ip]+1
 }
 
 // settle ends the time in which a back end is nobody.

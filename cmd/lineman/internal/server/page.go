@@ -142,6 +142,7 @@ func (s *Server) connect(c *lineman.Conn) {
 	}
 	v.entry.late = c.After(s.config.Limits.Login, func() {
 		s.refuse(c, "late", codeLate, "no credential came in time")
+		c.After(partTime, c.Abort) // who has said nothing may not answer the goodbye either
 	})
 }
 

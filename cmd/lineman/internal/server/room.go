@@ -63,16 +63,6 @@ func (g *guard) enter(r *room, c *lineman.Conn) (p place, ok bool) {
 	return p, true
 }
 
-// placeIn finds a place in a room for a connection, and keeps it with the connection.
-func (s *Server) placeIn(r *room, c *lineman.Conn) error {
-	p, ok := s.guard.enter(r, c)
-	if !ok {
-		return errNoRoom
-	}
-	c.SetValue(p)
-	return nil
-}
-
 // exit gives a place back.
 func (g *guard) exit(r *room, p place) {
 	if p.why != "" {

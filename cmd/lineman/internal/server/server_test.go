@@ -284,6 +284,23 @@ func TestCredential(t *testing.T) {
 	}
 }
 
+// TestLateGoes does not wait for the goodbye of a page that has said nothing.
+func TestLateGoes(t *testing.T) {
+	c := settings()
+	c.Limits.Login = 100 * time.Millisecond
+	r := start(t, c, server.Options{Credentials: open(secret)})
+	conn := dial(t, r.Addr(r.pages).String())
+	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(4 * time.Second)) // less than a closing handshake may take
+	if _, err := io.Copy(io.Discard, conn); isTimeout(err) {
+		t.Error("it is still there")
+	}
+}
+
 // credentials are those of a test: nobody called bob can be revoked.
 type credentials struct {
 	verify  func(context.Context, string) (server.Identity, error)
