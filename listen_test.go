@@ -104,6 +104,25 @@ func TestAddressTaken(t *testing.T) {
 	}
 }
 
+// TestUnixPlaceTaken tells what has the place of a Unix socket, and what the folder lacks: nothing about ports.
+func TestUnixPlaceTaken(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		file:                               "it is no socket (-rw-------): remove it",
+		filepath.Join(dir, "none", "sock"): "make its folder first",
+		filepath.Join(file, "sock"):        "not a directory",
+	} {
+		err := lineman.Run(context.Background(), &lineman.Worker{Addr: "unix://" + path})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "1024") {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 // TestBadWorkers has each mistake in a description refused with what is allowed.
 func TestBadWorkers(t *testing.T) {
 	for _, tt := range []struct {

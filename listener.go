@@ -3,12 +3,14 @@ package lineman
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"syscall"
 	"time"
 
 	"github.com/lineman-go/lineman/internal/poll"
+	"github.com/lineman-go/lineman/internal/sock"
 )
 
 // A Listener is the socket of a worker on a loop. Its methods are for the loop only.
@@ -62,11 +64,19 @@ func listenError(w *Worker, err error) error {
 	if errors.As(err, &sys) {
 		err = sys.Err
 	}
+	var taken *sock.NoSocketError
+	address, _ := parseAddress(w.Addr) // it has been listened on
 	remedy := ""
 	switch {
+	case errors.As(err, &taken):
+		err = taken
 	case errors.Is(err, syscall.EADDRINUSE):
 		err = syscall.EADDRINUSE
 		remedy = ": stop the program that has it, or listen on another address"
+	case address.network == "unix" && errors.Is(err, fs.ErrPermission):
+		remedy = ": want a folder that this user may write to"
+	case address.network == "unix" && errors.Is(err, fs.ErrNotExist):
+		remedy = ": make its folder first"
 	case errors.Is(err, syscall.EACCES):
 		remedy = ": ports below 1024 need a privilege (root, or CAP_NET_BIND_SERVICE)"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):

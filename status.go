@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -226,7 +225,9 @@ func (m *Master) PrintConnections(w io.Writer, asJSON bool) error {
 	}
 	t := newTable(w)
 	t.row("pid", "process", "id", "worker", "protocol", "tls", "recv-q", "send-q", "bytes-in", "bytes-out", "state", "local", "", "remote")
+	answered := false
 	err := m.Connections(func(page []ConnStatus) error {
+		answered = true
 		for _, c := range page {
 			secure, arrow := "-", "<-"
 			if c.TLS {
@@ -239,7 +240,7 @@ func (m *Master) PrintConnections(w io.Writer, asJSON bool) error {
 		}
 		return nil
 	})
-	if !errors.Is(err, ErrNotRunning) {
+	if err == nil || answered {
 		t.end()
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"text/tabwriter"
 
@@ -159,11 +160,13 @@ func newSecret() string {
 // writeNew writes a file that must not exist, for nobody else to read.
 func writeNew(name, text string) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
+	switch {
+	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%s exists: move it away, or name another file", name)
-	}
-	if err != nil {
-		return err
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: %w: name a file in a folder that is there, and that this user may write to", name, bare(err))
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, bare(err))
 	}
 	_, err = f.WriteString(text)
 	return errors.Join(err, f.Close())

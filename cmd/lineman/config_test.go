@@ -52,7 +52,9 @@ func TestConfigInit(t *testing.T) {
 	if one, two := newSecret(), newSecret(); one == two || len(one) != 43 {
 		t.Error("secrets are equal, or short")
 	}
-	if _, err := run("config", "init", filepath.Join(folder, "missing", "file")); !errors.Is(err, os.ErrNotExist) {
+	missing := filepath.Join(folder, "missing", "file")
+	_, err := run("config", "init", missing)
+	if !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), missing) || !strings.Contains(err.Error(), "name a file in") {
 		t.Errorf("in a folder that is missing: %v", err)
 	}
 }

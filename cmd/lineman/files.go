@@ -122,7 +122,7 @@ func publicKey(name string) error {
 	}
 	v, err := token.New(token.Options{Keys: []token.Key{{PEM: text}}})
 	if err != nil {
-		return fmt.Errorf("%q: %w", name, err)
+		return fmt.Errorf("%q: %s", name, strings.TrimPrefix(err.Error(), "token: "))
 	}
 	v.Close()
 	return nil

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -142,6 +143,15 @@ func target(args []string) (to push.Target, data string, err error) {
 	return to, args[2], to.Check()
 }
 
+// beginning shows what data is without filling the terminal, nor having it obeyed there.
+func beginning(data string) string {
+	const shown = 60
+	if len(data) <= shown {
+		return strconv.Quote(data)
+	}
+	return strconv.Quote(strings.ToValidUTF8(data[:shown], "")) + "…"
+}
+
 // request is what the server is asked.
 func (p *pushing) request(to push.Target, data string) (map[string]any, error) {
 	q := map[string]any{"cmd": "pub", "to": to}
@@ -151,7 +161,7 @@ func (p *pushing) request(to push.Target, data string) (map[string]any, error) {
 	case json.Valid([]byte(data)):
 		q["data"] = json.RawMessage(strings.TrimSpace(data))
 	default:
-		return nil, &usageError{fmt.Errorf("%s is no JSON: say --text if it is text", data)}
+		return nil, &usageError{fmt.Errorf("%s is no JSON: say --text if it is text", beginning(data))}
 	}
 	if p.id != "" {
 		q["id"] = p.id

@@ -108,6 +108,7 @@ func TestPush(t *testing.T) {
 		{pushing{}, []string{"uid", "denied", `1`}, "", "", "not you", `{"cmd":"pub","data":1,"to":"u:denied"}`},
 		{pushing{}, []string{"uid", "strange", `1`}, "", "", "is no server of Lineman", `{"cmd":"pub","data":1,"to":"u:strange"}`},
 		{pushing{}, []string{"uid", "a", `{`}, "", "", "say --text", ``},
+		{pushing{}, []string{"uid", "a", "\x1b[2J" + strings.Repeat("x", 60)}, "", "", `"\x1b[2J` + strings.Repeat("x", 56) + `"… is no JSON`, ``},
 		{pushing{keyFile: "/nonexistent"}, []string{"uid", "a", `1`}, "", "", "/nonexistent", ``},
 	} {
 		lines = nil

@@ -11,6 +11,8 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"os/user"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -47,15 +49,28 @@ func Ask(ctx context.Context, path string, request any) (*Answers, error) {
 	}
 	a := &Answers{conn: conn.(*net.UnixConn), path: path, in: bufio.NewReader(conn), ctx: ctx}
 	a.unhook = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) }) // closed already is as good
-	if !trusted(a.conn) {
+	if uid, err := peerOf(a.conn); err != nil || !trusted(uid) {
 		a.Close()
-		return nil, fmt.Errorf("lineman: control socket %s: another user listens there", path)
+		return nil, fmt.Errorf("lineman: control socket %s: another user listens there%s", path, asThatUser(uid))
 	}
 	if _, err := conn.Write(append(line, '\n')); err != nil {
 		a.Close()
 		return nil, a.failed(err)
 	}
 	return a, nil
+}
+
+// asThatUser is how to ask who listens, if that is known: what another user's program answers could be anything, and one that
+// root starts again would be root's.
+func asThatUser(uid int) string {
+	if uid < 0 {
+		return ""
+	}
+	name := "#" + strconv.Itoa(uid)
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		name = u.Username
+	}
+	return ": give the command as that user, by sudo -u '" + name + "'"
 }
 
 // Next decodes the next line; io.EOF means that there is none.

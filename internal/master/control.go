@@ -96,7 +96,7 @@ func (c *Control) accept() {
 			c.pause()
 			continue
 		}
-		if !trusted(conn.(*net.UnixConn)) {
+		if uid, err := peerOf(conn.(*net.UnixConn)); err != nil || !trusted(uid) {
 			conn.Close()
 			continue
 		}
@@ -138,15 +138,16 @@ func (c *Control) settle(cl *client) {
 	}
 }
 
-// trusted reports whether the peer is this user or root.
-func trusted(conn *net.UnixConn) bool {
+// peerOf is the user whom the peer runs as, or -1 and why that is not known.
+func peerOf(conn *net.UnixConn) (uid int, err error) {
 	rc, err := conn.SyscallConn()
 	if err != nil {
-		return false
+		return -1, err
 	}
-	uid := -1
-	if rc.Control(func(fd uintptr) { uid, err = peerUID(int(fd)) }) != nil || err != nil {
-		return false
-	}
-	return uid == os.Geteuid() || uid == 0
+	uid = -1
+	controlErr := rc.Control(func(fd uintptr) { uid, err = peerUID(int(fd)) })
+	return uid, errors.Join(controlErr, err)
 }
+
+// trusted reports whether a user is this one or root.
+func trusted(uid int) bool { return uid == os.Geteuid() || uid == 0 }

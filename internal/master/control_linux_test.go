@@ -85,8 +85,8 @@ func TestAskImpostor(t *testing.T) {
 		a.Close()
 		t.Fatal("an impostor was asked")
 	}
-	if errors.Is(err, ErrNoMaster) || !strings.Contains(err.Error(), path) {
-		t.Errorf("got %v", err)
+	if errors.Is(err, ErrNoMaster) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "by sudo -u '") {
+		t.Errorf("got %v, want the place and what to do", err)
 	}
 	conn, err := impostor.Accept()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -124,6 +125,26 @@ func TestListenControlTwice(t *testing.T) {
 	c := control(t, echo)
 	if _, err := ListenControl(c.path, echo); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("got %v, want address in use", err)
+	}
+}
+
+// TestListenControlOther says what has the socket's place, and what to do, and leaves it there.
+func TestListenControlOther(t *testing.T) {
+	path := socketFile(t)
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{
+		"listen": func() error { _, err := ListenControl(path, echo); return err }(),
+		"look":   CheckPlace("control socket", path, fs.ModeSocket),
+	} {
+		want := "lineman: control socket " + path + ": it is no socket (-rw-------): remove it"
+		if err == nil || !strings.HasPrefix(err.Error(), want) || !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("%s: got %v, want %s", name, err, want)
+		}
+	}
+	if _, err := os.Lstat(path); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lineman-go/lineman/internal/sock"
 )
 
 // openRegular opens a file that the program writes to, and creates it. What is no regular file is refused: by a symbolic link
@@ -43,6 +45,9 @@ func irregular(mode fs.FileMode) error {
 
 // placeError says what is wrong with the place of a file, which it names once, and what to do.
 func placeError(what, path string, err error) error {
+	if taken := (*sock.NoSocketError)(nil); errors.As(err, &taken) {
+		return fmt.Errorf("lineman: %s %s: %w", what, path, taken)
+	}
 	var code syscall.Errno
 	if errors.As(err, &code) {
 		err = code
@@ -74,7 +79,7 @@ func CheckPlace(what, path string, kind fs.FileMode) error {
 	case err == nil && info.Mode().Type() == kind:
 		err = writable(path)
 	case err == nil && kind == fs.ModeSocket:
-		err = fmt.Errorf("it is no socket (%v): remove it", info.Mode())
+		err = &sock.NoSocketError{Mode: info.Mode()}
 	case err == nil:
 		err = irregular(info.Mode())
 	}

@@ -27,6 +27,7 @@ type sockets struct {
 
 	mu     sync.Mutex // guards the following
 	open   map[socketKey]*socket
+	opened int // sockets, until now
 	closed bool
 }
 
@@ -44,6 +45,7 @@ const shared = -1
 type socket struct {
 	Socket
 	key      socketKey
+	number   int // in the order of opening
 	worker   string
 	scheme   string
 	outer    bool
@@ -121,8 +123,9 @@ func (t *sockets) find(sl *slot, a channel.Address) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.opened++
 	sk := &socket{
-		Socket: opened, key: k, worker: a.Worker, scheme: a.Scheme, outer: a.Outer, reuse: a.ReusePort,
+		Socket: opened, key: k, number: t.opened, worker: a.Worker, scheme: a.Scheme, outer: a.Outer, reuse: a.ReusePort,
 		users: make(map[*process]bool), released: make(map[int]bool),
 	}
 	t.open[k] = sk
@@ -221,7 +224,8 @@ func (t *sockets) list() map[string][]string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := make(map[string][]string)
-	for _, sk := range t.open {
+	inOrder := slices.SortedFunc(maps.Values(t.open), func(a, b *socket) int { return a.number - b.number })
+	for _, sk := range inOrder {
 		addr := sk.scheme + "://" + sk.Addr().String()
 		switch known := all[sk.key.group.Name]; {
 		case slices.Contains(known, addr):

@@ -48,6 +48,24 @@ func (t *trial) open(target string) *fakeSocket {
 	return t.sockets[target]
 }
 
+// TestListeningInOrder tells the addresses in the order in which they were opened, the worker's own first.
+func TestListeningInOrder(t *testing.T) {
+	try(t, two(1), func(t *trial) {
+		t.start()
+		first := t.serving()["a/0"]
+		before := t.s.Listening()["a"]
+		want := slices.Clone(before)
+		for i := range 20 {
+			target := fmt.Sprintf("x%02d", (i*7)%20)
+			t.mustAsk(first, channel.Listen, inner(target))
+			want = append(want, "://"+target)
+		}
+		if got := t.s.Listening()["a"]; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
 // TestRelease closes the socket of an inner listener that was closed: its address is free for others.
 func TestRelease(t *testing.T) {
 	try(t, two(2), func(t *trial) {

@@ -83,6 +83,15 @@ func control(o Options, stream bool) func(network, address string, c syscall.Raw
 	}
 }
 
+// NoSocketError is the place of a Unix socket that something else has. It matches syscall.EADDRINUSE.
+type NoSocketError struct{ Mode fs.FileMode }
+
+func (e *NoSocketError) Error() string {
+	return fmt.Sprintf("it is no socket (%v): remove it, or name a place that nothing has", e.Mode)
+}
+
+func (e *NoSocketError) Unwrap() error { return syscall.EADDRINUSE }
+
 // listenUnix replaces the file that a dead process left behind and refuses one that somebody still listens on.
 func listenUnix(path string, o Options) (net.Listener, error) {
 	ln, err := createUnix(path, o.Mode)
@@ -93,6 +102,9 @@ func listenUnix(path string, o Options) (net.Listener, error) {
 		ln, err = createUnix(path, o.Mode)
 	}
 	if err != nil {
+		if info, statErr := os.Lstat(path); statErr == nil && info.Mode().Type() != fs.ModeSocket {
+			return nil, &NoSocketError{Mode: info.Mode()}
+		}
 		return nil, known(err)
 	}
 	if err := dress(path, o); err != nil {

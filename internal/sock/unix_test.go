@@ -200,8 +200,10 @@ func TestUnixOtherFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			before, _ := stat(t, p)
-			if _, err := sock.Listen("unix", p, sock.Options{Mode: 0o777}); !errors.Is(err, syscall.EADDRINUSE) {
-				t.Errorf("got %v, want address in use", err)
+			_, err := sock.Listen("unix", p, sock.Options{Mode: 0o777})
+			var taken *sock.NoSocketError
+			if !errors.Is(err, syscall.EADDRINUSE) || !errors.As(err, &taken) || taken.Mode != before {
+				t.Errorf("got %v, want address in use by what has mode %v", err, before)
 			}
 			if after, _ := stat(t, p); after != before {
 				t.Errorf("it was %v, it is %v", before, after)
