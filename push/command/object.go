@@ -168,6 +168,20 @@ func plainString(value []byte) (inside []byte, plain bool) {
 	return value[1 : len(value)-1], true
 }
 
+// elements is how many elements a list that is not empty has, those of lists in it included; 1 for what is no list.
+func elements(value []byte) int {
+	n := 1
+	for i := 0; i < len(value); i++ {
+		switch value[i] {
+		case '"':
+			i = stringEnd(value, i) - 1
+		case ',':
+			n++
+		}
+	}
+	return n
+}
+
 // depth is how deep a text is nested.
 func depth(text []byte) (deepest int) {
 	now := 0

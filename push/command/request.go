@@ -82,6 +82,9 @@ func (t *Table[C]) parse(text []byte, cmd string) (*Request, *row[C], error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := checkExtent(o); err != nil {
+		return nil, nil, err
+	}
 	q := &Request{}
 	if err := json.Unmarshal(text, q); err != nil {
 		return nil, nil, describe(err)
@@ -118,6 +121,26 @@ func (t *Table[C]) parse(text []byte, cmd string) (*Request, *row[C], error) {
 		return nil, nil, invalid(`"id" has at most %d bytes`, maxID)
 	}
 	return q, r, nil
+}
+
+// maxFields is how many fields an object may have: more than any command takes.
+const maxFields = 32
+
+// checkExtent refuses, before it is decoded, what would take long to decode: the loop does nothing else meanwhile.
+func checkExtent(o object) error {
+	fields := 0
+	for name, value := range o.fields() {
+		if fields++; fields > maxFields {
+			return invalid("more than %d fields", maxFields)
+		}
+		if string(name) == "data" {
+			continue
+		}
+		if n := elements(value); n > push.MaxTargets {
+			return invalid("%d targets: at most %d are allowed at once", n, push.MaxTargets)
+		}
+	}
+	return nil
 }
 
 // describe says what of a request has a wrong type.

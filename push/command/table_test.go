@@ -128,6 +128,9 @@ func TestCommandsWrong(t *testing.T) {
 		{`{"cmd":"subscribe","to":"u:x","channel":"a\u202eb"}`, "invalid", `not seen`},
 		{`{"cmd":"pub","to":[` + strings.Repeat(`"u:x",`, 10_000) + `"u:x"],"data":1}`, "invalid", `10001 targets: at most 10000`},
 		{`{"cmd":"count","to":[` + strings.Repeat(`"u:x",`, 10_000) + `"u:x"]}`, "invalid", `10001 targets: at most 10000`},
+		{`{"cmd":"count","to":[` + strings.Repeat(`1,`, 10_000) + `1]}`, "invalid", `10001 targets: at most 10000`}, // not decoded
+		{`{"cmd":"count","TO":[` + strings.Repeat(`[1],`, 10_000) + `1]}`, "invalid", `10001 targets: at most 10000`},
+		{`{"cmd":"count",` + strings.Repeat(`"to":"u:x",`, 100) + `"to":"*"}`, "invalid", `more than 32 fields`},
 		{`{"cmd":"online","uids":[` + strings.Repeat(`1,`, 10_000) + `1]}`, "invalid", `10001 targets: at most 10000`},
 		{`{"cmd":"pub","to":[` + strings.Repeat(`"u:x",`, 9999) + `"u:x"],"data":1}`, "invalid", `is named twice`},
 		{`{"cmd":"kick","to":[]}`, "invalid", `no target`},
@@ -296,5 +299,14 @@ func TestPermit(t *testing.T) {
 	b.ask(`{"cmd":"pub","to":"u:ann","data":1,"id":"a"}`, all)
 	if len(c.got) != 6 {
 		t.Errorf("with the same id of two keys it got %q", c.got)
+	}
+}
+
+// TestLongText takes a long text for one thing, whatever is in it.
+func TestLongText(t *testing.T) {
+	b := newBench(t)
+	text := strings.Repeat(`,[\"`, 12_000)
+	if got := b.ask(`{"cmd":"pub","to":"u:nobody","text":"`+text+`"}`, nil); got != `{"ok":true,"n":0}` {
+		t.Errorf("%.200s", got)
 	}
 }

@@ -15,6 +15,9 @@ const (
 	maxBatchAnswer = push.MaxAnswer // bytes of its answers: behind the one that passes it, no line is done
 )
 
+// blanks are the white space of JSON: empty lines are passed over.
+const blanks = " \t\r\n"
+
 // batch is some commands of one request, one a line, and their answers. Owned by the loop.
 type batch struct {
 	server *Server
@@ -31,11 +34,10 @@ type batch struct {
 // batch runs the commands of some lines in order, and answers when all are done. body is on loan.
 func (s *Server) batch(c *lineman.Conn, body []byte, call *apiCall) {
 	b := &batch{server: s, conn: c, call: call}
-	for rest := bytes.Clone(body); len(rest) > 0; {
+	for rest := bytes.TrimLeft(bytes.Clone(body), blanks); len(rest) > 0; rest = bytes.TrimLeft(rest, blanks) {
 		var line []byte
-		if line, rest, _ = bytes.Cut(rest, []byte("\n")); len(bytes.TrimSpace(line)) > 0 {
-			b.lines = append(b.lines, bytes.TrimSpace(line))
-		}
+		line, rest, _ = bytes.Cut(rest, []byte("\n"))
+		b.lines = append(b.lines, bytes.TrimRight(line, blanks))
 		if len(b.lines) > maxBatch {
 			text := fmt.Sprintf("more than %d lines: nothing was done: send them in several requests", maxBatch)
 			respond(c, command.Failed(&command.Error{Code: command.Invalid, Text: text}))
@@ -52,7 +54,7 @@ func (s *Server) batch(c *lineman.Conn, body []byte, call *apiCall) {
 // run runs lines, up to one that the next has to wait for, and as long as the loop is not kept from others.
 func (b *batch) run() {
 	for turn := &b.server.turn; b.next < len(b.lines); {
-		if turn.begin(); turn.isOver() {
+		if turn.begin(len(b.lines[b.next])); turn.isOver() {
 			turn.next(b.run)
 			return
 		}

@@ -16,12 +16,12 @@ type turn struct {
 
 const (
 	turnTime = 4 * time.Millisecond
-	lookAt   = 64 // when to look at the clock: that many lines, deliveries, or hundreds of bytes of an answer
+	lookAt   = 64 // when to look at the clock: that many lines, deliveries, or hundreds of bytes of lines and answers
 )
 
-// begin is told of a request.
-func (t *turn) begin() {
-	if t.work++; t.began.IsZero() {
+// begin is told of a request, or one line of it, of so many bytes.
+func (t *turn) begin(bytes int) {
+	if t.work += 1 + bytes/100; t.began.IsZero() {
 		t.began = time.Now()
 		t.loop.Do(t.end)
 	}
