@@ -17,6 +17,11 @@ func (c *Conn) broke() {
 	switch {
 	case c.state.ending&remains != 0:
 		return // it was told before
+	case c.shakesOn():
+		c.setBroken(nil)
+		c.state.stalled = false
+		c.rearm()
+		return // what came with the handshake is looked at after it
 	case !c.canHaveRest():
 		err := c.cause()
 		if err == nil {
@@ -36,22 +41,37 @@ func (c *Conn) broke() {
 		c.guard(inOnDrain, func() { f(c) }) // who waits for it would not go on
 	}
 	if x := c.serving(); x != nil {
-		x.drained()
+		x.unanswerable(c.hasWhole())
 	}
+	c.goOn() // nothing waits for an answer that streams, or for room
 	if c.holds() && !c.someWaits() {
 		c.receive() // it is over if nothing is there
 	}
 	c.rearm()
 }
 
-// canHaveRest reports whether something that had come may still be handled. A handler of net/http that has all of its request
-// cannot answer, and is told at once.
-func (c *Conn) canHaveRest() bool {
-	if c.phase.get() != open || c.state.ended || c.state.arriving || c.shaking() || c.datagrams() || c.opens() {
-		return false
+// setBroken notes that the connection is broken, and why, if that is known.
+func (c *Conn) setBroken(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flags = c.flags&^stalled | broken
+	if err != nil {
+		c.setCause(err)
 	}
+}
+
+// shakesOn reports whether a handshake of an accepted connection is under way, which may be over with what has come.
+func (c *Conn) shakesOn() bool { return c.dial == nil && c.shaking() && c.secure.begun }
+
+// canHaveRest reports whether something that had come may still be handled.
+func (c *Conn) canHaveRest() bool {
+	return c.phase.get() == open && !c.state.ended && !c.state.arriving && !c.shaking() && !c.datagrams() && !c.opens()
+}
+
+// hasWhole reports whether the handler under way has all of its request.
+func (c *Conn) hasWhole() bool {
 	h, ok := c.session.(*handlerSession)
-	return !ok || !h.active() || !h.split.Between() || h.current.tunnels()
+	return !ok || h.split.Between() && !h.current.tunnels()
 }
 
 // whyBroken is what the system says of a connection that nothing more is taken from.
@@ -77,8 +97,9 @@ func (c *Conn) dropUnsent() (wasFull bool) {
 		c.loop.givePipe(x.piped)
 		x.piped = nil
 	}
-	if h, ok := c.session.(*httpSession); ok {
+	if h, ok := c.session.(*httpSession); ok && h.streaming {
 		h.streaming = false
+		h.lastOfRestLocked(c)
 	}
 	return wasFull
 }
@@ -94,6 +115,13 @@ func (c *Conn) hasRest() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.flags&aborted == 0
+}
+
+// isBroken reports whether a write failed, or nothing can be written any more.
+func (c *Conn) isBroken() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flags&broken != 0
 }
 
 // someWaits reports whether something was read and not handled yet.
@@ -121,8 +149,14 @@ func (c *Conn) unanswerable() error {
 		return net.ErrClosed
 	}
 	h.waiting = false
-	if c.mark(resume); h.exchange.Close {
-		c.mark(aborted) // it was the last
-	}
+	c.mark(resume)
+	h.lastOfRestLocked(c)
 	return net.ErrClosed
+}
+
+// lastOfRestLocked ends a rest with the request at hand, if that was to be the last of its connection.
+func (h *httpSession) lastOfRestLocked(c *Conn) {
+	if h.exchange.Close && c.flags&broken != 0 {
+		c.mark(aborted)
+	}
 }

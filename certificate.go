@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -71,4 +72,16 @@ func (c *certificate) states() (s [2]fileState) {
 		}
 	}
 	return s
+}
+
+// configFor is a configuration as a protocol can use it: HTTP is 1.1 only.
+func configFor(config *tls.Config, k kind) *tls.Config {
+	config = config.Clone()
+	if k == speaksHTTP || k == speaksWebSocket {
+		config.NextProtos = slices.DeleteFunc(slices.Clone(config.NextProtos), func(p string) bool { return p == "h2" })
+		if !slices.Contains(config.NextProtos, "http/1.1") {
+			config.NextProtos = append(config.NextProtos, "http/1.1")
+		}
+	}
+	return config
 }

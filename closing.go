@@ -116,7 +116,7 @@ func (c *Conn) expire(reason error) { c.refuseRest(reason, reason) }
 
 // refuseRest has the protocol say what is wrong, and closes.
 func (c *Conn) refuseRest(reason, detail error) {
-	if c.shaking() || c.opens() || c.state.arriving {
+	if c.shaking() || c.opens() || c.state.arriving || c.state.ending&remains != 0 {
 		c.finish(reason)
 		return
 	}

@@ -265,6 +265,15 @@ func (c *Conn) unsent() unsent {
 	return unsent{c.pending(), c.flags&stalled != 0, c.bytesOut}
 }
 
+// unanswerable tells a handler that its connection broke. It can read what is still to come of its request; one that has all of it
+// has no client any more.
+func (x *exchange) unanswerable(whole bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.gone = x.gone || whole
+	x.changed.Broadcast()
+}
+
 // drained tells a handler that waits that the kernel has taken something. On the loop.
 func (x *exchange) drained() {
 	x.mu.Lock()
@@ -287,7 +296,11 @@ func (x *exchange) Close() error {
 		}
 	}
 	x.changed.Broadcast()
-	if x.last = x.last || !x.kept; x.last {
+	switch {
+	case x.conn.isBroken():
+		x.last = false // further requests may have come before
+	case x.last || !x.kept:
+		x.last = true
 		_ = x.conn.Close() // it may be closing already
 		return nil
 	}

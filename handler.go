@@ -47,19 +47,26 @@ func (h *handlerSession) deliver(c *Conn, msg []byte) {
 		h.current = newExchange(c, h.service.worker.Handler)
 	}
 	h.current.feed(msg, h.piece.Ends)
+	if h.piece.Ends && c.hasRest() {
+		h.current.cut()
+	}
 	if h.piece.Begins {
 		h.service.serveHTTP(h.current)
 	}
 }
 
 // takes reports whether another piece may be looked at. If not, the exchange tells when.
-func (h *handlerSession) takes(*Conn) bool {
+func (h *handlerSession) takes(c *Conn) bool {
 	if h.current == nil {
 		return true
 	}
 	switch h.current.room(h.split.Between()) {
 	case exchangeOver:
 		h.current = nil
+		if h.split.Exchange().Close && c.hasRest() {
+			c.Abort() // that request was the last
+			return false
+		}
 		return true
 	case exchangeHasRoom:
 		return true
@@ -93,6 +100,9 @@ func (c *Conn) Serve(handler http.Handler) error {
 	x := newExchange(c, handler)
 	x.held = true // the end of the exchange wakes the loop
 	x.feed(c.loop.request.AppendTo(nil), true)
+	if c.hasRest() {
+		x.cut()
+	}
 	c.mu.Lock()
 	h.served = x
 	c.mu.Unlock()
@@ -109,6 +119,7 @@ func (h *httpSession) goOn(c *Conn) {
 	defer c.mu.Unlock()
 	h.served = nil
 	h.waiting, h.awaits = false, false
+	h.lastOfRestLocked(c)
 }
 
 // serving is the exchange under way, or nil. On the loop.

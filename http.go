@@ -150,12 +150,8 @@ func (h *httpSession) deliver(c *Conn, msg []byte) {
 	r := h.lend(c)
 	defer h.release(c)
 	if c.asksUpgrade(r) {
-		if c.phase.get() != open {
-			c.Abort() // it broke: nobody is there to be upgraded
-			return
-		}
 		h.expectAnswer(c, r)
-		h.upgrade(c, r)
+		h.upgradeTo(c, r)
 		return
 	}
 	if !h.admits(c, r) {
@@ -164,8 +160,8 @@ func (h *httpSession) deliver(c *Conn, msg []byte) {
 	h.admitted = false
 	h.expectAnswer(c, r)
 	h.call(c, r, msg)
-	if c.service.kind == speaksWebSocket && c.phase.get() == open && h.waits(c) && websocket.IsUpgrade(r) {
-		h.upgrade(c, r) // SetWorker in the callback
+	if c.service.kind == speaksWebSocket && h.waits(c) && websocket.IsUpgrade(r) { // SetWorker in the callback
+		h.upgradeTo(c, r)
 		return
 	}
 	h.await(c)
@@ -199,10 +195,13 @@ func (h *httpSession) admits(c *Conn, r *http1.Request) bool {
 	}
 	c.loop.doing.set(inOnHead)
 	err := f(c, r)
-	if c.phase.get() != open {
+	switch rest := c.hasRest(); {
+	case c.phase.get() != open && !rest:
 		return false
-	}
-	if err != nil {
+	case err != nil && rest:
+		c.Abort() // nobody is there to be told, and it would have been the last
+		return false
+	case err != nil:
 		h.expectAnswer(c, r)
 		h.refuse(c, err)
 		return false
@@ -264,6 +263,15 @@ func (h *httpSession) giveUp(c *Conn) {
 	c.service.log.Warn("lineman: a request was not answered in time", "limit", c.service.limits.Answer)
 	if err := c.Respond(&http1.Response{Status: 503, Close: true}); err != nil {
 		c.finish(ErrTimeout) // the peer does not read: it cannot be told
+	}
+}
+
+// upgradeTo is upgrade of a client that is there.
+func (h *httpSession) upgradeTo(c *Conn, r *http1.Request) {
+	if c.phase.get() == open {
+		h.upgrade(c, r)
+	} else if c.hasRest() {
+		c.Abort() // nobody is there to be upgraded
 	}
 }
 

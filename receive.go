@@ -131,6 +131,11 @@ func (c *Conn) receive() {
 	case err == io.EOF:
 		c.end(io.EOF)
 		return
+	case err != nil && c.shakesOn():
+		c.secure.wire.end()
+		c.setBroken(err)
+		c.broke()
+		return
 	case err != nil:
 		c.finish(err)
 		return
@@ -284,11 +289,12 @@ func (c *Conn) invalid(err error) {
 
 // end handles the end of the peer's stream: what was complete has been handled, what was not never will be.
 func (c *Conn) end(cause error) {
-	if c.state.ending&remains != 0 && !c.someWaits() {
+	holds := c.holds()
+	if c.state.ending&remains != 0 && !(holds && c.someWaits()) {
 		c.finish(cause)
 		return
 	}
-	if c.holds() {
+	if holds {
 		c.rearm() // the end is read again after them
 		return
 	}

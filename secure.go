@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -106,8 +105,13 @@ func (c *Conn) shaken(s *secure, err error) {
 	if c.phase.get() != open || c.secure != s {
 		return
 	}
+	broke := c.isBroken()
 	if err != nil {
 		c.service.log.Debug("lineman: TLS handshake", "peer", c.remote, "error", err)
+		if broke {
+			c.finish(&ProtocolError{Protocol: "tls", Err: err})
+			return
+		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.setCause(&ProtocolError{Protocol: "tls", Err: err})
@@ -122,6 +126,10 @@ func (c *Conn) shaken(s *secure, err error) {
 	c.mu.Unlock()
 	c.secure.wire.unblock()
 	c.begin()
+	if broke {
+		c.broke() // and handles what came
+		return
+	}
 	c.decrypt()
 	c.rearm()
 }
@@ -206,6 +214,10 @@ func (c *Conn) decrypt() {
 
 // brokeTLS ends a connection whose peer broke TLS. The alert is written first.
 func (c *Conn) brokeTLS(err error) {
+	if c.state.ending&remains != 0 {
+		c.finish(&ProtocolError{Protocol: "tls", Err: err})
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() >= lingering {
@@ -385,15 +397,3 @@ func (w *wire) RemoteAddr() net.Addr             { return nil }
 func (w *wire) SetDeadline(time.Time) error      { return os.ErrNoDeadline }
 func (w *wire) SetReadDeadline(time.Time) error  { return os.ErrNoDeadline }
 func (w *wire) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
-
-// configFor is a configuration as a protocol can use it: HTTP is 1.1 only.
-func configFor(config *tls.Config, k kind) *tls.Config {
-	config = config.Clone()
-	if k == speaksHTTP || k == speaksWebSocket {
-		config.NextProtos = slices.DeleteFunc(slices.Clone(config.NextProtos), func(p string) bool { return p == "h2" })
-		if !slices.Contains(config.NextProtos, "http/1.1") {
-			config.NextProtos = append(config.NextProtos, "http/1.1")
-		}
-	}
-	return config
-}
