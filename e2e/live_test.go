@@ -226,6 +226,21 @@ func TestPageAndItsApplication(t *testing.T) {
 		eval[string](page, `connection.close(); ""`)
 		ends(t, page)
 	})
+	t.Run("no credential at once", func(t *testing.T) {
+		page := open(t, chrome, app.URL+"/")
+		defer page.close()
+		eval[string](page, watched+function+`
+			var unhandled = 0
+			addEventListener("unhandledrejection", () => unhandled++)
+			var connection = live("ws://`+p.pages+`/", () => { throw new Error("none") }, () => {}, () => {},
+				(state, code) => states.push(state + (code || ""))); ""`)
+		linemantest.Until(t, "the page does not wait", func() bool { return eval[bool](page, `states.includes("waiting1006")`) })
+		eval[string](page, `connection.close(); ""`)
+		ends(t, page)
+		if n := eval[int](page, "unhandled"); n > 0 {
+			t.Errorf("%d errors are nobody's", n)
+		}
+	})
 	t.Run("closed while it asks", func(t *testing.T) {
 		app.hangs()
 		page, before := run(t, p.pages, "20000"), app.asked.Load()

@@ -24,7 +24,7 @@ func (p *Protocol) checkOrigin(r Request) error {
 		}
 	}
 	if why := p.foreign(r, origin); why != "" {
-		const remedy = "list it in the origins of this port (Origins of the websocket.Protocol)"
+		const remedy = "list it in the origins of this port"
 		return &HandshakeError{403, fmt.Sprintf("origin %q may not connect%s: %s", origin, why, remedy)}
 	}
 	return nil
