@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
-	"os"
 	"time"
 
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
@@ -65,9 +65,9 @@ func tokenKeys(c config.Token) (keys []token.Key, err error) {
 		keys = append(keys, token.Key{Secret: []byte(s)})
 	}
 	for _, name := range c.PublicKeys {
-		text, err := os.ReadFile(name)
+		text, err := readRegular(name)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("token.public_keys: %w", err)
 		}
 		keys = append(keys, token.Key{PEM: text})
 	}

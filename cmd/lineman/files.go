@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -95,11 +96,18 @@ func readRegular(name string) ([]byte, error) {
 	return text, nil
 }
 
-// bare is an error without the name of the file, which is said anyway.
+// bare is an error without the name of the file or the address, which is said anyway, and without that of the system call.
 func bare(err error) error {
 	var path *fs.PathError
-	if errors.As(err, &path) {
+	var network *net.OpError
+	var call *os.SyscallError
+	switch {
+	case errors.As(err, &path):
 		return path.Err
+	case errors.As(err, &call):
+		return call.Err
+	case errors.As(err, &network):
+		return network.Err
 	}
 	return err
 }

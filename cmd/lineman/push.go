@@ -184,7 +184,10 @@ func backendKey(file string) (string, error) {
 		return os.Getenv("LINEMAN_KEY"), nil
 	}
 	text, err := os.ReadFile(file)
-	return strings.TrimSuffix(string(text), "\n"), err
+	if err != nil {
+		return "", fmt.Errorf("--key-file %s: %w", file, bare(err))
+	}
+	return strings.TrimSuffix(string(text), "\n"), nil
 }
 
 // dial connects, and says the key if there is one.
@@ -195,7 +198,7 @@ func (p *pushing) dial() (*backend, error) {
 	}
 	c, err := net.DialTimeout("tcp", p.server, askTime)
 	if err != nil {
-		return nil, fmt.Errorf("no server on %s: start it by lineman start, or say where it is by --server: %w", p.server, err)
+		return nil, fmt.Errorf("no server on %s: start it by lineman start, or say where it is by --server: %w", p.server, bare(err))
 	}
 	b := &backend{c, bufio.NewReader(c)}
 	if key != "" {

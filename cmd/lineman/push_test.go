@@ -109,7 +109,7 @@ func TestPush(t *testing.T) {
 		{pushing{}, []string{"uid", "strange", `1`}, "", "", "is no server of Lineman", `{"cmd":"pub","data":1,"to":"u:strange"}`},
 		{pushing{}, []string{"uid", "a", `{`}, "", "", "say --text", ``},
 		{pushing{}, []string{"uid", "a", "\x1b[2J" + strings.Repeat("x", 60)}, "", "", `"\x1b[2J` + strings.Repeat("x", 56) + `"… is no JSON`, ``},
-		{pushing{keyFile: "/nonexistent"}, []string{"uid", "a", `1`}, "", "", "/nonexistent", ``},
+		{pushing{keyFile: "/nonexistent"}, []string{"uid", "a", `1`}, "", "", "--key-file /nonexistent: no such file", ``},
 	} {
 		lines = nil
 		c.p.server = addr
@@ -125,6 +125,15 @@ func TestPush(t *testing.T) {
 		if got := strings.Join(lines, " "); got != want {
 			t.Errorf("%q: asked %s, want %s", c.args, got, want)
 		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	err = (&pushing{server: l.Addr().String()}).run([]string{"uid", "a", "1"}, nil, &bytes.Buffer{})
+	if err == nil || !strings.HasSuffix(err.Error(), "by --server: connection refused") {
+		t.Errorf("without a server: %v", err)
 	}
 	var wrong *usageError
 	if err := (&pushing{server: addr}).run([]string{"uid", "a", "{"}, nil, &bytes.Buffer{}); !errors.As(err, &wrong) {

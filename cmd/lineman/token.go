@@ -72,6 +72,9 @@ ticket, or a private key in PEM, for RS256, ES256, ES384, ES512 or EdDSA.`,
 
 // make signs the claims.
 func (m *making) make() (string, error) {
+	if m.claims.UID == "" {
+		return "", &usageError{fmt.Errorf("%w: say whose it is by --uid", token.ErrUID)}
+	}
 	if m.expires <= 0 {
 		return "", &usageError{errors.New("--expires wants a time from now, such as 1h")}
 	}
@@ -151,7 +154,7 @@ func (k *keySource) given() (token.Key, error) {
 	if k.file != "" {
 		var err error
 		if text, err = os.ReadFile(k.file); err != nil {
-			return token.Key{}, err
+			return token.Key{}, fmt.Errorf("--key-file %s: %w", k.file, bare(err))
 		}
 		if len(text) == 0 {
 			return token.Key{}, fmt.Errorf("%s is empty: want a secret, or a key in PEM", k.file)

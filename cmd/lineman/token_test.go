@@ -107,7 +107,7 @@ func TestTokenWrong(t *testing.T) {
 			t.Errorf("%q: %v, want an error of usage", args, err)
 		}
 	}
-	if _, err := runCommand("", "token"); !errors.Is(err, token.ErrUID) {
+	if _, err := runCommand("", "token"); !errors.Is(err, token.ErrUID) || !strings.Contains(err.Error(), "by --uid") {
 		t.Error("without a uid:", err)
 	}
 }

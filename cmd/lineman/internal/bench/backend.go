@@ -42,7 +42,7 @@ func (b *bench) lineError(err error) error {
 	if b.dialed > 0 {
 		return fmt.Errorf("bench: the server has closed the port for lines: %v", err)
 	}
-	return fmt.Errorf("bench: no server on %s: start it by lineman start, or say where its port for lines is by --text: %w", b.options.Text, err)
+	return fmt.Errorf("bench: no server on %s: start it by lineman start, or say where its port for lines is by --text: %w", b.options.Text, reason(err))
 }
 
 // reply is what a command answers.

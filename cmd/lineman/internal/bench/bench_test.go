@@ -135,7 +135,7 @@ func TestRefused(t *testing.T) {
 		prepare func(t *testing.T) bench.Options
 		want    string
 	}{
-		{"no server", func(t *testing.T) bench.Options { return options("ws://"+closed(t), closed(t)) }, "start it by lineman start, or say where its port for lines is by --text"},
+		{"no server", func(t *testing.T) bench.Options { return options("ws://"+closed(t), closed(t)) }, "start it by lineman start, or say where its port for lines is by --text: connection refused"},
 		{"no pages", func(t *testing.T) bench.Options {
 			o := start(t, nil)
 			o.URL = "ws://" + closed(t)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"syscall"
 
 	"github.com/lineman-go/lineman/protocol/websocket"
@@ -31,9 +32,22 @@ func (b *bench) refusal(err error) error {
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return fmt.Errorf("bench: this machine allows no more open files: %d of %d pages have come: lineman doctor tells what to do: %w", b.opened, len(b.pages), err)
 	case errors.As(err, &operation) && operation.Op == "dial" && b.opened == 0:
-		return fmt.Errorf("bench: no server on %s: start it by lineman start, or say where it is by --url: %w", b.options.URL, err)
+		return fmt.Errorf("bench: no server on %s: start it by lineman start, or say where it is by --url: %w", b.options.URL, reason(err))
 	case err == nil:
 		return errors.New("bench: a page was closed")
 	}
 	return fmt.Errorf("bench: %d of %d pages have come, and one has gone: %w", b.opened, len(b.pages), err)
+}
+
+// reason is why a connection has not come about, without its address, which is said anyway.
+func reason(err error) error {
+	var call *os.SyscallError
+	var network *net.OpError
+	switch {
+	case errors.As(err, &call):
+		return call.Err
+	case errors.As(err, &network):
+		return network.Err
+	}
+	return err
 }
