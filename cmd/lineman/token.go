@@ -73,7 +73,7 @@ ticket, or a private key in PEM, for RS256, ES256, ES384, ES512 or EdDSA.`,
 // make signs the claims.
 func (m *making) make() (string, error) {
 	if m.claims.UID == "" {
-		return "", &usageError{fmt.Errorf("%w: say whose it is by --uid", token.ErrUID)}
+		return "", fmt.Errorf("%w: say whose it is by --uid", token.ErrUID)
 	}
 	if m.expires <= 0 {
 		return "", &usageError{errors.New("--expires wants a time from now, such as 1h")}
