@@ -2,6 +2,7 @@ package lineman
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
@@ -72,7 +73,7 @@ func (s *wsSession) broken(dst []byte, cause error) []byte {
 	var e *websocket.Error
 	switch {
 	case errors.As(cause, &e):
-		code, reason = e.Code, e.Error()
+		code, reason = e.Code, strings.TrimPrefix(e.Err.Error(), "protocol: ") // packages mean nothing to the peer
 	case errors.Is(cause, ErrTooLarge):
 		code = websocket.TooBig
 	case errors.Is(cause, ErrTimeout):

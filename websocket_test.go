@@ -224,8 +224,9 @@ func TestWebSocketHugeLength(t *testing.T) {
 	c := s.Dial(w)
 	c.Write("\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00")
 	var goodbye *websocket.CloseError
-	if err := c.Ended(); !errors.As(err, &goodbye) || goodbye.Code != websocket.TooBig {
-		t.Errorf("got %v, want 1009", err)
+	err := c.Ended()
+	if !errors.As(err, &goodbye) || goodbye.Code != websocket.TooBig || goodbye.Reason != "message too large" {
+		t.Errorf("got %v, want 1009, and why, without names of packages", err)
 	}
 }
 
