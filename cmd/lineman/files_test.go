@@ -40,7 +40,7 @@ func TestFiles(t *testing.T) {
 		"token: {public_keys: [text]}":                                      `token.public_keys: "text": `,
 		keys + ", revocations: folder}":                                     `token.revocations: `,
 		keys + ", revocations: text}":                                       `token.revocations: `,
-		keys + ", revocations: link}":                                       `link is a symbolic link`,
+		keys + ", revocations: link}":                                       `token.revocations: link is a symbolic link`,
 		keys + ", revocations: none/such}":                                  `token.revocations: the folder "none": no such file`,
 		"token: {secret_files: [none]}":                                     `token.secret_files: "none": no such file`,
 		"api: {keys: [{name: a, key_file: none}]}":                          `api.keys[0].key_file: "none": no such file`,

@@ -5,6 +5,7 @@ package master
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -64,7 +65,7 @@ func (h *Host) Launch(c Command) (Process, error) {
 	})
 	if err != nil {
 		own.Close()
-		return nil, err
+		return nil, notRun(err)
 	}
 	p := &hostProcess{process: started, pid: started.Pid, exited: make(chan struct{})}
 	p.Peer, err = channel.Open(own, func(r *channel.Request) {
@@ -243,4 +244,15 @@ func CloseOnExecFrom(first int) {
 	for fd := first; fd < int(limit.Cur); fd++ {
 		unix.CloseOnExec(fd)
 	}
+}
+
+// notRun is why the system did not run a program: not by which call, nor from which of our descriptors.
+func notRun(err error) error {
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		err = path.Err
+	}
+	if errors.Is(err, syscall.ENOEXEC) {
+		return fmt.Errorf("%w: its file is no program, or one for another system", err)
+	}
+	return err
 }

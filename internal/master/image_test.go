@@ -80,6 +80,27 @@ func TestOpenImageWrong(t *testing.T) {
 	}
 }
 
+// TestLaunchNoProgram says what is wrong with a file that the system cannot run, and not which descriptor it was.
+func TestLaunchNoProgram(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(path, []byte("junk"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	host, err := NewHost(os.Args[:1], crewChannel, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer host.null.Close()
+	before := openFiles(t)
+	_, err = host.Launch(Command{Image: openImage(t, path)})
+	if !errors.Is(err, syscall.ENOEXEC) || !strings.HasPrefix(err.Error(), "exec format error: its file is no program") {
+		t.Errorf("got %v", err)
+	}
+	if after := openFiles(t); after > before+1 { // the image's
+		t.Errorf("%d descriptors, %d before", after, before)
+	}
+}
+
 func TestSame(t *testing.T) {
 	dir := t.TempDir()
 	path, link := filepath.Join(dir, "program"), filepath.Join(dir, "link")

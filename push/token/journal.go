@@ -101,10 +101,10 @@ func CheckRevocations(name string) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	if err == nil {
-		_, _, err = parseJournal(text)
-	}
 	if err != nil {
+		return fmt.Errorf("token: revocations: %w", err)
+	}
+	if _, _, err := parseJournal(text); err != nil {
 		return fmt.Errorf("token: revocations: %s: %w", name, err)
 	}
 	f, err := openRegular(name, os.O_WRONLY)
