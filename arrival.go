@@ -44,7 +44,7 @@ func (c *Conn) noteOrigin(to *service) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if x := c.extras(); x.origin == nil {
+	if x := c.extrasLocked(); x.origin == nil {
 		x.origin = c.service
 	}
 }

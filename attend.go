@@ -32,11 +32,11 @@ func (c *Conn) attend() {
 		return
 	}
 	if c.flags&(stalled|broken) == 0 {
-		c.write(c.loop.scratch)
+		c.writeLocked(c.loop.scratch)
 	}
 	c.state.stalled = c.flags&stalled != 0
 	wasFull := c.flags&notifyFull != 0
-	empty := c.pending() == 0
+	empty := c.pendingLocked() == 0
 	drained := c.flags&full != 0 && empty
 	goOn := c.flags&resume != 0
 	c.flags &^= notifyFull | resume

@@ -136,8 +136,8 @@ func (c *Conn) sendShared(frame []byte) bool {
 	if c.phase.get() != open {
 		return false
 	}
-	if c.isFull() {
-		_ = c.refuse()
+	if c.isFullLocked() {
+		_ = c.refuseLocked()
 		return false
 	}
 	if c.out == nil {
@@ -145,6 +145,6 @@ func (c *Conn) sendShared(frame []byte) bool {
 	}
 	c.out.share(frame)
 	c.messagesOut++
-	c.queued()
+	c.queuedLocked()
 	return true
 }

@@ -56,7 +56,7 @@ func (c *Conn) setBroken(err error) {
 	defer c.mu.Unlock()
 	c.flags = c.flags&^stalled | broken
 	if err != nil {
-		c.setCause(err)
+		c.setCauseLocked(err)
 	}
 }
 
@@ -141,15 +141,15 @@ func (c *Conn) attendRest(goOn bool) {
 	c.rearm()
 }
 
-// unanswerable is for what cannot be sent as the connection is closing, with lock held. The next request of a rest does not wait
+// unanswerableLocked is for what cannot be sent as the connection is closing, with lock held. The next request of a rest does not wait
 // for the answer to the one before.
-func (c *Conn) unanswerable() error {
+func (c *Conn) unanswerableLocked() error {
 	h, ok := c.session.(*httpSession)
 	if !ok || c.flags&broken == 0 || !h.waiting || h.served != nil {
 		return net.ErrClosed
 	}
 	h.waiting = false
-	c.mark(resume)
+	c.markLocked(resume)
 	h.lastOfRestLocked(c)
 	return net.ErrClosed
 }
@@ -157,6 +157,6 @@ func (c *Conn) unanswerable() error {
 // lastOfRestLocked ends a rest with the request at hand, if that was to be the last of its connection.
 func (h *httpSession) lastOfRestLocked(c *Conn) {
 	if h.exchange.Close && c.flags&broken != 0 {
-		c.mark(aborted)
+		c.markLocked(aborted)
 	}
 }

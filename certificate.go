@@ -15,7 +15,9 @@ import (
 // log says so and the old certificate stays in use. An error is about the first reading.
 func Certificate(certFile, keyFile string) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
 	c := &certificate{certFile: certFile, keyFile: keyFile}
-	if err := c.read(); err != nil {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.readLocked(); err != nil {
 		return nil, fmt.Errorf("lineman: certificate: %w", err)
 	}
 	return c.get, nil
@@ -46,7 +48,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return c.pair, nil
 	}
 	if state := c.states(); state != c.state {
-		if err := c.read(); err != nil {
+		if err := c.readLocked(); err != nil {
 			slog.Error("lineman: certificate: the old one stays in use", "error", err)
 		}
 	}
@@ -54,7 +56,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c.pair, nil
 }
 
-func (c *certificate) read() error {
+func (c *certificate) readLocked() error {
 	c.state = c.states() // before the files are read, so that no change is missed
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {

@@ -29,28 +29,28 @@ func (c *Conn) CloseWith(code websocket.Code, reason string) error {
 	}
 	if c.phase.get() != open {
 		if c.flags&broken != 0 {
-			c.mark(aborted) // what had come before it broke is dropped
+			c.markLocked(aborted) // what had come before it broke is dropped
 		}
 		return net.ErrClosed
 	}
 	if c.flags&opening != 0 {
 		c.phase.set(closing)
-		c.mark(aborted)
+		c.markLocked(aborted)
 		return nil
 	}
-	c.part(code, reason)
+	c.partLocked(code, reason)
 	return nil
 }
 
-// part puts the protocol's goodbye into the output and begins to close, with lock held.
-func (c *Conn) part(code websocket.Code, reason string) {
-	c.say(func(dst []byte) []byte { return c.session.goodbye(dst, code, reason) })
+// partLocked puts the protocol's goodbye into the output and begins to close, with lock held.
+func (c *Conn) partLocked(code websocket.Code, reason string) {
+	c.sayLocked(func(dst []byte) []byte { return c.session.goodbye(dst, code, reason) })
 	c.phase.set(closing)
-	c.mark(parted)
+	c.markLocked(parted)
 }
 
-// say appends to the output whatever its size, with lock held.
-func (c *Conn) say(f func(dst []byte) []byte) {
+// sayLocked appends to the output whatever its size, with lock held.
+func (c *Conn) sayLocked(f func(dst []byte) []byte) {
 	o := c.out
 	if o == nil {
 		o = outputs.Get().(*output)
@@ -82,7 +82,7 @@ func (c *Conn) Abort() {
 		return
 	}
 	c.phase.set(max(c.phase.get(), closing))
-	c.mark(aborted)
+	c.markLocked(aborted)
 }
 
 // fail closes for a fault of this side: after a panic.
@@ -91,10 +91,10 @@ func (c *Conn) fail(cause error) {
 	defer c.mu.Unlock()
 	switch {
 	case c.phase.get() == open:
-		c.setCause(cause)
-		c.part(websocket.Internal, "")
+		c.setCauseLocked(cause)
+		c.partLocked(websocket.Internal, "")
 	case c.flags&broken != 0:
-		c.mark(aborted)
+		c.markLocked(aborted)
 	}
 }
 
@@ -132,20 +132,20 @@ func (c *Conn) refuseRest(reason, detail error) {
 		return
 	}
 	defer c.mu.Unlock()
-	c.setCause(reason)
-	c.say(func(dst []byte) []byte { return c.session.broken(dst, detail) })
+	c.setCauseLocked(reason)
+	c.sayLocked(func(dst []byte) []byte { return c.session.broken(dst, detail) })
 	if ws, ok := c.session.(*wsSession); ok {
 		ws.peerParted = true // RFC 6455, 7.1.7: nothing more is read from a peer that broke the protocol
 	}
 	c.phase.set(closing)
-	c.mark(parted)
+	c.markLocked(parted)
 }
 
 // breakOff reads no more of a request that is with its handler, which sees its body end and may still answer; the connection
 // closes then.
 func (c *Conn) breakOff(x *exchange, reason error) {
 	c.mu.Lock()
-	c.setCause(reason)
+	c.setCauseLocked(reason)
 	c.mu.Unlock()
 	c.state.ended = true
 	c.loop.freeInput(c)
@@ -159,11 +159,11 @@ func (c *Conn) depart(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() == open {
-		c.setCause(cause)
-		c.part(websocket.Normal, "")
+		c.setCauseLocked(cause)
+		c.partLocked(websocket.Normal, "")
 		return
 	}
-	c.mark(parted)
+	c.markLocked(parted)
 }
 
 // leave closes because the loop stops. A request that waits for its answer gets it first.
@@ -178,14 +178,14 @@ func (c *Conn) leave() {
 	}
 	if c.shaking() || c.flags&opening != 0 || c.state.arriving {
 		c.phase.set(closing)
-		c.mark(aborted)
+		c.markLocked(aborted)
 		return
 	}
 	if h, ok := c.session.(*httpSession); ok && h.waiting {
 		h.exchange.Close = true
 		return
 	}
-	c.part(c.loop.farewell(), "")
+	c.partLocked(c.loop.farewell(), "")
 }
 
 // closeOn moves a closing connection on, once its output is empty.

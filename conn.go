@@ -233,7 +233,7 @@ func (c *Conn) Resume() {
 	c.touched, c.since = now, now // the limits did not run
 	c.watch(1)
 	c.mu.Lock()
-	c.mark(resume)
+	c.markLocked(resume)
 	c.mu.Unlock()
 	c.rearm()
 }
@@ -286,7 +286,7 @@ func (c *Conn) change(s *service) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.session = s.newSession()
-	c.mark(resume)
+	c.markLocked(resume)
 	return nil
 }
 

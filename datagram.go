@@ -69,8 +69,8 @@ func (c *Conn) undelivered(h poll.Handle, err error) {
 	c.finish(err)
 }
 
-// writeDatagrams hands the output to the kernel, with lock held: each segment is a datagram.
-func (c *Conn) writeDatagrams() {
+// writeDatagramsLocked hands the output to the kernel, with lock held: each segment is a datagram.
+func (c *Conn) writeDatagramsLocked() {
 	if c.out == nil || c.flags&opening != 0 {
 		return
 	}
@@ -78,11 +78,11 @@ func (c *Conn) writeDatagrams() {
 	for i, s := range c.out.segments {
 		switch err := c.loop.poll.WriteTo(h, s.bytes, poll.Ends{}); {
 		case err == nil:
-			c.wrote(len(s.bytes))
+			c.wroteLocked(len(s.bytes))
 		case err == poll.ErrAgain:
 			c.out.forget(i)
 			c.flags |= stalled
-			c.mark(0)
+			c.markLocked(0)
 			return
 		default:
 			c.loop.Do(func() { c.undelivered(h, err) })

@@ -122,10 +122,16 @@ func (l *Loop) Dial(addr string, d Dialer) (*Conn, error) {
 		return nil, fmt.Errorf("lineman: dial %s: %w: the loop is stopping", addr, net.ErrClosed)
 	}
 	s.address.network = target.network
-	c := &Conn{loop: l, id: lastID.Add(1), service: s, dial: target}
-	c.resetLocked()
+	c := newDialed(s, target)
 	c.attempt()
 	return c, nil
+}
+
+// newDialed makes a connection that is not there yet, without the lock: nobody else knows it.
+func newDialed(s *service, d *dialing) *Conn {
+	c := &Conn{loop: s.loop, id: lastID.Add(1), service: s, dial: d}
+	c.resetLocked()
+	return c
 }
 
 // check refuses what cannot be dialed.
@@ -324,7 +330,7 @@ func (d *dialing) config(k kind) *tls.Config {
 func (c *Conn) opened() {
 	c.mu.Lock()
 	c.flags &^= opening
-	c.mark(0)
+	c.markLocked(0)
 	c.mu.Unlock()
 	c.dial.since = c.loop.now
 }

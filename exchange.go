@@ -166,12 +166,12 @@ func (x *exchange) Read(p []byte) (int, error) {
 	if x.queue = x.queue[n:]; len(x.queue) == 0 {
 		x.queue = nil
 	}
-	x.goOn()
+	x.goOnLocked()
 	return n, nil
 }
 
-// goOn has a loop that waits for room look again, with lock held.
-func (x *exchange) goOn() {
+// goOnLocked has a loop that waits for room look again, with lock held.
+func (x *exchange) goOnLocked() {
 	if !x.held || !x.closed && len(x.queue) > bodyAhead/2 {
 		return
 	}
@@ -184,7 +184,7 @@ func (c *Conn) attention() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() != closed {
-		c.mark(0)
+		c.markLocked(0)
 	}
 }
 
@@ -193,7 +193,7 @@ func (c *Conn) resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() == open || c.flags&broken != 0 {
-		c.mark(resume)
+		c.markLocked(resume)
 	}
 }
 
@@ -222,16 +222,16 @@ func (c *Conn) writeSome(p []byte) (n int, err error) {
 	if c.phase.get() != open {
 		return 0, net.ErrClosed
 	}
-	n = min(len(p), flushAt-c.pending())
+	n = min(len(p), flushAt-c.pendingLocked())
 	if n <= 0 {
 		return 0, nil
 	}
-	c.say(func(dst []byte) []byte { return append(dst, p[:n]...) })
+	c.sayLocked(func(dst []byte) []byte { return append(dst, p[:n]...) })
 	if c.flags&stalled == 0 {
-		c.write(nil)
+		c.writeLocked(nil)
 	}
 	if c.flags&broken != 0 {
-		c.mark(0)
+		c.markLocked(0)
 	}
 	return n, nil
 }
@@ -262,7 +262,7 @@ type unsent struct {
 func (c *Conn) unsent() unsent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return unsent{c.pending(), c.flags&stalled != 0, c.bytesOut}
+	return unsent{c.pendingLocked(), c.flags&stalled != 0, c.bytesOut}
 }
 
 // unanswerable tells a handler that its connection broke. It can read what is still to come of its request; one that has all of it

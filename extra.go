@@ -33,7 +33,7 @@ func newLife() *life {
 func (c *Conn) Context() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	x := c.extras()
+	x := c.extrasLocked()
 	if x.life == nil {
 		x.life = newLife()
 		if c.phase.get() == closed {
@@ -43,7 +43,7 @@ func (c *Conn) Context() context.Context {
 	return x.life.Context
 }
 
-func (c *Conn) extras() *extra {
+func (c *Conn) extrasLocked() *extra {
 	if c.extra == nil {
 		c.extra = &extra{}
 	}

@@ -36,7 +36,7 @@ func (c *Conn) greet(g *greeting) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dial.request, _ = g.handshake.AppendRequest(nil) // Dial has looked at it
-	c.mark(0)
+	c.markLocked(0)
 }
 
 func (g *greeting) Decode(data []byte) (n int, head []byte, err error) {

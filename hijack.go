@@ -12,7 +12,7 @@ import (
 func (x *exchange) hijack() (net.Conn, []byte, error) {
 	x.mu.Lock()
 	x.tunnel, x.held = true, true
-	x.goOn()
+	x.goOnLocked()
 	x.mu.Unlock()
 	if _, isTCP := x.LocalAddr().(*net.TCPAddr); !isTCP || x.tls != nil {
 		return x, nil, nil

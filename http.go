@@ -93,16 +93,17 @@ func (h *httpSession) streams(c *Conn) bool {
 	return h.streaming
 }
 
-// Append answers 200 with msg as plain text, or adds it to the body of a stream.
+// Append answers 200 with msg as plain text, or adds it to the body of a stream. As every session's, it is called under
+// the connection's lock.
 func (h *httpSession) Append(dst, msg []byte) ([]byte, error) {
 	if h.streaming {
 		return http1.AppendChunk(dst, h.exchange, msg), nil
 	}
-	return h.respond(dst, &http1.Response{Body: msg})
+	return h.respondLocked(dst, &http1.Response{Body: msg})
 }
 
-// respond appends the answer to the request that waits, with the connection's lock held.
-func (h *httpSession) respond(dst []byte, r *http1.Response) ([]byte, error) {
+// respondLocked appends the answer to the request that waits, with the connection's lock held.
+func (h *httpSession) respondLocked(dst []byte, r *http1.Response) ([]byte, error) {
 	if !h.waiting || h.served != nil {
 		return dst, ErrAnswered
 	}
@@ -117,8 +118,8 @@ func (h *httpSession) respond(dst []byte, r *http1.Response) ([]byte, error) {
 	return b, nil
 }
 
-// endStream ends the body of a stream, with lock held.
-func (h *httpSession) endStream(dst []byte) ([]byte, error) {
+// endStreamLocked ends the body of a stream, with lock held.
+func (h *httpSession) endStreamLocked(dst []byte) ([]byte, error) {
 	if !h.streaming {
 		return dst, ErrAnswered
 	}
@@ -127,8 +128,8 @@ func (h *httpSession) endStream(dst []byte) ([]byte, error) {
 	return http1.AppendLast(dst, h.exchange), nil
 }
 
-// answered moves the connection on after an answer was queued, with lock held.
-func (h *httpSession) answered(c *Conn) {
+// answeredLocked moves the connection on after an answer was queued, with lock held.
+func (h *httpSession) answeredLocked(c *Conn) {
 	if h.waiting || h.streaming || c.phase.get() != open {
 		return
 	}
@@ -138,9 +139,9 @@ func (h *httpSession) answered(c *Conn) {
 	case h.exchange.Close:
 		h.exchange.Close = false
 		c.phase.set(closing)
-		c.mark(parted)
+		c.markLocked(parted)
 	case awaited:
-		c.mark(resume)
+		c.markLocked(resume)
 	}
 }
 
@@ -255,7 +256,7 @@ func (h *httpSession) await(c *Conn) {
 	h.awaits = true
 	c.since = c.loop.ticks(c.loop.now)
 	c.watch(c.service.after.answer)
-	c.mark(0)
+	c.markLocked(0)
 }
 
 // giveUp answers for an application that did not.
@@ -301,10 +302,10 @@ func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 	}
 	c.mu.Lock()
 	header := h.acceptance.accept(&accepted)
-	c.say(func(dst []byte) []byte { return websocket.AppendAccept(dst, accepted, header...) })
+	c.sayLocked(func(dst []byte) []byte { return websocket.AppendAccept(dst, accepted, header...) })
 	codec := websocket.NewServerCodec(c.service.limits.MaxMessage, accepted)
 	c.session = &wsSession{Codec: *codec, subprotocol: accepted.Subprotocol}
-	c.mark(0)
+	c.markLocked(0)
 	c.mu.Unlock()
 	c.watch(c.service.after.ping)
 	c.watch(c.service.after.idle)
@@ -351,8 +352,8 @@ func (h *httpSession) more(c *Conn) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.say(func(dst []byte) []byte { return append(dst, http1.Continue...) })
-	c.mark(0)
+	c.sayLocked(func(dst []byte) []byte { return append(dst, http1.Continue...) })
+	c.markLocked(0)
 }
 
 // awaitsBody decides by the head whether the body of a request is waited for. A handshake has none.
@@ -387,9 +388,10 @@ func refusal(dst []byte, cause error, l *Loop) []byte {
 	return http1.AppendError(dst, e, l.date.Now(l.clock()))
 }
 
-// goodbye ends a stream as it should be, so that its client does not take it for cut.
+// goodbye ends a stream as it should be, so that its client does not take it for cut. As every session's, it is called
+// under the connection's lock.
 func (h *httpSession) goodbye(dst []byte, _ websocket.Code, _ string) []byte {
-	dst, _ = h.endStream(dst) // ErrAnswered: there is none
+	dst, _ = h.endStreamLocked(dst) // ErrAnswered: there is none
 	return dst
 }
 

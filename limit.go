@@ -179,8 +179,8 @@ func (c *Conn) idle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() == open {
-		c.setCause(ErrIdle)
-		c.part(websocket.GoingAway, "idle")
+		c.setCauseLocked(ErrIdle)
+		c.partLocked(websocket.GoingAway, "idle")
 	}
 }
 
@@ -224,7 +224,7 @@ const maxUnread = 1 << 20
 func (c *Conn) flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.write(c.loop.scratch)
+	c.writeLocked(c.loop.scratch)
 }
 
 // overdue ends a connection whose closing takes too long. Unread output makes it a time-out.
@@ -254,7 +254,7 @@ func (c *Conn) ping() {
 		return
 	}
 	c.state.pinged = true
-	c.say(func(dst []byte) []byte { return ws.AppendControl(dst, websocket.Ping, nil) })
-	c.mark(0)
+	c.sayLocked(func(dst []byte) []byte { return ws.AppendControl(dst, websocket.Ping, nil) })
+	c.markLocked(0)
 	c.watch(cmp.Or(c.service.after.pong, c.service.after.ping))
 }

@@ -32,12 +32,12 @@ func (c *Conn) Ping(payload []byte) error {
 		return net.ErrClosed
 	case !ok:
 		return fmt.Errorf("lineman: ping: the connection is no WebSocket, or not yet: %w", errors.ErrUnsupported)
-	case c.isFull():
-		return c.refuse()
+	case c.isFullLocked():
+		return c.refuseLocked()
 	}
-	c.extras().askLocked(payload, c.loop.clock())
-	c.say(func(dst []byte) []byte { return ws.AppendControl(dst, websocket.Ping, payload) })
-	c.queued()
+	c.extrasLocked().askLocked(payload, c.loop.clock())
+	c.sayLocked(func(dst []byte) []byte { return ws.AppendControl(dst, websocket.Ping, payload) })
+	c.queuedLocked()
 	return nil
 }
 

@@ -52,7 +52,7 @@ func (c *Conn) join(to *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.session = &piped{to: to}
-	c.mark(resume) // what came before
+	c.markLocked(resume) // what came before
 }
 
 func (p *piped) takes(*Conn) bool {
@@ -69,8 +69,8 @@ func (p *piped) deliver(_ *Conn, data []byte) {
 	if to.phase.get() != open {
 		return
 	}
-	to.say(func(dst []byte) []byte { return append(dst, data...) })
-	to.mark(0)
+	to.sayLocked(func(dst []byte) []byte { return append(dst, data...) })
+	to.markLocked(0)
 }
 
 // endOutput has the connection's stream end behind its output.
@@ -169,10 +169,10 @@ func (p *piped) splice(c *Conn) bool {
 func (c *Conn) takesPipe() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.secure != nil || c.phase.get() != open || c.flags&(opening|stalled|broken) != 0 || c.pending() > 0 {
+	if c.secure != nil || c.phase.get() != open || c.flags&(opening|stalled|broken) != 0 || c.pendingLocked() > 0 {
 		return false
 	}
-	x := c.extras()
+	x := c.extrasLocked()
 	if x.piped == nil {
 		x.piped = c.loop.takePipe()
 	}
@@ -184,8 +184,8 @@ func (c *Conn) fillPipe(from poll.Handle) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n, err := c.extra.piped.Fill(from)
-	c.write(nil)
-	c.mark(0)
+	c.writeLocked(nil)
+	c.markLocked(0)
 	return n, err
 }
 

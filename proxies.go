@@ -58,7 +58,7 @@ func (c *Conn) noteClient(r *http1.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.extra != nil || client.IsValid() {
-		c.extras().client = client
+		c.extrasLocked().client = client
 	}
 }
 

@@ -95,6 +95,7 @@ func (r *runner) abandon() {
 	}
 }
 
+// run runs the loops until they have ended. It reads failed without the lock: nobody fails once all have started.
 func (r *runner) run(workers []*Worker) error {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	defer cancel(nil)

@@ -93,11 +93,12 @@ func (c *Conn) wantsWriting() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() != closed {
-		c.mark(0)
+		c.markLocked(0)
 	}
 }
 
-// shaking reports whether the handshake of TLS is under way, with lock held or on the loop.
+// shaking reports whether the handshake of TLS is under way. The loop, which alone changes that, asks without the lock,
+// and others with it.
 func (c *Conn) shaking() bool { return c.secure != nil && !c.secure.shaken }
 
 // shaken goes on after the handshake.
@@ -114,11 +115,11 @@ func (c *Conn) shaken(s *secure, err error) {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.setCause(&ProtocolError{Protocol: "tls", Err: err})
+		c.setCauseLocked(&ProtocolError{Protocol: "tls", Err: err})
 		c.dropOutputLocked() // what this side sent before it was there
 		c.state.ended = s.wire.over()
 		c.phase.set(closing) // the alert is written first
-		c.mark(parted)
+		c.markLocked(parted)
 		return
 	}
 	c.mu.Lock()
@@ -223,17 +224,17 @@ func (c *Conn) brokeTLS(err error) {
 	if c.phase.get() >= lingering {
 		return
 	}
-	c.setCause(&ProtocolError{Protocol: "tls", Err: err})
+	c.setCauseLocked(&ProtocolError{Protocol: "tls", Err: err})
 	c.dropOutputLocked()
 	c.state.ended = true
 	c.secure.notified = true
 	c.phase.set(closing)
-	c.mark(parted)
+	c.markLocked(parted)
 }
 
-// transmit encrypts what is plain and hands it to the kernel, with the connection's lock held. It returns how much of it
+// transmitLocked encrypts what is plain and hands it to the kernel, with the connection's lock held. It returns how much of it
 // was used, and how many bytes the kernel has taken. What it has not taken stays in the wire: ErrAgain tells.
-func (s *secure) transmit(p poll.Poller, h poll.Handle, plain []byte) (used, written int, err error) {
+func (s *secure) transmitLocked(p poll.Poller, h poll.Handle, plain []byte) (used, written int, err error) {
 	if written, err = s.wire.flush(p, h); err != nil || !s.shaken || len(plain) == 0 {
 		return 0, written, err
 	}

@@ -37,7 +37,7 @@ func (c *Conn) Respond(r *http1.Response) error {
 		if !ok {
 			return dst, ErrAnswered
 		}
-		return h.respond(dst, r)
+		return h.respondLocked(dst, r)
 	})
 }
 
@@ -53,12 +53,12 @@ func (c *Conn) EndStream() error {
 	if c.phase.get() != open {
 		return net.ErrClosed
 	}
-	c.say(func(dst []byte) []byte {
-		dst, _ = h.endStream(dst) // it streams
+	c.sayLocked(func(dst []byte) []byte {
+		dst, _ = h.endStreamLocked(dst) // it streams
 		return dst
 	})
-	c.mark(0)
-	h.answered(c)
+	c.markLocked(0)
+	h.answeredLocked(c)
 	return nil
 }
 
@@ -70,13 +70,13 @@ func (c *Conn) send(encode func(dst []byte) ([]byte, error)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() != open {
-		return c.unanswerable()
+		return c.unanswerableLocked()
 	}
 	if c.service.packet {
-		return c.sendPacket(encode)
+		return c.sendPacketLocked(encode)
 	}
-	if c.isFull() {
-		return c.refuse()
+	if c.isFullLocked() {
+		return c.refuseLocked()
 	}
 	o := c.out
 	if o == nil {
@@ -101,16 +101,16 @@ func (c *Conn) send(encode func(dst []byte) ([]byte, error)) error {
 	}
 	c.out = o
 	c.messagesOut++
-	c.queued()
+	c.queuedLocked()
 	if h, ok := c.session.(*httpSession); ok {
-		h.answered(c)
+		h.answeredLocked(c)
 	}
 	return nil
 }
 
-// isFull reports whether what the kernel refused has reached the limit, with lock held. Once it has, half must be
+// isFullLocked reports whether what the kernel refused has reached the limit, with lock held. Once it has, half must be
 // free before more is taken.
-func (c *Conn) isFull() bool {
+func (c *Conn) isFullLocked() bool {
 	if c.flags&(stalled|opening) == 0 || c.out == nil {
 		return false
 	}
@@ -120,45 +120,45 @@ func (c *Conn) isFull() bool {
 	return c.out.size >= c.service.limits.MaxPending
 }
 
-func (c *Conn) refuse() error {
+func (c *Conn) refuseLocked() error {
 	c.refused++
 	c.loop.refused.Add(1)
 	return ErrFull
 }
 
-// queued is called with lock held when the output has grown.
-func (c *Conn) queued() {
+// queuedLocked is called with lock held when the output has grown.
+func (c *Conn) queuedLocked() {
 	if c.out.size > flushAt && c.flags&(stalled|opening) == 0 {
-		c.write(nil)
+		c.writeLocked(nil)
 	}
-	if c.isFull() && c.flags&full == 0 {
+	if c.isFullLocked() && c.flags&full == 0 {
 		c.flags |= full
-		c.mark(notifyFull)
+		c.markLocked(notifyFull)
 		c.loop.someFull.Store(true)
 		return
 	}
 	if c.flags&stalled == 0 || c.flags&broken != 0 {
-		c.mark(0)
+		c.markLocked(0)
 	}
 }
 
-// write hands the output to the kernel, with lock held. What the kernel refuses makes the connection stalled: the loop
+// writeLocked hands the output to the kernel, with lock held. What the kernel refuses makes the connection stalled: the loop
 // arms it for writing. scratch, if there is one, gathers small segments.
-func (c *Conn) write(scratch []byte) {
+func (c *Conn) writeLocked(scratch []byte) {
 	if c.datagrams() {
-		c.writeDatagrams()
+		c.writeDatagramsLocked()
 		return
 	}
-	for c.pending() > 0 {
-		n, err := c.transmit(scratch)
+	for c.pendingLocked() > 0 {
+		n, err := c.transmitLocked(scratch)
 		switch {
 		case err == poll.ErrAgain:
 			c.flags |= stalled
-			c.mark(0)
+			c.markLocked(0)
 			return
 		case err != nil:
 			c.flags |= broken
-			c.setCause(err)
+			c.setCauseLocked(err)
 			return
 		case n == 0:
 			return // the handshake comes first
@@ -166,16 +166,16 @@ func (c *Conn) write(scratch []byte) {
 	}
 }
 
-// wrote counts what the kernel took, with lock held.
-func (c *Conn) wrote(n int) {
+// wroteLocked counts what the kernel took, with lock held.
+func (c *Conn) wroteLocked(n int) {
 	if n > 0 {
 		c.bytesOut += uint64(n)
 		c.loop.bytesOut.Add(uint64(n))
 	}
 }
 
-// transmit hands what is next to the kernel and returns how much of the output that was, with lock held.
-func (c *Conn) transmit(scratch []byte) (n int, err error) {
+// transmitLocked hands what is next to the kernel and returns how much of the output that was, with lock held.
+func (c *Conn) transmitLocked(scratch []byte) (n int, err error) {
 	var p []byte
 	greets := c.dial != nil && len(c.dial.request) > 0
 	switch {
@@ -186,18 +186,18 @@ func (c *Conn) transmit(scratch []byte) (n int, err error) {
 	}
 	if x := c.extra; x != nil && x.piped != nil && x.piped.Len() > 0 {
 		n, err = x.piped.Drain(c.handle)
-		c.wrote(n)
+		c.wroteLocked(n)
 		return n, err
 	}
 	written := 0
 	switch {
 	case c.secure != nil:
-		n, written, err = c.secure.transmit(c.loop.poll, c.handle, p)
+		n, written, err = c.secure.transmitLocked(c.loop.poll, c.handle, p)
 	case len(p) > 0:
 		n, err = c.loop.poll.Write(c.handle, p)
 		written = n
 	}
-	c.wrote(written)
+	c.wroteLocked(written)
 	switch {
 	case n == 0:
 		return n, err
@@ -212,15 +212,15 @@ func (c *Conn) transmit(scratch []byte) (n int, err error) {
 	return n, err
 }
 
-// setCause notes why the connection ends, with lock held. The first cause counts.
-func (c *Conn) setCause(err error) {
-	if x := c.extras(); x.cause == nil {
+// setCauseLocked notes why the connection ends, with lock held. The first cause counts.
+func (c *Conn) setCauseLocked(err error) {
+	if x := c.extrasLocked(); x.cause == nil {
 		x.cause = err
 	}
 }
 
-// mark links the connection into the loop's dirty list, with lock held, and wakes the loop if it sleeps.
-func (c *Conn) mark(f flags) {
+// markLocked links the connection into the loop's dirty list, with lock held, and wakes the loop if it sleeps.
+func (c *Conn) markLocked(f flags) {
 	c.flags |= f
 	if c.flags&dirty == 0 {
 		c.flags |= dirty

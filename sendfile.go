@@ -74,13 +74,13 @@ func (c *Conn) output() (poll.Output, error) {
 func (c *Conn) sent(n int, again bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wrote(n)
+	c.wroteLocked(n)
 	if c.phase.get() != open {
 		return false
 	}
 	if again {
 		c.flags |= stalled
-		c.mark(0)
+		c.markLocked(0)
 	}
 	return true
 }

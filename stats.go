@@ -51,7 +51,7 @@ func (c *Conn) Stats() ConnStats {
 	return ConnStats{
 		BytesIn: atomic.LoadUint64(&c.bytesIn), BytesOut: c.bytesOut,
 		MessagesIn: atomic.LoadUint32(&c.messagesIn), MessagesOut: c.messagesOut,
-		Refused: c.refused, Pending: c.accepted(), RoundTrip: c.roundTripLocked(),
+		Refused: c.refused, Pending: c.acceptedLocked(), RoundTrip: c.roundTripLocked(),
 	}
 }
 
@@ -59,20 +59,20 @@ func (c *Conn) Stats() ConnStats {
 func (c *Conn) Pending() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.accepted()
+	return c.acceptedLocked()
 }
 
-// accepted is what waits for the kernel, or for the next attempt to connect, with lock held.
-func (c *Conn) accepted() int {
-	n := c.pending()
+// acceptedLocked is what waits for the kernel, or for the next attempt to connect, with lock held.
+func (c *Conn) acceptedLocked() int {
+	n := c.pendingLocked()
 	if c.dial != nil && c.dial.kept != nil {
 		n += c.dial.kept.size
 	}
 	return n
 }
 
-// pending is what waits for the kernel, with lock held.
-func (c *Conn) pending() (n int) {
+// pendingLocked is what waits for the kernel, with lock held.
+func (c *Conn) pendingLocked() (n int) {
 	if c.out != nil {
 		n = c.out.size
 	}

@@ -33,7 +33,7 @@ func (c *Conn) After(d time.Duration, f func()) *Timer {
 	if c.phase.get() == closed {
 		return &Timer{loop: c.loop, index: -1}
 	}
-	x := c.extras()
+	x := c.extrasLocked()
 	live := x.timers[:0]
 	for _, t := range x.timers {
 		if t.index >= 0 {

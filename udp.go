@@ -94,8 +94,8 @@ func (l *Loop) askedAddr(own net.Addr) net.Addr {
 	return &net.UDPAddr{IP: l.asked.AsSlice(), Port: u.Port, Zone: l.asked.Zone()}
 }
 
-// sendPacket sends what encode gives as one datagram, with lock held.
-func (c *Conn) sendPacket(encode func(dst []byte) ([]byte, error)) error {
+// sendPacketLocked sends what encode gives as one datagram, with lock held.
+func (c *Conn) sendPacketLocked(encode func(dst []byte) ([]byte, error)) error {
 	b, err := encode(c.loop.scratch[:0])
 	if err != nil {
 		return err

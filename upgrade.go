@@ -63,7 +63,7 @@ func (c *Conn) upgrade(head []byte, w *Worker, a *acceptance) error {
 	a.exchange(c)
 	c.mu.Lock()
 	c.session = h
-	c.mark(resume)
+	c.markLocked(resume)
 	c.mu.Unlock()
 	in := c.loop.newInput()
 	in.bytes = append(in.bytes, head...)

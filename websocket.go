@@ -35,11 +35,11 @@ func (s *wsSession) deliver(c *Conn, msg []byte) {
 func (s *wsSession) pong(c *Conn, payload []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase.get() != open || c.isFull() {
+	if c.phase.get() != open || c.isFullLocked() {
 		return
 	}
-	c.say(func(dst []byte) []byte { return s.AppendControl(dst, websocket.Pong, payload) })
-	c.mark(0)
+	c.sayLocked(func(dst []byte) []byte { return s.AppendControl(dst, websocket.Pong, payload) })
+	c.markLocked(0)
 }
 
 // parted handles the peer's Close frame: the answer to ours, or the beginning of its goodbye, which is echoed
@@ -54,14 +54,14 @@ func (s *wsSession) parted(c *Conn, payload []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() == open {
-		c.setCause(goodbye)
-		c.part(goodbye.Code, "")
+		c.setCauseLocked(goodbye)
+		c.partLocked(goodbye.Code, "")
 		return
 	}
 	if c.flags&broken != 0 {
-		c.extras().cause = goodbye // it had been said before
+		c.extrasLocked().cause = goodbye // it had been said before
 	}
-	c.mark(0)
+	c.markLocked(0)
 }
 
 func (s *wsSession) takes(*Conn) bool { return true }

@@ -73,8 +73,8 @@ func (p *process) hear(pulse channel.Pulse, err error) {
 	p.pulse, p.heard = pulse, now
 }
 
-// standstill is how long the loop has not come round, and in which callback; 0 when it does. The lock of p is held.
-func (p *process) standstill() (time.Duration, string) {
+// standstillLocked is how long the loop has not come round, and in which callback; 0 when it does. The lock of p is held.
+func (p *process) standstillLocked() (time.Duration, string) {
 	silent := time.Since(p.heard)
 	if p.frozen.Load() || p.pulse.Busy == 0 && silent < 2*beatEvery {
 		return 0, ""
@@ -89,7 +89,7 @@ func (p *process) standstill() (time.Duration, string) {
 func (p *process) judge() {
 	s := p.slot.supervisor
 	p.mu.Lock()
-	still, callback := p.standstill()
+	still, callback := p.standstillLocked()
 	warn := still >= warnAfter && !p.warned
 	p.warned = p.warned && still > 0 || warn
 	p.mu.Unlock()
@@ -197,7 +197,7 @@ func (p *process) state() ProcessState {
 		return st
 	}
 	p.mu.Lock()
-	still, _ := p.standstill()
+	still, _ := p.standstillLocked()
 	p.mu.Unlock()
 	var pulse channel.Pulse
 	err := context.DeadlineExceeded
@@ -210,7 +210,7 @@ func (p *process) state() ProcessState {
 	defer p.mu.Unlock()
 	if err != nil {
 		pulse = p.pulse
-		if pulse.Busy, pulse.Callback = p.standstill(); pulse.Busy == 0 {
+		if pulse.Busy, pulse.Callback = p.standstillLocked(); pulse.Busy == 0 {
 			pulse.Busy = time.Since(p.heard)
 		}
 	}
@@ -232,7 +232,7 @@ func (p *process) state() ProcessState {
 func (s *Supervisor) Conns(ctx context.Context, f func(worker string, id, pid int, page []channel.Conn) error) error {
 	for _, p := range s.alive() {
 		p.mu.Lock()
-		still, _ := p.standstill()
+		still, _ := p.standstillLocked()
 		p.mu.Unlock()
 		if still > 0 || p.ready.Load() == 0 {
 			continue // status tells

@@ -171,12 +171,12 @@ func (t *sockets) release(p *process, a channel.Address) {
 	}
 	sk.released[p.slot.id] = true
 	if sk.key.id != shared || len(sk.released) == len(sk.key.group.slots) {
-		t.close(sk)
+		t.closeLocked(sk)
 	}
 }
 
-// close closes a socket, with lock held.
-func (t *sockets) close(sk *socket) {
+// closeLocked closes a socket, with lock held.
+func (t *sockets) closeLocked(sk *socket) {
 	delete(t.open, sk.key)
 	sk.Close()
 }
@@ -193,7 +193,7 @@ func (t *sockets) sweep(sl *slot) {
 	for k, sk := range t.open {
 		maps.DeleteFunc(sk.users, func(p *process, _ bool) bool { return p != current && p.ended() })
 		if k.group == sl.group && k.id == sl.id && !sk.outer && len(sk.users) == 0 {
-			t.close(sk)
+			t.closeLocked(sk)
 		}
 	}
 }
@@ -215,7 +215,7 @@ func (t *sockets) closeAll() {
 	defer t.mu.Unlock()
 	t.closed = true
 	for _, sk := range t.open {
-		t.close(sk)
+		t.closeLocked(sk)
 	}
 }
 

@@ -271,7 +271,7 @@ func (p *epoll) WriteTo(h Handle, b []byte, between Ends) error {
 func (p *epoll) CloseWrite(h Handle) error { return unix.Shutdown(int(h), unix.SHUT_WR) }
 
 // Close keeps the descriptor until the next Wait: an event of this batch that is still to come cannot then meet a new
-// connection under the same number.
+// connection under the same number. It reads wakefd without the lock, as translate does.
 func (p *epoll) Close(h Handle, abort bool) {
 	s := p.slots.at(int(h))
 	if abort && s.kind.Load() == tcp {
@@ -340,6 +340,7 @@ func (p *epoll) Wait(d time.Duration) ([]Event, error) {
 	return p.translate(n), nil
 }
 
+// translate reads wakefd without the lock: Shut, which changes it, is called by the goroutine that waits.
 func (p *epoll) translate(n int) []Event {
 	events := p.events[:0]
 	for i := range p.raw[:max(n, 0)] {

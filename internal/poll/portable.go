@@ -113,16 +113,16 @@ func (p *portable) open(s *socket, ahead func(*socket)) (Handle, error) {
 	return s.handle, nil
 }
 
-// socket is the open socket of a handle, or nil, with lock held.
-func (p *portable) socket(h Handle) *socket {
+// socketLocked is the open socketLocked of a handle, or nil, with lock held.
+func (p *portable) socketLocked(h Handle) *socket {
 	if int(h) < len(p.sockets) {
 		return p.sockets[h]
 	}
 	return nil
 }
 
-// enqueue has the next Wait look at s, with lock held.
-func (p *portable) enqueue(s *socket) {
+// enqueueLocked has the next Wait look at s, with lock held.
+func (p *portable) enqueueLocked(s *socket) {
 	if !s.queued && !s.closed {
 		s.queued = true
 		p.queue = append(p.queue, s)
@@ -138,18 +138,18 @@ func notify(c chan struct{}) {
 	}
 }
 
-// ready is what the loop is told of s, with lock held.
-func (s *socket) ready() Event {
+// readyLocked is what the loop is told of s, with lock held.
+func (s *socket) readyLocked() Event {
 	return Event{
 		Handle: s.handle,
 		Read:   s.read && (len(s.in) > 0 || s.datagram || s.accepted != nil || s.inErr != nil),
 		Write:  s.write && (s.unsent <= writeAhead/2 || s.outErr != nil),
-		Fail:   s.stream && s.failed() && (s.read || s.write || !s.told),
+		Fail:   s.stream && s.failedLocked() && (s.read || s.write || !s.told),
 	}
 }
 
-// failed reports whether a stream is broken, with lock held.
-func (s *socket) failed() bool {
+// failedLocked reports whether a stream is broken, with lock held.
+func (s *socket) failedLocked() bool {
 	return s.inErr != nil && s.inErr != io.EOF || s.outErr != nil || s.broken != nil
 }
 
@@ -194,7 +194,7 @@ func (p *portable) collect() (events []Event, over bool) {
 	looked := 0
 	for ; looked < len(p.queue) && len(events) < most; looked++ {
 		s := p.queue[looked]
-		ev := s.ready()
+		ev := s.readyLocked()
 		if s.queued = !s.closed && (ev.Read || ev.Write || ev.Fail); s.queued {
 			events = append(events, ev)
 			s.told = s.told || ev.Fail
@@ -223,7 +223,7 @@ func (p *portable) Wake() {
 func (p *portable) Arm(h Handle, read, write bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.socket(h)
+	s := p.socketLocked(h)
 	if s == nil {
 		return fmt.Errorf("poll: %w", net.ErrClosed)
 	}
@@ -233,17 +233,17 @@ func (p *portable) Arm(h Handle, read, write bool) error {
 		}
 	}
 	if read != s.read {
-		s.look()
+		s.lookLocked()
 	}
 	s.read, s.write = read, write
-	p.enqueue(s)
+	p.enqueueLocked(s)
 	return nil
 }
 
 func (p *portable) LocalAddr(h Handle) net.Addr {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.socket(h)
+	s := p.socketLocked(h)
 	if s == nil {
 		return nil
 	}
@@ -259,17 +259,17 @@ func (p *portable) LocalAddr(h Handle) net.Addr {
 func (p *portable) Close(h Handle, abort bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s := p.socket(h); s != nil {
-		p.close(s, abort)
+	if s := p.socketLocked(h); s != nil {
+		p.closeLocked(s, abort)
 		p.sockets[h] = nil
 		p.retired = append(p.retired, h)
 	}
 }
 
-// close ends the goroutines of s, with lock held. One that writes goes on for a while.
-func (p *portable) close(s *socket, abort bool) {
+// closeLocked ends the goroutines of s, with lock held. One that writes goes on for a while.
+func (p *portable) closeLocked(s *socket, abort bool) {
 	s.closed = true
-	s.look()
+	s.lookLocked()
 	if s.accepted != nil {
 		s.accepted.Close()
 	}
@@ -291,20 +291,20 @@ func (p *portable) Shut() {
 	p.shut = true
 	for _, s := range p.sockets {
 		if s != nil {
-			p.close(s, false)
+			p.closeLocked(s, false)
 		}
 	}
 	p.sockets = nil
 	for _, s := range p.leaving {
-		s.hurry()
+		s.hurryLocked()
 	}
 	p.mu.Unlock()
 	p.wg.Wait()
 }
 
-// hurry gives the peer of a closed socket a little time to take something, with lock held. It returns false when there is
+// hurryLocked gives the peer of a closed socket a little time to take something, with lock held. It returns false when there is
 // none left.
-func (s *socket) hurry() bool {
+func (s *socket) hurryLocked() bool {
 	now := time.Now()
 	until := now.Add(lastPause)
 	if until.After(s.until) {

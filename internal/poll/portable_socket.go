@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// await waits, with lock held, until the loop has taken what was read ahead and wants more. It returns false when the
+// awaitLocked waits, with lock held, until the loop has taken what was read ahead and wants more. It returns false when the
 // socket has closed, or was halted.
-func (p *portable) await(s *socket) bool {
-	for !s.closed && !s.halted && !s.wantsMore() {
-		if s.mayBreak() && p.watch(s) {
+func (p *portable) awaitLocked(s *socket) bool {
+	for !s.closed && !s.halted && !s.wantsMoreLocked() {
+		if s.mayBreakLocked() && p.watchLocked(s) {
 			continue
 		}
 		p.mu.Unlock()
@@ -26,9 +26,9 @@ func (p *portable) await(s *socket) bool {
 	return !s.closed && !s.halted
 }
 
-// wantsMore reports, with lock held, whether to read ahead. A stream is read even while disarmed, because that is how it
+// wantsMoreLocked reports, with lock held, whether to read ahead. A stream is read even while disarmed, because that is how it
 // is known to have failed; it is no more than its buffer.
-func (s *socket) wantsMore() bool {
+func (s *socket) wantsMoreLocked() bool {
 	return (s.read || s.stream) && s.accepted == nil && len(s.in) == 0 && !s.datagram && s.inErr == nil
 }
 
@@ -42,7 +42,7 @@ func (p *portable) Listen(ln net.Listener, _ bool) (Handle, error) {
 func (p *portable) acceptAhead(s *socket, ln net.Listener) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.await(s) {
+	for p.awaitLocked(s) {
 		p.mu.Unlock()
 		c, err := ln.Accept()
 		p.mu.Lock()
@@ -56,13 +56,13 @@ func (p *portable) acceptAhead(s *socket, ln net.Listener) {
 			return
 		}
 		s.accepted, s.inErr = c, bare(err)
-		p.enqueue(s)
+		p.enqueueLocked(s)
 	}
 }
 
 func (p *portable) Accept(ln Handle) (Handle, netip.AddrPort, error) {
 	p.mu.Lock()
-	s := p.socket(ln)
+	s := p.socketLocked(ln)
 	if s == nil {
 		p.mu.Unlock()
 		return 0, netip.AddrPort{}, fmt.Errorf("poll: %w", net.ErrClosed)
@@ -93,7 +93,7 @@ func (p *portable) Accept(ln Handle) (Handle, netip.AddrPort, error) {
 func (p *portable) Halt(h Handle) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.socket(h)
+	s := p.socketLocked(h)
 	if s == nil {
 		return false
 	}
@@ -126,7 +126,7 @@ func (p *portable) Stream(c net.Conn) (Handle, error) {
 func (p *portable) Detach(h Handle) (net.Conn, []byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.socket(h)
+	s := p.socketLocked(h)
 	if s == nil || !s.stream {
 		return nil, nil, fmt.Errorf("poll: %w", net.ErrClosed)
 	}
@@ -135,7 +135,7 @@ func (p *portable) Detach(h Handle) (net.Conn, []byte, error) {
 	}
 	c := s.net.(net.Conn)
 	s.closed = true
-	s.look()
+	s.lookLocked()
 	err := c.SetReadDeadline(time.Unix(1, 0))
 	if err == nil {
 		p.mu.Unlock()
@@ -166,7 +166,7 @@ func (p *portable) readAhead(s *socket, c net.Conn) {
 	buf := make([]byte, readAhead)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.await(s) {
+	for p.awaitLocked(s) {
 		p.mu.Unlock()
 		n, err := c.Read(buf)
 		p.mu.Lock()
@@ -177,14 +177,14 @@ func (p *portable) readAhead(s *socket, c net.Conn) {
 		if err == io.EOF && s.broken != nil {
 			s.inErr = s.broken // likewise
 		}
-		p.enqueue(s)
+		p.enqueueLocked(s)
 	}
 }
 
 func (p *portable) Read(h Handle, b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.socket(h)
+	s := p.socketLocked(h)
 	switch {
 	case s == nil:
 		return 0, fmt.Errorf("poll: %w", net.ErrClosed)
@@ -195,7 +195,7 @@ func (p *portable) Read(h Handle, b []byte) (int, error) {
 	}
 	n := copy(b, s.in)
 	if s.in = s.in[n:]; len(s.in) == 0 {
-		s.look()
+		s.lookLocked()
 	}
 	return n, nil
 }
@@ -203,7 +203,7 @@ func (p *portable) Read(h Handle, b []byte) (int, error) {
 func (p *portable) Write(h Handle, b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.socket(h)
+	s := p.socketLocked(h)
 	switch {
 	case s == nil:
 		return 0, fmt.Errorf("poll: %w", net.ErrClosed)
@@ -235,7 +235,7 @@ func (p *portable) writeOut(s *socket, c net.Conn) {
 	defer p.mu.Unlock()
 	for len(s.out) > 0 && s.outErr == nil {
 		if p.shut {
-			s.hurry()
+			s.hurryLocked()
 		}
 		b := s.out
 		s.out, s.spare = s.spare[:0], nil
@@ -245,7 +245,7 @@ func (p *portable) writeOut(s *socket, c net.Conn) {
 		s.unsent -= len(b)
 		s.spare = b
 		s.outErr, s.told = bare(err), false
-		p.enqueue(s)
+		p.enqueueLocked(s)
 	}
 	s.writing, s.out, s.spare = false, nil, nil
 	if s.endOfOut {
@@ -255,7 +255,7 @@ func (p *portable) writeOut(s *socket, c net.Conn) {
 		c.Close()
 		p.leaving = slices.DeleteFunc(p.leaving, func(other *socket) bool { return other == s })
 	}
-	p.enqueue(s)
+	p.enqueueLocked(s)
 }
 
 // writeAll writes b. Once the poller is shut it goes on for as long as the peer takes some of it.
@@ -266,7 +266,7 @@ func (p *portable) writeAll(s *socket, c net.Conn, b []byte) error {
 			return err
 		}
 		p.mu.Lock()
-		again := s.hurry()
+		again := s.hurryLocked()
 		p.mu.Unlock()
 		if !again {
 			return err
@@ -278,7 +278,7 @@ func (p *portable) writeAll(s *socket, c net.Conn, b []byte) error {
 func (p *portable) CloseWrite(h Handle) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.socket(h)
+	s := p.socketLocked(h)
 	if s == nil {
 		return fmt.Errorf("poll: %w", net.ErrClosed)
 	}
@@ -286,7 +286,7 @@ func (p *portable) CloseWrite(h Handle) error {
 	if s.writing {
 		return nil
 	}
-	p.enqueue(s)
+	p.enqueueLocked(s)
 	return bare(endStream(s.net))
 }
 
@@ -310,7 +310,7 @@ func (p *portable) receiveAhead(s *socket, receive func(b []byte) (int, Ends, er
 	buf := make([]byte, 64<<10)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.await(s) {
+	for p.awaitLocked(s) {
 		p.mu.Unlock()
 		n, between, err := receive(buf)
 		p.mu.Lock()
@@ -318,7 +318,7 @@ func (p *portable) receiveAhead(s *socket, receive func(b []byte) (int, Ends, er
 			return
 		}
 		s.in, s.between, s.datagram, s.inErr = buf[:n], between, err == nil, bare(err)
-		p.enqueue(s)
+		p.enqueueLocked(s)
 	}
 }
 
@@ -348,7 +348,7 @@ func receiver(u *net.UDPConn) func(b []byte) (int, Ends, error) {
 func (p *portable) ReadFrom(h Handle, b []byte) (int, Ends, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.socket(h)
+	s := p.socketLocked(h)
 	if s == nil {
 		return 0, Ends{}, fmt.Errorf("poll: %w", net.ErrClosed)
 	}
@@ -368,7 +368,7 @@ func (p *portable) ReadFrom(h Handle, b []byte) (int, Ends, error) {
 
 func (p *portable) WriteTo(h Handle, b []byte, between Ends) error {
 	p.mu.Lock()
-	s := p.socket(h)
+	s := p.socketLocked(h)
 	p.mu.Unlock()
 	if s == nil {
 		return fmt.Errorf("poll: %w", net.ErrClosed)

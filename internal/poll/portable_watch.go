@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// mayBreak reports, with lock held, whether a stream could break and nobody would see: the loop does not take what has come,
+// mayBreakLocked reports, with lock held, whether a stream could break and nobody would see: the loop does not take what has come,
 // or there will be no more.
-func (s *socket) mayBreak() bool {
+func (s *socket) mayBreakLocked() bool {
 	return tellsFailure && s.stream && s.broken == nil && (s.inErr == io.EOF || s.inErr == nil && !s.read)
 }
 
-// watch waits, with lock held, until a stream breaks or is to be looked at again. It returns false if that cannot be done.
-func (p *portable) watch(s *socket) bool {
+// watchLocked waits, with lock held, until a stream breaks or is to be looked at again. It returns false if that cannot be done.
+func (p *portable) watchLocked(s *socket) bool {
 	c, ok := s.net.(syscall.Conn)
 	if !ok {
 		return false
@@ -43,13 +43,13 @@ func (p *portable) watch(s *socket) bool {
 		if s.inErr != nil {
 			s.inErr = s.broken
 		}
-		p.enqueue(s)
+		p.enqueueLocked(s)
 	}
 	return err == nil || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// look has the goroutine that reads ahead look again, with lock held.
-func (s *socket) look() {
+// lookLocked has the goroutine that reads ahead lookLocked again, with lock held.
+func (s *socket) lookLocked() {
 	notify(s.more)
 	if s.watched {
 		_ = s.net.(net.Conn).SetReadDeadline(time.Unix(1, 0)) // it can fail only on a dead socket
@@ -59,7 +59,7 @@ func (s *socket) look() {
 func (p *portable) Unsent(h Handle) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.socket(h)
+	s := p.socketLocked(h)
 	if s == nil || s.unsent > 0 {
 		return s != nil
 	}

@@ -54,13 +54,13 @@ func (c *Conn) note(b []byte) error {
 		}
 	}
 	if c.due.IsZero() {
-		c.wait()
+		c.waitLocked()
 	}
 	return nil
 }
 
-// wait has Read end if nothing comes though something is awaited. mu is held.
-func (c *Conn) wait() {
+// waitLocked has Read end if nothing comes though something is awaited. mu is held.
+func (c *Conn) waitLocked() {
 	if c.silence == 0 {
 		return
 	}
@@ -115,7 +115,7 @@ func (c *Conn) judge(b []byte) (good int, wrong error) {
 		}
 	}
 	if len(b) > 0 {
-		c.wait()
+		c.waitLocked()
 	}
 	return good, nil
 }

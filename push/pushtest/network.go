@@ -174,7 +174,7 @@ func (l *networkLink) send(to []push.Target, do func(taker *networkLink, back fu
 	l.out.send(func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		takers := w.takers(to)
+		takers := w.takersLocked(to)
 		switch {
 		case l.down:
 			e.finish(push.ErrUnlinked)
@@ -213,8 +213,8 @@ func (w *Network) back(e *errand, collect func()) {
 	}
 }
 
-// takers are the links that want one of some targets, with lock held.
-func (w *Network) takers(to []push.Target) (links []*networkLink) {
+// takersLocked are the links that want one of some targets, with lock held.
+func (w *Network) takersLocked(to []push.Target) (links []*networkLink) {
 	for _, l := range w.links {
 		if !l.down && slices.ContainsFunc(to, func(t push.Target) bool { return l.topics[t.Topic()] }) {
 			links = append(links, l)

@@ -13,10 +13,10 @@ type Broker struct {
 	options  Options
 	names    names
 	counters counters
+	gone     sync.WaitGroup // of every link
 
 	mu    sync.Mutex // guards the following
 	links []*link
-	gone  sync.WaitGroup // of every link
 }
 
 var _ push.Broker = (*Broker)(nil)

@@ -59,14 +59,14 @@ type registry struct {
 	gone    chan struct{} // closed when the others know that this node leaves, as far as they can
 	once    sync.Once     // of leave
 
+	cannot, cannotCount sync.Once // of what the log is told
+
 	mu          sync.Mutex // guards the following
 	connections map[*shard]endpoint
 	wasUp       bool             // the link has been up
 	round       int              // how often connections were made
 	noted       int              // the round in which this node was noted last
 	ghosts      map[endpoint]int // that are to be ended, and how often that was tried
-	cannot      sync.Once
-	cannotCount sync.Once
 }
 
 func newRegistry(l *link) *registry {

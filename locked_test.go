@@ -1,0 +1,202 @@
+package lineman_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// heldByName ends the names of functions that want a lock held.
+const heldByName = "Locked"
+
+var (
+	underLock = regexp.MustCompile(`under the lock|under the connection's lock`)
+	heldByDoc = regexp.MustCompile(`\block held\b|\bmu held\b`)
+	guards    = regexp.MustCompile(`^// guards (.*)`)
+	unguarded = regexp.MustCompile(`(?i)owned by|immutable|changed by the loop|read anywhere`)
+)
+
+// TestLocked holds what the names of functions say: who wants a lock held, by its documentation or because it uses what a
+// lock guards without taking it, ends in Locked, and only such functions and those that take a lock call it. Who needs none,
+// such as what makes a value that nobody else knows yet, says in its documentation why it goes "without the lock"; whose
+// name an interface gives, that it is called "under the connection's lock". A function literal may do what the function does
+// that it is given to: one that is documented to run it "under the lock".
+func TestLocked(t *testing.T) {
+	folders := map[string][]*ast.File{}
+	fset := token.NewFileSet()
+	for file, text := range sources(t, ".go") {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(fset, file, text, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folders[path.Dir(file)] = append(folders[path.Dir(file)], parsed)
+	}
+	for _, folder := range slices.Sorted(maps.Keys(folders)) {
+		guarded, lends := map[string]guard{}, map[string]bool{}
+		for _, f := range folders[folder] {
+			findGuards(fset, f, guarded)
+			findLenders(f, lends)
+		}
+		for _, f := range folders[folder] {
+			for _, d := range f.Decls {
+				if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
+					for _, wrong := range misnamed(fn, guarded, lends) {
+						t.Errorf("%s: %s %s", fset.Position(fn.Pos()), fn.Name.Name, wrong)
+					}
+				}
+			}
+		}
+	}
+}
+
+// guard is the lock of a struct and the fields that it guards.
+type guard struct {
+	lock   string
+	fields map[string]bool
+}
+
+// findGuards reads the comments of a file's structs: those of the lock, and of fields that are not its after all.
+func findGuards(fset *token.FileSet, f *ast.File, guarded map[string]guard) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		if s, ok := spec.Type.(*ast.StructType); ok {
+			for i, field := range s.Fields.List {
+				said := guards.FindStringSubmatch(lineComment(field))
+				if said != nil && len(field.Names) == 1 {
+					guarded[spec.Name.Name] = guard{field.Names[0].Name, fieldsBehind(fset, s.Fields.List, i, said[1])}
+				}
+			}
+		}
+		return true
+	})
+}
+
+// findLenders finds the functions that run what they are given under the lock.
+func findLenders(f *ast.File, lends map[string]bool) {
+	for _, d := range f.Decls {
+		if fn, ok := d.(*ast.FuncDecl); ok && underLock.MatchString(flat(fn.Doc)) {
+			lends[fn.Name.Name] = true
+		}
+	}
+}
+
+// flat is a text without its ends of lines.
+func flat(doc *ast.CommentGroup) string { return strings.Join(strings.Fields(doc.Text()), " ") }
+
+func lineComment(f *ast.Field) string {
+	if f.Comment == nil {
+		return ""
+	}
+	return f.Comment.List[0].Text
+}
+
+// fieldsBehind are those that a lock guards: the named ones, or those up to the next empty line.
+func fieldsBehind(fset *token.FileSet, all []*ast.Field, lock int, said string) map[string]bool {
+	fields := map[string]bool{}
+	following := strings.HasPrefix(said, "the following")
+	words := strings.FieldsFunc(said, func(r rune) bool { return r == ' ' || r == ',' })
+	last := fset.Position(all[lock].End()).Line
+	for _, f := range all[lock+1:] {
+		begin := fset.Position(f.Pos()).Line
+		if f.Doc != nil {
+			begin = fset.Position(f.Doc.Pos()).Line
+		}
+		if begin > last+1 {
+			break
+		}
+		last = fset.Position(f.End()).Line
+		for _, name := range f.Names {
+			if following && !unguarded.MatchString(lineComment(f)) || slices.Contains(words, name.Name) {
+				fields[name.Name] = true
+			}
+		}
+	}
+	return fields
+}
+
+// misnamed says what a function's name should say, or what it must not call.
+func misnamed(fn *ast.FuncDecl, guarded map[string]guard, lends map[string]bool) (wrong []string) {
+	if strings.HasSuffix(fn.Name.Name, heldByName) {
+		return nil
+	}
+	if heldByDoc.MatchString(flat(fn.Doc)) {
+		return []string{"is documented to want a lock held: its name is to end in " + heldByName}
+	}
+	if doc := flat(fn.Doc); locks(fn.Body) || strings.Contains(doc, "without the lock") || underLock.MatchString(doc) {
+		return nil
+	}
+	receiver, kind := receiverOf(fn)
+	g := guarded[kind]
+	var used, called []string
+	ast.Inspect(fn.Body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			if x, ok := n.X.(*ast.Ident); ok && receiver != "" && x.Name == receiver && g.fields[n.Sel.Name] {
+				used = append(used, n.Sel.Name)
+			}
+		case *ast.CallExpr:
+			if name := calledName(n); strings.HasSuffix(name, heldByName) {
+				called = append(called, name)
+			}
+			return !lends[calledName(n)]
+		}
+		return true
+	})
+	if len(used) > 0 {
+		slices.Sort(used)
+		wrong = append(wrong, "uses "+strings.Join(slices.Compact(used), ", ")+", which "+g.lock+" guards, without taking it: its name is to end in "+heldByName)
+	}
+	if len(called) > 0 {
+		slices.Sort(called)
+		wrong = append(wrong, "calls "+strings.Join(slices.Compact(called), ", ")+" and takes no lock")
+	}
+	return wrong
+}
+
+// locks reports whether a body takes a lock itself.
+func locks(body *ast.BlockStmt) (found bool) {
+	ast.Inspect(body, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok && slices.Contains([]string{"Lock", "RLock", "TryLock"}, calledName(call)) {
+			found = true
+		}
+		return !found
+	})
+	return found
+}
+
+func calledName(call *ast.CallExpr) string {
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		return f.Sel.Name
+	}
+	return ""
+}
+
+// receiverOf is the name of a method's receiver and of its type.
+func receiverOf(fn *ast.FuncDecl) (name, kind string) {
+	if fn.Recv == nil || len(fn.Recv.List[0].Names) == 0 {
+		return "", ""
+	}
+	of := fn.Recv.List[0].Type
+	if star, ok := of.(*ast.StarExpr); ok {
+		of = star.X
+	}
+	if id, ok := of.(*ast.Ident); ok {
+		kind = id.Name
+	}
+	return fn.Recv.List[0].Names[0].Name, kind
+}
