@@ -75,7 +75,6 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 	one := c.Value().(*caller)
 	if why := one.place.why; why != "" {
 		s.guard.refuse(why, "a back end was turned away: there are too many", "remote", c.RemoteAddr())
-		c.After(partTime, c.Abort)
 		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
 	}
 	field := func(name string) string { return string(r.Header(name)) }

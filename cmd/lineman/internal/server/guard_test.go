@@ -133,6 +133,19 @@ func TestArriveBehindProxy(t *testing.T) {
 	}
 }
 
+// TestSpareTime gives no time to those that proxies tell of above the spare places.
+func TestSpareTime(t *testing.T) {
+	s := &Server{guard: newGuard(config.Config{Limits: config.Limits{ConnectionsPerIP: 1}, Proxies: []string{"198.51.100.7"}}, config.Shares{Spare: 2}, slog.New(slog.DiscardHandler))}
+	for i, want := range []time.Duration{partTime, partTime, partTime, 0} { // the first has a place of its own
+		v := &visitor{entry: &entry{}}
+		s.guard.arrive(v, remote("198.51.100.7"))
+		s.guard.knock(v, remote("192.0.2.1"))
+		if got := s.spareTime(); got != want {
+			t.Errorf("connection %d has %v, want %v", i, got, want)
+		}
+	}
+}
+
 // TestSpare bounds who is told that there is no room, by address too.
 func TestSpare(t *testing.T) {
 	g := newGuard(config.Config{Limits: config.Limits{Connections: 1}}, config.Shares{Pages: 1, Spare: 100}, slog.New(slog.DiscardHandler))

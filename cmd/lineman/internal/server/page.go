@@ -83,7 +83,23 @@ func (s *Server) arrive(c *lineman.Conn) error {
 		return errNoRoom
 	}
 	c.SetValue(v)
+	if v.entry.spare != "" {
+		c.After(partTime, func() {
+			if v.entry != nil && v.entry.spare != "" { // a proxy has told of nobody for whom there is room
+				c.Abort()
+			}
+		})
+	}
 	return nil
+}
+
+// spareTime is how long a connection may take to read that there is no room for it: none where more are told than there
+// are places for that, as behind a proxy it is found out when a place was taken.
+func (s *Server) spareTime() time.Duration {
+	if spares := &s.guard.spares; over(spares.taken[""]-1, spares.most) {
+		return 0
+	}
+	return partTime
 }
 
 // errNoRoom refuses a connection. The guard has counted and logged why.
@@ -110,7 +126,7 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 	}
 	v := c.Value().(*visitor)
 	if why := s.guard.knock(v, c.RemoteAddr()); why != "" {
-		c.After(partTime, c.Abort)
+		c.After(s.spareTime(), c.Abort)
 		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
 	}
 	v.entry = e
@@ -214,7 +230,7 @@ func (s *Server) request(c *lineman.Conn, r *http1.Request) {
 	}
 	if c.Value().(*visitor).entry.spare != "" { // a place for others who are to be told that there is no room
 		answer.Close = true
-		c.After(partTime, c.Abort)
+		c.After(s.spareTime(), c.Abort)
 	}
 	_ = c.Respond(answer)
 }

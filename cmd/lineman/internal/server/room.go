@@ -50,7 +50,7 @@ type place struct {
 	why string // there is a spare place only; empty if it has its own
 }
 
-// enter takes a place in a room for a connection, or a spare one; false means that there is none.
+// enter takes a place in a room for a connection, or a spare one for partTime; false means that there is none.
 func (g *guard) enter(r *room, c *lineman.Conn) (p place, ok bool) {
 	p.ip = g.address(c.RemoteAddr())
 	if p.why = r.full(p.ip); p.why != "" && !(r.tells && g.spare(p.ip)) {
@@ -59,6 +59,8 @@ func (g *guard) enter(r *room, c *lineman.Conn) (p place, ok bool) {
 	}
 	if p.why == "" {
 		r.taken.add(p.ip, 1)
+	} else {
+		c.After(partTime, c.Abort) // who says nothing keeps the place from others
 	}
 	return p, true
 }

@@ -66,6 +66,21 @@ func TestSilent(t *testing.T) {
 	})
 }
 
+// TestSpareIsGivenBack has who says nothing not keep a place that is there to be told that there is no other.
+func TestSpareIsGivenBack(t *testing.T) {
+	c := devMode()
+	c.Limits.Connections, c.Text.Connections, c.API.Connections = 1, 1, 1
+	r := start(t, c, server.Options{})
+	for _, addr := range []string{r.Addr(r.pages).String(), r.text, strings.TrimPrefix(strings.TrimSuffix(r.api, "/v1/"), "http://")} {
+		dial(t, addr)
+		spare := dial(t, addr)
+		_ = spare.SetReadDeadline(time.Now().Add(4 * time.Second)) // less than a handshake may take
+		if _, err := io.Copy(io.Discard, spare); isTimeout(err) {
+			t.Errorf("%s: it is still there", addr)
+		}
+	}
+}
+
 // TestPoolsApart has pages that say nothing not shut back ends out.
 func TestPoolsApart(t *testing.T) {
 	c := devMode()
