@@ -259,10 +259,16 @@ func (m *Master) restart(graceful bool, asDaemon func(wasDaemon bool) bool) erro
 		return m.Err // and what runs goes on
 	}
 	wasDaemon, err := m.end(graceful)
-	if err != nil && !errors.Is(err, ErrNotRunning) {
+	if errors.Is(err, ErrNotRunning) {
+		return m.Start(asDaemon(wasDaemon))
+	}
+	if err != nil {
 		return err
 	}
-	return m.Start(asDaemon(wasDaemon))
+	if err := m.Start(asDaemon(wasDaemon)); err != nil {
+		return fmt.Errorf("%w; what ran before has been stopped", err)
+	}
+	return nil
 }
 
 // Reload has every process of the running program succeeded by one of the program as it is now on disk, and returns when that

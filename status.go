@@ -2,7 +2,6 @@ package lineman
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -141,7 +140,10 @@ func (p *ProcessStatus) state() string {
 		return "[" + p.State + "]"
 	}
 	d := time.Duration(p.Busy * float64(time.Second))
-	return fmt.Sprintf("[busy] %s in %s", duration(d), cmp.Or(p.Callback, "silence"))
+	if p.Callback == "" {
+		return "[busy] " + duration(d) // it starts
+	}
+	return fmt.Sprintf("[busy] %s in %s", duration(d), p.Callback)
 }
 
 // table lines columns up.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,6 +37,22 @@ func TestProcessNames(t *testing.T) {
 	check("in the foreground")
 	i.do("stop")
 	p.end()
+}
+
+// TestRestartFails tells that what ran has been stopped when nothing could be started in its place.
+func TestRestartFails(t *testing.T) {
+	i := newInstance(t, "echo", "-addr", "text://127.0.0.1:0")
+	i.do("start", "-d")
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	i.flags = []string{"-addr", "text://" + taken.Addr().String()}
+	i.refused("address already in use: stop the program that has it, or listen on another address; what ran before has been stopped", "restart")
+	if _, code := i.try("status"); code != 3 {
+		t.Errorf("status: exit code %d, want 3", code)
+	}
 }
 
 // wantName wants all threads of a process to have a name, and its command line to be the one that was given.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -148,6 +149,9 @@ func unreachable(name, addr string, r *Redis, err error) []Finding {
 		credentials, user = "redis.sentinel_user and redis.sentinel_password_file", cmp.Or(r.SentinelUser, "default")
 	}
 	found, fix := addr+": "+text, redisCLI(addr, r)+" PING tells whether it runs; it has to listen on that address (bind), and no firewall be between"
+	if call := (*os.SyscallError)(nil); errors.As(err, &call) {
+		found = addr + ": " + call.Err.Error() // the address once
+	}
 	switch {
 	case begins("NOAUTH"):
 		found, fix = addr+" wants a password", "set "+credentials

@@ -35,7 +35,7 @@ func TestRedis(t *testing.T) {
 	addr := s.Addr()
 	s.Close()
 	_, port, _ := net.SplitHostPort(addr)
-	try(t, redis, trial{name: "closed", change: at(addr, nil), verdict: Fail, found: "connection refused", fix: "redis-cli -h 127.0.0.1 -p " + port + " PING"})
+	try(t, redis, trial{name: "closed", change: at(addr, nil), verdict: Fail, found: addr + ": connection refused", fix: "redis-cli -h 127.0.0.1 -p " + port + " PING"})
 }
 
 // TestExposure knows who can reach a server from what it listens on.
