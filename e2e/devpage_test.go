@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -68,4 +70,12 @@ func TestDevPage(t *testing.T) {
 	linemantest.Until(t, "the page has no icon", func() bool {
 		return eval[string](page, "icon") == "200 /favicon.ico true"
 	})
+	for uid, want := range map[string]string{
+		"uid1": ` uid 'uid1' '{"percent":"88%"}'`, "-1": ` -- uid '-1' '{"percent":"88%"}'`, "it's": ` uid 'it'\''s' '{"percent":"88%"}'`,
+	} {
+		shown := eval[string](page, fmt.Sprintf(`byId("uid").value = %q; paste(); byId("paste").textContent`, uid))
+		if !strings.HasSuffix(shown, want) {
+			t.Errorf("%s: %s, want %s", uid, shown, want)
+		}
+	}
 }

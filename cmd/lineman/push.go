@@ -48,6 +48,9 @@ exits with 1 if one was accepted by none, or if that is not known of a node. A k
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error { return p.run(args, c.InOrStdin(), c.OutOrStdout()) },
 	}
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return &usageError{fmt.Errorf("%w: what is no flag but begins with - comes behind --, as in lineman push -- uid -1 DATA", err)}
+	})
 	f := c.Flags()
 	f.StringVar(&p.server, "server", "127.0.0.1:5678", "`host:port` of the server's port for lines of back ends")
 	f.StringVar(&p.keyFile, "key-file", "", "`file` that has the key to say")

@@ -135,6 +135,13 @@ func TestPush(t *testing.T) {
 	if err == nil || !strings.HasSuffix(err.Error(), "by --server: connection refused") {
 		t.Errorf("without a server: %v", err)
 	}
+	if _, err := runCommand("", "push", "uid", "-1", "{}"); err == nil || !strings.Contains(err.Error(), "push -- uid -1") {
+		t.Errorf("a uid like a flag: %v", err)
+	}
+	if _, err := runCommand("", "push", "--server", l.Addr().String(), "--", "uid", "-1", "{}"); err == nil ||
+		!strings.Contains(err.Error(), "no server") {
+		t.Errorf("behind --: %v", err)
+	}
 	var wrong *usageError
 	if err := (&pushing{server: addr}).run([]string{"uid", "a", "{"}, nil, &bytes.Buffer{}); !errors.As(err, &wrong) {
 		t.Errorf("what is no JSON: %v, want an error of usage", err)
