@@ -145,7 +145,7 @@ func TestPushLines(t *testing.T) {
 		good + "\r\n":                           "ok\n",
 		good:                                    "", // a line that has no end
 		good + "\n" + good + "\n{}\n":           "ok\nok\nerror: no \"uid\"\n",
-		"\n" + good + "\n" + good:               "error: empty line: want a JSON object\nok\n",
+		"\n" + good + "\n" + good:               "error: there is nothing: want a JSON object\nok\n",
 		"GET / HTTP/1.1\r\nHost: x\r\n\r\n":     "",
 		"POST / HTTP/1.1\r\n\r\n" + good + "\n": "",
 		strings.Repeat(good+"\n", 1000):         strings.Repeat("ok\n", 1000),

@@ -163,7 +163,7 @@ type target struct {
 func parse(line []byte) (target, error) {
 	switch {
 	case len(line) == 0:
-		return target{}, errors.New("empty line: want a JSON object")
+		return target{}, errors.New("there is nothing: want a JSON object")
 	case !utf8.Valid(line):
 		return target{}, errors.New("not UTF-8")
 	}

@@ -18,7 +18,7 @@ type object []byte
 func parseObject(text []byte) (object, error) {
 	switch {
 	case len(text) == 0:
-		return nil, invalid("empty line: want a JSON object")
+		return nil, invalid("there is nothing: want a JSON object")
 	case !utf8.Valid(text):
 		return nil, invalid("not UTF-8")
 	case !json.Valid(text) || text[skipSpace(text, 0)] != '{':

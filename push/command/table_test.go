@@ -206,7 +206,7 @@ func TestLines(t *testing.T) {
 	ann, _ := b.add("ann")
 	seven, _ := b.add("7")
 	for _, c := range []struct{ line, answer string }{
-		{``, "error: empty line: want a JSON object"},
+		{``, "error: there is nothing: want a JSON object"},
 		{`hello`, "error: not a JSON object"},
 		{`null`, "error: not a JSON object"},
 		{`[1]`, "error: not a JSON object"},

@@ -255,7 +255,7 @@ func TestStrays(t *testing.T) {
 		}
 	}
 	b := keyless.backend()
-	if got := ask(b, `{"uid":"x"}`) + ask(b, "help") + ask(b, ""); got != "failerror: not a JSON objecterror: empty line: want a JSON object" {
+	if got := ask(b, `{"uid":"x"}`) + ask(b, "help") + ask(b, ""); got != "failerror: not a JSON objecterror: there is nothing: want a JSON object" {
 		t.Errorf("later lines: %q", got)
 	}
 }
