@@ -67,8 +67,8 @@ func (c *Conn) attend() {
 	if f := c.service.worker.OnDrain; drained && f != nil {
 		c.guard(inOnDrain, func() { f(c) })
 	}
-	_, asks := c.session.(*httpSession)
-	if (goOn || drained && asks) && phase == open {
+	h, asks := c.session.(*httpSession)
+	if phase == open && (goOn || asks && c.state.holding && h.takes(c)) {
 		c.goOn()
 	}
 	if phase == closing {

@@ -207,3 +207,36 @@ func TestUnreadAnswers(t *testing.T) {
 		}
 	})
 }
+
+// TestUnreadSmallAnswers has pipelined requests wait as soon as their client's kernel takes no more answers, well below
+// MaxPending.
+func TestUnreadSmallAnswers(t *testing.T) {
+	const requests, size, most = 2000, 32 << 10, 256 << 10
+	answer := []byte(strings.Repeat("x", size))
+	w := &lineman.Worker{Addr: "http://127.0.0.1:0", Limits: lineman.Limits{MaxPending: 16 << 20}}
+	pending := 0
+	w.OnRequest = func(c *lineman.Conn, _ *http1.Request) {
+		if err := c.Send(answer); err != nil {
+			t.Error(err)
+		}
+		pending = max(pending, c.Pending())
+	}
+	s := linemantest.Start(t, w)
+	c := s.Dial(w)
+	c.Write(strings.Repeat("GET / HTTP/1.1\r\nHost: x\r\n\r\n", requests))
+	linemantest.Until(t, "some answers wait", func() bool {
+		n := 0
+		s.Do(w, func(*lineman.Loop) { n = pending })
+		return n > 0
+	})
+	for i := range requests {
+		if r, body := c.Response(""); r.StatusCode != 200 || len(body) != size {
+			t.Fatalf("answer %d: %s with %d bytes", i, r.Status, len(body))
+		}
+	}
+	s.Do(w, func(*lineman.Loop) {
+		if pending > most {
+			t.Errorf("%d bytes waited, want no more than %d", pending, most)
+		}
+	})
+}

@@ -78,7 +78,7 @@ func (s *service) freeHTTP(h *httpSession) {
 func (h *httpSession) takes(c *Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !h.waiting && !h.streaming && c.flags&full == 0
+	return !h.waiting && !h.streaming && c.flags&(full|stalled) == 0
 }
 
 func (h *httpSession) waits(c *Conn) bool {

@@ -157,7 +157,7 @@ type Limits struct {
 
 	HandshakesPerIP       float64 `koanf:"handshakes_per_ip" doc:"connections and handshakes of one IP per second, with TLS or without; refused with 429, and reset beyond that"`
 	LoginsPerUID          float64 `koanf:"logins_per_uid" doc:"logins of one uid per second; closed with 4103"`
-	MessagesPerConnection float64 `koanf:"messages_per_connection" doc:"messages of one page per second; closed with 4103"`
+	MessagesPerConnection float64 `koanf:"messages_per_connection" doc:"messages of one page per second, and requests of a connection that is none; closed with 4103, refused with 429"`
 	CommandsPerKey        float64 `koanf:"commands_per_key" doc:"commands of one key per second; refused with 429, or an error"`
 }
 

@@ -200,10 +200,15 @@ func closeWith(c *lineman.Conn, code int, reason string) {
 // isReady reports whether pages may come.
 func (s *Server) isReady() bool { return s.ready && s.informed && s.hub.Linked() }
 
-// requestHead refuses what asks for no WebSocket and has a body, before that is read.
+// requestHead refuses what asks for no WebSocket and has a body, before that is read, or comes too often.
 func (s *Server) requestHead(c *lineman.Conn, r *http1.Request) error {
-	if v := c.Value().(*visitor); s.guard.address(c.RemoteAddr()) != v.ip { // by a proxy, which tells who it is
+	v := c.Value().(*visitor)
+	if s.guard.address(c.RemoteAddr()) != v.ip { // by a proxy, which tells who it is
 		s.guard.knock(v, c.RemoteAddr())
+	}
+	if !s.guard.message(&v.spent) {
+		s.guard.refuse("messages_per_connection", "a connection was refused", "remote", c.RemoteAddr())
+		return &lineman.RefuseError{Status: 429, Reason: "too many requests: messages_per_connection", Header: retryAfter}
 	}
 	if !isSafe(r.Method()) {
 		return &lineman.RefuseError{Status: 405, Reason: "want GET", Header: []http1.Field{{Name: "Allow", Value: "GET, HEAD"}}}

@@ -81,6 +81,25 @@ func TestSpareIsGivenBack(t *testing.T) {
 	}
 }
 
+// TestPipelinedRequests bounds what a connection asks without being a page.
+func TestPipelinedRequests(t *testing.T) {
+	c := devMode()
+	c.Limits.MessagesPerConnection = 2
+	r := start(t, c, server.Options{})
+	conn := dial(t, r.Addr(r.pages).String())
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(conn, strings.Repeat("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 500)); err != nil {
+		t.Fatal(err)
+	}
+	answers, err := io.ReadAll(conn)
+	if n := strings.Count(string(answers), "HTTP/1.1 200 "); n < 10 || n > 100 {
+		t.Errorf("%d requests were answered, %v", n, err)
+	}
+	if !strings.Contains(string(answers), "HTTP/1.1 429 ") {
+		t.Errorf("it was not told why: %.100s", answers)
+	}
+}
+
 // TestPoolsApart has pages that say nothing not shut back ends out.
 func TestPoolsApart(t *testing.T) {
 	c := devMode()
