@@ -125,8 +125,11 @@ func (c *Conn) isBroken() bool {
 }
 
 // someWaits reports whether something was read and not handled yet.
-func (c *Conn) someWaits() bool {
-	return c.in != nil || c.secure != nil && (c.secure.raw.Len() > 0 || c.secure.wire.waits())
+func (c *Conn) someWaits() bool { return c.in != nil || c.someEncrypted() }
+
+// someEncrypted reports whether something was read that TLS has not made anything of yet.
+func (c *Conn) someEncrypted() bool {
+	return c.secure != nil && (c.secure.raw.Len() > 0 || c.secure.wire.waits())
 }
 
 // attendRest goes on with the rest. goOn means that the application takes it again.

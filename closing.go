@@ -182,7 +182,7 @@ func (c *Conn) leave() {
 		return
 	}
 	if h, ok := c.session.(*httpSession); ok && h.waiting {
-		h.exchange.Close = true
+		h.exchange.Close = h.exchange.Close || !c.hasMore() // further requests are asked first
 		return
 	}
 	c.partLocked(c.loop.farewell(), "")

@@ -107,13 +107,21 @@ func (c *Conn) partStopping(late bool) {
 	}
 }
 
-// answersLast has the connection close after the answer to the request at hand, if there is one.
+// answersLast has the connection close after the answer to the request at hand, if there is one and no further one was read.
 func (c *Conn) answersLast() {
-	if h, ok := c.session.(*httpSession); ok {
+	if h, ok := c.session.(*httpSession); ok && !c.hasMore() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		h.exchange.Close = h.exchange.Close || h.waiting || h.streaming
 	}
+}
+
+// hasMore reports whether something was read behind the request at hand.
+func (c *Conn) hasMore() bool {
+	if c.loop.requestOf == c {
+		return c.loop.behind > 0 || c.someEncrypted()
+	}
+	return c.someWaits()
 }
 
 // young is how long a connection may take to send its first message.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -87,6 +88,41 @@ func TestGoodbyeAfterReading(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// TestGoodbyePipelined has a client of a loop that is left send several requests at once: all are answered, and the last answer says
+// that the connection closes.
+func TestGoodbyePipelined(t *testing.T) {
+	const many = 5
+	for secured, config := range map[string]*tls.Config{"": nil, " below TLS": linemantest.TLS(t)} {
+		for _, late := range []bool{false, true} {
+			t.Run(fmt.Sprint("answered late ", late, secured), func(t *testing.T) {
+				w := &lineman.Worker{Addr: "http://127.0.0.1:0", TLS: config, Logger: quiet}
+				var leave sync.Once
+				w.OnMessage = func(c *lineman.Conn, msg []byte) {
+					leave.Do(func() { c.Loop().Leave(1012, 10*second, false) })
+					if late {
+						l := c.Loop()
+						go l.Do(func() { _ = c.Send([]byte("answer")) })
+						return
+					}
+					echo(c, msg)
+				}
+				s := linemantest.Start(t, w)
+				c := s.Dial(w)
+				c.Write(strings.Repeat("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nanswer", many))
+				for n := range many {
+					r, body := c.Response("POST")
+					if body != "answer" || r.Close != (n == many-1) {
+						t.Errorf("answer %d: %q, says that it closes: %v", n, body, r.Close)
+					}
+				}
+				if err := c.Ended(); err != nil && !strings.Contains(err.Error(), "EOF") {
+					t.Errorf("the client sees %v", err)
+				}
+			})
 		}
 	}
 }

@@ -46,6 +46,7 @@ type Loop struct {
 	wheel     *wheel.Wheel
 	timers    timerHeap
 	buf       []byte      // what is read
+	behind    int         // bytes that were read behind the message at hand
 	scratch   []byte      // what is gathered to be written
 	block     []byte      // frames of broadcasts
 	spare     *broadcast  // for the next one; nil while there is none

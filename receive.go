@@ -219,6 +219,7 @@ func (c *Conn) messages(data []byte) (rest []byte) {
 		if err != nil {
 			c.invalid(err)
 		} else if msg != nil {
+			c.loop.behind = len(rest)
 			c.session.deliver(c, msg)
 		}
 	}
