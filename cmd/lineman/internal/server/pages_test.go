@@ -153,7 +153,7 @@ func TestGreeting(t *testing.T) {
 			}
 			defer http.DefaultClient.CloseIdleConnections()
 			defer answer.Body.Close()
-			if page, err := io.ReadAll(answer.Body); err != nil || !bytes.Contains(page, []byte(push+" uid '")) {
+			if page, err := io.ReadAll(answer.Body); err != nil || !bytes.Contains(page, []byte(push+` uid "`)) {
 				t.Errorf("the page does not have %q: %v", push, err)
 			}
 		})
