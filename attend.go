@@ -33,6 +33,7 @@ func (c *Conn) attend() {
 	}
 	if c.flags&(stalled|broken) == 0 {
 		c.writeLocked(c.loop.scratch)
+		c.payPongLocked()
 	}
 	c.state.stalled = c.flags&stalled != 0
 	wasFull := c.flags&notifyFull != 0

@@ -15,6 +15,7 @@ type extra struct {
 	piped  poll.Pipe  // bytes in the kernel that go before the output; nil when there are none
 	client netip.Addr // whom a trusted proxy speaks for
 	ping   *pinging   // nil until Ping was called
+	pongs  *pongs     // nil but for a peer that pings and does not read
 	origin *service   // whose OnGone is due; nil means that of the service that has the connection
 }
 

@@ -31,14 +31,14 @@ func (s *wsSession) deliver(c *Conn, msg []byte) {
 	}
 }
 
-// pong answers a ping; a peer that does not read its answers gets no more of them.
+// pong answers a ping, or owes the answer to a peer that has not read the one before.
 func (s *wsSession) pong(c *Conn, payload []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase.get() != open || c.isFullLocked() {
+	if c.phase.get() != open || c.owesPongLocked(payload) {
 		return
 	}
-	c.sayLocked(func(dst []byte) []byte { return s.AppendControl(dst, websocket.Pong, payload) })
+	c.sayPongLocked(payload)
 	c.markLocked(0)
 }
 
