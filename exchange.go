@@ -136,6 +136,17 @@ func (x *exchange) leave() bool {
 	return !x.closed
 }
 
+// isLast reports whether the connection is to end with this exchange, because its loop lets it go and nothing has come behind.
+func (x *exchange) isLast() bool {
+	l := x.conn.loop
+	if !l.parting.Load() {
+		return false
+	}
+	more := false
+	l.await(func() { more = x.conn.asksMore() }) // false means that the loop is over, and all ends
+	return !more
+}
+
 // keepAlive is told by net/http that the answer has been written and the connection may go on.
 func (x *exchange) keepAlive() {
 	x.mu.Lock()

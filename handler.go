@@ -157,7 +157,9 @@ func newHandlerServer(s *service) *handlerServer {
 			x := exchangeOf(r)
 			r.TLS, x.inner = x.tls, w.(response)
 			s.noteClient(x.conn.remote.Addr(), r)
-			x.handler.ServeHTTP(&responder{x.inner, x}, r)
+			answer := &responder{response: x.inner, exchange: x}
+			x.handler.ServeHTTP(answer, r)
+			answer.begin()
 		}),
 		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelError),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, exchangeKey{}, c) },
@@ -168,7 +170,6 @@ func newHandlerServer(s *service) *handlerServer {
 		},
 		MaxHeaderBytes: 1 << 20, // the Splitter is stricter
 	}
-	h.server.SetKeepAlivesEnabled(!s.loop.leaving)
 	s.loop.helpers.Add(1)
 	go func() {
 		defer s.loop.helpers.Done()

@@ -280,7 +280,7 @@ func TestHandlerLong(t *testing.T) {
 	}
 }
 
-// TestHandlerStop lets a handler that runs finish when the server stops.
+// TestHandlerStop lets a handler that runs finish when the server stops, and has it answer what was asked behind.
 func TestHandlerStop(t *testing.T) {
 	linemantest.NoLeaks(t)
 	entered, leave, stopping := make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
@@ -297,7 +297,7 @@ func TestHandlerStop(t *testing.T) {
 	w.OnStop = func(*lineman.Loop) { close(stopping) }
 	s := linemantest.Start(t, w)
 	idle, c := s.Dial(w), s.Dial(w)
-	c.Write("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /never HTTP/1.1\r\nHost: x\r\n\r\n")
+	c.Write("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /behind HTTP/1.1\r\nHost: x\r\n\r\n")
 	next(t, entered, "the handler")
 	waitForAccepted(t, s, w, 2)
 	stopped := make(chan error, 1)
@@ -311,8 +311,10 @@ func TestHandlerStop(t *testing.T) {
 		t.Error("the loop's context goes on")
 	}
 	close(leave)
-	if r, body := c.Response(""); r.StatusCode != 200 || body != "last words" || !r.Close {
-		t.Errorf("%s %q, close %v", r.Status, body, r.Close)
+	for _, last := range []bool{false, true} {
+		if r, body := c.Response(""); r.StatusCode != 200 || body != "last words" || r.Close != last {
+			t.Errorf("%s %q, close %v", r.Status, body, r.Close)
+		}
 	}
 	if rest := c.Rest(); rest != "" {
 		t.Errorf("after the last answer: %q", rest)

@@ -231,7 +231,7 @@ func (h *httpSession) release(c *Conn) {
 
 func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {
 	w := c.service.worker
-	if c.loop.leaving {
+	if c.loop.parting.Load() {
 		c.answersLast()
 	}
 	switch {

@@ -1,7 +1,6 @@
 package lineman
 
 import (
-	"slices"
 	"time"
 
 	"github.com/lineman-go/lineman/internal/poll"
@@ -10,7 +9,7 @@ import (
 
 // beginLeaving lets the connections go, because another process listens in this one's place, or nobody will. What was begun is
 // finished: requests, half-received messages, queued output; a connection that has just come may still send its first
-// message. HTTP answers say that the connection closes after them, others are told goodbye once they are at rest, a read finds
+// message. HTTP answers that no request has come behind say that the connection closes, others are told goodbye once they are at rest, a read finds
 // nothing of theirs in the kernel, and their drain is over. A patient loop waits until its clients go by themselves. The loop
 // stops when all that it accepted have gone, or in time to be gone within d.
 //
@@ -22,16 +21,12 @@ func (l *Loop) beginLeaving(code websocket.Code, d time.Duration, patient bool) 
 		return
 	}
 	l.leaving, l.goodbye = true, code
+	l.parting.Store(true)
 	for _, s := range l.sockets {
 		s.ready(poll.Event{Read: true}) // a poller may have accepted ahead
 	}
 	l.takeAhead()
 	l.closeListeners()
-	for _, s := range slices.Backward(l.services) {
-		if s.handler != nil {
-			s.handler.server.SetKeepAlivesEnabled(false)
-		}
-	}
 	for _, c := range l.conns {
 		if c != nil {
 			c.answersLast()
@@ -90,7 +85,8 @@ func (c *Conn) leaveNow() {
 const partRounds = 64
 
 // partStopping says goodbye to a connection of a loop that stops, once what the kernel has of it was handled. One that the
-// application has paused, or holds for an answer, is told later, unless there is no more time.
+// application has paused, or holds for an answer, or that has requests to be answered by a Handler, is told later, unless
+// there is no more time.
 func (c *Conn) partStopping(late bool) {
 	if c.phase.get() != open {
 		return
@@ -102,9 +98,27 @@ func (c *Conn) partStopping(late bool) {
 			}
 		}
 	}
-	if late || !c.state.paused && c.held == 0 {
+	if late || !c.state.paused && c.held == 0 && !c.answers() {
 		c.leaveNow()
 	}
+}
+
+// answers reports whether a handler is at work, or has a further request to come.
+func (c *Conn) answers() bool {
+	x := c.serving()
+	return x != nil && (!x.over() || c.state.holding)
+}
+
+// asksMore reports whether something has come behind the request that a handler answers, read or not. What has come of a body counts,
+// because requests may be behind it.
+func (c *Conn) asksMore() bool {
+	if c.phase.get() != open || c.state.ended {
+		return false
+	}
+	if !c.someWaits() && !c.holds() {
+		c.receive()
+	}
+	return c.phase.get() == open && (c.someWaits() || c.session.half())
 }
 
 // answersLast has the connection close after the answer to the request at hand, if there is one and no further one was read.

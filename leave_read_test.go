@@ -3,6 +3,7 @@ package lineman_test
 import (
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -123,6 +124,77 @@ func TestGoodbyePipelined(t *testing.T) {
 					t.Errorf("the client sees %v", err)
 				}
 			})
+		}
+	}
+}
+
+// TestGoodbyePipelinedHandler is TestGoodbyePipelined for a Handler, in a reload and in a stop, with requests that were read when it
+// begins, and with some that still lie in the kernel.
+func TestGoodbyePipelinedHandler(t *testing.T) {
+	const many = 5
+	const request = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nanswer"
+	for secured, config := range map[string]*tls.Config{"": nil, " below TLS": linemantest.TLS(t)} {
+		for _, how := range []string{"reload", "stop"} {
+			for _, read := range []int{1, 2, many} {
+				t.Run(fmt.Sprint(how, " ", read, " at once", secured), func(t *testing.T) {
+					w := &lineman.Worker{Addr: "http://127.0.0.1:0", TLS: config, Limits: lineman.Limits{Close: -1, Shutdown: -1}, Logger: quiet}
+					asked, goOn := make(chan bool), make(chan bool)
+					var first sync.Once
+					if how == "stop" {
+						w.OnStop = func(*lineman.Loop) { close(goOn) }
+					}
+					w.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						body, _ := io.ReadAll(r.Body)
+						first.Do(func() {
+							asked <- true
+							<-goOn
+						})
+						_, _ = w.Write(body)
+					})
+					s := linemantest.Start(t, w)
+					c := s.Dial(w)
+					stopped := make(chan error, 1)
+					c.Write(strings.Repeat(request, read))
+					next(t, asked, "the first request")
+					var loop *lineman.Loop
+					s.Do(w, func(l *lineman.Loop) { loop = l })
+					leaves, held := make(chan bool, 1), make(chan bool)
+					loop.Do(func() {
+						if how == "reload" {
+							loop.Leave(1012, 10*second, false)
+							close(goOn)
+						}
+						leaves <- true
+						<-held // until the rest lies in the kernel
+					})
+					next(t, leaves, "the loop")
+					if how == "reload" {
+						stopped <- nil
+					} else {
+						go func() { stopped <- s.Stop() }()
+					}
+					if read < many {
+						c.Write(strings.Repeat(request, many-read))
+						time.Sleep(300 * time.Millisecond) // by now a poller that reads ahead has seen it
+					}
+					close(held)
+					for n := range many {
+						r, body := c.Response("POST")
+						if body != "answer" || r.Close && n != many-1 {
+							t.Fatalf("answer %d: %q, says that it closes: %v", n, body, r.Close)
+						}
+						if n == many-1 && how == "reload" && !r.Close {
+							t.Error("the last answer does not say that the connection closes")
+						}
+					}
+					if err := c.Ended(); err != nil && !strings.Contains(err.Error(), "EOF") {
+						t.Errorf("the client sees %v", err)
+					}
+					if err := next(t, stopped, "the end"); err != nil {
+						t.Error(err)
+					}
+				})
+			}
 		}
 	}
 }

@@ -71,6 +71,7 @@ type Loop struct {
 	doing    doing
 	turned   atomic.Int64 // when the last tick began, since the loop was made; in nanoseconds
 	sleeping atomic.Bool
+	parting  atomic.Bool          // last answers of HTTP say that connections close. Set by the loop.
 	dirty    atomic.Pointer[Conn] // connections that want attention, linked by nextDirty
 	someFull atomic.Bool          // OnFull is due for one of them
 	refused  atomic.Uint64

@@ -18,10 +18,48 @@ type response interface {
 	CloseNotify() <-chan bool
 }
 
-// responder is the ResponseWriter of a handler. It differs from net/http's in Hijack.
+// responder is the ResponseWriter of a handler. It differs from net/http's in Hijack, and in that an answer says by itself when it
+// is the last of its connection.
 type responder struct {
 	response
 	exchange *exchange
+	begun    bool
+}
+
+// begin is called before the head of the answer is made up. On a loop that lets its connections go, it has the answer say that
+// the connection closes, if nobody has asked for more.
+func (r *responder) begin() {
+	if !r.begun && r.exchange.isLast() {
+		r.Header().Set("Connection", "close")
+	}
+	r.begun = true
+}
+
+func (r *responder) WriteHeader(status int) {
+	if status >= http.StatusOK {
+		r.begin()
+	}
+	r.response.WriteHeader(status)
+}
+
+func (r *responder) Write(p []byte) (int, error) {
+	r.begin()
+	return r.response.Write(p)
+}
+
+func (r *responder) WriteString(s string) (int, error) {
+	r.begin()
+	return r.response.WriteString(s)
+}
+
+func (r *responder) ReadFrom(src io.Reader) (int64, error) {
+	r.begin()
+	return r.response.ReadFrom(src)
+}
+
+func (r *responder) Flush() {
+	r.begin()
+	r.response.Flush()
 }
 
 // Unwrap is for http.ResponseController.

@@ -39,11 +39,7 @@ func (l *Loop) beginStop(d time.Duration) {
 // sayGoodbye closes the listeners, and ends every connection, those that the application is not done with a little later.
 func (l *Loop) sayGoodbye() {
 	l.closeListeners()
-	for _, s := range l.services {
-		if s.handler != nil {
-			s.handler.server.SetKeepAlivesEnabled(false)
-		}
-	}
+	l.parting.Store(true)
 	l.partAll(false)
 	for c := range l.dials {
 		c.abandon()
