@@ -9,9 +9,9 @@ import (
 
 // beginLeaving lets the connections go, because another process listens in this one's place, or nobody will. What was begun is
 // finished: requests, half-received messages, queued output; a connection that has just come may still send its first
-// message. HTTP answers that no request has come behind say that the connection closes, others are told goodbye once they are at rest, a read finds
-// nothing of theirs in the kernel, and their drain is over. A patient loop waits until its clients go by themselves. The loop
-// stops when all that it accepted have gone, or in time to be gone within d.
+// message. HTTP answers that no request has come behind say that the connection closes, others are told goodbye once they are
+// at rest, a read finds nothing of theirs in the kernel, and their drain is over. A patient loop waits until its clients go by
+// themselves. The loop stops when all that it accepted have gone, or in time to be gone within d.
 //
 //	         at rest, if not patient; when answered, if HTTP
 //	serving ────────────────────────────────────────────────▶ goodbye ──▶ none left: beginStop
