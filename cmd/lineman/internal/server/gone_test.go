@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -111,7 +112,10 @@ func TestToldAndGone(t *testing.T) {
 			if c.code != 0 {
 				told(t, p, c.code)
 			} else {
-				_ = p.Ended() // by a reset
+				_ = p.Conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+				if _, err := io.Copy(io.Discard, p.Conn); isTimeout(err) {
+					t.Error("it is not cut")
+				}
 			}
 			for _, target := range []string{"u:7", "g:staff", "news", "*"} {
 				if got, want := ask(b, fmt.Sprintf(`{"cmd":"count","to":"%s"}`, target)), fmt.Sprintf(`{"ok":true,"counts":{"%s":%d}}`, target, c.left); got != want {
