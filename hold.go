@@ -33,4 +33,4 @@ func (c *Conn) awaitAnswers() {
 }
 
 // outlasts reports whether the end of the peer's stream is not the end, as answers are on their way.
-func (c *Conn) outlasts() bool { return c.held > 0 && c.state.ended }
+func (c *Conn) outlasts() bool { return c.held > 0 && c.state.ended && c.phase.get() == open }

@@ -1,12 +1,14 @@
 package lineman_test
 
 import (
+	"crypto/tls"
 	"io"
 	"testing"
 	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
 // TestHold answers a peer that has ended its stream, when the answer comes later; then the connection ends.
@@ -53,6 +55,30 @@ func TestHold(t *testing.T) {
 			}
 			s.Do(w, func(*lineman.Loop) { c.Release() }) // one too many
 		})
+	}
+}
+
+// TestHoldClosed ends a connection that was closed with its peer's stream, held or not: nothing can be answered any more.
+func TestHoldClosed(t *testing.T) {
+	linemantest.NoLeaks(t)
+	for _, config := range []*tls.Config{nil, linemantest.TLS(t)} {
+		ends := make(chan error, 1)
+		w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", TLS: config, Limits: lineman.Limits{Close: -1}, Logger: quiet}
+		w.OnMessage = func(c *lineman.Conn, _ []byte) {
+			c.Hold()
+			_ = c.Close() // the first
+		}
+		w.OnClose = func(_ *lineman.Conn, err error) { ends <- err }
+		s := linemantest.Start(t, w)
+		client := s.Dial(w)
+		client.Send("one")
+		if op, _ := client.NextFrame(); op != websocket.Close {
+			t.Errorf("the client gets a frame of kind %d", op)
+		}
+		client.CloseWrite() // without a goodbye
+		if err := next(t, ends, "OnClose"); err != nil {
+			t.Errorf("OnClose: %v", err)
+		}
 	}
 }
 
