@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	ossignal "os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -14,6 +15,14 @@ import (
 
 	"github.com/lineman-go/lineman/linemantest"
 )
+
+// heedHUP has programs that the test starts heed SIGHUP, also where the tests themselves were started to pass it over.
+func heedHUP(t *testing.T) {
+	t.Helper()
+	taken := make(chan os.Signal, 1)
+	ossignal.Notify(taken, syscall.SIGHUP) // what is taken is not passed over by who is started
+	t.Cleanup(func() { ossignal.Stop(taken) })
+}
 
 // terminal is a terminal that can hang up: what a window, or a connection of ssh, is for the programs in it.
 type terminal struct {
@@ -91,6 +100,7 @@ func (w *terminal) hangUp() {
 // TestHangup closes the terminal of programs. Those in the foreground end in order, with their files removed; a daemon goes on, and
 // so does one that was told to ignore it.
 func TestHangup(t *testing.T) {
+	heedHUP(t)
 	for name, c := range map[string]struct {
 		command  string // by a shell, in which $0 is the program
 		survives bool
@@ -136,6 +146,7 @@ func TestHangup(t *testing.T) {
 
 // TestHangupWithoutTerminal sends the signal to a program in the foreground of a service manager: it reopens its log.
 func TestHangupWithoutTerminal(t *testing.T) {
+	heedHUP(t)
 	i := newInstance(t, "echo", "-addr", "text://127.0.0.1:0")
 	cmd := i.command(t.Context(), "start")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -155,6 +166,7 @@ func TestHangupWithoutTerminal(t *testing.T) {
 
 // TestHangupTwice has the signal come twice, as from the terminal and from its shell: connections are told goodbye all the same.
 func TestHangupTwice(t *testing.T) {
+	heedHUP(t)
 	i := newInstance(t, "echo", "-addr", "text://127.0.0.1:0")
 	cmd := i.command(t.Context())
 	p := launch(t, cmd)
