@@ -160,13 +160,15 @@ func (w *crowd) visit(addr net.Addr, config *tls.Config, words string) {
 	}
 }
 
-// TestRule04Crowd has goroutines use connections of all kinds while everything happens to them that can; -race tells whether they
-// may. All that came goes, and is told of once.
-func TestRule04Crowd(t *testing.T) {
-	linemantest.NoLeaks(t)
-	w := &crowd{over: make(chan struct{})}
-	config := linemantest.TLS(t)
-	lines := w.worker("text://127.0.0.1:0", nil, nil)
+// door is where clients come to, and what they say there.
+type door struct {
+	worker *lineman.Worker
+	words  string
+}
+
+// doors are of every kind. Connections of the first two go to lines.
+func (w *crowd) doors(config *tls.Config) (lines *lineman.Worker, all []door) {
+	lines = w.worker("text://127.0.0.1:0", nil, nil)
 	lines.Protocol = text.Protocol{}
 	live := w.worker("websocket://127.0.0.1:0", nil, nil)
 	live.Addr, live.Protocol = "", &websocket.Protocol{}
@@ -191,10 +193,7 @@ func TestRule04Crowd(t *testing.T) {
 		_, _ = io.WriteString(rw, strings.Repeat("x", rand.IntN(100_000)))
 	})
 	request := strings.Repeat(handshake, 2)
-	doors := []struct {
-		worker *lineman.Worker
-		words  string
-	}{
+	return lines, []door{
 		{w.worker("tcp://127.0.0.1:0", nil, lines), "words\nwords\n"},
 		{w.worker("text://127.0.0.1:0", config, lines), "words\nwords\n"},
 		{w.worker("websocket://127.0.0.1:0", nil, live), handshake + "\x81\x80mask\x89\x80mask"},
@@ -202,6 +201,15 @@ func TestRule04Crowd(t *testing.T) {
 		{upgrading, request},
 		{handled, request},
 	}
+}
+
+// TestRule04Crowd has goroutines use connections of all kinds while everything happens to them that can; -race tells whether they
+// may. All that came goes, and is told of once.
+func TestRule04Crowd(t *testing.T) {
+	linemantest.NoLeaks(t)
+	w := &crowd{over: make(chan struct{})}
+	config := linemantest.TLS(t)
+	lines, doors := w.doors(config)
 	first := doors[0].worker
 	first.OnStart = func(l *lineman.Loop) error {
 		for _, d := range doors[1:] {
