@@ -20,7 +20,8 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// crowd is what goroutines use connections of all kinds of, while those come, break, change their worker, are dialed again and close.
+// crowd is what goroutines use connections of all kinds of, while those come, break, change their worker, are dialed
+// again and close.
 type crowd struct {
 	mu    sync.Mutex // guards conns
 	conns [64]*lineman.Conn
@@ -105,7 +106,8 @@ func (w *crowd) change(c *lineman.Conn, to *lineman.Worker) {
 
 // worker is one whose connections are of the crowd.
 func (w *crowd) worker(addr string, config *tls.Config, to *lineman.Worker) *lineman.Worker {
-	k := &lineman.Worker{Name: fmt.Sprint("worker ", w.workers), Addr: addr, TLS: config, Logger: quiet, Limits: lineman.Limits{Close: second, MaxPending: 1 << 16}}
+	k := &lineman.Worker{Name: fmt.Sprint("worker ", w.workers), Addr: addr, TLS: config, Logger: quiet}
+	k.Limits = lineman.Limits{Close: second, MaxPending: 1 << 16}
 	w.workers++
 	if !strings.HasPrefix(addr, "websocket") { // whose handshake is nobody's to answer
 		k.OnAccept = func(c *lineman.Conn) error {
@@ -203,8 +205,8 @@ func (w *crowd) doors(config *tls.Config) (lines *lineman.Worker, all []door) {
 	}
 }
 
-// TestRule04Crowd has goroutines use connections of all kinds while everything happens to them that can; -race tells whether they
-// may. All that came goes, and is told of once.
+// TestRule04Crowd has goroutines use connections of all kinds while everything happens to them that can; -race tells
+// whether they may. All that came goes, and is told of once.
 func TestRule04Crowd(t *testing.T) {
 	linemantest.NoLeaks(t)
 	w := &crowd{over: make(chan struct{})}
@@ -225,7 +227,8 @@ func TestRule04Crowd(t *testing.T) {
 		addrs = append(addrs, s.Addr(d.worker))
 	}
 	for i, scheme := range []string{"tcp", "text", "ws", "wss"} {
-		d := lineman.Dialer{TLS: doors[i].worker.TLS, Logger: quiet, Backoff: lineman.Backoff{First: time.Millisecond, Most: 2 * time.Millisecond}}
+		d := lineman.Dialer{TLS: doors[i].worker.TLS, Logger: quiet}
+		d.Backoff = lineman.Backoff{First: time.Millisecond, Most: 2 * time.Millisecond}
 		d.OnConnect = func(c *lineman.Conn) {
 			w.add(c)
 			_ = c.Send([]byte("dialed")) // it may be closing
