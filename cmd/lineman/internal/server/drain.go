@@ -14,6 +14,9 @@ const perConnection = 250 * time.Microsecond
 // that each waits.
 const comebackTime = 10 * time.Second
 
+// busyTime is how long a back end may go on writing to a server that has a successor.
+const busyTime = 500 * time.Millisecond
+
 func (s *Server) stop(l *lineman.Loop) {
 	s.drain(l)
 	if left := time.Until(s.emptied); left > 0 {
@@ -36,7 +39,7 @@ func (s *Server) quit() {
 
 // drain sends the pages away one by one, when the server stops or has a successor. They come back when it is over, in the order in
 // which they went: each is told to wait for as long as the whole drain takes. Back ends are left to the loop, which lets them go when
-// nothing of them lies unread and their lines are answered.
+// nothing of them lies unread and their lines are answered; those that write without a pause go after a while.
 func (s *Server) drain(l *lineman.Loop) {
 	if !s.ready {
 		return
@@ -49,6 +52,7 @@ func (s *Server) drain(l *lineman.Loop) {
 			pages = append(pages, c)
 		}
 	}
+	l.After(busyTime, func() { s.partBackends(l) })
 	window := min(s.config.Drain, time.Duration(len(pages))*perConnection)
 	reason := fmt.Sprintf(`{"retry":%d}`, (window + time.Second).Milliseconds())
 	for i, c := range pages {
@@ -61,5 +65,17 @@ func (s *Server) drain(l *lineman.Loop) {
 	}
 	if window > 0 {
 		s.emptied = time.Now().Add(window + perConnection)
+	}
+}
+
+// partBackends has back ends go that are still there.
+func (s *Server) partBackends(l *lineman.Loop) {
+	for _, w := range []*lineman.Worker{s.text, s.known} {
+		if w == nil {
+			continue
+		}
+		for c := range l.Conns(w) {
+			c.Value().(*backend).leave()
+		}
 	}
 }

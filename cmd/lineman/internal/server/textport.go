@@ -25,6 +25,7 @@ type backend struct {
 	full     bool // it does not read its answers
 	resting  bool // other connections have the loop before its next line
 	paused   bool
+	leaving  bool // it goes when its lines are answered
 }
 
 // expect takes a place among the answers.
@@ -40,6 +41,7 @@ func (b *backend) settle(n int, text []byte) {
 	b.server.turn.answered(len(text))
 	b.answers.settle(n, text, b.send)
 	b.pace()
+	b.part()
 }
 
 const (
@@ -69,6 +71,7 @@ func (b *backend) drained() {
 	b.full = false
 	b.answers.flush(b.send)
 	b.pace()
+	b.part()
 }
 
 // rest has others have the loop before the next line.
@@ -81,6 +84,19 @@ func (b *backend) rest() {
 	})
 }
 
+// leave has a back end go, to a successor if there is one, when its lines are answered. No more of them are read.
+func (b *backend) leave() {
+	b.leaving = true
+	b.pace()
+	b.part()
+}
+
+func (b *backend) part() {
+	if b.leaving && b.answers.len() == 0 {
+		_ = b.conn.Close()
+	}
+}
+
 // change has the next line wait until the command at hand is answered, as it changes who gets what or has a long answer, or no longer.
 func (b *backend) change(changing bool) {
 	b.changing = changing
@@ -89,7 +105,7 @@ func (b *backend) change(changing bool) {
 
 // pace reads lines as they can be done.
 func (b *backend) pace() {
-	wait := b.changing || b.full || b.resting || b.answers.len() >= maxWaiting
+	wait := b.changing || b.full || b.resting || b.leaving || b.answers.len() >= maxWaiting
 	switch {
 	case wait && !b.paused:
 		b.conn.Pause()
