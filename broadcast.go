@@ -8,9 +8,9 @@ import (
 )
 
 // Broadcast sends msg to the connections of to and returns how many accepted it. It encodes once for each kind of
-// connection among them, that is for each worker, and on a WebSocket for each window of compression that clients have asked
-// for, and shares the bytes, in whatever order they come. Those that have a protocol of their own (dialed connections,
-// Compression.ContextTakeover) get it by Send. On the loop only.
+// connection among them, that is for each worker, and on a WebSocket for each window of compression that clients have
+// asked for, and shares the bytes, in whatever order they come. Those that have a protocol of their own (dialed
+// connections, Compression.ContextTakeover) get it by Send. On the loop only.
 func (l *Loop) Broadcast(to iter.Seq[*Conn], msg []byte) int {
 	return l.broadcast(to, msg, false)
 }
@@ -103,8 +103,8 @@ func (c *Conn) sendAs(binary bool, msg []byte) error {
 	return c.Send(msg)
 }
 
-// encode makes the frame in the loop's block of shared memory, so that frames of one tick lie side by side. It is empty if
-// the protocol refuses the message.
+// encode makes the frame in the loop's block of shared memory, so that frames of one tick lie side by side. It is empty
+// if the protocol refuses the message.
 func (l *Loop) encode(s session, msg []byte, binary bool) []byte {
 	room := len(msg) + 32
 	if s.Kind() > 0 {

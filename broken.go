@@ -6,8 +6,8 @@ import (
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
-// A connection breaks when a write fails, or when the system says so while nothing is read from it. Its peer gets nothing any
-// more. What had come from it before is still in the kernel, and is handled as the application takes it:
+// A connection breaks when a write fails, or when the system says so while nothing is read from it. Its peer gets
+// nothing any more. What had come from it before is still in the kernel, and is handled as the application takes it:
 //
 //	open ──▶ closing, with a rest ──▶ nothing is left, or nothing was taken for Limits.Close: closed
 //	              OnClosing           the rest's messages                          OnClose
@@ -144,8 +144,8 @@ func (c *Conn) attendRest(goOn bool) {
 	c.rearm()
 }
 
-// unanswerableLocked is for what cannot be sent as the connection is closing, with lock held. The next request of a rest does not wait
-// for the answer to the one before.
+// unanswerableLocked is for what cannot be sent as the connection is closing, with lock held. The next request of a
+// rest does not wait for the answer to the one before.
 func (c *Conn) unanswerableLocked() error {
 	h, ok := c.session.(*httpSession)
 	if !ok || c.flags&broken == 0 || !h.waiting || h.served != nil {

@@ -86,7 +86,8 @@ func (r *restWorker) take(c *lineman.Conn) {
 	_ = c.Send([]byte(strings.Repeat("answer", 50)))
 }
 
-// TestRest has a client write, read nothing, and go: what the kernel had of it is handled, though answers cannot be sent any more.
+// TestRest has a client write, read nothing, and go: what the kernel had of it is handled, though answers cannot be
+// sent any more.
 func TestRest(t *testing.T) {
 	for _, scheme := range []string{"text", "frame", "websocket", "http"} {
 		for secured, config := range map[string]*tls.Config{"": nil, " below TLS": linemantest.TLS(t)} {
@@ -147,8 +148,8 @@ func TestRestBytes(t *testing.T) {
 	}
 }
 
-// TestRestPaused has the connection be paused, by the application or because it is full, while it breaks: OnClosing tells at once,
-// what came is handled after Resume, and the time for that has a limit.
+// TestRestPaused has the connection be paused, by the application or because it is full, while it breaks: OnClosing
+// tells at once, what came is handled after Resume, and the time for that has a limit.
 func TestRestPaused(t *testing.T) {
 	for name, resume := range map[string]bool{"resumed": true, "never resumed": false} {
 		t.Run(name, func(t *testing.T) {

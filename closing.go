@@ -8,9 +8,9 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// Close ends the connection: what was accepted by Send is written, the protocol says goodbye, the peer's end is awaited,
-// all within Limits.Close. It returns at once; messages that arrive from now on are dropped. The second Close does
-// nothing. One that Loop.Dial is still making ends at once, and what was to be sent over it is dropped.
+// Close ends the connection: what was accepted by Send is written, the protocol says goodbye, the peer's end is
+// awaited, all within Limits.Close. It returns at once; messages that arrive from now on are dropped. The second Close
+// does nothing. One that Loop.Dial is still making ends at once, and what was to be sent over it is dropped.
 func (c *Conn) Close() error { return c.CloseWith(websocket.Normal, "") }
 
 // CloseWith is Close with a code and a reason, of at most 123 bytes, for a WebSocket peer. Other protocols have no
@@ -141,8 +141,8 @@ func (c *Conn) refuseRest(reason, detail error) {
 	c.markLocked(parted)
 }
 
-// breakOff reads no more of a request that is with its handler, which sees its body end and may still answer; the connection
-// closes then.
+// breakOff reads no more of a request that is with its handler, which sees its body end and may still answer; the
+// connection closes then.
 func (c *Conn) breakOff(x *exchange, reason error) {
 	c.mu.Lock()
 	c.setCauseLocked(reason)

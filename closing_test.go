@@ -13,8 +13,8 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// TestOnClosing ends connections in every way, whose peers then stay: OnClosing comes at once, after which nothing can be sent, and
-// OnClose when the limit of the goodbyes is over, or before.
+// TestOnClosing ends connections in every way, whose peers then stay: OnClosing comes at once, after which nothing can
+// be sent, and OnClose when the limit of the goodbyes is over, or before.
 func TestOnClosing(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -115,7 +115,8 @@ func waitForConnected(t *testing.T, s *linemantest.Server, w *lineman.Worker) {
 	})
 }
 
-// TestOnClosingElsewhere has connections without an OnConnect go without an OnClosing, and dialed ones have theirs each time.
+// TestOnClosingElsewhere has connections without an OnConnect go without an OnClosing, and dialed ones have theirs each
+// time.
 func TestOnClosingElsewhere(t *testing.T) {
 	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Logger: quiet}
 	w.OnUpgrade = func(*lineman.Conn, *http1.Request) error { return errors.New("no") }

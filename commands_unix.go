@@ -169,7 +169,8 @@ func (m *Master) unreachable() error {
 	return fmt.Errorf("%w (nobody holds %s): start it first", ErrNotRunning, m.pidFile())
 }
 
-// running is the process that runs the instance; 0 if none does. Its pid file tells or, if somebody has removed that, the socket.
+// running is the process that runs the instance; 0 if none does. Its pid file tells or, if somebody has removed that,
+// the socket.
 func (m *Master) running() (pid int, err error) {
 	if pid, err = master.Holder(m.pidFile()); pid != 0 || err != nil {
 		return pid, err
@@ -199,9 +200,9 @@ func (m *Master) CheckFiles() error {
 // answerTime bounds what a running master answers at once.
 const answerTime = 5 * time.Second
 
-// Stop ends the running program and returns when all of it has gone. A graceful one waits for connections to end by themselves.
-// The limits are those of the running program, which may have been started with others than m has. It matches ErrNotRunning if
-// nothing runs.
+// Stop ends the running program and returns when all of it has gone. A graceful one waits for connections to end by
+// themselves. The limits are those of the running program, which may have been started with others than m has. It
+// matches ErrNotRunning if nothing runs.
 func (m *Master) Stop(graceful bool) error {
 	_, err := m.end(graceful)
 	return err
@@ -244,8 +245,8 @@ func (m *Master) Restart(daemon, graceful bool) error {
 	return m.restart(graceful, func(bool) bool { return daemon })
 }
 
-// RestartAsBefore ends the running program and starts it in the way in which it ran: in the foreground, or as a daemon. If none
-// runs, it starts in the foreground.
+// RestartAsBefore ends the running program and starts it in the way in which it ran: in the foreground, or as a daemon.
+// If none runs, it starts in the foreground.
 func (m *Master) RestartAsBefore(graceful bool) error {
 	return m.restart(graceful, func(wasDaemon bool) bool { return wasDaemon })
 }
@@ -271,8 +272,9 @@ func (m *Master) restart(graceful bool, asDaemon func(wasDaemon bool) bool) erro
 	return nil
 }
 
-// Reload has every process of the running program succeeded by one of the program as it is now on disk, and returns when that
-// is done or has failed. With graceful, the predecessors stay until their connections have ended by themselves.
+// Reload has every process of the running program succeeded by one of the program as it is now on disk, and returns
+// when that is done or has failed. With graceful, the predecessors stay until their connections have ended by
+// themselves.
 func (m *Master) Reload(graceful bool) error {
 	own, err := os.Executable()
 	if err != nil {

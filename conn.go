@@ -17,8 +17,8 @@ import (
 // From any goroutine, returning at once: Send, SendBinary, Write, Respond, Ping, Close, CloseWith, Abort, Do,
 // Connected, Pending, ID, Context, LocalAddr, RemoteAddr, Stats. On the loop only, that is in callbacks: the others.
 //
-// The Conn of a datagram that a worker received is on loan like its message, and has ID, Send, Write and the addresses only.
-// One of datagrams that Loop.Dial made is a Conn like others.
+// The Conn of a datagram that a worker received is on loan like its message, and has ID, Send, Write and the addresses
+// only. One of datagrams that Loop.Dial made is a Conn like others.
 type Conn struct {
 	// Immutable.
 	loop *Loop
@@ -151,8 +151,8 @@ func (c *Conn) SetValue(v any) { c.value = v }
 // Binary reports whether the message being handled is a binary one. Only WebSocket tells them apart.
 func (c *Conn) Binary() bool { return c.state.binary }
 
-// Request is the HTTP request being handled, in OnRequest, OnMessage of an http worker, OnUpgrade and the OnConnect that
-// follows it, on loan until the callback returns. nil elsewhere.
+// Request is the HTTP request being handled, in OnRequest, OnMessage of an http worker, OnUpgrade and the OnConnect
+// that follows it, on loan until the callback returns. nil elsewhere.
 func (c *Conn) Request() *http1.Request {
 	if c.loop.requestOf != c {
 		return nil
@@ -168,8 +168,8 @@ func (c *Conn) Subprotocol() string {
 	return ""
 }
 
-// RemoteAddr is the peer's address, or the client's where a proxy is trusted to say it: see Worker.Proxies. It still answers in
-// OnClose. It is unspecified before a dialed connection is there.
+// RemoteAddr is the peer's address, or the client's where a proxy is trusted to say it: see Worker.Proxies. It still
+// answers in OnClose. It is unspecified before a dialed connection is there.
 func (c *Conn) RemoteAddr() net.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -215,8 +215,8 @@ func (c *Conn) Do(f func()) bool {
 }
 
 // Pause stops reading: what the peer sends waits in the kernel, and the peer is slowed down by it. Messages that were
-// already read wait too. A connection that breaks while it is paused has OnClosing at once; what had come is handled after Resume,
-// if that comes within Limits.Close.
+// already read wait too. A connection that breaks while it is paused has OnClosing at once; what had come is handled
+// after Resume, if that comes within Limits.Close.
 func (c *Conn) Pause() {
 	c.state.paused = true
 	c.rearm()
@@ -239,9 +239,9 @@ func (c *Conn) Resume() {
 }
 
 // SetWorker gives the connection to another worker: its protocol, events and limits hold from the next message on, and
-// bytes that were not used up yet are the new protocol's. The worker need not listen anywhere. A WebSocket stays what its
-// handshake agreed on: subprotocol and compression. The error is about the worker, or net.ErrClosed once the connection has
-// closed; one of datagrams, and one that Loop.Dial is still making, cannot go.
+// bytes that were not used up yet are the new protocol's. The worker need not listen anywhere. A WebSocket stays what
+// its handshake agreed on: subprotocol and compression. The error is about the worker, or net.ErrClosed once the
+// connection has closed; one of datagrams, and one that Loop.Dial is still making, cannot go.
 //
 // From http to a websocket worker, in OnRequest, it makes the request at hand the handshake: it is checked, OnUpgrade
 // is asked, and OnConnect of the new worker follows when the callback has returned.

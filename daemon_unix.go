@@ -49,8 +49,8 @@ type report struct {
 	Code   int    `json:"code"`
 }
 
-// daemonize starts the program again, in a session of its own and without a descriptor of the caller's, and waits until it is
-// ready.
+// daemonize starts the program again, in a session of its own and without a descriptor of the caller's, and waits until
+// it is ready.
 func (m *Master) daemonize() error {
 	if m.Err != nil {
 		return m.Err

@@ -7,8 +7,8 @@ import (
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
-// datagrams reports whether the connection is a dialed one of datagrams: its socket is its own, and connected to its peer, so
-// it has limits, an output and an end as streams have.
+// datagrams reports whether the connection is a dialed one of datagrams: its socket is its own, and connected to its
+// peer, so it has limits, an output and an end as streams have.
 func (c *Conn) datagrams() bool { return c.dial != nil && c.dial.network == "udp" }
 
 // handOver gives the socket that was dialed to the poller.
@@ -54,8 +54,8 @@ func (c *Conn) takeDatagram(data []byte) {
 	}
 }
 
-// undelivered tells of a datagram that the system could not send, or that came back to handle h: by OnInvalid, or else as
-// the end of the connection.
+// undelivered tells of a datagram that the system could not send, or that came back to handle h: by OnInvalid, or else
+// as the end of the connection.
 func (c *Conn) undelivered(h poll.Handle, err error) {
 	if c.phase.get() != open || c.handle != h {
 		return

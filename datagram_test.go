@@ -125,8 +125,8 @@ func listenPacket(t *testing.T) net.PacketConn {
 	return pc
 }
 
-// TestDialDatagramsUndelivered has it told when nobody takes datagrams, or they are too long: the connection goes on, or
-// ends and comes back.
+// TestDialDatagramsUndelivered has it told when nobody takes datagrams, or they are too long: the connection goes on,
+// or ends and comes back.
 func TestDialDatagramsUndelivered(t *testing.T) {
 	linemantest.NoLeaks(t)
 	w := &lineman.Worker{Name: "none", Logger: quiet}

@@ -20,7 +20,8 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// A Dialer says how Loop.Dial connects and what happens on the connection. The zero value connects once, by the address alone.
+// A Dialer says how Loop.Dial connects and what happens on the connection. The zero value connects once, by the address
+// alone.
 type Dialer struct {
 	Name string // in the log; "" means the address
 
@@ -30,12 +31,12 @@ type Dialer struct {
 	// TLS puts TLS below the protocol; wss implies it. Its ServerName is the host of the address unless it is set.
 	TLS *tls.Config
 
-	// Header has further fields for the request of a WebSocket's handshake, such as Authorization and Origin. With other
-	// protocols it is an error.
+	// Header has further fields for the request of a WebSocket's handshake, such as Authorization and Origin. With
+	// other protocols it is an error.
 	Header []http1.Field
 
-	// Limits bound the connection as they do an accepted one. Handshake bounds connecting, from the look-up of the name to
-	// the end of the last handshake.
+	// Limits bound the connection as they do an accepted one. Handshake bounds connecting, from the look-up of the name
+	// to the end of the last handshake.
 	Limits Limits
 
 	// Connect replaces net.Dialer: for a proxy, or a source address. It runs on a goroutine, within Limits.Handshake,
@@ -47,16 +48,17 @@ type Dialer struct {
 
 	Logger *slog.Logger // nil means slog.Default()
 
-	// Events are what happens: OnConnect after all handshakes, each time; OnClose each time that the connection ended, or
-	// did not come about. A connection of datagrams tells by OnInvalid what the system could not send, or could not deliver,
-	// such as syscall.ECONNREFUSED: it goes on, or ends with that error if OnInvalid is nil. OnRequest and OnUpgrade are
-	// not used.
+	// Events are what happens: OnConnect after all handshakes, each time; OnClose each time that the connection ended,
+	// or did not come about. A connection of datagrams tells by OnInvalid what the system could not send, or could not
+	// deliver, such as syscall.ECONNREFUSED: it goes on, or ends with that error if OnInvalid is nil. OnRequest and
+	// OnUpgrade are not used.
 	Events
 }
 
 // Backoff is how long Dial waits before it connects again: First, then twice as long each time up to Most, each time
-// between half of that and all of it, by chance, so that many clients do not come back at once. A connection that lasted longer
-// than the last wait begins with First again. It ends with Close, CloseWith or Abort, also in OnClose, and with the loop.
+// between half of that and all of it, by chance, so that many clients do not come back at once. A connection that
+// lasted longer than the last wait begins with First again. It ends with Close, CloseWith or Abort, also in OnClose,
+// and with the loop.
 //
 // What Send accepts between two connections waits for the next one. What it had accepted for one that breaks, and the
 // kernel has not taken, is lost with it.
@@ -94,7 +96,8 @@ type dialing struct {
 // the ports 80 and 443 if there is none. A WebSocket offers the subprotocols and the compression of its
 // *websocket.Protocol; an answer other than 101, a redirect too, makes OnClose's error a *websocket.AnswerError.
 //
-// A connection of datagrams (udp, text+udp, frame+udp) sends and takes those of its peer only. Each Send is one datagram.
+// A connection of datagrams (udp, text+udp, frame+udp) sends and takes those of its peer only. Each Send is one
+// datagram.
 func (l *Loop) Dial(addr string, d Dialer) (*Conn, error) {
 	target, err := parseDialAddress(addr)
 	if err != nil {

@@ -50,8 +50,8 @@ func dialFrom(t *testing.T, s *linemantest.Server, w *lineman.Worker, addr strin
 	return c
 }
 
-// TestDial echoes over every protocol that is dialed, from the loop that serves it; what is sent before the connection is
-// there comes first.
+// TestDial echoes over every protocol that is dialed, from the loop that serves it; what is sent before the connection
+// is there comes first.
 func TestDial(t *testing.T) {
 	linemantest.NoLeaks(t)
 	for _, scheme := range []string{"text", "frame", "tcp", "text+unix", "tls"} {

@@ -18,7 +18,8 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// TestDialWebSocket echoes over ws and wss, with and without compression. What is sent before the handshake comes first.
+// TestDialWebSocket echoes over ws and wss, with and without compression. What is sent before the handshake comes
+// first.
 func TestDialWebSocket(t *testing.T) {
 	linemantest.NoLeaks(t)
 	for _, scheme := range []string{"ws", "wss"} {
@@ -130,8 +131,8 @@ func TestDialWebSocketGoodbye(t *testing.T) {
 	}
 }
 
-// scriptedServer is a server of a WebSocket that says what a test has it say: its answer, in which ACCEPT is what the request
-// asks for. What comes after the request goes to a channel.
+// scriptedServer is a server of a WebSocket that says what a test has it say: its answer, in which ACCEPT is what the
+// request asks for. What comes after the request goes to a channel.
 func scriptedServer(answers ...string) (*lineman.Worker, chan string) {
 	w := &lineman.Worker{Addr: "tcp://127.0.0.1:0", Name: "scripted", Logger: quiet}
 	after := make(chan string, 64)
@@ -242,7 +243,8 @@ func TestDialWebSocketTogether(t *testing.T) {
 	}
 }
 
-// TestDialWebSocketTime has a server that does not answer, or does so byte by byte, given up in time, and one that does not answer pings.
+// TestDialWebSocketTime has a server that does not answer, or does so byte by byte, given up in time, and one that does
+// not answer pings.
 func TestDialWebSocketTime(t *testing.T) {
 	linemantest.NoLeaks(t)
 	for name, answer := range map[string]string{"silent": "H", "slow": switching[:50]} {
@@ -287,7 +289,8 @@ func TestDialWebSocketTime(t *testing.T) {
 	}
 }
 
-// TestDialWebSocketBackoff has a connection come back when its server wants it, below TLS too, whatever follows a refusal.
+// TestDialWebSocketBackoff has a connection come back when its server wants it, below TLS too, whatever follows a
+// refusal.
 func TestDialWebSocketBackoff(t *testing.T) {
 	linemantest.NoLeaks(t)
 	for _, scheme := range []string{"ws", "wss"} {
@@ -321,7 +324,8 @@ func TestDialWebSocketBackoff(t *testing.T) {
 	}
 }
 
-// TestDialWebSocketBackoffOnce has a connection whose server says nonsense while it closes end once, before it comes back.
+// TestDialWebSocketBackoffOnce has a connection whose server says nonsense while it closes end once, before it comes
+// back.
 func TestDialWebSocketBackoffOnce(t *testing.T) {
 	linemantest.NoLeaks(t)
 	w, after := scriptedServer(switching)

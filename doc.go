@@ -67,10 +67,10 @@
 //
 // # Errors
 //
-// Errors begin with the name of their package and say what to do where that helps. OnClose tells why a connection ended:
-// nil for this side, [io.EOF] for the peer's end, others as its documentation lists them. A peer that broke its protocol
-// is a [*ProtocolError], the goodbye of a WebSocket a [*websocket.CloseError]. An address that is taken matches
-// [syscall.EADDRINUSE]:
+// Errors begin with the name of their package and say what to do where that helps. OnClose tells why a connection
+// ended: nil for this side, [io.EOF] for the peer's end, others as its documentation lists them. A peer that broke its
+// protocol is a [*ProtocolError], the goodbye of a WebSocket a [*websocket.CloseError]. An address that is taken
+// matches [syscall.EADDRINUSE]:
 //
 //	lineman: listen on text://127.0.0.1:2015: address already in use: stop the program that has it, or listen on another address
 //

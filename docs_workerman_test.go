@@ -31,7 +31,8 @@ var workermanRow = regexp.MustCompile(`(?m)^\| ([A-Z]-\w+) \| .+ \| ([^|]+) \| (
 // workermanComponents are those that have no numbers, and what users ask for by name.
 const workermanComponents = "Channel GlobalData Crontab FileMonitor coroutines session -q"
 
-// TestFromWorkerman wants a row for each number, a verdict in each, and a test that there is for what is kept or bettered.
+// TestFromWorkerman wants a row for each number, a verdict in each, and a test that there is for what is kept or
+// bettered.
 func TestFromWorkerman(t *testing.T) {
 	text, err := os.ReadFile("docs/from-workerman.md")
 	if err != nil {

@@ -2,8 +2,8 @@ package lineman
 
 import "time"
 
-// beginDrain gives the application time to end connections one by one: the longest Limits.Drain, and at most three quarters of d, unless
-// that is negative.
+// beginDrain gives the application time to end connections one by one: the longest Limits.Drain, and at most three
+// quarters of d, unless that is negative.
 func (l *Loop) beginDrain(d time.Duration) {
 	longest := time.Duration(0)
 	for _, s := range l.services {

@@ -11,7 +11,8 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// drainer is a worker that closes each connection by itself, the n-th n seconds after the loop begins to stop, but the last.
+// drainer is a worker that closes each connection by itself, the n-th n seconds after the loop begins to stop, but the
+// last.
 func drainer(stay int) (w *lineman.Worker, begun chan bool) {
 	begun = make(chan bool)
 	w = &lineman.Worker{Addr: "websocket://127.0.0.1:0", Limits: lineman.Limits{Drain: 10 * second, Shutdown: 10 * second}, Logger: quiet}
@@ -50,7 +51,8 @@ func told(t *testing.T, c *linemantest.Client, want websocket.Code) {
 	}
 }
 
-// TestDrain leaves connections to the application when the loop stops: it still serves, and listens, until the last has gone.
+// TestDrain leaves connections to the application when the loop stops: it still serves, and listens, until the last has
+// gone.
 func TestDrain(t *testing.T) {
 	w, begun := drainer(2)
 	s, now := startByClock(t, w)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// exchange is one request with an http.Handler: the net.Conn that net/http serves. The loop feeds it the bytes of the request;
-// what is written to it goes to the connection, and waits while the peer does not read.
+// exchange is one request with an http.Handler: the net.Conn that net/http serves. The loop feeds it the bytes of the
+// request; what is written to it goes to the connection, and waits while the peer does not read.
 type exchange struct {
 	conn     *Conn
 	handler  http.Handler
@@ -136,7 +136,8 @@ func (x *exchange) leave() bool {
 	return !x.closed
 }
 
-// isLast reports whether the connection is to end with this exchange, because its loop lets it go and nothing has come behind.
+// isLast reports whether the connection is to end with this exchange, because its loop lets it go and nothing has come
+// behind.
 func (x *exchange) isLast() bool {
 	l := x.conn.loop
 	if !l.parting.Load() {
@@ -276,8 +277,8 @@ func (c *Conn) unsent() unsent {
 	return unsent{c.pendingLocked(), c.flags&stalled != 0, c.bytesOut}
 }
 
-// unanswerable tells a handler that its connection broke. It can read what is still to come of its request; one that has all of it
-// has no client any more.
+// unanswerable tells a handler that its connection broke. It can read what is still to come of its request; one that
+// has all of it has no client any more.
 func (x *exchange) unanswerable(whole bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -13,7 +13,8 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// answers reports whether who says name listens on a port of a host. Somebody else may have that port of the other family.
+// answers reports whether who says name listens on a port of a host. Somebody else may have that port of the other
+// family.
 func answers(network, host, port, name string) bool {
 	c, err := net.DialTimeout(network, net.JoinHostPort(host, port), patience)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 )
 
 // Files serves the files of root, such as http.Dir("public"), as http.FileServer does: ranges, conditional requests and
-// directories are its. A file beside which there is one with the same name and ".br" or ".gz" goes out as that to clients
-// which take it: compressed once, when it was made. It is a Handler like any other, and for Conn.Serve too.
+// directories are its. A file beside which there is one with the same name and ".br" or ".gz" goes out as that to
+// clients which take it: compressed once, when it was made. It is a Handler like any other, and for Conn.Serve too.
 //
 // A file of http.Dir on plain TCP is sent by the kernel, without a copy in this process, on Linux.
 func Files(root http.FileSystem) http.Handler { return files{root, http.FileServer(root)} }

@@ -101,8 +101,8 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestSendFile has large files and parts of them arrive as they are, over plain TCP and TLS, also through a reader that goes
-// slowly.
+// TestSendFile has large files and parts of them arrive as they are, over plain TCP and TLS, also through a reader that
+// goes slowly.
 func TestSendFile(t *testing.T) {
 	linemantest.NoLeaks(t)
 	content := make([]byte, 9<<20)

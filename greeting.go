@@ -4,7 +4,8 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// greeting is a WebSocket that this side opens, until its server has answered. What is sent meanwhile becomes frames that wait:
+// greeting is a WebSocket that this side opens, until its server has answered. What is sent meanwhile becomes frames
+// that wait:
 //
 //	begin: the request is written ──▶ the answer has come: wsSession, what waits is written, OnConnect
 //	                                  it is no 101, or is wrong: OnClose

@@ -11,9 +11,9 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// handlerSession is a connection whose requests go to an http.Handler. Its Splitter checks the head of each request and finds
-// its end; net/http serves the request over an exchange, on a goroutine that ends with it. So answers keep their order,
-// and net/http never sees a byte behind the request.
+// handlerSession is a connection whose requests go to an http.Handler. Its Splitter checks the head of each request and
+// finds its end; net/http serves the request over an exchange, on a goroutine that ends with it. So answers keep their
+// order, and net/http never sees a byte behind the request.
 //
 //	        a head has come                      net/http is done
 //	idle ─────────────────────▶ exchange ──────────────────────────▶ idle, or closing
@@ -89,9 +89,9 @@ func (h *handlerSession) broken(dst []byte, cause error) []byte {
 
 func (h *handlerSession) goodbye(dst []byte, _ websocket.Code, _ string) []byte { return dst }
 
-// Serve has an http.Handler answer the request that waits, as a worker's Handler would: by http.FileServer, for example. The
-// handler runs on a goroutine; the body that came is copied for it, without trailers. In OnRequest only. ErrAnswered means
-// that no request waits.
+// Serve has an http.Handler answer the request that waits, as a worker's Handler would: by http.FileServer, for
+// example. The handler runs on a goroutine; the body that came is copied for it, without trailers. In OnRequest only.
+// ErrAnswered means that no request waits.
 func (c *Conn) Serve(handler http.Handler) error {
 	h, ok := c.session.(*httpSession)
 	if !ok || c.loop.requestOf != c || h.served != nil || !h.waits(c) {

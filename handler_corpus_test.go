@@ -21,8 +21,8 @@ import (
 	"github.com/lineman-go/lineman/protocol/http1"
 )
 
-// requestText says what a server made of a request: method, URL, host, number of fields, body and trailers. The fields that
-// tell how the body comes are not counted: they are no longer there when the body is whole.
+// requestText says what a server made of a request: method, URL, host, number of fields, body and trailers. The fields
+// that tell how the body comes are not counted: they are no longer there when the body is whole.
 func requestText(r *http.Request) (status int, text string) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -94,8 +94,8 @@ func (s *sightings) onRequest(c *lineman.Conn, r *http1.Request) {
 	_ = c.Respond(answer)
 }
 
-// scripted is the server's end of a connection whose client sends all that it has, ends its stream and reads: so that no
-// reset by the kernel takes an answer away.
+// scripted is the server's end of a connection whose client sends all that it has, ends its stream and reads: so that
+// no reset by the kernel takes an answer away.
 type scripted struct {
 	name  string
 	ended chan struct{} // closed by Close
@@ -249,8 +249,8 @@ func (d *doors) ask(w *lineman.Worker, seen *sightings, wire string) (answers []
 	return answersIn(d.t, string(rest), seen.of(client)), client
 }
 
-// TestHandlerCorpus sends each request of the corpus to net/http and to both of our doors. They agree in statuses and bodies,
-// but for the differences that are listed; and ours never see a request where net/http sees none.
+// TestHandlerCorpus sends each request of the corpus to net/http and to both of our doors. They agree in statuses and
+// bodies, but for the differences that are listed; and ours never see a request where net/http sees none.
 func TestHandlerCorpus(t *testing.T) {
 	type bound struct {
 		wire string

@@ -52,8 +52,8 @@ func openConns(s *linemantest.Server, w *lineman.Worker) (n int) {
 	return n
 }
 
-// waitForGoroutines returns when so many goroutines have all of these in their stack: what a handler does inside net/http
-// cannot be seen otherwise.
+// waitForGoroutines returns when so many goroutines have all of these in their stack: what a handler does inside
+// net/http cannot be seen otherwise.
 func waitForGoroutines(t *testing.T, want int, inStack ...string) {
 	t.Helper()
 	dump := make([]byte, 1<<20)
@@ -153,8 +153,8 @@ func TestHandlerKeepAlive(t *testing.T) {
 	}
 }
 
-// TestHandlerHalfBody has a body stop coming while its handler waits for it: at once, or after it has done something else for
-// longer than the limit.
+// TestHandlerHalfBody has a body stop coming while its handler waits for it: at once, or after it has done something
+// else for longer than the limit.
 func TestHandlerHalfBody(t *testing.T) {
 	for _, keepAlive := range []time.Duration{0, -1} {
 		for _, busy := range []bool{false, true} {

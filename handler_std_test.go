@@ -18,7 +18,8 @@ import (
 	"github.com/lineman-go/lineman/protocol/http1"
 )
 
-// TestHandlerFiles has net/http's own handlers work: ranges, conditions, and files that io.Copy would hand to the kernel.
+// TestHandlerFiles has net/http's own handlers work: ranges, conditions, and files that io.Copy would hand to the
+// kernel.
 func TestHandlerFiles(t *testing.T) {
 	linemantest.NoLeaks(t)
 	folder, big := t.TempDir(), strings.Repeat("0123456789", 300_000)
@@ -151,7 +152,8 @@ func TestHandlerWho(t *testing.T) {
 	}
 }
 
-// TestHandlerSlowReader has a client read a big answer slowly: little of it waits in this process, and others are served.
+// TestHandlerSlowReader has a client read a big answer slowly: little of it waits in this process, and others are
+// served.
 func TestHandlerSlowReader(t *testing.T) {
 	linemantest.NoLeaks(t)
 	const size = 32 << 20

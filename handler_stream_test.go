@@ -204,8 +204,8 @@ func TestHandlerTrailers(t *testing.T) {
 	}
 }
 
-// TestHandlerContinue has 100 sent when the handler reads the body, behind what it has sent before, and not at all if it does
-// not.
+// TestHandlerContinue has 100 sent when the handler reads the body, behind what it has sent before, and not at all if
+// it does not.
 func TestHandlerContinue(t *testing.T) {
 	linemantest.NoLeaks(t)
 	w := handled(func(w http.ResponseWriter, r *http.Request) {
@@ -330,7 +330,8 @@ func TestHandlerPanic(t *testing.T) {
 	}
 }
 
-// TestHandlerBrokenBody has a body break while its handler reads and writes: the loop goes on, whatever the handler is at.
+// TestHandlerBrokenBody has a body break while its handler reads and writes: the loop goes on, whatever the handler is
+// at.
 func TestHandlerBrokenBody(t *testing.T) {
 	linemantest.NoLeaks(t)
 	begun := make(chan struct{}, 1)

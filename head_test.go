@@ -170,7 +170,8 @@ func TestHeadAndHandler(t *testing.T) {
 	}
 }
 
-// TestUnreadAnswers has pipelined requests wait while the answers to those before them are not read, and then be answered all.
+// TestUnreadAnswers has pipelined requests wait while the answers to those before them are not read, and then be
+// answered all.
 func TestUnreadAnswers(t *testing.T) {
 	const requests, size, most = 200, 1 << 20, 64 << 10
 	answer := []byte(strings.Repeat("x", size))

@@ -49,8 +49,8 @@ func (x *exchange) tunnels() bool {
 	return x.tunnel
 }
 
-// detach gives the socket away, and what was read from it and not handled. For the loop the connection is over, without an
-// OnClose.
+// detach gives the socket away, and what was read from it and not handled. For the loop the connection is over, without
+// an OnClose.
 func (c *Conn) detach() (net.Conn, []byte, error) {
 	if c.phase.get() != open {
 		return nil, nil, net.ErrClosed

@@ -5,9 +5,10 @@ import (
 	"math"
 )
 
-// Hold has the connection stay open when its peer's stream has ended, until Release has been called as often: for answers that are on
-// their way, from a goroutine or from elsewhere, to a peer that has said all and waits (nc -N). Limits.Answer bounds the waiting; OnClose
-// has ErrTimeout then. More than 65,535 at a time are not counted. A connection that breaks, or is closed, ends at once all the same.
+// Hold has the connection stay open when its peer's stream has ended, until Release has been called as often: for
+// answers that are on their way, from a goroutine or from elsewhere, to a peer that has said all and waits (nc -N).
+// Limits.Answer bounds the waiting; OnClose has ErrTimeout then. More than 65,535 at a time are not counted. A
+// connection that breaks, or is closed, ends at once all the same.
 func (c *Conn) Hold() {
 	if c.held < math.MaxUint16 {
 		c.held++

@@ -58,7 +58,8 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// TestHoldClosed ends a connection that was closed with its peer's stream, held or not: nothing can be answered any more.
+// TestHoldClosed ends a connection that was closed with its peer's stream, held or not: nothing can be answered any
+// more.
 func TestHoldClosed(t *testing.T) {
 	linemantest.NoLeaks(t)
 	for _, config := range []*tls.Config{nil, linemantest.TLS(t)} {

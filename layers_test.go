@@ -28,8 +28,8 @@ type layer struct {
 // inTests begins the row for what every test may import beside what its folder may.
 const inTests = "tests, beside what their folder may"
 
-// layers is the table of DESIGN.md, with a row for each folder, and last the row for tests. A build that breaks it is to be
-// changed, not the table.
+// layers is the table of DESIGN.md, with a row for each folder, and last the row for tests. A build that breaks it is
+// to be changed, not the table.
 func layers(t *testing.T) (rows []layer, tests layer) {
 	t.Helper()
 	text, err := os.ReadFile("DESIGN.md")

@@ -7,11 +7,12 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// beginLeaving lets the connections go, because another process listens in this one's place, or nobody will. What was begun is
-// finished: requests, half-received messages, queued output; a connection that has just come may still send its first
-// message. HTTP answers that no request has come behind say that the connection closes, others are told goodbye once they are
-// at rest, a read finds nothing of theirs in the kernel, and their drain is over. A patient loop waits until its clients go by
-// themselves. The loop stops when all that it accepted have gone, or in time to be gone within d.
+// beginLeaving lets the connections go, because another process listens in this one's place, or nobody will. What was
+// begun is finished: requests, half-received messages, queued output; a connection that has just come may still send
+// its first message. HTTP answers that no request has come behind say that the connection closes, others are told
+// goodbye once they are at rest, a read finds nothing of theirs in the kernel, and their drain is over. A patient loop
+// waits until its clients go by themselves. The loop stops when all that it accepted have gone, or in time to be gone
+// within d.
 //
 //	         at rest, if not patient; when answered, if HTTP
 //	serving ────────────────────────────────────────────────▶ goodbye ──▶ none left: beginStop
@@ -59,7 +60,8 @@ func (l *Loop) farewell() websocket.Code {
 	return websocket.GoingAway
 }
 
-// partAtRest says goodbye to the connections that have nothing under way, and of which a read finds nothing in the kernel.
+// partAtRest says goodbye to the connections that have nothing under way, and of which a read finds nothing in the
+// kernel.
 func (l *Loop) partAtRest() {
 	for _, c := range l.conns {
 		if c != nil && !c.drains() && c.atRest() && c.readNothing() {
@@ -68,7 +70,8 @@ func (l *Loop) partAtRest() {
 	}
 }
 
-// readNothing reads once, and reports whether there was nothing: what a peer has sent is handled before it is told goodbye.
+// readNothing reads once, and reports whether there was nothing: what a peer has sent is handled before it is told
+// goodbye.
 func (c *Conn) readNothing() bool {
 	before := c.bytesIn
 	c.receive()
@@ -84,9 +87,9 @@ func (c *Conn) leaveNow() {
 // partRounds is how often a connection that goes on sending is read before it is told goodbye.
 const partRounds = 64
 
-// partStopping says goodbye to a connection of a loop that stops, once what the kernel has of it was handled. One that the
-// application has paused, or holds for an answer, or that has requests to be answered by a Handler, is told later, unless
-// there is no more time.
+// partStopping says goodbye to a connection of a loop that stops, once what the kernel has of it was handled. One that
+// the application has paused, or holds for an answer, or that has requests to be answered by a Handler, is told later,
+// unless there is no more time.
 func (c *Conn) partStopping(late bool) {
 	if c.phase.get() != open {
 		return
@@ -109,8 +112,8 @@ func (c *Conn) answers() bool {
 	return x != nil && (!x.over() || c.state.holding)
 }
 
-// asksMore reports whether something has come behind the request that a handler answers, read or not. What has come of a body counts,
-// because requests may be behind it.
+// asksMore reports whether something has come behind the request that a handler answers, read or not. What has come of
+// a body counts, because requests may be behind it.
 func (c *Conn) asksMore() bool {
 	if c.phase.get() != open || c.state.ended {
 		return false
@@ -121,7 +124,8 @@ func (c *Conn) asksMore() bool {
 	return c.phase.get() == open && (c.someWaits() || c.session.half())
 }
 
-// answersLast has the connection close after the answer to the request at hand, if there is one and no further one was read.
+// answersLast has the connection close after the answer to the request at hand, if there is one and no further one was
+// read.
 func (c *Conn) answersLast() {
 	if h, ok := c.session.(*httpSession); ok && !c.hasMore() {
 		c.mu.Lock()
@@ -141,7 +145,8 @@ func (c *Conn) hasMore() bool {
 // young is how long a connection may take to send its first message.
 const young = uint32(time.Second / tick)
 
-// atRest reports whether an accepted connection can be told goodbye without breaking off what it does. HTTP ends with an answer.
+// atRest reports whether an accepted connection can be told goodbye without breaking off what it does. HTTP ends with
+// an answer.
 func (c *Conn) atRest() bool {
 	switch c.session.(type) {
 	case *httpSession, *handlerSession:

@@ -31,8 +31,8 @@ var standing = map[string]struct {
 	}},
 }
 
-// TestGoodbyeAfterReading has clients ask while the loop stands still, in a reload and in a stop: no goodbye is said to who has a
-// request in the kernel.
+// TestGoodbyeAfterReading has clients ask while the loop stands still, in a reload and in a stop: no goodbye is said to
+// who has a request in the kernel.
 func TestGoodbyeAfterReading(t *testing.T) {
 	for name, door := range standing {
 		for secured, config := range map[string]*tls.Config{"": nil, " below TLS": linemantest.TLS(t)} {
@@ -93,8 +93,8 @@ func TestGoodbyeAfterReading(t *testing.T) {
 	}
 }
 
-// TestGoodbyePipelined has a client of a loop that is left send several requests at once: all are answered, and the last answer says
-// that the connection closes.
+// TestGoodbyePipelined has a client of a loop that is left send several requests at once: all are answered, and the
+// last answer says that the connection closes.
 func TestGoodbyePipelined(t *testing.T) {
 	const many = 5
 	for secured, config := range map[string]*tls.Config{"": nil, " below TLS": linemantest.TLS(t)} {
@@ -128,8 +128,8 @@ func TestGoodbyePipelined(t *testing.T) {
 	}
 }
 
-// TestGoodbyePipelinedHandler is TestGoodbyePipelined for a Handler, in a reload and in a stop, with requests that were read when it
-// begins, and with some that still lie in the kernel.
+// TestGoodbyePipelinedHandler is TestGoodbyePipelined for a Handler, in a reload and in a stop, with requests that were
+// read when it begins, and with some that still lie in the kernel.
 func TestGoodbyePipelinedHandler(t *testing.T) {
 	const many = 5
 	const request = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nanswer"

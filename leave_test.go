@@ -134,7 +134,8 @@ func TestLeaveWebSocket(t *testing.T) {
 	end()
 }
 
-// TestLeaveHTTP answers requests, those that come late too, and says that the connection closes; idle ones close in the end.
+// TestLeaveHTTP answers requests, those that come late too, and says that the connection closes; idle ones close in the
+// end.
 func TestLeaveHTTP(t *testing.T) {
 	later, goOn := make(chan *lineman.Conn, 1), make(chan bool)
 	doors := map[string]*lineman.Worker{

@@ -121,8 +121,8 @@ func (c *Conn) asksFirst() bool {
 	return ok && c.service.kind == speaksWebSocket && !h.asked
 }
 
-// speaksHTTP reports whether the connection waits for requests of HTTP, whatever its worker: one whose first request did not make it
-// a WebSocket may ask again.
+// speaksHTTP reports whether the connection waits for requests of HTTP, whatever its worker: one whose first request
+// did not make it a WebSocket may ask again.
 func (c *Conn) speaksHTTP() bool {
 	switch c.session.(type) {
 	case *httpSession, *handlerSession:
@@ -165,7 +165,8 @@ func (c *Conn) watchExchange(x *exchange) {
 
 func (c *Conn) late() { c.expire(ErrTimeout) }
 
-// silent ends a connection whose peer answers no ping. What it could be told it will hardly read, so its end is not awaited.
+// silent ends a connection whose peer answers no ping. What it could be told it will hardly read, so its end is not
+// awaited.
 func (c *Conn) silent() {
 	if c.state.stalled {
 		c.finish(ErrTimeout)
@@ -184,7 +185,8 @@ func (c *Conn) idle() {
 	}
 }
 
-// unasked ends a connection that has sent no request for too long. It is owed nothing, unless it has not read an answer.
+// unasked ends a connection that has sent no request for too long. It is owed nothing, unless it has not read an
+// answer.
 func (c *Conn) unasked() {
 	c.idle()
 	if c.Pending() == 0 {
@@ -192,14 +194,15 @@ func (c *Conn) unasked() {
 	}
 }
 
-// expel ends a connection that ran out of time before it was anybody: it is told so if the kernel takes that at once, and is gone.
+// expel ends a connection that ran out of time before it was anybody: it is told so if the kernel takes that at once,
+// and is gone.
 func (c *Conn) expel() {
 	c.expire(ErrTimeout)
 	c.dismiss()
 }
 
-// dismiss ends a closing connection without waiting for its peer, whose end may never come. What it has sent is read before, for
-// bytes that nobody has read would turn the end into a reset, and what it was told would be lost.
+// dismiss ends a closing connection without waiting for its peer, whose end may never come. What it has sent is read
+// before, for bytes that nobody has read would turn the end into a reset, and what it was told would be lost.
 func (c *Conn) dismiss() {
 	if c.phase.get() != closing || c.handle == absent {
 		return

@@ -165,8 +165,8 @@ func (n *Listener) rearm() {
 	}
 }
 
-// Close closes the listening socket, and the connections in its queue with it, unless other processes accept from it too. Those
-// that were accepted live on, and Loop.Listen opens the worker again. A Unix socket's file is removed.
+// Close closes the listening socket, and the connections in its queue with it, unless other processes accept from it
+// too. Those that were accepted live on, and Loop.Listen opens the worker again. A Unix socket's file is removed.
 func (n *Listener) Close() {
 	if n.shut() {
 		n.service.loop.open.released(n.service)

@@ -22,11 +22,11 @@ var (
 	unguarded = regexp.MustCompile(`(?i)owned by|immutable|changed by the loop|read anywhere`)
 )
 
-// TestLocked holds what the names of functions say: who wants a lock held, by its documentation or because it uses what a
-// lock guards without taking it, ends in Locked, and only such functions and those that take a lock call it. Who needs none,
-// such as what makes a value that nobody else knows yet, says in its documentation why it goes "without the lock"; whose
-// name an interface gives, that it is called "under the connection's lock". A function literal may do what the function does
-// that it is given to: one that is documented to run it "under the lock".
+// TestLocked holds what the names of functions say: who wants a lock held, by its documentation or because it uses what
+// a lock guards without taking it, ends in Locked, and only such functions and those that take a lock call it. Who
+// needs none, such as what makes a value that nobody else knows yet, says in its documentation why it goes "without the
+// lock"; whose name an interface gives, that it is called "under the connection's lock". A function literal may do what
+// the function does that it is given to: one that is documented to run it "under the lock".
 func TestLocked(t *testing.T) {
 	folders := map[string][]*ast.File{}
 	fset := token.NewFileSet()

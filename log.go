@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// logOutput is where a process of the program writes its log: the terminal, and a file. A daemon has no terminal: its standard
-// output is the file.
+// logOutput is where a process of the program writes its log: the terminal, and a file. A daemon has no terminal: its
+// standard output is the file.
 type logOutput struct {
 	mu     sync.Mutex // guards the following
 	file   *os.File   // nil without

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// Main runs the command on the program's command line, on workers in processes of their own, and exits. Without a command it runs
-// them in the foreground. Flags of the application stand before the command, parsed by package flag before Main is called.
+// Main runs the command on the program's command line, on workers in processes of their own, and exits. Without a
+// command it runs them in the foreground. Flags of the application stand before the command, parsed by package flag
+// before Main is called.
 //
 //	start [-d]                   in the foreground, or as a daemon once every process is ready
 //	stop [-g]                    end it; -g waits for the connections to end by themselves

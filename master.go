@@ -11,25 +11,27 @@ import (
 	"time"
 )
 
-// A Master runs workers in processes of their own, which it starts, watches, replaces and stops, and answers the commands about
-// them. The zero value, with Workers, does what most programs want; Main uses it. Its fields must not change once a method was
-// called.
+// A Master runs workers in processes of their own, which it starts, watches, replaces and stops, and answers the
+// commands about them. The zero value, with Workers, does what most programs want; Main uses it. Its fields must not
+// change once a method was called.
 //
-// Each process is the program itself, started again with the same arguments: everything before the call of Main, Start or Run
-// happens in each of them, and that call does not return there. The master opens every listening socket, those of Loop.Listen
-// too, and keeps it open while processes come and go. It runs no callback of a Worker.
+// Each process is the program itself, started again with the same arguments: everything before the call of Main, Start
+// or Run happens in each of them, and that call does not return there. The master opens every listening socket, those
+// of Loop.Listen too, and keeps it open while processes come and go. It runs no callback of a Worker.
 //
-// An instance is known by its files. A command finds the instance that was started with the same names, from any process.
+// An instance is known by its files. A command finds the instance that was started with the same names, from any
+// process.
 type Master struct {
 	Workers []*Worker
 
-	// Err is why the program cannot run, such as a configuration that cannot be read; nil if it can. Start, Restart, RestartAsBefore and Run return
-	// it. In a process of a running master it is the error of the start or the reload that wants the process, and the predecessor
-	// goes on: a program that exits by itself instead can tell nobody but the log.
+	// Err is why the program cannot run, such as a configuration that cannot be read; nil if it can. Start, Restart,
+	// RestartAsBefore and Run return it. In a process of a running master it is the error of the start or the reload
+	// that wants the process, and the predecessor goes on: a program that exits by itself instead can tell nobody but
+	// the log.
 	Err error
 
-	// LogHandler makes the default of package slog, in the master and in its processes, unless the application has set one: it is
-	// to write to w, each line by one call. nil means slog.NewTextHandler.
+	// LogHandler makes the default of package slog, in the master and in its processes, unless the application has set
+	// one: it is to write to w, each line by one call. nil means slog.NewTextHandler.
 	LogHandler func(w io.Writer) slog.Handler
 
 	Name    string // in messages and file names; empty means the program's base name
@@ -44,8 +46,8 @@ type Master struct {
 	GracefulTimeout time.Duration // for connections to end by themselves, with -g; 0 means 10 min
 	HangTimeout     time.Duration // a process whose loop stands still for so long is killed and replaced; 0 means 60 s
 
-	// Hooks run in the master, one at a time, never on a loop. They should be short: nothing is supervised meanwhile. The
-	// master's variables are none of the workers'.
+	// Hooks run in the master, one at a time, never on a loop. They should be short: nothing is supervised meanwhile.
+	// The master's variables are none of the workers'.
 	OnStart  func() error // before the first process; an error is a failed start
 	OnReload func() error // before a reload; an error is a failed reload
 	OnStop   func()       // last of all, when every process has ended
@@ -77,7 +79,8 @@ const (
 	exitRunning    = 4
 )
 
-// ExitCode is what a program ends with after a command: 0 done, 1 failed, 2 wrong usage, 3 not running, 4 already running.
+// ExitCode is what a program ends with after a command: 0 done, 1 failed, 2 wrong usage, 3 not running, 4 already
+// running.
 func ExitCode(err error) int {
 	switch {
 	case err == nil:

@@ -15,8 +15,8 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// TestMemory has the memory of idle WebSocket connections grow by at most 400 bytes for each, and 100 more if messages are
-// compressed.
+// TestMemory has the memory of idle WebSocket connections grow by at most 400 bytes for each, and 100 more if messages
+// are compressed.
 func TestMemory(t *testing.T) {
 	if portable() || linemantest.Raced() {
 		t.Skip("the figure is for the native loop, without the race detector")
@@ -25,8 +25,8 @@ func TestMemory(t *testing.T) {
 	t.Run("compressed", func(t *testing.T) { growth(t, &websocket.Compression{}, compressedZeros, 500) })
 }
 
-// growth measures the heap between a thousand and three thousand connections that another process holds, each after a message
-// and its echo.
+// growth measures the heap between a thousand and three thousand connections that another process holds, each after a
+// message and its echo.
 func growth(t *testing.T, compression *websocket.Compression, message string, most float64) {
 	const few, many = 1000, 3000
 	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnMessage: echo}}

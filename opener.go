@@ -56,8 +56,8 @@ func (l *Loop) takeAhead() {
 	}
 }
 
-// takeAhead takes in what the poller has taken from the socket ahead, because no other process can. The listener is to be shut
-// next.
+// takeAhead takes in what the poller has taken from the socket ahead, because no other process can. The listener is to
+// be shut next.
 func (n *Listener) takeAhead() {
 	if l := n.service.loop; n.addr != nil && l.poll.Halt(n.handle) {
 		l.sockets[n.handle].ready(poll.Event{Handle: n.handle, Read: true})

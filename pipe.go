@@ -11,11 +11,12 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// Pipe joins two connections of bytes (tcp, unix, with or without TLS) of one loop: what comes on either goes to the other from
-// now on, and OnMessage is no longer called. Nothing is read from a peer whose other side does not take it; on plain sockets
-// of Linux the bytes do not pass through this process at all. Each end of stream is passed on by itself; when both have
-// ended, so do the connections, with io.EOF. One that breaks, or is aborted, aborts the other; one that is closed closes it,
-// after what it had sent; and so does what a connection had sent before it broke, within Limits.Close. A connection that Dial is still making may be piped at once. On the loop only.
+// Pipe joins two connections of bytes (tcp, unix, with or without TLS) of one loop: what comes on either goes to the
+// other from now on, and OnMessage is no longer called. Nothing is read from a peer whose other side does not take it;
+// on plain sockets of Linux the bytes do not pass through this process at all. Each end of stream is passed on by
+// itself; when both have ended, so do the connections, with io.EOF. One that breaks, or is aborted, aborts the other;
+// one that is closed closes it, after what it had sent; and so does what a connection had sent before it broke, within
+// Limits.Close. A connection that Dial is still making may be piped at once. On the loop only.
 func Pipe(a, b *Conn) error {
 	for _, c := range []*Conn{a, b} {
 		switch _, bytes := c.session.(raw); {

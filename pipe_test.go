@@ -16,7 +16,8 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// forwarder accepts and pipes each connection to one that it dials. What ended comes out of the channel, with who it was.
+// forwarder accepts and pipes each connection to one that it dials. What ended comes out of the channel, with who it
+// was.
 func forwarder(t *testing.T, target string, d lineman.Dialer) (*lineman.Worker, chan ended) {
 	ends := make(chan ended, 16)
 	w := &lineman.Worker{Addr: "tcp://127.0.0.1:0", Logger: quiet}

@@ -14,8 +14,8 @@ func maskedPing(payload string) []byte {
 	return append([]byte{0x89, 0x80 | byte(len(payload)), 0, 0, 0, 0}, payload...)
 }
 
-// TestPongsUnread has a peer ping and read nothing: what waits for it does not grow, and when it reads, its last ping has an
-// answer.
+// TestPongsUnread has a peer ping and read nothing: what waits for it does not grow, and when it reads, its last ping
+// has an answer.
 func TestPongsUnread(t *testing.T) {
 	linemantest.NoLeaks(t)
 	conns := make(chan *lineman.Conn, 1)

@@ -14,9 +14,9 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// TestBackpressure broadcasts 64 MiB to a thousand connections that never read and to one that does. The publisher pauses
-// when the reader is full. The reader gets everything, the others are refused and counted, and memory stays small,
-// because queued frames are shared.
+// TestBackpressure broadcasts 64 MiB to a thousand connections that never read and to one that does. The publisher
+// pauses when the reader is full. The reader gets everything, the others are refused and counted, and memory stays
+// small, because queued frames are shared.
 func TestBackpressure(t *testing.T) {
 	const (
 		idle    = 1000
@@ -112,8 +112,8 @@ func userMemory() uint64 {
 	return m.HeapInuse + m.StackInuse
 }
 
-// TestDescriptorShortage takes all descriptors away: accepting pauses, which is logged once, what is open is served, and
-// it recovers when there are descriptors again.
+// TestDescriptorShortage takes all descriptors away: accepting pauses, which is logged once, what is open is served,
+// and it recovers when there are descriptors again.
 func TestDescriptorShortage(t *testing.T) {
 	log := &journal{}
 	w := &lineman.Worker{Addr: "text://127.0.0.1:0", Events: lineman.Events{OnMessage: echo}, Logger: log.logger()}

@@ -19,8 +19,8 @@ import (
 
 // process is a worker process: it runs one loop, and does what its master says.
 //
-// What the master asks comes on the goroutine of the channel. It is done there, beside the loop, or handed to the goroutine of
-// the loop: by steps before the loop runs, by Do from then on.
+// What the master asks comes on the goroutine of the channel. It is done there, beside the loop, or handed to the
+// goroutine of the loop: by steps before the loop runs, by Do from then on.
 type process struct {
 	master *Master
 	log    *logOutput

@@ -10,7 +10,8 @@ import (
 	"github.com/lineman-go/lineman"
 )
 
-// programVariable, which TestMain looks at, has a process of the test's binary be a program of Main; its value is the user of its processes.
+// programVariable, which TestMain looks at, has a process of the test's binary be a program of Main; its value is the
+// user of its processes.
 const programVariable = "LINEMAN_TEST_PROGRAM"
 
 // logVariable has it log as a LogHandler says, to its standard output.

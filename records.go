@@ -46,9 +46,9 @@ func (d *decryption) takeBack(from *bytes.Buffer, lent bool) {
 	}
 }
 
-// bufferOf is a buffer inside conn, for as long as nobody else uses conn. crypto/tls would keep in it, for each connection,
-// as much as the largest record ever took, 18 KiB, which is more than all the rest of an idle one. It is nil where
-// crypto/tls has no buffer of this name; then it costs that memory, and nothing else changes.
+// bufferOf is a buffer inside conn, for as long as nobody else uses conn. crypto/tls would keep in it, for each
+// connection, as much as the largest record ever took, 18 KiB, which is more than all the rest of an idle one. It is
+// nil where crypto/tls has no buffer of this name; then it costs that memory, and nothing else changes.
 func bufferOf(conn *tls.Conn, name string) *bytes.Buffer {
 	field := reflect.ValueOf(conn).Elem().FieldByName(name)
 	if !field.IsValid() || field.Type() != reflect.TypeFor[bytes.Buffer]() {

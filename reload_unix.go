@@ -9,7 +9,8 @@ import (
 	"github.com/lineman-go/lineman/internal/master"
 )
 
-// reload replaces the processes by new ones of the program. other is another file of it, for programs that have none of their own.
+// reload replaces the processes by new ones of the program. other is another file of it, for programs that have none of
+// their own.
 func (s *supervision) reload(graceful bool, other string) error {
 	err := s.tryReload(graceful, other)
 	if err != nil {

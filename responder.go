@@ -18,16 +18,16 @@ type response interface {
 	CloseNotify() <-chan bool
 }
 
-// responder is the ResponseWriter of a handler. It differs from net/http's in Hijack, and in that an answer says by itself when it
-// is the last of its connection.
+// responder is the ResponseWriter of a handler. It differs from net/http's in Hijack, and in that an answer says by
+// itself when it is the last of its connection.
 type responder struct {
 	response
 	exchange *exchange
 	begun    bool
 }
 
-// begin is called before the head of the answer is made up. On a loop that lets its connections go, it has the answer say that
-// the connection closes, if nobody has asked for more.
+// begin is called before the head of the answer is made up. On a loop that lets its connections go, it has the answer
+// say that the connection closes, if nobody has asked for more.
 func (r *responder) begin() {
 	if !r.begun && r.exchange.isLast() {
 		r.Header().Set("Connection", "close")
@@ -65,8 +65,8 @@ func (r *responder) Flush() {
 // Unwrap is for http.ResponseController.
 func (r *responder) Unwrap() http.ResponseWriter { return r.response }
 
-// Hijack gives the connection away: below TLS and on a Unix socket as a net.Conn of the loop's, else as a *net.TCPConn that
-// the loop no longer knows. OnClose is not called for it.
+// Hijack gives the connection away: below TLS and on a Unix socket as a net.Conn of the loop's, else as a *net.TCPConn
+// that the loop no longer knows. OnClose is not called for it.
 func (r *responder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	_, rw, err := r.response.Hijack()
 	if err != nil {

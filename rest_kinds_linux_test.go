@@ -147,7 +147,8 @@ func TestRestHalf(t *testing.T) {
 	}
 }
 
-// TestRestShaking has what a client sent right behind its handshake come, though it has gone before TLS could say its last word.
+// TestRestShaking has what a client sent right behind its handshake come, though it has gone before TLS could say its
+// last word.
 func TestRestShaking(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for how, goes := range breaks {

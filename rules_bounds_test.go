@@ -222,8 +222,8 @@ func TestRule09SlowReader(t *testing.T) {
 	}
 }
 
-// TestRule09HalfFree has a slow reader be refused until half of MaxPending is free, and no longer. A Unix socket takes little at
-// a time, so that both halves are seen.
+// TestRule09HalfFree has a slow reader be refused until half of MaxPending is free, and no longer. A Unix socket takes
+// little at a time, so that both halves are seen.
 func TestRule09HalfFree(t *testing.T) {
 	const most = 4 << 20
 	conns := make(chan *lineman.Conn, 1)

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// TestRule11ListenerStays reloads a program twice. Who connects meanwhile is let in and answered, and on Linux the socket is
-// the same one.
+// TestRule11ListenerStays reloads a program twice. Who connects meanwhile is let in and answered, and on Linux the
+// socket is the same one.
 func TestRule11ListenerStays(t *testing.T) {
 	r := startProgram(t, "")
 	said := r.until("Press Ctrl+C")

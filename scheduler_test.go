@@ -57,7 +57,8 @@ func TestScheduler(t *testing.T) {
 	}
 }
 
-// leastOf measures until a figure is good enough, at most so many times: what else runs on the machine can only add to it.
+// leastOf measures until a figure is good enough, at most so many times: what else runs on the machine can only add to
+// it.
 func leastOf(times int, enough time.Duration, measure func() time.Duration) time.Duration {
 	least := measure()
 	for n := 1; n < times && least > enough; n++ {

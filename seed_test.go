@@ -182,7 +182,8 @@ func TestW27BindFails(t *testing.T) {
 	c.Receive()
 }
 
-// TestW28StopOrder has the inner worker told before the outer, its connections closed with OnClose, and OnStart never run.
+// TestW28StopOrder has the inner worker told before the outer, its connections closed with OnClose, and OnStart never
+// run.
 func TestW28StopOrder(t *testing.T) {
 	var order []string
 	note := func(what string) { order = append(order, what) }

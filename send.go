@@ -7,11 +7,11 @@ import (
 	"github.com/lineman-go/lineman/protocol/http1"
 )
 
-// Send sends a message: a WebSocket text message, a line, a frame, bytes, the answer 200 text/plain to the HTTP
-// request that waits, or a piece of the answer that streams. It copies msg and returns at once; the loop writes at the end of its tick. Messages of one
-// goroutine arrive in order, each whole. nil means accepted, ErrFull refused whole because the peer does not read,
-// net.ErrClosed closed or closing; other errors are the protocol's, about this message. What is accepted while
-// Loop.Dial makes the connection, or makes it again, waits until it is there.
+// Send sends a message: a WebSocket text message, a line, a frame, bytes, the answer 200 text/plain to the HTTP request
+// that waits, or a piece of the answer that streams. It copies msg and returns at once; the loop writes at the end of
+// its tick. Messages of one goroutine arrive in order, each whole. nil means accepted, ErrFull refused whole because
+// the peer does not read, net.ErrClosed closed or closing; other errors are the protocol's, about this message. What is
+// accepted while Loop.Dial makes the connection, or makes it again, waits until it is there.
 func (c *Conn) Send(msg []byte) error {
 	return c.send(func(dst []byte) ([]byte, error) { return c.session.Append(dst, msg) })
 }
@@ -41,8 +41,8 @@ func (c *Conn) Respond(r *http1.Response) error {
 	})
 }
 
-// EndStream ends the body of an answer with Stream, and the connection goes on to the next request. ErrAnswered means that there
-// is none.
+// EndStream ends the body of an answer with Stream, and the connection goes on to the next request. ErrAnswered means
+// that there is none.
 func (c *Conn) EndStream() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -142,8 +142,8 @@ func (c *Conn) queuedLocked() {
 	}
 }
 
-// writeLocked hands the output to the kernel, with lock held. What the kernel refuses makes the connection stalled: the loop
-// arms it for writing. scratch, if there is one, gathers small segments.
+// writeLocked hands the output to the kernel, with lock held. What the kernel refuses makes the connection stalled: the
+// loop arms it for writing. scratch, if there is one, gathers small segments.
 func (c *Conn) writeLocked(scratch []byte) {
 	if c.datagrams() {
 		c.writeDatagramsLocked()

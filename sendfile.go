@@ -13,8 +13,8 @@ import (
 // sendPiece is how much of a file the kernel is asked to send at once.
 const sendPiece = 1 << 20
 
-// ReadFrom is how net/http has a file sent: by the kernel, where that can be done. The goroutine of the handler may wait for the
-// disk; the loop does not.
+// ReadFrom is how net/http has a file sent: by the kernel, where that can be done. The goroutine of the handler may
+// wait for the disk; the loop does not.
 func (x *exchange) ReadFrom(src io.Reader) (int64, error) {
 	if f, n := fileIn(src); f != nil && x.tls == nil {
 		sent, err := x.sendFile(f, n)
@@ -69,8 +69,8 @@ func (c *Conn) output() (poll.Output, error) {
 	return c.loop.poll.Output(c.handle)
 }
 
-// sent notes what went without Write, and has the loop tell when the kernel takes more. It reports whether the connection is
-// still there.
+// sent notes what went without Write, and has the loop tell when the kernel takes more. It reports whether the
+// connection is still there.
 func (c *Conn) sent(n int, again bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

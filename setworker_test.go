@@ -103,7 +103,8 @@ func TestSetWorkerWebSocket(t *testing.T) {
 	}
 }
 
-// TestSetWorkerRefused has a handshake that is refused end a connection of the worker that had it: the other one never heard of it.
+// TestSetWorkerRefused has a handshake that is refused end a connection of the worker that had it: the other one never
+// heard of it.
 func TestSetWorkerRefused(t *testing.T) {
 	linemantest.NoLeaks(t)
 	live := &lineman.Worker{Name: "live", Protocol: &websocket.Protocol{}, Logger: quiet}

@@ -17,14 +17,14 @@ var handled = []os.Signal{
 	syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP, syscall.SIGCHLD,
 }
 
-// endsAtHangup reports whether SIGHUP, which has not been asked for yet, ends the program: it runs in the foreground, on a terminal
-// or without a log that could be reopened. Who has the signal ignored, as nohup does, has it go on.
+// endsAtHangup reports whether SIGHUP, which has not been asked for yet, ends the program: it runs in the foreground,
+// on a terminal or without a log that could be reopened. Who has the signal ignored, as nohup does, has it go on.
 func (s *supervision) endsAtHangup() bool {
 	return !s.daemon && !signal.Ignored(syscall.SIGHUP) && (!s.files || master.HasTerminal())
 }
 
-// survivePipes has writing to a pipe fail when its reader has gone. If it is the standard output or error, such as the pipe to a
-// pager, the process would end otherwise.
+// survivePipes has writing to a pipe fail when its reader has gone. If it is the standard output or error, such as the
+// pipe to a pager, the process would end otherwise.
 func survivePipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // heed does what signals ask, until the program has ended.
@@ -61,8 +61,8 @@ func (s *supervision) heed() {
 	}
 }
 
-// hangup ends the program with its terminal, and otherwise reopens the log. A shell passes the signal on that the terminal sends,
-// so it may come twice.
+// hangup ends the program with its terminal, and otherwise reopens the log. A shell passes the signal on that the
+// terminal sends, so it may come twice.
 func (s *supervision) hangup() {
 	if s.hangsUp {
 		slog.Info("lineman: stop, as the terminal has hung up")

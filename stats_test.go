@@ -9,7 +9,8 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// TestStatsBytes counts what is read and written as it happens, not when the connection ends; and what is sent by datagrams.
+// TestStatsBytes counts what is read and written as it happens, not when the connection ends; and what is sent by
+// datagrams.
 func TestStatsBytes(t *testing.T) {
 	echo := func(c *lineman.Conn, msg []byte) { _ = c.Send(msg) }
 	counts := func(s *linemantest.Server, w *lineman.Worker) (in, out uint64) {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// beginStop closes the listeners, tells the application and says goodbye to every connection. It all ends within the limits,
-// and within d unless that is negative; a second call may only make it shorter.
+// beginStop closes the listeners, tells the application and says goodbye to every connection. It all ends within the
+// limits, and within d unless that is negative; a second call may only make it shorter.
 func (l *Loop) beginStop(d time.Duration) {
 	until := l.now.Add(forever)
 	if d >= 0 {
@@ -36,7 +36,8 @@ func (l *Loop) beginStop(d time.Duration) {
 	l.afterDrain(l.sayGoodbye)
 }
 
-// sayGoodbye closes the listeners, and ends every connection, those that the application is not done with a little later.
+// sayGoodbye closes the listeners, and ends every connection, those that the application is not done with a little
+// later.
 func (l *Loop) sayGoodbye() {
 	l.closeListeners()
 	l.parting.Store(true)

@@ -84,7 +84,8 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// TestStreamEnds has a client that goes away noticed, a long stream not cut by any limit, and a stream ended when the loop stops.
+// TestStreamEnds has a client that goes away noticed, a long stream not cut by any limit, and a stream ended when the
+// loop stops.
 func TestStreamEnds(t *testing.T) {
 	linemantest.NoLeaks(t)
 	w, conns := streaming(http1.EventStream)

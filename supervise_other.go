@@ -18,8 +18,8 @@ func errUnsupported(what string) error {
 // Run runs the workers in this process until it is interrupted.
 func (m *Master) Run() error { return m.Start(false) }
 
-// Start runs the workers in this process, each on a loop of its own, until it is interrupted. A daemon, and a Count above 1, are
-// errors that match ErrUsage.
+// Start runs the workers in this process, each on a loop of its own, until it is interrupted. A daemon, and a Count
+// above 1, are errors that match ErrUsage.
 func (m *Master) Start(daemon bool) error {
 	if daemon {
 		return errUnsupported("start -d")

@@ -17,12 +17,12 @@ import (
 	"github.com/lineman-go/lineman/internal/master"
 )
 
-// Run runs the program in the foreground until SIGINT, SIGTERM, SIGHUP unless that was ignored before, or the end of its terminal. It
-// writes no files and takes no commands, so two may run.
+// Run runs the program in the foreground until SIGINT, SIGTERM, SIGHUP unless that was ignored before, or the end of
+// its terminal. It writes no files and takes no commands, so two may run.
 func (m *Master) Run() error { return m.start(false, nil) }
 
-// Start runs the program in the foreground until stop, SIGINT, SIGTERM or the end of its terminal or, as a daemon, starts it in the
-// background and returns nil once every process is ready. It matches ErrRunning if it runs already.
+// Start runs the program in the foreground until stop, SIGINT, SIGTERM or the end of its terminal or, as a daemon,
+// starts it in the background and returns nil once every process is ready. It matches ErrRunning if it runs already.
 func (m *Master) Start(daemon bool) error {
 	switch report := m.inherited(daemonVariable); {
 	case report != nil:
@@ -33,8 +33,8 @@ func (m *Master) Start(daemon bool) error {
 	return m.start(true, nil)
 }
 
-// start is the life of a master or, in a process that a master has started, of that process. report is where a daemon tells
-// how its start went; nil in the foreground.
+// start is the life of a master or, in a process that a master has started, of that process. report is where a daemon
+// tells how its start went; nil in the foreground.
 func (m *Master) start(files bool, report *os.File) error {
 	if control := m.inherited(workerVariable); control != nil {
 		os.Exit(m.work(control))

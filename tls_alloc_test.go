@@ -50,8 +50,8 @@ func newTLSExchanger(tb testing.TB) *exchanger {
 	}
 }
 
-// TestTLSAllocations has an echo over TLS allocate nothing but what crypto/tls does: 24 bytes for each look for a record,
-// the client's one and the loop's two, of which the second finds that there is no more.
+// TestTLSAllocations has an echo over TLS allocate nothing but what crypto/tls does: 24 bytes for each look for a
+// record, the client's one and the loop's two, of which the second finds that there is no more.
 func TestTLSAllocations(t *testing.T) {
 	if portable() || linemantest.Raced() {
 		t.Skip("the figure is for the native loop, without the race detector")

@@ -17,8 +17,8 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// TestBesideBusyLoop has one processor, and another process that keeps the loop busy with echo: a Handler's answer and a
-// handshake of TLS, which are goroutines' work, still come to a third process with a 99th percentile below twenty
+// TestBesideBusyLoop has one processor, and another process that keeps the loop busy with echo: a Handler's answer and
+// a handshake of TLS, which are goroutines' work, still come to a third process with a 99th percentile below twenty
 // milliseconds.
 func TestBesideBusyLoop(t *testing.T) {
 	if linemantest.Raced() {

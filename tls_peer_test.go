@@ -20,8 +20,8 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// tlsPeer is a client after its handshake that makes its records itself, so that it can send what crypto/tls never would.
-// It reads by crypto/tls.
+// tlsPeer is a client after its handshake that makes its records itself, so that it can send what crypto/tls never
+// would. It reads by crypto/tls.
 type tlsPeer struct {
 	*linemantest.Client
 	t      *testing.T

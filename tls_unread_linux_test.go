@@ -9,8 +9,8 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// TestTLSUnread has a peer that asks for new keys again and again, and does not read the answers, closed before they pile
-// up.
+// TestTLSUnread has a peer that asks for new keys again and again, and does not read the answers, closed before they
+// pile up.
 func TestTLSUnread(t *testing.T) {
 	if portable() {
 		t.Skip("it is the kernel's buffer that is made small here")

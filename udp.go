@@ -53,8 +53,8 @@ func (p *packets) handle(c *Conn, data []byte) {
 	}
 }
 
-// unpack delivers the messages of one datagram; what is left of it is no message and dropped. It reports whether that leaves
-// the session at the beginning of a message.
+// unpack delivers the messages of one datagram; what is left of it is no message and dropped. It reports whether that
+// leaves the session at the beginning of a message.
 func (c *Conn) unpack(data []byte) (whole bool) {
 	if _, ok := c.session.(raw); ok && len(data) == 0 {
 		c.message([]byte{})

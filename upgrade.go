@@ -7,9 +7,10 @@ import (
 	"net/http"
 )
 
-// Upgrade makes the request of a handler the handshake of a WebSocket of worker, which need not listen anywhere and becomes
-// known to the loop by this. The handshake is checked and OnUpgrade of worker asked on the loop, which answers, also if it
-// refuses. The handler should return after it. It works behind middleware, for requests of a Worker's Handler only.
+// Upgrade makes the request of a handler the handshake of a WebSocket of worker, which need not listen anywhere and
+// becomes known to the loop by this. The handshake is checked and OnUpgrade of worker asked on the loop, which answers,
+// also if it refuses. The handler should return after it. It works behind middleware, for requests of a Worker's
+// Handler only.
 //
 // What is set in w's header by then goes with the answer, such as Set-Cookie, but for what is for one hop or about a
 // body. Sec-WebSocket-Protocol chooses the subprotocol, which must be one that the client offers. A value, one at the

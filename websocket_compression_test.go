@@ -173,7 +173,8 @@ func inflate(t *testing.T, payload string) string {
 	return string(msg)
 }
 
-// TestCompressedBroadcast encodes once for each kind of connection, and for those that keep their context by themselves.
+// TestCompressedBroadcast encodes once for each kind of connection, and for those that keep their context by
+// themselves.
 func TestCompressedBroadcast(t *testing.T) {
 	linemantest.NoLeaks(t)
 	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Protocol: &websocket.Protocol{Compression: &websocket.Compression{ContextTakeover: true}}}
@@ -247,7 +248,8 @@ func TestCompressionStays(t *testing.T) {
 	}
 }
 
-// TestCompressionConcurrent has several goroutines send on a connection whose messages refer to each other, while it receives.
+// TestCompressionConcurrent has several goroutines send on a connection whose messages refer to each other, while it
+// receives.
 func TestCompressionConcurrent(t *testing.T) {
 	linemantest.NoLeaks(t)
 	const senders, each = 4, 100

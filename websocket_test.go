@@ -371,8 +371,8 @@ func TestBroadcast(t *testing.T) {
 	}
 }
 
-// TestWebSocketBroken has a peer that broke the protocol told so, and its stream ended at once: nothing more is looked at, no
-// message and no goodbye.
+// TestWebSocketBroken has a peer that broke the protocol told so, and its stream ended at once: nothing more is looked
+// at, no message and no goodbye.
 func TestWebSocketBroken(t *testing.T) {
 	linemantest.NoLeaks(t)
 	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Logger: quiet, Limits: lineman.Limits{Close: 3600 * second}}

@@ -32,43 +32,43 @@ type Worker struct {
 	// or one that connections come to by SetWorker.
 	Addr string
 
-	// Count is the number of processes under a Master, 0 means 1. Run accepts no other; for a worker that a loop opens with
-	// Listen it means nothing.
+	// Count is the number of processes under a Master, 0 means 1. Run accepts no other; for a worker that a loop opens
+	// with Listen it means nothing.
 	Count int
 
-	// User runs the processes of the worker as "user" or "user:group", by name or number; only root may say so. Sockets are
-	// opened before, by the master. It means nothing under Run. Empty means who started the program.
+	// User runs the processes of the worker as "user" or "user:group", by name or number; only root may say so. Sockets
+	// are opened before, by the master. It means nothing under Run. Empty means who started the program.
 	User string
 
 	// NoReload has the processes of the worker outlive a reload: only OnReload is called.
 	NoReload bool
 
-	// ReusePort gives each process a listening socket of its own (SO_REUSEPORT), and the kernel shares connections out. Without it
-	// the processes of a worker take turns on one socket.
+	// ReusePort gives each process a listening socket of its own (SO_REUSEPORT), and the kernel shares connections out.
+	// Without it the processes of a worker take turns on one socket.
 	ReusePort bool
 
 	Mode  fs.FileMode // permissions of a Unix socket's file; 0 leaves what the umask gives
 	Owner string      // "user" or "user:group" of a Unix socket's file; "" leaves the process's own
 
-	// TLS puts TLS below the protocol of a stream, so that https and wss are served. It needs a certificate; Certificate
-	// reads one from files. HTTP and WebSocket offer http/1.1 only by ALPN. The handshake runs beside the loop, within
-	// Limits.Handshake; OnConnect comes after it. nil means none.
+	// TLS puts TLS below the protocol of a stream, so that https and wss are served. It needs a certificate;
+	// Certificate reads one from files. HTTP and WebSocket offer http/1.1 only by ALPN. The handshake runs beside the
+	// loop, within Limits.Handshake; OnConnect comes after it. nil means none.
 	TLS *tls.Config
 
 	// Protocol replaces what the scheme names: one of your own, or one with options, such as
 	// &websocket.Protocol{Origins: …}. nil means the scheme's with its defaults.
 	Protocol protocol.Protocol
 
-	// Handler answers the requests of an http worker, in place of OnRequest: any router or middleware for net/http. It runs on
-	// a goroutine for each request in progress, never on the loop: what it shares with callbacks it reaches by Loop.Do.
-	// Bodies of any length stream in both directions; Flush, Hijack, trailers and http.ResponseController work. See Upgrade
-	// for WebSockets.
+	// Handler answers the requests of an http worker, in place of OnRequest: any router or middleware for net/http. It
+	// runs on a goroutine for each request in progress, never on the loop: what it shares with callbacks it reaches by
+	// Loop.Do. Bodies of any length stream in both directions; Flush, Hijack, trailers and http.ResponseController
+	// work. See Upgrade for WebSockets.
 	Handler http.Handler
 
-	// Proxies are the proxies in front of this worker: addresses and prefixes, such as "10.0.0.1" and "10.0.0.0/8", and "unix"
-	// for those that come by a Unix socket. Only they are believed about who the client is: RemoteAddr, of a Conn and of a
-	// handler's request, is then what X-Forwarded-For says, read from its right end up to the first address that is no
-	// proxy's, without a port. Nobody else's word counts.
+	// Proxies are the proxies in front of this worker: addresses and prefixes, such as "10.0.0.1" and "10.0.0.0/8", and
+	// "unix" for those that come by a Unix socket. Only they are believed about who the client is: RemoteAddr, of a
+	// Conn and of a handler's request, is then what X-Forwarded-For says, read from its right end up to the first
+	// address that is no proxy's, without a port. Nobody else's word counts.
 	Proxies []string
 
 	// ProxyProtocol has every connection from one of Proxies begin with a PROXY header, version 1 or 2, before TLS; one
@@ -83,12 +83,14 @@ type Worker struct {
 	// the callbacks share. An error is a failed start. It is not called for a worker that was opened by Listen.
 	OnStart func(l *Loop) error
 
-	// OnPrepare runs before OnStart and, in a reload, while the predecessor still serves: the place for what takes long, such as
-	// filling a cache. The predecessor stands still from its end to that of OnStart. An error is a failed start.
+	// OnPrepare runs before OnStart and, in a reload, while the predecessor still serves: the place for what takes
+	// long, such as filling a cache. The predecessor stands still from its end to that of OnStart. An error is a failed
+	// start.
 	OnPrepare func(l *Loop) error
 
-	// OnReload runs on the loop when the program is reloaded: in a process that is succeeded by another, before it lets its
-	// connections go, and in one that stays, under NoReload. The place to stop what must not run twice, or to read files again.
+	// OnReload runs on the loop when the program is reloaded: in a process that is succeeded by another, before it lets
+	// its connections go, and in one that stays, under NoReload. The place to stop what must not run twice, or to read
+	// files again.
 	OnReload func(l *Loop)
 
 	// OnStop runs on the loop once, when it begins to stop: listeners and connections are still open. Workers opened
@@ -102,15 +104,16 @@ type Worker struct {
 //
 // Messages and requests are on loan until the callback returns: copy what is kept.
 type Events struct {
-	// OnAccept decides about each connection that is accepted, before its first byte is read and before TLS, but after its PROXY header
-	// if one comes first: the place to bound connections by address. RemoteAddr is the peer's, or what the PROXY header says; what
-	// X-Forwarded-For says comes later, with a request. An error resets the connection: nothing is called for it any more. Of the
-	// Conn, ID, the addresses and SetValue are of use here, and Abort. Not for connections of Loop.Dial, and not for datagrams.
+	// OnAccept decides about each connection that is accepted, before its first byte is read and before TLS, but after
+	// its PROXY header if one comes first: the place to bound connections by address. RemoteAddr is the peer's, or what
+	// the PROXY header says; what X-Forwarded-For says comes later, with a request. An error resets the connection:
+	// nothing is called for it any more. Of the Conn, ID, the addresses and SetValue are of use here, and Abort. Not
+	// for connections of Loop.Dial, and not for datagrams.
 	OnAccept func(c *Conn) error
 
-	// OnGone runs exactly once for each connection that OnAccept has let in, whether it came to OnConnect or not: last of all, after
-	// OnClose, when its socket is closed, or has been taken by Hijack. It is that of the worker that accepted the connection, also after
-	// SetWorker. ID, RemoteAddr and Value still answer.
+	// OnGone runs exactly once for each connection that OnAccept has let in, whether it came to OnConnect or not: last
+	// of all, after OnClose, when its socket is closed, or has been taken by Hijack. It is that of the worker that
+	// accepted the connection, also after SetWorker. ID, RemoteAddr and Value still answer.
 	OnGone func(c *Conn)
 
 	// OnConnect runs once a connection is ready for messages: after the handshake of WebSocket, at once elsewhere.
@@ -124,11 +127,12 @@ type Events struct {
 	// line that was too long. The connection goes on. nil: the connection ends with that error.
 	OnInvalid func(c *Conn, err error)
 
-	// OnHead decides about a request for OnRequest or OnMessage when its head has come, before its body is waited for: who may
-	// ask, and whether its path takes one. An error refuses it: *RefuseError with its status, any other with 403. The body is not
-	// read then, and the connection closes behind the answer. Without an error a sender that waits for it is told to go on
-	// (Expect: 100-continue). It runs once for each request that can be understood, also for one without a body; it does not answer
-	// by itself. A request of a websocket worker that has no OnRequest, or asks for a WebSocket, is OnUpgrade's, and has no body.
+	// OnHead decides about a request for OnRequest or OnMessage when its head has come, before its body is waited for:
+	// who may ask, and whether its path takes one. An error refuses it: *RefuseError with its status, any other with
+	// 403. The body is not read then, and the connection closes behind the answer. Without an error a sender that waits
+	// for it is told to go on (Expect: 100-continue). It runs once for each request that can be understood, also for
+	// one without a body; it does not answer by itself. A request of a websocket worker that has no OnRequest, or asks
+	// for a WebSocket, is OnUpgrade's, and has no body.
 	OnHead func(c *Conn, r *http1.Request) error
 
 	// OnRequest gets each HTTP request, whole. It is answered by Conn.Respond or Conn.Send, now or, from any goroutine,
@@ -140,7 +144,8 @@ type Events struct {
 	// its status, any other with 403. Conn.Accept adds fields to the answer, and chooses the subprotocol.
 	OnUpgrade func(c *Conn, r *http1.Request) error
 
-	// OnRefuse tells of a handshake that is refused before OnUpgrade is asked, for its form or its origin. The answer says why.
+	// OnRefuse tells of a handshake that is refused before OnUpgrade is asked, for its form or its origin. The answer
+	// says why.
 	OnRefuse func(c *Conn, r *http1.Request, why *websocket.HandshakeError)
 
 	// OnPong gets what a pong of a WebSocket's peer carries: the payload of a Ping, nothing for the pings of
@@ -154,14 +159,14 @@ type Events struct {
 	// OnDrain runs when, after OnFull, everything has been handed to the kernel.
 	OnDrain func(c *Conn)
 
-	// OnClosing runs once after OnConnect, as soon as the connection can no longer be sent to, in whichever way it ends: Send
-	// gives net.ErrClosed from now on. It is the place to forget whom it belongs to. OnClose follows when the goodbyes are over,
-	// within Limits.Close. After OnClosing come only those messages that a broken connection had received before it broke, and
-	// OnDrain if OnFull had come: what was queued is gone.
+	// OnClosing runs once after OnConnect, as soon as the connection can no longer be sent to, in whichever way it
+	// ends: Send gives net.ErrClosed from now on. It is the place to forget whom it belongs to. OnClose follows when
+	// the goodbyes are over, within Limits.Close. After OnClosing come only those messages that a broken connection had
+	// received before it broke, and OnDrain if OnFull had come: what was queued is gone.
 	OnClosing func(c *Conn)
 
-	// OnClose runs exactly once after OnConnect, last of all but OnGone. The connection has closed; its ID, addresses and Value
-	// still answer. The error says why:
+	// OnClose runs exactly once after OnConnect, last of all but OnGone. The connection has closed; its ID, addresses
+	// and Value still answer. The error says why:
 	//
 	//	nil                     this side closed it
 	//	io.EOF                  the peer ended its stream, and what it had sent was handled
@@ -185,12 +190,12 @@ type Limits struct {
 	// passed by one message at the most. What the kernel has taken does not count.
 	MaxPending int
 
-	// Handshakes is how many handshakes of TLS a loop has under way for the worker at a time; 0 means 256. Further connections wait,
-	// unread, within Handshake; while any does, a handshake may take no longer than 2 s.
+	// Handshakes is how many handshakes of TLS a loop has under way for the worker at a time; 0 means 256. Further
+	// connections wait, unread, within Handshake; while any does, a handshake may take no longer than 2 s.
 	Handshakes int
 
-	// Handshake is from connecting to the end of the handshakes, of TLS and of WebSocket; 0 means 10 s. A further request to
-	// a websocket worker has as long from its first byte to its last.
+	// Handshake is from connecting to the end of the handshakes, of TLS and of WebSocket; 0 means 10 s. A further
+	// request to a websocket worker has as long from its first byte to its last.
 	Handshake time.Duration
 
 	Message   time.Duration // from a message's first byte to its last; 0 means 60 s
@@ -200,9 +205,10 @@ type Limits struct {
 	Close     time.Duration // flushing, the closing handshake and the peer's end of stream after Close; 0 means 5 s
 	Shutdown  time.Duration // all of that when the loop stops, whatever the number of connections; 0 means 10 s
 
-	// Drain is how long the connections of the worker, and the listeners of its loop, stay after OnStop, and after OnReload in a
-	// process that is succeeded by another: time for the application to end them one by one. It is over when they have gone. 0
-	// or less: none, all are told goodbye at once. A Master's StopTimeout and ReloadTimeout have to leave room for it.
+	// Drain is how long the connections of the worker, and the listeners of its loop, stay after OnStop, and after
+	// OnReload in a process that is succeeded by another: time for the application to end them one by one. It is over
+	// when they have gone. 0 or less: none, all are told goodbye at once. A Master's StopTimeout and ReloadTimeout have
+	// to leave room for it.
 	Drain time.Duration
 }
 

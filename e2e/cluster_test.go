@@ -42,9 +42,9 @@ type scenario struct {
 	cut     bool  // a link to Redis breaks: what is published there is refused
 }
 
-// TestCluster has 3,000 pages on three nodes, and back ends that publish 500 times a second at all of them through all doors, while
-// things go wrong. Whatever happens, no page gets anything twice or out of order, what was answered to have reached n pages has, and
-// what a page has missed was said to be missed. Afterwards all works as before.
+// TestCluster has 3,000 pages on three nodes, and back ends that publish 500 times a second at all of them through all
+// doors, while things go wrong. Whatever happens, no page gets anything twice or out of order, what was answered to
+// have reached n pages has, and what a page has missed was said to be missed. Afterwards all works as before.
 func TestCluster(t *testing.T) {
 	c := newCluster(t)
 	var all []verdict
@@ -123,7 +123,8 @@ func (c *cluster) goOn(t *testing.T, n int) {
 	linemantest.Until(t, "publications are not answered", func() bool { return c.ledger.complete() >= want })
 }
 
-// quiet checks that all works when nothing happens: all nodes know all pages, and every publication reaches whom it is for.
+// quiet checks that all works when nothing happens: all nodes know all pages, and every publication reaches whom it is
+// for.
 func (c *cluster) quiet(t *testing.T) {
 	t.Helper()
 	var uids []string

@@ -26,8 +26,8 @@ var hostileNames = []string{
 // refusedNames are refused by every door.
 var refusedNames = []string{"a\r\nFLUSHALL\r\n", "a\x00b", "\x7f", "\u202e\u200b", strings.Repeat("n", 256), ""}
 
-// TestClusterApps has two apps on one Redis, whose prefixes begin alike. What one publishes, by whatever door and under whatever name, the
-// other never hears, and nothing of the other's in Redis changes.
+// TestClusterApps has two apps on one Redis, whose prefixes begin alike. What one publishes, by whatever door and under
+// whatever name, the other never hears, and nothing of the other's in Redis changes.
 func TestClusterApps(t *testing.T) {
 	r := startRedis(t)
 	shop := startLineman(t, "--redis-addresses", r.addr, "--redis-prefix", "shop")
@@ -148,7 +148,8 @@ func reached(answer string) int {
 	return *r.N
 }
 
-// state has the server tell all keys and what is in them, but for what changes all the time: when a node was there last.
+// state has the server tell all keys and what is in them, but for what changes all the time: when a node was there
+// last.
 const state = `
 local all = {}
 for _, key in ipairs(redis.call('KEYS', '*')) do

@@ -57,7 +57,8 @@ func scrape(admin, name string) float64 {
 	return -1
 }
 
-// TestClusterCount has two processes of one server share its ports, and its pages: whichever a back end comes to, it reaches all.
+// TestClusterCount has two processes of one server share its ports, and its pages: whichever a back end comes to, it
+// reaches all.
 func TestClusterCount(t *testing.T) {
 	const pages = 60
 	r, admin := startRedis(t), row(t, 2)
@@ -85,7 +86,8 @@ func TestClusterCount(t *testing.T) {
 	}
 }
 
-// reachAll publishes through every door until both processes have published, and checks that all pages get all of it in one order.
+// reachAll publishes through every door until both processes have published, and checks that all pages get all of it in
+// one order.
 func (p push) reachAll(t *testing.T, admin string, pages []net.Conn) {
 	t.Helper()
 	n := strconv.Itoa(len(pages))

@@ -16,8 +16,8 @@ import (
 // mostApart is how much longer a push to another node may take than one to the same node.
 const mostApart = 3 * time.Millisecond
 
-// TestClusterLatency pushes to a page of the node that the back end is connected to, and to one of another node, in turn: the 99th
-// percentiles are not far apart.
+// TestClusterLatency pushes to a page of the node that the back end is connected to, and to one of another node, in
+// turn: the 99th percentiles are not far apart.
 func TestClusterLatency(t *testing.T) {
 	r := startRedis(t)
 	near, far := startLineman(t, "--redis-addresses", r.addr), startLineman(t, "--redis-addresses", r.addr)

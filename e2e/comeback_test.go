@@ -17,7 +17,8 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// returner is a page that comes back when it is told to, and the back end that publishes for it, one thing after the other.
+// returner is a page that comes back when it is told to, and the back end that publishes for it, one thing after the
+// other.
 type returner struct {
 	t    *testing.T
 	p    push
@@ -179,8 +180,9 @@ func reloadWhilePublishing(t *testing.T, wait int) (all []*returner) {
 	return all
 }
 
-// TestServerReloadWait loses nothing of what is published with wait while a server that is alone is reloaded: each page gets it once and in
-// order, when it has come back. Without wait, what is published meanwhile reaches nobody, and the answers say so.
+// TestServerReloadWait loses nothing of what is published with wait while a server that is alone is reloaded: each page
+// gets it once and in order, when it has come back. Without wait, what is published meanwhile reaches nobody, and the
+// answers say so.
 func TestServerReloadWait(t *testing.T) {
 	for _, wait := range []int{20_000, 0} {
 		published, kept, nobody := int64(0), int64(0), int64(0)

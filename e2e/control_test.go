@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestControlHostile speaks to the control socket as no command does. Commands are answered all the same, and nothing changes.
+// TestControlHostile speaks to the control socket as no command does. Commands are answered all the same, and nothing
+// changes.
 func TestControlHostile(t *testing.T) {
 	i := newInstance(t, "misbehave")
 	i.do("start", "-d")

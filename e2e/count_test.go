@@ -10,8 +10,8 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// TestListenCount is about a program whose four processes all open a second port. Only the first gets it: the others log the error
-// once, and stay.
+// TestListenCount is about a program whose four processes all open a second port. Only the first gets it: the others
+// log the error once, and stay.
 func TestListenCount(t *testing.T) {
 	for name, test := range map[string]struct {
 		flags  []string

@@ -16,8 +16,8 @@ import (
 
 var again = regexp.MustCompile(`(?m)^.* level=ERROR msg="lineman: lines/0 .* does not start: .*; again in (\S+)".*$`)
 
-// TestCrashLoop has a process fail at each start: the pauses grow, each is one line, the program takes next to no time of the
-// processor, and its other workers serve.
+// TestCrashLoop has a process fail at each start: the pauses grow, each is one line, the program takes next to no time
+// of the processor, and its other workers serve.
 func TestCrashLoop(t *testing.T) {
 	i := newInstance(t, "misbehave", "-count", "1")
 	i.do("start", "-d")

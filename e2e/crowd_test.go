@@ -19,7 +19,8 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// crowd are pages. Each has a node that it goes to, goes to another one when that is not there, and comes back whenever it was sent away.
+// crowd are pages. Each has a node that it goes to, goes to another one when that is not there, and comes back whenever
+// it was sent away.
 type crowd struct {
 	t      *testing.T
 	nodes  []*node

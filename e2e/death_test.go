@@ -10,7 +10,8 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// TestMasterKilled has no process outlive its master by a second: not one that is stopped, nor one that hangs in a callback.
+// TestMasterKilled has no process outlive its master by a second: not one that is stopped, nor one that hangs in a
+// callback.
 func TestMasterKilled(t *testing.T) {
 	for name, prepare := range map[string]func(i *instance){
 		"idle":                       func(*instance) {},

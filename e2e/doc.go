@@ -4,5 +4,6 @@
 //	go -C e2e test ./...
 //
 // What is not installed is skipped with a reason; with LINEMAN_E2E_STRICT=1 it fails. With LINEMAN_SEED, a folder, its
-// client.php and client.js are run as well. A few tests want root. With LINEMAN_SCREENSHOTS, a folder, the pages are kept there as pictures.
+// client.php and client.js are run as well. A few tests want root. With LINEMAN_SCREENSHOTS, a folder, the pages are
+// kept there as pictures.
 package e2e

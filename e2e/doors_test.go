@@ -20,7 +20,8 @@ type door struct {
 
 // session is a back end's use of a door.
 type session interface {
-	// publish publishes in order. What is answered goes to the ledger, perhaps later. An error is the end of the session.
+	// publish publishes in order. What is answered goes to the ledger, perhaps later. An error is the end of the
+	// session.
 	publish([]*publication) error
 
 	// finish waits for the answers, as long as the connection lasts, and ends it.

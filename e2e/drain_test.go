@@ -125,7 +125,8 @@ func TestServerReload(t *testing.T) {
 	arriveAll(t, p, 20)
 }
 
-// TestServerReloadBackend has a back end that is never at rest go to the successor: it is closed soon, after its answers.
+// TestServerReloadBackend has a back end that is never at rest go to the successor: it is closed soon, after its
+// answers.
 func TestServerReloadBackend(t *testing.T) {
 	p := startLineman(t)
 	c := dial(t, p.backends)
@@ -168,8 +169,8 @@ func TestServerReloadBackend(t *testing.T) {
 	}
 }
 
-// TestServerOrder has several back ends publish at once, by both doors: all subscribers of a channel see one order, and what one back end has
-// published in its own.
+// TestServerOrder has several back ends publish at once, by both doors: all subscribers of a channel see one order, and
+// what one back end has published in its own.
 func TestServerOrder(t *testing.T) {
 	const each = 300
 	p := startLineman(t)

@@ -97,8 +97,8 @@ func (w *terminal) hangUp() {
 	}
 }
 
-// TestHangup closes the terminal of programs. Those in the foreground end in order, with their files removed; a daemon goes on, and
-// so does one that was told to ignore it.
+// TestHangup closes the terminal of programs. Those in the foreground end in order, with their files removed; a daemon
+// goes on, and so does one that was told to ignore it.
 func TestHangup(t *testing.T) {
 	heedHUP(t)
 	for name, c := range map[string]struct {
@@ -164,7 +164,8 @@ func TestHangupWithoutTerminal(t *testing.T) {
 	}
 }
 
-// TestHangupTwice has the signal come twice, as from the terminal and from its shell: connections are told goodbye all the same.
+// TestHangupTwice has the signal come twice, as from the terminal and from its shell: connections are told goodbye all
+// the same.
 func TestHangupTwice(t *testing.T) {
 	heedHUP(t)
 	i := newInstance(t, "echo", "-addr", "text://127.0.0.1:0")

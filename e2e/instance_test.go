@@ -148,8 +148,8 @@ func (i *instance) outer() string {
 	return i.listener("nobody listens", func(string) bool { return true })
 }
 
-// listener is host:port of the first listener of a worker that is wanted. The status has none of a process that is too busy to
-// answer.
+// listener is host:port of the first listener of a worker that is wanted. The status has none of a process that is too
+// busy to answer.
 func (i *instance) listener(failure string, wanted func(worker string) bool) (addr string) {
 	i.t.Helper()
 	linemantest.Until(i.t, failure, func() bool {

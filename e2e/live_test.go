@@ -129,9 +129,9 @@ func handMade(secret string, expires time.Time) string {
 	return fmt.Sprintf("%s.%x", body, mac.Sum(nil))
 }
 
-// TestPageAndItsApplication has the page of docs/pages.md, as it is used there, go on while the application answers 502,
-// or nothing, or shows what has expired, and while the server does not answer. It ends when nobody is logged in, and
-// whenever it is told to, with nothing left behind.
+// TestPageAndItsApplication has the page of docs/pages.md, as it is used there, go on while the application answers
+// 502, or nothing, or shows what has expired, and while the server does not answer. It ends when nobody is logged in,
+// and whenever it is told to, with nothing left behind.
 func TestPageAndItsApplication(t *testing.T) {
 	const secret = "a secret for this test only"
 	function, use := recipe(t)

@@ -66,7 +66,8 @@ func TestNotify(t *testing.T) {
 	}
 }
 
-// TestSocketActivation hands over sockets that were open before the program, as systemd does: what comes meanwhile is served.
+// TestSocketActivation hands over sockets that were open before the program, as systemd does: what comes meanwhile is
+// served.
 func TestSocketActivation(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -107,7 +108,8 @@ func TestSocketActivation(t *testing.T) {
 	}
 }
 
-// TestFirstProcess is the program as the first process of a container: it reaps the orphans of others, and heeds SIGTERM.
+// TestFirstProcess is the program as the first process of a container: it reaps the orphans of others, and heeds
+// SIGTERM.
 func TestFirstProcess(t *testing.T) {
 	need(t, "unshare")
 	if os.Geteuid() != 0 {

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// TestProcessNames reads what ps, top and ss call the processes, however they have come about, and each of their threads.
+// TestProcessNames reads what ps, top and ss call the processes, however they have come about, and each of their
+// threads.
 func TestProcessNames(t *testing.T) {
 	i := newInstance(t, "echo", "-addr", "text://127.0.0.1:0", "-count", "2")
 	check := func(when string) {

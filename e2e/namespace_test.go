@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// network is a switch with machines on it. Each is a network namespace: nobody outside sees it, and every port of it is free.
+// network is a switch with machines on it. Each is a network namespace: nobody outside sees it, and every port of it is
+// free.
 type network struct {
 	*machine // the switch, which is a machine too: it has an address, and what runs there reaches the others
 	machines []*machine

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// runningIn are the processes whose working directory is a folder, or below it. One that has ended has none, be it that nobody has
-// waited for it.
+// runningIn are the processes whose working directory is a folder, or below it. One that has ended has none, be it that
+// nobody has waited for it.
 func runningIn(dir string) (pids []int) {
 	links, err := filepath.Glob("/proc/[0-9]*/cwd")
 	if err != nil {
@@ -32,8 +32,8 @@ func runningIn(dir string) (pids []int) {
 	return pids
 }
 
-// hasEnded reports whether nothing is left of a process but its exit code. Its files are closed, and its locks free, when the last of its
-// threads has gone, and the first may go before that.
+// hasEnded reports whether nothing is left of a process but its exit code. Its files are closed, and its locks free,
+// when the last of its threads has gone, and the first may go before that.
 func hasEnded(pid int) bool {
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 // binaries is the folder that TestMain builds the examples into. Immutable after that.
 var binaries string
 
-// told is what the environment tells the tests. The programs do not get it: to lineman it would be misspelt settings. Immutable
-// after TestMain.
+// told is what the environment tells the tests. The programs do not get it: to lineman it would be misspelt settings.
+// Immutable after TestMain.
 var told = map[string]string{"LINEMAN_SEED": "", "LINEMAN_SCREENSHOTS": "", "LINEMAN_E2E_STRICT": ""}
 
 func TestMain(m *testing.M) {

@@ -23,8 +23,9 @@ import (
 // client is where a client of a proxy connects from: not the address that the proxy does.
 const client = "127.0.0.2"
 
-// TestNginx has a page come through nginx, as docs/deploy/nginx.conf sets it up, and nginx-nodes.conf for several nodes, of which one has
-// gone: it gets what is pushed, and the server knows where it comes from, whatever the page says.
+// TestNginx has a page come through nginx, as docs/deploy/nginx.conf sets it up, and nginx-nodes.conf for several
+// nodes, of which one has gone: it gets what is pushed, and the server knows where it comes from, whatever the page
+// says.
 func TestNginx(t *testing.T) {
 	need(t, "nginx")
 	for _, file := range []string{"nginx.conf", "nginx-nodes.conf"} {
@@ -58,7 +59,8 @@ func TestHAProxy(t *testing.T) {
 	throughProxy(t, p, front)
 }
 
-// atNodes is a file of docs/deploy with other words in place of some, and with this server in place of the nodes, but for one that has gone.
+// atNodes is a file of docs/deploy with other words in place of some, and with this server in place of the nodes, but
+// for one that has gone.
 func atNodes(t *testing.T, file string, p push, replace ...string) string {
 	t.Helper()
 	nodes := []string{"127.0.0.1:1234", p.pages, "10.0.0.11:1234", free(t), "10.0.0.12:1234", p.pages, "10.0.0.13:1234", p.pages}

@@ -51,7 +51,8 @@ func serveOn(t *testing.T, folder, name string, args func(addr string) []string)
 	return addr
 }
 
-// TestQuickstart is docs/quickstart.md as it is written, but for the ports: the page in a browser shows what the application pushes.
+// TestQuickstart is docs/quickstart.md as it is written, but for the ports: the page in a browser shows what the
+// application pushes.
 func TestQuickstart(t *testing.T) {
 	const document = "../docs/quickstart.md"
 	php, program := blocks(t, document, "php"), blocks(t, document, "go")

@@ -105,8 +105,8 @@ func ask(t *testing.T, base, request string) string {
 	return fmt.Sprint(a.StatusCode, a.Proto, a.Header, a.ContentLength, a.TransferEncoding, a.Uncompressed, string(body), err)
 }
 
-// TestClient has net/http's client do what it can: keep a connection, wait for 100, stream, send and get trailers, go away, and
-// resume a session of TLS.
+// TestClient has net/http's client do what it can: keep a connection, wait for 100, stream, send and get trailers, go
+// away, and resume a session of TLS.
 func TestClient(t *testing.T) {
 	gone := make(chan error, 1)
 	mux := http.NewServeMux()

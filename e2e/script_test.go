@@ -13,8 +13,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestScripts drives the examples from their command line: each script of testdata/script is a test. Beside testscript's own, they
-// have the commands
+// TestScripts drives the examples from their command line: each script of testdata/script is a test. Beside
+// testscript's own, they have the commands
 //
 //	port NAME          a free port of this machine becomes the variable NAME
 //	retry COMMAND...   runs the command again and again until it succeeds

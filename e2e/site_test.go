@@ -13,8 +13,8 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// TestSite has a browser use the site over https and wss, behind the proxy: it uploads a file, talks to the WebSocket with
-// compression, and comes back to the stream of events where it was when the proxy had been away.
+// TestSite has a browser use the site over https and wss, behind the proxy: it uploads a file, talks to the WebSocket
+// with compression, and comes back to the stream of events where it was when the proxy had been away.
 func TestSite(t *testing.T) {
 	folder := t.TempDir()
 	cert, key := linemantest.CertificateFiles(t, folder)

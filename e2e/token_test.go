@@ -53,7 +53,8 @@ type ahead struct {
 
 func (a ahead) Read(p []byte) (int, error) { return a.early.Read(p) }
 
-// TestTokens lets pages in by credentials of the command, for what they say, and not once their uid was revoked, even after a kill.
+// TestTokens lets pages in by credentials of the command, for what they say, and not once their uid was revoked, even
+// after a kill.
 func TestTokens(t *testing.T) {
 	folder := t.TempDir()
 	secret := filepath.Join(folder, "secret")

@@ -16,8 +16,8 @@ type traffic struct {
 	running sync.WaitGroup
 }
 
-// perSecond is how much each back end publishes. There is one for each door at each node, and four for that which waits for each
-// answer: 171 publications a second at a node.
+// perSecond is how much each back end publishes. There is one for each door at each node, and four for that which waits
+// for each answer: 171 publications a second at a node.
 var perSecond = []struct {
 	door     door
 	backends int

@@ -86,8 +86,8 @@ func (w *watch) broken(i int, from, to time.Time) bool {
 	return false
 }
 
-// counted is by how much all nodes together have counted up what was not answered, and what was refused for want of a link, since some time.
-// What a node counted that was killed since is not known.
+// counted is by how much all nodes together have counted up what was not answered, and what was refused for want of a
+// link, since some time. What a node counted that was killed since is not known.
 func (w *watch) counted(since time.Time) (unanswered, unlinked int) {
 	for i := range w.seen {
 		w.look(i)

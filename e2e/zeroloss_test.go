@@ -14,8 +14,8 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// TestZeroLossReload loads four processes through 20 reloads and 3 replacements of the program: no request is refused, none is
-// unanswered.
+// TestZeroLossReload loads four processes through 20 reloads and 3 replacements of the program: no request is refused,
+// none is unanswered.
 func TestZeroLossReload(t *testing.T) {
 	for name, flags := range listening {
 		t.Run(name, func(t *testing.T) {
@@ -70,8 +70,8 @@ func startFour(t *testing.T, flags []string) *instance {
 	return i
 }
 
-// TestZeroLossPush pushes a thousand times a second while pages come and go, through 20 reloads and 5 kills: neither port refuses,
-// and what a kill breaks off is all that is broken off.
+// TestZeroLossPush pushes a thousand times a second while pages come and go, through 20 reloads and 5 kills: neither
+// port refuses, and what a kill breaks off is all that is broken off.
 func TestZeroLossPush(t *testing.T) {
 	i := newInstance(t, "push", "-websocket", "127.0.0.1:0", "-text", "127.0.0.1:0")
 	i.do("start", "-d")

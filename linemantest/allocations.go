@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// NoAllocations fails the test if f allocates. It runs f five hundred times, after a first one that may fill pools. Under
-// the race detector, which makes pools drop what they are given, it only runs f.
+// NoAllocations fails the test if f allocates. It runs f five hundred times, after a first one that may fill pools.
+// Under the race detector, which makes pools drop what they are given, it only runs f.
 func NoAllocations(t testing.TB, f func()) {
 	t.Helper()
 	runtime.GC()

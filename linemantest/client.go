@@ -19,11 +19,11 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// A Client is a peer of a worker under test. Its methods block; the test fails if one takes longer than 20 seconds, or goes
-// wrong where nothing else is said. They are for the test's own goroutine, like t.Fatal.
+// A Client is a peer of a worker under test. Its methods block; the test fails if one takes longer than 20 seconds, or
+// goes wrong where nothing else is said. They are for the test's own goroutine, like t.Fatal.
 type Client struct {
-	// Conn is the connection below, and Reader what has been read from it: for tests that want bytes. Each method sets the
-	// deadline anew, and what a test does with these two has that of the last one.
+	// Conn is the connection below, and Reader what has been read from it: for tests that want bytes. Each method sets
+	// the deadline anew, and what a test does with these two has that of the last one.
 	Conn   net.Conn
 	Reader *bufio.Reader
 
@@ -38,8 +38,8 @@ type wire interface {
 	receive(c *Client) ([]byte, error)
 }
 
-// Dial connects to w, by TLS if it has that, and, if it speaks WebSocket, makes the handshake for the path "/". The connection
-// is closed at the end of the test.
+// Dial connects to w, by TLS if it has that, and, if it speaks WebSocket, makes the handshake for the path "/". The
+// connection is closed at the end of the test.
 func (s *Server) Dial(w *lineman.Worker) *Client {
 	s.t.Helper()
 	c := s.Connect(w)
@@ -141,9 +141,9 @@ func (c *Client) Rest() string {
 	return string(b)
 }
 
-// Ended reads to the end and returns why that was the end: nil for the end of the stream, a *websocket.CloseError for the
-// goodbye of a WebSocket, which is answered, or what the system says, such as syscall.ECONNRESET. The test fails if a
-// message comes first.
+// Ended reads to the end and returns why that was the end: nil for the end of the stream, a *websocket.CloseError for
+// the goodbye of a WebSocket, which is answered, or what the system says, such as syscall.ECONNRESET. The test fails if
+// a message comes first.
 func (c *Client) Ended() error {
 	c.t.Helper()
 	c.begin()

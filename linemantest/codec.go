@@ -27,11 +27,11 @@ type Vector struct {
 	RoundTrip bool
 }
 
-// TestCodec feeds each vector to fresh codecs of p: whole, byte by byte, and cut in two at every point (at some hundreds
-// if the wire is longer). Each time there must be the same messages, the same errors of those refused, and the same end;
-// errors are the same if their texts are. It does so as a loop does: data grows from the same byte until Decode advances,
-// and what is left moves in memory. What a codec keeps of the former memory is overwritten, and so is the room behind a
-// message, as an append to it would.
+// TestCodec feeds each vector to fresh codecs of p: whole, byte by byte, and cut in two at every point (at some
+// hundreds if the wire is longer). Each time there must be the same messages, the same errors of those refused, and the
+// same end; errors are the same if their texts are. It does so as a loop does: data grows from the same byte until
+// Decode advances, and what is left moves in memory. What a codec keeps of the former memory is overwritten, and so is
+// the room behind a message, as an append to it would.
 func TestCodec(t *testing.T, p protocol.Protocol, vectors ...Vector) {
 	t.Helper()
 	for _, v := range vectors {
@@ -205,8 +205,8 @@ func feed(c protocol.Codec, wire string, cuts []int) (o outcome) {
 	return o
 }
 
-// join appends a piece. What waits moves when its memory is full, so that it does so for every piece at first, and seldom
-// enough later for a long wire to come byte by byte.
+// join appends a piece. What waits moves when its memory is full, so that it does so for every piece at first, and
+// seldom enough later for a long wire to come byte by byte.
 func join(waiting []byte, piece string) []byte {
 	if len(waiting)+len(piece) <= cap(waiting) {
 		return append(waiting, piece...)

@@ -27,9 +27,9 @@ type Server struct {
 	homes map[*lineman.Worker]*lineman.Loop // of the workers given to Start
 }
 
-// Start runs the workers, as lineman.Run does, until the test ends, and returns when each OnStart has returned. The test
-// fails at once if one does not start, and at its end if one does not stop as it should. Give them port 0: Addr tells which
-// they got.
+// Start runs the workers, as lineman.Run does, until the test ends, and returns when each OnStart has returned. The
+// test fails at once if one does not start, and at its end if one does not stop as it should. Give them port 0: Addr
+// tells which they got.
 func Start(t testing.TB, workers ...*lineman.Worker) *Server {
 	t.Helper()
 	return StartBy(t, lineman.Run, workers...)
@@ -77,14 +77,16 @@ func StartBy(t testing.TB, run func(context.Context, ...*lineman.Worker) error, 
 	return s
 }
 
-// Stop ends the workers, waits until they have ended, and returns what Run returned. The second call only returns it again.
+// Stop ends the workers, waits until they have ended, and returns what Run returned. The second call only returns it
+// again.
 func (s *Server) Stop() error {
 	s.cancel()
 	<-s.done
 	return s.err
 }
 
-// Addr is the address that w listens on, also of a worker that was opened by Listen. The test fails if it does not listen.
+// Addr is the address that w listens on, also of a worker that was opened by Listen. The test fails if it does not
+// listen.
 func (s *Server) Addr(w *lineman.Worker) net.Addr {
 	s.t.Helper()
 	var addr net.Addr
@@ -99,8 +101,8 @@ func (s *Server) Addr(w *lineman.Worker) net.Addr {
 	return addr
 }
 
-// Do runs f on the loop of w, one of the workers given to Start or opened by Listen, and returns when it has run. A panic in
-// f fails the test.
+// Do runs f on the loop of w, one of the workers given to Start or opened by Listen, and returns when it has run. A
+// panic in f fails the test.
 func (s *Server) Do(w *lineman.Worker, f func(l *lineman.Loop)) {
 	s.t.Helper()
 	found, ended := false, false

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// MaxAnswer is how long an answer that lists may be, in bytes, that of one node and that of all: whoever is sent too much at once is cut
-// off on the way, and nobody else is served while it is made.
+// MaxAnswer is how long an answer that lists may be, in bytes, that of one node and that of all: whoever is sent too
+// much at once is cut off on the way, and nobody else is served while it is made.
 const MaxAnswer = 4 << 20
 
 var errLongAnswer = fmt.Errorf("%w: the answer has more than %d MiB: ask about fewer connections", ErrLimit, MaxAnswer>>20)

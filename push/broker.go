@@ -2,13 +2,14 @@ package push
 
 import "errors"
 
-// A Broker carries publications and questions between the nodes of a cluster. The memory broker joins the Hubs of one process; others
-// go over a network, which is slow, breaks and comes back: nothing in this contract is at once, and a node's own publications come back
-// to it in the way that those of others do.
+// A Broker carries publications and questions between the nodes of a cluster. The memory broker joins the Hubs of one
+// process; others go over a network, which is slow, breaks and comes back: nothing in this contract is at once, and a
+// node's own publications come back to it in the way that those of others do.
 //
 // Package pushtest has its conformance suite.
 type Broker interface {
-	// Join makes a node part of the cluster. The first connection may be made later: an error is about the node or the settings.
+	// Join makes a node part of the cluster. The first connection may be made later: an error is about the node or the
+	// settings.
 	Join(n Node) (Link, error)
 }
 
@@ -19,39 +20,41 @@ type Node struct {
 	// Do runs a function on the loop, in order. It returns false when the loop has ended.
 	Do func(func()) bool
 
-	// Deliver is given, once, what was published for targets some of which the node has subscribed to, and returns how many
-	// connections it reached. Every node gets what is published for a target in the same order. to is all of the targets, unless
-	// the Publication comes in parts.
+	// Deliver is given, once, what was published for targets some of which the node has subscribed to, and returns how
+	// many connections it reached. Every node gets what is published for a target in the same order. to is all of the
+	// targets, unless the Publication comes in parts.
 	Deliver func(to []Target, p Publication) (reached int)
 
-	// Answer is given, once, what a node asks about targets, in the same order as what is published for them. It calls reply
-	// once, on the loop, perhaps before it returns. The question is on loan until then.
+	// Answer is given, once, what a node asks about targets, in the same order as what is published for them. It calls
+	// reply once, on the loop, perhaps before it returns. The question is on loan until then.
 	Answer func(to []Target, question []byte, reply func(answer []byte))
 
-	// Linked is told when the link to the cluster is up, with all targets subscribed, and when it has broken: until it is up again,
-	// what others publish may be missed.
+	// Linked is told when the link to the cluster is up, with all targets subscribed, and when it has broken: until it
+	// is up again, what others publish may be missed.
 	Linked func(up bool)
 }
 
-// A Link is a node's part in a Broker. Its methods are called on the node's loop and return at once; the functions that they
-// are given are called there once each, perhaps before the method returns, with ErrClosed after Close. What is asked of a link takes
-// effect in order: who subscribes and then publishes, gets what it publishes.
+// A Link is a node's part in a Broker. Its methods are called on the node's loop and return at once; the functions that
+// they are given are called there once each, perhaps before the method returns, with ErrClosed after Close. What is
+// asked of a link takes effect in order: who subscribes and then publishes, gets what it publishes.
 type Link interface {
-	// Subscribe has what is published for these targets be delivered, from the call of done on at the latest. A link that is
-	// down remembers them, and subscribes when it is up. done's error says that nothing is delivered until then. What is published
-	// for a Target is delivered to who has subscribed to its Topic.
+	// Subscribe has what is published for these targets be delivered, from the call of done on at the latest. A link
+	// that is down remembers them, and subscribes when it is up. done's error says that nothing is delivered until
+	// then. What is published for a Target is delivered to who has subscribed to its Topic.
 	Subscribe(to []Target, done func(error))
 
 	// Unsubscribe ends that. What is under way may still be delivered.
 	Unsubscribe(from []Target)
 
-	// Publish publishes for some targets. They and the Data are on loan until it returns. done is called when the nodes have it, after
-	// the node's own Deliver, if it subscribed: others is how many connections of other nodes it reached. ErrUnlinked says that it was
-	// not sent, ErrUnanswered that it was, and that others is what is known of it. What is published while the link is down is not kept.
+	// Publish publishes for some targets. They and the Data are on loan until it returns. done is called when the nodes
+	// have it, after the node's own Deliver, if it subscribed: others is how many connections of other nodes it
+	// reached. ErrUnlinked says that it was not sent, ErrUnanswered that it was, and that others is what is known of
+	// it. What is published while the link is down is not kept.
 	Publish(to []Target, p Publication, done func(others int, err error))
 
-	// Ask asks every node that has subscribed to one of the targets, this one too, and perhaps others. What it is given is on loan until
-	// it returns. done gets their answers, in no order, which are on loan until it returns. An error is as that of Publish.
+	// Ask asks every node that has subscribed to one of the targets, this one too, and perhaps others. What it is given
+	// is on loan until it returns. done gets their answers, in no order, which are on loan until it returns. An error
+	// is as that of Publish.
 	Ask(to []Target, question []byte, done func(answers [][]byte, err error))
 
 	// Close leaves the cluster. Nothing is delivered any more.

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// comeback is what is kept on a node that is alone, for the connections that come back to it: those of a process before it,
-// just after its start. Owned by the loop.
+// comeback is what is kept on a node that is alone, for the connections that come back to it: those of a process before
+// it, just after its start. Owned by the loop.
 type comeback[C Conn] struct {
 	until time.Time // afterwards they had time enough
 	over  bool      // they go to a successor
@@ -38,8 +38,8 @@ func (h *Hub[C]) keeps(m Message[C]) bool {
 		b.count < maxWaiting && b.bytes+len(m.Data) <= maxWaitingBytes
 }
 
-// keep publishes a message, and keeps it for those who come back while it may wait. done is called at the latest when that
-// is over.
+// keep publishes a message, and keeps it for those who come back while it may wait. done is called at the latest when
+// that is over.
 func (h *Hub[C]) keep(m Message[C], done func(Outcome)) {
 	h.send(m, func(o Outcome) {
 		b := &h.comeback
@@ -83,9 +83,9 @@ func (b *comeback[C]) remove(k *kept[C]) {
 	b.bytes -= len(k.Data)
 }
 
-// Welcome has a connection get what was published for it with Wait since its node has started, if Options have a Comeback:
-// call it when the connection has just become a member, and is in its groups and channels. What it gets is in the order in
-// which it was published, and before anything that is published later.
+// Welcome has a connection get what was published for it with Wait since its node has started, if Options have a
+// Comeback: call it when the connection has just become a member, and is in its groups and channels. What it gets is in
+// the order in which it was published, and before anything that is published later.
 func (h *Hub[C]) Welcome(m *Member[C]) {
 	if m.hub == nil || h.comeback.count == 0 {
 		return

@@ -46,7 +46,8 @@ func outcomeOf(t *testing.T, h *hub, data string, wait time.Duration, to ...push
 	return &got
 }
 
-// TestComeback has connections that come back get what was published for them meanwhile: each once, in order, whatever names it.
+// TestComeback has connections that come back get what was published for them meanwhile: each once, in order, whatever
+// names it.
 func TestComeback(t *testing.T) {
 	h, l := returning(t)
 	there, c := add(t, h, 1, "there")

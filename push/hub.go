@@ -39,15 +39,15 @@ type Options[C Conn] struct {
 	// nobody is waited for.
 	Comeback time.Duration
 
-	// Linked is told on the loop when other nodes are reached, and when no longer: until they are again, what they publish may be missed.
-	// nil: nobody is.
+	// Linked is told on the loop when other nodes are reached, and when no longer: until they are again, what they
+	// publish may be missed. nil: nobody is.
 	Linked func(up bool)
 
 	// Took is told how long it took until all nodes had confirmed a message, or were given up. nil: nobody is.
 	Took func(time.Duration)
 
-	// Revoked is told on the loop of each node when the credentials of a uid that were issued up to an instant are no longer good: see
-	// the Verb of this name. nil: nobody is.
+	// Revoked is told on the loop of each node when the credentials of a uid that were issued up to an instant are no
+	// longer good: see the Verb of this name. nil: nobody is.
 	Revoked func(uid string, at time.Time)
 
 	// Restored is told on the loop of each node when a node has put revocations back where all read them: see the Verb
@@ -57,7 +57,8 @@ type Options[C Conn] struct {
 	// SingleLogin has a new connection of a uid replace the others, on all nodes, which are closed with CodeReplaced.
 	SingleLogin bool
 
-	// Namespaces are options of channels by the part of their names before the first ":"; that of the others is called "".
+	// Namespaces are options of channels by the part of their names before the first ":"; that of the others is called
+	// "".
 	Namespaces map[string]Namespace
 
 	MaxPlaces  int // groups and channels of one connection; 0 means 128
@@ -157,8 +158,8 @@ func (h *Hub[C]) Close() {
 	h.link.Close()
 }
 
-// Add makes a connection a member. uid is whose it is; empty means nobody's: it gets what is for everyone, for its groups and
-// channels.
+// Add makes a connection a member. uid is whose it is; empty means nobody's: it gets what is for everyone, for its
+// groups and channels.
 func (h *Hub[C]) Add(c C, uid string) (*Member[C], error) {
 	if h.members[c.ID()] != nil {
 		return nil, fmt.Errorf("push: connection %d is a member already", c.ID())

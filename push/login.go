@@ -2,8 +2,8 @@ package push
 
 const replaced = "another login took its place"
 
-// single has a new connection of a uid be its only one. Other nodes are told, and so is this one: all see logins in one order, in which
-// the last one wins. One that is still on its way there closes none and is closed by none.
+// single has a new connection of a uid be its only one. Other nodes are told, and so is this one: all see logins in one
+// order, in which the last one wins. One that is still on its way there closes none and is closed by none.
 //
 //	arriving ──── its own login comes back ────▶ the only one ──── the login of another comes ────▶ closed
 func (h *Hub[C]) single(m *Member[C]) {
@@ -45,8 +45,8 @@ func (h *Hub[C]) arrive() {
 // atOnce is how many uids a node asks about at once.
 const atOnce = 500
 
-// giveWay closes those connections of this node whose uids have got a newer one elsewhere while this node could not be told. It asks about
-// some uids after the other, until the link breaks.
+// giveWay closes those connections of this node whose uids have got a newer one elsewhere while this node could not be
+// told. It asks about some uids after the other, until the link breaks.
 func (h *Hub[C]) giveWay() {
 	var uids []Target
 	for uid := range h.sets[ToUID] {

@@ -114,7 +114,8 @@ func (m *Member[C]) Join(group string) error { return m.enter(ToGroup, group) }
 // Leave takes the connection out of a group, if it is there.
 func (m *Member[C]) Leave(group string) { m.leave(ToGroup, group) }
 
-// Subscribe has the connection get what is published on a channel. An error says that the channel's namespace does not allow it.
+// Subscribe has the connection get what is published on a channel. An error says that the channel's namespace does not
+// allow it.
 func (m *Member[C]) Subscribe(channel string) error { return m.enter(ToChannel, channel) }
 
 // Unsubscribe ends that.

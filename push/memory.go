@@ -92,8 +92,8 @@ func (l *memoryLink) Ask(to []Target, question []byte, done func(answers [][]byt
 	}
 }
 
-// carry runs f on the loop of each node that wants one of the targets, in one order for all, and done on this one's when each f has
-// called end. Where there is one node only it runs f at once.
+// carry runs f on the loop of each node that wants one of the targets, in one order for all, and done on this one's
+// when each f has called end. Where there is one node only it runs f at once.
 func (l *memoryLink) carry(to []Target, f func(n Node, end func()), done func()) error {
 	b := l.broker
 	b.mu.Lock()

@@ -3,8 +3,8 @@ package push
 // maxParts is how many publications in parts are remembered at a time.
 const maxParts = 1024
 
-// parts remembers who has got publications that come in parts: a connection that is named by several parts gets the first only. Owned
-// by the loop.
+// parts remembers who has got publications that come in parts: a connection that is named by several parts gets the
+// first only. Owned by the loop.
 type parts[C Conn] struct {
 	got   map[partsOf]map[*Member[C]]bool
 	order []partsOf

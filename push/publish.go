@@ -26,12 +26,12 @@ type Outcome struct {
 	Err     error // ErrUnlinked or ErrClosed, and nothing was sent; or ErrUnanswered, and more may have accepted it
 }
 
-// Publish sends a message to the connections that its targets name, on every node; to each once, though several targets name it.
-// done, unless it is nil, is called on the loop with the outcome, perhaps before Publish returns. An error means that nothing was
-// sent: the message itself is wrong.
+// Publish sends a message to the connections that its targets name, on every node; to each once, though several targets
+// name it. done, unless it is nil, is called on the loop with the outcome, perhaps before Publish returns. An error
+// means that nothing was sent: the message itself is wrong.
 //
-// What is published from one loop, every connection gets in that order; and all connections of a uid, a group or a channel get
-// what is published for it in one order.
+// What is published from one loop, every connection gets in that order; and all connections of a uid, a group or a
+// channel get what is published for it in one order.
 func (h *Hub[C]) Publish(m Message[C], done func(Outcome)) error {
 	if err := h.check(m); err != nil {
 		return err
@@ -183,8 +183,8 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 	return n
 }
 
-// audience are the connections that some targets name, each once, without one, and without those that got another part before, which
-// is nil where there are none.
+// audience are the connections that some targets name, each once, without one, and without those that got another part
+// before, which is nil where there are none.
 func (h *Hub[C]) audience(to []Target, except *Member[C], got map[*Member[C]]bool) iter.Seq[C] {
 	if h.walk++; h.walk == 0 { // it has come round
 		for _, m := range h.everyone.members {

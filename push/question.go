@@ -146,9 +146,9 @@ func (q *Question) concerns() []Target {
 	return q.To
 }
 
-// Ask asks all nodes, this one too. done is called on the loop, perhaps before Ask returns. With ErrUnanswered the answer is what is
-// known; with ErrUnlinked nothing was asked, and with any other error something went wrong on a node: what was to be done has been done
-// in part. The error of Ask itself is about the question: nothing was asked.
+// Ask asks all nodes, this one too. done is called on the loop, perhaps before Ask returns. With ErrUnanswered the
+// answer is what is known; with ErrUnlinked nothing was asked, and with any other error something went wrong on a node:
+// what was to be done has been done in part. The error of Ask itself is about the question: nothing was asked.
 //
 // What is published after done has been called, goes by what was done.
 func (h *Hub[C]) Ask(q Question, done func(Answer, error)) error {

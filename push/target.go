@@ -55,8 +55,8 @@ func splitConn(name string) (node string, id uint64, ok bool) {
 	return node, id, found && node != "" && err == nil
 }
 
-// Topic is what a Broker knows a Target by. That of a connection is its node's, which subscribes to it for all its connections; any
-// other Target is its own.
+// Topic is what a Broker knows a Target by. That of a connection is its node's, which subscribes to it for all its
+// connections; any other Target is its own.
 func (t Target) Topic() Target {
 	if kind, name := t.Split(); kind == ToConn {
 		node, _, _ := strings.Cut(name, ".")
@@ -102,8 +102,8 @@ func (k Kind) String() string {
 	return [...]string{"everyone", "uid", "group", "channel", "connection"}[k]
 }
 
-// Match reports whether one of some patterns has a name: a pattern is the name itself, or what it begins with and a "*". So "chat:*"
-// has all channels of a namespace, and "*" everything.
+// Match reports whether one of some patterns has a name: a pattern is the name itself, or what it begins with and a
+// "*". So "chat:*" has all channels of a namespace, and "*" everything.
 func Match(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool {
 		if start, ok := strings.CutSuffix(p, "*"); ok {

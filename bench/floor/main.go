@@ -1,8 +1,8 @@
 //go:build linux
 
-// Command floor is about the least that a Go program can do to serve: one goroutine, one epoll set, system calls that do
-// not enter the scheduler, no limit, no check, no time. Every message of a broadcast is written at once. It shows what
-// the rest costs.
+// Command floor is about the least that a Go program can do to serve: one goroutine, one epoll set, system calls that
+// do not enter the scheduler, no limit, no check, no time. Every message of a broadcast is written at once. It shows
+// what the rest costs.
 //
 //	go -C bench run ./floor -proto text -port 7000
 package main

@@ -16,8 +16,8 @@ func near(t *testing.T, what string, got, want float64) {
 	}
 }
 
-// TestByHand is of a world so small that there is nothing left to chance: two nodes with two connections each, all of them in the only
-// channel and in the only group.
+// TestByHand is of a world so small that there is nothing left to chance: two nodes with two connections each, all of
+// them in the only channel and in the only group.
 func TestByHand(t *testing.T) {
 	w := &world{nodes: 2, connections: 2, devices: 1, channels: 1, follows: 1, zipf: 1, groups: 1, joins: 1, partitions: 1}
 	p := w.place()
@@ -28,8 +28,8 @@ func TestByHand(t *testing.T) {
 		t.Errorf("%d subscriptions, %v in the busiest", p.subscriptions, p.hottest)
 	}
 
-	// Of ten publications, five are for a uid and cross once; five are for the channel and cross twice: 15 messages. Half of them come back
-	// to the node that published, the others are answered, two in a message: 3.75 of them.
+	// Of ten publications, five are for a uid and cross once; five are for the channel and cross twice: 15 messages.
+	// Half of them come back to the node that published, the others are answered, two in a message: 3.75 of them.
 	mix := &traffic{rate: 10, uid: 0.5, channel: 0.5, size: 8, batch: 2, churn: 4, command: 100, delivery: 10, change: 1}
 	near(t, "crossings", mix.crossings(p), 1.5)
 	near(t, "pages", mix.pages(p), 2.5)

@@ -1,11 +1,11 @@
-// Command interest tells, on paper, what many nodes cost the Redis between them: how many nodes a publication has to cross to if it goes
-// only to those that have somebody for it, and if it goes to all.
+// Command interest tells, on paper, what many nodes cost the Redis between them: how many nodes a publication has to
+// cross to if it goes only to those that have somebody for it, and if it goes to all.
 //
 //	go -C bench run ./interest -nodes 100 -connections 100000
 //
-// Nothing is sent. Connections are put on nodes and into channels and groups by chance, the same for the same seed; what follows is
-// arithmetic. What a command, a message and a subscription take of Redis are flags, whose defaults are those of a busy Redis 7.0: measure them
-// where Redis is to run.
+// Nothing is sent. Connections are put on nodes and into channels and groups by chance, the same for the same seed;
+// what follows is arithmetic. What a command, a message and a subscription take of Redis are flags, whose defaults are
+// those of a busy Redis 7.0: measure them where Redis is to run.
 package main
 
 import (

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// socket is what TLS of a client reads from and writes to: a connection that blocks during the handshakes, and afterwards a
-// descriptor that does not.
+// socket is what TLS of a client reads from and writes to: a connection that blocks during the handshakes, and
+// afterwards a descriptor that does not.
 type socket struct {
 	net.Conn
 	fd int // -1 during the handshakes

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// load is the clients of a measurement: connections on one epoll set, driven by one thread that never sleeps, so that the
-// server does not pay for waking it.
+// load is the clients of a measurement: connections on one epoll set, driven by one thread that never sleeps, so that
+// the server does not pay for waking it.
 type load struct {
 	epfd  int
 	conns []client
@@ -92,7 +92,8 @@ func (l *load) close() {
 	unix.Close(l.epfd)
 }
 
-// each reads what has come and calls got for each connection with the number of bytes, until done says so or time is up.
+// each reads what has come and calls got for each connection with the number of bytes, until done says so or time is
+// up.
 func (l *load) each(limit time.Duration, got func(i, n int) error, done func() bool) error {
 	var events [512]unix.EpollEvent
 	for until := time.Now().Add(limit); !done(); {

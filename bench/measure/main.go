@@ -1,8 +1,8 @@
 //go:build linux
 
-// Command measure measures Lineman beside the least that a Go program can do (floor) and beside other servers, in turns,
-// each server alone on one core, with GOMAXPROCS=1, and the clients on another. What counts is the server's CPU time for an
-// operation, user and system, from /proc: it holds where absolute times do not.
+// Command measure measures Lineman beside the least that a Go program can do (floor) and beside other servers, in
+// turns, each server alone on one core, with GOMAXPROCS=1, and the clients on another. What counts is the server's CPU
+// time for an operation, user and system, from /proc: it holds where absolute times do not.
 //
 //	go -C bench run ./measure
 //	go -C bench run ./measure -only TLS        the cases whose name contains this

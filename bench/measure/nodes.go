@@ -90,7 +90,8 @@ func (m *measurement) overNodes() []testCase {
 	}
 }
 
-// third is how many pages each of three nodes has: with as many on one node, they are nearly all that 20,000 descriptors allow.
+// third is how many pages each of three nodes has: with as many on one node, they are nearly all that 20,000
+// descriptors allow.
 func (m *measurement) third() int { return m.many * 3 / 10 }
 
 // channelOfNodes is a publication on a channel whose subscribers are on three nodes, beside one whose are all on r.
@@ -178,7 +179,8 @@ func (s *subscription) publish(d time.Duration) (deliveries int, err error) {
 	return s.fanoutBy(func() error { return s.send(s.pages, line) }, s.pages, 128+4, 1, d)
 }
 
-// linesToOthers is plain lines to pages of another node than that which is asked, by 16 back ends with 500 lines under way each.
+// linesToOthers is plain lines to pages of another node than that which is asked, by 16 back ends with 500 lines under
+// way each.
 func (m *measurement) linesToOthers(*running) ([]float64, error) {
 	const uids, backEnds = 1000, 16
 	c, err := m.nodes(2)

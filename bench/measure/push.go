@@ -41,8 +41,8 @@ func (m *measurement) pushes() []testCase {
 	}
 }
 
-// lines is the case of plain lines, each to the next of some uids, by some back ends with 500 lines under way each. The broadcaster
-// among the contenders shows what a write to one of so many connections costs this machine.
+// lines is the case of plain lines, each to the next of some uids, by some back ends with 500 lines under way each. The
+// broadcaster among the contenders shows what a write to one of so many connections costs this machine.
 func (m *measurement) lines(uids, backEnds int, contenders []contender, aims ...aim) testCase {
 	once := func(r *running) ([]float64, error) {
 		if len(r.addrs) == 1 {
@@ -66,8 +66,8 @@ func (m *measurement) lines(uids, backEnds int, contenders []contender, aims ...
 	return testCase{fmt.Sprintf("push: lines to %d uids, %d back ends", uids, backEnds), contenders, costs(aims...), m.rounds, once}
 }
 
-// lines has the back ends, which follow the pages, keep so many lines under way each for d, and returns how many there were. Each has
-// reached its page when it returns.
+// lines has the back ends, which follow the pages, keep so many lines under way each for d, and returns how many there
+// were. Each has reached its page when it returns.
 func (l *load) lines(pages, underWay int, d time.Duration) (published int, err error) {
 	const answer = len("ok\n")
 	next, due := 0, 0 // bytes that pages are to get

@@ -17,8 +17,9 @@ const (
 	slowRounds  = 120 // publications to each
 )
 
-// slowReaders is the case of one connection in a hundred that has stopped reading what all are sent, beside a server whose pages all
-// read: publications go to one and the other in turns. A server cuts a connection for which 64 KiB wait; the case fails if one is not cut.
+// slowReaders is the case of one connection in a hundred that has stopped reading what all are sent, beside a server
+// whose pages all read: publications go to one and the other in turns. A server cuts a connection for which 64 KiB
+// wait; the case fails if one is not cut.
 func (m *measurement) slowReaders() testCase {
 	rows := []row{
 		{what: ", 99th percentile without", unit: "ms"}, {what: ", 99th percentile of the others", unit: "ms"},
@@ -27,7 +28,8 @@ func (m *measurement) slowReaders() testCase {
 	return testCase{fmt.Sprintf("push: 1 %% of %d stop reading", m.half()), strict, rows, 1, m.stall}
 }
 
-// half is how many pages each of two servers has: a little less than the others, for 20,000 descriptors are all that many a system gives.
+// half is how many pages each of two servers has: a little less than the others, for 20,000 descriptors are all that
+// many a system gives.
 func (m *measurement) half() int { return m.many * 99 / 100 }
 
 // audience are the pages of a server and a back end behind them.
@@ -100,8 +102,8 @@ func (m *measurement) stall(r *running) ([]float64, error) {
 	return []float64{median(without), median(with), median(ratio), (b - a) / 1e6}, err
 }
 
-// publish publishes to all pages, after more to the first, and returns the 99th percentile of the time until the others have it, in
-// milliseconds.
+// publish publishes to all pages, after more to the first, and returns the 99th percentile of the time until the others
+// have it, in milliseconds.
 func (l *audience) publish() (p99 float64, err error) {
 	var first []string
 	for _, c := range l.conns[:l.first] {

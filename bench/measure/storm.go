@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// storm is the case of clients that all come back at once when the server was killed and started again, with credentials that are checked.
+// storm is the case of clients that all come back at once when the server was killed and started again, with
+// credentials that are checked.
 func (m *measurement) storm() testCase {
 	rows := []row{
 		{what: ", all served", unit: "s"}, {what: ", CPU of a connection", unit: "us"}, {what: ", CPU of a connection outside the kernel", unit: "us"},

@@ -55,8 +55,8 @@ func redisTLS(c config.Redis) (*tls.Config, error) {
 	return t, nil
 }
 
-// automatic gets certificates by ACME when they are first needed, and again in time; the authority asks at the port for browsers (RFC
-// 8737).
+// automatic gets certificates by ACME when they are first needed, and again in time; the authority asks at the port for
+// browsers (RFC 8737).
 func automatic(c config.TLS) *tls.Config {
 	m := &autocert.Manager{
 		Prompt:     autocert.AcceptTOS,

@@ -157,7 +157,8 @@ func (a *authority) issue(r *http.Request) {
 	a.issued = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed})
 }
 
-// TestAutomatic gets a certificate when the first page comes, keeps it, and has it again after a restart without asking.
+// TestAutomatic gets a certificate when the first page comes, keeps it, and has it again after a restart without
+// asking.
 func TestAutomatic(t *testing.T) {
 	a := newAuthority(t)
 	folder := t.TempDir()

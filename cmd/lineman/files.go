@@ -16,8 +16,8 @@ import (
 	"github.com/lineman-go/lineman/push/token"
 )
 
-// fileCheck looks at the files and folders that settings name, as the server would when it starts or, like a folder for certificates,
-// only when it needs them. Secrets are not among them: Load has read those.
+// fileCheck looks at the files and folders that settings name, as the server would when it starts or, like a folder for
+// certificates, only when it needs them. Secrets are not among them: Load has read those.
 type fileCheck struct {
 	loaded *config.Loaded
 	errs   []error // *config.Error
@@ -96,7 +96,8 @@ func readRegular(name string) ([]byte, error) {
 	return text, nil
 }
 
-// bare is an error without the name of the file or the address, which is said anyway, and without that of the system call.
+// bare is an error without the name of the file or the address, which is said anyway, and without that of the system
+// call.
 func bare(err error) error {
 	var path *fs.PathError
 	var network *net.OpError
@@ -164,8 +165,8 @@ func nearestFolder(path string) string {
 	}
 }
 
-// revocations looks at the file for them without a change to it, as a server may have it open. If it is not there, its folder has to
-// be, where a compact one takes its place at each start.
+// revocations looks at the file for them without a change to it, as a server may have it open. If it is not there, its
+// folder has to be, where a compact one takes its place at each start.
 func (f *fileCheck) revocations(name string) error {
 	if name == "" {
 		return nil

@@ -10,7 +10,8 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// TestFiles has config check, start and doctor agree about each file and folder that a setting names, and each door's own files.
+// TestFiles has config check, start and doctor agree about each file and folder that a setting names, and each door's
+// own files.
 func TestFiles(t *testing.T) {
 	t.Chdir(t.TempDir())
 	cert, key := linemantest.CertificateFiles(t, t.TempDir())

@@ -181,7 +181,8 @@ type backend struct {
 	answers *bufio.Reader
 }
 
-// backendKey is the key that a back end says: that of a file or, without one, of the environment; empty if there is none.
+// backendKey is the key that a back end says: that of a file or, without one, of the environment; empty if there is
+// none.
 func backendKey(file string) (string, error) {
 	if file == "" {
 		return os.Getenv("LINEMAN_KEY"), nil

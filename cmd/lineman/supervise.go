@@ -15,8 +15,8 @@ import (
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
 )
 
-// master is the program with the settings of the file, the environment and the flags of a command. What is wrong with them is the
-// master's to tell: a process that a reload starts has no other way to the command reload.
+// master is the program with the settings of the file, the environment and the flags of a command. What is wrong with
+// them is the master's to tell: a process that a reload starts has no other way to the command reload.
 func master(c *cobra.Command) *lineman.Master {
 	loaded, err := loadToStart(c)
 	if err != nil {
@@ -48,7 +48,8 @@ func master(c *cobra.Command) *lineman.Master {
 	}
 }
 
-// needRestart tells what of changed settings a reload does not apply, because the master goes on with those of its start.
+// needRestart tells what of changed settings a reload does not apply, because the master goes on with those of its
+// start.
 func needRestart(started, fresh *config.Config) (why []string) {
 	if fresh.Log != started.Log {
 		why = append(why, "log: the processes log as it says now; for the master, that needs a restart")

@@ -147,8 +147,8 @@ func showClaims(w io.Writer, c token.Claims) error {
 	return table.Flush()
 }
 
-// given is the key of the file or, without one, of the environment; empty if there is neither. It is no flag, as every user of a
-// machine can read a command line.
+// given is the key of the file or, without one, of the environment; empty if there is neither. It is no flag, as every
+// user of a machine can read a command line.
 func (k *keySource) given() (token.Key, error) {
 	text := []byte(os.Getenv(tokenVariable))
 	if k.file != "" {

@@ -1,5 +1,5 @@
-// Misbehave does wrong what a program can do wrong, on command: a line sent to it says what one process is to do, and a file in
-// its working directory what each does that starts.
+// Misbehave does wrong what a program can do wrong, on command: a line sent to it says what one process is to do, and a
+// file in its working directory what each does that starts.
 package main
 
 import (

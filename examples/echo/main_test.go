@@ -10,8 +10,8 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// TestBackPressure has a client send much and read nothing. The server keeps what its limit says and one message, and the
-// client gets everything, in order, once it reads.
+// TestBackPressure has a client send much and read nothing. The server keeps what its limit says and one message, and
+// the client gets everything, in order, once it reads.
 func TestBackPressure(t *testing.T) {
 	for _, addr := range []string{"text://127.0.0.1:0", "websocket://127.0.0.1:0"} {
 		w := worker(addr, false)

@@ -4,8 +4,8 @@
 //	printf 'hi\n' | nc -N 127.0.0.1 2015
 //	curl http://127.0.0.1:2016/
 //
-// With -count 4, each of four processes opens the second port: only the first can have it, unless -reuseport gives each a
-// listening socket of its own.
+// With -count 4, each of four processes opens the second port: only the first can have it, unless -reuseport gives each
+// a listening socket of its own.
 package main
 
 import (
@@ -35,8 +35,8 @@ func main() {
 	lineman.Main(w)
 }
 
-// worker answers lines; the HTTP listener that each of its processes opens when it starts answers requests with the same
-// function.
+// worker answers lines; the HTTP listener that each of its processes opens when it starts answers requests with the
+// same function.
 func worker(addr, http string, reusePort bool) *lineman.Worker {
 	hello := func(c *lineman.Conn, _ []byte) { _ = c.Send([]byte("hello")) }
 

@@ -25,7 +25,8 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// TestLinesLinear makes an end of each byte that was looked at, behind its back: it would be found if any was looked at twice.
+// TestLinesLinear makes an end of each byte that was looked at, behind its back: it would be found if any was looked at
+// twice.
 func TestLinesLinear(t *testing.T) {
 	var l lines
 	for range 1000 {

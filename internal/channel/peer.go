@@ -89,8 +89,8 @@ func Pair() (own, child *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "channel"), os.NewFile(uintptr(fds[1]), "channel"), nil
 }
 
-// Open makes a Peer of an end of a channel, which it takes over. serve gets each request in order, on one goroutine that
-// reads nothing more until serve returns; it may answer later.
+// Open makes a Peer of an end of a channel, which it takes over. serve gets each request in order, on one goroutine
+// that reads nothing more until serve returns; it may answer later.
 func Open(f *os.File, serve func(*Request)) (*Peer, error) {
 	c, err := net.FileConn(f)
 	if err != nil {
@@ -113,8 +113,8 @@ func (p *Peer) Done() <-chan struct{} { return p.done }
 // Close ends the channel, and every Call with ErrClosed. It does not wait.
 func (p *Peer) Close() { p.conn.Close() }
 
-// Call asks the other end and waits for its answer, which is decoded into answer unless that is nil. It returns the descriptors
-// that came with it. files stay the caller's. An *Error is the other end's.
+// Call asks the other end and waits for its answer, which is decoded into answer unless that is nil. It returns the
+// descriptors that came with it. files stay the caller's. An *Error is the other end's.
 func (p *Peer) Call(ctx context.Context, op Op, body, answer any, files ...int) ([]int, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -173,8 +173,8 @@ func (r *Request) Decode(v any) error {
 	return nil
 }
 
-// Answer answers with body or, unless it is nil, with err. files stay the caller's. What cannot be sent is lost: the other
-// end has gone.
+// Answer answers with body or, unless it is nil, with err. files stay the caller's. What cannot be sent is lost: the
+// other end has gone.
 func (r *Request) Answer(body any, err error, files ...int) {
 	m := &message{ID: r.id, Files: len(files), files: files}
 	if err == nil {
@@ -220,8 +220,8 @@ func (p *Peer) send(line []byte, files []int) error {
 	return err
 }
 
-// read handles what comes until the end. Descriptors come with the first byte of their message or before it, so that those which are
-// left belong to one message at most.
+// read handles what comes until the end. Descriptors come with the first byte of their message or before it, so that
+// those which are left belong to one message at most.
 func (p *Peer) read() {
 	defer p.end()
 	var in lines

@@ -124,7 +124,8 @@ func TestLongLine(t *testing.T) {
 	}
 }
 
-// TestCutShort ends the channel where the other end goes in the middle: of the answer, of its descriptors, of a request.
+// TestCutShort ends the channel where the other end goes in the middle: of the answer, of its descriptors, of a
+// request.
 func TestCutShort(t *testing.T) {
 	for name, c := range map[string]struct {
 		bytes string
@@ -201,7 +202,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// FuzzRead feeds a Peer that waits for two answers whatever may come, with descriptors: all of them are closed when it ends.
+// FuzzRead feeds a Peer that waits for two answers whatever may come, with descriptors: all of them are closed when it
+// ends.
 func FuzzRead(f *testing.F) {
 	for i, line := range []string{
 		`{"id":1,"op":"beat","body":{"wait":1}}`,

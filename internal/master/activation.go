@@ -30,9 +30,9 @@ type Inherited struct {
 // firstInherited is the number of the first descriptor.
 const firstInherited = 3
 
-// Activated are the sockets that the environment tells of; none if it tells another process. It takes the telling variables out
-// of the environment and keeps the descriptors out of other programs. It is an error if one of them is not a listening stream
-// socket or a datagram socket of UDP.
+// Activated are the sockets that the environment tells of; none if it tells another process. It takes the telling
+// variables out of the environment and keeps the descriptors out of other programs. It is an error if one of them is
+// not a listening stream socket or a datagram socket of UDP.
 func Activated(getenv func(string) string, unsetenv func(string) error) ([]Inherited, error) {
 	return activated(firstInherited, getenv, unsetenv)
 }
@@ -105,9 +105,9 @@ func inherit(fd int) (Inherited, error) {
 	return Inherited{}, errors.New("it is neither a stream nor UDP: want ListenStream, or ListenDatagram with a port")
 }
 
-// Matches reports whether the socket is the one that a worker's address asks for, as net.Listen understands addresses. A host's
-// name is looked up, and each address that it has is one that is asked for. All addresses of IPv4 are asked for of a socket of all
-// addresses of IPv6 as well, if that takes them: beside it nobody else can have them.
+// Matches reports whether the socket is the one that a worker's address asks for, as net.Listen understands addresses.
+// A host's name is looked up, and each address that it has is one that is asked for. All addresses of IPv4 are asked
+// for of a socket of all addresses of IPv6 as well, if that takes them: beside it nobody else can have them.
 func (i Inherited) Matches(network, address string) bool {
 	switch {
 	case i.Network != network:

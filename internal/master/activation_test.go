@@ -18,7 +18,8 @@ import (
 	"github.com/lineman-go/lineman/internal/channel"
 )
 
-// hand duplicates sockets to descriptors in a row, as a service manager does: blocking, and for programs that are executed.
+// hand duplicates sockets to descriptors in a row, as a service manager does: blocking, and for programs that are
+// executed.
 func hand(t *testing.T, sockets ...interface{ File() (*os.File, error) }) (first int) {
 	t.Helper()
 	const above = 300 // what the test itself has open

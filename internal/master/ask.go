@@ -29,8 +29,8 @@ type Answers struct {
 	unhook func() bool
 }
 
-// Ask sends a request to the control socket at path; ctx bounds the whole conversation. The error matches ErrNoMaster if there is
-// no socket, or nobody listens on it. A socket of another user, unless that is root, is not asked.
+// Ask sends a request to the control socket at path; ctx bounds the whole conversation. The error matches ErrNoMaster
+// if there is no socket, or nobody listens on it. A socket of another user, unless that is root, is not asked.
 func Ask(ctx context.Context, path string, request any) (*Answers, error) {
 	line, err := json.Marshal(request)
 	if err != nil {
@@ -60,8 +60,8 @@ func Ask(ctx context.Context, path string, request any) (*Answers, error) {
 	return a, nil
 }
 
-// asThatUser is how to ask who listens, if that is known: what another user's program answers could be anything, and one that
-// root starts again would be root's.
+// asThatUser is how to ask who listens, if that is known: what another user's program answers could be anything, and
+// one that root starts again would be root's.
 func asThatUser(uid int) string {
 	if uid < 0 {
 		return ""

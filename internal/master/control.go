@@ -24,15 +24,15 @@ const (
 	acceptPause = 100 * time.Millisecond // after which there may be a free descriptor again
 )
 
-// Serve answers a request, a line of JSON, with any number of them. It runs on a goroutine of each client's.
-// ctx ends when the client has gone, does not read, or says more than it may, and when the Control is closed: then answers still
-// go out. answer writes a line at once; it fails when the client has not taken it within five seconds, and from then on. It may
-// be called on any goroutine, until Serve returns.
+// Serve answers a request, a line of JSON, with any number of them. It runs on a goroutine of each client's. ctx ends
+// when the client has gone, does not read, or says more than it may, and when the Control is closed: then answers still
+// go out. answer writes a line at once; it fails when the client has not taken it within five seconds, and from then
+// on. It may be called on any goroutine, until Serve returns.
 type Serve func(ctx context.Context, request json.RawMessage, answer func(v any) error)
 
-// Control is the control socket of a running master. Only its own user and root are served; what they do wrong ends their
-// own connection and nothing else. Clients that keep the others waiting make room: of those who are not being answered yet, a
-// newcomer takes the place of the one that came first.
+// Control is the control socket of a running master. Only its own user and root are served; what they do wrong ends
+// their own connection and nothing else. Clients that keep the others waiting make room: of those who are not being
+// answered yet, a newcomer takes the place of the one that came first.
 type Control struct {
 	listener    net.Listener
 	path        string
@@ -48,8 +48,8 @@ type Control struct {
 	waiting []*client  // in the order in which they came
 }
 
-// ListenControl listens on a Unix socket that nobody but this user and root can open. It replaces the file that a dead process
-// has left behind; one that somebody listens on is syscall.EADDRINUSE.
+// ListenControl listens on a Unix socket that nobody but this user and root can open. It replaces the file that a dead
+// process has left behind; one that somebody listens on is syscall.EADDRINUSE.
 func ListenControl(path string, serve Serve) (*Control, error) {
 	c := &Control{serve: serve, requestTime: requestTime, answerTime: answerTime}
 	if err := c.listen(path); err != nil {
@@ -72,8 +72,8 @@ func (c *Control) listen(path string) error {
 	return nil
 }
 
-// Close removes the socket and waits for the answers under way: as long as Serve takes to return once its ctx has ended, and a
-// client to take a line.
+// Close removes the socket and waits for the answers under way: as long as Serve takes to return once its ctx has
+// ended, and a client to take a line.
 func (c *Control) Close() error {
 	c.cancel()
 	err := c.listener.Close()

@@ -38,8 +38,8 @@ func socketFile(t *testing.T) string {
 // echo answers a request with itself.
 func echo(_ context.Context, request json.RawMessage, answer func(any) error) { _ = answer(request) }
 
-// control is a Control that the end of the test closes. No test lives to see its limits of time: who is answered has not
-// waited for those of another client.
+// control is a Control that the end of the test closes. No test lives to see its limits of time: who is answered has
+// not waited for those of another client.
 func control(t *testing.T, serve Serve) *Control {
 	t.Helper()
 	return timedControl(t, serve, 2*patience, 2*patience)

@@ -22,7 +22,8 @@ import (
 	"github.com/lineman-go/lineman/internal/channel"
 )
 
-// machine is an operating system that a test makes up: processes that answer as they are told, sockets that are only names.
+// machine is an operating system that a test makes up: processes that answer as they are told, sockets that are only
+// names.
 type machine struct {
 	mu        sync.Mutex // guards the following
 	pids      int

@@ -23,7 +23,8 @@ func (t *trial) imageOf(name string) *Image {
 	return t.process(pid).image
 }
 
-// TestImages keeps a program open as long as a process may be started from it, and starts every process again from its own.
+// TestImages keeps a program open as long as a process may be started from it, and starts every process again from its
+// own.
 func TestImages(t *testing.T) {
 	workers := two(2)
 	workers[1].NoReload = true
@@ -132,8 +133,8 @@ func TestReloadVacant(t *testing.T) {
 	}
 }
 
-// TestReloadCrashes has each process die while all others are succeeded or while its own successor comes: afterwards one serves in
-// each place, the new one unless that failed.
+// TestReloadCrashes has each process die while all others are succeeded or while its own successor comes: afterwards
+// one serves in each place, the new one unless that failed.
 func TestReloadCrashes(t *testing.T) {
 	for _, at := range []channel.Op{channel.Hello, channel.Prepare, channel.Start} {
 		for _, victim := range []string{"a/0", "a/1", "b/0"} {

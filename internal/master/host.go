@@ -30,7 +30,8 @@ type Host struct {
 	activated []Inherited
 }
 
-// NewHost makes the System that starts programs with these arguments, and hands out the sockets that a service manager gave.
+// NewHost makes the System that starts programs with these arguments, and hands out the sockets that a service manager
+// gave.
 func NewHost(args []string, variable string, activated []Inherited) (*Host, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
@@ -39,15 +40,15 @@ func NewHost(args []string, variable string, activated []Inherited) (*Host, erro
 	return &Host{args: args, variable: variable, null: null, activated: activated}, nil
 }
 
-// Await has Listen wait for addresses in use to become free, for a time from now: the processes of a master that was killed
-// listen until they have noticed.
+// Await has Listen wait for addresses in use to become free, for a time from now: the processes of a master that was
+// killed listen until they have noticed.
 func (h *Host) Await(d time.Duration) { h.patience = time.Now().Add(d) }
 
 // channelFD is the descriptor of a worker process's channel.
 const channelFD = 3
 
-// Launch starts a worker process, in a process group of its own: a terminal's signals are the master's, and a stopped process
-// is continued by the kernel when its master dies.
+// Launch starts a worker process, in a process group of its own: a terminal's signals are the master's, and a stopped
+// process is continued by the kernel when its master dies.
 func (h *Host) Launch(c Command) (Process, error) {
 	credential, err := credentialOf(c.User)
 	if err != nil {
@@ -235,7 +236,8 @@ func (s *hostSocket) Close() {
 	}
 }
 
-// CloseOnExecFrom keeps the descriptors from first on out of programs that this process starts, unless they are given to them.
+// CloseOnExecFrom keeps the descriptors from first on out of programs that this process starts, unless they are given
+// to them.
 func CloseOnExecFrom(first int) {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Cur > 1<<16 {

@@ -111,8 +111,8 @@ func TestHostileMany(t *testing.T) {
 	wantNoWord(t, first)
 }
 
-// TestHostileReader does not read: ctx ends, while others are answered. When it reads after all, nothing follows the line that
-// it had not taken.
+// TestHostileReader does not read: ctx ends, while others are answered. When it reads after all, nothing follows the
+// line that it had not taken.
 func TestHostileReader(t *testing.T) {
 	stuck, reads, result := make(chan struct{}), make(chan struct{}), make(chan error)
 	c := timedControl(t, func(ctx context.Context, request json.RawMessage, answer func(any) error) {

@@ -76,16 +76,16 @@ func raise(f *os.File) (*os.File, error) {
 	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
-// Same reports whether two images are one file. A file that was written anew in its place is the same; one that has taken its
-// place is not.
+// Same reports whether two images are one file. A file that was written anew in its place is the same; one that has
+// taken its place is not.
 func (i *Image) Same(other *Image) bool { return os.SameFile(i.info, other.info) }
 
 // Close lets the file go: nothing can be started from it any more. It may be called more than once.
 func (i *Image) Close() { i.file.Close() }
 
-// ProgramPath is where the program of a command line is found, as an absolute path: a name is looked for in PATH. A symbolic link
-// on the way stays one, also in the working folder as the shell names it, so that it may lead to another file later. A name that
-// PATH does not have is this program's.
+// ProgramPath is where the program of a command line is found, as an absolute path: a name is looked for in PATH. A
+// symbolic link on the way stays one, also in the working folder as the shell names it, so that it may lead to another
+// file later. A name that PATH does not have is this program's.
 func ProgramPath(arg0 string) (string, error) {
 	path := arg0
 	if !strings.ContainsRune(arg0, filepath.Separator) {

@@ -13,13 +13,13 @@ const openProgram = unix.O_PATH
 // RunningImage is the program of this process, also when its file has been removed or replaced.
 func RunningImage() (*Image, error) { return OpenImage("/proc/self/exe") }
 
-// Path is what to execute: the open file, whatever its name means by then, and whoever may search its folders. It is valid until
-// Close, in this process and in what it forks.
+// Path is what to execute: the open file, whatever its name means by then, and whoever may search its folders. It is
+// valid until Close, in this process and in what it forks.
 func (i *Image) Path() string { return fmt.Sprintf("/proc/self/fd/%d", i.file.Fd()) }
 
-// Rename gives this process the name that ps, top and ss show: the kernel calls one that was started from an open file by its
-// descriptor. A thread inherits the name of the one that starts it, so it is done again as long as there are some with another
-// name.
+// Rename gives this process the name that ps, top and ss show: the kernel calls one that was started from an open file
+// by its descriptor. A thread inherits the name of the one that starts it, so it is done again as long as there are
+// some with another name.
 func Rename(name string) {
 	name = cut(name, longestTitle)
 	for range renameTries {

@@ -157,7 +157,8 @@ func TestAskOthers(t *testing.T) {
 	}
 }
 
-// TestPlacesOfOthers has a user without rights be told what to do, in words that need no knowledge of the program's source.
+// TestPlacesOfOthers has a user without rights be told what to do, in words that need no knowledge of the program's
+// source.
 func TestPlacesOfOthers(t *testing.T) {
 	dir := t.TempDir()
 	for folder := dir; folder != filepath.Clean(os.TempDir()); folder = filepath.Dir(folder) {

@@ -12,7 +12,8 @@ import (
 // openProgram does not wait for the other end of a pipe.
 const openProgram = os.O_RDONLY | unix.O_NONBLOCK
 
-// RunningImage is the program at the path of this process's: this system does not keep one that was removed or replaced.
+// RunningImage is the program at the path of this process's: this system does not keep one that was removed or
+// replaced.
 func RunningImage() (*Image, error) {
 	path, err := os.Executable()
 	if err != nil {

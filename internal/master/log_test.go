@@ -22,7 +22,8 @@ func (t *trial) lines() (all []string) {
 	return all
 }
 
-// TestLog says each thing once, in words that hold: whatever happens to a process is one line, and what was meant is none.
+// TestLog says each thing once, in words that hold: whatever happens to a process is one line, and what was meant is
+// none.
 func TestLog(t *testing.T) {
 	for _, c := range []struct {
 		name string

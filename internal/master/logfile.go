@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenLog opens a log to append to, which others than its user and group cannot read if it is new: it has addresses of clients.
-// It has to be a regular file, or os.DevNull.
+// OpenLog opens a log to append to, which others than its user and group cannot read if it is new: it has addresses of
+// clients. It has to be a regular file, or os.DevNull.
 func OpenLog(path string) (*os.File, error) {
 	if path == os.DevNull {
 		return os.OpenFile(path, os.O_WRONLY, 0)

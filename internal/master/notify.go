@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// A Notifier tells a service manager how the program is, by sd_notify(3). Without one, and as nil, it does nothing. Its methods
-// may be called on any goroutine, and take a second at most.
+// A Notifier tells a service manager how the program is, by sd_notify(3). Without one, and as nil, it does nothing. Its
+// methods may be called on any goroutine, and take a second at most.
 type Notifier struct {
 	socket   string // empty: there is nobody to tell
 	watchdog time.Duration
@@ -40,8 +40,8 @@ func halfOf(microseconds string) time.Duration {
 	return time.Duration(n) * time.Microsecond / 2
 }
 
-// WatchdogInterval is how often Watchdog is to be called: half of the time after which the service manager would take the program
-// for dead. 0 means never.
+// WatchdogInterval is how often Watchdog is to be called: half of the time after which the service manager would take
+// the program for dead. 0 means never.
 func (n *Notifier) WatchdogInterval() time.Duration {
 	if n == nil {
 		return 0

@@ -30,8 +30,8 @@ func (e *RunningError) Error() string {
 	return fmt.Sprintf("lineman: it runs already: pid %d holds %s", e.PID, e.Path)
 }
 
-// Claim locks the file at path, which it creates, and writes the pid of this process into it. It does not wait: if a process
-// holds the file, this one too, the error is a *RunningError. Others may look with Holder meanwhile.
+// Claim locks the file at path, which it creates, and writes the pid of this process into it. It does not wait: if a
+// process holds the file, this one too, the error is a *RunningError. Others may look with Holder meanwhile.
 func Claim(path string) (*PIDFile, error) {
 	for {
 		f, err := openRegular(path, os.O_RDWR, 0o644)

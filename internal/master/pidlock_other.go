@@ -36,8 +36,8 @@ func lock(f *os.File) (holder int, err error) {
 	}
 }
 
-// lockedBy is the process that has locked a file; 0 if none has. flock cannot be asked, so it takes the lock of those who look,
-// which a holder shares with nobody.
+// lockedBy is the process that has locked a file; 0 if none has. flock cannot be asked, so it takes the lock of those
+// who look, which a holder shares with nobody.
 func lockedBy(f *os.File) (pid int, err error) {
 	for until := time.Now().Add(lockPatience); ; time.Sleep(lockPause) {
 		switch err := flock(f, unix.LOCK_SH); {

@@ -15,8 +15,8 @@ import (
 	"github.com/lineman-go/lineman/internal/sock"
 )
 
-// openRegular opens a file that the program writes to, and creates it. What is no regular file is refused: by a symbolic link
-// somebody else would say what is written to, and at a pipe writers wait.
+// openRegular opens a file that the program writes to, and creates it. What is no regular file is refused: by a
+// symbolic link somebody else would say what is written to, and at a pipe writers wait.
 func openRegular(path string, flags int, mode fs.FileMode) (*os.File, error) {
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, irregular(info.Mode())
@@ -67,8 +67,8 @@ func placeError(what, path string, err error) error {
 	return fmt.Errorf("lineman: %s %s: %w%s", what, path, err, remedy)
 }
 
-// CheckPlace tells whether a file of the program's, regular or a socket, could be made or opened to write to, and changes
-// nothing.
+// CheckPlace tells whether a file of the program's, regular or a socket, could be made or opened to write to, and
+// changes nothing.
 func CheckPlace(what, path string, kind fs.FileMode) error {
 	info, err := os.Lstat(path)
 	switch {

@@ -25,7 +25,8 @@ type Command struct {
 	Image *Image
 	User  string // "user" or "user:group"; empty: the master's own
 
-	// Answer answers what the process asks. It may be called on many goroutines. The descriptors are closed when they were sent.
+	// Answer answers what the process asks. It may be called on many goroutines. The descriptors are closed when they
+	// were sent.
 	Answer func(op channel.Op, decode func(any) error) (body any, files []int, err error)
 }
 
@@ -286,7 +287,8 @@ func (p *process) oneByOne(f func()) {
 	}()
 }
 
-// awaitExit waits for the end of a process and kills it when it is overdue. It returns false if more urgency was asked for.
+// awaitExit waits for the end of a process and kills it when it is overdue. It returns false if more urgency was asked
+// for.
 func (p *process) awaitExit(within time.Duration, urged <-chan struct{}) bool {
 	var overdue <-chan time.Time
 	if within >= 0 {

@@ -18,8 +18,8 @@ const (
 	statusWait = 20 * time.Millisecond
 )
 
-// beat asks a process how it is, until it ends or the stopping begins, whose limits are others. One question is under way at a time:
-// a process that is stopped takes none, and its channel must not fill.
+// beat asks a process how it is, until it ends or the stopping begins, whose limits are others. One question is under
+// way at a time: a process that is stopped takes none, and its channel must not fill.
 func (p *process) beat() {
 	s := p.slot.supervisor
 	t := time.NewTicker(beatEvery)
@@ -73,7 +73,8 @@ func (p *process) hear(pulse channel.Pulse, err error) {
 	p.pulse, p.heard = pulse, now
 }
 
-// standstillLocked is how long the loop has not come round, and in which callback; 0 when it does. The lock of p is held.
+// standstillLocked is how long the loop has not come round, and in which callback; 0 when it does. The lock of p is
+// held.
 func (p *process) standstillLocked() (time.Duration, string) {
 	silent := time.Since(p.heard)
 	if p.frozen.Load() || p.pulse.Busy == 0 && silent < 2*beatEvery {
@@ -85,7 +86,8 @@ func (p *process) standstillLocked() (time.Duration, string) {
 	return p.pulse.Busy + silent, p.pulse.Callback
 }
 
-// judge warns of a process whose loop stands still, and kills it when that has lasted too long: its keeper starts another.
+// judge warns of a process whose loop stands still, and kills it when that has lasted too long: its keeper starts
+// another.
 func (p *process) judge() {
 	s := p.slot.supervisor
 	p.mu.Lock()

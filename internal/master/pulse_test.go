@@ -109,7 +109,8 @@ func (l lateLog) Handle(ctx context.Context, r slog.Record) error {
 	return l.Handler.Handle(ctx, r)
 }
 
-// TestReplacedOnce says of each process that takes nothing, once, that it is replaced, though a beat is due when it has ended.
+// TestReplacedOnce says of each process that takes nothing, once, that it is replaced, though a beat is due when it has
+// ended.
 func TestReplacedOnce(t *testing.T) {
 	try(t, two(10), func(t *trial) {
 		t.s.config.Log = slog.New(lateLog{t.s.config.Log.Handler()})

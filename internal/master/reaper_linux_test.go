@@ -32,7 +32,8 @@ func playOrphaner([]string) error {
 	return nil
 }
 
-// TestReaper has another process adopt orphans as the first of a container does, which would be this program's strangers.
+// TestReaper has another process adopt orphans as the first of a container does, which would be this program's
+// strangers.
 func TestReaper(t *testing.T) {
 	a := play(t, "reaper")
 	if got := a.word(); got != "reaped" {

@@ -58,8 +58,8 @@ func TestNoReload(t *testing.T) {
 	})
 }
 
-// TestReloadFaults has each step of a reload fail, in the first successor and in the second. Each process that serves is the old
-// one or the new one, as the row says; none is lost, none doubled.
+// TestReloadFaults has each step of a reload fail, in the first successor and in the second. Each process that serves
+// is the old one or the new one, as the row says; none is lost, none doubled.
 func TestReloadFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -126,7 +126,8 @@ func op(o channel.Op, act func(*fake) error) func(*fake) {
 	return func(f *fake) { f.answers[o] = act }
 }
 
-// TestReloadPredecessorFaults has predecessors go wrong: their successors serve in any case, and nothing is left of them.
+// TestReloadPredecessorFaults has predecessors go wrong: their successors serve in any case, and nothing is left of
+// them.
 func TestReloadPredecessorFaults(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -168,7 +169,8 @@ func TestReloadPredecessorFaults(t *testing.T) {
 	}
 }
 
-// TestReloadDiesFrozen has the predecessor die while it stands still for a successor that then fails: it is started again.
+// TestReloadDiesFrozen has the predecessor die while it stands still for a successor that then fails: it is started
+// again.
 func TestReloadDiesFrozen(t *testing.T) {
 	try(t, two(2), func(t *trial) {
 		t.start()

@@ -230,7 +230,8 @@ func (s *Supervisor) lend(g *group) {
 	}
 }
 
-// standIn is a process of the group that serves: the one that was chosen already, if it still does. The Supervisor's lock is held.
+// standIn is a process of the group that serves: the one that was chosen already, if it still does. The Supervisor's
+// lock is held.
 func (g *group) standIn(chosen *process) *process {
 	var any *process
 	for _, sl := range g.slots {

@@ -154,8 +154,8 @@ func (t *sockets) dup(sk *socket) (int, error) {
 	return sk.Dup()
 }
 
-// release closes the socket of a listener that the application has closed, once no process has it open. What a process closes as
-// it leaves is its successor's.
+// release closes the socket of a listener that the application has closed, once no process has it open. What a process
+// closes as it leaves is its successor's.
 func (t *sockets) release(p *process, a channel.Address) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -181,8 +181,9 @@ func (t *sockets) closeLocked(sk *socket) {
 	sk.Close()
 }
 
-// sweep closes the inner sockets of a slot that no process of it has asked for: what its new program no longer opens. While nobody serves
-// the slot it closes none, and it counts the one that serves it also when that has just died: its successor has not asked yet.
+// sweep closes the inner sockets of a slot that no process of it has asked for: what its new program no longer opens.
+// While nobody serves the slot it closes none, and it counts the one that serves it also when that has just died: its
+// successor has not asked yet.
 func (t *sockets) sweep(sl *slot) {
 	current := sl.serves()
 	if current == nil {

@@ -112,8 +112,8 @@ func TestReleaseShared(t *testing.T) {
 	})
 }
 
-// TestReleaseByPredecessor leaves the successor what a process closes as it leaves; what the successor closes is closed, though the
-// predecessor may still have it.
+// TestReleaseByPredecessor leaves the successor what a process closes as it leaves; what the successor closes is
+// closed, though the predecessor may still have it.
 func TestReleaseByPredecessor(t *testing.T) {
 	for _, predecessorReleases := range []bool{true, false} {
 		try(t, two(1), func(t *trial) {
@@ -167,8 +167,8 @@ func TestSocketsOutlive(t *testing.T) {
 	})
 }
 
-// TestSweepPredecessor has a predecessor go at last while its successor has been killed and the next one is not there yet: that one gets the
-// socket all the same.
+// TestSweepPredecessor has a predecessor go at last while its successor has been killed and the next one is not there
+// yet: that one gets the socket all the same.
 func TestSweepPredecessor(t *testing.T) {
 	try(t, two(1), func(t *trial) {
 		t.start()
@@ -220,8 +220,8 @@ func (t *trial) lendings() (all []string) {
 	return all
 }
 
-// TestReusePortLending has siblings stand in for a process that waits, as long as it does: not at the start, the next one if the first
-// dies, and its successor if that is reloaded.
+// TestReusePortLending has siblings stand in for a process that waits, as long as it does: not at the start, the next
+// one if the first dies, and its successor if that is reloaded.
 func TestReusePortLending(t *testing.T) {
 	workers := []channel.Worker{{Name: "a", Addr: "one", Count: 3, ReusePort: true}}
 	try(t, workers, func(t *trial) {

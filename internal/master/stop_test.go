@@ -76,8 +76,8 @@ func TestStopTellsAll(t *testing.T) {
 	})
 }
 
-// TestStopWhileVacant waits neither for the pause of a process that crashes nor for a start, a replacement or its predecessor that
-// comes to nothing.
+// TestStopWhileVacant waits neither for the pause of a process that crashes nor for a start, a replacement or its
+// predecessor that comes to nothing.
 func TestStopWhileVacant(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault func(*fake) // of what is launched after the start

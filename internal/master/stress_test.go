@@ -130,8 +130,8 @@ func (st *storm) dial(addr string) string {
 	return strings.TrimSpace(line)
 }
 
-// TestStorm has reloads, kills, recyclings, questions and clients come at random, from several sides. Afterwards each place is served
-// by one process of the last program, and after the stop nothing is left.
+// TestStorm has reloads, kills, recyclings, questions and clients come at random, from several sides. Afterwards each
+// place is served by one process of the last program, and after the stop nothing is left.
 func TestStorm(t *testing.T) {
 	files, goroutines := openFiles(t), goleak.IgnoreCurrent()
 	t.Cleanup(func() {

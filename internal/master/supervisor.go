@@ -105,8 +105,9 @@ func (s *Supervisor) slots() (all []*slot) {
 	return all
 }
 
-// Start opens the listeners and starts every process. The first of each worker is ready before its siblings' OnStart runs, so that
-// it is the one to get what only one can have. If anything fails, everything is ended and the first error returned.
+// Start opens the listeners and starts every process. The first of each worker is ready before its siblings' OnStart
+// runs, so that it is the one to get what only one can have. If anything fails, everything is ended and the first error
+// returned.
 func (s *Supervisor) Start(ctx context.Context) error {
 	s.reloading <- struct{}{} // not before all serve
 	err := s.start(ctx)
@@ -259,7 +260,8 @@ func (s *Supervisor) Reap() {
 	})
 }
 
-// Listening are the sockets that are open now: the addresses of each worker, its own first, those of Loop.Listen after it.
+// Listening are the sockets that are open now: the addresses of each worker, its own first, those of Loop.Listen after
+// it.
 func (s *Supervisor) Listening() map[string][]string { return s.sockets.list() }
 
 // Reopen has every process write its log to the file of this descriptor.

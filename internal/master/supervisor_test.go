@@ -52,7 +52,8 @@ func TestStartTaken(t *testing.T) {
 	})
 }
 
-// TestStartFaults has each step of the start fail, in one process or in all: the error says which and why, and nothing is left.
+// TestStartFaults has each step of the start fail, in one process or in all: the error says which and why, and nothing
+// is left.
 func TestStartFaults(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -124,8 +125,8 @@ func (t *trial) kill(name string) int {
 	return pid
 }
 
-// TestBackOff starts a process again with its number and its image: at once, then after pauses that grow up to 30 s, with one line
-// of log each time; one that lasted begins anew.
+// TestBackOff starts a process again with its number and its image: at once, then after pauses that grow up to 30 s,
+// with one line of log each time; one that lasted begins anew.
 func TestBackOff(t *testing.T) {
 	try(t, two(2), func(t *trial) {
 		t.start()

@@ -12,8 +12,9 @@ const (
 	leastOfWorker = 3  // bytes of a worker's name that it is known by
 )
 
-// Title is a name for a process: that of its program, its worker and its number, such as "lineman pages/0". It fits into what the
-// kernel keeps: the number whole, of the program what is needed to find it, and of the worker what there is room for.
+// Title is a name for a process: that of its program, its worker and its number, such as "lineman pages/0". It fits
+// into what the kernel keeps: the number whole, of the program what is needed to find it, and of the worker what there
+// is room for.
 func Title(program, worker string, id int) string {
 	number := fmt.Sprintf("/%d", id)
 	room := longestTitle - len(" ") - len(number)

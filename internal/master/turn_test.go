@@ -10,8 +10,8 @@ import (
 	"github.com/lineman-go/lineman/internal/channel"
 )
 
-// TestTurns has a reload come to a slot in the instant in which its keeper has put another process there: that one leaves, like any
-// predecessor.
+// TestTurns has a reload come to a slot in the instant in which its keeper has put another process there: that one
+// leaves, like any predecessor.
 func TestTurns(t *testing.T) {
 	for name, replace := range map[string]func(t *trial){
 		"recycled":  func(t *trial) { t.recycle("a/0") },

@@ -100,7 +100,8 @@ func TestDatagrams(t *testing.T) {
 	})
 }
 
-// TestConnectedDatagrams has a connected socket send to its peer, take from nobody else, and tell that its peer is gone.
+// TestConnectedDatagrams has a connected socket send to its peer, take from nobody else, and tell that its peer is
+// gone.
 func TestConnectedDatagrams(t *testing.T) {
 	overDatagrams(t, func(t *testing.T, p *poller, network string) {
 		loopback := map[string]string{"udp4": "127.0.0.1:0", "udp6": "[::1]:0"}[network]

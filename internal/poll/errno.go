@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// IsShortage reports whether an error of Accept is a lack of descriptors, of memory, or of the watches that a user may have (ENOSPC of
-// epoll_ctl).
+// IsShortage reports whether an error of Accept is a lack of descriptors, of memory, or of the watches that a user may
+// have (ENOSPC of epoll_ctl).
 func IsShortage(err error) bool {
 	return slices.ContainsFunc(
 		[]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ENOSPC},

@@ -8,8 +8,8 @@ import (
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
-// TestHalt has a poller that takes ahead, and is to take nothing more, give what it has: one connection, or one datagram. What comes
-// later stays in the kernel for the next that has the socket.
+// TestHalt has a poller that takes ahead, and is to take nothing more, give what it has: one connection, or one
+// datagram. What comes later stays in the kernel for the next that has the socket.
 func TestHalt(t *testing.T) {
 	overEach(t, func(t *testing.T, p *poller) {
 		tcp, err := net.Listen("tcp", "127.0.0.1:0")

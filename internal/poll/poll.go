@@ -16,8 +16,9 @@ import (
 // after the Wait that follows their Close: no event of one Wait ever means a handle that was closed before it.
 type Handle int32
 
-// An Event says what a socket is ready for. Fail is set, alone or beside the others, when the connection is broken; it is
-// reported even while nothing is armed, then perhaps only once. A stream that both sides have ended is not broken: what came before can be read.
+// An Event says what a socket is ready for. Fail is set, alone or beside the others, when the connection is broken; it
+// is reported even while nothing is armed, then perhaps only once. A stream that both sides have ended is not broken:
+// what came before can be read.
 type Event struct {
 	Handle            Handle
 	Read, Write, Fail bool
@@ -37,8 +38,9 @@ var ErrAgain = errors.New("poll: not ready")
 // An Output sends files without a copy through the process's memory. It stays usable when the handle is closed: then
 // SendFile fails.
 type Output interface {
-	// SendFile sends at most n bytes of f from its offset on, which moves by them. It may wait for the disk, never for the
-	// peer: then it returns ErrAgain. 0 and nil mean the end of the file; errors.ErrUnsupported means that f is not fit for it.
+	// SendFile sends at most n bytes of f from its offset on, which moves by them. It may wait for the disk, never for
+	// the peer: then it returns ErrAgain. 0 and nil mean the end of the file; errors.ErrUnsupported means that f is not
+	// fit for it.
 	SendFile(f *os.File, n int) (int, error)
 
 	Close() error
@@ -66,9 +68,9 @@ type Pipe interface {
 //	Write and WriteTo   which may run anywhere, but never twice at once for one handle, nor beside its Close
 //	LocalAddr           which may run anywhere, but not beside the handle's Close
 type Poller interface {
-	// Listen takes ln over (TCP or Unix) and arms it for reading: an event means that Accept will succeed. shared means that other
-	// pollers, in other processes, accept from the same open socket: where the system can, a connection wakes only one of them, and
-	// they take turns; Accept may then return ErrAgain after an event.
+	// Listen takes ln over (TCP or Unix) and arms it for reading: an event means that Accept will succeed. shared means
+	// that other pollers, in other processes, accept from the same open socket: where the system can, a connection
+	// wakes only one of them, and they take turns; Accept may then return ErrAgain after an event.
 	Listen(ln net.Listener, shared bool) (Handle, error)
 
 	// Packet takes pc over (UDP, connected to a peer or not) and arms it for reading.
@@ -79,9 +81,9 @@ type Poller interface {
 	// is a lack of descriptors or memory, where trying again at once is of no use.
 	Accept(ln Handle) (Handle, netip.AddrPort, error)
 
-	// Halt has the poller take nothing more from the system for a listener or a datagram socket, whose handle is to be closed
-	// next. It reports whether something was taken ahead, which Accept or ReadFrom still gives: the next process that has the
-	// socket open will not see it.
+	// Halt has the poller take nothing more from the system for a listener or a datagram socket, whose handle is to be
+	// closed next. It reports whether something was taken ahead, which Accept or ReadFrom still gives: the next process
+	// that has the socket open will not see it.
 	Halt(h Handle) bool
 
 	// Stream takes c over (TCP or Unix) and arms it for reading.
@@ -91,8 +93,8 @@ type Poller interface {
 	// what was written is still on its way. Close the handle afterwards: it no longer touches the connection.
 	Detach(h Handle) (c net.Conn, unread []byte, err error)
 
-	// Output lends the sending side of a stream to somebody who sends files: to be used on one goroutine, beside everything
-	// else but Write, and to be closed. errors.ErrUnsupported means that the poller has no such thing.
+	// Output lends the sending side of a stream to somebody who sends files: to be used on one goroutine, beside
+	// everything else but Write, and to be closed. errors.ErrUnsupported means that the poller has no such thing.
 	Output(h Handle) (Output, error)
 
 	// Pipe makes a Pipe. errors.ErrUnsupported means that the poller has no such thing.
@@ -108,11 +110,12 @@ type Poller interface {
 	// Write writes what it can: n < len(p) comes with ErrAgain or with the error that broke the connection.
 	Write(h Handle, p []byte) (int, error)
 
-	// Unsent reports whether something that Write took is not with the peer of a stream yet, as far as the system tells.
+	// Unsent reports whether something that Write took is not with the peer of a stream yet, as far as the system
+	// tells.
 	Unsent(h Handle) bool
 
-	// ReadFrom reads one datagram, cut to len(p). ErrAgain means there is none. Any other error is about a datagram that was
-	// sent and came back; its event is Read or Fail.
+	// ReadFrom reads one datagram, cut to len(p). ErrAgain means there is none. Any other error is about a datagram
+	// that was sent and came back; its event is Read or Fail.
 	ReadFrom(h Handle, p []byte) (int, Ends, error)
 
 	// WriteTo sends one datagram, whole or not at all: to the peer that the socket is connected to if that is given as

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// portable is a Poller over package net, which gives bytes and no readiness. So goroutines read, accept and write ahead, a
-// little, and what they have makes a socket ready:
+// portable is a Poller over package net, which gives bytes and no readiness. So goroutines read, accept and write
+// ahead, a little, and what they have makes a socket ready:
 //
 //	one for each listener     a connection ahead
 //	one for each connection   readAhead bytes
@@ -302,8 +302,8 @@ func (p *portable) Shut() {
 	p.wg.Wait()
 }
 
-// hurryLocked gives the peer of a closed socket a little time to take something, with lock held. It returns false when there is
-// none left.
+// hurryLocked gives the peer of a closed socket a little time to take something, with lock held. It returns false when
+// there is none left.
 func (s *socket) hurryLocked() bool {
 	now := time.Now()
 	until := now.Add(lastPause)

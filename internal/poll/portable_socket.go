@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// awaitLocked waits, with lock held, until the loop has taken what was read ahead and wants more. It returns false when the
-// socket has closed, or was halted.
+// awaitLocked waits, with lock held, until the loop has taken what was read ahead and wants more. It returns false when
+// the socket has closed, or was halted.
 func (p *portable) awaitLocked(s *socket) bool {
 	for !s.closed && !s.halted && !s.wantsMoreLocked() {
 		if s.mayBreakLocked() && p.watchLocked(s) {
@@ -26,8 +26,8 @@ func (p *portable) awaitLocked(s *socket) bool {
 	return !s.closed && !s.halted
 }
 
-// wantsMoreLocked reports, with lock held, whether to read ahead. A stream is read even while disarmed, because that is how it
-// is known to have failed; it is no more than its buffer.
+// wantsMoreLocked reports, with lock held, whether to read ahead. A stream is read even while disarmed, because that is
+// how it is known to have failed; it is no more than its buffer.
 func (s *socket) wantsMoreLocked() bool {
 	return (s.read || s.stream) && s.accepted == nil && len(s.in) == 0 && !s.datagram && s.inErr == nil
 }

@@ -135,7 +135,8 @@ func TestPortableShutWaitsForGoroutines(t *testing.T) {
 	}
 }
 
-// TestPortableShutLeavesTheStuck has peers that read nothing not hold Shut up, whether they were closed before or by it.
+// TestPortableShutLeavesTheStuck has peers that read nothing not hold Shut up, whether they were closed before or by
+// it.
 func TestPortableShutLeavesTheStuck(t *testing.T) {
 	p := open(t, backends[1].open)
 	for _, closed := range []bool{true, false} {

@@ -9,13 +9,14 @@ import (
 	"time"
 )
 
-// mayBreakLocked reports, with lock held, whether a stream could break and nobody would see: the loop does not take what has come,
-// or there will be no more.
+// mayBreakLocked reports, with lock held, whether a stream could break and nobody would see: the loop does not take
+// what has come, or there will be no more.
 func (s *socket) mayBreakLocked() bool {
 	return tellsFailure && s.stream && s.broken == nil && (s.inErr == io.EOF || s.inErr == nil && !s.read)
 }
 
-// watchLocked waits, with lock held, until a stream breaks or is to be looked at again. It returns false if that cannot be done.
+// watchLocked waits, with lock held, until a stream breaks or is to be looked at again. It returns false if that cannot
+// be done.
 func (p *portable) watchLocked(s *socket) bool {
 	c, ok := s.net.(syscall.Conn)
 	if !ok {

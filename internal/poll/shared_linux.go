@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// exclusive is how a shared listener is armed: of those that sleep, the kernel wakes only the first in the socket's queue.
+// exclusive is how a shared listener is armed: of those that sleep, the kernel wakes only the first in the socket's
+// queue.
 const exclusive = unix.EPOLLIN | unix.EPOLLEXCLUSIVE
 
 // bind takes a socket that has an address to itself into the set.
@@ -22,7 +23,8 @@ func (p *epoll) bind(fd int, k kind, shared bool) (Handle, error) {
 	return h, err
 }
 
-// enqueue arms a shared listener, at the end of the socket's queue. Such an entry of the set cannot be changed, only made anew.
+// enqueue arms a shared listener, at the end of the socket's queue. Such an entry of the set cannot be changed, only
+// made anew.
 func (p *epoll) enqueue(h Handle, want uint32) error {
 	s := p.slots.at(int(h))
 	if s.armed != 0 {

@@ -17,8 +17,8 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// sharers are pollers that accept from one open socket, as processes do that got it from their master. Its address is the
-// last result.
+// sharers are pollers that accept from one open socket, as processes do that got it from their master. Its address is
+// the last result.
 func sharers(t *testing.T, n int) (pollers []*poller, handles []poll.Handle, addr string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -56,7 +56,8 @@ func knock(t *testing.T, addr string) net.Conn {
 	return c
 }
 
-// TestSharedTurns has pollers that sleep take turns. One that is awake has no turn, so each connection finds all of them asleep.
+// TestSharedTurns has pollers that sleep take turns. One that is awake has no turn, so each connection finds all of
+// them asleep.
 func TestSharedTurns(t *testing.T) {
 	for _, n := range []int{2, 4} {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {

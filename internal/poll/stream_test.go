@@ -247,7 +247,8 @@ func TestFail(t *testing.T) {
 	})
 }
 
-// TestFailBehindUnread has a peer break while nothing is read from it and much waits: it is told, once, and what waits is still there.
+// TestFailBehindUnread has a peer break while nothing is read from it and much waits: it is told, once, and what waits
+// is still there.
 func TestFailBehindUnread(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("package net does not tell")

@@ -161,8 +161,8 @@ func decodeAddr(sa *unix.RawSockaddrAny) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// encodeAddr writes to in the address family of the socket, which is IPv4 if only4, and returns its size. An IPv6 address
-// stays one: the kernel refuses it.
+// encodeAddr writes to in the address family of the socket, which is IPv4 if only4, and returns its size. An IPv6
+// address stays one: the kernel refuses it.
 func encodeAddr(sa *unix.RawSockaddrAny, to netip.AddrPort, only4 bool) uintptr {
 	addr := to.Addr().Unmap()
 	if only4 && addr.Is4() {

@@ -1,5 +1,6 @@
-// Package proxyheader finds out whom a connection or a request comes from when a proxy is in front: by the header of the
-// PROXY protocol, which comes before the first byte of a connection, and by the X-Forwarded-For fields of a request.
+// Package proxyheader finds out whom a connection or a request comes from when a proxy is in front: by the header of
+// the PROXY protocol, which comes before the first byte of a connection, and by the X-Forwarded-For fields of a
+// request.
 //
 // It is pure: bytes in, addresses out. It does not know whether a peer may be believed; its owner asks Trusted first.
 package proxyheader

@@ -59,8 +59,8 @@ func (t Trusted) Has(peer netip.Addr) bool {
 
 // Client is the address that a request comes from, as far as it can be believed. forwardedFor gives the i-th
 // X-Forwarded-For field of the request, counted from 0, and nil after the last one, so an empty field must not be nil;
-// what it gives is not kept. A peer that is not trusted is the client itself, and its fields are not looked at. The zero
-// Addr, in and out, is a peer on a Unix socket.
+// what it gives is not kept. A peer that is not trusted is the client itself, and its fields are not looked at. The
+// zero Addr, in and out, is a peer on a Unix socket.
 //
 // Each proxy adds whom it saw at the right end of the list that all fields make together. So the list is read from the
 // right, as long as the one who wrote the entry is trusted. The client is the first address that is not, or the last

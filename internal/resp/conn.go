@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
-// Conn is a connection to a server, for a client that is not safe from what that says. What comes is read ahead of the client: each
-// value has to be right, within bounds, and asked for, but for messages that are pushed. Else the connection is closed, and Read returns
-// an error that matches ErrProtocol. One goroutine may read while another writes.
+// Conn is a connection to a server, for a client that is not safe from what that says. What comes is read ahead of the
+// client: each value has to be right, within bounds, and asked for, but for messages that are pushed. Else the
+// connection is closed, and Read returns an error that matches ErrProtocol. One goroutine may read while another
+// writes.
 type Conn struct {
 	net.Conn
 	silence time.Duration
@@ -120,8 +121,8 @@ func (c *Conn) judge(b []byte) (good int, wrong error) {
 	return good, nil
 }
 
-// isSlots tells what the client takes for granted in the answer to CLUSTER SLOTS: of each range the ends and the servers, of each server
-// the address and the port.
+// isSlots tells what the client takes for granted in the answer to CLUSTER SLOTS: of each range the ends and the
+// servers, of each server the address and the port.
 func isSlots(depth, index int, kind byte, count int) bool {
 	switch {
 	case depth == 1:

@@ -19,8 +19,8 @@ const (
 	maxKept     = 512
 )
 
-// parser finds whole values in a stream, which comes in pieces. It judges a value when its head is whole, before anybody reserves what
-// that claims. The zero value is ready for use.
+// parser finds whole values in a stream, which comes in pieces. It judges a value when its head is whole, before
+// anybody reserves what that claims. The zero value is ready for use.
 type parser struct {
 	line  []byte // of a head that is not whole
 	body  int    // bytes of a string that are still to come
@@ -55,8 +55,8 @@ func violated(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrProtocol, fmt.Sprintf(format, args...))
 }
 
-// next goes through bytes up to the end of a value, and returns how many these are. found is about the value if it is whole, until the
-// next call.
+// next goes through bytes up to the end of a value, and returns how many these are. found is about the value if it is
+// whole, until the next call.
 func (p *parser) next(b []byte) (n int, whole bool, err error) {
 	for n < len(b) {
 		switch {

@@ -114,8 +114,8 @@ func listenUnix(path string, o Options) (net.Listener, error) {
 	return ln, nil
 }
 
-// createUnix listens at path. Where the system can do that, the file lets nobody in for an instant whom its mode keeps out;
-// dress lets in whom the umask kept out.
+// createUnix listens at path. Where the system can do that, the file lets nobody in for an instant whom its mode keeps
+// out; dress lets in whom the umask kept out.
 func createUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		if mode == 0 {
@@ -128,8 +128,8 @@ func createUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	return lc.Listen(context.Background(), "unix", path)
 }
 
-// Remove removes the file of a Unix socket. What else may lie at the path by now is left alone; an abstract socket, whose
-// name begins with "@", has none.
+// Remove removes the file of a Unix socket. What else may lie at the path by now is left alone; an abstract socket,
+// whose name begins with "@", has none.
 func Remove(path string) {
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
 		_ = os.Remove(path) // gone already is as good
@@ -165,8 +165,8 @@ func dress(path string, o Options) error {
 	return os.Chown(path, uid, gid)
 }
 
-// Lookup finds the ids of "user" or "user:group", by name or number, and of the groups that the user is in; without a group it is
-// the user's own.
+// Lookup finds the ids of "user" or "user:group", by name or number, and of the groups that the user is in; without a
+// group it is the user's own.
 func Lookup(owner string) (uid, gid int, groups []int, err error) {
 	name, group, hasGroup := strings.Cut(owner, ":")
 	u, err := user.Lookup(name)

@@ -1,5 +1,5 @@
-// Package frame is the protocol of length-prefixed messages: four bytes, big-endian, tell the length of the whole frame,
-// themselves included; then comes the message.
+// Package frame is the protocol of length-prefixed messages: four bytes, big-endian, tell the length of the whole
+// frame, themselves included; then comes the message.
 package frame
 
 import (

@@ -84,8 +84,8 @@ func hex(line []byte) (n uint64, ok bool) {
 	return n, i > 0 && areExtensions(line[i:])
 }
 
-// areExtensions checks chunk extensions: ";" name, and perhaps "=" with a token or a quoted string (RFC 9112, 7.1.1). White space stands
-// around the "=" and behind the ";" only, or before another one.
+// areExtensions checks chunk extensions: ";" name, and perhaps "=" with a token or a quoted string (RFC 9112, 7.1.1).
+// White space stands around the "=" and behind the ";" only, or before another one.
 func areExtensions(b []byte) bool {
 	for first := true; len(b) > 0; first = false {
 		if !first {

@@ -46,9 +46,9 @@ const (
 // Continue is the interim answer to "Expect: 100-continue".
 const Continue = "HTTP/1.1 100 Continue\r\n\r\n"
 
-// Request is the request that Decode returned last, or the one whose head it has just found and whose body has still to come,
-// so that who reads it can decide before that. It is told of once then. It is on loan until the next Decode, or Release; nil if there is
-// none.
+// Request is the request that Decode returned last, or the one whose head it has just found and whose body has still to
+// come, so that who reads it can decide before that. It is told of once then. It is on loan until the next Decode, or
+// Release; nil if there is none.
 func (c *Codec) Request() *Request { return c.request }
 
 // Idle reports whether no request is half received, as far as the codec can tell beyond the bytes it has not used up.
@@ -120,8 +120,8 @@ func (c *Codec) finish(r *Request, data []byte, end int) (int, []byte, error) {
 	return end, r.body, nil
 }
 
-// Release ends the loan of the request that Decode returned last, as the next Decode would, so that nothing belongs to an
-// idle connection.
+// Release ends the loan of the request that Decode returned last, as the next Decode would, so that nothing belongs to
+// an idle connection.
 func (c *Codec) Release() {
 	if c.request != nil {
 		c.request.release()
@@ -129,7 +129,8 @@ func (c *Codec) Release() {
 	}
 }
 
-// strayLine reports whether data begins with the empty line that some clients send after the body of a POST (RFC 9112, 2.2).
+// strayLine reports whether data begins with the empty line that some clients send after the body of a POST (RFC 9112,
+// 2.2).
 func (c *Codec) strayLine(data []byte) bool {
 	if !c.posted || c.line > 0 || !bytes.HasPrefix(data, crlf) {
 		return false
@@ -157,8 +158,8 @@ func (c *Codec) nextLine(data []byte) (line []byte, ok bool, err error) {
 	return line, true, nil
 }
 
-// readHead looks for the empty line that ends the head, and then reads from the head how the body is framed. The request
-// is nil as long as the head is not whole.
+// readHead looks for the empty line that ends the head, and then reads from the head how the body is framed. The
+// request is nil as long as the head is not whole.
 func (c *Codec) readHead(data []byte) (*Request, error) {
 	for {
 		start := c.line

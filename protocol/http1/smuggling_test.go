@@ -39,8 +39,8 @@ var smuggling = func() (wires []string) {
 	return wires
 }()
 
-// TestSmuggling compares with net/http: whatever we take for a request, it takes for the same one, with the same body. So
-// we read no request where it reads a part of one. Where we refuse what it takes we are stricter, which is counted.
+// TestSmuggling compares with net/http: whatever we take for a request, it takes for the same one, with the same body.
+// So we read no request where it reads a part of one. Where we refuse what it takes we are stricter, which is counted.
 func TestSmuggling(t *testing.T) {
 	accepted, stricter := 0, 0
 	for _, wire := range smuggling {
@@ -89,7 +89,8 @@ func readTheirs(wire string) (requests []string) {
 	}
 }
 
-// TestTargets has whatever is taken for a request target be one for net/http too: a percent-encoding that is none is refused by both.
+// TestTargets has whatever is taken for a request target be one for net/http too: a percent-encoding that is none is
+// refused by both.
 func TestTargets(t *testing.T) {
 	parts := []string{"/", "%", "%4", "%41", "%zz", "%2F", "%e4", "%25", "?", "a", ":", "@", "[", "]", "http://y", "http://[::1", "//", "80", "%25eth0", ".", "*", "%00", "%u0041", "%%41", "{}", "\\"}
 	taken, refused := 0, 0

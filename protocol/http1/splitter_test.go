@@ -9,8 +9,8 @@ import (
 	"github.com/lineman-go/lineman/protocol/http1"
 )
 
-// split gives a Splitter the wire in segments of these sizes, the last one again and again, and returns the bytes of each
-// request and the status that ended it, 0 for none.
+// split gives a Splitter the wire in segments of these sizes, the last one again and again, and returns the bytes of
+// each request and the status that ended it, 0 for none.
 func split(wire string, sizes ...int) (requests []string, failed int) {
 	s := (&http1.Protocol{}).NewSplitter()
 	var data, request []byte

@@ -17,9 +17,9 @@ type Protocol struct {
 	// any site can make a browser post to a port of its user's machine; with this, none of it is taken for lines.
 	RefuseHTTP bool
 
-	// WantObject refuses a first line that is no JSON object (RFC 8259), as soon as that is clear: with its first byte, or at its end.
-	// Nothing that follows is a line: without OnInvalid the connection ends, and OnInvalid can say why and close it. So who speaks
-	// another protocol, such as TLS or one like HTTP, is not listened to line by line.
+	// WantObject refuses a first line that is no JSON object (RFC 8259), as soon as that is clear: with its first byte,
+	// or at its end. Nothing that follows is a line: without OnInvalid the connection ends, and OnInvalid can say why
+	// and close it. So who speaks another protocol, such as TLS or one like HTTP, is not listened to line by line.
 	WantObject bool
 }
 
@@ -102,8 +102,8 @@ func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	return end + 1, line, nil
 }
 
-// judge looks at the first line as far as it has come; i is where it ends behind what was looked at, -1 if that is still to come. One that
-// is too long is not looked through.
+// judge looks at the first line as far as it has come; i is where it ends behind what was looked at, -1 if that is
+// still to come. One that is too long is not looked through.
 func (c *Codec) judge(data []byte, i int) first {
 	end := len(data)
 	if i >= 0 {

@@ -47,8 +47,8 @@ type AnswerError struct {
 
 func (e *AnswerError) Error() string { return "websocket: handshake: " + e.Reason }
 
-// AppendRequest appends the request with a new random key (RFC 6455, 4.1). The error wraps ErrHandshake: dst is as it was
-// then.
+// AppendRequest appends the request with a new random key (RFC 6455, 4.1). The error wraps ErrHandshake: dst is as it
+// was then.
 func (h *Handshake) AppendRequest(dst []byte) ([]byte, error) {
 	if err := h.check(); err != nil {
 		return dst, fmt.Errorf("%w: %w", ErrHandshake, err)
@@ -139,8 +139,8 @@ const (
 	headEnds   = "\r\n\r\n"
 )
 
-// Decode looks for the answer to the last request at the beginning of data, in the manner of protocol.Codec: an advance of 0
-// without an error waits for more. What follows the answer is for NewClientCodec. The error is an *AnswerError.
+// Decode looks for the answer to the last request at the beginning of data, in the manner of protocol.Codec: an advance
+// of 0 without an error waits for more. What follows the answer is for NewClientCodec. The error is an *AnswerError.
 func (h *Handshake) Decode(data []byte) (advance int, a Accepted, err error) {
 	for {
 		begin := data[h.interim:]

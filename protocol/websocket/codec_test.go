@@ -149,7 +149,8 @@ func TestDecode(t *testing.T) {
 	)
 }
 
-// TestUnknownOpcodes has the opcodes that are reserved, with FIN and without, end the stream with their first byte (5.2).
+// TestUnknownOpcodes has the opcodes that are reserved, with FIN and without, end the stream with their first byte
+// (5.2).
 func TestUnknownOpcodes(t *testing.T) {
 	for _, opcode := range []byte{3, 4, 5, 6, 7, 11, 12, 13, 14, 15} {
 		linemantest.TestCodec(t, labelled{},
@@ -231,8 +232,8 @@ func TestHugeLength(t *testing.T) {
 	}
 }
 
-// TestLinear has the bytes of a long frame changed behind the codec's back once it has looked at them: it must not unmask
-// or check any byte twice.
+// TestLinear has the bytes of a long frame changed behind the codec's back once it has looked at them: it must not
+// unmask or check any byte twice.
 func TestLinear(t *testing.T) {
 	const size = 1 << 18
 	wire := []byte(client(fin|txt, strings.Repeat("x", size)))

@@ -62,8 +62,8 @@ func (c *Compression) accept(r fields) (a agreement, answer string, ok bool) {
 	}
 }
 
-// answer is RFC 7692, 7.1, for each parameter of an acceptable offer. That the client can use a smaller window, or does,
-// is of no use to this side.
+// answer is RFC 7692, 7.1, for each parameter of an acceptable offer. That the client can use a smaller window, or
+// does, is of no use to this side.
 func (c *Compression) answer(offer deflateParameters) (agreement, string) {
 	a := agreement{
 		threshold:     c.threshold(),

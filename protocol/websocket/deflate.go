@@ -47,8 +47,8 @@ func slide(history, msg []byte, size int) []byte {
 	return append(history, msg...)
 }
 
-// deflater is a compressor that is used for one message at a time of any connection, and where its bytes go. It stays in
-// a pool because making one, or deflating without one, takes some hundred KiB of memory for each message.
+// deflater is a compressor that is used for one message at a time of any connection, and where its bytes go. It stays
+// in a pool because making one, or deflating without one, takes some hundred KiB of memory for each message.
 type deflater struct {
 	writer *flate.Writer
 	out    []byte

@@ -12,7 +12,8 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// TestBomb has a message that would be some hundred times as large given up at the limit, before there is memory for more.
+// TestBomb has a message that would be some hundred times as large given up at the limit, before there is memory for
+// more.
 func TestBomb(t *testing.T) {
 	const limit = 16 << 10
 	bomb := []byte(deflated(strings.Repeat("\x00", 500*limit)))

@@ -129,7 +129,8 @@ func TestAgreement(t *testing.T) {
 	}
 }
 
-// FuzzExtensions has no offer answered with what the client of this package would not take, or with what was not offered.
+// FuzzExtensions has no offer answered with what the client of this package would not take, or with what was not
+// offered.
 func FuzzExtensions(f *testing.F) {
 	for _, s := range []string{"permessage-deflate; server_max_window_bits=\"1\\0\"; client_max_window_bits, a; b=c", ",,", "a;b;c;d;e;f;g", "permessage-deflate; x, permessage-deflate"} {
 		f.Add(s, s)

@@ -63,8 +63,8 @@ type header struct {
 	mask     uint32 // little-endian, as the bytes lie; 0 for none
 }
 
-// parseHeader reads the header of the peer's frame. A size of 0 means that it is not whole yet. It gives an error as soon as a
-// field is wrong.
+// parseHeader reads the header of the peer's frame. A size of 0 means that it is not whole yet. It gives an error as
+// soon as a field is wrong.
 func (c *Codec) parseHeader(data []byte) (h header, err error) {
 	if len(data) < 1 {
 		return header{}, nil

@@ -259,8 +259,8 @@ func TestSubprotocols(t *testing.T) {
 	}
 }
 
-// FuzzCheck has whatever a request says either refused with a status and a reason, or accepted as the rules allow, with an
-// answer that nothing of the request can add a line to.
+// FuzzCheck has whatever a request says either refused with a status and a reason, or accepted as the rules allow, with
+// an answer that nothing of the request can add a line to.
 func FuzzCheck(f *testing.F) {
 	f.Add("GET", "server.example", "websocket", "Upgrade", "13", "dGhlIHNhbXBsZSBub25jZQ==", "https://server.example", "good")
 	f.Add("GET", "[::1]:1", "h2c, WebSocket", "keep-alive, upgrade", "13", "AAAAAAAAAAAAAAAAAAAAAA==", "http://localhost:2", "x,\tgood")

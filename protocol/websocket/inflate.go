@@ -124,8 +124,8 @@ func window(history, inflated []byte) []byte {
 	return slide(bytes.Clone(history), inflated, receivedHistory)
 }
 
-// untilLast adds what is inflated up to a block that is marked as the last. After it, in the next byte, others may follow
-// (RFC 7692, 7.2.1).
+// untilLast adds what is inflated up to a block that is marked as the last. After it, in the next byte, others may
+// follow (RFC 7692, 7.2.1).
 func (f *inflater) untilLast(b *buffer, window []byte, limit int) error {
 	if err := f.reader.(flate.Resetter).Reset(&f.source, window); err != nil {
 		return invalidDeflate(err)

@@ -1,5 +1,5 @@
-// Package websocket is WebSocket (RFC 6455) as a pure codec: the handshake, the frames after it, and the goodbye. Of the
-// extensions it speaks permessage-deflate (RFC 7692).
+// Package websocket is WebSocket (RFC 6455) as a pure codec: the handshake, the frames after it, and the goodbye. Of
+// the extensions it speaks permessage-deflate (RFC 7692).
 //
 // The server's side begins with Protocol.Check, for a request whose HTTP head was parsed elsewhere, AppendAccept and
 // NewServerCodec. The client's side begins with Handshake and NewClientCodec.

@@ -10,9 +10,9 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// Line does what a line of a back end asks, and calls done with the answer, a line too, perhaps before it returns. A JSON object with
-// "cmd" is a Request, and the answer its Reply. Any other goes as it is, byte by byte, to the connections of its "uid", or to all if it
-// has "all":true; the answer is
+// Line does what a line of a back end asks, and calls done with the answer, a line too, perhaps before it returns. A
+// JSON object with "cmd" is a Request, and the answer its Reply. Any other goes as it is, byte by byte, to the
+// connections of its "uid", or to all if it has "all":true; the answer is
 //
 //	ok        a connection has accepted it
 //	fail      there is none
@@ -109,7 +109,8 @@ func noTarget(o object) error {
 	return invalid(`no "uid"`)
 }
 
-// AuthKey is the key of a line that says who the back end is: {"cmd":"auth","key":"…"}; empty if it has none, or several.
+// AuthKey is the key of a line that says who the back end is: {"cmd":"auth","key":"…"}; empty if it has none, or
+// several.
 func AuthKey(line []byte) (key string, says bool) {
 	if !bytes.Contains(line, []byte(`"auth"`)) {
 		return "", false

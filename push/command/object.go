@@ -108,8 +108,8 @@ func valueEnd(text []byte, i int) int {
 	}
 }
 
-// hasHalfPair reports whether a string, or one in a list, has half of a surrogate pair as an escape: no text is meant by that (RFC 8259, 8.2),
-// and what is made of it differs.
+// hasHalfPair reports whether a string, or one in a list, has half of a surrogate pair as an escape: no text is meant
+// by that (RFC 8259, 8.2), and what is made of it differs.
 func hasHalfPair(value []byte) bool {
 	high := false // the last escape was the first half
 	for i := 0; i < len(value); {

@@ -8,12 +8,12 @@ const (
 	onceRoom = 32 << 20        // and bytes that they take, about
 )
 
-// errOtherID is the answer to a request with the id of another one: to be answered as that was it would be lost, to be done it may be
-// done twice.
+// errOtherID is the answer to a request with the id of another one: to be answered as that was it would be lost, to be
+// done it may be done twice.
 var errOtherID = invalid(`"id" is that of another request of the last five minutes: give each its own, and repeat one as it was`)
 
-// once has a request that comes again, because its back end has not seen the answer, be answered as it was, and not done again.
-// The zero value is ready for use. Owned by the loop.
+// once has a request that comes again, because its back end has not seen the answer, be answered as it was, and not
+// done again. The zero value is ready for use. Owned by the loop.
 type once struct {
 	requests map[string]*asked
 	order    []*asked // by time
@@ -40,7 +40,8 @@ func (a *asked) size() int {
 	return size
 }
 
-// begin returns what is to be called when the request is done; nil if the same one was asked before, whose answer done gets.
+// begin returns what is to be called when the request is done; nil if the same one was asked before, whose answer done
+// gets.
 func (o *once) begin(id string, print uint64, now time.Time, done func(Reply)) func(Reply) {
 	o.forget(now)
 	if a := o.requests[id]; a != nil {

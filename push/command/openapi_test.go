@@ -16,8 +16,8 @@ type none struct{}
 
 func (none) ID() uint64 { return 0 }
 
-// TestOpenAPI compares the description with the table: each command has its path, with the fields that it takes and needs and those of
-// its answer, and every field is described.
+// TestOpenAPI compares the description with the table: each command has its path, with the fields that it takes and
+// needs and those of its answer, and every field is described.
 func TestOpenAPI(t *testing.T) {
 	hub, err := push.New(push.Options[none]{Fanout: func(iter.Seq[none], []byte) int { return 0 }})
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// Request is what a back end asks for: a JSON object. A command takes the fields that its row in the table names, and Cmd and ID.
+// Request is what a back end asks for: a JSON object. A command takes the fields that its row in the table names, and
+// Cmd and ID.
 type Request struct {
 	Cmd     string          `json:"cmd"`
 	ID      string          `json:"id"` // one that was asked with the same ID within five minutes is answered as it was then, unless its command only tells
@@ -75,8 +76,8 @@ func parseUID(raw []byte) (string, error) {
 	return n.String(), nil
 }
 
-// parse reads a request, and refuses fields that its command does not take. cmd is that of an HTTP request's path; empty if the object
-// has it.
+// parse reads a request, and refuses fields that its command does not take. cmd is that of an HTTP request's path;
+// empty if the object has it.
 func (t *Table[C]) parse(text []byte, cmd string) (*Request, *row[C], error) {
 	o, err := parseObject(text)
 	if err != nil {

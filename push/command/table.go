@@ -10,11 +10,13 @@ import (
 
 // Options are what a Table needs beside the Hub.
 type Options struct {
-	// Revoke has the credentials of a uid that were issued up to an instant be refused, after a restart too. It returns at once, and calls
-	// done on the loop of the Hub when that is sure. Then all nodes are told. nil means that there is no such command.
+	// Revoke has the credentials of a uid that were issued up to an instant be refused, after a restart too. It returns
+	// at once, and calls done on the loop of the Hub when that is sure. Then all nodes are told. nil means that there
+	// is no such command.
 	Revoke func(uid string, at time.Time, done func(error))
 
-	// TooLarge is told with an error that is push.ErrTooLarge, such as what the limit is called where it can be changed. Empty: nothing.
+	// TooLarge is told with an error that is push.ErrTooLarge, such as what the limit is called where it can be
+	// changed. Empty: nothing.
 	TooLarge string
 }
 
@@ -66,11 +68,12 @@ func (t *Table[C]) Names() (names []string) {
 	return names
 }
 
-// Do runs a Request, given as a JSON object of which nothing is kept. done is called on the loop with the answer, perhaps before Do
-// returns. cmd names the command if the object does not.
+// Do runs a Request, given as a JSON object of which nothing is kept. done is called on the loop with the answer,
+// perhaps before Do returns. cmd names the command if the object does not.
 //
-// The result is true if what the back end asks for next has to wait for the answer, which has not been given yet: the command changes who
-// gets what, and the next goes by the change, or its answer may be long, and there is to be one of them at a time.
+// The result is true if what the back end asks for next has to wait for the answer, which has not been given yet: the
+// command changes who gets what, and the next goes by the change, or its answer may be long, and there is to be one of
+// them at a time.
 func (t *Table[C]) Do(text []byte, cmd string, p *Permit, done func(Reply)) (wait bool) {
 	q, r, err := t.parse(text, cmd)
 	if err == nil {

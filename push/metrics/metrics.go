@@ -52,7 +52,8 @@ type Metrics struct {
 	took     prometheus.Histogram
 }
 
-// New makes Metrics that are asked for by take, which may be called on several goroutines at once. Its error is that of the scrape.
+// New makes Metrics that are asked for by take, which may be called on several goroutines at once. Its error is that of
+// the scrape.
 func New(take func() (Snapshot, error)) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),

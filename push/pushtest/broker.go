@@ -1,5 +1,5 @@
-// Package pushtest has what tests of package push and of its brokers need: the conformance suite of brokers, a broker that is slow and
-// breaks, and a loop.
+// Package pushtest has what tests of package push and of its brokers need: the conformance suite of brokers, a broker
+// that is slow and breaks, and a loop.
 package pushtest
 
 import (
@@ -20,8 +20,8 @@ type Cluster struct {
 	// Cut breaks every link, and Mend makes them again; nil where nothing can break.
 	Cut, Mend func()
 
-	// Divided says that the Broker has partitions without an order between them: then one of several targets is tested for each by
-	// itself.
+	// Divided says that the Broker has partitions without an order between them: then one of several targets is tested
+	// for each by itself.
 	Divided bool
 }
 

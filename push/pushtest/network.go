@@ -9,8 +9,8 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// A Network is a Broker as one over a network is: slow, each link by itself, and broken from time to time. It loses what it carries
-// while a link is down.
+// A Network is a Broker as one over a network is: slow, each link by itself, and broken from time to time. It loses
+// what it carries while a link is down.
 type Network struct {
 	mu      sync.Mutex // guards the following, and the order of what is published
 	links   []*networkLink
@@ -163,8 +163,8 @@ func (e *errand) finish(err error) {
 	}
 }
 
-// send has each node that wants one of the targets do something on its loop and come back with what collects the result, and calls done
-// when all have, or the link breaks.
+// send has each node that wants one of the targets do something on its loop and come back with what collects the
+// result, and calls done when all have, or the link breaks.
 func (l *networkLink) send(to []push.Target, do func(taker *networkLink, back func(collect func())), done func(error)) {
 	if l.closed {
 		done(push.ErrClosed)

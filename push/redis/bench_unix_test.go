@@ -13,8 +13,8 @@ import (
 	"github.com/lineman-go/lineman/push/redis"
 )
 
-// BenchmarkPublish publishes from one node to another, as many at a time as the window has, and tells what that costs both together and
-// what it costs the server.
+// BenchmarkPublish publishes from one node to another, as many at a time as the window has, and tells what that costs
+// both together and what it costs the server.
 func BenchmarkPublish(b *testing.B) {
 	for name, window := range map[string]int{"1": 1, "64": 64, "4096": 4096} {
 		b.Run("window="+name, func(b *testing.B) { benchmark(b, window, "u:7") })

@@ -29,8 +29,9 @@ func New(o Options) (*Broker, error) {
 	return &Broker{options: o, names: names{prefix: o.Prefix, partitions: o.Partitions}}, nil
 }
 
-// Join makes a node part of the cluster. It returns at once, and connects until it succeeds: a server that is away is no error. Nor is
-// a cluster whose nodes have other settings: the log names them, and the node is linked when they are gone.
+// Join makes a node part of the cluster. It returns at once, and connects until it succeeds: a server that is away is
+// no error. Nor is a cluster whose nodes have other settings: the log names them, and the node is linked when they are
+// gone.
 func (b *Broker) Join(n push.Node) (push.Link, error) {
 	if n.ID == "" || len(n.ID) > push.MaxName {
 		return nil, fmt.Errorf("redis: the id of a node has %d bytes: want 1 to %d", len(n.ID), push.MaxName)
@@ -62,8 +63,8 @@ func (b *Broker) forget(l *link) {
 // leaveWithin is how long a link that is closed may take to tell the others.
 const leaveWithin = time.Second
 
-// Wait returns when every link that was closed has left, after a second at most: the others know at once that its node is gone, and
-// nothing of it is left running. A link that is open has it wait on.
+// Wait returns when every link that was closed has left, after a second at most: the others know at once that its node
+// is gone, and nothing of it is left running. A link that is open has it wait on.
 func (b *Broker) Wait() { b.gone.Wait() }
 
 // Stats tells how it is.

@@ -13,7 +13,8 @@ import (
 	"github.com/lineman-go/lineman/push/redis"
 )
 
-// TestMain lets the client of a Cluster have a goroutine that looks at the Cluster a second after an error, and ends then.
+// TestMain lets the client of a Cluster have a goroutine that looks at the Cluster a second after an error, and ends
+// then.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).LazyDo.func1"))
 }

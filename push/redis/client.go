@@ -126,8 +126,8 @@ func (d *dialer) connect(ctx context.Context, address string, nd *net.Dialer, t 
 	return resp.New(bare, giveUpAfter), nil
 }
 
-// forgetful has the end of a connection be the end of what is under way on it. The system would go on to send that for minutes, so that
-// it would come after what the next connection carries, when a network that was cut is whole again.
+// forgetful has the end of a connection be the end of what is under way on it. The system would go on to send that for
+// minutes, so that it would come after what the next connection carries, when a network that was cut is whole again.
 func forgetful(c net.Conn) {
 	if secure, ok := c.(*tls.Conn); ok {
 		c = secure.NetConn()

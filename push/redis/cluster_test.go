@@ -82,8 +82,8 @@ func (s *server) busPort() string {
 	return ""
 }
 
-// TestCluster runs the conformance suite over a Cluster, with all in one partition, and with more than it has servers, as a
-// user who has what the documentation lists.
+// TestCluster runs the conformance suite over a Cluster, with all in one partition, and with more than it has servers,
+// as a user who has what the documentation lists.
 func TestCluster(t *testing.T) {
 	servers, proxies := startCluster(t)
 	each := func(f func(p *proxy)) func() {

@@ -1,12 +1,14 @@
-// Package redis is a Broker over Redis or Valkey: the nodes of a cluster publish and subscribe there, and keep a registry of those that
-// live. It works with one server, with sentinels, and with a Redis Cluster, from Redis 6.2 on (7.0 for a Cluster) and Valkey.
+// Package redis is a Broker over Redis or Valkey: the nodes of a cluster publish and subscribe there, and keep a
+// registry of those that live. It works with one server, with sentinels, and with a Redis Cluster, from Redis 6.2 on
+// (7.0 for a Cluster) and Valkey.
 //
-// Nothing is stored but the registry and revocations: what is published while a node is cut off, that node misses, and it is told so.
+// Nothing is stored but the registry and revocations: what is published while a node is cut off, that node misses, and
+// it is told so.
 //
 // # Order
 //
-// Without a Cluster all nodes get everything in one order. In a Cluster each partition has one, and what is published for a target
-// stays within its partition.
+// Without a Cluster all nodes get everything in one order. In a Cluster each partition has one, and what is published
+// for a target stays within its partition.
 //
 // # Rights
 //

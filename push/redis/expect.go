@@ -26,7 +26,8 @@ func newExpected(l *link) expected {
 	return x
 }
 
-// expectation is of one publication or question. A message may go in parts; each arrives at some nodes; and each arrival is answered.
+// expectation is of one publication or question. A message may go in parts; each arrives at some nodes; and each
+// arrival is answered.
 type expectation struct {
 	seq     uint64
 	parts   int

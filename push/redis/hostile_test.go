@@ -114,7 +114,8 @@ func (l *liar) serve(c net.Conn) {
 	}
 }
 
-// TestLiars lives through whatever a server answers to whatever is asked: alone, as a sentinel, and as one of a Cluster.
+// TestLiars lives through whatever a server answers to whatever is asked: alone, as a sentinel, and as one of a
+// Cluster.
 func TestLiars(t *testing.T) {
 	const hello = "%3\r\n$5\r\nproto\r\n:3\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
 	old := strings.Replace(hello, "7.0.0", "6.2.0", 1)

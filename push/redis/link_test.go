@@ -17,7 +17,8 @@ import (
 	"github.com/lineman-go/lineman/push/redis"
 )
 
-// TestCrossesOnce has a node get a publication once, whatever it has subscribed to, and a node without takers nothing at all.
+// TestCrossesOnce has a node get a publication once, whatever it has subscribed to, and a node without takers nothing
+// at all.
 func TestCrossesOnce(t *testing.T) {
 	s := startServer(t)
 	o := redis.Options{Addresses: []string{s.address()}}
@@ -301,7 +302,8 @@ func TestLoopEnds(t *testing.T) {
 	b.Wait()
 }
 
-// subscriber makes a connection that has subscribed and does nothing else. ended is closed when the server has ended it.
+// subscriber makes a connection that has subscribed and does nothing else. ended is closed when the server has ended
+// it.
 func subscriber(t testing.TB, address, channel string) (c rueidis.DedicatedClient, ended <-chan error) {
 	t.Helper()
 	client, err := rueidis.NewClient(rueidis.ClientOption{

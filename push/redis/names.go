@@ -15,8 +15,8 @@ import (
 //	PREFIX.{0}:nodes             key of the registry
 //	PREFIX.{0}:revoked           key of the revocations
 //
-// A prefix has neither dots nor braces, so no name is also one of another app, and what follows "}" tells topics, which may have
-// anything in them, from the rest. The braces have a Cluster keep all of a partition in one slot.
+// A prefix has neither dots nor braces, so no name is also one of another app, and what follows "}" tells topics, which
+// may have anything in them, from the rest. The braces have a Cluster keep all of a partition in one slot.
 type names struct {
 	prefix     string
 	partitions int

@@ -11,7 +11,8 @@ import (
 
 // Options are how a Broker works. The zero value with Addresses will do.
 type Options struct {
-	// Addresses are host:port of the server; with Master of sentinels, and with Cluster of some nodes: one that lives is enough.
+	// Addresses are host:port of the server; with Master of sentinels, and with Cluster of some nodes: one that lives
+	// is enough.
 	Addresses []string
 
 	Master  string // the name by which the sentinels know the server; empty means no sentinels
@@ -24,15 +25,16 @@ type Options struct {
 	// Database is where keys are. What is published knows no databases, so it keeps no two apps apart: Prefix does.
 	Database int
 
-	// Prefix begins the name of everything in Redis: A-Z, a-z, 0-9, "_" and "-", at most 64. Apps with different ones never hear each
-	// other. The default is "lineman".
+	// Prefix begins the name of everything in Redis: A-Z, a-z, 0-9, "_" and "-", at most 64. Apps with different ones
+	// never hear each other. The default is "lineman".
 	Prefix string
 
-	// Partitions are into how many parts the targets are divided, each with an order of its own if in a Cluster: 1 to 1024, the same on
-	// all nodes. The default is 1.
+	// Partitions are into how many parts the targets are divided, each with an order of its own if in a Cluster: 1 to
+	// 1024, the same on all nodes. The default is 1.
 	Partitions int
 
-	// Answer is how long other nodes may take to tell what became of a publication, or to answer a question. The default is 1 s.
+	// Answer is how long other nodes may take to tell what became of a publication, or to answer a question. The
+	// default is 1 s.
 	Answer time.Duration
 
 	// Log hears when the link breaks and when it is up again. nil means slog.Default(), as it is when a node joins.

@@ -12,8 +12,8 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// pair are two connections to one server: what is subscribed to comes over in, and what is published goes over out. It is owned by the
-// goroutine of its shard, but for what a hook does.
+// pair are two connections to one server: what is subscribed to comes over in, and what is published goes over out. It
+// is owned by the goroutine of its shard, but for what a hook does.
 type pair struct {
 	shard           *shard
 	in, out         rueidis.DedicatedClient
@@ -54,7 +54,8 @@ func (p *pair) arrived(m rueidis.PubSubMessage) {
 	}
 }
 
-// changed hears of subscriptions. That one ends by itself, when its slot goes to another server, is the end of the pair.
+// changed hears of subscriptions. That one ends by itself, when its slot goes to another server, is the end of the
+// pair.
 func (p *pair) changed(s rueidis.PubSubSubscription) {
 	if strings.HasSuffix(s.Kind, "unsubscribe") && p.unsubscribing.Add(-1) < 0 {
 		p.fail(errMoved)

@@ -19,9 +19,10 @@ const (
 	kept     = time.Minute     // how long the registry is kept when no node lives
 )
 
-// beatScript notes that a node lives, removes those that do not, and returns [settings of another node that differ, or empty; number of
-// those that live; whether this one was noted before; connections of each that was removed; name of each other one that
-// is up, and how many ms ago it said so]. A node whose settings differ is not noted. All times are the server's.
+// beatScript notes that a node lives, removes those that do not, and returns [settings of another node that differ, or
+// empty; number of those that live; whether this one was noted before; connections of each that was removed; name of
+// each other one that is up, and how many ms ago it said so]. A node whose settings differ is not noted. All times are
+// the server's.
 //
 //	key: the registry, a hash of "BEAT SETTINGS CONNECTIONS" by node, with the beat in ms; connections are "-" until it has been up
 //	arguments: node, settings, connections, after how many ms a node is dead, how many the registry is kept
@@ -50,8 +51,8 @@ redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now) .. ' ' .. ARGV[2
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return {'', live + 1, known, dead, up}`
 
-// registry has a node known to the others for as long as it lives, and ends what is left of those that no longer do: a machine that dies
-// says nothing, so the server goes on to count its subscriptions. Whether a link is up does not
+// registry has a node known to the others for as long as it lives, and ends what is left of those that no longer do: a
+// machine that dies says nothing, so the server goes on to count its subscriptions. Whether a link is up does not
 // depend on it, but for a server that has become a replica: what is published there does not reach everybody.
 type registry struct {
 	link    *link

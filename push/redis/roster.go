@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// roster is which nodes there should be: those that have been up, and neither left nor been silent for deadPast. Fewer subscribers than
-// that are a sign that the server has lost one, whose connections get nothing. Its methods may be called from any goroutine.
+// roster is which nodes there should be: those that have been up, and neither left nor been silent for deadPast. Fewer
+// subscribers than that are a sign that the server has lost one, whose connections get nothing. Its methods may be
+// called from any goroutine.
 type roster struct {
 	mu   sync.Mutex           // guards the following
 	seen map[string]time.Time // when a node last said that it lives

@@ -22,8 +22,8 @@ func (n *node) asks(to push.Target) (answers int, err error) {
 	return answers, err
 }
 
-// TestMissing says that something is missing from the moment that the server has lost a node until it is back: what is published for all
-// of a target, and what is asked. What is for connections of a node that is there is not concerned.
+// TestMissing says that something is missing from the moment that the server has lost a node until it is back: what is
+// published for all of a target, and what is asked. What is for connections of a node that is there is not concerned.
 func TestMissing(t *testing.T) {
 	s := startServer(t)
 	p := newProxy(t, s.address())

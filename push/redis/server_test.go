@@ -24,7 +24,8 @@ type server struct {
 	ended     chan struct{} // closed when the process has
 }
 
-// startServer starts a redis-server on a free port. Without the program the test is skipped, or fails where nothing may be skipped.
+// startServer starts a redis-server on a free port. Without the program the test is skipped, or fails where nothing may
+// be skipped.
 func startServer(t testing.TB, arguments ...string) *server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
@@ -60,7 +61,8 @@ func freePort(t testing.TB) string {
 
 func (s *server) address() string { return net.JoinHostPort(s.host, s.port) }
 
-// start starts the process, again if it was killed, and waits until it serves. It returns false if the process ends instead.
+// start starts the process, again if it was killed, and waits until it serves. It returns false if the process ends
+// instead.
 func (s *server) start() bool {
 	s.t.Helper()
 	return s.run(append([]string{"--port", s.port}, s.arguments...)...)

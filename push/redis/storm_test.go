@@ -22,8 +22,9 @@ type storm struct {
 	outcomes map[string]outcome
 }
 
-// TestStorm has nodes publish while their links break again and again, and compares what they were told with what arrived: nothing
-// comes twice or in another order, nobody gets what was not sent, and whoever is said to have been reached was.
+// TestStorm has nodes publish while their links break again and again, and compares what they were told with what
+// arrived: nothing comes twice or in another order, nobody gets what was not sent, and whoever is said to have been
+// reached was.
 func TestStorm(t *testing.T) {
 	t.Parallel()
 	t.Run("server", func(t *testing.T) {

@@ -30,7 +30,8 @@ const (
 //	version kind                                                              probe
 //	version kind FROM here                                                    presence
 //
-// Numbers are as encoding/binary has unsigned ones; in capitals are strings, with their length before them, and numbers.
+// Numbers are as encoding/binary has unsigned ones; in capitals are strings, with their length before them, and
+// numbers.
 type message struct {
 	kind    kind
 	from    string        // the link that sent it, and is told the answer

@@ -50,5 +50,6 @@ func goodPattern(pattern string) bool {
 	return kind == push.ToChannel && channel.Check() == nil && !strings.Contains(start, "*") && !unreadable(start)
 }
 
-// unreadable reports whether a name has a character that stands for those that JSON could not express: different names would be one.
+// unreadable reports whether a name has a character that stands for those that JSON could not express: different names
+// would be one.
 func unreadable(name string) bool { return strings.ContainsRune(name, utf8.RuneError) }

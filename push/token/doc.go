@@ -1,6 +1,8 @@
-// Package token checks who a connection is by a credential that the application's back end made, and makes such credentials.
+// Package token checks who a connection is by a credential that the application's back end made, and makes such
+// credentials.
 //
-// There are two kinds, which say the same claims. A JSON Web Token (RFC 7519) is signed by a secret or by a private key:
+// There are two kinds, which say the same claims. A JSON Web Token (RFC 7519) is signed by a secret or by a private
+// key:
 //
 //	base64url(header) "." base64url(claims) "." base64url(signature)
 //
@@ -9,8 +11,8 @@
 //	"t1." base64url(claims) "." mac
 //	mac = lower-case hex of HMAC-SHA-256(secret, "lineman:t1." base64url(claims))
 //
-// base64url is that of RFC 4648, section 5, without padding. What a JWT signs never has a colon in it, so one secret serves both:
-// neither kind can be taken for the other. The claims are a JSON object, without a name twice:
+// base64url is that of RFC 4648, section 5, without padding. What a JWT signs never has a colon in it, so one secret
+// serves both: neither kind can be taken for the other. The claims are a JSON object, without a name twice:
 //
 //	sub       whose connection it is: a string or an integer, as push.UID names it; another claim, if Options say so
 //	exp       until when it is good, in seconds since 1970; required

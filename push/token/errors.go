@@ -51,7 +51,8 @@ func reasonTable() []reason {
 // otherReason is that of an error which is not of this package.
 const otherReason = "other"
 
-// Reason is a word for an error of this package, for counting: one of Reasons. Of any other error it is "other", and of nil "".
+// Reason is a word for an error of this package, for counting: one of Reasons. Of any other error it is "other", and of
+// nil "".
 func Reason(err error) string {
 	if err == nil {
 		return ""
@@ -64,8 +65,8 @@ func Reason(err error) string {
 	return otherReason
 }
 
-// Reasons are what Reason can say of an error: no_key, key, malformed, algorithm, signature, no_expiry, expired, not_yet, audience, issuer,
-// uid, revoked, unavailable and other.
+// Reasons are what Reason can say of an error: no_key, key, malformed, algorithm, signature, no_expiry, expired,
+// not_yet, audience, issuer, uid, revoked, unavailable and other.
 func Reasons() []string {
 	words := []string{otherReason}
 	for _, r := range reasonTable() {

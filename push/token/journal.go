@@ -63,8 +63,8 @@ func openJournal(name string) (*journal, map[string]int64, error) {
 	return &journal{file: f, size: int64(whole), torn: whole < len(text)}, at, nil
 }
 
-// openRegular opens a file that is there, and is its own: by a symbolic link somebody else would say what is read and written, and
-// at a pipe this process would wait.
+// openRegular opens a file that is there, and is its own: by a symbolic link somebody else would say what is read and
+// written, and at a pipe this process would wait.
 func openRegular(name string, flags int) (*os.File, error) {
 	there, err := os.Lstat(name)
 	switch {
@@ -165,8 +165,8 @@ func formatRevocation(uid string, seconds int64) []byte {
 	return fmt.Appendf(nil, "{\"uid\":%s,\"at\":%d}\n", name, seconds)
 }
 
-// replace writes a file so that after a crash there is the old one or the new one, whole. What a crash, or somebody else, has left
-// where it writes is removed, and not written to.
+// replace writes a file so that after a crash there is the old one or the new one, whole. What a crash, or somebody
+// else, has left where it writes is removed, and not written to.
 func replace(name string, text []byte) error {
 	next := name + ".new"
 	if err := os.Remove(next); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -12,8 +12,8 @@ import (
 	"github.com/lineman-go/lineman/push/token"
 )
 
-// TestJournalIrregular refuses what somebody else could have put in the file's place, without waiting and without writing to what a
-// link leads to. What is in the place of the file's replacement is removed.
+// TestJournalIrregular refuses what somebody else could have put in the file's place, without waiting and without
+// writing to what a link leads to. What is in the place of the file's replacement is removed.
 func TestJournalIrregular(t *testing.T) {
 	folder := t.TempDir()
 	precious := filepath.Join(folder, "precious")

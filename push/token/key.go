@@ -13,16 +13,19 @@ import (
 	"strings"
 )
 
-// Key is a secret, or a key in PEM. What a key can do follows from what it is, never from what a credential says: a secret does HS256,
-// HS384, HS512 and tickets; an RSA key RS and PS; a key of the curve P-256, P-384 or P-521 the ES of that curve; an Ed25519 key EdDSA.
+// Key is a secret, or a key in PEM. What a key can do follows from what it is, never from what a credential says: a
+// secret does HS256, HS384, HS512 and tickets; an RSA key RS and PS; a key of the curve P-256, P-384 or P-521 the ES of
+// that curve; an Ed25519 key EdDSA.
 type Key struct {
-	// ID is what a JWT calls the key in its kid. A JWT that names another is not checked by this key. Empty: any may be.
+	// ID is what a JWT calls the key in its kid. A JWT that names another is not checked by this key. Empty: any may
+	// be.
 	ID string
 
 	// Secret has at least 16 bytes. As many as the hash has, 32 for HS256, cannot be guessed.
 	Secret []byte
 
-	// PEM has one key: a public key or a certificate to verify, a private key to sign. Of a private key, Verify uses the public half.
+	// PEM has one key: a public key or a certificate to verify, a private key to sign. Of a private key, Verify uses
+	// the public half.
 	PEM []byte
 }
 

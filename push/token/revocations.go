@@ -9,12 +9,13 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// Revocations know whose credentials are no longer good: those of a uid that were issued up to an instant. Instants are cut to seconds,
-// as those of credentials are, so one that was issued in the same second is refused too, before or after: issue the next a second later.
-// A credential that does not say when it was issued is refused once its uid was revoked.
+// Revocations know whose credentials are no longer good: those of a uid that were issued up to an instant. Instants are
+// cut to seconds, as those of credentials are, so one that was issued in the same second is refused too, before or
+// after: issue the next a second later. A credential that does not say when it was issued is refused once its uid was
+// revoked.
 //
-// They are kept for good, as a credential may be good for any time: some hundred bytes for each uid. The methods may be called from any
-// goroutine. The zero value keeps them in memory only.
+// They are kept for good, as a credential may be good for any time: some hundred bytes for each uid. The methods may be
+// called from any goroutine. The zero value keeps them in memory only.
 type Revocations struct {
 	writing sync.Mutex // held while the journal is written, taken before mu
 	journal *journal   // nil: memory only
@@ -23,10 +24,11 @@ type Revocations struct {
 	at map[string]int64 // by uid, in seconds since 1970
 }
 
-// OpenRevocations reads the revocations that a file keeps, or makes the file, which only its owner can read. A last line that a crash
-// has cut off is dropped: its Revoke had not returned. What is outdated is dropped as well, by a new file in place of
-// the old one, if there is room for it. Any other line that is no revocation is an error that names it: which uid it
-// was for, nobody knows. One process at a time may have the file open. An empty name is as the zero value.
+// OpenRevocations reads the revocations that a file keeps, or makes the file, which only its owner can read. A last
+// line that a crash has cut off is dropped: its Revoke had not returned. What is outdated is dropped as well, by a new
+// file in place of the old one, if there is room for it. Any other line that is no revocation is an error that names
+// it: which uid it was for, nobody knows. One process at a time may have the file open. An empty name is as the zero
+// value.
 func OpenRevocations(name string) (*Revocations, error) {
 	if name == "" {
 		return &Revocations{}, nil
@@ -38,8 +40,9 @@ func OpenRevocations(name string) (*Revocations, error) {
 	return &Revocations{journal: j, at: at}, nil
 }
 
-// Revoke has the credentials of a uid that were issued up to an instant be refused. When it returns nil, this outlives a crash of the
-// machine. After an error nothing is revoked now, but may be after a restart: revoke again. It writes to the disk, so call it off a loop.
+// Revoke has the credentials of a uid that were issued up to an instant be refused. When it returns nil, this outlives
+// a crash of the machine. After an error nothing is revoked now, but may be after a restart: revoke again. It writes to
+// the disk, so call it off a loop.
 func (r *Revocations) Revoke(uid string, at time.Time) error {
 	if err := push.UID(uid).Check(); err != nil {
 		return fmt.Errorf("token: revocations: %w", err)

@@ -196,7 +196,8 @@ func TestJournalBad(t *testing.T) {
 	}
 }
 
-// TestJournalFull fills the disk: nothing is pretended, what was revoked stays, and all is well when there is room again.
+// TestJournalFull fills the disk: nothing is pretended, what was revoked stays, and all is well when there is room
+// again.
 func TestJournalFull(t *testing.T) {
 	for _, c := range []token.FailingFile{
 		{WriteError: syscall.ENOSPC},

@@ -19,8 +19,8 @@ type Signer struct {
 	algorithm string
 }
 
-// NewSigner makes a Signer. An empty algorithm means HS256 for a secret, RS256 for an RSA key, and the only one of the others; Ticket
-// makes tickets.
+// NewSigner makes a Signer. An empty algorithm means HS256 for a secret, RS256 for an RSA key, and the only one of the
+// others; Ticket makes tickets.
 func NewSigner(k Key, algorithm string) (*Signer, error) {
 	key, err := k.private()
 	if err != nil {
@@ -43,8 +43,8 @@ func NewSigner(k Key, algorithm string) (*Signer, error) {
 	return &Signer{kid: k.ID, key: key, algorithm: algorithm}, nil
 }
 
-// Sign makes a credential. Claims have to name a uid and when they expire; their times are cut to seconds. It is an error if no
-// Verifier would take them, or they make more than MaxLength bytes.
+// Sign makes a credential. Claims have to name a uid and when they expire; their times are cut to seconds. It is an
+// error if no Verifier would take them, or they make more than MaxLength bytes.
 func (s *Signer) Sign(c Claims) (string, error) {
 	if c.Expires.IsZero() {
 		return "", ErrNoExpiry

@@ -15,23 +15,25 @@ const MaxLength = 8 << 10
 
 // Options say which credentials are good. There has to be a key, or a key set.
 type Options struct {
-	// Keys are the keys of those who make credentials. With several, one can be replaced while credentials by the old one are good.
+	// Keys are the keys of those who make credentials. With several, one can be replaced while credentials by the old
+	// one are good.
 	Keys []Key
 
-	// JWKS is the URL of a key set (RFC 7517), fetched in the background every 15 minutes and kept while it cannot be. A JWT has to name
-	// its key by kid. A kid that is not there has the set fetched, at most every 10 seconds. Redirects are not followed; secrets in the
-	// set are ignored. Empty: none.
+	// JWKS is the URL of a key set (RFC 7517), fetched in the background every 15 minutes and kept while it cannot be.
+	// A JWT has to name its key by kid. A kid that is not there has the set fetched, at most every 10 seconds.
+	// Redirects are not followed; secrets in the set are ignored. Empty: none.
 	JWKS string
 
-	// Algorithms are those that a credential may use: those of RFC 7518, section 3.1, but for "none", and EdDSA and Ticket. Empty: all that
-	// the keys can do.
+	// Algorithms are those that a credential may use: those of RFC 7518, section 3.1, but for "none", and EdDSA and
+	// Ticket. Empty: all that the keys can do.
 	Algorithms []string
 
 	Audience string // that a credential has to have among its aud; empty: any
 	Issuer   string // that it has to have as iss; empty: any
 	Claim    string // that names the uid; empty: sub
 
-	// Skew is by how much the clock of who makes credentials may differ. 0 means a minute, and what is negative nothing.
+	// Skew is by how much the clock of who makes credentials may differ. 0 means a minute, and what is negative
+	// nothing.
 	Skew time.Duration
 
 	// Revocations are asked about each credential that is good otherwise. nil: there are none.
@@ -135,7 +137,8 @@ func (v *Verifier) Close() {
 	}
 }
 
-// Verify tells what a credential says, if it is good. It waits for nothing but the key set, and for that at most until ctx ends.
+// Verify tells what a credential says, if it is good. It waits for nothing but the key set, and for that at most until
+// ctx ends.
 func (v *Verifier) Verify(ctx context.Context, credential string) (Claims, error) {
 	text, err := v.open(ctx, credential)
 	if err != nil {
@@ -170,8 +173,8 @@ func (v *Verifier) open(ctx context.Context, credential string) ([]byte, error) 
 	return v.openJWT(ctx, credential)
 }
 
-// isPlain reports whether there is nothing but base64url and dots. base64.Encoding skips line ends, which would give one credential
-// several spellings.
+// isPlain reports whether there is nothing but base64url and dots. base64.Encoding skips line ends, which would give
+// one credential several spellings.
 func isPlain(credential string) bool {
 	for _, b := range []byte(credential) {
 		switch {

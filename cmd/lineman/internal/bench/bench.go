@@ -62,8 +62,8 @@ type bench struct {
 	latency            histogram
 }
 
-// Run measures the server as the options say, until that is done or ctx ends: then it returns what there was. An error means that there
-// is nothing to tell. Whether something was lost is told by Report.Err.
+// Run measures the server as the options say, until that is done or ctx ends: then it returns what there was. An error
+// means that there is nothing to tell. Whether something was lost is told by Report.Err.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.Check(); err != nil {
 		return nil, err

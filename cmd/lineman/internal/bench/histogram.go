@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Buckets of a histogram: below fine each nanosecond has its own; from there on each power of two has fine of them, all as wide.
+// Buckets of a histogram: below fine each nanosecond has its own; from there on each power of two has fine of them, all
+// as wide.
 const (
 	fineBits = 6
 	fine     = 1 << fineBits

@@ -14,7 +14,8 @@ type Identity struct {
 	Credential string
 }
 
-// Named are n identities of dev mode, in which the credential is the uid. {n} in the template is the number of each, from 1.
+// Named are n identities of dev mode, in which the credential is the uid. {n} in the template is the number of each,
+// from 1.
 func Named(template string, n int) []Identity {
 	all := make([]Identity, min(max(n, 0), maxConnections+1))
 	for i := range all {

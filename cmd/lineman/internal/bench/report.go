@@ -31,8 +31,8 @@ type Report struct {
 	Interrupted bool           `json:"interrupted"` // before its time
 }
 
-// Latency is how long publications took to their pages, in milliseconds: from when each was to be published, so with a rate also how late
-// it was.
+// Latency is how long publications took to their pages, in milliseconds: from when each was to be published, so with a
+// rate also how late it was.
 type Latency struct {
 	P50 float64 `json:"p50_ms"`
 	P99 float64 `json:"p99_ms"`

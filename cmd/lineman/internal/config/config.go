@@ -1,15 +1,17 @@
 // Package config is what the server is told: by a file, the environment and flags, the later ones winning.
 //
-// The fields of Config are the one table of settings: Load, Flags, Sample and the documentation are made from them. Their tags say
+// The fields of Config are the one table of settings: Load, Flags, Sample and the documentation are made from them.
+// Their tags say
 //
 //	koanf   the name in a file; below a section, after its name and a dot: text.listen
 //	doc     what it is
 //	of      the words that it may be, or that a list may have
 //	is      size: bytes, written as 64KiB or 65536. positive: more than 0; other numbers are 0 or more. secret: shown to nobody
 //
-// In the environment a setting is in capitals, with LINEMAN_ before it and _ for a dot: LINEMAN_TEXT_LISTEN is text.listen. Its flag
-// has - for dots and _, and loses a ".listen" at its end: --tls-cert is tls.cert, --text is text.listen. Secrets have no flag, as
-// every user of a machine can read a command line, nor have api.keys and namespaces.
+// In the environment a setting is in capitals, with LINEMAN_ before it and _ for a dot: LINEMAN_TEXT_LISTEN is
+// text.listen. Its flag has - for dots and _, and loses a ".listen" at its end: --tls-cert is tls.cert, --text is
+// text.listen. Secrets have no flag, as every user of a machine can read a command line, nor have api.keys and
+// namespaces.
 package config
 
 import "time"
@@ -136,8 +138,8 @@ type Redis struct {
 	Gap        time.Duration `koanf:"gap" doc:"over which pages that were connected while other nodes could not be reached are closed with 4201 afterwards, as they may have missed something; 0 means that they stay, and are not told"`
 }
 
-// Limits bound what others can take. Rates are counts per second; a burst of five seconds' worth may come at once. 0 means no
-// limit where nothing else is said.
+// Limits bound what others can take. Rates are counts per second; a burst of five seconds' worth may come at once. 0
+// means no limit where nothing else is said.
 type Limits struct {
 	DryRun bool `koanf:"dry_run" doc:"refuse nothing for a rate: count and log what would be"`
 

@@ -14,7 +14,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// document reads YAML, which JSON is too, by the table of settings. What it does not know, or knows already, is an error with its line.
+// document reads YAML, which JSON is too, by the table of settings. What it does not know, or knows already, is an
+// error with its line.
 type document struct {
 	name  string // of the file or the variable
 	lines bool   // say them

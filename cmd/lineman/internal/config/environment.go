@@ -13,14 +13,15 @@ const (
 	fileVariable = prefix + "CONFIG"
 )
 
-// isForeign reports whether a variable with our prefix is no setting, and no mistake: it says where the file is, is for another
-// command or for package lineman, or is what Kubernetes tells every container of a service.
+// isForeign reports whether a variable with our prefix is no setting, and no mistake: it says where the file is, is for
+// another command or for package lineman, or is what Kubernetes tells every container of a service.
 func isForeign(name string) bool {
 	rest := strings.TrimPrefix(name, prefix)
 	return slices.Contains([]string{"CONFIG", "KEY", "TOKEN_KEY", "WORKER", "DAEMON", "POLLER"}, rest) || service.MatchString(rest)
 }
 
-// service is what ends names by which Kubernetes tells of a service: LINEMAN_PORT of lineman, LINEMAN_REDIS_PORT_6379_TCP of lineman-redis.
+// service is what ends names by which Kubernetes tells of a service: LINEMAN_PORT of lineman,
+// LINEMAN_REDIS_PORT_6379_TCP of lineman-redis.
 var service = regexp.MustCompile(`(^|_)(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_[0-9]+_(TCP|UDP|SCTP).*)?)$`)
 
 // lookup is the value of a variable, or "".

@@ -39,10 +39,10 @@ func (s source) String() string {
 	return s.kind + " " + s.where
 }
 
-// Load reads the configuration: defaults, then the file, then the environment, then the flags, later ones winning. flags, which
-// Flags has prepared and which may be nil, and environ, as os.Environ gives it, name the file: --config, LINEMAN_CONFIG, or
-// DefaultFile if that exists. Secrets that settings name files of are read from them. The error has all that is wrong, one *Error a
-// line.
+// Load reads the configuration: defaults, then the file, then the environment, then the flags, later ones winning.
+// flags, which Flags has prepared and which may be nil, and environ, as os.Environ gives it, name the file: --config,
+// LINEMAN_CONFIG, or DefaultFile if that exists. Secrets that settings name files of are read from them. The error has
+// all that is wrong, one *Error a line.
 func Load(flags *pflag.FlagSet, environ []string) (*Loaded, error) {
 	l := &loader{tree: koanf.New("."), settings: settings(), loaded: &Loaded{sources: map[string]source{}}}
 	l.file(fileOf(flags, environ))

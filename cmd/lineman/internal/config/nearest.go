@@ -15,7 +15,8 @@ func nearest(word string, all []string) string {
 	return found
 }
 
-// distance is how many characters have to be inserted, deleted, replaced or swapped with their neighbour to make b of a.
+// distance is how many characters have to be inserted, deleted, replaced or swapped with their neighbour to make b of
+// a.
 func distance(a, b string) int {
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// parse makes the value of a setting from a text, which is that of a scalar in a file, of a variable, or of a flag. Its errors have
-// the text, unless it is a secret.
+// parse makes the value of a setting from a text, which is that of a scalar in a file, of a variable, or of a flag. Its
+// errors have the text, unless it is a secret.
 func (s *setting) parse(text string) (any, error) {
 	switch s.kind() {
 	case "text":

@@ -77,7 +77,8 @@ func (c *Config) redis(p *problems) {
 	}
 }
 
-// idle tells of settings whose keys begin so that they mean nothing, as another one is missing. What is as by default is not told.
+// idle tells of settings whose keys begin so that they mean nothing, as another one is missing. What is as by default
+// is not told.
 func (c *Config) idle(p *problems, missing string, beginnings ...string) {
 	def, all := Default(), leaves(settings())
 	isSet := func(s *setting) bool { return !reflect.DeepEqual(c.value(s).Interface(), def.value(s).Interface()) }

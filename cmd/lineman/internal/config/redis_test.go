@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestRedis changes one thing of a good configuration of several nodes: nothing is said, or what is wrong with the setting.
+// TestRedis changes one thing of a good configuration of several nodes: nothing is said, or what is wrong with the
+// setting.
 func TestRedis(t *testing.T) {
 	at := func(addresses ...string) func(*Config) { return func(c *Config) { c.Redis.Addresses = addresses } }
 	prefix := func(p string) func(*Config) { return func(c *Config) { c.Redis.Prefix = p } }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Sample is a file with every setting, what it is, and its default, commented out. With a secret it has that one in token.secrets,
-// in force.
+// Sample is a file with every setting, what it is, and its default, commented out. With a secret it has that one in
+// token.secrets, in force.
 func Sample(secret string) string {
 	c := Default()
 	c.Dev = true // as it is there

@@ -27,8 +27,8 @@ func (l *loader) secrets() {
 	}
 }
 
-// twins reads the secrets among the settings of a struct whose twins name a file, and reports whether another one is written in the file
-// of settings.
+// twins reads the secrets among the settings of a struct whose twins name a file, and reports whether another one is
+// written in the file of settings.
 func (l *loader) twins(path string, all []setting, in reflect.Value) (inFile bool) {
 	for _, s := range all {
 		if !s.secret {

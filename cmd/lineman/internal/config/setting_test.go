@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestTable has every field of Config, and of what is in it, be a setting of a name and a meaning, told from all others.
+// TestTable has every field of Config, and of what is in it, be a setting of a name and a meaning, told from all
+// others.
 func TestTable(t *testing.T) {
 	all := leaves(settings())
 	for _, s := range all {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// folders are those of the control group that this process is in, and of the groups around it, of a controller of version 1; empty is version
-// 2.
+// folders are those of the control group that this process is in, and of the groups around it, of a controller of
+// version 1; empty is version 2.
 func (m *Machine) folders(controller string) (all []string) {
 	text, err := m.text("/proc/self/cgroup")
 	if err != nil {
@@ -42,8 +42,8 @@ func (m *Machine) first(name string, most int) int {
 	return n[0]
 }
 
-// memoryFiles are where a version of control groups says how much there may be, how much there is, and how much of it can be
-// given back.
+// memoryFiles are where a version of control groups says how much there may be, how much there is, and how much of it
+// can be given back.
 var memoryFiles = []struct{ controller, most, taken, cache string }{
 	{"", "memory.max", "memory.current", "inactive_file"},
 	{"memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"},

@@ -1,7 +1,7 @@
 // Package doctor checks whether a machine is fit to run the push server.
 //
-// A check is a function of a Machine, which is all that it sees, and of Options: so each verdict can be tried with a machine that is
-// made up. Checks change nothing, but for a port that they open for a moment.
+// A check is a function of a Machine, which is all that it sees, and of Options: so each verdict can be tried with a
+// machine that is made up. Checks change nothing, but for a port that they open for a moment.
 package doctor
 
 // Verdict of a check.

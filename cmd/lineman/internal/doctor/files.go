@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// openFiles is the limit of the service if there is one, and else that of whoever runs this. The hard one counts: the program raises the
-// soft one by itself.
+// openFiles is the limit of the service if there is one, and else that of whoever runs this. The hard one counts: the
+// program raises the soft one by itself.
 func openFiles(m *Machine, o *Options) []Finding {
 	const name = "open files"
 	want := o.Descriptors
@@ -40,7 +40,8 @@ func unitFix(limit int) string {
 		dropInFolder, limit)
 }
 
-// unitLimit is the hard limit of open files that the service has, and the file that says so last; that is empty if there is no service.
+// unitLimit is the hard limit of open files that the service has, and the file that says so last; that is empty if
+// there is no service.
 func unitLimit(m *Machine) (limit int, file string) {
 	files := []string{unitFolder + unit}
 	names, _ := m.ReadDir(dropInFolder) // there need be none

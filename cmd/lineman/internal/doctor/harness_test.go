@@ -15,7 +15,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// files are those of a machine that is made up: what they have, by their paths in full. What begins with "-> " is a link.
+// files are those of a machine that is made up: what they have, by their paths in full. What begins with "-> " is a
+// link.
 type files map[string]string
 
 func (f files) read(name string) ([]byte, error) {

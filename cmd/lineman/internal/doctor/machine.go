@@ -103,7 +103,8 @@ func (m *Machine) numbers(name string, wanted int) ([]int, error) {
 	return all, nil
 }
 
-// number is the one that a text is. The largest stands for what is larger, and for "max" and "infinity"; what is none is 0.
+// number is the one that a text is. The largest stands for what is larger, and for "max" and "infinity"; what is none
+// is 0.
 func number(text string) int {
 	if text == "max" || text == "infinity" {
 		return unlimited

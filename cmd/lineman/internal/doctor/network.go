@@ -25,7 +25,8 @@ func portRange(m *Machine, o *Options) []Finding {
 	return warn(name, fmt.Sprintf("%s, want %d, if a proxy of this machine is in front", found, o.Connections), set(name, 1024, 65535))
 }
 
-// conntrack is a table of the firewall's in which each connection has a place, if it is in use. Without one, packets are dropped.
+// conntrack is a table of the firewall's in which each connection has a place, if it is in use. Without one, packets
+// are dropped.
 func conntrack(m *Machine, o *Options) []Finding {
 	const name, folder = "net.netfilter.nf_conntrack_max", "/proc/sys/net/netfilter/"
 	most, err := m.numbers(folder+"nf_conntrack_max", 1)

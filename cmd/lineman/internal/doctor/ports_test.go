@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// tables are the listening sockets of a machine: 127.0.0.1:1234 is 4242, [::]:1234 is 4343. 77 is a connection from that port.
+// tables are the listening sockets of a machine: 127.0.0.1:1234 is 4242, [::]:1234 is 4343. 77 is a connection from
+// that port.
 var tables = files{
 	"/proc/net/tcp": "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n" +
 		"   0: 0100007F:04D2 0100007F:C350 01 00000000:00000000 00:00000000 00000000  1000        0 77 1 0000000000000000 20 4 30 10 -1\n" +

@@ -11,8 +11,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// rights are those that the user of this server needs. Each command is tried with names of our own that nobody has, so that it changes
-// nothing: any answer but that it may not is a good one.
+// rights are those that the user of this server needs. Each command is tried with names of our own that nobody has, so
+// that it changes nothing: any answer but that it may not is a good one.
 func (s *server) rights() []Finding {
 	const name = "redis rights"
 	missing, err := s.lacks(s.needed())
@@ -32,8 +32,8 @@ func (s *server) rights() []Finding {
 // tried is what a name of our own is called by. A Redis Cluster wants braces.
 func (s *server) tried() string { return s.settings.Prefix + ".{0}:doctor" }
 
-// needed are commands without which nothing works. Unsubscribing is not tried: rueidis panics where the answer comes in another order than
-// that of Redis.
+// needed are commands without which nothing works. Unsubscribing is not tried: rueidis panics where the answer comes in
+// another order than that of Redis.
 func (s *server) needed() []rueidis.Completed {
 	b, at := s.client.B(), s.tried()
 	all := []rueidis.Completed{

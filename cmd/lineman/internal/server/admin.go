@@ -18,8 +18,8 @@ import (
 	"github.com/lineman-go/lineman/push/metrics"
 )
 
-// adminWorker is the port for who runs the server: metrics and profiles. It works on goroutines, so a profile holds nobody up. The
-// process that is counted by id has a port of its own.
+// adminWorker is the port for who runs the server: metrics and profiles. It works on goroutines, so a profile holds
+// nobody up. The process that is counted by id has a port of its own.
 func (s *Server) adminWorker(id int) *lineman.Worker {
 	pages := http.NewServeMux()
 	pages.Handle("GET /metrics", s.metrics.Handler())

@@ -187,8 +187,9 @@ func fieldsFor(status int) []http1.Field {
 // isSafe reports whether a method only reads.
 func isSafe(method string) bool { return method == "GET" || method == "HEAD" }
 
-// isPage reports whether a request was made by a browser's page: one of another site does not see the answer, but what it asks would be
-// done. Who types an address, or follows a link of what this port answers, is none, and reads. field is a field of the request's head.
+// isPage reports whether a request was made by a browser's page: one of another site does not see the answer, but what
+// it asks would be done. Who types an address, or follows a link of what this port answers, is none, and reads. field
+// is a field of the request's head.
 func isPage(method string, field func(name string) string) bool {
 	switch from := field("Sec-Fetch-Site"); {
 	case field("Origin") != "":

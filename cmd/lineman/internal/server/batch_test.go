@@ -142,7 +142,8 @@ func TestUnreadAnswers(t *testing.T) {
 	}
 }
 
-// TestPipelinedCalls answers all requests that come one behind the other without waiting, also where others have the loop meanwhile.
+// TestPipelinedCalls answers all requests that come one behind the other without waiting, also where others have the
+// loop meanwhile.
 func TestPipelinedCalls(t *testing.T) {
 	r, _ := crowded(t, devMode())
 	const asked = 100

@@ -8,8 +8,8 @@ import (
 	"github.com/lineman-go/lineman"
 )
 
-// budget bounds the memory of what waits for all connections. Each time an eighth of it has been sent, what waits is counted: so it is
-// passed by an eighth at the most, and counting costs little.
+// budget bounds the memory of what waits for all connections. Each time an eighth of it has been sent, what waits is
+// counted: so it is passed by an eighth at the most, and counting costs little.
 type budget struct {
 	sent int // bytes since it was counted
 	due  bool

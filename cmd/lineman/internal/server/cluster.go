@@ -11,7 +11,8 @@ import (
 // refreshTime is how long it may take to learn what was revoked, and after which it is tried again.
 const refreshTime = 2 * time.Second
 
-// patienceAtStart is how long back ends wait at the door of a server that has just started and does not reach the others yet.
+// patienceAtStart is how long back ends wait at the door of a server that has just started and does not reach the
+// others yet.
 const patienceAtStart = 2 * time.Second
 
 // linked is told whether other processes are reached.
@@ -70,8 +71,8 @@ func (s *Server) open() {
 	s.shut = nil
 }
 
-// refresh sends those pages away whose credentials other processes have revoked while this one could not be told. It tries until it has
-// succeeded, or the link that is counted has broken.
+// refresh sends those pages away whose credentials other processes have revoked while this one could not be told. It
+// tries until it has succeeded, or the link that is counted has broken.
 func (s *Server) refresh(link int) {
 	go func() {
 		ctx, cancel := context.WithTimeout(s.loop.Context(), refreshTime)

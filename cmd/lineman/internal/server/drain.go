@@ -37,9 +37,10 @@ func (s *Server) quit() {
 	}
 }
 
-// drain sends the pages away one by one, when the server stops or has a successor. They come back when it is over, in the order in
-// which they went: each is told to wait for as long as the whole drain takes. Back ends are left to the loop, which lets them go when
-// nothing of them lies unread and their lines are answered; those that write without a pause go after a while.
+// drain sends the pages away one by one, when the server stops or has a successor. They come back when it is over, in
+// the order in which they went: each is told to wait for as long as the whole drain takes. Back ends are left to the
+// loop, which lets them go when nothing of them lies unread and their lines are answered; those that write without a
+// pause go after a while.
 func (s *Server) drain(l *lineman.Loop) {
 	if !s.ready {
 		return

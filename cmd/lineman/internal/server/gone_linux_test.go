@@ -13,7 +13,8 @@ import (
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
 )
 
-// TestLinesOfTheGone has a back end write lines, more than are read at once, read no answer, and go: what they publish reaches the page.
+// TestLinesOfTheGone has a back end write lines, more than are read at once, read no answer, and go: what they publish
+// reaches the page.
 func TestLinesOfTheGone(t *testing.T) {
 	r := start(t, devMode(), server.Options{})
 	p := r.page("7")

@@ -15,7 +15,8 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// TestGoneAtOnce has a page that the server has given up, or that goes, be neither counted nor online while its connection lasts.
+// TestGoneAtOnce has a page that the server has given up, or that goes, be neither counted nor online while its
+// connection lasts.
 func TestGoneAtOnce(t *testing.T) {
 	c := devMode()
 	c.Limits.MessagesPerConnection = 4
@@ -54,7 +55,8 @@ func pushUntil(t *testing.T, b *linemantest.Client) {
 	linemantest.Until(t, "60 kB lines to a page that does not read go on", func() bool { return ask(b, line) != `{"ok":true,"n":1}` })
 }
 
-// TestToldAndGone has a page that the server ends be in no answer once it has been told so, though it keeps its side of the connection.
+// TestToldAndGone has a page that the server ends be in no answer once it has been told so, though it keeps its side of
+// the connection.
 func TestToldAndGone(t *testing.T) {
 	const short = 1500 * time.Millisecond
 	verify := func(ctx context.Context, credential string) (server.Identity, error) {

@@ -32,8 +32,8 @@ type newcomer struct {
 // keyTime is how long a back end has to say its key when others come: who has one says it at once.
 const keyTime = time.Second
 
-// awaitKey gives a back end some time to say its key. Where too many are waiting, one of an address goes that has more of
-// them, or who has waited for long, else it itself.
+// awaitKey gives a back end some time to say its key. Where too many are waiting, one of an address goes that has more
+// of them, or who has waited for long, else it itself.
 func (s *Server) awaitKey(k *keyless, n *newcomer) {
 	n.since = time.Now()
 	ip := n.place.ip

@@ -6,14 +6,15 @@ import (
 	"github.com/lineman-go/lineman"
 )
 
-// lag samples how long it takes from the request of a back end to the end of the tick in which its publication is written: one a tick.
-// Owned by the loop.
+// lag samples how long it takes from the request of a back end to the end of the tick in which its publication is
+// written: one a tick. Owned by the loop.
 type lag struct {
 	observe func(time.Duration)
 	waiting bool
 }
 
-// begin starts a sample, unless one is under way. What the first function asks for runs in the next tick: when this one has written.
+// begin starts a sample, unless one is under way. What the first function asks for runs in the next tick: when this one
+// has written.
 func (l *lag) begin(loop *lineman.Loop) {
 	if l.waiting || l.observe == nil {
 		return

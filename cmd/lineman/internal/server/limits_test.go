@@ -128,7 +128,8 @@ func TestMemoryBudget(t *testing.T) {
 	_ = slow
 }
 
-// TestDrain sends the pages away when the server stops, each with the time after which to come again, and says that it is not ready.
+// TestDrain sends the pages away when the server stops, each with the time after which to come again, and says that it
+// is not ready.
 func TestDrain(t *testing.T) {
 	for name, drain := range map[string]time.Duration{"slowly": 10 * time.Second, "at once": 0} {
 		t.Run(name, func(t *testing.T) {

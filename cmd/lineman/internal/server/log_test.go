@@ -29,7 +29,8 @@ func signed(t *testing.T, secret, uid string, lasts time.Duration) string {
 	return credential
 }
 
-// TestLogSecrets logs each refusal with its reason and from where it came, and nothing of the credential, whichever way that came.
+// TestLogSecrets logs each refusal with its reason and from where it came, and nothing of the credential, whichever way
+// that came.
 func TestLogSecrets(t *testing.T) {
 	const ours, theirs = "the secret of this server: 0123456789", "the secret of somebody else: 9876543210"
 	v, err := token.New(token.Options{Keys: []token.Key{{Secret: []byte(ours)}}})

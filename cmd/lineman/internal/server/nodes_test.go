@@ -192,7 +192,8 @@ func TestRestored(t *testing.T) {
 	}
 }
 
-// TestRevokeDuringLogin has a credential that was good when it was looked at, and is revoked before the page is a member, let nobody in.
+// TestRevokeDuringLogin has a credential that was good when it was looked at, and is revoked before the page is a
+// member, let nobody in.
 func TestRevokeDuringLogin(t *testing.T) {
 	looked, revoked := make(chan bool), make(chan bool)
 	looks := 0

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// paced logs what others can cause: some lines a second of each message and reason. How many were left out is said with the next one,
-// or by tell. Owned by the loop.
+// paced logs what others can cause: some lines a second of each message and reason. How many were left out is said with
+// the next one, or by tell. Owned by the loop.
 type paced struct {
 	log *slog.Logger
 	by  map[occasion]*window

@@ -133,8 +133,8 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 	return nil
 }
 
-// strange reports whether a request of dev mode, in which everybody is believed, is for a host name that somebody may have given to this
-// machine's address: a page of that name would be of the same origin.
+// strange reports whether a request of dev mode, in which everybody is believed, is for a host name that somebody may
+// have given to this machine's address: a page of that name would be of the same origin.
 func (s *Server) strange(r *http1.Request) bool {
 	return s.config.Dev && !s.knowsHost(string(r.Host()))
 }
@@ -173,7 +173,8 @@ func (s *Server) message(c *lineman.Conn, msg []byte) {
 	}
 }
 
-// leave forgets a page that gets nothing any more: who is told to go, or no longer answers, is not online while the goodbyes last.
+// leave forgets a page that gets nothing any more: who is told to go, or no longer answers, is not online while the
+// goodbyes last.
 func (s *Server) leave(c *lineman.Conn) {
 	v := c.Value().(*visitor)
 	if v.entry != nil {

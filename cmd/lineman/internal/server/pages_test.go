@@ -40,8 +40,8 @@ func TestChannels(t *testing.T) {
 	}
 }
 
-// TestHosts is asked in dev mode by addresses, as localhost and by names that are listed: by another name, a page would be of the origin that
-// it talks to. Where credentials are checked, that gains nothing.
+// TestHosts is asked in dev mode by addresses, as localhost and by names that are listed: by another name, a page would
+// be of the origin that it talks to. Where credentials are checked, that gains nothing.
 func TestHosts(t *testing.T) {
 	c := devMode()
 	c.API.Hosts = []string{"dev.example"}
@@ -123,7 +123,8 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
-// TestGreeting has what is there to be pasted reach the port, with the key that it wants, in the message and on the page.
+// TestGreeting has what is there to be pasted reach the port, with the key that it wants, in the message and on the
+// page.
 func TestGreeting(t *testing.T) {
 	closed := devMode()
 	closed.Text.Auth, closed.Origins = true, []string{"https://shop.example"}

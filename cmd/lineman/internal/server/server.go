@@ -1,4 +1,5 @@
-// Package server is the push server: browsers on one port, back ends on two others, and a push.Hub between them, all on one loop.
+// Package server is the push server: browsers on one port, back ends on two others, and a push.Hub between them, all on
+// one loop.
 package server
 
 import (
@@ -21,7 +22,8 @@ import (
 
 // Options are what a Server needs of the program.
 type Options struct {
-	// Credentials opens what tells who a page is, in the process that serves. nil means that a page is whoever it says it is.
+	// Credentials opens what tells who a page is, in the process that serves. nil means that a page is whoever it says
+	// it is.
 	Credentials func() (Credentials, error)
 
 	// Broker joins this process with others that serve; nil means that it is alone.
@@ -30,7 +32,8 @@ type Options struct {
 	// BrokerStats tells, from any goroutine, how the Broker is; nil means that nobody knows.
 	BrokerStats func() metrics.Broker
 
-	// BrokerWait returns when others know that this process has left the Broker, or after a second; nil means that they do at once.
+	// BrokerWait returns when others know that this process has left the Broker, or after a second; nil means that they
+	// do at once.
 	BrokerWait func()
 
 	TLS     *tls.Config  // of the port for browsers; nil means none
@@ -44,7 +47,8 @@ type Credentials interface {
 	// Verify tells who has a credential. The text of an error reaches nobody but the log.
 	Verify(ctx context.Context, credential string) (Identity, error)
 
-	// Revoke has the credentials of a uid that were issued up to an instant be refused, by processes that start later too.
+	// Revoke has the credentials of a uid that were issued up to an instant be refused, by processes that start later
+	// too.
 	Revoke(ctx context.Context, uid string, at time.Time) error
 
 	// Learn is told, on the loop, what another process has revoked.

@@ -235,7 +235,8 @@ func TestLongKey(t *testing.T) {
 	}
 }
 
-// TestStrays ends connections to the port for back ends that begin with something else than a JSON object, before a line is whole.
+// TestStrays ends connections to the port for back ends that begin with something else than a JSON object, before a
+// line is whole.
 func TestStrays(t *testing.T) {
 	c := devMode()
 	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters"}}
@@ -260,7 +261,8 @@ func TestStrays(t *testing.T) {
 	}
 }
 
-// TestCredential takes a credential from the first frame, the address or a cookie, and refuses one that is wrong or late.
+// TestCredential takes a credential from the first frame, the address or a cookie, and refuses one that is wrong or
+// late.
 func TestCredential(t *testing.T) {
 	c := settings()
 	c.Cookie, c.Limits.Login = "session", 300*time.Millisecond

@@ -97,7 +97,8 @@ func (b *backend) part() {
 	}
 }
 
-// change has the next line wait until the command at hand is answered, as it changes who gets what or has a long answer, or no longer.
+// change has the next line wait until the command at hand is answered, as it changes who gets what or has a long
+// answer, or no longer.
 func (b *backend) change(changing bool) {
 	b.changing = changing
 	b.pace()

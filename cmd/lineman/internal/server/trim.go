@@ -2,8 +2,8 @@ package server
 
 import "runtime/debug"
 
-// trim gives memory back to the system when many pages have come or gone and it is quiet again: what they left behind, such as the heads of
-// their handshakes, would stay for minutes. Owned by the loop.
+// trim gives memory back to the system when many pages have come or gone and it is quiet again: what they left behind,
+// such as the heads of their handshakes, would stay for minutes. Owned by the loop.
 type trim struct {
 	before int // connections when it was looked at last
 	last   int // connections when memory was given back last

@@ -6,8 +6,8 @@ import (
 	"github.com/lineman-go/lineman"
 )
 
-// turn bounds how long the requests of all back ends keep the loop in one tick: what is left then of a batch, or of the lines of a
-// connection, waits for the next one. Owned by the loop.
+// turn bounds how long the requests of all back ends keep the loop in one tick: what is left then of a batch, or of the
+// lines of a connection, waits for the next one. Owned by the loop.
 type turn struct {
 	loop  *lineman.Loop
 	began time.Time // zero while none is under way

@@ -129,8 +129,8 @@ func (e *entry) leave() {
 	}
 }
 
-// channels are those that a page gets: what it asks for and may have, or, if it asks for nothing, what its credential names in full, as
-// far as namespaces allow it.
+// channels are those that a page gets: what it asks for and may have, or, if it asks for nothing, what its credential
+// names in full, as far as namespaces allow it.
 func (s *Server) channels(asked []string, who Identity) ([]string, error) {
 	if len(asked) == 0 {
 		return slices.DeleteFunc(slices.Clone(who.Channels), func(p string) bool {
