@@ -243,7 +243,8 @@ func TestPageAndItsApplication(t *testing.T) {
 	})
 	t.Run("closed while it asks", func(t *testing.T) {
 		app.hangs()
-		page, before := run(t, p.pages, "20000"), app.asked.Load()
+		before := app.asked.Load()
+		page := run(t, p.pages, "20000")
 		linemantest.Until(t, "the page does not ask", func() bool { return app.asked.Load() > before })
 		eval[string](page, `connection.close(); ""`)
 		ends(t, page)
