@@ -108,7 +108,7 @@ func TestBadLines(t *testing.T) {
 	open(t, s, run, "uid1")
 	backend := run.Dial(s.backends)
 	for line, want := range map[string]string{
-		"":                 "empty line",
+		"":                 "there is nothing",
 		"   ":              "not a JSON object",
 		"hello":            "not a JSON object",
 		"[]":               "not a JSON object",

@@ -16,7 +16,9 @@ import (
 // TestMain lets the client of a Cluster have a goroutine that looks at the Cluster a second after an error, and ends
 // then.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).LazyDo.func1"))
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).LazyDo.func1"),
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
 
 // silent is a log that nobody reads.
