@@ -107,8 +107,7 @@ func (h *httpSession) respondLocked(dst []byte, r *http1.Response) ([]byte, erro
 	if !h.waiting || h.served != nil {
 		return dst, ErrAnswered
 	}
-	l := h.service.loop
-	b, err := r.Append(dst, h.exchange, l.date.Now(l.clock()))
+	b, err := r.Append(dst, h.exchange, h.service.loop.dateField())
 	if err != nil {
 		return dst, fmt.Errorf("lineman: %w", err)
 	}
@@ -385,7 +384,7 @@ func refusal(dst []byte, cause error, l *Loop) []byte {
 	default:
 		e = &http1.Error{Status: 400, Reason: cause.Error()}
 	}
-	return http1.AppendError(dst, e, l.date.Now(l.clock()))
+	return http1.AppendError(dst, e, l.dateField())
 }
 
 // goodbye ends a stream as it should be, so that its client does not take it for cut. As every session's, it is called

@@ -70,6 +70,7 @@ type Loop struct {
 
 	doing    doing
 	turned   atomic.Int64 // when the last tick began, since the loop was made; in nanoseconds
+	second   atomic.Int64 // when the last tick began, by the clock on the wall; in Unix seconds
 	sleeping atomic.Bool
 	parting  atomic.Bool          // last answers of HTTP say that connections close. Set by the loop.
 	dirty    atomic.Pointer[Conn] // connections that want attention, linked by nextDirty
@@ -106,6 +107,7 @@ func newLoop(id int, p poll.Poller, clock func() time.Time) *Loop {
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	l.now = clock()
 	l.born, l.started, l.yielded = l.now, l.now, l.now
+	l.second.Store(l.now.Unix())
 	return l
 }
 
@@ -199,6 +201,7 @@ func (l *Loop) step(block bool) error {
 	}
 	l.now = l.clock()
 	l.turned.Store(int64(l.now.Sub(l.born)))
+	l.second.Store(l.now.Unix())
 	for _, ev := range events {
 		l.dispatch(ev)
 	}
@@ -211,6 +214,15 @@ func (l *Loop) step(block bool) error {
 		l.yielded = l.now
 	}
 	return nil
+}
+
+// dateField is the value of a Date field (RFC 9110, 6.6.1). While a callback runs it is that of the tick: to read the
+// clock for each of the answers of a tick costs as much as to make one up. Any goroutine may call it.
+func (l *Loop) dateField() []byte {
+	if l.doing.get() == noCallback {
+		return l.date.Now(l.clock())
+	}
+	return l.date.Now(time.Unix(l.second.Load(), 0))
 }
 
 func (l *Loop) dispatch(ev poll.Event) {
