@@ -120,7 +120,7 @@ func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 	}
 	call := c.Value().(*caller).call
 	s.lag.begin(s.loop)
-	s.turn.begin(len(r.Body()))
+	s.turn.begin(c, len(r.Body()))
 	if call.several {
 		s.batch(c, r.Body(), call)
 		return

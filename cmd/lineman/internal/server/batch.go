@@ -54,7 +54,7 @@ func (s *Server) batch(c *lineman.Conn, body []byte, call *apiCall) {
 // run runs lines, up to one that the next has to wait for, and as long as the loop is not kept from others.
 func (b *batch) run() {
 	for turn := &b.server.turn; b.next < len(b.lines); {
-		if turn.begin(len(b.lines[b.next])); turn.isOver() {
+		if turn.begin(b.conn, len(b.lines[b.next])); turn.isOver() {
 			turn.next(b.run)
 			return
 		}

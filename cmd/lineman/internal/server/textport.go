@@ -191,7 +191,7 @@ func (s *Server) receive(b *backend) {
 // line does what a line asks.
 func (s *Server) line(b *backend, line []byte) {
 	s.lag.begin(s.loop)
-	s.turn.begin(len(line))
+	s.turn.begin(b.conn, len(line))
 	a := b.expect()
 	key, says := command.AuthKey(line)
 	switch {

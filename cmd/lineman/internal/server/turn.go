@@ -6,28 +6,37 @@ import (
 	"github.com/lineman-go/lineman"
 )
 
-// turn bounds how long the requests of all back ends keep the loop in one tick: what is left then of a batch, or of the
-// lines of a connection, waits for the next one. Owned by the loop.
+// turn bounds how long the requests of one back end, and those of all together, keep the loop in one tick: what is left
+// then of a batch, or of the lines of a connection, waits for the next one. Owned by the loop.
 type turn struct {
-	loop  *lineman.Loop
-	began time.Time // zero while none is under way
-	work  int       // done since the clock was looked at
+	loop   *lineman.Loop
+	began  time.Time     // of the tick's first request; zero before it
+	of     *lineman.Conn // whose request is at hand
+	since  time.Time     // of its first in a row, or a little before
+	looked time.Time     // when the clock was looked at
+	work   int           // done since then
 }
 
 const (
-	turnTime = 4 * time.Millisecond
-	lookAt   = 64 // when to look at the clock: that many lines, deliveries, or hundreds of bytes of lines and answers
+	turnTime = 4 * time.Millisecond  // of one back end
+	tickTime = 64 * time.Millisecond // of all: many lines to the same page are one write then
+	lookAt   = 64                    // lines, or hundreds of bytes of them and their answers, before the clock is looked at
 )
 
-// begin is told of a request, or one line of it, of so many bytes.
-func (t *turn) begin(bytes int) {
-	if t.work += 1 + bytes/100; t.began.IsZero() {
+// begin is told of a request of a back end, or one line of it, of so many bytes.
+func (t *turn) begin(of *lineman.Conn, bytes int) {
+	t.work += 1 + bytes/100
+	if t.began.IsZero() {
 		t.began = time.Now()
+		t.looked = t.began
 		t.loop.Do(t.end)
+	}
+	if t.of != of {
+		t.of, t.since = of, t.looked
 	}
 }
 
-func (t *turn) end() { t.began, t.work = time.Time{}, 0 }
+func (t *turn) end() { *t = turn{loop: t.loop} }
 
 // answered is told of an answer.
 func (t *turn) answered(bytes int) { t.work += bytes / 100 }
@@ -37,8 +46,8 @@ func (t *turn) isOver() bool {
 	if t.work < lookAt || t.began.IsZero() {
 		return false
 	}
-	t.work = 0
-	return time.Since(t.began) >= turnTime
+	t.work, t.looked = 0, time.Now()
+	return t.looked.Sub(t.since) >= turnTime || t.looked.Sub(t.began) >= tickTime
 }
 
 // next runs a function in the next tick, when what is ready has been handled.
