@@ -246,34 +246,45 @@ func TestFileLength(t *testing.T) {
 // folders that go does not build are left out.
 func sources(t *testing.T, extensions ...string) map[string][]byte {
 	t.Helper()
+	return sourcesOf(t, ".", extensions...)
+}
+
+// sourcesOf are the same of another checkout.
+func sourcesOf(t *testing.T, root string, extensions ...string) map[string][]byte {
+	t.Helper()
 	files := map[string][]byte{}
-	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if entry.IsDir() {
-			return skip(name, entry.Name())
+			return skip(root, name)
 		}
 		if !slices.Contains(extensions, filepath.Ext(name)) {
 			return nil
 		}
-		files[filepath.ToSlash(name)], err = os.ReadFile(name)
+		below, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		files[filepath.ToSlash(below)], err = os.ReadFile(name)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(files) == 0 {
-		t.Fatalf("no file ends with %q", extensions)
+		t.Fatalf("no file of %s ends with %q", root, extensions)
 	}
 	return files
 }
 
-// skip is fs.SkipDir for a folder that is not of this module's code.
-func skip(name, base string) error {
-	if name == "." {
+// skip is fs.SkipDir for a folder below root that is not of this module's code.
+func skip(root, name string) error {
+	if name == root {
 		return nil
 	}
+	base := filepath.Base(name)
 	hidden := strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" || base == "node_modules"
 	if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil || hidden {
 		return fs.SkipDir

@@ -1,6 +1,7 @@
 package lineman_test
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -28,18 +29,16 @@ var (
 // lock"; whose name an interface gives, that it is called "under the connection's lock". A function literal may do what
 // the function does that it is given to: one that is documented to run it "under the lock".
 func TestLocked(t *testing.T) {
-	folders := map[string][]*ast.File{}
-	fset := token.NewFileSet()
-	for file, text := range sources(t, ".go") {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		parsed, err := parser.ParseFile(fset, file, text, parser.ParseComments)
-		if err != nil {
-			t.Fatal(err)
-		}
-		folders[path.Dir(file)] = append(folders[path.Dir(file)], parsed)
+	for _, wrong := range unlocked(t, sources(t, ".go")) {
+		t.Error(wrong)
 	}
+}
+
+// unlocked are the functions of some files whose names do not say what they want of a lock, and why.
+func unlocked(t *testing.T, files map[string][]byte) (all []string) {
+	t.Helper()
+	fset := token.NewFileSet()
+	folders := parsed(t, fset, files)
 	for _, folder := range slices.Sorted(maps.Keys(folders)) {
 		guarded, lends := map[string]guard{}, map[string]bool{}
 		for _, f := range folders[folder] {
@@ -50,12 +49,30 @@ func TestLocked(t *testing.T) {
 			for _, d := range f.Decls {
 				if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
 					for _, wrong := range misnamed(fn, guarded, lends) {
-						t.Errorf("%s: %s %s", fset.Position(fn.Pos()), fn.Name.Name, wrong)
+						all = append(all, fmt.Sprintf("%s: %s %s", fset.Position(fn.Pos()), fn.Name.Name, wrong))
 					}
 				}
 			}
 		}
 	}
+	return all
+}
+
+// parsed are the files of a program, without its tests, by their folders and in order.
+func parsed(t *testing.T, fset *token.FileSet, files map[string][]byte) map[string][]*ast.File {
+	t.Helper()
+	folders := map[string][]*ast.File{}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(fset, name, files[name], parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folders[path.Dir(name)] = append(folders[path.Dir(name)], f)
+	}
+	return folders
 }
 
 // guard is the lock of a struct and the fields that it guards.
