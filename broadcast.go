@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/lineman-go/lineman/internal/output"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
@@ -141,9 +142,9 @@ func (c *Conn) sendShared(frame []byte) bool {
 		return false
 	}
 	if c.out == nil {
-		c.out = outputs.Get().(*output)
+		c.out = output.Get()
 	}
-	c.out.share(frame)
+	c.out.Share(frame)
 	c.messagesOut++
 	c.queuedLocked()
 	return true

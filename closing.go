@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 
+	"github.com/lineman-go/lineman/internal/output"
 	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
@@ -53,15 +54,15 @@ func (c *Conn) partLocked(code websocket.Code, reason string) {
 func (c *Conn) sayLocked(f func(dst []byte) []byte) {
 	o := c.out
 	if o == nil {
-		o = outputs.Get().(*output)
+		o = output.Get()
 	}
-	own := o.own()
+	own := o.Tail()
 	switch b := f(own); {
 	case len(b) > len(own):
-		o.put(b)
+		o.SetTail(b)
 		c.out = o
 	case c.out == nil:
-		outputs.Put(o)
+		o.Release()
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/lineman-go/lineman/internal/output"
 	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/protocol/http1"
 )
@@ -38,13 +39,13 @@ type Conn struct {
 	mu          sync.Mutex     // guards the following, which the loop alone changes where it says so
 	remote      netip.AddrPort // changed by the loop
 	flags       flags
-	held        uint16      // by Hold. Owned by the loop; here for the sake of size
-	phase       atomicPhase // read anywhere
-	service     *service    // changed by the loop
-	session     session     // changed by the loop
-	secure      *secure     // TLS; nil without. Changed by the loop
-	dial        *dialing    // nil for an accepted connection. Immutable
-	out         *output     // what is to be written; nil when there is nothing
+	held        uint16        // by Hold. Owned by the loop; here for the sake of size
+	phase       atomicPhase   // read anywhere
+	service     *service      // changed by the loop
+	session     session       // changed by the loop
+	secure      *secure       // TLS; nil without. Changed by the loop
+	dial        *dialing      // nil for an accepted connection. Immutable
+	out         *output.Queue // what is to be written; nil when there is nothing
 	extra       *extra
 	nextDirty   *Conn
 	bytesOut    uint64

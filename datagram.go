@@ -69,18 +69,18 @@ func (c *Conn) undelivered(h poll.Handle, err error) {
 	c.finish(err)
 }
 
-// writeDatagramsLocked hands the output to the kernel, with lock held: each segment is a datagram.
+// writeDatagramsLocked hands the output to the kernel, with lock held: one datagram after the other.
 func (c *Conn) writeDatagramsLocked() {
 	if c.out == nil || c.flags&opening != 0 {
 		return
 	}
 	h := c.handle
-	for i, s := range c.out.segments {
-		switch err := c.loop.poll.WriteTo(h, s.bytes, poll.Ends{}); {
+	for i, datagram := range c.out.Datagrams() {
+		switch err := c.loop.poll.WriteTo(h, datagram, poll.Ends{}); {
 		case err == nil:
-			c.wroteLocked(len(s.bytes))
+			c.wroteLocked(len(datagram))
 		case err == poll.ErrAgain:
-			c.out.forget(i)
+			c.out.DropDatagrams(i)
 			c.flags |= stalled
 			c.markLocked(0)
 			return
@@ -88,22 +88,6 @@ func (c *Conn) writeDatagramsLocked() {
 			c.loop.Do(func() { c.undelivered(h, err) })
 		}
 	}
-	c.out.release()
+	c.out.Release()
 	c.out = nil
-}
-
-// add adds a datagram: nothing is appended to it. An empty one counts too.
-func (o *output) add(b []byte) {
-	o.size += max(len(b), 1)
-	o.segments = append(o.segments, segment{bytes: b, shared: true})
-}
-
-// forget drops the first n datagrams.
-func (o *output) forget(n int) {
-	for _, s := range o.segments[:n] {
-		o.size -= max(len(s.bytes), 1)
-	}
-	kept := copy(o.segments, o.segments[n:])
-	clear(o.segments[kept:])
-	o.segments = o.segments[:kept]
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lineman-go/lineman/internal/output"
 	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/protocol"
 	"github.com/lineman-go/lineman/protocol/http1"
@@ -77,7 +78,7 @@ type dialing struct {
 	uri      string             // likewise; "" for other protocols
 	secure   bool               // TLS, whatever the Dialer says
 	request  []byte             // of the handshake, as far as it is not written. Guarded by the connection's lock.
-	kept     *output            // accepted by Send, for the next attempt. Guarded by the connection's lock.
+	kept     *output.Queue      // accepted by Send, for the next attempt. Guarded by the connection's lock.
 	began    uint32             // tick of the attempt's beginning. Owned by the loop.
 	cancel   context.CancelFunc // of the attempt under way. Owned by the loop.
 	wait     time.Duration      // before the next attempt. Owned by the loop.
@@ -191,7 +192,7 @@ func (c *Conn) dropOutputLocked() {
 	if _, joined := c.session.(*piped); c.flags&opening != 0 && !joined {
 		c.dial.kept = c.out
 	} else {
-		c.out.release()
+		c.out.Release()
 	}
 	c.out = nil
 }
@@ -382,7 +383,7 @@ func (c *Conn) abandon() {
 // giveUpLocked forgets what was kept for a next attempt: there will be none.
 func (c *Conn) giveUpLocked() {
 	if c.dial.kept != nil {
-		c.dial.kept.release()
+		c.dial.kept.Release()
 		c.dial.kept = nil
 	}
 }

@@ -3,6 +3,7 @@ package lineman
 import (
 	"net"
 
+	"github.com/lineman-go/lineman/internal/output"
 	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/protocol/http1"
 )
@@ -80,24 +81,24 @@ func (c *Conn) send(encode func(dst []byte) ([]byte, error)) error {
 	}
 	o := c.out
 	if o == nil {
-		o = outputs.Get().(*output)
+		o = output.Get()
 	}
 	packet := c.datagrams()
 	var own []byte
 	if !packet {
-		own = o.own()
+		own = o.Tail()
 	}
 	b, err := encode(own)
 	if err != nil || len(b) == len(own) && !packet {
 		if c.out == nil {
-			outputs.Put(o)
+			o.Release()
 		}
 		return err
 	}
 	if packet {
-		o.add(b)
+		o.AddDatagram(b)
 	} else {
-		o.put(b)
+		o.SetTail(b)
 	}
 	c.out = o
 	c.messagesOut++
@@ -108,6 +109,9 @@ func (c *Conn) send(encode func(dst []byte) ([]byte, error)) error {
 	return nil
 }
 
+// flushAt is the output, in bytes, above which it is written at once, without waiting for the end of the tick.
+const flushAt = 64 << 10
+
 // isFullLocked reports whether what the kernel refused has reached the limit, with lock held. Once it has, half must be
 // free before more is taken.
 func (c *Conn) isFullLocked() bool {
@@ -115,9 +119,9 @@ func (c *Conn) isFullLocked() bool {
 		return false
 	}
 	if c.flags&full != 0 {
-		return c.out.size >= c.service.limits.MaxPending/2
+		return c.out.Len() >= c.service.limits.MaxPending/2
 	}
-	return c.out.size >= c.service.limits.MaxPending
+	return c.out.Len() >= c.service.limits.MaxPending
 }
 
 func (c *Conn) refuseLocked() error {
@@ -128,7 +132,7 @@ func (c *Conn) refuseLocked() error {
 
 // queuedLocked is called with lock held when the output has grown.
 func (c *Conn) queuedLocked() {
-	if c.out.size > flushAt && c.flags&(stalled|opening) == 0 {
+	if c.out.Len() > flushAt && c.flags&(stalled|opening) == 0 {
 		c.writeLocked(nil)
 	}
 	if c.isFullLocked() && c.flags&full == 0 {
@@ -182,7 +186,7 @@ func (c *Conn) transmitLocked(scratch []byte) (n int, err error) {
 	case greets:
 		p = c.dial.request
 	case c.out != nil && c.flags&opening == 0:
-		p = c.out.head(scratch)
+		p = c.out.Head(scratch)
 	}
 	if x := c.extra; x != nil && x.piped != nil && x.piped.Len() > 0 {
 		n, err = x.piped.Drain(c.handle)
@@ -205,8 +209,8 @@ func (c *Conn) transmitLocked(scratch []byte) (n int, err error) {
 		c.dial.request = c.dial.request[n:]
 		return n, err
 	}
-	if c.out.advance(n); c.out.size == 0 {
-		c.out.release()
+	if c.out.Advance(n); c.out.Len() == 0 {
+		c.out.Release()
 		c.out = nil
 	}
 	return n, err

@@ -66,7 +66,7 @@ func (c *Conn) Pending() int {
 func (c *Conn) acceptedLocked() int {
 	n := c.pendingLocked()
 	if c.dial != nil && c.dial.kept != nil {
-		n += c.dial.kept.size
+		n += c.dial.kept.Len()
 	}
 	return n
 }
@@ -74,7 +74,7 @@ func (c *Conn) acceptedLocked() int {
 // pendingLocked is what waits for the kernel, with lock held.
 func (c *Conn) pendingLocked() (n int) {
 	if c.out != nil {
-		n = c.out.size
+		n = c.out.Len()
 	}
 	if c.secure != nil {
 		n += c.secure.wire.unsent()

@@ -7,16 +7,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lineman-go/lineman/internal/output"
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
 // wire is the net.Conn that crypto/tls reads from and writes to. It blocks only while the handshake's goroutine has it.
 type wire struct {
-	mu      sync.Mutex // guards the following
-	changed *sync.Cond // nil once nothing blocks any more
-	wrote   func()     // tells the loop of output, during the handshake
-	in      []byte     // has come, and was not looked at yet
-	out     *output    // to be written; nil when there is nothing
+	mu      sync.Mutex    // guards the following
+	changed *sync.Cond    // nil once nothing blocks any more
+	wrote   func()        // tells the loop of output, during the handshake
+	in      []byte        // has come, and was not looked at yet
+	out     *output.Queue // to be written; nil when there is nothing
 	ended   bool
 }
 
@@ -61,9 +62,9 @@ func (w *wire) Read(p []byte) (int, error) {
 func (w *wire) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	if w.out == nil {
-		w.out = outputs.Get().(*output)
+		w.out = output.Get()
 	}
-	w.out.put(append(w.out.own(), p...))
+	w.out.SetTail(append(w.out.Tail(), p...))
 	wrote := w.wrote
 	w.mu.Unlock()
 	if wrote != nil {
@@ -115,7 +116,7 @@ func (w *wire) drop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.out != nil {
-		w.out.release()
+		w.out.Release()
 		w.out = nil
 	}
 }
@@ -126,7 +127,7 @@ func (w *wire) unsent() int {
 	if w.out == nil {
 		return 0
 	}
-	return w.out.size
+	return w.out.Len()
 }
 
 // flush hands to the kernel what there is, and returns how much it has taken.
@@ -135,10 +136,10 @@ func (w *wire) flush(p poll.Poller, h poll.Handle) (written int, err error) {
 	defer w.mu.Unlock()
 	for w.out != nil && err == nil {
 		var n int
-		n, err = p.Write(h, w.out.head(nil))
+		n, err = p.Write(h, w.out.Head(nil))
 		written += n
-		if w.out.advance(n); w.out.size == 0 {
-			w.out.release()
+		if w.out.Advance(n); w.out.Len() == 0 {
+			w.out.Release()
 			w.out = nil
 		}
 	}

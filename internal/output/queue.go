@@ -1,0 +1,182 @@
+// Package output is the send queue of a connection: the bytes that the kernel has not taken yet. It is pure: the owner
+// hands the bytes to the kernel, and says how many it took.
+//
+// There are three ways in. Bytes of the connection's own are appended to memory of the queue (Tail, SetTail). What
+// many connections get stays in the memory of who broadcasts it (Share). A datagram keeps its bounds (AddDatagram). A
+// queue is for a stream or for datagrams, never for both.
+package output
+
+import (
+	"iter"
+	"sync"
+)
+
+// A Queue is what waits to be written, in order. It is not safe for use by several goroutines at once: its owner has a
+// lock. An idle connection has none: Get takes one from a pool, and Release puts it back.
+type Queue struct {
+	segments []segment
+	written  int // bytes of segments[0] that the kernel has taken
+	size     int // bytes still to be written
+}
+
+// segment is a run of bytes.
+type segment struct {
+	bytes  []byte
+	sealed bool // nothing is appended to it: other connections hold it too, or it is a datagram
+}
+
+const (
+	ownSegment  = 64 << 10 // own bytes go to a new segment above this, so that appending never copies much
+	keepSegment = 64 << 10 // the largest memory of its own that a free queue keeps
+	keepList    = 64       // the longest list of segments that a free queue keeps
+)
+
+var pool = sync.Pool{New: func() any { return &Queue{segments: make([]segment, 0, 2)} }}
+
+// Get is an empty queue.
+func Get() *Queue { return pool.Get().(*Queue) }
+
+// Release forgets what waits and gives the queue back for another connection, with a little memory for that one's own
+// bytes. The queue is not to be used afterwards.
+func (q *Queue) Release() {
+	q.reset()
+	pool.Put(q)
+}
+
+// reset empties the queue.
+func (q *Queue) reset() {
+	if len(q.segments) == 0 {
+		return
+	}
+	first := q.segments[0]
+	clear(q.segments)
+	if cap(q.segments) > keepList {
+		q.segments = make([]segment, 0, 2)
+	}
+	if !first.sealed && cap(first.bytes) <= keepSegment {
+		q.segments[:1][0] = segment{bytes: first.bytes[:0]}
+	}
+	q.segments, q.written, q.size = q.segments[:0], 0, 0
+}
+
+// Len is how many bytes wait. An empty datagram counts as one byte.
+func (q *Queue) Len() int { return q.size }
+
+// Tail is the memory that bytes of the connection's own are appended to, with append; nil if there is none yet. It may
+// hold bytes that wait. SetTail takes the result back, before anything else is done with the queue; without SetTail
+// nothing has changed.
+func (q *Queue) Tail() []byte {
+	if s := q.last(); s != nil && s.grows() {
+		return s.bytes
+	}
+	if len(q.segments) == 0 && cap(q.segments) > 0 {
+		return q.segments[:1][0].bytes[:0] // reset has kept it
+	}
+	return nil
+}
+
+// SetTail stores what Tail returned, with bytes appended. The queue owns b from then on.
+func (q *Queue) SetTail(b []byte) {
+	if s := q.last(); s != nil && s.grows() {
+		q.size += len(b) - len(s.bytes)
+		s.bytes = b
+		return
+	}
+	if len(b) == 0 {
+		return
+	}
+	q.size += len(b)
+	q.segments = append(q.segments, segment{bytes: b})
+}
+
+// Share adds a frame, not empty, that other queues hold too. It is not copied: nobody may change it any more. Frames
+// that follow each other in one block of memory become one segment.
+func (q *Queue) Share(frame []byte) {
+	q.size += len(frame)
+	if s := q.last(); s != nil && s.sealed {
+		if n := len(s.bytes); n < cap(s.bytes) && &s.bytes[:n+1][n] == &frame[0] {
+			s.bytes = s.bytes[:n+len(frame)]
+			return
+		}
+	}
+	q.segments = append(q.segments, segment{bytes: frame, sealed: true})
+}
+
+// last is the last segment; nil if nothing waits.
+func (q *Queue) last() *segment {
+	if n := len(q.segments); n > 0 {
+		return &q.segments[n-1]
+	}
+	return nil
+}
+
+// grows reports whether bytes of the connection's own are appended to the segment.
+func (s *segment) grows() bool { return !s.sealed && len(s.bytes) < ownSegment }
+
+// Head is what to write next: the first segment, or as many small ones as scratch holds, copied into it. Something must
+// wait. It is valid until the queue is changed, and scratch is used again.
+func (q *Queue) Head(scratch []byte) []byte {
+	first := q.segments[0].bytes[q.written:]
+	if len(q.segments) == 1 || len(first)+len(q.segments[1].bytes) > len(scratch) {
+		return first
+	}
+	n := copy(scratch, first)
+	for _, s := range q.segments[1:] {
+		if n+len(s.bytes) > len(scratch) {
+			break
+		}
+		n += copy(scratch[n:], s.bytes)
+	}
+	return scratch[:n]
+}
+
+// Advance forgets the first n bytes, at most Len, which the kernel has taken.
+func (q *Queue) Advance(n int) {
+	if q.size -= n; q.size == 0 {
+		q.reset()
+		return
+	}
+	n += q.written
+	done := 0
+	for n >= len(q.segments[done].bytes) {
+		n -= len(q.segments[done].bytes)
+		done++
+	}
+	q.drop(done)
+	q.written = n
+}
+
+// drop forgets the first n segments.
+func (q *Queue) drop(n int) {
+	if n == 0 {
+		return
+	}
+	kept := copy(q.segments, q.segments[n:])
+	clear(q.segments[kept:])
+	q.segments = q.segments[:kept]
+}
+
+// AddDatagram adds a datagram, which may be empty. The queue owns b from then on.
+func (q *Queue) AddDatagram(b []byte) {
+	q.size += max(len(b), 1)
+	q.segments = append(q.segments, segment{bytes: b, sealed: true})
+}
+
+// Datagrams are the datagrams that wait, with their places from 0 on. They are valid until the queue is changed.
+func (q *Queue) Datagrams() iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		for i, s := range q.segments {
+			if !yield(i, s.bytes) {
+				return
+			}
+		}
+	}
+}
+
+// DropDatagrams forgets the first n datagrams.
+func (q *Queue) DropDatagrams(n int) {
+	for _, s := range q.segments[:n] {
+		q.size -= max(len(s.bytes), 1)
+	}
+	q.drop(n)
+}
