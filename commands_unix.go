@@ -200,25 +200,26 @@ func (m *Master) CheckFiles() error {
 // answerTime bounds what a running master answers at once.
 const answerTime = 5 * time.Second
 
-// Stop ends the running program and returns when all of it has gone. A graceful one waits for connections to end by
-// themselves. The limits are those of the running program, which may have been started with others than m has. It
+// Stop ends the running program and returns when all of it has gone. The limits are those of the running program, which may have been started with others than m has. It
 // matches ErrNotRunning if nothing runs.
-func (m *Master) Stop(graceful bool) error {
-	_, err := m.end(graceful)
+func (m *Master) Stop(e Ending) error {
+	_, err := m.end(e)
 	return err
 }
 
-// end is Stop, and tells whether what ran was a daemon.
-func (m *Master) end(graceful bool) (daemon bool, err error) {
+// end is Stop, and tells how the program ran.
+func (m *Master) end(e Ending) (ran Mode, err error) {
 	pid := 0
-	err = m.ask(0, order{Command: "stop", Graceful: graceful}, func(r reply) error {
-		pid, daemon = r.PID, r.Daemon
+	err = m.ask(0, order{Command: "stop", Graceful: e == Graceful}, func(r reply) error {
+		if pid = r.PID; r.Daemon {
+			ran = Daemon
+		}
 		return nil
 	})
 	if err != nil {
-		return false, err
+		return Foreground, err
 	}
-	return daemon, m.awaitEnd(pid)
+	return ran, m.awaitEnd(pid)
 }
 
 // awaitEnd waits until the files of a master that ends are free, and for the process.
@@ -241,46 +242,37 @@ func (m *Master) awaitEnd(pid int) error {
 }
 
 // Restart ends the running program, if there is one, and starts it as Start does.
-func (m *Master) Restart(daemon, graceful bool) error {
-	return m.restart(graceful, func(bool) bool { return daemon })
-}
-
-// RestartAsBefore ends the running program and starts it in the way in which it ran: in the foreground, or as a daemon.
-// If none runs, it starts in the foreground.
-func (m *Master) RestartAsBefore(graceful bool) error {
-	return m.restart(graceful, func(wasDaemon bool) bool { return wasDaemon })
-}
-
-// restart is Restart; asDaemon decides how to start by how the program has run.
-func (m *Master) restart(graceful bool, asDaemon func(wasDaemon bool) bool) error {
+func (m *Master) Restart(mode Mode, e Ending) error {
 	if os.Getenv(workerVariable) != "" || os.Getenv(daemonVariable) != "" {
-		return m.Start(false) // this is a process of the program that was started
+		return m.Start(Foreground) // this is a process of the program that was started
 	}
 	if m.Err != nil {
 		return m.Err // and what runs goes on
 	}
-	wasDaemon, err := m.end(graceful)
+	ran, err := m.end(e)
+	if mode == AsBefore {
+		mode = ran
+	}
 	if errors.Is(err, ErrNotRunning) {
-		return m.Start(asDaemon(wasDaemon))
+		return m.Start(mode)
 	}
 	if err != nil {
 		return err
 	}
-	if err := m.Start(asDaemon(wasDaemon)); err != nil {
+	if err := m.Start(mode); err != nil {
 		return fmt.Errorf("%w; what ran before has been stopped", err)
 	}
 	return nil
 }
 
 // Reload has every process of the running program succeeded by one of the program as it is now on disk, and returns
-// when that is done or has failed. With graceful, the predecessors stay until their connections have ended by
-// themselves.
-func (m *Master) Reload(graceful bool) error {
+// when that is done or has failed. The ending is that of the predecessors.
+func (m *Master) Reload(e Ending) error {
 	own, err := os.Executable()
 	if err != nil {
 		own = "" // it matters to programs of go run alone
 	}
-	return m.ask(0, order{Command: "reload", Graceful: graceful, Program: own}, func(reply) error { return nil })
+	return m.ask(0, order{Command: "reload", Graceful: e == Graceful, Program: own}, func(reply) error { return nil })
 }
 
 // Status asks the running program how it is.

@@ -62,59 +62,97 @@ func (m *Master) command(args []string) error {
 	if len(args) == 0 {
 		return m.Run()
 	}
-	var daemon, foreground, graceful, watch, asJSON bool
-	options := flag.NewFlagSet(args[0], flag.ContinueOnError)
-	options.SetOutput(io.Discard)
+	o := options{FlagSet: flag.NewFlagSet(args[0], flag.ContinueOnError)}
+	o.SetOutput(io.Discard)
 	var run func() error
 	switch args[0] {
 	case "start":
-		options.BoolVar(&daemon, "d", false, "")
-		run = func() error { return m.Start(daemon) }
+		o.BoolVar(&o.daemon, "d", false, "")
+		run = func() error { return m.Start(o.mode(Foreground)) }
 	case "stop":
-		options.BoolVar(&graceful, "g", false, "")
-		run = func() error { return m.Stop(graceful) }
+		o.BoolVar(&o.graceful, "g", false, "")
+		run = func() error { return m.Stop(o.ending()) }
 	case "restart":
-		options.BoolVar(&daemon, "d", false, "")
-		options.BoolVar(&foreground, "f", false, "")
-		options.BoolVar(&graceful, "g", false, "")
-		run = func() error { return m.restartAs(daemon, foreground, graceful) }
+		o.BoolVar(&o.daemon, "d", false, "")
+		o.BoolVar(&o.foreground, "f", false, "")
+		o.BoolVar(&o.graceful, "g", false, "")
+		run = func() error { return m.restartAs(&o) }
 	case "reload":
-		options.BoolVar(&graceful, "g", false, "")
-		run = func() error { return m.Reload(graceful) }
+		o.BoolVar(&o.graceful, "g", false, "")
+		run = func() error { return m.Reload(o.ending()) }
 	case "status":
-		options.BoolVar(&watch, "watch", false, "")
-		options.BoolVar(&asJSON, "json", false, "")
-		run = func() error { return m.PrintStatus(os.Stdout, watch, asJSON) }
+		o.BoolVar(&o.watch, "watch", false, "")
+		o.BoolVar(&o.json, "json", false, "")
+		run = func() error { return m.showStatus(&o) }
 	case "connections":
-		options.BoolVar(&asJSON, "json", false, "")
-		run = func() error { return m.PrintConnections(os.Stdout, asJSON) }
+		o.BoolVar(&o.json, "json", false, "")
+		run = func() error { return m.PrintConnections(os.Stdout, o.format()) }
 	case "version", "--version", "-version":
 		run = func() error { _, err := fmt.Println(m.name(), Version()); return err }
 	case "help", "--help", "-help", "-h":
-		run = func() error { _, err := fmt.Print(m.usage()); return err }
+		run = m.help
 	default:
 		return errUsage("unknown command %q", args[0])
 	}
-	switch err := options.Parse(args[1:]); {
+	switch err := o.Parse(args[1:]); {
 	case errors.Is(err, flag.ErrHelp):
-		run = func() error { _, err := fmt.Print(m.usage()); return err }
+		return m.help()
 	case err != nil:
 		return errUsage("%s: %v", args[0], err)
-	case options.NArg() > 0:
-		return errUsage("%s takes no argument %q: flags of the program stand before the command", args[0], options.Arg(0))
+	case o.NArg() > 0:
+		return errUsage("%s takes no argument %q: flags of the program stand before the command", args[0], o.Arg(0))
 	}
 	return run()
 }
 
-// restartAs restarts as the flags of the command say.
-func (m *Master) restartAs(daemon, foreground, graceful bool) error {
+// options are the flags of a command.
+type options struct {
+	*flag.FlagSet
+	daemon, foreground, graceful, watch, json bool
+}
+
+// mode is what the flags say, or otherwise.
+func (o *options) mode(otherwise Mode) Mode {
 	switch {
-	case daemon && foreground:
-		return errUsage("restart: -d and -f contradict each other: want one of them")
-	case daemon || foreground:
-		return m.Restart(daemon, graceful)
+	case o.daemon:
+		return Daemon
+	case o.foreground:
+		return Foreground
 	}
-	return m.RestartAsBefore(graceful)
+	return otherwise
+}
+
+func (o *options) ending() Ending {
+	if o.graceful {
+		return Graceful
+	}
+	return Prompt
+}
+
+func (o *options) format() Format {
+	if o.json {
+		return AsJSON
+	}
+	return AsTable
+}
+
+func (m *Master) restartAs(o *options) error {
+	if o.daemon && o.foreground {
+		return errUsage("restart: -d and -f contradict each other: want one of them")
+	}
+	return m.Restart(o.mode(AsBefore), o.ending())
+}
+
+func (m *Master) showStatus(o *options) error {
+	if o.watch {
+		return m.WatchStatus(os.Stdout, o.format())
+	}
+	return m.PrintStatus(os.Stdout, o.format())
+}
+
+func (m *Master) help() error {
+	_, err := fmt.Print(m.usage())
+	return err
 }
 
 // Version is that of the program, and of Lineman in it, as far as it was built with them.

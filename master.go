@@ -24,8 +24,8 @@ import (
 type Master struct {
 	Workers []*Worker
 
-	// Err is why the program cannot run, such as a configuration that cannot be read; nil if it can. Start, Restart,
-	// RestartAsBefore and Run return it. In a process of a running master it is the error of the start or the reload
+	// Err is why the program cannot run, such as a configuration that cannot be read; nil if it can. Start, Restart and
+	// Run return it. In a process of a running master it is the error of the start or the reload
 	// that wants the process, and the predecessor goes on: a program that exits by itself instead can tell nobody but
 	// the log.
 	Err error
@@ -53,6 +53,35 @@ type Master struct {
 	OnStop   func()       // last of all, when every process has ended
 	OnExit   func(Exit)   // when a process has ended, for whatever reason
 }
+
+// A Mode is how a program runs.
+type Mode int
+
+// The modes of Start and Restart.
+const (
+	Foreground Mode = iota // until it is stopped, interrupted, or its terminal ends
+	Daemon                 // in the background, with its log as its standard output
+	AsBefore               // as the program that Restart ends; Foreground if none runs
+)
+
+// An Ending is what happens to the connections of processes that end: Prompt within StopTimeout, or ReloadTimeout in a
+// reload, Graceful within GracefulTimeout.
+type Ending int
+
+// The endings of Stop, Restart and Reload.
+const (
+	Prompt   Ending = iota // they are told goodbye; in a reload, each when what it has begun is finished
+	Graceful               // they end by themselves
+)
+
+// A Format is how PrintStatus, WatchStatus and PrintConnections write.
+type Format int
+
+// The formats.
+const (
+	AsTable Format = iota // for people
+	AsJSON                // for programs, one object a line
+)
 
 // Exit tells how a worker process ended.
 type Exit struct {

@@ -181,10 +181,10 @@ func TestExitCode(t *testing.T) {
 	if _, err := m.Status(); !errors.Is(err, lineman.ErrNotRunning) {
 		t.Errorf("status of nobody: %v", err)
 	}
-	if err := m.Stop(false); !errors.Is(err, lineman.ErrNotRunning) {
+	if err := m.Stop(lineman.Prompt); !errors.Is(err, lineman.ErrNotRunning) {
 		t.Errorf("stop of nobody: %v", err)
 	}
-	if err := m.Reload(true); !errors.Is(err, lineman.ErrNotRunning) {
+	if err := m.Reload(lineman.Graceful); !errors.Is(err, lineman.ErrNotRunning) {
 		t.Errorf("reload of nobody: %v", err)
 	}
 }
@@ -209,8 +209,9 @@ func TestErr(t *testing.T) {
 	why := errors.New("no configuration")
 	m := &lineman.Master{Err: why, Workers: []*lineman.Worker{{Addr: "text://127.0.0.1:0"}}, PIDFile: t.TempDir() + "/pid"}
 	for name, run := range map[string]func() error{
-		"Run": m.Run, "Start": func() error { return m.Start(false) }, "Start as a daemon": func() error { return m.Start(true) },
-		"Restart": func() error { return m.Restart(false, false) },
+		"Run": m.Run, "Start": func() error { return m.Start(lineman.Foreground) },
+		"Start as a daemon": func() error { return m.Start(lineman.Daemon) },
+		"Restart":           func() error { return m.Restart(lineman.AsBefore, lineman.Prompt) },
 	} {
 		if err := run(); err != why {
 			t.Errorf("%s: %v", name, err)

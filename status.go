@@ -189,32 +189,39 @@ func duration(d time.Duration) string {
 	return fmt.Sprintf("%dd %s", d/(24*time.Hour), (d % (24 * time.Hour)).Round(time.Minute))
 }
 
-// PrintStatus shows the status once or, with watch, again and again until the program ends; as a table, or as JSON.
-func (m *Master) PrintStatus(w io.Writer, watch, asJSON bool) error {
+// PrintStatus writes the status.
+func (m *Master) PrintStatus(w io.Writer, f Format) error {
+	return m.writeStatus(w, f, (*Status).String)
+}
+
+// WatchStatus writes the status each second until the program ends or w fails; a table clears the terminal first.
+func (m *Master) WatchStatus(w io.Writer, f Format) error {
 	for {
-		s, err := m.Status()
+		err := m.writeStatus(w, f, func(s *Status) string {
+			return "\x1b[H\x1b[2J" + s.String() + "\nCtrl+C ends this view.\n"
+		})
 		if err != nil {
-			return err
-		}
-		if asJSON {
-			err = json.NewEncoder(w).Encode(s)
-		} else {
-			text := s.String()
-			if watch {
-				text = "\x1b[H\x1b[2J" + text + "\nCtrl+C ends this view.\n"
-			}
-			_, err = io.WriteString(w, text)
-		}
-		if err != nil || !watch {
 			return err
 		}
 		time.Sleep(watchEvery)
 	}
 }
 
-// PrintConnections shows the connections; as a table, or as JSON, one a line.
-func (m *Master) PrintConnections(w io.Writer, asJSON bool) error {
-	if asJSON {
+func (m *Master) writeStatus(w io.Writer, f Format, table func(*Status) string) error {
+	s, err := m.Status()
+	if err != nil {
+		return err
+	}
+	if f == AsJSON {
+		return json.NewEncoder(w).Encode(s)
+	}
+	_, err = io.WriteString(w, table(s))
+	return err
+}
+
+// PrintConnections writes the connections.
+func (m *Master) PrintConnections(w io.Writer, f Format) error {
+	if f == AsJSON {
 		out := json.NewEncoder(w)
 		return m.Connections(func(page []ConnStatus) error {
 			for i := range page {

@@ -16,12 +16,12 @@ func errUnsupported(what string) error {
 }
 
 // Run runs the workers in this process until it is interrupted.
-func (m *Master) Run() error { return m.Start(false) }
+func (m *Master) Run() error { return m.Start(Foreground) }
 
-// Start runs the workers in this process, each on a loop of its own, until it is interrupted. A daemon, and a Count
+// Start runs the workers in this process, each on a loop of its own, until it is interrupted. A Daemon, and a Count
 // above 1, are errors that match ErrUsage.
-func (m *Master) Start(daemon bool) error {
-	if daemon {
+func (m *Master) Start(mode Mode) error {
+	if mode == Daemon {
 		return errUnsupported("start -d")
 	}
 	if err := m.check(); err != nil {
@@ -44,16 +44,13 @@ func (m *Master) Start(daemon bool) error {
 func (m *Master) CheckFiles() error { return nil }
 
 // Stop is an error that matches ErrUsage.
-func (m *Master) Stop(bool) error { return errUnsupported("stop") }
+func (m *Master) Stop(Ending) error { return errUnsupported("stop") }
 
 // Restart is an error that matches ErrUsage.
-func (m *Master) Restart(bool, bool) error { return errUnsupported("restart") }
-
-// RestartAsBefore is an error that matches ErrUsage.
-func (m *Master) RestartAsBefore(bool) error { return errUnsupported("restart") }
+func (m *Master) Restart(Mode, Ending) error { return errUnsupported("restart") }
 
 // Reload is an error that matches ErrUsage.
-func (m *Master) Reload(bool) error { return errUnsupported("reload") }
+func (m *Master) Reload(Ending) error { return errUnsupported("reload") }
 
 // Status is an error that matches ErrUsage.
 func (m *Master) Status() (*Status, error) { return nil, errUnsupported("status") }

@@ -21,13 +21,13 @@ import (
 // its terminal. It writes no files and takes no commands, so two may run.
 func (m *Master) Run() error { return m.start(false, nil) }
 
-// Start runs the program in the foreground until stop, SIGINT, SIGTERM or the end of its terminal or, as a daemon,
+// Start runs the program in the foreground until stop, SIGINT, SIGTERM or the end of its terminal or, as a Daemon,
 // starts it in the background and returns nil once every process is ready. It matches ErrRunning if it runs already.
-func (m *Master) Start(daemon bool) error {
+func (m *Master) Start(mode Mode) error {
 	switch report := m.inherited(daemonVariable); {
 	case report != nil:
 		return m.start(true, report)
-	case daemon && os.Getenv(workerVariable) == "":
+	case mode == Daemon && os.Getenv(workerVariable) == "":
 		return m.daemonize()
 	}
 	return m.start(true, nil)

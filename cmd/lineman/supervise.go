@@ -98,7 +98,12 @@ func startCommand() *cobra.Command {
 	var daemon bool
 	c := &cobra.Command{
 		Use: "start", Short: "Run the server", Long: "Run the server." + settingsHelp, Args: noArguments,
-		RunE: func(c *cobra.Command, _ []string) error { return master(c).Start(daemon) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if daemon {
+				return master(c).Start(lineman.Daemon)
+			}
+			return master(c).Start(lineman.Foreground)
+		},
 	}
 	c.Flags().BoolVarP(&daemon, "daemon", "d", false, "as a daemon, once it is ready")
 	settingFlags(c)
@@ -106,66 +111,88 @@ func startCommand() *cobra.Command {
 }
 
 func restartCommand() *cobra.Command {
-	var daemon, foreground, graceful bool
+	var daemon, foreground bool
 	c := &cobra.Command{
 		Use: "restart", Short: "Stop the server, and run it as it ran before", Args: noArguments,
-		Long: "Stop the server, and run it as it ran before: in the foreground, or as a daemon. If none runs, it is started in the foreground." + settingsHelp,
-		RunE: func(c *cobra.Command, _ []string) error {
-			switch {
-			case daemon && foreground:
-				return &usageError{errors.New("--daemon and --foreground contradict each other: want one of them")}
-			case daemon || foreground:
-				return master(c).Restart(daemon, graceful)
-			}
-			return master(c).RestartAsBefore(graceful)
-		},
+		Long: "Stop the server, and run it as it ran before: in the foreground, or as a daemon. " +
+			"If none runs, it is started in the foreground." + settingsHelp,
+	}
+	ending := endingFlag(c, "wait until the connections have ended by themselves")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		mode := lineman.AsBefore
+		switch {
+		case daemon && foreground:
+			return &usageError{errors.New("--daemon and --foreground contradict each other: want one of them")}
+		case daemon:
+			mode = lineman.Daemon
+		case foreground:
+			mode = lineman.Foreground
+		}
+		return master(c).Restart(mode, ending())
 	}
 	c.Flags().BoolVarP(&daemon, "daemon", "d", false, "as a daemon, once it is ready")
 	c.Flags().BoolVarP(&foreground, "foreground", "f", false, "in the foreground")
-	c.Flags().BoolVarP(&graceful, "graceful", "g", false, "wait until the connections have ended by themselves")
 	settingFlags(c)
 	return c
 }
 
 func stopCommand() *cobra.Command {
-	var graceful bool
-	c := &cobra.Command{
-		Use: "stop", Short: "Stop the server", Args: noArguments,
-		RunE: func(*cobra.Command, []string) error { return (&lineman.Master{}).Stop(graceful) },
-	}
-	c.Flags().BoolVarP(&graceful, "graceful", "g", false, "wait until the connections have ended by themselves")
+	c := &cobra.Command{Use: "stop", Short: "Stop the server", Args: noArguments}
+	ending := endingFlag(c, "wait until the connections have ended by themselves")
+	c.RunE = func(*cobra.Command, []string) error { return (&lineman.Master{}).Stop(ending()) }
 	return c
 }
 
 func reloadCommand() *cobra.Command {
-	var graceful bool
 	c := &cobra.Command{
 		Use: "reload", Short: "Replace the processes by the program as it is now on disk", Args: noArguments,
-		RunE: func(*cobra.Command, []string) error { return (&lineman.Master{}).Reload(graceful) },
 	}
-	c.Flags().BoolVarP(&graceful, "graceful", "g", false, "predecessors stay until their connections have ended by themselves")
+	ending := endingFlag(c, "predecessors stay until their connections have ended by themselves")
+	c.RunE = func(*cobra.Command, []string) error { return (&lineman.Master{}).Reload(ending()) }
 	return c
 }
 
-func statusCommand() *cobra.Command {
-	var watch, asJSON bool
-	c := &cobra.Command{
-		Use: "status", Short: "Tell how the processes are", Args: noArguments,
-		RunE: func(*cobra.Command, []string) error { return (&lineman.Master{}).PrintStatus(os.Stdout, watch, asJSON) },
+// endingFlag is the flag for a graceful end, and what it says once it was parsed.
+func endingFlag(c *cobra.Command, usage string) func() lineman.Ending {
+	graceful := c.Flags().BoolP("graceful", "g", false, usage)
+	return func() lineman.Ending {
+		if *graceful {
+			return lineman.Graceful
+		}
+		return lineman.Prompt
 	}
+}
+
+func statusCommand() *cobra.Command {
+	var watch bool
+	c := &cobra.Command{Use: "status", Short: "Tell how the processes are", Args: noArguments}
 	c.Flags().BoolVar(&watch, "watch", false, "again each second")
-	c.Flags().BoolVar(&asJSON, "json", false, "for programs")
+	format := formatFlag(c, "for programs")
+	c.RunE = func(*cobra.Command, []string) error {
+		if watch {
+			return (&lineman.Master{}).WatchStatus(os.Stdout, format())
+		}
+		return (&lineman.Master{}).PrintStatus(os.Stdout, format())
+	}
 	return c
 }
 
 func connectionsCommand() *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{
-		Use: "connections", Short: "List the connections", Args: noArguments,
-		RunE: func(*cobra.Command, []string) error { return (&lineman.Master{}).PrintConnections(os.Stdout, asJSON) },
-	}
-	c.Flags().BoolVar(&asJSON, "json", false, "for programs, one a line")
+	c := &cobra.Command{Use: "connections", Short: "List the connections", Args: noArguments}
+	format := formatFlag(c, "for programs, one a line")
+	c.RunE = func(*cobra.Command, []string) error { return (&lineman.Master{}).PrintConnections(os.Stdout, format()) }
 	return c
+}
+
+// formatFlag is the flag for JSON, and what it says once it was parsed.
+func formatFlag(c *cobra.Command, usage string) func() lineman.Format {
+	asJSON := c.Flags().Bool("json", false, usage)
+	return func() lineman.Format {
+		if *asJSON {
+			return lineman.AsJSON
+		}
+		return lineman.AsTable
+	}
 }
 
 func noArguments(c *cobra.Command, args []string) error {
