@@ -33,7 +33,7 @@ func (c *Conn) attend() {
 	}
 	if c.flags&(stalled|broken) == 0 {
 		c.writeLocked(c.loop.scratch)
-		c.payPongLocked()
+		c.session.writtenLocked(c)
 	}
 	c.state.stalled = c.flags&stalled != 0
 	wasFull := c.flags&notifyFull != 0
@@ -55,21 +55,14 @@ func (c *Conn) attend() {
 		c.tellClosing()
 	}
 	c.rearm()
-	if x := c.serving(); x != nil {
-		x.drained()
-		c.watchExchange(x)
-	}
-	if p, ok := c.session.(*piped); ok && phase == open {
-		p.attended(c, empty)
-	}
+	goOn = c.session.written(c, empty) || goOn
 	if f := c.service.worker.OnFull; wasFull && f != nil {
 		c.guard(inOnFull, func() { f(c) })
 	}
 	if f := c.service.worker.OnDrain; drained && f != nil {
 		c.guard(inOnDrain, func() { f(c) })
 	}
-	h, asks := c.session.(*httpSession)
-	if phase == open && (goOn || asks && c.state.holding && h.takes(c)) {
+	if phase == open && goOn {
 		c.goOn()
 	}
 	if phase == closing {
@@ -80,12 +73,7 @@ func (c *Conn) attend() {
 // goOn handles the messages that waited for Resume or for an answer.
 func (c *Conn) goOn() {
 	c.since = c.loop.ticks(c.loop.now)
-	switch h := c.session.(type) {
-	case *httpSession:
-		h.goOn(c)
-	case *handlerSession:
-		h.takes(c) // forgets an exchange that is over, and with it what net/http held for it
-	}
+	c.session.goOn(c)
 	c.state.holding = false
 	if c.in != nil {
 		c.decode(nil)
@@ -98,9 +86,6 @@ func (c *Conn) goOn() {
 		return
 	}
 	c.rearm()
-	if _, ok := c.session.(*httpSession); ok {
-		c.watch(c.service.after.keepAlive)
-	}
 }
 
 // tellFull calls OnFull for a connection that is not there yet.

@@ -1,10 +1,6 @@
 package lineman
 
-import (
-	"net"
-
-	"github.com/lineman-go/lineman/internal/poll"
-)
+import "github.com/lineman-go/lineman/internal/poll"
 
 // A connection breaks when a write fails, or when the system says so while nothing is read from it. Its peer gets
 // nothing any more. What had come from it before is still in the kernel, and is handled as the application takes it:
@@ -40,9 +36,7 @@ func (c *Conn) broke() {
 	if f := c.service.worker.OnDrain; wasFull && f != nil {
 		c.guard(inOnDrain, func() { f(c) }) // who waits for it would not go on
 	}
-	if x := c.serving(); x != nil {
-		x.unanswerable(c.hasWhole())
-	}
+	c.session.severed(c)
 	c.goOn() // nothing waits for an answer that streams, or for room
 	if c.holds() && !c.someWaits() {
 		c.receive() // it is over if nothing is there
@@ -68,12 +62,6 @@ func (c *Conn) canHaveRest() bool {
 	return c.phase.get() == open && !c.state.ended && !c.state.arriving && !c.shaking() && !c.datagrams() && !c.opens()
 }
 
-// hasWhole reports whether the handler under way has all of its request.
-func (c *Conn) hasWhole() bool {
-	h, ok := c.session.(*handlerSession)
-	return !ok || h.split.Between() && !h.current.tunnels()
-}
-
 // whyBroken is what the system says of a connection that nothing more is taken from.
 func (c *Conn) whyBroken() (err error) {
 	for err == nil {
@@ -97,10 +85,6 @@ func (c *Conn) dropUnsent() (wasFull bool) {
 		c.loop.givePipe(x.piped)
 		x.piped = nil
 	}
-	if h, ok := c.session.(*httpSession); ok && h.streaming {
-		h.streaming = false
-		h.lastOfRestLocked(c)
-	}
 	return wasFull
 }
 
@@ -109,7 +93,7 @@ func (c *Conn) hasRest() bool {
 	if c.state.ending&remains == 0 {
 		return false
 	}
-	if ws, ok := c.session.(*wsSession); ok && ws.peerParted {
+	if c.session.closingHandshake() > awaitsClose {
 		return false
 	}
 	c.mu.Lock()
@@ -142,24 +126,4 @@ func (c *Conn) attendRest(goOn bool) {
 		c.goOn()
 	}
 	c.rearm()
-}
-
-// unanswerableLocked is for what cannot be sent as the connection is closing, with lock held. The next request of a
-// rest does not wait for the answer to the one before.
-func (c *Conn) unanswerableLocked() error {
-	h, ok := c.session.(*httpSession)
-	if !ok || c.flags&broken == 0 || !h.waiting || h.served != nil {
-		return net.ErrClosed
-	}
-	h.waiting = false
-	c.markLocked(resume)
-	h.lastOfRestLocked(c)
-	return net.ErrClosed
-}
-
-// lastOfRestLocked ends a rest with the request at hand, if that was to be the last of its connection.
-func (h *httpSession) lastOfRestLocked(c *Conn) {
-	if h.exchange.Close && c.flags&broken != 0 {
-		c.markLocked(aborted)
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"net"
 
 	"github.com/lineman-go/lineman/internal/output"
-	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
@@ -45,7 +44,7 @@ func (c *Conn) CloseWith(code websocket.Code, reason string) error {
 
 // partLocked puts the protocol's goodbye into the output and begins to close, with lock held.
 func (c *Conn) partLocked(code websocket.Code, reason string) {
-	c.sayLocked(func(dst []byte) []byte { return c.session.goodbye(dst, code, reason) })
+	c.sayLocked(func(dst []byte) []byte { return c.session.goodbyeLocked(dst, code, reason) })
 	c.phase.set(closing)
 	c.markLocked(parted)
 }
@@ -105,7 +104,7 @@ func (c *Conn) violated(err error) {
 		c.finish(c.dial.failed(err))
 		return
 	}
-	var reason error = &ProtocolError{Protocol: c.protocolName(), Err: err}
+	var reason error = &ProtocolError{Protocol: c.session.protocolName(c.service), Err: err}
 	if errors.Is(err, ErrTooLarge) {
 		reason = ErrTooLarge
 	}
@@ -121,8 +120,7 @@ func (c *Conn) refuseRest(reason, detail error) {
 		c.finish(reason)
 		return
 	}
-	if h, ok := c.session.(*handlerSession); ok && h.active() {
-		c.breakOff(h.current, reason)
+	if c.session.breaksOff(c, reason) {
 		return
 	}
 	c.mu.Lock()
@@ -134,25 +132,9 @@ func (c *Conn) refuseRest(reason, detail error) {
 	}
 	defer c.mu.Unlock()
 	c.setCauseLocked(reason)
-	c.sayLocked(func(dst []byte) []byte { return c.session.broken(dst, detail) })
-	if ws, ok := c.session.(*wsSession); ok {
-		ws.peerParted = true // RFC 6455, 7.1.7: nothing more is read from a peer that broke the protocol
-	}
+	c.sayLocked(func(dst []byte) []byte { return c.session.brokenLocked(dst, detail) })
 	c.phase.set(closing)
 	c.markLocked(parted)
-}
-
-// breakOff reads no more of a request that is with its handler, which sees its body end and may still answer; the
-// connection closes then.
-func (c *Conn) breakOff(x *exchange, reason error) {
-	c.mu.Lock()
-	c.setCauseLocked(reason)
-	c.mu.Unlock()
-	c.state.ended = true
-	c.loop.freeInput(c)
-	c.rearm()
-	x.leave()
-	x.cut()
 }
 
 // depart closes because the peer is going, with lock not held.
@@ -167,9 +149,9 @@ func (c *Conn) depart(cause error) {
 	c.markLocked(parted)
 }
 
-// leave closes because the loop stops. A request that waits for its answer gets it first.
-func (c *Conn) leave() {
-	if x := c.serving(); x != nil && x.leave() {
+// leave closes because the loop stops. What is under way may end the connection instead, unless it is late.
+func (c *Conn) leave(late bool) {
+	if c.session.leave(c, late) {
 		return
 	}
 	c.mu.Lock()
@@ -180,10 +162,6 @@ func (c *Conn) leave() {
 	if c.shaking() || c.flags&opening != 0 || c.state.arriving {
 		c.phase.set(closing)
 		c.markLocked(aborted)
-		return
-	}
-	if h, ok := c.session.(*httpSession); ok && h.waiting {
-		h.exchange.Close = h.exchange.Close || !c.hasMore() // further requests are asked first
 		return
 	}
 	c.partLocked(c.loop.farewell(), "")
@@ -205,8 +183,8 @@ func (c *Conn) closeOn(empty bool) {
 		c.After(sentPause, c.attention)
 		return
 	}
-	ws, ok := c.session.(*wsSession)
-	if c.state.ended || c.datagrams() || square || c.state.ending&lost != 0 || ok && ws.peerParted && ws.agreed {
+	if c.state.ended || c.datagrams() || square || c.state.ending&lost != 0 ||
+		c.session.closingHandshake() == bothClosed {
 		c.finish(c.cause())
 		return
 	}
@@ -219,6 +197,12 @@ func (c *Conn) closeOn(empty bool) {
 		return
 	}
 	c.rearm()
+}
+
+// awaitsServer reports whether both sides have said goodbye, and ending the stream is up to the other one: the server
+// (RFC 6455, 7.1.1).
+func (c *Conn) awaitsServer() bool {
+	return c.dial != nil && !c.state.ended && c.session.closingHandshake() == bothClosed
 }
 
 // timeEnding begins the time that the ending may take.
@@ -264,9 +248,7 @@ func (c *Conn) finish(err error) {
 	if c.secure != nil {
 		c.secure.wire.end()
 	}
-	if x := c.serving(); x != nil {
-		x.cut()
-	}
+	c.session.peerEnded(c, net.ErrClosed)
 
 	if x != nil {
 		if x.cause != nil {
@@ -290,9 +272,7 @@ func (c *Conn) finish(err error) {
 		c.guard(inOnClose, func() { f(c, err) })
 	}
 	c.cancelContext()
-	if p, ok := c.session.(*piped); ok {
-		p.over(err, abort)
-	}
+	c.session.over(c, err, abort)
 	c.gone()
 	if c.dial != nil {
 		c.redial()
@@ -315,14 +295,4 @@ func (c *Conn) cause() error {
 		return nil
 	}
 	return c.extra.cause
-}
-
-func (c *Conn) protocolName() string {
-	if _, ok := c.session.(*httpSession); ok {
-		return (&http1.Protocol{}).Name()
-	}
-	if c.service.protocol == nil {
-		return c.service.address.network
-	}
-	return c.service.protocol.Name()
 }

@@ -265,25 +265,14 @@ func (c *Conn) SetWorker(w *Worker) error {
 
 // change gives the connection to another service, with the session that it has, where that will do.
 func (c *Conn) change(s *service) error {
-	switch of := c.session.(type) {
-	case *httpSession:
-		if c.takesAlong(of, s) {
-			c.move(s)
-			return nil
-		}
-		if of.waits(c) {
-			return fmt.Errorf("lineman: answer the request before the connection goes to worker %q", s.name)
-		}
-	case *wsSession:
-		if s.kind == speaksWebSocket {
-			of.Limit(s.limits.MaxMessage)
-			c.move(s)
-			return nil
-		}
-	case *piped:
-		return fmt.Errorf("lineman: a connection that is joined with another one cannot go to worker %q", s.name)
+	stays, err := c.session.change(c, s)
+	if err != nil {
+		return err
 	}
 	c.move(s)
+	if stays {
+		return nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.session = s.newSession()

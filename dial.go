@@ -189,7 +189,7 @@ func (c *Conn) dropOutputLocked() {
 	if c.out == nil {
 		return
 	}
-	if _, joined := c.session.(*piped); c.flags&opening != 0 && !joined {
+	if c.flags&opening != 0 && c.session.keepsUnsent() {
 		c.dial.kept = c.out
 	} else {
 		c.out.Release()
@@ -304,7 +304,7 @@ func (c *Conn) dialed(conn net.Conn, err error) {
 		c.secureConn(true, config)
 		return
 	}
-	c.begin()
+	c.session.begin(c)
 }
 
 func remoteOf(c net.Conn) netip.AddrPort {

@@ -45,9 +45,5 @@ func (l *Loop) draining() bool {
 
 // drains reports whether the application is given time to end the connection. HTTP ends with an answer.
 func (c *Conn) drains() bool {
-	switch c.session.(type) {
-	case *httpSession, *handlerSession:
-		return false
-	}
-	return c.service.limits.Drain > 0 && c.loop.now.Before(c.loop.drained)
+	return c.session.partsAtRest() && c.service.limits.Drain > 0 && c.loop.now.Before(c.loop.drained)
 }

@@ -32,8 +32,8 @@ func (d *dialing) handshake() websocket.Handshake {
 	return h
 }
 
-// greet sends the request. Nothing else is written before its answer.
-func (c *Conn) greet(g *greeting) {
+// begin sends the request. Nothing else is written before its answer.
+func (g *greeting) begin(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dial.request, _ = g.handshake.AppendRequest(nil) // Dial has looked at it
@@ -60,3 +60,9 @@ func (g *greeting) deliver(c *Conn, _ []byte) {
 }
 
 func (g *greeting) half() bool { return false }
+
+// closingHandshake is none: without an answer there is no WebSocket to say goodbye on.
+func (g *greeting) closingHandshake() closingHandshake { return noClosingHandshake }
+
+// limits has no pings: they are for a WebSocket.
+func (g *greeting) limits(c *Conn) [3]limit { return g.plain.limits(c) }

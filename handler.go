@@ -19,6 +19,7 @@ import (
 //	idle ─────────────────────▶ exchange ──────────────────────────▶ idle, or closing
 //	                             (body pieces go to it, at most so many ahead)
 type handlerSession struct {
+	plain
 	split   *http1.Splitter // on the loop
 	service *service
 	current *exchange // nil while idle. Written by the loop.
@@ -77,17 +78,78 @@ func (h *handlerSession) takes(c *Conn) bool {
 // active reports whether a request is with the handler.
 func (h *handlerSession) active() bool { return h.current != nil && !h.current.over() }
 
-func (h *handlerSession) Append(dst, msg []byte) ([]byte, error) { return dst, ErrAnswered }
-func (h *handlerSession) more(*Conn)                             {}
-func (h *handlerSession) half() bool                             { return !h.split.Between() }
-func (h *handlerSession) Kind() uint8                            { return websocket.Unshared }
+func (h *handlerSession) Append(dst, _ []byte) ([]byte, error) { return dst, ErrAnswered }
+func (h *handlerSession) Kind() uint8                          { return websocket.Unshared }
+func (h *handlerSession) half() bool                           { return !h.split.Between() }
+func (h *handlerSession) busy(*Conn) bool                      { return h.active() }
+func (h *handlerSession) partsAtRest() bool                    { return false }
 
-// broken answers a request that could not be understood, unless its handler may have begun to.
-func (h *handlerSession) broken(dst []byte, cause error) []byte {
-	return refusal(dst, cause, h.service.loop)
+func (h *handlerSession) begin(c *Conn) {
+	h.plain.begin(c)
+	c.watch(c.service.after.keepAlive)
 }
 
-func (h *handlerSession) goodbye(dst []byte, _ websocket.Code, _ string) []byte { return dst }
+// goOn forgets an exchange that is over, and with it what net/http held for it.
+func (h *handlerSession) goOn(c *Conn) { h.takes(c) }
+
+func (h *handlerSession) limits(c *Conn) [3]limit {
+	if h.active() {
+		return exchangeLimits(c, h.current)
+	}
+	on := h.plain.limits(c)
+	if !c.state.paused && !c.state.half {
+		on[0] = limit{c.since, c.service.after.keepAlive, (*Conn).unasked}
+	}
+	return on
+}
+
+func (h *handlerSession) written(c *Conn, _ bool) (goOn bool) {
+	if h.current != nil {
+		exchangeWritten(c, h.current)
+	}
+	return false
+}
+
+// severed tells the handler. It can read what is still to come of its request; one that has all of it has no client any
+// more.
+func (h *handlerSession) severed(*Conn) {
+	if h.current != nil {
+		h.current.unanswerable(h.split.Between() && !h.current.tunnels())
+	}
+}
+
+func (h *handlerSession) peerEnded(*Conn, error) bool {
+	if h.current != nil {
+		h.current.cut()
+	}
+	return false
+}
+
+// breaksOff reads no more of a request that is with its handler, which sees its body end and may still answer; the
+// connection closes then.
+func (h *handlerSession) breaksOff(c *Conn, reason error) bool {
+	if !h.active() {
+		return false
+	}
+	c.mu.Lock()
+	c.setCauseLocked(reason)
+	c.mu.Unlock()
+	c.state.ended = true
+	c.loop.freeInput(c)
+	c.rearm()
+	h.current.leave()
+	h.current.cut()
+	return true
+}
+
+func (h *handlerSession) leave(c *Conn, late bool) bool {
+	return h.current != nil && leaveExchange(c, h.current, late)
+}
+
+// broken answers a request that could not be understood, unless its handler may have begun to.
+func (h *handlerSession) brokenLocked(dst []byte, cause error) []byte {
+	return refusal(dst, cause, h.service.loop)
+}
 
 // Serve has an http.Handler answer the request that waits, as a worker's Handler would: by http.FileServer, for
 // example. The handler runs on a goroutine; the body that came is copied for it, without trailers. In OnRequest only.
@@ -110,27 +172,47 @@ func (c *Conn) Serve(handler http.Handler) error {
 	return nil
 }
 
-// goOn goes on when the handler of Serve is done.
-func (h *httpSession) goOn(c *Conn) {
-	if h.served == nil || !h.served.over() {
-		return
+// exchangeLimits are those of a request with a handler: the peer has to go on with the body that the handler waits for,
+// and to take what was written. The handler may take its time.
+func exchangeLimits(c *Conn, x *exchange) (on [3]limit) {
+	now := c.loop.ticks(c.loop.now)
+	after := &c.service.after
+	c.since = now // keep-alive counts from the end of the exchange
+	on[0] = limit{now, after.keepAlive, func(*Conn) {}}
+	if x.waitsForBody() {
+		on[1] = limit{max(c.touched, x.asked), after.message, (*Conn).late}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	h.served = nil
-	h.waiting, h.awaits = false, false
-	h.lastOfRestLocked(c)
+	if x.stuck(now) {
+		on[2] = limit{x.progress, after.answer, (*Conn).overdue}
+	}
+	return on
 }
 
-// serving is the exchange under way, or nil. On the loop.
-func (c *Conn) serving() *exchange {
-	switch h := c.session.(type) {
-	case *httpSession:
-		return h.served
-	case *handlerSession:
-		return h.current
+// exchangeWritten tells the handler that the kernel has taken something, and has the limits of the exchange looked at
+// when they could be passed.
+func exchangeWritten(c *Conn, x *exchange) {
+	x.drained()
+	now := c.loop.ticks(c.loop.now)
+	if x.stuck(now) {
+		c.watch(c.service.after.answer)
 	}
-	return nil
+	if x.waitsForBody() {
+		if !x.asks {
+			x.asks, x.asked = true, now
+		}
+		c.watch(c.service.after.message)
+	} else {
+		x.asks = false
+	}
+}
+
+// leaveExchange has the connection end after the exchange under way, and reports whether there is one. Requests that
+// have come behind it are handled before, unless it is late.
+func leaveExchange(c *Conn, x *exchange, late bool) bool {
+	if !late && (!x.over() || c.state.holding) {
+		return true
+	}
+	return x.leave()
 }
 
 // serveHTTP gives an exchange to net/http.

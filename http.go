@@ -21,6 +21,7 @@ import (
 //	                                │ Serve                 │ net/http is done
 //	                                └──▶ served ────────────┘
 type httpSession struct {
+	plain
 	*http1.Codec // used by Decode, on the loop
 
 	// Owned by the loop.
@@ -52,18 +53,21 @@ func newHTTPSession(s *service) *httpSession {
 	return &httpSession{Codec: p.NewCodec(s.limits.MaxMessage).(*http1.Codec), service: s, of: s}
 }
 
-// takesAlong has the session be of another service, with the request at hand, and reports whether that can be.
-func (c *Conn) takesAlong(h *httpSession, s *service) bool {
+// change has the session be of another service, with the request at hand, where that is one of HTTP too.
+func (h *httpSession) change(c *Conn, to *service) (stays bool, _ error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case s.kind == speaksWebSocket:
+	case to.kind == speaksWebSocket:
 		h.from = h.service
-	case s.kind != speaksHTTP || s.worker.Handler != nil:
-		return false
+	case to.kind == speaksHTTP && to.worker.Handler == nil:
+	case h.waiting:
+		return false, fmt.Errorf("lineman: answer the request before the connection goes to worker %q", to.name)
+	default:
+		return false, nil
 	}
-	h.service = s
-	return true
+	h.service = to
+	return true, nil
 }
 
 // freeHTTP keeps the session of a finished handshake for another connection.
@@ -127,8 +131,8 @@ func (h *httpSession) endStreamLocked(dst []byte) ([]byte, error) {
 	return http1.AppendLast(dst, h.exchange), nil
 }
 
-// answeredLocked moves the connection on after an answer was queued, with lock held.
-func (h *httpSession) answeredLocked(c *Conn) {
+// sentLocked moves the connection on after an answer was queued, with lock held.
+func (h *httpSession) sentLocked(c *Conn) {
 	if h.waiting || h.streaming || c.phase.get() != open {
 		return
 	}
@@ -231,7 +235,7 @@ func (h *httpSession) release(c *Conn) {
 func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {
 	w := c.service.worker
 	if c.loop.parting.Load() {
-		c.answersLast()
+		h.lastAnswer(c)
 	}
 	switch {
 	case w.OnRequest != nil:
@@ -256,14 +260,6 @@ func (h *httpSession) await(c *Conn) {
 	c.since = c.loop.ticks(c.loop.now)
 	c.watch(c.service.after.answer)
 	c.markLocked(0)
-}
-
-// giveUp answers for an application that did not.
-func (h *httpSession) giveUp(c *Conn) {
-	c.service.log.Warn("lineman: a request was not answered in time", "limit", c.service.limits.Answer)
-	if err := c.Respond(&http1.Response{Status: 503, Close: true}); err != nil {
-		c.finish(ErrTimeout) // the peer does not read: it cannot be told
-	}
 }
 
 // upgradeTo is upgrade of a client that is there.
@@ -366,32 +362,3 @@ func (h *httpSession) awaitsBody(c *Conn) bool {
 	}
 	return h.admits(c, r)
 }
-
-func (h *httpSession) half() bool { return !h.Idle() }
-
-// broken answers a request that could not be understood, or did not come to its end in time.
-func (h *httpSession) broken(dst []byte, cause error) []byte {
-	return refusal(dst, cause, h.service.loop)
-}
-
-// refusal appends the answer to a request that cannot be handled.
-func refusal(dst []byte, cause error, l *Loop) []byte {
-	var e *http1.Error
-	switch {
-	case errors.As(cause, &e):
-	case errors.Is(cause, ErrTimeout):
-		e = &http1.Error{Status: 408, Reason: "the request took too long"}
-	default:
-		e = &http1.Error{Status: 400, Reason: cause.Error()}
-	}
-	return http1.AppendError(dst, e, l.dateField())
-}
-
-// goodbye ends a stream as it should be, so that its client does not take it for cut. As every session's, it is called
-// under the connection's lock.
-func (h *httpSession) goodbye(dst []byte, _ websocket.Code, _ string) []byte {
-	dst, _ = h.endStreamLocked(dst) // ErrAnswered: there is none
-	return dst
-}
-
-func (h *httpSession) Kind() uint8 { return websocket.Unshared }

@@ -41,9 +41,20 @@ func TestKeepAliveWebSocket(t *testing.T) {
 			return to
 		}, asked, 75},
 		"answered by a handler": {func(to *lineman.Worker) *lineman.Worker {
-			to.OnRequest = func(c *lineman.Conn, _ *http1.Request) { _ = c.Serve(http.NotFoundHandler()) }
+			served := false
+			to.OnRequest = func(c *lineman.Conn, r *http1.Request) {
+				if served {
+					ok(c, r)
+					return
+				}
+				served = true
+				_ = c.Serve(http.NotFoundHandler())
+			}
 			return to
-		}, asked, 75},
+		}, func(s *linemantest.Server, c *linemantest.Client) {
+			asked(s, c)
+			asked(s, c) // is looked at when the handler is done
+		}, 75},
 		"paused and resumed": {func(to *lineman.Worker) *lineman.Worker {
 			to.OnRequest = func(c *lineman.Conn, r *http1.Request) {
 				c.Pause()

@@ -30,7 +30,7 @@ func (l *Loop) beginLeaving(code websocket.Code, d time.Duration, patient bool) 
 	l.closeListeners()
 	for _, c := range l.conns {
 		if c != nil {
-			c.answersLast()
+			c.session.lastAnswer(c)
 		}
 	}
 	l.beginDrain(d)
@@ -65,7 +65,7 @@ func (l *Loop) farewell() websocket.Code {
 func (l *Loop) partAtRest() {
 	for _, c := range l.conns {
 		if c != nil && !c.drains() && c.atRest() && c.readNothing() {
-			c.leaveNow()
+			c.leaveNow(false)
 		}
 	}
 }
@@ -79,8 +79,8 @@ func (c *Conn) readNothing() bool {
 }
 
 // leaveNow is leave with the goodbye written at once: what comes later crosses it on its way.
-func (c *Conn) leaveNow() {
-	c.leave()
+func (c *Conn) leaveNow(late bool) {
+	c.leave(late)
 	c.attend()
 }
 
@@ -101,15 +101,9 @@ func (c *Conn) partStopping(late bool) {
 			}
 		}
 	}
-	if late || !c.state.paused && c.held == 0 && !c.answers() {
-		c.leaveNow()
+	if late || !c.state.paused && c.held == 0 {
+		c.leaveNow(late)
 	}
-}
-
-// answers reports whether a handler is at work, or has a further request to come.
-func (c *Conn) answers() bool {
-	x := c.serving()
-	return x != nil && (!x.over() || c.state.holding)
 }
 
 // asksMore reports whether something has come behind the request that a handler answers, read or not. What has come of
@@ -124,16 +118,6 @@ func (c *Conn) asksMore() bool {
 	return c.phase.get() == open && (c.someWaits() || c.session.half())
 }
 
-// answersLast has the connection close after the answer to the request at hand, if there is one and no further one was
-// read.
-func (c *Conn) answersLast() {
-	if h, ok := c.session.(*httpSession); ok && !c.hasMore() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		h.exchange.Close = h.exchange.Close || h.waiting || h.streaming
-	}
-}
-
 // hasMore reports whether something was read behind the request at hand.
 func (c *Conn) hasMore() bool {
 	if c.loop.requestOf == c {
@@ -145,14 +129,9 @@ func (c *Conn) hasMore() bool {
 // young is how long a connection may take to send its first message.
 const young = uint32(time.Second / tick)
 
-// atRest reports whether an accepted connection can be told goodbye without breaking off what it does. HTTP ends with
-// an answer.
+// atRest reports whether an accepted connection can be told goodbye without breaking off what it does.
 func (c *Conn) atRest() bool {
-	switch c.session.(type) {
-	case *httpSession, *handlerSession:
-		return false
-	}
-	if c.dial != nil || c.phase.get() != open || c.shaking() || c.state.arriving {
+	if !c.session.partsAtRest() || c.dial != nil || c.phase.get() != open || c.shaking() || c.state.arriving {
 		return false
 	}
 	if c.someWaits() || c.state.half || c.state.holding || c.state.paused || c.held > 0 || c.session.half() {

@@ -1,10 +1,6 @@
 package lineman
 
-import (
-	"cmp"
-
-	"github.com/lineman-go/lineman/protocol/websocket"
-)
+import "github.com/lineman-go/lineman/protocol/websocket"
 
 // watch has the wheel look at the connection after so many ticks, if it would not earlier; 0 is no limit.
 func (c *Conn) watch(after uint32) {
@@ -63,22 +59,6 @@ func (c *Conn) limits() (on [3]limit) {
 		on[0] = limit{c.since, after.answer, (*Conn).late}
 		return on
 	}
-	switch h := c.session.(type) {
-	case *httpSession:
-		switch {
-		case h.served != nil:
-			return c.exchangeLimits(h.served)
-		case h.streams(c):
-			return on // its client has nothing to say
-		case h.waits(c):
-			on[0] = limit{c.since, after.answer, (*Conn).unanswered}
-			return on
-		}
-	case *handlerSession:
-		if h.active() {
-			return c.exchangeLimits(h.current)
-		}
-	}
 	switch {
 	case c.opens():
 		on[0] = limit{c.dial.began, after.handshake, (*Conn).late}
@@ -89,78 +69,8 @@ func (c *Conn) limits() (on [3]limit) {
 			on[1] = limit{s.began, brief, (*Conn).late}
 		}
 		return on
-	case c.state.paused:
-		return on // the peer cannot do what it owes
-	case c.asksFirst() || c.state.half && c.knocks() && after.handshake != 0:
-		on[0] = limit{c.since, after.handshake, (*Conn).expel}
-	case c.state.half:
-		on[0] = limit{c.since, after.message, (*Conn).late}
-	case c.speaksHTTP():
-		on[0] = limit{c.since, after.keepAlive, (*Conn).unasked}
 	}
-	on[1] = limit{c.touched, after.idle, (*Conn).idle}
-	if _, ok := c.session.(*wsSession); ok && after.ping != 0 {
-		on[2] = limit{c.touched, after.ping, (*Conn).ping}
-		if c.state.pinged && after.pong != 0 {
-			on[2] = limit{c.touched, after.ping + after.pong, (*Conn).silent}
-		}
-	}
-	return on
-}
-
-// knocks reports whether the connection is a WebSocket worker's, and no WebSocket yet: its next request may be the
-// handshake.
-func (c *Conn) knocks() bool {
-	_, ok := c.session.(*httpSession)
-	return ok && c.service.kind == speaksWebSocket
-}
-
-// asksFirst reports whether it knocks and its first request has not come; since tells from when that is awaited.
-func (c *Conn) asksFirst() bool {
-	h, ok := c.session.(*httpSession)
-	return ok && c.service.kind == speaksWebSocket && !h.asked
-}
-
-// speaksHTTP reports whether the connection waits for requests of HTTP, whatever its worker: one whose first request
-// did not make it a WebSocket may ask again.
-func (c *Conn) speaksHTTP() bool {
-	switch c.session.(type) {
-	case *httpSession, *handlerSession:
-		return true
-	}
-	return false
-}
-
-// exchangeLimits are those of a request with a handler: the peer has to go on with the body that the handler waits for,
-// and to take what was written. The handler may take its time.
-func (c *Conn) exchangeLimits(x *exchange) (on [3]limit) {
-	now := c.loop.ticks(c.loop.now)
-	after := &c.service.after
-	c.since = now // keep-alive counts from the end of the exchange
-	on[0] = limit{now, after.keepAlive, func(*Conn) {}}
-	if x.waitsForBody() {
-		on[1] = limit{max(c.touched, x.asked), after.message, (*Conn).late}
-	}
-	if x.stuck(now) {
-		on[2] = limit{x.progress, after.answer, (*Conn).overdue}
-	}
-	return on
-}
-
-// watchExchange has the limits of an exchange looked at when they could be passed.
-func (c *Conn) watchExchange(x *exchange) {
-	now := c.loop.ticks(c.loop.now)
-	if x.stuck(now) {
-		c.watch(c.service.after.answer)
-	}
-	if x.waitsForBody() {
-		if !x.asks {
-			x.asks, x.asked = true, now
-		}
-		c.watch(c.service.after.message)
-	} else {
-		x.asks = false
-	}
+	return c.session.limits(c)
 }
 
 func (c *Conn) late() { c.expire(ErrTimeout) }
@@ -241,23 +151,4 @@ func (c *Conn) overdue() {
 		return
 	}
 	c.finish(c.cause())
-}
-
-func (c *Conn) unanswered() {
-	if h, ok := c.session.(*httpSession); ok {
-		h.giveUp(c)
-	}
-}
-
-func (c *Conn) ping() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	ws, ok := c.session.(*wsSession)
-	if c.phase.get() != open || !ok {
-		return
-	}
-	c.state.pinged = true
-	c.sayLocked(func(dst []byte) []byte { return ws.AppendControl(dst, websocket.Ping, nil) })
-	c.markLocked(0)
-	c.watch(cmp.Or(c.service.after.pong, c.service.after.ping))
 }

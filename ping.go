@@ -2,6 +2,7 @@ package lineman
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -55,8 +56,39 @@ func (x *extra) askLocked(payload []byte, now time.Time) {
 	x.ping.payload, x.ping.at = append(x.ping.payload[:0], payload...), now
 }
 
+// pings are the keep-alive of a WebSocket: one is sent when nothing has come for PingInterval, and a peer from which
+// nothing comes for PongTimeout then is ended.
+//
+//	bytes come ──▶ quiet ── PingInterval ──▶ ping ── PongTimeout ──▶ silent: closed
+//	    ▲                                     │ bytes come
+//	    └─────────────────────────────────────┘
+func (s *wsSession) limits(c *Conn) [3]limit {
+	on, after := s.plain.limits(c), &c.service.after
+	switch {
+	case c.state.paused || after.ping == 0:
+	case c.state.pinged && after.pong != 0:
+		on[2] = limit{c.touched, after.ping + after.pong, (*Conn).silent}
+	default:
+		on[2] = limit{c.touched, after.ping, s.ping}
+	}
+	return on
+}
+
+// ping asks a peer from which nothing has come.
+func (s *wsSession) ping(c *Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase.get() != open {
+		return
+	}
+	c.state.pinged = true
+	c.sayLocked(func(dst []byte) []byte { return s.AppendControl(dst, websocket.Ping, nil) })
+	c.markLocked(0)
+	c.watch(cmp.Or(c.service.after.pong, c.service.after.ping))
+}
+
 // ponged measures the round trip if this is the answer to the last Ping: a peer may leave out those to earlier ones.
-func (c *Conn) ponged(payload []byte) {
+func (s *wsSession) ponged(c *Conn, payload []byte) {
 	c.mu.Lock()
 	if x := c.extra; x != nil && x.ping != nil && !x.ping.at.IsZero() && bytes.Equal(x.ping.payload, payload) {
 		x.ping.roundTrip, x.ping.at = c.loop.clock().Sub(x.ping.at), time.Time{}
@@ -74,4 +106,64 @@ func (c *Conn) roundTripLocked() time.Duration {
 		return x.ping.roundTrip
 	}
 	return 0
+}
+
+// pongs are those of a peer that does not read: one waits to be written, and one is owed, to the last ping (RFC 6455,
+// 5.5.3). More of them would be memory that a peer takes by sending alone.
+type pongs struct {
+	until   uint64 // bytesOut by which the kernel has the one that waits
+	owed    bool
+	payload []byte // of the one that is owed
+}
+
+// pinged answers a ping, or owes the answer to a peer that has not read the one before.
+func (s *wsSession) pinged(c *Conn, payload []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase.get() != open || s.owesLocked(c, payload) {
+		return
+	}
+	s.pongLocked(c, payload)
+	c.markLocked(0)
+}
+
+// owesLocked keeps the answer to a ping for later, and reports whether it did.
+func (s *wsSession) owesLocked(c *Conn, payload []byte) bool {
+	if c.flags&stalled == 0 {
+		return false
+	}
+	x := c.extrasLocked()
+	if x.pongs == nil {
+		x.pongs = &pongs{}
+	}
+	if c.bytesOut >= x.pongs.until && !c.isFullLocked() {
+		return false
+	}
+	x.pongs.owed, x.pongs.payload = true, append(x.pongs.payload[:0], payload...)
+	return true
+}
+
+// pongLocked puts a pong into the output.
+func (s *wsSession) pongLocked(c *Conn, payload []byte) {
+	c.sayLocked(func(dst []byte) []byte { return s.AppendControl(dst, websocket.Pong, payload) })
+	if x := c.extra; x != nil && x.pongs != nil {
+		x.pongs.until = c.bytesOut + uint64(c.pendingLocked())
+	}
+}
+
+// writtenLocked puts the pong that is owed into the output, once the one before has gone.
+func (s *wsSession) writtenLocked(c *Conn) {
+	x := c.extra
+	if x == nil || x.pongs == nil || c.bytesOut < x.pongs.until || c.phase.get() != open {
+		return
+	}
+	if p := x.pongs; p.owed {
+		p.owed = false
+		s.pongLocked(c, p.payload)
+		c.markLocked(0)
+		return
+	}
+	if c.flags&stalled == 0 {
+		x.pongs = nil
+	}
 }

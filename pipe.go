@@ -28,8 +28,10 @@ func Pipe(a, b *Conn) error {
 			return fmt.Errorf("lineman: pipe: worker %q does not carry bytes", c.service.name)
 		}
 	}
-	a.join(b)
-	b.join(a)
+	one, other := &piped{to: b}, &piped{to: a}
+	one.back, other.back = other, one
+	one.join(a)
+	other.join(b)
 	return nil
 }
 
@@ -40,20 +42,32 @@ func Pipe(a, b *Conn) error {
 type piped struct {
 	raw
 	to    *Conn
-	held  bool // nothing is read until to has written. Owned by the loop, like the rest.
-	due   bool // our end of stream follows what is in the output
-	ended bool // and was sent
-	torn  bool // the other one broke: this one is aborted when its peer has what came before
+	back  *piped // the session of to, as long as that is joined
+	held  bool   // nothing is read until to has written. Owned by the loop, like the rest.
+	due   bool   // our end of stream follows what is in the output
+	ended bool   // and was sent
+	torn  bool   // the other one broke: this one is aborted when its peer has what came before
 }
 
 // pipeAhead is how much may wait for a peer before nothing more is read for it.
 const pipeAhead = 64 << 10
 
-func (c *Conn) join(to *Conn) {
+func (p *piped) join(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.session = &piped{to: to}
+	c.session = p
 	c.markLocked(resume) // what came before
+}
+
+// joined reports whether the other connection is still the one that was joined with this one. One that is dialed again
+// is not.
+func (p *piped) joined() bool { return p.to.session == session(p.back) }
+
+func (p *piped) busy(*Conn) bool   { return true }
+func (p *piped) keepsUnsent() bool { return false }
+
+func (p *piped) change(_ *Conn, s *service) (stays bool, _ error) {
+	return false, fmt.Errorf("lineman: a connection that is joined with another one cannot go to worker %q", s.name)
 }
 
 func (p *piped) takes(*Conn) bool {
@@ -74,18 +88,29 @@ func (p *piped) deliver(_ *Conn, data []byte) {
 	to.markLocked(0)
 }
 
-// endOutput has the connection's stream end behind its output.
-func (c *Conn) endOutput() {
-	if p, ok := c.session.(*piped); ok {
-		p.due = true
-		c.attention()
+// peerEnded has the other connection's stream end behind its output.
+func (p *piped) peerEnded(_ *Conn, cause error) bool {
+	if cause != io.EOF {
+		return false
 	}
+	if p.joined() {
+		p.back.due = true
+		p.to.attention()
+	}
+	return true
 }
 
-// attended goes on with what waited for c, the connection of this session, to write.
-func (p *piped) attended(c *Conn, empty bool) {
+// written goes on with what waited for c, the connection of this session, to write.
+func (p *piped) written(c *Conn, empty bool) (goOn bool) {
+	if c.phase.get() == open {
+		p.goOnWriting(c, empty)
+	}
+	return false
+}
+
+func (p *piped) goOnWriting(c *Conn, empty bool) {
 	c.freePipe()
-	if from, ok := p.to.session.(*piped); ok && from.held && from.takes(nil) {
+	if p.joined() && p.back.held && p.back.takes(nil) {
 		p.to.resume()
 	}
 	if p.torn && empty && !c.opens() {
@@ -113,19 +138,18 @@ func (p *piped) attended(c *Conn, empty bool) {
 }
 
 // over ends the other connection as this one ended: what this one had sent before it broke still goes to it.
-func (p *piped) over(err error, abort bool) {
+func (p *piped) over(_ *Conn, err error, abort bool) {
 	to := p.to
-	other, joined := to.session.(*piped)
 	switch {
 	case abort:
 		to.Abort()
 	case p.ended && err == io.EOF:
 	case err == nil || err == io.EOF:
 		_ = to.CloseWith(websocket.Normal, "") // it may have ended already
-	case !joined || to.service.limits.Close < 0:
+	case !p.joined() || to.service.limits.Close < 0:
 		to.Abort()
 	default:
-		other.torn = true
+		p.back.torn = true
 		to.After(to.service.limits.Close, to.Abort)
 		to.attention()
 	}

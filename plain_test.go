@@ -48,7 +48,7 @@ func TestRule10PlainBytes(t *testing.T) {
 				if c.in != nil || c.out != nil || c.extra != nil {
 					t.Fatal("an idle connection has a buffer")
 				}
-				if plain(t, reflect.ValueOf(c.session)); t.Failed() {
+				if plainBytes(t, reflect.ValueOf(c.session)); t.Failed() {
 					return
 				}
 			}
@@ -109,8 +109,8 @@ func step(t *testing.T, l *Loop) {
 	}
 }
 
-// plain fails if v holds what cannot be written down as bytes.
-func plain(t *testing.T, v reflect.Value) {
+// plainBytes fails if v holds what cannot be written down as bytes.
+func plainBytes(t *testing.T, v reflect.Value) {
 	t.Helper()
 	switch v.Kind() {
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer:
@@ -123,7 +123,7 @@ func plain(t *testing.T, v reflect.Value) {
 		}
 	case reflect.Pointer, reflect.Interface:
 		if !v.IsNil() {
-			plain(t, v.Elem())
+			plainBytes(t, v.Elem())
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
@@ -131,7 +131,7 @@ func plain(t *testing.T, v reflect.Value) {
 			if f.Type() == reflect.TypeFor[*service]() {
 				continue // the worker, by its name
 			}
-			plain(t, f)
+			plainBytes(t, f)
 		}
 	}
 }

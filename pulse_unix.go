@@ -98,7 +98,7 @@ func (l *Loop) page(from int) (page channel.Conns) {
 func (c *Conn) describe() channel.Conn {
 	st := c.Stats()
 	d := channel.Conn{
-		ID: c.id, Worker: c.service.name, Protocol: c.protocolName(), TLS: c.secure != nil, Dialed: c.dial != nil,
+		ID: c.id, Worker: c.service.name, Protocol: c.session.protocolName(c.service), TLS: c.secure != nil, Dialed: c.dial != nil,
 		State: c.phase.get().String(), Pending: st.Pending, BytesIn: st.BytesIn, BytesOut: st.BytesOut,
 	}
 	if c.in != nil {

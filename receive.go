@@ -39,30 +39,9 @@ func (c *Conn) start() bool {
 		c.watch(s.after.handshake)
 		c.secureConn(false, s.secured)
 	default:
-		c.begin()
+		c.session.begin(c)
 	}
 	return true
-}
-
-// begin is called when the protocol's first byte may come.
-func (c *Conn) begin() {
-	s := c.service
-	g, greets := c.session.(*greeting)
-	switch {
-	case greets:
-		c.greet(g)
-		return
-	case c.dial != nil:
-		c.opened()
-	case s.kind == speaksWebSocket:
-		c.watch(s.after.handshake)
-		return
-	}
-	c.connect()
-	if s.kind == speaksHTTP {
-		c.watch(s.after.keepAlive)
-	}
-	c.watch(s.after.idle)
 }
 
 // connect tells the application that the connection is ready for messages.
@@ -115,7 +94,7 @@ func (c *Conn) ready(ev poll.Event) {
 // receive reads once and handles every whole message that there is.
 func (c *Conn) receive() {
 	l := c.loop
-	if p, ok := c.session.(*piped); ok && p.splice(c) {
+	if c.session.splice(c) {
 		return
 	}
 	if c.awaitsTurn() {
@@ -190,12 +169,8 @@ func (c *Conn) decode(data []byte) {
 // waits notes whether a message is half received, and since when.
 func (c *Conn) waits(afresh bool) {
 	half := (c.in != nil || c.session.half()) && c.phase.get() == open && !c.state.paused && !c.state.holding
-	if half && (afresh || !c.state.half) && !c.asksFirst() {
-		c.since = c.loop.ticks(c.loop.now)
-		c.watch(c.service.after.message)
-		if c.knocks() {
-			c.watch(c.service.after.handshake)
-		}
+	if half && (afresh || !c.state.half) {
+		c.session.halfReceived(c)
 	}
 	c.state.half = half
 }
@@ -243,21 +218,12 @@ func (c *Conn) takesMessages() bool {
 }
 
 func (c *Conn) awaitsGoodbye() bool {
-	ws, ok := c.session.(*wsSession)
-	return ok && c.phase.get() == closing && !ws.peerParted && !c.state.ended
+	return c.phase.get() == closing && !c.state.ended && c.session.closingHandshake() == awaitsClose
 }
 
 // busy reports whether a request is with the application, or the peer's end is not this side's.
 func (c *Conn) busy() bool {
-	switch h := c.session.(type) {
-	case *httpSession:
-		return h.waits(c)
-	case *handlerSession:
-		return h.active()
-	case *piped:
-		return true
-	}
-	return c.outlasts()
+	return c.session.busy(c) || c.outlasts()
 }
 
 // message gives a whole message to the application.
@@ -311,11 +277,7 @@ func (c *Conn) end(cause error) {
 	c.loop.freeInput(c)
 	c.state.half = false
 	c.rearm()
-	if x := c.serving(); x != nil {
-		x.cut()
-	}
-	if p, ok := c.session.(*piped); ok && cause == io.EOF {
-		p.to.endOutput()
+	if c.session.peerEnded(c, cause) {
 		return
 	}
 	if c.busy() {

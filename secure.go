@@ -123,7 +123,7 @@ func (c *Conn) shaken(s *secure, err error) {
 	c.secure.shaken = true
 	c.mu.Unlock()
 	c.secure.wire.unblock()
-	c.begin()
+	c.session.begin(c)
 	if broke {
 		c.broke() // and handles what came
 		return

@@ -59,7 +59,7 @@ func (c *Conn) EndStream() error {
 		return dst
 	})
 	c.markLocked(0)
-	h.answeredLocked(c)
+	h.sentLocked(c)
 	return nil
 }
 
@@ -71,7 +71,8 @@ func (c *Conn) send(encode func(dst []byte) ([]byte, error)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() != open {
-		return c.unanswerableLocked()
+		c.session.unsentLocked(c)
+		return net.ErrClosed
 	}
 	if c.service.packet {
 		return c.sendPacketLocked(encode)
@@ -103,9 +104,7 @@ func (c *Conn) send(encode func(dst []byte) ([]byte, error)) error {
 	c.out = o
 	c.messagesOut++
 	c.queuedLocked()
-	if h, ok := c.session.(*httpSession); ok {
-		h.answeredLocked(c)
-	}
+	c.session.sentLocked(c)
 	return nil
 }
 

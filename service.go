@@ -178,7 +178,7 @@ func (s *service) newSession() session {
 		}
 		return &handlerSession{split: s.protocol.(*http1.Protocol).NewSplitter(), service: s}
 	}
-	return &framing{Codec: s.protocol.NewCodec(s.limits.MaxMessage), max: min(s.limits.MaxMessage, math.MaxInt-slack) + slack}
+	return &framing{codec: s.protocol.NewCodec(s.limits.MaxMessage), max: min(s.limits.MaxMessage, math.MaxInt-slack) + slack}
 }
 
 func (s *service) adopt(c *Conn) {

@@ -56,7 +56,7 @@ func (p *packets) handle(c *Conn, data []byte) {
 // unpack delivers the messages of one datagram; what is left of it is no message and dropped. It reports whether that
 // leaves the session at the beginning of a message.
 func (c *Conn) unpack(data []byte) (whole bool) {
-	if _, ok := c.session.(raw); ok && len(data) == 0 {
+	if c.service.kind == speaksBytes && len(data) == 0 {
 		c.message([]byte{})
 	}
 	whole = true

@@ -9,6 +9,7 @@ import (
 
 // wsSession is a WebSocket after its handshake.
 type wsSession struct {
+	plain
 	websocket.Codec
 	subprotocol string
 	peerParted  bool // the peer's Close frame has come, or never will be looked at. Owned by the loop.
@@ -19,9 +20,9 @@ func (s *wsSession) deliver(c *Conn, msg []byte) {
 	defer s.Release()
 	switch s.Opcode() {
 	case websocket.Ping:
-		s.pong(c, msg)
+		s.pinged(c, msg)
 	case websocket.Pong:
-		c.ponged(msg)
+		s.ponged(c, msg)
 	case websocket.Close:
 		s.parted(c, msg)
 	default:
@@ -29,17 +30,6 @@ func (s *wsSession) deliver(c *Conn, msg []byte) {
 		c.message(msg)
 		c.state.binary = false
 	}
-}
-
-// pong answers a ping, or owes the answer to a peer that has not read the one before.
-func (s *wsSession) pong(c *Conn, payload []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.phase.get() != open || c.owesPongLocked(payload) {
-		return
-	}
-	c.sayPongLocked(payload)
-	c.markLocked(0)
 }
 
 // parted handles the peer's Close frame: the answer to ours, or the beginning of its goodbye, which is echoed
@@ -64,11 +54,20 @@ func (s *wsSession) parted(c *Conn, payload []byte) {
 	c.markLocked(0)
 }
 
-func (s *wsSession) takes(*Conn) bool { return true }
-func (s *wsSession) more(*Conn)       {}
-func (s *wsSession) half() bool       { return !s.Idle() }
+func (s *wsSession) Kind() uint8 { return s.Codec.Kind() }
+func (s *wsSession) half() bool  { return !s.Idle() }
 
-func (s *wsSession) broken(dst []byte, cause error) []byte {
+// change leaves a WebSocket what its handshake agreed on.
+func (s *wsSession) change(_ *Conn, to *service) (stays bool, _ error) {
+	if to.kind != speaksWebSocket {
+		return false, nil
+	}
+	s.Limit(to.limits.MaxMessage)
+	return true, nil
+}
+
+// broken says why, and has nothing more be read from a peer that broke the protocol (RFC 6455, 7.1.7).
+func (s *wsSession) brokenLocked(dst []byte, cause error) []byte {
 	code, reason := websocket.Policy, ""
 	var e *websocket.Error
 	switch {
@@ -79,27 +78,34 @@ func (s *wsSession) broken(dst []byte, cause error) []byte {
 	case errors.Is(cause, ErrTimeout):
 		reason = "timeout"
 	}
+	s.peerParted = true
 	return s.AppendClose(dst, code, reason)
 }
 
-func (s *wsSession) goodbye(dst []byte, code websocket.Code, reason string) []byte {
+func (s *wsSession) goodbyeLocked(dst []byte, code websocket.Code, reason string) []byte {
 	return s.AppendClose(dst, code, reason)
 }
 
-// awaitsServer reports whether both sides have said goodbye, and ending the stream is up to the other one: the server
-// (RFC 6455, 7.1.1).
-func (c *Conn) awaitsServer() bool {
-	ws, ok := c.session.(*wsSession)
-	return ok && ws.agreed && c.dial != nil && !c.state.ended
+func (s *wsSession) closingHandshake() closingHandshake {
+	switch {
+	case s.agreed:
+		return bothClosed
+	case s.peerParted:
+		return refusesClose
+	}
+	return awaitsClose
+}
+
+func (s *wsSession) appendBinary(dst, msg []byte) ([]byte, error) {
+	return s.AppendMessage(dst, websocket.Binary, msg)
 }
 
 // appendBinary is Append of a session for a binary message, where there is such a thing.
 func appendBinary(s session, dst, msg []byte) ([]byte, error) {
-	switch s := s.(type) {
-	case *wsSession:
-		return s.AppendMessage(dst, websocket.Binary, msg)
-	case *greeting:
-		return s.AppendMessage(dst, websocket.Binary, msg)
+	if b, ok := s.(interface {
+		appendBinary(dst, msg []byte) ([]byte, error)
+	}); ok {
+		return b.appendBinary(dst, msg)
 	}
 	return s.Append(dst, msg)
 }

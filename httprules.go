@@ -1,0 +1,178 @@
+package lineman
+
+import (
+	"errors"
+
+	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
+)
+
+// What follows are the rules of HTTP about limits, answers and endings: see session.
+
+func (h *httpSession) Kind() uint8                  { return websocket.Unshared }
+func (h *httpSession) protocolName(*service) string { return (&http1.Protocol{}).Name() }
+func (h *httpSession) half() bool                   { return !h.Idle() }
+func (h *httpSession) busy(c *Conn) bool            { return h.waits(c) }
+func (h *httpSession) partsAtRest() bool            { return false }
+
+// begin has OnConnect called, but for one that is to become a WebSocket.
+func (h *httpSession) begin(c *Conn) {
+	after := &c.service.after
+	if c.service.kind == speaksWebSocket {
+		c.watch(after.handshake)
+		return
+	}
+	h.plain.begin(c)
+	c.watch(after.keepAlive)
+}
+
+// mayUpgrade reports whether the connection is a WebSocket worker's: its next request may be the handshake.
+func (h *httpSession) mayUpgrade(c *Conn) bool { return c.service.kind == speaksWebSocket }
+
+// halfReceived leaves the time of the first request of a WebSocket worker's connection what it was.
+func (h *httpSession) halfReceived(c *Conn) {
+	if h.mayUpgrade(c) && !h.asked {
+		return
+	}
+	h.plain.halfReceived(c)
+	if h.mayUpgrade(c) {
+		c.watch(c.service.after.handshake)
+	}
+}
+
+func (h *httpSession) limits(c *Conn) (on [3]limit) {
+	after := &c.service.after
+	switch {
+	case h.served != nil:
+		return exchangeLimits(c, h.served)
+	case h.streams(c):
+		return on // its client has nothing to say
+	case h.waits(c):
+		on[0] = limit{c.since, after.answer, h.giveUp}
+		return on
+	}
+	if on = h.plain.limits(c); c.state.paused {
+		return on
+	}
+	switch {
+	case h.mayUpgrade(c) && (!h.asked || c.state.half && after.handshake != 0):
+		on[0] = limit{c.since, after.handshake, (*Conn).expel}
+	case !c.state.half:
+		on[0] = limit{c.since, after.keepAlive, (*Conn).unasked}
+	}
+	return on
+}
+
+// giveUp answers for an application that did not.
+func (h *httpSession) giveUp(c *Conn) {
+	c.service.log.Warn("lineman: a request was not answered in time", "limit", c.service.limits.Answer)
+	if err := c.Respond(&http1.Response{Status: 503, Close: true}); err != nil {
+		c.finish(ErrTimeout) // the peer does not read: it cannot be told
+	}
+}
+
+// goOn forgets an exchange whose handler is done. KeepAlive counts from here.
+func (h *httpSession) goOn(c *Conn) {
+	c.watch(c.service.after.keepAlive)
+	if h.served == nil || !h.served.over() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h.served = nil
+	h.waiting, h.awaits = false, false
+	h.lastOfRestLocked(c)
+}
+
+// written goes on when its peer has read answers, to which those to the requests that wait would have been added.
+func (h *httpSession) written(c *Conn, _ bool) (goOn bool) {
+	if h.served != nil {
+		exchangeWritten(c, h.served)
+	}
+	return c.state.holding && h.takes(c)
+}
+
+// unsentLocked has the next request of a broken connection not wait for the answer to the one before.
+func (h *httpSession) unsentLocked(c *Conn) {
+	if c.flags&broken == 0 || !h.waiting || h.served != nil {
+		return
+	}
+	h.waiting = false
+	c.markLocked(resume)
+	h.lastOfRestLocked(c)
+}
+
+// lastOfRestLocked ends a broken connection with the request at hand, if that was to be its last.
+func (h *httpSession) lastOfRestLocked(c *Conn) {
+	if h.exchange.Close && c.flags&broken != 0 {
+		c.markLocked(aborted)
+	}
+}
+
+func (h *httpSession) severed(c *Conn) {
+	if h.served != nil {
+		h.served.unanswerable(true)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h.streaming {
+		h.streaming = false
+		h.lastOfRestLocked(c)
+	}
+}
+
+func (h *httpSession) peerEnded(*Conn, error) bool {
+	if h.served != nil {
+		h.served.cut()
+	}
+	return false
+}
+
+// lastAnswer has the connection close after the answer to the request at hand, if there is one and no further one was
+// read.
+func (h *httpSession) lastAnswer(c *Conn) {
+	if c.hasMore() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h.exchange.Close = h.exchange.Close || h.waiting || h.streaming
+}
+
+// leave has a request that waits get its answer first, and further ones be asked before.
+func (h *httpSession) leave(c *Conn, late bool) bool {
+	if h.served != nil && leaveExchange(c, h.served, late) {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase.get() != open || !h.waiting {
+		return false
+	}
+	h.exchange.Close = h.exchange.Close || !c.hasMore()
+	return true
+}
+
+// broken answers a request that could not be understood, or did not come to its end in time.
+func (h *httpSession) brokenLocked(dst []byte, cause error) []byte {
+	return refusal(dst, cause, h.service.loop)
+}
+
+// goodbye ends a stream as it should be, so that its client does not take it for cut.
+func (h *httpSession) goodbyeLocked(dst []byte, _ websocket.Code, _ string) []byte {
+	dst, _ = h.endStreamLocked(dst) // ErrAnswered: there is none
+	return dst
+}
+
+// refusal appends the answer to a request that cannot be handled.
+func refusal(dst []byte, cause error, l *Loop) []byte {
+	var e *http1.Error
+	switch {
+	case errors.As(cause, &e):
+	case errors.Is(cause, ErrTimeout):
+		e = &http1.Error{Status: 408, Reason: "the request took too long"}
+	default:
+		e = &http1.Error{Status: 400, Reason: cause.Error()}
+	}
+	return http1.AppendError(dst, e, l.dateField())
+}
