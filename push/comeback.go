@@ -11,7 +11,6 @@ type comeback[C Conn] struct {
 	until time.Time // afterwards they had time enough
 	over  bool      // they go to a successor
 	kept  map[Target][]*kept[C]
-	last  uint64 // number of a message
 	count int
 	bytes int
 }
@@ -19,7 +18,7 @@ type comeback[C Conn] struct {
 // kept is a message that was published, and that those get too who come in time.
 type kept[C Conn] struct {
 	Message[C]
-	number uint64
+	number uint64        // of the publication
 	done   func(Outcome) // nil once it was told
 }
 
@@ -43,9 +42,8 @@ func (h *Hub[C]) keeps(m Message[C]) bool {
 func (h *Hub[C]) keep(m Message[C], done func(Outcome)) {
 	h.send(m, func(o Outcome) {
 		b := &h.comeback
-		b.last++
 		m.To, m.Data = slices.Clone(m.To), slices.Clone(m.Data)
-		k := &kept[C]{m, b.last, done}
+		k := &kept[C]{m, h.last, done} // a node that is alone is told at once
 		b.put(k)
 		h.options.After(min(m.Wait, time.Until(b.until)), func() {
 			b.remove(k)
@@ -99,12 +97,23 @@ func (h *Hub[C]) Welcome(m *Member[C]) {
 	}
 	slices.SortFunc(waiting, func(a, b *kept[C]) int { return int(a.number) - int(b.number) })
 	for _, k := range slices.Compact(waiting) {
-		n := h.options.Fanout(func(yield func(C) bool) { yield(m.conn) }, k.Data)
+		n := h.welcome(m, k)
 		h.stats.Delivered += uint64(n)
 		if n > 0 {
 			k.tell(Outcome{Reached: n})
 		}
 	}
+}
+
+// welcome hands a message to a connection that came back.
+func (h *Hub[C]) welcome(m *Member[C], k *kept[C]) int {
+	audience := func(yield func(C) bool) { yield(m.conn) }
+	if len(h.watches) == 0 {
+		return h.options.Fanout(audience, k.Data)
+	}
+	n := h.options.Fanout(h.noting(audience), k.Data)
+	h.told(k.To, Publication{Node: h.node, Number: k.number, Data: k.Data}, n)
+	return n
 }
 
 // Leaving notes that connections go to a successor of this process. What is published with Wait from now on ends with

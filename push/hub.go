@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"strings"
 	"time"
 )
@@ -54,6 +55,12 @@ type Options[C Conn] struct {
 	// of this name. nil: nobody is.
 	Restored func()
 
+	// Log gets, at the level Debug, what a Trace tells; its level is asked when the Hub is made. nil: nobody is told.
+	Log *slog.Logger
+
+	// Remote tells where a connection comes from, for Log. nil: that is not told.
+	Remote func(C) string
+
 	// SingleLogin has a new connection of a uid replace the others, on all nodes, which are closed with CodeReplaced.
 	SingleLogin bool
 
@@ -96,6 +103,10 @@ type Hub[C Conn] struct {
 	walk    uint32 // number of the last delivery to several targets
 	parts   parts[C]
 	stats   Stats
+
+	trace   *Trace         // nil if nobody is told
+	watches []*watching[C] // never changed in place, as one may end while all are told
+	handed  int            // connections that the delivery at hand went to, while somebody watches
 
 	closed    bool
 	linked    bool
@@ -145,6 +156,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 		return nil, fmt.Errorf("push: broker: %w", err)
 	}
 	h.link = link
+	h.traceTo(o.Log)
 	link.Subscribe([]Target{Everyone, nodeTopic(h.node)}, func(error) {}) // a link that is down subscribes when it is up
 	return h, nil
 }
@@ -181,6 +193,9 @@ func (h *Hub[C]) Add(c C, uid string) (*Member[C], error) {
 			h.single(m)
 		}
 	}
+	if h.trace.On() {
+		h.trace.login(m.recipient(), h.remote(m))
+	}
 	return m, nil
 }
 
@@ -188,6 +203,9 @@ func (h *Hub[C]) Add(c C, uid string) (*Member[C], error) {
 func (h *Hub[C]) Remove(m *Member[C]) {
 	if m.hub == nil {
 		return
+	}
+	if h.trace.On() {
+		h.trace.logout(m.recipient())
 	}
 	for len(m.places) > 0 {
 		s := m.places[len(m.places)-1].set

@@ -55,7 +55,7 @@ func (h *Hub[C]) hold(m Message[C], done func(Outcome)) bool {
 		if i := slices.Index(h.held, w); i >= 0 {
 			h.held = slices.Delete(h.held, i, i+1)
 			h.heldBytes -= len(m.Data)
-			h.refuse(done)
+			h.refuse(m, ErrUnlinked, done)
 		}
 	})
 	return true
@@ -71,10 +71,13 @@ func (h *Hub[C]) release() {
 }
 
 // refuse tells that a message was not sent.
-func (h *Hub[C]) refuse(done func(Outcome)) {
-	h.stats.Unlinked++
+func (h *Hub[C]) refuse(m Message[C], err error, done func(Outcome)) {
+	if err == ErrUnlinked {
+		h.stats.Unlinked++
+	}
+	h.unsent(m, err)
 	if done != nil {
-		done(Outcome{Err: ErrUnlinked})
+		done(Outcome{Err: err})
 	}
 }
 

@@ -156,6 +156,9 @@ func (m *Member[C]) enter(k Kind, name string) error {
 		return err
 	}
 	h.setOf(k, name).enter(m)
+	if h.trace.On() {
+		h.trace.join(m.recipient(), h.sets[k][name].target())
+	}
 	return nil
 }
 
@@ -164,6 +167,9 @@ func (m *Member[C]) leave(k Kind, name string) {
 		return
 	}
 	if s := m.hub.sets[k][name]; s != nil && m.placeIn(s) >= 0 {
+		if m.hub.trace.On() {
+			m.hub.trace.leave(m.recipient(), s.target())
+		}
 		s.leave(m)
 		m.hub.tidy(s)
 	}

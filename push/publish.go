@@ -14,6 +14,8 @@ type Message[C Conn] struct {
 	Data   []byte // what connections get, byte by byte
 	Except Target // a connection, on any node, that gets nothing: who sent it, for example; empty means none
 
+	From *Source // for the debug log and for who watches; nil: that is not told
+
 	// Wait is how long the message may wait for the link to other nodes when that is down, in order with others that
 	// wait. On a node that is alone it is how long it may wait for connections that come back: see Options.Comeback. 0
 	// or less: not at all.
@@ -34,22 +36,18 @@ type Outcome struct {
 // channel get what is published for it in one order.
 func (h *Hub[C]) Publish(m Message[C], done func(Outcome)) error {
 	if err := h.check(m); err != nil {
+		h.unsent(m, err)
 		return err
 	}
-	if h.closed {
-		if done != nil {
-			done(Outcome{Err: ErrClosed})
-		}
-	} else if m.Wait > 0 && h.alone() && h.comeback.over {
-		if done != nil {
-			done(Outcome{Err: ErrClosed})
-		}
-	} else if h.keeps(m) {
+	switch {
+	case h.closed, m.Wait > 0 && h.alone() && h.comeback.over:
+		h.refuse(m, ErrClosed, done)
+	case h.keeps(m):
 		h.keep(m, done)
-	} else if h.linked || h.alone() || h.isOwn(m.To) {
+	case h.linked || h.alone() || h.isOwn(m.To):
 		h.send(m, done)
-	} else if m.Wait <= 0 || !h.hold(m, done) {
-		h.refuse(done)
+	case m.Wait <= 0 || !h.hold(m, done):
+		h.refuse(m, ErrUnlinked, done)
 	}
 	return nil
 }
@@ -59,7 +57,12 @@ func (h *Hub[C]) send(m Message[C], done func(Outcome)) {
 	h.last++
 	h.stats.Published++
 	p := Publication{Node: h.node, Number: h.last, Except: m.Except, Data: m.Data}
-	finish := h.expect(p.Number, done).finish
+	if len(h.watches) > 0 {
+		done = h.watched(m, p.Number, done)
+	}
+	w := h.expect(p.Number, done)
+	w.from = m.From
+	finish := w.finish
 	if !h.linked && !h.alone() { // nobody else is concerned
 		h.deliver(m.To, p)
 		finish(0, nil)
@@ -74,6 +77,7 @@ type pending struct {
 	number  uint64
 	began   time.Time // unless nobody asks
 	reached int       // connections of this node
+	from    *Source
 	done    func(Outcome)
 	finish  func(others int, err error)
 }
@@ -114,7 +118,7 @@ func (h *Hub[C]) finish(w *pending, others int, err error) {
 		h.options.Took(time.Since(w.began))
 	}
 	o, done := Outcome{Reached: w.reached + others, Err: err}, w.done
-	if w.done = nil; len(h.free) < maxFree {
+	if w.done, w.from = nil, nil; len(h.free) < maxFree {
 		h.free = append(h.free, w)
 	}
 	if done != nil {
@@ -173,8 +177,16 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 	if p.Parts {
 		got = h.parts.of(p)
 	}
-	n := h.options.Fanout(h.audience(to, except, got), p.Data)
+	audience := h.audience(to, except, got)
+	watched := len(h.watches) > 0
+	if watched {
+		audience = h.noting(audience)
+	}
+	n := h.options.Fanout(audience, p.Data)
 	h.stats.Delivered += uint64(n)
+	if watched {
+		h.told(to, p, n)
+	}
 	if p.Node == h.node {
 		if w := h.pending[p.Number]; w != nil {
 			w.reached += n
@@ -224,6 +236,9 @@ func (h *Hub[C]) want(s *set[C]) {
 		return
 	}
 	t := s.target()
+	if h.isWatched(t) {
+		return
+	}
 	if i := slices.Index(h.dropped, t); i >= 0 {
 		h.dropped = slices.Delete(h.dropped, i, i+1)
 		return
@@ -238,6 +253,9 @@ func (h *Hub[C]) drop(s *set[C]) {
 		return
 	}
 	t := s.target()
+	if h.isWatched(t) {
+		return
+	}
 	if i := slices.Index(h.wanted, t); i >= 0 {
 		h.wanted = slices.Delete(h.wanted, i, i+1)
 		return
