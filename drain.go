@@ -1,18 +1,18 @@
 package lineman
 
-import "time"
+import (
+	"time"
 
-// beginDrain gives the application time to end connections one by one: the longest Limits.Drain, and at most three
-// quarters of d, unless that is negative.
-func (l *Loop) beginDrain(d time.Duration) {
+	"github.com/lineman-go/lineman/internal/grace"
+)
+
+// beginDrain gives the application time to end connections one by one: the longest Limits.Drain that d has room for.
+func (l *Loop) beginDrain(d grace.Period) {
 	longest := time.Duration(0)
 	for _, s := range l.services {
 		longest = max(longest, s.limits.Drain)
 	}
-	if d >= 0 {
-		longest = min(longest, d*3/4)
-	}
-	l.drained = l.now.Add(longest)
+	l.drained = l.now.Add(d.Drain(longest))
 }
 
 // afterDrain calls f when the drain is over: now, if there is nothing to drain.

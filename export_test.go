@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lineman-go/lineman/internal/grace"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
@@ -36,7 +37,7 @@ func (c *Conn) TLSMemory(t *testing.T) int {
 
 // Leave has a loop let its connections go, as a predecessor does. On the loop.
 func (l *Loop) Leave(code websocket.Code, d time.Duration, patient bool) {
-	l.beginLeaving(code, d, patient)
+	l.beginLeaving(code, grace.Period(d), patient)
 }
 
 // ForPeople is a line of the log as a terminal shows it.

@@ -3,6 +3,7 @@ package lineman
 import (
 	"time"
 
+	"github.com/lineman-go/lineman/internal/grace"
 	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
@@ -17,7 +18,7 @@ import (
 //	         at rest, if not patient; when answered, if HTTP
 //	serving ────────────────────────────────────────────────▶ goodbye ──▶ none left: beginStop
 //	   └──────────────── d is nearly over ───────────────────────────────▶ beginStop
-func (l *Loop) beginLeaving(code websocket.Code, d time.Duration, patient bool) {
+func (l *Loop) beginLeaving(code websocket.Code, d grace.Period, patient bool) {
 	if l.stopping {
 		return
 	}
@@ -34,23 +35,18 @@ func (l *Loop) beginLeaving(code websocket.Code, d time.Duration, patient bool) 
 		}
 	}
 	l.beginDrain(d)
-	rest := time.Duration(-1)
 	if d >= 0 {
-		rest = min(d/4, lastWords)
-		l.After(d-rest, func() { l.beginStop(rest * 3 / 4) })
+		l.After(d.Begun(), func() { l.beginStop(d.Goodbyes()) })
 	}
 	l.Every(tick, func() {
 		if !patient {
 			l.partAtRest()
 		}
 		if l.live == l.outgoing {
-			l.beginStop(rest)
+			l.beginStop(d.Last())
 		}
 	})
 }
-
-// lastWords is the time for goodbyes at the end of a long farewell.
-const lastWords = 5 * time.Second
 
 // farewell is the code for WebSocket peers whose connection this side ends.
 func (l *Loop) farewell() websocket.Code {

@@ -41,8 +41,8 @@ type Master struct {
 
 	// Limits of time; 0 means the default, and a negative one none.
 	StartTimeout    time.Duration // for each step of a process's start, such as OnStart; 0 means 60 s
-	StopTimeout     time.Duration // from stop to kill; 0 means 5 s
-	ReloadTimeout   time.Duration // for a predecessor to finish what was begun; 0 means 2 s
+	StopTimeout     time.Duration // from stop to kill; 0 means 5 s, and what the longest Limits.Drain needs
+	ReloadTimeout   time.Duration // for a predecessor to finish what was begun; 0 means 2 s, likewise
 	GracefulTimeout time.Duration // for connections to end by themselves, with -g; 0 means 10 min
 	HangTimeout     time.Duration // a process whose loop stands still for so long is killed and replaced; 0 means 60 s
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman/internal/channel"
+	"github.com/lineman-go/lineman/internal/grace"
 	"github.com/lineman-go/lineman/internal/master"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
@@ -36,9 +37,6 @@ type process struct {
 	lent  map[channel.Loan]*Listener // Owned by the loop.
 	pulse pulse
 }
-
-// orphanTime is how long a process whose master has gone may take to end.
-const orphanTime = 700 * time.Millisecond
 
 // work runs a worker process to its end and returns its exit code.
 func (m *Master) work(control *os.File) int {
@@ -75,12 +73,12 @@ func (m *Master) work(control *os.File) int {
 // outlive ends the process when its master has gone, whatever the loop is doing, and be it that it does not run yet.
 func (p *process) outlive() {
 	<-p.peer.Done()
-	time.AfterFunc(orphanTime, func() { os.Exit(exitFailed) })
+	time.AfterFunc(time.Duration(grace.Orphan), func() { os.Exit(exitFailed) })
 	if p.loop == nil {
 		return
 	}
 	p.loop.log.Error("lineman: the master has gone, and so does this process")
-	p.loop.Do(func() { p.loop.beginStop(orphanTime / 2) })
+	p.loop.Do(func() { p.loop.beginStop(grace.OrphanStop) })
 }
 
 // heedSignals asks the master for a successor at SIGTERM. The others of the program are for the master.
@@ -240,19 +238,19 @@ func (p *process) leave(r *channel.Request) {
 	var f channel.Farewell
 	err := r.Decode(&f)
 	if err == nil && p.loop != nil {
-		l := p.loop
+		l, within := p.loop, grace.Period(f.Within)
 		l.Do(func() {
 			if r.Op == channel.Leave {
 				l.reloaded()
 			}
 			switch {
 			case r.Op == channel.Leave:
-				l.beginLeaving(websocket.Restart, f.Within, f.Patient)
+				l.beginLeaving(websocket.Restart, within, f.Patient)
 			case f.Patient:
-				l.beginLeaving(websocket.GoingAway, f.Within, true)
+				l.beginLeaving(websocket.GoingAway, within, true)
 			default:
 				l.goodbye = websocket.GoingAway
-				l.beginStop(f.Within * 9 / 10)
+				l.beginStop(within.Stop())
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lineman-go/lineman/internal/grace"
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
@@ -112,9 +113,9 @@ func (r *runner) run(workers []*Worker) error {
 				return // nothing is served
 			}
 			if ctx.Err() != nil {
-				l.beginStop(-1)
+				l.beginStop(grace.None)
 			}
-			stop := context.AfterFunc(ctx, func() { l.Do(func() { l.beginStop(-1) }) })
+			stop := context.AfterFunc(ctx, func() { l.Do(func() { l.beginStop(grace.None) }) })
 			defer stop()
 			if err := l.run(); err != nil {
 				cancel(err)

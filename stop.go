@@ -3,14 +3,16 @@ package lineman
 import (
 	"slices"
 	"time"
+
+	"github.com/lineman-go/lineman/internal/grace"
 )
 
 // beginStop closes the listeners, tells the application and says goodbye to every connection. It all ends within the
 // limits, and within d unless that is negative; a second call may only make it shorter.
-func (l *Loop) beginStop(d time.Duration) {
+func (l *Loop) beginStop(d grace.Period) {
 	until := l.now.Add(forever)
 	if d >= 0 {
-		until = l.now.Add(d)
+		until = l.now.Add(time.Duration(d))
 	}
 	if l.stopping {
 		l.giveUp = earlier(l.giveUp, until)
@@ -45,7 +47,7 @@ func (l *Loop) sayGoodbye() {
 	for c := range l.dials {
 		c.abandon()
 	}
-	patience := min(l.giveUp.Sub(l.now)/2, lastWords)
+	patience := grace.Period(l.giveUp.Sub(l.now)).Patience()
 	var again *Timer
 	again = l.Every(tick, func() {
 		if patience -= tick; patience <= 0 {

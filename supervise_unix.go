@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman/internal/channel"
+	"github.com/lineman-go/lineman/internal/grace"
 	"github.com/lineman-go/lineman/internal/master"
 )
 
@@ -194,11 +195,11 @@ func (s *supervision) prepare() (err error) {
 		return err
 	}
 	if s.killed {
-		host.Await(orphanTime + orphanTime/2)
+		host.Await(time.Duration(grace.OrphanGone))
 	}
 	c := master.Config{
 		Image: image, System: host, Log: slog.Default(), Exited: s.exited, LogFile: s.log.descriptor, Daemon: s.daemon,
-		Start: cmp.Or(s.StartTimeout, time.Minute), Stop: cmp.Or(s.StopTimeout, 5*time.Second), Reload: cmp.Or(s.ReloadTimeout, 2*time.Second),
+		Start: cmp.Or(s.StartTimeout, time.Minute), Stop: cmp.Or(s.StopTimeout, grace.ForStop(s.longestDrain())), Reload: cmp.Or(s.ReloadTimeout, grace.ForReload(s.longestDrain())),
 		Graceful: cmp.Or(s.GracefulTimeout, 10*time.Minute), Hang: cmp.Or(s.HangTimeout, time.Minute),
 	}
 	for i, w := range s.describe() {
@@ -213,6 +214,14 @@ func (s *supervision) prepare() (err error) {
 	}
 	s.supervisor = master.New(c)
 	return s.hook("OnStart", s.OnStart)
+}
+
+// longestDrain is that of all workers.
+func (m *Master) longestDrain() (longest time.Duration) {
+	for _, w := range m.Workers {
+		longest = max(longest, w.Limits.Drain)
+	}
+	return longest
 }
 
 // describe is what the master and its processes compare.

@@ -207,8 +207,8 @@ type Limits struct {
 
 	// Drain is how long the connections of the worker, and the listeners of its loop, stay after OnStop, and after
 	// OnReload in a process that is succeeded by another: time for the application to end them one by one. It is over
-	// when they have gone. 0 or less: none, all are told goodbye at once. A Master's StopTimeout and ReloadTimeout have
-	// to leave room for it.
+	// when they have gone. 0 or less: none, all are told goodbye at once. A Master leaves room for it,
+	// unless its StopTimeout and ReloadTimeout are set.
 	Drain time.Duration
 }
 

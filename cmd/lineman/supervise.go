@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,10 +26,8 @@ func master(c *cobra.Command) *lineman.Master {
 		return &lineman.Master{Err: err}
 	}
 	return &lineman.Master{
-		Workers:       []*lineman.Worker{server.New(loaded.Config, options).Worker()},
-		LogHandler:    loaded.Log.Handler,
-		StopTimeout:   loaded.Drain*4/3 + 5*time.Second,
-		ReloadTimeout: loaded.Drain*4/3 + 2*time.Second,
+		Workers:    []*lineman.Worker{server.New(loaded.Config, options).Worker()},
+		LogHandler: loaded.Log.Handler,
 		OnStart: func() error {
 			for _, w := range loaded.Warnings {
 				slog.Warn("lineman: " + w)
