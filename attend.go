@@ -114,3 +114,21 @@ func (c *Conn) rearm() {
 		c.depart(err)
 	}
 }
+
+// attention has the loop look at the connection.
+func (c *Conn) attention() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase.get() != closed {
+		c.markLocked(0)
+	}
+}
+
+// resume has the loop go on with what waits.
+func (c *Conn) resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase.get() == open || c.flags&broken != 0 {
+		c.markLocked(resume)
+	}
+}

@@ -1,12 +1,9 @@
 package lineman
 
 import (
-	"context"
-	"log/slog"
-	"net"
 	"net/http"
-	"sync"
 
+	"github.com/lineman-go/lineman/internal/exchange"
 	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
@@ -22,12 +19,12 @@ type handlerSession struct {
 	plain
 	split   *http1.Splitter // on the loop
 	service *service
-	current *exchange // nil while idle. Written by the loop.
+	current *exchange.Exchange // nil while idle. Written by the loop.
 	piece   http1.Piece
 }
 
 func (h *handlerSession) Decode(data []byte) (int, []byte, error) {
-	if h.current != nil && h.current.tunnels() {
+	if h.current != nil && h.current.Tunnels() {
 		h.piece = http1.Piece{Size: len(data)}
 		return len(data), data, nil
 	}
@@ -45,11 +42,11 @@ func (h *handlerSession) deliver(c *Conn, msg []byte) {
 	if h.piece.Begins {
 		c.count()
 		c.since = c.loop.ticks(c.loop.now)
-		h.current = newExchange(c, h.service.worker.Handler)
+		h.current = c.newExchange(h.service.worker.Handler)
 	}
-	h.current.feed(msg, h.piece.Ends)
+	h.current.Feed(msg, h.piece.Ends)
 	if h.piece.Ends && c.hasRest() {
-		h.current.cut()
+		h.current.Cut()
 	}
 	if h.piece.Begins {
 		h.service.serveHTTP(h.current)
@@ -61,22 +58,22 @@ func (h *handlerSession) takes(c *Conn) bool {
 	if h.current == nil {
 		return true
 	}
-	switch h.current.room(h.split.Between()) {
-	case exchangeOver:
+	switch h.current.Room(h.split.Between()) {
+	case exchange.Ended:
 		h.current = nil
 		if h.split.Exchange().Close && c.hasRest() {
 			c.Abort() // that request was the last
 			return false
 		}
 		return true
-	case exchangeHasRoom:
+	case exchange.Free:
 		return true
 	}
 	return false
 }
 
 // active reports whether a request is with the handler.
-func (h *handlerSession) active() bool { return h.current != nil && !h.current.over() }
+func (h *handlerSession) active() bool { return h.current != nil && !h.current.Over() }
 
 func (h *handlerSession) Append(dst, _ []byte) ([]byte, error) { return dst, ErrAnswered }
 func (h *handlerSession) Kind() uint8                          { return websocket.Unshared }
@@ -113,14 +110,18 @@ func (h *handlerSession) written(c *Conn, _ bool) (goOn bool) {
 // severed tells the handler. It can read what is still to come of its request; one that has all of it has no client any
 // more.
 func (h *handlerSession) severed(*Conn) {
-	if h.current != nil {
-		h.current.unanswerable(h.split.Between() && !h.current.tunnels())
+	switch x := h.current; {
+	case x == nil:
+	case h.split.Between() && !x.Tunnels():
+		x.Cut()
+	default:
+		x.Wake()
 	}
 }
 
 func (h *handlerSession) peerEnded(*Conn, error) bool {
 	if h.current != nil {
-		h.current.cut()
+		h.current.Cut()
 	}
 	return false
 }
@@ -137,8 +138,8 @@ func (h *handlerSession) breaksOff(c *Conn, reason error) bool {
 	c.state.ended = true
 	c.loop.freeInput(c)
 	c.rearm()
-	h.current.leave()
-	h.current.cut()
+	h.current.MakeLast()
+	h.current.Cut()
 	return true
 }
 
@@ -159,11 +160,11 @@ func (c *Conn) Serve(handler http.Handler) error {
 	if !ok || c.loop.requestOf != c || h.served != nil || !h.waits(c) {
 		return ErrAnswered
 	}
-	x := newExchange(c, handler)
-	x.held = true // the end of the exchange wakes the loop
-	x.feed(c.loop.request.AppendTo(nil), true)
+	x := c.newExchange(handler)
+	x.Hold() // the end of the exchange resumes the connection
+	x.Feed(c.loop.request.AppendTo(nil), true)
 	if c.hasRest() {
-		x.cut()
+		x.Cut()
 	}
 	c.mu.Lock()
 	h.served = x
@@ -174,112 +175,49 @@ func (c *Conn) Serve(handler http.Handler) error {
 
 // exchangeLimits are those of a request with a handler: the peer has to go on with the body that the handler waits for,
 // and to take what was written. The handler may take its time.
-func exchangeLimits(c *Conn, x *exchange) (on [3]limit) {
+func exchangeLimits(c *Conn, x *exchange.Exchange) (on [3]limit) {
 	now := c.loop.ticks(c.loop.now)
 	after := &c.service.after
 	c.since = now // keep-alive counts from the end of the exchange
 	on[0] = limit{now, after.keepAlive, func(*Conn) {}}
-	if x.waitsForBody() {
-		on[1] = limit{max(c.touched, x.asked), after.message, (*Conn).late}
+	if since, ok := x.AwaitsBody(now); ok {
+		on[1] = limit{max(c.touched, since), after.message, (*Conn).late}
 	}
-	if x.stuck(now) {
-		on[2] = limit{x.progress, after.answer, (*Conn).overdue}
+	if since, ok := x.Stalled(now); ok {
+		on[2] = limit{since, after.answer, (*Conn).overdue}
 	}
 	return on
 }
 
 // exchangeWritten tells the handler that the kernel has taken something, and has the limits of the exchange looked at
 // when they could be passed.
-func exchangeWritten(c *Conn, x *exchange) {
-	x.drained()
+func exchangeWritten(c *Conn, x *exchange.Exchange) {
+	x.Wake()
 	now := c.loop.ticks(c.loop.now)
-	if x.stuck(now) {
+	if _, ok := x.Stalled(now); ok {
 		c.watch(c.service.after.answer)
 	}
-	if x.waitsForBody() {
-		if !x.asks {
-			x.asks, x.asked = true, now
-		}
+	if _, ok := x.AwaitsBody(now); ok {
 		c.watch(c.service.after.message)
-	} else {
-		x.asks = false
 	}
 }
 
 // leaveExchange has the connection end after the exchange under way, and reports whether there is one. Requests that
 // have come behind it are handled before, unless it is late.
-func leaveExchange(c *Conn, x *exchange, late bool) bool {
-	if !late && (!x.over() || c.state.holding) {
+func leaveExchange(c *Conn, x *exchange.Exchange, late bool) bool {
+	if !late && (!x.Over() || c.state.holding) {
 		return true
 	}
-	return x.leave()
+	return x.MakeLast()
 }
 
 // serveHTTP gives an exchange to net/http.
-func (s *service) serveHTTP(x *exchange) {
+func (s *service) serveHTTP(x *exchange.Exchange) {
 	if s.handler == nil {
-		s.handler = newHandlerServer(s)
+		s.handler = exchange.NewServer(s.log, func(c exchange.Conn, r *http.Request) {
+			s.noteClient(c.(handlerConn).remote.Addr(), r)
+		})
+		s.loop.helpers.Go(s.handler.Run)
 	}
-	s.handler.conns <- x
-}
-
-// handlerServer is net/http's server for a service: a listener whose connections are exchanges.
-type handlerServer struct {
-	server http.Server
-	addr   net.Addr
-	conns  chan *exchange
-	ended  chan struct{} // closed by Close
-	once   sync.Once
-}
-
-func newHandlerServer(s *service) *handlerServer {
-	h := &handlerServer{conns: make(chan *exchange, 64), ended: make(chan struct{}), addr: &net.TCPAddr{}}
-	h.server = http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			x := exchangeOf(r)
-			r.TLS, x.inner = x.tls, w.(response)
-			s.noteClient(x.conn.remote.Addr(), r)
-			answer := &responder{response: x.inner, exchange: x}
-			x.handler.ServeHTTP(answer, r)
-			answer.begin()
-		}),
-		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelError),
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, exchangeKey{}, c) },
-		ConnState: func(c net.Conn, state http.ConnState) {
-			if state == http.StateIdle {
-				c.(*exchange).keepAlive()
-			}
-		},
-		MaxHeaderBytes: 1 << 20, // the Splitter is stricter
-	}
-	s.loop.helpers.Add(1)
-	go func() {
-		defer s.loop.helpers.Done()
-		_ = h.server.Serve(h) // http.ErrServerClosed, or what Accept says at the end
-	}()
-	return h
-}
-
-func (h *handlerServer) Accept() (net.Conn, error) {
-	select {
-	case x := <-h.conns:
-		return x, nil
-	case <-h.ended:
-		return nil, net.ErrClosed
-	}
-}
-
-func (h *handlerServer) Addr() net.Addr { return h.addr }
-
-func (h *handlerServer) Close() error {
-	h.once.Do(func() { close(h.ended) })
-	return nil
-}
-
-// exchangeKey is the key of a request's exchange in its context.
-type exchangeKey struct{}
-
-func exchangeOf(r *http.Request) *exchange {
-	x, _ := r.Context().Value(exchangeKey{}).(*exchange)
-	return x
+	s.handler.Serve(x)
 }

@@ -78,7 +78,7 @@ func waitForEnd(t *testing.T, s *linemantest.Server, w *lineman.Worker) {
 // waitForReader returns when a handler waits for its body, and the loop could know.
 func waitForReader(t *testing.T, s *linemantest.Server, w *lineman.Worker) {
 	t.Helper()
-	waitForGoroutines(t, 1, "sync.Cond.Wait", "(*exchange).Read(", "(*body).Read(")
+	waitForGoroutines(t, 1, "sync.Cond.Wait", "(*Exchange).Read(", "(*body).Read(")
 	twoTicks(s, w)
 }
 

@@ -90,7 +90,7 @@ func TestHandlerHijack(t *testing.T) {
 		if got := c.Read(10); got != "got later\n" {
 			t.Errorf("%q", got)
 		}
-		if kind, want := next(t, kinds, "the kind"), map[bool]string{false: "*net.TCPConn", true: "*lineman.exchange"}[secure]; kind != want {
+		if kind, want := next(t, kinds, "the kind"), map[bool]string{false: "*net.TCPConn", true: "*exchange.Exchange"}[secure]; kind != want {
 			t.Errorf("TLS %v: it is a %s", secure, kind)
 		}
 		c.CloseWrite()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/lineman-go/lineman/internal/exchange"
 	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
@@ -32,8 +33,8 @@ type httpSession struct {
 	admitted   bool        // the head of the request at hand was decided about
 
 	// Guarded by the connection's lock.
-	service   *service  // changed by the loop
-	served    *exchange // the request at hand is with an http.Handler; nil if it is not. Changed by the loop.
+	service   *service           // changed by the loop
+	served    *exchange.Exchange // the request at hand is with an http.Handler; nil if it is not. Changed by the loop.
 	exchange  http1.Exchange
 	waiting   bool // a request waits for its answer
 	awaits    bool // and its callback has returned without one

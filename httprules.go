@@ -74,7 +74,7 @@ func (h *httpSession) giveUp(c *Conn) {
 // goOn forgets an exchange whose handler is done. KeepAlive counts from here.
 func (h *httpSession) goOn(c *Conn) {
 	c.watch(c.service.after.keepAlive)
-	if h.served == nil || !h.served.over() {
+	if h.served == nil || !h.served.Over() {
 		return
 	}
 	c.mu.Lock()
@@ -111,7 +111,7 @@ func (h *httpSession) lastOfRestLocked(c *Conn) {
 
 func (h *httpSession) severed(c *Conn) {
 	if h.served != nil {
-		h.served.unanswerable(true)
+		h.served.Cut() // it has no client any more
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -123,7 +123,7 @@ func (h *httpSession) severed(c *Conn) {
 
 func (h *httpSession) peerEnded(*Conn, error) bool {
 	if h.served != nil {
-		h.served.cut()
+		h.served.Cut()
 	}
 	return false
 }

@@ -71,8 +71,9 @@ func (p *piped) change(_ *Conn, s *service) (stays bool, _ error) {
 }
 
 func (p *piped) takes(*Conn) bool {
-	u := p.to.unsent()
-	p.held = u.stalled || u.pending >= pipeAhead
+	p.to.mu.Lock()
+	defer p.to.mu.Unlock()
+	p.held = p.to.flags&stalled != 0 || p.to.pendingLocked() >= pipeAhead
 	return !p.held
 }
 

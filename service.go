@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/lineman-go/lineman/internal/exchange"
 	"github.com/lineman-go/lineman/internal/proxyheader"
 	"github.com/lineman-go/lineman/protocol"
 	"github.com/lineman-go/lineman/protocol/http1"
@@ -32,7 +33,7 @@ type service struct {
 
 	// Owned by the loop.
 	listener   *Listener
-	handler    *handlerServer // nil until a request needs it
+	handler    *exchange.Server // nil until a request needs it
 	conns      []*Conn
 	handshakes []*httpSession // free
 	turns      turns

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+
+	"github.com/lineman-go/lineman/internal/exchange"
 )
 
 // Upgrade makes the request of a handler the handshake of a WebSocket of worker, which need not listen anywhere and
@@ -20,24 +22,25 @@ import (
 // The error says that a field cannot be sent, or a subprotocol was not offered: the handler can still answer then; or
 // that the connection has ended.
 func Upgrade(w http.ResponseWriter, r *http.Request, worker *Worker, value ...any) error {
-	x := exchangeOf(r)
+	x := exchange.Of(r)
 	switch {
 	case x == nil:
 		return errors.New("lineman: upgrade: the request is none of a Worker's Handler")
 	case len(value) > 1:
 		return fmt.Errorf("lineman: upgrade: %d values: a connection has one", len(value))
 	}
-	a, err := acceptanceOf(w, x.inner, r)
+	a, err := acceptanceOf(w, x.Response(), r)
 	if err != nil {
 		return fmt.Errorf("lineman: upgrade: %w", err)
 	}
 	if a.valued = len(value) == 1; a.valued {
 		a.value = value[0]
 	}
-	if _, _, err := x.inner.Hijack(); err != nil {
+	if _, _, err := x.Response().Hijack(); err != nil {
 		return fmt.Errorf("lineman: upgrade: %w", err)
 	}
-	if !x.conn.loop.await(func() { err = x.conn.upgrade(x.head, worker, a) }) {
+	c := connOf(x)
+	if !c.loop.await(func() { err = c.upgrade(x.Head(), worker, a) }) {
 		return fmt.Errorf("lineman: upgrade: %w", net.ErrClosed)
 	}
 	return err

@@ -1,4 +1,4 @@
-package lineman
+package exchange
 
 import (
 	"bufio"
@@ -8,8 +8,8 @@ import (
 	"net/http"
 )
 
-// response is what net/http's own ResponseWriter for HTTP/1.1 can do, so that middleware finds all of it.
-type response interface {
+// Response is what net/http's own ResponseWriter for HTTP/1.1 can do, so that middleware finds all of it.
+type Response interface {
 	http.ResponseWriter
 	http.Flusher
 	http.Hijacker
@@ -21,15 +21,15 @@ type response interface {
 // responder is the ResponseWriter of a handler. It differs from net/http's in Hijack, and in that an answer says by
 // itself when it is the last of its connection.
 type responder struct {
-	response
-	exchange *exchange
+	Response
+	exchange *Exchange
 	begun    bool
 }
 
 // begin is called before the head of the answer is made up. On a loop that lets its connections go, it has the answer
 // say that the connection closes, if nobody has asked for more.
 func (r *responder) begin() {
-	if !r.begun && r.exchange.isLast() {
+	if !r.begun && r.exchange.conn.IsLast() {
 		r.Header().Set("Connection", "close")
 	}
 	r.begun = true
@@ -39,36 +39,36 @@ func (r *responder) WriteHeader(status int) {
 	if status >= http.StatusOK {
 		r.begin()
 	}
-	r.response.WriteHeader(status)
+	r.Response.WriteHeader(status)
 }
 
 func (r *responder) Write(p []byte) (int, error) {
 	r.begin()
-	return r.response.Write(p)
+	return r.Response.Write(p)
 }
 
 func (r *responder) WriteString(s string) (int, error) {
 	r.begin()
-	return r.response.WriteString(s)
+	return r.Response.WriteString(s)
 }
 
 func (r *responder) ReadFrom(src io.Reader) (int64, error) {
 	r.begin()
-	return r.response.ReadFrom(src)
+	return r.Response.ReadFrom(src)
 }
 
 func (r *responder) Flush() {
 	r.begin()
-	r.response.Flush()
+	r.Response.Flush()
 }
 
 // Unwrap is for http.ResponseController.
-func (r *responder) Unwrap() http.ResponseWriter { return r.response }
+func (r *responder) Unwrap() http.ResponseWriter { return r.Response }
 
 // Hijack gives the connection away: below TLS and on a Unix socket as a net.Conn of the loop's, else as a *net.TCPConn
-// that the loop no longer knows. OnClose is not called for it.
+// that the loop no longer knows.
 func (r *responder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	_, rw, err := r.response.Hijack()
+	_, rw, err := r.Response.Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
