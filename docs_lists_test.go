@@ -1,0 +1,343 @@
+package lineman_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"maps"
+	"os"
+	"path"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/lineman-go/lineman"
+)
+
+// What stands in several places, stands there alike: the tests of this file compare each list with the one that is
+// right by its nature, such as the code. Lists of the push server are compared beside what they are of.
+
+// between is what stands in a file between two texts.
+func between(t *testing.T, file, begin, end string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, found := strings.Cut(string(text), begin)
+	said, _, ended := strings.Cut(after, end)
+	if !found || !ended {
+		t.Fatalf("%s has nothing between %q and %q", file, begin, end)
+	}
+	return said
+}
+
+var (
+	capitalized = regexp.MustCompile(`\b[A-Z]\w+\b`)
+	inCode      = regexp.MustCompile("`([^`\n]+)`")
+	callbacks   = regexp.MustCompile(`\bOn[A-Z]\w+`)
+)
+
+// all are the different matches of a pattern in a text, in order: of its group, if it has one.
+func all(pattern *regexp.Regexp, text string) []string {
+	found := map[string]bool{}
+	for _, m := range pattern.FindAllStringSubmatch(text, -1) {
+		found[m[len(m)-1]] = true
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// section is what stands below a heading of a document.
+func section(t *testing.T, file, heading string) string {
+	t.Helper()
+	return between(t, file, "\n## "+heading+"\n", "\n## ")
+}
+
+// firstCells are the first cells of the first table in a text, a line each.
+func firstCells(text string) string {
+	_, table, _ := strings.Cut(text, "\n|---")
+	var cells []string
+	for line := range strings.Lines(table) {
+		if rest, ok := strings.CutPrefix(line, "| "); ok {
+			cell, _, _ := strings.Cut(rest, " |")
+			cells = append(cells, cell)
+		} else if len(cells) > 0 {
+			break
+		}
+	}
+	return strings.Join(cells, "\n")
+}
+
+// same wants lists to have the same elements as the first, which is right.
+func same(t *testing.T, what string, right []string, lists map[string][]string) {
+	t.Helper()
+	if len(right) == 0 {
+		t.Errorf("there are no %s", what)
+	}
+	for _, place := range slices.Sorted(maps.Keys(lists)) {
+		for _, missing := range without(right, lists[place]) {
+			t.Errorf("%s: %s: %s is missing", what, place, missing)
+		}
+		for _, beyond := range without(lists[place], right) {
+			t.Errorf("%s: %s: %s is too much", what, place, beyond)
+		}
+	}
+}
+
+func without(list, other []string) (rest []string) {
+	for _, s := range list {
+		if !slices.Contains(other, s) {
+			rest = append(rest, s)
+		}
+	}
+	return rest
+}
+
+// TestListsAnyGoroutine compares the lists of methods that are for any goroutine with those that the tests of rule 4
+// call from goroutines while -race looks on.
+func TestListsAnyGoroutine(t *testing.T) {
+	calls := map[string][]string{}
+	for _, f := range []string{"rules_goroutines_test.go", "rules_race_test.go"} {
+		for _, fn := range functions(t, f) {
+			if name := fn.Name.Name; name == "useAll" || name == "use" {
+				for on, called := range callsIn(fn) {
+					calls[on] = append(calls[on], called...)
+				}
+			}
+		}
+	}
+	conn := without(calls["c"], []string{"Loop"}) // immutable; named by no list, as it is of no use there but for Do
+	kind := reflect.TypeFor[*lineman.Conn]()
+	for _, name := range conn {
+		if _, ok := kind.MethodByName(name); !ok {
+			t.Errorf("Conn has no method %s", name)
+		}
+	}
+	const begin = "From any goroutine, returning at once: "
+	same(t, "methods of Conn for any goroutine", conn, map[string][]string{
+		"the comment of type Conn": all(capitalized, between(t, "conn.go", begin, ". ")),
+		"doc.go":                   all(capitalized, between(t, "doc.go", begin, " of a [Conn]")),
+		"rule 4 of DESIGN.md":      all(capitalized, between(t, "DESIGN.md", "**From any goroutine, returning at once**: ", ". ")),
+		"docs/guide.md":            all(capitalized, between(t, "docs/guide.md", "\n| Conn: ", " |")),
+	})
+	same(t, "methods of Loop for any goroutine", calls["l"], map[string][]string{
+		"the comment of type Loop": all(capitalized, between(t, "loop.go", "timers. Every callback of theirs runs on it, one at a time.\n//\n// ", " may be called")),
+		"doc.go":                   all(capitalized, between(t, "doc.go", " of a [Conn], and ", " of a [Loop]")),
+		"docs/guide.md":            all(capitalized, between(t, "docs/guide.md", "\n| Loop: ", " |")),
+	})
+}
+
+// functions are those that a file declares.
+func functions(t *testing.T, file string) (found []*ast.FuncDecl) {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range f.Decls {
+		if fn, ok := d.(*ast.FuncDecl); ok {
+			found = append(found, fn)
+		}
+	}
+	return found
+}
+
+// callsIn are the methods that a function calls, by the variables that it calls them on.
+func callsIn(fn *ast.FuncDecl) map[string][]string {
+	calls := map[string][]string{}
+	ast.Inspect(fn.Body, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok {
+			if s, ok := call.Fun.(*ast.SelectorExpr); ok {
+				if on, ok := s.X.(*ast.Ident); ok {
+					calls[on.Name] = append(calls[on.Name], s.Sel.Name)
+				}
+			}
+		}
+		return true
+	})
+	return calls
+}
+
+// TestListsCallbacks compares the callbacks of a Worker with the table of the guide.
+func TestListsCallbacks(t *testing.T) {
+	same(t, "callbacks of a Worker", fieldsOf[lineman.Worker](callbacks), map[string][]string{
+		"docs/guide.md": all(callbacks, firstCells(section(t, "docs/guide.md", "Callbacks"))),
+	})
+}
+
+// fieldsOf are the fields of a struct, and of those that it embeds, whose names match.
+func fieldsOf[T any](names *regexp.Regexp) (found []string) {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
+		if !f.Anonymous && names.MatchString(f.Name) {
+			found = append(found, f.Name)
+		}
+	}
+	return found
+}
+
+// TestListsLimits compares the limits of a Worker and the times of a Master with the tables about them.
+func TestListsLimits(t *testing.T) {
+	same(t, "limits of a Worker", fieldsOf[lineman.Limits](regexp.MustCompile(``)), map[string][]string{
+		"docs/limits.md": all(inCode, firstCells(section(t, "docs/limits.md", "Limits"))),
+	})
+	same(t, "times of a Master", fieldsOf[lineman.Master](regexp.MustCompile(`Timeout$`)), map[string][]string{
+		"docs/operations.md": all(inCode, firstCells(section(t, "docs/operations.md", "Times"))),
+	})
+}
+
+// TestListsClosing compares the errors of OnClose with the table of the guide.
+func TestListsClosing(t *testing.T) {
+	said := between(t, "worker.go", "The error says why:\n\t//\n", "\tOnClose func")
+	var errors []string
+	for _, names := range all(regexp.MustCompile(`(?m)^\t//\t(\S.*?)  `), said) {
+		errors = append(errors, strings.Split(names, ", ")...)
+	}
+	errors = without(errors, []string{"nil", "other"})
+	same(t, "errors of OnClose", errors, map[string][]string{
+		"docs/guide.md": all(inCode, firstCells(between(t, "docs/guide.md", "and its error says why:\n", "| others |"))),
+	})
+}
+
+// TestListsSchemes compares the schemes that an address may have with what the error and the documents say.
+func TestListsSchemes(t *testing.T) {
+	var schemes []string
+	for _, fn := range functions(t, "address.go") {
+		schemes = append(schemes, cases(fn, "name")...)
+	}
+	same(t, "schemes", schemes, map[string][]string{
+		"the error of an unknown one": all(regexp.MustCompile(`[a-z]+`), between(t, "address.go", "const schemes = \"", ", or")),
+		"docs/protocols.md":           all(inCode, firstCells(between(t, "docs/protocols.md", "# Protocols\n", "\n## "))),
+	})
+}
+
+// cases are the strings of the cases of a function's switch over a variable.
+func cases(fn *ast.FuncDecl, over string) (found []string) {
+	ast.Inspect(fn.Body, func(n ast.Node) bool {
+		s, ok := n.(*ast.SwitchStmt)
+		if !ok || s.Tag == nil || types.ExprString(s.Tag) != over {
+			return true
+		}
+		for _, clause := range s.Body.List {
+			for _, value := range clause.(*ast.CaseClause).List {
+				if text, err := strconv.Unquote(types.ExprString(value)); err == nil {
+					found = append(found, text)
+				}
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// TestListsCommands compares the commands that Main takes with those that its documentation, its help and the page
+// about it name, and the exit codes with what they are said to mean.
+func TestListsCommands(t *testing.T) {
+	var commands []string
+	said := map[string]string{}
+	for file := range sources(t, ".go") {
+		if path.Dir(file) != "." || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, fn := range functions(t, file) {
+			switch fn.Name.Name {
+			case "command":
+				commands = append(commands, cases(fn, "args[0]")...)
+			case "usage":
+				said["the help"] = literals(fn)
+			case "Main":
+				said["the documentation of Main"] += fn.Doc.Text()
+			case "ExitCode":
+				said["the documentation of ExitCode"] = flat(fn.Doc)
+			}
+		}
+	}
+	commands = slices.DeleteFunc(commands, func(c string) bool { return strings.HasPrefix(c, "-") || c == "version" || c == "help" })
+	named := regexp.MustCompile(`(?m)^(?:  |\t)(\w+) +(?:\[|in |end |how |which |run )`)
+	same(t, "commands of Main", commands, map[string][]string{
+		"the help":                  all(named, said["the help"]),
+		"the documentation of Main": all(named, said["the documentation of Main"]),
+	})
+	page, err := os.ReadFile("docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range commands {
+		if !regexp.MustCompile("(`|\\./echo )" + c + `\b`).Match(page) {
+			t.Errorf("docs/operations.md does not name %s", c)
+		}
+	}
+	codes := all(regexp.MustCompile(`\d [a-z ]+`), between(t, "main.go", "\nExit codes: ", "\n`"))
+	same(t, "exit codes", codes, map[string][]string{
+		"the documentation of ExitCode": all(regexp.MustCompile(`\d [a-z ]+`), said["the documentation of ExitCode"]),
+		"docs/operations.md":            exitCodes(section(t, "docs/operations.md", "Start")),
+	})
+}
+
+// literals are the strings that a function has.
+func literals(fn *ast.FuncDecl) (text string) {
+	ast.Inspect(fn.Body, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			if said, err := strconv.Unquote(lit.Value); err == nil {
+				text += said
+			}
+		}
+		return true
+	})
+	return text
+}
+
+// exitCodes are the rows of a table, as "0 done".
+func exitCodes(text string) (codes []string) {
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d) \| ([a-z ]+)`).FindAllStringSubmatch(text, -1) {
+		codes = append(codes, row[1]+" "+strings.TrimSpace(row[2]))
+	}
+	return codes
+}
+
+// TestListsLayout compares the folders that have code with those in the layout of DESIGN.md, and wants each page of
+// design to be named there.
+func TestListsLayout(t *testing.T) {
+	folders := map[string]bool{}
+	for file := range sources(t, ".go") {
+		if folder := path.Dir(file); folder != "." && !strings.HasPrefix(folder, "examples/") {
+			folders[folder] = true
+		}
+	}
+	var told []string
+	var above []string // the folders that the next line may be in
+	_, layout, _ := strings.Cut(section(t, "DESIGN.md", "Layout"), "```\n")
+	for line := range strings.Lines(layout) {
+		names := regexp.MustCompile(`^( *)((?:[\w/]+/ ?)+)`).FindStringSubmatch(line)
+		if names == nil {
+			continue
+		}
+		above = above[:min(len(names[1])/2, len(above))]
+		for _, name := range strings.Fields(names[2]) {
+			told = append(told, path.Join(append(above, name)...))
+		}
+		above = append(above, strings.Fields(names[2])[0])
+	}
+	for _, folder := range told {
+		if _, err := os.Stat(folder); err != nil {
+			t.Errorf("the layout of DESIGN.md: %v", err)
+		}
+	}
+	for folder := range folders {
+		if !slices.Contains(told, folder) {
+			t.Errorf("the layout of DESIGN.md has no %s", folder)
+		}
+	}
+	design, err := os.ReadFile("DESIGN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file := range sources(t, ".md") {
+		if path.Base(file) == "DESIGN.md" && file != "DESIGN.md" && !strings.Contains(string(design), "]("+file+")") {
+			t.Errorf("DESIGN.md does not name %s", file)
+		}
+	}
+}
