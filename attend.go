@@ -78,9 +78,7 @@ func (c *Conn) goOn() {
 	if c.in != nil {
 		c.decode(nil)
 	}
-	if c.secure != nil && !c.shaking() {
-		c.decrypt()
-	}
+	c.transport().goOn(c)
 	if c.state.ended && !c.busy() {
 		c.depart(io.EOF)
 		return

@@ -69,7 +69,7 @@ func (b *broadcast) end() int {
 
 func (b *broadcast) sendTo(c *Conn) {
 	kind := c.session.Kind()
-	if c.dial != nil || c.service.packet || kind == websocket.Unshared {
+	if c.dial != nil || c.onLoan() || kind == websocket.Unshared {
 		if c.sendAs(b.binary, b.msg) == nil {
 			b.accepted++
 		}

@@ -13,11 +13,8 @@ func (c *Conn) broke() {
 	switch {
 	case c.state.ending&remains != 0:
 		return // it was told before
-	case c.shakesOn():
-		c.setBroken(nil)
-		c.state.stalled = false
-		c.rearm()
-		return // what came with the handshake is looked at after it
+	case c.transport().severed(c):
+		return
 	case !c.canHaveRest():
 		err := c.cause()
 		if err == nil {
@@ -54,12 +51,10 @@ func (c *Conn) setBroken(err error) {
 	}
 }
 
-// shakesOn reports whether a handshake of an accepted connection is under way, which may be over with what has come.
-func (c *Conn) shakesOn() bool { return c.dial == nil && c.shaking() && c.secure.begun }
-
 // canHaveRest reports whether something that had come may still be handled.
 func (c *Conn) canHaveRest() bool {
-	return c.phase.get() == open && !c.state.ended && !c.state.arriving && !c.shaking() && !c.datagrams() && !c.opens()
+	t := c.transport()
+	return c.phase.get() == open && !c.state.ended && !c.state.arriving && !t.shaking() && t.carriesStream() && !c.opens()
 }
 
 // whyBroken is what the system says of a connection that nothing more is taken from.
@@ -78,9 +73,7 @@ func (c *Conn) dropUnsent() (wasFull bool) {
 	c.flags = c.flags&^(stalled|full|notifyFull) | broken
 	c.phase.set(closing)
 	c.dropOutputLocked()
-	if c.secure != nil {
-		c.secure.wire.drop()
-	}
+	c.transport().dropUnsent()
 	if x := c.extra; x != nil && x.piped != nil {
 		c.loop.givePipe(x.piped)
 		x.piped = nil
@@ -109,12 +102,7 @@ func (c *Conn) isBroken() bool {
 }
 
 // someWaits reports whether something was read and not handled yet.
-func (c *Conn) someWaits() bool { return c.in != nil || c.someEncrypted() }
-
-// someEncrypted reports whether something was read that TLS has not made anything of yet.
-func (c *Conn) someEncrypted() bool {
-	return c.secure != nil && (c.secure.raw.Len() > 0 || c.secure.wire.waits())
-}
+func (c *Conn) someWaits() bool { return c.in != nil || c.transport().waits() }
 
 // attendRest goes on with the rest. goOn means that the application takes it again.
 func (c *Conn) attendRest(goOn bool) {

@@ -21,7 +21,7 @@ func (c *Conn) CloseWith(code websocket.Code, reason string) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.service.packet {
+	if c.onLoan() {
 		return nil
 	}
 	if c.dial != nil {
@@ -72,7 +72,7 @@ func (c *Conn) Abort() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.service.packet {
+	if c.onLoan() {
 		return
 	}
 	if c.dial != nil {
@@ -116,7 +116,7 @@ func (c *Conn) expire(reason error) { c.refuseRest(reason, reason) }
 
 // refuseRest has the protocol say what is wrong, and closes.
 func (c *Conn) refuseRest(reason, detail error) {
-	if c.shaking() || c.opens() || c.state.arriving || c.state.ending&remains != 0 {
+	if c.transport().shaking() || c.opens() || c.state.arriving || c.state.ending&remains != 0 {
 		c.finish(reason)
 		return
 	}
@@ -159,7 +159,7 @@ func (c *Conn) leave(late bool) {
 	if c.phase.get() != open {
 		return
 	}
-	if c.shaking() || c.flags&opening != 0 || c.state.arriving {
+	if c.transport().shaking() || c.flags&opening != 0 || c.state.arriving {
 		c.phase.set(closing)
 		c.markLocked(aborted)
 		return
@@ -173,17 +173,17 @@ func (c *Conn) closeOn(empty bool) {
 	if !empty || c.awaitsGoodbye() || c.awaitsServer() {
 		return
 	}
-	if c.secure != nil && c.secure.notify() {
-		c.wantsWriting()
+	if c.transport().sayGoodbye() {
+		c.attention()
 		return
 	}
 	// A loop that stops does not wait for the end of a peer that has everything, and has begun nothing.
 	square := c.loop.stopping && !c.state.ended && !c.someWaits() && !c.state.half && !c.state.paused && !c.session.half()
-	if square && c.state.ending&lost == 0 && !c.datagrams() && c.loop.poll.Unsent(c.handle) {
+	if square && c.state.ending&lost == 0 && c.transport().carriesStream() && c.loop.poll.Unsent(c.handle) {
 		c.After(sentPause, c.attention)
 		return
 	}
-	if c.state.ended || c.datagrams() || square || c.state.ending&lost != 0 ||
+	if c.state.ended || !c.transport().carriesStream() || square || c.state.ending&lost != 0 ||
 		c.session.closingHandshake() == bothClosed {
 		c.finish(c.cause())
 		return
@@ -245,9 +245,7 @@ func (c *Conn) finish(err error) {
 		x.piped = nil
 	}
 	c.mu.Unlock()
-	if c.secure != nil {
-		c.secure.wire.end()
-	}
+	c.transport().closed()
 	c.session.peerEnded(c, net.ErrClosed)
 
 	if x != nil {

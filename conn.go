@@ -178,7 +178,7 @@ func (c *Conn) RemoteAddr() net.Addr {
 		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(x.client, 0))
 	}
 	switch {
-	case c.service.packet || c.datagrams():
+	case !c.transport().carriesStream():
 		return net.UDPAddrFromAddrPort(c.remote)
 	case !c.remote.IsValid() && (c.dial == nil || c.dial.network == "unix"):
 		return &net.UnixAddr{Net: "unix"}
@@ -195,11 +195,7 @@ func (c *Conn) LocalAddr() net.Addr {
 	if c.phase.get() == closed || c.handle == absent {
 		return nil
 	}
-	own := c.loop.poll.LocalAddr(c.handle)
-	if c.service.packet {
-		return c.loop.askedAddr(own)
-	}
-	return own
+	return c.transport().localAddrLocked(c, c.loop.poll.LocalAddr(c.handle))
 }
 
 // Connected reports whether the connection is there: OnConnect is due or has run, and the connection has not begun to
@@ -248,9 +244,9 @@ func (c *Conn) Resume() {
 // is asked, and OnConnect of the new worker follows when the callback has returned.
 func (c *Conn) SetWorker(w *Worker) error {
 	switch {
-	case c.phase.get() == closed || c.service.packet:
+	case c.phase.get() == closed || c.onLoan():
 		return net.ErrClosed
-	case c.datagrams() || c.opens():
+	case !c.transport().carriesStream() || c.opens():
 		return fmt.Errorf("lineman: a connection of datagrams, or one that is not there yet, cannot go to worker %q", w.Name)
 	}
 	s, err := c.loop.serviceOf(w)
@@ -296,7 +292,7 @@ func (c *Conn) move(s *service) {
 
 // TLS is the state of the connection's TLS, or nil without TLS. On the loop only.
 func (c *Conn) TLS() *tls.ConnectionState {
-	if c.secure == nil || !c.secure.shaken {
+	if c.secure == nil || !c.secure.done {
 		return nil
 	}
 	state := c.secure.conn.ConnectionState()

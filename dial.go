@@ -126,6 +126,9 @@ func (l *Loop) Dial(addr string, d Dialer) (*Conn, error) {
 		return nil, fmt.Errorf("lineman: dial %s: %w: the loop is stopping", addr, net.ErrClosed)
 	}
 	s.address.network = target.network
+	if target.network == "udp" {
+		s.transport = dialedUDP{}
+	}
 	c := newDialed(s, target)
 	c.attempt()
 	return c, nil
@@ -281,7 +284,7 @@ func (c *Conn) dialed(conn net.Conn, err error) {
 	var remote netip.AddrPort
 	if err == nil {
 		remote = remoteOf(conn)
-		if h, err = c.handOver(conn); err != nil {
+		if h, err = c.transport().socket(c.loop.poll, conn); err != nil {
 			conn.Close()
 		}
 	}
@@ -301,7 +304,7 @@ func (c *Conn) dialed(conn net.Conn, err error) {
 		c.watch(1) // a part of it is over
 	}
 	if config := c.dial.config(c.service.kind); config != nil {
-		c.secureConn(true, config)
+		beginTLS(c, true, config)
 		return
 	}
 	c.session.begin(c)

@@ -90,7 +90,7 @@ func (c *Conn) partStopping(late bool) {
 	if c.phase.get() != open {
 		return
 	}
-	if !c.shaking() && !c.opens() && !c.state.arriving && !c.datagrams() && !c.state.ended {
+	if c.canHaveRest() {
 		for n := 0; n < partRounds && !c.holds() && !c.readNothing(); n++ {
 			if c.phase.get() != open {
 				return
@@ -117,7 +117,7 @@ func (c *Conn) asksMore() bool {
 // hasMore reports whether something was read behind the request at hand.
 func (c *Conn) hasMore() bool {
 	if c.loop.requestOf == c {
-		return c.loop.behind > 0 || c.someEncrypted()
+		return c.loop.behind > 0 || c.transport().waits()
 	}
 	return c.someWaits()
 }
@@ -127,7 +127,7 @@ const young = uint32(time.Second / tick)
 
 // atRest reports whether an accepted connection can be told goodbye without breaking off what it does.
 func (c *Conn) atRest() bool {
-	if !c.session.partsAtRest() || c.dial != nil || c.phase.get() != open || c.shaking() || c.state.arriving {
+	if !c.session.partsAtRest() || c.dial != nil || c.phase.get() != open || c.transport().shaking() || c.state.arriving {
 		return false
 	}
 	if c.someWaits() || c.state.half || c.state.holding || c.state.paused || c.held > 0 || c.session.half() {

@@ -63,12 +63,11 @@ func (c *Conn) limits() (on [3]limit) {
 	case c.opens():
 		on[0] = limit{c.dial.began, after.handshake, (*Conn).late}
 		return on
-	case c.shaking() || c.state.arriving:
+	case c.state.arriving:
 		on[0] = limit{c.since, after.handshake, (*Conn).late}
-		if s := c.secure; s != nil && s.begun && len(c.service.turns.waits) > 0 {
-			on[1] = limit{s.began, brief, (*Conn).late}
-		}
 		return on
+	case c.transport().shaking():
+		return c.transport().limits(c)
 	}
 	return c.session.limits(c)
 }
@@ -118,7 +117,7 @@ func (c *Conn) dismiss() {
 		return
 	}
 	c.flush()
-	if c.secure != nil && c.secure.notify() {
+	if c.transport().sayGoodbye() {
 		c.flush()
 	}
 	err := c.loop.poll.CloseWrite(c.handle)

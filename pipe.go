@@ -24,7 +24,7 @@ func Pipe(a, b *Conn) error {
 			return errors.New("lineman: pipe: want two connections of one loop")
 		case c.phase.get() != open:
 			return fmt.Errorf("lineman: pipe: %w", net.ErrClosed)
-		case !bytes || c.service.packet || c.datagrams():
+		case !bytes || !c.transport().carriesStream():
 			return fmt.Errorf("lineman: pipe: worker %q does not carry bytes", c.service.name)
 		}
 	}
@@ -121,8 +121,8 @@ func (p *piped) goOnWriting(c *Conn, empty bool) {
 	if !p.due || !empty || c.opens() {
 		return
 	}
-	if c.secure != nil && c.secure.notify() {
-		c.wantsWriting()
+	if c.transport().sayGoodbye() {
+		c.attention()
 		return
 	}
 	if !p.ended {

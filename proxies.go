@@ -41,7 +41,7 @@ func (c *Conn) readHeader(data []byte) {
 	}
 	c.start()
 	if len(rest) > 0 && c.phase.get() != closed {
-		c.take(rest)
+		c.transport().take(c, rest)
 	}
 }
 

@@ -37,7 +37,7 @@ func (c *Conn) start() bool {
 	case c.phase.get() != open:
 	case s.secured != nil:
 		c.watch(s.after.handshake)
-		c.secureConn(false, s.secured)
+		beginTLS(c, false, s.secured)
 	default:
 		c.session.begin(c)
 	}
@@ -80,11 +80,7 @@ func (c *Conn) ready(ev poll.Event) {
 	if c.phase.get() == closed || c.handle == absent || !(ev.Read || ev.Fail) {
 		return
 	}
-	if c.datagrams() {
-		c.receiveDatagrams()
-		return
-	}
-	if ev.Fail && !c.state.armedRead {
+	if ev.Fail && !c.state.armedRead && c.transport().carriesStream() {
 		c.broke()
 		return
 	}
@@ -93,37 +89,24 @@ func (c *Conn) ready(ev poll.Event) {
 
 // receive reads once and handles every whole message that there is.
 func (c *Conn) receive() {
-	l := c.loop
-	if c.session.splice(c) {
-		return
+	if !c.session.splice(c) {
+		c.transport().receive(c)
 	}
-	if c.awaitsTurn() {
-		return
-	}
-	n, err := l.poll.Read(c.handle, l.buf)
-	switch {
-	case err == poll.ErrAgain:
-		return
-	case err == io.EOF && c.secure != nil:
-		c.endWire()
-		return
-	case err == io.EOF:
-		c.end(io.EOF)
-		return
-	case err != nil && c.shakesOn():
-		c.secure.wire.end()
-		c.setBroken(err)
-		c.broke()
-		return
-	case err != nil:
-		c.finish(err)
-		return
-	}
-	c.came(n)
+}
+
+// read reads into the loop's memory.
+func (c *Conn) read() ([]byte, error) {
+	n, err := c.loop.poll.Read(c.handle, c.loop.buf)
+	return c.loop.buf[:max(n, 0)], err
+}
+
+// arrived handles bytes that were read.
+func (c *Conn) arrived(data []byte) {
+	c.came(len(data))
 	if c.state.arriving {
-		c.readHeader(l.buf[:n])
+		c.readHeader(data)
 	} else {
-		c.take(l.buf[:n])
+		c.transport().take(c, data)
 	}
 }
 
@@ -134,15 +117,6 @@ func (c *Conn) came(n int) {
 	l.stats.BytesIn += uint64(n)
 	c.touched = l.ticks(l.now)
 	c.state.pinged = false
-}
-
-// take handles bytes that came.
-func (c *Conn) take(data []byte) {
-	if c.secure != nil {
-		c.feed(data)
-		return
-	}
-	c.decode(data)
 }
 
 // decode handles the messages in what waits and in data, which follows it, and keeps the rest.
@@ -289,8 +263,8 @@ func (c *Conn) end(cause error) {
 
 // holds reports whether nothing more may be read for now.
 func (c *Conn) holds() bool {
-	if c.shaking() {
-		return c.secure.waits || c.secure.wire.enough()
+	if t := c.transport(); t.shaking() {
+		return t.hasEnough()
 	}
 	return (c.state.paused || c.state.holding) && (c.phase.get() == open || c.hasRest())
 }

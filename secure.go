@@ -17,12 +17,13 @@ import (
 //	                                                     the loop reads, senders write under the
 //	                                                     connection's lock: no goroutine
 type secure struct {
+	stream
 	conn     *tls.Conn
 	wire     *wire
-	shaken   bool   // the handshake has succeeded. Guarded by the connection's lock.
+	done     bool   // the handshake has succeeded. Guarded by the connection's lock; the loop alone changes it.
 	notified bool   // close_notify is in the output. Owned by the loop.
 	begun    bool   // the handshake has a goroutine, or has had it. Owned by the loop.
-	waits    bool   // for a turn, with the peer's first bytes there. Owned by the loop.
+	queued   bool   // for a turn, with the peer's first bytes there. Owned by the loop.
 	began    uint32 // tick of the turn's beginning. Owned by the loop.
 
 	// Buffers of conn, empty but for parts of records and of messages to TLS itself. Owned by the loop after the
@@ -36,11 +37,11 @@ const (
 	maxPlain  = 48 << 10 // what is encrypted at once: its ciphertext fits what a free output keeps
 )
 
-// secureConn puts TLS below c. A client begins the handshake; a server does when its first bytes come.
-func (c *Conn) secureConn(client bool, config *tls.Config) {
+// beginTLS puts TLS below the protocol of c. A client begins the handshake; a server does when its first bytes come.
+func beginTLS(c *Conn, client bool, config *tls.Config) {
 	s := &secure{wire: &wire{}}
 	s.wire.changed = sync.NewCond(&s.wire.mu)
-	s.wire.wrote = func() { c.wantsWriting() }
+	s.wire.wrote = c.attention
 	if client {
 		s.conn = tls.Client(s.wire, config)
 	} else {
@@ -51,13 +52,12 @@ func (c *Conn) secureConn(client bool, config *tls.Config) {
 	c.secure = s
 	c.mu.Unlock()
 	if client {
-		c.shake(nil)
+		s.shake(c, nil)
 	}
 }
 
 // shake begins the handshake. It is a turn of t; nil means that it is none.
-func (c *Conn) shake(t *turns) {
-	s := c.secure
+func (s *secure) shake(c *Conn, t *turns) {
 	s.begun = true
 	c.loop.helpers.Add(1)
 	go func() {
@@ -67,39 +67,71 @@ func (c *Conn) shake(t *turns) {
 			if t != nil {
 				t.leave(c)
 			}
-			c.shaken(s, err)
+			s.shaken(c, err)
 		})
 	}()
 }
 
-// awaitsTurn has a connection whose first bytes have come wait, unread, if too many handshakes are under way, and
-// reports whether it does.
-func (c *Conn) awaitsTurn() bool {
-	s := c.secure
-	if s == nil || s.begun {
+// receive reads once, unless the first bytes have to wait because too many handshakes are under way.
+func (s *secure) receive(c *Conn) {
+	if s.awaitsTurn(c) {
+		return
+	}
+	data, err := c.read()
+	switch {
+	case err == poll.ErrAgain:
+	case err == io.EOF:
+		s.ended(c)
+	case err != nil && s.mayFinish(c):
+		s.wire.end()
+		c.setBroken(err)
+		c.broke()
+	case err != nil:
+		c.finish(err)
+	default:
+		c.arrived(data)
+	}
+}
+
+// awaitsTurn reports whether the connection waits for its turn.
+func (s *secure) awaitsTurn(c *Conn) bool {
+	if s.begun {
 		return false
 	}
-	if t := &c.service.turns; !s.waits && len(t.shakes) >= t.most {
+	if t := &c.service.turns; !s.queued && len(t.shakes) >= t.most {
 		t.take(c)
 	}
-	return s.waits
+	return s.queued
 }
 
-// wantsWriting has the loop write what TLS has to say.
-func (c *Conn) wantsWriting() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.phase.get() != closed {
-		c.markLocked(0)
+// mayFinish reports whether the handshake of an accepted connection is under way, and may be over with what has come.
+func (s *secure) mayFinish(c *Conn) bool { return c.dial == nil && !s.done && s.begun }
+
+// severed has the handshake go on: what came with it is looked at after it.
+func (s *secure) severed(c *Conn) bool {
+	if !s.mayFinish(c) {
+		return false
 	}
+	c.setBroken(nil)
+	c.state.stalled = false
+	c.rearm()
+	return true
 }
 
-// shaking reports whether the handshake of TLS is under way. The loop, which alone changes that, asks without the lock,
-// and others with it.
-func (c *Conn) shaking() bool { return c.secure != nil && !c.secure.shaken }
+// shaking is asked by the loop, which alone changes that, without the lock, and by others with it.
+func (s *secure) shaking() bool { return !s.done }
+
+// limits of the handshake are shorter while others wait for its turn.
+func (s *secure) limits(c *Conn) (on [3]limit) {
+	on[0] = limit{c.since, c.service.after.handshake, (*Conn).late}
+	if s.begun && len(c.service.turns.waits) > 0 {
+		on[1] = limit{s.began, brief, (*Conn).late}
+	}
+	return on
+}
 
 // shaken goes on after the handshake.
-func (c *Conn) shaken(s *secure, err error) {
+func (s *secure) shaken(c *Conn, err error) {
 	if c.phase.get() != open || c.secure != s {
 		return
 	}
@@ -120,30 +152,30 @@ func (c *Conn) shaken(s *secure, err error) {
 		return
 	}
 	c.mu.Lock()
-	c.secure.shaken = true
+	s.done = true
 	c.mu.Unlock()
-	c.secure.wire.unblock()
+	s.wire.unblock()
 	c.session.begin(c)
 	if broke {
 		c.broke() // and handles what came
 		return
 	}
-	c.decrypt()
+	s.decrypt(c)
 	c.rearm()
 }
 
-// feed takes what came from the kernel.
-func (c *Conn) feed(data []byte) {
+// take feeds what came from the kernel to the handshake, or to what was agreed on by it.
+func (s *secure) take(c *Conn, data []byte) {
 	if c.phase.get() >= lingering {
 		return
 	}
-	w := c.secure.wire
+	w := s.wire
 	w.mu.Lock()
-	if c.shaking() {
+	if !s.done {
 		w.in = append(w.in, data...)
 		w.changed.Signal()
 		w.mu.Unlock()
-		if s := c.secure; !s.begun && !s.waits {
+		if !s.begun && !s.queued {
 			c.service.turns.take(c)
 		}
 		c.rearm()
@@ -156,7 +188,7 @@ func (c *Conn) feed(data []byte) {
 		w.in = append(w.in, data...)
 	}
 	w.mu.Unlock()
-	c.decrypt()
+	s.decrypt(c)
 	c.rearm()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -165,24 +197,30 @@ func (c *Conn) feed(data []byte) {
 	}
 }
 
-// endWire handles the end of the stream below TLS. What has come is looked at first, by the handshake too.
-func (c *Conn) endWire() {
-	c.secure.wire.end()
+// ended handles the end of the stream below TLS. What has come is looked at first, by the handshake too.
+func (s *secure) ended(c *Conn) {
+	s.wire.end()
 	switch {
 	case c.phase.get() == lingering:
 		c.finish(nil)
-	case !c.secure.begun:
+	case !s.begun:
 		c.finish(io.EOF)
-	case c.shaking():
+	case !s.done:
 		c.rearm()
 	default:
-		c.decrypt()
+		s.decrypt(c)
+	}
+}
+
+func (s *secure) goOn(c *Conn) {
+	if s.done {
+		s.decrypt(c)
 	}
 }
 
 // decrypt handles what TLS can make of the bytes that have come.
-func (c *Conn) decrypt() {
-	s, d := c.secure, c.loop.decryption()
+func (s *secure) decrypt(c *Conn) {
+	d := c.loop.decryption()
 	lent := d.lend(s.raw)
 	for c.secure == s && !c.state.ended && c.phase.get() < lingering && !c.holds() {
 		n, err := s.conn.Read(d.plain)
@@ -191,7 +229,7 @@ func (c *Conn) decrypt() {
 		}
 		switch {
 		case err == nil && s.wire.unsent() > maxWire:
-			c.brokeTLS(errUnread)
+			s.fail(c, errUnread)
 		case err == nil:
 			continue
 		case err == io.EOF: // close_notify
@@ -199,19 +237,19 @@ func (c *Conn) decrypt() {
 		case err == errCut:
 			c.end(io.ErrUnexpectedEOF)
 		case !isNothing(err):
-			c.brokeTLS(err)
+			s.fail(c, err)
 		}
 		break
 	}
 	d.takeBack(s.raw, lent)
 	d.takeBack(s.hand, false)
 	if s.wire.unsent() > 0 {
-		c.wantsWriting() // an answer of TLS itself, such as to a key update
+		c.attention() // an answer of TLS itself, such as to a key update
 	}
 }
 
-// brokeTLS ends a connection whose peer broke TLS. The alert is written first.
-func (c *Conn) brokeTLS(err error) {
+// fail ends a connection whose peer broke TLS. The alert is written first.
+func (s *secure) fail(c *Conn, err error) {
 	if c.state.ending&remains != 0 {
 		c.finish(&ProtocolError{Protocol: "tls", Err: err})
 		return
@@ -224,31 +262,38 @@ func (c *Conn) brokeTLS(err error) {
 	c.setCauseLocked(&ProtocolError{Protocol: "tls", Err: err})
 	c.dropOutputLocked()
 	c.state.ended = true
-	c.secure.notified = true
+	s.notified = true
 	c.phase.set(closing)
 	c.markLocked(parted)
 }
 
-// transmitLocked encrypts what is plain and hands it to the kernel, with the connection's lock held. It returns how
-// much of it was used, and how many bytes the kernel has taken. What it has not taken stays in the wire: ErrAgain
-// tells.
-func (s *secure) transmitLocked(p poll.Poller, h poll.Handle, plain []byte) (used, written int, err error) {
-	if written, err = s.wire.flush(p, h); err != nil || !s.shaken || len(plain) == 0 {
+func (s *secure) writeLocked(c *Conn, scratch []byte) { c.writeStreamLocked(scratch, s) }
+
+// transmitLocked encrypts what is plain and hands it to the kernel. What the kernel has not taken of that stays in the
+// wire: ErrAgain tells.
+func (s *secure) transmitLocked(c *Conn, plain []byte) (used, written int, err error) {
+	if written, err = s.wire.flush(c.loop.poll, c.handle); err != nil || !s.done || len(plain) == 0 {
 		return 0, written, err
 	}
 	plain = plain[:min(len(plain), maxPlain)]
 	if _, err := s.conn.Write(plain); err != nil {
 		return 0, written, err
 	}
-	n, err := s.wire.flush(p, h)
+	n, err := s.wire.flush(c.loop.poll, c.handle)
 	return len(plain), written + n, err
 }
 
-// notify puts close_notify into the output, once, and reports whether it did.
-func (s *secure) notify() bool {
-	if s.notified || !s.shaken {
+// sayGoodbye queues close_notify (RFC 8446, 6.1).
+func (s *secure) sayGoodbye() bool {
+	if s.notified || !s.done {
 		return false
 	}
 	s.notified = true
 	return s.conn.CloseWrite() == nil
 }
+
+func (s *secure) waits() bool     { return s.raw.Len() > 0 || s.wire.waits() }
+func (s *secure) hasEnough() bool { return s.queued || s.wire.enough() }
+func (s *secure) unsent() int     { return s.wire.unsent() }
+func (s *secure) dropUnsent()     { s.wire.drop() }
+func (s *secure) closed()         { s.wire.end() }

@@ -3,8 +3,6 @@ package lineman
 import (
 	"net"
 
-	"github.com/lineman-go/lineman/internal/output"
-	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/protocol/http1"
 )
 
@@ -74,38 +72,32 @@ func (c *Conn) send(encode func(dst []byte) ([]byte, error)) error {
 		c.session.unsentLocked(c)
 		return net.ErrClosed
 	}
-	if c.service.packet {
-		return c.sendPacketLocked(encode)
-	}
 	if c.isFullLocked() {
 		return c.refuseLocked()
 	}
-	o := c.out
-	if o == nil {
-		o = output.Get()
-	}
-	packet := c.datagrams()
-	var own []byte
-	if !packet {
-		own = o.Tail()
-	}
-	b, err := encode(own)
-	if err != nil || len(b) == len(own) && !packet {
-		if c.out == nil {
-			o.Release()
-		}
+	t := c.transport()
+	dst := t.bufferLocked(c)
+	b, err := encode(dst)
+	if err != nil || len(b) == len(dst) && t.carriesStream() {
+		c.releaseLocked()
 		return err
 	}
-	if packet {
-		o.AddDatagram(b)
-	} else {
-		o.SetTail(b)
+	return t.queueLocked(c, b)
+}
+
+// releaseLocked gives an output back that has nothing.
+func (c *Conn) releaseLocked() {
+	if c.out != nil && c.out.Len() == 0 {
+		c.out.Release()
+		c.out = nil
 	}
-	c.out = o
+}
+
+// acceptLocked is called when a message was queued.
+func (c *Conn) acceptLocked() {
 	c.messagesOut++
 	c.queuedLocked()
 	c.session.sentLocked(c)
-	return nil
 }
 
 // flushAt is the output, in bytes, above which it is written at once, without waiting for the end of the tick.
@@ -145,29 +137,8 @@ func (c *Conn) queuedLocked() {
 	}
 }
 
-// writeLocked hands the output to the kernel, with lock held. What the kernel refuses makes the connection stalled: the
-// loop arms it for writing. scratch, if there is one, gathers small segments.
-func (c *Conn) writeLocked(scratch []byte) {
-	if c.datagrams() {
-		c.writeDatagramsLocked()
-		return
-	}
-	for c.pendingLocked() > 0 {
-		n, err := c.transmitLocked(scratch)
-		switch {
-		case err == poll.ErrAgain:
-			c.flags |= stalled
-			c.markLocked(0)
-			return
-		case err != nil:
-			c.flags |= broken
-			c.setCauseLocked(err)
-			return
-		case n == 0:
-			return // the handshake comes first
-		}
-	}
-}
+// writeLocked hands the output to the kernel, gathering small segments in scratch if there is one.
+func (c *Conn) writeLocked(scratch []byte) { c.transport().writeLocked(c, scratch) }
 
 // wroteLocked counts what the kernel took, with lock held.
 func (c *Conn) wroteLocked(n int) {
@@ -175,44 +146,6 @@ func (c *Conn) wroteLocked(n int) {
 		c.bytesOut += uint64(n)
 		c.loop.bytesOut.Add(uint64(n))
 	}
-}
-
-// transmitLocked hands what is next to the kernel and returns how much of the output that was, with lock held.
-func (c *Conn) transmitLocked(scratch []byte) (n int, err error) {
-	var p []byte
-	greets := c.dial != nil && len(c.dial.request) > 0
-	switch {
-	case greets:
-		p = c.dial.request
-	case c.out != nil && c.flags&opening == 0:
-		p = c.out.Head(scratch)
-	}
-	if x := c.extra; x != nil && x.piped != nil && x.piped.Len() > 0 {
-		n, err = x.piped.Drain(c.handle)
-		c.wroteLocked(n)
-		return n, err
-	}
-	written := 0
-	switch {
-	case c.secure != nil:
-		n, written, err = c.secure.transmitLocked(c.loop.poll, c.handle, p)
-	case len(p) > 0:
-		n, err = c.loop.poll.Write(c.handle, p)
-		written = n
-	}
-	c.wroteLocked(written)
-	switch {
-	case n == 0:
-		return n, err
-	case greets:
-		c.dial.request = c.dial.request[n:]
-		return n, err
-	}
-	if c.out.Advance(n); c.out.Len() == 0 {
-		c.out.Release()
-		c.out = nil
-	}
-	return n, err
 }
 
 // setCauseLocked notes why the connection ends, with lock held. The first cause counts.

@@ -18,18 +18,19 @@ import (
 // service is a Worker as a loop runs it.
 type service struct {
 	// Immutable.
-	loop     *Loop
-	worker   *Worker
-	name     string
-	address  address
-	protocol protocol.Protocol // nil for raw bytes
-	kind     kind
-	packet   bool
-	limits   Limits // with defaults
-	after    ticks
-	secured  *tls.Config // nil without TLS
-	proxies  proxyheader.Trusted
-	log      *slog.Logger
+	loop      *Loop
+	worker    *Worker
+	name      string
+	address   address
+	protocol  protocol.Protocol // nil for raw bytes
+	kind      kind
+	packet    bool      // its socket is one of datagrams
+	transport transport // of connections without TLS
+	limits    Limits    // with defaults
+	after     ticks
+	secured   *tls.Config // nil without TLS
+	proxies   proxyheader.Trusted
+	log       *slog.Logger
 
 	// Owned by the loop.
 	listener   *Listener
@@ -64,7 +65,10 @@ func newService(l *Loop, w *Worker) (*service, error) {
 	}
 	s := &service{
 		loop: l, worker: w, name: w.name(), address: a,
-		protocol: a.protocol, packet: a.network == "udp", limits: w.Limits.withDefaults(), log: l.log,
+		transport: stream{}, protocol: a.protocol, packet: a.network == "udp", limits: w.Limits.withDefaults(), log: l.log,
+	}
+	if s.packet {
+		s.transport = workerUDP{}
 	}
 	if w.Protocol != nil {
 		s.protocol = w.Protocol

@@ -76,9 +76,7 @@ func (c *Conn) pendingLocked() (n int) {
 	if c.out != nil {
 		n = c.out.Len()
 	}
-	if c.secure != nil {
-		n += c.secure.wire.unsent()
-	}
+	n += c.transport().unsent()
 	if c.dial != nil {
 		n += len(c.dial.request)
 	}

@@ -26,7 +26,7 @@ func (t *turns) take(c *Conn) {
 		t.begin(c)
 		return
 	}
-	c.secure.waits = true
+	c.secure.queued = true
 	t.waits = append(t.waits, c)
 	c.rearm()
 	if len(t.waits) == 1 {
@@ -37,13 +37,13 @@ func (t *turns) take(c *Conn) {
 }
 
 func (t *turns) begin(c *Conn) {
-	c.secure.waits = false
+	c.secure.queued = false
 	c.secure.began = c.loop.ticks(c.loop.now)
 	t.shakes = append(t.shakes, c)
 	if len(t.waits) > 0 {
 		c.watch(brief)
 	}
-	c.shake(t)
+	c.secure.shake(c, t)
 	c.rearm()
 }
 

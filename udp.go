@@ -7,6 +7,9 @@ import (
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
+// onLoan reports whether this is the Conn of a datagram that a worker received.
+func (c *Conn) onLoan() bool { return c == &c.loop.datagram }
+
 // packets is the datagram socket of a worker. Nothing is kept for a peer, so forged sources cost nothing: one Conn is
 // on loan to one datagram after the other.
 type packets struct {
@@ -42,20 +45,20 @@ func (p *packets) ready(poll.Event) {
 
 // handle delivers the messages of one datagram.
 func (p *packets) handle(c *Conn, data []byte) {
-	defer c.survivePacket()
+	defer p.survive(c)
 	if p.session == nil {
 		p.session = c.service.newSession()
 	}
 	c.session = p.session
 	p.session = nil // kept only if this datagram leaves it at the beginning of a message
-	if c.unpack(data) {
+	if unpack(c, data) {
 		p.session = c.session
 	}
 }
 
 // unpack delivers the messages of one datagram; what is left of it is no message and dropped. It reports whether that
 // leaves the session at the beginning of a message.
-func (c *Conn) unpack(data []byte) (whole bool) {
+func unpack(c *Conn, data []byte) (whole bool) {
 	if c.service.kind == speaksBytes && len(data) == 0 {
 		c.message([]byte{})
 	}
@@ -79,7 +82,8 @@ func (c *Conn) unpack(data []byte) (whole bool) {
 	return whole
 }
 
-func (c *Conn) survivePacket() {
+// survive is deferred around the callbacks of a datagram: there is no connection that a panic could end.
+func (p *packets) survive(c *Conn) {
 	if v := recover(); v != nil {
 		c.loop.panicked(c.loop.doing.get().String()+" of "+c.service.name, v)
 	}
@@ -94,12 +98,18 @@ func (l *Loop) askedAddr(own net.Addr) net.Addr {
 	return &net.UDPAddr{IP: l.asked.AsSlice(), Port: u.Port, Zone: l.asked.Zone()}
 }
 
-// sendPacketLocked sends what encode gives as one datagram, with lock held.
-func (c *Conn) sendPacketLocked(encode func(dst []byte) ([]byte, error)) error {
-	b, err := encode(c.loop.scratch[:0])
-	if err != nil {
-		return err
-	}
+// workerUDP is the transport of the Conn that is on loan to a datagram which a worker received.
+type workerUDP struct{ stream }
+
+func (workerUDP) carriesStream() bool { return false }
+
+// localAddrLocked is the address that the datagram was sent to.
+func (workerUDP) localAddrLocked(c *Conn, own net.Addr) net.Addr { return c.loop.askedAddr(own) }
+
+func (workerUDP) bufferLocked(c *Conn) []byte { return c.loop.scratch[:0] }
+
+// queueLocked sends a datagram at once: nothing is kept for a peer that may not exist.
+func (workerUDP) queueLocked(c *Conn, b []byte) error {
 	switch err := c.loop.poll.WriteTo(c.handle, b, poll.Ends{Peer: c.remote, Local: c.loop.asked}); {
 	case err == poll.ErrAgain:
 		return ErrFull

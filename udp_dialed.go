@@ -4,27 +4,26 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/lineman-go/lineman/internal/output"
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
-// datagrams reports whether the connection is a dialed one of datagrams: its socket is its own, and connected to its
-// peer, so it has limits, an output and an end as streams have.
-func (c *Conn) datagrams() bool { return c.dial != nil && c.dial.network == "udp" }
+// dialedUDP is the transport of a connection of datagrams that this side has dialed: its socket is its own, and
+// connected to its peer, so it has limits, an output and an end as streams have.
+type dialedUDP struct{ stream }
 
-// handOver gives the socket that was dialed to the poller.
-func (c *Conn) handOver(conn net.Conn) (poll.Handle, error) {
-	if !c.datagrams() {
-		return c.loop.poll.Stream(conn)
-	}
+func (dialedUDP) carriesStream() bool { return false }
+
+func (dialedUDP) socket(p poll.Poller, conn net.Conn) (poll.Handle, error) {
 	u, ok := conn.(*net.UDPConn)
 	if !ok {
 		return absent, fmt.Errorf("%T is no UDP socket", conn)
 	}
-	return c.loop.poll.Packet(u)
+	return p.Packet(u)
 }
 
-// receiveDatagrams handles what has come.
-func (c *Conn) receiveDatagrams() {
+// receive handles what has come.
+func (d dialedUDP) receive(c *Conn) {
 	l, h := c.loop, c.handle
 	for range packetBatch {
 		n, _, err := l.poll.ReadFrom(h, l.buf)
@@ -32,11 +31,11 @@ func (c *Conn) receiveDatagrams() {
 		case err == poll.ErrAgain:
 			return
 		case err != nil:
-			c.undelivered(h, err)
+			d.undelivered(c, h, err)
 		default:
 			c.came(n)
 			l.stats.Datagrams++
-			c.takeDatagram(l.buf[:n])
+			d.handle(c, l.buf[:n])
 		}
 		if c.phase.get() != open || c.handle != h || c.state.paused {
 			return // a callback did it
@@ -45,9 +44,9 @@ func (c *Conn) receiveDatagrams() {
 	}
 }
 
-func (c *Conn) takeDatagram(data []byte) {
+func (dialedUDP) handle(c *Conn, data []byte) {
 	defer c.survive()
-	if !c.unpack(data) {
+	if !unpack(c, data) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.session = c.service.newSession() // the next datagram begins anew
@@ -56,7 +55,7 @@ func (c *Conn) takeDatagram(data []byte) {
 
 // undelivered tells of a datagram that the system could not send, or that came back to handle h: by OnInvalid, or else
 // as the end of the connection.
-func (c *Conn) undelivered(h poll.Handle, err error) {
+func (dialedUDP) undelivered(c *Conn, h poll.Handle, err error) {
 	if c.phase.get() != open || c.handle != h {
 		return
 	}
@@ -69,8 +68,19 @@ func (c *Conn) undelivered(h poll.Handle, err error) {
 	c.finish(err)
 }
 
-// writeDatagramsLocked hands the output to the kernel, with lock held: one datagram after the other.
-func (c *Conn) writeDatagramsLocked() {
+func (dialedUDP) bufferLocked(*Conn) []byte { return nil }
+
+func (dialedUDP) queueLocked(c *Conn, b []byte) error {
+	if c.out == nil {
+		c.out = output.Get()
+	}
+	c.out.AddDatagram(b)
+	c.acceptLocked()
+	return nil
+}
+
+// writeLocked hands one datagram after the other to the kernel.
+func (d dialedUDP) writeLocked(c *Conn, _ []byte) {
 	if c.out == nil || c.flags&opening != 0 {
 		return
 	}
@@ -85,7 +95,7 @@ func (c *Conn) writeDatagramsLocked() {
 			c.markLocked(0)
 			return
 		default:
-			c.loop.Do(func() { c.undelivered(h, err) })
+			c.loop.Do(func() { d.undelivered(c, h, err) })
 		}
 	}
 	c.out.Release()

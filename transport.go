@@ -1,0 +1,189 @@
+package lineman
+
+import (
+	"io"
+	"net"
+
+	"github.com/lineman-go/lineman/internal/output"
+	"github.com/lineman-go/lineman/internal/poll"
+)
+
+// transport is what carries the bytes of a connection: a stream, TLS over one, the datagrams of a peer that was dialed, or
+// those that a worker gets from anybody. It is that of the service, or TLS, which each connection has for itself.
+//
+// Methods whose names end in Locked run under the connection's lock, on any goroutine; the others on the loop.
+type transport interface {
+	// carriesStream reports whether bytes follow each other without borders, and come to an end.
+	carriesStream() bool
+
+	// socket gives the poller the socket of a connection that was dialed.
+	socket(p poll.Poller, conn net.Conn) (poll.Handle, error)
+
+	// receive reads once, and handles what has come.
+	receive(c *Conn)
+
+	// take handles bytes that were read before the transport began: behind a PROXY header.
+	take(c *Conn, data []byte)
+
+	// goOn handles what has come and waits in the transport.
+	goOn(c *Conn)
+
+	// waits reports whether something has come that the session has not seen.
+	waits() bool
+
+	// shaking reports whether a handshake below the protocol is under way. It may be called under the lock too.
+	shaking() bool
+
+	// hasEnough reports whether nothing more should be read for the handshake that is under way.
+	hasEnough() bool
+
+	// limits are those of the handshake that is under way.
+	limits(c *Conn) [3]limit
+
+	// bufferLocked is what the next message is appended to. It is followed by queueLocked or releaseLocked.
+	bufferLocked(c *Conn) []byte
+
+	// queueLocked queues a message: b is what bufferLocked gave, grown by it.
+	queueLocked(c *Conn, b []byte) error
+
+	// writeLocked hands the output to the kernel. What the kernel refuses makes the connection stalled: the loop arms it
+	// for writing. scratch, if there is one, gathers small segments.
+	writeLocked(c *Conn, scratch []byte)
+
+	// unsent is how many bytes of the transport's own wait for the kernel. Under the lock or without.
+	unsent() int
+
+	// dropUnsent forgets them.
+	dropUnsent()
+
+	// sayGoodbye queues the transport's goodbye, once, and reports whether it did.
+	sayGoodbye() bool
+
+	// severed is told that the connection broke, and reports whether what has come is for the transport alone.
+	severed(c *Conn) bool
+
+	// closed is told that the socket has closed.
+	closed()
+
+	// localAddrLocked is this side's address, which the socket says is own.
+	localAddrLocked(c *Conn, own net.Addr) net.Addr
+}
+
+// transport is what carries the connection's bytes. On the loop, or under the lock.
+func (c *Conn) transport() transport {
+	if c.secure != nil {
+		return c.secure
+	}
+	return c.service.transport
+}
+
+// stream is the transport of TCP and of Unix sockets.
+type stream struct{}
+
+func (stream) carriesStream() bool { return true }
+
+func (stream) socket(p poll.Poller, conn net.Conn) (poll.Handle, error) { return p.Stream(conn) }
+
+func (stream) receive(c *Conn) {
+	data, err := c.read()
+	switch {
+	case err == poll.ErrAgain:
+	case err == io.EOF:
+		c.end(io.EOF)
+	case err != nil:
+		c.finish(err)
+	default:
+		c.arrived(data)
+	}
+}
+
+func (stream) take(c *Conn, data []byte) { c.decode(data) }
+func (stream) goOn(*Conn)                {}
+func (stream) waits() bool               { return false }
+func (stream) shaking() bool             { return false }
+func (stream) hasEnough() bool           { return false }
+func (stream) limits(*Conn) [3]limit     { return [3]limit{} }
+
+func (stream) bufferLocked(c *Conn) []byte {
+	if c.out == nil {
+		c.out = output.Get()
+	}
+	return c.out.Tail()
+}
+
+func (stream) queueLocked(c *Conn, b []byte) error {
+	c.out.SetTail(b)
+	c.acceptLocked()
+	return nil
+}
+
+func (stream) writeLocked(c *Conn, scratch []byte) { c.writeStreamLocked(scratch, stream{}) }
+
+func (stream) transmitLocked(c *Conn, p []byte) (used, written int, err error) {
+	if len(p) > 0 {
+		used, err = c.loop.poll.Write(c.handle, p)
+	}
+	return used, used, err
+}
+
+func (stream) unsent() int                                    { return 0 }
+func (stream) dropUnsent()                                    {}
+func (stream) sayGoodbye() bool                               { return false }
+func (stream) severed(*Conn) bool                             { return false }
+func (stream) closed()                                        {}
+func (stream) localAddrLocked(_ *Conn, own net.Addr) net.Addr { return own }
+
+// transmitter hands the next bytes of a stream to the kernel. It returns how many of p were used, and how many bytes the
+// kernel has taken.
+type transmitter interface {
+	transmitLocked(c *Conn, p []byte) (used, written int, err error)
+}
+
+// writeStreamLocked hands the output to the kernel by t, until it is empty or refused.
+func (c *Conn) writeStreamLocked(scratch []byte, t transmitter) {
+	for c.pendingLocked() > 0 {
+		n, err := c.transmitLocked(scratch, t)
+		switch {
+		case err == poll.ErrAgain:
+			c.flags |= stalled
+			c.markLocked(0)
+			return
+		case err != nil:
+			c.flags |= broken
+			c.setCauseLocked(err)
+			return
+		case n == 0:
+			return // the handshake comes first
+		}
+	}
+}
+
+// transmitLocked hands what is next to the kernel and returns how much of the output that was: the request of a
+// handshake, bytes that are in a pipe of the kernel's, or messages.
+func (c *Conn) transmitLocked(scratch []byte, t transmitter) (n int, err error) {
+	if x := c.extra; x != nil && x.piped != nil && x.piped.Len() > 0 {
+		n, err = x.piped.Drain(c.handle)
+		c.wroteLocked(n)
+		return n, err
+	}
+	var p []byte
+	greets := c.dial != nil && len(c.dial.request) > 0
+	switch {
+	case greets:
+		p = c.dial.request
+	case c.out != nil && c.flags&opening == 0:
+		p = c.out.Head(scratch)
+	}
+	n, written, err := t.transmitLocked(c, p)
+	c.wroteLocked(written)
+	switch {
+	case n == 0:
+		return n, err
+	case greets:
+		c.dial.request = c.dial.request[n:]
+		return n, err
+	}
+	c.out.Advance(n)
+	c.releaseLocked()
+	return n, err
+}
