@@ -12,7 +12,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/lineman-go/lineman/internal/channel"
 	"github.com/lineman-go/lineman/internal/master"
 )
 
@@ -62,21 +61,26 @@ func (s *supervision) obey(ctx context.Context, o order, last *reply, send func(
 		last.Status = s.status()
 		return nil
 	case "connections":
-		return s.supervisor.Conns(ctx, func(worker string, id, pid int, page []channel.Conn) error {
-			return send(reply{Conns: connStatuses(worker, id, pid, page)})
+		return s.supervisor.Conns(ctx, func(worker string, id, pid int, page json.RawMessage) error {
+			conns, err := connsOf(worker, id, pid, page)
+			if err != nil {
+				return err
+			}
+			return send(reply{Conns: conns})
 		})
 	}
 	return errUsage("the running program does not know the command %q", o.Command)
 }
 
-func connStatuses(worker string, id, pid int, page []channel.Conn) (all []ConnStatus) {
-	for _, c := range page {
-		all = append(all, ConnStatus{
-			PID: pid, Process: fmt.Sprintf("%s/%d", worker, id), ID: c.ID, Worker: c.Worker, Protocol: c.Protocol, TLS: c.TLS, Dialed: c.Dialed,
-			State: c.State, Unread: c.Unread, Pending: c.Pending, BytesIn: c.BytesIn, BytesOut: c.BytesOut, Local: c.Local, Remote: c.Remote,
-		})
+// connsOf are connections of a process, by what it says of them.
+func connsOf(worker string, id, pid int, page json.RawMessage) (conns []ConnStatus, err error) {
+	if err := json.Unmarshal(page, &conns); err != nil {
+		return nil, fmt.Errorf("lineman: the connections of %s/%d (pid %d): %w", worker, id, pid, err)
 	}
-	return all
+	for i := range conns {
+		conns[i].PID, conns[i].Process = pid, fmt.Sprintf("%s/%d", worker, id)
+	}
+	return conns, nil
 }
 
 // status gathers the status.
@@ -90,14 +94,10 @@ func (s *supervision) status() *Status {
 		Reloads: reloads, Workers: len(s.Workers),
 	}
 	for _, p := range snapshot.Processes {
-		q := ProcessStatus{
-			Worker: p.Worker, ID: p.ID, PID: p.PID, State: string(p.State), Busy: p.Busy.Seconds(), Callback: p.Callback, Started: p.Born,
-			Memory: master.Resident(p.PID), Conns: p.Stats.Conns, Outgoing: p.Stats.Outgoing, Accepted: p.Stats.Accepted,
-			Requests: p.Stats.Messages, Rate: p.Rate, Refused: p.Stats.Refused, Panics: p.Stats.Panics, Slow: p.Stats.Slow, Timers: p.Stats.Timers,
-		}
-		for _, l := range p.Stats.Listeners {
-			q.Listeners = append(q.Listeners, ListenerStatus{Worker: l.Worker, Addr: l.Addr, Conns: l.Conns})
-		}
+		var q ProcessStatus
+		_ = json.Unmarshal(p.Status, &q) // one that does not serve yet has said nothing
+		q.Worker, q.ID, q.PID, q.State, q.Started = p.Worker, p.ID, p.PID, string(p.State), p.Born
+		q.Busy, q.Callback, q.Rate, q.Memory = p.Busy.Seconds(), p.Callback, p.Rate, master.Resident(p.PID)
 		st.Processes = append(st.Processes, q)
 	}
 	for _, e := range snapshot.Exits {

@@ -112,7 +112,7 @@ func (p *process) prepare() bool {
 			if err == nil {
 				err = p.loop.start(p.worker)
 			}
-			p.pulse.stats = p.loop.census()
+			p.pulse.status = p.loop.status()
 			r.Answer(nil, err)
 			return err == nil
 		}

@@ -3,6 +3,7 @@
 package lineman
 
 import (
+	"encoding/json"
 	"sync"
 	"time"
 
@@ -11,8 +12,8 @@ import (
 
 // pulse is what the loop said of itself last.
 type pulse struct {
-	mu    sync.Mutex // guards stats
-	stats channel.Stats
+	mu     sync.Mutex // guards status
+	status ProcessStatus
 }
 
 // beat answers how the loop is: by itself if it comes round in time, else beside it.
@@ -25,9 +26,9 @@ func (p *process) beat(r *channel.Request) {
 	l := p.loop
 	done := make(chan struct{})
 	alive := l.Do(func() {
-		s := l.census()
+		s := l.status()
 		p.pulse.mu.Lock()
-		p.pulse.stats = s
+		p.pulse.status = s
 		p.pulse.mu.Unlock()
 		close(done)
 	})
@@ -43,21 +44,25 @@ func (p *process) beat(r *channel.Request) {
 		}
 	}
 	p.pulse.mu.Lock()
-	answer.Stats = p.pulse.stats
+	status := p.pulse.status
 	p.pulse.mu.Unlock()
-	r.Answer(answer, nil)
+	answer.Messages = status.Requests
+	var err error
+	answer.Status, err = json.Marshal(status)
+	r.Answer(answer, err)
 }
 
-// census counts what the loop has.
-func (l *Loop) census() channel.Stats {
+// status is what the loop itself knows of its process.
+func (l *Loop) status() ProcessStatus {
 	st := l.Stats()
-	s := channel.Stats{
-		Conns: st.Conns, Outgoing: l.outgoing, Accepted: st.Accepted, Messages: st.MessagesIn, Refused: st.Refused,
+	s := ProcessStatus{
+		Conns: st.Conns, Outgoing: l.outgoing, Accepted: st.Accepted, Requests: st.MessagesIn, Refused: st.Refused,
 		Panics: st.Panics, Slow: st.Slow, Timers: st.Timers,
 	}
 	for _, sv := range l.services {
 		if n := sv.listener; n != nil && n.addr != nil {
-			s.Listeners = append(s.Listeners, channel.Listener{Worker: sv.name, Addr: sv.address.scheme + "://" + n.addr.String(), Conns: len(sv.conns)})
+			addr := sv.address.scheme + "://" + n.addr.String()
+			s.Listeners = append(s.Listeners, ListenerStatus{Worker: sv.name, Addr: addr, Conns: len(sv.conns)})
 		}
 	}
 	return s
@@ -75,29 +80,34 @@ func (p *process) list(r *channel.Request) {
 	}
 	l := p.loop
 	if !l.Do(func() {
-		answer := l.page(page.From)
-		go r.Answer(answer, nil)
+		conns, next := l.page(page.From)
+		go func() {
+			text, err := json.Marshal(conns)
+			r.Answer(channel.Conns{Conns: text, Next: next}, err)
+		}()
 	}) {
 		r.Answer(nil, errEnded)
 	}
 }
 
-func (l *Loop) page(from int) (page channel.Conns) {
+// page are the connections from a place on, and where the next ones begin; 0 after the last.
+func (l *Loop) page(from int) (conns []ConnStatus, next int) {
 	until := min(from+pageSize, len(l.conns))
 	for _, c := range l.conns[min(from, until):until] {
 		if c != nil {
-			page.Conns = append(page.Conns, c.describe())
+			conns = append(conns, c.status())
 		}
 	}
 	if until < len(l.conns) {
-		page.Next = until
+		next = until
 	}
-	return page
+	return conns, next
 }
 
-func (c *Conn) describe() channel.Conn {
+// status is what the loop itself knows of a connection.
+func (c *Conn) status() ConnStatus {
 	st := c.Stats()
-	d := channel.Conn{
+	d := ConnStatus{
 		ID: c.id, Worker: c.service.name, Protocol: c.session.protocolName(c.service), TLS: c.secure != nil, Dialed: c.dial != nil,
 		State: c.phase.get().String(), Pending: st.Pending, BytesIn: st.BytesIn, BytesOut: st.BytesOut,
 	}

@@ -1,10 +1,13 @@
 // Package channel carries requests, their answers and descriptors between a master and one of its worker processes.
 package channel
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Version is of the messages below. A master refuses a program whose version is another.
-const Version = 1
+const Version = 2
 
 // An Op names a request.
 type Op string
@@ -83,29 +86,10 @@ type Patience struct {
 
 // Pulse is how a process is.
 type Pulse struct {
-	Busy     time.Duration `json:"busy"` // how long the loop has not come round; 0 when it answered
-	Callback string        `json:"callback,omitempty"`
-	Stats    Stats         `json:"stats"` // as they were when it last came round
-}
-
-// Stats are the counters of a process.
-type Stats struct {
-	Conns     int        `json:"conns"`
-	Outgoing  int        `json:"outgoing"` // those of Conns that were dialed
-	Accepted  uint64     `json:"accepted"`
-	Messages  uint64     `json:"messages"`
-	Refused   uint64     `json:"refused"`
-	Panics    uint64     `json:"panics"`
-	Slow      uint64     `json:"slow"`
-	Timers    int        `json:"timers"`
-	Listeners []Listener `json:"listeners"`
-}
-
-// Listener is an open listening or datagram socket.
-type Listener struct {
-	Worker string `json:"worker"`
-	Addr   string `json:"addr"` // the scheme, and where it really is
-	Conns  int    `json:"conns"`
+	Busy     time.Duration   `json:"busy"` // how long the loop has not come round; 0 when it answered
+	Callback string          `json:"callback,omitempty"`
+	Messages uint64          `json:"messages"`         // ever, for a rate
+	Status   json.RawMessage `json:"status,omitempty"` // for operators; as it was when the loop last came round
 }
 
 // Page asks for some connections: those from a place on.
@@ -115,24 +99,8 @@ type Page struct {
 
 // Conns are connections of a process.
 type Conns struct {
-	Conns []Conn `json:"conns"`
-	Next  int    `json:"next"` // where the next Page begins; 0 after the last
-}
-
-// Conn is one connection, as operators see it.
-type Conn struct {
-	ID       uint64 `json:"id"`
-	Worker   string `json:"worker"`
-	Protocol string `json:"protocol"`
-	TLS      bool   `json:"tls"`
-	Dialed   bool   `json:"dialed"`
-	State    string `json:"state"`
-	Unread   int    `json:"unread"` // received, and half a message yet
-	Pending  int    `json:"pending"`
-	BytesIn  uint64 `json:"bytes_in"`
-	BytesOut uint64 `json:"bytes_out"`
-	Local    string `json:"local"`
-	Remote   string `json:"remote"`
+	Conns json.RawMessage `json:"conns"` // for operators
+	Next  int             `json:"next"`  // where the next Page begins; 0 after the last
 }
 
 // Loan is a socket that a process takes care of while its sibling is away.

@@ -77,7 +77,7 @@ func (m *mate) serve(r *channel.Request) {
 		r.Answer(nil, nil)
 		os.Exit(0)
 	case channel.Beat:
-		body = channel.Pulse{Stats: channel.Stats{Conns: os.Getpid()}}
+		body = channel.Pulse{Messages: uint64(os.Getpid())}
 	}
 	for _, fd := range r.Files {
 		closeFile(fd)

@@ -5,6 +5,7 @@ package master
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -68,7 +69,7 @@ func (p *process) hear(pulse channel.Pulse, err error) {
 	defer p.mu.Unlock()
 	now := time.Now()
 	if passed := now.Sub(p.heard).Seconds(); passed > 0 && !p.heard.IsZero() && pulse.Busy == 0 {
-		p.rate = float64(pulse.Stats.Messages-p.pulse.Stats.Messages) / passed
+		p.rate = float64(pulse.Messages-p.pulse.Messages) / passed
 	}
 	p.pulse, p.heard = pulse, now
 }
@@ -127,8 +128,8 @@ type ProcessState struct {
 	State    State
 	Busy     time.Duration
 	Callback string
-	Rate     float64 // messages a second
-	Stats    channel.Stats
+	Rate     float64         // messages a second
+	Status   json.RawMessage // of the process, in its own words
 }
 
 // State is what a process is about.
@@ -216,7 +217,7 @@ func (p *process) state() ProcessState {
 			pulse.Busy = time.Since(p.heard)
 		}
 	}
-	st.Stats, st.Rate, st.Busy, st.Callback = pulse.Stats, p.rate, pulse.Busy, pulse.Callback
+	st.Status, st.Rate, st.Busy, st.Callback = pulse.Status, p.rate, pulse.Busy, pulse.Callback
 	switch {
 	case p.leaving.Load():
 		st.State = Leaving
@@ -230,8 +231,8 @@ func (p *process) state() ProcessState {
 	return st
 }
 
-// Conns gives each page of the connections of each process to f, until f fails.
-func (s *Supervisor) Conns(ctx context.Context, f func(worker string, id, pid int, page []channel.Conn) error) error {
+// Conns gives each page of the connections of each process to f, in the words of that process, until f fails.
+func (s *Supervisor) Conns(ctx context.Context, f func(worker string, id, pid int, page json.RawMessage) error) error {
 	for _, p := range s.alive() {
 		p.mu.Lock()
 		still, _ := p.standstillLocked()

@@ -4,6 +4,7 @@ package master
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"slices"
@@ -204,7 +205,7 @@ func TestSnapshotStates(t *testing.T) {
 			t.Errorf("it shows %v, want %v", got, want)
 		}
 		var pages int
-		err := t.s.Conns(context.Background(), func(worker string, id, pid int, _ []channel.Conn) error {
+		err := t.s.Conns(context.Background(), func(worker string, id, pid int, _ json.RawMessage) error {
 			if worker == "a" {
 				t.Errorf("a/%d (pid %d) was asked for its connections", id, pid)
 			}
@@ -215,7 +216,7 @@ func TestSnapshotStates(t *testing.T) {
 			t.Errorf("%d pages: %v", pages, err)
 		}
 		broken := errors.New("the client has gone")
-		if err := t.s.Conns(context.Background(), func(string, int, int, []channel.Conn) error { return broken }); err != broken {
+		if err := t.s.Conns(context.Background(), func(string, int, int, json.RawMessage) error { return broken }); err != broken {
 			t.Errorf("a page that nobody takes: %v", err)
 		}
 	})
