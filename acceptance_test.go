@@ -186,7 +186,9 @@ func TestAccept(t *testing.T) {
 		for _, bad := range []lineman.Acceptance{
 			{Subprotocol: "v9"},
 			{Header: []http1.Field{{Name: "X-A", Value: "a\r\nX-B: b"}}},
-			{Header: []http1.Field{{Name: "X-Good", Value: "but not alone"}, {Name: "Sec-WebSocket-Accept", Value: "x"}}},
+			{Header: []http1.Field{
+				{Name: "X-Good", Value: "but not alone"}, {Name: "Sec-WebSocket-Accept", Value: "x"},
+			}},
 			{Header: []http1.Field{{Name: "connection", Value: "close"}}, Subprotocol: "v2"},
 			{Header: []http1.Field{{Name: "Content-Length", Value: "5"}}},
 		} {
@@ -194,7 +196,9 @@ func TestAccept(t *testing.T) {
 				t.Errorf("%+v: %v", bad, err)
 			}
 		}
-		a := lineman.Acceptance{Header: []http1.Field{{Name: "Set-Cookie", Value: "a=1"}, {Name: "Set-Cookie", Value: "b=2"}}}
+		a := lineman.Acceptance{Header: []http1.Field{
+			{Name: "Set-Cookie", Value: "a=1"}, {Name: "Set-Cookie", Value: "b=2"},
+		}}
 		if offered := websocket.Offered(r); len(offered) > 0 {
 			a.Subprotocol = offered[len(offered)-1]
 		}

@@ -13,10 +13,11 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-const handshake = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
-	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+const handshake = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
-var deflateHandshake = strings.Replace(handshake, "\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n", 1)
+var deflateHandshake = strings.Replace(handshake, "\r\n\r\n",
+	"\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n", 1)
 
 // hotPaths are an exchange of each protocol, as bytes.
 var hotPaths = []struct {
@@ -30,13 +31,18 @@ var hotPaths = []struct {
 	{"text", "text", "", strings.Repeat("x", 63) + "\n", 1, lineman.Events{OnMessage: echo}, nil},
 	{"text pipelined", "text", "", strings.Repeat("x", 63) + "\n", 16, lineman.Events{OnMessage: echo}, nil},
 	{"frame", "frame", "", "\x00\x00\x00\x44" + strings.Repeat("x", 64), 1, lineman.Events{OnMessage: echo}, nil},
-	{"websocket", "websocket", handshake, "\x81\xc0\x00\x00\x00\x00" + strings.Repeat("x", 64), 1, lineman.Events{OnMessage: echo}, nil},
-	{"websocket pipelined", "websocket", handshake, "\x81\xc0\x00\x00\x00\x00" + strings.Repeat("x", 64), 16, lineman.Events{OnMessage: echo}, nil},
+	{"websocket", "websocket", handshake, "\x81\xc0\x00\x00\x00\x00" + strings.Repeat("x", 64), 1,
+		lineman.Events{OnMessage: echo}, nil},
+	{"websocket pipelined", "websocket", handshake, "\x81\xc0\x00\x00\x00\x00" + strings.Repeat("x", 64), 16,
+		lineman.Events{OnMessage: echo}, nil},
 	{"websocket compressed", "websocket", deflateHandshake, compressedZeros, 1,
 		lineman.Events{OnMessage: echo}, &websocket.Protocol{Compression: &websocket.Compression{}}},
-	{"http OnMessage", "http", "", "GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n", 1, lineman.Events{OnMessage: helloMessage}, nil},
-	{"http OnRequest", "http", "", "GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n", 1, lineman.Events{OnRequest: helloRequest}, nil},
-	{"http POST", "http", "", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", 4, lineman.Events{OnMessage: echo}, nil},
+	{"http OnMessage", "http", "", "GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n", 1,
+		lineman.Events{OnMessage: helloMessage}, nil},
+	{"http OnRequest", "http", "", "GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n", 1,
+		lineman.Events{OnRequest: helloRequest}, nil},
+	{"http POST", "http", "", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", 4,
+		lineman.Events{OnMessage: echo}, nil},
 }
 
 // compressedZeros is a frame of 1,000 binary zeros.
@@ -72,7 +78,10 @@ func newExchanger(tb testing.TB, i int) *exchanger {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { client.Close() })
-	x := &exchanger{loop: l, client: client, worker: w, request: []byte(strings.Repeat(p.request, p.repeat)), reply: make([]byte, 64<<10)}
+	x := &exchanger{
+		loop: l, client: client, worker: w, request: []byte(strings.Repeat(p.request, p.repeat)),
+		reply: make([]byte, 64<<10),
+	}
 	if p.hello != "" {
 		x.send(tb, []byte(p.hello))
 		x.receive(tb, 0)

@@ -25,17 +25,21 @@ func TestArrival(t *testing.T) {
 		say    string // by the peer, which then waits for as much as answer
 		answer string
 	}{
-		"silent":               {lineman.Worker{Addr: "text://127.0.0.1:0"}, "", ""},
-		"a message":            {lineman.Worker{Addr: "text://127.0.0.1:0"}, "hi\n", "hi\n"},
-		"no handshake":         {lineman.Worker{Addr: "websocket://127.0.0.1:0"}, "", ""},
-		"half a handshake":     {lineman.Worker{Addr: "websocket://127.0.0.1:0"}, "GET / HT", ""},
-		"no handshake at all":  {lineman.Worker{Addr: "websocket://127.0.0.1:0"}, get, "HTTP/1.1 426"},
-		"a request":            {lineman.Worker{Addr: "http://127.0.0.1:0"}, get, "HTTP/1.1 200"},
-		"a request, a handler": {lineman.Worker{Addr: "http://127.0.0.1:0", Handler: http.NotFoundHandler()}, get, "HTTP/1.1 404"},
-		"hijacked":             {lineman.Worker{Addr: "http://127.0.0.1:0", Handler: http.HandlerFunc(hijack)}, get, "yours"},
-		"TLS, silent":          {lineman.Worker{Addr: "text://127.0.0.1:0", TLS: linemantest.TLS(t)}, "", ""},
-		"TLS, no TLS at all":   {lineman.Worker{Addr: "text://127.0.0.1:0", TLS: linemantest.TLS(t)}, "no TLS at all", ""},
-		"a PROXY header": {lineman.Worker{Addr: "text://127.0.0.1:0", Proxies: []string{"127.0.0.1"}, ProxyProtocol: true},
+		"silent":              {lineman.Worker{Addr: "text://127.0.0.1:0"}, "", ""},
+		"a message":           {lineman.Worker{Addr: "text://127.0.0.1:0"}, "hi\n", "hi\n"},
+		"no handshake":        {lineman.Worker{Addr: "websocket://127.0.0.1:0"}, "", ""},
+		"half a handshake":    {lineman.Worker{Addr: "websocket://127.0.0.1:0"}, "GET / HT", ""},
+		"no handshake at all": {lineman.Worker{Addr: "websocket://127.0.0.1:0"}, get, "HTTP/1.1 426"},
+		"a request":           {lineman.Worker{Addr: "http://127.0.0.1:0"}, get, "HTTP/1.1 200"},
+		"a request, a handler": {lineman.Worker{Addr: "http://127.0.0.1:0", Handler: http.NotFoundHandler()}, get,
+			"HTTP/1.1 404"},
+		"hijacked":    {lineman.Worker{Addr: "http://127.0.0.1:0", Handler: http.HandlerFunc(hijack)}, get, "yours"},
+		"TLS, silent": {lineman.Worker{Addr: "text://127.0.0.1:0", TLS: linemantest.TLS(t)}, "", ""},
+		"TLS, no TLS at all": {lineman.Worker{Addr: "text://127.0.0.1:0", TLS: linemantest.TLS(t)},
+			"no TLS at all", ""},
+		"a PROXY header": {lineman.Worker{
+			Addr: "text://127.0.0.1:0", Proxies: []string{"127.0.0.1"}, ProxyProtocol: true,
+		},
 			proxyHeader + "hi\n", "hi\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -48,7 +52,8 @@ func TestArrival(t *testing.T) {
 			}
 			w.OnAccept = func(c *lineman.Conn) error {
 				accepted = append(accepted, c.ID())
-				if at := c.RemoteAddr().String(); w.ProxyProtocol && at != "203.0.113.7:1234" || c.Stats().MessagesIn != 0 {
+				if at := c.RemoteAddr().String(); w.ProxyProtocol && at != "203.0.113.7:1234" ||
+					c.Stats().MessagesIn != 0 {
 					t.Errorf("OnAccept of %s after %v", at, c.Stats())
 				}
 				c.SetValue("kept")

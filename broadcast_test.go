@@ -27,7 +27,10 @@ func stepTo(t *testing.T, l *lineman.Loop, what string, done func() bool) {
 // TestBroadcastTurns encodes once for each worker, in whatever order their connections come, and allocates nothing.
 func TestBroadcastTurns(t *testing.T) {
 	const each = 10
-	workers := []*lineman.Worker{{Addr: "text://127.0.0.1:0", Name: "a"}, {Addr: "frame://127.0.0.1:0", Name: "b"}, {Addr: "text://127.0.0.1:0", Name: "c"}}
+	workers := []*lineman.Worker{
+		{Addr: "text://127.0.0.1:0", Name: "a"}, {Addr: "frame://127.0.0.1:0", Name: "b"},
+		{Addr: "text://127.0.0.1:0", Name: "c"},
+	}
 	l, err := lineman.Open(workers[0])
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +77,8 @@ func TestBroadcastTurns(t *testing.T) {
 			l.Broadcast(slices.Values(turns[:1]), []byte("inner"))
 		}
 	}, []byte("outer"))
-	stepTo(t, l, "all is written", func() bool { return !slices.ContainsFunc(runs, func(c *lineman.Conn) bool { return c.Pending() > 0 }) })
+	stepTo(t, l, "all is written",
+		func() bool { return !slices.ContainsFunc(runs, func(c *lineman.Conn) bool { return c.Pending() > 0 }) })
 	first, last := bufio.NewScanner(clients[each-1]), bufio.NewScanner(clients[len(clients)-1])
 	for _, want := range []string{string(msg), string(msg), "outer", "inner"} {
 		if first.Scan(); first.Text() != want {
@@ -94,4 +98,46 @@ func TestBroadcastTurns(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestBroadcast reaches connections of several protocols, each in its own, encoded once for each, in order.
+func TestBroadcast(t *testing.T) {
+	ws := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Name: "ws"}
+	text := &lineman.Worker{Addr: "text://127.0.0.1:0", Name: "text"}
+	ws.OnStart = func(l *lineman.Loop) error {
+		_, err := l.Listen(text)
+		return err
+	}
+	s := linemantest.Start(t, ws)
+	clients := []*linemantest.Client{s.Dial(ws), s.Dial(text), s.Dial(ws), s.Dial(text)}
+	waitForAccepted(t, s, ws, 4)
+	s.Do(ws, func(l *lineman.Loop) {
+		all := func(yield func(*lineman.Conn) bool) {
+			for c := range l.Conns(ws) {
+				if !yield(c) {
+					return
+				}
+			}
+			for c := range l.Conns(text) {
+				if !yield(c) {
+					return
+				}
+			}
+		}
+		for range 1000 {
+			if n := l.Broadcast(all, []byte("to all")); n != 4 {
+				t.Errorf("reached %d", n)
+			}
+			if n := l.BroadcastBinary(all, []byte("binary")); n != 4 {
+				t.Errorf("reached %d", n)
+			}
+		}
+	})
+	for i, c := range clients {
+		for range 1000 {
+			if a, b := c.Receive(), c.Receive(); a != "to all" || b != "binary" {
+				t.Fatalf("client %d got %q, %q", i, a, b)
+			}
+		}
+	}
 }

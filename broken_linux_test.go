@@ -99,7 +99,8 @@ func TestRest(t *testing.T) {
 					send := c.Send
 					if scheme == "http" {
 						send = func(msg string) {
-							c.Write(fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(msg), msg))
+							c.Write(fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s",
+								len(msg), msg))
 						}
 					}
 					send("first")

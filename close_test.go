@@ -26,7 +26,8 @@ func TestOnCloseReasons(t *testing.T) {
 	broke := func(protocol, what string) func(error) bool {
 		return func(err error) bool {
 			var e *lineman.ProtocolError
-			return errors.As(err, &e) && e.Protocol == protocol && strings.Contains(err.Error(), what) && strings.Count(err.Error(), protocol+": ") == 1
+			return errors.As(err, &e) && e.Protocol == protocol && strings.Contains(err.Error(), what) &&
+				strings.Count(err.Error(), protocol+": ") == 1
 		}
 	}
 	tests := []struct {
@@ -36,41 +37,57 @@ func TestOnCloseReasons(t *testing.T) {
 		client func(c *linemantest.Client)
 		reason func(error) bool
 	}{
-		{"Close", "text", func(c *lineman.Conn, _ []byte) { c.Close() }, func(c *linemantest.Client) { c.Send("x"); c.Rest() }, none},
-		{"Close twice", "text", func(c *lineman.Conn, _ []byte) { c.Close(); c.Close(); c.Abort(); c.Abort() }, func(c *linemantest.Client) { c.Send("x") }, none},
+		{"Close", "text", func(c *lineman.Conn, _ []byte) { c.Close() },
+			func(c *linemantest.Client) { c.Send("x"); c.Rest() }, none},
+		{"Close twice", "text", func(c *lineman.Conn, _ []byte) { c.Close(); c.Close(); c.Abort(); c.Abort() },
+			func(c *linemantest.Client) { c.Send("x") }, none},
 		{"Abort", "text", func(c *lineman.Conn, _ []byte) { c.Abort() }, func(c *linemantest.Client) {
 			c.Send("x")
 			if err := c.Ended(); !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("Abort: the peer sees %v, want a reset", err)
 			}
 		}, none},
-		{"end of stream", "text", echo, func(c *linemantest.Client) { c.Send("x"); c.CloseWrite(); c.Rest() }, is(io.EOF)},
-		{"reset", "text", echo, func(c *linemantest.Client) { c.Send("x"); c.Receive(); c.Reset() }, is(syscall.ECONNRESET)},
-		{"too large a frame", "frame", echo, func(c *linemantest.Client) { c.Write("\x7f\xff\xff\xff") }, is(lineman.ErrTooLarge)},
-		{"too long a line", "text", echo, func(c *linemantest.Client) { c.Write(strings.Repeat("x", 2000) + "\n") }, is(lineman.ErrTooLarge)},
-		{"too large a message", "websocket", echo, func(c *linemantest.Client) { c.Send(strings.Repeat("x", 2000)); c.Ended() }, is(lineman.ErrTooLarge)},
-		{"frame of no length", "frame", echo, func(c *linemantest.Client) { c.Write("\x00\x00\x00\x03") }, broke("frame", "length")},
-		{"goodbye", "websocket", echo, func(c *linemantest.Client) { c.Goodbye(4242, "enough") }, goodbye(4242, "enough")},
-		{"goodbye without a code", "websocket", echo, func(c *linemantest.Client) { c.Frame(true, websocket.Close, "") }, goodbye(websocket.NoStatus, "")},
+		{"end of stream", "text", echo,
+			func(c *linemantest.Client) { c.Send("x"); c.CloseWrite(); c.Rest() }, is(io.EOF)},
+		{"reset", "text", echo, func(c *linemantest.Client) { c.Send("x"); c.Receive(); c.Reset() },
+			is(syscall.ECONNRESET)},
+		{"too large a frame", "frame", echo, func(c *linemantest.Client) { c.Write("\x7f\xff\xff\xff") },
+			is(lineman.ErrTooLarge)},
+		{"too long a line", "text", echo, func(c *linemantest.Client) { c.Write(strings.Repeat("x", 2000) + "\n") },
+			is(lineman.ErrTooLarge)},
+		{"too large a message", "websocket", echo,
+			func(c *linemantest.Client) { c.Send(strings.Repeat("x", 2000)); c.Ended() }, is(lineman.ErrTooLarge)},
+		{"frame of no length", "frame", echo, func(c *linemantest.Client) { c.Write("\x00\x00\x00\x03") },
+			broke("frame", "length")},
+		{"goodbye", "websocket", echo, func(c *linemantest.Client) { c.Goodbye(4242, "enough") },
+			goodbye(4242, "enough")},
+		{"goodbye without a code", "websocket", echo,
+			func(c *linemantest.Client) { c.Frame(true, websocket.Close, "") }, goodbye(websocket.NoStatus, "")},
 		{"no goodbye", "websocket", echo, func(c *linemantest.Client) { c.CloseWrite() }, is(io.EOF)},
 		{"not UTF-8", "websocket", echo, func(c *linemantest.Client) { c.Send("\xff") }, broke("websocket", "UTF-8")},
-		{"CloseWith", "websocket", func(c *lineman.Conn, _ []byte) { c.CloseWith(4000, "bye") }, func(c *linemantest.Client) {
-			c.Send("x")
-			if err := c.Ended(); !goodbye(4000, "bye")(err) {
-				t.Errorf("the peer was told %v", err)
-			}
-		}, none},
-		{"panic", "text", func(*lineman.Conn, []byte) { panic("x") }, func(c *linemantest.Client) { c.Send("x") }, is(lineman.ErrPanic)},
+		{"CloseWith", "websocket", func(c *lineman.Conn, _ []byte) { c.CloseWith(4000, "bye") },
+			func(c *linemantest.Client) {
+				c.Send("x")
+				if err := c.Ended(); !goodbye(4000, "bye")(err) {
+					t.Errorf("the peer was told %v", err)
+				}
+			}, none},
+		{"panic", "text", func(*lineman.Conn, []byte) { panic("x") }, func(c *linemantest.Client) { c.Send("x") },
+			is(lineman.ErrPanic)},
 		{"not HTTP", "http", echo, func(c *linemantest.Client) { c.Write("nonsense\r\n\r\n") }, broke("http", "")},
-		{"HTTP that closes", "http", echo, func(c *linemantest.Client) { c.Write("GET / HTTP/1.0\r\n\r\n"); c.Rest() }, none},
+		{"HTTP that closes", "http", echo,
+			func(c *linemantest.Client) { c.Write("GET / HTTP/1.0\r\n\r\n"); c.Rest() }, none},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			reasons := make(chan error, 2)
-			w := &lineman.Worker{Addr: tt.scheme + "://127.0.0.1:0", Limits: lineman.Limits{MaxMessage: 1000}, Logger: quiet}
+			w := &lineman.Worker{
+				Addr: tt.scheme + "://127.0.0.1:0", Limits: lineman.Limits{MaxMessage: 1000}, Logger: quiet,
+			}
 			w.OnMessage = tt.onMsg
 			w.OnClose = func(c *lineman.Conn, err error) {
-				if c.Send([]byte("x")) != net.ErrClosed || c.Close() != net.ErrClosed || c.RemoteAddr() == nil || c.ID() == 0 {
+				if c.Send([]byte("x")) != net.ErrClosed || c.Close() != net.ErrClosed ||
+					c.RemoteAddr() == nil || c.ID() == 0 {
 					t.Error("a closed connection does not answer as it should in OnClose")
 				}
 				reasons <- err

@@ -34,7 +34,8 @@ func TestOnClosing(t *testing.T) {
 		{"too large", "websocket", echo, says(strings.Repeat("x", 2000)), false},
 		{"too long a line", "text", echo, says(strings.Repeat("x", 2000)), false},
 		{"no frame", "frame", echo, func(c *linemantest.Client) { c.Write("\x00\x00\x00\x03") }, false},
-		{"reserved bits", "websocket", echo, func(c *linemantest.Client) { c.Write("\xf1\x80\x00\x00\x00\x00") }, false},
+		{"reserved bits", "websocket", echo,
+			func(c *linemantest.Client) { c.Write("\xf1\x80\x00\x00\x00\x00") }, false},
 		{"the peer's goodbye", "websocket", echo, func(c *linemantest.Client) { c.Goodbye(1000, "") }, false},
 		{"the peer's end", "websocket", echo, func(c *linemantest.Client) { c.CloseWrite() }, false},
 		{"the peer's end of lines", "text", echo, func(c *linemantest.Client) { c.CloseWrite() }, false},
@@ -43,7 +44,8 @@ func TestOnClosing(t *testing.T) {
 		{"idle page", "websocket", echo, func(c *linemantest.Client) {}, true},
 		{"no pong", "websocket+ping", echo, func(c *linemantest.Client) {}, true},
 		{"half a line", "text", echo, func(c *linemantest.Client) { c.Write("half") }, true},
-		{"an answer that closes", "http", echo, func(c *linemantest.Client) { c.Write("GET / HTTP/1.0\r\n\r\n") }, false},
+		{"an answer that closes", "http", echo,
+			func(c *linemantest.Client) { c.Write("GET / HTTP/1.0\r\n\r\n") }, false},
 		{"not HTTP", "http", echo, func(c *linemantest.Client) { c.Write("nonsense\r\n\r\n") }, false},
 	}
 	for _, secured := range []bool{false, true} {
@@ -160,7 +162,9 @@ func TestSilentPeer(t *testing.T) {
 	for name, config := range map[string]*tls.Config{"plain": nil, "TLS": linemantest.TLS(t)} {
 		t.Run(name, func(t *testing.T) {
 			ends := make(chan error, 1)
-			w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", TLS: config, Limits: lineman.Limits{Close: -1}, Logger: quiet}
+			w := &lineman.Worker{
+				Addr: "websocket://127.0.0.1:0", TLS: config, Limits: lineman.Limits{Close: -1}, Logger: quiet,
+			}
 			w.Protocol = &websocket.Protocol{PingInterval: second, PongTimeout: second}
 			w.OnClose = func(_ *lineman.Conn, err error) { ends <- err }
 			s, now := startByClock(t, w)

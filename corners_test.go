@@ -23,7 +23,9 @@ const plainGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 func TestAwaitedInput(t *testing.T) {
 	linemantest.NoLeaks(t)
 	conns := make(chan *lineman.Conn, 1)
-	w := &lineman.Worker{Addr: "http://127.0.0.1:0", Limits: lineman.Limits{Close: second / 20, Shutdown: second / 20}, Logger: quiet}
+	w := &lineman.Worker{
+		Addr: "http://127.0.0.1:0", Limits: lineman.Limits{Close: second / 20, Shutdown: second / 20}, Logger: quiet,
+	}
 	w.OnRequest = func(c *lineman.Conn, _ *http1.Request) { conns <- c }
 	s := linemantest.Start(t, w)
 	client := dial(t, s.Addr(w))
@@ -69,7 +71,9 @@ func TestGoodbyeAtLimit(t *testing.T) {
 func TestFullAnswer(t *testing.T) {
 	linemantest.NoLeaks(t)
 	ends, asked := make(chan error, 1), make(chan bool, 2)
-	w := &lineman.Worker{Addr: "http://127.0.0.1:0", Limits: lineman.Limits{Close: second, MaxPending: 1 << 16}, Logger: quiet}
+	w := &lineman.Worker{
+		Addr: "http://127.0.0.1:0", Limits: lineman.Limits{Close: second, MaxPending: 1 << 16}, Logger: quiet,
+	}
 	w.OnRequest = func(c *lineman.Conn, _ *http1.Request) {
 		_ = c.Respond(&http1.Response{Body: make([]byte, 64<<20)})
 		asked <- true
@@ -213,7 +217,10 @@ func TestDoWhileStopping(t *testing.T) {
 func TestEndlessLimits(t *testing.T) {
 	linemantest.NoLeaks(t)
 	ends := make(chan error, 1)
-	w := &lineman.Worker{Addr: "text://127.0.0.1:0", Limits: lineman.Limits{Idle: math.MaxInt64, Message: math.MaxInt64, MaxMessage: math.MaxInt}, Logger: quiet}
+	w := &lineman.Worker{
+		Addr:   "text://127.0.0.1:0",
+		Limits: lineman.Limits{Idle: math.MaxInt64, Message: math.MaxInt64, MaxMessage: math.MaxInt}, Logger: quiet,
+	}
 	w.OnMessage = echo
 	w.OnClose = func(_ *lineman.Conn, err error) { ends <- err }
 	s, clock := startByClock(t, w)
@@ -259,7 +266,10 @@ func TestShutdownForever(t *testing.T) {
 func TestPongForever(t *testing.T) {
 	linemantest.NoLeaks(t)
 	ends := make(chan error, 1)
-	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Protocol: &websocket.Protocol{PingInterval: 10 * second, PongTimeout: -1}, Logger: quiet}
+	w := &lineman.Worker{
+		Addr: "websocket://127.0.0.1:0", Protocol: &websocket.Protocol{PingInterval: 10 * second, PongTimeout: -1},
+		Logger: quiet,
+	}
 	w.OnClose = func(_ *lineman.Conn, err error) { ends <- err }
 	s, clock := startByClock(t, w)
 	client := s.Dial(w)

@@ -21,7 +21,9 @@ func TestDialDatagrams(t *testing.T) {
 	linemantest.NoLeaks(t)
 	for _, scheme := range []string{"udp", "text+udp", "frame+udp"} {
 		t.Run(scheme, func(t *testing.T) {
-			w := &lineman.Worker{Addr: scheme + "://127.0.0.1:0", Events: lineman.Events{OnMessage: echo}, Logger: quiet}
+			w := &lineman.Worker{
+				Addr: scheme + "://127.0.0.1:0", Events: lineman.Events{OnMessage: echo}, Logger: quiet,
+			}
 			s := linemantest.Start(t, w)
 			addr := s.Addr(w).String()
 			d := newDialed()
@@ -32,7 +34,8 @@ func TestDialDatagrams(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got := next(t, d.connects, "OnConnect"); got != c || c.RemoteAddr().String() != addr || c.RemoteAddr().Network() != "udp" {
+			if got := next(t, d.connects, "OnConnect"); got != c || c.RemoteAddr().String() != addr ||
+				c.RemoteAddr().Network() != "udp" {
 				t.Errorf("the peer is %v", c.RemoteAddr())
 			}
 			if a, ok := c.LocalAddr().(*net.UDPAddr); !ok || a.Port == 0 {
@@ -51,7 +54,8 @@ func TestDialDatagrams(t *testing.T) {
 					t.Error("SetWorker of a connection of datagrams")
 				}
 			})
-			if a, b := next(t, d.messages, "the echo"), next(t, d.messages, "the echo"); a != "to all" || b != "to all" {
+			if a, b := next(t, d.messages, "the echo"), next(t, d.messages, "the echo"); a != "to all" ||
+				b != "to all" {
 				t.Errorf("got %q, %q", a, b)
 			}
 			if stats := c.Stats(); stats.Pending != 0 || stats.MessagesOut != 6 || stats.BytesOut < 60_000 {
@@ -141,7 +145,8 @@ func TestDialDatagramsUndelivered(t *testing.T) {
 	next(t, d.connects, "OnConnect")
 	for range 3 {
 		_ = c.Send([]byte("hello?"))
-		if err := next(t, told, "the refusal"); !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), "dial 127.0.0.1:") {
+		if err := next(t, told, "the refusal"); !errors.Is(err, syscall.ECONNREFUSED) ||
+			!strings.Contains(err.Error(), "dial 127.0.0.1:") {
 			t.Errorf("nobody is there: %v", err)
 		}
 	}

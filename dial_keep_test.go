@@ -75,7 +75,8 @@ func TestDialKeeps(t *testing.T) {
 			got := make(chan string, 64)
 			w := &lineman.Worker{Name: "good", Addr: scheme + "://127.0.0.1:0", Logger: quiet}
 			bad := &lineman.Worker{Name: "bad", Addr: "tcp://127.0.0.1:0", Logger: quiet}
-			bad.OnMessage = func(c *lineman.Conn, _ []byte) { c.Abort() } // in the midst of a handshake, if there is one
+			// in the midst of a handshake, if there is one
+			bad.OnMessage = func(c *lineman.Conn, _ []byte) { c.Abort() }
 			target := scheme + "://127.0.0.1:1"
 			secured := scheme == "tls" || scheme == "wss"
 			switch scheme {
@@ -193,7 +194,9 @@ func TestDialGivesUp(t *testing.T) {
 	linemantest.NoLeaks(t)
 	w := &lineman.Worker{Name: "none", Logger: quiet}
 	s := linemantest.Start(t, w)
-	for name, backoff := range map[string]lineman.Backoff{"one attempt": {}, "closed in the back-off": {First: time.Hour}} {
+	for name, backoff := range map[string]lineman.Backoff{
+		"one attempt": {}, "closed in the back-off": {First: time.Hour},
+	} {
 		d := newDialed()
 		d.Backoff = backoff
 		d.Connect = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("away") }

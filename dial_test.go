@@ -31,7 +31,9 @@ type dialed struct {
 }
 
 func newDialed() *dialed {
-	d := &dialed{connects: make(chan *lineman.Conn, 16), messages: make(chan string, 1024), closes: make(chan error, 16)}
+	d := &dialed{
+		connects: make(chan *lineman.Conn, 16), messages: make(chan string, 1024), closes: make(chan error, 16),
+	}
 	d.Logger = quiet
 	d.OnConnect = func(c *lineman.Conn) { d.connects <- c }
 	d.OnMessage = func(_ *lineman.Conn, msg []byte) { d.messages <- string(msg) }
@@ -155,7 +157,8 @@ func TestDialFails(t *testing.T) {
 	s := linemantest.Start(t, w, plain)
 	d := newDialed()
 	dialFrom(t, s, w, "text://"+refusing(t), d.Dialer)
-	if err := next(t, d.closes, "OnClose"); !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), "dial 127.0.0.1") {
+	if err := next(t, d.closes, "OnClose"); !errors.Is(err, syscall.ECONNREFUSED) ||
+		!strings.Contains(err.Error(), "dial 127.0.0.1") {
 		t.Errorf("refused: %v", err)
 	}
 	dialFrom(t, s, w, "unix://"+filepath.Join(t.TempDir(), "none"), d.Dialer)
@@ -166,7 +169,8 @@ func TestDialFails(t *testing.T) {
 	d.Limits.Handshake = 50 * time.Millisecond
 	dialFrom(t, s, w, "text://example.com:1", d.Dialer)
 	var timeout net.Error
-	if err := next(t, d.closes, "OnClose"); !errors.As(err, &timeout) || !timeout.Timeout() || !strings.Contains(err.Error(), "example.com:1") {
+	if err := next(t, d.closes, "OnClose"); !errors.As(err, &timeout) || !timeout.Timeout() ||
+		!strings.Contains(err.Error(), "example.com:1") {
 		t.Errorf("a dead name server: %v", err)
 	}
 	d.Limits.Handshake = 0
@@ -229,7 +233,8 @@ func TestDialOptions(t *testing.T) {
 		{"wss://127.0.0.1/#x", lineman.Dialer{}, "fragment"},
 		{"ws://b\u00fccher.example/", lineman.Dialer{}, "host"},
 		{"ws://127.0.0.1/", lineman.Dialer{Protocol: linesBackwards{}}, "*websocket.Protocol"},
-		{"ws://127.0.0.1/", lineman.Dialer{Protocol: &websocket.Protocol{Subprotocols: []string{"a b"}}}, "subprotocol"},
+		{"ws://127.0.0.1/", lineman.Dialer{Protocol: &websocket.Protocol{Subprotocols: []string{"a b"}}},
+			"subprotocol"},
 		{"ws://127.0.0.1/", header, "handshake's own"},
 		{"text://127.0.0.1:1", header, "Header is for ws"},
 		{"tcp://127.0.0.1:1", lineman.Dialer{Protocol: &websocket.Protocol{}}, "ws://"},

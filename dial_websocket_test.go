@@ -23,7 +23,9 @@ import (
 func TestDialWebSocket(t *testing.T) {
 	linemantest.NoLeaks(t)
 	for _, scheme := range []string{"ws", "wss"} {
-		for name, compression := range map[string]*websocket.Compression{"plain": nil, "deflate": {}, "takeover": {ContextTakeover: true}} {
+		for name, compression := range map[string]*websocket.Compression{
+			"plain": nil, "deflate": {}, "takeover": {ContextTakeover: true},
+		} {
 			t.Run(scheme+"/"+name, func(t *testing.T) {
 				p := &websocket.Protocol{Subprotocols: []string{"v1"}, Compression: compression}
 				w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Logger: quiet, Protocol: p}
@@ -58,7 +60,8 @@ func TestDialWebSocket(t *testing.T) {
 					t.Errorf("the request says %q, want %q", got, want)
 				}
 				next(t, d.connects, "OnConnect")
-				if a, b := next(t, d.messages, "the first"), next(t, d.messages, "the second"); a != early || b != "\xff" {
+				if a, b := next(t, d.messages, "the first"), next(t, d.messages, "the second"); a != early ||
+					b != "\xff" {
 					t.Errorf("got %.20q, %.20q", a, b)
 				}
 				if a, b := next(t, binary, "the first"), next(t, binary, "the second"); a || !b {
@@ -85,7 +88,8 @@ func TestDialWebSocket(t *testing.T) {
 					t.Error(err)
 				}
 				var goodbye *websocket.CloseError
-				if err := next(t, goodbyes, "the server's OnClose"); !errors.As(err, &goodbye) || goodbye.Code != 4000 || goodbye.Reason != "bye" {
+				if err := next(t, goodbyes, "the server's OnClose"); !errors.As(err, &goodbye) ||
+					goodbye.Code != 4000 || goodbye.Reason != "bye" {
 					t.Errorf("the server has seen %v", err)
 				}
 				if err := next(t, d.closes, "OnClose"); err != nil {
@@ -115,7 +119,8 @@ func TestDialWebSocketGoodbye(t *testing.T) {
 	var goodbye *websocket.CloseError
 	c := dialFrom(t, s, w, "ws://"+s.Addr(w).String(), d.Dialer)
 	_ = c.Send([]byte("close"))
-	if err := next(t, d.closes, "OnClose"); !errors.As(err, &goodbye) || goodbye.Code != websocket.Restart || goodbye.Reason != "come back" {
+	if err := next(t, d.closes, "OnClose"); !errors.As(err, &goodbye) || goodbye.Code != websocket.Restart ||
+		goodbye.Reason != "come back" {
 		t.Errorf("the server closes: %v", err)
 	}
 	if err := next(t, goodbyes, "the server's OnClose"); err != nil {
@@ -162,7 +167,8 @@ func scriptedServer(answers ...string) (*lineman.Worker, chan string) {
 	return w, after
 }
 
-const switching = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n\r\n"
+const switching = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+	"Sec-WebSocket-Accept: ACCEPT\r\n\r\n"
 
 // TestDialWebSocketRefused has every answer that makes no WebSocket told, with its status.
 func TestDialWebSocketRefused(t *testing.T) {
@@ -172,14 +178,21 @@ func TestDialWebSocketRefused(t *testing.T) {
 		status int // -1: no AnswerError
 		text   string
 	}{
-		"403":            {"HTTP/1.1 403 Forbidden\r\nContent-Length: 3\r\n\r\nno\n", 403, "answered with 403 Forbidden"},
-		"a redirect":     {"HTTP/1.1 301 Moved\r\nLocation: /other\r\n\r\n", 301, "301 Moved Permanently to \"/other\": redirects are not followed"},
-		"not to this":    {strings.ReplaceAll(switching, "ACCEPT", "x"), 101, "Sec-WebSocket-Accept"},
-		"not asked for":  {strings.Replace(switching, "\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n", 1), 101, "extension"},
-		"not HTTP":       {"hello", 0, "does not speak HTTP"},
-		"no end":         {"HTTP/1.1 101 X\r\n" + strings.Repeat("x", 70_000), 0, "too long"},
-		"end of stream":  {"", -1, "unexpected EOF"},
-		"a frame before": {"\x81\x00" + switching, 0, "does not speak HTTP"},
+		"403": {"HTTP/1.1 403 Forbidden\r\nContent-Length: 3\r\n\r\nno\n", 403, "answered with 403 Forbidden"},
+		"a redirect": {"HTTP/1.1 301 Moved\r\nLocation: /other\r\n\r\n", 301,
+			"301 Moved Permanently to \"/other\": redirects are not followed"},
+		"not to this": {strings.ReplaceAll(switching, "ACCEPT", "x"), 101, "Sec-WebSocket-Accept"},
+		"not asked for": {
+			strings.Replace(switching, "\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n", 1),
+			101, "extension",
+		},
+		"not HTTP": {"hello", 0, "does not speak HTTP"},
+		"no end":   {"HTTP/1.1 101 X\r\n" + strings.Repeat("x", 70_000), 0, "too long"},
+		"end of stream": {"",
+			-1,
+			"unexpected EOF"},
+		"a frame before": {"\x81\x00" + switching, 0,
+			"does not speak HTTP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, _ := scriptedServer(tt.answer)
@@ -192,7 +205,8 @@ func TestDialWebSocketRefused(t *testing.T) {
 			if is := errors.As(err, &answer); is != (tt.status >= 0) || is && answer.Status != tt.status {
 				t.Errorf("%v, want status %d", err, tt.status)
 			}
-			if text := fmt.Sprint(err); !strings.Contains(text, tt.text) || !strings.HasPrefix(text, "lineman: dial 127.0.0.1:") {
+			if text := fmt.Sprint(err); !strings.Contains(text, tt.text) ||
+				!strings.HasPrefix(text, "lineman: dial 127.0.0.1:") {
 				t.Errorf("%q does not say %q", text, tt.text)
 			}
 			if tt.status < 0 && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -285,74 +299,6 @@ func TestDialWebSocketTime(t *testing.T) {
 	}
 	clock.jump(s, w, 2*second)
 	if err := next(t, d.closes, "OnClose"); err != lineman.ErrTimeout {
-		t.Errorf("OnClose: %v", err)
-	}
-}
-
-// TestDialWebSocketBackoff has a connection come back when its server wants it, below TLS too, whatever follows a
-// refusal.
-func TestDialWebSocketBackoff(t *testing.T) {
-	linemantest.NoLeaks(t)
-	for _, scheme := range []string{"ws", "wss"} {
-		t.Run(scheme, func(t *testing.T) {
-			refusal := "HTTP/1.1 503 Busy\r\n\r\n" + switching // the rest is looked at by nobody
-			w, _ := scriptedServer(refusal, refusal, "", "hello", switching+"\x81\x05hello")
-			d := newDialed()
-			if scheme == "wss" {
-				w.TLS = linemantest.TLS(t)
-				d.TLS = w.TLS
-			}
-			s := linemantest.Start(t, w)
-			d.Backoff = lineman.Backoff{First: time.Millisecond}
-			c := dialFrom(t, s, w, scheme+"://"+s.Addr(w).String(), d.Dialer)
-			for _, want := range []string{"503", "503", "EOF", "does not speak HTTP"} {
-				if err := next(t, d.closes, "OnClose"); !strings.Contains(fmt.Sprint(err), want) {
-					t.Errorf("OnClose: %v, want %q", err, want)
-				}
-			}
-			if got := next(t, d.connects, "OnConnect"); got != c {
-				t.Error("it is another connection")
-			}
-			if got := next(t, d.messages, "the message"); got != "hello" {
-				t.Errorf("got %q", got)
-			}
-			c.Abort()
-			if err := next(t, d.closes, "OnClose"); err != nil {
-				t.Errorf("OnClose: %v", err)
-			}
-		})
-	}
-}
-
-// TestDialWebSocketBackoffOnce has a connection whose server says nonsense while it closes end once, before it comes
-// back.
-func TestDialWebSocketBackoffOnce(t *testing.T) {
-	linemantest.NoLeaks(t)
-	w, after := scriptedServer(switching)
-	s, clock := startByClock(t, w)
-	d := newDialed()
-	d.Backoff = lineman.Backoff{First: 10 * second}
-	d.Limits.Idle = 5 * second
-	c := dialFrom(t, s, w, "ws://"+s.Addr(w).String(), d.Dialer)
-	next(t, d.connects, "OnConnect")
-	clock.jump(s, w, 6*second)
-	if got := next(t, after, "the goodbye"); got[:1] != "\x88" {
-		t.Errorf("got %q", got)
-	}
-	s.Do(w, func(l *lineman.Loop) {
-		for server := range l.Conns(w) {
-			_, _ = server.Write([]byte("\x88\x01x" + switching))
-		}
-	})
-	if err := next(t, d.closes, "OnClose"); err != lineman.ErrIdle {
-		t.Errorf("OnClose: %v", err)
-	}
-	clock.jump(s, w, 20*second)
-	if got := next(t, d.connects, "OnConnect"); got != c {
-		t.Error("it is another connection")
-	}
-	c.Abort()
-	if err := next(t, d.closes, "OnClose"); err != nil {
 		t.Errorf("OnClose: %v", err)
 	}
 }

@@ -116,7 +116,8 @@ func checkTests(t *testing.T, file, command, pattern, where string) {
 
 var spans = regexp.MustCompile("`[^`\n]+`|\\]\\([^)\\s]+\\)")
 
-// TestReadmes has README.ja.md show the same code and lead to the same places as README.md, line of a table by line of a table.
+// TestReadmes has README.ja.md show the same code and lead to the same places as README.md, line of a table by line of
+// a table.
 func TestReadmes(t *testing.T) {
 	var blocks, rows, all [2]string
 	for i, file := range []string{"README.md", "README.ja.md"} {
@@ -135,7 +136,9 @@ func TestReadmes(t *testing.T) {
 		slices.Sort(said)
 		all[i] = strings.Join(said, "\n")
 	}
-	for what, pair := range map[string][2]string{"blocks of code": blocks, "rows of tables": rows, "pieces of code and links": all} {
+	for what, pair := range map[string][2]string{
+		"blocks of code": blocks, "rows of tables": rows, "pieces of code and links": all,
+	} {
 		if pair[0] != pair[1] {
 			t.Errorf("the %s differ:\n%s\n--- and in Japanese:\n%s", what, pair[0], pair[1])
 		}
@@ -188,7 +191,8 @@ func TestRulesHaveTests(t *testing.T) {
 		for _, m := range regexp.MustCompile(`(?m)^func TestRule(\d+)`).FindAllSubmatch(text, -1) {
 			number := string(m[1])
 			if _, ok := has[number]; !ok || path.Dir(file) != "." {
-				t.Errorf("%s: TestRule%s: want a rule of DESIGN.md with this number, and its tests in the root", file, number)
+				t.Errorf("%s: TestRule%s: want a rule of DESIGN.md with this number, and its tests in the root", file,
+					number)
 			}
 			has[number] = true
 		}

@@ -16,8 +16,8 @@ func workermanNumbers() (all []string) {
 		letter      string
 		first, last int
 	}{
-		{"W", 1, 9}, {"W", 20, 30}, {"P", 1, 10}, {"P", 20, 27}, {"P", 40, 46}, {"C", 1, 18}, {"C", 20, 27}, {"U", 1, 9}, {"A", 1, 11},
-		{"H", 1, 10}, {"H", 20, 28}, {"S", 1, 13}, {"T", 1, 10}, {"K", 1, 10},
+		{"W", 1, 9}, {"W", 20, 30}, {"P", 1, 10}, {"P", 20, 27}, {"P", 40, 46}, {"C", 1, 18}, {"C", 20, 27},
+		{"U", 1, 9}, {"A", 1, 11}, {"H", 1, 10}, {"H", 20, 28}, {"S", 1, 13}, {"T", 1, 10}, {"K", 1, 10},
 	} {
 		for n := r.first; n <= r.last; n++ {
 			all = append(all, fmt.Sprintf("%s-%d", r.letter, n))
@@ -95,8 +95,9 @@ func knownTests(t *testing.T) (names []string) {
 // gatewayMethods are those of GatewayWorker's class Gateway that projects call.
 const gatewayMethods = `sendToAll sendToClient sendToCurrentClient sendToUid sendToGroup
 	bindUid unbindUid joinGroup leaveGroup ungroup
-	isOnline isUidOnline getClientIdByUid getUidByClientId getUidListByGroup getUidCountByGroup getAllUidList getAllUidCount
-	getClientIdListByGroup getClientIdCountByGroup getClientCountByGroup getAllClientIdList getAllClientIdCount getAllClientCount
+	isOnline isUidOnline getClientIdByUid getUidByClientId getUidListByGroup getUidCountByGroup getAllUidList
+	getAllUidCount getClientIdListByGroup getClientIdCountByGroup getClientCountByGroup getAllClientIdList
+	getAllClientIdCount getAllClientCount
 	getAllGroupIdList getAllGroupUidCount getAllGroupUidList getAllGroupClientIdCount getAllGroupClientIdList
 	getClientSessionsByGroup getClientInfoByGroup getAllClientSessions getAllClientInfo
 	setSession updateSession getSession setSocketSession

@@ -15,7 +15,10 @@ import (
 // last.
 func drainer(stay int) (w *lineman.Worker, begun chan bool) {
 	begun = make(chan bool)
-	w = &lineman.Worker{Addr: "websocket://127.0.0.1:0", Limits: lineman.Limits{Drain: 10 * second, Shutdown: 10 * second}, Logger: quiet}
+	w = &lineman.Worker{
+		Addr: "websocket://127.0.0.1:0", Limits: lineman.Limits{Drain: 10 * second, Shutdown: 10 * second},
+		Logger: quiet,
+	}
 	ready := true
 	drain := func(l *lineman.Loop) {
 		if !ready {

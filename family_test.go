@@ -86,7 +86,8 @@ func TestDialFamily(t *testing.T) {
 		c := dialFrom(t, s, w, "text://"+host+":"+port, d.Dialer)
 		next(t, d.connects, "OnConnect")
 		for _, a := range []net.Addr{c.LocalAddr(), c.RemoteAddr()} {
-			if got, ok := a.(*net.TCPAddr); !ok || got.IP.To4() == nil || !strings.HasPrefix(got.String(), "127.0.0.1:") {
+			if got, ok := a.(*net.TCPAddr); !ok || got.IP.To4() == nil ||
+				!strings.HasPrefix(got.String(), "127.0.0.1:") {
 				t.Errorf("%s: an end is %v", host, a)
 			}
 		}

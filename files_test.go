@@ -62,11 +62,14 @@ func TestFiles(t *testing.T) {
 		{"/app.js", "", 200, "plain script", "", "12", "text/javascript; charset=utf-8"},
 		{"/app.js", "Accept-Encoding: gzip, br\r\n", 200, "brotli", "br", "6", "text/javascript; charset=utf-8"},
 		{"/app.js", "Accept-Encoding: gzip\r\n", 200, "gzipped", "gzip", "7", "text/javascript; charset=utf-8"},
-		{"/app.js", "Accept-Encoding: br;q=0, GZIP ; q=0.5\r\n", 200, "gzipped", "gzip", "7", "text/javascript; charset=utf-8"},
+		{"/app.js", "Accept-Encoding: br;q=0, GZIP ; q=0.5\r\n", 200, "gzipped", "gzip", "7",
+			"text/javascript; charset=utf-8"},
 		{"/app.js", "Accept-Encoding: br;q=0\r\n", 200, "plain script", "", "12", "text/javascript; charset=utf-8"},
 		{"/app.js", "Accept-Encoding: br;q=much\r\n", 200, "plain script", "", "12", "text/javascript; charset=utf-8"},
-		{"/app.js", "Accept-Encoding: br\r\nRange: bytes=1-3\r\n", 206, "rot", "br", "3", "text/javascript; charset=utf-8"},
-		{"/app.js", "Accept-Encoding: br\r\nRange: bytes=9-\r\n", 416, "invalid range: failed to overlap\n", "", "33", "text/plain; charset=utf-8"},
+		{"/app.js", "Accept-Encoding: br\r\nRange: bytes=1-3\r\n", 206, "rot", "br", "3",
+			"text/javascript; charset=utf-8"},
+		{"/app.js", "Accept-Encoding: br\r\nRange: bytes=9-\r\n", 416, "invalid range: failed to overlap\n", "", "33",
+			"text/plain; charset=utf-8"},
 		{"/data", "Accept-Encoding: gzip\r\n", 200, "zipped", "gzip", "6", "text/html; charset=utf-8"},
 		{"/only.css", "Accept-Encoding: gzip\r\n", 404, "404 page not found\n", "", "19", "text/plain; charset=utf-8"},
 		{"/plain.txt", "Accept-Encoding: gzip\r\n", 200, "plain text", "", "10", "text/plain; charset=utf-8"},
@@ -88,7 +91,8 @@ func TestFiles(t *testing.T) {
 			for _, tt := range tests {
 				c.Write("GET " + tt.target + " HTTP/1.1\r\nHost: x\r\n" + tt.fields + "\r\n")
 				r, body := c.Response("")
-				got := fmt.Sprintf("%d %q %q %q %q", r.StatusCode, body, r.Header.Get("Content-Encoding"), r.Header.Get("Content-Length"), r.Header.Get("Content-Type"))
+				got := fmt.Sprintf("%d %q %q %q %q", r.StatusCode, body, r.Header.Get("Content-Encoding"),
+					r.Header.Get("Content-Length"), r.Header.Get("Content-Type"))
 				want := fmt.Sprintf("%d %q %q %q %q", tt.status, tt.body, tt.encoding, tt.length, tt.media)
 				if got != want {
 					t.Errorf("%s %q:\n got %s\nwant %s", tt.target, tt.fields, got, want)
@@ -111,8 +115,9 @@ func TestSendFile(t *testing.T) {
 	for door, w := range bothDoors(lineman.Files(root)) {
 		t.Run(door, func(t *testing.T) {
 			c := linemantest.Start(t, w).Dial(w)
-			c.Write("GET /large HTTP/1.1\r\nHost: x\r\n\r\nGET /large HTTP/1.1\r\nHost: x\r\nRange: bytes=1000000-2999999\r\n\r\n" +
-				"HEAD /large HTTP/1.1\r\nHost: x\r\n\r\nGET /large HTTP/1.1\r\nHost: x\r\nRange: bytes=0-3\r\n\r\n")
+			c.Write("GET /large HTTP/1.1\r\nHost: x\r\n\r\nGET /large HTTP/1.1\r\nHost: x\r\n" +
+				"Range: bytes=1000000-2999999\r\n\r\nHEAD /large HTTP/1.1\r\nHost: x\r\n\r\nGET /large HTTP/1.1\r\n" +
+				"Host: x\r\nRange: bytes=0-3\r\n\r\n")
 			for i, want := range [][]byte{content, content[1000000:3000000], nil, content[:4]} {
 				method := "GET"
 				if want == nil {
@@ -183,7 +188,9 @@ func TestSendFileMemory(t *testing.T) {
 	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<30)); err != nil {
 		t.Fatal(err)
 	}
-	w := &lineman.Worker{Addr: "http://127.0.0.1:0", Handler: lineman.Files(http.Dir(filepath.Dir(path))), Logger: quiet}
+	w := &lineman.Worker{
+		Addr: "http://127.0.0.1:0", Handler: lineman.Files(http.Dir(filepath.Dir(path))), Logger: quiet,
+	}
 	s := linemantest.Start(t, w)
 	before := liveHeap()
 	for range readers {

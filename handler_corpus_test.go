@@ -46,7 +46,8 @@ func requestText(r *http.Request) (status int, text string) {
 	if _, code, ok := strings.Cut(r.URL.Path, "/status/"); ok {
 		status, _ = strconv.Atoi(code)
 	}
-	return status, fmt.Sprintf("%s %s host=%s fields=%d body=%q trailers=%q\n", r.Method, r.URL, r.Host, fields, body, trailers)
+	return status, fmt.Sprintf("%s %s host=%s fields=%d body=%q trailers=%q\n", r.Method, r.URL, r.Host, fields,
+		body, trailers)
 }
 
 // sightings are the requests that a server has seen, by connection.

@@ -44,8 +44,12 @@ func TestHandlerFiles(t *testing.T) {
 			t.Errorf("%d bytes copied, %v", n, err)
 		}
 	})
-	mux.Handle("/late", http.TimeoutHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), time.Millisecond, "late"))
-	mux.Handle("/early", http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "early") }), patience, "late"))
+	mux.Handle("/late",
+		http.TimeoutHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
+			time.Millisecond, "late"))
+	mux.Handle("/early",
+		http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "early") }),
+			patience, "late"))
 	w := &lineman.Worker{Addr: "http://127.0.0.1:0", Handler: mux, Logger: quiet}
 	s := linemantest.Start(t, w)
 	c := s.Dial(w)
@@ -73,7 +77,8 @@ func TestHandlerFiles(t *testing.T) {
 		c.Write(tt.method + " " + tt.path + " HTTP/1.1\r\nHost: x\r\n" + tt.fields + "\r\n")
 		r, body := c.Response(tt.method)
 		if r.StatusCode != tt.status || body != tt.body || r.ContentLength != tt.length {
-			t.Errorf("%s %s %q: %s, %d bytes told, body %.40q of %d", tt.method, tt.path, tt.fields, r.Status, r.ContentLength, body, len(body))
+			t.Errorf("%s %s %q: %s, %d bytes told, body %.40q of %d", tt.method, tt.path, tt.fields, r.Status,
+				r.ContentLength, body, len(body))
 		}
 	}
 }
@@ -137,7 +142,8 @@ func TestHandlerWho(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		w := handled(func(w http.ResponseWriter, r *http.Request) {
 			local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-			fmt.Fprintf(w, "%s %s %v", r.RemoteAddr, local, r.TLS != nil && r.TLS.HandshakeComplete && r.TLS.Version >= tls.VersionTLS12)
+			fmt.Fprintf(w, "%s %s %v", r.RemoteAddr, local, r.TLS != nil && r.TLS.HandshakeComplete &&
+				r.TLS.Version >= tls.VersionTLS12)
 		})
 		if secure {
 			w.TLS = linemantest.TLS(t)

@@ -197,7 +197,8 @@ func TestHandlerTrailers(t *testing.T) {
 	})
 	s := linemantest.Start(t, w)
 	c := s.Dial(w)
-	c.Write("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: A\r\n\r\n2\r\nhi\r\n0\r\nA: b\r\n\r\n")
+	c.Write("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: A\r\n\r\n2\r\nhi\r\n0\r\n" +
+		"A: b\r\n\r\n")
 	r, body := c.Response("")
 	if body != "hi b <nil>" || r.Trailer.Get("Sum") != "42" || r.Trailer.Get("Late") != "yes" {
 		t.Errorf("%q, trailers %v", body, r.Trailer)

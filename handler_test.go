@@ -33,13 +33,15 @@ func TestHandler(t *testing.T) {
 		}
 	}
 	big := strings.Repeat("x", 1<<20)
-	c.Write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n" + big + "GET /next HTTP/1.1\r\nHost: x\r\n\r\n")
+	c.Write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n" + big + "GET /next HTTP/1.1\r\n" +
+		"Host: x\r\n\r\n")
 	for _, want := range []string{"POST / 1048576 <nil>", "GET /next 0 <nil>"} {
 		if _, body := c.Response(""); body != want {
 			t.Errorf("%q, want %q", body, want)
 		}
 	}
-	c.Write("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nGET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	c.Write("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" +
+		"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 	for _, want := range []string{"POST / 5 <nil>", "GET /last 0 <nil>"} {
 		if _, body := c.Response(""); body != want {
 			t.Errorf("%q, want %q", body, want)
@@ -90,7 +92,8 @@ func TestHandlerHijack(t *testing.T) {
 		if got := c.Read(10); got != "got later\n" {
 			t.Errorf("%q", got)
 		}
-		if kind, want := next(t, kinds, "the kind"), map[bool]string{false: "*net.TCPConn", true: "*exchange.Exchange"}[secure]; kind != want {
+		if kind, want := next(t, kinds, "the kind"),
+			map[bool]string{false: "*net.TCPConn", true: "*exchange.Exchange"}[secure]; kind != want {
 			t.Errorf("TLS %v: it is a %s", secure, kind)
 		}
 		c.CloseWrite()
@@ -106,7 +109,9 @@ func TestHandlerUpgrade(t *testing.T) {
 	live := &lineman.Worker{Name: "live", Protocol: &websocket.Protocol{}}
 	live.OnMessage = echo
 	refusing := &lineman.Worker{Name: "refusing", Protocol: &websocket.Protocol{}}
-	refusing.OnUpgrade = func(*lineman.Conn, *http1.Request) error { return &lineman.RefuseError{Status: 401, Reason: "no"} }
+	refusing.OnUpgrade = func(*lineman.Conn, *http1.Request) error {
+		return &lineman.RefuseError{Status: 401, Reason: "no"}
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) {
 		if err := lineman.Upgrade(w, r, live); err != nil {
@@ -119,7 +124,8 @@ func TestHandlerUpgrade(t *testing.T) {
 	s := linemantest.Start(t, w)
 
 	page := s.Dial(w)
-	page.Write("GET / HTTP/1.1\r\nHost: x\r\n\r\n" + strings.Replace(handshake, "GET / ", "GET /ws ", 1) + "\x81\x82\x00\x00\x00\x00hi")
+	page.Write("GET / HTTP/1.1\r\n" +
+		"Host: x\r\n\r\n" + strings.Replace(handshake, "GET / ", "GET /ws ", 1) + "\x81\x82\x00\x00\x00\x00hi")
 	if _, body := page.Response(""); body != "page" {
 		t.Errorf("the page is %q", body)
 	}

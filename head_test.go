@@ -28,7 +28,8 @@ func keyed(t *testing.T) *lineman.Worker {
 			return errors.New("nobody is told")
 		}
 		return &lineman.RefuseError{
-			Status: 401, Reason: `{"ok":false}`, Type: "application/json", Header: []http1.Field{{Name: "WWW-Authenticate", Value: "Bearer"}},
+			Status: 401, Reason: `{"ok":false}`, Type: "application/json",
+			Header: []http1.Field{{Name: "WWW-Authenticate", Value: "Bearer"}},
 		}
 	}
 	w.OnRequest = func(c *lineman.Conn, r *http1.Request) {
@@ -55,14 +56,17 @@ func TestHead(t *testing.T) {
 func refusesByHead(t *testing.T, w *lineman.Worker) {
 	s := linemantest.Start(t, w)
 	for _, framing := range []string{
-		"Content-Length: " + mebibyte + "\r\n\r\n", "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n",
-		"Transfer-Encoding: chunked\r\n\r\nffff\r\nand so on", "Content-Length: 5\r\n\r\nhello", "Content-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\n\r\n", "\r\n",
+		"Content-Length: " + mebibyte + "\r\n\r\n", "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+		"Transfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\nffff\r\nand so on",
+		"Content-Length: 5\r\n\r\nhello", "Content-Length: 5\r\n\r\nhelloGET / HTTP/1.1\r\n\r\n", "\r\n",
 	} {
 		for key, status := range map[string]int{"": 403, "wrong": 401} {
 			c := s.Dial(w)
 			c.Write("POST / HTTP/1.1\r\nHost: x\r\nKey: " + key + "\r\n" + framing)
 			r, body := c.Response("")
-			if r.StatusCode != status || !r.Close || (status == 401) != (body == `{"ok":false}`+"\n" && r.Header.Get("WWW-Authenticate") == "Bearer" && r.Header.Get("Content-Type") == "application/json") {
+			if r.StatusCode != status || !r.Close ||
+				(status == 401) != (body == `{"ok":false}`+"\n" && r.Header.Get("WWW-Authenticate") == "Bearer" &&
+					r.Header.Get("Content-Type") == "application/json") {
 				t.Errorf("%q with the key %q: %s %q %v", framing, key, r.Status, body, r.Header)
 			}
 			if rest := c.Rest(); rest != "" {
@@ -131,7 +135,8 @@ func TestHeadOfHandshake(t *testing.T) {
 	refused := 0
 	both.OnRefuse = func(*lineman.Conn, *http1.Request, *websocket.HandshakeError) { refused++ }
 	s := linemantest.Start(t, alone, both)
-	shake := "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	shake := "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 	for _, tt := range []struct {
 		worker *lineman.Worker
 		wire   string

@@ -13,7 +13,9 @@ import (
 
 // TestHold answers a peer that has ended its stream, when the answer comes later; then the connection ends.
 func TestHold(t *testing.T) {
-	for name, addr := range map[string]string{"text": "text://127.0.0.1:0", "TLS": "text://127.0.0.1:0", "WebSocket": "websocket://127.0.0.1:0"} {
+	for name, addr := range map[string]string{
+		"text": "text://127.0.0.1:0", "TLS": "text://127.0.0.1:0", "WebSocket": "websocket://127.0.0.1:0",
+	} {
 		t.Run(name, func(t *testing.T) {
 			linemantest.NoLeaks(t)
 			asked, ends := make(chan *lineman.Conn, 2), make(chan error, 1)
@@ -64,7 +66,9 @@ func TestHoldClosed(t *testing.T) {
 	linemantest.NoLeaks(t)
 	for _, config := range []*tls.Config{nil, linemantest.TLS(t)} {
 		ends := make(chan error, 1)
-		w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", TLS: config, Limits: lineman.Limits{Close: -1}, Logger: quiet}
+		w := &lineman.Worker{
+			Addr: "websocket://127.0.0.1:0", TLS: config, Limits: lineman.Limits{Close: -1}, Logger: quiet,
+		}
 		w.OnMessage = func(c *lineman.Conn, _ []byte) {
 			c.Hold()
 			_ = c.Close() // the first
@@ -111,7 +115,9 @@ func TestHoldOpen(t *testing.T) {
 // TestHoldLimit does not wait for an answer for ever.
 func TestHoldLimit(t *testing.T) {
 	ends := make(chan error, 1)
-	w := &lineman.Worker{Addr: "text://127.0.0.1:0", Logger: quiet, Limits: lineman.Limits{Answer: 10 * second, Close: second / 20}}
+	w := &lineman.Worker{
+		Addr: "text://127.0.0.1:0", Logger: quiet, Limits: lineman.Limits{Answer: 10 * second, Close: second / 20},
+	}
 	w.OnMessage = func(c *lineman.Conn, _ []byte) { c.Hold() }
 	w.OnClose = func(_ *lineman.Conn, err error) { ends <- err }
 	s, now := startByClock(t, w)

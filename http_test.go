@@ -31,7 +31,9 @@ func TestHTTPOnMessage(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	for _, body := range []string{"", "hello", strings.Repeat("x", 1<<20)} {
-		for name, reader := range map[string]io.Reader{"length": strings.NewReader(body), "chunked": io.MultiReader(strings.NewReader(body))} {
+		for name, reader := range map[string]io.Reader{
+			"length": strings.NewReader(body), "chunked": io.MultiReader(strings.NewReader(body)),
+		} {
 			r, err := client.Post(url, "text/plain", reader)
 			if err != nil {
 				t.Fatal(err)
@@ -42,7 +44,8 @@ func TestHTTPOnMessage(t *testing.T) {
 			if body == "" {
 				kind = ""
 			}
-			if err != nil || string(got) != body || r.StatusCode != 200 || r.Header.Get("Content-Type") != kind || r.Header.Get("Date") == "" {
+			if err != nil || string(got) != body || r.StatusCode != 200 || r.Header.Get("Content-Type") != kind ||
+				r.Header.Get("Date") == "" {
 				t.Errorf("%s: %v, %d bytes of %d, %v", name, r.Status, len(got), len(body), r.Header)
 			}
 		}
@@ -149,7 +152,9 @@ func TestHTTPErrors(t *testing.T) {
 
 // TestHTTPExpect has 100 Continue sent when the body is waited for, and not when it is there or refused.
 func TestHTTPExpect(t *testing.T) {
-	w := &lineman.Worker{Addr: "http://127.0.0.1:0", Limits: lineman.Limits{MaxMessage: 1000}, Events: lineman.Events{OnMessage: echo}}
+	w := &lineman.Worker{
+		Addr: "http://127.0.0.1:0", Limits: lineman.Limits{MaxMessage: 1000}, Events: lineman.Events{OnMessage: echo},
+	}
 	s := linemantest.Start(t, w)
 	head := "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: "
 	c := s.Dial(w)
@@ -175,7 +180,10 @@ func TestHTTPExpect(t *testing.T) {
 func TestHTTPRespond(t *testing.T) {
 	w := &lineman.Worker{Addr: "http://127.0.0.1:0"}
 	w.OnRequest = func(c *lineman.Conn, r *http1.Request) {
-		answer := &http1.Response{Status: 201, Header: []http1.Field{{Name: "X-One", Value: "1"}}, Type: "application/json", Body: []byte("{}")}
+		answer := &http1.Response{
+			Status: 201, Header: []http1.Field{{Name: "X-One", Value: "1"}}, Type: "application/json",
+			Body: []byte("{}"),
+		}
 		switch string(r.Path()) {
 		case "/204":
 			answer.Status, answer.Body = 204, nil
@@ -200,10 +208,12 @@ func TestHTTPRespond(t *testing.T) {
 		status       int
 		length       int64
 		kind, body   string
-	}{{"GET", "/", 201, 2, "application/json", "{}"}, {"HEAD", "/", 201, 2, "application/json", ""}, {"GET", "/204", 204, 0, "", ""}, {"GET", "/bad", 201, 2, "application/json", "{}"}} {
+	}{{"GET", "/", 201, 2, "application/json", "{}"}, {"HEAD", "/", 201, 2, "application/json", ""},
+		{"GET", "/204", 204, 0, "", ""}, {"GET", "/bad", 201, 2, "application/json", "{}"}} {
 		c.Write(tt.method + " " + tt.path + " HTTP/1.1\r\nHost: x\r\n\r\n")
 		r, body := c.Response(tt.method)
-		if r.StatusCode != tt.status || r.ContentLength != tt.length || body != tt.body || r.Header.Get("Content-Type") != tt.kind || r.Header.Get("X-Injected") != "" {
+		if r.StatusCode != tt.status || r.ContentLength != tt.length || body != tt.body ||
+			r.Header.Get("Content-Type") != tt.kind || r.Header.Get("X-Injected") != "" {
 			t.Errorf("%s %s: %s, length %d, %q, %v", tt.method, tt.path, r.Status, r.ContentLength, body, r.Header)
 		}
 	}

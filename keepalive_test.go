@@ -87,8 +87,9 @@ func TestKeepAliveWebSocket(t *testing.T) {
 			return w
 		}, asked, 75},
 		"by Upgrade": {func(to *lineman.Worker) *lineman.Worker {
-			return &lineman.Worker{Name: "handler", Addr: "http://127.0.0.1:0", Logger: quiet, Handler: http.HandlerFunc(
-				func(w http.ResponseWriter, r *http.Request) { _ = lineman.Upgrade(w, r, to) })}
+			return &lineman.Worker{Name: "handler", Addr: "http://127.0.0.1:0", Logger: quiet,
+				Handler: http.HandlerFunc(
+					func(w http.ResponseWriter, r *http.Request) { _ = lineman.Upgrade(w, r, to) })}
 		}, asked, 75},
 		"to requests": {func(to *lineman.Worker) *lineman.Worker {
 			requests := &lineman.Worker{Name: "requests", Protocol: &http1.Protocol{}, Logger: quiet}

@@ -1,7 +1,6 @@
 package lineman_test
 
 import (
-	"bytes"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -227,17 +226,6 @@ func TestModules(t *testing.T) {
 	for _, name := range []string{"README.md", "README.ja.md", "docs/getting-started.md"} {
 		if !strings.Contains(read(name), "Go "+said[1]+" ") {
 			t.Errorf("%s does not say that it needs Go %s", name, said[1])
-		}
-	}
-}
-
-// maxLines is how long a file may be: past it, a noun is missing.
-const maxLines = 400
-
-func TestFileLength(t *testing.T) {
-	for file, text := range sources(t, ".go", ".html", ".js", ".md") {
-		if n := bytes.Count(text, []byte("\n")); n > maxLines && file != "CHANGELOG.md" {
-			t.Errorf("%s has %d lines, more than %d", file, n, maxLines)
 		}
 	}
 }

@@ -137,7 +137,10 @@ func TestGoodbyePipelinedHandler(t *testing.T) {
 		for _, how := range []string{"reload", "stop"} {
 			for _, read := range []int{1, 2, many} {
 				t.Run(fmt.Sprint(how, " ", read, " at once", secured), func(t *testing.T) {
-					w := &lineman.Worker{Addr: "http://127.0.0.1:0", TLS: config, Limits: lineman.Limits{Close: -1, Shutdown: -1}, Logger: quiet}
+					w := &lineman.Worker{
+						Addr: "http://127.0.0.1:0", TLS: config, Limits: lineman.Limits{Close: -1, Shutdown: -1},
+						Logger: quiet,
+					}
 					asked, goOn := make(chan bool), make(chan bool)
 					var first sync.Once
 					if how == "stop" {
@@ -207,7 +210,10 @@ func TestStopIdle(t *testing.T) {
 		}
 		for secured, config := range map[string]*tls.Config{"": nil, " below TLS": linemantest.TLS(t)} {
 			t.Run(name+secured, func(t *testing.T) {
-				w := &lineman.Worker{Addr: door.scheme + "://127.0.0.1:0", TLS: config, Limits: lineman.Limits{Close: -1, Shutdown: -1}, Logger: quiet}
+				w := &lineman.Worker{
+					Addr: door.scheme + "://127.0.0.1:0", TLS: config, Limits: lineman.Limits{Close: -1, Shutdown: -1},
+					Logger: quiet,
+				}
 				w.OnMessage = echo
 				s := linemantest.Start(t, w)
 				c := s.Dial(w)

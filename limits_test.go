@@ -36,14 +36,16 @@ func TestRule08Limits(t *testing.T) {
 				return c
 			},
 			10 * second, "HTTP/1.1 408 ", 0, nil, true},
-		{"half a body in place of a handshake", lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnRequest: ok}},
+		{"half a body in place of a handshake",
+			lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnRequest: ok}},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Connect(w)
 				c.Write(request + "hal")
 				return c
 			},
 			10 * second, "HTTP/1.1 408 ", 0, nil, true},
-		{"no handshake after a request", lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnRequest: ok}},
+		{"no handshake after a request",
+			lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnRequest: ok}},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Connect(w)
 				c.Write("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -51,7 +53,8 @@ func TestRule08Limits(t *testing.T) {
 				return c
 			},
 			75 * second, "", 0, nil, true},
-		{"no handshake after HEAD", lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnRequest: ok}},
+		{"no handshake after HEAD",
+			lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnRequest: ok}},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Connect(w)
 				c.Write("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -59,7 +62,8 @@ func TestRule08Limits(t *testing.T) {
 				return c
 			},
 			75 * second, "", 0, nil, true},
-		{"half a handshake after a request", lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnRequest: ok}},
+		{"half a handshake after a request",
+			lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnRequest: ok}},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Connect(w)
 				c.Write("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /")
@@ -103,7 +107,9 @@ func TestRule08Limits(t *testing.T) {
 				return c
 			},
 			75 * second, "", 0, lineman.ErrIdle, true},
-		{"a request that nobody answers", lineman.Worker{Addr: "http://127.0.0.1:0", Events: lineman.Events{OnRequest: func(*lineman.Conn, *http1.Request) {}}},
+		{"a request that nobody answers",
+			lineman.Worker{Addr: "http://127.0.0.1:0",
+				Events: lineman.Events{OnRequest: func(*lineman.Conn, *http1.Request) {}}},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Dial(w)
 				c.Write(request + "ready")
@@ -119,7 +125,8 @@ func TestRule08Limits(t *testing.T) {
 				return c
 			},
 			30 * second, "", 0, lineman.ErrIdle, false},
-		{"an idle WebSocket", lineman.Worker{Addr: "websocket://127.0.0.1:0", Limits: lineman.Limits{Idle: 30 * second}},
+		{"an idle WebSocket",
+			lineman.Worker{Addr: "websocket://127.0.0.1:0", Limits: lineman.Limits{Idle: 30 * second}},
 			func(s *linemantest.Server, w *lineman.Worker) *linemantest.Client {
 				c := s.Dial(w)
 				c.Send("ready")
@@ -131,7 +138,9 @@ func TestRule08Limits(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			reasons, received := make(chan error, 1), make(chan struct{}, 8)
-			w := &lineman.Worker{Addr: tt.worker.Addr, Limits: tt.worker.Limits, Events: tt.worker.Events, Logger: quiet}
+			w := &lineman.Worker{
+				Addr: tt.worker.Addr, Limits: tt.worker.Limits, Events: tt.worker.Events, Logger: quiet,
+			}
 			w.OnMessage = echo
 			if f := w.OnRequest; f != nil {
 				w.OnRequest = func(c *lineman.Conn, r *http1.Request) {

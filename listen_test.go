@@ -167,7 +167,9 @@ func TestStartFails(t *testing.T) {
 		}
 		return err
 	}
-	second := &lineman.Worker{Addr: "text://127.0.0.1:0", Name: "second", OnStart: func(*lineman.Loop) error { return wrong }}
+	second := &lineman.Worker{
+		Addr: "text://127.0.0.1:0", Name: "second", OnStart: func(*lineman.Loop) error { return wrong },
+	}
 	if err := lineman.Run(context.Background(), first, second); !errors.Is(err, wrong) {
 		t.Errorf("got %v", err)
 	}

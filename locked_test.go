@@ -173,7 +173,9 @@ func misnamed(fn *ast.FuncDecl, guarded map[string]guard, lends map[string]bool)
 	})
 	if len(used) > 0 {
 		slices.Sort(used)
-		wrong = append(wrong, "uses "+strings.Join(slices.Compact(used), ", ")+", which "+g.lock+" guards, without taking it: its name is to end in "+heldByName)
+		wrong = append(wrong,
+			"uses "+strings.Join(slices.Compact(used), ", ")+", which "+g.lock+
+				" guards, without taking it: its name is to end in "+heldByName)
 	}
 	if len(called) > 0 {
 		slices.Sort(called)
@@ -185,7 +187,8 @@ func misnamed(fn *ast.FuncDecl, guarded map[string]guard, lends map[string]bool)
 // locks reports whether a body takes a lock itself.
 func locks(body *ast.BlockStmt) (found bool) {
 	ast.Inspect(body, func(n ast.Node) bool {
-		if call, ok := n.(*ast.CallExpr); ok && slices.Contains([]string{"Lock", "RLock", "TryLock"}, calledName(call)) {
+		if call, ok := n.(*ast.CallExpr); ok &&
+			slices.Contains([]string{"Lock", "RLock", "TryLock"}, calledName(call)) {
 			found = true
 		}
 		return !found

@@ -19,12 +19,14 @@ func TestForPeople(t *testing.T) {
 		}
 		return a
 	}}))
-	log.Error("panic", "panic", errors.New(`a "b"`), "stack", "goroutine 1:\nmain()\n\tx.go:1 \"q\"\n", "process", "w/0")
+	log.Error("panic", "panic", errors.New(`a "b"`), "stack", "goroutine 1:\nmain()\n\tx.go:1 \"q\"\n",
+		"process", "w/0")
 	want := "level=ERROR msg=panic panic=\"a \\\"b\\\"\" process=w/0\ngoroutine 1:\nmain()\n\tx.go:1 \"q\"\n"
 	if got := string(lineman.ForPeople(b.Bytes())); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
-	for _, line := range []string{"", "\n", "level=INFO msg=x\n", "level=INFO msg=x stack=plain\n", `level=INFO msg=x stack="half`,
+	for _, line := range []string{"", "\n", "level=INFO msg=x\n", "level=INFO msg=x stack=plain\n",
+		`level=INFO msg=x stack="half`,
 		`{"level":"INFO","stack":"a\nb"}` + "\n"} {
 		if got := string(lineman.ForPeople([]byte(line))); got != line {
 			t.Errorf("%q became %q", line, got)

@@ -102,7 +102,8 @@ func TestMasterHooks(t *testing.T) {
 	}
 	r.signal(syscall.SIGUSR1)
 	said = r.until("master OnExit")
-	if !in(said, "master OnReload", "OnPrepare 0", "OnStart 0", "OnReload 0", "OnStop 0", `master OnExit w/0 code 0 signal ""`) {
+	if !in(said, "master OnReload", "OnPrepare 0", "OnStart 0", "OnReload 0", "OnStop 0",
+		`master OnExit w/0 code 0 signal ""`) {
 		t.Errorf("the reload: %q", said)
 	}
 	r.signal(syscall.SIGTERM)
@@ -158,7 +159,8 @@ func TestMasterUser(t *testing.T) {
 		}
 		return
 	}
-	if said := r.until("Press Ctrl+C"); !slices.ContainsFunc(said, func(s string) bool { return strings.HasSuffix(s, "uid "+nobody.Uid) }) {
+	if said := r.until("Press Ctrl+C"); !slices.ContainsFunc(said,
+		func(s string) bool { return strings.HasSuffix(s, "uid "+nobody.Uid) }) {
 		t.Errorf("the process of nobody: %q", said)
 	}
 	r.signal(syscall.SIGTERM)
@@ -207,7 +209,9 @@ func TestLogHandler(t *testing.T) {
 // TestErr has a program that cannot run say why, and touch nothing.
 func TestErr(t *testing.T) {
 	why := errors.New("no configuration")
-	m := &lineman.Master{Err: why, Workers: []*lineman.Worker{{Addr: "text://127.0.0.1:0"}}, PIDFile: t.TempDir() + "/pid"}
+	m := &lineman.Master{
+		Err: why, Workers: []*lineman.Worker{{Addr: "text://127.0.0.1:0"}}, PIDFile: t.TempDir() + "/pid",
+	}
 	for name, run := range map[string]func() error{
 		"Run": m.Run, "Start": func() error { return m.Start(lineman.Foreground) },
 		"Start as a daemon": func() error { return m.Start(lineman.Daemon) },

@@ -55,7 +55,10 @@ func TestPausedEnd(t *testing.T) {
 func TestPausedLimits(t *testing.T) {
 	linemantest.NoLeaks(t)
 	conns, ends := make(chan *lineman.Conn, 1), make(chan error, 1)
-	w := &lineman.Worker{Addr: "text://127.0.0.1:0", Limits: lineman.Limits{Message: 10 * second, Idle: 20 * second, Close: second / 20}, Logger: quiet}
+	w := &lineman.Worker{
+		Addr: "text://127.0.0.1:0", Limits: lineman.Limits{Message: 10 * second, Idle: 20 * second, Close: second / 20},
+		Logger: quiet,
+	}
 	w.OnMessage = func(c *lineman.Conn, _ []byte) {
 		c.Pause()
 		conns <- c

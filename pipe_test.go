@@ -230,10 +230,11 @@ func TestPipeNoTarget(t *testing.T) {
 	linemantest.NoLeaks(t)
 	written := make(chan struct{})
 	refused := errors.New("refused")
-	w, ends := forwarder(t, "tcp://127.0.0.1:1", lineman.Dialer{Connect: func(context.Context, string, string) (net.Conn, error) {
-		<-written
-		return nil, refused
-	}})
+	w, ends := forwarder(t, "tcp://127.0.0.1:1",
+		lineman.Dialer{Connect: func(context.Context, string, string) (net.Conn, error) {
+			<-written
+			return nil, refused
+		}})
 	s := linemantest.Start(t, w)
 	c := s.Dial(w)
 	c.Write("into the void")

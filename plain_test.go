@@ -16,8 +16,8 @@ func TestRule10PlainBytes(t *testing.T) {
 	const each = 50
 	hello := map[string]string{
 		"tcp": "x", "text": "x\n", "frame": "\x00\x00\x00\x05x", "http": "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-		"websocket": "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
-			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x81\x81\x00\x00\x00\x00x",
+		"websocket": "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x81\x81\x00\x00\x00\x00x",
 	}
 	for scheme, request := range hello {
 		t.Run(scheme, func(t *testing.T) {

@@ -90,7 +90,8 @@ func TestBackpressure(t *testing.T) {
 			refused += uint64(st.Refused)
 			reached += int(st.MessagesOut)
 			if int(st.Refused+st.MessagesOut) != total/size {
-				t.Errorf("connection %d: %d refused and %d accepted of %d", c.ID(), st.Refused, st.MessagesOut, total/size)
+				t.Errorf("connection %d: %d refused and %d accepted of %d", c.ID(), st.Refused,
+					st.MessagesOut, total/size)
 			}
 			if (c == reader) != (st.Refused == 0) {
 				t.Errorf("connection %d, the reader: %v, was refused %d messages", c.ID(), c == reader, st.Refused)

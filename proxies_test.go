@@ -24,11 +24,18 @@ const proxyHeader = "PROXY TCP4 203.0.113.7 192.0.2.1 1234 443\r\n"
 func TestProxyProtocol(t *testing.T) {
 	linemantest.NoLeaks(t)
 	peer := func(c *lineman.Conn, msg []byte) { _ = c.Send(fmt.Appendf(nil, "%s %s", c.RemoteAddr(), msg)) }
-	trusting := &lineman.Worker{Addr: "text://127.0.0.1:0", Proxies: []string{"127.0.0.0/8"}, ProxyProtocol: true, Logger: quiet}
+	trusting := &lineman.Worker{
+		Addr: "text://127.0.0.1:0", Proxies: []string{"127.0.0.0/8"}, ProxyProtocol: true, Logger: quiet,
+	}
 	trusting.OnMessage = peer
-	wary := &lineman.Worker{Addr: "text://127.0.0.1:0", Proxies: []string{"10.0.0.0/8"}, ProxyProtocol: true, Logger: quiet}
+	wary := &lineman.Worker{
+		Addr: "text://127.0.0.1:0", Proxies: []string{"10.0.0.0/8"}, ProxyProtocol: true, Logger: quiet,
+	}
 	wary.OnMessage = peer
-	secure := &lineman.Worker{Addr: "text://127.0.0.1:0", Proxies: []string{"127.0.0.1"}, ProxyProtocol: true, Logger: quiet, TLS: linemantest.TLS(t)}
+	secure := &lineman.Worker{
+		Addr: "text://127.0.0.1:0", Proxies: []string{"127.0.0.1"}, ProxyProtocol: true, Logger: quiet,
+		TLS: linemantest.TLS(t),
+	}
 	secure.OnMessage = peer
 	s := linemantest.Start(t, trusting, wary, secure)
 
@@ -93,7 +100,9 @@ func TestForwardedFor(t *testing.T) {
 		byRequest := &lineman.Worker{Addr: "http://127.0.0.1:0", Proxies: list}
 		byRequest.OnRequest = func(c *lineman.Conn, _ *http1.Request) { _ = c.Send([]byte(c.RemoteAddr().String())) }
 		byHandler := &lineman.Worker{Addr: "http://127.0.0.1:0", Proxies: list}
-		byHandler.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.RemoteAddr) })
+		byHandler.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, r.RemoteAddr)
+		})
 		s := linemantest.Start(t, byRequest, byHandler)
 		for _, w := range []*lineman.Worker{byRequest, byHandler} {
 			c := s.Dial(w)

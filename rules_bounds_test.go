@@ -122,12 +122,16 @@ func TestRule07Panic(t *testing.T) {
 	if got := c.Receive(); got != "alive" {
 		t.Errorf("got %q", got)
 	}
-	for _, what := range []string{"panic=one", "panic=two", "panic=three", "panic=four", "panic=five", "panic=six", "rules_bounds_test.go"} {
+	for _, what := range []string{
+		"panic=one", "panic=two", "panic=three", "panic=four", "panic=five", "panic=six", "rules_bounds_test.go",
+	} {
 		if log.count(what) == 0 {
 			t.Errorf("the log has no %s", what)
 		}
 	}
-	failed := &lineman.Worker{Addr: "text://127.0.0.1:0", Logger: quiet, OnStart: func(*lineman.Loop) error { panic("at start") }}
+	failed := &lineman.Worker{
+		Addr: "text://127.0.0.1:0", Logger: quiet, OnStart: func(*lineman.Loop) error { panic("at start") },
+	}
 	if err := lineman.Run(context.Background(), failed); err == nil || !strings.Contains(err.Error(), "at start") {
 		t.Errorf("a panic in OnStart: %v", err)
 	}
@@ -200,7 +204,8 @@ func TestRule09SlowReader(t *testing.T) {
 	}
 	const refused = 2
 	if st := toSlow.Stats(); st.Refused != refused || int(st.MessagesOut) != accepted {
-		t.Errorf("stats count %d refused and %d accepted, want %d and %d", st.Refused, st.MessagesOut, refused, accepted)
+		t.Errorf("stats count %d refused and %d accepted, want %d and %d", st.Refused, st.MessagesOut,
+			refused, accepted)
 	}
 	quick.Send("quick")
 	if got := quick.Receive(); got != "quick" {
@@ -227,7 +232,9 @@ func TestRule09SlowReader(t *testing.T) {
 func TestRule09HalfFree(t *testing.T) {
 	const most = 4 << 20
 	conns := make(chan *lineman.Conn, 1)
-	w := &lineman.Worker{Addr: "frame+unix://" + filepath.Join(t.TempDir(), "s"), Limits: lineman.Limits{MaxPending: most}}
+	w := &lineman.Worker{
+		Addr: "frame+unix://" + filepath.Join(t.TempDir(), "s"), Limits: lineman.Limits{MaxPending: most},
+	}
 	w.OnConnect = func(c *lineman.Conn) { conns <- c }
 	s := linemantest.Start(t, w)
 	client := s.Dial(w)

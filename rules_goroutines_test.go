@@ -19,7 +19,8 @@ func useAll(c *lineman.Conn) {
 	_, _, _, _ = c.ID(), c.Stats(), c.Pending(), c.Connected()
 	_, _, _ = c.Context(), c.LocalAddr(), c.RemoteAddr()
 	_, _ = c.Do(func() {}), c.Ping([]byte("a ping"))
-	_, _, _ = c.Send([]byte("from a goroutine")), c.SendBinary([]byte("binary")), c.Respond(&http1.Response{Body: []byte("hello")})
+	_, _, _ = c.Send([]byte("from a goroutine")), c.SendBinary([]byte("binary")),
+		c.Respond(&http1.Response{Body: []byte("hello")})
 	_, _ = c.Write(nil)
 }
 
@@ -56,7 +57,9 @@ func (u *users) use(c *lineman.Conn) {
 // TestRule04Accepted uses accepted connections of each kind from goroutines while they begin, work and end.
 func TestRule04Accepted(t *testing.T) {
 	linemantest.NoLeaks(t)
-	for _, addr := range []string{"text://127.0.0.1:0", "text+unix://", "text+tls://127.0.0.1:0", "websocket://127.0.0.1:0", "proxied"} {
+	for _, addr := range []string{
+		"text://127.0.0.1:0", "text+unix://", "text+tls://127.0.0.1:0", "websocket://127.0.0.1:0", "proxied",
+	} {
 		t.Run(addr, func(t *testing.T) {
 			u := newUsers(t)
 			w := &lineman.Worker{Addr: strings.Replace(addr, "+tls", "", 1), Logger: quiet}

@@ -265,6 +265,7 @@ func TestRule04Crowd(t *testing.T) {
 		t.Error(err)
 	}
 	if w.came.Load() != w.went.Load() || w.connected.Load() != w.left.Load() {
-		t.Errorf("%d came, %d went; %d connected, %d closed", w.came.Load(), w.went.Load(), w.connected.Load(), w.left.Load())
+		t.Errorf("%d came, %d went; %d connected, %d closed", w.came.Load(), w.went.Load(), w.connected.Load(),
+			w.left.Load())
 	}
 }

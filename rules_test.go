@@ -264,7 +264,9 @@ func TestRule05OnLoan(t *testing.T) {
 	fromA := a.Receive()
 	b.Send("b")
 	fromB := b.Receive()
-	for got, want := range map[string]string{fromA: a.Conn.LocalAddr().String() + " a", fromB: b.Conn.LocalAddr().String() + " b"} {
+	for got, want := range map[string]string{
+		fromA: a.Conn.LocalAddr().String() + " a", fromB: b.Conn.LocalAddr().String() + " b",
+	} {
 		if !strings.HasSuffix(got, want) {
 			t.Errorf("got %q, want the end %q", got, want)
 		}

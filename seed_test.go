@@ -165,8 +165,9 @@ func TestW27BindFails(t *testing.T) {
 	taken := s.Addr(w).String()
 	s.Do(w, func(l *lineman.Loop) {
 		for addr, want := range map[string]string{
-			"text://" + taken: "in use", "text://192.0.2.1:1": "192.0.2.1", "text://no.such.host.invalid:1": "no.such.host.invalid",
-			"text://127.0.0.1:99999": "99999", "nonsense": "scheme://",
+			"text://" + taken: "in use", "text://192.0.2.1:1": "192.0.2.1",
+			"text://no.such.host.invalid:1": "no.such.host.invalid", "text://127.0.0.1:99999": "99999",
+			"nonsense": "scheme://",
 		} {
 			_, err := l.Listen(&lineman.Worker{Addr: addr})
 			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), addr) {

@@ -18,7 +18,9 @@ import (
 // TestSetWorkerRequest takes the request at hand along to another http worker, whose limits hold from the next one on.
 func TestSetWorkerRequest(t *testing.T) {
 	linemantest.NoLeaks(t)
-	back := &lineman.Worker{Name: "back", Protocol: &http1.Protocol{}, Limits: lineman.Limits{MaxMessage: 4}, Logger: quiet}
+	back := &lineman.Worker{
+		Name: "back", Protocol: &http1.Protocol{}, Limits: lineman.Limits{MaxMessage: 4}, Logger: quiet,
+	}
 	back.OnRequest = func(c *lineman.Conn, r *http1.Request) { _ = c.Send(append([]byte("back "), r.Body()...)) }
 	w := &lineman.Worker{Addr: "http://127.0.0.1:0", Logger: quiet}
 	w.OnRequest = func(c *lineman.Conn, r *http1.Request) {
@@ -73,12 +75,17 @@ func TestSetWorkerWaiting(t *testing.T) {
 // TestSetWorkerWebSocket keeps what the handshake agreed on, and takes the new limits.
 func TestSetWorkerWebSocket(t *testing.T) {
 	linemantest.NoLeaks(t)
-	small := &lineman.Worker{Name: "small", Protocol: &websocket.Protocol{}, Limits: lineman.Limits{MaxMessage: 4, Close: second / 20}, Logger: quiet}
+	small := &lineman.Worker{
+		Name: "small", Protocol: &websocket.Protocol{}, Limits: lineman.Limits{MaxMessage: 4, Close: second / 20},
+		Logger: quiet,
+	}
 	said := make(chan string, 2)
 	ends := make(chan error, 1)
 	small.OnMessage = func(c *lineman.Conn, msg []byte) { said <- c.Subprotocol() + " " + string(msg) }
 	small.OnClose = func(_ *lineman.Conn, err error) { ends <- err }
-	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Protocol: &websocket.Protocol{Subprotocols: []string{"a", "b"}}, Logger: quiet}
+	w := &lineman.Worker{
+		Addr: "websocket://127.0.0.1:0", Protocol: &websocket.Protocol{Subprotocols: []string{"a", "b"}}, Logger: quiet,
+	}
 	w.OnMessage = func(c *lineman.Conn, _ []byte) {
 		if err := c.SetWorker(small); err != nil {
 			t.Error(err)
@@ -120,8 +127,8 @@ func TestSetWorkerRefused(t *testing.T) {
 	s := linemantest.Start(t, byRequest, byHandler)
 	for _, w := range []*lineman.Worker{byRequest, byHandler} {
 		c := linemantest.NewClient(t, dial(t, s.Addr(w)), w)
-		c.Write("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
-			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		c.Write("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 		if r, err := http.ReadResponse(c.Reader, nil); err != nil || r.StatusCode != 403 {
 			t.Fatalf("%v, %v", r, err)
 		}

@@ -128,7 +128,9 @@ func TestEvents(t *testing.T) {
 		next(t, conns, "a stream")
 		clients = append(clients, c)
 	}
-	event, err := (&http1.Event{ID: "7", Name: "progress", Retry: 2 * time.Second, Data: []byte("88%\nof it")}).Append(nil)
+	event, err := (&http1.Event{
+		ID: "7", Name: "progress", Retry: 2 * time.Second, Data: []byte("88%\nof it"),
+	}).Append(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +159,8 @@ func TestEvents(t *testing.T) {
 func TestServe(t *testing.T) {
 	linemantest.NoLeaks(t)
 	folder := t.TempDir()
-	if err := os.WriteFile(filepath.Join(folder, "a.txt"), []byte(strings.Repeat("0123456789", 10_000)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "a.txt"), []byte(strings.Repeat("0123456789", 10_000)),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	files := http.FileServer(http.Dir(folder))

@@ -54,7 +54,8 @@ func TestBesideBusyLoop(t *testing.T) {
 	waitForAccepted(t, s, echoing, loadConns)
 	before := messagesIn(s, echoing)
 	probing := exec.Command(os.Args[0])
-	probing.Env = append(os.Environ(), "LINEMAN_TEST_PROBE="+next(t, addrs, "the address")+","+next(t, addrs, "the address"))
+	probing.Env = append(os.Environ(),
+		"LINEMAN_TEST_PROBE="+next(t, addrs, "the address")+","+next(t, addrs, "the address"))
 	out, err := probing.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -106,7 +106,8 @@ func TestTLSRenegotiation(t *testing.T) {
 	o.await("BEFORE")
 	o.write("R")
 	var broke *lineman.ProtocolError
-	if err := next(t, closed, "OnClose"); !errors.As(err, &broke) || broke.Protocol != "tls" || !strings.Contains(err.Error(), "unexpected handshake message") {
+	if err := next(t, closed, "OnClose"); !errors.As(err, &broke) || broke.Protocol != "tls" ||
+		!strings.Contains(err.Error(), "unexpected handshake message") {
 		t.Errorf("OnClose: %v", err)
 	}
 }

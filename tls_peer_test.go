@@ -224,7 +224,9 @@ func TestTLSNames(t *testing.T) {
 		return nil, fmt.Errorf("no certificate for %q", hello.ServerName)
 	}
 	s := linemantest.Start(t, w)
-	for name, want := range map[string][]byte{"localhost": w.TLS.Certificates[0].Certificate[0], "other.example": other.Certificate[0], "unknown": nil} {
+	for name, want := range map[string][]byte{
+		"localhost": w.TLS.Certificates[0].Certificate[0], "other.example": other.Certificate[0], "unknown": nil,
+	} {
 		conn := tls.Client(dial(t, s.Addr(w)), &tls.Config{InsecureSkipVerify: true, ServerName: name})
 		err := conn.Handshake()
 		if want == nil {

@@ -56,10 +56,13 @@ func TestTLSHTTP(t *testing.T) {
 	w.TLS.NextProtos = []string{"h2"}
 	w.OnRequest = func(c *lineman.Conn, r *http1.Request) {
 		state := c.TLS()
-		_ = c.Respond(&http1.Response{Body: fmt.Appendf(nil, "%s %s %v", r.Path(), state.NegotiatedProtocol, state.HandshakeComplete)})
+		_ = c.Respond(
+			&http1.Response{Body: fmt.Appendf(nil, "%s %s %v", r.Path(), state.NegotiatedProtocol,
+				state.HandshakeComplete)})
 	}
 	s := linemantest.Start(t, w)
-	conn, err := tls.Dial("tcp", s.Addr(w).String(), &tls.Config{RootCAs: w.TLS.RootCAs, ServerName: "localhost", NextProtos: []string{"h2", "http/1.1"}})
+	conn, err := tls.Dial("tcp", s.Addr(w).String(),
+		&tls.Config{RootCAs: w.TLS.RootCAs, ServerName: "localhost", NextProtos: []string{"h2", "http/1.1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +104,8 @@ func TestTLSPieces(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = conn.(*net.TCPConn).SetNoDelay(true)
-		c := linemantest.NewClient(t, tls.Client(pieces{conn, 1}, &tls.Config{InsecureSkipVerify: true, MaxVersion: version}), w)
+		c := linemantest.NewClient(t,
+			tls.Client(pieces{conn, 1}, &tls.Config{InsecureSkipVerify: true, MaxVersion: version}), w)
 		for i := range 20 {
 			msg := fmt.Sprint("message ", i)
 			c.Send(msg)
@@ -288,7 +292,8 @@ func TestTLSPause(t *testing.T) {
 	}
 	c := next(t, conns, "the pause")
 	s.Do(w, func(*lineman.Loop) { c.Resume() })
-	if one, two, three := client.Receive(), client.Receive(), client.Receive(); one != "after" || len(two) != 100_000 || three != "last" {
+	if one, two, three := client.Receive(), client.Receive(), client.Receive(); one != "after" || len(two) != 100_000 ||
+		three != "last" {
 		t.Errorf("got %q, %d bytes, %q", one, len(two), three)
 	}
 }
@@ -299,7 +304,8 @@ func TestTLSIdentity(t *testing.T) {
 	w.TLS.ClientAuth, w.TLS.ClientCAs = tls.RequireAndVerifyClientCert, w.TLS.RootCAs
 	w.OnMessage = func(c *lineman.Conn, _ []byte) {
 		state := c.TLS()
-		_ = c.Send(fmt.Appendf(nil, "%s %s %v", state.ServerName, state.PeerCertificates[0].Subject.CommonName, state.DidResume))
+		_ = c.Send(fmt.Appendf(nil, "%s %s %v", state.ServerName, state.PeerCertificates[0].Subject.CommonName,
+			state.DidResume))
 	}
 	s := linemantest.Start(t, w)
 	config := &tls.Config{

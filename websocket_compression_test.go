@@ -84,8 +84,14 @@ var record = strings.Repeat(`{"user":"somebody","text":"hello"},`, 20)
 func TestCompression(t *testing.T) {
 	linemantest.NoLeaks(t)
 	off := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnMessage: echo}}
-	on := &lineman.Worker{Addr: off.Addr, Name: "on", Protocol: &websocket.Protocol{Compression: &websocket.Compression{}}, Events: off.Events}
-	keeping := &lineman.Worker{Addr: off.Addr, Name: "keeping", Protocol: &websocket.Protocol{Compression: &websocket.Compression{ContextTakeover: true}}, Events: off.Events}
+	on := &lineman.Worker{
+		Addr: off.Addr, Name: "on", Protocol: &websocket.Protocol{Compression: &websocket.Compression{}},
+		Events: off.Events,
+	}
+	keeping := &lineman.Worker{
+		Addr: off.Addr, Name: "keeping",
+		Protocol: &websocket.Protocol{Compression: &websocket.Compression{ContextTakeover: true}}, Events: off.Events,
+	}
 	s := linemantest.Start(t, off, on, keeping)
 	for _, tt := range []struct {
 		worker        *lineman.Worker
@@ -103,7 +109,8 @@ func TestCompression(t *testing.T) {
 		for _, most := range []int{tt.first, tt.second} {
 			p.send(record)
 			if msg, size := p.receive(); msg != record || size > most || size < most/2 {
-				t.Errorf("%s, offered %+v: %d bytes came in %d, want at most %d", tt.worker.Name, tt.offer, len(msg), size, most)
+				t.Errorf("%s, offered %+v: %d bytes came in %d, want at most %d", tt.worker.Name, tt.offer,
+					len(msg), size, most)
 			}
 		}
 	}
@@ -112,7 +119,10 @@ func TestCompression(t *testing.T) {
 // TestCompressionBroken has a bomb, and what cannot be inflated, end the connection with the code of the RFC.
 func TestCompressionBroken(t *testing.T) {
 	linemantest.NoLeaks(t)
-	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Logger: quiet, Protocol: &websocket.Protocol{Compression: &websocket.Compression{}}}
+	w := &lineman.Worker{
+		Addr: "websocket://127.0.0.1:0", Logger: quiet,
+		Protocol: &websocket.Protocol{Compression: &websocket.Compression{}},
+	}
 	w.Limits.MaxMessage = 10_000
 	closes := make(chan error, 1)
 	w.OnClose = func(_ *lineman.Conn, err error) { closes <- err }
@@ -124,9 +134,12 @@ func TestCompressionBroken(t *testing.T) {
 		is         func(error) bool
 	}{
 		{"a bomb", "", websocket.TooBig, func(err error) bool { return err == lineman.ErrTooLarge }},
-		{"garbage", "\xc1\x82\x00\x00\x00\x00\xff\xff", websocket.InvalidPayload, func(err error) bool { return errors.As(err, &broken) }},
-		{"text that is none", "\xc1\x84\x00\x00\x00\x00\xfa\x0f\x00\x00", websocket.InvalidPayload, func(err error) bool { return errors.As(err, &broken) }},
-		{"a compressed ping", "\xc9\x80\x00\x00\x00\x00", websocket.ProtocolError, func(err error) bool { return errors.As(err, &broken) }},
+		{"garbage", "\xc1\x82\x00\x00\x00\x00\xff\xff", websocket.InvalidPayload,
+			func(err error) bool { return errors.As(err, &broken) }},
+		{"text that is none", "\xc1\x84\x00\x00\x00\x00\xfa\x0f\x00\x00", websocket.InvalidPayload,
+			func(err error) bool { return errors.As(err, &broken) }},
+		{"a compressed ping", "\xc9\x80\x00\x00\x00\x00", websocket.ProtocolError,
+			func(err error) bool { return errors.As(err, &broken) }},
 	} {
 		p := upgrade(t, s.Connect(w), websocket.Handshake{Compression: &websocket.Compression{}})
 		if tt.wire == "" {
@@ -177,7 +190,10 @@ func inflate(t *testing.T, payload string) string {
 // themselves.
 func TestCompressedBroadcast(t *testing.T) {
 	linemantest.NoLeaks(t)
-	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Protocol: &websocket.Protocol{Compression: &websocket.Compression{ContextTakeover: true}}}
+	w := &lineman.Worker{
+		Addr:     "websocket://127.0.0.1:0",
+		Protocol: &websocket.Protocol{Compression: &websocket.Compression{ContextTakeover: true}},
+	}
 	s := linemantest.Start(t, w)
 	const alone = "permessage-deflate; server_no_context_takeover"
 	kinds := []string{"none", alone, alone + "; server_max_window_bits=9", "permessage-deflate"}
@@ -238,7 +254,8 @@ func TestCompressionStays(t *testing.T) {
 		}
 	}
 	s := linemantest.Start(t, first)
-	p := upgrade(t, s.Connect(first), websocket.Handshake{Subprotocols: []string{"mine"}, Compression: &websocket.Compression{}})
+	p := upgrade(t, s.Connect(first),
+		websocket.Handshake{Subprotocols: []string{"mine"}, Compression: &websocket.Compression{}})
 	p.send("go")
 	for range 2 {
 		p.send(record)
@@ -254,7 +271,9 @@ func TestCompressionConcurrent(t *testing.T) {
 	linemantest.NoLeaks(t)
 	const senders, each = 4, 100
 	p := &websocket.Protocol{Compression: &websocket.Compression{ContextTakeover: true}}
-	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Logger: quiet, Protocol: p, Events: lineman.Events{OnMessage: echo}}
+	w := &lineman.Worker{
+		Addr: "websocket://127.0.0.1:0", Logger: quiet, Protocol: p, Events: lineman.Events{OnMessage: echo},
+	}
 	s := linemantest.Start(t, w)
 	d := newDialed()
 	d.Protocol = p
@@ -288,7 +307,10 @@ func TestCompressionConcurrent(t *testing.T) {
 // TestCompressionBehindHTTP has both doors of HTTP make compressed WebSockets.
 func TestCompressionBehindHTTP(t *testing.T) {
 	linemantest.NoLeaks(t)
-	ws := &lineman.Worker{Name: "ws", Protocol: &websocket.Protocol{Compression: &websocket.Compression{}}, Events: lineman.Events{OnMessage: echo}}
+	ws := &lineman.Worker{
+		Name: "ws", Protocol: &websocket.Protocol{Compression: &websocket.Compression{}},
+		Events: lineman.Events{OnMessage: echo},
+	}
 	door := &lineman.Worker{Addr: "http://127.0.0.1:0"}
 	door.OnRequest = func(c *lineman.Conn, _ *http1.Request) {
 		if err := c.SetWorker(ws); err != nil {

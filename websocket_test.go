@@ -27,7 +27,9 @@ func TestWebSocketUpgrade(t *testing.T) {
 		case "secret":
 			return nil
 		case "teapot":
-			return &lineman.RefuseError{Status: 418, Reason: "short and stout", Header: []http1.Field{{Name: "Retry-After", Value: "5"}}}
+			return &lineman.RefuseError{
+				Status: 418, Reason: "short and stout", Header: []http1.Field{{Name: "Retry-After", Value: "5"}},
+			}
 		case "mistake":
 			return &lineman.RefuseError{Status: 429, Header: []http1.Field{{Name: "Content-Length", Value: "5"}}}
 		}
@@ -45,7 +47,10 @@ func TestWebSocketUpgrade(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		_ = c.Send([]byte(strings.Join([]string{string(r.Path()), string(r.Query()), string(r.Header("User-Agent")), session.Value}, " ")))
+		_ = c.Send(
+			[]byte(strings.Join([]string{
+				string(r.Path()), string(r.Query()), string(r.Header("User-Agent")), session.Value,
+			}, " ")))
 	}
 	w.OnMessage = func(c *lineman.Conn, msg []byte) {
 		if c.Request() != nil {
@@ -199,7 +204,8 @@ func TestWebSocketGoodbye(t *testing.T) {
 		t.Errorf("got %q after the echo", got)
 	}
 	var goodbye *websocket.CloseError
-	if err := next(t, reasons, "OnClose"); !errors.As(err, &goodbye) || goodbye.Code != websocket.GoingAway || goodbye.Reason != "moving on" {
+	if err := next(t, reasons, "OnClose"); !errors.As(err, &goodbye) || goodbye.Code != websocket.GoingAway ||
+		goodbye.Reason != "moving on" {
 		t.Errorf("OnClose: %v", err)
 	}
 }
@@ -235,8 +241,8 @@ func TestWebSocketFirstFrameWithHandshake(t *testing.T) {
 	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnMessage: echo}}
 	s := linemantest.Start(t, w)
 	c := s.Connect(w)
-	c.Write("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x81\x82\x00\x00\x00\x00hi")
+	c.Write("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x81\x82\x00\x00\x00\x00hi")
 	r, _ := c.Response("")
 	if got := r.Header.Get("Sec-WebSocket-Accept"); got != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" { // RFC 6455, 1.3
 		t.Errorf("Sec-WebSocket-Accept is %q", got)
@@ -249,8 +255,12 @@ func TestWebSocketFirstFrameWithHandshake(t *testing.T) {
 // TestOnePort serves HTTP and WebSocket on one port, both ways round.
 func TestOnePort(t *testing.T) {
 	page := func(c *lineman.Conn, r *http1.Request) { _ = c.Send([]byte("the page")) }
-	ws := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Name: "ws", Events: lineman.Events{OnMessage: echo, OnRequest: page}}
-	upgraded := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Name: "upgraded", Events: lineman.Events{OnMessage: echo}}
+	ws := &lineman.Worker{
+		Addr: "websocket://127.0.0.1:0", Name: "ws", Events: lineman.Events{OnMessage: echo, OnRequest: page},
+	}
+	upgraded := &lineman.Worker{
+		Addr: "websocket://127.0.0.1:0", Name: "upgraded", Events: lineman.Events{OnMessage: echo},
+	}
 	web := &lineman.Worker{Addr: "http://127.0.0.1:0", Name: "web"}
 	web.OnRequest = func(c *lineman.Conn, r *http1.Request) {
 		if websocket.IsUpgrade(r) {
@@ -293,7 +303,9 @@ func TestOnePort(t *testing.T) {
 
 // TestWebSocketSubprotocol has the agreed one told, and none.
 func TestWebSocketSubprotocol(t *testing.T) {
-	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Protocol: &websocket.Protocol{Subprotocols: []string{"b", "a"}}}
+	w := &lineman.Worker{
+		Addr: "websocket://127.0.0.1:0", Protocol: &websocket.Protocol{Subprotocols: []string{"b", "a"}},
+	}
 	w.OnConnect = func(c *lineman.Conn) { _ = c.Send([]byte("<" + c.Subprotocol() + ">")) }
 	s := linemantest.Start(t, w)
 	for offered, want := range map[string]string{"": "<>", "a": "<a>", "c, a": "<a>"} {
@@ -326,48 +338,6 @@ func TestWebSocketNotText(t *testing.T) {
 	c.Send("x")
 	if got := c.Receive(); got != "\xff" || !c.Binary() {
 		t.Errorf("got %q", got)
-	}
-}
-
-// TestBroadcast reaches connections of several protocols, each in its own, encoded once for each, in order.
-func TestBroadcast(t *testing.T) {
-	ws := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Name: "ws"}
-	text := &lineman.Worker{Addr: "text://127.0.0.1:0", Name: "text"}
-	ws.OnStart = func(l *lineman.Loop) error {
-		_, err := l.Listen(text)
-		return err
-	}
-	s := linemantest.Start(t, ws)
-	clients := []*linemantest.Client{s.Dial(ws), s.Dial(text), s.Dial(ws), s.Dial(text)}
-	waitForAccepted(t, s, ws, 4)
-	s.Do(ws, func(l *lineman.Loop) {
-		all := func(yield func(*lineman.Conn) bool) {
-			for c := range l.Conns(ws) {
-				if !yield(c) {
-					return
-				}
-			}
-			for c := range l.Conns(text) {
-				if !yield(c) {
-					return
-				}
-			}
-		}
-		for range 1000 {
-			if n := l.Broadcast(all, []byte("to all")); n != 4 {
-				t.Errorf("reached %d", n)
-			}
-			if n := l.BroadcastBinary(all, []byte("binary")); n != 4 {
-				t.Errorf("reached %d", n)
-			}
-		}
-	})
-	for i, c := range clients {
-		for range 1000 {
-			if a, b := c.Receive(), c.Receive(); a != "to all" || b != "binary" {
-				t.Fatalf("client %d got %q, %q", i, a, b)
-			}
-		}
 	}
 }
 

@@ -17,7 +17,9 @@ import (
 func TestBackends(t *testing.T) {
 	const document = "../docs/backends.md"
 	folder := t.TempDir()
-	for name, language := range map[string]string{"client.php": "php", "client.py": "python", "client.js": "js", "client.go": "go", "client.sh": "sh"} {
+	for name, language := range map[string]string{
+		"client.php": "php", "client.py": "python", "client.js": "js", "client.go": "go", "client.sh": "sh",
+	} {
 		write(t, filepath.Join(folder, name), block(t, document, language))
 	}
 	const key = "the key of this test"
@@ -43,7 +45,8 @@ func TestBackends(t *testing.T) {
 				return out == "1\n"
 			})
 			for _, run := range [][]string{
-				{"php", "client.php"}, {"python3", "client.py"}, {"node", "client.js"}, {"go", "run", "client.go"}, {"sh", "client.sh"},
+				{"php", "client.php"}, {"python3", "client.py"}, {"node", "client.js"}, {"go", "run", "client.go"},
+				{"sh", "client.sh"},
 			} {
 				t.Run(run[0], func(t *testing.T) {
 					run[len(run)-1] = filepath.Join(folder, run[len(run)-1])

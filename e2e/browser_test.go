@@ -87,7 +87,8 @@ func eval[T any](p *tab, expression string) T {
 func (p *tab) enter(value string) {
 	p.t.Helper()
 	field := chromedp.CSS("input")
-	do(p, chromedp.Steps(chromedp.Clear(field), chromedp.SendKeys(field, value), chromedp.Click(chromedp.CSS("button"))))
+	do(p,
+		chromedp.Steps(chromedp.Clear(field), chromedp.SendKeys(field, value), chromedp.Click(chromedp.CSS("button"))))
 }
 
 // state waits until the status line begins so.

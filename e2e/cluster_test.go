@@ -99,8 +99,10 @@ func (c *cluster) run(t *testing.T, s scenario) verdict {
 func (c *cluster) compare(t *testing.T, s scenario, v verdict, began time.Time) {
 	t.Helper()
 	unanswered, unlinked := c.watch.counted(began)
-	if s.leaving == nil && (unanswered < v.answers[incomplete] || unlinked < v.answers[unavailable]) { // else a node is gone with its counts
-		t.Errorf("the nodes counted %d publications that were not answered, and %d that were refused; back ends were told of %d and %d",
+	// else a node is gone with its counts
+	if s.leaving == nil && (unanswered < v.answers[incomplete] || unlinked < v.answers[unavailable]) {
+		t.Errorf("the nodes counted %d publications that were not answered, and %d that were refused; back ends were "+
+			"told of %d and %d",
 			unanswered, unlinked, v.answers[incomplete], v.answers[unavailable])
 	}
 	if n := v.answers[unavailable]; n > 0 && !s.cut {
@@ -171,7 +173,8 @@ func (c *cluster) reach(t *testing.T, n *node) {
 		if p.answer.at.IsZero() || p.answer.n != want || p.answer.incomplete || p.answer.failed != "" {
 			t.Errorf("when all is well, node %d answers what is for %s, %d pages, by %s", n.index, p.to, want, p.answer)
 		}
-		linemantest.Until(t, fmt.Sprintf("what is for %s does not reach all", p.to), func() bool { return c.ledger.reached(p) == want })
+		linemantest.Until(t, fmt.Sprintf("what is for %s does not reach all", p.to),
+			func() bool { return c.ledger.reached(p) == want })
 	}
 }
 

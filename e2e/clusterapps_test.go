@@ -19,8 +19,9 @@ const resp = "x\r\n*3\r\n$3\r\nSET\r\n$5\r\nother\r\n$1\r\nx\r\n*1\r\n$8\r\nFLUS
 
 // hostileNames are those that mean something to Redis, or to who makes its names.
 var hostileNames = []string{
-	"plain", "a.b", "a b", "{0}", "}:all", "}.x", "shop-2.{0}.u:same", "shop-2.{0}:nodes", "*a*", "?", "[a-z]", `\`, `"'`, "%s%n", "$8", "redis.call('FLUSHALL')",
-	"ユーザー", "\u200d\u0301", strings.Repeat("n", 255), strings.Repeat("ü", 127),
+	"plain", "a.b", "a b", "{0}", "}:all", "}.x", "shop-2.{0}.u:same", "shop-2.{0}:nodes", "*a*", "?", "[a-z]", `\`,
+	`"'`, "%s%n", "$8", "redis.call('FLUSHALL')", "ユーザー", "\u200d\u0301", strings.Repeat("n", 255),
+	strings.Repeat("ü", 127),
 }
 
 // refusedNames are refused by every door.
@@ -52,7 +53,8 @@ func TestClusterApps(t *testing.T) {
 		}
 	}
 	for _, name := range hostileNames {
-		page := arrive(t, shop.pages, "token="+url.QueryEscape(name)+"&sub="+url.QueryEscape("ch:"+name[:min(len(name), 252)]))
+		page := arrive(t, shop.pages,
+			"token="+url.QueryEscape(name)+"&sub="+url.QueryEscape("ch:"+name[:min(len(name), 252)]))
 		targets := []string{"u:" + name, "g:" + name, "ch:" + name[:min(len(name), 252)]}
 		shop.places(t, name, name)
 		for door, publish := range doors {
@@ -91,7 +93,8 @@ func TestClusterApps(t *testing.T) {
 		t.Errorf("what others have in Redis was\n%s\nand is\n%s", began, now)
 	}
 	mine.Close()
-	linemantest.Until(t, "something is left in Redis of pages that have gone", func() bool { return r.holds("shop.{") == shopBegan })
+	linemantest.Until(t, "something is left in Redis of pages that have gone",
+		func() bool { return r.holds("shop.{") == shopBegan })
 	if got := other.ask(`{"uid":"same","to":"the other"}` + "\n"); got != "ok\n" {
 		t.Errorf("the other app answers %q", got)
 	}
@@ -116,7 +119,8 @@ func (p push) doors(t *testing.T) map[string]func(target, text string) int {
 	post := func(path, kind string) func(target, text string) int {
 		return func(target, text string) int {
 			body := strings.Replace(command(target, text), `"cmd":"pub",`, "", 1)
-			return reached(output(t, body, "curl", "-sS", "-H", "Content-Type: "+kind, "--data-binary", "@-", p.api+path))
+			return reached(
+				output(t, body, "curl", "-sS", "-H", "Content-Type: "+kind, "--data-binary", "@-", p.api+path))
 		}
 	}
 	return map[string]func(target, text string) int{
@@ -179,12 +183,14 @@ func (r *redis) lists() []string {
 
 // holds is what there is whose names begin so.
 func (r *redis) holds(prefix string) string {
-	return strings.Join(slices.DeleteFunc(r.lists(), func(s string) bool { return !strings.HasPrefix(s, `"`+prefix) }), "\n")
+	return strings.Join(slices.DeleteFunc(r.lists(), func(s string) bool { return !strings.HasPrefix(s, `"`+prefix) }),
+		"\n")
 }
 
 // others is everything else.
 func (r *redis) others(prefix string) string {
-	return strings.Join(slices.DeleteFunc(r.lists(), func(s string) bool { return strings.HasPrefix(s, `"`+prefix) }), "\n")
+	return strings.Join(slices.DeleteFunc(r.lists(), func(s string) bool { return strings.HasPrefix(s, `"`+prefix) }),
+		"\n")
 }
 
 func must[T any](v T, err error) T {

@@ -62,7 +62,8 @@ func scrape(admin, name string) float64 {
 func TestClusterCount(t *testing.T) {
 	const pages = 60
 	r, admin := startRedis(t), row(t, 2)
-	p := startLineman(t, "--count", "2", "--listen", free(t), "--text", free(t), "--api", free(t), "--admin", admin, "--redis-addresses", r.addr)
+	p := startLineman(t, "--count", "2", "--listen", free(t), "--text", free(t), "--api", free(t), "--admin", admin,
+		"--redis-addresses", r.addr)
 	for _, when := range []string{"at first", "after a reload"} {
 		all := arriveAll(t, p, pages)
 		first, second := scrape(admin, "connections"), scrape(after(admin, 1), "connections")
@@ -107,8 +108,11 @@ func (p push) reachAll(t *testing.T, admin string, pages []net.Conn) {
 	}
 	linemantest.Until(t, "back ends come to one process only", func() bool {
 		publish("a line", func(text string) string { return p.ask(text + "\n") }, "ok")
-		publish("a command", func(text string) string { return p.ask(`{"cmd":"pub","to":"*","data":` + text + "}\n") }, `{"ok":true,"n":`+n+`}`)
-		publish("HTTP", func(text string) string { return post("pub", "application/json", `{"to":"*","data":`+text+`}`) }, `{"ok":true,"n":`+n+`}`)
+		publish("a command", func(text string) string { return p.ask(`{"cmd":"pub","to":"*","data":` + text + "}\n") },
+			`{"ok":true,"n":`+n+`}`)
+		publish("HTTP",
+			func(text string) string { return post("pub", "application/json", `{"to":"*","data":`+text+`}`) },
+			`{"ok":true,"n":`+n+`}`)
 		publish("a batch", func(text string) string {
 			return post("batch", "application/x-ndjson", `{"cmd":"pub","to":"*","data":`+text+"}\n")
 		}, `{"ok":true,"n":`+n+`}`)
@@ -128,12 +132,15 @@ func (p push) reachAll(t *testing.T, admin string, pages []net.Conn) {
 
 // TestClusterCountAlone refuses two processes that do not know of each other's pages.
 func TestClusterCountAlone(t *testing.T) {
-	p := start(t, "lineman", "start", "--count", "2", "--listen", "127.0.0.1:0", "--text", "127.0.0.1:0", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	p := start(t, "lineman", "start", "--count", "2", "--listen", "127.0.0.1:0", "--text", "127.0.0.1:0", "--api",
+		"127.0.0.1:0", "--admin", "127.0.0.1:0")
 	code, said := p.end(), p.said()
 	if code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	for _, words := range []string{"count", "a page is known only to the process that holds it", "redis.addresses", "count: 1"} {
+	for _, words := range []string{
+		"count", "a page is known only to the process that holds it", "redis.addresses", "count: 1",
+	} {
 		if !strings.Contains(said, words) {
 			t.Errorf("it does not say %q: %s", words, said)
 		}

@@ -46,7 +46,8 @@ func TestClusterLatency(t *testing.T) {
 		if err := wsutil.WriteClientText(page, []byte(uid)); err != nil {
 			t.Fatal(err)
 		}
-		linemantest.Until(t, uid+" does not become known", func() bool { _, answer := push(uid, nil, 0); return answer == "ok\n" })
+		linemantest.Until(t, uid+" does not become known",
+			func() bool { _, answer := push(uid, nil, 0); return answer == "ok\n" })
 		if _, err := wsutil.ReadServerText(page); err != nil {
 			t.Fatal(err)
 		}
@@ -68,6 +69,7 @@ func TestClusterLatency(t *testing.T) {
 	t.Logf("to another node:  median %v, 99 %% within %v", at(other, 0.5), at(other, 0.99))
 	t.Logf("one after the other: the second takes %v longer, 99 %% at most %v", at(apart, 0.5), at(apart, 0.99))
 	if more := at(other, 0.99) - at(same, 0.99); more > mostApart {
-		t.Errorf("99 %% of the pushes to another node take up to %v longer than 99 %% of those to the same node, want at most %v", more, mostApart)
+		t.Errorf("99 %% of the pushes to another node take up to %v longer than 99 %% of those to the same node, "+
+			"want at most %v", more, mostApart)
 	}
 }

@@ -87,7 +87,8 @@ func TestStartStopped(t *testing.T) {
 				})
 				began := time.Now()
 				stop(i)
-				if out, code := wait(); code != 1 || !strings.HasSuffix(out, "misbehave: it was stopped before it was ready\n") {
+				if out, code := wait(); code != 1 ||
+					!strings.HasSuffix(out, "misbehave: it was stopped before it was ready\n") {
 					t.Errorf("exit code %d:\n%s", code, out)
 				}
 				if took := time.Since(began); took > time.Second+busyMachine {

@@ -83,7 +83,8 @@ func (r *returner) read(c net.Conn) (retry time.Duration, told bool) {
 		if err != nil {
 			var closed wsutil.ClosedError
 			var reason struct{ Retry int }
-			told = errors.As(err, &closed) && closed.Code == 4101 && json.Unmarshal([]byte(closed.Reason), &reason) == nil
+			told = errors.As(err, &closed) && closed.Code == 4101 &&
+				json.Unmarshal([]byte(closed.Reason), &reason) == nil
 			return time.Duration(reason.Retry) * time.Millisecond, told
 		}
 		r.mu.Lock()
@@ -158,7 +159,8 @@ func reloadWhilePublishing(t *testing.T, wait int) (all []*returner) {
 			before[i] = r.published.Load()
 		}
 		for i, r := range all {
-			linemantest.Until(t, "nothing reaches the page of "+r.uid, func() bool { return r.published.Load() >= before[i]+n })
+			linemantest.Until(t, "nothing reaches the page of "+r.uid,
+				func() bool { return r.published.Load() >= before[i]+n })
 		}
 	}
 	more(5)
@@ -200,7 +202,8 @@ func TestServerReloadWait(t *testing.T) {
 				t.Errorf("wait %d: the page of %s got %d of %d", wait, r.uid, len(r.got), r.published.Load())
 			}
 		}
-		t.Logf("wait %d: %d reached their page, %d of them after it had come back; %d reached nobody", wait, published, kept, nobody)
+		t.Logf("wait %d: %d reached their page, %d of them after it had come back; %d reached nobody", wait,
+			published, kept, nobody)
 		if wait > 0 && (nobody > 0 || kept == 0) || wait == 0 && nobody == 0 {
 			t.Errorf("wait %d: %d reached nobody, %d were kept", wait, nobody, kept)
 		}

@@ -67,7 +67,8 @@ func TestControlOfOthers(t *testing.T) {
 		t.Errorf("the socket's mode is %v", info.Mode())
 	}
 	asOther := []string{"--reuid=65534", "--regid=65534", "--clear-groups"}
-	for dir := i.dir; dir != filepath.Clean(os.TempDir()); dir = filepath.Dir(dir) { // the other user may come as far as the socket
+	// the other user may come as far as the socket
+	for dir := i.dir; dir != filepath.Clean(os.TempDir()); dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -58,8 +58,9 @@ type stay struct {
 
 // How many there are of what.
 const (
-	crowdSize   = 3000
-	manyTabs    = 1000 // the first 2,000 pages are of so many uids, with one on another node; the others have a uid each
+	crowdSize = 3000
+	// the first 2,000 pages are of so many uids, with one on another node; the others have a uid each
+	manyTabs    = 1000
 	groups      = 100
 	channels    = 150
 	connecting  = 32
@@ -78,7 +79,8 @@ func newCrowd(t *testing.T, nodes []*node, l *ledger) *crowd {
 		}
 		p := &guest{
 			id: id, home: id % len(nodes), last: map[int]int{},
-			uid: fmt.Sprint("user-", uid), group: fmt.Sprint("group-", id%groups), channel: fmt.Sprint("news:", id%channels),
+			uid: fmt.Sprint("user-", uid), group: fmt.Sprint("group-", id%groups),
+			channel: fmt.Sprint("news:", id%channels),
 		}
 		p.query = "token=" + ticket(p.uid, p.group) + "&sub=" + url.QueryEscape(p.channel)
 		for _, target := range []string{"*", "u:" + p.uid, "g:" + p.group, p.channel} {

@@ -59,12 +59,17 @@ func deflating() *lineman.Worker {
 	return w
 }
 
-var deflated = []string{"short", strings.Repeat("a longer one, that repeats itself; ", 100), strings.Repeat("é", 100_000)}
+var deflated = []string{
+	"short", strings.Repeat("a longer one, that repeats itself; ", 100), strings.Repeat("é", 100_000),
+}
 
 // TestDeflateClient has an independent client speak permessage-deflate with our server.
 func TestDeflateClient(t *testing.T) {
 	addr, _ := serve(t, deflating())
-	for _, p := range []wsflate.Parameters{{}, {ServerNoContextTakeover: true, ClientNoContextTakeover: true}, {ServerMaxWindowBits: 10, ClientMaxWindowBits: 1}} {
+	for _, p := range []wsflate.Parameters{
+		{}, {ServerNoContextTakeover: true, ClientNoContextTakeover: true},
+		{ServerMaxWindowBits: 10, ClientMaxWindowBits: 1},
+	} {
 		d := ws.Dialer{Extensions: []httphead.Option{p.Option()}, Timeout: patience}
 		c, _, h, err := d.Dial(context.Background(), "ws://"+addr+"/")
 		if err != nil {
@@ -121,7 +126,9 @@ func TestDeflateServer(t *testing.T) {
 
 	_, l := serve(t, &lineman.Worker{Name: "home"})
 	messages, closes := make(chan string, 1), make(chan error, 1)
-	dialer := lineman.Dialer{Protocol: &websocket.Protocol{Subprotocols: []string{"echo"}, Compression: &websocket.Compression{}}}
+	dialer := lineman.Dialer{Protocol: &websocket.Protocol{
+		Subprotocols: []string{"echo"}, Compression: &websocket.Compression{},
+	}}
 	dialer.OnMessage = func(_ *lineman.Conn, msg []byte) { messages <- string(msg) }
 	dialer.OnClose = func(_ *lineman.Conn, err error) { closes <- err }
 	dialed := make(chan *lineman.Conn, 1)
@@ -202,13 +209,15 @@ func TestDeflateBrowser(t *testing.T) {
 		w.Protocol.(*websocket.Protocol).Compression.ContextTakeover = keeping
 		addr, _ := serve(t, w)
 		p := open(t, browser(t), "http://"+addr+"/")
-		eval[int](p, `window.said = []; window.ws = new WebSocket("ws://`+addr+`/"); ws.onmessage = e => said.push(e.data);
+		eval[int](p,
+			`window.said = []; window.ws = new WebSocket("ws://`+addr+`/"); ws.onmessage = e => said.push(e.data);
 			ws.onopen = () => { for (let i = 0; i < 20; i++) ws.send(("message " + i + "; ").repeat(1 + i * i)) }; 0`)
 		linemantest.Until(t, "the page has too few messages", func() bool { return eval[int](p, "said.length") == 20 })
 		if !eval[bool](p, `said.every((m, i) => m === ("message " + i + "; ").repeat(1 + i * i))`) {
 			t.Error("the messages are others")
 		}
-		if got := eval[string](p, "ws.extensions"); !strings.HasPrefix(got, "permessage-deflate") || strings.Contains(got, "takeover") == keeping {
+		if got := eval[string](p, "ws.extensions"); !strings.HasPrefix(got, "permessage-deflate") ||
+			strings.Contains(got, "takeover") == keeping {
 			t.Errorf("the page has agreed on %q", got)
 		}
 	}

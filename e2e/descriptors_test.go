@@ -20,11 +20,13 @@ import (
 // lack them.
 func TestDescriptors(t *testing.T) {
 	const files = 200
-	cmd := exec.Command("sh", "-c", fmt.Sprintf("ulimit -n %d && exec %s start --listen 127.0.0.1:0 --text 127.0.0.1:0 "+
-		"--api 127.0.0.1:0 --admin 127.0.0.1:0", files, filepath.Join(binaries, "lineman")))
+	cmd := exec.Command("sh", "-c",
+		fmt.Sprintf("ulimit -n %d && exec %s start --listen 127.0.0.1:0 --text 127.0.0.1:0 "+
+			"--api 127.0.0.1:0 --admin 127.0.0.1:0", files, filepath.Join(binaries, "lineman")))
 	cmd.Dir = t.TempDir()
 	p := launch(t, cmd)
-	said := p.find(`pages on wss?://(\S+), back ends on ([^,\s]+), HTTP API on (http://[^,\s]+), metrics on (http://[^/]+)/`)
+	said := p.find(`pages on wss?://(\S+), back ends on ([^,\s]+), HTTP API on (http://[^,\s]+), metrics on ` +
+		`(http://[^/]+)/`)
 	pages, lines, api, admin := said[0], said[1], said[2], said[3]
 
 	came, refusal := 0, ""

@@ -71,7 +71,8 @@ func TestDevPage(t *testing.T) {
 		return eval[string](page, "icon") == "200 /favicon.ico true"
 	})
 	for uid, want := range map[string]string{
-		"uid1": ` uid 'uid1' '{"percent":"88%"}'`, "-1": ` -- uid '-1' '{"percent":"88%"}'`, "it's": ` uid 'it'\''s' '{"percent":"88%"}'`,
+		"uid1": ` uid 'uid1' '{"percent":"88%"}'`, "-1": ` -- uid '-1' '{"percent":"88%"}'`,
+		"it's": ` uid 'it'\''s' '{"percent":"88%"}'`,
 	} {
 		shown := eval[string](page, fmt.Sprintf(`byId("uid").value = %q; paste(); byId("paste").textContent`, uid))
 		if !strings.HasSuffix(shown, want) {

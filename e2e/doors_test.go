@@ -32,8 +32,10 @@ type session interface {
 var (
 	plainLines   = door{"plain lines", func(n *node, l *ledger) (session, error) { return newLines(n, l, true) }}
 	commandLines = door{"lines", func(n *node, l *ledger) (session, error) { return newLines(n, l, false) }}
-	oneByHTTP    = door{"HTTP", func(n *node, l *ledger) (session, error) { return &posts{n, l, "pub", "application/json"}, n.up() }}
-	batchByHTTP  = door{"batches", func(n *node, l *ledger) (session, error) {
+	oneByHTTP    = door{
+		"HTTP", func(n *node, l *ledger) (session, error) { return &posts{n, l, "pub", "application/json"}, n.up() },
+	}
+	batchByHTTP = door{"batches", func(n *node, l *ledger) (session, error) {
 		return &posts{n, l, "batch", "application/x-ndjson"}, n.up()
 	}}
 	pushCommand = door{"lineman push", func(n *node, l *ledger) (session, error) { return &pushes{n, l}, n.up() }}
@@ -113,7 +115,10 @@ func newLines(n *node, l *ledger, plain bool) (*lines, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &lines{ledger: l, plain: plain, conn: c, answers: answers, waiting: make(chan *publication, mostWaiting), ended: make(chan struct{})}
+	s := &lines{
+		ledger: l, plain: plain, conn: c, answers: answers, waiting: make(chan *publication, mostWaiting),
+		ended: make(chan struct{}),
+	}
 	go s.read()
 	return s, nil
 }

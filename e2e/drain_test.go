@@ -56,7 +56,8 @@ func arriveAll(t *testing.T, p push, n int) (pages []net.Conn) {
 		pages = append(pages, arrive(t, p.pages, fmt.Sprint("token=uid", i)))
 	}
 	want := fmt.Sprintf(`{"ok":true,"counts":{"*":%d}}`+"\n", n)
-	linemantest.Until(t, "the pages are not known", func() bool { return p.ask(`{"cmd":"count","to":"*"}`+"\n") == want })
+	linemantest.Until(t, "the pages are not known",
+		func() bool { return p.ask(`{"cmd":"count","to":"*"}`+"\n") == want })
 	return pages
 }
 
@@ -73,12 +74,15 @@ func TestServerDrain(t *testing.T) {
 	left := make(chan []end, 1)
 	go func() { left <- ends(pages) }()
 	go func() { stopped <- p.stop() }()
-	linemantest.Until(t, "the server does not say that it is not ready", func() bool { return status("/ready") == "503" })
+	linemantest.Until(t, "the server does not say that it is not ready",
+		func() bool { return status("/ready") == "503" })
 	if got := status("/health"); got != "200" {
 		t.Errorf("/health while it drains: %s", got)
 	}
 	c := dial(t, p.pages)
-	_, _ = c.Write([]byte("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"))
+	_, _ = c.Write(
+		[]byte("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"))
 	head := make([]byte, 12)
 	if _, err := c.Read(head); err != nil || string(head) != "HTTP/1.1 503" {
 		t.Errorf("a page that comes late: %q, %v", head, err)
@@ -193,7 +197,8 @@ func TestServerOrder(t *testing.T) {
 				}
 				return
 			}
-			got, _ := try(t, lines.String(), "curl", "-sS", "-H", "Content-Type: application/x-ndjson", "--data-binary", "@-", p.api+"batch")
+			got, _ := try(t, lines.String(), "curl", "-sS", "-H", "Content-Type: application/x-ndjson", "--data-binary",
+				"@-", p.api+"batch")
 			if n := strings.Count(got, `"n":5`); n != each {
 				t.Errorf("back end %d: %d answers by HTTP", b, n)
 			}

@@ -104,18 +104,24 @@ func TestEchoHTTP(t *testing.T) {
 		args  []string
 		want  string
 	}{
-		"GET":              {"", []string{url}, ""},
-		"POST":             {"", []string{"-d", "hello", url}, "hello"},
-		"PUT":              {"hello", []string{"-T", "-", "-H", "Transfer-Encoding:", "-H", "Content-Length: 5", url}, "hello"},
-		"chunked":          {big, []string{"-H", "Transfer-Encoding: chunked", "--data-binary", "@-", url}, big},
-		"Expect":           {big, []string{"-H", "Expect: 100-continue", "--data-binary", "@-", url}, big},
-		"HTTP/1.0":         {"", []string{"-0", "-d", "hello", url}, "hello"},
-		"two on one":       {"", []string{"-d", "hello", url, url}, "hellohello"},
-		"a long head":      {"", []string{"-o", "/dev/null", "-w", "%{http_code}", "-H", "X: " + strings.Repeat("x", 100_000), url}, "431"},
-		"HEAD":             {"", []string{"-I", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", url}, "200 0"},
-		"connections":      {"", []string{"-o", "/dev/null", "-o", "/dev/null", "-w", "%{num_connects} ", url, url}, "1 0 "},
-		"no such method":   {"", []string{"-X", "BR{W", "-o", "/dev/null", "-w", "%{http_code}", url}, "400"},
-		"too large a body": {"", []string{"-o", "/dev/null", "-w", "%{http_code}", "-H", "Content-Length: 9223372036854775807", "-d", "x", url}, "413"},
+		"GET":  {"", []string{url}, ""},
+		"POST": {"", []string{"-d", "hello", url}, "hello"},
+		"PUT": {"hello",
+			[]string{"-T", "-", "-H", "Transfer-Encoding:", "-H", "Content-Length: 5", url}, "hello"},
+		"chunked":    {big, []string{"-H", "Transfer-Encoding: chunked", "--data-binary", "@-", url}, big},
+		"Expect":     {big, []string{"-H", "Expect: 100-continue", "--data-binary", "@-", url}, big},
+		"HTTP/1.0":   {"", []string{"-0", "-d", "hello", url}, "hello"},
+		"two on one": {"", []string{"-d", "hello", url, url}, "hellohello"},
+		"a long head": {"",
+			[]string{"-o", "/dev/null", "-w", "%{http_code}", "-H", "X: " + strings.Repeat("x", 100_000), url}, "431"},
+		"HEAD": {"", []string{"-I", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", url}, "200 0"},
+		"connections": {"",
+			[]string{"-o", "/dev/null", "-o", "/dev/null", "-w", "%{num_connects} ", url, url}, "1 0 "},
+		"no such method": {"",
+			[]string{"-X", "BR{W", "-o", "/dev/null", "-w", "%{http_code}", url}, "400"},
+		"too large a body": {"",
+			[]string{"-o", "/dev/null", "-w", "%{http_code}", "-H", "Content-Length: 9223372036854775807", "-d",
+				"x", url}, "413"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := output(t, test.input, "curl", append([]string{"-sS", "-m", "20"}, test.args...)...)
@@ -158,7 +164,8 @@ func TestEchoWebSocket(t *testing.T) {
 	if err := fragments.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if pong, err := ws.ReadFrame(c); err != nil || pong.Header.OpCode != ws.OpPong || string(pong.Payload) != "between" {
+	if pong, err := ws.ReadFrame(c); err != nil || pong.Header.OpCode != ws.OpPong ||
+		string(pong.Payload) != "between" {
 		t.Errorf("the pong is %v, %v", pong, err)
 	}
 	if got, err := wsutil.ReadServerText(c); err != nil || string(got) != strings.Repeat("in pieces ", 100) {

@@ -74,7 +74,8 @@ func TestHTTPAndWebSocket(t *testing.T) {
 		"405": {said[1]},
 		"404": {"http://" + said[1][len("http://"):len(said[1])-len("/push")] + "/nothing"},
 	} {
-		if got := output(t, "", "curl", append([]string{"-sS", "-o", "/dev/null", "-w", "%{http_code}"}, args...)...); got != want {
+		if got := output(t, "", "curl",
+			append([]string{"-sS", "-o", "/dev/null", "-w", "%{http_code}"}, args...)...); got != want {
 			t.Errorf("%v: %s", args, got)
 		}
 	}

@@ -17,7 +17,8 @@ import (
 // foreign is a page of another site, which tries all doors of a push server with what a page can send.
 const foreign = `<!doctype html><p id="state">Trying.</p><script>
 const line = '{"all":true,"foreign":1}\n', command = '{"to":"*","text":"foreign"}'
-const post = (url, options) => fetch(url, { method: "POST", ...options }).then(a => a.type === "opaque" ? "opaque" : a.status, () => "failed")
+const post = (url, options) => fetch(url, { method: "POST", ...options })
+  .then(a => a.type === "opaque" ? "opaque" : a.status, () => "failed")
 const dial = url => new Promise(done => {
   const ws = new WebSocket(url)
   ws.onopen = () => { ws.send("uid1"); done("open") }
@@ -49,12 +50,15 @@ func TestForeignPage(t *testing.T) {
 	}
 	p.known("uid1")
 	_, port, _ := net.SplitHostPort(site.Listener.Addr().String())
-	other := open(t, browser(t, chromedp.Flag("host-resolver-rules", "MAP other.example 127.0.0.1")), "http://other.example:"+port+"/")
+	other := open(t, browser(t, chromedp.Flag("host-resolver-rules", "MAP other.example 127.0.0.1")),
+		"http://other.example:"+port+"/")
 	other.state("Tried")
-	if got := eval[string](other, `document.querySelector("#state").textContent`); strings.Contains(got, "open") || strings.Contains(got, "200") {
+	if got := eval[string](other, `document.querySelector("#state").textContent`); strings.Contains(got, "open") ||
+		strings.Contains(got, "200") {
 		t.Errorf("the page has %s", got)
 	}
-	if got := p.ask(`{"cmd":"count","to":"*"}` + "\n" + `{"uid":"uid1","end":1}` + "\n"); got != `{"ok":true,"counts":{"*":1}}`+"\nok\n" {
+	if got := p.ask(`{"cmd":"count","to":"*"}` + "\n" + `{"uid":"uid1","end":1}` +
+		"\n"); got != `{"ok":true,"counts":{"*":1}}`+"\nok\n" {
 		t.Errorf("afterwards: %q", got)
 	}
 	for {

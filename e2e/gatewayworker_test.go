@@ -21,17 +21,20 @@ function show($name, $value) { echo $name, ' ', json_encode($value), "\n"; }
 show('uid', Gateway::getUidByClientId($id));
 Gateway::joinGroup($id, 'room');
 show('online', [Gateway::isUidOnline('uid1'), Gateway::isUidOnline(7), Gateway::isOnline($id)]);
-show('counts', [Gateway::getAllClientIdCount(), Gateway::getClientIdCountByGroup('room'), Gateway::getClientIdCountByGroup('hall')]);
+show('counts', [Gateway::getAllClientIdCount(), Gateway::getClientIdCountByGroup('room'),
+    Gateway::getClientIdCountByGroup('hall')]);
 show('lists', [Gateway::getUidListByGroup('room'), Gateway::getAllUidList()]);
 show('session', Gateway::getSession($id));
 Gateway::setSession($id, ['cart' => 3]);
 show('session', Gateway::getSession($id));
-show('sent', [Gateway::sendToUid('uid1', 'to uid1'), Gateway::sendToGroup('room', 'to room'), Gateway::sendToGroup('room', 'not you', [$id]),
-    Gateway::sendToAll('to all'), Gateway::sendToAll('to one', [$id]), Gateway::sendToClient($id, '日本'), Gateway::sendToUid(['x', 7], '')]);
+show('sent', [Gateway::sendToUid('uid1', 'to uid1'), Gateway::sendToGroup('room', 'to room'),
+    Gateway::sendToGroup('room', 'not you', [$id]), Gateway::sendToAll('to all'), Gateway::sendToAll('to one', [$id]),
+    Gateway::sendToClient($id, '日本'), Gateway::sendToUid(['x', 7], '')]);
 Gateway::leaveGroup($id, 'room');
 show('counts', Gateway::getClientIdCountByGroup('room'));
 try { Gateway::sendToUid('', 'x'); } catch (RuntimeException $e) { show('wrong', $e->getMessage()); }
-try { Gateway::sendToAll('x', null, [$id, $id]); } catch (InvalidArgumentException $e) { show('wrong', $e->getMessage()); }
+try { Gateway::sendToAll('x', null, [$id, $id]); }
+catch (InvalidArgumentException $e) { show('wrong', $e->getMessage()); }
 Gateway::closeClient($id, 'goodbye');
 show('online', Gateway::isOnline($id));
 `

@@ -82,7 +82,8 @@ func TestExceptRecipe(t *testing.T) {
 	if got := p.ask(line); got != `{"ok":true,"n":1}`+"\n" {
 		t.Errorf("the answer is %s", got)
 	}
-	linemantest.Until(t, "the other page gets nothing", func() bool { return eval[string](other, "String(got)") == "hello" })
+	linemantest.Until(t, "the other page gets nothing",
+		func() bool { return eval[string](other, "String(got)") == "hello" })
 	p.ask(`{"cmd":"pub","to":"*","text":"end"}` + "\n")
 	linemantest.Until(t, "the page gets nothing", func() bool { return eval[int](page, "got.length") > 0 })
 	if got := eval[string](page, "String(got)"); got != "end" {

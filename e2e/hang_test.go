@@ -147,7 +147,8 @@ func TestHungIsReplaced(t *testing.T) {
 		i.idle(3)
 	}
 	kill(t, i.pid("lines", 0), syscall.SIGSTOP)
-	linemantest.Until(t, "nobody takes the place of a stopped process", func() bool { return strings.Count(i.log(), "it is killed and replaced") == 4 })
+	linemantest.Until(t, "nobody takes the place of a stopped process",
+		func() bool { return strings.Count(i.log(), "it is killed and replaced") == 4 })
 	i.idle(3)
 	for _, e := range i.status().Exits {
 		if e.Worker != "lines" || e.Signal != "9 (killed)" || e.Count != 4 {

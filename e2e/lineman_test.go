@@ -18,7 +18,11 @@ import (
 // startLineman runs the push server on free ports.
 func startLineman(t *testing.T, flags ...string) push {
 	t.Helper()
-	p := start(t, "lineman", append([]string{"start", "--listen", "127.0.0.1:0", "--text", "127.0.0.1:0", "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, flags...)...)
+	p := start(t, "lineman",
+		append([]string{
+			"start", "--listen", "127.0.0.1:0", "--text", "127.0.0.1:0", "--api", "127.0.0.1:0", "--admin",
+			"127.0.0.1:0",
+		}, flags...)...)
 	said := p.find(`pages on wss?://(\S+), back ends on ([^,\s]+), HTTP API on ([^,\s]+)`)
 	return push{p, said[0], said[1], said[2]}
 }
@@ -39,7 +43,8 @@ func TestLineman(t *testing.T) {
 		return slices.Contains(page.messages(1), `{"percent":"88%"}`)
 	})
 	page.picture("lineman")
-	if out, err := try(t, "", command, "push", "--server", p.backends, "uid", "nobody", `{}`); err == nil || !strings.HasPrefix(out, "0\n") {
+	if out, err := try(t, "", command, "push", "--server", p.backends, "uid", "nobody", `{}`); err == nil ||
+		!strings.HasPrefix(out, "0\n") {
 		t.Errorf("push to nobody says %q, %v", out, err)
 	}
 	if code := p.stop(); code != 0 {
@@ -72,13 +77,15 @@ func TestLinemanSeed(t *testing.T) {
 	}
 	p := startLineman(t)
 	onOurPorts := strings.NewReplacer("127.0.0.1:1234", p.pages, "127.0.0.1:5678", p.backends)
-	runClients(t, p, onOurPorts.Replace(read(t, folder+"/client.js")), onOurPorts.Replace(read(t, folder+"/client.php")))
+	runClients(t, p, onOurPorts.Replace(read(t, folder+"/client.js")),
+		onOurPorts.Replace(read(t, folder+"/client.php")))
 }
 
 // TestLinemanClients runs this project's own.
 func TestLinemanClients(t *testing.T) {
 	p := startLineman(t)
-	runClients(t, p, "const address = "+fmt.Sprintf("%q", "ws://"+p.pages)+"\n"+read(t, "testdata/client.js"), read(t, "testdata/client.php"))
+	runClients(t, p, "const address = "+fmt.Sprintf("%q", "ws://"+p.pages)+"\n"+read(t, "testdata/client.js"),
+		read(t, "testdata/client.php"))
 }
 
 // TestLinemanOrder has a thousand lines of one back end reach all pages of a uid in their order, each with its answer.

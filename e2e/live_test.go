@@ -50,7 +50,8 @@ func TestPageComesBack(t *testing.T) {
 		eval[string](page, `got = []; ""`)
 		p.command("reload")
 		p.known("uid1")
-		linemantest.Until(t, "the page gets nothing from the successor", func() bool { return eval[int](page, "got.length") > 0 })
+		linemantest.Until(t, "the page gets nothing from the successor",
+			func() bool { return eval[int](page, "got.length") > 0 })
 	}
 	for _, end := range []string{
 		`4200`, `4102,"reason":"{\"retry\":1}"`, `4103,"reason":"{\"retry\":1}"`, `4101,"reason":"{no JSON"`, `4300`,
@@ -64,7 +65,8 @@ func TestPageComesBack(t *testing.T) {
 		t.Errorf("a credential was asked for %d times, want 8; its end is %d", asked, end)
 	}
 	p.ask(`{"cmd":"kick","to":"*"}` + "\n")
-	linemantest.Until(t, "the page does not say that it was kicked", func() bool { return eval[int](page, "end") == 4010 })
+	linemantest.Until(t, "the page does not say that it was kicked",
+		func() bool { return eval[int](page, "end") == 4010 })
 	states, want := eval[[]string](page, "states"), slices.Repeat([]string{"connecting", "open", "waiting"}, 7)
 	if want = append(want, "connecting", "open", "closed"); !slices.Equal(states, want) {
 		t.Errorf("its states were %q", states)
@@ -183,7 +185,8 @@ func TestPageAndItsApplication(t *testing.T) {
 	t.Run("expired", func(t *testing.T) {
 		app.says(http.StatusOK, old)
 		page := run(t, p.pages, "20000")
-		linemantest.Until(t, "it is not told so", func() bool { return eval[bool](page, `states.includes("waiting4200")`) })
+		linemantest.Until(t, "it is not told so",
+			func() bool { return eval[bool](page, `states.includes("waiting4200")`) })
 		if wait := eval[int](page, "waits[0]"); wait != 0 {
 			t.Errorf("it waits %d ms", wait)
 		}
@@ -234,7 +237,8 @@ func TestPageAndItsApplication(t *testing.T) {
 			addEventListener("unhandledrejection", () => unhandled++)
 			var connection = live("ws://`+p.pages+`/", () => { throw new Error("none") }, () => {}, () => {},
 				(state, code) => states.push(state + (code || ""))); ""`)
-		linemantest.Until(t, "the page does not wait", func() bool { return eval[bool](page, `states.includes("waiting1006")`) })
+		linemantest.Until(t, "the page does not wait",
+			func() bool { return eval[bool](page, `states.includes("waiting1006")`) })
 		eval[string](page, `connection.close(); ""`)
 		ends(t, page)
 		if n := eval[int](page, "unhandled"); n > 0 {

@@ -125,7 +125,8 @@ func (g *load) endWhole(t *testing.T, what string) {
 
 // request is one HTTP request on a connection of its own.
 func request(addr string) error {
-	answer, err := exchange(addr, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", func(r *bufio.Reader) (string, error) {
+	answer, err := exchange(addr, "GET / HTTP/1.1\r\nHost: x\r\n"+
+		"Connection: close\r\n\r\n", func(r *bufio.Reader) (string, error) {
 		all, err := io.ReadAll(r)
 		return string(all), err
 	})
@@ -173,7 +174,8 @@ type wrk struct {
 func startWrk(t *testing.T, addr string) *wrk {
 	t.Helper()
 	need(t, "wrk")
-	w := &wrk{t: t, cmd: exec.Command("wrk", "-t", "1", "-c", "32", "-d", "120s", "--timeout", "20s", "http://"+addr+"/")}
+	w := &wrk{t: t,
+		cmd: exec.Command("wrk", "-t", "1", "-c", "32", "-d", "120s", "--timeout", "20s", "http://"+addr+"/")}
 	w.cmd.Stdout, w.cmd.Stderr = &w.report, &w.report
 	if err := w.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -195,7 +197,8 @@ func (w *wrk) end() {
 	}
 	report := w.report.String()
 	count := requests.FindStringSubmatch(report)
-	if count == nil || count[1] == "0" || strings.Contains(report, "Socket errors") || strings.Contains(report, "Non-2xx") {
+	if count == nil || count[1] == "0" || strings.Contains(report, "Socket errors") ||
+		strings.Contains(report, "Non-2xx") {
 		w.t.Errorf("wrk says:\n%s", report)
 		return
 	}

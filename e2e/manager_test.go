@@ -49,7 +49,8 @@ func TestNotify(t *testing.T) {
 	end := i.background("start")
 	ready := told("READY=1")
 	i.env = nil
-	if pid := i.status().PID; !strings.Contains(ready, fmt.Sprintf("\nMAINPID=%d\n", pid)) || !strings.Contains(ready, "\nSTATUS=serves with 6 processes") {
+	if pid := i.status().PID; !strings.Contains(ready, fmt.Sprintf("\nMAINPID=%d\n", pid)) ||
+		!strings.Contains(ready, "\nSTATUS=serves with 6 processes") {
 		t.Errorf("pid %d told %q", pid, ready)
 	}
 	told("WATCHDOG=1")
@@ -116,7 +117,8 @@ func TestFirstProcess(t *testing.T) {
 		missing(t, "only root can make a namespace")
 	}
 	i := newInstance(t, "echo", "-addr", "text://"+free(t), "-count", "2")
-	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "setsid", i.path) // as containers have it
+	// as containers have it
+	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "setsid", i.path)
 	cmd.Args = append(cmd.Args, append(slices.Clone(i.flags), "start")...)
 	cmd.Dir = i.dir
 	p := launch(t, cmd)
@@ -124,7 +126,8 @@ func TestFirstProcess(t *testing.T) {
 	first := childOf(t, cmd.Process.Pid)
 
 	// The shell ends at once: its child is the first process's from then on, and ends as one.
-	orphan := output(t, "", "nsenter", "--target", fmt.Sprint(first), "--pid", "--mount", "setsid", "sh", "-c", "sleep 0.01 >&- 2>&- & echo $!")
+	orphan := output(t, "", "nsenter", "--target", fmt.Sprint(first), "--pid", "--mount", "setsid", "sh", "-c",
+		"sleep 0.01 >&- 2>&- & echo $!")
 	linemantest.Until(t, "the orphan is not reaped", func() bool {
 		_, err := os.Stat(fmt.Sprintf("/proc/%d/root/proc/%s", first, strings.TrimSpace(orphan)))
 		return os.IsNotExist(err)

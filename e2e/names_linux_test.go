@@ -50,7 +50,8 @@ func TestRestartFails(t *testing.T) {
 	}
 	defer taken.Close()
 	i.flags = []string{"-addr", "text://" + taken.Addr().String()}
-	i.refused("address already in use: stop the program that has it, or listen on another address; what ran before has been stopped", "restart")
+	i.refused("address already in use: stop the program that has it, or listen on another address; what ran before "+
+		"has been stopped", "restart")
 	if _, code := i.try("status"); code != 3 {
 		t.Errorf("status: exit code %d, want 3", code)
 	}
@@ -69,7 +70,8 @@ func wantName(t *testing.T, what string, pid int, want string) {
 		}
 	}
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if args := strings.Split(string(line), "\x00"); err != nil || filepath.Base(args[0]) != "echo" || !slices.Contains(args, "-addr") {
+	if args := strings.Split(string(line), "\x00"); err != nil || filepath.Base(args[0]) != "echo" ||
+		!slices.Contains(args, "-addr") {
 		t.Errorf("%s: the command line is %q, %v", what, args, err)
 	}
 }

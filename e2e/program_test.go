@@ -39,7 +39,9 @@ func run(m *testing.M) int {
 	folder := binaries + string(filepath.Separator)
 	build("..", "-o", folder, "./cmd/...", "./examples/...")
 	build(".", "-o", folder, "./misbehave")
-	for name, set := range map[string]string{"misbehave-2": "version=2", "misbehave-extra": "extra=more", "misbehave-crash": "crash=yes"} {
+	for name, set := range map[string]string{
+		"misbehave-2": "version=2", "misbehave-extra": "extra=more", "misbehave-crash": "crash=yes",
+	} {
 		build(".", "-o", folder+name, "-ldflags", "-X main."+set, "./misbehave")
 	}
 	return m.Run()

@@ -33,8 +33,11 @@ func TestNginx(t *testing.T) {
 			p, front := startLineman(t, "--cookie", "session"), free(t)
 			folder := t.TempDir()
 			cert, key := linemantest.CertificateFiles(t, folder)
-			site := atNodes(t, file, p, "listen 443 ssl", "listen "+front+" ssl", "/etc/ssl/www.example.com.pem", cert, "/etc/ssl/www.example.com.key", key)
-			write(t, folder+"/nginx.conf", "daemon off;\npid nginx.pid;\nevents {}\nhttp {\nclient_body_temp_path a;\nproxy_temp_path b;\nfastcgi_temp_path c;\nuwsgi_temp_path d;\nscgi_temp_path e;\n"+site+"}\n")
+			site := atNodes(t, file, p, "listen 443 ssl", "listen "+front+" ssl", "/etc/ssl/www.example.com.pem", cert,
+				"/etc/ssl/www.example.com.key", key)
+			write(t, folder+"/nginx.conf",
+				"daemon off;\npid nginx.pid;\nevents {}\nhttp {\nclient_body_temp_path a;\nproxy_temp_path b;\n"+
+					"fastcgi_temp_path c;\nuwsgi_temp_path d;\nscgi_temp_path e;\n"+site+"}\n")
 			nginx := launch(t, exec.Command("nginx", "-p", folder, "-c", folder+"/nginx.conf", "-e", "stderr"))
 			throughProxy(t, p, front)
 			if code := nginx.stop(); code != 0 {
@@ -51,8 +54,11 @@ func TestHAProxy(t *testing.T) {
 	folder := t.TempDir()
 	cert, key := linemantest.CertificateFiles(t, folder)
 	write(t, folder+"/site.pem", read(t, cert)+read(t, key))
-	write(t, folder+"/haproxy.cfg", atNodes(t, "haproxy.cfg", p, "bind :443", "bind "+front, "/etc/haproxy/www.example.com.pem", folder+"/site.pem", "maxconn 200000", "maxconn 100"))
-	if said, err := exec.Command("haproxy", "-c", "-q", "-f", folder+"/haproxy.cfg").CombinedOutput(); err != nil || len(said) > 0 {
+	write(t, folder+"/haproxy.cfg",
+		atNodes(t, "haproxy.cfg", p, "bind :443", "bind "+front, "/etc/haproxy/www.example.com.pem", folder+"/site.pem",
+			"maxconn 200000", "maxconn 100"))
+	if said, err := exec.Command("haproxy", "-c", "-q", "-f", folder+"/haproxy.cfg").CombinedOutput(); err != nil ||
+		len(said) > 0 {
 		t.Fatalf("%v: %s", err, said)
 	}
 	launch(t, exec.Command("haproxy", "-db", "-f", folder+"/haproxy.cfg"))
@@ -63,7 +69,9 @@ func TestHAProxy(t *testing.T) {
 // for one that has gone.
 func atNodes(t *testing.T, file string, p push, replace ...string) string {
 	t.Helper()
-	nodes := []string{"127.0.0.1:1234", p.pages, "10.0.0.11:1234", free(t), "10.0.0.12:1234", p.pages, "10.0.0.13:1234", p.pages}
+	nodes := []string{
+		"127.0.0.1:1234", p.pages, "10.0.0.11:1234", free(t), "10.0.0.12:1234", p.pages, "10.0.0.13:1234", p.pages,
+	}
 	return strings.NewReplacer(append(replace, nodes...)...).Replace(read(t, "../docs/deploy/"+file))
 }
 
@@ -87,7 +95,9 @@ func TestCaddy(t *testing.T) {
 func throughProxy(t *testing.T, p push, front string) {
 	t.Helper()
 	insecure := &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"} // the certificate is not what is tested
-	browser := &http.Client{Transport: &http.Transport{TLSClientConfig: insecure, DisableKeepAlives: true}, Timeout: patience}
+	browser := &http.Client{
+		Transport: &http.Transport{TLSClientConfig: insecure, DisableKeepAlives: true}, Timeout: patience,
+	}
 	linemantest.Until(t, "the proxy does not answer for /ready", func() bool {
 		answer, err := browser.Get("https://localhost:" + portOf(front) + "/ready")
 		if err != nil {
@@ -101,7 +111,9 @@ func throughProxy(t *testing.T, p push, front string) {
 		NetDial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(client)}}).DialContext(ctx, "tcp", front)
 		},
-		Header: ws.HandshakeHeaderHTTP{"X-Forwarded-For": {"192.0.2.1"}, "Origin": {"https://localhost:" + portOf(front)}},
+		Header: ws.HandshakeHeaderHTTP{
+			"X-Forwarded-For": {"192.0.2.1"}, "Origin": {"https://localhost:" + portOf(front)},
+		},
 	}
 	page, _, _, err := d.Dial(context.Background(), "wss://localhost:"+portOf(front)+"/live?x=1")
 	if err != nil {

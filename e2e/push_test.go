@@ -74,7 +74,8 @@ func dial(t *testing.T, addr string) net.Conn {
 func visit(t *testing.T, addr string) net.Conn {
 	t.Helper()
 	c := dial(t, addr)
-	if buffered, _, err := (ws.Dialer{}).Upgrade(c, &url.URL{Scheme: "ws", Host: addr, Path: "/"}); err != nil || buffered != nil {
+	if buffered, _, err := (ws.Dialer{}).Upgrade(c, &url.URL{Scheme: "ws", Host: addr, Path: "/"}); err != nil ||
+		buffered != nil {
 		t.Fatalf("no WebSocket: %v, %v", buffered, err)
 	}
 	return c
@@ -153,7 +154,8 @@ func TestPushLines(t *testing.T) {
 	} {
 		got := p.ask(bytes)
 		if want == "" && len(bytes) > 1<<20 {
-			if lines := strings.Split(got, "\n"); len(lines) != 3 || !strings.HasPrefix(lines[0], "error: ") || lines[1] != "ok" {
+			if lines := strings.Split(got, "\n"); len(lines) != 3 || !strings.HasPrefix(lines[0], "error: ") ||
+				lines[1] != "ok" {
 				t.Errorf("a long line: %.200q", got)
 			}
 		} else if got != want {
@@ -188,7 +190,8 @@ func TestPushTaken(t *testing.T) {
 	} {
 		second := start(t, "push", args...)
 		code, said := second.end(), second.said()
-		if code != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "in use") || !strings.Contains(said, addr) {
+		if code != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "in use") ||
+			!strings.Contains(said, addr) {
 			t.Errorf("%s: exit code %d, %q", addr, code, said)
 		}
 	}
@@ -253,7 +256,8 @@ func TestPushSlowPage(t *testing.T) {
 		if accepted > 8<<10 {
 			t.Fatal("64 MiB were accepted for a page that does not read")
 		}
-		if answer, got := send(line("quick", accepted)), next(quick); answer != "ok\n" || got != line("quick", accepted) {
+		if answer, got := send(line("quick", accepted)), next(quick); answer != "ok\n" ||
+			got != line("quick", accepted) {
 			t.Fatalf("the quick page: %q, %.40q", answer, got)
 		}
 	}
@@ -293,13 +297,15 @@ func TestSeed(t *testing.T) {
 	}
 	p := startPush(t)
 	onOurPorts := strings.NewReplacer("127.0.0.1:1234", p.pages, "127.0.0.1:5678", p.backends)
-	runClients(t, p, onOurPorts.Replace(read(t, folder+"/client.js")), onOurPorts.Replace(read(t, folder+"/client.php")))
+	runClients(t, p, onOurPorts.Replace(read(t, folder+"/client.js")),
+		onOurPorts.Replace(read(t, folder+"/client.php")))
 }
 
 // TestClients runs this project's own.
 func TestClients(t *testing.T) {
 	p := startPush(t)
-	runClients(t, p, "const address = "+fmt.Sprintf("%q", "ws://"+p.pages)+"\n"+read(t, "testdata/client.js"), read(t, "testdata/client.php"))
+	runClients(t, p, "const address = "+fmt.Sprintf("%q", "ws://"+p.pages)+"\n"+read(t, "testdata/client.js"),
+		read(t, "testdata/client.php"))
 }
 
 // runClients opens a page with a script from a file, as the one who follows a manual does, and lets PHP push to it.
@@ -311,7 +317,8 @@ func runClients(t *testing.T, p push, js, php string) {
 	page := open(t, browser(t), "file://"+folder+"/page.html")
 	answer := ""
 	linemantest.Until(t, "PHP does not get an ok", func() bool {
-		answer = strings.TrimSpace(output(t, "", "php", folder+"/client.php", p.backends, `{"uid":"uid1","percent":"88%"}`))
+		answer = strings.TrimSpace(
+			output(t, "", "php", folder+"/client.php", p.backends, `{"uid":"uid1","percent":"88%"}`))
 		if answer != "ok" && answer != "fail" {
 			t.Fatalf("PHP got %q", answer)
 		}

@@ -15,7 +15,8 @@ import (
 // blocks are the blocks of code in a document that are of a language.
 func blocks(t *testing.T, file, language string) (all []string) {
 	t.Helper()
-	for _, found := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(read(t, file), -1) {
+	for _, found := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(read(t, file),
+		-1) {
 		all = append(all, found[1])
 	}
 	return all
@@ -83,7 +84,8 @@ func TestQuickstart(t *testing.T) {
 	}
 	strict := startLineman(t, "--config", settings)
 	onPorts := func(p push, text string) string {
-		return strings.NewReplacer("127.0.0.1:1234", p.pages, "127.0.0.1:5678", p.backends, "http://127.0.0.1:6780/v1/", p.api).Replace(text)
+		return strings.NewReplacer("127.0.0.1:1234", p.pages, "127.0.0.1:5678", p.backends, "http://127.0.0.1:6780/v1/",
+			p.api).Replace(text)
 	}
 	chrome := browser(t)
 	shows := func(t *testing.T, p push, site, order, want string) {
@@ -111,7 +113,8 @@ func TestQuickstart(t *testing.T) {
 	t.Run("Go", func(t *testing.T) {
 		bin := filepath.Join(folder, "orders")
 		addr := serveOn(t, folder, bin, func(addr string) []string {
-			write(t, filepath.Join(folder, "main.go"), strings.ReplaceAll(onPorts(dev, program[0]), "127.0.0.1:8001", addr))
+			write(t, filepath.Join(folder, "main.go"),
+				strings.ReplaceAll(onPorts(dev, program[0]), "127.0.0.1:8001", addr))
 			output(t, "", "go", "build", "-o", bin, filepath.Join(folder, "main.go"))
 			return nil
 		})

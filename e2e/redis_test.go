@@ -36,7 +36,8 @@ func (r *redis) start() {
 	r.t.Helper()
 	need(r.t, "redis-server")
 	host, port, _ := net.SplitHostPort(r.addr)
-	cmd := exec.Command("redis-server", "--bind", host, "--port", port, "--protected-mode", "no", "--save", "", "--dir", r.t.TempDir())
+	cmd := exec.Command("redis-server", "--bind", host, "--port", port, "--protected-mode", "no", "--save", "", "--dir",
+		r.t.TempDir())
 	if r.on != nil {
 		r.p = r.on.launch(cmd)
 	} else {

@@ -60,13 +60,16 @@ func TestReloadFails(t *testing.T) {
 				i.t.Fatal(err)
 			}
 		}, "is not executable"},
-		"no program":         {func(i *instance) { i.garble() }, "exec format error"},
-		"a folder":           {func(i *instance) { i.remove("bin/misbehave"); i.makeDir("bin/misbehave") }, "is a folder"},
-		"crashes at once":    {func(i *instance) { i.replace(filepath.Join(binaries, "misbehave-crash")) }, "it ended with exit code 7"},
-		"other workers":      {func(i *instance) { i.replace(filepath.Join(binaries, "misbehave-extra")) }, "4 workers now, and had 3: that needs a restart"},
-		"fails in OnPrepare": {func(i *instance) { i.put("fail-in-OnPrepare") }, "there is a file fail-in-OnPrepare"},
-		"fails in OnStart":   {func(i *instance) { i.put("fail-in-OnStart") }, "there is a file fail-in-OnStart"},
-		"another program":    {func(i *instance) { i.replace("/bin/true") }, "it ended with exit code 0"},
+		"no program": {func(i *instance) { i.garble() }, "exec format error"},
+		"a folder":   {func(i *instance) { i.remove("bin/misbehave"); i.makeDir("bin/misbehave") }, "is a folder"},
+		"crashes at once": {func(i *instance) { i.replace(filepath.Join(binaries, "misbehave-crash")) },
+			"it ended with exit code 7"},
+		"other workers": {func(i *instance) { i.replace(filepath.Join(binaries, "misbehave-extra")) },
+			"4 workers now, and had 3: that needs a restart"},
+		"fails in OnPrepare": {func(i *instance) { i.put("fail-in-OnPrepare") },
+			"there is a file fail-in-OnPrepare"},
+		"fails in OnStart": {func(i *instance) { i.put("fail-in-OnStart") }, "there is a file fail-in-OnStart"},
+		"another program":  {func(i *instance) { i.replace("/bin/true") }, "it ended with exit code 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newInstance(t, "misbehave")
@@ -138,12 +141,13 @@ func TestReloadFinishes(t *testing.T) {
 		begin  func(t *testing.T, c net.Conn)
 		finish func(t *testing.T, c net.Conn)
 	}{
-		"half a line": {"lines", func(t *testing.T, c net.Conn) { tell(t, c, "pid\nvers"); line(t, c) }, func(t *testing.T, c net.Conn) {
-			tell(t, c, "ion\n")
-			if got := line(t, c); got != "1" {
-				t.Errorf("the answer is %q", got)
-			}
-		}},
+		"half a line": {"lines", func(t *testing.T, c net.Conn) { tell(t, c, "pid\nvers"); line(t, c) },
+			func(t *testing.T, c net.Conn) {
+				tell(t, c, "ion\n")
+				if got := line(t, c); got != "1" {
+					t.Errorf("the answer is %q", got)
+				}
+			}},
 		"a connection that has just come": {"lines", func(*testing.T, net.Conn) {}, func(t *testing.T, c net.Conn) {
 			tell(t, c, "version\n")
 			if got := line(t, c); got != "1" {
@@ -160,7 +164,8 @@ func TestReloadFinishes(t *testing.T) {
 				t.Errorf("%d bytes, %v", n, err)
 			}
 		}},
-		"a request": {"requests", func(t *testing.T, c net.Conn) { tell(t, c, "GET /500 HTTP/1.1\r\nHost: x\r\n\r\n") }, answered},
+		"a request": {"requests",
+			func(t *testing.T, c net.Conn) { tell(t, c, "GET /500 HTTP/1.1\r\nHost: x\r\n\r\n") }, answered},
 		"half a request": {"requests", func(t *testing.T, c net.Conn) {
 			tell(t, c, "GET /500 HT")
 		}, func(t *testing.T, c net.Conn) {
@@ -209,7 +214,8 @@ func line(t *testing.T, c net.Conn) string {
 func answered(t *testing.T, c net.Conn) {
 	t.Helper()
 	answer, err := io.ReadAll(c)
-	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") || !bytes.Contains(answer, []byte("\r\nConnection: close\r\n")) || !bytes.HasSuffix(answer, []byte("\r\n\r\n1")) {
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") ||
+		!bytes.Contains(answer, []byte("\r\nConnection: close\r\n")) || !bytes.HasSuffix(answer, []byte("\r\n\r\n1")) {
 		t.Errorf("the answer is %q, %v", answer, err)
 	}
 }
@@ -260,7 +266,8 @@ func TestReloadGraceful(t *testing.T) {
 	line(t, old)
 	i.replace(filepath.Join(binaries, "misbehave-2"))
 	i.do("reload", "-g")
-	for until := time.Now().Add(3 * time.Second); time.Now().Before(until); { // longer than a prompt reload lets anybody stay
+	// longer than a prompt reload lets anybody stay
+	for until := time.Now().Add(3 * time.Second); time.Now().Before(until); {
 		tell(t, old, "version\n")
 		if got := line(t, old); got != "1" {
 			t.Fatalf("the old connection is answered by version %q", got)

@@ -35,7 +35,8 @@ func routers() map[string]http.Handler {
 	mux.Handle("GET /old/", http.RedirectHandler("/hello/new", http.StatusMovedPermanently))
 
 	r := chi.NewRouter()
-	r.Use(middleware.RequestID, middleware.RealIP, middleware.Compress(5), middleware.Timeout(time.Minute), middleware.StripSlashes, middleware.Recoverer)
+	r.Use(middleware.RequestID, middleware.RealIP, middleware.Compress(5), middleware.Timeout(time.Minute),
+		middleware.StripSlashes, middleware.Recoverer)
 	r.Get("/hello/{name}", func(w http.ResponseWriter, r *http.Request) { hello(w, chi.URLParam(r, "name")) })
 	r.Post("/form", form)
 	r.Get("/panic", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
@@ -72,8 +73,9 @@ func TestRouters(t *testing.T) {
 			plain.Start()
 			defer plain.Close()
 			for _, request := range []string{
-				"GET /hello/ann", "HEAD /hello/ann", "GET /hello/ann%20b", "GET /hello/ann/", "POST /hello/ann", "GET /nothing", "GET //hello/ann",
-				"POST /form a=1&b=2&a=3", "POST /form %zz", "GET /panic", "GET /old/x", "DELETE /old/x", "OPTIONS /hello/ann", "GET /hello/../hello/x",
+				"GET /hello/ann", "HEAD /hello/ann", "GET /hello/ann%20b", "GET /hello/ann/", "POST /hello/ann",
+				"GET /nothing", "GET //hello/ann", "POST /form a=1&b=2&a=3", "POST /form %zz", "GET /panic",
+				"GET /old/x", "DELETE /old/x", "OPTIONS /hello/ann", "GET /hello/../hello/x",
 			} {
 				got, want := ask(t, "http://"+addr, request), ask(t, plain.URL, request)
 				if got != want {
@@ -93,7 +95,10 @@ func ask(t *testing.T, base, request string) string {
 		t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	client := &http.Client{Transport: &http.Transport{}, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{
+		Transport: &http.Transport{}, Timeout: patience,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	defer client.CloseIdleConnections()
 	a, err := client.Do(r)
 	if err != nil {
@@ -102,7 +107,8 @@ func ask(t *testing.T, base, request string) string {
 	defer a.Body.Close()
 	body, err := io.ReadAll(a.Body)
 	a.Header.Del("Date")
-	return fmt.Sprint(a.StatusCode, a.Proto, a.Header, a.ContentLength, a.TransferEncoding, a.Uncompressed, string(body), err)
+	return fmt.Sprint(a.StatusCode, a.Proto, a.Header, a.ContentLength, a.TransferEncoding, a.Uncompressed,
+		string(body), err)
 }
 
 // TestClient has net/http's client do what it can: keep a connection, wait for 100, stream, send and get trailers, go
@@ -144,7 +150,9 @@ func TestClient(t *testing.T) {
 			addr, _ := serve(t, w)
 			base := scheme + "://" + addr
 			transport := &http.Transport{
-				TLSClientConfig:       &tls.Config{RootCAs: roots, ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(4)},
+				TLSClientConfig: &tls.Config{
+					RootCAs: roots, ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(4),
+				},
 				ExpectContinueTimeout: patience,
 			}
 			client := &http.Client{Transport: transport, Timeout: patience}
@@ -152,9 +160,12 @@ func TestClient(t *testing.T) {
 
 			for i := range 50 {
 				reused := false
-				ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }})
+				ctx := httptrace.WithClientTrace(context.Background(),
+					&httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }})
 				body := bytes.Repeat([]byte("x"), i*997)
-				r, _ := http.NewRequestWithContext(ctx, "POST", base+"/echo", struct{ io.Reader }{bytes.NewReader(body)}) // chunked
+				// chunked
+				r, _ := http.NewRequestWithContext(ctx, "POST", base+"/echo",
+					struct{ io.Reader }{bytes.NewReader(body)})
 				r.Header.Set("Expect", "100-continue")
 				r.Trailer = http.Header{"X-Told": {"told"}}
 				a, err := client.Do(r)
@@ -240,7 +251,8 @@ func TestCurl(t *testing.T) {
 			t.Helper()
 			return output(t, "", "curl", append([]string{"-sS", "--cacert", cert}, args...)...)
 		}
-		if got := curl("-F", "file=@"+large, base+"/upload"); !strings.HasPrefix(got, "large: 104857600 bytes, SHA-256 ") {
+		if got := curl("-F", "file=@"+large, base+"/upload"); !strings.HasPrefix(got,
+			"large: 104857600 bytes, SHA-256 ") {
 			t.Errorf("upload: %q", got)
 		}
 		copied := filepath.Join(folder, "copied")
@@ -258,16 +270,20 @@ func TestCurl(t *testing.T) {
 		if got := curl("-r", "1-4", base+"/files/large"); got != "1234" {
 			t.Errorf("a part: %q", got)
 		}
-		if got := curl("-I", base+"/files/large"); !strings.HasPrefix(got, "HTTP/1.1 200") || !strings.Contains(got, "Content-Length: 104857600") {
+		if got := curl("-I", base+"/files/large"); !strings.HasPrefix(got, "HTTP/1.1 200") ||
+			!strings.Contains(got, "Content-Length: 104857600") {
 			t.Errorf("HEAD: %q", got)
 		}
-		if got := curl("--http1.0", "--no-alpn", "-r", "0-3", "-i", base+"/files/large"); !strings.HasSuffix(got, "\r\n\r\n0123") {
+		if got := curl("--http1.0", "--no-alpn", "-r", "0-3", "-i", base+"/files/large"); !strings.HasSuffix(got,
+			"\r\n\r\n0123") {
 			t.Errorf("HTTP/1.0: %q", got)
 		}
-		if got := curl("-w", "%{num_connects}\n", "-o", os.DevNull, base+"/", "-o", os.DevNull, base+"/", "-o", os.DevNull, base+"/"); got != "1\n0\n0\n" {
+		if got := curl("-w", "%{num_connects}\n", "-o", os.DevNull, base+"/", "-o", os.DevNull, base+"/", "-o",
+			os.DevNull, base+"/"); got != "1\n0\n0\n" {
 			t.Errorf("connections: %q", got)
 		}
-		if got := curl("--path-as-is", "-o", os.DevNull, "-w", "%{http_code}", base+"/files/../../../etc/passwd"); got == "200" {
+		if got := curl("--path-as-is", "-o", os.DevNull, "-w", "%{http_code}",
+			base+"/files/../../../etc/passwd"); got == "200" {
 			t.Error("a path leads out of the folder")
 		}
 	}
@@ -279,14 +295,21 @@ func TestWrk(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "file"), make([]byte, 100_000), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	byHandler, _ := serve(t, &lineman.Worker{Addr: "http://127.0.0.1:0", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })})
+	byHandler, _ := serve(t,
+		&lineman.Worker{
+			Addr: "http://127.0.0.1:0",
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = io.WriteString(w, "hello")
+			}),
+		})
 	onMessage := &lineman.Worker{Addr: "http://127.0.0.1:0"}
 	onMessage.OnMessage = func(c *lineman.Conn, _ []byte) { _ = c.Send([]byte("hello")) }
 	byMessage, _ := serve(t, onMessage)
 	files, _ := serve(t, &lineman.Worker{Addr: "http://127.0.0.1:0", Handler: lineman.Files(http.Dir(folder))})
 	for _, url := range []string{"http://" + byHandler, "http://" + byMessage, "http://" + files + "/file"} {
 		got := output(t, "", "wrk", "-t1", "-c20", "-d1", url)
-		if !strings.Contains(got, "requests in") || strings.Contains(got, "Socket errors") || strings.Contains(got, "Non-2xx") {
+		if !strings.Contains(got, "requests in") || strings.Contains(got, "Socket errors") ||
+			strings.Contains(got, "Non-2xx") {
 			t.Errorf("%s:\n%s", url, got)
 		}
 	}

@@ -43,7 +43,8 @@ func TestSite(t *testing.T) {
 	do(p, chromedp.Click(chromedp.CSS("#upload button")))
 	says("uploaded", fmt.Sprintf("upload.txt: %d bytes, SHA-256 %x", len(content), sha256.Sum256([]byte(content))))
 	eval[int](p, `fetch("/files/upload.txt").then(r => r.text()).then(text => window.fetched = text); 0`)
-	linemantest.Until(t, "the file does not come back", func() bool { return eval[bool](p, "window.fetched !== undefined") })
+	linemantest.Until(t, "the file does not come back",
+		func() bool { return eval[bool](p, "window.fetched !== undefined") })
 	if got := eval[string](p, "fetched"); got != content {
 		t.Errorf("%d bytes came back of %d", len(got), len(content))
 	}

@@ -62,13 +62,16 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	settings := filepath.Join(folder, "lineman.yaml")
-	if err := os.WriteFile(settings, []byte(fmt.Sprintf("token:\n  secret_files: [%q]\n  audience: push\n  revocations: %q\n", secret, filepath.Join(folder, "revoked"))), 0o600); err != nil {
+	if err := os.WriteFile(settings,
+		[]byte(fmt.Sprintf("token:\n  secret_files: [%q]\n  audience: push\n  revocations: %q\n", secret,
+			filepath.Join(folder, "revoked"))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	command := filepath.Join(binaries, "lineman")
 	credential := func(args ...string) string {
 		t.Helper()
-		return strings.TrimSpace(output(t, "", command, append([]string{"token", "--config", settings, "--uid", "ann"}, args...)...))
+		return strings.TrimSpace(
+			output(t, "", command, append([]string{"token", "--config", settings, "--uid", "ann"}, args...)...))
 	}
 	p := startLineman(t, "--config", settings)
 	if out, _ := try(t, "", "curl", "-sS", "http://"+p.pages+"/"); strings.Contains(out, "<html") {
@@ -77,7 +80,9 @@ func TestTokens(t *testing.T) {
 	first := credential("--channel", "news", "--group", "staff")
 	page := arrive(t, p.pages, "token="+first)
 	p.known("ann")
-	for _, line := range []string{`{"cmd":"pub","to":"news","text":"to the channel"}`, `{"cmd":"pub","to":"g:staff","text":"to the group"}`} {
+	for _, line := range []string{
+		`{"cmd":"pub","to":"news","text":"to the channel"}`, `{"cmd":"pub","to":"g:staff","text":"to the group"}`,
+	} {
 		if got := p.ask(line + "\n"); got != `{"ok":true,"n":1}`+"\n" {
 			t.Errorf("%s: %s", line, got)
 		}
@@ -92,9 +97,11 @@ func TestTokens(t *testing.T) {
 		}
 	}
 	for what, wrong := range map[string]string{
-		"a uid": "ann", "another audience": credential("--audience", "shop"), "a changed one": first[:len(first)-4] + "AAAA",
+		"a uid": "ann", "another audience": credential("--audience", "shop"),
+		"a changed one": first[:len(first)-4] + "AAAA",
 	} {
-		if code, reason := closing(t, arrive(t, p.pages, "token="+url.QueryEscape(wrong))); code != 4001 || strings.Contains(reason, wrong) {
+		if code, reason := closing(t, arrive(t, p.pages, "token="+url.QueryEscape(wrong))); code != 4001 ||
+			strings.Contains(reason, wrong) {
 			t.Errorf("%s: %d %s, want 4001", what, code, reason)
 		}
 	}
@@ -122,7 +129,8 @@ func TestTokens(t *testing.T) {
 	if code, _ := closing(t, arrive(t, p.pages, "token="+first)); code != 4001 {
 		t.Errorf("after a kill: %d, want 4001", code)
 	}
-	linemantest.Until(t, "the next second does not come", func() bool { return time.Now().Truncate(time.Second).After(revoked) })
+	linemantest.Until(t, "the next second does not come",
+		func() bool { return time.Now().Truncate(time.Second).After(revoked) })
 	arrive(t, p.pages, "token="+credential())
 	p.known("ann")
 	if log := p.said(); strings.Contains(log, first) || strings.Contains(log, "a secret for this test") {

@@ -16,10 +16,11 @@ const (
 	unanswered  why = "no answer"   // the connection of the back end broke before
 	away        why = "away"        // the page came or went about then
 	incomplete  why = "incomplete"  // the answer: a node has not answered
-	vague       why = "vague line"  // the answer to a plain line cannot tell that, but came late, or when the link was broken
-	broken      why = "link"        // the node of the page knew that its link was broken
-	uncounted   why = "not in n"    // the answer: n are those that got it
-	lost        why = "LOST"        // nobody said so
+	// the answer to a plain line cannot tell that, but came late, or when the link was broken
+	vague     why = "vague line"
+	broken    why = "link"     // the node of the page knew that its link was broken
+	uncounted why = "not in n" // the answer: n are those that got it
+	lost      why = "LOST"     // nobody said so
 )
 
 var reasons = []why{unavailable, unanswered, away, incomplete, vague, broken, uncounted, lost}
@@ -42,7 +43,9 @@ func (l *ledger) judge(what string, c *crowd, w *watch) verdict {
 	v := verdict{what: what, answers: map[why]int{}, missed: map[why]int{}}
 	for b, all := range l.backends {
 		for i, p := range all[l.judged[b]:] {
-			l.judgeOne(&v, p, c, w, fmt.Sprintf("number %d of back end %d, by %s on node %d for %s", l.judged[b]+i+1, b, p.door, p.node, p.to))
+			l.judgeOne(&v, p, c, w,
+				fmt.Sprintf("number %d of back end %d, by %s on node %d for %s", l.judged[b]+i+1, b, p.door,
+					p.node, p.to))
 		}
 		l.judged[b] = len(all)
 	}
@@ -65,7 +68,8 @@ func (l *ledger) judgeOne(v *verdict, p *publication, c *crowd, w *watch, name s
 	if about == unavailable && len(got) > 0 {
 		l.protest("%s: it was answered by %s, and %d pages got it", name, p.answer.failed, len(got))
 	}
-	if about == unavailable && !strings.Contains(p.answer.failed, "unavailable") && !strings.Contains(p.answer.failed, "cannot be reached") {
+	if about == unavailable && !strings.Contains(p.answer.failed, "unavailable") &&
+		!strings.Contains(p.answer.failed, "cannot be reached") {
 		l.protest("%s: it was answered by %s", name, p.answer.failed)
 	}
 	moved := 0
@@ -80,7 +84,8 @@ func (l *ledger) judgeOne(v *verdict, p *publication, c *crowd, w *watch, name s
 			moved++
 		}
 		if reason == lost {
-			l.protest("%s: page %d has not got it, and the answer was %s, after %v", name, page.id, p.answer, p.answer.at.Sub(p.sent))
+			l.protest("%s: page %d has not got it, and the answer was %s, after %v", name, page.id, p.answer,
+				p.answer.at.Sub(p.sent))
 		}
 	}
 	for page := range got {
@@ -88,7 +93,8 @@ func (l *ledger) judgeOne(v *verdict, p *publication, c *crowd, w *watch, name s
 	}
 	if about == "" && !p.answer.some {
 		if reached := len(p.got); reached > p.answer.n || reached < p.answer.n-moved {
-			l.protest("%s: it was answered that %d got it, and %d did, while %d came or went", name, p.answer.n, reached, moved)
+			l.protest("%s: it was answered that %d got it, and %d did, while %d came or went", name, p.answer.n,
+				reached, moved)
 		}
 	}
 }
@@ -150,7 +156,10 @@ func table(t *testing.T, all []verdict) {
 	}
 	row(head...)
 	for _, v := range all {
-		cells := []any{v.what, fmt.Sprintf("%.1f", v.took.Seconds()), v.publications, v.ok(), v.answers[incomplete], v.answers[unavailable], v.answers[vague], v.answers[unanswered], v.delivered}
+		cells := []any{
+			v.what, fmt.Sprintf("%.1f", v.took.Seconds()), v.publications, v.ok(), v.answers[incomplete],
+			v.answers[unavailable], v.answers[vague], v.answers[unanswered], v.delivered,
+		}
 		for _, r := range reasons {
 			cells = append(cells, v.missed[r])
 		}

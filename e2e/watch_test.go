@@ -64,8 +64,9 @@ func (w *watch) look(i int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all = append(s.all, look{
-		at: time.Now(), linked: m["broker_linked"] == 1, breaks: m["broker_breaks_total"], away: m["broker_away_seconds_total"],
-		unanswered: m["broker_unanswered_total"], unlinked: m["broker_unlinked_total"],
+		at: time.Now(), linked: m["broker_linked"] == 1, breaks: m["broker_breaks_total"],
+		away: m["broker_away_seconds_total"], unanswered: m["broker_unanswered_total"],
+		unlinked: m["broker_unlinked_total"],
 	})
 }
 

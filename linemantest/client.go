@@ -77,7 +77,9 @@ func wireOf(w *lineman.Worker) wire {
 	scheme, _, _ = strings.Cut(scheme, "+")
 	p := w.Protocol
 	if p == nil {
-		p = map[string]protocol.Protocol{"text": text.Protocol{}, "frame": frame.Protocol{}, "websocket": &websocket.Protocol{}}[scheme]
+		p = map[string]protocol.Protocol{
+			"text": text.Protocol{}, "frame": frame.Protocol{}, "websocket": &websocket.Protocol{},
+		}[scheme]
 	}
 	switch p.(type) {
 	case nil:

@@ -171,11 +171,13 @@ type outcome struct {
 }
 
 func (o outcome) is(v Vector) bool {
-	return slices.Equal(o.messages, v.Messages) && len(o.refused) == v.Refused && (o.err == nil) == (v.Err == nil) && errors.Is(o.err, v.Err)
+	return slices.Equal(o.messages, v.Messages) && len(o.refused) == v.Refused && (o.err == nil) == (v.Err == nil) &&
+		errors.Is(o.err, v.Err)
 }
 
 func (o outcome) same(p outcome) bool {
-	return slices.Equal(o.messages, p.messages) && slices.Equal(o.refused, p.refused) && fmt.Sprint(o.err) == fmt.Sprint(p.err)
+	return slices.Equal(o.messages, p.messages) && slices.Equal(o.refused, p.refused) &&
+		fmt.Sprint(o.err) == fmt.Sprint(p.err)
 }
 
 func (o outcome) String() string {

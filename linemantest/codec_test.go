@@ -46,9 +46,11 @@ func TestVectorsHold(t *testing.T) {
 		Vector{Name: "nothing"},
 		Vector{Name: "two lines and a half", Wire: "one\ntwo\nthr", Messages: []string{"one", "two"}},
 		Vector{Name: "round trip", Wire: "one\n\n", Messages: []string{"one", ""}, RoundTrip: true},
-		Vector{Name: "64 KiB", Wire: strings.Repeat("x", 1<<16-1) + "\n", Messages: []string{strings.Repeat("x", 1<<16-1)}},
+		Vector{Name: "64 KiB", Wire: strings.Repeat("x", 1<<16-1) + "\n",
+			Messages: []string{strings.Repeat("x", 1<<16-1)}},
 	)
-	TestCodec(t, stateless(bang), Vector{Name: "an end", Wire: "a\nb!c", Messages: []string{"a"}, Err: errBang, ErrAfter: 4})
+	TestCodec(t, stateless(bang),
+		Vector{Name: "an end", Wire: "a\nb!c", Messages: []string{"a"}, Err: errBang, ErrAfter: 4})
 }
 
 // TestFaultsAreFound has each kind of fault of a codec, or of a vector, told by name.
@@ -85,19 +87,28 @@ func TestFaultsAreFound(t *testing.T) {
 		v    Vector
 		says string
 	}{
-		"another message":     {stateless(lines), Vector{Wire: "one\n", Messages: []string{"two"}}, `whole: got messages ["one"]`},
-		"a message too many":  {stateless(lines), Vector{Wire: "one\n"}, `got messages ["one"]`},
-		"no error":            {stateless(lines), Vector{Wire: "one", Err: errBang}, "end: <nil>"},
-		"an error":            {stateless(bang), Vector{Wire: "!"}, "end: bang"},
-		"an early error":      {stateless(bang), Vector{Wire: "a!b", Err: errBang, ErrAfter: 3}, "after 2 bytes, want 3"},
-		"a late error":        {stateless(bang), Vector{Wire: "a!b", Err: errBang, ErrAfter: 1}, "after 2 bytes, want 1"},
-		"no refusal":          {stateless(lines), Vector{Wire: "one", Refused: 1}, "refused []"},
-		"another wire":        {stateless(lines), Vector{Wire: "one\nt", Messages: []string{"one"}, RoundTrip: true}, "Append to"},
-		"below zero":          {stateless(func([]byte) (int, []byte, error) { return -1, nil, nil }), good, "used up -1 of"},
-		"beyond the data":     {stateless(func(d []byte) (int, []byte, error) { return len(d) + 1, nil, nil }), good, "used up 9 of 8"},
-		"a message at 0":      {stateless(func(d []byte) (int, []byte, error) { return 0, d, nil }), good, "without using up a byte"},
-		"message and error":   {stateless(func(d []byte) (int, []byte, error) { return 1, d[:1:1], errBang }), good, "gave both"},
-		"too much capacity":   {stateless(func(d []byte) (int, []byte, error) { n, _, _ := lines(d); return n, d[:max(n-1, 0)], nil }), good, "limit its capacity"},
+		"another message": {stateless(lines), Vector{Wire: "one\n", Messages: []string{"two"}},
+			`whole: got messages ["one"]`},
+		"a message too many": {stateless(lines), Vector{Wire: "one\n"}, `got messages ["one"]`},
+
+		"no error":       {stateless(lines), Vector{Wire: "one", Err: errBang}, "end: <nil>"},
+		"an error":       {stateless(bang), Vector{Wire: "!"}, "end: bang"},
+		"an early error": {stateless(bang), Vector{Wire: "a!b", Err: errBang, ErrAfter: 3}, "after 2 bytes, want 3"},
+		"a late error":   {stateless(bang), Vector{Wire: "a!b", Err: errBang, ErrAfter: 1}, "after 2 bytes, want 1"},
+		"no refusal":     {stateless(lines), Vector{Wire: "one", Refused: 1}, "refused []"},
+		"another wire": {stateless(lines),
+			Vector{Wire: "one\nt", Messages: []string{"one"}, RoundTrip: true}, "Append to"},
+		"below zero": {stateless(func([]byte) (int, []byte, error) { return -1, nil, nil }), good, "used up -1 of"},
+		"beyond the data": {stateless(func(d []byte) (int, []byte, error) { return len(d) + 1, nil, nil }), good,
+			"used up 9 of 8"},
+		"a message at 0": {stateless(func(d []byte) (int, []byte, error) { return 0, d, nil }), good,
+			"without using up a byte"},
+		"message and error": {stateless(func(d []byte) (int, []byte, error) { return 1, d[:1:1], errBang }),
+			good, "gave both"},
+		"too much capacity": {
+			stateless(func(d []byte) (int, []byte, error) { n, _, _ := lines(d); return n, d[:max(n-1, 0)], nil }),
+			good, "limit its capacity",
+		},
 		"not byte by byte":    {forgetful, good, "cut at"},
 		"keeps former memory": {keeper, good, "cut at"},
 	} {

@@ -13,7 +13,8 @@ import (
 // much at once is cut off on the way, and nobody else is served while it is made.
 const MaxAnswer = 4 << 20
 
-var errLongAnswer = fmt.Errorf("%w: the answer has more than %d MiB: ask about fewer connections", ErrLimit, MaxAnswer>>20)
+var errLongAnswer = fmt.Errorf("%w: the answer has more than %d MiB: ask about fewer connections", ErrLimit,
+	MaxAnswer>>20)
 
 // asked is what a Broker calls with the question of a node.
 func (h *Hub[C]) asked(_ []Target, question []byte, reply func([]byte)) {

@@ -73,6 +73,7 @@ type Publication struct {
 	Node   string // who published it
 	Number uint64 // counts the publications of that node
 	Except Target // the connection that is not to get it; empty means none
-	Parts  bool   // it comes in parts, one for each partition of the Broker that its targets are in, and each with targets of its own
-	Data   []byte // on loan until Deliver or Publish returns
+	// it comes in parts, one for each partition of the Broker that its targets are in, and each with targets of its own
+	Parts bool
+	Data  []byte // on loan until Deliver or Publish returns
 }

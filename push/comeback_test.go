@@ -60,7 +60,8 @@ func TestComeback(t *testing.T) {
 	all := outcomeOf(t, h, "4", time.Second, "*")
 	channel := outcomeOf(t, h, "5", time.Second, "news")
 	nobody := outcomeOf(t, h, "6", time.Second, "u:nobody")
-	if *both == nil || (*both).Reached != 1 || *all == nil || *plain == nil || (*plain).Reached != 0 || *own != nil || *channel != nil || *nobody != nil {
+	if *both == nil || (*both).Reached != 1 || *all == nil || *plain == nil || (*plain).Reached != 0 || *own != nil ||
+		*channel != nil || *nobody != nil {
 		t.Errorf("at once: %v %v %v %v %v", *both, *own, *plain, *all, *nobody)
 	}
 	back, d := add(t, h, 2, "back")

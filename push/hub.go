@@ -143,7 +143,10 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 			return nil, fmt.Errorf("push: no namespace can be called %q", name)
 		}
 	}
-	h := &Hub[C]{options: o, everyone: &set[C]{kind: ToEveryone}, members: make(map[uint64]*Member[C]), pending: make(map[uint64]*pending), arrivals: make(map[*Member[C]]bool)}
+	h := &Hub[C]{
+		options: o, everyone: &set[C]{kind: ToEveryone}, members: make(map[uint64]*Member[C]),
+		pending: make(map[uint64]*pending), arrivals: make(map[*Member[C]]bool),
+	}
 	for k := range h.sets {
 		h.sets[k] = make(map[string]*set[C])
 	}
@@ -157,7 +160,8 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 	}
 	h.link = link
 	h.traceTo(o.Log)
-	link.Subscribe([]Target{Everyone, nodeTopic(h.node)}, func(error) {}) // a link that is down subscribes when it is up
+	// a link that is down subscribes when it is up
+	link.Subscribe([]Target{Everyone, nodeTopic(h.node)}, func(error) {})
 	return h, nil
 }
 

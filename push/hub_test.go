@@ -172,7 +172,8 @@ func TestPublishWrong(t *testing.T) {
 		{[]push.Target{"u:ann", "small:x"}, "1234", "at most 3"},
 		{[]push.Target{"large:x"}, strings.Repeat("x", 21), "at most 20"},
 	} {
-		err := h.Publish(message{To: wrong.to, Data: []byte(wrong.data)}, func(push.Outcome) { t.Errorf("%q was done", wrong.to) })
+		err := h.Publish(message{To: wrong.to, Data: []byte(wrong.data)},
+			func(push.Outcome) { t.Errorf("%q was done", wrong.to) })
 		if err == nil || !strings.Contains(err.Error(), wrong.text) {
 			t.Errorf("%.40q: %v, want %s", wrong.to, err, wrong.text)
 		}
@@ -258,19 +259,23 @@ func TestKick(t *testing.T) {
 	_, guest1 := add(t, h, 2, "")
 	_, second := add(t, h, 3, "ann")
 	_, guest2 := add(t, h, 4, "")
-	if !strings.HasPrefix(first.closed, "4009") || second.closed+guest1.closed+guest2.closed != "" || h.Count(push.Everyone) != 3 {
-		t.Errorf("%q %q %q %q, and %d are left", first.closed, guest1.closed, second.closed, guest2.closed, h.Count(push.Everyone))
+	if !strings.HasPrefix(first.closed, "4009") || second.closed+guest1.closed+guest2.closed != "" ||
+		h.Count(push.Everyone) != 3 {
+		t.Errorf("%q %q %q %q, and %d are left", first.closed, guest1.closed, second.closed, guest2.closed,
+			h.Count(push.Everyone))
 	}
 }
 
 // TestOptions refuses a Hub that cannot work.
 func TestOptions(t *testing.T) {
 	for name, spoil := range map[string]func(o *push.Options[*conn]){
-		"Fanout is required":   func(o *push.Options[*conn]) { o.Fanout = nil },
-		"Do is required":       func(o *push.Options[*conn]) { o.Broker = push.NewMemory() },
-		`can be called "u"`:    func(o *push.Options[*conn]) { o.Namespaces = map[string]push.Namespace{"u": {}} },
-		`can be called "a:b"`:  func(o *push.Options[*conn]) { o.Namespaces = map[string]push.Namespace{"a:b": {}} },
-		"broker: not this one": func(o *push.Options[*conn]) { o.Broker, o.Do = refusing{}, func(func()) bool { return true } },
+		"Fanout is required":  func(o *push.Options[*conn]) { o.Fanout = nil },
+		"Do is required":      func(o *push.Options[*conn]) { o.Broker = push.NewMemory() },
+		`can be called "u"`:   func(o *push.Options[*conn]) { o.Namespaces = map[string]push.Namespace{"u": {}} },
+		`can be called "a:b"`: func(o *push.Options[*conn]) { o.Namespaces = map[string]push.Namespace{"a:b": {}} },
+		"broker: not this one": func(o *push.Options[*conn]) {
+			o.Broker, o.Do = refusing{}, func(func()) bool { return true }
+		},
 	} {
 		o := options()
 		spoil(&o)
@@ -330,11 +335,13 @@ func TestNodes(t *testing.T) {
 				for i, l := range loops {
 					l.Await(func() {
 						for _, to := range []push.Target{"u:ann", "g:room"} {
-							if err := hubs[i].Publish(message{To: []push.Target{to}, Data: []byte("probe " + to)}, nil); err != nil {
+							if err := hubs[i].Publish(message{To: []push.Target{to}, Data: []byte("probe " + to)},
+								nil); err != nil {
 								t.Error(err)
 							}
 						}
-						if slices.Contains(conns[i].got, "probe u:ann") && slices.Contains(conns[i].got, "probe g:room") {
+						if slices.Contains(conns[i].got, "probe u:ann") &&
+							slices.Contains(conns[i].got, "probe g:room") {
 							reached++
 						}
 					})
@@ -346,7 +353,8 @@ func TestNodes(t *testing.T) {
 				for n := range each {
 					l.Await(func() {
 						to := []push.Target{"u:ann", "g:room"}[n%2:]
-						if err := hubs[i].Publish(message{To: to, Data: fmt.Appendf(nil, "%d.%d", i, n)}, nil); err != nil {
+						if err := hubs[i].Publish(message{To: to, Data: fmt.Appendf(nil, "%d.%d", i, n)},
+							nil); err != nil {
 							t.Error(err)
 						}
 					})

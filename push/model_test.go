@@ -78,7 +78,9 @@ func TestModel(t *testing.T) {
 					uid = name("uid", 20)
 				}
 				member, c := add(t, h, next, uid)
-				m[next] = &reference{uid: uid, groups: map[string]bool{}, channels: map[string]bool{}, member: member, conn: c}
+				m[next] = &reference{
+					uid: uid, groups: map[string]bool{}, channels: map[string]bool{}, member: member, conn: c,
+				}
 			case action == 2:
 				h.Remove(r.member)
 				delete(m, r.conn.id)
@@ -106,7 +108,8 @@ func TestModel(t *testing.T) {
 				uid := name("uid", 20)
 				want := m.named(push.UID(uid))
 				if n := h.KickUID(uid, 4000, ""); n != len(want) {
-					t.Fatalf("seed %d, step %d: %d connections of %s were kicked, want %d", seed, step, n, uid, len(want))
+					t.Fatalf("seed %d, step %d: %d connections of %s were kicked, want %d", seed, step, n,
+						uid, len(want))
 				}
 				for _, id := range want {
 					delete(m, id)
@@ -162,7 +165,8 @@ func checkAnswers(t *testing.T, h *hub, m model) {
 		maps.Copy(channels, r.channels)
 	}
 	for i := range 20 {
-		targets = append(targets, push.UID(fmt.Sprint("uid", i)), push.Group(fmt.Sprint("group", i)), push.Channel(fmt.Sprint("news:", i)))
+		targets = append(targets, push.UID(fmt.Sprint("uid", i)), push.Group(fmt.Sprint("group", i)),
+			push.Channel(fmt.Sprint("news:", i)))
 	}
 	counts := h.Counts(targets)
 	for i, target := range targets {
@@ -185,7 +189,8 @@ func checkAnswers(t *testing.T, h *hub, m model) {
 			t.Fatalf("uids of %s: %v, want %v", target, got, wantUIDs)
 		}
 	}
-	if s := h.Stats(); s.Conns != len(m) || s.UIDs != len(uids) || s.Groups != len(groups) || s.Channels != len(channels) {
+	if s := h.Stats(); s.Conns != len(m) || s.UIDs != len(uids) || s.Groups != len(groups) ||
+		s.Channels != len(channels) {
 		t.Fatalf("the counts are %+v: want %d, %d, %d, %d", s, len(m), len(uids), len(groups), len(channels))
 	}
 	if got := h.UIDs(push.Everyone); !slices.Equal(got, slices.Sorted(maps.Keys(uids))) {

@@ -36,24 +36,30 @@ func TestAsk(t *testing.T) {
 				t.Errorf("%s: %+v, %v; want %+v", q.Verb, got, err, want)
 			}
 		}
-		want(push.Question{Verb: push.Count, To: []push.Target{"u:ann", "*", "u:nobody"}}, push.Answer{Counts: []int{2, 3, 0}})
+		want(push.Question{Verb: push.Count, To: []push.Target{"u:ann", "*", "u:nobody"}},
+			push.Answer{Counts: []int{2, 3, 0}})
 		want(push.Question{Verb: push.Count, To: []push.Target{"u:nobody"}}, push.Answer{Counts: []int{0}})
 		want(push.Question{Verb: push.Join, To: ann, Name: "room"}, push.Answer{N: 2})
-		if o := d.publish(message{To: room, Data: []byte("1")}); o != (push.Outcome{Reached: 2}) || len(a.got(phone))+len(b.got(laptopConn)) != 2 {
+		if o := d.publish(message{To: room, Data: []byte("1")}); o != (push.Outcome{Reached: 2}) ||
+			len(a.got(phone))+len(b.got(laptopConn)) != 2 {
 			t.Errorf("the group has %+v", o)
 		}
-		want(push.Question{Verb: push.Subscribe, To: []push.Target{laptop.Target(), "u:bob"}, Name: "news"}, push.Answer{N: 2})
-		if got, err := a.ask(push.Question{Verb: push.ListNodes}); err != nil || !slices.Equal(slices.Sorted(maps.Values(got.Nodes)), []int{1, 1, 1}) {
+		want(push.Question{Verb: push.Subscribe, To: []push.Target{laptop.Target(), "u:bob"}, Name: "news"},
+			push.Answer{N: 2})
+		if got, err := a.ask(push.Question{Verb: push.ListNodes}); err != nil ||
+			!slices.Equal(slices.Sorted(maps.Values(got.Nodes)), []int{1, 1, 1}) {
 			t.Errorf("nodes: %v, %v", got.Nodes, err)
 		}
 		want(push.Question{Verb: push.ListGroups}, push.Answer{Names: []string{"room"}})
 		want(push.Question{Verb: push.ListChannels}, push.Answer{Names: []string{"news"}})
 		want(push.Question{Verb: push.SetSession, To: room, Data: []byte(`{"a":1}`)}, push.Answer{N: 2})
-		if got, err := d.ask(push.Question{Verb: push.ListSessions, To: []push.Target{laptop.Target()}}); err != nil || fmt.Sprint(got.Sessions) != fmt.Sprintf("map[%s:[123 34 97 34 58 49 125]]", laptop.Target()) {
+		if got, err := d.ask(push.Question{Verb: push.ListSessions, To: []push.Target{laptop.Target()}}); err != nil ||
+			fmt.Sprint(got.Sessions) != fmt.Sprintf("map[%s:[123 34 97 34 58 49 125]]", laptop.Target()) {
 			t.Errorf("the session is %+v, %v", got, err)
 		}
 		got, err := d.ask(push.Question{Verb: push.List, To: []push.Target{"u:ann", "g:room", "news"}})
-		if err != nil || !slices.Equal(got.UIDs, []string{"ann", "bob"}) || len(got.Conns) != 3 || !slices.IsSorted(got.Conns) || got.N != 3 {
+		if err != nil || !slices.Equal(got.UIDs, []string{"ann", "bob"}) || len(got.Conns) != 3 ||
+			!slices.IsSorted(got.Conns) || got.N != 3 {
 			t.Errorf("list: %+v, %v", got, err)
 		}
 		want(push.Question{Verb: push.Leave, To: []push.Target{laptop.Target()}, Name: "room"}, push.Answer{N: 1})
@@ -65,7 +71,8 @@ func TestAsk(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if _, err := a.ask(push.Question{Verb: push.Join, To: []push.Target{"*"}, Name: "too many"}); !errors.Is(err, push.ErrLimit) || err.Error() != "push: a limit was reached: it is in 3 groups and channels" {
+		if _, err := a.ask(push.Question{Verb: push.Join, To: []push.Target{"*"}, Name: "too many"}); !errors.Is(err,
+			push.ErrLimit) || err.Error() != "push: a limit was reached: it is in 3 groups and channels" {
 			t.Errorf("a fourth group: %v", err)
 		}
 		want(push.Question{Verb: push.Kick, To: room, Code: 4010, Reason: "enough"}, push.Answer{N: 1})
@@ -91,7 +98,8 @@ func TestAskTooMuch(t *testing.T) {
 	all := sites(t, 2, o)
 	m, _ := all[1].add("ann")
 	all[1].loop.Await(func() { m.SetValue(json.RawMessage(`"` + strings.Repeat("x", 4<<20) + `"`)) })
-	if _, err := all[0].ask(push.Question{Verb: push.ListSessions, To: []push.Target{"*"}}); !errors.Is(err, push.ErrLimit) || !strings.Contains(err.Error(), "ask about fewer") {
+	if _, err := all[0].ask(push.Question{Verb: push.ListSessions, To: []push.Target{"*"}}); !errors.Is(err,
+		push.ErrLimit) || !strings.Contains(err.Error(), "ask about fewer") {
 		t.Errorf("%v", err)
 	}
 	half := json.RawMessage(`"` + strings.Repeat("x", 3<<20) + `"`)
@@ -101,7 +109,8 @@ func TestAskTooMuch(t *testing.T) {
 	if _, err := all[0].ask(push.Question{Verb: push.ListSessions, To: []push.Target{"u:bob"}}); err != nil {
 		t.Error(err)
 	}
-	if _, err := all[0].ask(push.Question{Verb: push.ListSessions, To: []push.Target{"*"}}); !errors.Is(err, push.ErrLimit) || !strings.Contains(err.Error(), "ask about fewer") {
+	if _, err := all[0].ask(push.Question{Verb: push.ListSessions, To: []push.Target{"*"}}); !errors.Is(err,
+		push.ErrLimit) || !strings.Contains(err.Error(), "ask about fewer") {
 		t.Errorf("together they are too long: %v", err)
 	}
 	all[1].loop.Await(func() { m.SetValue(json.RawMessage(`{`)) })
@@ -114,8 +123,9 @@ func TestAskTooMuch(t *testing.T) {
 func TestAskWrong(t *testing.T) {
 	h := newHub(t, options())
 	for _, q := range []push.Question{
-		{Verb: "dance"}, {Verb: push.Count, To: []push.Target{"u:"}}, {Verb: push.Join, To: []push.Target{"*"}}, {Verb: push.Subscribe, To: []push.Target{"*"}, Name: "g:x"},
-		{Verb: push.Revoked}, {Verb: push.Kick}, {Verb: push.Count, To: []push.Target{}},
+		{Verb: "dance"}, {Verb: push.Count, To: []push.Target{"u:"}}, {Verb: push.Join, To: []push.Target{"*"}},
+		{Verb: push.Subscribe, To: []push.Target{"*"}, Name: "g:x"}, {Verb: push.Revoked}, {Verb: push.Kick},
+		{Verb: push.Count, To: []push.Target{}},
 	} {
 		if err := h.Ask(q, func(push.Answer, error) { t.Errorf("%+v was asked", q) }); err == nil {
 			t.Errorf("%+v is taken", q)
@@ -150,7 +160,8 @@ func TestSingleLoginNodes(t *testing.T) {
 				mend()
 			}
 			all[0].until(func() bool { return true })
-			linemantest.Until(t, fmt.Sprintf("round %d: not one connection is left", round), func() bool { return count(uid) == 1 })
+			linemantest.Until(t, fmt.Sprintf("round %d: not one connection is left", round),
+				func() bool { return count(uid) == 1 })
 		}
 	})
 }
@@ -195,7 +206,9 @@ func TestModelNodes(t *testing.T) {
 		name := func(prefix string, n int) string { return fmt.Sprint(prefix, random.IntN(n)) }
 		for step := range 600 {
 			s := all[random.IntN(len(all))]
-			to := []push.Target{[]push.Target{push.Everyone, push.UID(name("uid", 5)), push.Group(name("group", 3)), push.Channel(name("news:", 3))}[random.IntN(4)]}
+			to := []push.Target{[]push.Target{
+				push.Everyone, push.UID(name("uid", 5)), push.Group(name("group", 3)), push.Channel(name("news:", 3)),
+			}[random.IntN(4)]}
 			named := m.named(to...)
 			ask := func(verb push.Verb, name string, apply func(*reference)) {
 				a, err := s.ask(push.Question{Verb: verb, To: to, Name: name, Code: 4010})
@@ -213,10 +226,13 @@ func TestModelNodes(t *testing.T) {
 				uid := name("uid", 5)
 				s.loop.Await(func() {
 					member, c := add(t, s.hub, next, uid)
-					m[next] = &reference{uid: uid, groups: map[string]bool{}, channels: map[string]bool{}, member: member, conn: c}
+					m[next] = &reference{
+						uid: uid, groups: map[string]bool{}, channels: map[string]bool{}, member: member, conn: c,
+					}
 				})
 				home[next] = s
-				a, err := s.ask(push.Question{Verb: push.Count, To: []push.Target{push.UID(uid)}}) // comes behind the subscription
+				// comes behind the subscription
+				a, err := s.ask(push.Question{Verb: push.Count, To: []push.Target{push.UID(uid)}})
 				if want := len(m.named(push.UID(uid))); err != nil || a.Counts[0] != want {
 					t.Fatalf("step %d: %s has %v, %v; want %d", step, uid, a.Counts, err, want)
 				}
@@ -276,13 +292,16 @@ func TestAway(t *testing.T) {
 	mine, c := s.add("ann")
 	w.Cut()
 	s.until(func() bool { return !s.hub.Linked() })
-	if o := s.publish(message{To: []push.Target{"u:ann"}, Data: []byte("lost")}); !errors.Is(o.Err, push.ErrUnlinked) || o.Reached != 0 {
+	if o := s.publish(message{To: []push.Target{"u:ann"}, Data: []byte("lost")}); !errors.Is(o.Err, push.ErrUnlinked) ||
+		o.Reached != 0 {
 		t.Errorf("to a uid: %+v", o)
 	}
 	if o := s.publish(message{To: []push.Target{mine.Target()}, Data: []byte("own")}); o != (push.Outcome{Reached: 1}) {
 		t.Errorf("to a connection of this node: %+v", o)
 	}
-	if o := s.publish(message{To: []push.Target{"u:ann"}, Data: []byte("late"), Wait: time.Millisecond}); !errors.Is(o.Err, push.ErrUnlinked) {
+	if o := s.publish(message{
+		To: []push.Target{"u:ann"}, Data: []byte("late"), Wait: time.Millisecond,
+	}); !errors.Is(o.Err, push.ErrUnlinked) {
 		t.Errorf("after it has waited: %+v", o)
 	}
 	if _, err := s.ask(push.Question{Verb: push.Count, To: []push.Target{"u:ann"}}); !errors.Is(err, push.ErrUnlinked) {
@@ -353,7 +372,8 @@ func TestParts(t *testing.T) {
 		number uint64
 		to     push.Target
 		want   int
-	}{{1, "u:ann", 1}, {2, "*", 2}, {1, "g:room", 0}, {2, "u:bob", 0}, {1, "*", 1}, {3, "u:nobody", 0}, {3, "g:room", 1}} {
+	}{{1, "u:ann", 1}, {2, "*", 2}, {1, "g:room", 0}, {2, "u:bob", 0}, {1, "*", 1}, {3, "u:nobody", 0},
+		{3, "g:room", 1}} {
 		if n := p.deliver(step.number, step.to); n != step.want {
 			t.Errorf("step %d reached %d, want %d", i, n, step.want)
 		}

@@ -26,7 +26,8 @@ const (
 	Unsubscribe Verb = "unsubscribe" // likewise
 	SetSession  Verb = "session"     // replaces the values of the connections by Data; nil by nothing
 	Kick        Verb = "kick"        // closes them with Code and Reason
-	Revoked     Verb = "revoked"     // closes those of the uid called Name, whose credentials are no longer good: see Options.Revoked
+	// closes those of the uid called Name, whose credentials are no longer good: see Options.Revoked
+	Revoked Verb = "revoked"
 
 	Restored Verb = "restored" // has each node read again what was revoked: see Options.Restored
 
@@ -52,7 +53,8 @@ type Answer struct {
 	Conns    []Target                   `json:"conns,omitempty"`  // likewise
 	Names    []string                   `json:"names,omitempty"`  // of ListGroups and ListChannels, likewise
 	Sessions map[Target]json.RawMessage `json:"sessions,omitempty"`
-	Nodes    map[string]int             `json:"nodes,omitempty"` // of ListNodes, by names that nodes give themselves when they start
+	// of ListNodes, by names that nodes give themselves when they start
+	Nodes map[string]int `json:"nodes,omitempty"`
 
 	Problem string `json:"problem,omitempty"` // what went wrong on a node
 	Limit   bool   `json:"limit,omitempty"`   // it was a limit

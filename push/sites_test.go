@@ -48,7 +48,8 @@ func (s *site) add(uid string) (m *member, c *conn) {
 		s.last++
 		m, c = add(s.t, s.hub, s.last, uid)
 	})
-	if _, err := s.ask(push.Question{Verb: push.Count, To: []push.Target{push.UID(uid)}}); err != nil { // comes behind the subscription
+	// comes behind the subscription
+	if _, err := s.ask(push.Question{Verb: push.Count, To: []push.Target{push.UID(uid)}}); err != nil {
 		s.t.Error(err)
 	}
 	return m, c

@@ -22,7 +22,9 @@ func main() {
 	proto := flag.String("proto", "tcp", "what to serve: tcp, text, http, ws or wsbc, as subject does")
 	port := flag.Int("port", 7000, "port on 127.0.0.1")
 	flag.Parse()
-	handlers := map[string]func(*conn, []byte) int{"tcp": echoBytes, "text": echoLines, "http": sayHello, "ws": webSocket, "wsbc": webSocket}
+	handlers := map[string]func(*conn, []byte) int{
+		"tcp": echoBytes, "text": echoLines, "http": sayHello, "ws": webSocket, "wsbc": webSocket,
+	}
 	f := &floor{handle: handlers[*proto], toAll: *proto == "wsbc"}
 	if f.handle == nil {
 		fmt.Fprintf(os.Stderr, "floor: protocol %q: want tcp, text, http, ws or wsbc\n", *proto)
@@ -88,9 +90,11 @@ func (f *floor) watch(fd int) error {
 
 // wait looks first, and sleeps only if nothing is ready.
 func (f *floor) wait(events []unix.EpollEvent) int {
-	n, _, _ := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(f.epfd), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+	n, _, _ := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(f.epfd), uintptr(unsafe.Pointer(&events[0])),
+		uintptr(len(events)), 0, 0, 0)
 	if n == 0 {
-		n, _, _ = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(f.epfd), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), ^uintptr(0), 0, 0)
+		n, _, _ = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(f.epfd), uintptr(unsafe.Pointer(&events[0])),
+			uintptr(len(events)), ^uintptr(0), 0, 0)
 	}
 	return max(0, int(n))
 }
@@ -120,7 +124,8 @@ func (f *floor) read(c *conn) {
 	if c == nil {
 		return
 	}
-	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&f.buf[0])), uintptr(len(f.buf)), 0, 0, 0)
+	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&f.buf[0])),
+		uintptr(len(f.buf)), 0, 0, 0)
 	if e == unix.EAGAIN {
 		return
 	}
@@ -141,7 +146,8 @@ func (f *floor) read(c *conn) {
 // write writes at once. What the kernel refuses is lost: in a measurement it refuses nothing.
 func (f *floor) write(c *conn, b []byte) {
 	if len(b) > 0 {
-		_, _, _ = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
+		_, _, _ = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+			unix.MSG_NOSIGNAL, 0, 0)
 	}
 }
 
@@ -169,7 +175,8 @@ func sayHello(c *conn, data []byte) (used int) {
 		if i < 0 {
 			return used
 		}
-		c.floor.out = append(c.floor.out, "HTTP/1.1 200 OK\r\nContent-Length: 13\r\nContent-Type: text/plain\r\n\r\nHello, World!"...)
+		c.floor.out = append(c.floor.out,
+			"HTTP/1.1 200 OK\r\nContent-Length: 13\r\nContent-Type: text/plain\r\n\r\nHello, World!"...)
 		used += i + len(endOfHead)
 	}
 }
@@ -181,7 +188,9 @@ func webSocket(c *conn, data []byte) (used int) {
 			return 0
 		}
 		c.upgraded = true
-		c.floor.out = append(append(append(c.floor.out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...), accept(data[:i])...), endOfHead...)
+		c.floor.out = append(
+			append(append(c.floor.out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"+
+				"Connection: Upgrade\r\nSec-WebSocket-Accept: "...), accept(data[:i])...), endOfHead...)
 		used = i + len(endOfHead)
 	}
 	for {

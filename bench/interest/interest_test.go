@@ -19,7 +19,9 @@ func near(t *testing.T, what string, got, want float64) {
 // TestByHand is of a world so small that there is nothing left to chance: two nodes with two connections each, all of
 // them in the only channel and in the only group.
 func TestByHand(t *testing.T) {
-	w := &world{nodes: 2, connections: 2, devices: 1, channels: 1, follows: 1, zipf: 1, groups: 1, joins: 1, partitions: 1}
+	w := &world{
+		nodes: 2, connections: 2, devices: 1, channels: 1, follows: 1, zipf: 1, groups: 1, joins: 1, partitions: 1,
+	}
 	p := w.place()
 	if p.uid != (reach{1, 1}) || p.channel != (reach{2, 4}) || p.group != (reach{2, 4}) || p.all != (reach{2, 4}) {
 		t.Errorf("%+v", p)
@@ -30,7 +32,9 @@ func TestByHand(t *testing.T) {
 
 	// Of ten publications, five are for a uid and cross once; five are for the channel and cross twice: 15 messages.
 	// Half of them come back to the node that published, the others are answered, two in a message: 3.75 of them.
-	mix := &traffic{rate: 10, uid: 0.5, channel: 0.5, size: 8, batch: 2, churn: 4, command: 100, delivery: 10, change: 1}
+	mix := &traffic{
+		rate: 10, uid: 0.5, channel: 0.5, size: 8, batch: 2, churn: 4, command: 100, delivery: 10, change: 1,
+	}
 	near(t, "crossings", mix.crossings(p), 1.5)
 	near(t, "pages", mix.pages(p), 2.5)
 	l := mix.load(w, p)
@@ -48,7 +52,10 @@ func TestByHand(t *testing.T) {
 
 // TestChance has places be the same for the same seed, and in the bounds that they cannot leave.
 func TestChance(t *testing.T) {
-	w := &world{nodes: 70, connections: 20, devices: 4, channels: 100, follows: 3, zipf: 1.1, groups: 50, joins: 2, partitions: 4, seed: 7}
+	w := &world{
+		nodes: 70, connections: 20, devices: 4, channels: 100, follows: 3, zipf: 1.1, groups: 50, joins: 2,
+		partitions: 4, seed: 7,
+	}
 	p, again := w.place(), w.place()
 	if *p != *again {
 		t.Errorf("%+v, and again %+v", p, again)
@@ -74,7 +81,8 @@ func TestZipf(t *testing.T) {
 		s    float64
 		want []float64
 	}{{1, 1, []float64{1}}, {2, 1, []float64{2 / 3.0, 1}}, {4, 0, []float64{0.25, 0.5, 0.75, 1}}} {
-		if got := zipf(c.n, c.s); !slices.EqualFunc(got, c.want, func(a, b float64) bool { return math.Abs(a-b) < 1e-12 }) {
+		if got := zipf(c.n, c.s); !slices.EqualFunc(got, c.want,
+			func(a, b float64) bool { return math.Abs(a-b) < 1e-12 }) {
 			t.Errorf("%d by %v: %v", c.n, c.s, got)
 		}
 	}
@@ -91,7 +99,9 @@ func TestReport(t *testing.T) {
 	if err := report(&out, w, mix); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"2 nodes, 4 connections", "a channel", "by interest  to every node", "connections of nodes to them    8"} {
+	for _, want := range []string{
+		"2 nodes, 4 connections", "a channel", "by interest  to every node", "connections of nodes to them    8",
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}

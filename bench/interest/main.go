@@ -24,13 +24,15 @@ func main() {
 	flag.IntVar(&w.devices, "devices", 1, "`connections` of one uid, on nodes by chance")
 	flag.IntVar(&w.channels, "channels", 10_000, "`channels`")
 	flag.IntVar(&w.follows, "follows", 2, "`channels` of one connection")
-	flag.Float64Var(&w.zipf, "zipf", 1, "the n-th channel is followed, and published for, 1/n^`s` as often as the first")
+	flag.Float64Var(&w.zipf, "zipf", 1,
+		"the n-th channel is followed, and published for, 1/n^`s` as often as the first")
 	flag.IntVar(&w.groups, "groups", 1000, "`groups`, all alike")
 	flag.IntVar(&w.joins, "joins", 1, "`groups` of one connection")
 	flag.IntVar(&w.partitions, "partitions", 1, "`partitions`, each on a server of its own")
 	flag.Uint64Var(&w.seed, "seed", 1, "of chance")
 	flag.Float64Var(&t.rate, "rate", 10_000, "`publications` a second, at all nodes together")
-	flag.StringVar(&mix, "mix", "uid=70,group=20,channel=9.99,all=0.01", "per cent of publications for a uid, a group, a channel and everyone")
+	flag.StringVar(&mix, "mix", "uid=70,group=20,channel=9.99,all=0.01",
+		"per cent of publications for a uid, a group, a channel and everyone")
 	flag.Float64Var(&t.size, "size", 256, "`bytes` of a publication")
 	flag.Float64Var(&t.batch, "batch", 1, "`answers` that go back in one message; more under load")
 	flag.Float64Var(&t.churn, "churn", 0, "`connections` that come, and as many that go, a second")
@@ -51,8 +53,10 @@ func main() {
 
 // check wants a world that can be.
 func (w *world) check() error {
-	if min(w.nodes, w.connections, w.devices, w.channels, w.groups, w.partitions) < 1 || min(w.follows, w.joins) < 0 || w.zipf < 0 {
-		return errors.New("nodes, connections, devices, channels, groups and partitions are at least 1, the others at least 0")
+	if min(w.nodes, w.connections, w.devices, w.channels, w.groups, w.partitions) < 1 ||
+		min(w.follows, w.joins) < 0 || w.zipf < 0 {
+		return errors.New("nodes, connections, devices, channels, groups and partitions are at least 1, the " +
+			"others at least 0")
 	}
 	return nil
 }
@@ -80,13 +84,15 @@ func report(out io.Writer, w *world, t *traffic) error {
 	p := w.place()
 	every := toAll(w, p)
 	b := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(out, "%d nodes, %d connections, %s publications a second of %s bytes\n\n", w.nodes, w.nodes*w.connections, figure(t.rate), figure(t.size))
+	fmt.Fprintf(out, "%d nodes, %d connections, %s publications a second of %s bytes\n\n", w.nodes,
+		w.nodes*w.connections, figure(t.rate), figure(t.size))
 	fmt.Fprint(b, "a publication for\tper cent\tnodes that take it\tof all\tpages that get it\t\n")
 	for _, k := range []struct {
 		name  string
 		share float64
 		reach reach
-	}{{"a uid", t.uid, p.uid}, {"a group", t.group, p.group}, {"a channel", t.channel, p.channel}, {"everyone", t.all, p.all}} {
+	}{{"a uid", t.uid, p.uid}, {"a group", t.group, p.group}, {"a channel", t.channel, p.channel},
+		{"everyone", t.all, p.all}} {
 		fmt.Fprintf(b, "%s\t%.4g\t%.2f\t%d\t%.1f\t\n", k.name, 100*k.share, k.reach.takers, w.nodes, k.reach.pages)
 	}
 	fmt.Fprintf(b, "any\t100\t%.2f\t%d\t%.1f\t\n\n", t.crossings(p), w.nodes, t.pages(p))
@@ -110,7 +116,8 @@ func report(out io.Writer, w *world, t *traffic) error {
 	}
 	fmt.Fprintf(b, "\nsubscriptions of one node\t%s\t1\t\n", figure(float64(p.subscriptions)/float64(w.nodes)))
 	fmt.Fprintf(b, "subscriptions of all\t%d\t%d\t\n", p.subscriptions, w.nodes)
-	fmt.Fprintf(b, "MB of memory for them\t%s\t%s\t\n", figure(float64(p.subscriptions)*t.memory/1e6), figure(float64(w.nodes)*t.memory/1e6))
+	fmt.Fprintf(b, "MB of memory for them\t%s\t%s\t\n", figure(float64(p.subscriptions)*t.memory/1e6),
+		figure(float64(w.nodes)*t.memory/1e6))
 	if w.partitions > 1 {
 		fmt.Fprintf(b, "\npartitions\t%d\t\t\n", w.partitions)
 		fmt.Fprintf(b, "connections of nodes to them\t%d\t\t\n", 2*w.nodes*w.partitions)

@@ -8,7 +8,9 @@ type traffic struct {
 	batch                    float64 // answers in one message to the node that asked
 	churn                    float64 // connections that come, and as many that go, a second
 
-	command, delivery, change float64 // what a command, a message that is sent out, and a name that is subscribed to or no longer take of a core of Redis, in microseconds
+	// what a command, a message that is sent out, and a name that is subscribed to or no longer take of a core of
+	// Redis, in microseconds
+	command, delivery, change float64
 	memory                    float64 // what a subscription takes of Redis, in bytes
 }
 

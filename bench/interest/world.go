@@ -59,8 +59,9 @@ type reach struct {
 // placed is a world in which every connection has its place.
 type placed struct {
 	uid, channel, group, all reach
-	subscriptions            int     // of all nodes together, to what they have somebody for
-	hottest                  float64 // share of the busiest partition in what is published for channels, as Redis sends it out
+	subscriptions            int // of all nodes together, to what they have somebody for
+	// share of the busiest partition in what is published for channels, as Redis sends it out
+	hottest float64
 }
 
 // place puts connections on their nodes and into channels and groups, by the seed alone.

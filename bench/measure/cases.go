@@ -35,7 +35,8 @@ type row struct {
 type drive func(l *load, d time.Duration) (ops int, err error)
 
 func (m *measurement) cases() []testCase {
-	return slices.Concat(m.messages(), m.answers(), m.secured(), m.memories(), m.besideBusyLoop(), m.pushes(), m.overNodes())
+	return slices.Concat(m.messages(), m.answers(), m.secured(), m.memories(), m.besideBusyLoop(), m.pushes(),
+		m.overNodes())
 }
 
 // least is the contender that Lineman is compared with where there is nothing to do but to write.
@@ -95,12 +96,18 @@ func (m *measurement) messages() []testCase {
 	}
 	least := m.least()
 	return []testCase{
-		m.cost("text echo 64 B, 100 connections", bare("text"), 100, plain, echo(line, 1, 64), aim{"Lineman", least, 1.20}),
-		m.cost("text echo 64 B, 100 connections, 16 pipelined", bare("text"), 100, plain, echo(line, 16, 64), aim{"Lineman", least, 1.6}),
-		m.cost("ws echo 64 B, 100 connections", bare("ws"), 100, webSocket, echo(frame, 1, 66), aim{"Lineman", least, 1.20}),
-		m.cost("ws echo 64 B, 100 connections, 16 pipelined", bare("ws"), 100, webSocket, echo(frame, 16, 66), aim{"Lineman", least, 1.6}),
-		m.cost(fmt.Sprintf("ws broadcast 128 B to %d", m.many), bare("wsbc"), m.many, webSocket, toAll(1), aim{"Lineman", least, 1.20}),
-		m.cost("ws broadcast 128 B to 1000, 16 under way", bare("wsbc"), 1000, webSocket, toAll(16), aim{"Lineman", least, 0.25}),
+		m.cost("text echo 64 B, 100 connections", bare("text"), 100, plain, echo(line, 1, 64),
+			aim{"Lineman", least, 1.20}),
+		m.cost("text echo 64 B, 100 connections, 16 pipelined", bare("text"), 100, plain, echo(line, 16, 64),
+			aim{"Lineman", least, 1.6}),
+		m.cost("ws echo 64 B, 100 connections", bare("ws"), 100, webSocket, echo(frame, 1, 66),
+			aim{"Lineman", least, 1.20}),
+		m.cost("ws echo 64 B, 100 connections, 16 pipelined", bare("ws"), 100, webSocket, echo(frame, 16, 66),
+			aim{"Lineman", least, 1.6}),
+		m.cost(fmt.Sprintf("ws broadcast 128 B to %d", m.many), bare("wsbc"), m.many, webSocket, toAll(1),
+			aim{"Lineman", least, 1.20}),
+		m.cost("ws broadcast 128 B to 1000, 16 under way", bare("wsbc"), 1000, webSocket, toAll(16),
+			aim{"Lineman", least, 0.25}),
 	}
 }
 

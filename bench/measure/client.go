@@ -32,7 +32,8 @@ func (s *socket) Read(p []byte) (int, error) {
 	if s.fd < 0 {
 		return s.Conn.Read(p)
 	}
-	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), unix.MSG_DONTWAIT, 0, 0)
+	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
+		unix.MSG_DONTWAIT, 0, 0)
 	switch {
 	case e == unix.EAGAIN:
 		return 0, nothing{}
@@ -85,8 +86,8 @@ func (c *client) receive(buf []byte) (n int, err error) {
 	return n, err
 }
 
-const upgrade = " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
-	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+const upgrade = " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
 // shakeHands makes a WebSocket of the connection.
 func (c *client) shakeHands(query string) error {

@@ -30,7 +30,8 @@ type client struct {
 // opening is how a connection begins.
 type opening struct {
 	secure, webSocket bool
-	query             func(port int) string // of the handshake from a port, which no other connection has; nil means none
+	// of the handshake from a port, which no other connection has; nil means none
+	query func(port int) string
 }
 
 var (
@@ -82,7 +83,8 @@ func (l *load) add(addr string, how opening) error {
 		return err
 	}
 	l.conns = append(l.conns, c)
-	return unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, c.fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(l.conns) - 1)})
+	return unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, c.fd,
+		&unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(l.conns) - 1)})
 }
 
 func (l *load) close() {
@@ -97,7 +99,8 @@ func (l *load) close() {
 func (l *load) each(limit time.Duration, got func(i, n int) error, done func() bool) error {
 	var events [512]unix.EpollEvent
 	for until := time.Now().Add(limit); !done(); {
-		n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epfd), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+		n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epfd), uintptr(unsafe.Pointer(&events[0])),
+			uintptr(len(events)), 0, 0, 0)
 		if e != 0 && e != unix.EINTR {
 			return e
 		}

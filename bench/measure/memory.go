@@ -19,8 +19,10 @@ func (m *measurement) memories() []testCase {
 	return []testCase{
 		m.held("memory of an idle WebSocket", bare("ws")[2:], webSocket, echo(small, 1, 66), aim{"Lineman", "", 400}),
 		m.held("memory of an idle HTTP connection", http, plain, hello(1), tenth...),
-		m.held("TLS: memory of an idle WebSocket after small messages", wss, secureSockets, echo(small, 1, 66), aim{"Lineman", "", 10 << 10}),
-		m.held("TLS: memory of an idle WebSocket after a full-size record", wss, secureSockets, echo(whole, 1, maxRecord-4), aim{"Lineman", "", 20 << 10}),
+		m.held("TLS: memory of an idle WebSocket after small messages", wss, secureSockets, echo(small, 1, 66),
+			aim{"Lineman", "", 10 << 10}),
+		m.held("TLS: memory of an idle WebSocket after a full-size record", wss, secureSockets,
+			echo(whole, 1, maxRecord-4), aim{"Lineman", "", 20 << 10}),
 		m.held("TLS: memory of an idle HTTP connection", securedHTTP, secure, hello(1)),
 	}
 }
@@ -37,7 +39,8 @@ func (m *measurement) held(name string, contenders []contender, how opening, d d
 }
 
 // heldAfter is held after something else.
-func (m *measurement) heldAfter(name string, contenders []contender, how opening, do func(*running, *load) error, aims ...aim) testCase {
+func (m *measurement) heldAfter(name string, contenders []contender, how opening, do func(*running, *load) error,
+	aims ...aim) testCase {
 	few, many := m.many*9/10, m.many*19/10
 	once := func(r *running) ([]float64, error) {
 		before, err := r.holds()

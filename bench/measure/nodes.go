@@ -21,7 +21,9 @@ func redisServer() *program {
 		return nil
 	}
 	return &program{name: "redis", command: func(_ string, ports []string) ([]string, error) {
-		return []string{bin, "--bind", "127.0.0.1", "--port", ports[0], "--save", "", "--appendonly", "no", "--loglevel", "warning"}, nil
+		return []string{
+			bin, "--bind", "127.0.0.1", "--port", ports[0], "--save", "", "--appendonly", "no", "--loglevel", "warning",
+		}, nil
 	}}
 }
 
@@ -80,12 +82,14 @@ func (m *measurement) overNodes() []testCase {
 		{what: ", ratio", aims: []aim{{"push server", "", 1.2}}},
 	}
 	lines := []row{
-		{what: ", both nodes", unit: "us/op"}, {what: ", Redis", unit: "us/op"}, {what: ", when a core of Redis is full", unit: "op/s"},
+		{what: ", both nodes", unit: "us/op"}, {what: ", Redis", unit: "us/op"},
+		{what: ", when a core of Redis is full", unit: "op/s"},
 	}
 	memory := []row{{what: ", a node", unit: "bytes"}, {what: ", Redis", unit: "bytes"}}
 	return []testCase{
 		{"push: nodes: memory of an idle connection with its uid and a group", pushServer, memory, 1, m.memoryOfNodes},
-		{fmt.Sprintf("push: nodes: 128 B to %d of a channel", m.third()*3), pushServer, fanout, m.rounds, m.channelOfNodes},
+		{fmt.Sprintf("push: nodes: 128 B to %d of a channel", m.third()*3), pushServer, fanout, m.rounds,
+			m.channelOfNodes},
 		{"push: nodes: lines to 1000 uids of another node", pushServer, lines, m.rounds, m.linesToOthers},
 	}
 }
@@ -120,7 +124,8 @@ func (m *measurement) channelOfNodes(r *running) ([]float64, error) {
 }
 
 // shares is the CPU time in microseconds that an operation costs nodes, and Redis.
-func (m *measurement) shares(c *nodes, do func(time.Duration) (ops int, err error)) (onNodes, onRedis float64, err error) {
+func (m *measurement) shares(c *nodes,
+	do func(time.Duration) (ops int, err error)) (onNodes, onRedis float64, err error) {
 	if _, err := do(m.length / 10); err != nil {
 		return 0, 0, err
 	}

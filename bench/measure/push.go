@@ -35,8 +35,10 @@ func (m *measurement) pushes() []testCase {
 	return []testCase{
 		m.lines(thousand, 1, pushServer), m.lines(thousand, 16, pushServer),
 		m.lines(m.many, 64, beside, aim{"push server", "Lineman", 0.8}),
-		{fmt.Sprintf("push: 128 B to %d of a channel", m.many), beside, costs(aim{"push server", "Lineman", 1.25}), m.rounds, m.channel},
-		m.heldAfter("push: memory of an idle connection with its uid and a group", pushServer, page, joined, aim{"push server", "", 800}),
+		{fmt.Sprintf("push: 128 B to %d of a channel", m.many), beside, costs(aim{"push server", "Lineman", 1.25}),
+			m.rounds, m.channel},
+		m.heldAfter("push: memory of an idle connection with its uid and a group", pushServer, page, joined,
+			aim{"push server", "", 800}),
 		m.slowReaders(), m.storm(),
 	}
 }
@@ -63,7 +65,9 @@ func (m *measurement) lines(uids, backEnds int, contenders []contender, aims ...
 		}
 		return m.perOperation(r, func(d time.Duration) (int, error) { return l.lines(uids, 500, d) })
 	}
-	return testCase{fmt.Sprintf("push: lines to %d uids, %d back ends", uids, backEnds), contenders, costs(aims...), m.rounds, once}
+	return testCase{
+		fmt.Sprintf("push: lines to %d uids, %d back ends", uids, backEnds), contenders, costs(aims...), m.rounds, once,
+	}
 }
 
 // lines has the back ends, which follow the pages, keep so many lines under way each for d, and returns how many there
@@ -202,7 +206,8 @@ func strictPage() (opening, error) {
 	}
 	return opening{webSocket: true, query: func(port int) string {
 		now := time.Now()
-		credential, _ := s.Sign(token.Claims{UID: uid(port), Issued: now, Expires: now.Add(time.Hour)}) // such claims can be signed
+		// such claims can be signed
+		credential, _ := s.Sign(token.Claims{UID: uid(port), Issued: now, Expires: now.Add(time.Hour)})
 		return "?token=" + credential
 	}}, nil
 }

@@ -75,7 +75,8 @@ func build(dir, baseline string) (programs, error) {
 	flags := func(protos, ports string) []string { return []string{"-proto", protos, "-port", ports} }
 	secure := func(protos, ports string) []string { return append(flags(protos, ports), "-cert", cert, "-key", key) }
 	if baseline != "" {
-		if _, err := add("goepoll", baseline, ".", func(protos, ports string) []string { return []string{protos, ports} }); err != nil {
+		if _, err := add("goepoll", baseline, ".",
+			func(protos, ports string) []string { return []string{protos, ports} }); err != nil {
 			return nil, err
 		}
 	}
@@ -91,14 +92,20 @@ func build(dir, baseline string) (programs, error) {
 	}
 	server, err := add("lineman", "..", "./cmd/lineman", func(_, ports string) []string {
 		p := strings.Split(ports, ",")
-		return []string{"start", "--listen", "127.0.0.1:" + p[0], "--text", "127.0.0.1:" + p[1], "--api", "127.0.0.1:0", "--admin", "127.0.0.1:0"}
+		return []string{
+			"start", "--listen", "127.0.0.1:" + p[0], "--text", "127.0.0.1:" + p[1],
+			"--api", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+		}
 	})
 	if err != nil {
 		return nil, err
 	}
 	server.supervised = true
 	strict := *server
-	strict.name, strict.env = "lineman-strict", []string{"LINEMAN_TOKEN_SECRETS=" + tokenSecret, "LINEMAN_TOKEN_REVOCATIONS=", "LINEMAN_LIMITS_PENDING=64KiB", "LINEMAN_PING=0s"}
+	strict.name, strict.env = "lineman-strict", []string{
+		"LINEMAN_TOKEN_SECRETS=" + tokenSecret, "LINEMAN_TOKEN_REVOCATIONS=", "LINEMAN_LIMITS_PENDING=64KiB",
+		"LINEMAN_PING=0s",
+	}
 	all[strict.name] = &strict
 	all["nginx"] = nginx(dir, cert, key)
 	if redis := redisServer(); redis != nil {

@@ -23,7 +23,8 @@ const (
 func (m *measurement) slowReaders() testCase {
 	rows := []row{
 		{what: ", 99th percentile without", unit: "ms"}, {what: ", 99th percentile of the others", unit: "ms"},
-		{what: ", ratio", aims: []aim{{"push server", "", 1.2}}}, {what: ", peak memory beyond that without", unit: "MB"},
+		{what: ", ratio", aims: []aim{{"push server", "", 1.2}}},
+		{what: ", peak memory beyond that without", unit: "MB"},
 	}
 	return testCase{fmt.Sprintf("push: 1 %% of %d stop reading", m.half()), strict, rows, 1, m.stall}
 }

@@ -13,7 +13,8 @@ import (
 // credentials that are checked.
 func (m *measurement) storm() testCase {
 	rows := []row{
-		{what: ", all served", unit: "s"}, {what: ", CPU of a connection", unit: "us"}, {what: ", CPU of a connection outside the kernel", unit: "us"},
+		{what: ", all served", unit: "s"}, {what: ", CPU of a connection", unit: "us"},
+		{what: ", CPU of a connection outside the kernel", unit: "us"},
 		{what: ", peak memory", unit: "MB"},
 	}
 	return testCase{fmt.Sprintf("push: %d reconnect at once", m.many), strict, rows, 1, m.reconnect}

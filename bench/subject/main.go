@@ -24,7 +24,9 @@ import (
 )
 
 func main() {
-	protos := flag.String("proto", "tcp", "what to serve, separated by commas: tcp, text, ws or wss (echo), wsbc (each message to all connections), http or https (Hello, World! by OnRequest), handler or handlers (by Handler)")
+	protos := flag.String("proto", "tcp",
+		"what to serve, separated by commas: tcp, text, ws or wss (echo), wsbc (each message to all connections), "+
+			"http or https (Hello, World! by OnRequest), handler or handlers (by Handler)")
 	ports := flag.String("port", "7000", "as many ports on 127.0.0.1")
 	cert := flag.String("cert", "cert.pem", "certificate, for wss, https and handlers")
 	key := flag.String("key", "key.pem", "its key")

@@ -36,14 +36,15 @@ func benchCommand() *cobra.Command {
   lineman bench --mode all --rate 10       ten publications a second, each for all pages
   lineman bench --connections 10000 --rate 20000 --for 30s
 
-Without --rate it publishes as fast as it goes: then latencies tell how long publications wait for each other. It takes a processor of
-its own, and exits with 1 if something was lost, doubled or closed. Outside of dev mode each page needs a credential:
+Without --rate it publishes as fast as it goes: then latencies tell how long publications wait for each other. It takes
+a processor of its own, and exits with 1 if something was lost, doubled or closed. Outside of dev mode each page needs a
+credential:
 
   for n in $(seq 1000); do echo "bench-$n $(lineman token --uid bench-$n)"; done > credentials
   lineman bench --credentials-file credentials
 
-The key for the port for lines, where the server wants one, is in --key-file, or in LINEMAN_KEY. With --mode all, each page of the server
-gets what is published, also those of its users.`,
+The key for the port for lines, where the server wants one, is in --key-file, or in LINEMAN_KEY. With --mode all, each
+page of the server gets what is published, also those of its users.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
@@ -60,7 +61,8 @@ gets what is published, also those of its users.`,
 	f.DurationVar(&o.For, "for", 10*time.Second, "that is published, at most 10m")
 	f.IntVar(&o.Size, "size", 128, "bytes of a publication")
 	f.StringVar(&b.credential, "credential", "bench-{n}", "uid of each page; {n} is its number")
-	f.StringVar(&b.credentials, "credentials-file", "", "`file` with a line for each page: a uid, a space, and its credential")
+	f.StringVar(&b.credentials, "credentials-file", "",
+		"`file` with a line for each page: a uid, a space, and its credential")
 	f.StringVar(&b.keyFile, "key-file", "", "`file` that has the key to say")
 	f.StringVar(&o.From, "from", "", "IP `address` of this machine that the pages come from, such as 127.0.0.2")
 	f.BoolVar(&b.yes, "yes", false, "also against a server on another machine")
@@ -77,7 +79,8 @@ func (b *benching) run(ctx context.Context, out, warnings io.Writer) error {
 	}
 	if where := b.options.Remote(); where != "" {
 		if !b.yes {
-			return &usageError{fmt.Errorf("bench: %s is not this machine: if that server is yours, and may be put under load, say --yes", where)}
+			return &usageError{fmt.Errorf("bench: %s is not this machine: if that server is yours, and may be put "+
+				"under load, say --yes", where)}
 		}
 		fmt.Fprintf(warnings, "WARNING: this puts load on %s, which is not this machine. Ctrl+C ends it.\n", where)
 	}

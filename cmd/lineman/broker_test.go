@@ -35,15 +35,18 @@ func TestBroker(t *testing.T) {
 		redis config.Redis
 		err   string
 	}{
-		"plain":                {good, ""},
-		"TLS":                  {with(func(c *config.Redis) { c.TLS, c.CA, c.Cert, c.Key = true, cert, cert, key }), ""},
-		"a CA without PEM":     {with(func(c *config.Redis) { c.TLS, c.CA = true, empty }), "redis.ca: " + empty},
-		"a CA that is no file": {with(func(c *config.Redis) { c.TLS, c.CA = true, empty+"x" }), "no such file"},
-		"a key that is none":   {with(func(c *config.Redis) { c.TLS, c.Cert, c.Key = true, cert, cert }), "certificate"},
-		"two servers":          {with(func(c *config.Redis) { c.Addresses = append(c.Addresses, "127.0.0.1:6380") }), "Master or Cluster"},
+		"plain":            {good, ""},
+		"TLS":              {with(func(c *config.Redis) { c.TLS, c.CA, c.Cert, c.Key = true, cert, cert, key }), ""},
+		"a CA without PEM": {with(func(c *config.Redis) { c.TLS, c.CA = true, empty }), "redis.ca: " + empty},
+		"a CA that is no file": {with(func(c *config.Redis) { c.TLS, c.CA = true, empty+"x" }),
+			"no such file"},
+		"a key that is none": {with(func(c *config.Redis) { c.TLS, c.Cert, c.Key = true, cert, cert }), "certificate"},
+		"two servers": {with(func(c *config.Redis) { c.Addresses = append(c.Addresses, "127.0.0.1:6380") }),
+			"Master or Cluster"},
 	} {
 		b, err := newBroker(want.redis)
-		if want.err == "" && (err != nil || b == nil) || want.err != "" && (err == nil || !strings.Contains(err.Error(), want.err)) {
+		if want.err == "" && (err != nil || b == nil) ||
+			want.err != "" && (err == nil || !strings.Contains(err.Error(), want.err)) {
 			t.Errorf("%s: %v, want %q", name, err, want.err)
 		}
 	}

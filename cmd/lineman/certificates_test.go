@@ -49,8 +49,9 @@ func newAuthority(t *testing.T) *authority {
 		t.Fatal(err)
 	}
 	a.root = &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true,
+		BasicConstraintsValid: true, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageCertSign,
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, a.root, a.root, &a.key.PublicKey, a.key)
 	if err != nil {
@@ -84,16 +85,21 @@ func (a *authority) serve(w http.ResponseWriter, r *http.Request) {
 		return before
 	}
 	order := map[string]any{
-		"status": "pending", "authorizations": []string{at("/authz")}, "finalize": at("/finalize"), "certificate": at("/certificate"),
+		"status": "pending", "authorizations": []string{at("/authz")}, "finalize": at("/finalize"),
+		"certificate": at("/certificate"),
 		"identifiers": []any{map[string]string{"type": "dns", "value": "push.example.com"}},
 	}
 	if a.valid {
 		order["status"] = status(a.issued != nil, "ready")
 	}
-	challenge := map[string]string{"type": "tls-alpn-01", "url": at("/challenge"), "token": "token", "status": status(a.valid, "pending")}
+	challenge := map[string]string{
+		"type": "tls-alpn-01", "url": at("/challenge"), "token": "token", "status": status(a.valid, "pending"),
+	}
 	switch r.URL.Path {
 	case "/directory":
-		answer(200, "", map[string]string{"newNonce": at("/nonce"), "newAccount": at("/account"), "newOrder": at("/new"), "revokeCert": at("/revoke")})
+		answer(200, "", map[string]string{
+			"newNonce": at("/nonce"), "newAccount": at("/account"), "newOrder": at("/new"), "revokeCert": at("/revoke"),
+		})
 	case "/nonce":
 	case "/account":
 		answer(201, "/account/1", map[string]string{"status": "valid"})
@@ -104,7 +110,8 @@ func (a *authority) serve(w http.ResponseWriter, r *http.Request) {
 		answer(200, "/order", order)
 	case "/authz":
 		answer(200, "", map[string]any{
-			"status": status(a.valid, "pending"), "identifier": map[string]string{"type": "dns", "value": "push.example.com"}, "challenges": []any{challenge},
+			"status":     status(a.valid, "pending"),
+			"identifier": map[string]string{"type": "dns", "value": "push.example.com"}, "challenges": []any{challenge},
 		})
 	case "/challenge":
 		a.prove()
@@ -123,7 +130,8 @@ func (a *authority) serve(w http.ResponseWriter, r *http.Request) {
 
 // prove asks the port whether it has the name.
 func (a *authority) prove() {
-	c, err := tls.Dial("tcp", a.port, &tls.Config{ServerName: "push.example.com", NextProtos: []string{"acme-tls/1"}, InsecureSkipVerify: true})
+	c, err := tls.Dial("tcp", a.port,
+		&tls.Config{ServerName: "push.example.com", NextProtos: []string{"acme-tls/1"}, InsecureSkipVerify: true})
 	if err != nil {
 		a.t.Errorf("the authority asks: %v", err)
 		return
@@ -147,8 +155,9 @@ func (a *authority) issue(r *http.Request) {
 		return
 	}
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), DNSNames: csr.DNSNames, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(90 * 24 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		SerialNumber: big.NewInt(2), DNSNames: csr.DNSNames, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(90 * 24 * time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	signed, err := x509.CreateCertificate(rand.Reader, leaf, a.root, csr.PublicKey, a.key)
 	if err != nil {
@@ -166,19 +175,24 @@ func TestAutomatic(t *testing.T) {
 	roots.AddCert(a.root)
 	for run := range 2 {
 		t.Run(fmt.Sprint(run), func(t *testing.T) {
-			c, err := tlsConfig(config.TLS{Auto: []string{"push.example.com"}, Cache: folder, Directory: a.web.URL + "/directory"})
+			c, err := tlsConfig(config.TLS{
+				Auto: []string{"push.example.com"}, Cache: folder, Directory: a.web.URL + "/directory",
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", TLS: c}
 			s := linemantest.Start(t, w)
 			a.port = s.Addr(w).String()
-			conn, err := tls.Dial("tcp", a.port, &tls.Config{ServerName: "push.example.com", RootCAs: roots, NextProtos: []string{"http/1.1"}})
+			conn, err := tls.Dial("tcp", a.port,
+				&tls.Config{ServerName: "push.example.com", RootCAs: roots, NextProtos: []string{"http/1.1"}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			conn.Close()
-			if _, err := tls.Dial("tcp", a.port, &tls.Config{ServerName: "other.example.com", RootCAs: roots}); err == nil || !strings.Contains(err.Error(), "internal error") {
+			if _, err := tls.Dial("tcp", a.port,
+				&tls.Config{ServerName: "other.example.com", RootCAs: roots}); err == nil ||
+				!strings.Contains(err.Error(), "internal error") {
 				t.Errorf("a name that is not ours: %v", err)
 			}
 		})
@@ -196,7 +210,8 @@ func TestTLSConfig(t *testing.T) {
 		some bool
 		good bool
 	}{
-		{config.TLS{}, false, true}, {config.TLS{Cert: cert, Key: key}, true, true}, {config.TLS{Cert: cert, Key: cert}, false, false},
+		{config.TLS{}, false, true}, {config.TLS{Cert: cert, Key: key}, true, true},
+		{config.TLS{Cert: cert, Key: cert}, false, false},
 	} {
 		got, err := tlsConfig(c.tls)
 		if (got != nil) != c.some || (err == nil) != c.good {
@@ -229,7 +244,8 @@ func TestRedisTLS(t *testing.T) {
 		"has no certificate": {TLS: true, CA: nonsense},
 		"PEM":                {TLS: true, Cert: nonsense, Key: nonsense},
 	} {
-		if _, err := redisTLS(r); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
+		if _, err := redisTLS(r); err == nil || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "hush") {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

@@ -18,7 +18,10 @@ import (
 )
 
 func configCommand() *cobra.Command {
-	c := &cobra.Command{Use: "config", Short: "Write, check and show the settings", Args: noArguments, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{
+		Use: "config", Short: "Write, check and show the settings", Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
 	c.AddCommand(configInitCommand(), configCheckCommand(), configShowCommand())
 	return c
 }
@@ -27,7 +30,8 @@ func configInitCommand() *cobra.Command {
 	var withSecret bool
 	c := &cobra.Command{
 		Use: "init [FILE]", Short: "Write a file with every setting and its default", Args: atMostOneFile,
-		Long: "Write a file, " + config.DefaultFile + " unless another is named, with every setting, what it is, and its default. It must not exist.",
+		Long: "Write a file, " + config.DefaultFile +
+			" unless another is named, with every setting, what it is, and its default. It must not exist.",
 		RunE: func(c *cobra.Command, args []string) error {
 			name, secret := fileOf(args), ""
 			if withSecret {
@@ -36,7 +40,8 @@ func configInitCommand() *cobra.Command {
 			if err := writeNew(name, config.Sample(secret)); err != nil {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s has all settings; take away the # in front of those that you change.\n", name)
+			fmt.Fprintf(c.OutOrStdout(),
+				"%s has all settings; take away the # in front of those that you change.\n", name)
 			if withSecret {
 				fmt.Fprintln(c.OutOrStdout(), "It has a secret now: keep it out of version control (.gitignore).")
 			}
@@ -50,8 +55,9 @@ func configInitCommand() *cobra.Command {
 func configCheckCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "check [FILE]", Short: "Tell what is wrong with the settings", Args: atMostOneFile,
-		Long: "Tell what is wrong with the settings, and with the files that they name, as `lineman start` with the same flags,\n" +
-			"the same environment and the same folder would have them. It sees what its user sees: run it as the server's.",
+		Long: "Tell what is wrong with the settings, and with the files that they name, as `lineman start` with the " +
+			"same flags,\nthe same environment and the same folder would have them. It sees what its user sees: run " +
+			"it as the server's.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				if err := c.Flags().Set("config", args[0]); err != nil {
@@ -80,7 +86,8 @@ func configShowCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "show", Short: "List the settings, and where each comes from", Args: noArguments,
-		Long: "List the settings, as `lineman start` with the same flags and the same environment would have them, and where each comes from.",
+		Long: "List the settings, as `lineman start` with the same flags and the same environment would have them, " +
+			"and where each comes from.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			loaded, err := load(c)
 			if err != nil {
@@ -164,7 +171,8 @@ func writeNew(name, text string) error {
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%s exists: move it away, or name another file", name)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s: %w: name a file in a folder that is there, and that this user may write to", name, bare(err))
+		return fmt.Errorf("%s: %w: name a file in a folder that is there, and that this user may write to",
+			name, bare(err))
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, bare(err))
 	}

@@ -54,7 +54,8 @@ func TestConfigInit(t *testing.T) {
 	}
 	missing := filepath.Join(folder, "missing", "file")
 	_, err := run("config", "init", missing)
-	if !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), missing) || !strings.Contains(err.Error(), "name a file in") {
+	if !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), missing) ||
+		!strings.Contains(err.Error(), "name a file in") {
 		t.Errorf("in a folder that is missing: %v", err)
 	}
 }
@@ -85,7 +86,8 @@ func TestConfigShow(t *testing.T) {
 	}
 	found := 0
 	for _, e := range all {
-		if e.Key == "drain" && e.Value == "3s" && e.Source == "flag --drain" || e.Key == "token.secrets" && e.Source == "file "+name+":1" {
+		if e.Key == "drain" && e.Value == "3s" && e.Source == "flag --drain" ||
+			e.Key == "token.secrets" && e.Source == "file "+name+":1" {
 			found++
 		}
 	}
@@ -97,8 +99,9 @@ func TestConfigShow(t *testing.T) {
 // TestUsage has a command line that cannot be understood be told from a configuration that is wrong.
 func TestUsage(t *testing.T) {
 	for line, isUsage := range map[string]bool{
-		"config check a b": true, "config show x": true, "config show --bananas": true, "config bananas": true, "start x": true, "start --drain 10": true,
-		"start --token-secrets x": true, "version x": true, "config check /no/such/file": false, "start --config /no/such/file": false,
+		"config check a b": true, "config show x": true, "config show --bananas": true, "config bananas": true,
+		"start x": true, "start --drain 10": true, "start --token-secrets x": true, "version x": true,
+		"config check /no/such/file": false, "start --config /no/such/file": false,
 	} {
 		_, err := run(strings.Fields(line)...)
 		var wrong *usageError
@@ -110,7 +113,10 @@ func TestUsage(t *testing.T) {
 
 // TestVersion tells of the build, for people and for programs.
 func TestVersion(t *testing.T) {
-	info := &debug.BuildInfo{Main: debug.Module{Version: "v0.1.2"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}}}
+	info := &debug.BuildInfo{
+		Main:     debug.Module{Version: "v0.1.2"},
+		Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}},
+	}
 	if text := thisBuild(info, true).String(); !strings.HasPrefix(text, "lineman v0.1.2, commit abc-dirty, go1.") {
 		t.Error(text)
 	}
@@ -119,7 +125,8 @@ func TestVersion(t *testing.T) {
 	}
 	out, err := run("version", "--json")
 	var b build
-	if err := errors.Join(err, json.Unmarshal([]byte(out), &b)); err != nil || b.OS != runtime.GOOS || b.Arch != runtime.GOARCH || b.Go != runtime.Version() {
+	if err := errors.Join(err, json.Unmarshal([]byte(out), &b)); err != nil || b.OS != runtime.GOOS ||
+		b.Arch != runtime.GOARCH || b.Go != runtime.Version() {
 		t.Errorf("%s, %v", out, err)
 	}
 }

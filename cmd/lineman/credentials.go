@@ -54,7 +54,8 @@ func newVerifier(c config.Token, revocations *token.Revocations) (*token.Verifie
 		skew = -1 // none, as the settings say
 	}
 	return token.New(token.Options{
-		Keys: keys, JWKS: c.JWKS, Algorithms: c.Algorithms, Audience: c.Audience, Issuer: c.Issuer, Claim: c.Claim, Skew: skew,
+		Keys: keys, JWKS: c.JWKS, Algorithms: c.Algorithms, Audience: c.Audience, Issuer: c.Issuer,
+		Claim: c.Claim, Skew: skew,
 		Revocations: revocations,
 	})
 }
@@ -79,7 +80,9 @@ func (c *credentials) Verify(ctx context.Context, credential string) (server.Ide
 	if err != nil {
 		return server.Identity{}, err
 	}
-	return server.Identity{UID: said.UID, Channels: said.Channels, Groups: said.Groups, Expires: said.Expires.Add(c.skew)}, nil
+	return server.Identity{
+		UID: said.UID, Channels: said.Channels, Groups: said.Groups, Expires: said.Expires.Add(c.skew),
+	}, nil
 }
 
 func (c *credentials) Revoke(ctx context.Context, uid string, at time.Time) error {

@@ -18,8 +18,10 @@ func doctorCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "doctor", Short: "Tell what this machine lacks for the server, and the fix", Args: noArguments,
-		Long: `Check whether this machine is fit for the server, as ` + "`lineman start`" + ` with the same flags and the same environment would run it: limits,
-settings of the kernel, ports, clock, certificate, Redis. It prints what was found and, where that is not good, a fix to paste.
+		Long: `Check whether this machine is fit for the server, as ` + "`lineman start`" +
+			` with the same flags and the same environment
+would run it: limits, settings of the kernel, ports, clock, certificate, Redis. It prints what was found and, where that
+is not good, a fix to paste.
 
   ok     as it should be
   warn   the server runs, but not as well as it could, or not under load
@@ -41,14 +43,17 @@ Nothing is changed. It sees what the user sees who runs it: run it as the server
 		},
 	}
 	settingFlags(c)
-	c.Flags().IntVar(&connections, "connections", 0, "`pages` that it is to be fit for; 0 means limits.connections, or 10000 if that is not set")
+	c.Flags().IntVar(&connections, "connections", 0,
+		"`pages` that it is to be fit for; 0 means limits.connections, or 10000 if that is not set")
 	c.Flags().BoolVar(&asJSON, "json", false, "for programs")
 	return c
 }
 
 // examined is what the settings want of a machine.
 func examined(c *config.Config, connections int) doctor.Options {
-	doors := []doctor.Door{{Flag: "listen", Addr: c.Listen}, {Flag: "text", Addr: c.Text.Listen}, {Flag: "api", Addr: c.API.Listen}}
+	doors := []doctor.Door{
+		{Flag: "listen", Addr: c.Listen}, {Flag: "text", Addr: c.Text.Listen}, {Flag: "api", Addr: c.API.Listen},
+	}
 	for process := range c.Count {
 		doors = append(doors, doctor.Door{Flag: "admin", Addr: c.Admin.At(process)})
 	}

@@ -22,7 +22,8 @@ func TestDoctor(t *testing.T) {
 	r := root()
 	var out bytes.Buffer
 	r.SetOut(&out)
-	r.SetArgs(strings.Fields("doctor --json --listen " + addr + " --text 127.0.0.1:0 --api 127.0.0.1:0 --admin= --connections 1 --tls-cert no.pem --tls-key no.pem"))
+	r.SetArgs(strings.Fields("doctor --json --listen " + addr +
+		" --text 127.0.0.1:0 --api 127.0.0.1:0 --admin= --connections 1 --tls-cert no.pem --tls-key no.pem"))
 	err = r.Execute()
 	if err == nil || !strings.Contains(err.Error(), "checks have failed") {
 		t.Errorf("the error is %v", err)
@@ -39,7 +40,8 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 	for check, want := range map[string]doctor.Verdict{
-		"port of --listen": doctor.Fail, "port of --text": doctor.OK, "port of --api": doctor.OK, "port of --admin": "", "certificate": doctor.Fail,
+		"port of --listen": doctor.Fail, "port of --text": doctor.OK, "port of --api": doctor.OK, "port of --admin": "",
+		"certificate": doctor.Fail,
 	} {
 		if verdicts[check] != want {
 			t.Errorf("%s: %q, want %q", check, verdicts[check], want)
@@ -58,7 +60,8 @@ func TestTell(t *testing.T) {
 		fails  bool
 	}{
 		{[]doctor.Finding{good}, false, "ok    kernel  6.1\n", false},
-		{[]doctor.Finding{good, bad}, false, "ok    kernel      6.1\nfail  open files  1024\n      fix: ulimit -n '<more>'\n", true},
+		{[]doctor.Finding{good, bad}, false,
+			"ok    kernel      6.1\nfail  open files  1024\n      fix: ulimit -n '<more>'\n", true},
 		{[]doctor.Finding{bad}, true, `"fix": "ulimit -n '<more>'"`, true},
 	} {
 		var out bytes.Buffer
@@ -71,7 +74,8 @@ func TestTell(t *testing.T) {
 // TestExamined has each process counted, and Redis be as the settings say.
 func TestExamined(t *testing.T) {
 	c := config.Default()
-	c.Count, c.Limits.Connections, c.Redis.Addresses, c.Redis.User, c.Redis.TLS = 3, 1000, []string{"localhost:6379"}, "push", true
+	c.Count, c.Limits.Connections, c.Redis.Addresses, c.Redis.User, c.Redis.TLS = 3, 1000,
+		[]string{"localhost:6379"}, "push", true
 	o := examined(&c, 0)
 	if o.Processes != 3 || o.Connections != 3000 || o.Queued != 3*c.Limits.Memory {
 		t.Errorf("%+v", o)

@@ -74,7 +74,8 @@ func (f *fileCheck) pair(section, certFile, keyFile string) {
 func (f *fileCheck) guard(key, name string) {
 	const others = 0o004
 	if info, err := os.Stat(name); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&others != 0 {
-		f.loaded.Warnings = append(f.loaded.Warnings, fmt.Sprintf("%s: every user of this machine can read %s: chmod o-r %[2]s", key, name))
+		f.loaded.Warnings = append(f.loaded.Warnings,
+			fmt.Sprintf("%s: every user of this machine can read %s: chmod o-r %[2]s", key, name))
 	}
 }
 
@@ -150,7 +151,8 @@ func (f *fileCheck) cache(name string) error {
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		f.loaded.Warnings = append(f.loaded.Warnings,
-			fmt.Sprintf("tls.cache: %s is to have private keys, and others than its owner may enter it: chmod 700 %[1]s", name))
+			fmt.Sprintf("tls.cache: %s is to have private keys, and others than its owner may enter it: chmod 700 "+
+				"%[1]s", name))
 	}
 	return writable(name)
 }

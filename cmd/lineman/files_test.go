@@ -30,29 +30,31 @@ func TestFiles(t *testing.T) {
 	}
 	const keys = "token: {secrets: [hush-hush-0123456789]"
 	for settings, want := range map[string]string{
-		"tls: {cert: none, key: " + key + "}":                               `tls.cert: "none": no such file`,
-		"tls: {cert: " + cert + ", key: none}":                              `tls.key: "none": no such file`,
-		"tls: {cert: text, key: " + key + "}":                               `tls.cert: "text", with the key`,
-		"tls: {cert: folder, key: " + key + "}":                             `tls.cert: "folder": is a folder: want a file`,
-		"tls: {cert: " + cert + ", key: text}":                              `tls.cert: `,
-		"tls: {auto: [example.com], cache: text}":                           `tls.cache: "text": is a file: want a folder`,
-		"tls: {auto: [example.com], cache: text/more}":                      `tls.cache: `,
-		"token: {public_keys: [none]}":                                      `token.public_keys: "none": no such file`,
-		"token: {public_keys: [text]}":                                      `token.public_keys: "text": `,
-		keys + ", revocations: folder}":                                     `token.revocations: `,
-		keys + ", revocations: text}":                                       `token.revocations: `,
-		keys + ", revocations: link}":                                       `token.revocations: link is a symbolic link`,
-		keys + ", revocations: none/such}":                                  `token.revocations: the folder "none": no such file`,
-		"token: {secret_files: [none]}":                                     `token.secret_files: "none": no such file`,
-		"api: {keys: [{name: a, key_file: none}]}":                          `api.keys[0].key_file: "none": no such file`,
-		"redis: {addresses: ['h:1'], tls: true, ca: none}":                  `redis.ca: "none": no such file`,
-		"redis: {addresses: ['h:1'], tls: true, ca: text}":                  `redis.ca: "text": has no certificate in PEM`,
-		"redis: {addresses: ['h:1'], password_file: none}":                  `redis.password_file: "none": no such file`,
-		"redis: {addresses: ['h:1'], tls: true, cert: a, key: " + key + "}": `redis.cert: "a": no such file`,
+		"tls: {cert: none, key: " + key + "}":              `tls.cert: "none": no such file`,
+		"tls: {cert: " + cert + ", key: none}":             `tls.key: "none": no such file`,
+		"tls: {cert: text, key: " + key + "}":              `tls.cert: "text", with the key`,
+		"tls: {cert: folder, key: " + key + "}":            `tls.cert: "folder": is a folder: want a file`,
+		"tls: {cert: " + cert + ", key: text}":             `tls.cert: `,
+		"tls: {auto: [example.com], cache: text}":          `tls.cache: "text": is a file: want a folder`,
+		"tls: {auto: [example.com], cache: text/more}":     `tls.cache: `,
+		"token: {public_keys: [none]}":                     `token.public_keys: "none": no such file`,
+		"token: {public_keys: [text]}":                     `token.public_keys: "text": `,
+		keys + ", revocations: folder}":                    `token.revocations: `,
+		keys + ", revocations: text}":                      `token.revocations: `,
+		keys + ", revocations: link}":                      `token.revocations: link is a symbolic link`,
+		keys + ", revocations: none/such}":                 `token.revocations: the folder "none": no such file`,
+		"token: {secret_files: [none]}":                    `token.secret_files: "none": no such file`,
+		"api: {keys: [{name: a, key_file: none}]}":         `api.keys[0].key_file: "none": no such file`,
+		"redis: {addresses: ['h:1'], tls: true, ca: none}": `redis.ca: "none": no such file`,
+		"redis: {addresses: ['h:1'], tls: true, ca: text}": `redis.ca: "text": has no certificate in PEM`,
+		"redis: {addresses: ['h:1'], password_file: none}": `redis.password_file: "none": no such file`,
+		"redis: {addresses: ['h:1'], tls: true, cert: a, key: " + key + "}": `redis.cert: "a": ` +
+			`no such file`,
 	} {
 		write("lineman.yaml", settings+"\n", 0o600)
 		for _, command := range []string{"config check", "start", "start -d", "restart"} {
-			if out, err := run(strings.Fields(command)...); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(out, "ok") {
+			if out, err := run(strings.Fields(command)...); err == nil || !strings.Contains(err.Error(), want) ||
+				strings.Contains(out, "ok") {
 				t.Errorf("%s: %s: %q, %v, want %s", settings, command, out, err, want)
 			}
 		}
@@ -68,7 +70,8 @@ func TestFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	write("lineman.yaml", "tls: {cert: "+cert+", key: "+key+"}\n", 0o600)
-	if out, err := run("config", "check"); err != nil || !strings.Contains(out, "warning: tls.key: every user of this machine can read "+key) {
+	if out, err := run("config", "check"); err != nil ||
+		!strings.Contains(out, "warning: tls.key: every user of this machine can read "+key) {
 		t.Errorf("a key that all can read: %q, %v", out, err)
 	}
 	for _, name := range []string{"lineman.log", "lineman.pid", "lineman.sock"} {

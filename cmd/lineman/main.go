@@ -47,13 +47,15 @@ func root() *cobra.Command {
 		Args:                       cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return &usageError{fmt.Errorf("unknown command %q: %slineman help lists them", args[0], nearest(c.SuggestionsFor(args[0])))}
+				return &usageError{fmt.Errorf("unknown command %q: %slineman help lists them", args[0],
+					nearest(c.SuggestionsFor(args[0])))}
 			}
 			return c.Help()
 		},
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	c.AddCommand(startCommand(), restartCommand(), stopCommand(), reloadCommand(), statusCommand(), connectionsCommand(), pushCommand(),
+	c.AddCommand(startCommand(), restartCommand(), stopCommand(), reloadCommand(), statusCommand(),
+		connectionsCommand(), pushCommand(),
 		tokenCommand(), configCommand(), benchCommand(), doctorCommand(), versionCommand())
 	return c
 }

@@ -43,20 +43,24 @@ func pushCommand() *cobra.Command {
   lineman push channel news --text 'hello'      its subscribers get hello
   make 2>&1 | lineman push all --text -         each line of the input is pushed
 
-DATA is JSON, or with --text any text. "-" reads lines from the input. It prints how many connections have accepted each, and
-exits with 1 if one was accepted by none, or if that is not known of a node. A key, where the server wants one, is in --key-file, or in LINEMAN_KEY.`,
+DATA is JSON, or with --text any text. "-" reads lines from the input. It prints how many connections have accepted
+each, and exits with 1 if one was accepted by none, or if that is not known of a node. A key, where the server wants
+one, is in --key-file, or in LINEMAN_KEY.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error { return p.run(args, c.InOrStdin(), c.OutOrStdout()) },
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return &usageError{fmt.Errorf("%w: what is no flag but begins with - comes behind --, as in lineman push -- uid -1 DATA", err)}
+		return &usageError{fmt.Errorf("%w: what is no flag but begins with - comes behind --, as in lineman push -- "+
+			"uid -1 DATA", err)}
 	})
 	f := c.Flags()
 	f.StringVar(&p.server, "server", "127.0.0.1:5678", "`host:port` of the server's port for lines of back ends")
 	f.StringVar(&p.keyFile, "key-file", "", "`file` that has the key to say")
 	f.BoolVar(&p.text, "text", false, "DATA is text, not JSON")
-	f.StringVar(&p.id, "id", "", "`name` by which the server knows the request: asked again within five minutes, it is not done again")
-	f.DurationVar(&p.wait, "wait", 0, "how long the push may wait for other nodes, if the server cannot reach them; at most 30s")
+	f.StringVar(&p.id, "id", "",
+		"`name` by which the server knows the request: asked again within five minutes, it is not done again")
+	f.DurationVar(&p.wait, "wait", 0,
+		"how long the push may wait for other nodes, if the server cannot reach them; at most 30s")
 	return c
 }
 
@@ -202,7 +206,8 @@ func (p *pushing) dial() (*backend, error) {
 	}
 	c, err := net.DialTimeout("tcp", p.server, askTime)
 	if err != nil {
-		return nil, fmt.Errorf("no server on %s: start it by lineman start, or say where it is by --server: %w", p.server, bare(err))
+		return nil, fmt.Errorf("no server on %s: start it by lineman start, or say where it is by --server: %w",
+			p.server, bare(err))
 	}
 	b := &backend{c, bufio.NewReader(c)}
 	if key != "" {

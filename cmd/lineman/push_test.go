@@ -100,22 +100,30 @@ func TestPush(t *testing.T) {
 		asked string
 	}{
 		{pushing{}, []string{"uid", "a", ` {"x": 1} `}, "", "2\n", "", `{"cmd":"pub","data":{"x":1},"to":"u:a"}`},
-		{pushing{wait: time.Second}, []string{"all", `1`}, "", "2\n", "", `{"cmd":"pub","data":1,"to":"*","wait":1000}`},
-		{pushing{}, []string{"uid", "unsure", `1`}, "", "1\n", "a node did not answer in time", `{"cmd":"pub","data":1,"to":"u:unsure"}`},
+		{pushing{wait: time.Second}, []string{"all", `1`}, "", "2\n", "",
+			`{"cmd":"pub","data":1,"to":"*","wait":1000}`},
+		{pushing{}, []string{"uid", "unsure", `1`}, "", "1\n", "a node did not answer in time",
+			`{"cmd":"pub","data":1,"to":"u:unsure"}`},
 		{pushing{id: "o9"}, []string{"all", `1`}, "", "2\n", "", `{"cmd":"pub","data":1,"id":"o9","to":"*"}`},
-		{pushing{text: true}, []string{"all", "-"}, "one\ntwo\n", "2\n2\n", "", `{"cmd":"pub","text":"one","to":"*"} {"cmd":"pub","text":"two","to":"*"}`},
-		{pushing{}, []string{"uid", "nobody", `1`}, "", "0\n", "no page has got it", `{"cmd":"pub","data":1,"to":"u:nobody"}`},
+		{pushing{text: true}, []string{"all", "-"}, "one\ntwo\n", "2\n2\n", "",
+			`{"cmd":"pub","text":"one","to":"*"} {"cmd":"pub","text":"two","to":"*"}`},
+		{pushing{}, []string{"uid", "nobody", `1`}, "", "0\n", "no page has got it",
+			`{"cmd":"pub","data":1,"to":"u:nobody"}`},
 		{pushing{}, []string{"uid", "denied", `1`}, "", "", "not you", `{"cmd":"pub","data":1,"to":"u:denied"}`},
-		{pushing{}, []string{"uid", "strange", `1`}, "", "", "is no server of Lineman", `{"cmd":"pub","data":1,"to":"u:strange"}`},
+		{pushing{}, []string{"uid", "strange", `1`}, "", "", "is no server of Lineman",
+			`{"cmd":"pub","data":1,"to":"u:strange"}`},
 		{pushing{}, []string{"uid", "a", `{`}, "", "", "say --text", ``},
-		{pushing{}, []string{"uid", "a", "\x1b[2J" + strings.Repeat("x", 60)}, "", "", `"\x1b[2J` + strings.Repeat("x", 56) + `"… is no JSON`, ``},
-		{pushing{keyFile: "/nonexistent"}, []string{"uid", "a", `1`}, "", "", "--key-file /nonexistent: no such file", ``},
+		{pushing{}, []string{"uid", "a", "\x1b[2J" + strings.Repeat("x", 60)}, "", "",
+			`"\x1b[2J` + strings.Repeat("x", 56) + `"… is no JSON`, ``},
+		{pushing{keyFile: "/nonexistent"}, []string{"uid", "a", `1`}, "", "",
+			"--key-file /nonexistent: no such file", ``},
 	} {
 		lines = nil
 		c.p.server = addr
 		var out bytes.Buffer
 		err := c.p.run(c.args, strings.NewReader(c.in), &out)
-		if out.String() != c.out || (err == nil) != (c.error == "") || err != nil && !strings.Contains(err.Error(), c.error) {
+		if out.String() != c.out || (err == nil) != (c.error == "") ||
+			err != nil && !strings.Contains(err.Error(), c.error) {
 			t.Errorf("%q: %q, %v, want %q, %s", c.args, out.String(), err, c.out, c.error)
 		}
 		want := `{"cmd":"auth","key":"k"}`
@@ -135,7 +143,8 @@ func TestPush(t *testing.T) {
 	if err == nil || !strings.HasSuffix(err.Error(), "by --server: connection refused") {
 		t.Errorf("without a server: %v", err)
 	}
-	if _, err := runCommand("", "push", "uid", "-1", "{}"); err == nil || !strings.Contains(err.Error(), "push -- uid -1") {
+	if _, err := runCommand("", "push", "uid", "-1", "{}"); err == nil ||
+		!strings.Contains(err.Error(), "push -- uid -1") {
 		t.Errorf("a uid like a flag: %v", err)
 	}
 	if _, err := runCommand("", "push", "--server", l.Addr().String(), "--", "uid", "-1", "{}"); err == nil ||

@@ -52,7 +52,9 @@ func needRestart(started, fresh *config.Config) (why []string) {
 		why = append(why, "log: the processes log as it says now; for the master, that needs a restart")
 	}
 	if fresh.Drain > started.Drain {
-		why = append(why, fmt.Sprintf("drain: the master was started with %v, and allows no more: that needs a restart", started.Drain))
+		why = append(why,
+			fmt.Sprintf("drain: the master was started with %v, and allows no more: that needs a restart",
+				started.Drain))
 	}
 	return why
 }
@@ -88,8 +90,8 @@ func called() string {
 // settingsHelp is what the help of a command that runs the server says about settings.
 const settingsHelp = `
 
-Settings are read from lineman.yaml, the environment and flags, the later ones winning. These flags are those that are needed
-most; "lineman config init" writes a file with all settings, "lineman config show" lists them with their values.`
+Settings are read from lineman.yaml, the environment and flags, the later ones winning. These flags are those that are
+needed most; "lineman config init" writes a file with all settings, "lineman config show" lists them with their values.`
 
 func startCommand() *cobra.Command {
 	var daemon bool

@@ -25,7 +25,8 @@ type keySource struct{ file, config string }
 
 func (k *keySource) flags(c *cobra.Command) {
 	c.PersistentFlags().StringVar(&k.file, "key-file", "", "`file` of the key")
-	c.PersistentFlags().StringVar(&k.config, "config", "", "`file` of the settings, if there is neither --key-file nor "+tokenVariable)
+	c.PersistentFlags().StringVar(&k.config, "config", "",
+		"`file` of the settings, if there is neither --key-file nor "+tokenVariable)
 }
 
 // making are the flags of token.
@@ -45,7 +46,8 @@ func tokenCommand() *cobra.Command {
 
   lineman token --uid 7 --channel 'chat:*' --expires 1h
 
-The key is the text of --key-file, or of ` + tokenVariable + `, or the first of token.secrets in the settings: a secret, for HS256 or a
+The key is the text of --key-file, or of ` + tokenVariable +
+			`, or the first of token.secrets in the settings: a secret, for HS256 or a
 ticket, or a private key in PEM, for RS256, ES256, ES384, ES512 or EdDSA.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			credential, err := m.make()
@@ -59,7 +61,8 @@ ticket, or a private key in PEM, for RS256, ES256, ES384, ES512 or EdDSA.`,
 	f := c.Flags()
 	f.StringVar(&m.claims.UID, "uid", "", "whose it is")
 	f.DurationVar(&m.expires, "expires", time.Hour, "for how long it is good")
-	f.StringArrayVar(&m.claims.Channels, "channel", nil, "a `channel` that it may subscribe to, or a beginning and a *; may be given again")
+	f.StringArrayVar(&m.claims.Channels, "channel", nil,
+		"a `channel` that it may subscribe to, or a beginning and a *; may be given again")
 	f.StringArrayVar(&m.claims.Groups, "group", nil, "a `group` that it joins; may be given again")
 	f.StringVar(&m.audience, "audience", "", "its aud; the default is that of the settings")
 	f.StringVar(&m.issuer, "issuer", "", "its iss; the default is that of the settings")
@@ -91,7 +94,8 @@ func (m *making) make() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s.Claim, s.Audience, s.Issuer = settings.Claim, cmp.Or(m.audience, settings.Audience), cmp.Or(m.issuer, settings.Issuer)
+	s.Claim, s.Audience, s.Issuer = settings.Claim, cmp.Or(m.audience, settings.Audience),
+		cmp.Or(m.issuer, settings.Issuer)
 	m.claims.Issued = time.Now()
 	m.claims.Expires = m.claims.Issued.Add(m.expires)
 	return s.Sign(m.claims)
@@ -99,8 +103,10 @@ func (m *making) make() (string, error) {
 
 func tokenCheckCommand(k *keySource) *cobra.Command {
 	return &cobra.Command{
-		Use: "check [CREDENTIAL]", Short: "Tell what a credential says, or why it is refused", Args: cobra.ArbitraryArgs,
-		Long: "Tell what a credential says, or why it is refused. Without one, it is read from the standard input. Revocations are not looked at.",
+		Use: "check [CREDENTIAL]", Short: "Tell what a credential says, or why it is refused",
+		Args: cobra.ArbitraryArgs,
+		Long: "Tell what a credential says, or why it is refused. Without one, it is read from the standard input. " +
+			"Revocations are not looked at.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return &usageError{errors.New("want one credential")}
@@ -177,7 +183,8 @@ func (k *keySource) key() (token.Key, config.Token, error) {
 		return key, config.Token{}, err
 	}
 	if len(loaded.Token.Secrets) == 0 {
-		return key, config.Token{}, errors.New("no key: say where it is by --key-file, put it into " + tokenVariable + ", or set token.secrets")
+		return key, config.Token{},
+			errors.New("no key: say where it is by --key-file, put it into " + tokenVariable + ", or set token.secrets")
 	}
 	return token.Key{Secret: []byte(loaded.Token.Secrets[0])}, loaded.Token, nil
 }
@@ -196,7 +203,8 @@ func (k *keySource) verifier() (*token.Verifier, error) {
 		return nil, err
 	}
 	if !loaded.Token.HasKey() {
-		return nil, errors.New("no key: say where it is by --key-file, put it into " + tokenVariable + ", or set token.secrets, secret_files, public_keys or jwks")
+		return nil, errors.New("no key: say where it is by --key-file, put it into " + tokenVariable +
+			", or set token.secrets, secret_files, public_keys or jwks")
 	}
 	return newVerifier(loaded.Token, nil)
 }

@@ -55,7 +55,9 @@ func TestToken(t *testing.T) {
 	privateFile := file("private", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
 	publicFile := file("public", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
 	t.Setenv(tokenVariable, tokenSecret)
-	claims := []string{"token", "--uid", "7", "--channel", "chat:*", "--channel", "a,b", "--group", "room", "--expires", "2h"}
+	claims := []string{
+		"token", "--uid", "7", "--channel", "chat:*", "--channel", "a,b", "--group", "room", "--expires", "2h",
+	}
 	for _, c := range []struct {
 		name        string
 		make, check []string
@@ -65,7 +67,8 @@ func TestToken(t *testing.T) {
 		{"a JWT by a file", []string{"--key-file", secretFile}, nil, "ey"},
 		{"a ticket", []string{"--ticket"}, nil, "t1."},
 		{"EdDSA", []string{"--key-file", privateFile}, []string{"--key-file", publicFile}, "ey"},
-		{"EdDSA, checked by the private key", []string{"--key-file", privateFile, "--kid", "1"}, []string{"--key-file", privateFile}, "ey"},
+		{"EdDSA, checked by the private key", []string{"--key-file", privateFile, "--kid", "1"},
+			[]string{"--key-file", privateFile}, "ey"},
 	} {
 		credential, err := runCommand("", append(claims[:len(claims):len(claims)], c.make...)...)
 		if err != nil || !strings.HasPrefix(credential, c.begins) {
@@ -74,7 +77,8 @@ func TestToken(t *testing.T) {
 		credential = strings.TrimSuffix(credential, "\n")
 		check := append([]string{"token", "check"}, c.check...)
 		byArgument, err := runCommand("", append(check, credential)...)
-		if err != nil || !strings.HasPrefix(byArgument, "uid      7\nchannel  chat:*\nchannel  a,b\ngroup    room\nissued   20") {
+		if err != nil ||
+			!strings.HasPrefix(byArgument, "uid      7\nchannel  chat:*\nchannel  a,b\ngroup    room\nissued   20") {
 			t.Errorf("%s: %q, %v", c.name, byArgument, err)
 		}
 		if byInput, err := runCommand(credential+"\n", check...); byInput != byArgument || err != nil {
@@ -100,7 +104,8 @@ func TestTokenWrong(t *testing.T) {
 	}
 	t.Setenv(tokenVariable, tokenSecret)
 	for _, args := range [][]string{
-		{"token", "7"}, {"token", "--uid", "7", "--expires", "-1h"}, {"token", "--uid", "7", "--expires", "soon"}, {"token", "check", "a", "b"}, {"token", "--secret", "x"},
+		{"token", "7"}, {"token", "--uid", "7", "--expires", "-1h"}, {"token", "--uid", "7", "--expires", "soon"},
+		{"token", "check", "a", "b"}, {"token", "--secret", "x"},
 	} {
 		var usage *usageError
 		if _, err := runCommand("", args...); !errors.As(err, &usage) {

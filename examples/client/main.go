@@ -24,7 +24,8 @@ func main() {
 	again := flag.Bool("again", false, "connect again when the connection has ended")
 	wait := flag.Duration("wait", time.Second, "how long answers may take after the last line")
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: client [flags] address\n\nThe address is ws://host:port/path, wss://…, text://host:port, frame://…, tcp://…, udp://… and so on.")
+		fmt.Fprintln(os.Stderr, "usage: client [flags] address\n\n"+
+			"The address is ws://host:port/path, wss://…, text://host:port, frame://…, tcp://…, udp://… and so on.")
 		flag.PrintDefaults()
 	}
 	flag.Parse()

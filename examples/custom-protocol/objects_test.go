@@ -13,7 +13,8 @@ func TestObjects(t *testing.T) {
 	linemantest.TestCodec(t, Objects{},
 		linemantest.Vector{Name: "nothing", Wire: ""},
 		linemantest.Vector{Name: "empty", Wire: "{}", Messages: []string{"{}"}, RoundTrip: true},
-		linemantest.Vector{Name: "two with nothing between", Wire: `{"a":1}{"a":2}`, Messages: []string{`{"a":1}`, `{"a":2}`}, RoundTrip: true},
+		linemantest.Vector{Name: "two with nothing between", Wire: `{"a":1}{"a":2}`,
+			Messages: []string{`{"a":1}`, `{"a":2}`}, RoundTrip: true},
 		linemantest.Vector{Name: "nested", Wire: `{"a":{"b":[{}]}}`, Messages: []string{`{"a":{"b":[{}]}}`}},
 		linemantest.Vector{Name: "two with space", Wire: " \r\n{\"a\":1}\n\t{} ", Messages: []string{`{"a":1}`, "{}"}},
 		linemantest.Vector{Name: "braces in a string", Wire: `{"a":"}{"}`, Messages: []string{`{"a":"}{"}`}},
@@ -23,8 +24,10 @@ func TestObjects(t *testing.T) {
 		linemantest.Vector{Name: "above the limit", Max: 4, Wire: "{   }", Err: protocol.ErrTooLarge},
 		linemantest.Vector{Name: "no object", Wire: "{}[]", Messages: []string{"{}"}, Err: errNoObject, ErrAfter: 3},
 		linemantest.Vector{Name: "no object at all", Wire: "}", Err: errNoObject},
-		linemantest.Vector{Name: "an escaped backslash ends the string", Wire: `{"a":"\\"}{}`, Messages: []string{`{"a":"\\"}`, "{}"}},
-		linemantest.Vector{Name: "space is no part of the limit", Max: 2, Wire: strings.Repeat(" ", 100) + "{}", Messages: []string{"{}"}},
+		linemantest.Vector{Name: "an escaped backslash ends the string", Wire: `{"a":"\\"}{}`,
+			Messages: []string{`{"a":"\\"}`, "{}"}},
+		linemantest.Vector{Name: "space is no part of the limit", Max: 2, Wire: strings.Repeat(" ", 100) + "{}",
+			Messages: []string{"{}"}},
 	)
 }
 

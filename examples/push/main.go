@@ -31,7 +31,8 @@ func main() {
 	// A page is whoever it says it is, so no other machine is let in: docs/pages.md has pages that prove who they are.
 	ws := flag.String("websocket", "127.0.0.1:1234", "`host:port` for browsers")
 	back := flag.String("text", "127.0.0.1:5678", "`host:port` for back ends")
-	line := flag.String("send", "", "send this `line` to a running server as a back end does, print its answer, and end")
+	line := flag.String("send", "",
+		"send this `line` to a running server as a back end does, print its answer, and end")
 	flag.Parse()
 
 	if *line == "" {

@@ -36,7 +36,8 @@ func count(s *server, run *linemantest.Server, uid string) (n int) {
 
 func waitFor(t *testing.T, s *server, run *linemantest.Server, uid string, want int) {
 	t.Helper()
-	linemantest.Until(t, fmt.Sprintf("%s has not %d pages", uid, want), func() bool { return count(s, run, uid) == want })
+	linemantest.Until(t, fmt.Sprintf("%s has not %d pages", uid, want),
+		func() bool { return count(s, run, uid) == want })
 }
 
 func ask(c *linemantest.Client, line string) string {

@@ -48,8 +48,10 @@ type site struct{ sessions *scs.SessionManager }
 var page = template.Must(template.New("page").Parse(`<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Sessions</title>
 <body style="font: 16px/1.5 system-ui, sans-serif; margin: 3rem auto; max-width: 30rem; padding: 0 1rem">
-{{if .Name}}<p>Hello {{.Name}}, this is visit {{.Visits}}.</p><form method="post" action="/out"><button>Sign out</button></form>
-{{else}}<form method="post" action="/in"><input name="name" placeholder="Your name" required> <button>Sign in</button></form>{{end}}
+{{if .Name}}<p>Hello {{.Name}}, this is visit {{.Visits}}.</p>
+<form method="post" action="/out"><button>Sign out</button></form>
+{{else}}<form method="post" action="/in">
+<input name="name" placeholder="Your name" required> <button>Sign in</button></form>{{end}}
 `))
 
 func (s site) home(w http.ResponseWriter, r *http.Request) {

@@ -20,7 +20,8 @@ import (
 )
 
 func main() {
-	through := flag.String("proxy", "socks5://127.0.0.1:1080", "`URL` of the proxy, with user and password if it wants them")
+	through := flag.String("proxy", "socks5://127.0.0.1:1080",
+		"`URL` of the proxy, with user and password if it wants them")
 	flag.Parse()
 	if flag.NArg() != 2 {
 		fmt.Fprintln(os.Stderr, "usage: socks [-proxy URL] address line")

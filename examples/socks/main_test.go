@@ -26,7 +26,8 @@ func TestAsk(t *testing.T) {
 	if answer, err := ask(ctx, through, "text://"+target, "hello"); err != nil || answer != "heard hello" {
 		t.Errorf("%q, %v", answer, err)
 	}
-	if _, err := ask(ctx, through, "text://127.0.0.1:1", "hello"); err == nil || !strings.Contains(err.Error(), "not allowed") {
+	if _, err := ask(ctx, through, "text://127.0.0.1:1", "hello"); err == nil ||
+		!strings.Contains(err.Error(), "not allowed") {
 		t.Errorf("another target: %v", err)
 	}
 }

@@ -72,7 +72,8 @@ func TestCall(t *testing.T) {
 		if _, err := p.Call(patiently(t), Beat, 21, &got); err != nil || got != 42 {
 			t.Errorf("%d, %v", got, err)
 		}
-		if _, err := p.Call(patiently(t), Beat, "no number", &got); err == nil || !strings.Contains(err.Error(), "beat") {
+		if _, err := p.Call(patiently(t), Beat, "no number", &got); err == nil ||
+			!strings.Contains(err.Error(), "beat") {
 			t.Errorf("a wrong request: %v", err)
 		}
 		if _, err := p.Call(patiently(t), Beat, 1, nil); err != nil {

@@ -102,7 +102,8 @@ func TestSplit(t *testing.T) {
 		}
 		r := <-got
 		var what Loan
-		if err := r.Decode(&what); err != nil || r.Op != Adopt || what != (Loan{Sibling: 1, Worker: "w"}) || len(r.Files) != 1 {
+		if err := r.Decode(&what); err != nil || r.Op != Adopt || what != (Loan{Sibling: 1, Worker: "w"}) ||
+			len(r.Files) != 1 {
 			t.Fatalf("cut at %d: %s %+v with %d descriptors, %v", cut, r.Op, what, len(r.Files), err)
 		}
 		closeAll(r.Files)

@@ -129,7 +129,8 @@ func TestConnectedDatagrams(t *testing.T) {
 				}
 			}
 			p.untilReadable(h)
-			if n, from, err := p.ReadFrom(h, b); err != nil || string(b[:n]) != want || from.Peer.String() != remote.LocalAddr().String() {
+			if n, from, err := p.ReadFrom(h, b); err != nil || string(b[:n]) != want ||
+				from.Peer.String() != remote.LocalAddr().String() {
 				t.Errorf("got %q from %v, %v, want %q", b[:n], from, err, want)
 			}
 		}
@@ -200,7 +201,8 @@ func TestDatagramsOfBothFamilies(t *testing.T) {
 				}
 			}
 		}
-		if err := p.WriteTo(four, []byte("x"), poll.Ends{Peer: netip.MustParseAddrPort("[::1]:9")}); err == nil || err == poll.ErrAgain {
+		if err := p.WriteTo(four, []byte("x"), poll.Ends{Peer: netip.MustParseAddrPort("[::1]:9")}); err == nil ||
+			err == poll.ErrAgain {
 			t.Errorf("an IPv4 socket sent to IPv6: %v", err)
 		}
 	})
@@ -224,7 +226,9 @@ func TestLinkLocal(t *testing.T) {
 		}
 		named := netip.AddrPortFrom(zoned, from.Port())
 		parsed := netip.MustParseAddrPort(from.String())
-		for _, to := range []poll.Ends{between, {Peer: from}, {Peer: named}, {Peer: parsed}, {Peer: from, Local: zoned}} {
+		for _, to := range []poll.Ends{
+			between, {Peer: from}, {Peer: named}, {Peer: parsed}, {Peer: from, Local: zoned},
+		} {
 			if err := p.WriteTo(h, []byte("y"), to); err != nil {
 				t.Errorf("to %v: %v", to, err)
 				continue

@@ -39,7 +39,8 @@ func TestDestination(t *testing.T) {
 					t.Errorf("%s at %s: %v", tt.address, tt.asked, err)
 					continue
 				}
-				if n, sender, err := c.ReadFromUDPAddrPort(make([]byte, 10)); err != nil || n != size || sender != from {
+				if n, sender, err := c.ReadFromUDPAddrPort(make([]byte, 10)); err != nil || n != size ||
+					sender != from {
 					t.Errorf("%s at %s: the answer has %d bytes from %v, %v", tt.address, tt.asked, n, sender, err)
 				}
 			}

@@ -77,11 +77,13 @@ type socket struct {
 
 // NewPortable makes a Poller over package net, for every system. Where it is less than a native one:
 //
-//   - Of a socket that is disarmed it may still take one connection, one datagram or 16 KiB, no more. On Windows it learns that a
-//     connection broke only when all that came before was read.
-//   - What Write takes stays in this process until the peer makes room. Close tries for 5 seconds to send it, in the
-//     background; Shut waits for that, but not for a peer that takes nothing for a quarter of a second.
-//   - WriteTo waits while the system's buffer for sending is full.
+// - Of a socket that is disarmed it may still take one connection, one datagram or 16 KiB, no more. On Windows it
+// learns that a
+//
+//	  connection broke only when all that came before was read.
+//	- What Write takes stays in this process until the peer makes room. Close tries for 5 seconds to send it, in the
+//	  background; Shut waits for that, but not for a peer that takes nothing for a quarter of a second.
+//	- WriteTo waits while the system's buffer for sending is full.
 func NewPortable() Poller {
 	p := &portable{signal: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
 	p.timer.Stop()

@@ -174,7 +174,8 @@ func TestPortableShutWaitsForReaders(t *testing.T) {
 		defer close(shut)
 		p.Shut()
 	}()
-	pace := time.NewTicker(25 * time.Millisecond) // a rate, not a wait: all of it takes longer than a peer may take nothing
+	// a rate, not a wait: all of it takes longer than a peer may take nothing
+	pace := time.NewTicker(25 * time.Millisecond)
 	defer pace.Stop()
 	for b := make([]byte, 4<<10); err == nil; <-pace.C {
 		var n int

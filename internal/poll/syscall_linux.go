@@ -14,7 +14,8 @@ import (
 
 func read(fd int, p []byte) (int, syscall.Errno) {
 	for {
-		n, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		n, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
+			uintptr(len(p)))
 		if e != unix.EINTR {
 			return int(n), e
 		}
@@ -24,7 +25,8 @@ func read(fd int, p []byte) (int, syscall.Errno) {
 // send is write for a socket: it leaves out what the kernel does for files, and the signal of a broken connection.
 func send(fd int, p []byte) (int, syscall.Errno) {
 	for {
-		n, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
+		n, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
+			uintptr(len(p)),
 			unix.MSG_NOSIGNAL, 0, 0)
 		if e != unix.EINTR {
 			return int(n), e
@@ -35,7 +37,8 @@ func send(fd int, p []byte) (int, syscall.Errno) {
 // receive is read for a socket.
 func receive(fd int, p []byte) (int, syscall.Errno) {
 	for {
-		n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0)
+		n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
+			uintptr(len(p)), 0, 0, 0)
 		if e != unix.EINTR {
 			return int(n), e
 		}
@@ -44,7 +47,8 @@ func receive(fd int, p []byte) (int, syscall.Errno) {
 
 func write(fd int, p []byte) (int, syscall.Errno) {
 	for {
-		n, _, e := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		n, _, e := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
+			uintptr(len(p)))
 		if e != unix.EINTR {
 			return int(n), e
 		}
@@ -54,7 +58,8 @@ func write(fd int, p []byte) (int, syscall.Errno) {
 func accept(ln int) (int, netip.AddrPort, syscall.Errno) {
 	var sa unix.RawSockaddrAny
 	size := uint32(unsafe.Sizeof(sa))
-	fd, _, e := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(ln), uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)),
+	fd, _, e := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(ln), uintptr(unsafe.Pointer(&sa)),
+		uintptr(unsafe.Pointer(&size)),
 		unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 	if e != 0 {
 		return -1, netip.AddrPort{}, e
@@ -66,7 +71,8 @@ func recvfrom(fd int, p []byte) (int, netip.AddrPort, syscall.Errno) {
 	var sa unix.RawSockaddrAny
 	for {
 		size := uint32(unsafe.Sizeof(sa))
-		n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
+		n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
+			uintptr(len(p)),
 			0, uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)))
 		if e != unix.EINTR {
 			return int(n), decodeAddr(&sa), e
@@ -104,7 +110,8 @@ func sendto(fd int, p []byte, to Ends, only4 bool) syscall.Errno {
 		return sendmsg(fd, p, &sa, size, to.Local)
 	}
 	for {
-		_, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
+		_, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
+			uintptr(len(p)),
 			unix.MSG_NOSIGNAL, uintptr(unsafe.Pointer(&sa)), size)
 		if e != unix.EINTR {
 			return e
@@ -118,7 +125,9 @@ func sendmsg(fd int, p []byte, to *unix.RawSockaddrAny, size uintptr, local neti
 	source := putSource(&said, local)
 	iov := unix.Iovec{Base: unsafe.SliceData(p)}
 	iov.SetLen(len(p))
-	msg := unix.Msghdr{Name: (*byte)(unsafe.Pointer(to)), Namelen: uint32(size), Iov: &iov, Control: unsafe.SliceData(source)}
+	msg := unix.Msghdr{
+		Name: (*byte)(unsafe.Pointer(to)), Namelen: uint32(size), Iov: &iov, Control: unsafe.SliceData(source),
+	}
 	msg.SetIovlen(1)
 	msg.SetControllen(len(source))
 	for {
@@ -130,12 +139,14 @@ func sendmsg(fd int, p []byte, to *unix.RawSockaddrAny, size uintptr, local neti
 }
 
 func epollCtl(epfd, op, fd int, ev *unix.EpollEvent) syscall.Errno {
-	_, _, e := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epfd), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(ev)), 0, 0)
+	_, _, e := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epfd), uintptr(op), uintptr(fd),
+		uintptr(unsafe.Pointer(ev)), 0, 0)
 	return e
 }
 
 func epollWait(epfd int, events []unix.EpollEvent) (int, syscall.Errno) {
-	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
+	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
+		uintptr(len(events)), 0, 0, 0)
 	return int(n), e
 }
 
@@ -145,7 +156,8 @@ func epollWaitBlocking(epfd int, events []unix.EpollEvent, d time.Duration) (int
 	if d >= 0 {
 		ms = int(min((d+time.Millisecond-1)/time.Millisecond, 1<<30))
 	}
-	n, _, e := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(ms), 0, 0)
+	n, _, e := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
+		uintptr(len(events)), uintptr(ms), 0, 0)
 	return int(n), e
 }
 

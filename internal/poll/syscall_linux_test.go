@@ -26,7 +26,8 @@ func TestAddressesRoundTrip(t *testing.T) {
 		{"IPv6 over IPv4, for the kernel to refuse", "[2001:db8::1]:1", "[2001:db8::1]:1", true, unix.AF_INET6},
 		{"link-local", "[fe80::1]:258", "[fe80::1]:258", false, unix.AF_INET6},
 		{"link by number", "[fe80::1%4000]:258", "[fe80::1%4000]:258", false, unix.AF_INET6},
-		{"link by name", "[fe80::1%" + link.Name + "]:258", "[fe80::1%" + strconv.Itoa(link.Index) + "]:258", false, unix.AF_INET6},
+		{"link by name", "[fe80::1%" + link.Name + "]:258", "[fe80::1%" + strconv.Itoa(link.Index) + "]:258", false,
+			unix.AF_INET6},
 		{"link that does not exist", "[fe80::1%no-such]:258", "[fe80::1]:258", false, unix.AF_INET6},
 	} {
 		var sa unix.RawSockaddrAny

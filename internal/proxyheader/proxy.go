@@ -18,7 +18,8 @@ const MaxSize = 4096
 
 var (
 	// ErrMissing is a connection that does not begin with a header. Nothing is guessed: it must end.
-	ErrMissing = errors.New("proxyheader: the connection does not begin with a PROXY protocol header: let the proxy in front send one, or expect none here")
+	ErrMissing = errors.New("proxyheader: the connection does not begin with a PROXY protocol header: let the proxy " +
+		"in front send one, or expect none here")
 
 	// ErrLine is a header of version 1 that is not as it must be.
 	ErrLine = errors.New("proxyheader: malformed header of version 1")

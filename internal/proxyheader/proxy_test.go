@@ -23,7 +23,9 @@ type vector struct {
 var ownAddresses = proxyheader.Header{Local: true}
 
 func endpoints(source, destination string) proxyheader.Header {
-	return proxyheader.Header{Source: netip.MustParseAddrPort(source), Destination: netip.MustParseAddrPort(destination)}
+	return proxyheader.Header{
+		Source: netip.MustParseAddrPort(source), Destination: netip.MustParseAddrPort(destination),
+	}
 }
 
 // header is a vector of one header and nothing else.
@@ -80,14 +82,17 @@ var lines = []vector{
 	header("TCP4, the longest", "PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n",
 		endpoints("255.255.255.255:65535", "255.255.255.255:65535")),
 	header("TCP6", "PROXY TCP6 2001:db8::1 2001:DB8::2 1 2\r\n", from6),
-	header("TCP6, the longest", "PROXY TCP6 "+strings.Repeat("ffff:", 7)+"ffff "+strings.Repeat("ffff:", 7)+"ffff 65535 65535\r\n",
-		endpoints("[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535", "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535")),
+	header("TCP6, the longest",
+		"PROXY TCP6 "+strings.Repeat("ffff:", 7)+"ffff "+strings.Repeat("ffff:", 7)+"ffff 65535 65535\r\n",
+		endpoints("[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535",
+			"[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535")),
 	header("TCP6, IPv4-mapped", "PROXY TCP6 ::ffff:192.0.2.1 ::ffff:c633:6402 56324 443\r\n", from4),
 	header("UNKNOWN", "PROXY UNKNOWN\r\n", ownAddresses),
 	header("UNKNOWN and a space", "PROXY UNKNOWN \r\n", ownAddresses),
 	header("UNKNOWN and anything", "PROXY UNKNOWN TCP9 \x00\xff  x\r\n", ownAddresses),
 	header("UNKNOWN, the longest", "PROXY UNKNOWN "+strings.Repeat("x", 91)+"\r\n", ownAddresses),
-	{name: "what follows is not looked at", wire: "PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\nPROXY ?", after: 45, from: from4},
+	{name: "what follows is not looked at", wire: "PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\nPROXY ?",
+		after: 45, from: from4},
 
 	{name: "nothing", wire: ""},
 	{name: "no CRLF", wire: "PROXY TCP4 192.0.2.1 198.51.100.2 56324 443"},
@@ -167,7 +172,8 @@ var blocks = []vector{
 	header("checksum between TLVs", summed(block(proxy, 0x21, addresses6+tlv(1, "h2")+noSum+tlv(4, "x"))), from6),
 	header("checksum of a datagram", summed(block(proxy, 0x12, addresses4+noSum)), ownAddresses),
 	header("the longest", block(proxy, 0x11, addresses4+tlv(4, strings.Repeat("x", 4096-16-12-3))), from4),
-	{name: "what follows is not looked at, version 2", wire: block(proxy, 0x11, addresses4) + "\r\n\r\n", after: 28, from: from4},
+	{name: "what follows is not looked at, version 2", wire: block(proxy, 0x11, addresses4) + "\r\n\r\n",
+		after: 28, from: from4},
 
 	{name: "half a signature", wire: signature[:6]},
 	{name: "no length", wire: signature + "\x21\x11"},
@@ -190,7 +196,8 @@ var blocks = []vector{
 	refused("a byte for a TLV", block(proxy, 0x11, addresses4+"\x04"), proxyheader.ErrLength),
 	refused("two bytes for a TLV", block(proxy, 0x11, addresses4+"\x04\x00"), proxyheader.ErrLength),
 	refused("a TLV beyond the end", block(proxy, 0x11, addresses4+"\x04\x00\x02x"), proxyheader.ErrLength),
-	refused("a second TLV beyond the end", block(proxy, 0x11, addresses4+tlv(4, "x")+"\x04\xff\xff"), proxyheader.ErrLength),
+	refused("a second TLV beyond the end", block(proxy, 0x11, addresses4+tlv(4, "x")+"\x04\xff\xff"),
+		proxyheader.ErrLength),
 	refused("a checksum of three bytes", block(proxy, 0x11, addresses4+tlv(3, "xyz")), proxyheader.ErrLength),
 	refused("a checksum of five bytes", block(proxy, 0x11, addresses4+tlv(3, "xyzxy")), proxyheader.ErrLength),
 	refused("a wrong checksum", block(proxy, 0x11, addresses4+tlv(3, "wxyz")), proxyheader.ErrChecksum),
@@ -214,7 +221,8 @@ func TestParse(t *testing.T) {
 				}
 				n, from, err := proxyheader.Parse([]byte(v.wire[:size]))
 				if n != wantN || from != wantFrom || !errors.Is(err, wantErr) {
-					t.Fatalf("%q: got %d, %v, %v, want %d, %v, %v", v.wire[:size], n, from, err, wantN, wantFrom, wantErr)
+					t.Fatalf("%q: got %d, %v, %v, want %d, %v, %v", v.wire[:size], n, from, err, wantN,
+						wantFrom, wantErr)
 				}
 			}
 		})

@@ -35,10 +35,14 @@ func parsePrefix(entry string) (netip.Prefix, error) {
 	}
 	prefix, err := netip.ParsePrefix(entry)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("proxyheader: trusted %q: want an address such as 10.0.0.1, a prefix such as 10.0.0.0/8, or unix", entry)
+		return netip.Prefix{},
+			fmt.Errorf("proxyheader: trusted %q: want an address such as 10.0.0.1, a prefix such as 10.0.0.0/8, "+
+				"or unix", entry)
 	}
 	if prefix != prefix.Masked() {
-		return netip.Prefix{}, fmt.Errorf("proxyheader: trusted %q: has bits set after its length: write %s, or the address alone", entry, prefix.Masked())
+		return netip.Prefix{},
+			fmt.Errorf("proxyheader: trusted %q: has bits set after its length: write %s, or the address alone", entry,
+				prefix.Masked())
 	}
 	if prefix.Addr().Is4In6() {
 		// No shorter than 96 bits, or some of its bits would have been after its length.

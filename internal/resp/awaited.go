@@ -114,7 +114,8 @@ func isPong(v *value) bool {
 	text := v.words[0]
 	switch v.kind {
 	case failure, bulkError:
-		return bytes.HasPrefix(text, []byte("LOADING")) || bytes.HasPrefix(text, []byte("BUSY")) || bytes.Contains(text, []byte("'ping'"))
+		return bytes.HasPrefix(text, []byte("LOADING")) || bytes.HasPrefix(text, []byte("BUSY")) ||
+			bytes.Contains(text, []byte("'ping'"))
 	case array:
 		return string(text) == "pong"
 	}

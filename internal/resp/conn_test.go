@@ -58,7 +58,8 @@ func TestAnswers(t *testing.T) {
 		{nil, ended}, // a slot has moved
 		{nil, ">2\r\n+new kind\r\n:1\r\n>2\r\n$10\r\ninvalidate\r\n_\r\n"},
 		{[]string{ask("PING")}, "+PONG\r\n"},
-		{[]string{ask("PING"), ask("HELLO", "3")}, message + "+PONG\r\n" + message + "%1\r\n$5\r\nproto\r\n:3\r\n" + message},
+		{[]string{ask("PING"), ask("HELLO", "3")},
+			message + "+PONG\r\n" + message + "%1\r\n$5\r\nproto\r\n:3\r\n" + message},
 		{[]string{ask("GET", "a")}, "|1\r\n+ttl\r\n:3\r\n$1\r\nx\r\n"},
 		{[]string{ask("EVAL", "x")}, "-MOVED 1 127.0.0.1:1\r\n"},
 		{[]string{ask("SUBSCRIBE", "a", "b")}, confirm + message + confirm + message},
@@ -66,11 +67,14 @@ func TestAnswers(t *testing.T) {
 		{[]string{ask("UNSUBSCRIBE", "a", "b"), ask("PING"), ask("TIME")}, ended + ended + "+PONG\r\n*0\r\n"},
 		{[]string{ask("UNSUBSCRIBE"), ask("PING"), ask("TIME")}, noPerm + "+PONG\r\n*0\r\n"},
 		{[]string{ask("UNSUBSCRIBE"), ask("PING"), ask("TIME")}, ended + "-LOADING wait\r\n*0\r\n"},
-		{[]string{ask("CLUSTER", "SLOTS")}, "*1\r\n*3\r\n:0\r\n:16383\r\n*4\r\n$1\r\na\r\n:1\r\n$1\r\ni\r\n*1\r\n+x\r\n"},
+		{[]string{ask("CLUSTER", "SLOTS")},
+			"*1\r\n*3\r\n:0\r\n:16383\r\n*4\r\n$1\r\na\r\n:1\r\n$1\r\ni\r\n*1\r\n+x\r\n"},
 		{[]string{ask("CLUSTER", "SLOTS")}, message + noPerm},
 		{[]string{ask("CLUSTER", "SLOTS")}, "*0\r\n"},
 	} {
-		for _, wrap := range []func(io.Reader) io.Reader{func(r io.Reader) io.Reader { return r }, iotest.OneByteReader} {
+		for _, wrap := range []func(io.Reader) io.Reader{
+			func(r io.Reader) io.Reader { return r }, iotest.OneByteReader,
+		} {
 			c := New(&stream{Reader: wrap(strings.NewReader(e.says))}, 0)
 			_, _ = io.WriteString(c, strings.Join(e.asked, ""))
 			if got, err := io.ReadAll(c); string(got) != e.says || err != nil {
@@ -103,12 +107,15 @@ func TestUnasked(t *testing.T) {
 		{[]string{ask("CLUSTER", "SLOTS")}, "*1\r\n*3\r\n:0\r\n:1\r\n*-1\r\n"},
 		{[]string{ask("CLUSTER", "SLOTS")}, "*1\r\n:1\r\n"},
 	} {
-		for _, wrap := range []func(io.Reader) io.Reader{func(r io.Reader) io.Reader { return r }, iotest.OneByteReader} {
+		for _, wrap := range []func(io.Reader) io.Reader{
+			func(r io.Reader) io.Reader { return r }, iotest.OneByteReader,
+		} {
 			s := &stream{Reader: wrap(strings.NewReader(message + e.says))}
 			c := New(s, 0)
 			_, _ = io.WriteString(c, strings.Join(e.asked, ""))
 			got, err := io.ReadAll(c)
-			if !errors.Is(err, ErrProtocol) || len(got) >= len(message+e.says) || !strings.HasPrefix(string(got), message) || !s.closed {
+			if !errors.Is(err, ErrProtocol) || len(got) >= len(message+e.says) ||
+				!strings.HasPrefix(string(got), message) || !s.closed {
 				t.Errorf("%q: of %q came %q, %v", e.asked, e.says, got, err)
 			}
 			if _, again := c.Read(make([]byte, 1)); !errors.Is(again, ErrProtocol) {

@@ -29,10 +29,11 @@ func whole(text string, piece int) (lengths []int, err error) {
 // TestValues finds the ends of values of every kind, in whatever pieces they come.
 func TestValues(t *testing.T) {
 	values := []string{
-		"+OK\r\n", "+\r\n", "-ERR no\r\n", ":0\r\n", ":-42\r\n", ":9223372036854775807\r\n", "$0\r\n\r\n", "$5\r\na\r\nbc\r\n", "$-1\r\n",
-		"*-1\r\n", "*0\r\n", "*2\r\n$1\r\na\r\n*1\r\n:1\r\n", "_\r\n", "#t\r\n", "#f\r\n", ",1.5\r\n", ",inf\r\n", "(12345678901234567890123\r\n",
-		"!3\r\nERR\r\n", "=5\r\ntxt:a\r\n", "%1\r\n+a\r\n:1\r\n", "%0\r\n", "~1\r\n+a\r\n", ">2\r\n+message\r\n+x\r\n",
-		"|1\r\n+ttl\r\n:3\r\n+OK\r\n", "|0\r\n:1\r\n", "*1\r\n|1\r\n+a\r\n*1\r\n:1\r\n:7\r\n", "*2\r\n*0\r\n*-1\r\n",
+		"+OK\r\n", "+\r\n", "-ERR no\r\n", ":0\r\n", ":-42\r\n", ":9223372036854775807\r\n", "$0\r\n\r\n",
+		"$5\r\na\r\nbc\r\n", "$-1\r\n", "*-1\r\n", "*0\r\n", "*2\r\n$1\r\na\r\n*1\r\n:1\r\n", "_\r\n", "#t\r\n",
+		"#f\r\n", ",1.5\r\n", ",inf\r\n", "(12345678901234567890123\r\n", "!3\r\nERR\r\n", "=5\r\ntxt:a\r\n",
+		"%1\r\n+a\r\n:1\r\n", "%0\r\n", "~1\r\n+a\r\n", ">2\r\n+message\r\n+x\r\n", "|1\r\n+ttl\r\n:3\r\n+OK\r\n",
+		"|0\r\n:1\r\n", "*1\r\n|1\r\n+a\r\n*1\r\n:1\r\n:7\r\n", "*2\r\n*0\r\n*-1\r\n",
 		strings.Repeat("*1\r\n", maxDepth) + ":1\r\n", "$600\r\n" + strings.Repeat("x", 600) + "\r\n",
 	}
 	var want []int
@@ -53,9 +54,10 @@ func TestViolations(t *testing.T) {
 		":\r\n", ":+1\r\n", ":1.5\r\n", ":99999999999999999999999\r\n", "_x\r\n", "#x\r\n", "#\r\n",
 		"$-2\r\n", "$\r\n", "$x\r\n", "$?\r\n;1\r\na\r\n;0\r\n", "$1\r\nabc", "$1\r\na\r\r\n", "=-1\r\n", "!-1\r\n",
 		"*-2\r\n", "*?\r\n", "%-1\r\n", "%?\r\n", "~-1\r\n", ">-1\r\n", "|-1\r\n", "*1\r\n>1\r\n+a\r\n",
-		"*2000000000\r\n", "%2000000000\r\n", "*9223372036854775807\r\n", "%9223372036854775807\r\n", "*1048577\r\n", "%524289\r\n",
-		"*2\r\n*1000000\r\n", "$2000000000\r\n", "$9223372036854775807\r\n", "*2\r\n$68157440\r\n", "$68157441\r\n",
-		strings.Repeat("*1\r\n", maxDepth+1), strings.Repeat("|0\r\n", maxElements+1), "+" + strings.Repeat("x", maxLine) + "\r\n",
+		"*2000000000\r\n", "%2000000000\r\n", "*9223372036854775807\r\n", "%9223372036854775807\r\n", "*1048577\r\n",
+		"%524289\r\n", "*2\r\n*1000000\r\n", "$2000000000\r\n", "$9223372036854775807\r\n", "*2\r\n$68157440\r\n",
+		"$68157441\r\n", strings.Repeat("*1\r\n", maxDepth+1), strings.Repeat("|0\r\n", maxElements+1),
+		"+" + strings.Repeat("x", maxLine) + "\r\n",
 		"-" + strings.Repeat("x", 2*maxLine),
 	} {
 		if strings.HasPrefix(text, "*2\r\n*1000000") {
@@ -75,8 +77,9 @@ func TestViolations(t *testing.T) {
 // FuzzParser has the same be found in whatever pieces it comes, and nothing be reserved that was only claimed.
 func FuzzParser(f *testing.F) {
 	for _, seed := range []string{
-		"+OK\r\n", "*2\r\n$1\r\na\r\n:1\r\n", "%1\r\n+a\r\n_\r\n", "|1\r\n+a\r\n#t\r\n,1\r\n", ">3\r\n+message\r\n$1\r\nc\r\n$0\r\n\r\n", "*-1\r\n$-1\r\n",
-		"*2000000000\r\n", "$?\r\n", "=5\r\ntxt:a\r\n(1\r\n~1\r\n!1\r\na\r\n",
+		"+OK\r\n", "*2\r\n$1\r\na\r\n:1\r\n", "%1\r\n+a\r\n_\r\n", "|1\r\n+a\r\n#t\r\n,1\r\n",
+		">3\r\n+message\r\n$1\r\nc\r\n$0\r\n\r\n", "*-1\r\n$-1\r\n", "*2000000000\r\n", "$?\r\n",
+		"=5\r\ntxt:a\r\n(1\r\n~1\r\n!1\r\na\r\n",
 	} {
 		f.Add(seed, uint8(1))
 	}

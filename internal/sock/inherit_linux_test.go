@@ -38,7 +38,8 @@ func TestNoMultipath(t *testing.T) {
 	t.Setenv("GODEBUG", "multipathtcp=2")
 	ln := listen(t, "tcp", "127.0.0.1:0", sock.Options{})
 	control(t, ln, func(fd int) {
-		if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL); err != nil || got != unix.IPPROTO_TCP {
+		if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL); err != nil ||
+			got != unix.IPPROTO_TCP {
 			t.Errorf("the protocol of the listener is %d, want %d: %v", got, unix.IPPROTO_TCP, err)
 		}
 	})

@@ -18,9 +18,10 @@ import (
 
 // Options are what a listener may be given. The zero value is an ordinary one.
 type Options struct {
-	ReusePort bool        // several sockets may listen on the address; the kernel shares connections out
-	Mode      fs.FileMode // permissions of a Unix socket's file, on Linux from its first instant; 0 leaves what the umask gives
-	Owner     string      // user name or id, optionally ":group", of a Unix socket's file; "" leaves it
+	ReusePort bool // several sockets may listen on the address; the kernel shares connections out
+	// permissions of a Unix socket's file, on Linux from its first instant; 0 leaves what the umask gives
+	Mode  fs.FileMode
+	Owner string // user name or id, optionally ":group", of a Unix socket's file; "" leaves it
 }
 
 // Listen opens a stream listener. The network is tcp, tcp4, tcp6 or unix. With tcp an IPv4 address as the host means

@@ -80,7 +80,8 @@ func TestListenPacket(t *testing.T) {
 	if err != nil || string(got[:n]) != "word" || from.String() != c.LocalAddr().String() {
 		t.Errorf("got %q from %v, %v", got[:n], from, err)
 	}
-	if _, err := sock.ListenPacket("udp", pc.LocalAddr().String(), sock.Options{}); !errors.Is(err, syscall.EADDRINUSE) {
+	if _, err := sock.ListenPacket("udp", pc.LocalAddr().String(), sock.Options{}); !errors.Is(err,
+		syscall.EADDRINUSE) {
 		t.Errorf("the address is taken: %v", err)
 	}
 }
@@ -90,7 +91,8 @@ func TestBadAddress(t *testing.T) {
 		if ln, err := sock.Listen("tcp", address, sock.Options{}); err == nil {
 			ln.Close()
 			t.Errorf("%s was listened on", address)
-		} else if !strings.Contains(err.Error(), strings.Split(address, ":")[0]) && !strings.Contains(err.Error(), "99999") {
+		} else if !strings.Contains(err.Error(), strings.Split(address, ":")[0]) &&
+			!strings.Contains(err.Error(), "99999") {
 			t.Errorf("%s: the error does not name it: %v", address, err)
 		}
 	}

@@ -38,7 +38,8 @@ func (c Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	case length < header:
 		return 0, nil, ErrLength
 	case length > uint64(c.max)+header:
-		return 0, nil, fmt.Errorf("frame: message of %d bytes, limit %d: %w", length-header, c.max, protocol.ErrTooLarge)
+		return 0, nil, fmt.Errorf("frame: message of %d bytes, limit %d: %w", length-header, c.max,
+			protocol.ErrTooLarge)
 	case uint64(len(data)) < length:
 		return 0, nil, nil
 	}

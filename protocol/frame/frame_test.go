@@ -16,23 +16,29 @@ import (
 func TestDecode(t *testing.T) {
 	linemantest.TestCodec(t, frame.Protocol{},
 		linemantest.Vector{Name: "nothing", Wire: ""},
-		linemantest.Vector{Name: "a frame", Wire: "\x00\x00\x00\x09hello", Messages: []string{"hello"}, RoundTrip: true},
+		linemantest.Vector{Name: "a frame", Wire: "\x00\x00\x00\x09hello", Messages: []string{"hello"},
+			RoundTrip: true},
 		linemantest.Vector{Name: "an empty message", Wire: "\x00\x00\x00\x04", Messages: []string{""}, RoundTrip: true},
-		linemantest.Vector{Name: "two and a half", Wire: "\x00\x00\x00\x05a\x00\x00\x00\x06bc\x00\x00\x00\x07de", Messages: []string{"a", "bc"}},
+		linemantest.Vector{Name: "two and a half", Wire: "\x00\x00\x00\x05a\x00\x00\x00\x06bc\x00\x00\x00\x07de",
+			Messages: []string{"a", "bc"}},
 		linemantest.Vector{Name: "half a header", Wire: "\x00\x00\x00"},
 		linemantest.Vector{Name: "length 0", Wire: "\x00\x00\x00\x00", Err: frame.ErrLength},
 		linemantest.Vector{Name: "length 1", Wire: "\x00\x00\x00\x01", Err: frame.ErrLength},
 		linemantest.Vector{Name: "length 2", Wire: "\x00\x00\x00\x02", Err: frame.ErrLength},
-		linemantest.Vector{Name: "length 3", Wire: "\x00\x00\x00\x05a\x00\x00\x00\x03", Messages: []string{"a"}, Err: frame.ErrLength},
+		linemantest.Vector{Name: "length 3", Wire: "\x00\x00\x00\x05a\x00\x00\x00\x03", Messages: []string{"a"},
+			Err: frame.ErrLength},
 		linemantest.Vector{Name: "at the limit", Max: 3, Wire: "\x00\x00\x00\x07abc", Messages: []string{"abc"}},
 		linemantest.Vector{Name: "above the limit", Max: 3, Wire: "\x00\x00\x00\x08", Err: protocol.ErrTooLarge},
-		linemantest.Vector{Name: "the greatest length", Wire: "\xff\xff\xff\xffabc", Err: protocol.ErrTooLarge, ErrAfter: 4},
-		linemantest.Vector{Name: "a long one", Wire: "\x00\x00\x08\x04" + strings.Repeat("x", 2048), Messages: []string{strings.Repeat("x", 2048)}},
+		linemantest.Vector{Name: "the greatest length", Wire: "\xff\xff\xff\xffabc",
+			Err: protocol.ErrTooLarge, ErrAfter: 4},
+		linemantest.Vector{Name: "a long one", Wire: "\x00\x00\x08\x04" + strings.Repeat("x", 2048),
+			Messages: []string{strings.Repeat("x", 2048)}},
 	)
 }
 
 func FuzzDecode(f *testing.F) {
-	linemantest.FuzzCodec(f, frame.Protocol{}, "\x00\x00\x00\x05a\x00\x00\x00\x04", "\x00\x00\x00\x03", "\xff\xff\xff\xff")
+	linemantest.FuzzCodec(f, frame.Protocol{}, "\x00\x00\x00\x05a\x00\x00\x00\x04", "\x00\x00\x00\x03",
+		"\xff\xff\xff\xff")
 }
 
 func TestRoundTrip(t *testing.T) {

@@ -48,13 +48,15 @@ func TestRequestLine(t *testing.T) {
 	vectors := []linemantest.Vector{
 		{Name: "plain", Wire: "GET / HTTP/1.1\r\n" + host + "\r\n", Messages: []string{"GET / "}},
 		{Name: "a query", Wire: "GET /a?b=c HTTP/1.1\r\n" + host + "\r\n", Messages: []string{"GET /a?b=c "}},
-		{Name: "any token is a method", Wire: "BREW /pot HTTP/1.1\r\n" + host + "\r\n", Messages: []string{"BREW /pot "}},
+		{Name: "any token is a method", Wire: "BREW /pot HTTP/1.1\r\n" + host + "\r\n",
+			Messages: []string{"BREW /pot "}},
 		{Name: "the whole server", Wire: "OPTIONS * HTTP/1.1\r\n" + host + "\r\n", Messages: []string{"OPTIONS * "}},
 		{Name: "absolute", Wire: "GET http://y/a HTTP/1.1\r\n" + host + "\r\n", Messages: []string{"GET http://y/a "}},
 		{Name: "HTTP/1.0", Wire: "GET / HTTP/1.0\r\n\r\n", Messages: []string{"GET / "}},
 		{Name: "a later minor version", Wire: "GET / HTTP/1.2\r\n" + host + "\r\n", Messages: []string{"GET / "}},
 		{Name: "an empty line before", Wire: "\r\nGET / HTTP/1.1\r\n" + host + "\r\n", Err: status(400)},
-		{Name: "pipelined", Wire: "GET /1 HTTP/1.1\r\n" + host + "\r\nGET /2 HTTP/1.1\r\n" + host + "\r\n", Messages: []string{"GET /1 ", "GET /2 "}},
+		{Name: "pipelined", Wire: "GET /1 HTTP/1.1\r\n" + host + "\r\nGET /2 HTTP/1.1\r\n" + host + "\r\n",
+			Messages: []string{"GET /1 ", "GET /2 "}},
 		{Name: "half", Wire: "GET / HTTP/1.1\r\nHost:"},
 		{Name: "nothing", Wire: ""},
 		{Name: "a long target", Wire: "GET /" + strings.Repeat("x", 9000) + " HTTP/1.1\r\n", Err: status(414)},
@@ -65,11 +67,14 @@ func TestRequestLine(t *testing.T) {
 		{Name: "the preface of HTTP/2", Wire: "PRI * HTTP/2.0\r\n\r\n", Err: status(505)},
 	}
 	for name, line := range map[string]string{
-		"no version": "GET /", "two spaces": "GET  / HTTP/1.1", "a space behind": "GET / HTTP/1.1 ", "a tab": "GET\t/ HTTP/1.1", "no target": "GET HTTP/1.1",
-		"lower-case version": "GET / http/1.1", "a long version": "GET / HTTP/1.11", "no digit": "GET / HTTP/1.x", "a method with a colon": "G:T / HTTP/1.1",
-		"a space in the target": "GET /a b HTTP/1.1", "a control character": "GET /\x01 HTTP/1.1", "a fragment": "GET /#a HTTP/1.1", "not ASCII": "GET /é HTTP/1.1",
-		"a relative target": "GET a HTTP/1.1", "an asterisk for GET": "GET * HTTP/1.1", "another scheme": "GET ftp://x/ HTTP/1.1", "an absolute target without a host": "GET http:///a HTTP/1.1",
-		"an empty method": " / HTTP/1.1", "a CR inside": "GET /\ra HTTP/1.1", "NUL": "GET /\x00 HTTP/1.1", "user information": "GET http://a@b/ HTTP/1.1",
+		"no version": "GET /", "two spaces": "GET  / HTTP/1.1", "a space behind": "GET / HTTP/1.1 ",
+		"a tab": "GET\t/ HTTP/1.1", "no target": "GET HTTP/1.1", "lower-case version": "GET / http/1.1",
+		"a long version": "GET / HTTP/1.11", "no digit": "GET / HTTP/1.x", "a method with a colon": "G:T / HTTP/1.1",
+		"a space in the target": "GET /a b HTTP/1.1", "a control character": "GET /\x01 HTTP/1.1",
+		"a fragment": "GET /#a HTTP/1.1", "not ASCII": "GET /é HTTP/1.1", "a relative target": "GET a HTTP/1.1",
+		"an asterisk for GET": "GET * HTTP/1.1", "another scheme": "GET ftp://x/ HTTP/1.1",
+		"an absolute target without a host": "GET http:///a HTTP/1.1", "an empty method": " / HTTP/1.1",
+		"a CR inside": "GET /\ra HTTP/1.1", "NUL": "GET /\x00 HTTP/1.1", "user information": "GET http://a@b/ HTTP/1.1",
 	} {
 		vectors = append(vectors, linemantest.Vector{Name: name, Wire: line + "\r\n" + host + "\r\n", Err: status(400)})
 	}
@@ -82,28 +87,42 @@ func TestFields(t *testing.T) {
 		{Name: "space around a value", Wire: get + "Host: \t x \t\r\n\r\n", Messages: []string{"GET / "}},
 		{Name: "an empty value", Wire: get + host + "X:\r\n\r\n", Messages: []string{"GET / "}},
 		{Name: "bytes above ASCII in a value", Wire: get + host + "X: \xe9\r\n\r\n", Messages: []string{"GET / "}},
-		{Name: "a hundred fields", Wire: get + host + strings.Repeat("X: y\r\n", 99) + "\r\n", Messages: []string{"GET / "}},
+		{Name: "a hundred fields", Wire: get + host + strings.Repeat("X: y\r\n", 99) + "\r\n",
+			Messages: []string{"GET / "}},
 		{Name: "too many fields", Wire: get + host + strings.Repeat("X: y\r\n", 100) + "\r\n", Err: status(431)},
 		{Name: "too large a field", Wire: get + host + "X: " + strings.Repeat("y", 20000), Err: status(431)},
-		{Name: "too large a head", Wire: get + host + strings.Repeat("X: "+strings.Repeat("y", 1000)+"\r\n", 20), Err: status(431)},
-		{Name: "100-continue", Wire: "POST / HTTP/1.1\r\n" + host + "Content-Length: 2\r\nExpect: 100-Continue\r\n\r\nok", Messages: []string{"POST / ok"}},
-		{Name: "another expectation", Wire: "POST / HTTP/1.1\r\n" + host + "Content-Length: 2\r\nExpect: wonders\r\n\r\nok", Err: status(417)},
-		{Name: "expectations as a list", Wire: "POST / HTTP/1.1\r\n" + host + "Content-Length: 2\r\nExpect: , 100-continue, 100-continue\r\n\r\nok", Messages: []string{"POST / ok"}},
-		{Name: "one of them unknown", Wire: "POST / HTTP/1.1\r\n" + host + "Content-Length: 2\r\nExpect: 100-continue, wonders\r\n\r\nok", Err: status(417)},
-		{Name: "an expectation of HTTP/1.0", Wire: "POST / HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nok", Messages: []string{"POST / ok"}},
+		{Name: "too large a head", Wire: get + host + strings.Repeat("X: "+strings.Repeat("y", 1000)+"\r\n", 20),
+			Err: status(431)},
+		{Name: "100-continue", Wire: "POST / HTTP/1.1\r\n" + host + "Content-Length: 2\r\n" +
+			"Expect: 100-Continue\r\n\r\nok", Messages: []string{"POST / ok"}},
+		{Name: "another expectation",
+			Wire: "POST / HTTP/1.1\r\n" + host + "Content-Length: 2\r\nExpect: wonders\r\n\r\nok", Err: status(417)},
+		{Name: "expectations as a list", Wire: "POST / HTTP/1.1\r\n" + host + "Content-Length: 2\r\n" +
+			"Expect: , 100-continue, 100-continue\r\n\r\nok", Messages: []string{"POST / ok"}},
+		{Name: "one of them unknown", Wire: "POST / HTTP/1.1\r\n" + host + "Content-Length: 2\r\n" +
+			"Expect: 100-continue, wonders\r\n\r\nok", Err: status(417)},
+		{Name: "an expectation of HTTP/1.0", Wire: "POST / HTTP/1.0\r\nContent-Length: 2\r\n" +
+			"Expect: 100-continue\r\n\r\nok", Messages: []string{"POST / ok"}},
 	}
 	for name, fields := range map[string]string{
-		"no Host": "", "two Hosts": host + host, "two different Hosts": host + "Host: y\r\n", "a Host with a space": "Host: a b\r\n", "a Host with a slash": "Host: a/b\r\n",
-		"a Host with a user": "Host: u@a\r\n", "a bad port": "Host: a:b\r\n", "a long port": "Host: a:123456\r\n", "half an IPv6 address": "Host: [::1\r\n", "a Host list": "Host: a, b\r\n",
-		"space before the colon": host + "X : y\r\n", "a tab before the colon": host + "X\t: y\r\n", "a folded line": host + "X: y\r\n z\r\n", "a folded line by tab": host + "X: y\r\n\tz\r\n",
-		"no colon": host + "X\r\n", "an empty name": host + ": y\r\n", "a space before a name": " X: y\r\n" + host, "NUL in a value": host + "X: \x00\r\n", "CR in a value": host + "X: a\rb\r\n",
-		"DEL in a value": host + "X: \x7f\r\n", "a name in brackets": host + "X(y): z\r\n", "a name above ASCII": host + "\xe9: z\r\n", "LF alone": host + "X: y\n", "LF alone at the end": host + "X: y\r\n\n",
+		"no Host": "", "two Hosts": host + host, "two different Hosts": host + "Host: y\r\n",
+		"a Host with a space": "Host: a b\r\n", "a Host with a slash": "Host: a/b\r\n",
+		"a Host with a user": "Host: u@a\r\n", "a bad port": "Host: a:b\r\n", "a long port": "Host: a:123456\r\n",
+		"half an IPv6 address": "Host: [::1\r\n", "a Host list": "Host: a, b\r\n",
+		"space before the colon": host + "X : y\r\n", "a tab before the colon": host + "X\t: y\r\n",
+		"a folded line": host + "X: y\r\n z\r\n", "a folded line by tab": host + "X: y\r\n\tz\r\n",
+		"no colon": host + "X\r\n", "an empty name": host + ": y\r\n", "a space before a name": " X: y\r\n" + host,
+		"NUL in a value": host + "X: \x00\r\n", "CR in a value": host + "X: a\rb\r\n",
+		"DEL in a value": host + "X: \x7f\r\n", "a name in brackets": host + "X(y): z\r\n",
+		"a name above ASCII": host + "\xe9: z\r\n", "LF alone": host + "X: y\n",
+		"LF alone at the end": host + "X: y\r\n\n",
 	} {
 		vectors = append(vectors, linemantest.Vector{Name: name, Wire: get + fields + "\r\n", Err: status(400)})
 	}
 	linemantest.TestCodec(t, &labelled{}, vectors...)
 	linemantest.TestCodec(t, &labelled{http1.Protocol{MaxHeader: 40}},
-		linemantest.Vector{Name: "at MaxHeader", Wire: get + host + "X: 45678901\r\n\r\n", Messages: []string{"GET / "}},
+		linemantest.Vector{Name: "at MaxHeader", Wire: get + host + "X: 45678901\r\n\r\n",
+			Messages: []string{"GET / "}},
 		linemantest.Vector{Name: "above MaxHeader", Wire: get + host + "X: 456789012\r\n\r\n", Err: status(431)},
 	)
 }
@@ -134,44 +153,75 @@ func TestBodies(t *testing.T) {
 	vectors := []linemantest.Vector{
 		{Name: "a length", Wire: post + "Content-Length: 5\r\n\r\nhello", Messages: []string{"POST / hello"}},
 		{Name: "a length of 0", Wire: post + "Content-Length: 0\r\n\r\n", Messages: []string{"POST / "}},
-		{Name: "an empty line after a POST", Wire: post + "Content-Length: 5\r\n\r\nhello\r\nGET / HTTP/1.1\r\n" + host + "\r\n", Messages: []string{"POST / hello", "GET / "}}, // RFC 9112, 2.2
-		{Name: "two of them", Wire: post + "Content-Length: 5\r\n\r\nhello\r\n\r\nGET / HTTP/1.1\r\n" + host + "\r\n", Messages: []string{"POST / hello"}, Err: status(400)},
+		// RFC 9112, 2.2
+		{Name: "an empty line after a POST", Wire: post + "Content-Length: 5\r\n\r\nhello\r\n" +
+			"GET / HTTP/1.1\r\n" + host + "\r\n", Messages: []string{"POST / hello", "GET / "}},
+		{Name: "two of them", Wire: post + "Content-Length: 5\r\n\r\nhello\r\n\r\nGET / HTTP/1.1\r\n" + host + "\r\n",
+			Messages: []string{"POST / hello"}, Err: status(400)},
 		{Name: "leading zeros", Wire: post + "Content-Length: 005\r\n\r\nhello", Messages: []string{"POST / hello"}},
-		{Name: "a GET with a body", Wire: "GET / HTTP/1.1\r\n" + host + "Content-Length: 5\r\n\r\nhello", Messages: []string{"GET / hello"}},
-		{Name: "no length is no body", Wire: post + "\r\nGET /2 HTTP/1.1\r\n" + host + "\r\n", Messages: []string{"POST / ", "GET /2 "}},
-		{Name: "pipelined bodies", Wire: post + "Content-Length: 1\r\n\r\na" + chunked + "1\r\nb\r\n0\r\n\r\n" + post + "Content-Length: 1\r\n\r\nc", Messages: []string{"POST / a", "POST / b", "POST / c"}},
+		{Name: "a GET with a body", Wire: "GET / HTTP/1.1\r\n" + host + "Content-Length: 5\r\n\r\nhello",
+			Messages: []string{"GET / hello"}},
+		{Name: "no length is no body", Wire: post + "\r\nGET /2 HTTP/1.1\r\n" + host + "\r\n",
+			Messages: []string{"POST / ", "GET /2 "}},
+		{Name: "pipelined bodies", Wire: post + "Content-Length: 1\r\n\r\na" + chunked + "1\r\nb\r\n" +
+			"0\r\n\r\n" + post + "Content-Length: 1\r\n\r\nc", Messages: []string{"POST / a", "POST / b", "POST / c"}},
 		{Name: "half a body", Wire: post + "Content-Length: 5\r\n\r\nhel"},
-		{Name: "chunks", Wire: chunked + "5\r\nhello\r\n7\r\n, world\r\n0\r\n\r\n", Messages: []string{"POST / hello, world"}},
+		{Name: "chunks", Wire: chunked + "5\r\nhello\r\n7\r\n, world\r\n0\r\n\r\n",
+			Messages: []string{"POST / hello, world"}},
 		{Name: "no chunk", Wire: chunked + "0\r\n\r\n", Messages: []string{"POST / "}},
-		{Name: "hexadecimal of any case", Wire: chunked + "a\r\n0123456789\r\nA\r\n0123456789\r\n00\r\n\r\n", Messages: []string{"POST / 01234567890123456789"}},
-		{Name: "chunk extensions", Wire: chunked + "1;a\r\nx\r\n1;b=\"c\"\r\ny\r\n0;z\r\n\r\n", Messages: []string{"POST / xy"}},
-		{Name: "trailers", Wire: chunked + "1\r\nx\r\n0\r\nA: 1\r\nB: 2\r\n\r\n", Messages: []string{"POST / x A=1 B=2"}},
-		{Name: "a long chunk", Wire: chunked + "2710\r\n" + long + "\r\n0\r\n\r\n", Messages: []string{"POST / " + long}},
-		{Name: "many chunks", Wire: chunked + strings.Repeat("2\r\nab\r\n", 500) + "0\r\n\r\n", Messages: []string{"POST / " + strings.Repeat("ab", 500)}},
-		{Name: "Chunked of any case", Wire: post + "Transfer-Encoding: CHUNKED\r\n\r\n0\r\n\r\n", Messages: []string{"POST / "}},
-		{Name: "at the limit", Max: 5, Wire: post + "Content-Length: 5\r\n\r\nhello" + chunked + "3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", Messages: []string{"POST / hello", "POST / hello"}},
+		{Name: "hexadecimal of any case", Wire: chunked + "a\r\n0123456789\r\nA\r\n0123456789\r\n00\r\n\r\n",
+			Messages: []string{"POST / 01234567890123456789"}},
+		{Name: "chunk extensions", Wire: chunked + "1;a\r\nx\r\n1;b=\"c\"\r\ny\r\n0;z\r\n\r\n",
+			Messages: []string{"POST / xy"}},
+		{Name: "trailers", Wire: chunked + "1\r\nx\r\n0\r\nA: 1\r\nB: 2\r\n\r\n",
+			Messages: []string{"POST / x A=1 B=2"}},
+		{Name: "a long chunk", Wire: chunked + "2710\r\n" + long + "\r\n0\r\n\r\n",
+			Messages: []string{"POST / " + long}},
+		{Name: "many chunks", Wire: chunked + strings.Repeat("2\r\nab\r\n", 500) + "0\r\n\r\n",
+			Messages: []string{"POST / " + strings.Repeat("ab", 500)}},
+		{Name: "Chunked of any case", Wire: post + "Transfer-Encoding: CHUNKED\r\n\r\n0\r\n\r\n",
+			Messages: []string{"POST / "}},
+		{Name: "at the limit", Max: 5, Wire: post + "Content-Length: 5\r\n\r\nhello" + chunked + "3\r\nhel\r\n2\r\n" +
+			"lo\r\n0\r\n\r\n", Messages: []string{"POST / hello", "POST / hello"}},
 		{Name: "a length above the limit", Max: 5, Wire: post + "Content-Length: 6\r\n\r\n", Err: status(413)},
 		{Name: "a chunk above the limit", Max: 5, Wire: chunked + "6\r\n", Err: status(413)},
 		{Name: "chunks above the limit", Max: 5, Wire: chunked + "3\r\nhel\r\n3\r\n", Err: status(413)},
-		{Name: "a length beyond 64 bits", Wire: post + "Content-Length: 99999999999999999999999\r\n\r\n", Err: status(413)},
+		{Name: "a length beyond 64 bits", Wire: post + "Content-Length: 99999999999999999999999\r\n\r\n",
+			Err: status(413)},
 		{Name: "a chunk of 2^63-1", Wire: chunked + "7fffffffffffffff\r\n", Err: status(413)},
 		{Name: "a chunk of 2^64-1", Wire: chunked + "ffffffffffffffff\r\n", Err: status(413)},
 		{Name: "gzip", Wire: post + "Transfer-Encoding: gzip\r\n\r\n", Err: status(501)},
 		{Name: "gzip, chunked", Wire: post + "Transfer-Encoding: gzip, chunked\r\n\r\n", Err: status(501)},
-		{Name: "two codings in two fields", Wire: post + "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n", Err: status(501)},
+		{Name: "two codings in two fields",
+			Wire: post + "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n", Err: status(501)},
 		{Name: "large trailers", Wire: chunked + "0\r\nA: " + strings.Repeat("x", 20000), Err: status(431)},
 	}
 	for name, wire := range map[string]string{
-		"a signed length": post + "Content-Length: +5\r\n\r\nhello", "a negative length": post + "Content-Length: -5\r\n\r\nhello", "no digit": post + "Content-Length: 5a\r\n\r\nhello",
-		"an empty length": post + "Content-Length:\r\n\r\n", "a list of lengths": post + "Content-Length: 5, 5\r\n\r\nhello", "two equal lengths": post + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
-		"two different lengths": post + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", "a length with a space": post + "Content-Length: 5 5\r\n\r\nhello", "hexadecimal": post + "Content-Length: 0x5\r\n\r\nhello",
-		"a length and chunks": post + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "chunks and a length": post + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
-		"chunked twice": post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "chunks of HTTP/1.0": "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"a signed length":         post + "Content-Length: +5\r\n\r\nhello",
+		"a negative length":       post + "Content-Length: -5\r\n\r\nhello",
+		"no digit":                post + "Content-Length: 5a\r\n\r\nhello",
+		"an empty length":         post + "Content-Length:\r\n\r\n",
+		"a list of lengths":       post + "Content-Length: 5, 5\r\n\r\nhello",
+		"two equal lengths":       post + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+		"two different lengths":   post + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+		"a length with a space":   post + "Content-Length: 5 5\r\n\r\nhello",
+		"hexadecimal":             post + "Content-Length: 0x5\r\n\r\nhello",
+		"a length and chunks":     post + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"chunks and a length":     post + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+		"chunked twice":           post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"chunks of HTTP/1.0":      "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"chunked is not the last": post + "Transfer-Encoding: chunked, gzip\r\n\r\n",
-		"a bad size":              chunked + "g\r\n", "an empty size": chunked + "\r\n", "a signed size": chunked + "-1\r\n", "0x": chunked + "0x1\r\nx\r\n", "a size with a space before": chunked + " 1\r\nx\r\n",
-		"a long size": chunked + "00000000000000001\r\nx\r\n", "LF alone after a size": chunked + "1\nx\r\n0\r\n\r\n", "no CRLF after a chunk": chunked + "1\r\nxy\r\n0\r\n\r\n", "LF alone after a chunk": chunked + "1\r\nx\n0\r\n\r\n",
-		"a long extension": chunked + "1;" + strings.Repeat("x", 300) + "\r\nx\r\n", "a control character in an extension": chunked + "1;\x01\r\nx\r\n", "a bad trailer": chunked + "0\r\nA : 1\r\n\r\n",
-		"a folded trailer": chunked + "0\r\nA: 1\r\n 2\r\n\r\n", "tiny chunks with long extensions": chunked + strings.Repeat("1;"+strings.Repeat("x", 200)+"\r\nx\r\n", 200),
+		"a bad size":              chunked + "g\r\n", "an empty size": chunked + "\r\n",
+		"a signed size": chunked + "-1\r\n", "0x": chunked + "0x1\r\nx\r\n",
+		"a size with a space before": chunked + " 1\r\nx\r\n", "a long size": chunked + "00000000000000001\r\nx\r\n",
+		"LF alone after a size":               chunked + "1\nx\r\n0\r\n\r\n",
+		"no CRLF after a chunk":               chunked + "1\r\nxy\r\n0\r\n\r\n",
+		"LF alone after a chunk":              chunked + "1\r\nx\n0\r\n\r\n",
+		"a long extension":                    chunked + "1;" + strings.Repeat("x", 300) + "\r\nx\r\n",
+		"a control character in an extension": chunked + "1;\x01\r\nx\r\n",
+		"a bad trailer":                       chunked + "0\r\nA : 1\r\n\r\n",
+		"a folded trailer":                    chunked + "0\r\nA: 1\r\n 2\r\n\r\n",
+		"tiny chunks with long extensions":    chunked + strings.Repeat("1;"+strings.Repeat("x", 200)+"\r\nx\r\n", 200),
 	} {
 		vectors = append(vectors, linemantest.Vector{Name: name, Wire: wire, Err: status(400)})
 	}
@@ -182,13 +232,23 @@ func TestBodies(t *testing.T) {
 func TestExtensions(t *testing.T) {
 	chunked := "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n"
 	var vectors []linemantest.Vector
-	for _, good := range []string{"", ";a", ";a=b", "; a", ";\ta = b", `;a="b"`, `;a=""`, `;a="b;c=d"`, `;a="\"\\"`, `;a="` + "\t \xe9" + `"`, ";a;b=c ;d", `;a="b";c="d"`, ";!#$%&'*+-.^_`|~9=1"} {
-		vectors = append(vectors, linemantest.Vector{Name: "good " + good, Wire: chunked + "1" + good + "\r\nx\r\n0" + good + "\r\n\r\n", Messages: []string{"POST / x"}})
+	for _, good := range []string{
+		"", ";a", ";a=b", "; a", ";\ta = b", `;a="b"`, `;a=""`, `;a="b;c=d"`, `;a="\"\\"`, `;a="` + "\t \xe9" + `"`,
+		";a;b=c ;d", `;a="b";c="d"`, ";!#$%&'*+-.^_`|~9=1",
+	} {
+		vectors = append(vectors,
+			linemantest.Vector{Name: "good " + good, Wire: chunked + "1" + good + "\r\nx\r\n0" + good + "\r\n\r\n",
+				Messages: []string{"POST / x"}})
 	}
-	for _, wrong := range []string{";", ";;a", ";a;", ";=b", ";a=", ";a==b", `;a="`, `;a="b`, `;a="b\"`, `;a="b\`, `;a="b"c`, `;a=b"c"`, `;a"b"`, ";a b", ";a=b c", ";a ", ";a=b ", ";a=\"b\" ", ";a=b,c", ";a=(b)", `;"a"`, ";\xe9",
-		";a=\"\x01\"", ";a=\"\\\x01\"", ";a=\"\x7f\"", ";a=\"b\rc\"", ";a\rb", "\r", " ;a", "\t;a", ",a", "=a", `"a"`} {
-		vectors = append(vectors, linemantest.Vector{Name: "wrong " + wrong, Wire: chunked + "1" + wrong + "\r\nx\r\n0\r\n\r\n", Err: status(400)},
-			linemantest.Vector{Name: "wrong at the end " + wrong, Wire: chunked + "0" + wrong + "\r\n\r\n", Err: status(400)})
+	for _, wrong := range []string{";", ";;a", ";a;", ";=b", ";a=", ";a==b", `;a="`, `;a="b`, `;a="b\"`, `;a="b\`,
+		`;a="b"c`, `;a=b"c"`, `;a"b"`, ";a b", ";a=b c", ";a ", ";a=b ", ";a=\"b\" ", ";a=b,c", ";a=(b)", `;"a"`,
+		";\xe9", ";a=\"\x01\"", ";a=\"\\\x01\"", ";a=\"\x7f\"", ";a=\"b\rc\"", ";a\rb", "\r", " ;a", "\t;a", ",a",
+		"=a", `"a"`} {
+		vectors = append(vectors,
+			linemantest.Vector{Name: "wrong " + wrong, Wire: chunked + "1" + wrong + "\r\nx\r\n0\r\n\r\n",
+				Err: status(400)},
+			linemantest.Vector{Name: "wrong at the end " + wrong, Wire: chunked + "0" + wrong + "\r\n\r\n",
+				Err: status(400)})
 	}
 	linemantest.TestCodec(t, &labelled{}, vectors...)
 }
@@ -197,15 +257,18 @@ func TestExtensions(t *testing.T) {
 func TestLongMethod(t *testing.T) {
 	rest := " / HTTP/1.1\r\n" + host + "\r\n"
 	linemantest.TestCodec(t, &labelled{},
-		linemantest.Vector{Name: "of 64 letters", Wire: strings.Repeat("A", 64) + rest, Messages: []string{strings.Repeat("A", 64) + " / "}},
+		linemantest.Vector{Name: "of 64 letters", Wire: strings.Repeat("A", 64) + rest,
+			Messages: []string{strings.Repeat("A", 64) + " / "}},
 		linemantest.Vector{Name: "of 65", Wire: strings.Repeat("A", 65) + rest, Err: status(501)},
 		linemantest.Vector{Name: "of 8200", Wire: strings.Repeat("A", 8200) + rest, Err: status(501)},
 		linemantest.Vector{Name: "of 10,000", Wire: strings.Repeat("A", 10_000) + rest, Err: status(501)},
 		linemantest.Vector{Name: "without an end", Wire: strings.Repeat("A", 10_000), Err: status(501)},
-		linemantest.Vector{Name: "and a long target", Wire: strings.Repeat("A", 65) + " /" + strings.Repeat("x", 10_000) + rest, Err: status(501)},
+		linemantest.Vector{Name: "and a long target",
+			Wire: strings.Repeat("A", 65) + " /" + strings.Repeat("x", 10_000) + rest, Err: status(501)},
 		linemantest.Vector{Name: "that is none", Wire: strings.Repeat("(", 65) + rest, Err: status(400)},
 		linemantest.Vector{Name: "a long target", Wire: "GET /" + strings.Repeat("x", 10_000) + rest, Err: status(414)},
-		linemantest.Vector{Name: "a long field name", Wire: "GET / HTTP/1.1\r\n" + strings.Repeat("x", 20_000) + ": y\r\n\r\n", Err: status(431)},
+		linemantest.Vector{Name: "a long field name",
+			Wire: "GET / HTTP/1.1\r\n" + strings.Repeat("x", 20_000) + ": y\r\n\r\n", Err: status(431)},
 	)
 }
 
@@ -219,7 +282,8 @@ func TestChunkDigits(t *testing.T) {
 		})
 	}
 	for _, digit := range []string{"/", ":", "@", "G", "`", "g", "-1", "+1", "0x1", " 1"} {
-		linemantest.TestCodec(t, &labelled{}, linemantest.Vector{Name: digit, Wire: head + digit + "\r\nx\r\n0\r\n\r\n", Err: status(400)})
+		linemantest.TestCodec(t, &labelled{},
+			linemantest.Vector{Name: digit, Wire: head + digit + "\r\nx\r\n0\r\n\r\n", Err: status(400)})
 	}
 }
 
@@ -227,8 +291,10 @@ func FuzzDecode(f *testing.F) {
 	post := "POST /a?b HTTP/1.1\r\n" + host
 	linemantest.FuzzCodec(f, &http1.Protocol{},
 		"GET / HTTP/1.1\r\n"+host+"\r\nGET / HTTP/1.0\r\n\r\n", post+"Content-Length: 5\r\n\r\nhello",
-		post+"Transfer-Encoding: chunked\r\n\r\n5;a=\"b\\\"\" ;c\r\nhello\r\n0\r\n\r\n", strings.Repeat("A", 70)+" http://x/%zz HTTP/1.1\r\n"+host+"\r\n",
-		post+"Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nA: 1\r\n\r\n", post+"Content-Length: 99999999999\r\n\r\n")
+		post+"Transfer-Encoding: chunked\r\n\r\n5;a=\"b\\\"\" ;c\r\nhello\r\n0\r\n\r\n",
+		strings.Repeat("A", 70)+" http://x/%zz HTTP/1.1\r\n"+host+"\r\n",
+		post+"Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nA: 1\r\n\r\n",
+		post+"Content-Length: 99999999999\r\n\r\n")
 }
 
 // TestContinue has the wish to be told to go on reported once, when the body is really waited for.
@@ -320,7 +386,8 @@ func TestAllocations(t *testing.T) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	wire := []byte("GET /path?query HTTP/1.1\r\nHost: example.com\r\nUser-Agent: test\r\nAccept: */*\r\nAccept-Language: en\r\n\r\n")
+	wire := []byte("GET /path?query HTTP/1.1\r\nHost: example.com\r\nUser-Agent: test\r\nAccept: */*\r\n" +
+		"Accept-Language: en\r\n\r\n")
 	c := (&http1.Protocol{}).NewCodec(1000).(*http1.Codec)
 	b.SetBytes(int64(len(wire)))
 	b.ReportAllocs()

@@ -18,7 +18,8 @@ func TestEvent(t *testing.T) {
 	}{
 		{http1.Event{}, "\n"},
 		{http1.Event{Comment: "beat"}, ": beat\n\n"},
-		{http1.Event{ID: "7", Name: "news", Retry: 1500 * time.Millisecond, Data: []byte("a")}, "id: 7\nevent: news\nretry: 1500\ndata: a\n\n"},
+		{http1.Event{ID: "7", Name: "news", Retry: 1500 * time.Millisecond, Data: []byte("a")},
+			"id: 7\nevent: news\nretry: 1500\ndata: a\n\n"},
 		{http1.Event{Data: []byte("a\nb\rc\r\nd")}, "data: a\ndata: b\ndata: c\ndata: d\n\n"},
 		{http1.Event{Data: []byte("a\r\n")}, "data: a\ndata: \n\n"},
 		{http1.Event{Data: []byte("a\r")}, "data: a\ndata: \n\n"},

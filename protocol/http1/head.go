@@ -101,7 +101,8 @@ func (r *Request) parseTarget(target []byte) error {
 		if end < 0 {
 			end = len(after)
 		}
-		if r.host, rest = after[:end], after[end:]; !validHost(r.host) || len(r.host) == 0 || bytes.IndexByte(r.host, '%') >= 0 {
+		if r.host, rest = after[:end], after[end:]; !validHost(r.host) || len(r.host) == 0 ||
+			bytes.IndexByte(r.host, '%') >= 0 {
 			return bad("malformed host in the request target") // "%" is decoded by some, so that it is another one
 		}
 		if _, err := url.ParseRequestURI(string(target)); err != nil { // percent-encodings of the path, and addresses
@@ -235,7 +236,8 @@ func (r *Request) framing() (framing, error) {
 
 // announcesFraming reports whether fields are said to follow the body that have to stand before it (RFC 9110, 6.5.1).
 func (r *Request) announcesFraming() bool {
-	return r.hasToken("Trailer", "Content-Length") || r.hasToken("Trailer", "Transfer-Encoding") || r.hasToken("Trailer", "Trailer")
+	return r.hasToken("Trailer", "Content-Length") || r.hasToken("Trailer", "Transfer-Encoding") ||
+		r.hasToken("Trailer", "Trailer")
 }
 
 func transferError(value []byte) error {

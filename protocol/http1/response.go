@@ -138,7 +138,8 @@ func (r *Response) appendLength(b []byte) []byte {
 func (f Field) check() error {
 	for _, own := range [...]string{"Content-Type", "Content-Length", "Transfer-Encoding", "Connection", "Date"} {
 		if equalFold([]byte(f.Name), own) {
-			return fmt.Errorf("http1: field %s is not for Header: Type is Content-Type, the others are made by the server", f.Name)
+			return fmt.Errorf("http1: field %s is not for Header: Type is Content-Type, the others are made by the "+
+				"server", f.Name)
 		}
 	}
 	if !isToken([]byte(f.Name)) || !isValue([]byte(f.Value)) {

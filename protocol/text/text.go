@@ -166,7 +166,9 @@ const (
 	yes
 )
 
-var methods = [...]string{"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ", "CONNECT ", "TRACE ", "PRI "}
+var methods = [...]string{
+	"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ", "CONNECT ", "TRACE ", "PRI ",
+}
 
 // looksLikeHTTP compares the first bytes with the methods that a browser sends.
 func looksLikeHTTP(data []byte) verdict {

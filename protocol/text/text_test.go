@@ -24,20 +24,26 @@ func TestDecode(t *testing.T) {
 		linemantest.Vector{Name: "a CR inside", Wire: "a\rb\n", Messages: []string{"a\rb"}},
 		linemantest.Vector{Name: "any byte", Wire: "\x00\xff\n", Messages: []string{"\x00\xff"}},
 		linemantest.Vector{Name: "at the limit", Max: 4, Wire: "1234\n1234\r\n", Messages: []string{"1234", "1234"}},
-		linemantest.Vector{Name: "above the limit", Max: 4, Wire: "12345\n12345\r\nok\n", Messages: []string{"ok"}, Refused: 2},
-		linemantest.Vector{Name: "far above the limit", Max: 4, Wire: strings.Repeat("x", 300) + "\nok\n", Messages: []string{"ok"}, Refused: 1},
+		linemantest.Vector{Name: "above the limit", Max: 4, Wire: "12345\n12345\r\nok\n",
+			Messages: []string{"ok"}, Refused: 2},
+		linemantest.Vector{Name: "far above the limit", Max: 4, Wire: strings.Repeat("x", 300) + "\nok\n",
+			Messages: []string{"ok"}, Refused: 1},
 		linemantest.Vector{Name: "above the limit without an end", Max: 4, Wire: strings.Repeat("x", 300), Refused: 1},
 		linemantest.Vector{Name: "above the limit by what is no end", Max: 4, Wire: "1234\rx", Refused: 1},
 		linemantest.Vector{Name: "perhaps above the limit", Max: 4, Wire: "1234\r"},
 		linemantest.Vector{Name: "no limit", Max: math.MaxInt, Wire: "hello\n", Messages: []string{"hello"}},
-		linemantest.Vector{Name: "64 KiB", Wire: strings.Repeat("x", 1<<16) + "\n", Messages: []string{strings.Repeat("x", 1<<16)}, RoundTrip: true},
-		linemantest.Vector{Name: "HTTP is lines", Wire: "GET / HTTP/1.1\r\n\r\n", Messages: []string{"GET / HTTP/1.1", ""}},
+		linemantest.Vector{Name: "64 KiB", Wire: strings.Repeat("x", 1<<16) + "\n",
+			Messages: []string{strings.Repeat("x", 1<<16)}, RoundTrip: true},
+		linemantest.Vector{Name: "HTTP is lines", Wire: "GET / HTTP/1.1\r\n\r\n",
+			Messages: []string{"GET / HTTP/1.1", ""}},
 	)
 }
 
 func TestRefuseHTTP(t *testing.T) {
 	var vectors []linemantest.Vector
-	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "PRI"} {
+	for _, method := range []string{
+		"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "PRI",
+	} {
 		vectors = append(vectors, linemantest.Vector{Name: method, Wire: method + " / HTTP/1.1\r\n", Err: text.ErrHTTP})
 	}
 	linemantest.TestCodec(t, text.Protocol{RefuseHTTP: true}, append(vectors,
@@ -47,8 +53,10 @@ func TestRefuseHTTP(t *testing.T) {
 		linemantest.Vector{Name: "lower case", Wire: "get /\n", Messages: []string{"get /"}},
 		linemantest.Vector{Name: "not at the beginning", Wire: "x\nGET /\n", Messages: []string{"x", "GET /"}},
 		linemantest.Vector{Name: "JSON", Wire: "{}\n", Messages: []string{"{}"}},
-		linemantest.Vector{Name: "a limit below a method", Max: 2, Wire: "DELETE / HTTP/1.1\n", Err: text.ErrHTTP, ErrAfter: len("DELETE ")},
-		linemantest.Vector{Name: "a method from the limit on", Max: 1, Wire: "DELGET /\nx\n", Messages: []string{"x"}, Refused: 1},
+		linemantest.Vector{Name: "a limit below a method", Max: 2, Wire: "DELETE / HTTP/1.1\n", Err: text.ErrHTTP,
+			ErrAfter: len("DELETE ")},
+		linemantest.Vector{Name: "a method from the limit on", Max: 1, Wire: "DELGET /\nx\n",
+			Messages: []string{"x"}, Refused: 1},
 	)...)
 }
 
@@ -56,16 +64,20 @@ func TestRefuseHTTP(t *testing.T) {
 func TestWantObject(t *testing.T) {
 	var vectors []linemantest.Vector
 	for name, wire := range map[string]string{
-		"a word": "h", "a TLS client": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "zeros": "\x00\x00", "an unknown method": "BREW /pot HTTP/1.1\r\n",
-		"an empty line": "\n", "an empty line by CRLF": "\r\nGET / HTTP/1.1\r\n", "spaces": "  \t \r\n", "an array": "[", "a number": " 7", "a byte order mark": "\xef\xbb\xbf{}\n",
-		"not quite an object": "{nonsense}\n", "two objects": "{} {}\n", "an open one": "{\n", "what is no UTF-8": "\xff",
+		"a word": "h", "a TLS client": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "zeros": "\x00\x00",
+		"an unknown method": "BREW /pot HTTP/1.1\r\n", "an empty line": "\n",
+		"an empty line by CRLF": "\r\nGET / HTTP/1.1\r\n", "spaces": "  \t \r\n", "an array": "[", "a number": " 7",
+		"a byte order mark": "\xef\xbb\xbf{}\n", "not quite an object": "{nonsense}\n", "two objects": "{} {}\n",
+		"an open one": "{\n", "what is no UTF-8": "\xff",
 	} {
-		vectors = append(vectors, linemantest.Vector{Name: name, Wire: wire, Refused: 1}, linemantest.Vector{Name: name + " and more", Wire: wire + "{}\n{}\n", Refused: 1})
+		vectors = append(vectors, linemantest.Vector{Name: name, Wire: wire, Refused: 1},
+			linemantest.Vector{Name: name + " and more", Wire: wire + "{}\n{}\n", Refused: 1})
 	}
 	linemantest.TestCodec(t, text.Protocol{RefuseHTTP: true, WantObject: true}, append(vectors,
 		linemantest.Vector{Name: "a method", Wire: "POST / HTTP/1.1\r\n", Err: text.ErrHTTP},
 		linemantest.Vector{Name: "objects", Wire: "{}\n{}\r\n", Messages: []string{"{}", "{}"}},
-		linemantest.Vector{Name: "later lines are any", Wire: " \t{\"a\":1} \r\nx\n\nGET /\n", Messages: []string{" \t{\"a\":1} ", "x", "", "GET /"}},
+		linemantest.Vector{Name: "later lines are any", Wire: " \t{\"a\":1} \r\nx\n\nGET /\n",
+			Messages: []string{" \t{\"a\":1} ", "x", "", "GET /"}},
 		linemantest.Vector{Name: "a long object", Max: 4, Wire: "{\"a\":1}\nx\n", Messages: []string{"x"}, Refused: 1},
 		linemantest.Vector{Name: "a long word", Max: 4, Wire: "nonsense\nx\n", Refused: 1},
 		linemantest.Vector{Name: "long spaces", Max: 4, Wire: "         \nx\n", Refused: 1},
@@ -88,7 +100,8 @@ func TestRefusedAtOnce(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	linemantest.FuzzCodec(f, text.Protocol{RefuseHTTP: true, WantObject: true}, "{}\nb\n", "\r\n{}\n", "{x}\n", "\x16\x03\x01", "a\nb\r\n", "GET / HTTP/1.1\r\n", strings.Repeat("x", 2000)+"\nok\n")
+	linemantest.FuzzCodec(f, text.Protocol{RefuseHTTP: true, WantObject: true}, "{}\nb\n", "\r\n{}\n", "{x}\n",
+		"\x16\x03\x01", "a\nb\r\n", "GET / HTTP/1.1\r\n", strings.Repeat("x", 2000)+"\nok\n")
 }
 
 func TestAppend(t *testing.T) {

@@ -54,7 +54,8 @@ func (h *Handshake) AppendRequest(dst []byte) ([]byte, error) {
 		return dst, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
 	h.key, h.seen, h.interim = newKey(), 0, 0
-	dst = fmt.Appendf(dst, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", h.path(), h.Host)
+	dst = fmt.Appendf(dst, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+		h.path(), h.Host)
 	dst = fmt.Appendf(dst, "Sec-WebSocket-Version: %s\r\nSec-WebSocket-Key: %s\r\n", version, h.key[:])
 	if len(h.Subprotocols) > 0 {
 		dst = fmt.Appendf(dst, "Sec-WebSocket-Protocol: %s\r\n", strings.Join(h.Subprotocols, ", "))

@@ -38,12 +38,18 @@ func TestRequest(t *testing.T) {
 		want string
 	}{
 		{websocket.Handshake{Host: "server.example"}, "GET / HTTP/1.1\r\nHost: server.example\r\n" + fixed + "\r\n"},
-		{websocket.Handshake{Host: "[::1]:81", Path: "/a%20b?c=d", Subprotocols: []string{"best", "good"}, Header: [][2]string{{"Origin", "http://x"}, {"X-A", "b\tc"}}},
-			"GET /a%20b?c=d HTTP/1.1\r\nHost: [::1]:81\r\n" + fixed + "Sec-WebSocket-Protocol: best, good\r\nOrigin: http://x\r\nX-A: b\tc\r\n\r\n"},
+		{websocket.Handshake{
+			Host: "[::1]:81", Path: "/a%20b?c=d", Subprotocols: []string{"best", "good"},
+			Header: [][2]string{{"Origin", "http://x"}, {"X-A", "b\tc"}},
+		},
+			"GET /a%20b?c=d HTTP/1.1\r\nHost: [::1]:81\r\n" + fixed + "Sec-WebSocket-Protocol: best, good\r\n" +
+				"Origin: http://x\r\nX-A: b\tc\r\n\r\n"},
 		{websocket.Handshake{Host: "a", Compression: &websocket.Compression{}},
-			"GET / HTTP/1.1\r\nHost: a\r\n" + fixed + "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits; server_no_context_takeover; client_no_context_takeover\r\n\r\n"},
+			"GET / HTTP/1.1\r\nHost: a\r\n" + fixed + "Sec-WebSocket-Extensions: permessage-deflate; " +
+				"client_max_window_bits; server_no_context_takeover; client_no_context_takeover\r\n\r\n"},
 		{websocket.Handshake{Host: "a", Compression: &websocket.Compression{ContextTakeover: true}},
-			"GET / HTTP/1.1\r\nHost: a\r\n" + fixed + "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"},
+			"GET / HTTP/1.1\r\n" +
+				"Host: a\r\n" + fixed + "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"},
 	} {
 		keys := map[string]bool{}
 		for range 3 {
@@ -71,12 +77,14 @@ func TestRequestRefused(t *testing.T) {
 	for _, h := range []websocket.Handshake{
 		{}, {Host: "a b"}, {Host: "a\r\nX: y"}, {Host: "bücher.example"},
 		{Host: "a", Path: "b"}, {Host: "a", Path: "/b c"}, {Host: "a", Path: "/b#c"}, {Host: "a", Path: "/\r\n"},
-		{Host: "a", Subprotocols: []string{""}}, {Host: "a", Subprotocols: []string{"b c"}}, {Host: "a", Subprotocols: []string{"b", "b"}},
-		field("", "x"), field("a b", "x"), field("A", "b\r\nC: d"), field("A", "\x00"),
-		field("Host", "x"), field("upgrade", "x"), field("Connection", "x"), field("Content-Length", "1"),
-		field("Transfer-Encoding", "chunked"), field("sec-websocket-key", "x"), field("Sec-WebSocket-Extensions", "x"),
+		{Host: "a", Subprotocols: []string{""}}, {Host: "a", Subprotocols: []string{"b c"}},
+		{Host: "a", Subprotocols: []string{"b", "b"}}, field("", "x"), field("a b", "x"), field("A", "b\r\nC: d"),
+		field("A", "\x00"), field("Host", "x"), field("upgrade", "x"), field("Connection", "x"),
+		field("Content-Length", "1"), field("Transfer-Encoding", "chunked"), field("sec-websocket-key", "x"),
+		field("Sec-WebSocket-Extensions", "x"),
 	} {
-		if b, err := h.AppendRequest([]byte("before")); !errors.Is(err, websocket.ErrHandshake) || string(b) != "before" {
+		if b, err := h.AppendRequest([]byte("before")); !errors.Is(err, websocket.ErrHandshake) ||
+			string(b) != "before" {
 			t.Errorf("%+v: %q, %v", h, b, err)
 		}
 	}
@@ -111,34 +119,53 @@ func TestAnswer(t *testing.T) {
 		reason      string
 		subprotocol string
 	}{
-		"right":                   {answer: answer(own), status: -1},
-		"in capitals, in lists":   {answer: answer(own, "Upgrade", "WebSocket", "Connection", "keep-alive, UPGRADE"), status: -1},
-		"further fields":          {answer: answer(own, "Set-Cookie", "a=b", "Content-Length", "0"), status: -1},
-		"a subprotocol":           {answer: answer(own, "Sec-WebSocket-Protocol", "good"), status: -1, subprotocol: "good"},
-		"no Upgrade":              {answer: answer(own, "Upgrade", ""), status: 101, reason: "Upgrade: websocket"},
-		"another Upgrade":         {answer: answer(own, "Upgrade", "h2c"), status: 101, reason: "Upgrade: websocket"},
-		"two Upgrades":            {answer: answer(own, "Upgrade", "websocket", "Upgrade", "websocket"), status: 101, reason: "Upgrade: websocket"},
-		"no Connection":           {answer: answer(own, "Connection", ""), status: 101, reason: "Connection: Upgrade"},
-		"no Accept":               {answer: answer(""), status: 101, reason: "Sec-WebSocket-Accept"},
-		"another Accept":          {answer: answer("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), status: 101, reason: "Sec-WebSocket-Accept"},
-		"two Accepts":             {answer: answer(own, "sec-websocket-accept", own), status: 101, reason: "Sec-WebSocket-Accept"},
-		"a subprotocol not asked": {answer: answer(own, "Sec-WebSocket-Protocol", "bad"), status: 101, reason: "\"bad\""},
-		"an empty subprotocol":    {answer: answer(own, "Sec-WebSocket-Protocol", " "), status: 101, reason: "subprotocol"},
-		"two subprotocols":        {answer: answer(own, "Sec-WebSocket-Protocol", "good", "Sec-WebSocket-Protocol", "good"), status: 101, reason: "subprotocol"},
-		"an extension not asked":  {answer: answer(own, "Sec-WebSocket-Extensions", "permessage-deflate"), status: 101, reason: "extension"},
-		"HTTP/1.0":                {answer: strings.Replace(answer(own), "1.1", "1.0", 1), status: 101, reason: "HTTP/1.1"},
-		"200":                     {answer: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", status: 200, reason: "answered with 200 OK"},
-		"401":                     {answer: "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\n\r\n", status: 401, reason: "401 Unauthorized"},
-		"a redirect":              {answer: "HTTP/1.1 302 Found\r\nLocation: wss://other.example/\r\n\r\n", status: 302, reason: "302 Found to \"wss://other.example/\": redirects are not followed"},
-		"answers before it":       {answer: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer(own), status: -1},
-		"another before it":       {answer: "HTTP/1.1 103 Early Hints\r\n\r\nhello", reason: "does not speak HTTP"},
-		"endless before it":       {answer: strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: "+strings.Repeat("x", 7000)+"\r\n\r\n", 10), reason: "too long"},
-		"another protocol":        {answer: "220 mail.example ESMTP\r\n\r\n", reason: "does not speak HTTP"},
-		"no status":               {answer: "HTTP/1.1 \r\n\r\n", reason: "cannot be read"},
-		"half a field":            {answer: strings.Replace(answer(own), "Upgrade: ", "Upgrade ", 1), reason: "cannot be read"},
-		"endless":                 {answer: "HTTP/1.1 101 X\r\nA: " + strings.Repeat("b", 70_000), reason: "too long"},
-		"long":                    {answer: answer(own, "A", strings.Repeat("b", 65_000)), status: -1},
-		"too long":                {answer: answer(own, "A", strings.Repeat("b", 66_000)), reason: "too long"},
+		"right": {answer: answer(own), status: -1},
+		"in capitals, in lists": {answer: answer(own, "Upgrade", "WebSocket", "Connection", "keep-alive, UPGRADE"),
+			status: -1},
+		"further fields":  {answer: answer(own, "Set-Cookie", "a=b", "Content-Length", "0"), status: -1},
+		"a subprotocol":   {answer: answer(own, "Sec-WebSocket-Protocol", "good"), status: -1, subprotocol: "good"},
+		"no Upgrade":      {answer: answer(own, "Upgrade", ""), status: 101, reason: "Upgrade: websocket"},
+		"another Upgrade": {answer: answer(own, "Upgrade", "h2c"), status: 101, reason: "Upgrade: websocket"},
+		"two Upgrades": {answer: answer(own, "Upgrade", "websocket", "Upgrade", "websocket"), status: 101,
+			reason: "Upgrade: websocket"},
+		"no Connection": {answer: answer(own, "Connection", ""), status: 101, reason: "Connection: Upgrade"},
+		"no Accept":     {answer: answer(""), status: 101, reason: "Sec-WebSocket-Accept"},
+		"another Accept": {answer: answer("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), status: 101,
+			reason: "Sec-WebSocket-Accept"},
+		"two Accepts": {answer: answer(own, "sec-websocket-accept", own), status: 101, reason: "Sec-WebSocket-Accept"},
+		"a subprotocol not asked": {answer: answer(own, "Sec-WebSocket-Protocol", "bad"), status: 101,
+			reason: "\"bad\""},
+		"an empty subprotocol": {answer: answer(own, "Sec-WebSocket-Protocol", " "), status: 101,
+			reason: "subprotocol"},
+		"two subprotocols": {
+			answer: answer(own, "Sec-WebSocket-Protocol", "good", "Sec-WebSocket-Protocol", "good"), status: 101,
+			reason: "subprotocol",
+		},
+		"an extension not asked": {answer: answer(own, "Sec-WebSocket-Extensions", "permessage-deflate"), status: 101,
+			reason: "extension"},
+		"HTTP/1.0": {answer: strings.Replace(answer(own), "1.1", "1.0", 1), status: 101, reason: "HTTP/1.1"},
+		"200": {answer: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", status: 200,
+			reason: "answered with 200 OK"},
+		"401": {answer: "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\n\r\n", status: 401, reason: "401 Unauthorized"},
+		"a redirect": {answer: "HTTP/1.1 302 Found\r\nLocation: wss://other.example/\r\n\r\n", status: 302,
+			reason: "302 Found to \"wss://other.example/\": redirects are not followed"},
+		"answers before it": {
+			answer: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer(own),
+			status: -1,
+		},
+		"another before it": {answer: "HTTP/1.1 103 Early Hints\r\n\r\nhello", reason: "does not speak HTTP"},
+		"endless before it": {
+			answer: strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: "+strings.Repeat("x", 7000)+"\r\n\r\n", 10),
+			reason: "too long",
+		},
+
+		"another protocol": {answer: "220 mail.example ESMTP\r\n\r\n", reason: "does not speak HTTP"},
+
+		"no status":    {answer: "HTTP/1.1 \r\n\r\n", reason: "cannot be read"},
+		"half a field": {answer: strings.Replace(answer(own), "Upgrade: ", "Upgrade ", 1), reason: "cannot be read"},
+		"endless":      {answer: "HTTP/1.1 101 X\r\nA: " + strings.Repeat("b", 70_000), reason: "too long"},
+		"long":         {answer: answer(own, "A", strings.Repeat("b", 65_000)), status: -1},
+		"too long":     {answer: answer(own, "A", strings.Repeat("b", 66_000)), reason: "too long"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := &websocket.Handshake{Host: "a", Subprotocols: []string{"best", "good"}}
@@ -177,7 +204,10 @@ func TestHandshakes(t *testing.T) {
 			t.Fatal(err)
 		}
 		fields := map[string][]string{}
-		for _, name := range []string{"Upgrade", "Connection", "Sec-WebSocket-Version", "Sec-WebSocket-Key", "Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"} {
+		for _, name := range []string{
+			"Upgrade", "Connection", "Sec-WebSocket-Version", "Sec-WebSocket-Key", "Sec-WebSocket-Protocol",
+			"Sec-WebSocket-Extensions",
+		} {
 			fields[name] = std.Header.Values(name)
 		}
 		p := &websocket.Protocol{Subprotocols: []string{"v1"}, Compression: options}
@@ -244,17 +274,25 @@ func TestClient(t *testing.T) {
 		t.Errorf("the Close frame is %q", close)
 	}
 	linemantest.TestCodec(t, compressing{client: true},
-		linemantest.Vector{Name: "frames of a server", Wire: server(fin|txt, "a") + server(ping, "b") + server(bin, "c") + server(fin|cont, "d"), Messages: []string{"text:a", "ping:b", "binary:cd"}},
+		linemantest.Vector{Name: "frames of a server",
+			Wire:     server(fin|txt, "a") + server(ping, "b") + server(bin, "c") + server(fin|cont, "d"),
+			Messages: []string{"text:a", "ping:b", "binary:cd"}},
 		linemantest.Vector{Name: "a mask", Wire: client(fin|txt, "a"), Err: code(websocket.ProtocolError), ErrAfter: 2},
-		linemantest.Vector{Name: "text in pieces", Wire: server(txt, "\xe2\x82") + server(fin|cont, "\xac"), Messages: []string{"text:€"}},
-		linemantest.Vector{Name: "text that is none", Wire: server(fin|txt, "ab\xff"), Err: code(websocket.InvalidPayload)},
-		linemantest.Vector{Name: "compressed, though that was not agreed on", Wire: server(fin|rsv1|txt, hello), Err: code(websocket.ProtocolError), ErrAfter: 1},
-		linemantest.Vector{Name: "too long", Max: 4, Wire: server(fin|txt, "hello"), Err: code(websocket.TooBig), ErrAfter: 2})
+		linemantest.Vector{Name: "text in pieces", Wire: server(txt, "\xe2\x82") + server(fin|cont, "\xac"),
+			Messages: []string{"text:€"}},
+		linemantest.Vector{Name: "text that is none", Wire: server(fin|txt, "ab\xff"),
+			Err: code(websocket.InvalidPayload)},
+		linemantest.Vector{Name: "compressed, though that was not agreed on", Wire: server(fin|rsv1|txt, hello),
+			Err: code(websocket.ProtocolError), ErrAfter: 1},
+		linemantest.Vector{Name: "too long", Max: 4, Wire: server(fin|txt, "hello"),
+			Err: code(websocket.TooBig), ErrAfter: 2})
 }
 
 // FuzzAnswer has no answer accepted that does not hold the proof that it is to this request, however it is cut.
 func FuzzAnswer(f *testing.F) {
-	f.Add([]byte(answer("ACCEPT", "Sec-WebSocket-Protocol", "good", "Sec-WebSocket-Extensions", "permessage-deflate; server_no_context_takeover")), uint16(7))
+	f.Add(
+		[]byte(answer("ACCEPT", "Sec-WebSocket-Protocol", "good", "Sec-WebSocket-Extensions",
+			"permessage-deflate; server_no_context_takeover")), uint16(7))
 	f.Add([]byte("HTTP/1.1 403 Forbidden\r\nContent-Length: 3\r\n\r\nno\n"), uint16(30))
 	f.Add([]byte("HTTP/1.1 101\r\n\r\n\x81\x00"), uint16(1))
 	f.Fuzz(func(t *testing.T, wire []byte, at uint16) {

@@ -84,68 +84,116 @@ func TestDecode(t *testing.T) {
 	long := strings.Repeat("0123456789", 7000)
 	linemantest.TestCodec(t, labelled{},
 		// 5.1, 5.2: the header
-		linemantest.Vector{Name: "the RFC's masked Hello", Wire: "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", Messages: []string{"text:Hello"}},
+		linemantest.Vector{Name: "the RFC's masked Hello", Wire: "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",
+			Messages: []string{"text:Hello"}},
 		linemantest.Vector{Name: "text", Wire: client(fin|txt, "hello"), Messages: []string{"text:hello"}},
 		linemantest.Vector{Name: "binary", Wire: client(fin|bin, "\xff\x00"), Messages: []string{"binary:\xff\x00"}},
-		linemantest.Vector{Name: "empty", Wire: client(fin|txt, "") + client(fin|bin, ""), Messages: []string{"text:", "binary:"}},
-		linemantest.Vector{Name: "125 bytes", Wire: client(fin|txt, long[:125]), Messages: []string{"text:" + long[:125]}},
-		linemantest.Vector{Name: "126 bytes", Wire: client(fin|txt, long[:126]), Messages: []string{"text:" + long[:126]}},
-		linemantest.Vector{Name: "65,535 bytes", Wire: client(fin|bin, long[:65535]), Messages: []string{"binary:" + long[:65535]}},
-		linemantest.Vector{Name: "65,536 bytes", Wire: client(fin|bin, long[:65536]), Messages: []string{"binary:" + long[:65536]}},
+		linemantest.Vector{Name: "empty", Wire: client(fin|txt, "") + client(fin|bin, ""),
+			Messages: []string{"text:", "binary:"}},
+		linemantest.Vector{Name: "125 bytes", Wire: client(fin|txt, long[:125]),
+			Messages: []string{"text:" + long[:125]}},
+		linemantest.Vector{Name: "126 bytes", Wire: client(fin|txt, long[:126]),
+			Messages: []string{"text:" + long[:126]}},
+		linemantest.Vector{Name: "65,535 bytes", Wire: client(fin|bin, long[:65535]),
+			Messages: []string{"binary:" + long[:65535]}},
+		linemantest.Vector{Name: "65,536 bytes", Wire: client(fin|bin, long[:65536]),
+			Messages: []string{"binary:" + long[:65536]}},
 		linemantest.Vector{Name: "no mask", Wire: "\x81\x05hello", Err: violated, ErrAfter: 2},
 		linemantest.Vector{Name: "reserved bit 1", Wire: client(0xc1, "x"), Err: violated, ErrAfter: 1},
 		linemantest.Vector{Name: "reserved bit 2", Wire: client(0xa1, "x"), Err: violated, ErrAfter: 1},
 		linemantest.Vector{Name: "reserved bit 3", Wire: client(0x91, "x"), Err: violated, ErrAfter: 1},
-		linemantest.Vector{Name: "125 bytes in two", Wire: "\x82\xfe\x00\x7d\x00\x00\x00\x00", Err: violated, ErrAfter: 4},
-		linemantest.Vector{Name: "65,535 bytes in eight", Wire: "\x82\xff\x00\x00\x00\x00\x00\x00\xff\xff\x00\x00\x00\x00", Err: violated, ErrAfter: 10},
-		linemantest.Vector{Name: "the highest bit of a length", Wire: "\x82\xff\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", Err: violated, ErrAfter: 10},
-		linemantest.Vector{Name: "2^63-1 bytes", Wire: "\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00", Err: tooBig, ErrAfter: 14},
+		linemantest.Vector{Name: "125 bytes in two", Wire: "\x82\xfe\x00\x7d\x00\x00\x00\x00",
+			Err: violated, ErrAfter: 4},
+		linemantest.Vector{Name: "65,535 bytes in eight",
+			Wire: "\x82\xff\x00\x00\x00\x00\x00\x00\xff\xff\x00\x00\x00\x00", Err: violated, ErrAfter: 10},
+		linemantest.Vector{Name: "the highest bit of a length",
+			Wire: "\x82\xff\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", Err: violated, ErrAfter: 10},
+		linemantest.Vector{Name: "2^63-1 bytes", Wire: "\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00",
+			Err: tooBig, ErrAfter: 14},
 		linemantest.Vector{Name: "half a header", Wire: "\x81\xfe\x01"},
 		linemantest.Vector{Name: "half a payload", Wire: client(fin|txt, "hello")[:8]},
 
 		// 5.4: fragments
-		linemantest.Vector{Name: "two fragments", Wire: client(txt, "hel") + client(fin|cont, "lo"), Messages: []string{"text:hello"}},
-		linemantest.Vector{Name: "many fragments", Wire: client(bin, "a") + client(cont, "") + client(cont, "b") + client(fin|cont, "c"), Messages: []string{"binary:abc"}},
-		linemantest.Vector{Name: "empty fragments", Wire: client(txt, "") + client(cont, "") + client(fin|cont, ""), Messages: []string{"text:"}},
-		linemantest.Vector{Name: "fragments, then a whole one", Wire: client(txt, "a") + client(fin|cont, "b") + client(fin|bin, "c"), Messages: []string{"text:ab", "binary:c"}},
-		linemantest.Vector{Name: "fragments, then fragments", Wire: client(txt, "a") + client(fin|cont, "b") + client(txt, "c") + client(fin|cont, "d"), Messages: []string{"text:ab", "text:cd"}},
-		linemantest.Vector{Name: "control frames between", Wire: client(txt, "a") + client(ping, "p") + client(cont, "b") + client(pong, "q") + client(fin|cont, "c"),
-			Messages: []string{"ping:p", "pong:q", "text:abc"}},
+		linemantest.Vector{Name: "two fragments", Wire: client(txt, "hel") + client(fin|cont, "lo"),
+			Messages: []string{"text:hello"}},
+		linemantest.Vector{Name: "many fragments",
+			Wire:     client(bin, "a") + client(cont, "") + client(cont, "b") + client(fin|cont, "c"),
+			Messages: []string{"binary:abc"}},
+		linemantest.Vector{Name: "empty fragments", Wire: client(txt, "") + client(cont, "") + client(fin|cont, ""),
+			Messages: []string{"text:"}},
+		linemantest.Vector{Name: "fragments, then a whole one",
+			Wire:     client(txt, "a") + client(fin|cont, "b") + client(fin|bin, "c"),
+			Messages: []string{"text:ab", "binary:c"}},
+		linemantest.Vector{Name: "fragments, then fragments",
+			Wire:     client(txt, "a") + client(fin|cont, "b") + client(txt, "c") + client(fin|cont, "d"),
+			Messages: []string{"text:ab", "text:cd"}},
+		linemantest.Vector{Name: "control frames between",
+			Wire: client(txt, "a") + client(ping, "p") + client(cont, "b") + client(pong, "q") + client(fin|cont, "c"),
+			Messages: []string{
+				"ping:p", "pong:q", "text:abc",
+			}},
 		linemantest.Vector{Name: "a continuation of nothing", Wire: client(fin|cont, "x"), Err: violated, ErrAfter: 6},
-		linemantest.Vector{Name: "a continuation after the end", Wire: client(txt, "a") + client(fin|cont, "b") + client(cont, "c"), Messages: []string{"text:ab"}, Err: violated},
-		linemantest.Vector{Name: "text inside a fragmented message", Wire: client(txt, "a") + client(fin|txt, "b"), Err: violated, ErrAfter: 7 + 6},
-		linemantest.Vector{Name: "binary inside a fragmented message", Wire: client(txt, "a") + client(bin, "b"), Err: violated},
+		linemantest.Vector{
+			Name: "a continuation after the end", Wire: client(txt, "a") + client(fin|cont, "b") + client(cont, "c"),
+			Messages: []string{"text:ab"}, Err: violated,
+		},
+		linemantest.Vector{Name: "text inside a fragmented message", Wire: client(txt, "a") + client(fin|txt, "b"),
+			Err: violated, ErrAfter: 7 + 6},
+		linemantest.Vector{Name: "binary inside a fragmented message", Wire: client(txt, "a") + client(bin, "b"),
+			Err: violated},
 		linemantest.Vector{Name: "half a fragmented message", Wire: client(txt, "a") + client(cont, "b")},
 
 		// 5.5: control frames
-		linemantest.Vector{Name: "ping", Wire: client(ping, "") + client(ping, long[:125]), Messages: []string{"ping:", "ping:" + long[:125]}},
+		linemantest.Vector{Name: "ping", Wire: client(ping, "") + client(ping, long[:125]),
+			Messages: []string{"ping:", "ping:" + long[:125]}},
 		linemantest.Vector{Name: "pong", Wire: client(pong, "x"), Messages: []string{"pong:x"}},
 		linemantest.Vector{Name: "a long ping", Wire: client(ping, long[:126]), Err: violated, ErrAfter: 2},
 		linemantest.Vector{Name: "a long close", Wire: client(closing, long[:200]), Err: violated, ErrAfter: 2},
-		linemantest.Vector{Name: "a fragmented ping", Wire: client(byte(websocket.Ping), "x"), Err: violated, ErrAfter: 1},
-		linemantest.Vector{Name: "a fragmented close", Wire: client(byte(websocket.Close), ""), Err: violated, ErrAfter: 1},
-		linemantest.Vector{Name: "nothing after a close", Wire: client(closing, "\x03\xe8bye") + client(fin|txt, "late") + "garbage", Messages: []string{"close:\x03\xe8bye"}},
-		linemantest.Vector{Name: "close inside a fragmented message", Wire: client(txt, "a") + client(closing, ""), Messages: []string{"close:"}},
+		linemantest.Vector{Name: "a fragmented ping", Wire: client(byte(websocket.Ping), "x"),
+			Err: violated, ErrAfter: 1},
+		linemantest.Vector{Name: "a fragmented close", Wire: client(byte(websocket.Close), ""),
+			Err: violated, ErrAfter: 1},
+		linemantest.Vector{Name: "nothing after a close",
+			Wire:     client(closing, "\x03\xe8bye") + client(fin|txt, "late") + "garbage",
+			Messages: []string{"close:\x03\xe8bye"}},
+		linemantest.Vector{Name: "close inside a fragmented message", Wire: client(txt, "a") + client(closing, ""),
+			Messages: []string{"close:"}},
 
 		// 8.1: UTF-8
-		linemantest.Vector{Name: "every length of character", Wire: client(fin|txt, "aé€😀"), Messages: []string{"text:aé€😀"}},
-		linemantest.Vector{Name: "characters cut by fragments", Wire: client(txt, "a\xc3") + client(cont, "\xa9\xf0\x9f") + client(cont, "\x98") + client(fin|cont, "\x80"), Messages: []string{"text:aé😀"}},
-		linemantest.Vector{Name: "a character cut around a ping", Wire: client(txt, "\xe2\x82") + client(ping, "\xff") + client(fin|cont, "\xac"), Messages: []string{"ping:\xff", "text:€"}},
+		linemantest.Vector{Name: "every length of character", Wire: client(fin|txt, "aé€😀"),
+			Messages: []string{"text:aé€😀"}},
+		linemantest.Vector{Name: "characters cut by fragments",
+			Wire: client(txt, "a\xc3") + client(cont, "\xa9\xf0\x9f") + client(cont, "\x98") + client(fin|cont, "\x80"),
+			Messages: []string{
+				"text:aé😀",
+			}},
+		linemantest.Vector{Name: "a character cut around a ping",
+			Wire:     client(txt, "\xe2\x82") + client(ping, "\xff") + client(fin|cont, "\xac"),
+			Messages: []string{"ping:\xff", "text:€"}},
 		linemantest.Vector{Name: "an invalid byte", Wire: client(fin|txt, "a\xff"), Err: notUTF8},
 		linemantest.Vector{Name: "an overlong character", Wire: client(fin|txt, "\xc0\xaf"), Err: notUTF8},
 		linemantest.Vector{Name: "a surrogate", Wire: client(fin|txt, "\xed\xa0\x80"), Err: notUTF8},
 		linemantest.Vector{Name: "above U+10FFFF", Wire: client(fin|txt, "\xf4\x90\x80\x80"), Err: notUTF8},
 		linemantest.Vector{Name: "cut at the end", Wire: client(fin|txt, "a\xe2\x82"), Err: notUTF8, ErrAfter: 6 + 3},
-		linemantest.Vector{Name: "cut at the end of fragments", Wire: client(txt, "a\xe2") + client(fin|cont, "\x82"), Err: notUTF8},
-		linemantest.Vector{Name: "invalid in a later fragment", Wire: client(txt, "a") + client(cont, "\x80"), Err: notUTF8, ErrAfter: 7 + 7},
-		linemantest.Vector{Name: "binary need not be", Wire: client(bin, "\xff") + client(fin|cont, "\xfe"), Messages: []string{"binary:\xff\xfe"}},
-		linemantest.Vector{Name: "each message begins anew", Wire: client(fin|bin, "\xe2\x82") + client(fin|txt, "a"), Messages: []string{"binary:\xe2\x82", "text:a"}},
+		linemantest.Vector{Name: "cut at the end of fragments", Wire: client(txt, "a\xe2") + client(fin|cont, "\x82"),
+			Err: notUTF8},
+		linemantest.Vector{Name: "invalid in a later fragment", Wire: client(txt, "a") + client(cont, "\x80"),
+			Err: notUTF8, ErrAfter: 7 + 7},
+		linemantest.Vector{Name: "binary need not be", Wire: client(bin, "\xff") + client(fin|cont, "\xfe"),
+			Messages: []string{"binary:\xff\xfe"}},
+		linemantest.Vector{Name: "each message begins anew", Wire: client(fin|bin, "\xe2\x82") + client(fin|txt, "a"),
+			Messages: []string{"binary:\xe2\x82", "text:a"}},
 
 		// the limit
-		linemantest.Vector{Name: "at the limit", Max: 5, Wire: client(fin|txt, "hello") + client(txt, "hel") + client(fin|cont, "lo"), Messages: []string{"text:hello", "text:hello"}},
+		linemantest.Vector{
+			Name: "at the limit", Max: 5, Wire: client(fin|txt, "hello") + client(txt, "hel") + client(fin|cont, "lo"),
+			Messages: []string{"text:hello", "text:hello"},
+		},
 		linemantest.Vector{Name: "above the limit", Max: 5, Wire: client(fin|txt, "hello!"), Err: tooBig, ErrAfter: 6},
-		linemantest.Vector{Name: "fragments above the limit", Max: 5, Wire: client(txt, "hel") + client(fin|cont, "lo!"), Err: tooBig, ErrAfter: 9 + 6},
-		linemantest.Vector{Name: "control frames do not count", Max: 5, Wire: client(ping, "0123456789"), Messages: []string{"ping:0123456789"}},
+		linemantest.Vector{Name: "fragments above the limit", Max: 5,
+			Wire: client(txt, "hel") + client(fin|cont, "lo!"), Err: tooBig, ErrAfter: 9 + 6},
+		linemantest.Vector{Name: "control frames do not count", Max: 5, Wire: client(ping, "0123456789"),
+			Messages: []string{"ping:0123456789"}},
 	)
 }
 
@@ -154,18 +202,26 @@ func TestDecode(t *testing.T) {
 func TestUnknownOpcodes(t *testing.T) {
 	for _, opcode := range []byte{3, 4, 5, 6, 7, 11, 12, 13, 14, 15} {
 		linemantest.TestCodec(t, labelled{},
-			linemantest.Vector{Name: fmt.Sprint(opcode, " with FIN"), Wire: client(fin|opcode, "x"), Err: code(websocket.ProtocolError), ErrAfter: 1},
-			linemantest.Vector{Name: fmt.Sprint(opcode, " without"), Wire: client(opcode, "x"), Err: code(websocket.ProtocolError), ErrAfter: 1})
+			linemantest.Vector{Name: fmt.Sprint(opcode, " with FIN"), Wire: client(fin|opcode, "x"),
+				Err: code(websocket.ProtocolError), ErrAfter: 1},
+			linemantest.Vector{Name: fmt.Sprint(opcode, " without"), Wire: client(opcode, "x"),
+				Err: code(websocket.ProtocolError), ErrAfter: 1})
 	}
 }
 
 // TestWhereItLies has messages that are parts of the data, or of the codec's own memory, not reach beyond themselves.
 func TestWhereItLies(t *testing.T) {
 	linemantest.TestCodec(t, &websocket.Protocol{},
-		linemantest.Vector{Name: "frames in a row", Wire: client(fin|txt, "hello") + client(ping, "") + client(fin|txt, "again"), Messages: []string{"hello", "", "again"}},
-		linemantest.Vector{Name: "fragments in a row", Wire: client(txt, "hel") + client(fin|cont, "lo") + client(bin, "a") + client(fin|cont, "gain"), Messages: []string{"hello", "again"}},
-		linemantest.Vector{Name: "a control frame among fragments", Wire: client(txt, "hel") + client(ping, "x") + client(fin|cont, "lo"), Messages: []string{"x", "hello"}},
-		linemantest.Vector{Name: "above the limit", Max: 5, Wire: client(txt, "hel") + client(fin|cont, "lo!"), Err: protocol.ErrTooLarge},
+		linemantest.Vector{Name: "frames in a row",
+			Wire:     client(fin|txt, "hello") + client(ping, "") + client(fin|txt, "again"),
+			Messages: []string{"hello", "", "again"}},
+		linemantest.Vector{Name: "fragments in a row",
+			Wire:     client(txt, "hel") + client(fin|cont, "lo") + client(bin, "a") + client(fin|cont, "gain"),
+			Messages: []string{"hello", "again"}},
+		linemantest.Vector{Name: "a control frame among fragments",
+			Wire: client(txt, "hel") + client(ping, "x") + client(fin|cont, "lo"), Messages: []string{"x", "hello"}},
+		linemantest.Vector{Name: "above the limit", Max: 5, Wire: client(txt, "hel") + client(fin|cont, "lo!"),
+			Err: protocol.ErrTooLarge},
 	)
 }
 
@@ -192,7 +248,8 @@ func TestEarlyUTF8(t *testing.T) {
 		} {
 			t.Run(tt.name+", "+split, func(t *testing.T) {
 				wire := frames(tt.valid + tt.bad + "the rest")
-				good := frames(tt.valid + "\x80" + tt.bad[1:] + "the rest") // where the bad byte lies: there they differ
+				// where the bad byte lies: there they differ
+				good := frames(tt.valid + "\x80" + tt.bad[1:] + "the rest")
 				if tt.bad[0] == 0x80 {
 					good = frames(tt.valid + "\x81" + tt.bad[1:] + "the rest")
 				}
@@ -261,7 +318,8 @@ func (roomy) NewCodec(limit int) protocol.Codec {
 
 func FuzzDecode(f *testing.F) {
 	linemantest.FuzzCodec(f, roomy{},
-		client(fin|txt, "hello")+client(ping, "x"), client(txt, "a\xc3")+client(fin|cont, "\xa9"), client(closing, "\x03\xe8"),
+		client(fin|txt, "hello")+client(ping, "x"), client(txt, "a\xc3")+client(fin|cont, "\xa9"),
+		client(closing, "\x03\xe8"),
 		"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00", client(txt, "a")+client(fin|cont, "\xff"))
 }
 
@@ -274,7 +332,8 @@ func FuzzUTF8(f *testing.F) {
 		a := min(int(first), len(text))
 		b := min(a+int(second), len(text))
 		c := (&websocket.Protocol{}).NewCodec(1 << 20)
-		data := []byte(client(txt, string(text[:a])) + client(cont, string(text[a:b])) + client(fin|cont, string(text[b:])))
+		data := []byte(client(txt, string(text[:a])) + client(cont, string(text[a:b])) +
+			client(fin|cont, string(text[b:])))
 		var msg []byte
 		var err error
 		for n := 0; len(data) > 0 && err == nil && msg == nil; data = data[n:] {
@@ -289,10 +348,12 @@ func FuzzUTF8(f *testing.F) {
 func TestAppend(t *testing.T) {
 	c := (&websocket.Protocol{}).NewCodec(1)
 	for _, tt := range []struct{ msg, header string }{
-		{"", "\x81\x00"}, {"Hello", "\x81\x05"}, {strings.Repeat("x", 125), "\x81\x7d"}, {strings.Repeat("x", 126), "\x81\x7e\x00\x7e"},
-		{strings.Repeat("x", 65535), "\x81\x7e\xff\xff"}, {strings.Repeat("x", 65536), "\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"},
+		{"", "\x81\x00"}, {"Hello", "\x81\x05"}, {strings.Repeat("x", 125), "\x81\x7d"},
+		{strings.Repeat("x", 126), "\x81\x7e\x00\x7e"}, {strings.Repeat("x", 65535), "\x81\x7e\xff\xff"},
+		{strings.Repeat("x", 65536), "\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"},
 	} {
-		if got, err := c.Append([]byte("before"), []byte(tt.msg)); err != nil || string(got) != "before"+tt.header+tt.msg {
+		if got, err := c.Append([]byte("before"), []byte(tt.msg)); err != nil ||
+			string(got) != "before"+tt.header+tt.msg {
 			t.Errorf("%d bytes: %.20q, %v", len(tt.msg), got, err)
 		}
 	}

@@ -63,7 +63,8 @@ func deflated(msg string) string {
 // inflated is the message that an independent decompressor makes of a payload.
 func inflated(t testing.TB, payload, history string) string {
 	t.Helper()
-	msg, err := io.ReadAll(flate.NewReaderDict(strings.NewReader(payload+"\x00\x00\xff\xff\x01\x00\x00\xff\xff"), []byte(history)))
+	msg, err := io.ReadAll(
+		flate.NewReaderDict(strings.NewReader(payload+"\x00\x00\xff\xff\x01\x00\x00\xff\xff"), []byte(history)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,25 +95,37 @@ func deflateVectors(frame func(first byte, payload string) string) []linemantest
 	zeros := strings.Repeat("\x00", 5000)
 	return []linemantest.Vector{
 		{Name: "7.2.3.1: one block", Wire: frame(whole, hello), Messages: []string{"text:Hello"}},
-		{Name: "7.2.3.1: two fragments", Wire: frame(rsv1|txt, hello[:3]) + frame(fin|cont, hello[3:]), Messages: []string{"text:Hello"}},
+		{Name: "7.2.3.1: two fragments", Wire: frame(rsv1|txt, hello[:3]) + frame(fin|cont, hello[3:]),
+			Messages: []string{"text:Hello"}},
 		{Name: "7.2.3.3: a block without compression", Wire: frame(whole, storedHi), Messages: []string{"text:Hello"}},
 		{Name: "7.2.3.4: a last block", Wire: frame(whole, finalHello), Messages: []string{"text:Hello"}},
-		{Name: "a last block and nothing after it", Wire: frame(whole, finalHello[:7]), Messages: []string{"text:Hello"}},
-		{Name: "7.2.1: last blocks before others", Wire: frame(whole, finalHello[:7]+finalHello[:7]+hello), Messages: []string{"text:HelloHelloHello"}},
-		{Name: "7.2.1: what follows a last block refers to it", Wire: frame(whole, finalHello[:7]+helloAgain), Messages: []string{"text:HelloHello"}},
+		{Name: "a last block and nothing after it", Wire: frame(whole, finalHello[:7]),
+			Messages: []string{"text:Hello"}},
+		{Name: "7.2.1: last blocks before others", Wire: frame(whole, finalHello[:7]+finalHello[:7]+hello),
+			Messages: []string{"text:HelloHelloHello"}},
+		{Name: "7.2.1: what follows a last block refers to it", Wire: frame(whole, finalHello[:7]+helloAgain),
+			Messages: []string{"text:HelloHello"}},
 		{Name: "7.2.3.5: two blocks", Wire: frame(whole, twoBlocks), Messages: []string{"text:Hello"}},
 		{Name: "7.2.3.6: empty", Wire: frame(whole, "\x00"), Messages: []string{"text:"}},
-		{Name: "empty fragments", Wire: frame(rsv1|bin, "") + frame(cont, "\x00") + frame(fin|cont, ""), Messages: []string{"binary:"}},
-		{Name: "binary", Wire: frame(fin|rsv1|bin, deflated("\xff\x00\xff")), Messages: []string{"binary:\xff\x00\xff"}},
+		{Name: "empty fragments", Wire: frame(rsv1|bin, "") + frame(cont, "\x00") + frame(fin|cont, ""),
+			Messages: []string{"binary:"}},
+		{Name: "binary", Wire: frame(fin|rsv1|bin, deflated("\xff\x00\xff")),
+			Messages: []string{"binary:\xff\x00\xff"}},
 
-		{Name: "not compressed", Wire: frame(fin|txt, "Hello") + frame(whole, hello) + frame(fin|txt, "again"), Messages: []string{"text:Hello", "text:Hello", "text:again"}},
-		{Name: "control frames between", Wire: frame(rsv1|txt, hello[:3]) + frame(ping, "p") + frame(cont, hello[3:5]) + frame(pong, "") + frame(fin|cont, hello[5:]),
+		{Name: "not compressed", Wire: frame(fin|txt, "Hello") + frame(whole, hello) + frame(fin|txt, "again"),
+			Messages: []string{"text:Hello", "text:Hello", "text:again"}},
+		{Name: "control frames between",
+			Wire: frame(rsv1|txt, hello[:3]) + frame(ping, "p") + frame(cont, hello[3:5]) + frame(pong, "") +
+				frame(fin|cont, hello[5:]),
 			Messages: []string{"ping:p", "pong:", "text:Hello"}},
-		{Name: "a fragmented one, then another that is not compressed", Wire: frame(rsv1|txt, hello[:3]) + frame(fin|cont, hello[3:]) + frame(txt, "a\xc3") + frame(fin|cont, "\xa9"),
+		{Name: "a fragmented one, then another that is not compressed",
+			Wire: frame(rsv1|txt, hello[:3]) + frame(fin|cont, hello[3:]) + frame(txt, "a\xc3") +
+				frame(fin|cont, "\xa9"),
 			Messages: []string{"text:Hello", "text:aé"}},
 
 		// RFC 7692, 6.1
-		{Name: "reserved bit 1 on a continuation", Wire: frame(rsv1|txt, hello[:3]) + frame(fin|rsv1|cont, hello[3:]), Err: violated, ErrAfter: header + 3 + 1},
+		{Name: "reserved bit 1 on a continuation", Wire: frame(rsv1|txt, hello[:3]) + frame(fin|rsv1|cont, hello[3:]),
+			Err: violated, ErrAfter: header + 3 + 1},
 		{Name: "reserved bit 1 on a ping", Wire: frame(rsv1|ping, ""), Err: violated, ErrAfter: 1},
 		{Name: "reserved bit 1 on a close", Wire: frame(rsv1|closing, ""), Err: violated, ErrAfter: 1},
 		{Name: "reserved bits 1 and 2", Wire: frame(whole|0x20, hello), Err: violated, ErrAfter: 1},
@@ -127,20 +140,27 @@ func deflateVectors(frame func(first byte, payload string) string) []linemantest
 		{Name: "bytes after the last block", Wire: frame(whole, finalHello+"\x00"), Err: invalid},
 		{Name: "last blocks without end", Wire: frame(fin|rsv1|bin, strings.Repeat("\x03\x00", 17)), Err: invalid},
 		{Name: "a distance beyond the beginning", Wire: frame(whole, helloAgain), Err: invalid},
-		{Name: "invalid at the end of fragments", Wire: frame(rsv1|bin, hello[:4]) + frame(fin|cont, "\xff\xff"), Err: invalid},
+		{Name: "invalid at the end of fragments", Wire: frame(rsv1|bin, hello[:4]) + frame(fin|cont, "\xff\xff"),
+			Err: invalid},
 
 		// RFC 6455, 8.1
-		{Name: "characters cut by fragments", Wire: frame(rsv1|txt, deflated("aé€😀")[:4]) + frame(fin|cont, deflated("aé€😀")[4:]), Messages: []string{"text:aé€😀"}},
+		{Name: "characters cut by fragments",
+			Wire:     frame(rsv1|txt, deflated("aé€😀")[:4]) + frame(fin|cont, deflated("aé€😀")[4:]),
+			Messages: []string{"text:aé€😀"}},
 		{Name: "not UTF-8", Wire: frame(whole, deflated("a\xff")), Err: invalid},
 		{Name: "a cut character", Wire: frame(whole, deflated("a\xe2\x82")), Err: invalid},
-		{Name: "each message by itself", Wire: frame(fin|txt, "é") + frame(whole, deflated("\x80")), Messages: []string{"text:é"}, Err: invalid},
+		{Name: "each message by itself", Wire: frame(fin|txt, "é") + frame(whole, deflated("\x80")),
+			Messages: []string{"text:é"}, Err: invalid},
 
 		// the limit
-		{Name: "at the limit", Max: 5000, Wire: frame(fin|rsv1|bin, deflated(zeros)), Messages: []string{"binary:" + zeros}},
+		{Name: "at the limit", Max: 5000, Wire: frame(fin|rsv1|bin, deflated(zeros)),
+			Messages: []string{"binary:" + zeros}},
 		{Name: "above the limit", Max: 4999, Wire: frame(fin|rsv1|bin, deflated(zeros)), Err: tooBig},
 		{Name: "above a limit of one", Max: 1, Wire: frame(whole, hello), Err: tooBig},
-		{Name: "larger than it will be", Max: 5, Wire: frame(whole, strings.Repeat("\x00\x00\x00\xff\xff", 5)+hello), Messages: []string{"text:Hello"}},
-		{Name: "much larger than it may be", Max: 5, Wire: frame(whole, strings.Repeat("\x00\x00\x00\xff\xff", 15)), Err: tooBig, ErrAfter: header},
+		{Name: "larger than it will be", Max: 5, Wire: frame(whole, strings.Repeat("\x00\x00\x00\xff\xff", 5)+hello),
+			Messages: []string{"text:Hello"}},
+		{Name: "much larger than it may be", Max: 5, Wire: frame(whole, strings.Repeat("\x00\x00\x00\xff\xff", 15)),
+			Err: tooBig, ErrAfter: header},
 	}
 }
 
@@ -164,16 +184,23 @@ func TestHistory(t *testing.T) {
 	twice := client(whole, hello) + client(whole, helloAgain) // 7.2.3.2
 	keeping := &websocket.Compression{ContextTakeover: true}
 	linemantest.TestCodec(t, compressing{accepted: accepted(t, keeping, offer)},
-		linemantest.Vector{Name: "kept", Wire: twice + client(whole, helloAgain), Messages: []string{"text:Hello", "text:Hello", "text:Hello"}},
-		linemantest.Vector{Name: "after others", Wire: client(whole, hello) + client(fin|txt, "other") + client(ping, "p") + client(whole, helloAgain),
+		linemantest.Vector{Name: "kept", Wire: twice + client(whole, helloAgain),
+			Messages: []string{"text:Hello", "text:Hello", "text:Hello"}},
+		linemantest.Vector{Name: "after others",
+			Wire:     client(whole, hello) + client(fin|txt, "other") + client(ping, "p") + client(whole, helloAgain),
 			Messages: []string{"text:Hello", "text:other", "ping:p", "text:Hello"}},
-		linemantest.Vector{Name: "after a last block", Wire: client(whole, finalHello) + client(whole, helloAgain), Messages: []string{"text:Hello", "text:Hello"}},
-		linemantest.Vector{Name: "after a last block within", Wire: client(whole, hello) + client(whole, "\x03\x00"+helloAgain) + client(whole, finalHello[:7]+helloAgain),
+		linemantest.Vector{Name: "after a last block", Wire: client(whole, finalHello) + client(whole, helloAgain),
+			Messages: []string{"text:Hello", "text:Hello"}},
+		linemantest.Vector{Name: "after a last block within",
+			Wire: client(whole, hello) + client(whole, "\x03\x00"+helloAgain) +
+				client(whole, finalHello[:7]+helloAgain),
 			Messages: []string{"text:Hello", "text:Hello", "text:HelloHello"}},
 		linemantest.Vector{Name: "of nothing", Wire: client(whole, helloAgain), Err: invalid},
-		linemantest.Vector{Name: "of one that came uncompressed", Wire: client(fin|txt, "Hello") + client(whole, helloAgain), Messages: []string{"text:Hello"}, Err: invalid})
+		linemantest.Vector{Name: "of one that came uncompressed",
+			Wire: client(fin|txt, "Hello") + client(whole, helloAgain), Messages: []string{"text:Hello"}, Err: invalid})
 	linemantest.TestCodec(t, compressing{accepted: accepted(t, keeping, offer+"; client_no_context_takeover")},
-		linemantest.Vector{Name: "the client does not keep", Wire: twice, Messages: []string{"text:Hello"}, Err: invalid})
+		linemantest.Vector{Name: "the client does not keep", Wire: twice, Messages: []string{"text:Hello"},
+			Err: invalid})
 	linemantest.TestCodec(t, compressing{accepted: accepted(t, &websocket.Compression{}, offer)},
 		linemantest.Vector{Name: "not kept", Wire: twice, Messages: []string{"text:Hello"}, Err: invalid})
 }
@@ -244,7 +271,8 @@ func TestAppendCompressed(t *testing.T) {
 		})
 	}
 	c := websocket.NewServerCodec(1, accepted(t, &websocket.Compression{Threshold: -1}, offer))
-	if got, err := c.Append([]byte("before"), []byte(long+"\xff")); err != websocket.ErrNotUTF8 || string(got) != "before" {
+	if got, err := c.Append([]byte("before"), []byte(long+"\xff")); err != websocket.ErrNotUTF8 ||
+		string(got) != "before" {
 		t.Errorf("not UTF-8: %v, %.20q", err, got)
 	}
 }
@@ -252,7 +280,8 @@ func TestAppendCompressed(t *testing.T) {
 // TestWindow has no distance be larger than the window that was asked for: what repeats from further away is not found.
 func TestWindow(t *testing.T) {
 	for bits := 8; bits <= 15; bits++ {
-		c := websocket.NewServerCodec(1, accepted(t, &websocket.Compression{}, fmt.Sprint(offer, "; server_max_window_bits=", bits)))
+		c := websocket.NewServerCodec(1,
+			accepted(t, &websocket.Compression{}, fmt.Sprint(offer, "; server_max_window_bits=", bits)))
 		window := 1 << bits
 		for size, want := range map[int]bool{window / 2: true, window - 1: true, window + 1: false, 2 * window: false} {
 			half := random(size)

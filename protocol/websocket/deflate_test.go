@@ -46,7 +46,9 @@ func TestBomb(t *testing.T) {
 func TestClientWindow(t *testing.T) {
 	h := &websocket.Handshake{Host: "a", Compression: &websocket.Compression{}}
 	_, accept := asked(t, h)
-	_, a, err := h.Decode([]byte(answer(accept, "Sec-WebSocket-Extensions", offer+"; server_no_context_takeover; client_max_window_bits=9")))
+	_, a, err := h.Decode(
+		[]byte(answer(accept, "Sec-WebSocket-Extensions",
+			offer+"; server_no_context_takeover; client_max_window_bits=9")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +90,10 @@ func (r roomyCompressing) NewCodec(limit int) protocol.Codec {
 func fuzzCompressed(f *testing.F, options *websocket.Compression) {
 	const whole = fin | rsv1 | txt
 	linemantest.FuzzCodec(f, roomyCompressing{compressing{accepted: accepted(f, options, offer)}},
-		client(whole, hello)+client(ping, "x")+client(whole, helloAgain), client(rsv1|txt, twoBlocks[:4])+client(fin|cont, twoBlocks[4:]),
-		client(whole, finalHello)+client(whole, storedHi), client(whole, finalHello[:7]+finalHello), client(whole, strings.Repeat("\x03\x00", 20)),
+		client(whole, hello)+client(ping, "x")+client(whole, helloAgain),
+		client(rsv1|txt, twoBlocks[:4])+client(fin|cont, twoBlocks[4:]),
+		client(whole, finalHello)+client(whole, storedHi), client(whole, finalHello[:7]+finalHello),
+		client(whole, strings.Repeat("\x03\x00", 20)),
 		client(fin|rsv1|bin, deflated(strings.Repeat("\x00", 2000))), client(whole, "")+client(fin|rsv1|cont, ""))
 }
 

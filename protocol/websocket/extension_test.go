@@ -20,9 +20,12 @@ func chosen(t testing.TB, c *websocket.Compression, offers ...string) (string, e
 // TestNegotiation is the server's side of RFC 7692, 7.1.
 func TestNegotiation(t *testing.T) {
 	const (
-		plain = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 		kept  = "permessage-deflate"
+		plain = kept + "; server_no_context_takeover; client_no_context_takeover"
 	)
+	bits := func(n string) [2]string {
+		return [2]string{plain + "; server_max_window_bits=" + n, kept + "; server_max_window_bits=" + n}
+	}
 	for offered, want := range map[string][2]string{ // without and with ContextTakeover
 		"":                                {"", ""},
 		"permessage-deflate":              {plain, kept},
@@ -33,23 +36,26 @@ func TestNegotiation(t *testing.T) {
 		"foo, permessage-deflate, bar; x": {plain, kept},
 
 		// 7.1.1: context takeover
-		"permessage-deflate; server_no_context_takeover":                                             {plain, "permessage-deflate; server_no_context_takeover"},
-		"permessage-deflate;client_no_context_takeover":                                              {plain, "permessage-deflate; client_no_context_takeover"},
-		"permessage-deflate; client_no_context_takeover; server_no_context_takeover":                 {plain, plain},
-		"permessage-deflate; server_no_context_takeover=1":                                           {"", ""},
-		"permessage-deflate; client_no_context_takeover=\"true\"":                                    {"", ""},
-		"permessage-deflate; server_no_context_takeover; server_no_context_takeover":                 {"", ""},
-		"permessage-deflate; client_no_context_takeover; x; client_no_context_takeover":              {"", ""},
-		"permessage-deflate; client_no_context_takeover; client_max_window_bits; a; b; c; d; e; f;g": {"", ""},
+		kept + "; server_no_context_takeover": {plain, kept + "; server_no_context_takeover"},
+		kept + ";client_no_context_takeover":  {plain, kept + "; client_no_context_takeover"},
+
+		"permessage-deflate; client_no_context_takeover; server_no_context_takeover":    {plain, plain},
+		"permessage-deflate; server_no_context_takeover=1":                              {"", ""},
+		"permessage-deflate; client_no_context_takeover=\"true\"":                       {"", ""},
+		"permessage-deflate; server_no_context_takeover; server_no_context_takeover":    {"", ""},
+		"permessage-deflate; client_no_context_takeover; x; client_no_context_takeover": {"", ""},
+		"permessage-deflate; client_no_context_takeover; client_max_window_bits; a; b; c; d; e; f;g": {
+			"", "",
+		},
 
 		// 7.1.2: windows
 		"permessage-deflate; client_max_window_bits":                                {plain, kept},
 		"permessage-deflate; client_max_window_bits=10":                             {plain, kept},
 		"permessage-deflate; client_max_window_bits=\"10\"":                         {plain, kept},
-		"permessage-deflate; server_max_window_bits=10":                             {plain + "; server_max_window_bits=10", kept + "; server_max_window_bits=10"},
-		"permessage-deflate; server_max_window_bits=\"1\\0\"":                       {plain + "; server_max_window_bits=10", kept + "; server_max_window_bits=10"},
-		"permessage-deflate; server_max_window_bits = 8":                            {plain + "; server_max_window_bits=8", kept + "; server_max_window_bits=8"},
-		"permessage-deflate; server_max_window_bits=15;\tclient_max_window_bits=15": {plain + "; server_max_window_bits=15", kept + "; server_max_window_bits=15"},
+		"permessage-deflate; server_max_window_bits=10":                             bits("10"),
+		"permessage-deflate; server_max_window_bits=\"1\\0\"":                       bits("10"),
+		"permessage-deflate; server_max_window_bits = 8":                            bits("8"),
+		"permessage-deflate; server_max_window_bits=15;\tclient_max_window_bits=15": bits("15"),
 		"permessage-deflate; server_max_window_bits":                                {"", ""},
 		"permessage-deflate; server_max_window_bits=7":                              {"", ""},
 		"permessage-deflate; server_max_window_bits=16":                             {"", ""},
@@ -62,10 +68,10 @@ func TestNegotiation(t *testing.T) {
 		"permessage-deflate; client_max_window_bits; client_max_window_bits=9":      {"", ""},
 
 		// 5.1: fallbacks
-		"permessage-deflate; unknown, permessage-deflate":                                                      {plain, kept},
-		"permessage-deflate; server_max_window_bits=3, permessage-deflate; server_max_window_bits=9":           {plain + "; server_max_window_bits=9", kept + "; server_max_window_bits=9"},
-		"permessage-deflate; server_max_window_bits=9, permessage-deflate":                                     {plain + "; server_max_window_bits=9", kept + "; server_max_window_bits=9"},
-		"permessage-deflate; unknown=\"\\a\", permessage-deflate; client_max_window_bits=z, permessage-deflat": {"", ""},
+		"permessage-deflate; unknown, permessage-deflate":                                     {plain, kept},
+		kept + "; server_max_window_bits=3, permessage-deflate; server_max_window_bits=9":     bits("9"),
+		"permessage-deflate; server_max_window_bits=9, permessage-deflate":                    bits("9"),
+		kept + "; unknown=\"\\a\", " + kept + "; client_max_window_bits=z, permessage-deflat": {"", ""},
 	} {
 		for i, options := range []*websocket.Compression{{}, {ContextTakeover: true}} {
 			if got, err := chosen(t, options, offered); err != nil || got != want[i] {
@@ -76,7 +82,8 @@ func TestNegotiation(t *testing.T) {
 			t.Errorf("offered %q without compression: %q, %v", offered, got, err)
 		}
 	}
-	if got, err := chosen(t, &websocket.Compression{}, "foo", "permessage-deflate; x", "permessage-deflate"); err != nil || got != plain {
+	if got, err := chosen(t, &websocket.Compression{}, "foo", "permessage-deflate; x",
+		"permessage-deflate"); err != nil || got != plain {
 		t.Errorf("in the third field: %q, %v", got, err)
 	}
 }
@@ -84,8 +91,9 @@ func TestNegotiation(t *testing.T) {
 // TestMalformedExtensions has lists refused that RFC 6455, 9.1 does not know.
 func TestMalformedExtensions(t *testing.T) {
 	for _, offered := range []string{
-		";", "=", "a b", "a;", "a;;b", "a; b=", "a; b=\"", "a; b=\"c", "a; b=\"\"", "a; b=\"c d\"", "a; b=\"\\\"", "a; b=\"c\"d", "a=b", "a; b=c=d",
-		"a\x00", "é", "permessage-deflate; server_max_window_bits=", "permessage-deflate, \"a\"", "permessage-deflate; (x)",
+		";", "=", "a b", "a;", "a;;b", "a; b=", "a; b=\"", "a; b=\"c", "a; b=\"\"", "a; b=\"c d\"", "a; b=\"\\\"",
+		"a; b=\"c\"d", "a=b", "a; b=c=d", "a\x00", "é", "permessage-deflate; server_max_window_bits=",
+		"permessage-deflate, \"a\"", "permessage-deflate; (x)",
 	} {
 		var e *websocket.HandshakeError
 		if got, err := chosen(t, &websocket.Compression{}, offered); !errors.As(err, &e) || e.Status != 400 {
@@ -102,18 +110,19 @@ func TestMalformedExtensions(t *testing.T) {
 // TestAgreement is the client's side of RFC 7692, 7.1.
 func TestAgreement(t *testing.T) {
 	for answered, want := range map[string][2]bool{ // accepted without and with ContextTakeover
-		"permessage-deflate":                                                                             {false, true},
-		"permessage-deflate; server_no_context_takeover":                                                 {true, true},
-		"permessage-deflate; server_no_context_takeover; client_no_context_takeover":                     {true, true},
-		"permessage-deflate; server_no_context_takeover; client_max_window_bits=8":                       {true, true},
-		"permessage-deflate; server_no_context_takeover; client_max_window_bits":                         {false, false},
-		"permessage-deflate; server_no_context_takeover; client_max_window_bits=16":                      {false, false},
-		"permessage-deflate; server_no_context_takeover; server_max_window_bits=9":                       {true, true},
-		"permessage-deflate; server_no_context_takeover; server_max_window_bits":                         {false, false},
-		"permessage-deflate; server_no_context_takeover; unknown":                                        {false, false},
-		"permessage-deflate; server_no_context_takeover, permessage-deflate; server_no_context_takeover": {false, false},
-		"permessage-deflate; server_no_context_takeover, foo":                                            {false, false},
-		"permessage-deflate; server_no_context_takeover; server_no_context_takeover":                     {false, false},
+		"permessage-deflate":                                                         {false, true},
+		"permessage-deflate; server_no_context_takeover":                             {true, true},
+		"permessage-deflate; server_no_context_takeover; client_no_context_takeover": {true, true},
+		"permessage-deflate; server_no_context_takeover; client_max_window_bits=8":   {true, true},
+		"permessage-deflate; server_no_context_takeover; client_max_window_bits":     {false, false},
+		"permessage-deflate; server_no_context_takeover; client_max_window_bits=16":  {false, false},
+		"permessage-deflate; server_no_context_takeover; server_max_window_bits=9":   {true, true},
+		"permessage-deflate; server_no_context_takeover; server_max_window_bits":     {false, false},
+		"permessage-deflate; server_no_context_takeover; unknown":                    {false, false},
+		"permessage-deflate; server_no_context_takeover, permessage-deflate; server_no_context_takeover": {false,
+			false},
+		"permessage-deflate; server_no_context_takeover, foo":                        {false, false},
+		"permessage-deflate; server_no_context_takeover; server_no_context_takeover": {false, false},
 		"foo":    {false, false},
 		"\t, , ": {true, true}, // nothing
 	} {
@@ -132,7 +141,10 @@ func TestAgreement(t *testing.T) {
 // FuzzExtensions has no offer answered with what the client of this package would not take, or with what was not
 // offered.
 func FuzzExtensions(f *testing.F) {
-	for _, s := range []string{"permessage-deflate; server_max_window_bits=\"1\\0\"; client_max_window_bits, a; b=c", ",,", "a;b;c;d;e;f;g", "permessage-deflate; x, permessage-deflate"} {
+	for _, s := range []string{
+		"permessage-deflate; server_max_window_bits=\"1\\0\"; client_max_window_bits, a; b=c", ",,", "a;b;c;d;e;f;g",
+		"permessage-deflate; x, permessage-deflate",
+	} {
 		f.Add(s, s)
 	}
 	f.Fuzz(func(t *testing.T, first, second string) {

@@ -98,7 +98,8 @@ func (p *Protocol) Check(r Request) (Accepted, error) {
 // AppendAccept appends the answer that makes the connection a WebSocket. Further fields of it, as name and value, are
 // those that CheckField finds nothing wrong with.
 func AppendAccept(dst []byte, a Accepted, header ...[2]string) []byte {
-	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	dst = append(dst,
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	dst = append(dst, a.key[:]...)
 	if a.Subprotocol != "" {
 		dst = append(append(dst, "\r\nSec-WebSocket-Protocol: "...), a.Subprotocol...)

@@ -32,7 +32,8 @@ func (r request) Value(name string, i int) []byte {
 // handshake is a right one, changed by f.
 func handshake(f func(r *request)) request {
 	r := request{method: "GET", host: "server.example:8080", fields: map[string][]string{
-		"Upgrade": {"websocket"}, "Connection": {"Upgrade"}, "Sec-WebSocket-Version": {"13"}, "Sec-WebSocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="},
+		"Upgrade": {"websocket"}, "Connection": {"Upgrade"}, "Sec-WebSocket-Version": {"13"},
+		"Sec-WebSocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="},
 	}}
 	if f != nil {
 		f(&r)
@@ -49,40 +50,44 @@ func TestCheck(t *testing.T) {
 		change func(r *request)
 		status int // 0: right
 	}{
-		"right":                      {nil, 0},
-		"Upgrade in a list":          {set("Upgrade", "h2c, WebSocket"), 0},
-		"Upgrade in a second field":  {set("Upgrade", "h2c", "websocket"), 0},
-		"Connection in a list":       {set("Connection", "keep-alive, upgrade"), 0},
-		"Upgrade in capitals":        {set("Upgrade", "WEBSOCKET"), 0},
-		"Connection in capitals":     {set("Connection", "Keep-Alive ,\tUPGRADE"), 0},
-		"Connection in two fields":   {set("Connection", "keep-alive", "Upgrade"), 0},
-		"an empty Upgrade":           {set("Upgrade", " , "), 426},
-		"a long s for an s":          {set("Upgrade", "web\u017focket"), 426},
-		"a Kelvin sign for a k":      {set("Upgrade", "websoc\u212aet"), 426},
-		"versions in a list":         {set("Sec-WebSocket-Version", "13, 8"), 426},
-		"an empty key":               {set("Sec-WebSocket-Key", ""), 400},
-		"a key with no padding":      {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ"), 400},
-		"an empty Origin":            {set("Origin", ""), 403},
-		"no Upgrade":                 {set("Upgrade"), 426},
-		"another Upgrade":            {set("Upgrade", "websockets"), 426},
-		"no Connection":              {set("Connection"), 400},
-		"another Connection":         {set("Connection", "keep-alive"), 400},
-		"POST":                       {func(r *request) { r.method = "POST" }, 405},
-		"HTTP/1.0":                   {func(r *request) { r.http10 = true }, 400},
-		"no Host":                    {func(r *request) { r.host = "" }, 400},
-		"no version":                 {set("Sec-WebSocket-Version"), 426},
-		"version 8":                  {set("Sec-WebSocket-Version", "8"), 426},
-		"version 13 twice":           {set("Sec-WebSocket-Version", "13", "13"), 426},
-		"no key":                     {set("Sec-WebSocket-Key"), 400},
-		"a short key":                {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25j"), 400},
-		"a long key":                 {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQABCA=="), 400},
-		"a key without padding":      {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZTEy"), 400},
-		"a key that is no base64":    {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25j*Q=="), 400},
-		"a body":                     {set("Content-Length", "5"), 400},
-		"a body in chunks":           {set("Transfer-Encoding", "chunked"), 400},
-		"an empty body":              {set("Content-Length", "0"), 0},
-		"two keys":                   {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="), 400},
-		"an extension is not chosen": {set("Sec-WebSocket-Extensions", "permessage-deflate"), 0},
+		"right":             {nil, 0},
+		"Upgrade in a list": {set("Upgrade", "h2c, WebSocket"), 0},
+		"Upgrade in a second field": {set("Upgrade", "h2c", "websocket"),
+			0},
+		"Connection in a list":   {set("Connection", "keep-alive, upgrade"), 0},
+		"Upgrade in capitals":    {set("Upgrade", "WEBSOCKET"), 0},
+		"Connection in capitals": {set("Connection", "Keep-Alive ,\tUPGRADE"), 0},
+		"Connection in two fields": {set("Connection", "keep-alive", "Upgrade"),
+			0},
+		"an empty Upgrade":      {set("Upgrade", " , "), 426},
+		"a long s for an s":     {set("Upgrade", "web\u017focket"), 426},
+		"a Kelvin sign for a k": {set("Upgrade", "websoc\u212aet"), 426},
+		"versions in a list":    {set("Sec-WebSocket-Version", "13, 8"), 426},
+		"an empty key":          {set("Sec-WebSocket-Key", ""), 400},
+		"a key with no padding": {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ"), 400},
+		"an empty Origin":       {set("Origin", ""), 403},
+		"no Upgrade":            {set("Upgrade"), 426},
+		"another Upgrade":       {set("Upgrade", "websockets"), 426},
+		"no Connection":         {set("Connection"), 400},
+		"another Connection":    {set("Connection", "keep-alive"), 400},
+		"POST":                  {func(r *request) { r.method = "POST" }, 405},
+		"HTTP/1.0":              {func(r *request) { r.http10 = true }, 400},
+		"no Host":               {func(r *request) { r.host = "" }, 400},
+		"no version":            {set("Sec-WebSocket-Version"), 426},
+		"version 8":             {set("Sec-WebSocket-Version", "8"), 426},
+		"version 13 twice":      {set("Sec-WebSocket-Version", "13", "13"), 426},
+		"no key":                {set("Sec-WebSocket-Key"), 400},
+		"a short key":           {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25j"), 400},
+		"a long key":            {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQABCA=="), 400},
+		"a key without padding": {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZTEy"), 400},
+		"a key that is no base64": {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25j*Q=="),
+			400},
+		"a body":           {set("Content-Length", "5"), 400},
+		"a body in chunks": {set("Transfer-Encoding", "chunked"), 400},
+		"an empty body":    {set("Content-Length", "0"), 0},
+		"two keys":         {set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="), 400},
+		"an extension is not chosen": {set("Sec-WebSocket-Extensions", "permessage-deflate"),
+			0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, err := (&websocket.Protocol{}).Check(handshake(tt.change))
@@ -240,7 +245,9 @@ func TestOriginPort(t *testing.T) {
 
 func TestSubprotocols(t *testing.T) {
 	p := &websocket.Protocol{Subprotocols: []string{"best", "good"}}
-	for offered, want := range map[string]string{"good": "good", "good, best": "best", "other,good": "good", "other": "", "BEST": "", "": "", "best ,": "best"} {
+	for offered, want := range map[string]string{
+		"good": "good", "good, best": "best", "other,good": "good", "other": "", "BEST": "", "": "", "best ,": "best",
+	} {
 		a, err := p.Check(handshake(set("Sec-WebSocket-Protocol", offered)))
 		if err != nil || a.Subprotocol != want {
 			t.Errorf("offered %q: %q, %v, want %q", offered, a.Subprotocol, err, want)
@@ -249,7 +256,8 @@ func TestSubprotocols(t *testing.T) {
 		if !strings.HasPrefix(answer, "beforeHTTP/1.1 101 ") {
 			t.Errorf("the answer is %q", answer)
 		}
-		if (want != "") != strings.Contains(answer, "\r\nSec-WebSocket-Protocol: ") || want != "" && !strings.HasSuffix(answer, ": "+want+"\r\n\r\n") {
+		if (want != "") != strings.Contains(answer, "\r\nSec-WebSocket-Protocol: ") ||
+			want != "" && !strings.HasSuffix(answer, ": "+want+"\r\n\r\n") {
 			t.Errorf("offered %q: the answer is %q", offered, answer)
 		}
 	}
@@ -262,15 +270,17 @@ func TestSubprotocols(t *testing.T) {
 // FuzzCheck has whatever a request says either refused with a status and a reason, or accepted as the rules allow, with
 // an answer that nothing of the request can add a line to.
 func FuzzCheck(f *testing.F) {
-	f.Add("GET", "server.example", "websocket", "Upgrade", "13", "dGhlIHNhbXBsZSBub25jZQ==", "https://server.example", "good")
-	f.Add("GET", "[::1]:1", "h2c, WebSocket", "keep-alive, upgrade", "13", "AAAAAAAAAAAAAAAAAAAAAA==", "http://localhost:2", "x,\tgood")
+	f.Add("GET", "server.example", "websocket", "Upgrade", "13", "dGhlIHNhbXBsZSBub25jZQ==",
+		"https://server.example", "good")
+	f.Add("GET", "[::1]:1", "h2c, WebSocket", "keep-alive, upgrade", "13", "AAAAAAAAAAAAAAAAAAAAAA==",
+		"http://localhost:2", "x,\tgood")
 	f.Add("POST", "", "", "", "8", "", "null", "")
 	f.Add("GET", "a", "websocket", "Upgrade", "13", "dGhlIHNhbXBsZSBub25jZQ==", "https://[", ",,")
 	p := &websocket.Protocol{Origins: []string{"https://*.example"}, Subprotocols: []string{"good"}}
 	f.Fuzz(func(t *testing.T, method, host, upgrade, connection, version, key, origin, subprotocol string) {
 		r := request{method: method, host: host, fields: map[string][]string{
-			"Upgrade": {upgrade}, "Connection": {connection}, "Sec-WebSocket-Version": {version}, "Sec-WebSocket-Key": {key},
-			"Origin": {origin}, "Sec-WebSocket-Protocol": {subprotocol},
+			"Upgrade": {upgrade}, "Connection": {connection}, "Sec-WebSocket-Version": {version},
+			"Sec-WebSocket-Key": {key}, "Origin": {origin}, "Sec-WebSocket-Protocol": {subprotocol},
 		}}
 		a, err := p.Check(r)
 		var e *websocket.HandshakeError
@@ -282,7 +292,8 @@ func FuzzCheck(f *testing.F) {
 		}
 		nonce, err := base64.StdEncoding.DecodeString(key)
 		if method != "GET" || host == "" || version != "13" || err != nil || len(nonce) != 16 || len(key) != 24 ||
-			!strings.Contains(strings.ToLower(upgrade), "websocket") || !strings.Contains(strings.ToLower(connection), "upgrade") {
+			!strings.Contains(strings.ToLower(upgrade), "websocket") ||
+			!strings.Contains(strings.ToLower(connection), "upgrade") {
 			t.Errorf("accepted %+v", r)
 		}
 		lines := 4

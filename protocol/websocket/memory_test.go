@@ -29,7 +29,8 @@ func TestFragmentsGo(t *testing.T) {
 // TestCompressionGoes has nothing of a message stay with a connection whose messages stand alone.
 func TestCompressionGoes(t *testing.T) {
 	c := NewServerCodec(1<<20, Accepted{deflate: agreement{bits: maxBits}})
-	if _, msg, err := c.Decode([]byte("\xc1\x87\x00\x00\x00\x00\xf2\x48\xcd\xc9\xc9\x07\x00")); string(msg) != "Hello" || err != nil {
+	if _, msg, err := c.Decode([]byte("\xc1\x87\x00\x00\x00\x00\xf2\x48\xcd\xc9\xc9\x07\x00")); string(
+		msg) != "Hello" || err != nil {
 		t.Fatalf("got %q, %v", msg, err)
 	}
 	if _, err := c.Append(nil, make([]byte, 1000)); err != nil {

@@ -7,7 +7,10 @@ import (
 )
 
 // edges are the bytes at which the rules of UTF-8 change.
-var edges = []byte{0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff}
+var edges = []byte{
+	0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0,
+	0xf1, 0xf3, 0xf4, 0xf5, 0xff,
+}
 
 // canBecomeText tries whether up to so many bytes more make b UTF-8.
 func canBecomeText(b []byte, more int) bool {
@@ -61,7 +64,9 @@ func TestFeedBytewise(t *testing.T) {
 }
 
 func BenchmarkFeed(b *testing.B) {
-	for name, text := range map[string]string{"ASCII": strings.Repeat("abcdefgh", 128), "mixed": strings.Repeat("aé€😀ab€", 64)} {
+	for name, text := range map[string]string{
+		"ASCII": strings.Repeat("abcdefgh", 128), "mixed": strings.Repeat("aé€😀ab€", 64),
+	} {
 		b.Run(name, func(b *testing.B) {
 			p := []byte(text)
 			b.SetBytes(int64(len(p)))

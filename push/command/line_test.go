@@ -9,14 +9,19 @@ import (
 
 // FuzzLine asks whatever may come: every line has one answer.
 func FuzzLine(f *testing.F) {
-	for _, line := range []string{`{"uid":"x"}`, `{"cmd":"pub","to":["u:x","*"],"data":{}}`, `{"cmd":"kick","to":"c:a.1"}`, `{"cmd":"list","to":"*"}`, `[`, "\xff", `{"uid":"\ud83d\ude00","uid":"x"}`, `{"cmd":"pub","to":"u:\ud800","text":"\udc00"}`, `{"Cmd":"pub","to":"*"}`} {
+	for _, line := range []string{
+		`{"uid":"x"}`, `{"cmd":"pub","to":["u:x","*"],"data":{}}`, `{"cmd":"kick","to":"c:a.1"}`,
+		`{"cmd":"list","to":"*"}`, `[`, "\xff", `{"uid":"\ud83d\ude00","uid":"x"}`,
+		`{"cmd":"pub","to":"u:\ud800","text":"\udc00"}`, `{"Cmd":"pub","to":"*"}`,
+	} {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
 		b := newBench(t)
 		b.add("x")
 		answer := b.ask(line, nil)
-		if !strings.HasPrefix(answer, "error: ") && answer != "fail" && answer != "ok" && !strings.HasPrefix(answer, `{"ok":`) {
+		if !strings.HasPrefix(answer, "error: ") && answer != "fail" && answer != "ok" &&
+			!strings.HasPrefix(answer, `{"ok":`) {
 			t.Errorf("%q is answered %q", line, answer)
 		}
 		if strings.ContainsAny(answer, "\r\n") {
@@ -31,9 +36,12 @@ func TestAuthKey(t *testing.T) {
 		line, key string
 		says      bool
 	}{
-		{`{"cmd":"auth","key":"k"}`, "k", true}, {` { "key" : "k\u0021" , "cmd" : "auth" } `, "k!", true}, {`{"cmd":"auth"}`, "", true}, {`{"cmd":"auth","key":7}`, "", true},
-		{`{"cmd":"auth","key":"k","key":"l"}`, "", true}, {`{"cmd":"auth","KEY":"k"}`, "", true}, {`{"Cmd":"auth","key":"k"}`, "", false}, {`{"cmd":"auth","cmd":"auth","key":"k"}`, "", false},
-		{`{"cmd":"pub","cmd":"auth","key":"k"}`, "", false}, {`{"uid":"auth","key":"k"}`, "", false}, {`"auth"`, "", false}, {`{"auth"`, "", false}, {``, "", false},
+		{`{"cmd":"auth","key":"k"}`, "k", true}, {` { "key" : "k\u0021" , "cmd" : "auth" } `, "k!", true},
+		{`{"cmd":"auth"}`, "", true}, {`{"cmd":"auth","key":7}`, "", true},
+		{`{"cmd":"auth","key":"k","key":"l"}`, "", true}, {`{"cmd":"auth","KEY":"k"}`, "", true},
+		{`{"Cmd":"auth","key":"k"}`, "", false}, {`{"cmd":"auth","cmd":"auth","key":"k"}`, "", false},
+		{`{"cmd":"pub","cmd":"auth","key":"k"}`, "", false}, {`{"uid":"auth","key":"k"}`, "", false},
+		{`"auth"`, "", false}, {`{"auth"`, "", false}, {``, "", false},
 	} {
 		if key, says := command.AuthKey([]byte(w.line)); key != w.key || says != w.says {
 			t.Errorf("%s: %q, %v, want %q, %v", w.line, key, says, w.key, w.says)

@@ -40,12 +40,15 @@ func TestAway(t *testing.T) {
 		line, answer string
 	}{
 		{push.ErrUnlinked, `{"uid":"ann"}`, `error: other nodes cannot be reached now`},
-		{push.ErrUnlinked, `{"cmd":"pub","to":"u:ann","data":1}`, `{"ok":false,"error":{"code":"unavailable","text":"other nodes cannot be reached now"}}`},
-		{push.ErrUnlinked, `{"cmd":"count","to":"u:ann"}`, `{"ok":false,"error":{"code":"unavailable","text":"other nodes cannot be reached now"}}`},
+		{push.ErrUnlinked, `{"cmd":"pub","to":"u:ann","data":1}`,
+			`{"ok":false,"error":{"code":"unavailable","text":"other nodes cannot be reached now"}}`},
+		{push.ErrUnlinked, `{"cmd":"count","to":"u:ann"}`,
+			`{"ok":false,"error":{"code":"unavailable","text":"other nodes cannot be reached now"}}`},
 		{push.ErrUnanswered, `{"uid":"ann"}`, `fail`},
 		{push.ErrUnanswered, `{"cmd":"pub","to":"u:ann","data":1}`, `{"ok":true,"n":0,"incomplete":true}`},
 		{push.ErrUnanswered, `{"cmd":"count","to":"u:ann"}`, `{"ok":true,"counts":{"u:ann":2},"incomplete":true}`},
-		{push.ErrUnanswered, `{"cmd":"count","to":["u:ann","u:bob"]}`, `{"ok":true,"counts":{"u:ann":2,"u:bob":0},"incomplete":true}`},
+		{push.ErrUnanswered, `{"cmd":"count","to":["u:ann","u:bob"]}`,
+			`{"ok":true,"counts":{"u:ann":2,"u:bob":0},"incomplete":true}`},
 		{push.ErrUnanswered, `{"cmd":"kick","to":"u:ann"}`, `{"ok":true,"n":2,"incomplete":true}`},
 	} {
 		b := newBenchOver(t, &others{err: c.err})
@@ -79,8 +82,9 @@ func TestChanging(t *testing.T) {
 	o := &others{}
 	b := newBenchOver(t, o)
 	for line, want := range map[string]bool{
-		`{"cmd":"join","to":"u:ann","group":"room"}`: true, `{"cmd":"kick","to":"u:ann"}`: true, `{"cmd":"count","to":"u:ann"}`: false,
-		`{"cmd":"pub","to":"u:ann","data":1}`: false, `{"uid":"ann"}`: false, `{"cmd":"join"}`: false,
+		`{"cmd":"join","to":"u:ann","group":"room"}`: true, `{"cmd":"kick","to":"u:ann"}`: true,
+		`{"cmd":"count","to":"u:ann"}`: false, `{"cmd":"pub","to":"u:ann","data":1}`: false, `{"uid":"ann"}`: false,
+		`{"cmd":"join"}`: false,
 	} {
 		answers := 0
 		if got := b.Line([]byte(line), nil, func([]byte) { answers++ }); got != want {
@@ -102,8 +106,9 @@ func TestStopping(t *testing.T) {
 		b := newBenchOver(t, broker)
 		b.hub.Close()
 		for line, want := range map[string]string{
-			`{"uid":"ann"}`:                         `error: this server is stopping: ask again`,
-			`{"cmd":"pub","to":"u:ann","text":"x"}`: `{"ok":false,"error":{"code":"unavailable","text":"this server is stopping: ask again"}}`,
+			`{"uid":"ann"}`: `error: this server is stopping: ask again`,
+			`{"cmd":"pub","to":"u:ann","text":"x"}`: `{"ok":false,"error":{"code":"unavailable","text":"this server ` +
+				`is stopping: ask again"}}`,
 		} {
 			if got := b.ask(line, nil); got != want {
 				t.Errorf("%s: %s: %s, want %s", name, line, got, want)
@@ -122,11 +127,13 @@ func TestLongAnswers(t *testing.T) {
 			alone.Line([]byte(`{"cmd":"session","to":"`+string(id)+`","data":`+session+`}`), nil, func([]byte) {})
 		}
 	}
-	if got := alone.ask(`{"cmd":"sessions","to":"*"}`, nil); !strings.HasPrefix(got, `{"ok":true,"sessions":`) || len(got) > push.MaxAnswer {
+	if got := alone.ask(`{"cmd":"sessions","to":"*"}`, nil); !strings.HasPrefix(got, `{"ok":true,"sessions":`) ||
+		len(got) > push.MaxAnswer {
 		t.Errorf("within the bound: %.200s", got)
 	}
 	alone.Line([]byte(`{"cmd":"session","to":"*","data":`+session+`}`), nil, func([]byte) {})
-	if got := alone.ask(`{"cmd":"sessions","to":"*"}`, nil); !strings.Contains(got, `"too_many"`) || !strings.Contains(got, "more than 4 MiB: ask about fewer") {
+	if got := alone.ask(`{"cmd":"sessions","to":"*"}`, nil); !strings.Contains(got, `"too_many"`) ||
+		!strings.Contains(got, "more than 4 MiB: ask about fewer") {
 		t.Errorf("above the bound: %.200s", got)
 	}
 	uid := strings.Repeat("<", 255) // which JSON writes as six bytes each

@@ -11,7 +11,9 @@ import (
 // FuzzObject compares what is found in an object with what encoding/json finds.
 func FuzzObject(f *testing.F) {
 	for _, text := range []string{
-		`{"uid":"x"}`, ` { "a" : [1,{"b":"]}\\\""}] , "u\u0069d":-1.5e3,"":null } `, `{}`, `{"a":{},"a":[]}`, `{"a":true}x`, "{\"a\":\"\xff\"}", `[{}]`, ``, `{"a":"\\"}`, `{"a":"\ud83d\ude00","b":"\ud83d","c":["\ude00\ud83d"]}`,
+		`{"uid":"x"}`, ` { "a" : [1,{"b":"]}\\\""}] , "u\u0069d":-1.5e3,"":null } `, `{}`, `{"a":{},"a":[]}`,
+		`{"a":true}x`, "{\"a\":\"\xff\"}", `[{}]`, ``, `{"a":"\\"}`,
+		`{"a":"\ud83d\ude00","b":"\ud83d","c":["\ude00\ud83d"]}`,
 	} {
 		f.Add([]byte(text))
 	}
@@ -34,7 +36,8 @@ func FuzzObject(f *testing.F) {
 		}
 		for name, value := range want {
 			var text string
-			if json.Unmarshal(value, &text) == nil && !bytes.Contains(bytes.ToLower(value), []byte("fffd")) && !bytes.ContainsRune(value, '\ufffd') &&
+			if json.Unmarshal(value, &text) == nil && !bytes.Contains(bytes.ToLower(value), []byte("fffd")) &&
+				!bytes.ContainsRune(value, '\ufffd') &&
 				hasHalfPair(value) != strings.ContainsRune(text, '\ufffd') { // encoding/json puts that in its place
 				t.Errorf("%q: half of a pair: %v", value, hasHalfPair(value))
 			}

@@ -10,7 +10,8 @@ const (
 
 // errOtherID is the answer to a request with the id of another one: to be answered as that was it would be lost, to be
 // done it may be done twice.
-var errOtherID = invalid(`"id" is that of another request of the last five minutes: give each its own, and repeat one as it was`)
+var errOtherID = invalid(`"id" is that of another request of the last five minutes: give each its own, and repeat ` +
+	`one as it was`)
 
 // once has a request that comes again, because its back end has not seen the answer, be answered as it was, and not
 // done again. The zero value is ready for use. Owned by the loop.

@@ -78,7 +78,8 @@ func TestOtherRequest(t *testing.T) {
 	now := time.Now()
 	o.begin("a", 1, now, func(Reply) {})
 	var got Reply
-	if again := o.begin("a", 2, now, func(r Reply) { got = r }); again != nil || got.Error == nil || got.Error.Code != Invalid {
+	if again := o.begin("a", 2, now, func(r Reply) { got = r }); again != nil || got.Error == nil ||
+		got.Error.Code != Invalid {
 		t.Errorf("another request was answered %+v", got)
 	}
 }

@@ -11,8 +11,10 @@ func (t *Table[C]) OpenAPI(version string) []byte {
 	paths["/v1/batch"] = map[string]any{"post": batchOperation()}
 	text, err := json.MarshalIndent(map[string]any{
 		"openapi": "3.1.0",
-		"info":    map[string]any{"title": "Lineman push", "version": version, "summary": "What back ends can ask of the push server"},
-		"paths":   paths,
+		"info": map[string]any{
+			"title": "Lineman push", "version": version, "summary": "What back ends can ask of the push server",
+		},
+		"paths": paths,
 		"components": map[string]any{
 			"schemas":         schemas(),
 			"securitySchemes": map[string]any{"key": map[string]any{"type": "http", "scheme": "bearer"}},
@@ -44,8 +46,12 @@ func (r *row[C]) operation() map[string]any {
 		"summary":     r.does,
 		"tags":        []Scope{r.scope},
 		"requestBody": map[string]any{"required": true, "content": map[string]any{
-			"application/json":     map[string]any{"schema": request},
-			"application/x-ndjson": map[string]any{"schema": map[string]any{"type": "string", "description": "such objects, one a line, at most 10,000; the answers come one a line, in order. Behind answers of 4 MiB no line is done: it is answered too_many"}},
+			"application/json": map[string]any{"schema": request},
+			"application/x-ndjson": map[string]any{"schema": map[string]any{
+				"type": "string",
+				"description": "such objects, one a line, at most 10,000; the answers come one a line, in order. " +
+					"Behind answers of 4 MiB no line is done: it is answered too_many",
+			}},
 		}},
 		"responses": map[string]any{
 			"200":     content("it was done", map[string]any{"type": "object", "properties": answer}),
@@ -57,19 +63,27 @@ func (r *row[C]) operation() map[string]any {
 func batchOperation() map[string]any {
 	return map[string]any{
 		"operationId": "batch",
-		"summary":     "runs several commands, one a line, at most 10,000, each with cmd; the answers come one a line, in order. Behind answers of 4 MiB no line is done: it is answered too_many",
+		"summary": "runs several commands, one a line, at most 10,000, each with cmd; the answers come one a " +
+			"line, in order. Behind answers of 4 MiB no line is done: it is answered too_many",
 		"requestBody": map[string]any{"required": true, "content": map[string]any{
 			"application/x-ndjson": map[string]any{"schema": map[string]any{"type": "string"}},
 		}},
 		"responses": map[string]any{
-			"200":     map[string]any{"description": "each line has its answer", "content": map[string]any{"application/x-ndjson": map[string]any{"schema": map[string]any{"type": "string"}}}},
+			"200": map[string]any{
+				"description": "each line has its answer",
+				"content": map[string]any{
+					"application/x-ndjson": map[string]any{"schema": map[string]any{"type": "string"}},
+				},
+			},
 			"default": content("nothing was done", ref("failure")),
 		},
 	}
 }
 
 func content(description string, schema any) map[string]any {
-	return map[string]any{"description": description, "content": map[string]any{"application/json": map[string]any{"schema": schema}}}
+	return map[string]any{
+		"description": description, "content": map[string]any{"application/json": map[string]any{"schema": schema}},
+	}
 }
 
 func ref(name string) map[string]any {
@@ -91,18 +105,23 @@ func schemas() map[string]any {
 	uid := map[string]any{"type": []string{"string", "integer"}, "description": "7 and \"7\" are the same"}
 	target := text("u:NAME is a uid, g:NAME a group, c:NAME a connection, * everyone, any other name a channel")
 	return map[string]any{
-		"id":       text("a request that comes again with the same id within five minutes is answered as the first was, and not done again; that of another request is an error. Commands that only tell need none"),
-		"to":       map[string]any{"oneOf": []any{target, list(target, "at most 10,000")}},
-		"data":     map[string]any{"description": "any JSON"},
-		"text":     text("sent as it is, in place of data"),
-		"except":   text("a connection, c:NAME, that gets nothing"),
-		"uid":      uid,
-		"uids":     list(uid, ""),
-		"group":    text("the name of a group, without g:"),
-		"channel":  text("the name of a channel"),
-		"code":     map[string]any{"type": "integer", "minimum": 4000, "maximum": 4999},
-		"reason":   text("at most 123 bytes"),
-		"wait":     map[string]any{"type": "integer", "minimum": 0, "maximum": maxWait, "description": "milliseconds to wait for other nodes, if they cannot be reached, or for pages that come back to a server that is alone"},
+		"id": text("a request that comes again with the same id within five minutes is answered as the first " +
+			"was, and not done again; that of another request is an error. Commands that only tell need none"),
+		"to":      map[string]any{"oneOf": []any{target, list(target, "at most 10,000")}},
+		"data":    map[string]any{"description": "any JSON"},
+		"text":    text("sent as it is, in place of data"),
+		"except":  text("a connection, c:NAME, that gets nothing"),
+		"uid":     uid,
+		"uids":    list(uid, ""),
+		"group":   text("the name of a group, without g:"),
+		"channel": text("the name of a channel"),
+		"code":    map[string]any{"type": "integer", "minimum": 4000, "maximum": 4999},
+		"reason":  text("at most 123 bytes"),
+		"wait": map[string]any{
+			"type": "integer", "minimum": 0, "maximum": maxWait,
+			"description": "milliseconds to wait for other nodes, if they cannot be reached, or for pages that come " +
+				"back to a server that is alone",
+		},
 		"n":        map[string]any{"type": "integer", "description": "connections"},
 		"counts":   object(number, "connections, by target"),
 		"online":   object(map[string]any{"type": "boolean"}, "by uid"),
@@ -110,13 +129,19 @@ func schemas() map[string]any {
 		"sessions": object(map[string]any{}, "by connection"),
 		"groups":   list(text(""), ""),
 		"channels": list(text(""), ""),
-		"nodes":    object(number, "connections, by names that nodes give themselves when they start: the same as in those of their connections"),
+		"nodes": object(number,
+			"connections, by names that nodes give themselves when they start: the same as in those of their "+
+				"connections"),
 
-		"incomplete": map[string]any{"const": true, "description": "some nodes have not answered in time: there may be more"},
+		"incomplete": map[string]any{
+			"const": true, "description": "some nodes have not answered in time: there may be more",
+		},
 		"failure": map[string]any{"type": "object", "properties": map[string]any{
 			"ok": map[string]any{"const": false},
 			"error": map[string]any{"type": "object", "properties": map[string]any{
-				"code": map[string]any{"enum": []Code{Invalid, UnknownCommand, Unauthorized, Denied, TooMany, Unavailable}},
+				"code": map[string]any{"enum": []Code{
+					Invalid, UnknownCommand, Unauthorized, Denied, TooMany, Unavailable,
+				}},
 				"text": text("for people"),
 			}},
 		}},

@@ -59,11 +59,13 @@ func TestOpenAPI(t *testing.T) {
 			}
 		}
 		for _, field := range append(r.fields, "id") {
-			if request.Properties[field]["$ref"] != "#/components/schemas/"+field || api.Components.Schemas[field] == nil {
+			if request.Properties[field]["$ref"] != "#/components/schemas/"+field ||
+				api.Components.Schemas[field] == nil {
 				t.Errorf("%s: %s is not described", name, field)
 			}
 		}
-		if !slices.Equal(request.Required, r.needs) || !slices.Equal(post.Tags, []string{string(r.scope)}) || post.OperationID != name {
+		if !slices.Equal(request.Required, r.needs) || !slices.Equal(post.Tags, []string{string(r.scope)}) ||
+			post.OperationID != name {
 			t.Errorf("%s is described as %+v", name, post)
 		}
 		answer := post.Responses["200"].Content["application/json"].Schema
@@ -79,7 +81,8 @@ func TestOpenAPI(t *testing.T) {
 	for _, of := range []reflect.Type{reflect.TypeFor[Request](), reflect.TypeFor[Reply]()} {
 		for i := range of.NumField() {
 			field, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
-			if field != "" && field != "cmd" && field != "ok" && field != "error" && api.Components.Schemas[field] == nil {
+			if field != "" && field != "cmd" && field != "ok" && field != "error" &&
+				api.Components.Schemas[field] == nil {
 				t.Errorf("%s.%s is not described", of.Name(), field)
 			}
 		}

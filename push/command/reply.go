@@ -23,7 +23,8 @@ type Reply struct {
 	Channels *[]string                       `json:"channels,omitempty"`
 	Nodes    map[string]int                  `json:"nodes,omitempty"`
 
-	Incomplete bool `json:"incomplete,omitempty"` // some nodes have not answered in time, or are missing: there may be more
+	// some nodes have not answered in time, or are missing: there may be more
+	Incomplete bool `json:"incomplete,omitempty"`
 
 	text []byte // what JSON returns; nil if that is not known
 }
@@ -31,7 +32,9 @@ type Reply struct {
 // bounded is the reply, or what is answered in its place if it is too long.
 func (r Reply) bounded() Reply {
 	if r.text = r.JSON(); len(r.text) > push.MaxAnswer {
-		return Reply{Error: &Error{Code: TooMany, Text: fmt.Sprintf("the answer has more than %d MiB: ask about fewer", push.MaxAnswer>>20)}}
+		return Reply{Error: &Error{
+			Code: TooMany, Text: fmt.Sprintf("the answer has more than %d MiB: ask about fewer", push.MaxAnswer>>20),
+		}}
 	}
 	return r
 }

@@ -15,8 +15,9 @@ import (
 // Request is what a back end asks for: a JSON object. A command takes the fields that its row in the table names, and
 // Cmd and ID.
 type Request struct {
-	Cmd     string          `json:"cmd"`
-	ID      string          `json:"id"` // one that was asked with the same ID within five minutes is answered as it was then, unless its command only tells
+	Cmd string `json:"cmd"`
+	// one that was asked with the same ID within five minutes is answered as it was then, unless its command only tells
+	ID      string          `json:"id"`
 	To      Targets         `json:"to"`
 	Data    json.RawMessage `json:"data"`
 	Text    *string         `json:"text"`
@@ -27,7 +28,8 @@ type Request struct {
 	Channel string          `json:"channel"`
 	Code    int             `json:"code"`
 	Reason  string          `json:"reason"`
-	Wait    int             `json:"wait"` // milliseconds that a publication may wait for other nodes, or for connections that come back
+	// milliseconds that a publication may wait for other nodes, or for connections that come back
+	Wait int `json:"wait"`
 }
 
 // maxID is how long a Request.ID may be, in bytes.
@@ -98,7 +100,10 @@ func (t *Table[C]) parse(text []byte, cmd string) (*Request, *row[C], error) {
 	}
 	r, known := t.rows[q.Cmd]
 	if !known {
-		return nil, nil, &Error{Code: UnknownCommand, Text: fmt.Sprintf("unknown command %.40q: want one of %s", q.Cmd, strings.Join(t.Names(), ", "))}
+		return nil, nil, &Error{
+			Code: UnknownCommand,
+			Text: fmt.Sprintf("unknown command %.40q: want one of %s", q.Cmd, strings.Join(t.Names(), ", ")),
+		}
 	}
 	var seen []string
 	for field, value := range o.fields() {
@@ -107,7 +112,8 @@ func (t *Table[C]) parse(text []byte, cmd string) (*Request, *row[C], error) {
 		}
 		seen = append(seen, string(field))
 		if !r.takes(string(field)) {
-			return nil, nil, invalid("%s takes no %.40q: it takes %s", q.Cmd, field, strings.Join(append(slices.Clone(r.fields), "id"), ", "))
+			return nil, nil, invalid("%s takes no %.40q: it takes %s", q.Cmd, field,
+				strings.Join(append(slices.Clone(r.fields), "id"), ", "))
 		}
 		if string(field) != "data" && hasHalfPair(value) {
 			return nil, nil, halfPair(string(field))

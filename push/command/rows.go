@@ -8,73 +8,108 @@ import (
 )
 
 // rows are all commands.
-func rows[C push.Conn]() []*row[C] {
+func rows[C push.Conn]() []*row[C] { return append(changes[C](), questions[C]()...) }
+
+// changes are the commands that publish, and that change who gets what.
+func changes[C push.Conn]() []*row[C] {
 	return []*row[C]{
 		{
-			name: "pub", scope: Publish, does: "sends data as it is written, or text, to the connections of the targets, once to each",
-			needs: []string{"to"}, fields: []string{"to", "data", "text", "except", "wait"}, answers: []string{"n"}, run: (*Table[C]).publish,
+			name: "pub", scope: Publish,
+			does:  "sends data as it is written, or text, to the connections of the targets, once to each",
+			needs: []string{"to"}, fields: []string{"to", "data", "text", "except", "wait"}, answers: []string{"n"},
+			run: (*Table[C]).publish,
 		},
 		{
 			name: "join", scope: Manage, does: "puts connections into a group",
-			needs: []string{"to", "group"}, fields: []string{"to", "group"}, answers: []string{"n"}, run: asks[C](group(push.Join), counted),
+			needs: []string{"to", "group"}, fields: []string{"to", "group"}, answers: []string{"n"},
+			run: asks[C](group(push.Join), counted),
 		},
 		{
 			name: "leave", scope: Manage, does: "takes connections out of a group",
-			needs: []string{"to", "group"}, fields: []string{"to", "group"}, answers: []string{"n"}, run: asks[C](group(push.Leave), counted),
+			needs: []string{"to", "group"}, fields: []string{"to", "group"}, answers: []string{"n"},
+			run: asks[C](group(push.Leave), counted),
 		},
 		{
 			name: "subscribe", scope: Manage, does: "has connections get what is published on a channel",
-			needs: []string{"to", "channel"}, fields: []string{"to", "channel"}, answers: []string{"n"}, run: asks[C](channel(push.Subscribe), counted),
+			needs: []string{"to", "channel"}, fields: []string{"to", "channel"}, answers: []string{"n"},
+			run: asks[C](channel(push.Subscribe), counted),
 		},
 		{
 			name: "unsubscribe", scope: Manage, does: "ends that",
-			needs: []string{"to", "channel"}, fields: []string{"to", "channel"}, answers: []string{"n"}, run: asks[C](channel(push.Unsubscribe), counted),
+			needs: []string{"to", "channel"}, fields: []string{"to", "channel"}, answers: []string{"n"},
+			run: asks[C](channel(push.Unsubscribe), counted),
 		},
 		{
-			name: "kick", scope: Manage, does: "closes connections, with 4010 unless code, 4000 to 4999, says otherwise",
-			needs: []string{"to"}, fields: []string{"to", "code", "reason"}, answers: []string{"n"}, run: asks[C](kick, counted),
+			name: "kick", scope: Manage,
+			does:  "closes connections, with 4010 unless code, 4000 to 4999, says otherwise",
+			needs: []string{"to"}, fields: []string{"to", "code", "reason"}, answers: []string{"n"},
+			run: asks[C](kick, counted),
 		},
 		{
-			name: "session", scope: Manage, does: "keeps data with connections in place of what was there; null keeps nothing",
-			needs: []string{"to", "data"}, fields: []string{"to", "data"}, answers: []string{"n"}, run: asks[C](session, counted),
+			name: "session", scope: Manage,
+			does:  "keeps data with connections in place of what was there; null keeps nothing",
+			needs: []string{"to", "data"}, fields: []string{"to", "data"}, answers: []string{"n"},
+			run: asks[C](session, counted),
 		},
 		{
-			name: "revoke", scope: Manage, does: "has the credentials of a uid that were issued up to now be refused, and closes its connections with 4001",
-			needs: []string{"uid"}, fields: []string{"uid"}, answers: []string{"n"}, run: (*Table[C]).revoke,
+			name: "revoke", scope: Manage,
+			does: "has the credentials of a uid that were issued up to now be refused, and closes its connections " +
+				"with 4001",
+			needs: []string{"uid"}, fields: []string{"uid"}, answers: []string{"n"},
+			run: (*Table[C]).revoke,
 		},
+	}
+}
+
+// questions are the commands that only tell something.
+func questions[C push.Conn]() []*row[C] {
+	return []*row[C]{
 		{
 			name: "online", scope: Read, does: "tells of each uid whether it has a connection",
-			needs: []string{"uids"}, fields: []string{"uids"}, answers: []string{"online"}, run: asks[C](online, presence),
+			needs: []string{"uids"}, fields: []string{"uids"}, answers: []string{"online"},
+			run: asks[C](online, presence),
 		},
 		{
 			name: "count", scope: Read, does: "counts the connections of each target",
-			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"counts"}, run: asks[C](about(push.Count), counts),
+			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"counts"},
+			run: asks[C](about(push.Count), counts),
 		},
 		{
 			name: "list", scope: Read, does: "names the uids and the connections of the targets",
-			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"uids", "conns"}, lists: true, run: asks[C](about(push.List), listed),
+			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"uids", "conns"}, lists: true,
+			run: asks[C](about(push.List), listed),
 		},
 		{
-			name: "sessions", scope: Read, does: "tells what session keeps with the connections of the targets that have something",
-			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"sessions"}, lists: true, run: asks[C](about(push.ListSessions), sessions),
+			name: "sessions", scope: Read,
+			does:  "tells what session keeps with the connections of the targets that have something",
+			needs: []string{"to"}, fields: []string{"to"}, answers: []string{"sessions"}, lists: true,
+			run: asks[C](about(push.ListSessions), sessions),
 		},
 		{
-			name: "groups", scope: Read, does: "names the groups that have somebody", answers: []string{"groups"}, lists: true,
-			run: asks[C](about(push.ListGroups), func(_ *Request, a push.Answer) Reply { return Reply{Groups: named(a.Names)} }),
+			name: "groups", scope: Read, does: "names the groups that have somebody",
+			answers: []string{"groups"}, lists: true,
+			run: asks[C](about(push.ListGroups),
+				func(_ *Request, a push.Answer) Reply { return Reply{Groups: named(a.Names)} }),
 		},
 		{
-			name: "channels", scope: Read, does: "names the channels that have a subscriber", answers: []string{"channels"}, lists: true,
-			run: asks[C](about(push.ListChannels), func(_ *Request, a push.Answer) Reply { return Reply{Channels: named(a.Names)} }),
+			name: "channels", scope: Read, does: "names the channels that have a subscriber",
+			answers: []string{"channels"}, lists: true,
+			run: asks[C](about(push.ListChannels),
+				func(_ *Request, a push.Answer) Reply { return Reply{Channels: named(a.Names)} }),
 		},
 		{
-			name: "nodes", scope: Read, does: "tells of each node how many connections it has", answers: []string{"nodes"},
-			run: asks[C](about(push.ListNodes), func(_ *Request, a push.Answer) Reply { return Reply{Nodes: a.Nodes} }),
+			name: "nodes", scope: Read, does: "tells of each node how many connections it has",
+			answers: []string{"nodes"},
+			run: asks[C](about(push.ListNodes),
+				func(_ *Request, a push.Answer) Reply { return Reply{Nodes: a.Nodes} }),
 		},
 	}
 }
 
 // asks has a command be a Question to all nodes, and their Answer be a Reply.
-func asks[C push.Conn](question func(*Request) (push.Question, error), reply func(*Request, push.Answer) Reply) func(*Table[C], *Request, func(Reply)) {
+func asks[C push.Conn](
+	question func(*Request) (push.Question, error), reply func(*Request, push.Answer) Reply,
+) func(*Table[C], *Request, func(Reply)) {
 	return func(t *Table[C], q *Request, done func(Reply)) {
 		ask, err := question(q)
 		if err == nil {
@@ -217,7 +252,8 @@ func (t *Table[C]) revoke(q *Request, done func(Reply)) {
 		}
 		everywhere(t, q, func(r Reply) {
 			if r.Error != nil && r.Error.Code == Unavailable {
-				r.Error.Text = "the credentials are refused now, but connections may still be there: revoke again: " + r.Error.Text
+				r.Error.Text = "the credentials are refused now, but connections may still be there: revoke " +
+					"again: " + r.Error.Text
 			}
 			done(r)
 		})

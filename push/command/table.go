@@ -49,7 +49,9 @@ func (r *row[C]) takes(field string) bool {
 
 // New makes the Table of a Hub.
 func New[C push.Conn](hub *push.Hub[C], o Options) *Table[C] {
-	t := &Table[C]{hub: hub, options: o, rows: make(map[string]*row[C]), once: make(map[string]*once), seed: maphash.MakeSeed()}
+	t := &Table[C]{
+		hub: hub, options: o, rows: make(map[string]*row[C]), once: make(map[string]*once), seed: maphash.MakeSeed(),
+	}
 	for _, r := range rows[C]() {
 		if r.name == "revoke" && o.Revoke == nil {
 			continue

@@ -20,7 +20,8 @@ func TestCommands(t *testing.T) {
 		{`{"cmd":"join","to":["u:bob","u:ann","*"],"group":"room"}`, `{"ok":true,"n":2}`},
 		{`{"cmd":"join","to":"u:nobody","group":"room"}`, `{"ok":true,"n":0}`},
 		{`{"cmd":"subscribe","to":"ANN","channel":"news:go"}`, `{"ok":true,"n":1}`},
-		{`{"cmd":"count","to":["*","u:ann","g:room","news:go","news:x"]}`, `{"ok":true,"counts":{"*":2,"g:room":2,"news:go":1,"news:x":0,"u:ann":1}}`},
+		{`{"cmd":"count","to":["*","u:ann","g:room","news:go","news:x"]}`,
+			`{"ok":true,"counts":{"*":2,"g:room":2,"news:go":1,"news:x":0,"u:ann":1}}`},
 		{`{"cmd":"online","uids":["ann","carl",7]}`, `{"ok":true,"online":{"7":false,"ann":true,"carl":false}}`},
 		{`{"cmd":"list","to":"g:room"}`, `{"ok":true,"uids":["ann","bob"],"conns":["ANN","BOB"]}`},
 		{`{"cmd":"list","to":"g:nobody"}`, `{"ok":true,"uids":[],"conns":[]}`},
@@ -46,8 +47,12 @@ func TestCommands(t *testing.T) {
 		{`{"cmd":"pub","to":"u:ann","text":"twice asked","id":"order-9"}`, `{"ok":true,"n":1}`},
 		{`{"cmd":"pub","to":"u:ann","text":"twice asked","id":"order-9"}`, `{"ok":true,"n":1}`},
 		{`{"to":"u:ann","id":"order-9","text":"twice asked","cmd":"pub"}`, `{"ok":true,"n":1}`},
-		{`{"cmd":"pub","to":"u:ann","text":"another","id":"order-9"}`, `{"ok":false,"error":{"code":"invalid","text":"\"id\" is that of another request of the last five minutes: give each its own, and repeat one as it was"}}`},
-		{`{"cmd":"kick","to":"u:ann","id":"order-9"}`, `{"ok":false,"error":{"code":"invalid","text":"\"id\" is that of another request of the last five minutes: give each its own, and repeat one as it was"}}`},
+		{`{"cmd":"pub","to":"u:ann","text":"another","id":"order-9"}`,
+			`{"ok":false,"error":{"code":"invalid","text":"\"id\" is that of another request of the last five ` +
+				`minutes: give each its own, and repeat one as it was"}}`},
+		{`{"cmd":"kick","to":"u:ann","id":"order-9"}`,
+			`{"ok":false,"error":{"code":"invalid","text":"\"id\" is that of another request of the last five ` +
+				`minutes: give each its own, and repeat one as it was"}}`},
 		{`{"cmd":"count","to":"u:ann","id":"order-9"}`, `{"ok":true,"counts":{"u:ann":1}}`},
 		{`{"cmd":"count","to":"u:bob","id":"order-9"}`, `{"ok":true,"counts":{"u:bob":0}}`},
 		{`{"cmd":"revoke","uid":"ann"}`, `{"ok":true,"n":1}`},
@@ -67,13 +72,16 @@ func TestCommands(t *testing.T) {
 			t.Errorf("%s was not tried", name)
 		}
 	}
-	if want := []string{`{ "a" : [1, 2] }`, "once, é", "null", "only you", "at once", "twice asked"}; !slices.Equal(ann.got, want) {
+	if want := []string{
+		`{ "a" : [1, 2] }`, "once, é", "null", "only you", "at once", "twice asked",
+	}; !slices.Equal(ann.got, want) {
 		t.Errorf("ann got %q", ann.got)
 	}
 	if want := []string{`{ "a" : [1, 2] }`, "once, é", "room"}; !slices.Equal(bob.got, want) {
 		t.Errorf("bob got %q", bob.got)
 	}
-	if ann.closed != "4001 the credential was revoked" || bob.closed != "4010 enough" || fmt.Sprint(b.revoked) != "[ann 7]" {
+	if ann.closed != "4001 the credential was revoked" || bob.closed != "4010 enough" ||
+		fmt.Sprint(b.revoked) != "[ann 7]" {
 		t.Errorf("they were closed with %q and %q; revoked are %q", ann.closed, bob.closed, b.revoked)
 	}
 }
@@ -85,7 +93,8 @@ func TestCommandsWrong(t *testing.T) {
 	for _, w := range []struct{ line, code, text string }{
 		{`{"cmd":1}`, "invalid", `\"cmd\" must be a string`},
 		{`{"cmd":"fly"}`, "unknown_command", `unknown command \"fly\": want one of pub, join`},
-		{`{"cmd":"pub","to":"u:x","data":1,"colour":"red"}`, "invalid", `pub takes no \"colour\": it takes to, data, text, except, wait, id`},
+		{`{"cmd":"pub","to":"u:x","data":1,"colour":"red"}`, "invalid",
+			`pub takes no \"colour\": it takes to, data, text, except, wait, id`},
 		{`{"cmd":"pub","To":"u:x","data":1}`, "invalid", `pub takes no \"To\"`},
 		{`{"cmd":"pub","to":"u:x"}`, "invalid", `pub wants \"data\"`},
 		{`{"cmd":"pub","to":"u:x","data":1,"text":"x"}`, "invalid", `pub wants \"data\"`},
@@ -103,8 +112,10 @@ func TestCommandsWrong(t *testing.T) {
 		{`{"cmd":"pub","to":"u:x","data":1,"except":"u:y"}`, "invalid", `only a connection can be excepted`},
 		{`{"cmd":"pub","to":"u:x","data":1,"except":"c:99"}`, "invalid", `no connection is called \"99\"`},
 		{`{"cmd":"pub","to":"u:x","data":"` + strings.Repeat("x", 64<<10) + `"}`, "invalid", `at most 65536 bytes`},
-		{`{"cmd":"pub","to":"u:x","data":` + strings.Repeat("[", 65) + strings.Repeat("]", 65) + `}`, "", `nested deeper than 64`},
-		{`{"cmd":"pub","to":"u:x","data":1,"id":"` + strings.Repeat("x", 256) + `"}`, "invalid", `\"id\" has at most 255 bytes`},
+		{`{"cmd":"pub","to":"u:x","data":` + strings.Repeat("[", 65) + strings.Repeat("]", 65) + `}`, "",
+			`nested deeper than 64`},
+		{`{"cmd":"pub","to":"u:x","data":1,"id":"` + strings.Repeat("x", 256) + `"}`, "invalid",
+			`\"id\" has at most 255 bytes`},
 		{`{"cmd":"join","to":"u:x"}`, "invalid", `join wants \"group\"`},
 		{`{"cmd":"join","to":"u:x","group":""}`, "invalid", `has no name`},
 		{`{"cmd":"pub","to":"u:x","data":1,"wait":-1}`, "invalid", `0 to 30000 milliseconds`},
@@ -118,17 +129,22 @@ func TestCommandsWrong(t *testing.T) {
 		{`{"cmd":"pub","to":"u:x","text":"\ud800"}`, "invalid", `\"text\" has half of a surrogate pair`},
 		{`{"cmd":"pub","to":"u:x","data":1,"id":"\ud800"}`, "invalid", `\"id\" has half of a surrogate pair`},
 		{`{"cmd":"pub","to":["u:x","u:\udfff"],"data":1}`, "invalid", `\"to\" has half of a surrogate pair`},
-		{`{"cmd":"pub","to":"u:x","except":"c:\ud8001","data":1}`, "invalid", `\"except\" has half of a surrogate pair`},
+		{`{"cmd":"pub","to":"u:x","except":"c:\ud8001","data":1}`, "invalid",
+			`\"except\" has half of a surrogate pair`},
 		{`{"cmd":"join","to":"u:x","group":"\ud800"}`, "invalid", `\"group\" has half of a surrogate pair`},
-		{`{"cmd":"subscribe","to":"u:x","channel":"\ud800\u0041"}`, "invalid", `\"channel\" has half of a surrogate pair`},
+		{`{"cmd":"subscribe","to":"u:x","channel":"\ud800\u0041"}`, "invalid",
+			`\"channel\" has half of a surrogate pair`},
 		{`{"cmd":"revoke","uid":"\udc00"}`, "invalid", `\"uid\" has half of a surrogate pair`},
 		{`{"cmd":"online","uids":["x","\ud800"]}`, "invalid", `\"uids\" has half of a surrogate pair`},
 		{`{"cmd":"kick","to":"u:x","reason":"\ud800"}`, "invalid", `\"reason\" has half of a surrogate pair`},
 		{`{"cmd":"join","to":"u:x","group":"a\u009b"}`, "invalid", `control character`},
 		{`{"cmd":"subscribe","to":"u:x","channel":"a\u202eb"}`, "invalid", `not seen`},
-		{`{"cmd":"pub","to":[` + strings.Repeat(`"u:x",`, 10_000) + `"u:x"],"data":1}`, "invalid", `10001 targets: at most 10000`},
-		{`{"cmd":"count","to":[` + strings.Repeat(`"u:x",`, 10_000) + `"u:x"]}`, "invalid", `10001 targets: at most 10000`},
-		{`{"cmd":"count","to":[` + strings.Repeat(`1,`, 10_000) + `1]}`, "invalid", `10001 targets: at most 10000`}, // not decoded
+		{`{"cmd":"pub","to":[` + strings.Repeat(`"u:x",`, 10_000) + `"u:x"],"data":1}`, "invalid",
+			`10001 targets: at most 10000`},
+		{`{"cmd":"count","to":[` + strings.Repeat(`"u:x",`, 10_000) + `"u:x"]}`, "invalid",
+			`10001 targets: at most 10000`},
+		// not decoded
+		{`{"cmd":"count","to":[` + strings.Repeat(`1,`, 10_000) + `1]}`, "invalid", `10001 targets: at most 10000`},
 		{`{"cmd":"count","TO":[` + strings.Repeat(`[1],`, 10_000) + `1]}`, "invalid", `10001 targets: at most 10000`},
 		{`{"cmd":"count",` + strings.Repeat(`"to":"u:x",`, 100) + `"to":"*"}`, "invalid", `more than 32 fields`},
 		{`{"cmd":"online","uids":[` + strings.Repeat(`1,`, 10_000) + `1]}`, "invalid", `10001 targets: at most 10000`},
@@ -165,7 +181,8 @@ func TestCommandsWrong(t *testing.T) {
 			t.Errorf("%.80s: %s, want %s", w.line, got, w.text)
 		}
 	}
-	if got := b.ask(`{"cmd":"count","to":["*","g:g","shut:y"]}`, nil); got != `{"ok":true,"counts":{"*":1,"g:g":0,"shut:y":0}}` {
+	if got := b.ask(`{"cmd":"count","to":["*","g:g","shut:y"]}`,
+		nil); got != `{"ok":true,"counts":{"*":1,"g:g":0,"shut:y":0}}` {
 		t.Errorf("afterwards: %s", got)
 	}
 	if len(c.got) > 0 || c.closed != "" || len(b.revoked) > 0 {
@@ -184,10 +201,12 @@ func TestBounds(t *testing.T) {
 		{`{"cmd":"kick","to":"u:x","code":4000}`, `{"cmd":"kick","to":"u:x","code":3999}`},
 		{`{"cmd":"kick","to":"u:x","code":4999}`, `{"cmd":"kick","to":"u:x","code":5000}`},
 		{`{"cmd":"kick","to":"u:x","reason":"` + x(123) + `"}`, `{"cmd":"kick","to":"u:x","reason":"` + x(124) + `"}`},
-		{`{"cmd":"session","to":"u:x","data":"` + x(4094) + `"}`, `{"cmd":"session","to":"u:x","data":"` + x(4095) + `"}`},
+		{`{"cmd":"session","to":"u:x","data":"` + x(4094) + `"}`,
+			`{"cmd":"session","to":"u:x","data":"` + x(4095) + `"}`},
 		{`{"cmd":"pub","to":"u:x","data":1,"wait":30000}`, `{"cmd":"pub","to":"u:x","data":1,"wait":30001}`},
 		{`{"cmd":"pub","to":"u:x","data":1,"wait":0}`, `{"cmd":"pub","to":"u:x","data":1,"wait":-1}`},
-		{`{"cmd":"pub","to":"u:x","data":1,"id":"` + x(255) + `"}`, `{"cmd":"pub","to":"u:x","data":1,"id":"` + x(256) + `"}`},
+		{`{"cmd":"pub","to":"u:x","data":1,"id":"` + x(255) + `"}`,
+			`{"cmd":"pub","to":"u:x","data":1,"id":"` + x(256) + `"}`},
 		{`{"cmd":"pub","to":"u:x","data":` + nested(64) + `}`, `{"cmd":"pub","to":"u:x","data":` + nested(65) + `}`},
 		{"\t{\r\n\t\"cmd\"\r:\t\"pub\"\n,\r\"to\"\t:\n\"u:x\",\"data\"\n:\t1\r}\n", "\v{}"},
 	} {
@@ -215,7 +234,8 @@ func TestLines(t *testing.T) {
 		{`{"UID":"x"}`, `error: no "uid": "UID" is written "uid"`},
 		{`{"Cmd":"pub","to":"u:ann"}`, `error: no "uid": "Cmd" is written "cmd"`},
 		{`{"to":"u:ann","data":1}`, `error: no "uid": a command that has "to" says which it is: {"cmd":"pub",…}`},
-		{`{"channel":"news","text":"x"}`, `error: no "uid": a command that has "channel" says which it is: {"cmd":"pub",…}`},
+		{`{"channel":"news","text":"x"}`,
+			`error: no "uid": a command that has "channel" says which it is: {"cmd":"pub",…}`},
 		{`{"uid":"x","uid":"ann"}`, `error: "uid" comes twice`},
 		{`{"uid":"ann","\u0075id":"ann"}`, `error: "uid" comes twice`},
 		{`{"all":false,"all":true}`, `error: "all" comes twice`},
@@ -232,7 +252,8 @@ func TestLines(t *testing.T) {
 		{`{"uid":1.5}`, `error: a uid must be a string or an integer`},
 		{`{"uid":true}`, `error: a uid must be a string or an integer`},
 		{`{"uid":""}`, "error: a uid has no name"},
-		{`{"uid":"` + strings.Repeat("x", 256) + `"}`, "error: the name of a uid has 256 bytes: at most 255 are allowed"},
+		{`{"uid":"` + strings.Repeat("x", 256) + `"}`,
+			"error: the name of a uid has 256 bytes: at most 255 are allowed"},
 		{`{"all":1}`, `error: "all" must be true`},
 		{`{"all":true,"uid":"x"}`, `error: "uid" and "all" in one line`},
 		{`{"uid":"x"}`, "fail"},
@@ -248,7 +269,10 @@ func TestLines(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.line, got, c.answer)
 		}
 	}
-	if want := []string{`{"uid":"ann"}`, ` { "n" : [1,{"uid":2}] , "uid":"an\u006e" } `, `{"\u0075id":"ann"}`, `{"uid":"ann","n":1,"n":"\ud800"}`, `{"all":true}`}; !slices.Equal(ann.got, want) {
+	if want := []string{
+		`{"uid":"ann"}`, ` { "n" : [1,{"uid":2}] , "uid":"an\u006e" } `, `{"\u0075id":"ann"}`,
+		`{"uid":"ann","n":1,"n":"\ud800"}`, `{"all":true}`,
+	}; !slices.Equal(ann.got, want) {
 		t.Errorf("ann got %q", ann.got)
 	}
 	if want := []string{`{"uid":7}`, `{"uid":"7","n":-1e3}`, `{"all":true}`}; !slices.Equal(seven.got, want) {
@@ -260,7 +284,9 @@ func TestLines(t *testing.T) {
 func TestPermit(t *testing.T) {
 	b := newBench(t)
 	c, id := b.add("ann")
-	shop := &command.Permit{Name: "shop", Scopes: []command.Scope{command.Publish, command.Read}, Targets: []string{"u:*", "chat:*"}}
+	shop := &command.Permit{
+		Name: "shop", Scopes: []command.Scope{command.Publish, command.Read}, Targets: []string{"u:*", "chat:*"},
+	}
 	all := &command.Permit{Name: "all", Scopes: []command.Scope{command.Publish, command.Manage, command.Read}}
 	for _, w := range []struct {
 		line    string
@@ -286,7 +312,8 @@ func TestPermit(t *testing.T) {
 		{`{"cmd":"pub","to":"*","data":1}`, &command.Permit{Name: "none"}, false},
 	} {
 		got := b.ask(w.line, w.permit)
-		denied := strings.Contains(got, `"code":"denied"`) || strings.HasPrefix(got, `error: the key "`+w.permit.Name+`"`)
+		denied := strings.Contains(got, `"code":"denied"`) ||
+			strings.HasPrefix(got, `error: the key "`+w.permit.Name+`"`)
 		if denied == w.allowed {
 			t.Errorf("%s by %s: %s", w.line, w.permit.Name, got)
 		}

@@ -15,59 +15,90 @@ type metric struct {
 }
 
 func gauge(name, help string, of func(s *Snapshot) int) metric {
-	return metric{prometheus.NewDesc("lineman_"+name, help, nil, nil), prometheus.GaugeValue, func(s *Snapshot) float64 { return float64(of(s)) }, nil}
+	return metric{
+		prometheus.NewDesc("lineman_"+name, help, nil, nil), prometheus.GaugeValue,
+		func(s *Snapshot) float64 { return float64(of(s)) }, nil,
+	}
 }
 
 func seconds(name, help string, kind prometheus.ValueType, of func(s *Snapshot) time.Duration) metric {
-	return metric{prometheus.NewDesc("lineman_"+name, help, nil, nil), kind, func(s *Snapshot) float64 { return of(s).Seconds() }, nil}
+	return metric{
+		prometheus.NewDesc("lineman_"+name, help, nil, nil), kind,
+		func(s *Snapshot) float64 { return of(s).Seconds() }, nil,
+	}
 }
 
 func counter(name, help string, of func(s *Snapshot) uint64) metric {
-	return metric{prometheus.NewDesc("lineman_"+name+"_total", help, nil, nil), prometheus.CounterValue, func(s *Snapshot) float64 { return float64(of(s)) }, nil}
+	return metric{
+		prometheus.NewDesc("lineman_"+name+"_total", help, nil, nil), prometheus.CounterValue,
+		func(s *Snapshot) float64 { return float64(of(s)) }, nil,
+	}
 }
 
 func byReason(name, help string, of func(s *Snapshot) map[string]uint64) metric {
-	return metric{prometheus.NewDesc("lineman_"+name+"_total", help, []string{"reason"}, nil), prometheus.CounterValue, nil, of}
+	return metric{
+		prometheus.NewDesc("lineman_"+name+"_total", help, []string{"reason"}, nil), prometheus.CounterValue, nil, of,
+	}
 }
 
 // metrics are all but the histogram.
 func metrics() []metric {
 	return []metric{
 		gauge("connections", "Pages that are connected and known.", func(s *Snapshot) int { return s.Conns }),
-		gauge("waiting_connections", "Pages that have not said who they are.", func(s *Snapshot) int { return s.Waiting }),
+		gauge("waiting_connections", "Pages that have not said who they are.",
+			func(s *Snapshot) int { return s.Waiting }),
 		gauge("uids", "Uids with a connection.", func(s *Snapshot) int { return s.UIDs }),
 		gauge("groups", "Groups with a connection.", func(s *Snapshot) int { return s.Groups }),
 		gauge("channels", "Channels with a subscriber.", func(s *Snapshot) int { return s.Channels }),
-		gauge("queued_bytes", "Bytes that wait for pages which do not read as fast as they are sent to.", func(s *Snapshot) int { return s.QueuedBytes }),
-		gauge("queued_most_bytes", "Of these, those that wait for one page.", func(s *Snapshot) int { return s.QueuedMost }),
+		gauge("queued_bytes", "Bytes that wait for pages which do not read as fast as they are sent to.",
+			func(s *Snapshot) int { return s.QueuedBytes }),
+		gauge("queued_most_bytes", "Of these, those that wait for one page.",
+			func(s *Snapshot) int { return s.QueuedMost }),
 		gauge("broker_linked", "1 if the other nodes are reached.", func(s *Snapshot) int {
 			if s.Linked {
 				return 1
 			}
 			return 0
 		}),
-		gauge("broker_nodes", "Nodes that are alive, this one too; 0 without a broker.", func(s *Snapshot) int { return s.Broker.Nodes }),
-		counter("broker_breaks", "Times that the link to other nodes broke: what others published meanwhile was missed.", func(s *Snapshot) uint64 { return s.Breaks }),
-		seconds("broker_away_seconds_total", "Time that the link to other nodes was down.", prometheus.CounterValue, func(s *Snapshot) time.Duration { return s.Away }),
-		seconds("broker_round_trip_seconds", "How long the last commands to the broker's server took.", prometheus.GaugeValue, func(s *Snapshot) time.Duration { return s.Broker.RoundTrip }),
-		gauge("broker_waiting_bytes", "Bytes that have come from other nodes and wait for the loop.", func(s *Snapshot) int { return s.Broker.Waiting }),
-		counter("broker_unlinked", "Publications that were refused because other nodes could not be reached.", func(s *Snapshot) uint64 { return s.Unlinked }),
-		counter("broker_unanswered", "Publications that a node has not confirmed in time.", func(s *Snapshot) uint64 { return s.Unanswered }),
-		counter("broker_sent_bytes", "Bytes that were published to other nodes.", func(s *Snapshot) uint64 { return s.Broker.BytesOut }),
-		counter("broker_received_bytes", "Bytes that came from other nodes, and from this one by way of the broker.", func(s *Snapshot) uint64 { return s.Broker.BytesIn }),
-		counter("broker_ghosts", "Connections of dead nodes that this node has ended.", func(s *Snapshot) uint64 { return s.Broker.Ghosts }),
-		counter("broker_overflows", "Times that the link was broken because this node did not keep up.", func(s *Snapshot) uint64 { return s.Broker.Overflows }),
+		gauge("broker_nodes", "Nodes that are alive, this one too; 0 without a broker.",
+			func(s *Snapshot) int { return s.Broker.Nodes }),
+		counter("broker_breaks",
+			"Times that the link to other nodes broke: what others published meanwhile was missed.",
+			func(s *Snapshot) uint64 { return s.Breaks }),
+		seconds("broker_away_seconds_total", "Time that the link to other nodes was down.", prometheus.CounterValue,
+			func(s *Snapshot) time.Duration { return s.Away }),
+		seconds("broker_round_trip_seconds", "How long the last commands to the broker's server took.",
+			prometheus.GaugeValue, func(s *Snapshot) time.Duration { return s.Broker.RoundTrip }),
+		gauge("broker_waiting_bytes", "Bytes that have come from other nodes and wait for the loop.",
+			func(s *Snapshot) int { return s.Broker.Waiting }),
+		counter("broker_unlinked", "Publications that were refused because other nodes could not be reached.",
+			func(s *Snapshot) uint64 { return s.Unlinked }),
+		counter("broker_unanswered", "Publications that a node has not confirmed in time.",
+			func(s *Snapshot) uint64 { return s.Unanswered }),
+		counter("broker_sent_bytes", "Bytes that were published to other nodes.",
+			func(s *Snapshot) uint64 { return s.Broker.BytesOut }),
+		counter("broker_received_bytes", "Bytes that came from other nodes, and from this one by way of the broker.",
+			func(s *Snapshot) uint64 { return s.Broker.BytesIn }),
+		counter("broker_ghosts", "Connections of dead nodes that this node has ended.",
+			func(s *Snapshot) uint64 { return s.Broker.Ghosts }),
+		counter("broker_overflows", "Times that the link was broken because this node did not keep up.",
+			func(s *Snapshot) uint64 { return s.Broker.Overflows }),
 		counter("publishes", "Publications.", func(s *Snapshot) uint64 { return s.Published }),
 		counter("deliveries", "Messages that connections accepted.", func(s *Snapshot) uint64 { return s.Delivered }),
-		counter("accepted_connections", "Connections that came, of pages, back ends and operators.", func(s *Snapshot) uint64 { return s.Accepted }),
+		counter("accepted_connections", "Connections that came, of pages, back ends and operators.",
+			func(s *Snapshot) uint64 { return s.Accepted }),
 		counter("received_bytes", "Bytes read from all connections.", func(s *Snapshot) uint64 { return s.BytesIn }),
 		counter("sent_bytes", "Bytes written to all connections.", func(s *Snapshot) uint64 { return s.BytesOut }),
 		counter("panics", "Panics that were recovered.", func(s *Snapshot) uint64 { return s.Panics }),
-		counter("slow_callbacks", "Callbacks that held the loop for more than a tenth of a second.", func(s *Snapshot) uint64 { return s.Slow }),
-		counter("slow_clients", "Pages that were cut because they did not read.", func(s *Snapshot) uint64 { return s.SlowClients }),
+		counter("slow_callbacks", "Callbacks that held the loop for more than a tenth of a second.",
+			func(s *Snapshot) uint64 { return s.Slow }),
+		counter("slow_clients", "Pages that were cut because they did not read.",
+			func(s *Snapshot) uint64 { return s.SlowClients }),
 		byReason("refusals", "What was refused, by reason.", func(s *Snapshot) map[string]uint64 { return s.Refused }),
-		byReason("dry_run_refusals", "What would have been refused, by reason, but for limits.dry_run.", func(s *Snapshot) map[string]uint64 { return s.WouldRefuse }),
-		byReason("credential_refusals", "Credentials that were refused, by reason.", func(s *Snapshot) map[string]uint64 { return s.Credentials }),
+		byReason("dry_run_refusals", "What would have been refused, by reason, but for limits.dry_run.",
+			func(s *Snapshot) map[string]uint64 { return s.WouldRefuse }),
+		byReason("credential_refusals", "Credentials that were refused, by reason.",
+			func(s *Snapshot) map[string]uint64 { return s.Credentials }),
 	}
 }
 

@@ -58,16 +58,19 @@ func New(take func() (Snapshot, error)) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "lineman_publish_lag_seconds", Help: "From when a back end's request is read until what it publishes is written; sampled, one a tick.",
+			Name:    "lineman_publish_lag_seconds",
+			Help:    "From when a back end's request is read until what it publishes is written; sampled, one a tick.",
 			Buckets: prometheus.ExponentialBuckets(50e-6, 2.5, 12),
 		}),
 		took: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "lineman_broker_publish_seconds", Help: "From when a publication is given to the broker until all nodes have confirmed it.",
+			Name:    "lineman_broker_publish_seconds",
+			Help:    "From when a publication is given to the broker until all nodes have confirmed it.",
 			Buckets: prometheus.ExponentialBuckets(100e-6, 2.5, 12),
 		}),
 	}
 	m.registry.MustRegister(
-		m.lag, m.took, &collector{take}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.lag, m.took, &collector{take}, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
 }

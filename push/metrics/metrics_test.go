@@ -27,10 +27,16 @@ func scrape(t *testing.T, m *metrics.Metrics) (status int, text string) {
 // TestMetrics has each value of a snapshot in the scrape, and reasons with 0 too.
 func TestMetrics(t *testing.T) {
 	s := metrics.Snapshot{
-		Stats:   push.Stats{Conns: 1, UIDs: 2, Groups: 3, Channels: 4, Published: 5, Delivered: 6, Breaks: 19, Away: 20 * time.Second, Unlinked: 21, Unanswered: 22},
-		Broker:  metrics.Broker{Nodes: 23, RoundTrip: 24 * time.Second, Waiting: 25, BytesIn: 26, BytesOut: 27, Ghosts: 28, Overflows: 29},
-		Waiting: 7, QueuedBytes: 8, QueuedMost: 9, Linked: true, Accepted: 10, BytesIn: 11, BytesOut: 12, Panics: 13, Slow: 14, SlowClients: 15,
-		Refused: map[string]uint64{"origin": 16, "late": 0}, WouldRefuse: map[string]uint64{"handshakes_per_ip": 17}, Credentials: map[string]uint64{"expired": 18},
+		Stats: push.Stats{
+			Conns: 1, UIDs: 2, Groups: 3, Channels: 4, Published: 5, Delivered: 6, Breaks: 19, Away: 20 * time.Second,
+			Unlinked: 21, Unanswered: 22,
+		},
+		Broker: metrics.Broker{
+			Nodes: 23, RoundTrip: 24 * time.Second, Waiting: 25, BytesIn: 26, BytesOut: 27, Ghosts: 28, Overflows: 29,
+		},
+		Waiting: 7, QueuedBytes: 8, QueuedMost: 9, Linked: true, Accepted: 10, BytesIn: 11, BytesOut: 12, Panics: 13,
+		Slow: 14, SlowClients: 15, Refused: map[string]uint64{"origin": 16, "late": 0},
+		WouldRefuse: map[string]uint64{"handshakes_per_ip": 17}, Credentials: map[string]uint64{"expired": 18},
 	}
 	m := metrics.New(func() (metrics.Snapshot, error) { return s, nil })
 	m.Lag(time.Millisecond)
@@ -41,16 +47,20 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("the status is %d", status)
 	}
 	for _, want := range []string{
-		"lineman_connections 1", "lineman_uids 2", "lineman_groups 3", "lineman_channels 4", "lineman_publishes_total 5", "lineman_deliveries_total 6",
-		"lineman_waiting_connections 7", "lineman_queued_bytes 8", "lineman_queued_most_bytes 9", "lineman_broker_linked 1",
-		"lineman_accepted_connections_total 10", "lineman_received_bytes_total 11", "lineman_sent_bytes_total 12", "lineman_panics_total 13",
-		"lineman_slow_callbacks_total 14", "lineman_slow_clients_total 15", `lineman_refusals_total{reason="origin"} 16`,
-		`lineman_refusals_total{reason="late"} 0`, `lineman_dry_run_refusals_total{reason="handshakes_per_ip"} 17`,
-		`lineman_credential_refusals_total{reason="expired"} 18`, `lineman_publish_lag_seconds_count 2`, `lineman_publish_lag_seconds_bucket{le="5e-05"} 0`,
-		"lineman_broker_breaks_total 19", "lineman_broker_away_seconds_total 20", "lineman_broker_unlinked_total 21", "lineman_broker_unanswered_total 22",
-		"lineman_broker_nodes 23", "lineman_broker_round_trip_seconds 24", "lineman_broker_waiting_bytes 25", "lineman_broker_received_bytes_total 26",
-		"lineman_broker_sent_bytes_total 27", "lineman_broker_ghosts_total 28", "lineman_broker_overflows_total 29", "lineman_broker_publish_seconds_count 1",
-		"go_goroutines ", "process_open_fds ",
+		"lineman_connections 1", "lineman_uids 2", "lineman_groups 3", "lineman_channels 4",
+		"lineman_publishes_total 5", "lineman_deliveries_total 6", "lineman_waiting_connections 7",
+		"lineman_queued_bytes 8", "lineman_queued_most_bytes 9", "lineman_broker_linked 1",
+		"lineman_accepted_connections_total 10", "lineman_received_bytes_total 11", "lineman_sent_bytes_total 12",
+		"lineman_panics_total 13", "lineman_slow_callbacks_total 14", "lineman_slow_clients_total 15",
+		`lineman_refusals_total{reason="origin"} 16`, `lineman_refusals_total{reason="late"} 0`,
+		`lineman_dry_run_refusals_total{reason="handshakes_per_ip"} 17`,
+		`lineman_credential_refusals_total{reason="expired"} 18`, `lineman_publish_lag_seconds_count 2`,
+		`lineman_publish_lag_seconds_bucket{le="5e-05"} 0`, "lineman_broker_breaks_total 19",
+		"lineman_broker_away_seconds_total 20", "lineman_broker_unlinked_total 21",
+		"lineman_broker_unanswered_total 22", "lineman_broker_nodes 23", "lineman_broker_round_trip_seconds 24",
+		"lineman_broker_waiting_bytes 25", "lineman_broker_received_bytes_total 26",
+		"lineman_broker_sent_bytes_total 27", "lineman_broker_ghosts_total 28", "lineman_broker_overflows_total 29",
+		"lineman_broker_publish_seconds_count 1", "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(text, "\n"+want) {
 			t.Errorf("the scrape has no %s", want)
@@ -76,8 +86,11 @@ func TestNames(t *testing.T) {
 
 // TestMetricsError has a server that does not answer be an error, not zeros.
 func TestMetricsError(t *testing.T) {
-	m := metrics.New(func() (metrics.Snapshot, error) { return metrics.Snapshot{}, errors.New("the loop does not answer") })
-	if status, text := scrape(t, m); status != 500 || !strings.Contains(text, "does not answer") || strings.Contains(text, "lineman_connections 0") {
+	m := metrics.New(func() (metrics.Snapshot, error) {
+		return metrics.Snapshot{}, errors.New("the loop does not answer")
+	})
+	if status, text := scrape(t, m); status != 500 || !strings.Contains(text, "does not answer") ||
+		strings.Contains(text, "lineman_connections 0") {
 		t.Errorf("%d %s", status, text)
 	}
 }

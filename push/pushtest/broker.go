@@ -232,7 +232,8 @@ func testAsked(t *testing.T, c *cluster) {
 		}
 	}
 	answers, err := a.ask("?", "y", "z") // others may be asked too
-	if err != nil || !slices.Contains(answers, "node2: ?") || !slices.Contains(answers, "node3: ?") || len(answers) != len(slices.Compact(answers)) {
+	if err != nil || !slices.Contains(answers, "node2: ?") || !slices.Contains(answers, "node3: ?") ||
+		len(answers) != len(slices.Compact(answers)) {
 		t.Errorf("y and z answered by %q, %v", answers, err)
 	}
 	b.loop.Await(b.link.Close)
@@ -307,7 +308,8 @@ func testContent(t *testing.T, c *cluster) {
 	} {
 		a.loop.Await(func() { a.link.Publish([]push.Target{"ユーザー\x20*"}, want, func(int, error) {}) })
 		p := <-got
-		if p.Node != want.Node || p.Number != want.Number || p.Except != want.Except || string(p.Data) != string(want.Data) {
+		if p.Node != want.Node || p.Number != want.Number || p.Except != want.Except ||
+			string(p.Data) != string(want.Data) {
 			t.Errorf("publication %d came as %+v", i, p)
 		}
 	}
@@ -347,7 +349,8 @@ func testBroken(t *testing.T, c *cluster) {
 		}
 		var want []string
 		for i := range uint64(round) {
-			want = append(want, fmt.Sprintf("x node1 %d before", 3*i+1), "y asks ?", fmt.Sprintf("y node1 %d after", 3*i+3))
+			want = append(want, fmt.Sprintf("x node1 %d before", 3*i+1), "y asks ?",
+				fmt.Sprintf("y node1 %d after", 3*i+3))
 		}
 		b.wants(want...)
 	}

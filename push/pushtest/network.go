@@ -37,7 +37,9 @@ type networkLink struct {
 
 // Join makes a node part of it.
 func (w *Network) Join(n push.Node) (push.Link, error) {
-	l := &networkLink{network: w, node: n, topics: make(map[push.Target]bool), out: newPipe(&w.wait), in: newPipe(&w.wait)}
+	l := &networkLink{
+		network: w, node: n, topics: make(map[push.Target]bool), out: newPipe(&w.wait), in: newPipe(&w.wait),
+	}
 	w.mu.Lock()
 	w.links = append(w.links, l)
 	w.mu.Unlock()

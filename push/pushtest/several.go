@@ -72,6 +72,7 @@ func testManyTopics(t *testing.T, c *cluster) {
 		slices.Sort(want)
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("got %d publications, the last is %q; want %d, and %q", len(got), got[len(got)-1], len(want), want[len(want)-1])
+		t.Errorf("got %d publications, the last is %q; want %d, and %q", len(got), got[len(got)-1], len(want),
+			want[len(want)-1])
 	}
 }

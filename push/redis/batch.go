@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	maxBatch = 512  // commands that are sent at once
-	maxNames = 1000 // that are subscribed to, or not any more, before an answer: while a server is at it, it gives no sign of life
+	maxBatch = 512 // commands that are sent at once
+	// that are subscribed to, or not any more, before an answer: while a server is at it, it gives no sign of life
+	maxNames = 1000
 )
 
 // publishScript publishes to some channels, with nothing between, and returns how many arrivals that makes.
@@ -166,7 +167,8 @@ func (p *pair) command(o op) rueidis.Completed {
 	}
 	switch {
 	case len(o.channels) > 1:
-		return b.Eval().Script(publishScript).Numkeys(int64(len(o.channels))).Key(o.channels...).Arg(name, payload).Build()
+		return b.Eval().Script(publishScript).Numkeys(int64(len(o.channels))).Key(o.channels...).Arg(name,
+			payload).Build()
 	case p.shard.link.options.Cluster:
 		return b.Spublish().Channel(o.channels[0]).Message(payload).Build()
 	}

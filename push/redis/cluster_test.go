@@ -41,7 +41,8 @@ func (s *server) knows(t testing.TB, servers int) {
 	linemantest.Until(t, "the Cluster is not whole", func() bool {
 		m := do(t, s.address(), "CLUSTER", "INFO")
 		info, _ := m.ToString()
-		return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d\r", servers))
+		return strings.Contains(info, "cluster_state:ok") &&
+			strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d\r", servers))
 	})
 }
 
@@ -106,7 +107,8 @@ func TestCluster(t *testing.T) {
 				return pushtest.Cluster{
 					Broker: func() push.Broker {
 						return newBroker(t, redis.Options{
-							Addresses: addresses, Cluster: true, Partitions: partitions, Username: "lineman", Password: "SECRET",
+							Addresses: addresses, Cluster: true, Partitions: partitions, Username: "lineman",
+							Password: "SECRET",
 						})
 					},
 					Cut: each((*proxy).Cut), Mend: each((*proxy).Mend),
@@ -120,7 +122,9 @@ func TestCluster(t *testing.T) {
 // TestSlotMoves has a partition go to another server: links break, and are up again there.
 func TestSlotMoves(t *testing.T) {
 	servers, proxies := startCluster(t)
-	o := redis.Options{Addresses: []string{proxies[0].address()}, Cluster: true, Username: "lineman", Password: "SECRET"}
+	o := redis.Options{
+		Addresses: []string{proxies[0].address()}, Cluster: true, Username: "lineman", Password: "SECRET",
+	}
 	a, b := join(t, "a", o), join(t, "b", o)
 	b.subscribe("x")
 	a.reaches(1, "x")
@@ -148,7 +152,8 @@ func TestReplicaTakesOver(t *testing.T) {
 	do(t, servers[owner].address(), "CONFIG", "SET", "repl-diskless-sync-delay", "0")
 	do(t, replica.address(), "CLUSTER", "MEET", servers[0].host, servers[0].port, servers[0].busPort())
 	linemantest.Until(t, "the replica does not know its master", func() bool {
-		_, err := try(t, rueidis.ClientOption{InitAddress: []string{replica.address()}}, "CLUSTER", "REPLICATE", idOf(t, servers[owner]))
+		_, err := try(t, rueidis.ClientOption{InitAddress: []string{replica.address()}}, "CLUSTER", "REPLICATE",
+			idOf(t, servers[owner]))
 		return err == nil
 	})
 	for _, s := range all {

@@ -32,11 +32,13 @@ func TestStrayReplies(t *testing.T) {
 	b := join(t, "b", redis.Options{Addresses: []string{s.address()}})
 	a.subscribe("x")
 	for i, text := range []string{
-		"+OK\r\n", "*2000000000\r\n", "$2000000000\r\n", "%-1\r\n", "*-5\r\n", strings.Repeat("*1\r\n", 100_000), "HTTP/1.1 400 Bad Request\r\n\r\n",
-		">3\r\n$9\r\nsubscribe\r\n$1\r\ny\r\n:1\r\n", "*1\r\n>1\r\n+a\r\n", "$?\r\n", ".\r\n", "-MOVED\r\n",
+		"+OK\r\n", "*2000000000\r\n", "$2000000000\r\n", "%-1\r\n", "*-5\r\n", strings.Repeat("*1\r\n", 100_000),
+		"HTTP/1.1 400 Bad Request\r\n\r\n", ">3\r\n$9\r\nsubscribe\r\n$1\r\ny\r\n:1\r\n", "*1\r\n>1\r\n+a\r\n",
+		"$?\r\n", ".\r\n", "-MOVED\r\n",
 	} {
 		p.say(text)
-		a.until(fmt.Sprintf("%.20q breaks the link, which is up again", text), func() bool { return a.downs > i && a.ups == a.downs+1 })
+		a.until(fmt.Sprintf("%.20q breaks the link, which is up again", text),
+			func() bool { return a.downs > i && a.ups == a.downs+1 })
 	}
 	b.reaches(1, "x")
 	if text := log.String(); !strings.Contains(text, "broke the protocol") {
@@ -121,15 +123,22 @@ func TestLiars(t *testing.T) {
 	old := strings.Replace(hello, "7.0.0", "6.2.0", 1)
 	young := strings.Replace(hello, "7.0.0", "8.1.0", 1)
 	answers := []string{
-		"+OK\r\n", "+QUEUED\r\n", "-ERR no\r\n", "-ERR unknown command 'HELLO'\r\n", "-MOVED\r\n", "-MOVED 1\r\n", "-MOVED 1 127.0.0.1:1\r\n", "-ASK 1 x\r\n",
-		"-LOADING x\r\n", "-NOAUTH x\r\n", ":0\r\n", ":-7\r\n", ":9223372036854775807\r\n", "$-1\r\n", "*-1\r\n", "_\r\n", "#t\r\n", ",inf\r\n", "(1\r\n",
-		"*0\r\n", "%0\r\n", "~0\r\n", "*1\r\n*0\r\n", "*2\r\n+a\r\n+b\r\n", "*2\r\n$1\r\n0\r\n*0\r\n", "*2\r\n$0\r\n\r\n:1\r\n", "*3\r\n:0\r\n:16383\r\n*0\r\n",
-		"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$0\r\n\r\n:1\r\n", "*1\r\n*3\r\n:0\r\n:16383\r\n*1\r\n+a\r\n", "*1\r\n*2\r\n:0\r\n:1\r\n", "*1\r\n*3\r\n+a\r\n+b\r\n*2\r\n*0\r\n+c\r\n",
-		"*1\r\n%2\r\n+slots\r\n*3\r\n:0\r\n:1\r\n:2\r\n+nodes\r\n*1\r\n+x\r\n", "%1\r\n+proto\r\n:3\r\n", "%1\r\n:1\r\n:1\r\n", "%1\r\n*0\r\n:1\r\n",
-		"%1\r\n+proto\r\n+abc\r\n", "=5\r\ntxt:x\r\n", "!3\r\nERR\r\n", "|1\r\n+a\r\n+b\r\n", ">3\r\n$7\r\nmessage\r\n*0\r\n%0\r\n+OK\r\n",
-		">3\r\n$12\r\nsunsubscribe\r\n+a\r\n:0\r\n+OK\r\n", ">3\r\n$10\r\nssubscribe\r\n+a\r\n:1\r\n", "*1\r\n>2\r\n+message\r\n+x\r\n+OK\r\n", "?", "+OK\r\n+OK\r\n",
+		"+OK\r\n", "+QUEUED\r\n", "-ERR no\r\n", "-ERR unknown command 'HELLO'\r\n", "-MOVED\r\n", "-MOVED 1\r\n",
+		"-MOVED 1 127.0.0.1:1\r\n", "-ASK 1 x\r\n", "-LOADING x\r\n", "-NOAUTH x\r\n", ":0\r\n", ":-7\r\n",
+		":9223372036854775807\r\n", "$-1\r\n", "*-1\r\n", "_\r\n", "#t\r\n", ",inf\r\n", "(1\r\n", "*0\r\n", "%0\r\n",
+		"~0\r\n", "*1\r\n*0\r\n", "*2\r\n+a\r\n+b\r\n", "*2\r\n$1\r\n0\r\n*0\r\n", "*2\r\n$0\r\n\r\n:1\r\n",
+		"*3\r\n:0\r\n:16383\r\n*0\r\n", "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$0\r\n\r\n:1\r\n",
+		"*1\r\n*3\r\n:0\r\n:16383\r\n*1\r\n+a\r\n", "*1\r\n*2\r\n:0\r\n:1\r\n",
+		"*1\r\n*3\r\n+a\r\n+b\r\n*2\r\n*0\r\n+c\r\n",
+		"*1\r\n%2\r\n+slots\r\n*3\r\n:0\r\n:1\r\n:2\r\n+nodes\r\n*1\r\n+x\r\n", "%1\r\n+proto\r\n:3\r\n",
+		"%1\r\n:1\r\n:1\r\n", "%1\r\n*0\r\n:1\r\n", "%1\r\n+proto\r\n+abc\r\n", "=5\r\ntxt:x\r\n", "!3\r\nERR\r\n",
+		"|1\r\n+a\r\n+b\r\n", ">3\r\n$7\r\nmessage\r\n*0\r\n%0\r\n+OK\r\n",
+		">3\r\n$12\r\nsunsubscribe\r\n+a\r\n:0\r\n+OK\r\n", ">3\r\n$10\r\nssubscribe\r\n+a\r\n:1\r\n",
+		"*1\r\n>2\r\n+message\r\n+x\r\n+OK\r\n", "?", "+OK\r\n+OK\r\n",
 	}
-	for name, o := range map[string]redis.Options{"alone": {}, "sentinel": {Master: "main"}, "cluster": {Cluster: true, Partitions: 2}} {
+	for name, o := range map[string]redis.Options{
+		"alone": {}, "sentinel": {Master: "main"}, "cluster": {Cluster: true, Partitions: 2},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var liars []*liar

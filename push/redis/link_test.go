@@ -59,7 +59,8 @@ func TestAnswersTogether(t *testing.T) {
 	for range 100 {
 		done = append(done, a.publish("1", "x"))
 	}
-	linemantest.Until(t, "not all have come", func() bool { return b.broker.Stats().MessagesIn-before.MessagesIn == 100 })
+	linemantest.Until(t, "not all have come",
+		func() bool { return b.broker.Stats().MessagesIn-before.MessagesIn == 100 })
 	if n := b.broker.Stats().Waiting; n == 0 {
 		t.Error("nothing waits for the loop")
 	}
@@ -221,7 +222,8 @@ func TestSilence(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
 	p := newProxy(t, s.address())
-	a, b := join(t, "a", redis.Options{Addresses: []string{s.address()}}), join(t, "b", redis.Options{Addresses: []string{p.address()}})
+	a, b := join(t, "a", redis.Options{Addresses: []string{s.address()}}),
+		join(t, "b", redis.Options{Addresses: []string{p.address()}})
 	b.subscribe("x")
 	p.Mute()
 	began := time.Now()
@@ -234,7 +236,8 @@ func TestSilence(t *testing.T) {
 		t.Errorf("what was under way: %v", o.err)
 	}
 	b.until("it is back", func() bool { return b.ups == 2 })
-	linemantest.Until(t, "not one connection is subscribed", func() bool { return subscribers(t, s, "lineman.{0}.x") == 1 })
+	linemantest.Until(t, "not one connection is subscribed",
+		func() bool { return subscribers(t, s, "lineman.{0}.x") == 1 })
 	a.reaches(1, "x")
 	if n := b.broker.Stats().Ghosts; n != 1 {
 		t.Errorf("%d connections were ended, want 1", n)
@@ -307,7 +310,8 @@ func TestLoopEnds(t *testing.T) {
 func subscriber(t testing.TB, address, channel string) (c rueidis.DedicatedClient, ended <-chan error) {
 	t.Helper()
 	client, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress: []string{address}, ForceSingleClient: true, DisableCache: true, PipelineMultiplex: -1, DisableRetry: true,
+		InitAddress: []string{address}, ForceSingleClient: true, DisableCache: true, PipelineMultiplex: -1,
+		DisableRetry: true,
 	})
 	if err != nil {
 		t.Fatal(err)

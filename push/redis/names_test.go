@@ -10,7 +10,10 @@ import (
 
 // TestNames has no name stand for two things, whatever apps, nodes and targets are called.
 func TestNames(t *testing.T) {
-	hostile := []string{"x", "*", "u:7", "}:all", ":all", "all", ".x", "{0}", "}.x", "a.{0}.x", "a-b", "a.{0}:node:x", "nodes", "revoked", "\r\n"}
+	hostile := []string{
+		"x", "*", "u:7", "}:all", ":all", "all", ".x", "{0}", "}.x", "a.{0}.x", "a-b", "a.{0}:node:x", "nodes",
+		"revoked", "\r\n",
+	}
 	what := map[string]string{}
 	note := func(name, of string) {
 		if other := what[name]; other != "" && other != of {
@@ -90,7 +93,8 @@ func TestOptions(t *testing.T) {
 	} {
 		o := good
 		change(&o)
-		if _, err := New(o); err == nil || !strings.HasPrefix(err.Error(), "redis: ") || !strings.Contains(err.Error(), name) {
+		if _, err := New(o); err == nil || !strings.HasPrefix(err.Error(), "redis: ") ||
+			!strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

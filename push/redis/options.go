@@ -15,8 +15,9 @@ type Options struct {
 	// is enough.
 	Addresses []string
 
-	Master  string // the name by which the sentinels know the server; empty means no sentinels
-	Cluster bool   // the servers are a Redis Cluster: a connection for each partition, and sharded pub/sub, so Redis 7 or Valkey
+	Master string // the name by which the sentinels know the server; empty means no sentinels
+	// the servers are a Redis Cluster: a connection for each partition, and sharded pub/sub, so Redis 7 or Valkey
+	Cluster bool
 
 	Username, Password                 string // of an ACL user; only a password is that of the default user
 	SentinelUsername, SentinelPassword string
@@ -60,7 +61,8 @@ func (o *Options) complete() error {
 	case o.Master != "" && o.Cluster:
 		return errors.New("redis: sentinels know no Cluster: set Master or Cluster, not both")
 	case len(o.Addresses) > 1 && o.Master == "" && !o.Cluster:
-		return errors.New("redis: several addresses are of sentinels or of a Cluster: set Master or Cluster, or give one")
+		return errors.New("redis: several addresses are of sentinels or of a Cluster: set Master or " +
+			"Cluster, or give one")
 	case o.Cluster && o.Database != 0:
 		return errors.New("redis: a Cluster has database 0 only")
 	case o.Database < 0:

@@ -31,7 +31,8 @@ var (
 	errLost    = errors.New("redis: the connection was closed")
 	errDropped = errors.New("redis: messages came while the loop stood still")
 	errMoved   = errors.New("redis: the partition has moved to another server")
-	errApart   = errors.New("redis: what one connection publishes does not come over another: are there several servers behind this address?")
+	errApart   = errors.New("redis: what one connection publishes does not come over another: are there several " +
+		"servers behind this address?")
 )
 
 // newPair connects. Errors are told by what it does first.
@@ -40,7 +41,8 @@ func newPair(s *shard) *pair {
 	p.in, _ = s.link.client.Dedicate()
 	p.out, _ = s.link.client.Dedicate()
 	p.inLost = p.in.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: p.arrived, OnSubscription: p.changed})
-	p.outLost = p.out.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: func(rueidis.PubSubMessage) {}}) // it is told when it is lost
+	// it is told when it is lost
+	p.outLost = p.out.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: func(rueidis.PubSubMessage) {}})
 	return p
 }
 
@@ -171,7 +173,8 @@ func (p *pair) leave() {
 	p.unsubscribing.Store(1 << 62)
 	if l := p.shard.link; p.shard.index == 0 {
 		m := message{kind: presence, from: l.node.ID}
-		_, _ = p.run([]op{{kind: publish, channels: []string{p.shard.all()}, payload: m.append(nil)}}) // else it is missed for a while
+		// else it is missed for a while
+		_, _ = p.run([]op{{kind: publish, channels: []string{p.shard.all()}, payload: m.append(nil)}})
 	}
 	b := p.in.B()
 	all := b.Unsubscribe().Build()

@@ -122,7 +122,9 @@ func (l *link) decline(a arrival) {
 // tell sends answers to a node.
 func (l *link) tell(to recipient, a []answer) {
 	m := message{kind: answers, answers: a}
-	to.shard.outbox.put(op{kind: publish, channels: []string{l.names.node(to.shard.index, to.node)}, payload: m.append(nil)})
+	to.shard.outbox.put(op{
+		kind: publish, channels: []string{l.names.node(to.shard.index, to.node)}, payload: m.append(nil),
+	})
 }
 
 // recipient is who gets answers, and by which shard.

@@ -24,7 +24,8 @@ const (
 // each other one that is up, and how many ms ago it said so]. A node whose settings differ is not noted. All times are
 // the server's.
 //
-//	key: the registry, a hash of "BEAT SETTINGS CONNECTIONS" by node, with the beat in ms; connections are "-" until it has been up
+//	key: the registry, a hash of "BEAT SETTINGS CONNECTIONS" by node, with the beat in ms; connections are "-" until
+//	it has been up
 //	arguments: node, settings, connections, after how many ms a node is dead, how many the registry is kept
 const beatScript = `
 local time = redis.call('TIME')
@@ -72,7 +73,8 @@ type registry struct {
 
 func newRegistry(l *link) *registry {
 	return &registry{
-		link: l, changed: make(chan struct{}, 1), gone: make(chan struct{}), connections: make(map[*shard]endpoint), ghosts: make(map[endpoint]int),
+		link: l, changed: make(chan struct{}, 1), gone: make(chan struct{}), connections: make(map[*shard]endpoint),
+		ghosts: make(map[endpoint]int),
 	}
 }
 
@@ -192,7 +194,8 @@ func (r *registry) beat() error {
 	l := r.link
 	connections, round, noted := r.own()
 	began := time.Now()
-	found, err := r.eval(beatScript, l.names.nodes(), l.node.ID, l.options.settings(), connections, millis(deadPast), millis(kept)).ToArray()
+	found, err := r.eval(beatScript, l.names.nodes(), l.node.ID, l.options.settings(), connections, millis(deadPast),
+		millis(kept)).ToArray()
 	if err != nil {
 		if strings.Contains(err.Error(), "READONLY") { // it has become a replica, and kept its connections
 			l.dialer.reset()
@@ -205,9 +208,11 @@ func (r *registry) beat() error {
 	case err != nil:
 		return err
 	case all.differs != "":
-		return fmt.Errorf("redis: node %s, but this one has %s: all nodes of a prefix need the same", all.differs, l.options.settings())
+		return fmt.Errorf("redis: node %s, but this one has %s: all nodes of a prefix need the same", all.differs,
+			l.options.settings())
 	case noted && !all.known: // what else it has lost is put back when the link is up again
-		l.outage.log.Warn("redis: the server does not know this node any more, as if it had come back empty: connecting anew")
+		l.outage.log.Warn("redis: the server does not know this node any more, as if it had come back empty: " +
+			"connecting anew")
 		l.dialer.reset()
 	}
 	r.note(round)
@@ -288,14 +293,16 @@ func (r *registry) end(e endpoint) (asked bool) {
 // unable tells the log, once, that connections cannot be ended.
 func (r *registry) unable(err error) {
 	r.cannot.Do(func() {
-		r.link.outage.log.Warn("redis: connections of nodes whose machine died cannot be ended: allow client|info and client|kill", "error", err)
+		r.link.outage.log.Warn("redis: connections of nodes whose machine died cannot be ended: allow client|info "+
+			"and client|kill", "error", err)
 	})
 }
 
 // blind tells the log, once, that nobody knows whether a node is missing.
 func (r *registry) blind(err error) {
 	r.cannotCount.Do(func() {
-		const text = "redis: answers cannot tell that a node is missing: allow pubsub|numsub, and in a Cluster pubsub|shardnumsub"
+		const text = "redis: answers cannot tell that a node is missing: allow pubsub|numsub, and in a Cluster " +
+			"pubsub|shardnumsub"
 		r.link.outage.log.Warn(text, "error", err)
 	})
 }
@@ -305,7 +312,8 @@ func (r *registry) leave() {
 	r.once.Do(func() {
 		defer close(r.gone)
 		l := r.link
-		_ = r.do(l.client.B().Hdel().Key(l.names.nodes()).Field(l.node.ID).Build()).Error() // else it is removed as one that died
+		// else it is removed as one that died
+		_ = r.do(l.client.B().Hdel().Key(l.names.nodes()).Field(l.node.ID).Build()).Error()
 	})
 }
 

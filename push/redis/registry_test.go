@@ -93,7 +93,8 @@ func TestMachineDies(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
 	p := newProxy(t, s.address())
-	a, b := join(t, "a", redis.Options{Addresses: []string{s.address()}}), join(t, "b", redis.Options{Addresses: []string{p.address()}})
+	a, b := join(t, "a", redis.Options{Addresses: []string{s.address()}}),
+		join(t, "b", redis.Options{Addresses: []string{p.address()}})
 	b.subscribe("x")
 	linemantest.Until(t, "the registry does not know b's connection", func() bool {
 		m := do(t, s.address(), "HGET", registryKey, "b")

@@ -52,7 +52,8 @@ func TestMissing(t *testing.T) {
 	}
 	p.Mend()
 	c.until("c is back", func() bool { return c.ups == 2 })
-	linemantest.Until(t, "nothing is missing", func() bool { o := <-a.publish("x", "x"); return o.err == nil && o.others == 2 })
+	linemantest.Until(t, "nothing is missing",
+		func() bool { o := <-a.publish("x", "x"); return o.err == nil && o.others == 2 })
 	b.reaches(1, "x")
 }
 
@@ -69,7 +70,8 @@ func TestMissingLeft(t *testing.T) {
 	b.close()
 	linemantest.Until(t, "b has left", func() bool { o := <-a.publish("x", "x"); return o.err == nil && o.others == 1 })
 	p.Cut()
-	linemantest.Until(t, "c is missed", func() bool { o := <-a.publish("x", "x"); return errors.Is(o.err, push.ErrUnanswered) })
+	linemantest.Until(t, "c is missed",
+		func() bool { o := <-a.publish("x", "x"); return errors.Is(o.err, push.ErrUnanswered) })
 	began := time.Now()
 	linemantest.Until(t, "c is given up", func() bool { o := <-a.publish("x", "x"); return o.err == nil })
 	if took := time.Since(began); took < 2*time.Second || took > 10*time.Second {
@@ -97,7 +99,8 @@ func TestMissingAfterRestart(t *testing.T) {
 	}
 	p.Mend()
 	c.until("c is back", func() bool { return c.ups == 2 })
-	linemantest.Until(t, "nothing is missing", func() bool { o := <-a.publish("x", "x"); return o.err == nil && o.others == 1 })
+	linemantest.Until(t, "nothing is missing",
+		func() bool { o := <-a.publish("x", "x"); return o.err == nil && o.others == 1 })
 }
 
 // TestEmptied connects anew to a server that has forgotten everything, and has kept its connections.

@@ -55,7 +55,9 @@ func certificate(t testing.TB) (files []string, trusted *x509.CertPool) {
 	public := write("certificate", "CERTIFICATE", signed)
 	trusted = x509.NewCertPool()
 	trusted.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}))
-	return []string{"--tls-cert-file", public, "--tls-ca-cert-file", public, "--tls-key-file", write("key", "PRIVATE KEY", private)}, trusted
+	return []string{
+		"--tls-cert-file", public, "--tls-ca-cert-file", public, "--tls-key-file", write("key", "PRIVATE KEY", private),
+	}, trusted
 }
 
 // TestTLS works over TLS, and not with a server that nobody vouches for.
@@ -71,7 +73,8 @@ func TestTLS(t *testing.T) {
 	log := &journal{}
 	o.TLS, o.Log = &tls.Config{}, log.logger()
 	enter(t, "c", o)
-	linemantest.Until(t, "the log does not say it", func() bool { return strings.Contains(log.String(), "certificate signed by unknown authority") })
+	linemantest.Until(t, "the log does not say it",
+		func() bool { return strings.Contains(log.String(), "certificate signed by unknown authority") })
 }
 
 // rights are those that the documentation of the package lists, as a command.
@@ -121,7 +124,8 @@ func TestRights(t *testing.T) {
 // TestNoRights says what is missing, and works without the rights that only ghosts need.
 func TestNoRights(t *testing.T) {
 	s := startServer(t)
-	do(t, s.address(), slices.DeleteFunc(rights(t, false), func(word string) bool { return strings.HasPrefix(word, "+client") })...)
+	do(t, s.address(),
+		slices.DeleteFunc(rights(t, false), func(word string) bool { return strings.HasPrefix(word, "+client") })...)
 	log := &journal{}
 	o := redis.Options{Addresses: []string{s.address()}, Username: "lineman", Password: "SECRET", Log: log.logger()}
 	a := join(t, "a", o)
@@ -143,7 +147,8 @@ func TestNoRights(t *testing.T) {
 // TestDatabase keeps the registry where it is told to.
 func TestDatabase(t *testing.T) {
 	s := startServer(t)
-	a, b := join(t, "a", redis.Options{Addresses: []string{s.address()}, Database: 3}), join(t, "b", redis.Options{Addresses: []string{s.address()}, Database: 3})
+	a, b := join(t, "a", redis.Options{Addresses: []string{s.address()}, Database: 3}),
+		join(t, "b", redis.Options{Addresses: []string{s.address()}, Database: 3})
 	b.subscribe("x")
 	a.reaches(1, "x")
 	m, err := try(t, rueidis.ClientOption{InitAddress: []string{s.address()}, SelectDB: 3}, "HLEN", registryKey)

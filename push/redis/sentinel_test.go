@@ -46,7 +46,9 @@ func TestSentinel(t *testing.T) {
 	first := startServer(t)
 	second := startServer(t, "--replicaof", first.host, first.port, "--repl-diskless-sync-delay", "0")
 	sentinel := startSentinel(t, first)
-	o := redis.Options{Addresses: []string{"127.0.0.1:1", sentinel.address()}, Master: "main", SentinelPassword: "guards"}
+	o := redis.Options{
+		Addresses: []string{"127.0.0.1:1", sentinel.address()}, Master: "main", SentinelPassword: "guards",
+	}
 	a, b := join(t, "a", o), join(t, "b", o)
 	b.subscribe("x")
 	a.reaches(1, "x")

@@ -84,7 +84,8 @@ func (s *server) run(arguments ...string) bool {
 		defer close(s.ended)
 		lines := bufio.NewScanner(output)
 		for lines.Scan() {
-			if strings.Contains(lines.Text(), "Ready to accept connections") || strings.Contains(lines.Text(), "+monitor master") {
+			if strings.Contains(lines.Text(), "Ready to accept connections") ||
+				strings.Contains(lines.Text(), "+monitor master") {
 				close(serves)
 				break
 			}

@@ -37,7 +37,10 @@ func TestStorm(t *testing.T) {
 	t.Run("cluster", func(t *testing.T) { // a link breaks in parts
 		servers, proxies := startCluster(t)
 		brew(t, servers, func() (redis.Options, func()) {
-			o := redis.Options{Addresses: []string{proxies[0].address()}, Cluster: true, Partitions: 4, Username: "lineman", Password: "SECRET"}
+			o := redis.Options{
+				Addresses: []string{proxies[0].address()}, Cluster: true, Partitions: 4, Username: "lineman",
+				Password: "SECRET",
+			}
 			return o, func() { p := proxies[rand.IntN(len(proxies))]; p.Cut(); p.Mend() }
 		})
 	})
@@ -78,7 +81,8 @@ func brew(t *testing.T, servers []*server, open func() (o redis.Options, cut fun
 			cuts[i]()
 			nodes[i].until("it notices", func() bool { return nodes[i].downs > before })
 		} else {
-			do(t, servers[rand.IntN(len(servers))].address(), "CLIENT", "KILL", "TYPE", []string{"pubsub", "normal"}[rand.IntN(2)])
+			do(t, servers[rand.IntN(len(servers))].address(), "CLIENT", "KILL", "TYPE",
+				[]string{"pubsub", "normal"}[rand.IntN(2)])
 		}
 		for _, n := range nodes {
 			n.until("it is linked", func() bool { return n.ups == n.downs+1 })

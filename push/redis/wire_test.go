@@ -49,7 +49,10 @@ var vectors = []struct {
 	},
 	{
 		"answers",
-		message{kind: answers, answers: []answer{{seq: 5}, {seq: 6, form: reaching, reached: 200}, {seq: 7, form: telling, data: []byte("me")}}},
+		message{kind: answers,
+			answers: []answer{
+				{seq: 5}, {seq: 6, form: reaching, reached: 200}, {seq: 7, form: telling, data: []byte("me")},
+			}},
 		"\x01\x03\x05\x00\x06\x01\xc8\x01\x07\x02\x02me",
 	},
 }

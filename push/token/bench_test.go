@@ -13,7 +13,8 @@ func BenchmarkVerify(b *testing.B) {
 		b.Run(a, func(b *testing.B) {
 			key := signing(b, a)
 			v := verifier(b, token.Options{Keys: []token.Key{key}, Revocations: &token.Revocations{}})
-			credential := sign(b, signer(b, key, a), token.Claims{UID: "uid1", Channels: []string{"chat:*"}, Issued: now, Expires: now.Add(time.Hour)})
+			credential := sign(b, signer(b, key, a),
+				token.Claims{UID: "uid1", Channels: []string{"chat:*"}, Issued: now, Expires: now.Add(time.Hour)})
 			b.ReportAllocs()
 			for range b.N {
 				if _, err := v.Verify(context.Background(), credential); err != nil {

@@ -11,8 +11,9 @@ import (
 
 // Claims are what a credential says.
 type Claims struct {
-	UID      string
-	Channels []string  // what the connection may subscribe to: names, or beginnings with a "*" behind them, as push.Match has them
+	UID string
+	// what the connection may subscribe to: names, or beginnings with a "*" behind them, as push.Match has them
+	Channels []string
 	Groups   []string  // joined at login
 	Issued   time.Time // zero: it does not say
 	Expires  time.Time

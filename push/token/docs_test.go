@@ -22,7 +22,8 @@ func TestDocPrograms(t *testing.T) {
 		t.Fatal(err)
 	}
 	const odd = `0123456789 a"b$c'd\e ü`
-	v := verifier(t, token.Options{Keys: []token.Key{{Secret: []byte(odd)}}, Algorithms: []string{token.Ticket}, Now: time.Now})
+	v := verifier(t,
+		token.Options{Keys: []token.Key{{Secret: []byte(odd)}}, Algorithms: []string{token.Ticket}, Now: time.Now})
 	for language, run := range map[string][]string{
 		"php": {"php"}, "python": {"python3", "-"}, "js": {"node", "-"}, "sh": {"sh"}, "go": {"go", "run"},
 	} {
@@ -56,7 +57,8 @@ func TestDocPrograms(t *testing.T) {
 				t.Fatalf("%v: %s", err, wrong.Bytes())
 			}
 			said, err := v.Verify(ctx, strings.TrimSpace(string(out)))
-			if err != nil || said.UID != "7" || !slices.Equal(said.Channels, []string{"chat:*"}) || said.Issued.IsZero() {
+			if err != nil || said.UID != "7" || !slices.Equal(said.Channels, []string{"chat:*"}) ||
+				said.Issued.IsZero() {
 				t.Errorf("%s: %+v, %v", out, said, err)
 			}
 		})

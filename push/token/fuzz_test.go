@@ -37,7 +37,8 @@ func FuzzClaims(f *testing.F) {
 	s := signer(f, token.Key{Secret: secret}, token.Ticket)
 	for _, claims := range []string{
 		`{"sub":"7","exp":1795400060,"channels":["chat:*","news"],"groups":["room"],"iat":1795399999}`,
-		`{"sub":-7,"exp":1.79540006e9,"nbf":0.5}`, `{"sub":"\ud800","exp":1795400060}`, `{"sub":"7","sub":"8"}`, `[]`, `{`, "{\"\xff\":0}",
+		`{"sub":-7,"exp":1.79540006e9,"nbf":0.5}`, `{"sub":"\ud800","exp":1795400060}`, `{"sub":"7","sub":"8"}`, `[]`,
+		`{`, "{\"\xff\":0}",
 	} {
 		f.Add(claims)
 	}
@@ -53,7 +54,8 @@ func FuzzClaims(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := v.Verify(context.Background(), credential); err != nil || again.UID != c.UID || len(again.Channels) != len(c.Channels) {
+		if again, err := v.Verify(context.Background(), credential); err != nil || again.UID != c.UID ||
+			len(again.Channels) != len(c.Channels) {
 			t.Errorf("%+v, %v, want %+v", again, err, c)
 		}
 	})
@@ -62,7 +64,8 @@ func FuzzClaims(f *testing.F) {
 // FuzzJournal has anything be a file of revocations. What is read is written so that it reads the same.
 func FuzzJournal(f *testing.F) {
 	for _, text := range []string{
-		`{"uid":"7","at":1795400000}` + "\n" + `{"uid":"8","at":1}` + "\n", `{"uid":"7","at":1795400000}` + "\n" + `{"uid":"7","at":2`, "\n", "\x00",
+		`{"uid":"7","at":1795400000}` + "\n" + `{"uid":"8","at":1}` + "\n",
+		`{"uid":"7","at":1795400000}` + "\n" + `{"uid":"7","at":2`, "\n", "\x00",
 		`{"uid":"\u0037","at":1e3}` + "\n",
 	} {
 		f.Add([]byte(text))

@@ -88,7 +88,8 @@ func signing(t testing.TB, algorithm string) token.Key {
 }
 
 var algorithms = []string{
-	"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "ticket",
+	"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
+	"EdDSA", "ticket",
 }
 
 // verifier is closed with the test, and lives at now.
@@ -133,7 +134,8 @@ func sign(t testing.TB, s *token.Signer, c token.Claims) string {
 // jws signs a header and claims as they are written.
 func jws(t testing.TB, key any, algorithm, header, claims string) string {
 	t.Helper()
-	signed := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
+	signed := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." +
+		base64.RawURLEncoding.EncodeToString([]byte(claims))
 	signature, err := jwt.GetSigningMethod(algorithm).Sign(signed, key)
 	if err != nil {
 		t.Fatal(err)

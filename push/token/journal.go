@@ -46,7 +46,8 @@ func openJournal(name string) (*journal, map[string]int64, error) {
 		if err = replace(name, compact); err != nil && isNew {
 			return nil, nil, err
 		}
-		if text = compact; err != nil { // a full disk is no reason not to start: all was read, and which file is there tells itself
+		// a full disk is no reason not to start: all was read, and which file is there tells itself
+		if text = compact; err != nil {
 			if text, err = os.ReadFile(name); err != nil {
 				return nil, nil, err
 			}
@@ -80,7 +81,8 @@ func openRegular(name string, flags int) (*os.File, error) {
 		return nil, err
 	}
 	if opened, err := f.Stat(); err != nil || !os.SameFile(there, opened) {
-		return nil, errors.Join(err, f.Close(), fmt.Errorf("%s was exchanged for another file meanwhile: try again", name))
+		return nil, errors.Join(err, f.Close(),
+			fmt.Errorf("%s was exchanged for another file meanwhile: try again", name))
 	}
 	return f, nil
 }
@@ -133,7 +135,8 @@ func parseJournal(text []byte) (at map[string]int64, lines int, err error) {
 		lines++
 		uid, seconds, ok := parseRevocation(line)
 		if !ok {
-			return nil, 0, errors.New("line " + strconv.Itoa(lines) + " is no revocation: put it right, or take it away")
+			return nil, 0,
+				errors.New("line " + strconv.Itoa(lines) + " is no revocation: put it right, or take it away")
 		}
 		at[uid] = max(at[uid], seconds)
 		text = rest

@@ -54,7 +54,8 @@ func parseHeader(part string) (algorithm, kid string, err error) {
 		return "", "", err
 	}
 	if header["crit"] != nil {
-		return "", "", fmt.Errorf("%w: it wants extensions, and there are none", ErrMalformed) // RFC 7515, section 4.1.11
+		// RFC 7515, section 4.1.11
+		return "", "", fmt.Errorf("%w: it wants extensions, and there are none", ErrMalformed)
 	}
 	if algorithm, err = header.text("alg"); err != nil {
 		return "", "", err
@@ -64,7 +65,8 @@ func parseHeader(part string) (algorithm, kid string, err error) {
 }
 
 // checkSignature tries the keys that were given, and then the one of the key set.
-func (v *Verifier) checkSignature(ctx context.Context, m jwt.SigningMethod, kid, signed string, signature []byte) error {
+func (v *Verifier) checkSignature(ctx context.Context, m jwt.SigningMethod, kid, signed string,
+	signature []byte) error {
 	reason := ErrNoKey
 	for _, k := range v.keys {
 		if !slices.Contains(k.algorithms, m.Alg()) || kid != "" && k.id != "" && k.id != kid {

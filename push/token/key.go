@@ -40,7 +40,8 @@ const (
 // algorithms are all that there are.
 func algorithms() []string {
 	return []string{
-		Ticket, "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+		Ticket, "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384",
+		"ES512", "EdDSA",
 	}
 }
 
@@ -78,7 +79,8 @@ func (k *Key) secret() ([]byte, error) {
 	case k.PEM != nil:
 		return nil, fmt.Errorf("%w: it has a Secret and a PEM", ErrKey)
 	case len(k.Secret) < minSecret:
-		return nil, fmt.Errorf("%w: a secret of %d bytes can be guessed: want %d or more", ErrKey, len(k.Secret), minSecret)
+		return nil, fmt.Errorf("%w: a secret of %d bytes can be guessed: want %d or more", ErrKey,
+			len(k.Secret), minSecret)
 	case bytes.Contains(k.Secret, []byte("-----BEGIN ")):
 		return nil, fmt.Errorf("%w: a key in PEM is no secret", ErrKey)
 	}

@@ -47,23 +47,26 @@ func TestNew(t *testing.T) {
 	}
 	rsaPEM := public(t, keys()["RSA"])
 	for name, k := range map[string]token.Key{
-		"nothing":              {},
-		"an empty secret":      {Secret: []byte{}},
-		"a short secret":       {Secret: []byte("sesame")},
-		"PEM as a secret":      {Secret: rsaPEM},
-		"both":                 {Secret: secret, PEM: rsaPEM},
-		"RSA of 1024 bits":     {PEM: public(t, weak)},
-		"P-224":                {PEM: public(t, p224)},
-		"no PEM":               {PEM: []byte("open sesame")},
-		"two keys":             {PEM: slices.Concat(rsaPEM, rsaPEM)},
-		"a broken key":         {PEM: []byte("-----BEGIN PUBLIC KEY-----\nc2VzYW1l\n-----END PUBLIC KEY-----\n")},
-		"an encrypted key":     {PEM: []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nc2VzYW1l\n-----END ENCRYPTED PRIVATE KEY-----\n")},
-		"a request":            {PEM: []byte("-----BEGIN CERTIFICATE REQUEST-----\nc2VzYW1l\n-----END CERTIFICATE REQUEST-----\n")},
+		"nothing":          {},
+		"an empty secret":  {Secret: []byte{}},
+		"a short secret":   {Secret: []byte("sesame")},
+		"PEM as a secret":  {Secret: rsaPEM},
+		"both":             {Secret: secret, PEM: rsaPEM},
+		"RSA of 1024 bits": {PEM: public(t, weak)},
+		"P-224":            {PEM: public(t, p224)},
+		"no PEM":           {PEM: []byte("open sesame")},
+		"two keys":         {PEM: slices.Concat(rsaPEM, rsaPEM)},
+		"a broken key":     {PEM: []byte("-----BEGIN PUBLIC KEY-----\nc2VzYW1l\n-----END PUBLIC KEY-----\n")},
+		"an encrypted key": {PEM: []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nc2VzYW1l\n" +
+			"-----END ENCRYPTED PRIVATE KEY-----\n")},
+		"a request": {PEM: []byte("-----BEGIN CERTIFICATE REQUEST-----\nc2VzYW1l\n" +
+			"-----END CERTIFICATE REQUEST-----\n")},
 		"a broken certificate": {PEM: []byte("-----BEGIN CERTIFICATE-----\nc2VzYW1l\n-----END CERTIFICATE-----\n")},
 		"a secret of 15 bytes": {Secret: []byte("sesame sesame..")},
 	} {
 		_, err := token.New(token.Options{Keys: []token.Key{k}})
-		if !errors.Is(err, token.ErrKey) || strings.Contains(err.Error(), "sesame") || strings.Contains(err.Error(), "c2Vz") {
+		if !errors.Is(err, token.ErrKey) || strings.Contains(err.Error(), "sesame") ||
+			strings.Contains(err.Error(), "c2Vz") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := token.NewSigner(k, ""); !errors.Is(err, token.ErrKey) {
@@ -80,7 +83,8 @@ func TestNew(t *testing.T) {
 		t.Error("RS256 by a secret:", err)
 	}
 	for _, list := range [][]string{{"HS257"}, {"RS256"}, {""}} {
-		if _, err := token.New(token.Options{Keys: []token.Key{{Secret: secret}}, Algorithms: list}); !errors.Is(err, token.ErrAlgorithm) {
+		if _, err := token.New(token.Options{Keys: []token.Key{{Secret: secret}}, Algorithms: list}); !errors.Is(err,
+			token.ErrAlgorithm) {
 			t.Errorf("algorithms %q: %v", list, err)
 		}
 	}
@@ -116,7 +120,9 @@ func TestSign(t *testing.T) {
 // TestAllowed asks for channels.
 func TestAllowed(t *testing.T) {
 	c := token.Claims{Channels: []string{"news", "chat:*"}}
-	for channel, want := range map[string]bool{"news": true, "news2": false, "chat:": true, "chat:1": true, "chat": false, "other": false} {
+	for channel, want := range map[string]bool{
+		"news": true, "news2": false, "chat:": true, "chat:1": true, "chat": false, "other": false,
+	} {
 		if c.Allowed(channel) != want {
 			t.Errorf("%s: %v, want %v", channel, !want, want)
 		}

@@ -81,7 +81,10 @@ func newClient() *http.Client {
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, DisableKeepAlives: true,
 		TLSHandshakeTimeout: fetchTime, MaxResponseHeaderBytes: headSize,
 	}
-	return &http.Client{Transport: bounded{t}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{
+		Transport:     bounded{t},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // bounded cuts answers that are too long.

@@ -143,7 +143,8 @@ func TestKeySetLate(t *testing.T) {
 	heard := &lines{}
 	down := newSite(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	v := verifier(t, token.Hurried(token.Options{
-		JWKS: down.URL + "/keys?key=sesame", Keys: []token.Key{{Secret: secret}}, Log: slog.New(slog.NewTextHandler(heard, nil)),
+		JWKS: down.URL + "/keys?key=sesame", Keys: []token.Key{{Secret: secret}},
+		Log: slog.New(slog.NewTextHandler(heard, nil)),
 	}, time.Hour, time.Hour, 0))
 	check(t, v, "while it is down", byKid(t, "1", "ES256"), token.ErrNoKey)
 	check(t, v, "by a secret", sign(t, signer(t, token.Key{Secret: secret}, ""), token.Claims{}), nil)
@@ -207,7 +208,8 @@ func TestKeySetSlow(t *testing.T) {
 	<-reached
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := v.Verify(ctx, byKid(t, "1", "ES256")); !errors.Is(err, token.ErrNoKey) || !errors.Is(err, context.Canceled) {
+	if _, err := v.Verify(ctx, byKid(t, "1", "ES256")); !errors.Is(err, token.ErrNoKey) ||
+		!errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	waited := make(chan error)
@@ -234,24 +236,31 @@ func TestKeySetBad(t *testing.T) {
 	check(t, v, "at first", byKid(t, "1", "ES256"), nil)
 	huge := strings.Repeat(" ", 2<<20)
 	for name, answer := range map[string]http.HandlerFunc{
-		"a redirect":    func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL, http.StatusFound)
+		},
 		"a huge answer": func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, huge); second(w, r) },
 		"a huge header": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X", strings.Repeat("x", len(huge)))
 			second(w, r)
 		},
-		"a page":              text200("<html>"),
-		"nothing":             text200(""),
-		"an error in JSON":    text200(`{"error":"sesame"}`),
-		"a set without a key": text200(`{"keys":[]}`),
-		"a secret":            text200(`{"keys":[{"kty":"oct","kid":"2","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}`),
-		"RSA of few bits":     text200(`{"keys":[{"kty":"RSA","kid":"2","n":"0vx7agoebGcQSuuPiLJXZpt","e":"AQAB"}]}`),
-		"a point elsewhere":   text200(`{"keys":[{"kty":"EC","kid":"2","crv":"P-256","x":"AAAA","y":"AAAA"}]}`),
+		"a page":           text200("<html>"),
+		"nothing":          text200(""),
+		"an error in JSON": text200(`{"error":"sesame"}`),
+		"a set without a key": text200(
+			`{"keys":[]}`),
+		"a secret": text200(`{"keys":[{"kty":"oct","kid":"2","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}`),
+		"RSA of few bits": text200(
+			`{"keys":[{"kty":"RSA","kid":"2","n":"0vx7agoebGcQSuuPiLJXZpt","e":"AQAB"}]}`),
+		"a point elsewhere": text200(
+			`{"keys":[{"kty":"EC","kid":"2","crv":"P-256","x":"AAAA","y":"AAAA"}]}`),
 	} {
 		s.set(answer)
 		before := s.fetches.Load()
 		for _, algorithm := range []string{"HS256", "ES256"} {
-			if _, err := v.Verify(context.Background(), jws(t, signingKey(algorithm), algorithm, `{"alg":"`+algorithm+`","kid":"2"}`, `{"sub":"7","exp":1795400060}`)); err == nil {
+			if _, err := v.Verify(context.Background(),
+				jws(t, signingKey(algorithm), algorithm, `{"alg":"`+algorithm+`","kid":"2"}`,
+					`{"sub":"7","exp":1795400060}`)); err == nil {
 				t.Errorf("%s: a credential by it is good", name)
 			}
 		}
@@ -274,12 +283,14 @@ func signingKey(algorithm string) any {
 
 // TestKeySetUse has keys that are for something else.
 func TestKeySetUse(t *testing.T) {
-	k, err := jwkset.NewJWKFromKey(keys()["RSA"].Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: "1", ALG: jwkset.AlgPS256}})
+	k, err := jwkset.NewJWKFromKey(keys()["RSA"].Public(),
+		jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: "1", ALG: jwkset.AlgPS256}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	forPS := k.Marshal()
-	k, err = jwkset.NewJWKFromKey(keys()["ES256"].Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: "2", USE: jwkset.UseEnc}})
+	k, err = jwkset.NewJWKFromKey(keys()["ES256"].Public(),
+		jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: "2", USE: jwkset.UseEnc}})
 	if err != nil {
 		t.Fatal(err)
 	}

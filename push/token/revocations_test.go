@@ -95,7 +95,8 @@ func TestRevokeBad(t *testing.T) {
 		uid string
 		at  time.Time
 	}{
-		{"", now}, {"a\nb", now}, {"\xff", now}, {strings.Repeat("x", 256), now}, {"7", time.Time{}}, {"7", time.Unix(-1, 0)}, {"7", time.Unix(1<<40, 0)},
+		{"", now}, {"a\nb", now}, {"\xff", now}, {strings.Repeat("x", 256), now}, {"7", time.Time{}},
+		{"7", time.Unix(-1, 0)}, {"7", time.Unix(1<<40, 0)},
 	} {
 		if err := r.Revoke(c.uid, c.at); err == nil {
 			t.Errorf("%q at %v is revoked", c.uid, c.at)
@@ -154,7 +155,8 @@ func TestJournalCompact(t *testing.T) {
 	}
 	r = open(t, name)
 	for i := range 3 {
-		if uid := fmt.Sprint("uid", i); !r.Revoked(uid, now.Add(time.Duration(97+(i+2)%3)*time.Second)) || r.Revoked(uid, now.Add(100*time.Second)) {
+		if uid := fmt.Sprint("uid", i); !r.Revoked(uid, now.Add(time.Duration(97+(i+2)%3)*time.Second)) ||
+			r.Revoked(uid, now.Add(100*time.Second)) {
 			t.Errorf("%s: another instant", uid)
 		}
 	}
@@ -175,8 +177,9 @@ func TestJournalCompact(t *testing.T) {
 func TestJournalBad(t *testing.T) {
 	folder := t.TempDir()
 	for i, text := range []string{
-		"\n", "x\n", `{"uid":"7"}` + "\n", `{"at":1}` + "\n", `{"uid":"","at":1}` + "\n", `{"uid":"7","at":"1"}` + "\n", `{"uid":"7","uid":"8","at":1}` + "\n",
-		`{"uid":"7","at":-1}` + "\n", `{"uid":"7","at":1}{}` + "\n", "\x00\x00\x00\n",
+		"\n", "x\n", `{"uid":"7"}` + "\n", `{"at":1}` + "\n", `{"uid":"","at":1}` + "\n", `{"uid":"7","at":"1"}` + "\n",
+		`{"uid":"7","uid":"8","at":1}` + "\n", `{"uid":"7","at":-1}` + "\n", `{"uid":"7","at":1}{}` + "\n",
+		"\x00\x00\x00\n",
 	} {
 		name := filepath.Join(folder, fmt.Sprint(i))
 		if err := os.WriteFile(name, []byte(`{"uid":"1","at":1}`+"\n"+text), 0o600); err != nil {
@@ -210,7 +213,8 @@ func TestJournalFull(t *testing.T) {
 		disk := r.Fail()
 		disk.WriteError, disk.SyncError, disk.TruncateError = c.WriteError, c.SyncError, c.TruncateError
 		for range 3 {
-			if err := r.Revoke("a longer uid", now); !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, c.TruncateError) {
+			if err := r.Revoke("a longer uid", now); !errors.Is(err, syscall.ENOSPC) &&
+				!errors.Is(err, c.TruncateError) {
 				t.Errorf("%+v: %v", c, err)
 			}
 		}
@@ -222,7 +226,8 @@ func TestJournalFull(t *testing.T) {
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if again := open(t, name); !again.Revoked("7", now) || !again.Revoked("8", now) || again.Revoked("a longer uid", now) {
+		if again := open(t, name); !again.Revoked("7", now) || !again.Revoked("8", now) ||
+			again.Revoked("a longer uid", now) {
 			t.Errorf("%+v: another state after a restart", c)
 		}
 	}

@@ -113,7 +113,8 @@ func (v *Verifier) allow(list []string) error {
 	}
 	for _, a := range algorithms() {
 		method := jwt.GetSigningMethod(a) // nil for Ticket
-		possible := v.options.JWKS != "" && isPublic(method) || slices.ContainsFunc(v.keys, func(k knownKey) bool { return slices.Contains(k.algorithms, a) })
+		possible := v.options.JWKS != "" && isPublic(method) ||
+			slices.ContainsFunc(v.keys, func(k knownKey) bool { return slices.Contains(k.algorithms, a) })
 		if possible && (len(list) == 0 || slices.Contains(list, a)) {
 			v.allowed[a] = method
 		}
@@ -227,7 +228,8 @@ func (v *Verifier) checkTimes(said object, c *Claims) (err error) {
 		return ErrNoExpiry
 	case !now.Before(c.Expires.Add(skew)):
 		return ErrExpired
-	case now.Add(skew).Before(begins), now.Add(skew).Before(c.Issued): // what was made in the future would outlive a revocation
+	// what was made in the future would outlive a revocation
+	case now.Add(skew).Before(begins), now.Add(skew).Before(c.Issued):
 		return ErrNotYet
 	}
 	return nil

@@ -23,14 +23,16 @@ func TestAlgorithms(t *testing.T) {
 	for _, a := range algorithms {
 		t.Run(a, func(t *testing.T) {
 			said := token.Claims{
-				UID: "uid1", Channels: []string{"chat:*", "news", "*"}, Groups: []string{"room"}, Issued: now.Add(-time.Second), Expires: now.Add(time.Minute),
+				UID: "uid1", Channels: []string{"chat:*", "news", "*"}, Groups: []string{"room"},
+				Issued: now.Add(-time.Second), Expires: now.Add(time.Minute),
 			}
 			credential := sign(t, signer(t, signing(t, a), a), said)
 			got, err := all.Verify(context.Background(), credential)
 			if err != nil || !equal(got, said) {
 				t.Errorf("%+v, %v, want %+v", got, err, said)
 			}
-			check(t, all, "other claims", token.WithClaims(credential, `{"sub":"root","exp":1795400060}`), token.ErrSignature)
+			check(t, all, "other claims", token.WithClaims(credential, `{"sub":"root","exp":1795400060}`),
+				token.ErrSignature)
 			begin := strings.LastIndex(credential, ".") + 1
 			whole := (len(credential) - begin - 1) / 4 * 4 // what four characters say is whole bytes
 			check(t, all, "a signature that is cut", credential[:begin+whole], token.ErrSignature)
@@ -72,11 +74,15 @@ func TestConfusion(t *testing.T) {
 		check(t, v, "a ticket by the public key", token.Ticketed(asText, claims), token.ErrAlgorithm)
 	}
 	both := verifier(t, token.Options{Keys: allKeys(t)})
-	check(t, both, "HS256 by the public key, beside a secret", jws(t, asText, "HS256", `{"alg":"HS256"}`, claims), token.ErrSignature)
-	check(t, both, "the algorithm of another curve", jws(t, keys()["ES256"], "ES256", `{"alg":"ES384"}`, claims), token.ErrSignature)
-	check(t, both, "PS256 that says it is RS256", jws(t, keys()["RSA"], "PS256", `{"alg":"RS256"}`, claims), token.ErrSignature)
+	check(t, both, "HS256 by the public key, beside a secret", jws(t, asText, "HS256", `{"alg":"HS256"}`, claims),
+		token.ErrSignature)
+	check(t, both, "the algorithm of another curve", jws(t, keys()["ES256"], "ES256", `{"alg":"ES384"}`, claims),
+		token.ErrSignature)
+	check(t, both, "PS256 that says it is RS256", jws(t, keys()["RSA"], "PS256", `{"alg":"RS256"}`, claims),
+		token.ErrSignature)
 	named := verifier(t, token.Options{Keys: []token.Key{{ID: "a", Secret: secret}, {ID: "b", PEM: asText}}})
-	check(t, named, "the kid of a public key", jws(t, asText, "HS256", `{"alg":"HS256","kid":"b"}`, claims), token.ErrNoKey)
+	check(t, named, "the kid of a public key", jws(t, asText, "HS256", `{"alg":"HS256","kid":"b"}`, claims),
+		token.ErrNoKey)
 
 	for _, alg := range []string{"none", "None", "NONE", "nOnE"} {
 		header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"` + alg + `"}`))
@@ -84,7 +90,8 @@ func TestConfusion(t *testing.T) {
 		check(t, both, alg, unsigned, token.ErrAlgorithm)
 		check(t, both, alg+" with a signature", unsigned+"AAAA", token.ErrAlgorithm)
 	}
-	if _, err := token.New(token.Options{Keys: allKeys(t), Algorithms: []string{"none"}}); !errors.Is(err, token.ErrAlgorithm) {
+	if _, err := token.New(token.Options{Keys: allKeys(t), Algorithms: []string{"none"}}); !errors.Is(err,
+		token.ErrAlgorithm) {
 		t.Error("none can be allowed:", err)
 	}
 }
@@ -105,7 +112,10 @@ func TestKindsApart(t *testing.T) {
 
 // TestHeader has what a header may be, and may not.
 func TestHeader(t *testing.T) {
-	v := verifier(t, token.Options{Keys: []token.Key{{ID: "new", Secret: secret}, {ID: "old", Secret: other}, {PEM: public(t, keys()["EdDSA"])}}})
+	v := verifier(t,
+		token.Options{Keys: []token.Key{
+			{ID: "new", Secret: secret}, {ID: "old", Secret: other}, {PEM: public(t, keys()["EdDSA"])},
+		}})
 	const claims = `{"sub":"7","exp":1795400060}`
 	for _, c := range []struct {
 		header string
@@ -114,7 +124,9 @@ func TestHeader(t *testing.T) {
 		{`{"alg":"HS256"}`, nil},
 		{`{"typ":"anything","alg":"HS256","kid":"new"}`, nil},
 		{` {"alg":"HS256","kid":null}`, nil},
-		{`{"alg":"HS256","jwk":{"kty":"oct","k":"c2VzYW1l"},"jku":"http://127.0.0.1:1/","x5u":"http://127.0.0.1:1/"}`, nil}, // not looked at
+		// not looked at
+		{`{"alg":"HS256","jwk":{"kty":"oct","k":"c2VzYW1l"},"jku":"http://127.0.0.1:1/","x5u":"http://127.0.0.1:1/"}`,
+			nil},
 		{`{"alg":"HS256","kid":"old"}`, token.ErrSignature},
 		{`{"alg":"HS256","kid":"sesame"}`, token.ErrNoKey},
 		{`{"alg":"HS256","kid":7}`, token.ErrMalformed},
@@ -245,9 +257,10 @@ func TestText(t *testing.T) {
 	check(t, v, "good", good, nil)
 	huge := token.Ticketed(secret, `{"sub":"7","exp":1795400060,"x":"`+strings.Repeat("x", token.MaxLength)+`"}`)
 	for _, c := range []string{
-		"", ".", "..", "...", "t1", "t1.", "t1..", "a.b", "uid1", good + ".", "." + good, good + ".x", good + "\n", " " + good, good[:40] + "\n" + good[40:],
-		good + "=", "Bearer " + good, strings.ReplaceAll(good, ".", ".."), ticket + ".", ticket + "\n", ticket + ".x", "t2" + ticket[2:], "\xff\xfe", huge,
-		strings.Repeat("a", 1<<20), strings.Repeat(".", 1<<20), good[:strings.Index(good, ".")] + ".." + good[strings.LastIndex(good, ".")+1:],
+		"", ".", "..", "...", "t1", "t1.", "t1..", "a.b", "uid1", good + ".", "." + good, good + ".x", good + "\n",
+		" " + good, good[:40] + "\n" + good[40:], good + "=", "Bearer " + good, strings.ReplaceAll(good, ".", ".."),
+		ticket + ".", ticket + "\n", ticket + ".x", "t2" + ticket[2:], "\xff\xfe", huge, strings.Repeat("a", 1<<20),
+		strings.Repeat(".", 1<<20), good[:strings.Index(good, ".")] + ".." + good[strings.LastIndex(good, ".")+1:],
 	} {
 		want := token.ErrMalformed
 		if c == "t1.." || strings.Contains(c, "..") && strings.Count(c, ".") == 2 && len(c) > 10 {
@@ -325,6 +338,8 @@ func TestClaim(t *testing.T) {
 	s := signer(t, token.Key{Secret: secret}, "")
 	s.Claim, s.Audience, s.Issuer = "https://example.com/uid", "push", "shop"
 	check(t, v, "the claim", sign(t, s, token.Claims{}), nil)
-	strict := verifier(t, token.Options{Keys: []token.Key{{Secret: secret}}, Claim: "https://example.com/uid", Audience: "push", Issuer: "shop"})
+	strict := verifier(t, token.Options{
+		Keys: []token.Key{{Secret: secret}}, Claim: "https://example.com/uid", Audience: "push", Issuer: "shop",
+	})
 	check(t, strict, "all claims", sign(t, s, token.Claims{}), nil)
 }

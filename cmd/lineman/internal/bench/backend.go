@@ -26,7 +26,8 @@ func (b *bench) dialBackend() error {
 	}
 	b.loop.After(b.options.Patience, func() {
 		if b.dialed == 0 {
-			b.fail(fmt.Errorf("bench: the port for lines at %s does not answer: is it --text of this server?", b.options.Text))
+			b.fail(fmt.Errorf("bench: the port for lines at %s does not answer: is it --text of this server?",
+				b.options.Text))
 		}
 	})
 	c, err := b.loop.Dial("text://"+b.options.Text, d)
@@ -42,7 +43,8 @@ func (b *bench) lineError(err error) error {
 	if b.dialed > 0 {
 		return fmt.Errorf("bench: the server has closed the port for lines: %v", err)
 	}
-	return fmt.Errorf("bench: no server on %s: start it by lineman start, or say where its port for lines is by --text: %w", b.options.Text, reason(err))
+	return fmt.Errorf("bench: no server on %s: start it by lineman start, or say where its port for lines is by "+
+		"--text: %w", b.options.Text, reason(err))
 }
 
 // reply is what a command answers.
@@ -69,7 +71,8 @@ func (b *bench) ask(request map[string]any, then func(reply)) {
 			return
 		}
 		if !r.OK {
-			b.fail(fmt.Errorf("bench: the port for lines refuses to %s: %s%s", request["cmd"], r.Error.Text, keyHint(r.Error.Code)))
+			b.fail(fmt.Errorf("bench: the port for lines refuses to %s: %s%s", request["cmd"], r.Error.Text,
+				keyHint(r.Error.Code)))
 			return
 		}
 		then(r)

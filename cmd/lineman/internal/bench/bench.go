@@ -71,7 +71,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	o.Patience = cmp.Or(o.Patience, 10*time.Second)
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	b := &bench{options: o, end: end, start: time.Now(), marker: newMarker(rand.Uint64(), o.Size), closed: map[string]int{}}
+	b := &bench{
+		options: o, end: end, start: time.Now(), marker: newMarker(rand.Uint64(), o.Size), closed: map[string]int{},
+	}
 	for _, i := range o.Identities {
 		b.pages = append(b.pages, &page{Identity: i, head: toUID(i.UID)})
 	}

@@ -24,7 +24,8 @@ func TestUID(t *testing.T) {
 	if err := r.Err(); err != nil || r.Interrupted {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if r.Connections != 50 || r.Published == 0 || r.Delivered != r.Published || r.Connects <= 0 || r.Publishes <= 0 || r.Deliveries <= 0 {
+	if r.Connections != 50 || r.Published == 0 || r.Delivered != r.Published || r.Connects <= 0 || r.Publishes <= 0 ||
+		r.Deliveries <= 0 {
 		t.Errorf("%+v", r)
 	}
 	if l := r.Latency; l.P50 <= 0 || l.P50 > l.P99 || l.P99 > l.Max {
@@ -135,7 +136,8 @@ func TestRefused(t *testing.T) {
 		prepare func(t *testing.T) bench.Options
 		want    string
 	}{
-		{"no server", func(t *testing.T) bench.Options { return options("ws://"+closed(t), closed(t)) }, "start it by lineman start, or say where its port for lines is by --text: connection refused"},
+		{"no server", func(t *testing.T) bench.Options { return options("ws://"+closed(t), closed(t)) },
+			"start it by lineman start, or say where its port for lines is by --text: connection refused"},
 		{"no pages", func(t *testing.T) bench.Options {
 			o := start(t, nil)
 			o.URL = "ws://" + closed(t)

@@ -100,7 +100,8 @@ func TestDoubled(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The last of them may come when the run is over.
-	if most := twice.Load() + bad.Load(); r.Doubled > most || r.Doubled+200 < most || r.Doubled == 0 || r.Lost != 0 || r.Delivered != r.Published || r.Err() == nil {
+	if most := twice.Load() + bad.Load(); r.Doubled > most || r.Doubled+200 < most || r.Doubled == 0 || r.Lost != 0 ||
+		r.Delivered != r.Published || r.Err() == nil {
 		t.Errorf("%d came twice, and %d were not published: %+v", twice.Load(), bad.Load(), r)
 	}
 }

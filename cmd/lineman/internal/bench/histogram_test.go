@@ -26,7 +26,8 @@ func TestHistogram(t *testing.T) {
 			}
 		}
 		if h.max != all[len(all)-1] || h.quantile(1) != h.max || h.count != 10_000 {
-			t.Errorf("up to %d: max %d, quantile(1) %d of %d, want %d of 10000", scale, h.max, h.quantile(1), h.count, all[len(all)-1])
+			t.Errorf("up to %d: max %d, quantile(1) %d of %d, want %d of 10000", scale, h.max, h.quantile(1), h.count,
+				all[len(all)-1])
 		}
 	}
 }

@@ -31,7 +31,8 @@ func ReadIdentities(r io.Reader, n int) (all []Identity, err error) {
 	for len(all) < n && lines.Scan() {
 		fields := strings.Fields(lines.Text())
 		if len(fields) != 2 {
-			return nil, fmt.Errorf("bench: line %d of the credentials: want a uid, a space, and its credential", len(all)+1)
+			return nil, fmt.Errorf("bench: line %d of the credentials: want a uid, a space, and its credential",
+				len(all)+1)
 		}
 		all = append(all, Identity{fields[0], fields[1]})
 	}
@@ -49,7 +50,8 @@ func distinct(all []Identity) error {
 			return fmt.Errorf("bench: uid %.20q: want 1 to 255 bytes", i.UID)
 		}
 		if seen[i.UID] {
-			return fmt.Errorf("bench: uid %q is there twice: each connection wants one of its own; in a template, {n} is the connection's number", i.UID)
+			return fmt.Errorf("bench: uid %q is there twice: each connection wants one of its own; in a template, "+
+				"{n} is the connection's number", i.UID)
 		}
 		seen[i.UID] = true
 	}

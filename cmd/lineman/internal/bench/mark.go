@@ -42,7 +42,9 @@ const toAll = `{"all":true`
 func (k marker) append(dst, head []byte, m mark) []byte {
 	before := len(dst)
 	dst = append(dst, head...)
-	if pad := k.size - len(head) - len(`,"pad":""`) - len(k.tag) - len(atTag) - len(`1099511627775`) - len(`600000000000`) - 1; pad > 0 { // the numbers
+	// the numbers
+	if pad := k.size - len(head) - len(`,"pad":""`) - len(k.tag) - len(atTag) - len(`1099511627775`) -
+		len(`600000000000`) - 1; pad > 0 {
 		dst = append(dst, `,"pad":"`...)
 		dst = append(dst, strings.Repeat("x", pad)...)
 		dst = append(dst, '"')

@@ -38,7 +38,8 @@ type Options struct {
 	Rate       float64       // publications per second; 0 means as fast as they are delivered
 	For        time.Duration // that is published; at most 10 minutes
 	Patience   time.Duration // with one step of the server; 0 means 10 s
-	Size       int           // bytes of a publication, at most 32 KiB; it is larger where that does not hold what has to be in it
+	// bytes of a publication, at most 32 KiB; it is larger where that does not hold what has to be in it
+	Size int
 }
 
 // Check tells what is wrong with the options.
@@ -47,8 +48,10 @@ func (o *Options) Check() error {
 	case len(o.Identities) == 0:
 		return errors.New("bench: no connections: want at least one")
 	case len(o.Identities) > maxConnections:
-		return fmt.Errorf("bench: %d connections: want at most %d: each takes one of the ephemeral ports that this machine has for one address (sysctl net.ipv4.ip_local_port_range). "+
-			"For more, run several at once, each with other uids and another source address: --from 127.0.0.2 and so on", len(o.Identities), maxConnections)
+		return fmt.Errorf("bench: %d connections: want at most %d: each takes one of the ephemeral ports that this "+
+			"machine has for one address (sysctl net.ipv4.ip_local_port_range). "+
+			"For more, run several at once, each with other uids and another source address: --from 127.0.0.2 and "+
+			"so on", len(o.Identities), maxConnections)
 	case o.Mode != ModeUID && o.Mode != ModeAll:
 		return fmt.Errorf("bench: mode %q: want %s or %s", o.Mode, ModeUID, ModeAll)
 	case !(o.Rate >= 0 && o.Rate <= maxRate):

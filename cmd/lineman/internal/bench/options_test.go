@@ -18,8 +18,10 @@ func TestCheck(t *testing.T) {
 	}{
 		{"right", func(*bench.Options) {}, ""},
 		{"no pages", func(o *bench.Options) { o.Identities = bench.Named("x-{n}", -1) }, "at least one"},
-		{"too many pages", func(o *bench.Options) { o.Identities = bench.Named("x-{n}", math.MaxInt) }, "ip_local_port_range"},
-		{"one uid for all", func(o *bench.Options) { o.Identities = bench.Named("uid1", 2) }, "{n} is the connection's number"},
+		{"too many pages", func(o *bench.Options) { o.Identities = bench.Named("x-{n}", math.MaxInt) },
+			"ip_local_port_range"},
+		{"one uid for all", func(o *bench.Options) { o.Identities = bench.Named("uid1", 2) },
+			"{n} is the connection's number"},
 		{"no uid", func(o *bench.Options) { o.Identities = bench.Named("", 1) }, "1 to 255 bytes"},
 		{"mode", func(o *bench.Options) { o.Mode = "both" }, "want uid or all"},
 		{"rate", func(o *bench.Options) { o.Rate = -1 }, "as fast as it goes"},

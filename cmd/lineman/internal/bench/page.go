@@ -65,7 +65,8 @@ func (b *bench) arrive(c *lineman.Conn) {
 		b.phase = knowing
 		b.askWhoIsKnown()
 		b.within(b.options.Patience, func() int { return b.known },
-			fmt.Errorf("bench: the server at %s does not know all pages of %s: are they of one server?", b.options.Text, b.options.URL))
+			fmt.Errorf("bench: the server at %s does not know all pages of %s: are they of one server?", b.options.Text,
+				b.options.URL))
 	}
 }
 

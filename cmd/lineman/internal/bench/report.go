@@ -48,7 +48,8 @@ func (r *Report) Err() error {
 	if r.Lost+r.Doubled == 0 && closed == 0 {
 		return nil
 	}
-	return fmt.Errorf("bench: %d messages were lost, %d came twice or late, and %d pages were closed", r.Lost, r.Doubled, closed)
+	return fmt.Errorf("bench: %d messages were lost, %d came twice or late, and %d pages were closed", r.Lost,
+		r.Doubled, closed)
 }
 
 // Print writes the report for people.
@@ -57,7 +58,8 @@ func (r *Report) Print(w io.Writer) error {
 	fmt.Fprintf(t, "connections\t%d\tin %.2f s, %.0f a second\n", r.Connections, r.Connecting, r.Connects)
 	fmt.Fprintf(t, "published\t%d\tin %.2f s, %.0f a second\n", r.Published, r.Seconds, r.Publishes)
 	fmt.Fprintf(t, "delivered\t%d\t%.0f a second\n", r.Delivered, r.Deliveries)
-	fmt.Fprintf(t, "latency\t%.2f ms\tmedian; 99 %% within %.2f ms, all within %.2f ms\n", r.Latency.P50, r.Latency.P99, r.Latency.Max)
+	fmt.Fprintf(t, "latency\t%.2f ms\tmedian; 99 %% within %.2f ms, all within %.2f ms\n", r.Latency.P50, r.Latency.P99,
+		r.Latency.Max)
 	fmt.Fprintf(t, "lost\t%d\nlate or doubled\t%d\n", r.Lost, r.Doubled)
 	for _, why := range slices.Sorted(maps.Keys(r.Closed)) {
 		fmt.Fprintf(t, "closed\t%d\t%s\n", r.Closed[why], why)

@@ -47,7 +47,9 @@ func (p *problems) each(key string, list []string, check func(string) error) {
 func (c *Config) values() (p problems) {
 	p.bounds("", settings(), reflect.ValueOf(c).Elem())
 	p.add("listen", checkAddress(c.Listen))
-	for key, addr := range map[string]string{"text.listen": c.Text.Listen, "api.listen": c.API.Listen, "admin.listen": c.Admin.Listen} {
+	for key, addr := range map[string]string{
+		"text.listen": c.Text.Listen, "api.listen": c.API.Listen, "admin.listen": c.Admin.Listen,
+	} {
 		if addr != "" {
 			p.add(key, checkAddress(addr))
 		}
@@ -125,7 +127,8 @@ func checkAddress(addr string) error {
 	return nil
 }
 
-var hostName = regexp.MustCompile(`^[a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9_])?(\.[a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9_])?)*$`)
+var hostName = regexp.MustCompile(
+	`^[a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9_])?(\.[a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9_])?)*$`)
 
 func checkHost(name string) error {
 	if _, err := netip.ParseAddr(name); err == nil || !hostName.MatchString(name) {
@@ -140,10 +143,12 @@ func checkOrigin(origin string) error {
 	}
 	u, err := url.Parse(strings.Replace(origin, "://*.", "://", 1))
 	if err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || strings.Contains(u.Host, "*") {
-		return fmt.Errorf("%s: want an origin: https://example.com, https://*.example.com, null for pages opened from files, or *", quote(origin))
+		return fmt.Errorf("%s: want an origin: https://example.com, https://*.example.com, null for pages opened "+
+			"from files, or *", quote(origin))
 	}
 	if plain := u.Scheme + "://" + u.Host; !strings.EqualFold(u.String(), plain) {
-		return fmt.Errorf("%s: an origin ends with its host and port, without %s", quote(origin), quote(strings.TrimPrefix(u.String(), plain)))
+		return fmt.Errorf("%s: an origin ends with its host and port, without %s", quote(origin),
+			quote(strings.TrimPrefix(u.String(), plain)))
 	}
 	return nil
 }
@@ -241,13 +246,15 @@ func (p *problems) key(at string, k *Key) {
 	case len(k.Name) > maxKeyName:
 		p.addf(at+".name", "has %d bytes: want at most %d", len(k.Name), maxKeyName)
 	case hasUnseen(k.Name):
-		p.addf(at+".name", "%s: logs and errors show it: want no character that is not seen, or controls something", quote(k.Name))
+		p.addf(at+".name", "%s: logs and errors show it: want no character that is not seen, or controls something",
+			quote(k.Name))
 	}
 	switch {
 	case k.Key == "" && k.KeyFile == "":
 		p.addf(at+".key", "is empty: want key, or key_file")
 	case len(k.Key) > maxKey:
-		p.addf(at+".key", "has %d bytes: want at most %d, as a back end says it in a line or a field", len(k.Key), maxKey)
+		p.addf(at+".key", "has %d bytes: want at most %d, as a back end says it in a line or a field",
+			len(k.Key), maxKey)
 	case k.Key != "": // that of KeyFile may not have been read
 		p.add(at+".key", checkSecret(k.Key))
 	}
@@ -255,7 +262,8 @@ func (p *problems) key(at string, k *Key) {
 }
 
 func checkTarget(target string) error {
-	if i := strings.IndexByte(target, '*'); target == "" || i >= 0 && i < len(target)-1 || strings.ContainsFunc(target, unicode.IsControl) {
+	if i := strings.IndexByte(target, '*'); target == "" || i >= 0 && i < len(target)-1 ||
+		strings.ContainsFunc(target, unicode.IsControl) {
 		return fmt.Errorf("%s: want a target, such as u:7, g:room, chat:* or *", quote(target))
 	}
 	return nil

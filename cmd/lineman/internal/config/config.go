@@ -92,7 +92,8 @@ type Admin struct {
 
 // Token says which credentials are good.
 type Token struct {
-	Secrets     []string      `koanf:"secrets" doc:"for HS256 and tickets, each of at least 16 characters; the first makes new ones, the others are still good" is:"secret"` // after Load those of SecretFiles follow
+	// after Load those of SecretFiles follow
+	Secrets     []string      `koanf:"secrets" doc:"for HS256 and tickets, each of at least 16 characters; the first makes new ones, the others are still good" is:"secret"`
 	SecretFiles []string      `koanf:"secret_files" doc:"files that have secrets for tokens, in addition to secrets"`
 	PublicKeys  []string      `koanf:"public_keys" doc:"PEM files of keys for RS, PS, ES and EdDSA"`
 	JWKS        string        `koanf:"jwks" doc:"URL where a key set is served"`
@@ -119,11 +120,13 @@ type Redis struct {
 	Cluster   bool     `koanf:"cluster" doc:"the servers are a Redis Cluster"`
 	Database  int      `koanf:"database" doc:"number of the database; a Redis Cluster has 0 only"`
 
-	User                 string `koanf:"user" doc:"whom the server knows this one by; empty means default"`
-	Password             string `koanf:"password" doc:"the password of user; empty means that none is asked for" is:"secret"` // after Load that of PasswordFile, too
-	PasswordFile         string `koanf:"password_file" doc:"file that has it, in place of password"`
-	SentinelUser         string `koanf:"sentinel_user" doc:"whom the sentinels know this one by; empty means default"`
-	SentinelPassword     string `koanf:"sentinel_password" doc:"the password of sentinel_user; empty means that none is asked for" is:"secret"` // after Load that of SentinelPasswordFile, too
+	User string `koanf:"user" doc:"whom the server knows this one by; empty means default"`
+	// after Load that of PasswordFile, too
+	Password     string `koanf:"password" doc:"the password of user; empty means that none is asked for" is:"secret"`
+	PasswordFile string `koanf:"password_file" doc:"file that has it, in place of password"`
+	SentinelUser string `koanf:"sentinel_user" doc:"whom the sentinels know this one by; empty means default"`
+	// after Load that of SentinelPasswordFile, too
+	SentinelPassword     string `koanf:"sentinel_password" doc:"the password of sentinel_user; empty means that none is asked for" is:"secret"`
 	SentinelPasswordFile string `koanf:"sentinel_password_file" doc:"file that has it, in place of sentinel_password"`
 
 	TLS        bool   `koanf:"tls" doc:"connections are encrypted"`
@@ -186,9 +189,9 @@ func Default() Config {
 		Redis:      Redis{Prefix: "lineman", Partitions: 1, Answer: time.Second},
 		Log:        Log{Format: "text", Level: "info"},
 		Limits: Limits{
-			Message: 64 << 10, Publish: 1 << 20, Body: 2 << 20, Pending: 1 << 20, Memory: 256 << 20, Login: 10 * time.Second, Places: 128,
-			Waiting: 10_000, WaitingPerIP: 200, ConnectionsPerIP: 2000, ConnectionsPerUID: 100,
-			HandshakesPerIP: 50, LoginsPerUID: 10, MessagesPerConnection: 50,
+			Message: 64 << 10, Publish: 1 << 20, Body: 2 << 20, Pending: 1 << 20, Memory: 256 << 20,
+			Login: 10 * time.Second, Places: 128, Waiting: 10_000, WaitingPerIP: 200, ConnectionsPerIP: 2000,
+			ConnectionsPerUID: 100, HandshakesPerIP: 50, LoginsPerUID: 10, MessagesPerConnection: 50,
 		},
 	}
 }

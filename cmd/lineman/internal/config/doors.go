@@ -26,7 +26,8 @@ type door struct {
 func (c *Config) doors(p *problems) {
 	var before []door
 	for _, d := range []door{
-		{key: "listen", host: c.Listen}, {key: "text.listen", host: c.Text.Listen}, {key: "api.listen", host: c.API.Listen},
+		{key: "listen", host: c.Listen}, {key: "text.listen", host: c.Text.Listen},
+		{key: "api.listen", host: c.API.Listen},
 		{key: "admin.listen", host: c.Admin.Listen, last: c.Count - 1},
 	} {
 		host, port, _ := net.SplitHostPort(d.host)
@@ -37,12 +38,14 @@ func (c *Config) doors(p *problems) {
 		d = door{d.key, host, first, first + d.last}
 		for _, b := range before {
 			if d.collides(b) {
-				p.addf(d.key, "%s is that of %s: want %s", net.JoinHostPort(d.host, strconv.Itoa(max(d.first, b.first))), b.key, d.wanted())
+				p.addf(d.key, "%s is that of %s: want %s",
+					net.JoinHostPort(d.host, strconv.Itoa(max(d.first, b.first))), b.key, d.wanted())
 				break
 			}
 		}
 		if d.last > maxPort {
-			p.addf(d.key, "%s: the last of %d ports would be above %d: want %s", net.JoinHostPort(d.host, port), c.Count, maxPort, d.wanted())
+			p.addf(d.key, "%s: the last of %d ports would be above %d: want %s", net.JoinHostPort(d.host, port),
+				c.Count, maxPort, d.wanted())
 		}
 		before = append(before, d)
 	}

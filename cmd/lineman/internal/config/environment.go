@@ -17,7 +17,8 @@ const (
 // another command or for package lineman, or is what Kubernetes tells every container of a service.
 func isForeign(name string) bool {
 	rest := strings.TrimPrefix(name, prefix)
-	return slices.Contains([]string{"CONFIG", "KEY", "TOKEN_KEY", "WORKER", "DAEMON", "POLLER"}, rest) || service.MatchString(rest)
+	return slices.Contains([]string{"CONFIG", "KEY", "TOKEN_KEY", "WORKER", "DAEMON", "POLLER"}, rest) ||
+		service.MatchString(rest)
 }
 
 // service is what ends names by which Kubernetes tells of a service: LINEMAN_PORT of lineman,

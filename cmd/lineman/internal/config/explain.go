@@ -88,7 +88,11 @@ func sizeText(n int64) any {
 }
 
 // simple is text that YAML takes for text, wherever it stands.
-var simple = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./*-]*$|^[0-9]+(\.[0-9]+)+([:/][0-9]+)?$|^[0-9]+([a-zµ]+|[KMG]iB)([0-9]+[a-z]+)*$|^\(secret, [0-9]+ characters\)$`)
+var simple = regexp.MustCompile(
+	`^[A-Za-z/][A-Za-z0-9_./*-]*$|` +
+		`^[0-9]+(\.[0-9]+)+([:/][0-9]+)?$|` +
+		`^[0-9]+([a-zµ]+|[KMG]iB)([0-9]+[a-z]+)*$|` +
+		`^\(secret, [0-9]+ characters\)$`)
 
 // flow is a value that plain made, as YAML on one line.
 func flow(value any) string {

@@ -12,7 +12,8 @@ import (
 // TestExplain has each setting with its value and source, and no secret.
 func TestExplain(t *testing.T) {
 	const secret = "hush-hush-0123456789"
-	file := write(t, "token: {secrets: ["+secret+"]}\nlimits: {body: 1536}\napi:\n  keys: [{name: shop, key: "+secret+"}]\nredis: {addresses: [h:1], password: "+secret+"}\n")
+	file := write(t, "token: {secrets: ["+secret+"]}\nlimits: {body: 1536}\napi:\n"+
+		"  keys: [{name: shop, key: "+secret+"}]\nredis: {addresses: [h:1], password: "+secret+"}\n")
 	l, err := Load(parsed(t, "--origins", "*"), []string{"LINEMAN_CONFIG=" + file, "LINEMAN_DRAIN=90s"})
 	if err != nil {
 		t.Fatal(err)
@@ -22,14 +23,15 @@ func TestExplain(t *testing.T) {
 		got[e.Key] = e.Text() + " " + e.Source
 	}
 	for key, want := range map[string]string{
-		"listen":         "127.0.0.1:1234 default",
-		"dev":            "false default",
-		"origins":        `["*"] flag --origins`,
-		"drain":          "1m30s environment LINEMAN_DRAIN",
-		"cookie":         `"" default`,
-		"limits.body":    "1536 file " + file + ":2",
-		"token.secrets":  "[(secret, 20 characters)] file " + file + ":1",
-		"api.keys":       `[{key: (secret, 20 characters), key_file: "", name: shop, scopes: [], targets: []}] file ` + file + ":4",
+		"listen":        "127.0.0.1:1234 default",
+		"dev":           "false default",
+		"origins":       `["*"] flag --origins`,
+		"drain":         "1m30s environment LINEMAN_DRAIN",
+		"cookie":        `"" default`,
+		"limits.body":   "1536 file " + file + ":2",
+		"token.secrets": "[(secret, 20 characters)] file " + file + ":1",
+		"api.keys": `[{key: (secret, 20 characters), key_file: "", name: shop, scopes: [], targets: []}] ` +
+			`file ` + file + ":4",
 		"redis.password": "(secret, 20 characters) file " + file + ":5",
 		"namespaces":     "{default: {max_message: 0, max_subscribers: 0, subscribe: token}} default",
 	} {
@@ -49,8 +51,9 @@ func TestExplain(t *testing.T) {
 // TestFlow has YAML read again what was written of a value.
 func TestFlow(t *testing.T) {
 	for _, text := range []string{
-		"", "a", "1", "1.5", "true", "null", "~", "yes", "*", "::1", ":80", "a b", "a: b", "- a", "#a", "[a]", "{a}", "10s", "64KiB", "127.0.0.1:80", "10.0.0.0/8", "0x10", "1e3", "1:30",
-		"https://example.com", "\"", "a\nb", "é", "/a/b", "2020-01-01", "a,b", "b]",
+		"", "a", "1", "1.5", "true", "null", "~", "yes", "*", "::1", ":80", "a b", "a: b", "- a", "#a", "[a]", "{a}",
+		"10s", "64KiB", "127.0.0.1:80", "10.0.0.0/8", "0x10", "1e3", "1:30", "https://example.com", "\"", "a\nb", "é",
+		"/a/b", "2020-01-01", "a,b", "b]",
 	} {
 		for _, value := range []any{text, []any{text, text}, map[string]any{text: text}} {
 			var back any

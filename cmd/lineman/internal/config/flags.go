@@ -14,14 +14,15 @@ const fileFlag = "config"
 
 // common are the settings whose flags are in the help.
 var common = []string{
-	"listen", "dev", "origins", "cookie", "text.listen", "api.listen", "admin.listen", "tls.cert", "tls.key", "tls.auto",
-	"token.secret_files", "token.jwks", "redis.addresses", "count", "drain", "log.format", "log.level",
+	"listen", "dev", "origins", "cookie", "text.listen", "api.listen", "admin.listen", "tls.cert", "tls.key",
+	"tls.auto", "token.secret_files", "token.jwks", "redis.addresses", "count", "drain", "log.format", "log.level",
 }
 
 // Flags adds a flag for each setting that may have one, and --config. Those that are seldom needed are not in the help.
 func Flags(f *pflag.FlagSet) {
 	f.SortFlags = false
-	f.String(fileFlag, "", "read the settings of this `file`; else of $"+fileVariable+", or of ./"+DefaultFile+" if it exists")
+	f.String(fileFlag, "",
+		"read the settings of this `file`; else of $"+fileVariable+", or of ./"+DefaultFile+" if it exists")
 	c := Default()
 	for _, s := range leaves(settings()) {
 		if !s.hasFlag() {
@@ -120,7 +121,8 @@ func FlagError(f *pflag.FlagSet, err error) error {
 	case n == "":
 		return fmt.Errorf("%w: lineman config show lists the settings", err)
 	case without && f.Lookup(fileFlag) != nil:
-		return fmt.Errorf("unknown flag: --%s: %s has none, for every user of this machine can read a command line: write it in the file, or in %s",
+		return fmt.Errorf("unknown flag: --%s: %s has none, for every user of this machine can read a command line: "+
+			"write it in the file, or in %s",
 			strings.TrimPrefix(none.GetSpecifiedName(), "--"), s.key, s.variable())
 	case without:
 		return err

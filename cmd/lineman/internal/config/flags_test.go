@@ -16,13 +16,18 @@ func TestFlags(t *testing.T) {
 			t.Errorf("%s: a flag %v", s.key, flag)
 		}
 	}
-	for _, name := range []string{"token-secrets", "api-keys", "namespaces", "redis-password", "redis-sentinel-password"} {
+	for _, name := range []string{
+		"token-secrets", "api-keys", "namespaces", "redis-password", "redis-sentinel-password",
+	} {
 		if f.Lookup(name) != nil {
 			t.Errorf("--%s is a flag", name)
 		}
 	}
 	help := f.FlagUsages()
-	for _, line := range []string{"--config file", "--text string", `(default "127.0.0.1:1234")`, "--dev  ", "--origins list", "--log-level string"} {
+	for _, line := range []string{
+		"--config file", "--text string", `(default "127.0.0.1:1234")`, "--dev  ", "--origins list",
+		"--log-level string",
+	} {
 		if !strings.Contains(help, line) {
 			t.Errorf("the help has no %s:\n%s", line, help)
 		}
@@ -40,11 +45,13 @@ func TestFlags(t *testing.T) {
 // TestFlagError has wrong flags be answered with what to do, and without the value.
 func TestFlagError(t *testing.T) {
 	for arg, want := range map[string]string{
-		"--listn=:1":              "unknown flag: --listn: did you mean --listen?",
-		"--origin=x":              "did you mean --origins?",
-		"--token-secret=hush":     "token.secrets has none, for every user of this machine can read a command line: write it in the file, or in LINEMAN_TOKEN_SECRETS",
-		"--token-secrets=hush":    "unknown flag: --token-secrets: token.secrets has none",
-		"--redis-password=hush":   "redis.password has none, for every user of this machine can read a command line: write it in the file, or in LINEMAN_REDIS_PASSWORD",
+		"--listn=:1": "unknown flag: --listn: did you mean --listen?",
+		"--origin=x": "did you mean --origins?",
+		"--token-secret=hush": "token.secrets has none, for every user of this machine can read a command line: " +
+			"write it in the file, or in LINEMAN_TOKEN_SECRETS",
+		"--token-secrets=hush": "unknown flag: --token-secrets: token.secrets has none",
+		"--redis-password=hush": "redis.password has none, for every user of this machine can read a command line: " +
+			"write it in the file, or in LINEMAN_REDIS_PASSWORD",
 		"--api-key=hush":          "api.keys has none",
 		"--namespaces={}":         "namespaces has none",
 		"--bananas":               "unknown flag: --bananas: lineman config show lists the settings",

@@ -16,34 +16,42 @@ var samples = map[string]struct {
 	text  string
 	needs []string
 }{
-	"listen": {text: "localhost:0"}, "dev": {text: "true"}, "origins": {text: "https://a.example,null"}, "cookie": {text: "session"},
+	"listen": {text: "localhost:0"}, "dev": {text: "true"}, "origins": {text: "https://a.example,null"},
+	"cookie":       {text: "session"},
 	"subprotocols": {text: "chat.v1, mqtt"},
 	"proxies":      {text: "10.0.0.0/8"}, "single_login": {text: "true"}, "drain": {text: "3s"},
 	"tls.cert": {"c.pem", []string{"LINEMAN_TLS_KEY=k.pem"}}, "tls.key": {"k.pem", []string{"LINEMAN_TLS_CERT=c.pem"}},
-	"tls.auto": {text: "push.example.com"}, "tls.cache": {text: "kept"}, "tls.email": {text: "me@example.com"}, "ping": {text: "1m"}, "tls.directory": {text: "https://ca.example.com/directory"},
-	"text.listen": {text: "[::1]:7"}, "text.auth": {"true", []string{aKey}},
-	"api.listen": {text: ""}, "api.hosts": {text: "api.example.com"}, "api.keys": {text: "[{name: a, key: 0123456789abcdef}]"},
-	"text.connections": {text: "11"}, "text.connections_per_ip": {text: "12"}, "api.connections": {text: "13"}, "api.connections_per_ip": {text: "14"},
-	"admin.connections": {text: "15"}, "admin.connections_per_ip": {text: "16"},
-	"admin.listen": {text: "127.0.0.1:9"}, "token.secrets": {text: "0123456789abcdef,ghijklmnopqrstuv"}, "token.secret_files": {text: "SECRET"},
-	"token.public_keys": {text: "a.pem, b.pem"}, "token.jwks": {text: "https://example.com/jwks"}, "token.algorithms": {text: "EdDSA"},
-	"token.audience": {text: "pages"}, "token.issuer": {text: "shop"}, "token.claim": {text: "user"}, "token.skew": {text: "1s"}, "token.fail_open": {text: "true"},
+	"tls.auto": {text: "push.example.com"}, "tls.cache": {text: "kept"}, "tls.email": {text: "me@example.com"},
+	"ping": {text: "1m"}, "tls.directory": {text: "https://ca.example.com/directory"}, "text.listen": {text: "[::1]:7"},
+	"text.auth": {"true", []string{aKey}}, "api.listen": {text: ""}, "api.hosts": {text: "api.example.com"},
+	"api.keys": {text: "[{name: a, key: 0123456789abcdef}]"}, "text.connections": {text: "11"},
+	"text.connections_per_ip": {text: "12"}, "api.connections": {text: "13"}, "api.connections_per_ip": {text: "14"},
+	"admin.connections": {text: "15"}, "admin.connections_per_ip": {text: "16"}, "admin.listen": {text: "127.0.0.1:9"},
+	"token.secrets": {text: "0123456789abcdef,ghijklmnopqrstuv"}, "token.secret_files": {text: "SECRET"},
+	"token.public_keys": {text: "a.pem, b.pem"}, "token.jwks": {text: "https://example.com/jwks"},
+	"token.algorithms": {text: "EdDSA"}, "token.audience": {text: "pages"}, "token.issuer": {text: "shop"},
+	"token.claim": {text: "user"}, "token.skew": {text: "1s"}, "token.fail_open": {text: "true"},
 	"token.revocations": {text: ""}, "namespaces": {text: "{chat: {subscribe: all, max_message: 2KiB}}"},
-	"count": {"3", []string{aServer}}, "redis.addresses": {text: "10.0.0.1:6379"}, "redis.master": {"main", []string{aServer}}, "redis.cluster": {"true", []string{aServer}},
-	"redis.database": {"7", []string{aServer}}, "redis.user": {"push", []string{aServer}}, "redis.password": {"a password", []string{aServer}},
-	"redis.password_file": {"SECRET", []string{aServer}}, "redis.sentinel_user": {"push", []string{aServer, aMaster}},
-	"redis.sentinel_password": {"a password", []string{aServer, aMaster}}, "redis.sentinel_password_file": {"SECRET", []string{aServer, aMaster}},
-	"redis.tls": {"true", []string{aServer}}, "redis.ca": {"ca.pem", []string{aServer, withTLS}},
-	"redis.cert": {"c.pem", []string{aServer, withTLS, "LINEMAN_REDIS_KEY=k.pem"}}, "redis.key": {"k.pem", []string{aServer, withTLS, "LINEMAN_REDIS_CERT=c.pem"}},
+	"count": {"3", []string{aServer}}, "redis.addresses": {text: "10.0.0.1:6379"},
+	"redis.master": {"main", []string{aServer}}, "redis.cluster": {"true", []string{aServer}},
+	"redis.database": {"7", []string{aServer}}, "redis.user": {"push", []string{aServer}},
+	"redis.password": {"a password", []string{aServer}}, "redis.password_file": {"SECRET", []string{aServer}},
+	"redis.sentinel_user":          {"push", []string{aServer, aMaster}},
+	"redis.sentinel_password":      {"a password", []string{aServer, aMaster}},
+	"redis.sentinel_password_file": {"SECRET", []string{aServer, aMaster}}, "redis.tls": {"true", []string{aServer}},
+	"redis.ca":          {"ca.pem", []string{aServer, withTLS}},
+	"redis.cert":        {"c.pem", []string{aServer, withTLS, "LINEMAN_REDIS_KEY=k.pem"}},
+	"redis.key":         {"k.pem", []string{aServer, withTLS, "LINEMAN_REDIS_CERT=c.pem"}},
 	"redis.server_name": {"redis.example.com", []string{aServer, withTLS}}, "redis.prefix": {"shop", []string{aServer}},
 	"redis.gap":        {"30s", []string{aServer}},
 	"redis.partitions": {"16", []string{aServer}}, "redis.answer": {"300ms", []string{aServer}},
-	"limits.dry_run": {text: "true"}, "limits.message": {text: "128KiB"}, "limits.publish": {text: "512KiB"}, "limits.body": {text: "4096"}, "limits.pending": {text: "2MiB"},
-	"limits.memory": {text: "1GiB"}, "limits.login": {text: "1m30s"}, "limits.places": {text: "7"}, "limits.connections": {text: "10_000"},
+	"limits.dry_run": {text: "true"}, "limits.message": {text: "128KiB"}, "limits.publish": {text: "512KiB"},
+	"limits.body": {text: "4096"}, "limits.pending": {text: "2MiB"}, "limits.memory": {text: "1GiB"},
+	"limits.login": {text: "1m30s"}, "limits.places": {text: "7"}, "limits.connections": {text: "10_000"},
 	"limits.connections_per_ip": {text: "1"}, "limits.connections_per_uid": {text: "2"}, "limits.waiting": {text: "3"},
-	"limits.waiting_per_ip": {text: "4"}, "limits.handshakes_per_ip": {text: "0.5"}, "limits.logins_per_uid": {text: "6"},
-	"limits.messages_per_connection": {text: "7.25"}, "limits.commands_per_key": {text: "8"},
-	"log.format": {text: "json"}, "log.level": {text: "debug"},
+	"limits.waiting_per_ip": {text: "4"}, "limits.handshakes_per_ip": {text: "0.5"},
+	"limits.logins_per_uid": {text: "6"}, "limits.messages_per_connection": {text: "7.25"},
+	"limits.commands_per_key": {text: "8"}, "log.format": {text: "json"}, "log.level": {text: "debug"},
 }
 
 // TestSettings says each setting by the file, by the environment and by its flag: it arrives, and its source is told.
@@ -110,9 +118,14 @@ const (
 
 // TestLayers has the later of defaults, file, environment and flags win, setting by setting.
 func TestLayers(t *testing.T) {
-	file := write(t, "drain: 1s\ntext:\n  listen: 127.0.0.1:1\nlimits: {places: 1, waiting: 1}\nproxies: []\nnamespaces: {chat: {max_subscribers: 3}}\n")
-	environ := []string{"LINEMAN_CONFIG=/no/such/file", "LINEMAN_DRAIN=2s", "LINEMAN_LIMITS_PLACES=2", "LINEMAN_ORIGINS=https://a.example, https://b.example", "PATH=x"}
-	l, err := Load(parsed(t, "--config", file, "--drain", "3s", "--origins", "null", "--origins=*,https://c.example", "--dev"), environ)
+	file := write(t, "drain: 1s\ntext:\n  listen: 127.0.0.1:1\nlimits: {places: 1, waiting: 1}\nproxies: []\n"+
+		"namespaces: {chat: {max_subscribers: 3}}\n")
+	environ := []string{
+		"LINEMAN_CONFIG=/no/such/file", "LINEMAN_DRAIN=2s", "LINEMAN_LIMITS_PLACES=2",
+		"LINEMAN_ORIGINS=https://a.example, https://b.example", "PATH=x",
+	}
+	l, err := Load(parsed(t, "--config", file, "--drain", "3s", "--origins", "null", "--origins=*,https://c.example",
+		"--dev"), environ)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +176,10 @@ func TestDev(t *testing.T) {
 		{[]string{"LINEMAN_DEV=true", "LINEMAN_TOKEN_SECRETS=0123456789abcdef"}, true, nil},
 		{[]string{"LINEMAN_DEV=true", "LINEMAN_LISTEN=:80"}, true, nil},
 		{[]string{"LINEMAN_LISTEN=:80", "LINEMAN_TOKEN_SECRETS=0123456789abcdef"}, false, nil},
-		{[]string{"LINEMAN_LISTEN=:80"}, false, []string{"config: LINEMAN_LISTEN: :80: anybody who reaches the port could be any user: set token.secrets, secret_files, public_keys or jwks, listen on a loopback address, such as 127.0.0.1:1234, or say --dev"}},
+		{[]string{"LINEMAN_LISTEN=:80"}, false,
+			[]string{"config: LINEMAN_LISTEN: :80: anybody who reaches the port could be any user: set " +
+				"token.secrets, secret_files, public_keys or jwks, listen on a loopback address, such as " +
+				"127.0.0.1:1234, or say --dev"}},
 		{[]string{"LINEMAN_DEV=false"}, false, []string{"config: LINEMAN_DEV: is false, and no token key is there"}},
 	} {
 		l, err := Load(nil, c.environ)
@@ -199,7 +215,8 @@ func TestFiles(t *testing.T) {
 	_, err = loadFile(t, strings.Repeat("- a\n", 60))
 	says(t, "a list", err, "found a list")
 	_, err = loadFile(t, strings.Repeat("{}: a\n", 60))
-	if lines := strings.Split(fmt.Sprint(err), "\n"); len(lines) != maxErrors+1 || lines[maxErrors] != "config: and 10 more" {
+	if lines := strings.Split(fmt.Sprint(err), "\n"); len(lines) != maxErrors+1 ||
+		lines[maxErrors] != "config: and 10 more" {
 		t.Errorf("%d errors are\n%v", len(lines), err)
 	}
 	if runtime.GOOS != "windows" && os.Geteuid() != 0 {
@@ -242,11 +259,15 @@ func TestSecretFiles(t *testing.T) {
 	if err := os.Chmod(open, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	l, err := loadFile(t, fmt.Sprintf("token: {secrets: [written in the file], secret_files: [%q, %q]}\napi: {keys: [{name: a, key_file: %q}]}\n", one, two, open))
+	l, err := loadFile(t,
+		fmt.Sprintf("token: {secrets: [written in the file], secret_files: [%q, %q]}\n"+
+			"api: {keys: [{name: a, key_file: %q}]}\n", one, two, open))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"written in the file", "the first of secrets", "the second of secrets"}; !reflect.DeepEqual(l.Token.Secrets, want) {
+	if want := []string{
+		"written in the file", "the first of secrets", "the second of secrets",
+	}; !reflect.DeepEqual(l.Token.Secrets, want) {
 		t.Errorf("secrets are %q", l.Token.Secrets)
 	}
 	if l.API.Keys[0].Key != "an open secret of all" {
@@ -258,7 +279,8 @@ func TestSecretFiles(t *testing.T) {
 	if err := os.Chmod(l.File, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if l, err := Load(nil, []string{"LINEMAN_CONFIG=" + l.File}); err != nil || runtime.GOOS != "windows" && len(l.Warnings) != 2 {
+	if l, err := Load(nil, []string{"LINEMAN_CONFIG=" + l.File}); err != nil ||
+		runtime.GOOS != "windows" && len(l.Warnings) != 2 {
 		t.Errorf("a file with a secret that everybody can read: %v", err)
 	}
 
@@ -285,7 +307,8 @@ func TestRedisSecrets(t *testing.T) {
 	if err := os.Chmod(two, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	l, err := Load(nil, []string{aServer, aMaster, "LINEMAN_REDIS_PASSWORD_FILE=" + one, "LINEMAN_REDIS_SENTINEL_PASSWORD_FILE=" + two})
+	l, err := Load(nil,
+		[]string{aServer, aMaster, "LINEMAN_REDIS_PASSWORD_FILE=" + one, "LINEMAN_REDIS_SENTINEL_PASSWORD_FILE=" + two})
 	if err != nil || l.Redis.Password != "pass" || l.Redis.SentinelPassword != "word" {
 		t.Fatalf("%+v, %v", l, err)
 	}
@@ -303,7 +326,8 @@ func TestRedisSecrets(t *testing.T) {
 	if err := os.Chmod(open.File, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if l, err := Load(nil, []string{"LINEMAN_CONFIG=" + open.File}); err != nil || runtime.GOOS != "windows" && len(l.Warnings) != 1 {
+	if l, err := Load(nil, []string{"LINEMAN_CONFIG=" + open.File}); err != nil ||
+		runtime.GOOS != "windows" && len(l.Warnings) != 1 {
 		t.Errorf("a password that everybody can read: %+v, %v", l, err)
 	}
 }
@@ -319,8 +343,11 @@ func TestRevocations(t *testing.T) {
 		{[]string{"LINEMAN_TOKEN_REVOCATIONS=kept"}, "kept", nil},
 		{[]string{aServer}, "", nil},
 		{[]string{aServer, "LINEMAN_TOKEN_REVOCATIONS="}, "", nil},
-		{[]string{aServer, "LINEMAN_TOKEN_REVOCATIONS=kept"}, "", []string{`config: LINEMAN_TOKEN_REVOCATIONS: "kept": revocations are kept in Redis, where all nodes see them: leave it out`}},
-		{[]string{aServer, "LINEMAN_TOKEN_REVOCATIONS=lineman.revoked"}, "", []string{"config: LINEMAN_TOKEN_REVOCATIONS"}},
+		{[]string{aServer, "LINEMAN_TOKEN_REVOCATIONS=kept"}, "",
+			[]string{`config: LINEMAN_TOKEN_REVOCATIONS: "kept": revocations are kept in Redis, where all nodes see ` +
+				`them: leave it out`}},
+		{[]string{aServer, "LINEMAN_TOKEN_REVOCATIONS=lineman.revoked"}, "",
+			[]string{"config: LINEMAN_TOKEN_REVOCATIONS"}},
 	} {
 		l, err := Load(nil, c.environ)
 		says(t, fmt.Sprint(c.environ), err, c.err...)

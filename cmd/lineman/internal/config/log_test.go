@@ -34,9 +34,12 @@ func TestHandler(t *testing.T) {
 
 // TestHandlerAddress has both formats write an address as people do.
 func TestHandlerAddress(t *testing.T) {
-	for format, want := range map[string]string{"text": " remote=192.0.2.1:80\n", "json": `,"remote":"192.0.2.1:80"}` + "\n"} {
+	for format, want := range map[string]string{
+		"text": " remote=192.0.2.1:80\n", "json": `,"remote":"192.0.2.1:80"}` + "\n",
+	} {
 		var out bytes.Buffer
-		slog.New(Log{Format: format, Level: "info"}.Handler(&out)).Info("a b", "remote", &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80})
+		slog.New(Log{Format: format, Level: "info"}.Handler(&out)).Info("a b", "remote",
+			&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80})
 		if said := out.String(); !strings.HasSuffix(said, want) {
 			t.Errorf("%s: %q, want %q at its end", format, said, want)
 		}

@@ -75,15 +75,18 @@ func TestParse(t *testing.T) {
 
 // TestTexts has what is written of sizes and durations be read again as the same.
 func TestTexts(t *testing.T) {
-	for n, want := range map[int64]string{0: "0", 1: "1", 1000: "1000", 1024: "1KiB", 1536: "1536", 1 << 20: "1MiB", 3 << 30: "3GiB", -1024: "-1KiB"} {
+	for n, want := range map[int64]string{
+		0: "0", 1: "1", 1000: "1000", 1024: "1KiB", 1536: "1536", 1 << 20: "1MiB", 3 << 30: "3GiB", -1024: "-1KiB",
+	} {
 		text := fmt.Sprint(sizeText(n))
 		if back, err := parseSize(text); text != want || err != nil || back != int(n) {
 			t.Errorf("%d is %q, and that %v, %v", n, text, back, err)
 		}
 	}
 	for d, want := range map[time.Duration]string{
-		0: "0s", time.Second: "1s", time.Minute: "1m", time.Hour: "1h", 90 * time.Second: "1m30s", 10 * time.Minute: "10m", 20 * time.Hour: "20h",
-		time.Hour + time.Second: "1h0m1s", 1500 * time.Microsecond: "1.5ms",
+		0: "0s", time.Second: "1s", time.Minute: "1m", time.Hour: "1h", 90 * time.Second: "1m30s",
+		10 * time.Minute: "10m", 20 * time.Hour: "20h", time.Hour + time.Second: "1h0m1s",
+		1500 * time.Microsecond: "1.5ms",
 	} {
 		text := durationText(d)
 		if back, err := parseDuration(text); text != want || err != nil || back != d {
@@ -96,8 +99,9 @@ func TestTexts(t *testing.T) {
 func TestNearest(t *testing.T) {
 	all := []string{"listen", "drain", "text", "tls", "single_login", "api"}
 	for word, want := range map[string]string{
-		"lisen": "listen", "lsiten": "listen", "Listen": "listen", "drian": "drain", "tsl": "tls", "singlelogin": "single_login", "single-login": "single_login",
-		"bananas": "", "x": "", "": "", "ab": "", strings.Repeat("listen", 20): "",
+		"lisen": "listen", "lsiten": "listen", "Listen": "listen", "drian": "drain", "tsl": "tls",
+		"singlelogin": "single_login", "single-login": "single_login", "bananas": "", "x": "", "": "", "ab": "",
+		strings.Repeat("listen", 20): "",
 	} {
 		if got := nearest(word, all); got != want {
 			t.Errorf("%q is near %q, want %q", word, got, want)
@@ -106,7 +110,8 @@ func TestNearest(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		want int
-	}{{"", "", 0}, {"", "ab", 2}, {"ab", "", 2}, {"ab", "ba", 1}, {"abc", "abc", 0}, {"kitten", "sitting", 3}, {"ca", "abc", 3}} {
+	}{{"", "", 0}, {"", "ab", 2}, {"ab", "", 2}, {"ab", "ba", 1}, {"abc", "abc", 0}, {"kitten", "sitting", 3},
+		{"ca", "abc", 3}} {
 		if got := distance(c.a, c.b); got != c.want {
 			t.Errorf("from %q to %q: %d, want %d", c.a, c.b, got, c.want)
 		}

@@ -25,7 +25,8 @@ func checkPrefix(prefix string) error {
 // checkServer wants an address that can be connected to. Its errors do not have a URL, in which a password may stand.
 func checkServer(addr string) error {
 	if strings.ContainsAny(addr, "@/") {
-		return errors.New("want host:port, such as 10.0.0.1:6379, and no URL: redis.user, password, database and tls have what it says")
+		return errors.New("want host:port, such as 10.0.0.1:6379, and no URL: redis.user, password, database and tls " +
+			"have what it says")
 	}
 	if err := checkAddress(addr); err != nil {
 		return err
@@ -39,10 +40,13 @@ func checkServer(addr string) error {
 // processes want something that joins them.
 func (c *Config) processes(p *problems) {
 	if c.Count > 1 && len(c.Redis.Addresses) == 0 {
-		p.addf("count", "%d: a page is known only to the process that holds it: set redis.addresses, by which processes reach the pages of others, or count: 1", c.Count)
+		p.addf("count",
+			"%d: a page is known only to the process that holds it: set redis.addresses, by which processes reach "+
+				"the pages of others, or count: 1", c.Count)
 	}
 	if len(c.Redis.Addresses) > 0 && c.Token.Revocations != "" {
-		p.addf("token.revocations", "%s: revocations are kept in Redis, where all nodes see them: leave it out", quote(c.Token.Revocations))
+		p.addf("token.revocations", "%s: revocations are kept in Redis, where all nodes see them: leave it out",
+			quote(c.Token.Revocations))
 	}
 }
 
@@ -63,7 +67,9 @@ func (c *Config) redis(p *problems) {
 	case r.Cluster && r.Master != "":
 		p.addf("redis.master", "a Redis Cluster has no sentinels: want redis.master or redis.cluster")
 	case !r.Cluster && r.Master == "" && len(r.Addresses) > 1:
-		p.addf("redis.addresses", "several are those of a Redis Cluster or of sentinels: say redis.cluster or redis.master, or want one address")
+		p.addf("redis.addresses",
+			"several are those of a Redis Cluster or of sentinels: say redis.cluster or redis.master, or "+
+				"want one address")
 	}
 	if r.Cluster && r.Database > 0 {
 		p.addf("redis.database", "%d: a Redis Cluster has 0 only", r.Database)

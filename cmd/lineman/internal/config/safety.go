@@ -64,7 +64,8 @@ func (c *Config) certificate(p *problems) {
 		p.addf("tls.auto", "certificates come from tls.cert and tls.key, or from tls.auto: want one of them")
 	}
 	if len(c.TLS.Auto) > 0 && c.TLS.Cache == "" {
-		p.addf("tls.cache", "is empty: tls.auto would ask for new certificates at each start, and be refused soon: want a folder")
+		p.addf("tls.cache",
+			"is empty: tls.auto would ask for new certificates at each start, and be refused soon: want a folder")
 	}
 }
 
@@ -73,10 +74,14 @@ func (c *Config) credentials(p *problems) {
 	switch {
 	case c.Dev || c.Token.HasKey() || checkAddress(c.Listen) != nil:
 	case Loopback(c.Listen):
-		p.addf("dev", "is false, and no token key is there: no page could say who it is: set token.secrets, secret_files, public_keys or jwks, or leave dev out")
+		p.addf("dev",
+			"is false, and no token key is there: no page could say who it is: set token.secrets, secret_files, "+
+				"public_keys or jwks, or leave dev out")
 	default:
-		p.add("listen", fmt.Errorf("%s: %w: set token.secrets, secret_files, public_keys or jwks, listen on a loopback address, such as 127.0.0.1:1234, or say --dev if that is what you want",
-			c.Listen, ErrExposed))
+		p.add("listen",
+			fmt.Errorf("%s: %w: set token.secrets, secret_files, public_keys or jwks, listen on a loopback address, "+
+				"such as 127.0.0.1:1234, or say --dev if that is what you want",
+				c.Listen, ErrExposed))
 	}
 }
 
@@ -91,7 +96,9 @@ func (c *Config) backends(p *problems) {
 		}
 	}
 	if isOpen(c.Admin.Listen) && !admin {
-		p.add("admin.listen", fmt.Errorf("%s: %w: give one of api.keys the scope admin, or listen on a loopback address", c.Admin.Listen, ErrKeyless))
+		p.add("admin.listen",
+			fmt.Errorf("%s: %w: give one of api.keys the scope admin, or listen on a loopback address",
+				c.Admin.Listen, ErrKeyless))
 	}
 	if c.Text.Auth && c.Text.Listen != "" && len(c.API.Keys) == 0 {
 		p.addf("text.auth", "is true, and there is no key that could be said: set api.keys")

@@ -12,8 +12,9 @@ func Sample(secret string) string {
 	c := Default()
 	c.Dev = true // as it is there
 	b := &sample{config: reflect.ValueOf(c), secret: secret}
-	b.WriteString("# The push server: lineman start --config FILE. A setting is in force without the # before it. Each can also be said by the\n" +
-		"# environment, LINEMAN_TEXT_LISTEN for text.listen, and, but for secrets, api.keys and namespaces, by a flag: --tls-cert for\n" +
+	b.WriteString("# The push server: lineman start --config FILE. A setting is in force without the # before it. " +
+		"Each can also be said by the\n# environment, LINEMAN_TEXT_LISTEN for text.listen, and, but for secrets, " +
+		"api.keys and namespaces, by a flag: --tls-cert for\n" +
 		"# tls.cert. The later of file, environment and flags wins. Sizes are written as 64KiB, durations as 10s.\n")
 	b.settings(settings(), "")
 	return b.String()

@@ -16,7 +16,9 @@ func TestSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, text := range map[string]string{"as it is": text, "all in force": commentedOut.ReplaceAllString(text, "$1$2")} {
+	for what, text := range map[string]string{
+		"as it is": text, "all in force": commentedOut.ReplaceAllString(text, "$1$2"),
+	} {
 		l, err := loadFile(t, text)
 		if err != nil {
 			t.Errorf("%s: %v", what, err)

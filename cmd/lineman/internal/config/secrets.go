@@ -15,7 +15,8 @@ func (l *loader) secrets() {
 	inFile := l.twins("", leaves(l.settings), reflect.ValueOf(c).Elem())
 	for i := range c.API.Keys {
 		k := &c.API.Keys[i]
-		inFile = l.twins(element("api.keys", i)+".", fields(reflect.TypeOf(*k), "", nil), reflect.ValueOf(k).Elem()) || inFile
+		inFile = l.twins(element("api.keys", i)+".", fields(reflect.TypeOf(*k), "", nil), reflect.ValueOf(k).Elem()) ||
+			inFile
 	}
 	for _, name := range c.Token.SecretFiles {
 		if secret, ok := l.secret("token.secret_files", name); ok {
@@ -86,6 +87,7 @@ func (l *loader) warn(name string) {
 	const others = 0o004
 	info, err := os.Stat(name)
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&others != 0 {
-		l.loaded.Warnings = append(l.loaded.Warnings, fmt.Sprintf("%s has secrets, and every user of this machine can read it: chmod o-r %s", name, name))
+		l.loaded.Warnings = append(l.loaded.Warnings,
+			fmt.Sprintf("%s has secrets, and every user of this machine can read it: chmod o-r %s", name, name))
 	}
 }

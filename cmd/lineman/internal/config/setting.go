@@ -30,7 +30,8 @@ func fields(t reflect.Type, prefix string, at []int) (all []setting) {
 		s := setting{
 			key: prefix + f.Tag.Get("koanf"), doc: f.Tag.Get("doc"), typ: f.Type, field: append(slices.Clone(at), i),
 			words: strings.Fields(f.Tag.Get("of")),
-			size:  slices.Contains(is, "size"), positive: slices.Contains(is, "positive"), secret: slices.Contains(is, "secret"),
+			size:  slices.Contains(is, "size"), positive: slices.Contains(is, "positive"),
+			secret: slices.Contains(is, "secret"),
 		}
 		if s.typ.Kind() == reflect.Struct {
 			s.below = fields(s.typ, s.key+".", s.field)

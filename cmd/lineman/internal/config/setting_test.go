@@ -15,7 +15,9 @@ func TestTable(t *testing.T) {
 		}
 	}
 	name := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
-	taken := map[string]string{"daemon": "start", "graceful": "restart", "help": "cobra", fileFlag: "Flags", fileVariable: "Load"}
+	taken := map[string]string{
+		"daemon": "start", "graceful": "restart", "help": "cobra", fileFlag: "Flags", fileVariable: "Load",
+	}
 	for _, s := range all {
 		if !name.MatchString(s.name()) {
 			t.Errorf("%q is no name", s.key)

@@ -18,14 +18,17 @@ func TestShare(t *testing.T) {
 		"nobody knows": {0, func(*Config) {}, Shares{Waiting: 10_000, Spare: 64}, "", ""},
 		"few":          {200, func(*Config) {}, Shares{120, 60, 12, 12, 12, 12}, "", ""},
 		"some":         {1024, func(*Config) {}, Shares{736, 368, 64, 64, 64, 64}, "", ""},
-		"many":         {1 << 20, func(*Config) {}, Shares{1<<20 - 32 - 20_000 - 100 - 64, 10_000, 10_000, 10_000, 100, 64}, "", ""},
+		"many": {1 << 20, func(*Config) {},
+			Shares{1<<20 - 32 - 20_000 - 100 - 64, 10_000, 10_000, 10_000, 100, 64}, "", ""},
 		"set": {1024, func(c *Config) {
 			c.Limits.Connections, c.Text.Connections, c.API.Connections, c.Admin.Connections = 100, 10, 20, 5
 		}, Shares{100, 10_000, 10, 20, 5, 64}, "", ""},
 		"set too high": {1024, func(c *Config) { c.Limits.Connections = 5000 }, Shares{736, 10_000, 64, 64, 64, 64},
 			"limits.connections is 5000, and the limit of open files, 1024, has room for 736 pages", ""},
-		"with links":   {200, func(c *Config) { c.Redis.Addresses = []string{"a:1"} }, Shares{112, 56, 12, 12, 12, 12}, "", ""},
-		"none left":    {200, func(c *Config) { c.Text.Connections = 200 }, Shares{}, "", "leaves none for pages beside text.connections 200"},
+		"with links": {200, func(c *Config) { c.Redis.Addresses = []string{"a:1"} },
+			Shares{112, 56, 12, 12, 12, 12}, "", ""},
+		"none left": {200, func(c *Config) { c.Text.Connections = 200 }, Shares{}, "",
+			"leaves none for pages beside text.connections 200"},
 		"waiting free": {0, func(c *Config) { c.Limits.Waiting = 0 }, Shares{Spare: 64}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -29,7 +29,8 @@ func certificate(m *Machine, o *Options) []Finding {
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return fail(name, fmt.Sprintf("%s and %s: %v", o.Cert, o.Key, err), fmt.Sprintf("openssl x509 -noout -text -in %s; openssl pkey -noout -check -in %s", o.Cert, o.Key))
+		return fail(name, fmt.Sprintf("%s and %s: %v", o.Cert, o.Key, err),
+			fmt.Sprintf("openssl x509 -noout -text -in %s; openssl pkey -noout -check -in %s", o.Cert, o.Key))
 	}
 	leaf, err := x509.ParseCertificate(pair.Certificate[0])
 	if err != nil {
@@ -48,7 +49,8 @@ func inTime(name string, c *x509.Certificate, now time.Time) []Finding {
 	end := c.NotAfter.UTC().Format(time.RFC3339)
 	switch {
 	case now.Before(c.NotBefore):
-		return fail(name, found+", good from "+c.NotBefore.UTC().Format(time.RFC3339)+" only", "date -u, and see whether the clock is right")
+		return fail(name, found+", good from "+c.NotBefore.UTC().Format(time.RFC3339)+" only",
+			"date -u, and see whether the clock is right")
 	case now.After(c.NotAfter):
 		return fail(name, found+", expired on "+end, fix)
 	case now.Add(soon).After(c.NotAfter):
@@ -59,7 +61,8 @@ func inTime(name string, c *x509.Certificate, now time.Time) []Finding {
 
 func unreadableFile(name, file string, err error) []Finding {
 	if errors.Is(err, fs.ErrPermission) {
-		return fail(name, err.Error(), fmt.Sprintf("sudo chgrp lineman %s && sudo chmod 640 %[1]s, or run this as the user of the server", file))
+		return fail(name, err.Error(),
+			fmt.Sprintf("sudo chgrp lineman %s && sudo chmod 640 %[1]s, or run this as the user of the server", file))
 	}
 	return fail(name, err.Error(), "write it there, or name another file by tls.cert and tls.key: ls -l "+file)
 }

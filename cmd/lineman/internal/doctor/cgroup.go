@@ -69,7 +69,8 @@ func memoryLimit(m *Machine, o *Options) []Finding {
 	if limit == unlimited {
 		return ok(name, "none")
 	}
-	return fits(name, fmt.Sprintf("%s of the control group, of which %s are free", bytes(limit), bytes(max(0, free))), free, o)
+	return fits(name,
+		fmt.Sprintf("%s of the control group, of which %s are free", bytes(limit), bytes(max(0, free))), free, o)
 }
 
 // noLimit is what no machine has: version 1 writes the largest number of whole pages where there is no limit.
@@ -85,7 +86,8 @@ func cpuLimit(m *Machine, o *Options) []Finding {
 		}
 	}
 	for _, folder := range m.folders("cpu") {
-		quota, period := m.first(path.Join(folder, "cpu.cfs_quota_us"), -1), m.first(path.Join(folder, "cpu.cfs_period_us"), 0)
+		quota, period := m.first(path.Join(folder, "cpu.cfs_quota_us"), -1),
+			m.first(path.Join(folder, "cpu.cfs_period_us"), 0)
 		if quota > 0 && period > 0 {
 			least = min(least, float64(quota)/float64(period))
 		}
@@ -94,8 +96,11 @@ func cpuLimit(m *Machine, o *Options) []Finding {
 	case least == float64(unlimited):
 		return ok(name, "none")
 	case least < float64(want):
-		return warn(name, fmt.Sprintf("%.2g processors of the control group, want %d: everybody waits while it is used up", least, want),
-			fmt.Sprintf("for a container: docker update --cpus %d NAME; for a service: sudo systemctl set-property lineman CPUQuota=%d00%%", want+1, want+1))
+		return warn(name,
+			fmt.Sprintf("%.2g processors of the control group, want %d: everybody waits while it is used up", least,
+				want),
+			fmt.Sprintf("for a container: docker update --cpus %d NAME; for a service: sudo systemctl set-property "+
+				"lineman CPUQuota=%d00%%", want+1, want+1))
 	}
 	return ok(name, fmt.Sprintf("%.2g processors of the control group", least))
 }

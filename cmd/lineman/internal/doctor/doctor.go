@@ -46,7 +46,9 @@ type check func(*Machine, *Options) []Finding
 func portable() []check { return []check{told, ports, clock, certificate, redis} }
 
 func onLinux() []check {
-	return []check{kernel, openFiles, fileMax, sysctls, portRange, conntrack, tcpMemory, memory, overcommit, memoryLimit, cpuLimit}
+	return []check{
+		kernel, openFiles, fileMax, sysctls, portRange, conntrack, tcpMemory, memory, overcommit, memoryLimit, cpuLimit,
+	}
 }
 
 // Examine runs all checks that the machine's system has.

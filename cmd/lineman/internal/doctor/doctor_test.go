@@ -69,13 +69,19 @@ func TestKernel(t *testing.T) {
 
 func TestSysctls(t *testing.T) {
 	try(t, sysctls,
-		trial{name: "nr_open", files: files{"/proc/sys/fs/nr_open": "10099"}, verdict: Fail, found: "fs.nr_open 10099, want 10100", fix: "echo 'fs.nr_open = 10100' | sudo tee"},
-		trial{name: "watches", files: files{"/proc/sys/fs/epoll/max_user_watches": "5000"}, verdict: Fail, found: "fs.epoll.max_user_watches 5000, want 10100", fix: "fs.epoll.max_user_watches = 10100"},
-		trial{name: "queue", files: files{"/proc/sys/net/core/somaxconn": "128"}, verdict: Warn, found: "128, want 4096", fix: "net.core.somaxconn = 4096"},
-		trial{name: "handshakes", files: files{"/proc/sys/net/ipv4/tcp_max_syn_backlog": "128"}, verdict: Warn, found: "128, want 1024", fix: "net.ipv4.tcp_max_syn_backlog = 1024"},
-		trial{name: "few pages", files: files{"/proc/sys/net/core/somaxconn": "128"}, change: func(_ *Machine, o *Options) { o.Connections = 100 }, verdict: OK, found: "net.core.somaxconn 128"},
+		trial{name: "nr_open", files: files{"/proc/sys/fs/nr_open": "10099"}, verdict: Fail,
+			found: "fs.nr_open 10099, want 10100", fix: "echo 'fs.nr_open = 10100' | sudo tee"},
+		trial{name: "watches", files: files{"/proc/sys/fs/epoll/max_user_watches": "5000"}, verdict: Fail,
+			found: "fs.epoll.max_user_watches 5000, want 10100", fix: "fs.epoll.max_user_watches = 10100"},
+		trial{name: "queue", files: files{"/proc/sys/net/core/somaxconn": "128"}, verdict: Warn,
+			found: "128, want 4096", fix: "net.core.somaxconn = 4096"},
+		trial{name: "handshakes", files: files{"/proc/sys/net/ipv4/tcp_max_syn_backlog": "128"}, verdict: Warn,
+			found: "128, want 1024", fix: "net.ipv4.tcp_max_syn_backlog = 1024"},
+		trial{name: "few pages", files: files{"/proc/sys/net/core/somaxconn": "128"},
+			change: func(_ *Machine, o *Options) { o.Connections = 100 }, verdict: OK, found: "net.core.somaxconn 128"},
 		trial{name: "empty", files: files{"/proc/sys/net/core/somaxconn": ""}, verdict: Warn, found: "want 1 numbers"},
-		trial{name: "forbidden", files: files{"/proc/sys/net/core/somaxconn": "forbidden"}, verdict: Warn, found: "permission"},
+		trial{name: "forbidden", files: files{"/proc/sys/net/core/somaxconn": "forbidden"}, verdict: Warn,
+			found: "permission"},
 	)
 }
 
@@ -86,9 +92,16 @@ func TestClock(t *testing.T) {
 		}
 	}
 	try(t, clock,
-		trial{name: "the beginning", change: at(1970), verdict: Fail, found: "1970-01-01T00:00:00Z cannot be", fix: "set-ntp true"},
+		trial{name: "the beginning", change: at(1970), verdict: Fail, found: "1970-01-01T00:00:00Z cannot be",
+			fix: "set-ntp true"},
 		trial{name: "far away", change: at(2100), verdict: Fail, found: "cannot be"},
-		trial{name: "alone", change: func(m *Machine, _ *Options) { m.InStep = func() (bool, error) { return false, nil } }, verdict: Warn, found: "nothing keeps it right", fix: "set-ntp true"},
-		trial{name: "unknown", change: func(m *Machine, _ *Options) { m.InStep = func() (bool, error) { return false, errors.New("no") } }, verdict: Warn, found: "cannot be told: no"},
+		trial{name: "alone",
+			change:  func(m *Machine, _ *Options) { m.InStep = func() (bool, error) { return false, nil } },
+			verdict: Warn, found: "nothing keeps it right", fix: "set-ntp true"},
+		trial{name: "unknown",
+			change: func(m *Machine, _ *Options) {
+				m.InStep = func() (bool, error) { return false, errors.New("no") }
+			},
+			verdict: Warn, found: "cannot be told: no"},
 	)
 }

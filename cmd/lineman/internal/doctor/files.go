@@ -13,7 +13,8 @@ func openFiles(m *Machine, o *Options) []Finding {
 	want := o.Descriptors
 	if limit, file := unitLimit(m); file != "" {
 		if limit < want {
-			return fail(name, fmt.Sprintf("%d by LimitNOFILE= of %s, want %d", limit, file, want), unitFix(max(want, 1<<20)))
+			return fail(name, fmt.Sprintf("%d by LimitNOFILE= of %s, want %d", limit, file, want),
+				unitFix(max(want, 1<<20)))
 		}
 		return ok(name, fmt.Sprintf("%d by LimitNOFILE= of %s", limit, file))
 	}
@@ -23,7 +24,9 @@ func openFiles(m *Machine, o *Options) []Finding {
 	}
 	if hard < uint64(want) {
 		return fail(name, fmt.Sprintf("%d (ulimit -Hn), want %d", hard, want),
-			fmt.Sprintf("printf '* hard nofile %d\\nroot hard nofile %[1]d\\n' | sudo tee /etc/security/limits.d/60-lineman.conf, and log in again; for a container --ulimit nofile=%[1]d", max(want, 1<<20)))
+			fmt.Sprintf("printf '* hard nofile %d\\nroot hard nofile %[1]d\\n"+
+				"' | sudo tee /etc/security/limits.d/60-lineman.conf, and log in again; for a container --ulimit "+
+				"nofile=%[1]d", max(want, 1<<20)))
 	}
 	return ok(name, fmt.Sprintf("%d (ulimit -Hn)", min(hard, uint64(unlimited))))
 }
@@ -36,7 +39,8 @@ const (
 )
 
 func unitFix(limit int) string {
-	return fmt.Sprintf("sudo mkdir -p %s && printf '[Service]\\nLimitNOFILE=%d\\n' | sudo tee %[1]sfiles.conf && sudo systemctl daemon-reload && sudo systemctl restart lineman",
+	return fmt.Sprintf("sudo mkdir -p %s && printf '[Service]\\nLimitNOFILE=%d\\n"+
+		"' | sudo tee %[1]sfiles.conf && sudo systemctl daemon-reload && sudo systemctl restart lineman",
 		dropInFolder, limit)
 }
 

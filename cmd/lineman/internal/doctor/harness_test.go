@@ -65,8 +65,9 @@ func good() (*Machine, files) {
 		"/proc/sys/net/ipv4/ip_local_port_range": "32768\t60999\n",
 		"/proc/sys/net/ipv4/tcp_mem":             "92160\t122880\t184320\n",
 		"/proc/sys/vm/overcommit_memory":         "0\n",
-		"/proc/meminfo":                          "MemTotal:        8000000 kB\nMemAvailable:    4000000 kB\nCommitLimit: 4000000 kB\nCommitted_AS: 1000000 kB\n",
-		"/proc/self/cgroup":                      "0::/user.slice\n",
+		"/proc/meminfo": "MemTotal:        8000000 kB\nMemAvailable:    4000000 kB\n" +
+			"CommitLimit: 4000000 kB\nCommitted_AS: 1000000 kB\n",
+		"/proc/self/cgroup": "0::/user.slice\n",
 	}
 	m := &Machine{
 		OS: "linux", Program: "lineman",
@@ -85,7 +86,10 @@ func good() (*Machine, files) {
 
 // wanted are the options of the tests.
 func wanted() Options {
-	return Options{Connections: 10_000, Descriptors: 10_100, Processes: 1, Doors: []Door{{"listen", "127.0.0.1:1234"}, {"text", ""}}, Queued: 256 << 20}
+	return Options{
+		Connections: 10_000, Descriptors: 10_100, Processes: 1,
+		Doors: []Door{{"listen", "127.0.0.1:1234"}, {"text", ""}}, Queued: 256 << 20,
+	}
 }
 
 // trial is a machine that differs from a good one, and what a check finds there.

@@ -17,7 +17,8 @@ func kernel(m *Machine, _ *Options) []Finding {
 		return unreadable(name, fmt.Errorf("%q is no version", release))
 	}
 	if major < 4 || major == 4 && minor < 5 {
-		return fail(name, release+": want 4.5 or later", "sudo apt-get dist-upgrade, or what your distribution has in its place, and a restart")
+		return fail(name, release+": want 4.5 or later",
+			"sudo apt-get dist-upgrade, or what your distribution has in its place, and a restart")
 	}
 	return ok(name, release)
 }
@@ -38,8 +39,10 @@ func settings() []sysctl {
 	return []sysctl{
 		{"fs.nr_open", all, Fail, "no limit of open files can be above it"},
 		{"fs.epoll.max_user_watches", all, Fail, "each connection takes one"},
-		{"net.core.somaxconn", func(o *Options) int { return min(o.Connections, storm) }, Warn, "so many pages that come back at once can wait"},
-		{"net.ipv4.tcp_max_syn_backlog", func(o *Options) int { return min(o.Connections, storm/4) }, Warn, "so many handshakes of TCP can be under way"},
+		{"net.core.somaxconn", func(o *Options) int { return min(o.Connections, storm) }, Warn,
+			"so many pages that come back at once can wait"},
+		{"net.ipv4.tcp_max_syn_backlog", func(o *Options) int { return min(o.Connections, storm/4) }, Warn,
+			"so many handshakes of TCP can be under way"},
 	}
 }
 

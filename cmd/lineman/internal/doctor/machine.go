@@ -76,7 +76,9 @@ func tryListen(addr string) error {
 }
 
 func answers(folder, name string) bool {
-	m := lineman.Master{Name: name, PIDFile: filepath.Join(folder, name+".pid"), Socket: filepath.Join(folder, name+".sock")}
+	m := lineman.Master{
+		Name: name, PIDFile: filepath.Join(folder, name+".pid"), Socket: filepath.Join(folder, name+".sock"),
+	}
 	_, err := m.Status()
 	return err == nil
 }

@@ -27,7 +27,9 @@ func fits(name, found string, free int, o *Options) []Finding {
 		return fail(name, fmt.Sprintf("%s, want %s for %d pages", found, bytes(need), o.Connections),
 			fmt.Sprintf("more memory, or fewer pages: lineman start --limits-connections %d", most/o.Processes))
 	case free < need+o.Queued:
-		return warn(name, fmt.Sprintf("%s, want %s for %d pages, and %s for what may wait for slow ones", found, bytes(need), o.Connections, bytes(o.Queued)),
+		return warn(name,
+			fmt.Sprintf("%s, want %s for %d pages, and %s for what may wait for slow ones", found, bytes(need),
+				o.Connections, bytes(o.Queued)),
 			fmt.Sprintf("lineman start --limits-memory %dMiB", max(1, (free-need)>>20/o.Processes)))
 	}
 	return ok(name, found)
@@ -62,7 +64,8 @@ func overcommit(m *Machine, o *Options) []Finding {
 	}
 	free, need := limit-promised, needs(o)+o.Queued
 	if free < need {
-		return warn(name, fmt.Sprintf("2, and %s can still be promised, want %s", bytes(max(0, free)), bytes(need)), set(name, 0))
+		return warn(name,
+			fmt.Sprintf("2, and %s can still be promised, want %s", bytes(max(0, free)), bytes(need)), set(name, 0))
 	}
 	return ok(name, fmt.Sprintf("2, and %s can still be promised", bytes(free)))
 }

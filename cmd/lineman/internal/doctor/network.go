@@ -20,9 +20,11 @@ func portRange(m *Machine, o *Options) []Finding {
 		return ok(name, found)
 	case o.Connections > 65535-1024:
 		return warn(name, fmt.Sprintf("%s, want %d, if a proxy of this machine is in front", found, o.Connections),
-			"listen on several addresses in the proxy's upstream, such as 127.0.0.1 and 127.0.0.2, or pass the connections on without it")
+			"listen on several addresses in the proxy's upstream, such as 127.0.0.1 and 127.0.0.2, or pass the "+
+				"connections on without it")
 	}
-	return warn(name, fmt.Sprintf("%s, want %d, if a proxy of this machine is in front", found, o.Connections), set(name, 1024, 65535))
+	return warn(name, fmt.Sprintf("%s, want %d, if a proxy of this machine is in front", found, o.Connections),
+		set(name, 1024, 65535))
 }
 
 // conntrack is a table of the firewall's in which each connection has a place, if it is in use. Without one, packets
@@ -42,7 +44,8 @@ func conntrack(m *Machine, o *Options) []Finding {
 	}
 	found := fmt.Sprintf("%d, of which %d are taken", most[0], taken[0])
 	if most[0]-taken[0] < o.Connections {
-		return fail(name, fmt.Sprintf("%s, want %d: packets of others are dropped", found, o.Connections), set(name, taken[0]+2*o.Connections))
+		return fail(name, fmt.Sprintf("%s, want %d: packets of others are dropped", found, o.Connections),
+			set(name, taken[0]+2*o.Connections))
 	}
 	return ok(name, found)
 }
@@ -59,7 +62,8 @@ func tcpMemory(m *Machine, o *Options) []Finding {
 	}
 	found := fmt.Sprintf("%d %d %d pages", n[0], n[1], n[2])
 	if want := o.Connections * pagesPerConnection; n[1] < want {
-		return warn(name, fmt.Sprintf("%s, want %d for the second: a publication for all makes the kernel slow down", found, want),
+		return warn(name,
+			fmt.Sprintf("%s, want %d for the second: a publication for all makes the kernel slow down", found, want),
 			set(name, want*3/4, want, max(n[2], want*3/2)))
 	}
 	return ok(name, found)

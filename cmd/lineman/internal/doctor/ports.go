@@ -30,9 +30,12 @@ func (d Door) try(m *Machine) []Finding {
 	case err == nil:
 		return ok(name, d.Addr+" can be opened")
 	case errors.Is(err, fs.ErrPermission):
-		return fail(name, d.Addr+": ports below 1024 are for root", "sudo setcap cap_net_bind_service=+ep $(command -v lineman), or AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit")
+		return fail(name, d.Addr+": ports below 1024 are for root",
+			"sudo setcap cap_net_bind_service=+ep $(command -v lineman), or "+
+				"AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit")
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fail(name, fmt.Sprintf("%s: %s is no address of this machine", d.Addr, host), fmt.Sprintf("ip -brief address lists them; for all: lineman start --%s :%s", d.Flag, port))
+		return fail(name, fmt.Sprintf("%s: %s is no address of this machine", d.Addr, host),
+			fmt.Sprintf("ip -brief address lists them; for all: lineman start --%s :%s", d.Flag, port))
 	case !errors.Is(err, syscall.EADDRINUSE):
 		return fail(name, err.Error(), "lineman start --"+d.Flag+" HOST:PORT")
 	}
@@ -41,7 +44,8 @@ func (d Door) try(m *Machine) []Finding {
 	who := m.holder(n)
 	switch {
 	case who == nil:
-		return fail(name, d.Addr+" is taken; by whom this user cannot see", fmt.Sprintf("%s tells; another port: %s", m.whoListens(n), other))
+		return fail(name, d.Addr+" is taken; by whom this user cannot see",
+			fmt.Sprintf("%s tells; another port: %s", m.whoListens(n), other))
 	case who.name == m.Program && m.Answers(who.folder, who.name):
 		return ok(name, fmt.Sprintf("%s: a server that runs has it: pid %d, in %s", d.Addr, who.pid, who.folder))
 	}

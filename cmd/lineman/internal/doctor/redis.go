@@ -36,7 +36,8 @@ func redis(m *Machine, o *Options) (all []Finding) {
 	}
 	to, err := r.option()
 	if err != nil {
-		return fail("redis", err.Error(), "see redis.ca, redis.cert and redis.key, and run this as the user of the server")
+		return fail("redis", err.Error(),
+			"see redis.ca, redis.cert and redis.key, and run this as the user of the server")
 	}
 	addresses := r.Addresses
 	if r.Master != "" {
@@ -65,7 +66,8 @@ func redis(m *Machine, o *Options) (all []Finding) {
 func (r *Redis) option() (o rueidis.ClientOption, err error) {
 	o = rueidis.ClientOption{
 		Username: r.User, Password: r.Password, SelectDB: r.Database,
-		ForceSingleClient: true, DisableCache: true, DisableRetry: true, PipelineMultiplex: -1, // one connection, and its errors as they are
+		// one connection, and its errors as they are
+		ForceSingleClient: true, DisableCache: true, DisableRetry: true, PipelineMultiplex: -1,
 		Dialer: net.Dialer{Timeout: redisTime}, DialCtxFn: dialRedis, ConnWriteTimeout: redisTime,
 	}
 	if r.TLS != nil {
@@ -115,12 +117,16 @@ func sentinels(m *Machine, r *Redis, to rueidis.ClientOption) (masters []string,
 			if err != nil && !rueidis.IsRedisNil(err) {
 				found += ": " + err.Error()
 			}
-			all = append(all, fail(name, found, redisCLI(addr, r)+" SENTINEL MASTERS lists those that it knows: name one by redis.master")...)
+			all = append(all,
+				fail(name, found,
+					redisCLI(addr, r)+" SENTINEL MASTERS lists those that it knows: name one by redis.master")...)
 			continue
 		}
 		master := net.JoinHostPort(at[0], at[1])
 		if len(masters) > 0 && master != masters[0] {
-			all = append(all, warn(name, fmt.Sprintf("%s has %s at %s, and another one at %s", addr, r.Master, master, masters[0]), "wait until a change of masters has ended; then "+redisCLI(addr, r)+" SENTINEL RESET "+r.Master)...)
+			all = append(all,
+				warn(name, fmt.Sprintf("%s has %s at %s, and another one at %s", addr, r.Master, master, masters[0]),
+					"wait until a change of masters has ended; then "+redisCLI(addr, r)+" SENTINEL RESET "+r.Master)...)
 			continue
 		}
 		masters = []string{master}
@@ -161,7 +167,9 @@ func (s *server) cluster(found []Finding) (masters []string, all []Finding) {
 		masters = union(masters, []string{net.JoinHostPort(at, strconv.FormatInt(port, 10))})
 	}
 	if covered < slots {
-		return masters, append(found, fail(name, fmt.Sprintf("%s: %d of %d slots are with nobody", s.addr, slots-covered, slots), redisCLI(s.addr, s.settings)+" --cluster fix "+s.addr)...)
+		return masters, append(found,
+			fail(name, fmt.Sprintf("%s: %d of %d slots are with nobody", s.addr, slots-covered, slots),
+				redisCLI(s.addr, s.settings)+" --cluster fix "+s.addr)...)
 	}
 	return masters, append(found, ok(name, fmt.Sprintf("%d masters, all slots", len(masters)))...)
 }

@@ -69,7 +69,8 @@ func startRedis(t *testing.T, program, addr string, lines []string) bool {
 	log := bufio.NewScanner(out)
 	for log.Scan() {
 		said.WriteString(log.Text() + "\n")
-		if strings.Contains(log.Text(), "Ready to accept connections") || strings.Contains(log.Text(), "+monitor master") {
+		if strings.Contains(log.Text(), "Ready to accept connections") ||
+			strings.Contains(log.Text(), "+monitor master") {
 			drained := make(chan struct{})
 			go func() { defer close(drained); _, _ = io.Copy(io.Discard, out) }()
 			t.Cleanup(func() {
@@ -102,7 +103,9 @@ func freePort(t *testing.T) string {
 // client asks a server that a test runs.
 func client(t *testing.T, addr string) func(words ...string) {
 	t.Helper()
-	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, ForceSingleClient: true, DisableCache: true, PipelineMultiplex: -1})
+	c, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{addr}, ForceSingleClient: true, DisableCache: true, PipelineMultiplex: -1,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,20 +147,29 @@ func TestRealRedis(t *testing.T) {
 	ask := client(t, addr)
 	try(t, redis,
 		trial{name: "good", change: at(addr, nil), verdict: OK, found: "redis " + addr + ": " + product(t) + " "},
-		trial{name: "rights", change: at(addr, nil), verdict: OK, found: "redis rights " + addr + ": all that are needed"},
+		trial{name: "rights", change: at(addr, nil), verdict: OK,
+			found: "redis rights " + addr + ": all that are needed"},
 		trial{name: "latency", change: at(addr, nil), verdict: OK, found: "ms, median of 20"},
 		trial{name: "memory", change: at(addr, nil), verdict: OK, found: "used, maxmemory 0"},
-		trial{name: "on loopback", change: at(addr, nil), verdict: OK, found: "none, and only this machine can reach it"},
-		trial{name: "no Cluster", change: at(addr, func(r *Redis) { r.Cluster = true }), verdict: Fail, found: "is part of no Redis Cluster", fix: "leave redis.cluster out"},
-		trial{name: "an unknown password", change: at(addr, func(r *Redis) { r.User, r.Password = "push", "wrong" }), verdict: Fail, found: "does not know the user push by this password", fix: "LINEMAN_REDIS_PASSWORD"},
-		trial{name: "no database", change: at(addr, func(r *Redis) { r.Database = 99 }), verdict: Fail, found: "DB index is out of range"},
+		trial{name: "on loopback", change: at(addr, nil), verdict: OK,
+			found: "none, and only this machine can reach it"},
+		trial{name: "no Cluster", change: at(addr, func(r *Redis) { r.Cluster = true }), verdict: Fail,
+			found: "is part of no Redis Cluster", fix: "leave redis.cluster out"},
+		trial{name: "an unknown password", change: at(addr, func(r *Redis) { r.User, r.Password = "push", "wrong" }),
+			verdict: Fail, found: "does not know the user push by this password", fix: "LINEMAN_REDIS_PASSWORD"},
+		trial{name: "no database", change: at(addr, func(r *Redis) { r.Database = 99 }), verdict: Fail,
+			found: "DB index is out of range"},
 	)
 	for _, c := range []struct {
 		key, bad, good, found, fix string
 	}{
-		{"maxmemory-policy", "allkeys-lru", "noeviction", "allkeys-lru, want noeviction", cli + " CONFIG SET maxmemory-policy 'noeviction' && " + cli + " CONFIG REWRITE"},
-		{"client-output-buffer-limit", "pubsub 1mb 0 0", "pubsub 32mb 8mb 60", "pubsub 1048576 0 0, want pubsub 33554432 8388608 60", "CONFIG SET client-output-buffer-limit 'pubsub 33554432 8388608 60'"},
-		{"client-output-buffer-limit", "pubsub 0 8mb 10", "pubsub 0 0 0", "pubsub 0 8388608 10", "CONFIG SET client-output-buffer-limit"},
+		{"maxmemory-policy", "allkeys-lru", "noeviction", "allkeys-lru, want noeviction",
+			cli + " CONFIG SET maxmemory-policy 'noeviction' && " + cli + " CONFIG REWRITE"},
+		{"client-output-buffer-limit", "pubsub 1mb 0 0", "pubsub 32mb 8mb 60",
+			"pubsub 1048576 0 0, want pubsub 33554432 8388608 60",
+			"CONFIG SET client-output-buffer-limit 'pubsub 33554432 8388608 60'"},
+		{"client-output-buffer-limit", "pubsub 0 8mb 10", "pubsub 0 0 0", "pubsub 0 8388608 10",
+			"CONFIG SET client-output-buffer-limit"},
 		{"tcp-keepalive", "0", "60", "redis tcp-keepalive " + addr + ": 0", "CONFIG SET tcp-keepalive '300'"},
 		{"maxmemory", "1100kb", "1gb", "maxmemory 1 MiB: when it is full", "CONFIG SET maxmemory"},
 	} {
@@ -177,30 +189,42 @@ func TestRealRights(t *testing.T) {
 		ask(append(strings.Fields("ACL SETUSER push reset on >secret"), strings.Fields(rights)...)...)
 	}
 	as := at(addr, func(r *Redis) { r.User, r.Password = "push", "secret" })
-	const needed = "&lineman.* ~lineman.* +subscribe +unsubscribe +publish +eval +ping +time +hget +hset +hdel +hgetall +hscan +pexpire"
+	const needed = "&lineman.* ~lineman.* +subscribe +unsubscribe +publish +eval +ping +time +hget +hset +hdel " +
+		"+hgetall +hscan +pexpire"
 	const all = needed + " +client|info +client|kill +pubsub|numsub"
 	user(all)
 	try(t, redis,
 		trial{name: "all that is needed", change: as, verdict: OK, found: "rights " + addr + ": all"},
-		trial{name: "no CONFIG", change: as, verdict: OK, found: "redis settings " + addr + ": not known, as it does not tell: NOPERM"},
+		trial{name: "no CONFIG", change: as, verdict: OK,
+			found: "redis settings " + addr + ": not known, as it does not tell: NOPERM"},
 		trial{name: "no INFO", change: as, verdict: OK, found: "redis memory " + addr + ": not known"},
 		trial{name: "a password", change: as, verdict: OK, found: "there is one"},
 	)
 	user(needed)
-	try(t, redis, trial{name: "less is told", change: as, verdict: Warn, found: "lacks +client|info +client|kill +pubsub|numsub: it is told late", fix: "ACL SETUSER push '+client|info' '+client|kill' '+pubsub|numsub'"})
+	try(t, redis, trial{
+		name: "less is told", change: as, verdict: Warn,
+		found: "lacks +client|info +client|kill +pubsub|numsub: it is told late",
+		fix:   "ACL SETUSER push '+client|info' '+client|kill' '+pubsub|numsub'",
+	})
 	for _, c := range []struct{ without, lacks string }{
-		{"+publish", "+publish"}, {"+subscribe", "+subscribe +unsubscribe"}, {"+hset", "+hset"}, {"+hgetall", "+hgetall"}, {"+eval", "+eval"},
-		{"&lineman.*", "&lineman.*"}, {"~lineman.*", "~lineman.*"}, {"+time", "+time"}, {"+pexpire", "+pexpire"},
+		{"+publish", "+publish"}, {"+subscribe", "+subscribe +unsubscribe"}, {"+hset", "+hset"},
+		{"+hgetall", "+hgetall"}, {"+eval", "+eval"}, {"&lineman.*", "&lineman.*"}, {"~lineman.*", "~lineman.*"},
+		{"+time", "+time"}, {"+pexpire", "+pexpire"},
 	} {
 		user(strings.Replace(all+" ", c.without+" ", "", 1))
-		try(t, redis, trial{name: "without " + c.without, change: as, verdict: Fail, found: "the user push lacks " + c.lacks, fix: "ACL SETUSER push '" + strings.ReplaceAll(c.lacks, " ", "' '") + "'"})
+		try(t, redis, trial{
+			name: "without " + c.without, change: as, verdict: Fail, found: "the user push lacks " + c.lacks,
+			fix: "ACL SETUSER push '" + strings.ReplaceAll(c.lacks, " ", "' '") + "'",
+		})
 	}
 	user("-@all")
 	m, _ := good()
 	o := wanted()
 	as(m, &o)
 	f := redis(m, &o)[1]
-	if f.Check != "redis rights" || !strings.Contains(f.Found, "lacks +ping +time +eval +hget +hset +hdel +hgetall +hscan +pexpire +publish +subscribe +unsubscribe") {
+	if f.Check != "redis rights" ||
+		!strings.Contains(f.Found,
+			"lacks +ping +time +eval +hget +hset +hdel +hgetall +hscan +pexpire +publish +subscribe +unsubscribe") {
 		t.Errorf("without any: %+v", f)
 	}
 }
@@ -208,12 +232,18 @@ func TestRealRights(t *testing.T) {
 // TestRealExposure is of a server without a password that does not protect itself.
 func TestRealExposure(t *testing.T) {
 	addr := realRedis(t, "bind 0.0.0.0", "protected-mode no")
-	try(t, redis, trial{name: "open to all", change: at(addr, nil), verdict: Warn, found: "whoever does can push to every page", fix: "docs/scaling.md"})
+	try(t, redis, trial{
+		name: "open to all", change: at(addr, nil), verdict: Warn, found: "whoever does can push to every page",
+		fix: "docs/scaling.md",
+	})
 	addr = realRedis(t, "requirepass secret")
 	try(t, redis,
-		trial{name: "none", change: at(addr, nil), verdict: Fail, found: addr + " wants a password", fix: "redis.password_file"},
-		trial{name: "a wrong one", change: at(addr, func(r *Redis) { r.Password = "wrong" }), verdict: Fail, found: "does not know the user default by this password"},
-		trial{name: "the right one", change: at(addr, func(r *Redis) { r.Password = "secret" }), verdict: OK, found: "there is one"},
+		trial{name: "none", change: at(addr, nil), verdict: Fail, found: addr + " wants a password",
+			fix: "redis.password_file"},
+		trial{name: "a wrong one", change: at(addr, func(r *Redis) { r.Password = "wrong" }), verdict: Fail,
+			found: "does not know the user default by this password"},
+		trial{name: "the right one", change: at(addr, func(r *Redis) { r.Password = "secret" }), verdict: OK,
+			found: "there is one"},
 	)
 }
 
@@ -221,12 +251,16 @@ func TestRealExposure(t *testing.T) {
 func TestRealCluster(t *testing.T) {
 	addr := realRedis(t, "cluster-enabled yes", "cluster-port "+freePort(t))
 	cluster := at(addr, func(r *Redis) { r.Cluster = true })
-	try(t, redis, trial{name: "not said", change: at(addr, nil), verdict: Fail, found: "is part of a Redis Cluster", fix: "set redis.cluster: true"})
+	try(t, redis, trial{
+		name: "not said", change: at(addr, nil), verdict: Fail, found: "is part of a Redis Cluster",
+		fix: "set redis.cluster: true",
+	})
 	m, _ := good()
 	o := wanted()
 	cluster(m, &o)
 	all := redis(m, &o)
-	if i := slices.IndexFunc(all, func(f Finding) bool { return f.Check == "redis cluster" }); i < 0 || all[i].Verdict != Fail || !strings.Contains(all[i].Found, "16384 of 16384 slots are with nobody") {
+	if i := slices.IndexFunc(all, func(f Finding) bool { return f.Check == "redis cluster" }); i < 0 ||
+		all[i].Verdict != Fail || !strings.Contains(all[i].Found, "16384 of 16384 slots are with nobody") {
 		t.Errorf("no slots: %+v", all)
 	}
 	client(t, addr)("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
@@ -241,12 +275,17 @@ func TestRealSentinel(t *testing.T) {
 	replica := realRedis(t, "replicaof 127.0.0.1 "+port)
 	named := func(name string) func(*Machine, *Options) { return at(sentinel, func(r *Redis) { r.Master = name }) }
 	try(t, redis,
-		trial{name: "known", change: named("main"), verdict: OK, found: "redis sentinel " + sentinel + " has main at " + master},
+		trial{name: "known", change: named("main"), verdict: OK,
+			found: "redis sentinel " + sentinel + " has main at " + master},
 		trial{name: "looked at", change: named("main"), verdict: OK, found: "redis rights " + master},
-		trial{name: "unknown", change: named("other"), verdict: Fail, found: sentinel + ` does not know "other"`, fix: "SENTINEL MASTERS"},
-		trial{name: "not said", change: at(sentinel, nil), verdict: Fail, found: "is a sentinel", fix: "name the master that it watches by redis.master"},
-		trial{name: "none", change: at(master, func(r *Redis) { r.Master = "main" }), verdict: Fail, found: master + ` does not know "main"`},
-		trial{name: "a replica", change: at(replica, nil), verdict: Fail, found: "is a replica, and takes nothing", fix: "ROLE tells its master"},
+		trial{name: "unknown", change: named("other"), verdict: Fail, found: sentinel + ` does not know "other"`,
+			fix: "SENTINEL MASTERS"},
+		trial{name: "not said", change: at(sentinel, nil), verdict: Fail, found: "is a sentinel",
+			fix: "name the master that it watches by redis.master"},
+		trial{name: "none", change: at(master, func(r *Redis) { r.Master = "main" }), verdict: Fail,
+			found: master + ` does not know "main"`},
+		trial{name: "a replica", change: at(replica, nil), verdict: Fail, found: "is a replica, and takes nothing",
+			fix: "ROLE tells its master"},
 	)
 }
 
@@ -259,7 +298,10 @@ func TestRealTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	files := []string{"tls-cert-file " + filepath.Join(folder, "cert.pem"), "tls-key-file " + filepath.Join(folder, "key.pem"), "tls-ca-cert-file " + filepath.Join(folder, "cert.pem")}
+	files := []string{
+		"tls-cert-file " + filepath.Join(folder, "cert.pem"), "tls-key-file " + filepath.Join(folder, "key.pem"),
+		"tls-ca-cert-file " + filepath.Join(folder, "cert.pem"),
+	}
 	addr := realRedis(t, append(files, "tls-port %s", "port 0", "tls-auth-clients no")...)
 	with := func(c *tls.Config) func(r *Redis) {
 		return func(r *Redis) { r.TLS = func() (*tls.Config, error) { return c, nil } }
@@ -268,12 +310,21 @@ func TestRealTLS(t *testing.T) {
 	roots.AppendCertsFromPEM([]byte(made["cert.pem"]))
 	strict := realRedis(t, append(files, "tls-port %s", "port 0")...)
 	try(t, redis,
-		trial{name: "good", change: at(addr, with(&tls.Config{RootCAs: roots, ServerName: "example.com"})), verdict: OK, found: "rights " + addr},
-		trial{name: "an unknown authority", change: at(addr, with(&tls.Config{ServerName: "example.com"})), verdict: Fail, found: "unknown authority", fix: "redis.ca"},
-		trial{name: "another name", change: at(addr, with(&tls.Config{RootCAs: roots, ServerName: "other.example"})), verdict: Fail, found: "other.example", fix: "redis.server_name"},
-		trial{name: "not said", change: at(addr, nil), verdict: Fail, found: "it may speak TLS", fix: "set redis.tls: true"},
-		trial{name: "no client certificate", change: at(strict, with(&tls.Config{RootCAs: roots, ServerName: "example.com"})), verdict: Fail, found: "it may want a certificate", fix: "set redis.cert and redis.key"},
-		trial{name: "not spoken", change: at(realRedis(t), with(&tls.Config{})), verdict: Fail, found: "does not speak TLS there", fix: "leave redis.tls out"},
-		trial{name: "files that are missing", change: at(addr, func(r *Redis) { r.TLS = func() (*tls.Config, error) { return nil, os.ErrNotExist } }), verdict: Fail, found: "file does not exist", fix: "redis.ca"},
+		trial{name: "good", change: at(addr, with(&tls.Config{RootCAs: roots, ServerName: "example.com"})), verdict: OK,
+			found: "rights " + addr},
+		trial{name: "an unknown authority", change: at(addr, with(&tls.Config{ServerName: "example.com"})),
+			verdict: Fail, found: "unknown authority", fix: "redis.ca"},
+		trial{name: "another name", change: at(addr, with(&tls.Config{RootCAs: roots, ServerName: "other.example"})),
+			verdict: Fail, found: "other.example", fix: "redis.server_name"},
+		trial{name: "not said", change: at(addr, nil), verdict: Fail, found: "it may speak TLS",
+			fix: "set redis.tls: true"},
+		trial{name: "no client certificate",
+			change: at(strict, with(&tls.Config{RootCAs: roots, ServerName: "example.com"})), verdict: Fail,
+			found: "it may want a certificate", fix: "set redis.cert and redis.key"},
+		trial{name: "not spoken", change: at(realRedis(t), with(&tls.Config{})), verdict: Fail,
+			found: "does not speak TLS there", fix: "leave redis.tls out"},
+		trial{name: "files that are missing",
+			change:  at(addr, func(r *Redis) { r.TLS = func() (*tls.Config, error) { return nil, os.ErrNotExist } }),
+			verdict: Fail, found: "file does not exist", fix: "redis.ca"},
 	)
 }

@@ -20,11 +20,14 @@ func (s *server) rights() []Finding {
 		return fail(name, s.addr+": "+err.Error(), redisCLI(s.addr, s.settings)+" PING tells whether it runs")
 	}
 	if len(missing) > 0 {
-		return fail(name, fmt.Sprintf("%s: the user %s lacks %s", s.addr, s.user(), strings.Join(missing, " ")), s.permit(missing...))
+		return fail(name, fmt.Sprintf("%s: the user %s lacks %s", s.addr, s.user(), strings.Join(missing, " ")),
+			s.permit(missing...))
 	}
 	missing, err = s.lacks(s.wished())
 	if err == nil && len(missing) > 0 {
-		return warn(name, fmt.Sprintf("%s: the user %s lacks %s: it is told late, or not, that a node has gone", s.addr, s.user(), strings.Join(missing, " ")), s.permit(missing...))
+		return warn(name,
+			fmt.Sprintf("%s: the user %s lacks %s: it is told late, or not, that a node has gone", s.addr, s.user(),
+				strings.Join(missing, " ")), s.permit(missing...))
 	}
 	return ok(name, s.addr+": all that are needed")
 }
@@ -48,7 +51,8 @@ func (s *server) needed() []rueidis.Completed {
 		b.Pexpire().Key(at).Milliseconds(1).Build(),
 	}
 	if s.settings.Cluster {
-		return append(all, b.ClusterSlots().Build(), b.ClusterShards().Build(), b.Spublish().Channel(at).Message("").Build(), b.Ssubscribe().Channel(at).Build())
+		return append(all, b.ClusterSlots().Build(), b.ClusterShards().Build(),
+			b.Spublish().Channel(at).Message("").Build(), b.Ssubscribe().Channel(at).Build())
 	}
 	return append(all, b.Publish().Channel(at).Message("").Build(), b.Subscribe().Channel(at).Build())
 }
@@ -58,7 +62,8 @@ func (s *server) wished() []rueidis.Completed {
 	b := s.client.B()
 	nobody := strconv.Itoa(math.MaxInt64)
 	all := []rueidis.Completed{
-		b.ClientInfo().Build(), b.Arbitrary("CLIENT", "KILL", "ID", nobody).Build(), b.PubsubNumsub().Channel(s.tried()).Build(),
+		b.ClientInfo().Build(), b.Arbitrary("CLIENT", "KILL", "ID", nobody).Build(),
+		b.PubsubNumsub().Channel(s.tried()).Build(),
 	}
 	if s.settings.Cluster {
 		all = append(all, b.PubsubShardnumsub().Channel(s.tried()).Build())

@@ -91,14 +91,17 @@ func (s *server) judge(product, version string) []Finding {
 	case isCluster && !s.settings.Cluster:
 		return fail(name, found+" is part of a Redis Cluster", "set redis.cluster: true")
 	case !isCluster && s.settings.Cluster:
-		return fail(name, found+" is part of no Redis Cluster", "leave redis.cluster out, or name servers of a Cluster by redis.addresses")
+		return fail(name, found+" is part of no Redis Cluster",
+			"leave redis.cluster out, or name servers of a Cluster by redis.addresses")
 	case s.about["role"] == "replica" && !isCluster:
-		return fail(name, found+" is a replica, and takes nothing", redisCLI(s.addr, s.settings)+" ROLE tells its master: name that one by redis.addresses")
+		return fail(name, found+" is a replica, and takes nothing",
+			redisCLI(s.addr, s.settings)+" ROLE tells its master: name that one by redis.addresses")
 	case product == "valkey": // which began after all that is wanted
 	case n == 2 && old(6, 2):
 		return fail(name, found+": want 6.2 or later", "install a later Redis, or Valkey")
 	case n == 2 && s.settings.Cluster && old(7, 0):
-		return fail(name, found+": a Cluster wants 7.0 or later, for sharded pub/sub", "install a later Redis, or Valkey")
+		return fail(name, found+": a Cluster wants 7.0 or later, for sharded pub/sub",
+			"install a later Redis, or Valkey")
 	}
 	return ok(name, found)
 }
@@ -127,7 +130,9 @@ func (s *server) latency() []Finding {
 	median := took[len(took)/2]
 	found := fmt.Sprintf("%s: %.2f ms, median of %d", s.addr, float64(median)/float64(time.Millisecond), pings)
 	if median > most {
-		return warn(name, found+": each publication for other nodes takes as long", "run Redis in the same network as the nodes, and see what holds it up: "+redisCLI(s.addr, s.settings)+" --latency; SLOWLOG GET")
+		return warn(name, found+": each publication for other nodes takes as long",
+			"run Redis in the same network as the nodes, and see what holds it up: "+redisCLI(s.addr, s.settings)+
+				" --latency; SLOWLOG GET")
 	}
 	return ok(name, found)
 }
@@ -148,7 +153,8 @@ func unreachable(name, addr string, r *Redis, err error) []Finding {
 	if name == "redis sentinel" {
 		credentials, user = "redis.sentinel_user and redis.sentinel_password_file", cmp.Or(r.SentinelUser, "default")
 	}
-	found, fix := addr+": "+text, redisCLI(addr, r)+" PING tells whether it runs; it has to listen on that address (bind), and no firewall be between"
+	found, fix := addr+": "+text, redisCLI(addr, r)+
+		" PING tells whether it runs; it has to listen on that address (bind), and no firewall be between"
 	if call := (*os.SyscallError)(nil); errors.As(err, &call) {
 		found = addr + ": " + call.Err.Error() // the address once
 	}
@@ -158,9 +164,11 @@ func unreachable(name, addr string, r *Redis, err error) []Finding {
 	case begins("WRONGPASS", "ERR invalid password"):
 		found, fix = fmt.Sprintf("%s does not know the user %s by this password", addr, user), "set "+credentials
 	case begins("ERR AUTH"):
-		found, fix = addr+" has no password, and was told one", "leave the password out, or set one there: "+redisCLI(addr, r)+" CONFIG SET requirepass PASSWORD"
+		found, fix = addr+" has no password, and was told one",
+			"leave the password out, or set one there: "+redisCLI(addr, r)+" CONFIG SET requirepass PASSWORD"
 	case begins("DENIED"):
-		found, fix = addr+" is in protected mode: it lets nobody in from other machines", "set a password there: requirepass in its configuration; or list the addresses that it is to listen on by bind"
+		found, fix = addr+" is in protected mode: it lets nobody in from other machines", "set a password there: "+
+			"requirepass in its configuration; or list the addresses that it is to listen on by bind"
 	case begins("NOPERM"):
 		fix = redisCLI(addr, r) + " ACL GETUSER " + user + " tells what it may"
 	case errors.As(err, &authority):
@@ -168,11 +176,14 @@ func unreachable(name, addr string, r *Redis, err error) []Finding {
 	case errors.As(err, &hostname):
 		fix = "set redis.server_name to a name that the certificate has"
 	case strings.Contains(text, "certificate required") || hasClosed && r.TLS != nil:
-		found, fix = addr+" closes the connection: it may want a certificate", "set redis.cert and redis.key, or there tls-auth-clients no"
+		found, fix = addr+" closes the connection: it may want a certificate",
+			"set redis.cert and redis.key, or there tls-auth-clients no"
 	case hasClosed:
 		found, fix = addr+" closes the connection at once: it may speak TLS", "set redis.tls: true"
-	case errors.As(err, &record) || errors.Is(err, context.DeadlineExceeded) && r.TLS != nil && !strings.HasPrefix(text, "dial"):
-		found, fix = addr+" does not speak TLS there", "leave redis.tls out, or name its port for TLS: tls-port in its configuration"
+	case errors.As(err, &record) ||
+		errors.Is(err, context.DeadlineExceeded) && r.TLS != nil && !strings.HasPrefix(text, "dial"):
+		found, fix = addr+" does not speak TLS there",
+			"leave redis.tls out, or name its port for TLS: tls-port in its configuration"
 	}
 	return fail(name, found, fix)
 }

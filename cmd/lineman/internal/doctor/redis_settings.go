@@ -52,7 +52,9 @@ func (s *server) eviction(set map[string]string) []Finding {
 	case good:
 		return ok(name, s.addr+": "+policy)
 	default:
-		return warn(name, fmt.Sprintf("%s: %s, want %s: revocations would be forgotten when memory runs out", s.addr, policy, good), s.change(key, good))
+		return warn(name,
+			fmt.Sprintf("%s: %s, want %s: revocations would be forgotten when memory runs out", s.addr, policy, good),
+			s.change(key, good))
 	}
 }
 
@@ -75,7 +77,9 @@ func (s *server) outputBuffer(set map[string]string) []Finding {
 	text := fmt.Sprintf("%s: pubsub %s", s.addr, strings.Join(f[:3], " "))
 	if hard > 0 && hard < pubsubHard || soft > 0 && (soft < pubsubSoft || seconds < pubsubSeconds) {
 		want := fmt.Sprintf("pubsub %d %d %d", pubsubHard, pubsubSoft, pubsubSeconds)
-		return warn(name, text+", want "+want+": a node that reads slowly is cut, and misses what is published meanwhile", s.change(key, want))
+		return warn(name,
+			text+", want "+want+": a node that reads slowly is cut, and misses what is published meanwhile",
+			s.change(key, want))
 	}
 	return ok(name, text)
 }
@@ -95,13 +99,15 @@ func (s *server) keepalive(set map[string]string) []Finding {
 
 // exposure is of a server that lets everybody in who reaches it.
 func (s *server) exposure(set map[string]string) []Finding {
-	const name, fix = "redis password", "have each application be a user of its own: docs/scaling.md; and close the port for other machines by a firewall"
+	const name, fix = "redis password", "have each application be a user of its own: docs/scaling.md; and close the " +
+		"port for other machines by a firewall"
 	open := set["protected-mode"] == "no" && !onLoopback(strings.Fields(set["bind"]))
 	if s.settings.Password != "" {
 		return ok(name, s.addr+": there is one")
 	}
 	if host, _, _ := net.SplitHostPort(s.addr); open || !onLoopback([]string{host}) {
-		return warn(name, s.addr+": none, and others than this machine can reach it: whoever does can push to every page", fix)
+		return warn(name,
+			s.addr+": none, and others than this machine can reach it: whoever does can push to every page", fix)
 	}
 	return ok(name, s.addr+": none, and only this machine can reach it")
 }
@@ -130,7 +136,8 @@ func (s *server) memory() []Finding {
 	}
 	found := fmt.Sprintf("%s: %s used, maxmemory %s", s.addr, bytes(used), bytes(most))
 	if used > most/100*full {
-		return warn(name, found+": when it is full, nodes cannot register and nothing can be revoked", s.change("maxmemory", fmt.Sprint(2*most)))
+		return warn(name, found+": when it is full, nodes cannot register and nothing can be revoked",
+			s.change("maxmemory", fmt.Sprint(2*most)))
 	}
 	return ok(name, found)
 }

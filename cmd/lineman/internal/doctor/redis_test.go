@@ -13,7 +13,8 @@ func TestRedis(t *testing.T) {
 	s := miniredis.RunT(t)
 	try(t, redis,
 		trial{name: "none"},
-		trial{name: "another product", change: at(s.Addr(), nil), verdict: OK, found: "redis " + s.Addr() + ": miniredis "},
+		trial{name: "another product", change: at(s.Addr(), nil), verdict: OK,
+			found: "redis " + s.Addr() + ": miniredis "},
 	)
 	m, _ := good()
 	o := wanted()
@@ -30,12 +31,16 @@ func TestRedis(t *testing.T) {
 
 	s.RequireUserAuth("push", "secret")
 	try(t, redis,
-		trial{name: "a wrong password", change: at(s.Addr(), func(r *Redis) { r.User, r.Password = "push", "wrong" }), verdict: Fail, found: "does not know the user push by this password"},
+		trial{name: "a wrong password", change: at(s.Addr(), func(r *Redis) { r.User, r.Password = "push", "wrong" }),
+			verdict: Fail, found: "does not know the user push by this password"},
 	)
 	addr := s.Addr()
 	s.Close()
 	_, port, _ := net.SplitHostPort(addr)
-	try(t, redis, trial{name: "closed", change: at(addr, nil), verdict: Fail, found: addr + ": connection refused", fix: "redis-cli -h 127.0.0.1 -p " + port + " PING"})
+	try(t, redis, trial{
+		name: "closed", change: at(addr, nil), verdict: Fail, found: addr + ": connection refused",
+		fix: "redis-cli -h 127.0.0.1 -p " + port + " PING",
+	})
 }
 
 // TestExposure knows who can reach a server from what it listens on.
@@ -71,10 +76,14 @@ func TestIdentity(t *testing.T) {
 		cluster       bool
 		want          Verdict
 	}{
-		{"6.0.16", "standalone", false, Fail}, {"6.2.0", "standalone", false, OK}, {"7.0.15", "standalone", false, OK}, {"10.1", "standalone", false, OK}, {"unknown", "standalone", false, OK},
-		{"6.2.14", "cluster", true, Fail}, {"7.0.0", "cluster", true, OK},
+		{"6.0.16", "standalone", false, Fail}, {"6.2.0", "standalone", false, OK}, {"7.0.15", "standalone", false, OK},
+		{"10.1", "standalone", false, OK}, {"unknown", "standalone", false, OK}, {"6.2.14", "cluster", true, Fail},
+		{"7.0.0", "cluster", true, OK},
 	} {
-		s := &server{settings: &Redis{Cluster: c.cluster}, about: map[string]string{"server": "redis", "version": c.version, "mode": c.mode, "role": "master"}}
+		s := &server{
+			settings: &Redis{Cluster: c.cluster},
+			about:    map[string]string{"server": "redis", "version": c.version, "mode": c.mode, "role": "master"},
+		}
 		if got := s.judge("redis", c.version); len(got) != 1 || got[0].Verdict != c.want {
 			t.Errorf("%+v: %+v", c, got)
 		}

@@ -75,15 +75,20 @@ func (s *Server) isOpenAdmin() bool { return config.Loopback(s.config.Admin.List
 func (s *Server) operatorHead(c *lineman.Conn, r *http1.Request) error {
 	field := func(name string) string { return string(r.Header(name)) }
 	if isPage(r.Method(), field) || !s.knowsHost(string(r.Host())) {
-		s.guard.refuse("page", "a page, or a host that is not in api.hosts, asked the port for operators", "remote", c.RemoteAddr())
-		return &lineman.RefuseError{Status: 403, Reason: "pages, and host names that are not in api.hosts, cannot use this port"}
+		s.guard.refuse("page", "a page, or a host that is not in api.hosts, asked the port for operators", "remote",
+			c.RemoteAddr())
+		return &lineman.RefuseError{
+			Status: 403, Reason: "pages, and host names that are not in api.hosts, cannot use this port",
+		}
 	}
 	scheme, key, _ := strings.Cut(field("Authorization"), " ")
 	p := s.keys.find(key)
-	if !s.isOpenAdmin() && (p == nil || !strings.EqualFold(scheme, "Bearer") || !slices.Contains(p.Scopes, command.Admin)) {
+	if !s.isOpenAdmin() &&
+		(p == nil || !strings.EqualFold(scheme, "Bearer") || !slices.Contains(p.Scopes, command.Admin)) {
 		s.guard.refuse("key", "an operator was turned away: no key with the scope admin", "remote", c.RemoteAddr())
 		return &lineman.RefuseError{
-			Status: 401, Reason: "want Authorization: Bearer KEY, with a key of api.keys that has the scope admin", Header: fieldsFor(401),
+			Status: 401, Reason: "want Authorization: Bearer KEY, with a key of api.keys that has the scope admin",
+			Header: fieldsFor(401),
 		}
 	}
 	s.guard.keylessOperators.settle(c.Value().(*newcomer))
@@ -150,9 +155,11 @@ func (s *Server) snapshot(now time.Time) metrics.Snapshot {
 	}
 	return metrics.Snapshot{
 		Broker: broker,
-		Stats:  s.hub.Stats(), Waiting: g.waiting.taken[""], QueuedBytes: s.queued.bytes, QueuedMost: s.queued.most, Linked: s.hub.Linked(),
-		Accepted: l.Accepted, BytesIn: l.BytesIn, BytesOut: l.BytesOut, Panics: l.Panics, Slow: l.Slow,
-		SlowClients: g.refused["slow"] + g.refused["memory"],
-		Refused:     maps.Clone(g.refused), WouldRefuse: maps.Clone(g.wouldRefuse), Credentials: maps.Clone(g.credentials),
+		Stats:  s.hub.Stats(), Waiting: g.waiting.taken[""], QueuedBytes: s.queued.bytes, QueuedMost: s.queued.most,
+		Linked: s.hub.Linked(), Accepted: l.Accepted, BytesIn: l.BytesIn, BytesOut: l.BytesOut,
+		Panics: l.Panics, Slow: l.Slow,
+		SlowClients: g.refused["slow"] +
+			g.refused["memory"],
+		Refused: maps.Clone(g.refused), WouldRefuse: maps.Clone(g.wouldRefuse), Credentials: maps.Clone(g.credentials),
 	}
 }

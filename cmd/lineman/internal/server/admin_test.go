@@ -27,7 +27,9 @@ func TestAdmin(t *testing.T) {
 	r.known(b, "ann")
 	told(t, r.page("wrong"), 4001)
 	ask(b, `{"uid":"ann"}`)
-	for header, status := range map[*http.Header]int{{"Origin": {"https://evil.example"}}: 403, {"Sec-Websocket-Version": {"8"}}: 426} {
+	for header, status := range map[*http.Header]int{
+		{"Origin": {"https://evil.example"}}: 403, {"Sec-Websocket-Version": {"8"}}: 426,
+	} {
 		if answer, _ := r.Connect(r.pages).Handshake("/", *header); answer.StatusCode != status {
 			t.Errorf("%v: %d, want %d", *header, answer.StatusCode, status)
 		}
@@ -77,15 +79,24 @@ func TestAdmin(t *testing.T) {
 func TestAdminKey(t *testing.T) {
 	c := devMode()
 	c.Admin.Listen = "0.0.0.0:0"
-	c.API.Keys = []config.Key{{Name: "shop", Key: "the key of the shop"}, {Name: "ops", Key: "the key of operators", Scopes: []string{"admin"}}}
+	c.API.Keys = []config.Key{
+		{Name: "shop", Key: "the key of the shop"},
+		{Name: "ops", Key: "the key of operators", Scopes: []string{"admin"}},
+	}
 	r := start(t, c, server.Options{})
 	r.api = strings.Replace(r.admin, "0.0.0.0", "127.0.0.1", 1)
-	for key, want := range map[string]int{"": 401, "Bearer nonsense": 401, "Bearer the key of the shop": 401, "Basic the key of operators": 401, "Bearer the key of operators": 200} {
-		if status, answer := r.get("/metrics", map[string]string{"Authorization": key}); status != want || strings.Contains(answer, "the key of") {
+	for key, want := range map[string]int{
+		"": 401, "Bearer nonsense": 401, "Bearer the key of the shop": 401, "Basic the key of operators": 401,
+		"Bearer the key of operators": 200,
+	} {
+		if status, answer := r.get("/metrics", map[string]string{"Authorization": key}); status != want ||
+			strings.Contains(answer, "the key of") {
 			t.Errorf("%q: %d %.80s, want %d", key, status, answer, want)
 		}
 	}
-	if _, answer := r.get("/metrics", map[string]string{"Authorization": "Bearer the key of operators"}); !strings.Contains(answer, "\nlineman_refusals_total{reason=\"key\"} 4\n") {
+	if _, answer := r.get("/metrics",
+		map[string]string{"Authorization": "Bearer the key of operators"}); !strings.Contains(answer,
+		"\nlineman_refusals_total{reason=\"key\"} 4\n") {
 		t.Errorf("four were refused: %s", answer)
 	}
 }
@@ -108,7 +119,8 @@ func TestAdminHead(t *testing.T) {
 		{"POST /debug/pprof/symbol HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n", 401},
 		{"GET /metrics HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 10000\r\n", 403},
 		{"GET /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n" + key, 413},
-		{"POST /debug/pprof/symbol HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n" + key, 415},
+		{"POST /debug/pprof/symbol HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\n" +
+			"Content-Length: 9\r\n" + key, 415},
 	} {
 		conn := dial(t, addr)
 		_ = conn.SetDeadline(time.Now().Add(5 * time.Second)) // less than what is waited for the rest
@@ -121,7 +133,8 @@ func TestAdminHead(t *testing.T) {
 			continue
 		}
 		if _, err = io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != w.status || !answer.Close {
-			t.Errorf("%q: %d, close is %v, %v; want %d, and the end", w.head, answer.StatusCode, answer.Close, err, w.status)
+			t.Errorf("%q: %d, close is %v, %v; want %d, and the end", w.head, answer.StatusCode, answer.Close,
+				err, w.status)
 		}
 	}
 }

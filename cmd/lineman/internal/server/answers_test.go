@@ -46,7 +46,8 @@ func TestAnswers(t *testing.T) {
 func TestAnswersAllocation(t *testing.T) {
 	var a answers
 	text := []byte("ok")
-	if n := testing.AllocsPerRun(1000, func() { a.settle(a.expect(), text, func([]byte) bool { return true }) }); n > 0 {
+	if n := testing.AllocsPerRun(1000,
+		func() { a.settle(a.expect(), text, func([]byte) bool { return true }) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

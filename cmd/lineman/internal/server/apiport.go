@@ -45,7 +45,8 @@ func (s *Server) apiWorker() *lineman.Worker {
 
 // statuses are those of HTTP for what can go wrong.
 var statuses = map[command.Code]int{
-	command.Invalid: 400, command.UnknownCommand: 404, command.Unauthorized: 401, command.Denied: 403, command.TooMany: 429,
+	command.Invalid: 400, command.UnknownCommand: 404, command.Unauthorized: 401, command.Denied: 403,
+	command.TooMany:     429,
 	command.Unavailable: 503,
 }
 
@@ -79,14 +80,19 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 	}
 	field := func(name string) string { return string(r.Header(name)) }
 	if isPage(r.Method(), field) || !s.knowsHost(string(r.Host())) {
-		s.guard.refuse("page", "a page, or a host that is not in api.hosts, asked the HTTP API", "remote", c.RemoteAddr())
-		return refused(&command.Error{Code: command.Denied, Text: "pages and host names that are not in api.hosts cannot use this port"})
+		s.guard.refuse("page", "a page, or a host that is not in api.hosts, asked the HTTP API", "remote",
+			c.RemoteAddr())
+		return refused(&command.Error{
+			Code: command.Denied, Text: "pages and host names that are not in api.hosts cannot use this port",
+		})
 	}
 	if describes(r) {
 		return refuseBody(r)
 	}
 	if r.Method() != "POST" {
-		return &lineman.RefuseError{Status: 405, Reason: "commands are POST requests", Header: []http1.Field{{Name: "Allow", Value: "POST"}}}
+		return &lineman.RefuseError{
+			Status: 405, Reason: "commands are POST requests", Header: []http1.Field{{Name: "Allow", Value: "POST"}},
+		}
 	}
 	permit, err := s.permit(c, r)
 	if err != nil {
@@ -95,7 +101,9 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 	s.guard.keylessCalls.settle(&one.newcomer)
 	name, ok := strings.CutPrefix(string(r.Path()), "/v1/")
 	if !ok {
-		return refused(&command.Error{Code: command.UnknownCommand, Text: "commands are at /v1/NAME: GET /v1/openapi.json describes them"})
+		return refused(&command.Error{
+			Code: command.UnknownCommand, Text: "commands are at /v1/NAME: GET /v1/openapi.json describes them",
+		})
 	}
 	if isEncoded(r.Values("Content-Encoding")) {
 		return encodedBody
@@ -103,7 +111,10 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 	kind, _, _ := mime.ParseMediaType(field("Content-Type"))
 	several := kind == "application/x-ndjson"
 	if !several && (kind != "application/json" || name == "batch") {
-		return &lineman.RefuseError{Status: 415, Reason: "want Content-Type: application/json, or application/x-ndjson for several objects, one a line"}
+		return &lineman.RefuseError{
+			Status: 415,
+			Reason: "want Content-Type: application/json, or application/x-ndjson for several objects, one a line",
+		}
 	}
 	if name == "batch" {
 		name = ""
@@ -146,12 +157,15 @@ func (s *Server) mayAsk(p *command.Permit) bool { return p == nil || s.guard.com
 func refused(err error) error {
 	r := command.Failed(err)
 	status := statuses[r.Error.Code]
-	return &lineman.RefuseError{Status: status, Reason: string(r.JSON()), Type: "application/json", Header: fieldsFor(status)}
+	return &lineman.RefuseError{
+		Status: status, Reason: string(r.JSON()), Type: "application/json", Header: fieldsFor(status),
+	}
 }
 
 // encodedBody refuses a body that isEncoded. Immutable.
 var encodedBody = &lineman.RefuseError{
-	Status: 415, Reason: "want a body without Content-Encoding", Header: []http1.Field{{Name: "Accept-Encoding", Value: "identity"}},
+	Status: 415, Reason: "want a body without Content-Encoding",
+	Header: []http1.Field{{Name: "Accept-Encoding", Value: "identity"}},
 }
 
 // refuseBody refuses a body where none is wanted.
@@ -231,7 +245,9 @@ func (s *Server) permit(c *lineman.Conn, r *http1.Request) (*command.Permit, err
 	permit := s.keys.find(key)
 	if !strings.EqualFold(scheme, "Bearer") || permit == nil {
 		s.guard.refuse("key", "a back end was turned away: it has no key", "remote", c.RemoteAddr())
-		return nil, &command.Error{Code: command.Unauthorized, Text: "want Authorization: Bearer KEY, with a key of api.keys"}
+		return nil, &command.Error{
+			Code: command.Unauthorized, Text: "want Authorization: Bearer KEY, with a key of api.keys",
+		}
 	}
 	return permit, nil
 }

@@ -80,10 +80,14 @@ func TestAPI(t *testing.T) {
 	}{
 		{post("pub", `{"to":"u:ann","data":{ "a":1}}`), 200, `{"ok":true,"n":1}`},
 		{post("pub", `{"cmd":"pub","to":"u:nobody","text":"x"}`), 200, `{"ok":true,"n":0}`},
-		{post("count", `{"to":"*"}`).with("Content-Type", "application/json; charset=utf-8"), 200, `{"ok":true,"counts":{"*":1}}`},
-		{post("pub", "{\"to\":\"u:ann\",\"text\":\"one\"}\n\n{\"to\":\"u:ann\"}\n{\"to\":\"u:ann\",\"text\":\"two\"}").with("Content-Type", "application/x-ndjson"), 200,
-			`{"ok":true,"n":1}` + "\n" + `{"ok":false,"error":{"code":"invalid","text":"pub wants \"data\", any JSON, or \"text\", a string"}}` + "\n" + `{"ok":true,"n":1}`},
-		{post("batch", `{"cmd":"join","to":"u:ann","group":"g"}`+"\n"+`{"cmd":"groups"}`).with("Content-Type", "application/x-ndjson"), 200,
+		{post("count", `{"to":"*"}`).with("Content-Type", "application/json; charset=utf-8"), 200,
+			`{"ok":true,"counts":{"*":1}}`},
+		{post("pub", "{\"to\":\"u:ann\",\"text\":\"one\"}\n\n{\"to\":\"u:ann\"}\n{\"to\":\"u:ann\",\"text\":\"two\"}").
+			with("Content-Type", "application/x-ndjson"), 200,
+			`{"ok":true,"n":1}` + "\n" + `{"ok":false,"error":{"code":"invalid","text":"pub wants \"data\", any ` +
+				`JSON, or \"text\", a string"}}` + "\n" + `{"ok":true,"n":1}`},
+		{post("batch", `{"cmd":"join","to":"u:ann","group":"g"}`+"\n"+`{"cmd":"groups"}`).with("Content-Type",
+			"application/x-ndjson"), 200,
 			`{"ok":true,"n":1}` + "\n" + `{"ok":true,"groups":["g"]}`},
 		{post("batch", "\n").with("Content-Type", "application/x-ndjson"), 200, ""},
 		{post("groups", `{}`).with("Host", "push.internal:6780"), 200, `{"ok":true,"groups":["g"]}`},
@@ -104,7 +108,8 @@ func TestAPI(t *testing.T) {
 		{call{"DELETE", "openapi.json", "", nil}, 405, ""},
 		{post("pub", `{"to":"u:ann","text":"x"}`).with("Content-Type", "text/plain"), 415, "want Content-Type"},
 		{post("pub", `{"to":"u:ann","text":"x"}`).with("Content-Type", ""), 415, "want Content-Type"},
-		{post("pub", `{"to":"u:ann","text":"x"}`).with("Content-Type", "application/x-www-form-urlencoded"), 415, "want Content-Type"},
+		{post("pub", `{"to":"u:ann","text":"x"}`).with("Content-Type", "application/x-www-form-urlencoded"), 415,
+			"want Content-Type"},
 		{post("pub", `{"to":"u:ann","text":"x"}`).with("Origin", "https://evil.example"), 403, "denied"},
 		{post("pub", `{"to":"u:ann","text":"x"}`).with("Origin", "null"), 403, "denied"},
 		{post("pub", `{"to":"u:ann","text":"x"}`).with("Sec-Fetch-Site", "cross-site"), 403, "denied"},
@@ -145,16 +150,23 @@ func TestAPIHead(t *testing.T) {
 		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\n" + object, 401, `{"ok":false,"error":{"code":"unauthorized"`},
 		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer none\r\n" + object, 401, `"unauthorized"`},
 		{"POST /v1/pub HTTP/1.1\r\nHost: evil.example\r\n" + key + object, 403, `"denied"`},
-		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n" + key + object, 403, `"denied"`},
+		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n" + key + object,
+			403, `"denied"`},
 		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\n" + key, 415, "want Content-Type"},
-		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\n" + key + object, 415, "without Content-Encoding"},
-		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: identity\r\nContent-Encoding: gzip\r\n" + key + object, 415, "without Content-Encoding"},
-		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: identity, gzip\r\n" + key + object, 415, "without Content-Encoding"},
+		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\n" + key + object, 415,
+			"without Content-Encoding"},
+		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: identity\r\n" +
+			"Content-Encoding: gzip\r\n" + key + object, 415, "without Content-Encoding"},
+		{"POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: identity, gzip\r\n" + key + object, 415,
+			"without Content-Encoding"},
 		{"POST /pub HTTP/1.1\r\nHost: localhost\r\n" + key + object, 404, `"unknown_command"`},
 		{"PUT /v1/pub HTTP/1.1\r\nHost: localhost\r\n" + key + object, 405, ""},
 		{"GET /v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n", 413, "without a body"},
 	} {
-		for _, framing := range []string{"Content-Length: 990000\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{", "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n"} {
+		for _, framing := range []string{
+			"Content-Length: 990000\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{",
+			"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+		} {
 			client := linemantest.NewClient(t, dial(t, api), &lineman.Worker{Addr: "http://127.0.0.1:0"})
 			client.Write(w.head + framing)
 			a, text := client.Response("")
@@ -176,9 +188,13 @@ func TestAPIHead(t *testing.T) {
 func TestTypedAddress(t *testing.T) {
 	r := start(t, devMode(), server.Options{})
 	api := r.api
-	for site, want := range map[string]int{"none": 200, "same-origin": 200, "same-site": 403, "cross-site": 403, "None": 403} {
+	for site, want := range map[string]int{
+		"none": 200, "same-origin": 200, "same-site": 403, "cross-site": 403, "None": 403,
+	} {
 		r.api = api
-		if status, _ := r.call(call{"GET", "openapi.json", "", map[string]string{"Sec-Fetch-Site": site}}); status != want {
+		if status, _ := r.call(call{
+			"GET", "openapi.json", "", map[string]string{"Sec-Fetch-Site": site},
+		}); status != want {
 			t.Errorf("the description by %s: %d", site, status)
 		}
 		if status, _ := r.call(post("count", `{"to":"*"}`).with("Sec-Fetch-Site", site)); status != 403 {
@@ -186,14 +202,20 @@ func TestTypedAddress(t *testing.T) {
 		}
 		r.api = r.admin
 		for _, path := range []string{"/metrics", "/debug/pprof/", "/debug/pprof/cmdline"} {
-			if status, _ := r.call(call{"GET", path, "", map[string]string{"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"}}); status != want {
+			if status, _ := r.call(call{
+				"GET", path, "", map[string]string{"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"},
+			}); status != want {
 				t.Errorf("%s by %s: %d", path, site, status)
 			}
-			if status, _ := r.call(call{"GET", path, "", map[string]string{"Sec-Fetch-Site": site, "Origin": "http://127.0.0.1"}}); status != 403 {
+			if status, _ := r.call(call{
+				"GET", path, "", map[string]string{"Sec-Fetch-Site": site, "Origin": "http://127.0.0.1"},
+			}); status != 403 {
 				t.Errorf("%s by %s with an origin: %d", path, site, status)
 			}
 		}
-		if status, _ := r.call(call{"POST", "/debug/pprof/symbol", "", map[string]string{"Sec-Fetch-Site": site}}); status != 403 {
+		if status, _ := r.call(call{
+			"POST", "/debug/pprof/symbol", "", map[string]string{"Sec-Fetch-Site": site},
+		}); status != 403 {
 			t.Errorf("a POST by %s: %d", site, status)
 		}
 	}
@@ -227,15 +249,19 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%+v: %d %s, want %d", w.call, status, answer, w.status)
 		}
 	}
-	for _, line := range []string{`{"uid":"x"}`, `{"cmd":"groups"}`, `{"cmd":"auth","key":"nonsense"}`, `{"cmd":"auth"}`, `x`, ``} {
+	for _, line := range []string{
+		`{"uid":"x"}`, `{"cmd":"groups"}`, `{"cmd":"auth","key":"nonsense"}`, `{"cmd":"auth"}`, `x`, ``,
+	} {
 		b := r.backend()
 		b.Write(line + "\n" + `{"uid":"x"}` + "\n")
-		if got := b.Rest(); !strings.HasPrefix(got, `{"ok":false,"error":{"code":"unauthorized"`) || strings.Count(got, "\n") != 1 {
+		if got := b.Rest(); !strings.HasPrefix(got, `{"ok":false,"error":{"code":"unauthorized"`) ||
+			strings.Count(got, "\n") != 1 {
 			t.Errorf("%s: %q", line, got)
 		}
 	}
 	open := start(t, devMode(), server.Options{}).backend()
-	if got := ask(open, `{"cmd":"auth","key":"whatever"}`) + ask(open, `{"cmd":"groups"}`); got != `{"ok":true}{"ok":true,"groups":[]}` {
+	if got := ask(open, `{"cmd":"auth","key":"whatever"}`) +
+		ask(open, `{"cmd":"groups"}`); got != `{"ok":true}{"ok":true,"groups":[]}` {
 		t.Errorf("a key where none is needed: %s", got)
 	}
 	b := r.backend()

@@ -85,7 +85,8 @@ func (b *batch) runNext() (wait bool) {
 	return wait
 }
 
-var notDone = fmt.Sprintf("not done: the answers to the lines before it have more than %d MiB: ask again from here on", maxBatchAnswer>>20)
+var notDone = fmt.Sprintf("not done: the answers to the lines before it have more than %d MiB: ask again from here on",
+	maxBatchAnswer>>20)
 
 // settle gives a line its answer.
 func (b *batch) settle(i int, r command.Reply) {
@@ -99,5 +100,6 @@ func (b *batch) settle(i int, r command.Reply) {
 }
 
 func (b *batch) respond() {
-	_ = b.conn.Respond(&http1.Response{Type: "application/x-ndjson", Body: bytes.Join(b.replies, nil)}) // it may have closed
+	// it may have closed
+	_ = b.conn.Respond(&http1.Response{Type: "application/x-ndjson", Body: bytes.Join(b.replies, nil)})
 }

@@ -49,7 +49,8 @@ func TestBatchAnswers(t *testing.T) {
 		t.Errorf("%d lines were done", done)
 	}
 	for _, a := range answers[done:] {
-		if a != `{"ok":false,"error":{"code":"too_many","text":"not done: the answers to the lines before it have more than 4 MiB: ask again from here on"}}` {
+		if a != `{"ok":false,"error":{"code":"too_many","text":"not done: the answers to the lines before it have `+
+			`more than 4 MiB: ask again from here on"}}` {
 			t.Fatalf("a line behind the bound is answered %.200s", a)
 		}
 	}
@@ -60,10 +61,13 @@ func TestBatchAnswers(t *testing.T) {
 func TestBatchLines(t *testing.T) {
 	r := start(t, devMode(), server.Options{})
 	line := `{"to":"u:x","text":"x"}`
-	if status, text := r.call(lines("pub", strings.Split(strings.Repeat(line+"\n\n", 10_000), "\n")...)); status != 200 || strings.Count(text, `{"ok":true,"n":0}`) != 10_000 {
+	if status, text := r.call(
+		lines("pub", strings.Split(strings.Repeat(line+"\n\n", 10_000), "\n")...)); status != 200 ||
+		strings.Count(text, `{"ok":true,"n":0}`) != 10_000 {
 		t.Errorf("%d with %d bytes", status, len(text))
 	}
-	if status, text := r.call(lines("pub", strings.Split(strings.Repeat(line+"\n", 10_001), "\n")...)); status != 400 || !strings.Contains(text, "more than 10000 lines: nothing was done") {
+	if status, text := r.call(lines("pub", strings.Split(strings.Repeat(line+"\n", 10_001), "\n")...)); status != 400 ||
+		!strings.Contains(text, "more than 10000 lines: nothing was done") {
 		t.Errorf("%d %.200s", status, text)
 	}
 }
@@ -77,7 +81,8 @@ func TestBatchRate(t *testing.T) {
 	line := `{"to":"u:x","text":"x"}`
 	batch := lines("pub", line, line, line, line).with("Authorization", "Bearer a secret of 22 letters")
 	status, text := r.call(batch)
-	if status != 200 || strings.Count(text, `{"ok":true,"n":0}`) != 2 || strings.Count(text, `"too_many","text":"too many commands: try again later"`) != 2 {
+	if status != 200 || strings.Count(text, `{"ok":true,"n":0}`) != 2 ||
+		strings.Count(text, `"too_many","text":"too many commands: try again later"`) != 2 {
 		t.Errorf("%d %s", status, text)
 	}
 	if status, _ := r.call(post("pub", line).with("Authorization", "Bearer a secret of 22 letters")); status != 429 {
@@ -150,7 +155,10 @@ func TestPipelinedCalls(t *testing.T) {
 	api, _, _ := strings.Cut(strings.TrimPrefix(r.api, "http://"), "/")
 	c := linemantest.NewClient(t, dial(t, api), &lineman.Worker{Addr: "http://127.0.0.1:0"})
 	body := `{"to":"*"}`
-	c.Write(strings.Repeat(fmt.Sprintf("POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body), asked))
+	c.Write(
+		strings.Repeat(
+			fmt.Sprintf("POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+				"Content-Length: %d\r\n\r\n%s", len(body), body), asked))
 	r.counts(r.backend(), "*", 50) // others are served
 	for i := range asked {
 		if a, text := c.Response(""); a.StatusCode != 200 || !strings.HasPrefix(text, `{"ok":true,"sessions":`) {

@@ -19,7 +19,8 @@ type budget struct {
 func (s *Server) fanout(to iter.Seq[*lineman.Conn], msg []byte) int {
 	n := s.loop.Broadcast(to, msg)
 	s.turn.work += n
-	if s.budget.sent += n * len(msg); s.config.Limits.Memory > 0 && s.budget.sent > s.config.Limits.Memory/8 && !s.budget.due {
+	if s.budget.sent += n * len(msg); s.config.Limits.Memory > 0 && s.budget.sent > s.config.Limits.Memory/8 &&
+		!s.budget.due {
 		s.budget.due = true
 		s.loop.After(time.Millisecond, s.shed) // once the kernel has taken what it takes
 	}
@@ -47,7 +48,8 @@ func (s *Server) shed() {
 			return
 		}
 		total -= w.bytes
-		s.guard.refuse("memory", "a page was cut: too much waits for all", "remote", w.conn.RemoteAddr(), "bytes", w.bytes)
+		s.guard.refuse("memory", "a page was cut: too much waits for all", "remote", w.conn.RemoteAddr(),
+			"bytes", w.bytes)
 		w.conn.Abort() // a goodbye would wait behind what has to go
 	}
 }

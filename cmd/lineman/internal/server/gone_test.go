@@ -52,7 +52,8 @@ func TestGoneAtOnce(t *testing.T) {
 // pushUntil publishes to a page that reads nothing until it is gone.
 func pushUntil(t *testing.T, b *linemantest.Client) {
 	line := fmt.Sprintf(`{"cmd":"pub","to":"u:7","data":"%s"}`, strings.Repeat("x", 60_000))
-	linemantest.Until(t, "60 kB lines to a page that does not read go on", func() bool { return ask(b, line) != `{"ok":true,"n":1}` })
+	linemantest.Until(t, "60 kB lines to a page that does not read go on",
+		func() bool { return ask(b, line) != `{"ok":true,"n":1}` })
 }
 
 // TestToldAndGone has a page that the server ends be in no answer once it has been told so, though it keeps its side of
@@ -74,8 +75,14 @@ func TestToldAndGone(t *testing.T) {
 		code       websocket.Code // 0 means that it is cut
 		left       int
 	}{
-		"kick":        {end: func(_ *testing.T, _ *running, b *linemantest.Client) { ask(b, `{"cmd":"kick","to":"u:7"}`) }, code: push.CodeKicked},
-		"revocation":  {end: func(_ *testing.T, _ *running, b *linemantest.Client) { ask(b, `{"cmd":"revoke","uid":"7"}`) }, code: 4001},
+		"kick": {
+			end:  func(_ *testing.T, _ *running, b *linemantest.Client) { ask(b, `{"cmd":"kick","to":"u:7"}`) },
+			code: push.CodeKicked,
+		},
+		"revocation": {
+			end:  func(_ *testing.T, _ *running, b *linemantest.Client) { ask(b, `{"cmd":"revoke","uid":"7"}`) },
+			code: 4001,
+		},
 		"expiry":      {credential: "secret-7-soon", code: 4200},
 		"slow reader": {end: func(t *testing.T, _ *running, b *linemantest.Client) { pushUntil(t, b) }, code: 4102},
 		"memory": {
@@ -120,11 +127,13 @@ func TestToldAndGone(t *testing.T) {
 				}
 			}
 			for _, target := range []string{"u:7", "g:staff", "news", "*"} {
-				if got, want := ask(b, fmt.Sprintf(`{"cmd":"count","to":"%s"}`, target)), fmt.Sprintf(`{"ok":true,"counts":{"%s":%d}}`, target, c.left); got != want {
+				if got, want := ask(b, fmt.Sprintf(`{"cmd":"count","to":"%s"}`, target)),
+					fmt.Sprintf(`{"ok":true,"counts":{"%s":%d}}`, target, c.left); got != want {
 					t.Errorf("%s, want %s", got, want)
 				}
 			}
-			if got, want := ask(b, `{"cmd":"online","uids":["7"]}`), fmt.Sprintf(`{"ok":true,"online":{"7":%v}}`, c.left > 0); got != want {
+			if got, want := ask(b, `{"cmd":"online","uids":["7"]}`),
+				fmt.Sprintf(`{"ok":true,"online":{"7":%v}}`, c.left > 0); got != want {
 				t.Errorf("%s, want %s", got, want)
 			}
 			if got := ask(b, `{"cmd":"list","to":"u:7"}`); got == list || c.left == 0 && strings.Contains(got, `"7"`) {

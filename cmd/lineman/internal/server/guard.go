@@ -42,8 +42,10 @@ type guard struct {
 // reasons are those for which something can be refused.
 func reasons() []string {
 	return []string{
-		"origin", "handshake", "connections", "waiting", "connections_per_ip", "waiting_per_ip", "handshakes_per_ip", // of a handshake
-		"late", "credential", "channel", "places", "connections_per_uid", "logins_per_uid", // of a page that would be somebody
+		// of a handshake
+		"origin", "handshake", "connections", "waiting", "connections_per_ip", "waiting_per_ip", "handshakes_per_ip",
+		// of a page that would be somebody
+		"late", "credential", "channel", "places", "connections_per_uid", "logins_per_uid",
 		"messages_per_connection", "slow", "memory", // of one that is
 		"key", "page", "stray", "commands_per_key", // of a back end
 		"keyless", "keyless_per_ip", "text.connections", "text.connections_per_ip", // likewise
@@ -75,12 +77,14 @@ func newGuard(c config.Config, s config.Shares, log *slog.Logger) *guard {
 	anew := func(name string, most, perIP int) room { return room{name, most, perIP, name != adminRoom, counter{}} }
 	return &guard{
 		limits: l, log: newPaced(log), proxies: prefixes(c.Proxies),
-		pages: anew("connections", s.Pages, l.ConnectionsPerIP), waiting: anew("waiting", s.Waiting, someOf(l.WaitingPerIP, s.Waiting)),
+		pages:        anew("connections", s.Pages, l.ConnectionsPerIP),
+		waiting:      anew("waiting", s.Waiting, someOf(l.WaitingPerIP, s.Waiting)),
 		backends:     anew("text.connections", s.Text, orHalf(c.Text.ConnectionsPerIP, s.Text)),
-		keylessLines: newKeyless(l, s.Text), keylessCalls: newKeyless(l, s.API), keylessOperators: newKeyless(l, s.Admin),
-		api:       anew("api.connections", s.API, orHalf(c.API.ConnectionsPerIP, s.API)),
-		operators: anew(adminRoom, s.Admin, orHalf(c.Admin.ConnectionsPerIP, s.Admin)),
-		spares:    anew("spare", s.Spare, sparePerIP), tellings: newRates(tellingsPerIP),
+		keylessLines: newKeyless(l, s.Text), keylessCalls: newKeyless(l, s.API),
+		keylessOperators: newKeyless(l, s.Admin),
+		api:              anew("api.connections", s.API, orHalf(c.API.ConnectionsPerIP, s.API)),
+		operators:        anew(adminRoom, s.Admin, orHalf(c.Admin.ConnectionsPerIP, s.Admin)),
+		spares:           anew("spare", s.Spare, sparePerIP), tellings: newRates(tellingsPerIP),
 		handshakes: newRates(l.HandshakesPerIP), logins: newRates(l.LoginsPerUID), commands: newRates(l.CommandsPerKey),
 		refused: newTally(reasons()), wouldRefuse: newTally(rateReasons()), credentials: newTally(token.Reasons()),
 	}

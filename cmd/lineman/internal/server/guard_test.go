@@ -16,8 +16,9 @@ import (
 func TestAddress(t *testing.T) {
 	g := guarding(config.Limits{}, nil)
 	for addr, want := range map[string]string{
-		"192.0.2.1:80": "192.0.2.1", "[::ffff:192.0.2.1]:80": "192.0.2.1", "127.0.0.1:80": "", "[::1]:80": "", "127.9.9.9:1": "",
-		"[2001:db8:1:2:3:4:5:6]:80": "2001:db8:1:2::/64", "[2001:db8:1:2:ffff::1]:80": "2001:db8:1:2::/64",
+		"192.0.2.1:80": "192.0.2.1", "[::ffff:192.0.2.1]:80": "192.0.2.1", "127.0.0.1:80": "", "[::1]:80": "",
+		"127.9.9.9:1": "", "[2001:db8:1:2:3:4:5:6]:80": "2001:db8:1:2::/64",
+		"[2001:db8:1:2:ffff::1]:80": "2001:db8:1:2::/64",
 	} {
 		if got := g.address(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(addr))); got != want {
 			t.Errorf("%s is counted by %q, want %q", addr, got, want)
@@ -53,16 +54,23 @@ func TestArrive(t *testing.T) {
 		come   []string
 		want   []string // why not, of all but those that find a place
 	}{
-		"no limits":     {config.Limits{}, []string{a, a, a, here}, []string{"", "", "", ""}},
-		"in all":        {config.Limits{Connections: 2}, []string{a, b, a, here}, []string{"", "", "connections", "connections"}},
-		"waiting":       {config.Limits{Waiting: 2}, []string{a, here, b}, []string{"", "", "waiting"}},
-		"per IP":        {config.Limits{ConnectionsPerIP: 1}, []string{a, a, b, here, here}, []string{"", "connections_per_ip", "", "", ""}},
-		"waiting, IP":   {config.Limits{WaitingPerIP: 1}, []string{a, a, b, here, here}, []string{"", "waiting_per_ip", "", "", ""}},
-		"half of them":  {config.Limits{Waiting: 4, WaitingPerIP: 200}, []string{a, a, a, b}, []string{"", "", "waiting_per_ip", ""}},
-		"handshakes":    {config.Limits{HandshakesPerIP: 0.4}, []string{a, a, a, b, here, here, here}, []string{"", "", "handshakes_per_ip", "", "", "", ""}},
-		"dry run, rate": {config.Limits{HandshakesPerIP: 0.4, DryRun: true}, []string{a, a, a, a}, []string{"", "", "", ""}},
+		"no limits": {config.Limits{}, []string{a, a, a, here}, []string{"", "", "", ""}},
+		"in all": {config.Limits{Connections: 2}, []string{a, b, a, here},
+			[]string{"", "", "connections", "connections"}},
+		"waiting": {config.Limits{Waiting: 2}, []string{a, here, b}, []string{"", "", "waiting"}},
+		"per IP": {config.Limits{ConnectionsPerIP: 1}, []string{a, a, b, here, here},
+			[]string{"", "connections_per_ip", "", "", ""}},
+		"waiting, IP": {config.Limits{WaitingPerIP: 1}, []string{a, a, b, here, here},
+			[]string{"", "waiting_per_ip", "", "", ""}},
+		"half of them": {config.Limits{Waiting: 4, WaitingPerIP: 200}, []string{a, a, a, b},
+			[]string{"", "", "waiting_per_ip", ""}},
+		"handshakes": {config.Limits{HandshakesPerIP: 0.4}, []string{a, a, a, b, here, here, here},
+			[]string{"", "", "handshakes_per_ip", "", "", "", ""}},
+		"dry run, rate": {config.Limits{HandshakesPerIP: 0.4, DryRun: true}, []string{a, a, a, a},
+			[]string{"", "", "", ""}},
 		"dry run, room": {config.Limits{Connections: 1, DryRun: true}, []string{a, a}, []string{"", "connections"}},
-		"no spare one":  {config.Limits{Connections: 1}, []string{a, a, b, a, here}, []string{"", "connections", "connections", "reset", "reset"}},
+		"no spare one": {config.Limits{Connections: 1}, []string{a, a, b, a, here},
+			[]string{"", "connections", "connections", "reset", "reset"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
@@ -90,7 +98,8 @@ func TestArrive(t *testing.T) {
 			if counted != refused {
 				t.Errorf("%d refusals were counted of %d: %v", counted, refused, g.refused)
 			}
-			if name == "dry run, rate" && (g.wouldRefuse["handshakes_per_ip"] != 2 || strings.Count(log.String(), "handshakes_per_ip") != 2) {
+			if name == "dry run, rate" &&
+				(g.wouldRefuse["handshakes_per_ip"] != 2 || strings.Count(log.String(), "handshakes_per_ip") != 2) {
 				t.Errorf("a dry run counted %v, and logged %s", g.wouldRefuse, log.String())
 			}
 			for i, v := range there {
@@ -101,7 +110,8 @@ func TestArrive(t *testing.T) {
 				g.leave(v)
 			}
 			if len(g.pages.taken)+len(g.waiting.taken)+len(g.spares.taken) > 0 {
-				t.Errorf("when all have left, there are %v, of whom wait %v, and %v", g.pages.taken, g.waiting.taken, g.spares.taken)
+				t.Errorf("when all have left, there are %v, of whom wait %v, and %v", g.pages.taken, g.waiting.taken,
+					g.spares.taken)
 			}
 		})
 	}
@@ -110,7 +120,8 @@ func TestArrive(t *testing.T) {
 // TestArriveBehindProxy counts a page by the address that a proxy tells, as soon as it tells it, and the proxy by none.
 func TestArriveBehindProxy(t *testing.T) {
 	l := config.Limits{ConnectionsPerIP: 1, WaitingPerIP: 1}
-	g := newGuard(config.Config{Limits: l, Proxies: []string{"unix", "198.51.100.0/24", "203.0.113.7"}}, config.Shares{}, slog.New(slog.DiscardHandler))
+	g := newGuard(config.Config{Limits: l, Proxies: []string{"unix", "198.51.100.0/24", "203.0.113.7"}},
+		config.Shares{}, slog.New(slog.DiscardHandler))
 	var there []*visitor
 	for i, proxy := range []string{"198.51.100.7", "198.51.100.7", "198.51.100.8", "203.0.113.7"} {
 		v := &visitor{entry: &entry{}}
@@ -129,13 +140,16 @@ func TestArriveBehindProxy(t *testing.T) {
 		g.leave(v)
 	}
 	if len(g.pages.taken)+len(g.waiting.taken)+len(g.spares.taken) > 0 {
-		t.Errorf("when all have left, there are %v, of whom wait %v, and %v", g.pages.taken, g.waiting.taken, g.spares.taken)
+		t.Errorf("when all have left, there are %v, of whom wait %v, and %v", g.pages.taken, g.waiting.taken,
+			g.spares.taken)
 	}
 }
 
 // TestSpareTime gives no time to those that proxies tell of above the spare places.
 func TestSpareTime(t *testing.T) {
-	s := &Server{guard: newGuard(config.Config{Limits: config.Limits{ConnectionsPerIP: 1}, Proxies: []string{"198.51.100.7"}}, config.Shares{Spare: 2}, slog.New(slog.DiscardHandler))}
+	s := &Server{guard: newGuard(config.Config{
+		Limits: config.Limits{ConnectionsPerIP: 1}, Proxies: []string{"198.51.100.7"},
+	}, config.Shares{Spare: 2}, slog.New(slog.DiscardHandler))}
 	for i, want := range []time.Duration{partTime, partTime, partTime, 0} { // the first has a place of its own
 		v := &visitor{entry: &entry{}}
 		s.guard.arrive(v, remote("198.51.100.7"))
@@ -148,7 +162,8 @@ func TestSpareTime(t *testing.T) {
 
 // TestSpare bounds who is told that there is no room, by address too.
 func TestSpare(t *testing.T) {
-	g := newGuard(config.Config{Limits: config.Limits{Connections: 1}}, config.Shares{Pages: 1, Spare: 100}, slog.New(slog.DiscardHandler))
+	g := newGuard(config.Config{Limits: config.Limits{Connections: 1}}, config.Shares{Pages: 1, Spare: 100},
+		slog.New(slog.DiscardHandler))
 	told := 0
 	for range 100 {
 		if v := (&visitor{entry: &entry{}}); g.arrive(v, remote("192.0.2.1")) {

@@ -36,7 +36,8 @@ func TestLimits(t *testing.T) {
 	r.page("carl")
 	r.page("dora")
 	r.counts(b, "*", 4)
-	if answer, body := r.Connect(r.pages).Handshake("/", nil); answer.StatusCode != 429 || answer.Header.Get("Retry-After") == "" || !strings.Contains(body, "connections") {
+	if answer, body := r.Connect(r.pages).Handshake("/", nil); answer.StatusCode != 429 ||
+		answer.Header.Get("Retry-After") == "" || !strings.Contains(body, "connections") {
 		t.Errorf("one connection too many: %d %s", answer.StatusCode, body)
 	}
 }
@@ -53,7 +54,8 @@ func TestProxies(t *testing.T) {
 	for _, w := range []struct {
 		addr   string
 		status int
-	}{{"192.0.2.1", 101}, {"192.0.2.1", 429}, {"192.0.2.2", 101}, {"192.0.2.9, 192.0.2.2", 429}, {"2001:db8::1", 101}, {"2001:db8::2", 429}, {"127.0.0.1", 101}} {
+	}{{"192.0.2.1", 101}, {"192.0.2.1", 429}, {"192.0.2.2", 101}, {"192.0.2.9, 192.0.2.2", 429}, {"2001:db8::1", 101},
+		{"2001:db8::2", 429}, {"127.0.0.1", 101}} {
 		if got := from(w.addr); got != w.status {
 			t.Errorf("from %s: %d, want %d", w.addr, got, w.status)
 		}
@@ -122,7 +124,8 @@ func TestMemoryBudget(t *testing.T) {
 		ask(b, `{"cmd":"pub","to":"*","data":"`+pad+`"}`)
 		quick.Receive()
 	}
-	if got := ask(b, `{"cmd":"pub","to":"u:quick","text":"still here"}`); got != `{"ok":true,"n":1}` || quick.Receive() != "still here" {
+	if got := ask(b, `{"cmd":"pub","to":"u:quick","text":"still here"}`); got != `{"ok":true,"n":1}` ||
+		quick.Receive() != "still here" {
 		t.Errorf("the page that reads: %s", got)
 	}
 	_ = slow
@@ -162,14 +165,15 @@ func TestWaitingLeaves(t *testing.T) {
 	c := settings()
 	c.Limits.Waiting = 1
 	asked := make(chan bool)
-	r := start(t, c, server.Options{Credentials: open(func(ctx context.Context, credential string) (server.Identity, error) {
-		if credential == "slow" {
-			asked <- true
-			<-ctx.Done()
-			return server.Identity{}, ctx.Err()
-		}
-		return secret(ctx, credential)
-	})})
+	r := start(t, c,
+		server.Options{Credentials: open(func(ctx context.Context, credential string) (server.Identity, error) {
+			if credential == "slow" {
+				asked <- true
+				<-ctx.Done()
+				return server.Identity{}, ctx.Err()
+			}
+			return secret(ctx, credential)
+		})})
 	slow := r.page("slow")
 	<-asked
 	if answer, _ := r.Connect(r.pages).Handshake("/", nil); answer.StatusCode != 429 {

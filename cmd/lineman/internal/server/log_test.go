@@ -73,14 +73,16 @@ func TestLogSecrets(t *testing.T) {
 		told(t, w.page, w.code)
 		w.page.Close()
 	}
-	if status := upgrade("token="+wrong("of-a-foreign-page"), http.Header{"Origin": {"https://evil.example"}}); status != 403 {
+	if status := upgrade("token="+wrong("of-a-foreign-page"),
+		http.Header{"Origin": {"https://evil.example"}}); status != 403 {
 		t.Errorf("a foreign page: %d", status)
 	}
 	if status := upgrade("token="+wrong("of-a-bad-query")+"%zz", nil); status != 400 {
 		t.Errorf("a malformed query: %d", status)
 	}
 	for _, scheme := range []string{"Bearer ", "Basic ", ""} {
-		if status, _ := r.call(post("pub", `{}`).with("Authorization", scheme+wrong("an-api-key-by-"+scheme+"head"))); status != 401 {
+		if status, _ := r.call(
+			post("pub", `{}`).with("Authorization", scheme+wrong("an-api-key-by-"+scheme+"head"))); status != 401 {
 			t.Errorf("the HTTP API: %d", status)
 		}
 	}
@@ -91,7 +93,8 @@ func TestLogSecrets(t *testing.T) {
 	b.Write(`{"cmd":"auth","key":"` + wrong("an-api-key-in-a-broken-line") + "\n")
 	b.Rest()
 	r.api = strings.Replace(r.admin, "0.0.0.0", "127.0.0.1", 1)
-	if status, _ := r.get("/metrics?token="+wrong("an-admin-key-by-address"), map[string]string{"Authorization": "Bearer " + wrong("an-admin-key-by-head")}); status != 401 {
+	if status, _ := r.get("/metrics?token="+wrong("an-admin-key-by-address"),
+		map[string]string{"Authorization": "Bearer " + wrong("an-admin-key-by-head")}); status != 401 {
 		t.Errorf("the port for operators: %d", status)
 	}
 	if err := r.Stop(); err != nil {
@@ -104,7 +107,9 @@ func TestLogSecrets(t *testing.T) {
 			t.Errorf("the log has %q", s)
 		}
 	}
-	for line, want := range map[string]int{"reason=credential remote=127.0.0.1:": 5, "reason=key remote=127.0.0.1:": 6} {
+	for line, want := range map[string]int{
+		"reason=credential remote=127.0.0.1:": 5, "reason=key remote=127.0.0.1:": 6,
+	} {
 		if got := strings.Count(text, line); got != want {
 			t.Errorf("%s is in the log %d times, want %d", line, got, want)
 		}

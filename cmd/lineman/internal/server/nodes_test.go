@@ -32,7 +32,8 @@ func TestNodes(t *testing.T) {
 		}
 	}
 	// a join of connections elsewhere, and what goes by it, in one breath
-	right.Write("{\"cmd\":\"join\",\"to\":\"*\",\"group\":\"room\"}\n{\"cmd\":\"pub\",\"to\":\"g:room\",\"text\":\"by the group\"}\n{\"cmd\":\"list\",\"to\":\"g:room\"}\n")
+	right.Write("{\"cmd\":\"join\",\"to\":\"*\",\"group\":\"room\"}\n" +
+		"{\"cmd\":\"pub\",\"to\":\"g:room\",\"text\":\"by the group\"}\n{\"cmd\":\"list\",\"to\":\"g:room\"}\n")
 	for _, want := range []string{`{"ok":true,"n":2}`, `{"ok":true,"n":2}`} {
 		if got := right.Receive(); got != want {
 			t.Errorf("the answer is %s, want %s", got, want)
@@ -41,20 +42,24 @@ func TestNodes(t *testing.T) {
 	if got := right.Receive(); !strings.Contains(got, `"uids":["ann","bob"]`) {
 		t.Errorf("the list is %s", got)
 	}
-	batch := "{\"cmd\":\"join\",\"to\":\"u:ann\",\"group\":\"other\"}\n{\"cmd\":\"pub\",\"to\":\"g:other\",\"text\":\"by a batch\"}\n{\"cmd\":\"kick\",\"to\":\"u:ann\"}\n{\"cmd\":\"online\",\"uids\":[\"ann\",\"bob\"]}\n"
+	batch := "{\"cmd\":\"join\",\"to\":\"u:ann\",\"group\":\"other\"}\n" +
+		"{\"cmd\":\"pub\",\"to\":\"g:other\",\"text\":\"by a batch\"}\n{\"cmd\":\"kick\",\"to\":\"u:ann\"}\n" +
+		"{\"cmd\":\"online\",\"uids\":[\"ann\",\"bob\"]}\n"
 	answer, err := http.Post(b.api+"batch", "application/x-ndjson", strings.NewReader(batch))
 	if err != nil {
 		t.Fatal(err)
 	}
 	text, err := io.ReadAll(answer.Body)
 	answer.Body.Close()
-	if want := "{\"ok\":true,\"n\":1}\n{\"ok\":true,\"n\":1}\n{\"ok\":true,\"n\":1}\n{\"ok\":true,\"online\":{\"ann\":false,\"bob\":true}}\n"; err != nil || string(text) != want {
+	if want := "{\"ok\":true,\"n\":1}\n{\"ok\":true,\"n\":1}\n{\"ok\":true,\"n\":1}\n" +
+		"{\"ok\":true,\"online\":{\"ann\":false,\"bob\":true}}\n"; err != nil || string(text) != want {
 		t.Errorf("the batch is answered %s, %v", text, err)
 	}
 	for _, got := range []struct {
 		page *linemantest.Client
 		want []string
-	}{{ann, []string{`{"uid":"ann","by":"a"}`, "by the group", "by a batch"}}, {bob, []string{`{"uid":"bob","by":"a"}`, "by the group"}}} {
+	}{{ann, []string{`{"uid":"ann","by":"a"}`, "by the group", "by a batch"}},
+		{bob, []string{`{"uid":"bob","by":"a"}`, "by the group"}}} {
 		for _, want := range got.want {
 			if text := got.page.Receive(); text != want {
 				t.Errorf("a page got %q, want %q", text, want)
@@ -70,7 +75,8 @@ func TestNodesRevoke(t *testing.T) {
 	var all [2]*running
 	for i := range all {
 		who[i] = &credentials{verify: secret}
-		all[i] = start(t, settings(), server.Options{Broker: broker, Credentials: func() (server.Credentials, error) { return who[i], nil }})
+		all[i] = start(t, settings(),
+			server.Options{Broker: broker, Credentials: func() (server.Credentials, error) { return who[i], nil }})
 	}
 	page := all[1].page("secret-ann")
 	b := all[0].backend()
@@ -93,7 +99,8 @@ func TestNodesRevoke(t *testing.T) {
 func TestNodesRefresh(t *testing.T) {
 	network := pushtest.NewNetwork()
 	who := &credentials{verify: secret}
-	r := start(t, settings(), server.Options{Broker: network, Credentials: func() (server.Credentials, error) { return who, nil }})
+	r := start(t, settings(),
+		server.Options{Broker: network, Credentials: func() (server.Credentials, error) { return who, nil }})
 	t.Cleanup(network.End)
 	b := r.backend()
 	page := r.page("secret-ann")
@@ -282,7 +289,8 @@ func TestGap(t *testing.T) {
 	if took := time.Since(began); took < c.Redis.Gap/2 {
 		t.Errorf("all were closed within %v", took)
 	}
-	if got := ask(b, `{"cmd":"pub","to":"*","text":"still here"}`); got != `{"ok":true,"n":1}` || after.Receive() != "still here" {
+	if got := ask(b, `{"cmd":"pub","to":"*","text":"still here"}`); got != `{"ok":true,"n":1}` ||
+		after.Receive() != "still here" {
 		t.Errorf("the page that came afterwards: %s", got)
 	}
 }

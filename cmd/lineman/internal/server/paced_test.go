@@ -18,7 +18,9 @@ func TestPaced(t *testing.T) {
 	}
 	p.info(now, "one", "slow")
 	p.info(now, "another", "late")
-	for line, want := range map[string]int{"msg=one reason=late who=x\n": linesPerSecond, "msg=one reason=slow\n": 1, "msg=another reason=late\n": 1} {
+	for line, want := range map[string]int{
+		"msg=one reason=late who=x\n": linesPerSecond, "msg=one reason=slow\n": 1, "msg=another reason=late\n": 1,
+	} {
 		if got := strings.Count(text.String(), line); got != want {
 			t.Errorf("%q is there %d times, want %d: %s", line, got, want, text.String())
 		}
@@ -47,7 +49,8 @@ func TestPacedTell(t *testing.T) {
 	for range 2 {
 		p.tell(now.Add(time.Second))
 	}
-	if got := text.String(); strings.Count(got, "msg=one reason=late left_out=7\n") != 1 || strings.Count(got, "\n") != 1 {
+	if got := text.String(); strings.Count(got, "msg=one reason=late left_out=7\n") != 1 ||
+		strings.Count(got, "\n") != 1 {
 		t.Errorf("a second later: %s", got)
 	}
 }

@@ -209,10 +209,14 @@ func (s *Server) requestHead(c *lineman.Conn, r *http1.Request) error {
 	}
 	if !s.guard.message(&v.spent) {
 		s.guard.refuse("messages_per_connection", "a connection was refused", "remote", c.RemoteAddr())
-		return &lineman.RefuseError{Status: 429, Reason: "too many requests: messages_per_connection", Header: retryAfter}
+		return &lineman.RefuseError{
+			Status: 429, Reason: "too many requests: messages_per_connection", Header: retryAfter,
+		}
 	}
 	if !isSafe(r.Method()) {
-		return &lineman.RefuseError{Status: 405, Reason: "want GET", Header: []http1.Field{{Name: "Allow", Value: "GET, HEAD"}}}
+		return &lineman.RefuseError{
+			Status: 405, Reason: "want GET", Header: []http1.Field{{Name: "Allow", Value: "GET, HEAD"}},
+		}
 	}
 	return refuseBody(r)
 }

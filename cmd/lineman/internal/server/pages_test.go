@@ -20,7 +20,8 @@ import (
 func TestChannels(t *testing.T) {
 	c := settings()
 	c.Namespaces = map[string]config.Namespace{
-		"default": {Subscribe: "token"}, "open": {Subscribe: "all"}, "shut": {Subscribe: "none"}, "chat": {Subscribe: "token"},
+		"default": {Subscribe: "token"}, "open": {Subscribe: "all"}, "shut": {Subscribe: "none"},
+		"chat": {Subscribe: "token"},
 	}
 	r := start(t, c, server.Options{Credentials: open(secret)})
 	b := r.backend()
@@ -56,8 +57,10 @@ func TestHosts(t *testing.T) {
 	} {
 		head := "GET / HTTP/1.1\r\nHost: " + w.host + "\r\n"
 		c := w.r.Connect(w.r.pages)
-		c.Write(head + "Origin: http://" + w.host + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
-		if answer, body := c.Response("GET"); answer.StatusCode != w.status || w.status == 403 && !strings.Contains(body, "api.hosts") {
+		c.Write(head + "Origin: http://" + w.host + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		if answer, body := c.Response("GET"); answer.StatusCode != w.status ||
+			w.status == 403 && !strings.Contains(body, "api.hosts") {
 			t.Errorf("%s: %d %s, want %d", w.host, answer.StatusCode, body, w.status)
 		}
 	}
@@ -107,7 +110,8 @@ func TestRevoke(t *testing.T) {
 	b := r.backend()
 	page := r.page("secret-ann")
 	r.known(b, "ann")
-	if got := ask(b, `{"cmd":"revoke","uid":"bob"}`); !strings.Contains(got, "the disk is full") || !strings.Contains(got, "unavailable") {
+	if got := ask(b, `{"cmd":"revoke","uid":"bob"}`); !strings.Contains(got, "the disk is full") ||
+		!strings.Contains(got, "unavailable") {
 		t.Errorf("a revocation that is not kept: %s", got)
 	}
 	last := r.backend()
@@ -133,12 +137,14 @@ func TestGreeting(t *testing.T) {
 			var said bytes.Buffer
 			pages := server.New(c, server.Options{Out: &said, Command: "./lineman"}).Worker()
 			r := linemantest.Start(t, pages)
-			_, port, _ := strings.Cut(regexp.MustCompile(`back ends on 127.0.0.1:\d+`).FindString(said.String()), "127.0.0.1:")
+			_, port, _ := strings.Cut(regexp.MustCompile(`back ends on 127.0.0.1:\d+`).FindString(said.String()),
+				"127.0.0.1:")
 			push := "./lineman push --server 127.0.0.1:" + port
 			if c.Text.Auth {
 				push += " --key-file FILE"
 			}
-			if want := "  push   " + push + ` uid uid1 '{"percent":"88%"}'` + "\n"; !strings.Contains(said.String(), want) {
+			if want := "  push   " + push + ` uid uid1 '{"percent":"88%"}'` +
+				"\n"; !strings.Contains(said.String(), want) {
 				t.Errorf("the message is %q, want %q in it", said.String(), want)
 			}
 			believesFiles := strings.Contains(said.String(), "origin null")
@@ -173,8 +179,8 @@ func TestRequests(t *testing.T) {
 		path   string
 		status int
 	}{
-		{dev, "GET", "/health", 200}, {dev, "GET", "/ready", 200}, {dev, "HEAD", "/", 200}, {dev, "GET", "/x", 404}, {dev, "POST", "/", 405},
-		{strict, "GET", "/health", 200}, {strict, "GET", "/", 404},
+		{dev, "GET", "/health", 200}, {dev, "GET", "/ready", 200}, {dev, "HEAD", "/", 200}, {dev, "GET", "/x", 404},
+		{dev, "POST", "/", 405}, {strict, "GET", "/health", 200}, {strict, "GET", "/", 404},
 	} {
 		q, err := http.NewRequest(c.method, "http://"+c.r.Addr(c.r.pages).String()+c.path, nil)
 		if err != nil {

@@ -28,7 +28,8 @@ func TestFull(t *testing.T) {
 			t.Errorf("/health: %d %q", status, body)
 		}
 		answer, body := r.Connect(r.pages).Handshake("/", nil)
-		if answer.StatusCode != 429 || answer.Header.Get("Retry-After") == "" || !strings.Contains(body, "connections") {
+		if answer.StatusCode != 429 || answer.Header.Get("Retry-After") == "" ||
+			!strings.Contains(body, "connections") {
 			t.Errorf("a page: %d %q", answer.StatusCode, body)
 		}
 	}
@@ -71,7 +72,9 @@ func TestSpareIsGivenBack(t *testing.T) {
 	c := devMode()
 	c.Limits.Connections, c.Text.Connections, c.API.Connections = 1, 1, 1
 	r := start(t, c, server.Options{})
-	for _, addr := range []string{r.Addr(r.pages).String(), r.text, strings.TrimPrefix(strings.TrimSuffix(r.api, "/v1/"), "http://")} {
+	for _, addr := range []string{
+		r.Addr(r.pages).String(), r.text, strings.TrimPrefix(strings.TrimSuffix(r.api, "/v1/"), "http://"),
+	} {
 		dial(t, addr)
 		spare := dial(t, addr)
 		_ = spare.SetReadDeadline(time.Now().Add(4 * time.Second)) // less than a handshake may take
@@ -88,7 +91,8 @@ func TestPipelinedRequests(t *testing.T) {
 	r := start(t, c, server.Options{})
 	conn := dial(t, r.Addr(r.pages).String())
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	if _, err := io.WriteString(conn, strings.Repeat("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 500)); err != nil {
+	if _, err := io.WriteString(conn,
+		strings.Repeat("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 500)); err != nil {
 		t.Fatal(err)
 	}
 	answers, err := io.ReadAll(conn)
@@ -171,7 +175,8 @@ func TestRoomForBackends(t *testing.T) {
 	keep := &http.Transport{}
 	defer keep.CloseIdleConnections()
 	for _, port := range []struct{ url, full string }{
-		{strings.TrimSuffix(r.api, "/v1/") + "/v1/openapi.json", "429 too many connections: api.connections\n"}, {r.admin + "/health", ""},
+		{strings.TrimSuffix(r.api, "/v1/") + "/v1/openapi.json", "429 too many connections: api.connections\n"},
+		{r.admin + "/health", ""},
 	} {
 		if got := get(t, keep, port.url); !strings.HasPrefix(got, "200 ") {
 			t.Errorf("%s: %s", port.url, got)
@@ -186,7 +191,8 @@ func TestRoomForBackends(t *testing.T) {
 // TestRoomIsGivenBack has connections that have gone, after all that they may do, leave room for others.
 func TestRoomIsGivenBack(t *testing.T) {
 	c := devMode()
-	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters", Scopes: []string{"publish", "read", "admin"}}}
+	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters",
+		Scopes: []string{"publish", "read", "admin"}}}
 	c.Text.Auth, c.Text.Connections, c.API.Connections, c.Admin.Connections = true, 2, 2, 1
 	log := &journal{}
 	r := start(t, c, server.Options{Log: log.logger()})

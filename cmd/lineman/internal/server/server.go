@@ -176,25 +176,15 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	if err != nil {
 		return err
 	}
-	s.table = command.New(s.hub, command.Options{Revoke: s.revoke(), TooLarge: "limits.publish, or max_message of a namespace, says so"})
+	s.table = command.New(s.hub,
+		command.Options{Revoke: s.revoke(), TooLarge: "limits.publish, or max_message of a namespace, says so"})
 	s.turn.loop, s.description = l, s.table.OpenAPI(lineman.Version())
 	if s.config.Admin.Listen != "" {
 		s.admin = s.adminWorker(l.ID())
 	}
-	addrs := map[*lineman.Worker]net.Addr{}
-	for _, w := range []*lineman.Worker{s.text, s.api, s.admin} {
-		if w == nil {
-			continue
-		}
-		inner, err := l.Listen(w)
-		if err != nil {
-			return err
-		}
-		addrs[w] = inner.Addr()
-		if s.options.Broker != nil && w != s.admin {
-			inner.Pause()
-			s.shut = append(s.shut, inner)
-		}
+	addrs, err := s.listen(l)
+	if err != nil {
+		return err
 	}
 	l.After(patienceAtStart, s.overdue)
 	l.Every(time.Second, func() { s.expire(time.Now()) })
@@ -205,6 +195,26 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		s.greet(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api], addrs[s.admin])
 	}
 	return nil
+}
+
+// listen adds the ports beside that for pages. Those for back ends are shut until the link to other nodes is up.
+func (s *Server) listen(l *lineman.Loop) (map[*lineman.Worker]net.Addr, error) {
+	addrs := map[*lineman.Worker]net.Addr{}
+	for _, w := range []*lineman.Worker{s.text, s.api, s.admin} {
+		if w == nil {
+			continue
+		}
+		inner, err := l.Listen(w)
+		if err != nil {
+			return nil, err
+		}
+		addrs[w] = inner.Addr()
+		if s.options.Broker != nil && w != s.admin {
+			inner.Pause()
+			s.shut = append(s.shut, inner)
+		}
+	}
+	return addrs, nil
 }
 
 // namespaces are those of the configuration as the Hub knows them.

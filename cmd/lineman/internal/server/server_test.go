@@ -2,15 +2,12 @@ package server_test
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,7 +60,8 @@ func start(t testing.TB, c config.Config, o server.Options) *running {
 	}
 	r := &running{t: t, pages: server.New(c, o).Worker()}
 	r.Server = linemantest.Start(t, r.pages)
-	found := regexp.MustCompile(`back ends on ([^,\s]+), HTTP API on ([^,\s]+), metrics on (http://[^/]+)/metrics`).FindStringSubmatch(said.String())
+	found := regexp.MustCompile(`back ends on ([^,\s]+), HTTP API on ([^,\s]+), metrics on (http://[^/]+)/metrics`).
+		FindStringSubmatch(said.String())
 	if found == nil {
 		t.Fatalf("the greeting is %q", said.String())
 	}
@@ -139,7 +137,8 @@ func TestLineTooLong(t *testing.T) {
 	r := start(t, devMode(), server.Options{})
 	long := r.backend()
 	long.Write("{" + strings.Repeat("x", 1_200_000) + "\n" + `{"uid":"x"}` + "\n")
-	if got := long.Receive(); !strings.HasPrefix(got, "error: a line has at most 1114112 bytes: limits.publish says so") {
+	if got := long.Receive(); !strings.HasPrefix(got,
+		"error: a line has at most 1114112 bytes: limits.publish says so") {
 		t.Errorf("too long a line: %q", got)
 	}
 	if got := long.Receive(); got != "fail" {
@@ -155,9 +154,16 @@ func TestLineTooLong(t *testing.T) {
 // TestPageBodies has the port for pages answer by the head what has a body: nothing of that is kept.
 func TestPageBodies(t *testing.T) {
 	r := start(t, settings(), server.Options{Credentials: open(secret)})
-	const shake = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-	for head, want := range map[string]int{"POST /health": 405, "PUT /": 405, "GET /health": 413, "GET /": 413, "HEAD /x": 413, "GET /ws": 400, "POST /ws": 405} {
-		for _, framing := range []string{"Content-Length: 60000\r\n", "Transfer-Encoding: chunked\r\n", "Content-Length: 60000\r\nExpect: 100-continue\r\n"} {
+	const shake = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	for head, want := range map[string]int{
+		"POST /health": 405, "PUT /": 405, "GET /health": 413, "GET /": 413, "HEAD /x": 413, "GET /ws": 400,
+		"POST /ws": 405,
+	} {
+		for _, framing := range []string{
+			"Content-Length: 60000\r\n", "Transfer-Encoding: chunked\r\n",
+			"Content-Length: 60000\r\nExpect: 100-continue\r\n",
+		} {
 			c := r.Connect(r.pages)
 			method, path, _ := strings.Cut(head, " ")
 			if path == "/ws" {
@@ -185,8 +191,12 @@ func TestTwoLimits(t *testing.T) {
 	for _, w := range []struct{ ask, answer, page string }{
 		{line, "ok", line},
 		{`{"cmd":"pub","to":"u:ann","data":` + most + `}`, `{"ok":true,"n":1}`, most},
-		{`{"cmd":"pub","to":"small:x","data":` + large + `}`, `{"ok":false,"error":{"code":"invalid","text":"the message is too large: \"small:x\" gets at most 1000 bytes, not 300002: limits.publish, or max_message of a namespace, says so"}}`, ""},
-		{`{"uid":"ann","data":` + most + `}`, `error: the message is too large: "u:ann" gets at most 1048576 bytes, not 1048597: limits.publish, or max_message of a namespace, says so`, ""},
+		{`{"cmd":"pub","to":"small:x","data":` + large + `}`,
+			`{"ok":false,"error":{"code":"invalid","text":"the message is too large: \"small:x\" gets at most 1000 ` +
+				`bytes, not 300002: limits.publish, or max_message of a namespace, says so"}}`, ""},
+		{`{"uid":"ann","data":` + most + `}`,
+			`error: the message is too large: "u:ann" gets at most 1048576 bytes, not 1048597: limits.publish, or ` +
+				`max_message of a namespace, says so`, ""},
 	} {
 		if got := ask(b, w.ask); got != w.answer {
 			t.Errorf("%.40s: %.300s, want %.300s", w.ask, got, w.answer)
@@ -213,7 +223,10 @@ func TestLongKey(t *testing.T) {
 	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters"}}
 	c.Text.Auth = true
 	r := start(t, c, server.Options{})
-	for _, line := range []string{`{"cmd":"auth","key":"` + strings.Repeat("x", 9000) + "\"}\n", `{"cmd":"auth","key":"` + strings.Repeat("x", 9000)} {
+	for _, line := range []string{
+		`{"cmd":"auth","key":"` + strings.Repeat("x", 9000) + "\"}\n",
+		`{"cmd":"auth","key":"` + strings.Repeat("x", 9000),
+	} {
 		b := r.backend()
 		b.Write(line)
 		if got := b.Rest(); !strings.HasPrefix(got, `{"ok":false,"error":{"code":"unauthorized"`) {
@@ -223,7 +236,8 @@ func TestLongKey(t *testing.T) {
 	b, page := r.backend(), r.page("ann")
 	large := `{"uid":"ann","data":"` + strings.Repeat("x", 300_000) + `"}`
 	b.Write(`{"cmd":"auth","key":"a secret of 22 letters"}` + "\n" + "help\n" + `{"cmd":"groups"}` + "\n")
-	if got := b.Receive() + b.Receive() + b.Receive(); got != `{"ok":true}error: not a JSON object{"ok":true,"groups":[]}` {
+	if got := b.Receive() + b.Receive() +
+		b.Receive(); got != `{"ok":true}error: not a JSON object{"ok":true,"groups":[]}` {
 		t.Error(got)
 	}
 	r.known(b, "ann")
@@ -244,8 +258,8 @@ func TestStrays(t *testing.T) {
 	c.Text.Auth = true
 	keyed := start(t, c, server.Options{})
 	for _, first := range []string{
-		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "\x00\xff\xfe", "\n", "\r\n" + `{"uid":"x"}` + "\n", "BREW /pot HTTP/1.1\r\n", "\r\nPOST / HTTP/1.1\r\n", "help\n",
-		"{nonsense}\n" + `{"uid":"x"}` + "\n", "[]\n",
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "\x00\xff\xfe", "\n", "\r\n" + `{"uid":"x"}` + "\n",
+		"BREW /pot HTTP/1.1\r\n", "\r\nPOST / HTTP/1.1\r\n", "help\n", "{nonsense}\n" + `{"uid":"x"}` + "\n", "[]\n",
 	} {
 		for _, r := range []*running{keyless, keyed} {
 			b := r.backend()
@@ -256,7 +270,8 @@ func TestStrays(t *testing.T) {
 		}
 	}
 	b := keyless.backend()
-	if got := ask(b, `{"uid":"x"}`) + ask(b, "help") + ask(b, ""); got != "failerror: not a JSON objecterror: there is nothing: want a JSON object" {
+	if got := ask(b, `{"uid":"x"}`) + ask(b, "help") +
+		ask(b, ""); got != "failerror: not a JSON objecterror: there is nothing: want a JSON object" {
 		t.Errorf("later lines: %q", got)
 	}
 }
@@ -301,61 +316,6 @@ func TestLateGoes(t *testing.T) {
 	if _, err := io.Copy(io.Discard, conn); isTimeout(err) {
 		t.Error("it is still there")
 	}
-}
-
-// credentials are those of a test: nobody called bob can be revoked.
-type credentials struct {
-	verify  func(context.Context, string) (server.Identity, error)
-	closed  atomic.Bool
-	learned atomic.Value // a uid
-	missed  atomic.Value // a uid that others have revoked
-	away    atomic.Bool  // what was revoked cannot be read
-	lost    atomic.Bool  // something is to be put back
-	reads   atomic.Int64 // of what was revoked
-}
-
-func (c *credentials) Verify(ctx context.Context, credential string) (server.Identity, error) {
-	return c.verify(ctx, credential)
-}
-
-func (c *credentials) Revoke(_ context.Context, uid string, _ time.Time) error {
-	if uid == "bob" {
-		return errors.New("the disk is full")
-	}
-	return nil
-}
-
-func (c *credentials) Learn(uid string, _ time.Time) { c.learned.Store(uid) }
-
-func (c *credentials) Refresh(context.Context) (uids []string, restored bool, err error) {
-	if c.away.Load() {
-		return nil, false, errors.New("nothing can be read")
-	}
-	c.reads.Add(1)
-	if uid, ok := c.missed.Load().(string); ok {
-		uids = []string{uid}
-	}
-	return uids, c.lost.Swap(false), nil
-}
-
-func (c *credentials) Close() error {
-	if c.closed.Swap(true) {
-		return errors.New("it was closed twice")
-	}
-	return nil
-}
-
-func open(verify func(context.Context, string) (server.Identity, error)) func() (server.Credentials, error) {
-	return func() (server.Credentials, error) { return &credentials{verify: verify}, nil }
-}
-
-// secret takes "secret-UID" for the credential of a uid.
-func secret(_ context.Context, credential string) (server.Identity, error) {
-	uid, ok := strings.CutPrefix(credential, "secret-")
-	if !ok {
-		return server.Identity{}, errors.New("that is no credential")
-	}
-	return server.Identity{UID: uid, Channels: []string{"news", "chat:*", "shut:x", "shut:*"}, Groups: []string{"staff"}}, nil
 }
 
 // told checks the code that a page is closed with, whatever it got before.

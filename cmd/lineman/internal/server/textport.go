@@ -45,8 +45,10 @@ func (b *backend) settle(n int, text []byte) {
 }
 
 const (
-	maxUnread   = 1 << 20 // bytes of answers that wait to be read
-	shortAnswer = 256     // of one that is lost then, for many a back end never reads whether its lines were done; longer ones are waited with
+	maxUnread = 1 << 20 // bytes of answers that wait to be read
+	// of one that is lost then, for many a back end never reads whether its lines were done; longer ones are waited
+	// with
+	shortAnswer = 256
 )
 
 // send sends an answer, and reports whether it does not have to wait until the back end has read others.
@@ -60,7 +62,8 @@ func (b *backend) send(text []byte) bool {
 	case b.full && refused:
 		return false
 	case refused:
-		b.server.guard.log.info(time.Now(), "a back end does not read its answers: this one is lost", "unread", "remote", b.conn.RemoteAddr())
+		b.server.guard.log.info(time.Now(), "a back end does not read its answers: this one is lost", "unread",
+			"remote", b.conn.RemoteAddr())
 	}
 	b.conn.Release()
 	return true
@@ -151,8 +154,9 @@ func (s *Server) textWorker() *lineman.Worker {
 }
 
 const (
-	aroundPublication = 64 << 10 // what may stand around a publication in a line, in bytes: its command, and its targets
-	maxKeyLine        = 8 << 10  // of the line that says a key
+	// what may stand around a publication in a line, in bytes: its command, and its targets
+	aroundPublication = 64 << 10
+	maxKeyLine        = 8 << 10 // of the line that says a key
 )
 
 // invalid answers what is no line. Whose first one that is, is no back end.
@@ -164,11 +168,13 @@ func (s *Server) invalid(b *backend, err error) {
 		s.turnAway(b, a)
 		return
 	case stray:
-		s.guard.refuse("stray", "a back end was turned away: its first line is no JSON object", "remote", b.conn.RemoteAddr())
+		s.guard.refuse("stray", "a back end was turned away: its first line is no JSON object", "remote",
+			b.conn.RemoteAddr())
 	}
 	why := strings.TrimPrefix(err.Error(), "text: ")
 	if errors.Is(err, lineman.ErrTooLarge) {
-		why = fmt.Sprintf("a line has at most %d bytes: limits.publish says so, and %d more around a publication", s.config.Limits.Publish+aroundPublication, aroundPublication)
+		why = fmt.Sprintf("a line has at most %d bytes: limits.publish says so, and %d more around a publication",
+			s.config.Limits.Publish+aroundPublication, aroundPublication)
 	}
 	b.settle(a, []byte("error: "+why))
 	if stray {
@@ -236,6 +242,9 @@ func (s *Server) admit(b *backend, a int, key string) {
 // turnAway ends the connection of a back end that is none.
 func (s *Server) turnAway(b *backend, a int) {
 	s.guard.refuse("key", "a back end was turned away: it has no key", "remote", b.conn.RemoteAddr())
-	b.settle(a, command.Failed(&command.Error{Code: command.Unauthorized, Text: `say who you are first: {"cmd":"auth","key":"…"}, with a key of api.keys`}).JSON())
+	b.settle(a,
+		command.Failed(&command.Error{
+			Code: command.Unauthorized, Text: `say who you are first: {"cmd":"auth","key":"…"}, with a key of api.keys`,
+		}).JSON())
 	b.dismiss()
 }

@@ -20,7 +20,8 @@ type turn struct {
 const (
 	turnTime = 4 * time.Millisecond  // of one back end
 	tickTime = 64 * time.Millisecond // of all: many lines to the same page are one write then
-	lookAt   = 64                    // lines, or hundreds of bytes of them and their answers, before the clock is looked at
+	// lines, or hundreds of bytes of them and their answers, before the clock is looked at
+	lookAt = 64
 )
 
 // begin is told of a request of a back end, or one line of it, of so many bytes.
