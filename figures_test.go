@@ -58,7 +58,8 @@ func figures(t *testing.T, root string) []figure {
 	return []figure{
 		of("methods of Conn", 220, methods),
 		of("files that have methods of Conn", 40, filesIn(methods)),
-		of("checks of the type of a session or a transport, outside the file of that type", 60, typeChecks(fset, folders["."])),
+		of("checks of the type of a session or a transport, outside the file of that type", 60,
+			typeChecks(fset, folders["."])),
 		of("functions that want a lock held and do not say so", 0, unlocked(t, files)),
 		of("lines of more than 120 columns", 1700, longLines(files)),
 		of("files in the root", 75, rootFiles(files)),
@@ -102,8 +103,8 @@ func filesIn(found []string) []string {
 // contracts are the interfaces of the root whose values are asked what to do, not what they are.
 var contracts = []string{"session", "transport"}
 
-// typeChecks are the type assertions, and the cases of type switches, on values of the contracts. What a type's own file
-// asks is its own affair.
+// typeChecks are the type assertions, and the cases of type switches, on values of the contracts. What a type's own
+// file asks is its own affair.
 func typeChecks(fset *token.FileSet, files []*ast.File) (found []string) {
 	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
 	lenient := types.Config{
@@ -112,7 +113,8 @@ func typeChecks(fset *token.FileSet, files []*ast.File) (found []string) {
 	}
 	_, _ = lenient.Check(module, fset, files, info) // likewise
 	check := func(value, kind ast.Expr) {
-		if !isContract(info.Types[value].Type) || fset.File(declaration(info.Types[kind].Type)) == fset.File(kind.Pos()) {
+		if !isContract(info.Types[value].Type) ||
+			fset.File(declaration(info.Types[kind].Type)) == fset.File(kind.Pos()) {
 			return
 		}
 		found = append(found, fmt.Sprintf("%s: %s", at(fset, kind), types.ExprString(kind)))

@@ -273,7 +273,8 @@ func skip(root, name string) error {
 		return nil
 	}
 	base := filepath.Base(name)
-	hidden := strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" || base == "node_modules"
+	hidden := strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" ||
+		base == "node_modules"
 	if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil || hidden {
 		return fs.SkipDir
 	}

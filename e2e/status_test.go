@@ -46,8 +46,8 @@ func TestStatusJSON(t *testing.T) {
 		"status": `{"name":"misbehave","version":_,"pid":_,"started":_,"reloads":0,"workers":3,"processes":[` +
 			idleProcess("lines", "text", "1") + "," + idleProcess("requests", "http", "0") + "," +
 			idleProcess("echo", "websocket", "0") + `],"exits":null}`,
-		"connections": `{"pid":_,"process":"lines/0","id":1,"worker":"lines","protocol":"text","tls":false,"dialed":false,` +
-			`"state":"open","unread":4,"pending":0,"bytes_in":12,"bytes_out":2,"local":_,"remote":_}`,
+		"connections": `{"pid":_,"process":"lines/0","id":1,"worker":"lines","protocol":"text","tls":false,` +
+			`"dialed":false,"state":"open","unread":4,"pending":0,"bytes_in":12,"bytes_out":2,"local":_,"remote":_}`,
 	} {
 		t.Run(command, func(t *testing.T) {
 			said := ""

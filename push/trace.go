@@ -13,9 +13,9 @@ type Source struct {
 	Key  string       // the name of its key; empty: it has none
 }
 
-// Trace is the debug log: a record for each step of a publication, and for each login, subscription and refusal. It owns
-// their wording; docs/push.md has them all. A nil Trace writes nothing, nor does one whose logger leaves out the level
-// Debug: then a call costs a look at the level. It may be used from any goroutine.
+// Trace is the debug log: a record for each step of a publication, and for each login, subscription and refusal. It
+// owns their wording; docs/push.md has them all. A nil Trace writes nothing, nor does one whose logger leaves out the
+// level Debug: then a call costs a look at the level. It may be used from any goroutine.
 type Trace struct {
 	log  *slog.Logger
 	node string

@@ -77,7 +77,8 @@ func (h *Hub[C]) Watch(w Watch, began func()) (stop func(), err error) {
 	if kind == ToConn {
 		found := h.find(w.Target)
 		if len(found) == 0 {
-			return nil, fmt.Errorf("push: connection %q is not on this node: watch it on the node that has it", w.Target)
+			return nil, fmt.Errorf("push: connection %q is not on this node: watch it on the node that has it",
+				w.Target)
 		}
 		one.member = found[0]
 	}
@@ -241,7 +242,9 @@ func (h *Hub[C]) told(to []Target, p Publication, reached int) {
 			w.tellOf(e, to)
 		}
 		if w.n > 0 {
-			w.tell(&Event{Step: Delivered, Node: h.node, Number: e.Number, Conns: w.conns, N: w.n, Full: h.handed - reached})
+			w.tell(&Event{
+				Step: Delivered, Node: h.node, Number: e.Number, Conns: w.conns, N: w.n, Full: h.handed - reached,
+			})
 		}
 	}
 }

@@ -96,11 +96,12 @@ func TestWatch(t *testing.T) {
 			"u:nobody": {`own 2 [u:nobody] "x" hidden 0`, "own 2 outcome 0 <nil>"},
 		}},
 		{[]push.Target{"g:room", "u:bob"}, map[string][]string{
-			"*":      {`own 3 [g:room u:bob] "x" hidden 0`, "own 3 delivered 3 [ann ann] full 1", "own 3 outcome 2 <nil>"},
-			"u:ann":  {`own 3 [g:room u:bob] "x" hidden 0`, "own 3 delivered 2 [ann ann] full 1"},
-			"g:room": {`own 3 [g:room u:bob] "x" hidden 0`, "own 3 delivered 3 [ann ann] full 1", "own 3 outcome 2 <nil>"},
-			"shy":    {`own 3 [u:bob] "x" hidden 1`, "own 3 delivered 2 [ann ann] full 1"},
-			mine:     {`own 3 [g:room u:bob] "x" hidden 0`, "own 3 delivered 1 [ann] full 1"},
+			"*":     {`own 3 [g:room u:bob] "x" hidden 0`, "own 3 delivered 3 [ann ann] full 1", "own 3 outcome 2 <nil>"},
+			"u:ann": {`own 3 [g:room u:bob] "x" hidden 0`, "own 3 delivered 2 [ann ann] full 1"},
+			"g:room": {`own 3 [g:room u:bob] "x" hidden 0`, "own 3 delivered 3 [ann ann] full 1",
+				"own 3 outcome 2 <nil>"},
+			"shy": {`own 3 [u:bob] "x" hidden 1`, "own 3 delivered 2 [ann ann] full 1"},
+			mine:  {`own 3 [g:room u:bob] "x" hidden 0`, "own 3 delivered 1 [ann] full 1"},
 		}},
 		{[]push.Target{"news"}, map[string][]string{
 			"*":     {`own 4 [news] "x" hidden 0`, "own 4 delivered 1 [ann] full 0", "own 4 outcome 1 <nil>"},
@@ -169,7 +170,8 @@ func TestWatchNodes(t *testing.T) {
 			began := make(chan error, 1)
 			a.loop.Await(func() {
 				var err error
-				if stop, err = a.hub.Watch(push.Watch{Target: target, Tell: d.tell}, func() { began <- nil }); err != nil {
+				if stop, err = a.hub.Watch(push.Watch{Target: target, Tell: d.tell},
+					func() { began <- nil }); err != nil {
 					began <- err
 				}
 			})
@@ -269,10 +271,12 @@ msg="push: join" conn=c:NODE.7 uid=ann target=news node=NODE
 msg="push: publication" number=NODE.1 from.via=line from.remote=192.0.2.1 from.key=shop to=[news] size=6 node=NODE
 msg="push: delivery" number=NODE.1 n=1 full=0 conns="[c:NODE.7 (ann)]" node=NODE
 msg="push: outcome" number=NODE.1 n=1 node=NODE
-msg="push: refusal" from.via=line from.remote=192.0.2.1 from.key=shop to=[g:] size=6 error="push: a group has no name" node=NODE
+msg="push: refusal" from.via=line from.remote=192.0.2.1 from.key=shop to=[g:] size=6 ` +
+		`error="push: a group has no name" node=NODE
 msg="push: leave" conn=c:NODE.7 uid=ann target=news node=NODE
 msg="push: logout" conn=c:NODE.7 uid=ann node=NODE
-msg="push: refusal" from.via=line from.remote=192.0.2.1 from.key=shop cmd=kick to=[u:ann] error="push: a limit was reached" node=NODE
+msg="push: refusal" from.via=line from.remote=192.0.2.1 from.key=shop cmd=kick to=[u:ann] ` +
+		`error="push: a limit was reached" node=NODE
 `
 	if got := strings.ReplaceAll(log.String(), node, "NODE"); got != want {
 		t.Errorf("the log is\n%swant\n%s", got, want)
