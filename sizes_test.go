@@ -31,7 +31,8 @@ var unwrapped = []string{
 	"log.go", "loop.go", "main.go", "process_unix.go", "pulse_unix.go", "run.go", "secure.go", "service.go",
 	"status.go", "supervise_other.go", "supervise_unix.go", "turns.go", "worker.go",
 	"cmd/lineman/internal/config/config.go", "examples/", "internal/master/",
-	"push/redis/DESIGN.md", ".ci/run", ".ci/release", "CONTRIBUTING.md", "DESIGN.md", "README.md", "README.ja.md", "docs/",
+	"push/redis/DESIGN.md", ".ci/run", ".ci/release", "CONTRIBUTING.md", "DESIGN.md", "README.md", "README.ja.md",
+	"docs/",
 }
 
 // excepted reports whether unwrapped lists a file or a folder of it.

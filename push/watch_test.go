@@ -96,7 +96,8 @@ func TestWatch(t *testing.T) {
 			"u:nobody": {`own 2 [u:nobody] "x" hidden 0`, "own 2 outcome 0 <nil>"},
 		}},
 		{[]push.Target{"g:room", "u:bob"}, map[string][]string{
-			"*":     {`own 3 [g:room u:bob] "x" hidden 0`, "own 3 delivered 3 [ann ann] full 1", "own 3 outcome 2 <nil>"},
+			"*": {`own 3 [g:room u:bob] "x" hidden 0`,
+				"own 3 delivered 3 [ann ann] full 1", "own 3 outcome 2 <nil>"},
 			"u:ann": {`own 3 [g:room u:bob] "x" hidden 0`, "own 3 delivered 2 [ann ann] full 1"},
 			"g:room": {`own 3 [g:room u:bob] "x" hidden 0`, "own 3 delivered 3 [ann ann] full 1",
 				"own 3 outcome 2 <nil>"},
