@@ -121,13 +121,16 @@ func TestListsAnyGoroutine(t *testing.T) {
 	same(t, "methods of Conn for any goroutine", conn, map[string][]string{
 		"the comment of type Conn": all(capitalized, between(t, "conn.go", begin, ". ")),
 		"doc.go":                   all(capitalized, between(t, "doc.go", begin, " of a [Conn]")),
-		"rule 4 of DESIGN.md":      all(capitalized, between(t, "DESIGN.md", "**From any goroutine, returning at once**: ", ". ")),
-		"docs/guide.md":            all(capitalized, between(t, "docs/guide.md", "\n| Conn: ", " |")),
+		"rule 4 of DESIGN.md": all(capitalized,
+			between(t, "DESIGN.md", "**From any goroutine, returning at once**: ", ". ")),
+		"docs/guide.md": all(capitalized, between(t, "docs/guide.md", "\n| Conn: ", " |")),
 	})
 	same(t, "methods of Loop for any goroutine", calls["l"], map[string][]string{
-		"the comment of type Loop": all(capitalized, between(t, "loop.go", "timers. Every callback of theirs runs on it, one at a time.\n//\n// ", " may be called")),
-		"doc.go":                   all(capitalized, between(t, "doc.go", " of a [Conn], and ", " of a [Loop]")),
-		"docs/guide.md":            all(capitalized, between(t, "docs/guide.md", "\n| Loop: ", " |")),
+		"the comment of type Loop": all(capitalized,
+			between(t, "loop.go", "timers. Every callback of theirs runs on it, one at a time.\n//\n// ",
+				" may be called")),
+		"doc.go":        all(capitalized, between(t, "doc.go", " of a [Conn], and ", " of a [Loop]")),
+		"docs/guide.md": all(capitalized, between(t, "docs/guide.md", "\n| Loop: ", " |")),
 	})
 }
 
@@ -198,7 +201,8 @@ func TestListsClosing(t *testing.T) {
 	}
 	errors = without(errors, []string{"nil", "other"})
 	same(t, "errors of OnClose", errors, map[string][]string{
-		"docs/guide.md": all(inCode, firstCells(between(t, "docs/guide.md", "and its error says why:\n", "| others |"))),
+		"docs/guide.md": all(inCode,
+			firstCells(between(t, "docs/guide.md", "and its error says why:\n", "| others |"))),
 	})
 }
 
@@ -209,8 +213,9 @@ func TestListsSchemes(t *testing.T) {
 		schemes = append(schemes, cases(fn, "name")...)
 	}
 	same(t, "schemes", schemes, map[string][]string{
-		"the error of an unknown one": all(regexp.MustCompile(`[a-z]+`), between(t, "address.go", "const schemes = \"", ", or")),
-		"docs/protocols.md":           all(inCode, firstCells(between(t, "docs/protocols.md", "# Protocols\n", "\n## "))),
+		"the error of an unknown one": all(regexp.MustCompile(`[a-z]+`),
+			between(t, "address.go", "const schemes = \"", ", or")),
+		"docs/protocols.md": all(inCode, firstCells(between(t, "docs/protocols.md", "# Protocols\n", "\n## "))),
 	})
 }
 
@@ -255,7 +260,8 @@ func TestListsCommands(t *testing.T) {
 			}
 		}
 	}
-	commands = slices.DeleteFunc(commands, func(c string) bool { return strings.HasPrefix(c, "-") || c == "version" || c == "help" })
+	commands = slices.DeleteFunc(commands,
+		func(c string) bool { return strings.HasPrefix(c, "-") || c == "version" || c == "help" })
 	named := regexp.MustCompile(`(?m)^(?:  |\t)(\w+) +(?:\[|in |end |how |which |run )`)
 	same(t, "commands of Main", commands, map[string][]string{
 		"the help":                  all(named, said["the help"]),

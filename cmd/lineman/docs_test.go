@@ -41,7 +41,8 @@ func TestDocs(t *testing.T) {
 				if word == "--" {
 					break
 				}
-				if flag, long := strings.CutPrefix(name, "--"); long && c.Flags().Lookup(flag) == nil && flag != "help" {
+				if flag, long := strings.CutPrefix(name, "--"); long && c.Flags().Lookup(flag) == nil &&
+					flag != "help" {
 					t.Errorf("%s: %s has no flag %s", page, c.CommandPath(), word)
 				}
 			}
