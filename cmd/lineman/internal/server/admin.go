@@ -36,22 +36,22 @@ func (s *Server) adminWorker(id int) *lineman.Worker {
 		Limits: lineman.Limits{KeepAlive: askingTime, Message: askingTime},
 	}
 	w.OnAccept = func(c *lineman.Conn) error {
-		p, ok := s.guard.enter(&s.guard.operators, c)
+		p, ok := s.guard.acquire(&s.guard.operators, c)
 		if !ok {
-			return errNoRoom
+			return errNoSlot
 		}
-		c.SetValue(&newcomer{conn: c, place: p})
+		c.SetValue(&admission{conn: c, slot: p})
 		return nil
 	}
 	w.OnConnect = func(c *lineman.Conn) {
 		if !s.isOpenAdmin() {
-			s.awaitKey(&s.guard.keylessOperators, c.Value().(*newcomer))
+			s.awaitKey(&s.guard.keylessOperators, c.Value().(*admission))
 		}
 	}
 	w.OnGone = func(c *lineman.Conn) {
-		one := c.Value().(*newcomer)
-		s.guard.keylessOperators.settle(one)
-		s.guard.exit(&s.guard.operators, one.place)
+		one := c.Value().(*admission)
+		s.guard.keylessOperators.remove(one)
+		s.guard.release(&s.guard.operators, one.slot)
 	}
 	w.OnHead = s.operatorHead
 	w.OnRequest = func(c *lineman.Conn, _ *http1.Request) { _ = c.Serve(pages) }
@@ -91,7 +91,7 @@ func (s *Server) operatorHead(c *lineman.Conn, r *http1.Request) error {
 			Header: fieldsFor(401),
 		}
 	}
-	s.guard.keylessOperators.settle(c.Value().(*newcomer))
+	s.guard.keylessOperators.remove(c.Value().(*admission))
 	if isEncoded(r.Values("Content-Encoding")) {
 		return encodedBody
 	}

@@ -2,7 +2,8 @@ package server
 
 import "slices"
 
-// answers are those to the lines of a back end, in the order of the lines: one that is known waits for those before it.
+// answers is the queue of answers to the pipelined lines of a back end, in the order of the lines: one that is known
+// waits for those before it.
 type answers struct {
 	first int      // the number of texts[0]
 	texts [][]byte // nil where it is not known
@@ -11,7 +12,7 @@ type answers struct {
 // len is how many lines have no answer that was sent.
 func (a *answers) len() int { return len(a.texts) }
 
-// expect takes the next place, and returns its number.
+// expect adds an answer that is not known yet, and returns its number.
 func (a *answers) expect() int {
 	a.texts = append(a.texts, nil)
 	return a.first + len(a.texts) - 1

@@ -21,22 +21,22 @@ func (s *Server) apiWorker() *lineman.Worker {
 		Limits: lineman.Limits{MaxMessage: s.config.Limits.Body},
 	}
 	w.OnAccept = func(c *lineman.Conn) error {
-		p, ok := s.guard.enter(&s.guard.api, c)
+		p, ok := s.guard.acquire(&s.guard.api, c)
 		if !ok {
-			return errNoRoom
+			return errNoSlot
 		}
-		c.SetValue(&caller{newcomer: newcomer{conn: c, place: p}})
+		c.SetValue(&caller{admission: admission{conn: c, slot: p}})
 		return nil
 	}
 	w.OnConnect = func(c *lineman.Conn) {
-		if one := c.Value().(*caller); one.place.why == "" && !s.isOpenAPI() {
-			s.awaitKey(&s.guard.keylessCalls, &one.newcomer)
+		if one := c.Value().(*caller); one.slot.why == "" && !s.isOpenAPI() {
+			s.awaitKey(&s.guard.keylessCalls, &one.admission)
 		}
 	}
 	w.OnGone = func(c *lineman.Conn) {
 		one := c.Value().(*caller)
-		s.guard.keylessCalls.settle(&one.newcomer)
-		s.guard.exit(&s.guard.api, one.place)
+		s.guard.keylessCalls.remove(&one.admission)
+		s.guard.release(&s.guard.api, one.slot)
 	}
 	w.OnHead = s.callHead
 	w.OnRequest = s.call
@@ -52,7 +52,7 @@ var statuses = map[command.Code]int{
 
 // caller is a connection to the HTTP API.
 type caller struct {
-	newcomer
+	admission
 	call *apiCall // the request at hand; nil before the first
 }
 
@@ -74,7 +74,7 @@ func describes(r *http1.Request) bool {
 // callHead decides about a request before its body is read: nobody without a key has one be kept.
 func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 	one := c.Value().(*caller)
-	if why := one.place.why; why != "" {
+	if why := one.slot.why; why != "" {
 		s.guard.refuse(why, "a back end was turned away: there are too many", "remote", c.RemoteAddr())
 		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
 	}
@@ -98,7 +98,7 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 	if err != nil {
 		return refused(err)
 	}
-	s.guard.keylessCalls.settle(&one.newcomer)
+	s.guard.keylessCalls.remove(&one.admission)
 	name, ok := strings.CutPrefix(string(r.Path()), "/v1/")
 	if !ok {
 		return refused(&command.Error{
@@ -131,7 +131,7 @@ func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 	}
 	call := c.Value().(*caller).call
 	s.lag.begin(s.loop)
-	s.turn.begin(c, len(r.Body()))
+	s.slice.begin(c, len(r.Body()))
 	if call.several {
 		s.batch(c, r.Body(), call)
 		return
@@ -140,10 +140,10 @@ func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 		respond(c, tooManyCommands)
 		return
 	}
-	s.table.Do(r.Body(), call.name, call.permit, func(reply command.Reply) { s.turn.answered(respond(c, reply)) })
-	if s.turn.isOver() { // others have the loop before the connection's next request
+	s.table.Do(r.Body(), call.name, call.permit, func(reply command.Reply) { s.slice.answered(respond(c, reply)) })
+	if s.slice.isOver() { // others have the loop before the connection's next request
 		c.Pause()
-		s.turn.next(c.Resume)
+		s.slice.next(c.Resume)
 	}
 }
 

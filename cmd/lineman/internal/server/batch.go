@@ -53,9 +53,9 @@ func (s *Server) batch(c *lineman.Conn, body []byte, call *apiCall) {
 
 // run runs lines, up to one that the next has to wait for, and as long as the loop is not kept from others.
 func (b *batch) run() {
-	for turn := &b.server.turn; b.next < len(b.lines); {
-		if turn.begin(b.conn, len(b.lines[b.next])); turn.isOver() {
-			turn.next(b.run)
+	for timeSlice := &b.server.slice; b.next < len(b.lines); {
+		if timeSlice.begin(b.conn, len(b.lines[b.next])); timeSlice.isOver() {
+			timeSlice.next(b.run)
 			return
 		}
 		if wait := b.runNext(); wait {
@@ -91,7 +91,7 @@ var notDone = fmt.Sprintf("not done: the answers to the lines before it have mor
 // settle gives a line its answer.
 func (b *batch) settle(i int, r command.Reply) {
 	text := append(r.JSON(), '\n')
-	b.server.turn.answered(len(text))
+	b.server.slice.answered(len(text))
 	b.replies[i] = text
 	b.bytes += len(text)
 	if b.left--; b.left == 0 {

@@ -8,17 +8,17 @@ import (
 	"github.com/lineman-go/lineman"
 )
 
-// budget bounds the memory of what waits for all connections. Each time an eighth of it has been sent, what waits is
-// counted: so it is passed by an eighth at the most, and counting costs little.
+// budget bounds the memory of the send queues of all connections, by load shedding. Each time an eighth of it has been
+// sent, what waits is counted: so it is passed by an eighth at the most, and counting costs little.
 type budget struct {
 	sent int // bytes since it was counted
 	due  bool
 }
 
-// fanout sends a message to connections.
+// fanout is the fan-out of a publication: it sends a message to connections.
 func (s *Server) fanout(to iter.Seq[*lineman.Conn], msg []byte) int {
 	n := s.loop.Broadcast(to, msg)
-	s.turn.work += n
+	s.slice.work += n
 	if s.budget.sent += n * len(msg); s.config.Limits.Memory > 0 && s.budget.sent > s.config.Limits.Memory/8 &&
 		!s.budget.due {
 		s.budget.due = true
@@ -27,7 +27,7 @@ func (s *Server) fanout(to iter.Seq[*lineman.Conn], msg []byte) int {
 	return n
 }
 
-// shed cuts the connections for which most waits, until the rest is within the budget.
+// shed is the load shedding: it cuts the connections for which most waits, until the rest is within the budget.
 func (s *Server) shed() {
 	s.budget = budget{}
 	type waiting struct {

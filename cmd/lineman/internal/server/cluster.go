@@ -36,15 +36,15 @@ func (s *Server) overdue() {
 }
 
 // hold has a login wait until what was revoked is known, and not for long.
-func (s *Server) hold(c *lineman.Conn, v *visitor, credential string) {
-	if v.entry.late != nil {
-		v.entry.late.Stop()
+func (s *Server) hold(c *lineman.Conn, p *page, credential string) {
+	if p.login.late != nil {
+		p.login.late.Stop()
 	}
 	s.held = append(s.held, func() {
 		switch {
-		case v.entry == nil: // it has closed
+		case p.login == nil: // it has closed
 		case s.informed:
-			s.login(c, v, credential)
+			s.login(c, p, credential)
 		default:
 			closeWith(c, int(codeUnchecked), "the credential could not be checked yet")
 		}

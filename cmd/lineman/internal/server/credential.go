@@ -18,8 +18,8 @@ func (s *Server) subprotocols() []string {
 	return append(slices.Clone(s.config.Subprotocols), bearer)
 }
 
-// entryOf is what a handshake says of a page. The error is what is wrong with it.
-func (s *Server) entryOf(r *http1.Request) (*entry, error) {
+// loginOf is what a handshake says of a login. The error is what is wrong with it.
+func (s *Server) loginOf(r *http1.Request) (*login, error) {
 	token, wrongToken := parameter(r, "token")
 	sub, wrongSub := parameter(r, "sub")
 	hello, wrongHello := parameter(r, "hello")
@@ -33,7 +33,7 @@ func (s *Server) entryOf(r *http1.Request) (*entry, error) {
 	if offered == bearer || slices.Contains(s.config.Subprotocols, offered) { // the answer would have it
 		return nil, &lineman.RefuseError{Status: 400, Reason: "the subprotocol behind bearer is no credential"}
 	}
-	e := &entry{hello: hello != ""}
+	e := &login{hello: hello != ""}
 	for _, given := range []string{token, bearerToken(r), offered, s.cookie(r)} {
 		if e.credential = trimmed(given); e.credential != "" {
 			break

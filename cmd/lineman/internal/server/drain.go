@@ -37,10 +37,10 @@ func (s *Server) quit() {
 	}
 }
 
-// drain sends the pages away one by one, when the server stops or has a successor. They come back when it is over, in
-// the order in which they went: each is told to wait for as long as the whole drain takes. Back ends are left to the
-// loop, which lets them go when nothing of them lies unread and their lines are answered; those that write without a
-// pause go after a while.
+// drain is the connection draining: it sends the pages away one by one, when the server stops or has a successor. They
+// come back when it is over, in the order in which they went: each is told to wait for as long as the whole drain
+// takes. Back ends are left to the loop, which lets them go when nothing of them lies unread and their lines are
+// answered; those that write without a pause go after a while.
 func (s *Server) drain(l *lineman.Loop) {
 	if !s.ready {
 		return
@@ -49,11 +49,11 @@ func (s *Server) drain(l *lineman.Loop) {
 	s.hub.Leaving()
 	var pages []*lineman.Conn
 	for c := range l.Conns(s.pages) {
-		if _, ok := c.Value().(*visitor); ok {
+		if _, ok := c.Value().(*page); ok {
 			pages = append(pages, c)
 		}
 	}
-	l.After(busyTime, func() { s.partBackends(l) })
+	l.After(busyTime, func() { s.dismissBackends(l) })
 	window := min(s.config.Drain, time.Duration(len(pages))*perConnection)
 	reason := fmt.Sprintf(`{"retry":%d}`, (window + time.Second).Milliseconds())
 	for i, c := range pages {
@@ -69,8 +69,8 @@ func (s *Server) drain(l *lineman.Loop) {
 	}
 }
 
-// partBackends has back ends go that are still there.
-func (s *Server) partBackends(l *lineman.Loop) {
+// dismissBackends has back ends go that are still there.
+func (s *Server) dismissBackends(l *lineman.Loop) {
 	for _, w := range []*lineman.Worker{s.text, s.known} {
 		if w == nil {
 			continue

@@ -7,8 +7,8 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// gap are the pages that may have missed something while other nodes could not be reached. They are closed one by one,
-// in an order left to chance, so that not all come back at once. Owned by the loop.
+// gap are the pages to close as they may have missed something while other nodes could not be reached. They are closed
+// one by one, in an order left to chance, so that not all come back at once. Owned by the loop.
 type gap struct {
 	began time.Time
 	pages []uint64 // ids of the connections

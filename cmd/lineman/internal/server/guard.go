@@ -12,27 +12,28 @@ import (
 	"github.com/lineman-go/lineman/push/token"
 )
 
-// guard bounds what others can take. What it is asked about and refuses it gives a reason for, which is counted; in a
-// dry run it refuses nothing for a rate, and counts and logs all the same. Owned by the loop.
+// guard is the admission control: connection slots and rate limits, which bound what others can take. What it is asked
+// about and refuses it gives a reason for, which is counted; in a dry run it refuses nothing for a rate, and counts and
+// logs all the same. Owned by the loop.
 type guard struct {
 	limits       config.Limits
-	log          paced
+	log          limitedLog
 	proxies      []netip.Prefix // whose own addresses count for nobody
-	pages        room           // with those that are members
-	waiting      room           // of these, connections that are nobody yet
-	backends     room           // at the port for lines
-	keylessLines keyless        // of these, those that have said no key, where one is wanted
-	api          room
+	pages        slots          // with those that are members
+	waiting      slots          // of these, those that have not logged in yet
+	backends     slots          // at the port for lines
+	keylessLines keyless        // of these, the unauthenticated ones, where a key is wanted
+	api          slots
 	keylessCalls keyless // of these, likewise
-	operators    room
+	operators    slots
 
 	keylessOperators keyless // of these, likewise
 
-	spares     room  // connections that are there to be told that there is no room
-	tellings   rates // of these
-	handshakes rates
-	logins     rates
-	commands   rates
+	spares     slots       // connections that are there to be told that there is no slot
+	tellings   rateLimiter // of these
+	handshakes rateLimiter
+	logins     rateLimiter
+	commands   rateLimiter
 
 	refused     tally
 	wouldRefuse tally // in a dry run
@@ -74,31 +75,34 @@ func (s *Server) guardPorts() error {
 
 func newGuard(c config.Config, s config.Shares, log *slog.Logger) *guard {
 	l := c.Limits
-	anew := func(name string, most, perIP int) room { return room{name, most, perIP, name != adminRoom, counter{}} }
+	anew := func(name string, most, perIP int) slots {
+		return slots{name, most, perIP, name != adminSlots, counter{}}
+	}
 	return &guard{
-		limits: l, log: newPaced(log), proxies: prefixes(c.Proxies),
+		limits: l, log: newLimitedLog(log), proxies: prefixes(c.Proxies),
 		pages:        anew("connections", s.Pages, l.ConnectionsPerIP),
 		waiting:      anew("waiting", s.Waiting, someOf(l.WaitingPerIP, s.Waiting)),
 		backends:     anew("text.connections", s.Text, orHalf(c.Text.ConnectionsPerIP, s.Text)),
 		keylessLines: newKeyless(l, s.Text), keylessCalls: newKeyless(l, s.API),
 		keylessOperators: newKeyless(l, s.Admin),
 		api:              anew("api.connections", s.API, orHalf(c.API.ConnectionsPerIP, s.API)),
-		operators:        anew(adminRoom, s.Admin, orHalf(c.Admin.ConnectionsPerIP, s.Admin)),
-		spares:           anew("spare", s.Spare, sparePerIP), tellings: newRates(tellingsPerIP),
-		handshakes: newRates(l.HandshakesPerIP), logins: newRates(l.LoginsPerUID), commands: newRates(l.CommandsPerKey),
-		refused: newTally(reasons()), wouldRefuse: newTally(rateReasons()), credentials: newTally(token.Reasons()),
+		operators:        anew(adminSlots, s.Admin, orHalf(c.Admin.ConnectionsPerIP, s.Admin)),
+		spares:           anew("spare", s.Spare, sparePerIP), tellings: newRateLimiter(tellingsPerIP),
+		handshakes: newRateLimiter(l.HandshakesPerIP), logins: newRateLimiter(l.LoginsPerUID),
+		commands: newRateLimiter(l.CommandsPerKey), refused: newTally(reasons()), wouldRefuse: newTally(rateReasons()),
+		credentials: newTally(token.Reasons()),
 	}
 }
 
-// adminRoom is that of a port whose requests are answered elsewhere: who finds no place there is not told.
-const adminRoom = "admin.connections"
+// adminSlots names those of a port whose requests are answered elsewhere: who finds no slot there is not told.
+const adminSlots = "admin.connections"
 
 const (
-	sparePerIP    = 4 // connections of an address that are told at a time that there is no room for them
+	sparePerIP    = 4 // connections of an address that are told at a time that there is no slot for them
 	tellingsPerIP = 5 // and how many a second: TLS is done for each
 )
 
-// half is how many of a room may be nobody: a limit, and no more than half of it.
+// half is how many slots may go to who is not authenticated: a limit, and no more than half of them.
 func half(limit, most int) int {
 	if most > 0 && (limit == 0 || limit > most/2) {
 		return max(1, most/2)
@@ -106,7 +110,7 @@ func half(limit, most int) int {
 	return limit
 }
 
-// someOf is what an address may have of a room: a limit, and no more than half of it, so that others find a place; 0 is
+// someOf is how many slots an address may have: a limit, and no more than half of them, so that others find one; 0 is
 // no limit.
 func someOf(limit, most int) int {
 	if limit == 0 {
@@ -115,7 +119,7 @@ func someOf(limit, most int) int {
 	return half(limit, most)
 }
 
-// orHalf is what an address may have of a room: what was set, else half of it.
+// orHalf is how many slots an address may have: what was set, else half of them.
 func orHalf(set, most int) int {
 	if set == 0 && most > 0 {
 		return max(1, most/2)
@@ -140,67 +144,9 @@ func (g *guard) isProxy(ip netip.Addr) bool {
 	return slices.ContainsFunc(g.proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
-// rates are how often something happens, by a name.
-type rates struct {
-	perSecond float32 // 0 means no limit
-	by        map[string]allowance
-}
-
-func newRates(perSecond float64) rates { return rates{float32(perSecond), map[string]allowance{}} }
-
-// spend reports whether something may happen once more.
-func (r rates) spend(name string, now time.Time) bool {
-	if r.perSecond <= 0 {
-		return true
-	}
-	a := r.by[name]
-	may := a.spend(r.perSecond, now)
-	r.by[name] = a
-	return may
-}
-
-// forget drops what has nothing left to remember. A map that was once large keeps its memory: an empty one takes its
-// place.
-func (r *rates) forget(now time.Time) {
-	for name, a := range r.by {
-		if a.leak(r.perSecond, now); a.level == 0 {
-			delete(r.by, name)
-		}
-	}
-	if len(r.by) == 0 {
-		r.by = map[string]allowance{}
-	}
-}
-
-// burstTime is how many seconds' worth of a rate may come at once.
-const burstTime = 5
-
-// allowance is how much somebody has taken of late: it leaks away at the rate that is allowed. It is small, for there
-// is one for each connection, and for each uid that has just come.
-type allowance struct {
-	level float32
-	at    uint32 // Unix time
-}
-
-// spend reports whether one more may be taken.
-func (a *allowance) spend(perSecond float32, now time.Time) bool {
-	a.leak(perSecond, now)
-	if a.level+1 > max(1, perSecond*burstTime) {
-		return false
-	}
-	a.level++
-	return true
-}
-
-func (a *allowance) leak(perSecond float32, now time.Time) {
-	second := uint32(now.Unix())
-	a.level = max(0, a.level-float32(second-a.at)*perSecond)
-	a.at = second
-}
-
 func (g *guard) forget() {
 	now := time.Now()
-	for _, r := range []*rates{&g.handshakes, &g.tellings, &g.logins, &g.commands} {
+	for _, r := range []*rateLimiter{&g.handshakes, &g.tellings, &g.logins, &g.commands} {
 		r.forget(now)
 	}
 	g.log.tell(now)
@@ -248,40 +194,40 @@ func (g *guard) tooMuch(why, who string) string {
 	return why
 }
 
-// arrive counts a connection of a page that was accepted, as one that waits, and reports whether it may be there. If
-// there is a spare place for it only, v.entry.spare tells why.
-func (g *guard) arrive(v *visitor, remote net.Addr) bool {
-	v.ip = g.address(remote)
-	if v.entry.spare = g.seat(v.ip); v.entry.spare == "" || g.spare(v.ip) {
+// accept counts a connection of a page that was accepted, as one that waits, and reports whether it may be there. If
+// there is a spare slot for it only, the refusal of its login tells why.
+func (g *guard) accept(p *page, remote net.Addr) bool {
+	p.ip = g.address(remote)
+	if p.login.refusal = g.admit(p.ip); p.login.refusal == "" || g.takeSpare(p.ip) {
 		return true
 	}
-	g.refuse(v.entry.spare, "a connection was refused", "remote", remote)
+	g.refuse(p.login.refusal, "a connection was refused", "remote", remote)
 	return false
 }
 
-// knock counts a page that asks for its WebSocket by the address that a proxy tells, and tells why it may not come.
-func (g *guard) knock(v *visitor, remote net.Addr) (why string) {
+// readmit counts a page that asks for its WebSocket by the address that a proxy tells, and tells why it may not come.
+func (g *guard) readmit(p *page, remote net.Addr) (why string) {
 	ip := g.address(remote)
-	if v.entry.spare == "" && ip == v.ip {
+	if p.login.refusal == "" && ip == p.ip {
 		return ""
 	}
-	g.leave(v)
-	v.ip = ip
-	if v.entry.spare = g.seat(ip); v.entry.spare != "" {
+	g.leave(p)
+	p.ip = ip
+	if p.login.refusal = g.admit(ip); p.login.refusal != "" {
 		g.spares.taken.add(ip, 1) // until it has gone
-		g.refuse(v.entry.spare, "a connection was refused", "remote", remote)
+		g.refuse(p.login.refusal, "a connection was refused", "remote", remote)
 	}
-	return v.entry.spare
+	return p.login.refusal
 }
 
-// seat takes a place for a page that waits, or tells why there is none.
-func (g *guard) seat(ip string) (why string) {
+// admit takes a slot for a page that waits, or tells why there is none.
+func (g *guard) admit(ip string) (why string) {
 	switch pages, waiting := g.pages.full(ip), g.waiting.full(ip); {
 	case pages != "":
 		return pages
 	case waiting != "":
 		return waiting
-	case ip != "" && !g.handshakes.spend(ip, time.Now()):
+	case ip != "" && !g.handshakes.allow(ip, time.Now()):
 		if why := g.tooMuch("handshakes_per_ip", ip); why != "" {
 			return why
 		}
@@ -292,18 +238,18 @@ func (g *guard) seat(ip string) (why string) {
 }
 
 // known counts a page as no longer waiting.
-func (g *guard) known(v *visitor) { g.waiting.taken.add(v.ip, -1) }
+func (g *guard) known(p *page) { g.waiting.taken.add(p.ip, -1) }
 
 // leave counts a page's connection out.
-func (g *guard) leave(v *visitor) {
+func (g *guard) leave(p *page) {
 	switch {
-	case v.entry != nil && v.entry.spare != "":
-		g.spares.taken.add(v.ip, -1)
+	case p.login != nil && p.login.refusal != "":
+		g.spares.taken.add(p.ip, -1)
 		return
-	case v.entry != nil:
-		g.known(v)
+	case p.login != nil:
+		g.known(p)
 	}
-	g.pages.taken.add(v.ip, -1)
+	g.pages.taken.add(p.ip, -1)
 }
 
 // login tells why a uid that has so many connections may not have another one.
@@ -311,7 +257,7 @@ func (g *guard) login(uid string, connections int) (why string) {
 	switch {
 	case g.limits.ConnectionsPerUID > 0 && connections >= g.limits.ConnectionsPerUID:
 		return "connections_per_uid"
-	case !g.logins.spend(uid, time.Now()):
+	case !g.logins.allow(uid, time.Now()):
 		return g.tooMuch("logins_per_uid", uid)
 	}
 	return ""
@@ -319,7 +265,7 @@ func (g *guard) login(uid string, connections int) (why string) {
 
 // command reports whether a key may be used once more.
 func (g *guard) command(key string) bool {
-	if g.commands.spend(key, time.Now()) || g.tooMuch("commands_per_key", key) == "" {
+	if g.commands.allow(key, time.Now()) || g.tooMuch("commands_per_key", key) == "" {
 		return true
 	}
 	g.refuse("commands_per_key", "a back end has to wait", "name", key)
@@ -327,7 +273,7 @@ func (g *guard) command(key string) bool {
 }
 
 // message reports whether a page may say something more.
-func (g *guard) message(a *allowance) bool {
+func (g *guard) message(a *tokenBucket) bool {
 	perSecond := float32(g.limits.MessagesPerConnection)
-	return perSecond <= 0 || a.spend(perSecond, time.Now()) || g.tooMuch("messages_per_connection", "") == ""
+	return perSecond <= 0 || a.allow(perSecond, time.Now()) || g.tooMuch("messages_per_connection", "") == ""
 }

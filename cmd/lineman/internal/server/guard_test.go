@@ -36,7 +36,7 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-// guarding is a guard of limits alone, with no spare places.
+// guarding is a guard of limits alone, with no spare slots.
 func guarding(l config.Limits, log *slog.Logger) *guard {
 	g := newGuard(config.Config{Limits: l}, config.Shares{Pages: l.Connections, Waiting: l.Waiting}, log)
 	g.spares.most = 2
@@ -46,13 +46,13 @@ func guarding(l config.Limits, log *slog.Logger) *guard {
 // remote is a peer at an address.
 func remote(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 1} }
 
-// TestArrive bounds connections in all and by address, waiting ones apart, and what has left counts no more.
-func TestArrive(t *testing.T) {
+// TestAcceptPages bounds connections in all and by address, waiting ones apart, and what has left counts no more.
+func TestAcceptPages(t *testing.T) {
 	const a, b, here = "192.0.2.1", "192.0.2.2", "127.0.0.1"
 	for name, c := range map[string]struct {
 		limits config.Limits
 		come   []string
-		want   []string // why not, of all but those that find a place
+		want   []string // why not, of all but those that find a slot
 	}{
 		"no limits": {config.Limits{}, []string{a, a, a, here}, []string{"", "", "", ""}},
 		"in all": {config.Limits{Connections: 2}, []string{a, b, a, here},
@@ -68,21 +68,21 @@ func TestArrive(t *testing.T) {
 			[]string{"", "", "handshakes_per_ip", "", "", "", ""}},
 		"dry run, rate": {config.Limits{HandshakesPerIP: 0.4, DryRun: true}, []string{a, a, a, a},
 			[]string{"", "", "", ""}},
-		"dry run, room": {config.Limits{Connections: 1, DryRun: true}, []string{a, a}, []string{"", "connections"}},
+		"dry run, slots": {config.Limits{Connections: 1, DryRun: true}, []string{a, a}, []string{"", "connections"}},
 		"no spare one": {config.Limits{Connections: 1}, []string{a, a, b, a, here},
 			[]string{"", "connections", "connections", "reset", "reset"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
 			g := guarding(c.limits, slog.New(slog.NewTextHandler(&log, nil)))
-			var there []*visitor
+			var there []*page
 			refused := 0
 			for i, ip := range c.come {
-				v := &visitor{entry: &entry{}}
+				p := &page{login: &login{}}
 				why := "reset"
-				if g.arrive(v, remote(ip)) {
-					why = g.knock(v, remote(ip))
-					there = append(there, v)
+				if g.accept(p, remote(ip)) {
+					why = g.readmit(p, remote(ip))
+					there = append(there, p)
 				}
 				if why != c.want[i] {
 					t.Errorf("connection %d from %q: %q, want %q", i, ip, why, c.want[i])
@@ -102,12 +102,12 @@ func TestArrive(t *testing.T) {
 				(g.wouldRefuse["handshakes_per_ip"] != 2 || strings.Count(log.String(), "handshakes_per_ip") != 2) {
 				t.Errorf("a dry run counted %v, and logged %s", g.wouldRefuse, log.String())
 			}
-			for i, v := range there {
-				if i%2 == 0 && v.entry.spare == "" {
-					v.entry = nil // it has become a member
-					g.known(v)
+			for i, p := range there {
+				if i%2 == 0 && p.login.refusal == "" {
+					p.login = nil // it has become a member
+					g.known(p)
 				}
-				g.leave(v)
+				g.leave(p)
 			}
 			if len(g.pages.taken)+len(g.waiting.taken)+len(g.spares.taken) > 0 {
 				t.Errorf("when all have left, there are %v, of whom wait %v, and %v", g.pages.taken, g.waiting.taken,
@@ -117,27 +117,27 @@ func TestArrive(t *testing.T) {
 	}
 }
 
-// TestArriveBehindProxy counts a page by the address that a proxy tells, as soon as it tells it, and the proxy by none.
-func TestArriveBehindProxy(t *testing.T) {
+// TestAcceptBehindProxy counts a page by the address that a proxy tells, as soon as it tells it, and the proxy by none.
+func TestAcceptBehindProxy(t *testing.T) {
 	l := config.Limits{ConnectionsPerIP: 1, WaitingPerIP: 1}
 	g := newGuard(config.Config{Limits: l, Proxies: []string{"unix", "198.51.100.0/24", "203.0.113.7"}},
 		config.Shares{}, slog.New(slog.DiscardHandler))
-	var there []*visitor
+	var there []*page
 	for i, proxy := range []string{"198.51.100.7", "198.51.100.7", "198.51.100.8", "203.0.113.7"} {
-		v := &visitor{entry: &entry{}}
-		if !g.arrive(v, remote(proxy)) {
+		p := &page{login: &login{}}
+		if !g.accept(p, remote(proxy)) {
 			t.Fatalf("connection %d of a proxy was refused", i)
 		}
-		there = append(there, v)
+		there = append(there, p)
 	}
 	for i, want := range []string{"", "connections_per_ip", "connections_per_ip", ""} {
 		client := []string{"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"}[i]
-		if got := g.knock(there[i], remote(client)); got != want {
+		if got := g.readmit(there[i], remote(client)); got != want {
 			t.Errorf("page %d of %s: %q, want %q", i, client, got, want)
 		}
 	}
-	for _, v := range there {
-		g.leave(v)
+	for _, p := range there {
+		g.leave(p)
 	}
 	if len(g.pages.taken)+len(g.waiting.taken)+len(g.spares.taken) > 0 {
 		t.Errorf("when all have left, there are %v, of whom wait %v, and %v", g.pages.taken, g.waiting.taken,
@@ -145,77 +145,43 @@ func TestArriveBehindProxy(t *testing.T) {
 	}
 }
 
-// TestSpareTime gives no time to those that proxies tell of above the spare places.
+// TestSpareTime gives no time to those that proxies tell of above the spare slots.
 func TestSpareTime(t *testing.T) {
 	s := &Server{guard: newGuard(config.Config{
 		Limits: config.Limits{ConnectionsPerIP: 1}, Proxies: []string{"198.51.100.7"},
 	}, config.Shares{Spare: 2}, slog.New(slog.DiscardHandler))}
-	for i, want := range []time.Duration{partTime, partTime, partTime, 0} { // the first has a place of its own
-		v := &visitor{entry: &entry{}}
-		s.guard.arrive(v, remote("198.51.100.7"))
-		s.guard.knock(v, remote("192.0.2.1"))
+	for i, want := range []time.Duration{refusalTime, refusalTime, refusalTime, 0} { // the first has a slot of its own
+		p := &page{login: &login{}}
+		s.guard.accept(p, remote("198.51.100.7"))
+		s.guard.readmit(p, remote("192.0.2.1"))
 		if got := s.spareTime(); got != want {
 			t.Errorf("connection %d has %v, want %v", i, got, want)
 		}
 	}
 }
 
-// TestSpare bounds who is told that there is no room, by address too.
+// TestSpare bounds who is told that there is no slot, by address too.
 func TestSpare(t *testing.T) {
 	g := newGuard(config.Config{Limits: config.Limits{Connections: 1}}, config.Shares{Pages: 1, Spare: 100},
 		slog.New(slog.DiscardHandler))
 	told := 0
 	for range 100 {
-		if v := (&visitor{entry: &entry{}}); g.arrive(v, remote("192.0.2.1")) {
+		if p := (&page{login: &login{}}); g.accept(p, remote("192.0.2.1")) {
 			told++
 		}
 	}
 	if want := 1 + sparePerIP; told != want {
 		t.Errorf("%d connections of one address are there, want %d", told, want)
 	}
-	if v := (&visitor{entry: &entry{}}); !g.arrive(v, remote("192.0.2.2")) {
+	if p := (&page{login: &login{}}); !g.accept(p, remote("192.0.2.2")) {
 		t.Error("another address is not told")
-	}
-}
-
-// TestRates lets a burst through, then as much as leaks away, by name, and forgets who has been still.
-func TestRates(t *testing.T) {
-	r := newRates(2)
-	now := time.Unix(1_800_000_000, 0)
-	take := func(name string, n int) (taken int) {
-		for range n {
-			if r.spend(name, now) {
-				taken++
-			}
-		}
-		return taken
-	}
-	if got := take("a", 20); got != 10 {
-		t.Errorf("%d came at once, want 10", got)
-	}
-	if got := take("b", 1); got != 1 {
-		t.Error("another name has nothing left")
-	}
-	now = now.Add(3 * time.Second)
-	if got := take("a", 20); got != 6 {
-		t.Errorf("after three seconds %d came, want 6", got)
-	}
-	if r.forget(now); len(r.by) != 1 {
-		t.Errorf("%d names are known, want 1", len(r.by))
-	}
-	if r.forget(now.Add(burstTime * time.Second)); len(r.by) != 0 {
-		t.Errorf("after the time of a burst %d names are known", len(r.by))
-	}
-	slow := newRates(0.1)
-	if !slow.spend("a", now) || slow.spend("a", now) || !slow.spend("a", now.Add(10*time.Second)) {
-		t.Error("once in ten seconds is not that")
 	}
 }
 
 // TestMessages bounds what a page says.
 func TestMessages(t *testing.T) {
 	g := guarding(config.Limits{MessagesPerConnection: 2}, nil)
-	var a allowance
+	var a tokenBucket
 	for i := range 12 {
 		if got := g.message(&a); got != (i < 10) && i != 10 { // a second may have passed
 			t.Errorf("message %d: %v", i, got)

@@ -31,14 +31,14 @@ func TestKeylessByAddress(t *testing.T) {
 	} {
 		k := newKeyless(config.Limits{}, 0)
 		for _, ip := range c.wait {
-			k.waiting = append(k.waiting, &newcomer{place: place{ip: ip}, since: now.Add(-c.since)})
+			k.waiting = append(k.waiting, &admission{slot: slot{ip: ip}, since: now.Add(-c.since)})
 		}
-		comes := &newcomer{place: place{ip: c.comes}, since: now}
-		if got, want := k.givesWay(comes, c.why), append(k.waiting, comes)[c.goes]; got != want {
-			t.Errorf("%s: one of %q goes, which is not number %d", name, got.place.ip, c.goes)
+		comes := &admission{slot: slot{ip: c.comes}, since: now}
+		if got, want := k.victim(comes, c.why), append(k.waiting, comes)[c.goes]; got != want {
+			t.Errorf("%s: one of %q goes, which is not number %d", name, got.slot.ip, c.goes)
 		}
 	}
 	if k := newKeyless(config.Limits{WaitingPerIP: 200}, 64); k.most != 32 || k.perIP != 16 {
-		t.Errorf("of 64 places %d are for who has no key, of an address %d: want 32 and 16", k.most, k.perIP)
+		t.Errorf("of 64 slots %d are for who has no key, of an address %d: want 32 and 16", k.most, k.perIP)
 	}
 }

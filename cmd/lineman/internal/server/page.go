@@ -1,246 +1,195 @@
 package server
 
 import (
-	_ "embed"
-	"errors"
+	"context"
 	"fmt"
-	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/lineman-go/lineman"
-	"github.com/lineman-go/lineman/protocol/http1"
-	"github.com/lineman-go/lineman/protocol/websocket"
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/token"
 )
 
-//go:embed page.html
-var page []byte
-
-//go:embed icon.svg
-var icon []byte // for the tab of a browser, which asks for it wherever it is
-
-// pongTimeout is how long a page has to say that it is there.
-const pongTimeout = 10 * time.Second
-
-// shakeTime is how long a connection has for the handshakes of TLS and of WebSocket, and for another request after an
-// answer.
-const shakeTime = 5 * time.Second
-
-// partTime is how long a connection that was refused may take to read why.
-const partTime = time.Second
-
-// retryAfter is told to who comes at the wrong time.
-var retryAfter = []http1.Field{{Name: "Retry-After", Value: "5"}}
-
-// pageWorker speaks level 0: the first frame is the credential, unless the handshake had it; from then on nothing but
-// what is published is sent, after the hello that the handshake may have asked for, and what the page says is ignored.
-func (s *Server) pageWorker() *lineman.Worker {
-	limits := s.config.Limits
-	w := &lineman.Worker{
-		Name:  "pages",
-		Addr:  "websocket://" + s.config.Listen,
-		Count: s.config.Count,
-		Protocol: &websocket.Protocol{
-			Origins: s.origins(), SamePort: s.config.Cookie != "", Subprotocols: s.subprotocols(),
-			PingInterval: s.config.Ping, PongTimeout: pongTimeout,
-		},
-		Proxies: s.config.Proxies,
-		TLS:     s.options.TLS,
-		Logger:  s.options.Log,
-		Limits: lineman.Limits{
-			MaxMessage: limits.Message, MaxPending: limits.Pending, Handshake: shakeTime, KeepAlive: shakeTime,
-			Answer: shakeTime, Drain: s.config.Drain,
-		},
-	}
-	w.OnStart = s.start
-	w.OnAccept = s.arrive
-	w.OnGone = s.gone
-	w.OnUpgrade = s.handshake
-	w.OnRefuse = s.refused
-	w.OnConnect = s.connect
-	w.OnMessage = s.message
-	w.OnClosing = s.leave
-	w.OnHead = s.requestHead
-	w.OnRequest = s.request
-	w.OnFull = func(c *lineman.Conn) { s.refuse(c, "slow", codeTooSlow, "too slow") }
-	w.OnReload = s.drain
-	w.OnStop = s.stop
-	return w
+// page is the state of a page's connection.
+//
+//	           a credential comes            it is good
+//	waiting ───────────────────▶ verifying ───────────▶ member ────▶ gone
+//	   │                            └── it is not: refusal ├── it has expired: 4200
+//	   └── none within limits.login: 4104                  └── it reads too slowly: 4102
+type page struct {
+	member *push.Member[*lineman.Conn] // nil before
+	login  *login                      // nil once it is a member
+	ip     string                      // what is counted by; empty if it is not
+	end    int64                       // its key in expiries; 0 means none
+	spent  tokenBucket                 // messages that it has sent
 }
 
-// origins are those of pages that may connect. In dev mode a page may be opened from a file, unless some are listed:
-// its origin is null, which a page of any site can have in a sandboxed frame.
-func (s *Server) origins() []string {
-	if s.config.Dev && len(s.config.Origins) == 0 {
-		return []string{"null"}
-	}
-	return s.config.Origins
+// login is the state of a login, until the page is a member.
+type login struct {
+	credential string   // from the handshake; empty if it is to come by the first frame
+	channels   []string // that it asks for
+	hello      bool     // it asks for the name of its connection
+	refusal    string   // why it is refused, as it has a spare slot only; empty if it has its own
+	verifying  bool
+	left       bool // it can no longer be sent to
+	late       *lineman.Timer
 }
 
-// arrive finds a place for a connection that was accepted.
-func (s *Server) arrive(c *lineman.Conn) error {
-	v := &visitor{entry: &entry{}}
-	if !s.guard.arrive(v, c.RemoteAddr()) {
-		return errNoRoom
-	}
-	c.SetValue(v)
-	if v.entry.spare != "" {
-		c.After(partTime, func() {
-			if v.entry != nil && v.entry.spare != "" { // a proxy has told of nobody for whom there is room
-				c.Abort()
-			}
-		})
-	}
-	return nil
-}
-
-// spareTime is how long a connection may take to read that there is no room for it: none where more are told than there
-// are places for that, as behind a proxy it is found out when a place was taken.
-func (s *Server) spareTime() time.Duration {
-	if spares := &s.guard.spares; over(spares.taken[""]-1, spares.most) {
-		return 0
-	}
-	return partTime
-}
-
-// errNoRoom refuses a connection. The guard has counted and logged why.
-var errNoRoom = errors.New("server: no room")
-
-// gone gives back the place of a connection.
-func (s *Server) gone(c *lineman.Conn) { s.guard.leave(c.Value().(*visitor)) }
-
-// handshake decides who may come, and keeps what a page says before it may speak.
-func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
-	if !s.ready {
-		return &lineman.RefuseError{Status: 503, Reason: "the server is stopping", Header: retryAfter}
-	}
-	if !s.informed && s.late { // a proxy goes to the next node by that
-		return &lineman.RefuseError{Status: 503, Reason: "it is not known yet what was revoked", Header: retryAfter}
-	}
-	if s.strange(r) {
-		s.guard.refuse("page", "a page of a foreign host name was refused", "remote", c.RemoteAddr())
-		return &lineman.RefuseError{Status: 403, Reason: strangeHost}
-	}
-	e, err := s.entryOf(r)
-	if err != nil {
-		return err
-	}
-	v := c.Value().(*visitor)
-	if why := s.guard.knock(v, c.RemoteAddr()); why != "" {
-		c.After(s.spareTime(), c.Abort)
-		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
-	}
-	v.entry = e
-	return nil
-}
-
-// strange reports whether a request of dev mode, in which everybody is believed, is for a host name that somebody may
-// have given to this machine's address: a page of that name would be of the same origin.
-func (s *Server) strange(r *http1.Request) bool {
-	return s.config.Dev && !s.knowsHost(string(r.Host()))
-}
-
-const strangeHost = "in dev mode the server is asked by an address, as localhost, or by a name of api.hosts"
-
-// refused counts and logs a handshake that is wrong, or of a page of another origin.
-func (s *Server) refused(c *lineman.Conn, r *http1.Request, why *websocket.HandshakeError) {
-	reason := "handshake"
-	if why.Status == http.StatusForbidden {
-		reason = "origin"
-	}
-	s.guard.refuse(reason, "a connection was refused", "remote", c.RemoteAddr(), "error", fmt.Sprintf("%.200v", why))
-}
-
-func (s *Server) connect(c *lineman.Conn) {
-	v := c.Value().(*visitor)
-	if v.entry.credential != "" {
-		s.login(c, v, v.entry.credential)
+// login finds out who has a credential.
+func (s *Server) login(c *lineman.Conn, p *page, credential string) {
+	p.login.verifying = true
+	if !s.informed {
+		s.hold(c, p, credential)
 		return
 	}
-	v.entry.late = c.After(s.config.Limits.Login, func() {
-		s.refuse(c, "late", codeLate, "no credential came in time")
-		c.After(partTime, c.Abort) // who has said nothing may not answer the goodbye either
-	})
+	if everybody, ok := s.who.(anybody); ok {
+		s.addMember(c, p, everybody.identity(credential))
+		return
+	}
+	revocations := s.revocations
+	go func() {
+		ctx, cancel := context.WithTimeout(s.loop.Context(), s.config.Limits.Login)
+		defer cancel()
+		who, err := s.who.Verify(ctx, credential)
+		c.Do(func() {
+			switch {
+			case p.login.left:
+			case err == nil && revocations != s.revocations: // it may have been revoked since
+				s.login(c, p, credential)
+			case err != nil:
+				s.guard.credentials.add(token.Reason(err))
+				code, reason := refusal(err)
+				s.refuse(c, "credential", code, reason, "error", err)
+			default:
+				s.addMember(c, p, who)
+			}
+		})
+	}()
 }
 
-// message takes the first one for the credential.
-func (s *Server) message(c *lineman.Conn, msg []byte) {
-	v := c.Value().(*visitor)
-	switch {
-	case !s.guard.message(&v.spent):
-		s.refuse(c, "messages_per_connection", codeTooMany, retryLater)
-	case v.entry != nil && !v.entry.verifying && !v.entry.left:
-		s.login(c, v, trimmed(string(msg)))
+// addMember makes a page a member.
+func (s *Server) addMember(c *lineman.Conn, p *page, who Identity) {
+	if err := push.UID(who.UID).Check(); err != nil {
+		s.refuse(c, "credential", codeUnauthorized, "a uid has 1 to 255 bytes of text")
+		return
 	}
-}
-
-// leave forgets a page that gets nothing any more: who is told to go, or no longer answers, is not online while the
-// goodbyes last.
-func (s *Server) leave(c *lineman.Conn) {
-	v := c.Value().(*visitor)
-	if v.entry != nil {
-		v.entry.leave()
+	if why := s.guard.login(who.UID, s.hub.Count(push.UID(who.UID))); why != "" {
+		s.refuse(c, why, codeTooMany, retryLater)
+		return
 	}
-	if v.member != nil {
-		s.hub.Remove(v.member)
+	channels, err := s.channels(p.login.channels, who)
+	if err != nil {
+		s.refuse(c, "channel", codeForbidden, err.Error())
+		return
 	}
-	if v.end != 0 {
-		s.expiries.remove(c.ID(), v.end)
-	}
-}
-
-// refuse closes a page's connection, and counts and logs why. args are for the log alone.
-func (s *Server) refuse(c *lineman.Conn, why string, code websocket.Code, reason string, args ...any) {
-	s.guard.refuse(why, "a page was closed", append([]any{"remote", c.RemoteAddr(), "code", int(code)}, args...)...)
-	closeWith(c, int(code), reason)
-}
-
-func closeWith(c *lineman.Conn, code int, reason string) {
-	_ = c.CloseWith(websocket.Code(code), reason) // it may have closed
-}
-
-// isReady reports whether pages may come.
-func (s *Server) isReady() bool { return s.ready && s.informed && s.hub.Linked() }
-
-// requestHead refuses what asks for no WebSocket and has a body, before that is read, or comes too often.
-func (s *Server) requestHead(c *lineman.Conn, r *http1.Request) error {
-	v := c.Value().(*visitor)
-	if s.guard.address(c.RemoteAddr()) != v.ip { // by a proxy, which tells who it is
-		s.guard.knock(v, c.RemoteAddr())
-	}
-	if !s.guard.message(&v.spent) {
-		s.guard.refuse("messages_per_connection", "a connection was refused", "remote", c.RemoteAddr())
-		return &lineman.RefuseError{
-			Status: 429, Reason: "too many requests: messages_per_connection", Header: retryAfter,
+	m, err := s.hub.Add(c, who.UID)
+	for _, name := range who.Groups {
+		if err == nil {
+			err = m.Join(name)
 		}
 	}
-	if !isSafe(r.Method()) {
-		return &lineman.RefuseError{
-			Status: 405, Reason: "want GET", Header: []http1.Field{{Name: "Allow", Value: "GET, HEAD"}},
+	for _, name := range channels {
+		if err == nil {
+			err = m.Subscribe(name)
 		}
 	}
-	return refuseBody(r)
+	if err != nil {
+		if m != nil {
+			s.hub.Remove(m)
+		}
+		code, reason := s.placeRefusal(err, len(who.Groups)+len(channels))
+		s.refuse(c, "places", code, reason, "uid", who.UID, "error", err)
+		return
+	}
+	if p.login.hello {
+		_ = c.Send([]byte(fmt.Sprintf(`{"conn":%q}`, m.Target()))) // it may have closed
+	}
+	s.loggedIn(p)
+	p.member = m
+	if !who.Expires.IsZero() {
+		p.end = s.expiries.add(c.ID(), who.Expires)
+	}
+	s.hub.Welcome(m)
 }
 
-// request answers what asks for no WebSocket.
-func (s *Server) request(c *lineman.Conn, r *http1.Request) {
-	answer := &http1.Response{Status: 404, Body: []byte("not found\n")}
-	switch path := string(r.Path()); {
-	case path == "/health":
-		answer = &http1.Response{Body: []byte("ok\n")}
-	case path == "/ready" && s.isReady():
-		answer = &http1.Response{Body: []byte("ok\n")}
-	case path == "/ready":
-		answer = &http1.Response{Status: 503, Body: []byte("not ready\n")}
-	case path == "/favicon.ico":
-		answer = &http1.Response{Type: "image/svg+xml", Body: icon}
-	case path == "/" && s.strange(r):
-		answer = &http1.Response{Status: 403, Body: []byte(strangeHost + "\n")}
-	case path == "/" && s.config.Dev:
-		answer = &http1.Response{Type: "text/html; charset=utf-8", Body: s.page}
+// loggedIn ends the login of a page that is a member now.
+func (s *Server) loggedIn(p *page) {
+	p.login.leave()
+	p.login = nil
+	s.guard.known(p)
+}
+
+// leave ends what is under way for a login.
+func (e *login) leave() {
+	e.left = true
+	if e.late != nil {
+		e.late.Stop()
 	}
-	if c.Value().(*visitor).entry.spare != "" { // a place for others who are to be told that there is no room
-		answer.Close = true
-		c.After(s.spareTime(), c.Abort)
+}
+
+// channels are those that a page gets: what it asks for and may have, or, if it asks for nothing, what its credential
+// names in full, as far as namespaces allow it.
+func (s *Server) channels(asked []string, who Identity) ([]string, error) {
+	if len(asked) == 0 {
+		return slices.DeleteFunc(slices.Clone(who.Channels), func(p string) bool {
+			return strings.HasSuffix(p, "*") || !s.maySubscribe(p, who)
+		}), nil
 	}
-	_ = c.Respond(answer)
+	for _, name := range asked {
+		if err := push.Channel(name).Check(); err != nil || !s.maySubscribe(name, who) {
+			return nil, fmt.Errorf("it may not subscribe to %.80q", name)
+		}
+	}
+	return asked, nil
+}
+
+// maySubscribe tells what the namespace of a channel and the credential say.
+func (s *Server) maySubscribe(channel string, who Identity) bool {
+	name, _, found := strings.Cut(channel, ":")
+	n, known := s.config.Namespaces[name]
+	if !found || !known || name == "default" {
+		n = s.config.Namespaces["default"]
+	}
+	switch n.Subscribe {
+	case "all":
+		return true
+	case "none":
+		return false
+	}
+	return push.Match(who.Channels, channel)
+}
+
+// expiries are the connections whose credentials expire, by the second of Unix time.
+type expiries map[int64]map[uint64]bool
+
+// add returns the key of a connection. It is at least 1.
+func (e expiries) add(id uint64, at time.Time) int64 {
+	second := max(at.Unix(), 1)
+	if e[second] == nil {
+		e[second] = make(map[uint64]bool)
+	}
+	e[second][id] = true
+	return second
+}
+
+func (e expiries) remove(id uint64, second int64) {
+	if delete(e[second], id); len(e[second]) == 0 {
+		delete(e, second)
+	}
+}
+
+// expire closes the connections whose credentials are no longer good.
+func (s *Server) expire(now time.Time) {
+	for second, ids := range s.expiries {
+		if second > now.Unix() {
+			continue
+		}
+		for id := range ids {
+			if m := s.hub.Member(id); m != nil {
+				s.hub.Kick(m, int(codeExpired), "the credential has expired")
+			}
+		}
+	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// queued is how much waits for pages, as it was at some time. Owned by the loop.
+// queued is a sample of the send queues: how much waits for pages, as it was at some time. Owned by the loop.
 type queued struct {
 	at          time.Time
 	bytes, most int

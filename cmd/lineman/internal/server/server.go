@@ -98,7 +98,7 @@ type Server struct {
 	metrics *metrics.Metrics
 
 	// Owned by the loop, from OnStart on.
-	page        []byte
+	testPage    []byte
 	description []byte // of the HTTP API
 	loop        *lineman.Loop
 	log         *slog.Logger
@@ -109,9 +109,9 @@ type Server struct {
 	expiries    expiries
 	budget      budget
 	lag         lag
-	turn        turn
+	slice       timeSlice
 	queued      queued
-	trim        trim
+	scavenger   scavenger
 	ready       bool
 	emptied     time.Time           // when the last page has been sent away, while a drain lasts
 	links       int                 // times that the link to other processes has come or gone
@@ -178,7 +178,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	}
 	s.table = command.New(s.hub,
 		command.Options{Revoke: s.revoke(), TooLarge: "limits.publish, or max_message of a namespace, says so"})
-	s.turn.loop, s.description = l, s.table.OpenAPI(lineman.Version())
+	s.slice.loop, s.description = l, s.table.OpenAPI(lineman.Version())
 	if s.config.Admin.Listen != "" {
 		s.admin = s.adminWorker(l.ID())
 	}
@@ -190,9 +190,9 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	l.Every(time.Second, func() { s.expire(time.Now()) })
 	l.Every(burstTime*time.Second, s.tidy)
 	s.ready = true
-	s.page = bytes.ReplaceAll(page, []byte("PUSH"), []byte(s.pushCommand(addrs[s.text])))
+	s.testPage = bytes.ReplaceAll(testPage, []byte("PUSH"), []byte(s.pushCommand(addrs[s.text])))
 	if l.ID() == 0 {
-		s.greet(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api], addrs[s.admin])
+		s.printBanner(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api], addrs[s.admin])
 	}
 	return nil
 }

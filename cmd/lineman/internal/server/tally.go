@@ -1,7 +1,7 @@
 package server
 
-// tally counts by reason. Its reasons are there from the start, with 0, and there are never others: what is none of
-// them counts as "other". Owned by the loop.
+// tally is a counter by reason, as metrics show it. Its reasons are there from the start, with 0, and there are never
+// others: what is none of them counts as "other". Owned by the loop.
 type tally map[string]uint64
 
 func newTally(reasons []string) tally {

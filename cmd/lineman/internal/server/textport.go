@@ -16,31 +16,31 @@ const maxWaiting = 1024
 
 // backend is a back end's connection.
 type backend struct {
-	newcomer
+	admission
 	server   *Server
 	in       bool            // it may ask
 	permit   *command.Permit // for what; nil means everything
 	answers  answers
 	changing bool // its next line waits for the answer to the command at hand
 	full     bool // it does not read its answers
-	resting  bool // other connections have the loop before its next line
+	yielding bool // other connections have the loop before its next line
 	paused   bool
 	leaving  bool // it goes when its lines are answered
 }
 
-// expect takes a place among the answers.
+// expect adds an answer that is not known yet.
 func (b *backend) expect() int {
 	b.conn.Hold() // a back end may have said all, and wait
 	n := b.answers.expect()
-	b.pace()
+	b.applyBackpressure()
 	return n
 }
 
 // settle gives an answer its text, which is on loan, and sends those that are known, up to the first that is not.
 func (b *backend) settle(n int, text []byte) {
-	b.server.turn.answered(len(text))
+	b.server.slice.answered(len(text))
 	b.answers.settle(n, text, b.send)
-	b.pace()
+	b.applyBackpressure()
 	b.part()
 }
 
@@ -73,24 +73,24 @@ func (b *backend) send(text []byte) bool {
 func (b *backend) drained() {
 	b.full = false
 	b.answers.flush(b.send)
-	b.pace()
+	b.applyBackpressure()
 	b.part()
 }
 
-// rest has others have the loop before the next line.
-func (b *backend) rest() {
-	b.resting = true
-	b.pace()
-	b.server.turn.next(func() {
-		b.resting = false
-		b.pace()
+// yield gives the loop to others before the next line.
+func (b *backend) yield() {
+	b.yielding = true
+	b.applyBackpressure()
+	b.server.slice.next(func() {
+		b.yielding = false
+		b.applyBackpressure()
 	})
 }
 
 // leave has a back end go, to a successor if there is one, when its lines are answered. No more of them are read.
 func (b *backend) leave() {
 	b.leaving = true
-	b.pace()
+	b.applyBackpressure()
 	b.part()
 }
 
@@ -104,12 +104,12 @@ func (b *backend) part() {
 // answer, or no longer.
 func (b *backend) change(changing bool) {
 	b.changing = changing
-	b.pace()
+	b.applyBackpressure()
 }
 
-// pace reads lines as they can be done.
-func (b *backend) pace() {
-	wait := b.changing || b.full || b.resting || b.leaving || b.answers.len() >= maxWaiting
+// applyBackpressure reads lines as they can be done: a back end that is too fast finds its socket full.
+func (b *backend) applyBackpressure() {
+	wait := b.changing || b.full || b.yielding || b.leaving || b.answers.len() >= maxWaiting
 	switch {
 	case wait && !b.paused:
 		b.conn.Pause()
@@ -128,18 +128,18 @@ func (s *Server) textWorker() *lineman.Worker {
 	}
 	open := !s.wantsKey()
 	w.OnAccept = func(c *lineman.Conn) error {
-		p, ok := s.guard.enter(&s.guard.backends, c)
+		p, ok := s.guard.acquire(&s.guard.backends, c)
 		if !ok {
-			return errNoRoom
+			return errNoSlot
 		}
-		c.SetValue(&backend{newcomer: newcomer{conn: c, place: p}, in: open, server: s})
+		c.SetValue(&backend{admission: admission{conn: c, slot: p}, in: open, server: s})
 		return nil
 	}
 	w.OnConnect = func(c *lineman.Conn) { s.receive(c.Value().(*backend)) }
 	w.OnGone = func(c *lineman.Conn) {
 		b := c.Value().(*backend)
-		s.guard.keylessLines.settle(&b.newcomer)
-		s.guard.exit(&s.guard.backends, b.place)
+		s.guard.keylessLines.remove(&b.admission)
+		s.guard.release(&s.guard.backends, b.slot)
 	}
 	w.OnMessage = func(c *lineman.Conn, line []byte) { s.line(c.Value().(*backend), line) }
 	w.OnDrain = func(c *lineman.Conn) { c.Value().(*backend).drained() }
@@ -159,7 +159,7 @@ const (
 	maxKeyLine        = 8 << 10 // of the line that says a key
 )
 
-// invalid answers what is no line. Whose first one that is, is no back end.
+// invalid answers what is no line. If that is the first one, it is no back end.
 func (s *Server) invalid(b *backend, err error) {
 	a := b.expect()
 	stray := errors.Is(err, text.ErrNoObject)
@@ -182,22 +182,22 @@ func (s *Server) invalid(b *backend, err error) {
 	}
 }
 
-// receive tells a back end that there is no room for it, or gives it some time to say its key, where one is wanted.
+// receive tells a back end that there is no slot for it, or gives it some time to say its key, where one is wanted.
 func (s *Server) receive(b *backend) {
 	switch {
-	case b.place.why != "":
-		s.guard.refuse(b.place.why, "a back end was turned away: there are too many", "remote", b.conn.RemoteAddr())
-		_ = b.conn.Send([]byte("error: too many connections: " + b.place.why))
+	case b.slot.why != "":
+		s.guard.refuse(b.slot.why, "a back end was turned away: there are too many", "remote", b.conn.RemoteAddr())
+		_ = b.conn.Send([]byte("error: too many connections: " + b.slot.why))
 		b.dismiss()
 	case !b.in:
-		s.awaitKey(&s.guard.keylessLines, &b.newcomer)
+		s.awaitKey(&s.guard.keylessLines, &b.admission)
 	}
 }
 
 // line does what a line asks.
 func (s *Server) line(b *backend, line []byte) {
 	s.lag.begin(s.loop)
-	s.turn.begin(b.conn, len(line))
+	s.slice.begin(b.conn, len(line))
 	a := b.expect()
 	key, says := command.AuthKey(line)
 	switch {
@@ -219,8 +219,8 @@ func (s *Server) line(b *backend, line []byte) {
 			b.change(true)
 		}
 	}
-	if s.turn.isOver() {
-		b.rest()
+	if s.slice.isOver() {
+		b.yield()
 	}
 }
 
@@ -231,7 +231,7 @@ func (s *Server) admit(b *backend, a int, key string) {
 		s.turnAway(b, a)
 		return
 	}
-	s.guard.keylessLines.settle(&b.newcomer)
+	s.guard.keylessLines.remove(&b.admission)
 	b.in, b.permit = true, p
 	if s.known != nil {
 		_ = b.conn.SetWorker(s.known) // it may have closed
@@ -239,7 +239,7 @@ func (s *Server) admit(b *backend, a int, key string) {
 	b.settle(a, command.Reply{OK: true}.JSON())
 }
 
-// turnAway ends the connection of a back end that is none.
+// turnAway ends the connection of a back end that has no key.
 func (s *Server) turnAway(b *backend, a int) {
 	s.guard.refuse("key", "a back end was turned away: it has no key", "remote", b.conn.RemoteAddr())
 	b.settle(a,

@@ -34,7 +34,7 @@ func TestFull(t *testing.T) {
 		}
 	}
 	silent.Close()
-	linemantest.Until(t, "what has gone keeps its place", func() bool {
+	linemantest.Until(t, "what has gone keeps its slot", func() bool {
 		answer, _ := r.Connect(r.pages).Handshake("/", nil)
 		return answer.StatusCode == 101
 	})
@@ -47,7 +47,7 @@ func (r *running) plain(t *testing.T, path string) (status int, body string) {
 	c.Write("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	answer, body := c.Response("")
 	if !answer.Close {
-		t.Error("it stays, where there is no room")
+		t.Error("it stays, where there is no slot")
 	}
 	return answer.StatusCode, body
 }
@@ -67,7 +67,7 @@ func TestSilent(t *testing.T) {
 	})
 }
 
-// TestSpareIsGivenBack has who says nothing not keep a place that is there to be told that there is no other.
+// TestSpareIsGivenBack has who says nothing not keep a spare slot, which is there to be told that there is no other.
 func TestSpareIsGivenBack(t *testing.T) {
 	c := devMode()
 	c.Limits.Connections, c.Text.Connections, c.API.Connections = 1, 1, 1
@@ -127,7 +127,7 @@ func TestKeylessGiveWay(t *testing.T) {
 	c.Text.Auth, c.Limits.Waiting, c.Limits.Login = true, 2, time.Minute
 	r := start(t, c, server.Options{})
 	first, second := dial(t, r.text), dial(t, r.text)
-	linemantest.Until(t, "a back end with a key has no room", func() bool {
+	linemantest.Until(t, "a back end with a key has no slot", func() bool {
 		b, err := net.Dial("tcp", r.text)
 		if err != nil {
 			return false // reset before that returned: it is refused while the others are new
@@ -156,8 +156,8 @@ func isTimeout(err error) bool {
 	return ok && e.Timeout()
 }
 
-// TestRoomForBackends bounds the connections to the other ports, and tells by which setting.
-func TestRoomForBackends(t *testing.T) {
+// TestSlotsOfBackends bounds the connections to the other ports, and tells by which setting.
+func TestSlotsOfBackends(t *testing.T) {
 	c := devMode()
 	c.Text.Connections, c.API.Connections, c.Admin.Connections = 1, 1, 1
 	r := start(t, c, server.Options{})
@@ -188,8 +188,8 @@ func TestRoomForBackends(t *testing.T) {
 	}
 }
 
-// TestRoomIsGivenBack has connections that have gone, after all that they may do, leave room for others.
-func TestRoomIsGivenBack(t *testing.T) {
+// TestSlotIsGivenBack has connections that have gone, after all that they may do, leave their slots to others.
+func TestSlotIsGivenBack(t *testing.T) {
 	c := devMode()
 	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters",
 		Scopes: []string{"publish", "read", "admin"}}}
@@ -197,14 +197,14 @@ func TestRoomIsGivenBack(t *testing.T) {
 	log := &journal{}
 	r := start(t, c, server.Options{Log: log.logger()})
 	for range 5 {
-		linemantest.Until(t, "the port for lines has no room", func() bool {
+		linemantest.Until(t, "the port for lines has no slot", func() bool {
 			b := r.backend()
 			defer b.Close()
 			_, err := io.WriteString(b.Conn, `{"cmd":"auth","key":"a secret of 22 letters"}`+"\n{\"cmd\":\"groups\"}\n")
 			answers, _ := io.ReadAll(io.LimitReader(b.Reader, int64(len("{\"ok\":true}\n{\"ok\":true"))))
 			return err == nil && string(answers) == "{\"ok\":true}\n{\"ok\":true"
 		})
-		linemantest.Until(t, "the HTTP API has no room", func() bool {
+		linemantest.Until(t, "the HTTP API has no slot", func() bool {
 			q, err := http.NewRequest("POST", r.api+"groups", strings.NewReader("{}"))
 			if err != nil {
 				t.Fatal(err)
@@ -213,7 +213,7 @@ func TestRoomIsGivenBack(t *testing.T) {
 			q.Header.Set("Authorization", "Bearer a secret of 22 letters")
 			return strings.HasPrefix(do(&http.Transport{DisableKeepAlives: true}, q), "200 ")
 		})
-		linemantest.Until(t, "the port for operators has no room", func() bool {
+		linemantest.Until(t, "the port for operators has no slot", func() bool {
 			return get(t, &http.Transport{DisableKeepAlives: true}, r.admin+"/health") == "200 ok\n"
 		})
 	}

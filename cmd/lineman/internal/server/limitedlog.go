@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// paced logs what others can cause: some lines a second of each message and reason. How many were left out is said with
-// the next one, or by tell. Owned by the loop.
-type paced struct {
+// limitedLog is a log with a rate limit, for what others can cause: some lines a second of each message and reason. How
+// many were left out is said with the next one, or by tell. Owned by the loop.
+type limitedLog struct {
 	log *slog.Logger
-	by  map[occasion]*window
+	by  map[logKey]*window
 }
 
-func newPaced(log *slog.Logger) paced { return paced{log, map[occasion]*window{}} }
+func newLimitedLog(log *slog.Logger) limitedLog { return limitedLog{log, map[logKey]*window{}} }
 
 // occasion is what lines are counted by. There are few: a reason is a word of ours, never what a peer said.
-type occasion struct{ message, reason string }
+type logKey struct{ message, reason string }
 
 // window is the second at hand.
 type window struct {
@@ -27,8 +27,8 @@ type window struct {
 // linesPerSecond are those of one occasion.
 const linesPerSecond = 5
 
-func (p paced) info(now time.Time, message, reason string, args ...any) {
-	o := occasion{message, reason}
+func (p limitedLog) info(now time.Time, message, reason string, args ...any) {
+	o := logKey{message, reason}
 	w := p.by[o]
 	if w == nil {
 		w = &window{}
@@ -51,7 +51,7 @@ func (p paced) info(now time.Time, message, reason string, args ...any) {
 }
 
 // tell says how many lines were left out since the last one of their occasion, once their second is over.
-func (p paced) tell(now time.Time) {
+func (p limitedLog) tell(now time.Time) {
 	for o, w := range p.by {
 		if w.left > 0 && now.Sub(w.began) >= time.Second {
 			p.log.Info(o.message, "reason", o.reason, "left_out", w.left)

@@ -6,9 +6,10 @@ import (
 	"github.com/lineman-go/lineman"
 )
 
-// turn bounds how long the requests of one back end, and those of all together, keep the loop in one tick: what is left
-// then of a batch, or of the lines of a connection, waits for the next one. Owned by the loop.
-type turn struct {
+// timeSlice is the time slice of a back end: it bounds how long its requests, and those of all back ends together, keep
+// the loop in one tick. What is left then of a batch, or of the lines of a connection, waits for the next one. Owned by
+// the loop.
+type timeSlice struct {
 	loop   *lineman.Loop
 	began  time.Time     // of the tick's first request; zero before it
 	of     *lineman.Conn // whose request is at hand
@@ -18,14 +19,14 @@ type turn struct {
 }
 
 const (
-	turnTime = 4 * time.Millisecond  // of one back end
-	tickTime = 64 * time.Millisecond // of all: many lines to the same page are one write then
+	sliceTime = 4 * time.Millisecond  // of one back end
+	tickTime  = 64 * time.Millisecond // of all: many lines to the same page are one write then
 	// lines, or hundreds of bytes of them and their answers, before the clock is looked at
 	lookAt = 64
 )
 
 // begin is told of a request of a back end, or one line of it, of so many bytes.
-func (t *turn) begin(of *lineman.Conn, bytes int) {
+func (t *timeSlice) begin(of *lineman.Conn, bytes int) {
 	t.work += 1 + bytes/100
 	if t.began.IsZero() {
 		t.began = time.Now()
@@ -37,19 +38,19 @@ func (t *turn) begin(of *lineman.Conn, bytes int) {
 	}
 }
 
-func (t *turn) end() { *t = turn{loop: t.loop} }
+func (t *timeSlice) end() { *t = timeSlice{loop: t.loop} }
 
 // answered is told of an answer.
-func (t *turn) answered(bytes int) { t.work += bytes / 100 }
+func (t *timeSlice) answered(bytes int) { t.work += bytes / 100 }
 
 // isOver reports whether others have to have the loop.
-func (t *turn) isOver() bool {
+func (t *timeSlice) isOver() bool {
 	if t.work < lookAt || t.began.IsZero() {
 		return false
 	}
 	t.work, t.looked = 0, time.Now()
-	return t.looked.Sub(t.since) >= turnTime || t.looked.Sub(t.began) >= tickTime
+	return t.looked.Sub(t.since) >= sliceTime || t.looked.Sub(t.began) >= tickTime
 }
 
 // next runs a function in the next tick, when what is ready has been handled.
-func (t *turn) next(f func()) { t.loop.Do(func() { t.loop.Do(f) }) }
+func (t *timeSlice) next(f func()) { t.loop.Do(func() { t.loop.Do(f) }) }

@@ -2,9 +2,9 @@ package server
 
 import "testing"
 
-// TestTrim gives memory back once after a change, when it is quiet.
-func TestTrim(t *testing.T) {
-	var tr trim
+// TestScavenger gives memory back once after a change, when it is quiet.
+func TestScavenger(t *testing.T) {
+	var s scavenger
 	for i, c := range []struct {
 		connections int
 		due         bool
@@ -14,7 +14,7 @@ func TestTrim(t *testing.T) {
 		{13000, false}, {13000, false}, // not much more
 		{100, false}, {100, true}, {100, false}, // they have gone
 	} {
-		if got := tr.due(c.connections); got != c.due {
+		if got := s.due(c.connections); got != c.due {
 			t.Errorf("time %d, %d connections: %v", i, c.connections, got)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 )
 
-// greet says what to open, what to paste, and what is insecure. The others are nil where there is no such port.
-func (s *Server) greet(pages, lines, api, admin net.Addr) {
+// printBanner says what to open, what to paste, and what is insecure. The others are nil where there is no such port.
+func (s *Server) printBanner(pages, lines, api, admin net.Addr) {
 	out, dev := s.options.Out, s.config.Dev
 	web, ws := "http", "ws"
 	if s.pages.TLS != nil {

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// TestPaced logs some lines a second of each message and reason, and counts those that it leaves out.
-func TestPaced(t *testing.T) {
+// TestLimitedLog logs some lines a second of each message and reason, and counts those that it leaves out.
+func TestLimitedLog(t *testing.T) {
 	var text bytes.Buffer
-	p := newPaced(slog.New(slog.NewTextHandler(&text, nil)))
+	p := newLimitedLog(slog.New(slog.NewTextHandler(&text, nil)))
 	now := time.Now()
 	for range 100 {
 		p.info(now, "one", "late", "who", "x")
@@ -40,7 +40,7 @@ func TestPaced(t *testing.T) {
 // TestPacedTell says what was left out when nothing more of it comes.
 func TestPacedTell(t *testing.T) {
 	var text bytes.Buffer
-	p := newPaced(slog.New(slog.NewTextHandler(&text, nil)))
+	p := newLimitedLog(slog.New(slog.NewTextHandler(&text, nil)))
 	now := time.Now()
 	for range linesPerSecond + 7 {
 		p.info(now, "one", "late")

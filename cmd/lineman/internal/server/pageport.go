@@ -1,0 +1,247 @@
+package server
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
+)
+
+//go:embed page.html
+var testPage []byte
+
+//go:embed icon.svg
+var icon []byte // for the tab of a browser, which asks for it wherever it is
+
+// pongTimeout is how long a page has to say that it is there.
+const pongTimeout = 10 * time.Second
+
+// shakeTime is how long a connection has for the handshakes of TLS and of WebSocket, and for another request after an
+// answer.
+const handshakeTime = 5 * time.Second
+
+// refusalTime is how long a connection that was refused may take to read why.
+const refusalTime = time.Second
+
+// retryAfter is told to who comes at the wrong time.
+var retryAfter = []http1.Field{{Name: "Retry-After", Value: "5"}}
+
+// pageWorker is the port for pages. It speaks level 0: the first frame is the credential, unless the handshake had it;
+// from then on nothing but what is published is sent, after the hello that the handshake may have asked for, and what
+// the page says is ignored.
+func (s *Server) pageWorker() *lineman.Worker {
+	limits := s.config.Limits
+	w := &lineman.Worker{
+		Name:  "pages",
+		Addr:  "websocket://" + s.config.Listen,
+		Count: s.config.Count,
+		Protocol: &websocket.Protocol{
+			Origins: s.origins(), SamePort: s.config.Cookie != "", Subprotocols: s.subprotocols(),
+			PingInterval: s.config.Ping, PongTimeout: pongTimeout,
+		},
+		Proxies: s.config.Proxies,
+		TLS:     s.options.TLS,
+		Logger:  s.options.Log,
+		Limits: lineman.Limits{
+			MaxMessage: limits.Message, MaxPending: limits.Pending, Handshake: handshakeTime, KeepAlive: handshakeTime,
+			Answer: handshakeTime, Drain: s.config.Drain,
+		},
+	}
+	w.OnStart = s.start
+	w.OnAccept = s.accept
+	w.OnGone = s.gone
+	w.OnUpgrade = s.handshake
+	w.OnRefuse = s.refused
+	w.OnConnect = s.connect
+	w.OnMessage = s.message
+	w.OnClosing = s.leave
+	w.OnHead = s.requestHead
+	w.OnRequest = s.request
+	w.OnFull = func(c *lineman.Conn) { s.refuse(c, "slow", codeTooSlow, "too slow") }
+	w.OnReload = s.drain
+	w.OnStop = s.stop
+	return w
+}
+
+// origins are those of pages that may connect. In dev mode a page may be opened from a file, unless some are listed:
+// its origin is null, which a page of any site can have in a sandboxed frame.
+func (s *Server) origins() []string {
+	if s.config.Dev && len(s.config.Origins) == 0 {
+		return []string{"null"}
+	}
+	return s.config.Origins
+}
+
+// accept finds a slot for a connection that was accepted.
+func (s *Server) accept(c *lineman.Conn) error {
+	p := &page{login: &login{}}
+	if !s.guard.accept(p, c.RemoteAddr()) {
+		return errNoSlot
+	}
+	c.SetValue(p)
+	if p.login.refusal != "" {
+		c.After(refusalTime, func() {
+			if p.login != nil && p.login.refusal != "" { // no proxy has told of somebody for whom there is a slot
+				c.Abort()
+			}
+		})
+	}
+	return nil
+}
+
+// spareTime is how long a connection may take to read that there is no slot for it: none where more are told than there
+// are spare ones, as behind a proxy it is found out when a slot was taken.
+func (s *Server) spareTime() time.Duration {
+	if spares := &s.guard.spares; over(spares.taken[""]-1, spares.most) {
+		return 0
+	}
+	return refusalTime
+}
+
+// errNoRoom refuses a connection. The guard has counted and logged why.
+var errNoSlot = errors.New("server: no connection slot")
+
+// gone gives back the slot of a connection.
+func (s *Server) gone(c *lineman.Conn) { s.guard.leave(c.Value().(*page)) }
+
+// handshake decides who may come, and keeps what a page says before it may speak.
+func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
+	if !s.ready {
+		return &lineman.RefuseError{Status: 503, Reason: "the server is stopping", Header: retryAfter}
+	}
+	if !s.informed && s.late { // a proxy goes to the next node by that
+		return &lineman.RefuseError{Status: 503, Reason: "it is not known yet what was revoked", Header: retryAfter}
+	}
+	if s.foreignHost(r) {
+		s.guard.refuse("page", "a page of a foreign host name was refused", "remote", c.RemoteAddr())
+		return &lineman.RefuseError{Status: 403, Reason: foreignHostText}
+	}
+	e, err := s.loginOf(r)
+	if err != nil {
+		return err
+	}
+	p := c.Value().(*page)
+	if why := s.guard.readmit(p, c.RemoteAddr()); why != "" {
+		c.After(s.spareTime(), c.Abort)
+		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
+	}
+	p.login = e
+	return nil
+}
+
+// foreignHost reports whether a request of dev mode, in which everybody is believed, is for a host name that somebody
+// may have given to this machine's address (DNS rebinding): a page of that name would be of the same origin.
+func (s *Server) foreignHost(r *http1.Request) bool {
+	return s.config.Dev && !s.knowsHost(string(r.Host()))
+}
+
+const foreignHostText = "in dev mode the server is asked by an address, as localhost, or by a name of api.hosts"
+
+// refused counts and logs a handshake that is wrong, or of a page of another origin.
+func (s *Server) refused(c *lineman.Conn, r *http1.Request, why *websocket.HandshakeError) {
+	reason := "handshake"
+	if why.Status == http.StatusForbidden {
+		reason = "origin"
+	}
+	s.guard.refuse(reason, "a connection was refused", "remote", c.RemoteAddr(), "error", fmt.Sprintf("%.200v", why))
+}
+
+func (s *Server) connect(c *lineman.Conn) {
+	p := c.Value().(*page)
+	if p.login.credential != "" {
+		s.login(c, p, p.login.credential)
+		return
+	}
+	p.login.late = c.After(s.config.Limits.Login, func() {
+		s.refuse(c, "late", codeLate, "no credential came in time")
+		c.After(refusalTime, c.Abort) // who has said nothing may not answer the goodbye either
+	})
+}
+
+// message takes the first one for the credential.
+func (s *Server) message(c *lineman.Conn, msg []byte) {
+	p := c.Value().(*page)
+	switch {
+	case !s.guard.message(&p.spent):
+		s.refuse(c, "messages_per_connection", codeTooMany, retryLater)
+	case p.login != nil && !p.login.verifying && !p.login.left:
+		s.login(c, p, trimmed(string(msg)))
+	}
+}
+
+// leave forgets a page that gets nothing any more: who is told to go, or no longer answers, is not online while the
+// goodbyes last.
+func (s *Server) leave(c *lineman.Conn) {
+	p := c.Value().(*page)
+	if p.login != nil {
+		p.login.leave()
+	}
+	if p.member != nil {
+		s.hub.Remove(p.member)
+	}
+	if p.end != 0 {
+		s.expiries.remove(c.ID(), p.end)
+	}
+}
+
+// refuse closes a page's connection, and counts and logs why. args are for the log alone.
+func (s *Server) refuse(c *lineman.Conn, why string, code websocket.Code, reason string, args ...any) {
+	s.guard.refuse(why, "a page was closed", append([]any{"remote", c.RemoteAddr(), "code", int(code)}, args...)...)
+	closeWith(c, int(code), reason)
+}
+
+func closeWith(c *lineman.Conn, code int, reason string) {
+	_ = c.CloseWith(websocket.Code(code), reason) // it may have closed
+}
+
+// isReady reports whether pages may come.
+func (s *Server) isReady() bool { return s.ready && s.informed && s.hub.Linked() }
+
+// requestHead refuses what asks for no WebSocket and has a body, before that is read, or comes too often.
+func (s *Server) requestHead(c *lineman.Conn, r *http1.Request) error {
+	p := c.Value().(*page)
+	if s.guard.address(c.RemoteAddr()) != p.ip { // by a proxy, which tells who it is
+		s.guard.readmit(p, c.RemoteAddr())
+	}
+	if !s.guard.message(&p.spent) {
+		s.guard.refuse("messages_per_connection", "a connection was refused", "remote", c.RemoteAddr())
+		return &lineman.RefuseError{
+			Status: 429, Reason: "too many requests: messages_per_connection", Header: retryAfter,
+		}
+	}
+	if !isSafe(r.Method()) {
+		return &lineman.RefuseError{
+			Status: 405, Reason: "want GET", Header: []http1.Field{{Name: "Allow", Value: "GET, HEAD"}},
+		}
+	}
+	return refuseBody(r)
+}
+
+// request answers what asks for no WebSocket.
+func (s *Server) request(c *lineman.Conn, r *http1.Request) {
+	answer := &http1.Response{Status: 404, Body: []byte("not found\n")}
+	switch path := string(r.Path()); {
+	case path == "/health":
+		answer = &http1.Response{Body: []byte("ok\n")}
+	case path == "/ready" && s.isReady():
+		answer = &http1.Response{Body: []byte("ok\n")}
+	case path == "/ready":
+		answer = &http1.Response{Status: 503, Body: []byte("not ready\n")}
+	case path == "/favicon.ico":
+		answer = &http1.Response{Type: "image/svg+xml", Body: icon}
+	case path == "/" && s.foreignHost(r):
+		answer = &http1.Response{Status: 403, Body: []byte(foreignHostText + "\n")}
+	case path == "/" && s.config.Dev:
+		answer = &http1.Response{Type: "text/html; charset=utf-8", Body: s.testPage}
+	}
+	if c.Value().(*page).login.refusal != "" { // its spare slot is for others who are to be told as well
+		answer.Close = true
+		c.After(s.spareTime(), c.Abort)
+	}
+	_ = c.Respond(answer)
+}
