@@ -1,44 +1,44 @@
 package lineman
 
-// arrive asks whether an accepted connection may be there, and reports whether it is: refused, it is reset.
+// admit asks whether an accepted connection may be there, and reports whether it is: refused, it is reset.
 //
 //	accepted ──▶ the PROXY header, if one is due ──▶ OnAccept ──▶ TLS, the protocol … ──▶ closed: OnClose, OnGone
 //	                                                     └── an error: reset
-func (c *Conn) arrive() bool {
+func (s *service) admit(c *Conn) bool {
 	if c.dial != nil {
 		return true
 	}
-	if f := c.service.worker.OnAccept; f != nil && !c.admitted(f) {
-		c.reject()
+	if f := s.worker.OnAccept; f != nil && !s.accepts(c, f) {
+		s.reject(c)
 		return false
 	}
 	c.state.arriving = false
 	return true
 }
 
-// admitted asks OnAccept. A panic in it refuses.
-func (c *Conn) admitted(f func(*Conn) error) (in bool) {
+// accepts asks OnAccept. A panic in it refuses.
+func (s *service) accepts(c *Conn, f func(*Conn) error) (in bool) {
 	c.guard(inOnAccept, func() {
 		err := f(c)
 		if in = err == nil; !in {
 			c.loop.stats.Rejected++
-			c.service.log.Debug("lineman: a connection was refused", "peer", c.remote, "error", err)
+			s.log.Debug("lineman: a connection was refused", "peer", c.remote, "error", err)
 		}
 	})
 	return in
 }
 
 // reject resets a connection that has not arrived.
-func (c *Conn) reject() {
+func (s *service) reject(c *Conn) {
 	c.mu.Lock()
 	c.flags |= aborted
 	c.mu.Unlock()
-	c.finish(nil)
+	c.end.finish(c, nil)
 }
 
 // noteOrigin is called before the connection goes to another service: OnGone stays that of the one that has accepted
 // it.
-func (c *Conn) noteOrigin(to *service) {
+func noteOrigin(c *Conn, to *service) {
 	if c.dial != nil || c.service.worker.OnGone == nil && to.worker.OnGone == nil {
 		return
 	}
@@ -49,8 +49,8 @@ func (c *Conn) noteOrigin(to *service) {
 	}
 }
 
-// gone tells that a connection which had arrived is there no more.
-func (c *Conn) gone() {
+// tellGone tells that a connection which had arrived is there no more.
+func tellGone(c *Conn) {
 	if c.dial != nil || c.state.arriving {
 		return
 	}

@@ -13,10 +13,10 @@ func (c *Conn) attend() {
 	if c.flags&aborted != 0 {
 		c.mu.Unlock()
 		if c.handle == absent {
-			c.abandon()
+			c.dial.abandon(c)
 			return
 		}
-		c.finish(c.cause())
+		c.end.finish(c, c.end.cause(c))
 		return
 	}
 	if c.handle == absent {
@@ -24,20 +24,20 @@ func (c *Conn) attend() {
 		c.tellFull()
 		return
 	}
-	if c.state.ending&remains != 0 {
+	if c.end&remains != 0 {
 		goOn := c.flags&resume != 0
 		c.flags &^= resume
 		c.mu.Unlock()
-		c.attendRest(goOn)
+		c.end.attendRest(c, goOn)
 		return
 	}
 	if c.flags&(stalled|broken) == 0 {
-		c.writeLocked(c.loop.scratch)
+		c.out.writeLocked(c, c.loop.scratch)
 		c.session.writtenLocked(c)
 	}
 	c.state.stalled = c.flags&stalled != 0
 	wasFull := c.flags&notifyFull != 0
-	empty := c.pendingLocked() == 0
+	empty := c.out.pendingLocked(c) == 0
 	drained := c.flags&full != 0 && empty
 	goOn := c.flags&resume != 0
 	c.flags &^= notifyFull | resume
@@ -48,11 +48,11 @@ func (c *Conn) attend() {
 	c.mu.Unlock()
 
 	if failed {
-		c.broke()
+		c.end.sever(c)
 		return
 	}
 	if phase == closing {
-		c.tellClosing()
+		c.end.tell(c)
 	}
 	c.rearm()
 	goOn = c.session.written(c, empty) || goOn
@@ -63,24 +63,24 @@ func (c *Conn) attend() {
 		c.guard(inOnDrain, func() { f(c) })
 	}
 	if phase == open && goOn {
-		c.goOn()
+		c.in.goOn(c)
 	}
 	if phase == closing {
-		c.closeOn(empty)
+		c.end.goOn(c, empty)
 	}
 }
 
 // goOn handles the messages that waited for Resume or for an answer.
-func (c *Conn) goOn() {
+func (r *reader) goOn(c *Conn) {
 	c.since = c.loop.ticks(c.loop.now)
 	c.session.goOn(c)
 	c.state.holding = false
-	if c.in != nil {
-		c.decode(nil)
+	if r.rest != nil {
+		r.decode(c, nil)
 	}
 	c.transport().goOn(c)
-	if c.state.ended && !c.busy() {
-		c.depart(io.EOF)
+	if c.state.ended && !c.end.isBusy(c) {
+		c.end.depart(c, io.EOF)
 		return
 	}
 	c.rearm()
@@ -102,14 +102,14 @@ func (c *Conn) rearm() {
 	if c.phase.get() == closed || c.handle == absent {
 		return
 	}
-	read := !c.state.ended && !c.holds()
+	read := !c.state.ended && !c.in.holds(c)
 	write := c.state.stalled
 	if read == c.state.armedRead && write == c.state.armedWrite {
 		return
 	}
 	c.state.armedRead, c.state.armedWrite = read, write
 	if err := c.loop.poll.Arm(c.handle, read, write); err != nil {
-		c.depart(err)
+		c.end.depart(c, err)
 	}
 }
 

@@ -79,7 +79,7 @@ func (b *broadcast) sendTo(c *Conn) {
 	if *frame == nil {
 		*frame = b.loop.encode(c.session, b.msg, b.binary)
 	}
-	if len(*frame) > 0 && c.sendShared(*frame) {
+	if len(*frame) > 0 && c.out.sendShared(c, *frame) {
 		b.accepted++
 	}
 }
@@ -131,21 +131,21 @@ func (l *Loop) encode(s session, msg []byte, binary bool) []byte {
 const blockSize = 16 << 10
 
 // sendShared is send for bytes that are encoded already.
-func (c *Conn) sendShared(frame []byte) bool {
+func (w *writer) sendShared(c *Conn, frame []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() != open {
 		return false
 	}
-	if c.isFullLocked() {
-		_ = c.refuseLocked()
+	if w.isFullLocked(c) {
+		_ = w.refuseLocked(c)
 		return false
 	}
-	if c.out == nil {
-		c.out = output.Get()
+	if w.queue == nil {
+		w.queue = output.Get()
 	}
-	c.out.Share(frame)
-	c.messagesOut++
-	c.queuedLocked()
+	w.queue.Share(frame)
+	w.messages++
+	w.queuedLocked(c)
 	return true
 }

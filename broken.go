@@ -9,56 +9,56 @@ import "github.com/lineman-go/lineman/internal/poll"
 //	              OnClosing           the rest's messages                          OnClose
 
 // broke goes on with a connection that is broken.
-func (c *Conn) broke() {
+func (e *ending) sever(c *Conn) {
 	switch {
-	case c.state.ending&remains != 0:
+	case *e&remains != 0:
 		return // it was told before
 	case c.transport().severed(c):
 		return
-	case !c.canHaveRest():
-		err := c.cause()
+	case !e.canHaveRest(c):
+		err := e.cause(c)
 		if err == nil {
-			err = c.whyBroken()
+			err = e.whyBroken(c)
 		}
 		if err != poll.ErrAgain {
-			c.finish(err)
+			e.finish(c, err)
 		}
 		return
 	}
-	wasFull := c.dropUnsent()
+	wasFull := e.dropUnsent(c)
 	c.state.stalled = false
-	c.state.ending |= remains
-	c.timeEnding()
-	c.tellClosing()
+	*e |= remains
+	e.begin(c)
+	e.tell(c)
 	if f := c.service.worker.OnDrain; wasFull && f != nil {
 		c.guard(inOnDrain, func() { f(c) }) // who waits for it would not go on
 	}
 	c.session.severed(c)
-	c.goOn() // nothing waits for an answer that streams, or for room
-	if c.holds() && !c.someWaits() {
-		c.receive() // it is over if nothing is there
+	c.in.goOn(c) // nothing waits for an answer that streams, or for room
+	if c.in.holds(c) && !c.in.waits(c) {
+		c.in.receive(c) // it is over if nothing is there
 	}
 	c.rearm()
 }
 
 // setBroken notes that the connection is broken, and why, if that is known.
-func (c *Conn) setBroken(err error) {
+func (e *ending) setBroken(c *Conn, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flags = c.flags&^stalled | broken
 	if err != nil {
-		c.setCauseLocked(err)
+		e.setCauseLocked(c, err)
 	}
 }
 
 // canHaveRest reports whether something that had come may still be handled.
-func (c *Conn) canHaveRest() bool {
+func (e *ending) canHaveRest(c *Conn) bool {
 	t := c.transport()
 	return c.phase.get() == open && !c.state.ended && !c.state.arriving && !t.shaking() && t.carriesStream() && !c.opens()
 }
 
 // whyBroken is what the system says of a connection that nothing more is taken from.
-func (c *Conn) whyBroken() (err error) {
+func (e *ending) whyBroken(c *Conn) (err error) {
 	for err == nil {
 		_, err = c.loop.poll.Read(c.handle, c.loop.buf)
 	}
@@ -66,13 +66,13 @@ func (c *Conn) whyBroken() (err error) {
 }
 
 // dropUnsent forgets what cannot be sent, and begins to close. It reports whether OnDrain was due.
-func (c *Conn) dropUnsent() (wasFull bool) {
+func (e *ending) dropUnsent(c *Conn) (wasFull bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	wasFull = c.flags&(full|notifyFull) == full
 	c.flags = c.flags&^(stalled|full|notifyFull) | broken
 	c.phase.set(closing)
-	c.dropOutputLocked()
+	c.out.dropLocked(c)
 	c.transport().dropUnsent()
 	if x := c.extra; x != nil && x.piped != nil {
 		c.loop.givePipe(x.piped)
@@ -82,8 +82,8 @@ func (c *Conn) dropUnsent() (wasFull bool) {
 }
 
 // hasRest reports whether the connection broke and what had come before is still handled.
-func (c *Conn) hasRest() bool {
-	if c.state.ending&remains == 0 {
+func (e *ending) hasRest(c *Conn) bool {
+	if *e&remains == 0 {
 		return false
 	}
 	if c.session.closingHandshake() > awaitsClose {
@@ -95,23 +95,23 @@ func (c *Conn) hasRest() bool {
 }
 
 // isBroken reports whether a write failed, or nothing can be written any more.
-func (c *Conn) isBroken() bool {
+func (e *ending) isBroken(c *Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.flags&broken != 0
 }
 
 // someWaits reports whether something was read and not handled yet.
-func (c *Conn) someWaits() bool { return c.in != nil || c.transport().waits() }
+func (r *reader) waits(c *Conn) bool { return r.rest != nil || c.transport().waits() }
 
 // attendRest goes on with the rest. goOn means that the application takes it again.
-func (c *Conn) attendRest(goOn bool) {
-	if !c.hasRest() {
-		c.finish(c.cause())
+func (e *ending) attendRest(c *Conn, goOn bool) {
+	if !c.end.hasRest(c) {
+		c.end.finish(c, c.end.cause(c))
 		return
 	}
 	if goOn {
-		c.goOn()
+		c.in.goOn(c)
 	}
 	c.rearm()
 }

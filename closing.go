@@ -4,8 +4,41 @@ import (
 	"errors"
 	"net"
 
-	"github.com/lineman-go/lineman/internal/output"
 	"github.com/lineman-go/lineman/protocol/websocket"
+)
+
+// ending is how far the end of a connection has come, as bits: one byte of each connection. The bits are owned by the
+// loop; methods whose names end in Locked run under the connection's lock, on any goroutine, and touch none.
+//
+// Every connection ends in one of five ways, and then by finish. Only the ways that take the lock of the connection
+// alone may be begun elsewhere than on its loop.
+//
+//	who ends it                              by      on        the peer is told         OnClose's error    and then
+//	Close, CloseWith                         part    anywhere  the protocol's goodbye   nil                closing
+//	the peer's goodbye                       part    the loop  the same goodbye         *CloseError        closing
+//	the peer's end of stream                 part    the loop  the protocol's goodbye   io.EOF             closing
+//	Limits.Idle, Limits.KeepAlive            part    the loop  the same: 1001           ErrIdle            closing
+//	a panic in a callback                    part    the loop  the same: 1011           ErrPanic           closing
+//	the loop stops, or a successor serves    leave   the loop  the same: 1001 or 1012   nil                closing
+//	the peer breaks the protocol             refuse  the loop  what was wrong           *ProtocolError     closing
+//	it sends too large a message             refuse  the loop  the same                 ErrTooLarge        closing
+//	it takes too long, answers no ping       refuse  the loop  the same                 ErrTimeout         closing
+//	it breaks TLS                            fail    the loop  an alert                 *ProtocolError     closing
+//	Abort, an error of OnAccept              abort   anywhere  a reset                  nil                closed
+//	a write fails, the system tells of it    sever   the loop  nothing                  the system's       closing, or closed
+//	a read fails                             finish  the loop  nothing                  the system's       closed
+//	Limits.Close, Limits.Shutdown            finish  the loop  nothing                  as above           closed
+//
+// A closing connection goes on by goOn: its output is written, the peer's goodbye awaited where the protocol has one,
+// our end of stream sent, and the peer's awaited. What has no handshake behind it yet, and what broke before, is
+// finished at once in place of being refused. The first error counts.
+type ending uint8
+
+const (
+	timed   ending = 1 << iota // since tells from when
+	told                       // OnClosing has run
+	remains                    // it broke, and what had come before is still handled
+	lost                       // the peer is taken for gone: nothing of it is awaited
 )
 
 // Close ends the connection: what was accepted by Send is written, the protocol says goodbye, the peer's end is
@@ -16,108 +49,114 @@ func (c *Conn) Close() error { return c.CloseWith(websocket.Normal, "") }
 // CloseWith is Close with a code and a reason, of at most 123 bytes, for a WebSocket peer. Other protocols have no
 // such thing: there it is Close. It returns net.ErrClosed if the connection was closing already.
 func (c *Conn) CloseWith(code websocket.Code, reason string) error {
-	if c.loop == nil {
+	if c.loop == nil || c.onLoan() {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.onLoan() {
-		return nil
-	}
 	if c.dial != nil {
 		c.dial.stopped = true
 	}
-	if c.phase.get() != open {
-		if c.flags&broken != 0 {
-			c.markLocked(aborted) // what had come before it broke is dropped
-		}
-		return net.ErrClosed
-	}
-	if c.flags&opening != 0 {
-		c.phase.set(closing)
-		c.markLocked(aborted)
+	switch {
+	case c.phase.get() == open && c.flags&opening != 0:
+		c.end.abortLocked(c)
 		return nil
+	case c.phase.get() == open:
+		c.end.partLocked(c, nil, code, reason)
+		return nil
+	case c.flags&broken != 0:
+		c.markLocked(aborted) // what had come before it broke is dropped
 	}
-	c.partLocked(code, reason)
-	return nil
-}
-
-// partLocked puts the protocol's goodbye into the output and begins to close, with lock held.
-func (c *Conn) partLocked(code websocket.Code, reason string) {
-	c.sayLocked(func(dst []byte) []byte { return c.session.goodbyeLocked(dst, code, reason) })
-	c.phase.set(closing)
-	c.markLocked(parted)
-}
-
-// sayLocked appends to the output whatever its size, with lock held.
-func (c *Conn) sayLocked(f func(dst []byte) []byte) {
-	o := c.out
-	if o == nil {
-		o = output.Get()
-	}
-	own := o.Tail()
-	switch b := f(own); {
-	case len(b) > len(own):
-		o.SetTail(b)
-		c.out = o
-	case c.out == nil:
-		o.Release()
-	}
+	return net.ErrClosed
 }
 
 // Abort closes at once: what was not written is lost, and a TCP peer sees a reset. OnClose follows with nil.
 func (c *Conn) Abort() {
-	if c.loop == nil {
+	if c.loop == nil || c.onLoan() {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.onLoan() {
-		return
-	}
 	if c.dial != nil {
 		c.dial.stopped = true
 	}
-	if c.phase.get() == closed {
-		return
+	if c.phase.get() != closed {
+		c.end.abortLocked(c)
 	}
-	c.phase.set(max(c.phase.get(), closing))
-	c.markLocked(aborted)
 }
 
-// fail closes for a fault of this side: after a panic.
-func (c *Conn) fail(cause error) {
+// part says the protocol's goodbye and begins to close. One that is closing already goes on.
+func (e *ending) part(c *Conn, cause error, code websocket.Code, reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase.get() == open {
+		e.partLocked(c, cause, code, reason)
+		return
+	}
+	c.markLocked(0)
+}
+
+func (e *ending) partLocked(c *Conn, cause error, code websocket.Code, reason string) {
+	if cause != nil {
+		e.setCauseLocked(c, cause)
+	}
+	c.out.sayLocked(c, func(dst []byte) []byte { return c.session.goodbyeLocked(dst, code, reason) })
+	e.closeLocked(c)
+}
+
+// depart is part because the peer is going.
+func (e *ending) depart(c *Conn, cause error) { e.part(c, cause, websocket.Normal, "") }
+
+// panicked is part for a fault of this side.
+func (e *ending) panicked(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.phase.get() == open:
-		c.setCauseLocked(cause)
-		c.partLocked(websocket.Internal, "")
+		e.partLocked(c, ErrPanic, websocket.Internal, "")
 	case c.flags&broken != 0:
 		c.markLocked(aborted)
 	}
 }
 
-// violated closes because of what the peer sent.
-func (c *Conn) violated(err error) {
-	if c.opens() {
-		c.finish(c.dial.failed(err))
-		return
-	}
-	var reason error = &ProtocolError{Protocol: c.session.protocolName(c.service), Err: err}
-	if errors.Is(err, ErrTooLarge) {
-		reason = ErrTooLarge
-	}
-	c.refuseRest(reason, err)
+// closeLocked begins to close, after what is in the output.
+func (e *ending) closeLocked(c *Conn) {
+	c.phase.set(closing)
+	c.markLocked(0)
 }
 
-// expire closes because the peer took too long.
-func (c *Conn) expire(reason error) { c.refuseRest(reason, reason) }
+// abortLocked ends the connection in the next tick.
+func (e *ending) abortLocked(c *Conn) {
+	c.phase.set(max(c.phase.get(), closing))
+	c.markLocked(aborted)
+}
 
-// refuseRest has the protocol say what is wrong, and closes.
-func (c *Conn) refuseRest(reason, detail error) {
-	if c.transport().shaking() || c.opens() || c.state.arriving || c.state.ending&remains != 0 {
-		c.finish(reason)
+// leave closes because the loop stops. What is under way may end the connection instead, unless it is late. The goodbye
+// is written at once: what comes later crosses it on its way.
+func (e *ending) leave(c *Conn, late bool) {
+	if !c.session.leave(c, late) {
+		e.leaveNow(c)
+	}
+	c.attend()
+}
+
+func (e *ending) leaveNow(c *Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.phase.get() != open:
+	case c.transport().shaking() || c.flags&opening != 0 || c.state.arriving:
+		e.abortLocked(c)
+	default:
+		e.partLocked(c, nil, c.loop.farewell(), "")
+	}
+}
+
+// refuse has the protocol say what is wrong, and closes: the peer broke the protocol, or took too long.
+func (e *ending) refuse(c *Conn, err error) {
+	reason := e.reasonFor(c, err)
+	if c.transport().shaking() || c.opens() || c.state.arriving || *e&remains != 0 {
+		e.finish(c, reason)
 		return
 	}
 	if c.session.breaksOff(c, reason) {
@@ -127,50 +166,32 @@ func (c *Conn) refuseRest(reason, detail error) {
 	if c.phase.get() == closing {
 		// The peer's goodbye will not come in a form that can be understood.
 		c.mu.Unlock()
-		c.finish(c.cause())
+		e.finish(c, e.cause(c))
 		return
 	}
 	defer c.mu.Unlock()
-	c.setCauseLocked(reason)
-	c.sayLocked(func(dst []byte) []byte { return c.session.brokenLocked(dst, detail) })
-	c.phase.set(closing)
-	c.markLocked(parted)
+	e.setCauseLocked(c, reason)
+	c.out.sayLocked(c, func(dst []byte) []byte { return c.session.brokenLocked(dst, err) })
+	e.closeLocked(c)
 }
 
-// depart closes because the peer is going, with lock not held.
-func (c *Conn) depart(cause error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.phase.get() == open {
-		c.setCauseLocked(cause)
-		c.partLocked(websocket.Normal, "")
-		return
+// reasonFor is what the application is told of a peer that is refused.
+func (e *ending) reasonFor(c *Conn, err error) error {
+	switch {
+	case errors.Is(err, ErrTimeout):
+		return ErrTimeout
+	case c.opens():
+		return c.dial.failed(err)
+	case errors.Is(err, ErrTooLarge):
+		return ErrTooLarge
 	}
-	c.markLocked(parted)
+	return &ProtocolError{Protocol: c.session.protocolName(c.service), Err: err}
 }
 
-// leave closes because the loop stops. What is under way may end the connection instead, unless it is late.
-func (c *Conn) leave(late bool) {
-	if c.session.leave(c, late) {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.phase.get() != open {
-		return
-	}
-	if c.transport().shaking() || c.flags&opening != 0 || c.state.arriving {
-		c.phase.set(closing)
-		c.markLocked(aborted)
-		return
-	}
-	c.partLocked(c.loop.farewell(), "")
-}
-
-// closeOn moves a closing connection on, once its output is empty.
-func (c *Conn) closeOn(empty bool) {
-	c.timeEnding()
-	if !empty || c.awaitsGoodbye() || c.awaitsServer() {
+// goOn moves a closing connection on, once its output is empty.
+func (e *ending) goOn(c *Conn, empty bool) {
+	e.begin(c)
+	if !empty || e.awaitsClose(c) || e.awaitsServer(c) {
 		return
 	}
 	if c.transport().sayGoodbye() {
@@ -178,14 +199,14 @@ func (c *Conn) closeOn(empty bool) {
 		return
 	}
 	// A loop that stops does not wait for the end of a peer that has everything, and has begun nothing.
-	square := c.loop.stopping && !c.state.ended && !c.someWaits() && !c.state.half && !c.state.paused && !c.session.half()
-	if square && c.state.ending&lost == 0 && c.transport().carriesStream() && c.loop.poll.Unsent(c.handle) {
+	square := c.loop.stopping && !c.state.ended && !c.in.waits(c) && !c.state.half && !c.state.paused && !c.session.half()
+	if square && *e&lost == 0 && c.transport().carriesStream() && c.loop.poll.Unsent(c.handle) {
 		c.After(sentPause, c.attention)
 		return
 	}
-	if c.state.ended || !c.transport().carriesStream() || square || c.state.ending&lost != 0 ||
+	if c.state.ended || !c.transport().carriesStream() || square || *e&lost != 0 ||
 		c.session.closingHandshake() == bothClosed {
-		c.finish(c.cause())
+		e.finish(c, e.cause(c))
 		return
 	}
 	c.mu.Lock()
@@ -193,7 +214,7 @@ func (c *Conn) closeOn(empty bool) {
 	c.mu.Unlock()
 	c.loop.freeInput(c)
 	if err := c.loop.poll.CloseWrite(c.handle); err != nil {
-		c.finish(c.cause())
+		e.finish(c, e.cause(c))
 		return
 	}
 	c.rearm()
@@ -201,32 +222,32 @@ func (c *Conn) closeOn(empty bool) {
 
 // awaitsServer reports whether both sides have said goodbye, and ending the stream is up to the other one: the server
 // (RFC 6455, 7.1.1).
-func (c *Conn) awaitsServer() bool {
+func (e *ending) awaitsServer(c *Conn) bool {
 	return c.dial != nil && !c.state.ended && c.session.closingHandshake() == bothClosed
 }
 
-// timeEnding begins the time that the ending may take.
-func (c *Conn) timeEnding() {
-	if c.state.ending&timed == 0 {
-		c.state.ending |= timed
+// begin begins the time that the ending may take.
+func (e *ending) begin(c *Conn) {
+	if *e&timed == 0 {
+		*e |= timed
 		c.since = c.loop.ticks(c.loop.now)
 		c.watch(c.service.after.close)
 	}
 }
 
-// tellClosing tells the application, once, that nothing can be sent any more.
-func (c *Conn) tellClosing() {
-	if c.state.ending&told != 0 || !c.phase.connected() {
+// tell tells the application, once, that nothing can be sent any more.
+func (e *ending) tell(c *Conn) {
+	if *e&told != 0 || !c.phase.connected() {
 		return
 	}
-	c.state.ending |= told
+	*e |= told
 	if f := c.service.worker.OnClosing; f != nil {
 		c.guard(inOnClosing, func() { f(c) })
 	}
 }
 
 // finish closes the socket and tells the application: the last thing that happens to a connection.
-func (c *Conn) finish(err error) {
+func (e *ending) finish(c *Conn, err error) {
 	l := c.loop
 	c.mu.Lock()
 	if c.phase.get() == closed {
@@ -235,7 +256,7 @@ func (c *Conn) finish(err error) {
 	}
 	abort := c.flags&aborted != 0
 	c.phase.set(closed)
-	c.dropOutputLocked()
+	c.out.dropLocked(c)
 	x := c.extra
 	if c.handle != absent {
 		l.poll.Close(c.handle, abort)
@@ -262,22 +283,22 @@ func (c *Conn) finish(err error) {
 	if c.dial != nil {
 		l.outgoing--
 	}
-	l.stats.MessagesOut += uint64(c.messagesOut)
+	l.stats.MessagesOut += uint64(c.out.messages)
 	c.service.drop(c)
 	l.freeInput(c)
-	c.tellClosing()
+	e.tell(c)
 	if f := c.service.worker.OnClose; f != nil && (c.phase.connected() || c.dial != nil) {
 		c.guard(inOnClose, func() { f(c, err) })
 	}
-	c.cancelContext()
+	e.cancelContext(c)
 	c.session.over(c, err, abort)
-	c.gone()
+	tellGone(c)
 	if c.dial != nil {
-		c.redial()
+		c.dial.redial(c)
 	}
 }
 
-func (c *Conn) cancelContext() {
+func (e *ending) cancelContext(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if x := c.extra; x != nil && x.life != nil {
@@ -286,7 +307,7 @@ func (c *Conn) cancelContext() {
 }
 
 // cause is why the connection ends, as far as it is known.
-func (c *Conn) cause() error {
+func (e *ending) cause(c *Conn) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.extra == nil {

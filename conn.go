@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/lineman-go/lineman/internal/output"
 	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/protocol/http1"
 )
@@ -26,31 +25,26 @@ type Conn struct {
 	id   uint64
 
 	// Owned by the loop.
-	value      any
-	in         *input // bytes that wait for the rest of their message; nil when there are none
-	bytesIn    uint64
-	messagesIn uint32
-	slot       int32       // in the service's list of connections
-	handle     poll.Handle // changed and used to write under mu
-	touched    uint32      // tick of the last byte received
-	since      uint32      // tick at which what the connection is waiting for began
-	state      connState
+	value  any
+	in     reader
+	slot   int32       // in the service's list of connections
+	handle poll.Handle // changed and used to write under mu
+	since  uint32      // tick at which what the connection is waiting for began
+	state  connState
+	end    ending
 
-	mu          sync.Mutex     // guards the following, which the loop alone changes where it says so
-	remote      netip.AddrPort // changed by the loop
-	flags       flags
-	held        uint16        // by Hold. Owned by the loop; here for the sake of size
-	phase       atomicPhase   // read anywhere
-	service     *service      // changed by the loop
-	session     session       // changed by the loop
-	secure      *secure       // TLS; nil without. Changed by the loop
-	dial        *dialing      // nil for an accepted connection. Immutable
-	out         *output.Queue // what is to be written; nil when there is nothing
-	extra       *extra
-	nextDirty   *Conn
-	bytesOut    uint64
-	messagesOut uint32
-	refused     uint32
+	mu        sync.Mutex     // guards the following, which the loop alone changes where it says so
+	remote    netip.AddrPort // changed by the loop
+	flags     flags
+	held      uint16      // by Hold. Owned by the loop; here for the sake of size
+	phase     atomicPhase // read anywhere
+	service   *service    // changed by the loop
+	session   session     // changed by the loop
+	secure    *secure     // TLS; nil without. Changed by the loop
+	dial      *dialing    // nil for an accepted connection. Immutable
+	out       writer
+	extra     *extra
+	nextDirty *Conn
 }
 
 // phase is how far a connection has come. It only moves forward.
@@ -103,18 +97,7 @@ type connState struct {
 	arriving   bool // OnAccept has not let it in yet: a PROXY header comes first
 	armedRead  bool
 	armedWrite bool
-	ending     ending
 }
-
-// ending is how far the end of a connection has come, as bits: one byte of each connection.
-type ending uint8
-
-const (
-	timed   ending = 1 << iota // since tells from when
-	told                       // OnClosing has run
-	remains                    // it broke, and what had come before is still handled
-	lost                       // the peer is taken for gone: nothing of it is awaited
-)
 
 // flags are what the loop has to do for a connection, and what senders have to know of it.
 type flags uint16
@@ -124,7 +107,6 @@ const (
 	stalled                      // the kernel has refused bytes; armed for writing
 	full                         // OnFull was due, OnDrain is
 	notifyFull                   // OnFull has to be called
-	parted                       // this side's goodbye is in the output
 	resume                       // messages wait in the input
 	broken                       // a write failed; the cause is in extra
 	aborted                      // Abort was called
@@ -227,7 +209,7 @@ func (c *Conn) Resume() {
 	c.state.paused = false
 	c.state.pinged = false
 	now := c.loop.ticks(c.loop.now)
-	c.touched, c.since = now, now // the limits did not run
+	c.in.touched, c.since = now, now // the limits did not run
 	c.watch(1)
 	c.mu.Lock()
 	c.markLocked(resume)
@@ -278,7 +260,7 @@ func (c *Conn) change(s *service) error {
 
 // move changes whose events and limits the connection has.
 func (c *Conn) move(s *service) {
-	c.noteOrigin(s)
+	noteOrigin(c, s)
 	c.service.drop(c)
 	s.adopt(c)
 	c.mu.Lock()

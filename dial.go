@@ -130,14 +130,14 @@ func (l *Loop) Dial(addr string, d Dialer) (*Conn, error) {
 		s.transport = dialedUDP{}
 	}
 	c := newDialed(s, target)
-	c.attempt()
+	c.dial.attempt(c)
 	return c, nil
 }
 
 // newDialed makes a connection that is not there yet, without the lock: nobody else knows it.
 func newDialed(s *service, d *dialing) *Conn {
 	c := &Conn{loop: s.loop, id: lastID.Add(1), service: s, dial: d}
-	c.resetLocked()
+	c.dial.resetLocked(c)
 	return c
 }
 
@@ -167,17 +167,16 @@ func (d *dialing) check(k kind) error {
 func (d *dialing) failed(err error) error { return fmt.Errorf("lineman: dial %s: %w", d.target, err) }
 
 // resetLocked makes c a connection that is not there yet.
-func (c *Conn) resetLocked() {
-	d := c.dial
-	c.state, c.extra, c.secure, c.handle = connState{}, nil, nil, absent
+func (d *dialing) resetLocked(c *Conn) {
+	c.state, c.end, c.extra, c.secure, c.handle = connState{}, 0, nil, nil, absent
 	stays := dirty
-	if c.out, d.kept = d.kept, nil; c.out != nil {
+	if c.out.queue, d.kept = d.kept, nil; c.out.queue != nil {
 		stays |= full | notifyFull
 	}
 	switch {
 	case d.uri != "":
 		c.session = newGreeting(d, c.service.limits)
-	case c.out == nil: // what was kept is of the session that there is, which has not been used for anything else
+	case c.out.queue == nil: // what was kept is of the session that there is, which has not been used for anything else
 		c.session = c.service.newSession()
 	}
 	d.request = nil
@@ -188,16 +187,16 @@ func (c *Conn) resetLocked() {
 
 // dropOutputLocked forgets what is not written yet. What Send has accepted for a connection that did not come about
 // waits for the next attempt.
-func (c *Conn) dropOutputLocked() {
-	if c.out == nil {
+func (w *writer) dropLocked(c *Conn) {
+	if w.queue == nil {
 		return
 	}
 	if c.flags&opening != 0 && c.session.keepsUnsent() {
-		c.dial.kept = c.out
+		c.dial.kept = w.queue
 	} else {
-		c.out.Release()
+		w.queue.Release()
 	}
-	c.out = nil
+	w.queue = nil
 }
 
 // absent is the handle of a connection that is not there yet, or not there again.
@@ -244,8 +243,8 @@ func parseURI(u *url.URL, port string) (*dialing, error) {
 }
 
 // attempt begins to connect.
-func (c *Conn) attempt() {
-	l, d := c.loop, c.dial
+func (d *dialing) attempt(c *Conn) {
+	l := c.loop
 	ctx, cancel := context.WithTimeout(l.ctx, d.timeout(c.service.limits.Handshake))
 	d.cancel, d.again, d.began = cancel, nil, l.ticks(l.now)
 	c.service.adopt(c)
@@ -259,7 +258,7 @@ func (c *Conn) attempt() {
 	go func() {
 		defer cancel()
 		conn, err := connect(ctx, d.network, d.target)
-		if !l.Do(func() { c.dialed(conn, err) }) && conn != nil {
+		if !l.Do(func() { d.dialed(c, conn, err) }) && conn != nil {
 			conn.Close()
 		}
 	}()
@@ -273,7 +272,7 @@ func (d *dialing) timeout(limit time.Duration) time.Duration {
 }
 
 // dialed goes on when there is a connection, or none.
-func (c *Conn) dialed(conn net.Conn, err error) {
+func (d *dialing) dialed(c *Conn, conn net.Conn, err error) {
 	if c.phase.get() != open || !c.loop.dials[c] {
 		if conn != nil {
 			conn.Close() // closed meanwhile
@@ -289,7 +288,7 @@ func (c *Conn) dialed(conn net.Conn, err error) {
 		}
 	}
 	if err != nil {
-		c.finish(c.dial.failed(err))
+		c.end.finish(c, d.failed(err))
 		return
 	}
 	delete(c.loop.dials, c)
@@ -297,13 +296,13 @@ func (c *Conn) dialed(conn net.Conn, err error) {
 	c.handle, c.remote = h, remote
 	c.mu.Unlock()
 	now := c.loop.ticks(c.loop.now)
-	c.touched, c.since = now, now
+	c.in.touched, c.since = now, now
 	c.state.armedRead = true
 	c.loop.enter(c)
 	if c.service.after.handshake != 0 {
 		c.watch(1) // a part of it is over
 	}
-	if config := c.dial.config(c.service.kind); config != nil {
+	if config := d.config(c.service.kind); config != nil {
 		beginTLS(c, true, config)
 		return
 	}
@@ -334,21 +333,20 @@ func (d *dialing) config(k kind) *tls.Config {
 }
 
 // opened tells that all handshakes are over: what was sent meanwhile may go.
-func (c *Conn) opened() {
+func (d *dialing) opened(c *Conn) {
 	c.mu.Lock()
 	c.flags &^= opening
 	c.markLocked(0)
 	c.mu.Unlock()
-	c.dial.since = c.loop.now
+	d.since = c.loop.now
 }
 
 // redial has the connection made again, if that is wanted, after it has ended.
-func (c *Conn) redial() {
-	d := c.dial
+func (d *dialing) redial(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if d.dialer.Backoff.First == 0 || d.stopped || c.loop.stopping {
-		c.giveUpLocked()
+		d.giveUpLocked(c)
 		return
 	}
 	if !d.since.IsZero() && c.loop.now.Sub(d.since) > d.wait {
@@ -356,38 +354,37 @@ func (c *Conn) redial() {
 	}
 	d.wait = min(max(2*d.wait, d.dialer.Backoff.First), d.dialer.Backoff.Most)
 	d.since = time.Time{}
-	c.resetLocked()
+	d.resetLocked(c)
 	c.loop.dials[c] = true
-	d.again = c.loop.After(d.wait/2+rand.N(d.wait/2+1), c.attempt)
+	d.again = c.loop.After(d.wait/2+rand.N(d.wait/2+1), func() { d.attempt(c) })
 }
 
 // abandon ends a connection that is not there.
-func (c *Conn) abandon() {
-	d := c.dial
+func (d *dialing) abandon(c *Conn) {
 	if d.again == nil {
 		d.cancel()
-		c.finish(nil)
+		c.end.finish(c, nil)
 		return
 	}
 	d.again.Stop() // OnClose has been called
 	delete(c.loop.dials, c)
 	c.mu.Lock()
 	c.phase.set(closed)
-	c.dropOutputLocked()
-	c.giveUpLocked()
+	c.out.dropLocked(c)
+	d.giveUpLocked(c)
 	x := c.extra
 	c.mu.Unlock()
 	if x != nil {
 		x.stopTimers()
 	}
-	c.cancelContext()
+	c.end.cancelContext(c)
 }
 
 // giveUpLocked forgets what was kept for a next attempt: there will be none.
-func (c *Conn) giveUpLocked() {
-	if c.dial.kept != nil {
-		c.dial.kept.Release()
-		c.dial.kept = nil
+func (d *dialing) giveUpLocked(c *Conn) {
+	if d.kept != nil {
+		d.kept.Release()
+		d.kept = nil
 	}
 }
 

@@ -258,7 +258,7 @@ func TestDialBackoffTLS(t *testing.T) {
 	d.TLS = linemantest.TLS(t)
 	d.Backoff = lineman.Backoff{First: time.Nanosecond, Most: time.Nanosecond}
 	d.Limits.Handshake = 10 * time.Millisecond
-	d.Connect = func(ctx context.Context, network, address string) (net.Conn, error) { // late is not never
+	d.Connect = func(ctx context.Context, network, address string) (net.Conn, error) { // timeOut is not never
 		return (&net.Dialer{}).DialContext(context.WithoutCancel(ctx), network, address)
 	}
 	c := dialFrom(t, s, silent, "text://"+s.Addr(silent).String(), d.Dialer)

@@ -36,7 +36,7 @@ func (l *Loop) draining() bool {
 		return false
 	}
 	for _, c := range l.conns {
-		if c != nil && c.drains() {
+		if c != nil && c.end.drains(c) {
 			return true
 		}
 	}
@@ -44,6 +44,6 @@ func (l *Loop) draining() bool {
 }
 
 // drains reports whether the application is given time to end the connection. HTTP ends with an answer.
-func (c *Conn) drains() bool {
+func (e *ending) drains(c *Conn) bool {
 	return c.session.partsAtRest() && c.service.limits.Drain > 0 && c.loop.now.Before(c.loop.drained)
 }

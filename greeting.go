@@ -53,7 +53,7 @@ func (g *greeting) deliver(c *Conn, _ []byte) {
 	codec := websocket.NewClientCodec(c.service.limits.MaxMessage, g.accepted)
 	c.session = &wsSession{Codec: *codec, subprotocol: g.accepted.Subprotocol}
 	c.mu.Unlock()
-	c.opened()
+	c.dial.opened(c)
 	c.watch(c.service.after.ping)
 	c.watch(c.service.after.idle)
 	c.connect()

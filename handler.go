@@ -40,12 +40,12 @@ func (h *handlerSession) Decode(data []byte) (int, []byte, error) {
 
 func (h *handlerSession) deliver(c *Conn, msg []byte) {
 	if h.piece.Begins {
-		c.count()
+		c.in.count(c)
 		c.since = c.loop.ticks(c.loop.now)
-		h.current = c.newExchange(h.service.worker.Handler)
+		h.current = newExchange(c, h.service.worker.Handler)
 	}
 	h.current.Feed(msg, h.piece.Ends)
-	if h.piece.Ends && c.hasRest() {
+	if h.piece.Ends && c.end.hasRest(c) {
 		h.current.Cut()
 	}
 	if h.piece.Begins {
@@ -61,7 +61,7 @@ func (h *handlerSession) takes(c *Conn) bool {
 	switch h.current.Room(h.split.Between()) {
 	case exchange.Ended:
 		h.current = nil
-		if h.split.Exchange().Close && c.hasRest() {
+		if h.split.Exchange().Close && c.end.hasRest(c) {
 			c.Abort() // that request was the last
 			return false
 		}
@@ -95,7 +95,7 @@ func (h *handlerSession) limits(c *Conn) [3]limit {
 	}
 	on := h.plain.limits(c)
 	if !c.state.paused && !c.state.half {
-		on[0] = limit{c.since, c.service.after.keepAlive, (*Conn).unasked}
+		on[0] = limit{c.since, c.service.after.keepAlive, endUnasked}
 	}
 	return on
 }
@@ -133,7 +133,7 @@ func (h *handlerSession) breaksOff(c *Conn, reason error) bool {
 		return false
 	}
 	c.mu.Lock()
-	c.setCauseLocked(reason)
+	c.end.setCauseLocked(c, reason)
 	c.mu.Unlock()
 	c.state.ended = true
 	c.loop.freeInput(c)
@@ -160,10 +160,10 @@ func (c *Conn) Serve(handler http.Handler) error {
 	if !ok || c.loop.requestOf != c || h.served != nil || !h.waits(c) {
 		return ErrAnswered
 	}
-	x := c.newExchange(handler)
+	x := newExchange(c, handler)
 	x.Hold() // the end of the exchange resumes the connection
 	x.Feed(c.loop.request.AppendTo(nil), true)
-	if c.hasRest() {
+	if c.end.hasRest(c) {
 		x.Cut()
 	}
 	c.mu.Lock()
@@ -181,10 +181,10 @@ func exchangeLimits(c *Conn, x *exchange.Exchange) (on [3]limit) {
 	c.since = now // keep-alive counts from the end of the exchange
 	on[0] = limit{now, after.keepAlive, func(*Conn) {}}
 	if since, ok := x.AwaitsBody(now); ok {
-		on[1] = limit{max(c.touched, since), after.message, (*Conn).late}
+		on[1] = limit{max(c.in.touched, since), after.message, timeOut}
 	}
 	if since, ok := x.Stalled(now); ok {
-		on[2] = limit{since, after.answer, (*Conn).overdue}
+		on[2] = limit{since, after.answer, endOverdue}
 	}
 	return on
 }

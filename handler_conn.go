@@ -15,7 +15,7 @@ import (
 type handlerConn struct{ *Conn }
 
 // newExchange begins the exchange of a request with an http.Handler. On the loop.
-func (c *Conn) newExchange(h http.Handler) *exchange.Exchange {
+func newExchange(c *Conn, h http.Handler) *exchange.Exchange {
 	return exchange.New(handlerConn{c}, h, c.loop.ticks(c.loop.now))
 }
 
@@ -29,13 +29,13 @@ func (c handlerConn) WriteSome(p []byte, ahead int) (n int, err error) {
 	if c.phase.get() != open {
 		return 0, net.ErrClosed
 	}
-	n = min(len(p), ahead-c.pendingLocked())
+	n = min(len(p), ahead-c.out.pendingLocked(c.Conn))
 	if n <= 0 {
 		return 0, nil
 	}
-	c.sayLocked(func(dst []byte) []byte { return append(dst, p[:n]...) })
+	c.out.sayLocked(c.Conn, func(dst []byte) []byte { return append(dst, p[:n]...) })
 	if c.flags&stalled == 0 {
-		c.writeLocked(nil)
+		c.out.writeLocked(c.Conn, nil)
 	}
 	if c.flags&broken != 0 {
 		c.markLocked(0)
@@ -50,8 +50,8 @@ func (c handlerConn) State() exchange.State {
 		Open:    c.phase.get() == open,
 		Broken:  c.flags&broken != 0,
 		Stalled: c.flags&stalled != 0,
-		Pending: c.pendingLocked(),
-		Sent:    c.bytesOut,
+		Pending: c.out.pendingLocked(c.Conn),
+		Sent:    c.out.bytes,
 	}
 }
 
@@ -63,7 +63,7 @@ func (c handlerConn) IsLast() bool {
 		return false
 	}
 	more := false
-	c.loop.await(func() { more = c.asksMore() }) // false means that the loop is over, and all ends
+	c.loop.await(func() { more = c.in.asksMore(c.Conn) }) // false means that the loop is over, and all ends
 	return !more
 }
 
@@ -90,7 +90,7 @@ type fileOutput struct {
 func (o fileOutput) SendFile(f *os.File, n int) (sent int, full bool, err error) {
 	sent, err = o.Output.SendFile(f, n)
 	full = err == poll.ErrAgain
-	switch open := o.conn.sent(sent, full); {
+	switch open := o.conn.out.sent(o.conn, sent, full); {
 	case !open:
 		return sent, false, net.ErrClosed
 	case full:
@@ -101,10 +101,10 @@ func (o fileOutput) SendFile(f *os.File, n int) (sent int, full bool, err error)
 
 // sent notes what went without Write, and has the loop tell when the kernel takes more. It reports whether the
 // connection is still there.
-func (c *Conn) sent(n int, again bool) bool {
+func (w *writer) sent(c *Conn, n int, again bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wroteLocked(n)
+	w.wroteLocked(c, n)
 	if c.phase.get() != open {
 		return false
 	}
@@ -129,7 +129,7 @@ func (c handlerConn) Detach() (conn net.Conn, unread []byte, err error) {
 
 // detach gives the socket away, and what was read from it and not handled. For the loop the connection is over, without
 // an OnClose.
-func (c *Conn) detach() (net.Conn, []byte, error) {
+func (c handlerConn) detach() (net.Conn, []byte, error) {
 	if c.phase.get() != open {
 		return nil, nil, net.ErrClosed
 	}
@@ -137,12 +137,12 @@ func (c *Conn) detach() (net.Conn, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if c.in != nil {
-		unread = append(bytes.Clone(c.in.bytes), unread...)
+	if c.in.rest != nil {
+		unread = append(bytes.Clone(c.in.rest.bytes), unread...)
 	}
 	c.mu.Lock()
 	c.phase.connect(false)
 	c.mu.Unlock()
-	c.finish(nil)
+	c.end.finish(c.Conn, nil)
 	return conn, unread, nil
 }

@@ -20,18 +20,18 @@ func (c *Conn) Release() {
 	if c.held == 0 {
 		return
 	}
-	if c.held--; c.held == 0 && c.state.ended && c.phase.get() == open && !c.busy() {
-		c.depart(io.EOF)
+	if c.held--; c.held == 0 && c.state.ended && c.phase.get() == open && !c.end.isBusy(c) {
+		c.end.depart(c, io.EOF)
 	}
 }
 
 // awaitAnswers begins the time that answers may take after the end of the peer's stream.
-func (c *Conn) awaitAnswers() {
-	if c.outlasts() {
+func (e *ending) awaitAnswers(c *Conn) {
+	if e.outlasts(c) {
 		c.since = c.loop.ticks(c.loop.now)
 		c.watch(c.service.after.answer)
 	}
 }
 
 // outlasts reports whether the end of the peer's stream is not the end, as answers are on their way.
-func (c *Conn) outlasts() bool { return c.held > 0 && c.state.ended && c.phase.get() == open }
+func (e *ending) outlasts(c *Conn) bool { return c.held > 0 && c.state.ended && c.phase.get() == open }

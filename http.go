@@ -142,8 +142,7 @@ func (h *httpSession) sentLocked(c *Conn) {
 	switch {
 	case h.exchange.Close:
 		h.exchange.Close = false
-		c.phase.set(closing)
-		c.markLocked(parted)
+		c.end.closeLocked(c)
 	case awaited:
 		c.markLocked(resume)
 	}
@@ -154,7 +153,7 @@ func (h *httpSession) deliver(c *Conn, msg []byte) {
 	c.since = c.loop.ticks(c.loop.now) // KeepAlive counts from here, or from the answer if that comes later
 	r := h.lend(c)
 	defer h.release(c)
-	if c.asksUpgrade(r) {
+	if h.asksUpgrade(c, r) {
 		h.expectAnswer(c, r)
 		h.upgradeTo(c, r)
 		return
@@ -176,7 +175,7 @@ func (h *httpSession) deliver(c *Conn, msg []byte) {
 func (h *httpSession) lend(c *Conn) *http1.Request {
 	r := h.Request()
 	c.loop.request, c.loop.requestOf = r, c
-	c.noteClient(r)
+	h.noteClient(c, r)
 	return r
 }
 
@@ -188,7 +187,7 @@ func (h *httpSession) expectAnswer(c *Conn, r *http1.Request) {
 }
 
 // asksUpgrade reports whether a request is for OnUpgrade.
-func (c *Conn) asksUpgrade(r *http1.Request) bool {
+func (h *httpSession) asksUpgrade(c *Conn, r *http1.Request) bool {
 	return c.service.kind == speaksWebSocket && (websocket.IsUpgrade(r) || c.service.worker.OnRequest == nil)
 }
 
@@ -200,7 +199,7 @@ func (h *httpSession) admits(c *Conn, r *http1.Request) bool {
 	}
 	c.loop.doing.set(inOnHead)
 	err := f(c, r)
-	switch rest := c.hasRest(); {
+	switch rest := c.end.hasRest(c); {
 	case c.phase.get() != open && !rest:
 		return false
 	case err != nil && rest:
@@ -240,11 +239,11 @@ func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {
 	}
 	switch {
 	case w.OnRequest != nil:
-		c.count()
+		c.in.count(c)
 		c.loop.doing.set(inOnRequest)
 		w.OnRequest(c, r)
 	case w.OnMessage != nil:
-		c.message(msg)
+		c.in.message(c, msg)
 	default:
 		_ = c.Respond(&http1.Response{Status: 404})
 	}
@@ -267,7 +266,7 @@ func (h *httpSession) await(c *Conn) {
 func (h *httpSession) upgradeTo(c *Conn, r *http1.Request) {
 	if c.phase.get() == open {
 		h.upgrade(c, r)
-	} else if c.hasRest() {
+	} else if c.end.hasRest(c) {
 		c.Abort() // nobody is there to be upgraded
 	}
 }
@@ -275,7 +274,7 @@ func (h *httpSession) upgradeTo(c *Conn, r *http1.Request) {
 // upgrade finishes the handshake of a WebSocket, or refuses it.
 func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 	p := c.service.protocol.(*websocket.Protocol)
-	accepted, err := p.Check(c.handshakeOf(r))
+	accepted, err := p.Check(h.handshakeOf(c, r))
 	if err != nil {
 		var why *websocket.HandshakeError
 		if f := c.service.worker.OnRefuse; f != nil && errors.As(err, &why) {
@@ -298,7 +297,7 @@ func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 	}
 	c.mu.Lock()
 	header := h.acceptance.accept(&accepted)
-	c.sayLocked(func(dst []byte) []byte { return websocket.AppendAccept(dst, accepted, header...) })
+	c.out.sayLocked(c, func(dst []byte) []byte { return websocket.AppendAccept(dst, accepted, header...) })
 	codec := websocket.NewServerCodec(c.service.limits.MaxMessage, accepted)
 	c.session = &wsSession{Codec: *codec, subprotocol: accepted.Subprotocol}
 	c.markLocked(0)
@@ -348,7 +347,7 @@ func (h *httpSession) more(c *Conn) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sayLocked(func(dst []byte) []byte { return append(dst, http1.Continue...) })
+	c.out.sayLocked(c, func(dst []byte) []byte { return append(dst, http1.Continue...) })
 	c.markLocked(0)
 }
 
@@ -356,7 +355,7 @@ func (h *httpSession) more(c *Conn) {
 func (h *httpSession) awaitsBody(c *Conn) bool {
 	r := h.lend(c)
 	defer h.endLoan(c)
-	if c.asksUpgrade(r) {
+	if h.asksUpgrade(c, r) {
 		h.expectAnswer(c, r)
 		h.upgrade(c, r)
 		return false

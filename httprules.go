@@ -56,9 +56,9 @@ func (h *httpSession) limits(c *Conn) (on [3]limit) {
 	}
 	switch {
 	case h.mayUpgrade(c) && (!h.asked || c.state.half && after.handshake != 0):
-		on[0] = limit{c.since, after.handshake, (*Conn).expel}
+		on[0] = limit{c.since, after.handshake, expel}
 	case !c.state.half:
-		on[0] = limit{c.since, after.keepAlive, (*Conn).unasked}
+		on[0] = limit{c.since, after.keepAlive, endUnasked}
 	}
 	return on
 }
@@ -67,7 +67,7 @@ func (h *httpSession) limits(c *Conn) (on [3]limit) {
 func (h *httpSession) giveUp(c *Conn) {
 	c.service.log.Warn("lineman: a request was not answered in time", "limit", c.service.limits.Answer)
 	if err := c.Respond(&http1.Response{Status: 503, Close: true}); err != nil {
-		c.finish(ErrTimeout) // the peer does not read: it cannot be told
+		c.end.finish(c, ErrTimeout) // the peer does not read: it cannot be told
 	}
 }
 
@@ -131,7 +131,7 @@ func (h *httpSession) peerEnded(*Conn, error) bool {
 // lastAnswer has the connection close after the answer to the request at hand, if there is one and no further one was
 // read.
 func (h *httpSession) lastAnswer(c *Conn) {
-	if c.hasMore() {
+	if c.in.hasMore(c) {
 		return
 	}
 	c.mu.Lock()
@@ -149,7 +149,7 @@ func (h *httpSession) leave(c *Conn, late bool) bool {
 	if c.phase.get() != open || !h.waiting {
 		return false
 	}
-	h.exchange.Close = h.exchange.Close || !c.hasMore()
+	h.exchange.Close = h.exchange.Close || !c.in.hasMore(c)
 	return true
 }
 

@@ -60,24 +60,18 @@ func (l *Loop) farewell() websocket.Code {
 // kernel.
 func (l *Loop) partAtRest() {
 	for _, c := range l.conns {
-		if c != nil && !c.drains() && c.atRest() && c.readNothing() {
-			c.leaveNow(false)
+		if c != nil && !c.end.drains(c) && c.end.isAtRest(c) && c.in.foundNothing(c) {
+			c.end.leave(c, false)
 		}
 	}
 }
 
 // readNothing reads once, and reports whether there was nothing: what a peer has sent is handled before it is told
 // goodbye.
-func (c *Conn) readNothing() bool {
-	before := c.bytesIn
-	c.receive()
-	return c.bytesIn == before && c.phase.get() == open && !c.someWaits()
-}
-
-// leaveNow is leave with the goodbye written at once: what comes later crosses it on its way.
-func (c *Conn) leaveNow(late bool) {
-	c.leave(late)
-	c.attend()
+func (r *reader) foundNothing(c *Conn) bool {
+	before := r.bytes
+	r.receive(c)
+	return r.bytes == before && c.phase.get() == open && !r.waits(c)
 }
 
 // partRounds is how often a connection that goes on sending is read before it is told goodbye.
@@ -86,53 +80,53 @@ const partRounds = 64
 // partStopping says goodbye to a connection of a loop that stops, once what the kernel has of it was handled. One that
 // the application has paused, or holds for an answer, or that has requests to be answered by a Handler, is told later,
 // unless there is no more time.
-func (c *Conn) partStopping(late bool) {
+func (e *ending) partStopping(c *Conn, late bool) {
 	if c.phase.get() != open {
 		return
 	}
-	if c.canHaveRest() {
-		for n := 0; n < partRounds && !c.holds() && !c.readNothing(); n++ {
+	if e.canHaveRest(c) {
+		for n := 0; n < partRounds && !c.in.holds(c) && !c.in.foundNothing(c); n++ {
 			if c.phase.get() != open {
 				return
 			}
 		}
 	}
 	if late || !c.state.paused && c.held == 0 {
-		c.leaveNow(late)
+		e.leave(c, late)
 	}
 }
 
 // asksMore reports whether something has come behind the request that a handler answers, read or not. What has come of
 // a body counts, because requests may be behind it.
-func (c *Conn) asksMore() bool {
+func (r *reader) asksMore(c *Conn) bool {
 	if c.phase.get() != open || c.state.ended {
 		return false
 	}
-	if !c.someWaits() && !c.holds() {
-		c.receive()
+	if !r.waits(c) && !r.holds(c) {
+		r.receive(c)
 	}
-	return c.phase.get() == open && (c.someWaits() || c.session.half())
+	return c.phase.get() == open && (r.waits(c) || c.session.half())
 }
 
 // hasMore reports whether something was read behind the request at hand.
-func (c *Conn) hasMore() bool {
+func (r *reader) hasMore(c *Conn) bool {
 	if c.loop.requestOf == c {
 		return c.loop.behind > 0 || c.transport().waits()
 	}
-	return c.someWaits()
+	return r.waits(c)
 }
 
 // young is how long a connection may take to send its first message.
 const young = uint32(time.Second / tick)
 
 // atRest reports whether an accepted connection can be told goodbye without breaking off what it does.
-func (c *Conn) atRest() bool {
+func (e *ending) isAtRest(c *Conn) bool {
 	if !c.session.partsAtRest() || c.dial != nil || c.phase.get() != open || c.transport().shaking() || c.state.arriving {
 		return false
 	}
-	if c.someWaits() || c.state.half || c.state.holding || c.state.paused || c.held > 0 || c.session.half() {
+	if c.in.waits(c) || c.state.half || c.state.holding || c.state.paused || c.held > 0 || c.session.half() {
 		return false
 	}
-	quiet := c.loop.ticks(c.loop.now) - c.touched
-	return quiet >= young || quiet > 1 && c.messagesIn > 0
+	quiet := c.loop.ticks(c.loop.now) - c.in.touched
+	return quiet >= young || quiet > 1 && c.in.messages > 0
 }

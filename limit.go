@@ -16,10 +16,10 @@ func (c *Conn) watch(after uint32) {
 
 // look is called by the wheel. Limits that moved on since it was told are looked at again later: that is why a
 // message costs the wheel nothing.
-func (c *Conn) look() {
+func (l *Loop) look(c *Conn) {
 	now, before := c.loop.ticks(c.loop.now), c.phase.get()
 	next := uint32(0)
-	for _, lim := range c.limits() {
+	for _, lim := range limitsOf(c) {
 		if lim.after == 0 {
 			continue // none
 		}
@@ -42,29 +42,29 @@ type limit struct {
 	act         func(c *Conn)
 }
 
-// limits are those that hold in the connection's present state: of the closing, of what the peer owes, of the pinging.
-func (c *Conn) limits() (on [3]limit) {
+// limitsOf are those that hold in the connection's present state: of the closing, of a handshake, or of its session.
+func limitsOf(c *Conn) (on [3]limit) {
 	after := &c.service.after
 	switch {
-	case c.phase.get() != open && c.state.ending&timed == 0:
-		return on // closeOn starts its limit
+	case c.phase.get() != open && c.end&timed == 0:
+		return on // goOn starts its limit
 	case c.phase.get() != open:
 		from := c.since
-		if c.state.ending&remains != 0 {
-			from = max(from, c.touched) // some of it was taken
+		if c.end&remains != 0 {
+			from = max(from, c.in.touched) // some of it was taken
 		}
-		on[0] = limit{from, after.close, (*Conn).overdue}
+		on[0] = limit{from, after.close, endOverdue}
 		return on
-	case c.outlasts():
-		on[0] = limit{c.since, after.answer, (*Conn).late}
+	case c.end.outlasts(c):
+		on[0] = limit{c.since, after.answer, timeOut}
 		return on
 	}
 	switch {
 	case c.opens():
-		on[0] = limit{c.dial.began, after.handshake, (*Conn).late}
+		on[0] = limit{c.dial.began, after.handshake, timeOut}
 		return on
 	case c.state.arriving:
-		on[0] = limit{c.since, after.handshake, (*Conn).late}
+		on[0] = limit{c.since, after.handshake, timeOut}
 		return on
 	case c.transport().shaking():
 		return c.transport().limits(c)
@@ -72,53 +72,46 @@ func (c *Conn) limits() (on [3]limit) {
 	return c.session.limits(c)
 }
 
-func (c *Conn) late() { c.expire(ErrTimeout) }
+func timeOut(c *Conn) { c.end.refuse(c, ErrTimeout) }
 
-// silent ends a connection whose peer answers no ping. What it could be told it will hardly read, so its end is not
+// endSilent ends a connection whose peer answers no ping. What it could be told it will hardly read, so its end is not
 // awaited.
-func (c *Conn) silent() {
+func endSilent(c *Conn) {
 	if c.state.stalled {
-		c.finish(ErrTimeout)
+		c.end.finish(c, ErrTimeout)
 		return
 	}
-	c.expire(ErrTimeout)
-	c.state.ending |= lost
+	c.end.refuse(c, ErrTimeout)
+	c.end |= lost
 }
 
-func (c *Conn) idle() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.phase.get() == open {
-		c.setCauseLocked(ErrIdle)
-		c.partLocked(websocket.GoingAway, "idle")
-	}
-}
+func endIdle(c *Conn) { c.end.part(c, ErrIdle, websocket.GoingAway, "idle") }
 
-// unasked ends a connection that has sent no request for too long. It is owed nothing, unless it has not read an
+// endUnasked ends a connection that has sent no request for too long. It is owed nothing, unless it has not read an
 // answer.
-func (c *Conn) unasked() {
-	c.idle()
+func endUnasked(c *Conn) {
+	endIdle(c)
 	if c.Pending() == 0 {
-		c.dismiss()
+		dismiss(c)
 	}
 }
 
 // expel ends a connection that ran out of time before it was anybody: it is told so if the kernel takes that at once,
 // and is gone.
-func (c *Conn) expel() {
-	c.expire(ErrTimeout)
-	c.dismiss()
+func expel(c *Conn) {
+	c.end.refuse(c, ErrTimeout)
+	dismiss(c)
 }
 
 // dismiss ends a closing connection without waiting for its peer, whose end may never come. What it has sent is read
 // before, for bytes that nobody has read would turn the end into a reset, and what it was told would be lost.
-func (c *Conn) dismiss() {
+func dismiss(c *Conn) {
 	if c.phase.get() != closing || c.handle == absent {
 		return
 	}
-	c.flush()
+	c.out.flush(c)
 	if c.transport().sayGoodbye() {
-		c.flush()
+		c.out.flush(c)
 	}
 	err := c.loop.poll.CloseWrite(c.handle)
 	for read := 0; err == nil && read < maxUnread; {
@@ -126,28 +119,28 @@ func (c *Conn) dismiss() {
 		n, err = c.loop.poll.Read(c.handle, c.loop.buf)
 		read += n
 	}
-	c.finish(c.cause())
+	c.end.finish(c, c.end.cause(c))
 }
 
 // maxUnread is how much is read of a connection that is dismissed.
 const maxUnread = 1 << 20
 
 // flush writes what the kernel takes at once.
-func (c *Conn) flush() {
+func (w *writer) flush(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.writeLocked(c.loop.scratch)
+	w.writeLocked(c, c.loop.scratch)
 }
 
-// overdue ends a connection whose closing takes too long. Unread output makes it a time-out.
-func (c *Conn) overdue() {
-	if c.state.ending&remains != 0 {
-		c.finish(c.whyBroken())
+// endOverdue ends a connection whose closing takes too long. Unread output makes it a time-out.
+func endOverdue(c *Conn) {
+	if c.end&remains != 0 {
+		c.end.finish(c, c.end.whyBroken(c))
 		return
 	}
 	if c.Pending() > 0 {
-		c.finish(ErrTimeout)
+		c.end.finish(c, ErrTimeout)
 		return
 	}
-	c.finish(c.cause())
+	c.end.finish(c, c.end.cause(c))
 }

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
+	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -19,6 +20,7 @@ const heldByName = "Locked"
 var (
 	underLock = regexp.MustCompile(`under the lock|under the connection's lock`)
 	heldByDoc = regexp.MustCompile(`\block held\b|\bmu held\b`)
+	byConn    = regexp.MustCompile(`(?i)guarded by the connection's lock`)
 	guards    = regexp.MustCompile(`^// guards (.*)`)
 	unguarded = regexp.MustCompile(`(?i)owned by|immutable|changed by the loop|read anywhere`)
 )
@@ -75,25 +77,30 @@ func parsed(t *testing.T, fset *token.FileSet, files map[string][]byte) map[stri
 	return folders
 }
 
-// guard is the lock of a struct and the fields that it guards.
-type guard struct {
-	lock   string
-	fields map[string]bool
-}
+// guard is the fields of a struct that a lock guards: its own, or that of the connection that the struct is a part of.
+type guard struct{ fields map[string]bool }
 
 // findGuards reads the comments of a file's structs: those of the lock, and of fields that are not its after all.
 func findGuards(fset *token.FileSet, f *ast.File, guarded map[string]guard) {
 	ast.Inspect(f, func(n ast.Node) bool {
-		spec, ok := n.(*ast.TypeSpec)
+		decl, ok := n.(*ast.GenDecl)
+		if !ok || len(decl.Specs) != 1 {
+			return true
+		}
+		spec, ok := decl.Specs[0].(*ast.TypeSpec)
 		if !ok {
 			return true
 		}
-		if s, ok := spec.Type.(*ast.StructType); ok {
-			for i, field := range s.Fields.List {
-				said := guards.FindStringSubmatch(lineComment(field))
-				if said != nil && len(field.Names) == 1 {
-					guarded[spec.Name.Name] = guard{field.Names[0].Name, fieldsBehind(fset, s.Fields.List, i, said[1])}
-				}
+		s, ok := spec.Type.(*ast.StructType)
+		if !ok {
+			return true
+		}
+		if byConn.MatchString(flat(decl.Doc)) {
+			guarded[spec.Name.Name] = guard{fieldsBehind(fset, s.Fields.List, -1, "the following")}
+		}
+		for i, field := range s.Fields.List {
+			if said := guards.FindStringSubmatch(lineComment(field)); said != nil {
+				guarded[spec.Name.Name] = guard{fieldsBehind(fset, s.Fields.List, i, said[1])}
 			}
 		}
 		return true
@@ -124,7 +131,10 @@ func fieldsBehind(fset *token.FileSet, all []*ast.Field, lock int, said string) 
 	fields := map[string]bool{}
 	following := strings.HasPrefix(said, "the following")
 	words := strings.FieldsFunc(said, func(r rune) bool { return r == ' ' || r == ',' })
-	last := fset.Position(all[lock].End()).Line
+	last := math.MaxInt - 1 // a part has no lock among its fields
+	if lock >= 0 {
+		last = fset.Position(all[lock].End()).Line
+	}
 	for _, f := range all[lock+1:] {
 		begin := fset.Position(f.Pos()).Line
 		if f.Doc != nil {
@@ -154,16 +164,19 @@ func misnamed(fn *ast.FuncDecl, guarded map[string]guard, lends map[string]bool)
 	if doc := flat(fn.Doc); locks(fn.Body) || strings.Contains(doc, "without the lock") || underLock.MatchString(doc) {
 		return nil
 	}
-	receiver, kind := receiverOf(fn)
-	g := guarded[kind]
+	owners := ownersOf(fn, guarded)
 	var used, called []string
+	asked := map[ast.Expr]bool{} // parts that only a method is called of, which is looked at by itself
 	ast.Inspect(fn.Body, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.SelectorExpr:
-			if x, ok := n.X.(*ast.Ident); ok && receiver != "" && x.Name == receiver && g.fields[n.Sel.Name] {
+			if x, ok := n.X.(*ast.Ident); ok && owners[x.Name].fields[n.Sel.Name] && !asked[n] {
 				used = append(used, n.Sel.Name)
 			}
 		case *ast.CallExpr:
+			if f, ok := n.Fun.(*ast.SelectorExpr); ok {
+				asked[f.X] = true
+			}
 			if name := calledName(n); strings.HasSuffix(name, heldByName) {
 				called = append(called, name)
 			}
@@ -174,8 +187,8 @@ func misnamed(fn *ast.FuncDecl, guarded map[string]guard, lends map[string]bool)
 	if len(used) > 0 {
 		slices.Sort(used)
 		wrong = append(wrong,
-			"uses "+strings.Join(slices.Compact(used), ", ")+", which "+g.lock+
-				" guards, without taking it: its name is to end in "+heldByName)
+			"uses "+strings.Join(slices.Compact(used), ", ")+
+				", which a lock guards, without taking it: its name is to end in "+heldByName)
 	}
 	if len(called) > 0 {
 		slices.Sort(called)
@@ -204,6 +217,31 @@ func calledName(call *ast.CallExpr) string {
 		return f.Sel.Name
 	}
 	return ""
+}
+
+// ownersOf are a function's receiver and parameters that have fields which a lock guards, by their names.
+func ownersOf(fn *ast.FuncDecl, guarded map[string]guard) map[string]guard {
+	owners := map[string]guard{}
+	fields := fn.Type.Params.List
+	if fn.Recv != nil {
+		fields = append(slices.Clone(fn.Recv.List), fields...)
+	}
+	for _, f := range fields {
+		of := f.Type
+		if star, ok := of.(*ast.StarExpr); ok {
+			of = star.X
+		}
+		id, ok := of.(*ast.Ident)
+		if !ok {
+			continue
+		}
+		if g, ok := guarded[id.Name]; ok {
+			for _, name := range f.Names {
+				owners[name.Name] = g
+			}
+		}
+	}
+	return owners
 }
 
 // receiverOf is the name of a method's receiver and of its type.

@@ -323,8 +323,8 @@ func (l *Loop) panicked(what string, v any) {
 	l.measure()
 }
 
-// push puts c into the dirty list.
-func (l *Loop) push(c *Conn) {
+// pushLocked puts c into the dirty list, under the lock of c.
+func (l *Loop) pushLocked(c *Conn) {
 	for {
 		head := l.dirty.Load()
 		c.nextDirty = head

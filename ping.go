@@ -33,12 +33,12 @@ func (c *Conn) Ping(payload []byte) error {
 		return net.ErrClosed
 	case !ok:
 		return fmt.Errorf("lineman: ping: the connection is no WebSocket, or not yet: %w", errors.ErrUnsupported)
-	case c.isFullLocked():
-		return c.refuseLocked()
+	case c.out.isFullLocked(c):
+		return c.out.refuseLocked(c)
 	}
 	c.extrasLocked().askLocked(payload, c.loop.clock())
-	c.sayLocked(func(dst []byte) []byte { return ws.AppendControl(dst, websocket.Ping, payload) })
-	c.queuedLocked()
+	c.out.sayLocked(c, func(dst []byte) []byte { return ws.AppendControl(dst, websocket.Ping, payload) })
+	c.out.queuedLocked(c)
 	return nil
 }
 
@@ -67,9 +67,9 @@ func (s *wsSession) limits(c *Conn) [3]limit {
 	switch {
 	case c.state.paused || after.ping == 0:
 	case c.state.pinged && after.pong != 0:
-		on[2] = limit{c.touched, after.ping + after.pong, (*Conn).silent}
+		on[2] = limit{c.in.touched, after.ping + after.pong, endSilent}
 	default:
-		on[2] = limit{c.touched, after.ping, s.ping}
+		on[2] = limit{c.in.touched, after.ping, s.ping}
 	}
 	return on
 }
@@ -82,7 +82,7 @@ func (s *wsSession) ping(c *Conn) {
 		return
 	}
 	c.state.pinged = true
-	c.sayLocked(func(dst []byte) []byte { return s.AppendControl(dst, websocket.Ping, nil) })
+	c.out.sayLocked(c, func(dst []byte) []byte { return s.AppendControl(dst, websocket.Ping, nil) })
 	c.markLocked(0)
 	c.watch(cmp.Or(c.service.after.pong, c.service.after.ping))
 }
@@ -101,8 +101,8 @@ func (s *wsSession) ponged(c *Conn, payload []byte) {
 }
 
 // roundTripLocked is how long the last answered Ping took.
-func (c *Conn) roundTripLocked() time.Duration {
-	if x := c.extra; x != nil && x.ping != nil {
+func (x *extra) roundTripLocked() time.Duration {
+	if x != nil && x.ping != nil {
 		return x.ping.roundTrip
 	}
 	return 0
@@ -136,7 +136,7 @@ func (s *wsSession) owesLocked(c *Conn, payload []byte) bool {
 	if x.pongs == nil {
 		x.pongs = &pongs{}
 	}
-	if c.bytesOut >= x.pongs.until && !c.isFullLocked() {
+	if c.out.bytes >= x.pongs.until && !c.out.isFullLocked(c) {
 		return false
 	}
 	x.pongs.owed, x.pongs.payload = true, append(x.pongs.payload[:0], payload...)
@@ -145,16 +145,16 @@ func (s *wsSession) owesLocked(c *Conn, payload []byte) bool {
 
 // pongLocked puts a pong into the output.
 func (s *wsSession) pongLocked(c *Conn, payload []byte) {
-	c.sayLocked(func(dst []byte) []byte { return s.AppendControl(dst, websocket.Pong, payload) })
+	c.out.sayLocked(c, func(dst []byte) []byte { return s.AppendControl(dst, websocket.Pong, payload) })
 	if x := c.extra; x != nil && x.pongs != nil {
-		x.pongs.until = c.bytesOut + uint64(c.pendingLocked())
+		x.pongs.until = c.out.bytes + uint64(c.out.pendingLocked(c))
 	}
 }
 
 // writtenLocked puts the pong that is owed into the output, once the one before has gone.
 func (s *wsSession) writtenLocked(c *Conn) {
 	x := c.extra
-	if x == nil || x.pongs == nil || c.bytesOut < x.pongs.until || c.phase.get() != open {
+	if x == nil || x.pongs == nil || c.out.bytes < x.pongs.until || c.phase.get() != open {
 		return
 	}
 	if p := x.pongs; p.owed {

@@ -73,19 +73,19 @@ func (p *piped) change(_ *Conn, s *service) (stays bool, _ error) {
 func (p *piped) takes(*Conn) bool {
 	p.to.mu.Lock()
 	defer p.to.mu.Unlock()
-	p.held = p.to.flags&stalled != 0 || p.to.pendingLocked() >= pipeAhead
+	p.held = p.to.flags&stalled != 0 || p.to.out.pendingLocked(p.to) >= pipeAhead
 	return !p.held
 }
 
 func (p *piped) deliver(_ *Conn, data []byte) {
 	to := p.to
-	to.touched = to.loop.ticks(to.loop.now)
+	to.in.touched = to.loop.ticks(to.loop.now)
 	to.mu.Lock()
 	defer to.mu.Unlock()
 	if to.phase.get() != open {
 		return
 	}
-	to.sayLocked(func(dst []byte) []byte { return append(dst, data...) })
+	to.out.sayLocked(to, func(dst []byte) []byte { return append(dst, data...) })
 	to.markLocked(0)
 }
 
@@ -110,12 +110,12 @@ func (p *piped) written(c *Conn, empty bool) (goOn bool) {
 }
 
 func (p *piped) goOnWriting(c *Conn, empty bool) {
-	c.freePipe()
+	c.out.freePipe(c)
 	if p.joined() && p.back.held && p.back.takes(nil) {
 		p.to.resume()
 	}
 	if p.torn && empty && !c.opens() {
-		c.abortSent()
+		p.abortSent(c)
 		return
 	}
 	if !p.due || !empty || c.opens() {
@@ -128,12 +128,12 @@ func (p *piped) goOnWriting(c *Conn, empty bool) {
 	if !p.ended {
 		p.ended = true
 		if err := c.loop.poll.CloseWrite(c.handle); err != nil {
-			c.finish(err)
+			c.end.finish(c, err)
 			return
 		}
 	}
 	if c.state.ended {
-		c.finish(io.EOF)
+		c.end.finish(c, io.EOF)
 		p.to.attention()
 	}
 }
@@ -160,7 +160,7 @@ func (p *piped) over(_ *Conn, err error, abort bool) {
 const sentPause = 10 * time.Millisecond
 
 // abortSent aborts a connection whose peer has everything that was written.
-func (c *Conn) abortSent() {
+func (p *piped) abortSent(c *Conn) {
 	if c.loop.poll.Unsent(c.handle) {
 		c.After(sentPause, c.attention)
 		return
@@ -170,32 +170,32 @@ func (c *Conn) abortSent() {
 
 // splice moves bytes through the kernel, and reports whether that was possible.
 func (p *piped) splice(c *Conn) bool {
-	if c.in != nil || c.secure != nil || !p.to.takesPipe() {
+	if c.in.rest != nil || c.secure != nil || !p.to.out.takesPipe(p.to) {
 		return false
 	}
-	switch n, err := p.to.fillPipe(c.handle); {
+	switch n, err := p.to.out.fillPipe(p.to, c.handle); {
 	case n > 0:
-		c.came(n)
-		p.to.touched = c.touched
+		c.in.came(c, n)
+		p.to.in.touched = c.in.touched
 		if !p.takes(nil) {
 			c.state.holding = true
 			c.rearm()
 		}
 	case err == io.EOF:
-		c.end(io.EOF)
+		c.in.end(c, io.EOF)
 	case errors.Is(err, errors.ErrUnsupported):
 		return false
 	case err != poll.ErrAgain:
-		c.finish(err)
+		c.end.finish(c, err)
 	}
 	return true
 }
 
 // takesPipe gives the connection a pipe of the kernel, if it can be used in place of the output.
-func (c *Conn) takesPipe() bool {
+func (w *writer) takesPipe(c *Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.secure != nil || c.phase.get() != open || c.flags&(opening|stalled|broken) != 0 || c.pendingLocked() > 0 {
+	if c.secure != nil || c.phase.get() != open || c.flags&(opening|stalled|broken) != 0 || w.pendingLocked(c) > 0 {
 		return false
 	}
 	x := c.extrasLocked()
@@ -206,17 +206,17 @@ func (c *Conn) takesPipe() bool {
 }
 
 // fillPipe takes what has come on another connection, and writes it.
-func (c *Conn) fillPipe(from poll.Handle) (int, error) {
+func (w *writer) fillPipe(c *Conn, from poll.Handle) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n, err := c.extra.piped.Fill(from)
-	c.writeLocked(nil)
+	w.writeLocked(c, nil)
 	c.markLocked(0)
 	return n, err
 }
 
 // freePipe gives an empty pipe back.
-func (c *Conn) freePipe() {
+func (w *writer) freePipe(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if x := c.extra; x != nil && x.piped != nil && x.piped.Len() == 0 {

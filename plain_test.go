@@ -45,7 +45,7 @@ func TestRule10PlainBytes(t *testing.T) {
 				if c == nil {
 					continue
 				}
-				if c.in != nil || c.out != nil || c.extra != nil {
+				if c.in.rest != nil || c.out.queue != nil || c.extra != nil {
 					t.Fatal("an idle connection has a buffer")
 				}
 				if plainBytes(t, reflect.ValueOf(c.session)); t.Failed() {

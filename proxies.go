@@ -18,21 +18,21 @@ func (s *service) expectsHeader(peer netip.AddrPort) bool {
 }
 
 // readHeader takes the PROXY header that comes before everything else, TLS too.
-func (c *Conn) readHeader(data []byte) {
-	if c.in == nil {
-		c.in = c.loop.newInput()
+func (r *reader) readHeader(c *Conn, data []byte) {
+	if r.rest == nil {
+		r.rest = c.loop.newInput()
 	}
-	c.in.bytes = append(c.in.bytes, data...)
-	n, from, err := proxyheader.Parse(c.in.bytes)
+	r.rest.bytes = append(r.rest.bytes, data...)
+	n, from, err := proxyheader.Parse(r.rest.bytes)
 	if err != nil {
 		c.service.log.Warn("lineman: PROXY header", "peer", c.remote, "error", err)
-		c.finish(&ProtocolError{Protocol: "proxy", Err: err})
+		c.end.finish(c, &ProtocolError{Protocol: "proxy", Err: err})
 		return
 	}
 	if n == 0 {
 		return
 	}
-	rest := append([]byte(nil), c.in.bytes[n:]...)
+	rest := append([]byte(nil), r.rest.bytes[n:]...)
 	c.loop.freeInput(c)
 	if !from.Local {
 		c.mu.Lock()
@@ -46,7 +46,7 @@ func (c *Conn) readHeader(data []byte) {
 }
 
 // noteClient keeps who a request comes from, if a proxy that is trusted says so. On the loop.
-func (c *Conn) noteClient(r *http1.Request) {
+func (h *httpSession) noteClient(c *Conn, r *http1.Request) {
 	s := c.service
 	if len(s.proxies) == 0 || !s.proxies.Has(c.remote.Addr()) {
 		return
@@ -69,7 +69,7 @@ func (secured) Secure() bool { return true }
 
 // handshakeOf is a request as the protocol sees it. The client may speak TLS with us, or, as a proxy that is trusted
 // says, with that.
-func (c *Conn) handshakeOf(r *http1.Request) websocket.Request {
+func (h *httpSession) handshakeOf(c *Conn, r *http1.Request) websocket.Request {
 	if c.secure != nil || c.service.proxies.Has(c.remote.Addr()) && forwardsTLS(r) {
 		return secured{r}
 	}

@@ -111,8 +111,8 @@ func (c *Conn) status() ConnStatus {
 		ID: c.id, Worker: c.service.name, Protocol: c.session.protocolName(c.service), TLS: c.secure != nil, Dialed: c.dial != nil,
 		State: c.phase.get().String(), Pending: st.Pending, BytesIn: st.BytesIn, BytesOut: st.BytesOut,
 	}
-	if c.in != nil {
-		d.Unread = len(c.in.bytes)
+	if c.in.rest != nil {
+		d.Unread = len(c.in.rest.bytes)
 	}
 	if a := c.LocalAddr(); a != nil {
 		d.Local = a.String()

@@ -8,6 +8,14 @@ import (
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
+// reader is what comes on a connection: bytes, and the messages in them. Owned by the loop.
+type reader struct {
+	rest     *input // bytes that wait for the others of their message; nil when there are none
+	bytes    uint64 // that have come. Stored atomically: Stats reads it anywhere
+	messages uint32 // that callbacks have got. Likewise
+	touched  uint32 // tick of the last byte
+}
+
 // newConn makes a connection of an accepted socket, and reports whether it may be there.
 func newConn(s *service, h poll.Handle, remote netip.AddrPort) bool {
 	l := s.loop
@@ -16,7 +24,7 @@ func newConn(s *service, h poll.Handle, remote netip.AddrPort) bool {
 		service: s, session: s.newSession(),
 	}
 	now := l.ticks(l.now)
-	c.touched, c.since = now, now
+	c.in.touched, c.since = now, now
 	c.state.armedRead = true
 	l.enter(c)
 	l.live++
@@ -32,7 +40,7 @@ func newConn(s *service, h poll.Handle, remote netip.AddrPort) bool {
 // start is called when the first byte of the connection's own may come. It reports whether the connection may be there.
 func (c *Conn) start() bool {
 	switch s := c.service; {
-	case !c.arrive():
+	case !s.admit(c):
 		return false
 	case c.phase.get() != open:
 	case s.secured != nil:
@@ -65,7 +73,7 @@ func (c *Conn) guard(what callback, f func()) {
 func (c *Conn) survive() {
 	if v := recover(); v != nil {
 		c.loop.panicked(c.loop.doing.get().String()+" of "+c.service.name, v)
-		c.fail(ErrPanic)
+		c.end.panicked(c)
 	}
 }
 
@@ -81,68 +89,68 @@ func (c *Conn) ready(ev poll.Event) {
 		return
 	}
 	if ev.Fail && !c.state.armedRead && c.transport().carriesStream() {
-		c.broke()
+		c.end.sever(c)
 		return
 	}
-	c.receive()
+	c.in.receive(c)
 }
 
 // receive reads once and handles every whole message that there is.
-func (c *Conn) receive() {
+func (r *reader) receive(c *Conn) {
 	if !c.session.splice(c) {
 		c.transport().receive(c)
 	}
 }
 
 // read reads into the loop's memory.
-func (c *Conn) read() ([]byte, error) {
+func (r *reader) read(c *Conn) ([]byte, error) {
 	n, err := c.loop.poll.Read(c.handle, c.loop.buf)
 	return c.loop.buf[:max(n, 0)], err
 }
 
 // arrived handles bytes that were read.
-func (c *Conn) arrived(data []byte) {
-	c.came(len(data))
+func (r *reader) arrived(c *Conn, data []byte) {
+	r.came(c, len(data))
 	if c.state.arriving {
-		c.readHeader(data)
+		r.readHeader(c, data)
 	} else {
 		c.transport().take(c, data)
 	}
 }
 
 // came counts what came.
-func (c *Conn) came(n int) {
+func (r *reader) came(c *Conn, n int) {
 	l := c.loop
-	atomic.StoreUint64(&c.bytesIn, c.bytesIn+uint64(n))
+	atomic.StoreUint64(&r.bytes, r.bytes+uint64(n))
 	l.stats.BytesIn += uint64(n)
-	c.touched = l.ticks(l.now)
+	r.touched = l.ticks(l.now)
 	c.state.pinged = false
 }
 
 // decode handles the messages in what waits and in data, which follows it, and keeps the rest.
-func (c *Conn) decode(data []byte) {
-	delivered := c.messagesIn
-	if c.in != nil {
-		c.in.bytes = append(c.in.bytes, data...)
-		rest := c.messages(c.in.bytes)
+func (r *reader) decode(c *Conn, data []byte) {
+	delivered := r.messages
+	if r.rest != nil {
+		r.rest.bytes = append(r.rest.bytes, data...)
+		rest := r.deliver(c, r.rest.bytes)
 		if len(rest) == 0 || c.phase.get() >= lingering {
 			c.loop.freeInput(c)
-		} else if len(rest) < len(c.in.bytes) {
-			c.in.bytes = c.in.bytes[:copy(c.in.bytes, rest)]
+		} else if len(rest) < len(r.rest.bytes) {
+			r.rest.bytes = r.rest.bytes[:copy(r.rest.bytes, rest)]
 		}
-	} else if rest := c.messages(data); len(rest) > 0 && c.phase.get() < lingering {
-		c.in = c.loop.newInput()
-		c.in.bytes = append(c.in.bytes, rest...)
+	} else if rest := r.deliver(c, data); len(rest) > 0 && c.phase.get() < lingering {
+		r.rest = c.loop.newInput()
+		r.rest.bytes = append(r.rest.bytes, rest...)
 	}
-	c.waits(c.messagesIn != delivered)
-	if c.in != nil {
+	r.noteHalf(c, r.messages != delivered)
+	if r.rest != nil {
 		c.rearm() // what nobody takes yet waits in the kernel
 	}
 }
 
 // waits notes whether a message is half received, and since when.
-func (c *Conn) waits(afresh bool) {
-	half := (c.in != nil || c.session.half()) && c.phase.get() == open && !c.state.paused && !c.state.holding
+func (r *reader) noteHalf(c *Conn, afresh bool) {
+	half := (r.rest != nil || c.session.half()) && c.phase.get() == open && !c.state.paused && !c.state.holding
 	if half && (afresh || !c.state.half) {
 		c.session.halfReceived(c)
 	}
@@ -150,15 +158,15 @@ func (c *Conn) waits(afresh bool) {
 }
 
 // messages delivers every whole message in data and returns what is left.
-func (c *Conn) messages(data []byte) (rest []byte) {
+func (r *reader) deliver(c *Conn, data []byte) (rest []byte) {
 	rest = data
 	c.state.holding = false
 	defer c.survive()
-	for len(rest) > 0 && c.takesMessages() {
+	for len(rest) > 0 && r.takes(c) {
 		n, msg, err := c.session.Decode(rest)
 		switch {
 		case n == 0 && err != nil:
-			c.violated(err)
+			c.end.refuse(c, err)
 			return nil
 		case n == 0:
 			c.session.more(c)
@@ -166,13 +174,13 @@ func (c *Conn) messages(data []byte) (rest []byte) {
 		}
 		rest = rest[n:]
 		if err != nil {
-			c.invalid(err)
+			r.invalid(c, err)
 		} else if msg != nil {
 			c.loop.behind = len(rest)
 			c.session.deliver(c, msg)
 		}
 	}
-	if c.handle == absent || c.phase.get() != open && !c.awaitsGoodbye() && !c.hasRest() {
+	if c.handle == absent || c.phase.get() != open && !c.end.awaitsClose(c) && !c.end.hasRest(c) {
 		return nil
 	}
 	c.state.holding = len(rest) > 0
@@ -181,58 +189,58 @@ func (c *Conn) messages(data []byte) (rest []byte) {
 
 // takesMessages reports whether the next message may be looked at. A connection that is closing still reads for the
 // peer's goodbye; one that has ended, and will be dialed again, has nothing to say.
-func (c *Conn) takesMessages() bool {
+func (r *reader) takes(c *Conn) bool {
 	if c.handle == absent {
 		return false
 	}
-	if c.phase.get() != open && !c.hasRest() {
-		return c.awaitsGoodbye()
+	if c.phase.get() != open && !c.end.hasRest(c) {
+		return c.end.awaitsClose(c)
 	}
 	return !c.state.paused && c.session.takes(c)
 }
 
-func (c *Conn) awaitsGoodbye() bool {
+func (e *ending) awaitsClose(c *Conn) bool {
 	return c.phase.get() == closing && !c.state.ended && c.session.closingHandshake() == awaitsClose
 }
 
 // busy reports whether a request is with the application, or the peer's end is not this side's.
-func (c *Conn) busy() bool {
-	return c.session.busy(c) || c.outlasts()
+func (e *ending) isBusy(c *Conn) bool {
+	return c.session.busy(c) || e.outlasts(c)
 }
 
 // message gives a whole message to the application.
-func (c *Conn) message(msg []byte) {
-	if c.phase.get() != open && !c.hasRest() {
+func (r *reader) message(c *Conn, msg []byte) {
+	if c.phase.get() != open && !c.end.hasRest(c) {
 		return
 	}
-	c.count()
+	r.count(c)
 	if f := c.service.worker.OnMessage; f != nil {
 		c.loop.doing.set(inOnMessage)
 		f(c, msg)
 	}
 }
 
-func (c *Conn) count() {
-	atomic.StoreUint32(&c.messagesIn, c.messagesIn+1)
+func (r *reader) count(c *Conn) {
+	atomic.StoreUint32(&r.messages, r.messages+1)
 	c.loop.stats.MessagesIn++
 }
 
 // invalid handles a message that the protocol refused, its stream still in step.
-func (c *Conn) invalid(err error) {
+func (r *reader) invalid(c *Conn, err error) {
 	c.loop.stats.Invalid++
-	if f := c.service.worker.OnInvalid; f != nil && (c.phase.get() == open || c.hasRest()) {
+	if f := c.service.worker.OnInvalid; f != nil && (c.phase.get() == open || c.end.hasRest(c)) {
 		c.loop.doing.set(inOnInvalid)
 		f(c, err)
 		return
 	}
-	c.violated(err)
+	c.end.refuse(c, err)
 }
 
 // end handles the end of the peer's stream: what was complete has been handled, what was not never will be.
-func (c *Conn) end(cause error) {
-	holds := c.holds()
-	if c.state.ending&remains != 0 && !(holds && c.someWaits()) {
-		c.finish(cause)
+func (r *reader) end(c *Conn, cause error) {
+	holds := r.holds(c)
+	if c.end&remains != 0 && !(holds && r.waits(c)) {
+		c.end.finish(c, cause)
 		return
 	}
 	if holds {
@@ -240,12 +248,12 @@ func (c *Conn) end(cause error) {
 		return
 	}
 	if c.opens() {
-		c.finish(c.dial.failed(io.ErrUnexpectedEOF))
+		c.end.finish(c, c.dial.failed(io.ErrUnexpectedEOF))
 		return
 	}
 	c.state.ended = true
 	if c.phase.get() == lingering {
-		c.finish(nil)
+		c.end.finish(c, nil)
 		return
 	}
 	c.loop.freeInput(c)
@@ -254,19 +262,19 @@ func (c *Conn) end(cause error) {
 	if c.session.peerEnded(c, cause) {
 		return
 	}
-	if c.busy() {
-		c.awaitAnswers()
+	if c.end.isBusy(c) {
+		c.end.awaitAnswers(c)
 		return // the answer ends the connection
 	}
-	c.depart(cause)
+	c.end.depart(c, cause)
 }
 
 // holds reports whether nothing more may be read for now.
-func (c *Conn) holds() bool {
+func (r *reader) holds(c *Conn) bool {
 	if t := c.transport(); t.shaking() {
 		return t.hasEnough()
 	}
-	return (c.state.paused || c.state.holding) && (c.phase.get() == open || c.hasRest())
+	return (c.state.paused || c.state.holding) && (c.phase.get() == open || c.end.hasRest(c))
 }
 
 // input is what waits for the rest of its message.
@@ -287,12 +295,12 @@ func (l *Loop) newInput() *input {
 }
 
 func (l *Loop) freeInput(c *Conn) {
-	if c.in == nil {
+	if c.in.rest == nil {
 		return
 	}
-	if cap(c.in.bytes) <= keepInput && len(l.inputs) < keepInputs {
-		c.in.bytes = c.in.bytes[:0]
-		l.inputs = append(l.inputs, c.in)
+	if cap(c.in.rest.bytes) <= keepInput && len(l.inputs) < keepInputs {
+		c.in.rest.bytes = c.in.rest.bytes[:0]
+		l.inputs = append(l.inputs, c.in.rest)
 	}
-	c.in = nil
+	c.in.rest = nil
 }

@@ -77,19 +77,19 @@ func (s *secure) receive(c *Conn) {
 	if s.awaitsTurn(c) {
 		return
 	}
-	data, err := c.read()
+	data, err := c.in.read(c)
 	switch {
 	case err == poll.ErrAgain:
 	case err == io.EOF:
 		s.ended(c)
 	case err != nil && s.mayFinish(c):
 		s.wire.end()
-		c.setBroken(err)
-		c.broke()
+		c.end.setBroken(c, err)
+		c.end.sever(c)
 	case err != nil:
-		c.finish(err)
+		c.end.finish(c, err)
 	default:
-		c.arrived(data)
+		c.in.arrived(c, data)
 	}
 }
 
@@ -112,7 +112,7 @@ func (s *secure) severed(c *Conn) bool {
 	if !s.mayFinish(c) {
 		return false
 	}
-	c.setBroken(nil)
+	c.end.setBroken(c, nil)
 	c.state.stalled = false
 	c.rearm()
 	return true
@@ -123,9 +123,9 @@ func (s *secure) shaking() bool { return !s.done }
 
 // limits of the handshake are shorter while others wait for its turn.
 func (s *secure) limits(c *Conn) (on [3]limit) {
-	on[0] = limit{c.since, c.service.after.handshake, (*Conn).late}
+	on[0] = limit{c.since, c.service.after.handshake, timeOut}
 	if s.begun && len(c.service.turns.waits) > 0 {
-		on[1] = limit{s.began, brief, (*Conn).late}
+		on[1] = limit{s.began, brief, timeOut}
 	}
 	return on
 }
@@ -135,20 +135,19 @@ func (s *secure) shaken(c *Conn, err error) {
 	if c.phase.get() != open || c.secure != s {
 		return
 	}
-	broke := c.isBroken()
+	broke := c.end.isBroken(c)
 	if err != nil {
 		c.service.log.Debug("lineman: TLS handshake", "peer", c.remote, "error", err)
 		if broke {
-			c.finish(&ProtocolError{Protocol: "tls", Err: err})
+			c.end.finish(c, &ProtocolError{Protocol: "tls", Err: err})
 			return
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.setCauseLocked(&ProtocolError{Protocol: "tls", Err: err})
-		c.dropOutputLocked() // what this side sent before it was there
+		c.end.setCauseLocked(c, &ProtocolError{Protocol: "tls", Err: err})
+		c.out.dropLocked(c) // what this side sent before it was there
 		c.state.ended = s.wire.over()
-		c.phase.set(closing) // the alert is written first
-		c.markLocked(parted)
+		c.end.closeLocked(c) // the alert is written first
 		return
 	}
 	c.mu.Lock()
@@ -157,7 +156,7 @@ func (s *secure) shaken(c *Conn, err error) {
 	s.wire.unblock()
 	c.session.begin(c)
 	if broke {
-		c.broke() // and handles what came
+		c.end.sever(c) // and handles what came
 		return
 	}
 	s.decrypt(c)
@@ -202,9 +201,9 @@ func (s *secure) ended(c *Conn) {
 	s.wire.end()
 	switch {
 	case c.phase.get() == lingering:
-		c.finish(nil)
+		c.end.finish(c, nil)
 	case !s.begun:
-		c.finish(io.EOF)
+		c.end.finish(c, io.EOF)
 	case !s.done:
 		c.rearm()
 	default:
@@ -222,10 +221,10 @@ func (s *secure) goOn(c *Conn) {
 func (s *secure) decrypt(c *Conn) {
 	d := c.loop.decryption()
 	lent := d.lend(s.raw)
-	for c.secure == s && !c.state.ended && c.phase.get() < lingering && !c.holds() {
+	for c.secure == s && !c.state.ended && c.phase.get() < lingering && !c.in.holds(c) {
 		n, err := s.conn.Read(d.plain)
 		if n > 0 {
-			c.decode(d.plain[:n])
+			c.in.decode(c, d.plain[:n])
 		}
 		switch {
 		case err == nil && s.wire.unsent() > maxWire:
@@ -233,9 +232,9 @@ func (s *secure) decrypt(c *Conn) {
 		case err == nil:
 			continue
 		case err == io.EOF: // close_notify
-			c.end(io.EOF)
+			c.in.end(c, io.EOF)
 		case err == errCut:
-			c.end(io.ErrUnexpectedEOF)
+			c.in.end(c, io.ErrUnexpectedEOF)
 		case !isNothing(err):
 			s.fail(c, err)
 		}
@@ -250,8 +249,8 @@ func (s *secure) decrypt(c *Conn) {
 
 // fail ends a connection whose peer broke TLS. The alert is written first.
 func (s *secure) fail(c *Conn, err error) {
-	if c.state.ending&remains != 0 {
-		c.finish(&ProtocolError{Protocol: "tls", Err: err})
+	if c.end&remains != 0 {
+		c.end.finish(c, &ProtocolError{Protocol: "tls", Err: err})
 		return
 	}
 	c.mu.Lock()
@@ -259,15 +258,14 @@ func (s *secure) fail(c *Conn, err error) {
 	if c.phase.get() >= lingering {
 		return
 	}
-	c.setCauseLocked(&ProtocolError{Protocol: "tls", Err: err})
-	c.dropOutputLocked()
+	c.end.setCauseLocked(c, &ProtocolError{Protocol: "tls", Err: err})
+	c.out.dropLocked(c)
 	c.state.ended = true
 	s.notified = true
-	c.phase.set(closing)
-	c.markLocked(parted)
+	c.end.closeLocked(c)
 }
 
-func (s *secure) writeLocked(c *Conn, scratch []byte) { c.writeStreamLocked(scratch, s) }
+func (s *secure) writeLocked(c *Conn, scratch []byte) { c.out.writeStreamLocked(c, scratch, s) }
 
 // transmitLocked encrypts what is plain and hands it to the kernel. What the kernel has not taken of that stays in the
 // wire: ErrAgain tells.

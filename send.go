@@ -3,8 +3,18 @@ package lineman
 import (
 	"net"
 
+	"github.com/lineman-go/lineman/internal/output"
 	"github.com/lineman-go/lineman/protocol/http1"
 )
+
+// writer is the send queue of a connection. Guarded by the connection's lock: methods want it held where their names
+// end in Locked, and take it elsewhere.
+type writer struct {
+	queue    *output.Queue // what is to be written; nil when there is nothing
+	bytes    uint64        // that the kernel has taken
+	messages uint32        // that Send has accepted
+	refused  uint32        // that Send has refused with ErrFull
+}
 
 // Send sends a message: a WebSocket text message, a line, a frame, bytes, the answer 200 text/plain to the HTTP request
 // that waits, or a piece of the answer that streams. It copies msg and returns at once; the loop writes at the end of
@@ -12,17 +22,17 @@ import (
 // the peer does not read, net.ErrClosed closed or closing; other errors are the protocol's, about this message. What is
 // accepted while Loop.Dial makes the connection, or makes it again, waits until it is there.
 func (c *Conn) Send(msg []byte) error {
-	return c.send(func(dst []byte) ([]byte, error) { return c.session.Append(dst, msg) })
+	return c.out.send(c, func(dst []byte) ([]byte, error) { return c.session.Append(dst, msg) })
 }
 
 // SendBinary sends a binary message on a WebSocket; elsewhere it is Send.
 func (c *Conn) SendBinary(msg []byte) error {
-	return c.send(func(dst []byte) ([]byte, error) { return appendBinary(c.session, dst, msg) })
+	return c.out.send(c, func(dst []byte) ([]byte, error) { return appendBinary(c.session, dst, msg) })
 }
 
 // Write sends p as it is, past the protocol, in the manner of io.Writer. Its errors are those of Send.
 func (c *Conn) Write(p []byte) (int, error) {
-	if err := c.send(func(dst []byte) ([]byte, error) { return append(dst, p...), nil }); err != nil {
+	if err := c.out.send(c, func(dst []byte) ([]byte, error) { return append(dst, p...), nil }); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -31,7 +41,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 // Respond answers the HTTP request that waits. The response is copied. ErrAnswered means that no request waits: each
 // takes one answer. If it has Stream, each Send adds to its body until EndStream.
 func (c *Conn) Respond(r *http1.Response) error {
-	return c.send(func(dst []byte) ([]byte, error) {
+	return c.out.send(c, func(dst []byte) ([]byte, error) {
 		h, ok := c.session.(*httpSession)
 		if !ok {
 			return dst, ErrAnswered
@@ -52,7 +62,7 @@ func (c *Conn) EndStream() error {
 	if c.phase.get() != open {
 		return net.ErrClosed
 	}
-	c.sayLocked(func(dst []byte) []byte {
+	c.out.sayLocked(c, func(dst []byte) []byte {
 		dst, _ = h.endStreamLocked(dst) // it streams
 		return dst
 	})
@@ -62,7 +72,7 @@ func (c *Conn) EndStream() error {
 }
 
 // send appends what encode gives to the output, under the lock, and sees to it that the loop writes it.
-func (c *Conn) send(encode func(dst []byte) ([]byte, error)) error {
+func (w *writer) send(c *Conn, encode func(dst []byte) ([]byte, error)) error {
 	if c.loop == nil {
 		return net.ErrClosed
 	}
@@ -72,61 +82,77 @@ func (c *Conn) send(encode func(dst []byte) ([]byte, error)) error {
 		c.session.unsentLocked(c)
 		return net.ErrClosed
 	}
-	if c.isFullLocked() {
-		return c.refuseLocked()
+	if w.isFullLocked(c) {
+		return w.refuseLocked(c)
 	}
 	t := c.transport()
 	dst := t.bufferLocked(c)
 	b, err := encode(dst)
 	if err != nil || len(b) == len(dst) && t.carriesStream() {
-		c.releaseLocked()
+		w.releaseLocked(c)
 		return err
 	}
 	return t.queueLocked(c, b)
 }
 
 // releaseLocked gives an output back that has nothing.
-func (c *Conn) releaseLocked() {
-	if c.out != nil && c.out.Len() == 0 {
-		c.out.Release()
-		c.out = nil
+func (w *writer) releaseLocked(c *Conn) {
+	if w.queue != nil && w.queue.Len() == 0 {
+		w.queue.Release()
+		w.queue = nil
 	}
 }
 
 // acceptLocked is called when a message was queued.
-func (c *Conn) acceptLocked() {
-	c.messagesOut++
-	c.queuedLocked()
+func (w *writer) acceptLocked(c *Conn) {
+	w.messages++
+	w.queuedLocked(c)
 	c.session.sentLocked(c)
 }
 
 // flushAt is the output, in bytes, above which it is written at once, without waiting for the end of the tick.
 const flushAt = 64 << 10
 
+// sayLocked appends to the output whatever its size, with lock held.
+func (w *writer) sayLocked(c *Conn, f func(dst []byte) []byte) {
+	o := w.queue
+	if o == nil {
+		o = output.Get()
+	}
+	own := o.Tail()
+	switch b := f(own); {
+	case len(b) > len(own):
+		o.SetTail(b)
+		w.queue = o
+	case w.queue == nil:
+		o.Release()
+	}
+}
+
 // isFullLocked reports whether what the kernel refused has reached the limit, with lock held. Once it has, half must be
 // free before more is taken.
-func (c *Conn) isFullLocked() bool {
-	if c.flags&(stalled|opening) == 0 || c.out == nil {
+func (w *writer) isFullLocked(c *Conn) bool {
+	if c.flags&(stalled|opening) == 0 || w.queue == nil {
 		return false
 	}
 	if c.flags&full != 0 {
-		return c.out.Len() >= c.service.limits.MaxPending/2
+		return w.queue.Len() >= c.service.limits.MaxPending/2
 	}
-	return c.out.Len() >= c.service.limits.MaxPending
+	return w.queue.Len() >= c.service.limits.MaxPending
 }
 
-func (c *Conn) refuseLocked() error {
-	c.refused++
+func (w *writer) refuseLocked(c *Conn) error {
+	w.refused++
 	c.loop.refused.Add(1)
 	return ErrFull
 }
 
 // queuedLocked is called with lock held when the output has grown.
-func (c *Conn) queuedLocked() {
-	if c.out.Len() > flushAt && c.flags&(stalled|opening) == 0 {
-		c.writeLocked(nil)
+func (w *writer) queuedLocked(c *Conn) {
+	if w.queue.Len() > flushAt && c.flags&(stalled|opening) == 0 {
+		w.writeLocked(c, nil)
 	}
-	if c.isFullLocked() && c.flags&full == 0 {
+	if w.isFullLocked(c) && c.flags&full == 0 {
 		c.flags |= full
 		c.markLocked(notifyFull)
 		c.loop.someFull.Store(true)
@@ -138,18 +164,18 @@ func (c *Conn) queuedLocked() {
 }
 
 // writeLocked hands the output to the kernel, gathering small segments in scratch if there is one.
-func (c *Conn) writeLocked(scratch []byte) { c.transport().writeLocked(c, scratch) }
+func (w *writer) writeLocked(c *Conn, scratch []byte) { c.transport().writeLocked(c, scratch) }
 
 // wroteLocked counts what the kernel took, with lock held.
-func (c *Conn) wroteLocked(n int) {
+func (w *writer) wroteLocked(c *Conn, n int) {
 	if n > 0 {
-		c.bytesOut += uint64(n)
+		c.out.bytes += uint64(n)
 		c.loop.bytesOut.Add(uint64(n))
 	}
 }
 
 // setCauseLocked notes why the connection ends, with lock held. The first cause counts.
-func (c *Conn) setCauseLocked(err error) {
+func (e *ending) setCauseLocked(c *Conn, err error) {
 	if x := c.extrasLocked(); x.cause == nil {
 		x.cause = err
 	}
@@ -160,6 +186,6 @@ func (c *Conn) markLocked(f flags) {
 	c.flags |= f
 	if c.flags&dirty == 0 {
 		c.flags |= dirty
-		c.loop.push(c)
+		c.loop.pushLocked(c)
 	}
 }

@@ -149,14 +149,14 @@ func (plain) protocolName(s *service) string {
 
 func (plain) begin(c *Conn) {
 	if c.dial != nil {
-		c.opened()
+		c.dial.opened(c)
 	}
 	c.connect()
 	c.watch(c.service.after.idle)
 }
 
 func (plain) splice(*Conn) bool                            { return false }
-func (plain) deliver(c *Conn, msg []byte)                  { c.message(msg) }
+func (plain) deliver(c *Conn, msg []byte)                  { c.in.message(c, msg) }
 func (plain) takes(*Conn) bool                             { return true }
 func (plain) more(*Conn)                                   {}
 func (plain) half() bool                                   { return false }
@@ -180,9 +180,9 @@ func (plain) limits(c *Conn) (on [3]limit) {
 		return on
 	}
 	if c.state.half {
-		on[0] = limit{c.since, c.service.after.message, (*Conn).late}
+		on[0] = limit{c.since, c.service.after.message, timeOut}
 	}
-	on[1] = limit{c.touched, c.service.after.idle, (*Conn).idle}
+	on[1] = limit{c.in.touched, c.service.after.idle, endIdle}
 	return on
 }
 

@@ -49,9 +49,9 @@ func (c *Conn) Stats() ConnStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return ConnStats{
-		BytesIn: atomic.LoadUint64(&c.bytesIn), BytesOut: c.bytesOut,
-		MessagesIn: atomic.LoadUint32(&c.messagesIn), MessagesOut: c.messagesOut,
-		Refused: c.refused, Pending: c.acceptedLocked(), RoundTrip: c.roundTripLocked(),
+		BytesIn: atomic.LoadUint64(&c.in.bytes), BytesOut: c.out.bytes,
+		MessagesIn: atomic.LoadUint32(&c.in.messages), MessagesOut: c.out.messages,
+		Refused: c.out.refused, Pending: c.out.acceptedLocked(c), RoundTrip: c.extra.roundTripLocked(),
 	}
 }
 
@@ -59,12 +59,12 @@ func (c *Conn) Stats() ConnStats {
 func (c *Conn) Pending() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.acceptedLocked()
+	return c.out.acceptedLocked(c)
 }
 
 // acceptedLocked is what waits for the kernel, or for the next attempt to connect, with lock held.
-func (c *Conn) acceptedLocked() int {
-	n := c.pendingLocked()
+func (w *writer) acceptedLocked(c *Conn) int {
+	n := w.pendingLocked(c)
 	if c.dial != nil && c.dial.kept != nil {
 		n += c.dial.kept.Len()
 	}
@@ -72,9 +72,9 @@ func (c *Conn) acceptedLocked() int {
 }
 
 // pendingLocked is what waits for the kernel, with lock held.
-func (c *Conn) pendingLocked() (n int) {
-	if c.out != nil {
-		n = c.out.Len()
+func (w *writer) pendingLocked(c *Conn) (n int) {
+	if w.queue != nil {
+		n = w.queue.Len()
 	}
 	n += c.transport().unsent()
 	if c.dial != nil {

@@ -45,7 +45,7 @@ func (l *Loop) sayGoodbye() {
 	l.parting.Store(true)
 	l.partAll(false)
 	for c := range l.dials {
-		c.abandon()
+		c.dial.abandon(c)
 	}
 	patience := grace.Period(l.giveUp.Sub(l.now)).Patience()
 	var again *Timer
@@ -60,7 +60,7 @@ func (l *Loop) sayGoodbye() {
 func (l *Loop) partAll(late bool) {
 	for _, c := range l.conns {
 		if c != nil {
-			c.partStopping(late)
+			c.end.partStopping(c, late)
 		}
 	}
 }
@@ -92,11 +92,11 @@ func (l *Loop) shut() {
 	l.stop()
 	for _, c := range l.conns {
 		if c != nil {
-			c.finish(ErrTimeout)
+			c.end.finish(c, ErrTimeout)
 		}
 	}
 	for c := range l.dials {
-		c.abandon()
+		c.dial.abandon(c)
 	}
 	for n := 0; !l.end(n == lastRounds); n++ {
 		l.runPosted()

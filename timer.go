@@ -46,7 +46,7 @@ func (c *Conn) After(d time.Duration, f func()) *Timer {
 	return t
 }
 
-// stopTimers stops the timers of a connection that has closed.
+// stopTimers stops the timers of a connection that has closed, without the lock: nobody sets one any more.
 func (x *extra) stopTimers() {
 	for _, t := range x.timers {
 		t.Stop()
@@ -77,7 +77,7 @@ func (l *Loop) runDue() {
 		}
 		l.scheduled[id] = 0
 		if c := l.conns[id]; c != nil {
-			c.look()
+			l.look(c)
 		}
 	})
 	until := l.now

@@ -85,19 +85,19 @@ func (stream) carriesStream() bool { return true }
 func (stream) socket(p poll.Poller, conn net.Conn) (poll.Handle, error) { return p.Stream(conn) }
 
 func (stream) receive(c *Conn) {
-	data, err := c.read()
+	data, err := c.in.read(c)
 	switch {
 	case err == poll.ErrAgain:
 	case err == io.EOF:
-		c.end(io.EOF)
+		c.in.end(c, io.EOF)
 	case err != nil:
-		c.finish(err)
+		c.end.finish(c, err)
 	default:
-		c.arrived(data)
+		c.in.arrived(c, data)
 	}
 }
 
-func (stream) take(c *Conn, data []byte) { c.decode(data) }
+func (stream) take(c *Conn, data []byte) { c.in.decode(c, data) }
 func (stream) goOn(*Conn)                {}
 func (stream) waits() bool               { return false }
 func (stream) shaking() bool             { return false }
@@ -105,19 +105,19 @@ func (stream) hasEnough() bool           { return false }
 func (stream) limits(*Conn) [3]limit     { return [3]limit{} }
 
 func (stream) bufferLocked(c *Conn) []byte {
-	if c.out == nil {
-		c.out = output.Get()
+	if c.out.queue == nil {
+		c.out.queue = output.Get()
 	}
-	return c.out.Tail()
+	return c.out.queue.Tail()
 }
 
 func (stream) queueLocked(c *Conn, b []byte) error {
-	c.out.SetTail(b)
-	c.acceptLocked()
+	c.out.queue.SetTail(b)
+	c.out.acceptLocked(c)
 	return nil
 }
 
-func (stream) writeLocked(c *Conn, scratch []byte) { c.writeStreamLocked(scratch, stream{}) }
+func (stream) writeLocked(c *Conn, scratch []byte) { c.out.writeStreamLocked(c, scratch, stream{}) }
 
 func (stream) transmitLocked(c *Conn, p []byte) (used, written int, err error) {
 	if len(p) > 0 {
@@ -140,9 +140,9 @@ type transmitter interface {
 }
 
 // writeStreamLocked hands the output to the kernel by t, until it is empty or refused.
-func (c *Conn) writeStreamLocked(scratch []byte, t transmitter) {
-	for c.pendingLocked() > 0 {
-		n, err := c.transmitLocked(scratch, t)
+func (w *writer) writeStreamLocked(c *Conn, scratch []byte, t transmitter) {
+	for w.pendingLocked(c) > 0 {
+		n, err := w.transmitLocked(c, scratch, t)
 		switch {
 		case err == poll.ErrAgain:
 			c.flags |= stalled
@@ -150,7 +150,7 @@ func (c *Conn) writeStreamLocked(scratch []byte, t transmitter) {
 			return
 		case err != nil:
 			c.flags |= broken
-			c.setCauseLocked(err)
+			c.end.setCauseLocked(c, err)
 			return
 		case n == 0:
 			return // the handshake comes first
@@ -160,10 +160,10 @@ func (c *Conn) writeStreamLocked(scratch []byte, t transmitter) {
 
 // transmitLocked hands what is next to the kernel and returns how much of the output that was: the request of a
 // handshake, bytes that are in a pipe of the kernel's, or messages.
-func (c *Conn) transmitLocked(scratch []byte, t transmitter) (n int, err error) {
+func (w *writer) transmitLocked(c *Conn, scratch []byte, t transmitter) (n int, err error) {
 	if x := c.extra; x != nil && x.piped != nil && x.piped.Len() > 0 {
 		n, err = x.piped.Drain(c.handle)
-		c.wroteLocked(n)
+		w.wroteLocked(c, n)
 		return n, err
 	}
 	var p []byte
@@ -171,11 +171,11 @@ func (c *Conn) transmitLocked(scratch []byte, t transmitter) (n int, err error) 
 	switch {
 	case greets:
 		p = c.dial.request
-	case c.out != nil && c.flags&opening == 0:
-		p = c.out.Head(scratch)
+	case w.queue != nil && c.flags&opening == 0:
+		p = w.queue.Head(scratch)
 	}
 	n, written, err := t.transmitLocked(c, p)
-	c.wroteLocked(written)
+	w.wroteLocked(c, written)
 	switch {
 	case n == 0:
 		return n, err
@@ -183,7 +183,7 @@ func (c *Conn) transmitLocked(scratch []byte, t transmitter) (n int, err error) 
 		c.dial.request = c.dial.request[n:]
 		return n, err
 	}
-	c.out.Advance(n)
-	c.releaseLocked()
+	w.queue.Advance(n)
+	w.releaseLocked(c)
 	return n, err
 }

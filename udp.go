@@ -60,7 +60,7 @@ func (p *packets) handle(c *Conn, data []byte) {
 // leaves the session at the beginning of a message.
 func unpack(c *Conn, data []byte) (whole bool) {
 	if c.service.kind == speaksBytes && len(data) == 0 {
-		c.message([]byte{})
+		c.in.message(c, []byte{})
 	}
 	whole = true
 	for len(data) > 0 {
@@ -76,7 +76,7 @@ func unpack(c *Conn, data []byte) (whole bool) {
 				f(c, err)
 			}
 		} else if msg != nil {
-			c.message(msg)
+			c.in.message(c, msg)
 		}
 	}
 	return whole

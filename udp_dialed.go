@@ -33,7 +33,7 @@ func (d dialedUDP) receive(c *Conn) {
 		case err != nil:
 			d.undelivered(c, h, err)
 		default:
-			c.came(n)
+			c.in.came(c, n)
 			l.stats.Datagrams++
 			d.handle(c, l.buf[:n])
 		}
@@ -65,32 +65,32 @@ func (dialedUDP) undelivered(c *Conn, h poll.Handle, err error) {
 		c.guard(inOnInvalid, func() { f(c, err) })
 		return
 	}
-	c.finish(err)
+	c.end.finish(c, err)
 }
 
 func (dialedUDP) bufferLocked(*Conn) []byte { return nil }
 
 func (dialedUDP) queueLocked(c *Conn, b []byte) error {
-	if c.out == nil {
-		c.out = output.Get()
+	if c.out.queue == nil {
+		c.out.queue = output.Get()
 	}
-	c.out.AddDatagram(b)
-	c.acceptLocked()
+	c.out.queue.AddDatagram(b)
+	c.out.acceptLocked(c)
 	return nil
 }
 
 // writeLocked hands one datagram after the other to the kernel.
 func (d dialedUDP) writeLocked(c *Conn, _ []byte) {
-	if c.out == nil || c.flags&opening != 0 {
+	if c.out.queue == nil || c.flags&opening != 0 {
 		return
 	}
 	h := c.handle
-	for i, datagram := range c.out.Datagrams() {
+	for i, datagram := range c.out.queue.Datagrams() {
 		switch err := c.loop.poll.WriteTo(h, datagram, poll.Ends{}); {
 		case err == nil:
-			c.wroteLocked(len(datagram))
+			c.out.wroteLocked(c, len(datagram))
 		case err == poll.ErrAgain:
-			c.out.DropDatagrams(i)
+			c.out.queue.DropDatagrams(i)
 			c.flags |= stalled
 			c.markLocked(0)
 			return
@@ -98,6 +98,6 @@ func (d dialedUDP) writeLocked(c *Conn, _ []byte) {
 			c.loop.Do(func() { d.undelivered(c, h, err) })
 		}
 	}
-	c.out.Release()
-	c.out = nil
+	c.out.queue.Release()
+	c.out.queue = nil
 }

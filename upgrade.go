@@ -71,10 +71,10 @@ func (c *Conn) upgrade(head []byte, w *Worker, a *acceptance) error {
 	c.mu.Unlock()
 	in := c.loop.newInput()
 	in.bytes = append(in.bytes, head...)
-	if c.in != nil {
-		in.bytes = append(in.bytes, c.in.bytes...)
+	if c.in.rest != nil {
+		in.bytes = append(in.bytes, c.in.rest.bytes...)
 		c.loop.freeInput(c)
 	}
-	c.in = in
+	c.in.rest = in
 	return nil
 }

@@ -27,7 +27,7 @@ func (s *wsSession) deliver(c *Conn, msg []byte) {
 		s.parted(c, msg)
 	default:
 		c.state.binary = s.Opcode() == websocket.Binary
-		c.message(msg)
+		c.in.message(c, msg)
 		c.state.binary = false
 	}
 }
@@ -37,15 +37,14 @@ func (s *wsSession) deliver(c *Conn, msg []byte) {
 func (s *wsSession) parted(c *Conn, payload []byte) {
 	goodbye, err := websocket.ParseClose(payload)
 	if err != nil {
-		c.violated(err)
+		c.end.refuse(c, err)
 		return
 	}
 	s.peerParted, s.agreed = true, true
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() == open {
-		c.setCauseLocked(goodbye)
-		c.partLocked(goodbye.Code, "")
+		c.end.partLocked(c, goodbye, goodbye.Code, "")
 		return
 	}
 	if c.flags&broken != 0 {
