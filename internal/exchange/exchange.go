@@ -102,7 +102,7 @@ func (x *Exchange) Room(between bool) Room {
 	case x.closed && x.last: // the connection closes
 	case x.closed && between:
 		return Ended
-	case !between && (x.closed || len(x.queue) < bodyAhead), x.tunnel && len(x.queue) < bodyAhead:
+	case (!between || x.tunnel) && len(x.queue) < bodyAhead:
 		return Free
 	}
 	x.held = true

@@ -117,7 +117,6 @@ func (x *Exchange) Close() error {
 		_ = x.conn.Close() // it may be closing already
 		return nil
 	}
-	x.held = false
 	x.conn.Resume()
 	return nil
 }
