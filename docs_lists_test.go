@@ -347,3 +347,26 @@ func TestListsLayout(t *testing.T) {
 		}
 	}
 }
+
+// goFiles are the files of Go that a document names.
+var goFiles = regexp.MustCompile("`([\\w/.-]+\\.go)`")
+
+// TestListsFiles wants the files of Go that pages of design and CONTRIBUTING.md name to be there: beside the page, or
+// by their paths.
+func TestListsFiles(t *testing.T) {
+	n := 0
+	for file, text := range sources(t, ".md") {
+		if base := path.Base(file); base != "DESIGN.md" && base != "CONTRIBUTING.md" {
+			continue
+		}
+		for _, name := range all(goFiles, string(text)) {
+			n++
+			if _, err := os.Stat(path.Join(path.Dir(file), name)); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+	if n < 10 {
+		t.Errorf("found only %d files named", n)
+	}
+}
