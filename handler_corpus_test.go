@@ -193,8 +193,8 @@ func statuses(all []answer) string {
 	return strings.Join(s, " ")
 }
 
-// doors are the three servers that get the corpus.
-type doors struct {
+// servers are the three servers that get the corpus.
+type servers struct {
 	t                *testing.T
 	std              scriptedListener
 	server           *linemantest.Server
@@ -202,8 +202,8 @@ type doors struct {
 	seen             [3]sightings
 }
 
-func openDoors(t *testing.T) *doors {
-	d := &doors{t: t, std: make(scriptedListener)}
+func openServers(t *testing.T) *servers {
+	d := &servers{t: t, std: make(scriptedListener)}
 	for i := range d.seen {
 		d.seen[i].seen = make(map[string][]string)
 	}
@@ -222,7 +222,7 @@ func openDoors(t *testing.T) *doors {
 }
 
 // askStd has net/http answer.
-func (d *doors) askStd(name, wire string) (answers []answer, seen int) {
+func (d *servers) askStd(name, wire string) (answers []answer, seen int) {
 	c := &scripted{name: name, ended: make(chan struct{}), in: strings.NewReader(wire)}
 	d.std <- c
 	next(d.t, c.ended, "the end of net/http's answers")
@@ -233,7 +233,7 @@ func (d *doors) askStd(name, wire string) (answers []answer, seen int) {
 }
 
 // ask has one of ours answer, and returns the client's address, by which what it saw can be asked for later.
-func (d *doors) ask(w *lineman.Worker, seen *sightings, wire string) (answers []answer, client string) {
+func (d *servers) ask(w *lineman.Worker, seen *sightings, wire string) (answers []answer, client string) {
 	c := d.server.Dial(w)
 	client = c.Conn.LocalAddr().String()
 	if len(seen.of(client)) > 0 {
@@ -250,26 +250,26 @@ func (d *doors) ask(w *lineman.Worker, seen *sightings, wire string) (answers []
 	return answersIn(d.t, string(rest), seen.of(client)), client
 }
 
-// TestHandlerCorpus sends each request of the corpus to net/http and to both of our doors. They agree in statuses and
+// TestHandlerCorpus sends each request of the corpus to net/http and to both of our servers. They agree in statuses and
 // bodies, but for the differences that are listed; and ours never see a request where net/http sees none.
 func TestHandlerCorpus(t *testing.T) {
 	type bound struct {
 		wire string
 		most int
 	}
-	var d *doors
+	var d *servers
 	bounds := [3]map[string]bound{1: {}, 2: {}}
 	t.Cleanup(func() { // after every goroutine has ended
-		for door, all := range bounds {
+		for server, all := range bounds {
 			for client, b := range all {
-				if got := len(d.seen[door].of(client)); got > b.most {
-					t.Errorf("%q: door %d has seen %d requests, net/http %d", b.wire, door, got, b.most)
+				if got := len(d.seen[server].of(client)); got > b.most {
+					t.Errorf("%q: door %d has seen %d requests, net/http %d", b.wire, server, got, b.most)
 				}
 			}
 		}
 	})
 	linemantest.NoLeaks(t)
-	d = openDoors(t)
+	d = openServers(t)
 	compare := func(name, wire string, differs *difference) {
 		std, most := d.askStd(name, wire)
 		byHandler, client := d.ask(d.handler, &d.seen[1], wire)
@@ -283,9 +283,9 @@ func TestHandlerCorpus(t *testing.T) {
 			differs.check(t, wire, std, byHandler, byRequest)
 			return
 		}
-		for door, ours := range map[string][]answer{"Handler": byHandler, "OnRequest": byRequest} {
+		for server, ours := range map[string][]answer{"Handler": byHandler, "OnRequest": byRequest} {
 			if !slices.Equal(ours, std) {
-				t.Errorf("%s: %.300q:\n%s  %v\nnet/http %v", name, wire, door, ours, std)
+				t.Errorf("%s: %.300q:\n%s  %v\nnet/http %v", name, wire, server, ours, std)
 			}
 		}
 	}

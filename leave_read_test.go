@@ -14,7 +14,7 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// standing are doors whose connections stay, and how a client asks there and is answered.
+// standing are servers whose connections stay, and how a client asks there and is answered.
 var standing = map[string]struct {
 	scheme string
 	ask    func(c *linemantest.Client, msg string)
@@ -34,12 +34,12 @@ var standing = map[string]struct {
 // TestGoodbyeAfterReading has clients ask while the loop stands still, in a reload and in a stop: no goodbye is said to
 // who has a request in the kernel.
 func TestGoodbyeAfterReading(t *testing.T) {
-	for name, door := range standing {
+	for name, server := range standing {
 		for secured, config := range map[string]*tls.Config{"": nil, " below TLS": linemantest.TLS(t)} {
 			for _, how := range []string{"reload", "stop"} {
 				t.Run(name+secured+" "+how, func(t *testing.T) {
 					const many = 20
-					w := &lineman.Worker{Addr: door.scheme + "://127.0.0.1:0", TLS: config, Logger: quiet}
+					w := &lineman.Worker{Addr: server.scheme + "://127.0.0.1:0", TLS: config, Logger: quiet}
 					asked := make(chan bool)
 					w.OnMessage = func(c *lineman.Conn, msg []byte) {
 						if string(msg) == "slow" {
@@ -57,8 +57,8 @@ func TestGoodbyeAfterReading(t *testing.T) {
 					var clients []*linemantest.Client
 					for n := range many {
 						c := s.Dial(w)
-						door.ask(c, "before")
-						if got := door.answer(c); got != "before" {
+						server.ask(c, "before")
+						if got := server.answer(c); got != "before" {
 							t.Fatalf("client %d: %q", n, got)
 						}
 						clients = append(clients, c)
@@ -67,17 +67,17 @@ func TestGoodbyeAfterReading(t *testing.T) {
 					if how == "reload" {
 						stopped <- nil
 					}
-					door.ask(slow, "slow")
+					server.ask(slow, "slow")
 					next(t, asked, "the slow callback")
 					if how == "stop" {
 						go func() { stopped <- s.Stop() }()
 					}
 					for n, c := range clients {
-						door.ask(c, fmt.Sprint("request ", n))
+						server.ask(c, fmt.Sprint("request ", n))
 					}
 					asked <- true
 					for n, c := range clients {
-						if got := door.answer(c); got != fmt.Sprint("request ", n) {
+						if got := server.answer(c); got != fmt.Sprint("request ", n) {
 							t.Errorf("client %d: %q", n, got)
 						}
 					}
@@ -204,21 +204,22 @@ func TestGoodbyePipelinedHandler(t *testing.T) {
 
 // TestStopIdle has a loop stop at once whose clients are idle, and stay: they are owed nothing.
 func TestStopIdle(t *testing.T) {
-	for name, door := range standing {
+	for name, server := range standing {
 		if name == "WebSocket" {
 			continue // it is owed the answer to its goodbye
 		}
 		for secured, config := range map[string]*tls.Config{"": nil, " below TLS": linemantest.TLS(t)} {
 			t.Run(name+secured, func(t *testing.T) {
 				w := &lineman.Worker{
-					Addr: door.scheme + "://127.0.0.1:0", TLS: config, Limits: lineman.Limits{Close: -1, Shutdown: -1},
+					Addr: server.scheme + "://127.0.0.1:0", TLS: config,
+					Limits: lineman.Limits{Close: -1, Shutdown: -1},
 					Logger: quiet,
 				}
 				w.OnMessage = echo
 				s := linemantest.Start(t, w)
 				c := s.Dial(w)
-				door.ask(c, "before")
-				door.answer(c)
+				server.ask(c, "before")
+				server.answer(c)
 				stopped := make(chan error, 1)
 				go func() { stopped <- s.Stop() }()
 				if err := next(t, stopped, "the end, though the client stays"); err != nil {

@@ -138,7 +138,7 @@ func TestLeaveWebSocket(t *testing.T) {
 // end.
 func TestLeaveHTTP(t *testing.T) {
 	later, goOn := make(chan *lineman.Conn, 1), make(chan bool)
-	doors := map[string]*lineman.Worker{
+	servers := map[string]*lineman.Worker{
 		"OnRequest": {Events: lineman.Events{OnRequest: func(c *lineman.Conn, r *http1.Request) {
 			if string(r.Path()) == "/later" {
 				later <- c
@@ -154,8 +154,8 @@ func TestLeaveHTTP(t *testing.T) {
 			_, _ = io.WriteString(w, "now")
 		})},
 	}
-	for door, w := range doors {
-		t.Run(door, func(t *testing.T) {
+	for kind, w := range servers {
+		t.Run(kind, func(t *testing.T) {
 			w.Addr = "http://127.0.0.1:0"
 			s, now, end := startLeaver(t, w)
 			begun, late, idle := s.Dial(w), s.Dial(w), s.Dial(w)

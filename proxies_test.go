@@ -90,7 +90,8 @@ func TestProxyProtocolLate(t *testing.T) {
 	}
 }
 
-// TestForwardedFor has the client's address from a trusted proxy's request, by either door, and after a handshake.
+// TestForwardedFor has the client's address from a trusted proxy's request, by either way of serving, and after a
+// handshake.
 func TestForwardedFor(t *testing.T) {
 	for _, trusted := range []bool{true, false} {
 		list := []string{"10.0.0.1"}

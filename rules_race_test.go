@@ -162,14 +162,14 @@ func (w *crowd) visit(addr net.Addr, config *tls.Config, words string) {
 	}
 }
 
-// door is where clients come to, and what they say there.
-type door struct {
+// endpoint is where clients come to, and what they say there.
+type endpoint struct {
 	worker *lineman.Worker
 	words  string
 }
 
-// doors are of every kind. Connections of the first two go to lines.
-func (w *crowd) doors(config *tls.Config) (lines *lineman.Worker, all []door) {
+// endpoints are of every kind. Connections of the first two go to lines.
+func (w *crowd) endpoints(config *tls.Config) (lines *lineman.Worker, all []endpoint) {
 	lines = w.worker("text://127.0.0.1:0", nil, nil)
 	lines.Protocol = text.Protocol{}
 	live := w.worker("websocket://127.0.0.1:0", nil, nil)
@@ -195,7 +195,7 @@ func (w *crowd) doors(config *tls.Config) (lines *lineman.Worker, all []door) {
 		_, _ = io.WriteString(rw, strings.Repeat("x", rand.IntN(100_000)))
 	})
 	request := strings.Repeat(handshake, 2)
-	return lines, []door{
+	return lines, []endpoint{
 		{w.worker("tcp://127.0.0.1:0", nil, lines), "words\nwords\n"},
 		{w.worker("text://127.0.0.1:0", config, lines), "words\nwords\n"},
 		{w.worker("websocket://127.0.0.1:0", nil, live), handshake + "\x81\x80mask\x89\x80mask"},
@@ -211,10 +211,10 @@ func TestRule04Crowd(t *testing.T) {
 	linemantest.NoLeaks(t)
 	w := &crowd{over: make(chan struct{})}
 	config := linemantest.TLS(t)
-	lines, doors := w.doors(config)
-	first := doors[0].worker
+	lines, endpoints := w.endpoints(config)
+	first := endpoints[0].worker
 	first.OnStart = func(l *lineman.Loop) error {
-		for _, d := range doors[1:] {
+		for _, d := range endpoints[1:] {
 			if _, err := l.Listen(d.worker); err != nil {
 				return err
 			}
@@ -223,11 +223,11 @@ func TestRule04Crowd(t *testing.T) {
 	}
 	s := linemantest.Start(t, first)
 	var addrs []net.Addr
-	for _, d := range doors {
+	for _, d := range endpoints {
 		addrs = append(addrs, s.Addr(d.worker))
 	}
 	for i, scheme := range []string{"tcp", "text", "ws", "wss"} {
-		d := lineman.Dialer{TLS: doors[i].worker.TLS, Logger: quiet}
+		d := lineman.Dialer{TLS: endpoints[i].worker.TLS, Logger: quiet}
 		d.Backoff = lineman.Backoff{First: time.Millisecond, Most: 2 * time.Millisecond}
 		d.OnConnect = func(c *lineman.Conn) {
 			w.add(c)
@@ -248,7 +248,7 @@ func TestRule04Crowd(t *testing.T) {
 			}
 		})
 	}
-	for i, d := range doors {
+	for i, d := range endpoints {
 		w.run(func() { w.visit(addrs[i], d.worker.TLS, d.words) })
 	}
 	for range 3 {

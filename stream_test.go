@@ -155,7 +155,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestServe lends requests of the loop's door to net/http, and goes on after them.
+// TestServe lends requests of the loop to net/http, and goes on after them.
 func TestServe(t *testing.T) {
 	linemantest.NoLeaks(t)
 	folder := t.TempDir()

@@ -304,15 +304,15 @@ func TestCompressionConcurrent(t *testing.T) {
 	next(t, d.closes, "OnClose")
 }
 
-// TestCompressionBehindHTTP has both doors of HTTP make compressed WebSockets.
+// TestCompressionBehindHTTP has both ways of HTTP make compressed WebSockets.
 func TestCompressionBehindHTTP(t *testing.T) {
 	linemantest.NoLeaks(t)
 	ws := &lineman.Worker{
 		Name: "ws", Protocol: &websocket.Protocol{Compression: &websocket.Compression{}},
 		Events: lineman.Events{OnMessage: echo},
 	}
-	door := &lineman.Worker{Addr: "http://127.0.0.1:0"}
-	door.OnRequest = func(c *lineman.Conn, _ *http1.Request) {
+	plain := &lineman.Worker{Addr: "http://127.0.0.1:0"}
+	plain.OnRequest = func(c *lineman.Conn, _ *http1.Request) {
 		if err := c.SetWorker(ws); err != nil {
 			t.Error(err)
 		}
@@ -323,8 +323,8 @@ func TestCompressionBehindHTTP(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	s := linemantest.Start(t, door, handler)
-	for _, w := range []*lineman.Worker{door, handler} {
+	s := linemantest.Start(t, plain, handler)
+	for _, w := range []*lineman.Worker{plain, handler} {
 		p := upgrade(t, s.Connect(w), websocket.Handshake{Compression: &websocket.Compression{}})
 		p.send(record)
 		if msg, size := p.receive(); msg != record || size > 100 {

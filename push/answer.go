@@ -180,7 +180,7 @@ func (h *Hub[C]) chosen(to []Target) (members []*Member[C]) {
 
 // subscribed calls f when what is published for a target reaches this node, or the link is down.
 func (h *Hub[C]) subscribed(t Target, f func()) {
-	if h.alone() {
+	if h.isAlone() {
 		f()
 		return
 	}

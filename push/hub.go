@@ -35,10 +35,10 @@ type Options[C Conn] struct {
 	// After runs a function on the loop of the Hub after a time: a loop's After. nil: no message waits for the link.
 	After func(d time.Duration, f func())
 
-	// Comeback is for how long after New connections of a process before this one may still come back, on a node
-	// without a Broker: what is published with Wait meanwhile, those get too who are given to Welcome in time. 0:
+	// Reconnect is for how long after New connections of a process before this one may still come back, on a node
+	// without a Broker: what is published with Wait meanwhile, those get too who are given to Replay in time. 0:
 	// nobody is waited for.
-	Comeback time.Duration
+	Reconnect time.Duration
 
 	// Linked is told on the loop when other nodes are reached, and when no longer: until they are again, what they
 	// publish may be missed. nil: nobody is.
@@ -86,7 +86,7 @@ const (
 	CodeKicked       = 4010
 )
 
-// Hub knows the connections of a node. Owned by a loop.
+// Hub is the registry of subscriptions: it knows the connections of a node, and what each gets. Owned by a loop.
 type Hub[C Conn] struct {
 	options  Options[C]
 	node     string // told apart from others by this
@@ -101,21 +101,21 @@ type Hub[C Conn] struct {
 	free    []*pending
 	last    uint64 // number of the last publication
 	walk    uint32 // number of the last delivery to several targets
-	parts   parts[C]
+	dedup   deduplicator[C]
 	stats   Stats
 
 	trace   *Trace         // nil if nobody is told
 	watches []*watching[C] // never changed in place, as one may end while all are told
 	handed  int            // connections that the delivery at hand went to, while somebody watches
 
-	closed    bool
-	linked    bool
-	links     int       // times that the link has come or gone
-	unlinked  time.Time // when the link has broken last
-	held      []*waiting[C]
-	heldBytes int
-	arrivals  map[*Member[C]]bool // whose logins other nodes have not been told
-	comeback  comeback[C]
+	closed      bool
+	linked      bool
+	links       int       // times that the link has come or gone
+	unlinked    time.Time // when the link has broken last
+	held        []*waiting[C]
+	heldBytes   int
+	unannounced map[*Member[C]]bool // whose logins other nodes have not been told
+	replay      replayBuffer[C]
 }
 
 // New makes a Hub and joins its Broker, if there is one.
@@ -130,7 +130,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 		o.Do = func(f func()) bool { f(); return true }
 	}
 	if o.Broker == nil {
-		o.Broker = alone{}
+		o.Broker = localBroker{}
 	}
 	if o.MaxPlaces == 0 {
 		o.MaxPlaces = 128
@@ -145,12 +145,12 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 	}
 	h := &Hub[C]{
 		options: o, everyone: &set[C]{kind: ToEveryone}, members: make(map[uint64]*Member[C]),
-		pending: make(map[uint64]*pending), arrivals: make(map[*Member[C]]bool),
+		pending: make(map[uint64]*pending), unannounced: make(map[*Member[C]]bool),
 	}
 	for k := range h.sets {
 		h.sets[k] = make(map[string]*set[C])
 	}
-	h.comeback.until = time.Now().Add(o.Comeback)
+	h.replay.until = time.Now().Add(o.Reconnect)
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // it never fails
 	h.node = hex.EncodeToString(id[:])
@@ -211,8 +211,8 @@ func (h *Hub[C]) Remove(m *Member[C]) {
 	if h.trace.On() {
 		h.trace.logout(m.recipient())
 	}
-	for len(m.places) > 0 {
-		s := m.places[len(m.places)-1].set
+	for len(m.positions) > 0 {
+		s := m.positions[len(m.positions)-1].set
 		s.leave(m)
 		h.tidy(s)
 	}
@@ -223,7 +223,7 @@ func (h *Hub[C]) Remove(m *Member[C]) {
 		h.tidy(s)
 	}
 	delete(h.members, m.conn.ID())
-	delete(h.arrivals, m)
+	delete(h.unannounced, m)
 	m.hub = nil
 }
 

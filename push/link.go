@@ -17,9 +17,9 @@ func (h *Hub[C]) relink(up bool) {
 			h.stats.Away += time.Since(h.unlinked)
 		}
 		h.release()
-		if h.options.SingleLogin && !h.alone() {
-			h.arrive()
-			h.giveWay()
+		if h.options.SingleLogin && !h.isAlone() {
+			h.announceLogins()
+			h.closeOutdated()
 		}
 	} else {
 		h.stats.Breaks++

@@ -5,16 +5,16 @@ const replaced = "another login took its place"
 // single has a new connection of a uid be its only one. Other nodes are told, and so is this one: all see logins in one
 // order, in which the last one wins. One that is still on its way there closes none and is closed by none.
 //
-//	arriving ──── its own login comes back ────▶ the only one ──── the login of another comes ────▶ closed
+//	announcing ── its own login comes back ────▶ the only one ──── the login of another comes ────▶ closed
 func (h *Hub[C]) single(m *Member[C]) {
-	if h.alone() {
+	if h.isAlone() {
 		return // KickUID has done it
 	}
-	m.arriving = true
+	m.announcing = true
 	q := Question{Verb: login, To: []Target{UID(m.uid)}, Name: string(m.Target())}
 	_ = h.Ask(q, func(_ Answer, err error) { // the question is right
-		if err != nil && m.arriving && m.hub != nil {
-			h.arrivals[m] = true
+		if err != nil && m.announcing && m.hub != nil {
+			h.unannounced[m] = true
 		}
 	})
 }
@@ -24,8 +24,8 @@ func (h *Hub[C]) loggedIn(q *Question) (n int) {
 	for _, m := range h.chosen(q.To) {
 		switch {
 		case string(m.Target()) == q.Name:
-			m.arriving = false
-		case !m.arriving:
+			m.announcing = false
+		case !m.announcing:
 			h.Kick(m, CodeReplaced, replaced)
 			n++
 		}
@@ -33,11 +33,11 @@ func (h *Hub[C]) loggedIn(q *Question) (n int) {
 	return n
 }
 
-// arrive tells the logins that could not be told while the link was down.
-func (h *Hub[C]) arrive() {
-	arrivals := h.arrivals
-	h.arrivals = make(map[*Member[C]]bool)
-	for m := range arrivals {
+// announceLogins tells the logins that could not be told while the link was down.
+func (h *Hub[C]) announceLogins() {
+	unannounced := h.unannounced
+	h.unannounced = make(map[*Member[C]]bool)
+	for m := range unannounced {
 		h.single(m)
 	}
 }
@@ -45,9 +45,9 @@ func (h *Hub[C]) arrive() {
 // atOnce is how many uids a node asks about at once.
 const atOnce = 500
 
-// giveWay closes those connections of this node whose uids have got a newer one elsewhere while this node could not be
-// told. It asks about some uids after the other, until the link breaks.
-func (h *Hub[C]) giveWay() {
+// closeOutdated closes those connections of this node whose uids have got a newer one elsewhere while this node could
+// not be told. It asks about some uids after the other, until the link breaks.
+func (h *Hub[C]) closeOutdated() {
 	var uids []Target
 	for uid := range h.sets[ToUID] {
 		uids = append(uids, UID(uid))
@@ -74,7 +74,7 @@ func (h *Hub[C]) giveWay() {
 // closeOlder closes the connections of a uid on this node, but for one that is on its way to close all others.
 func (h *Hub[C]) closeOlder(uid Target) {
 	for _, m := range h.chosen([]Target{uid}) {
-		if !m.arriving {
+		if !m.announcing {
 			h.Kick(m, CodeReplaced, replaced)
 		}
 	}

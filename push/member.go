@@ -13,20 +13,20 @@ type Conn interface {
 
 // A Member is a connection that a Hub knows. There is one for each: every byte counts.
 type Member[C Conn] struct {
-	conn   C
-	hub    *Hub[C] // nil once it was removed
-	uid    string
-	places []place[C] // in the groups and channels that it is in
-	value  any
-	inAll  uint32 // where it stands among everyone
-	inUID  uint32 // where it stands among those of its uid
-	walked uint32 // the last delivery to several targets that it got
+	conn      C
+	hub       *Hub[C] // nil once it was removed
+	uid       string
+	positions []position[C] // in the groups and channels that it is in
+	value     any
+	inAll     uint32 // where it stands among everyone
+	inUID     uint32 // where it stands among those of its uid
+	walked    uint32 // the last delivery to several targets that it got
 
-	arriving bool // other nodes have not all heard of its login yet
+	announcing bool // other nodes have not all heard of its login yet
 }
 
-// place is where a Member stands in a group or a channel.
-type place[C Conn] struct {
+// position is where a Member stands in a group or a channel.
+type position[C Conn] struct {
 	set   *set[C]
 	index uint32
 }
@@ -53,7 +53,7 @@ func (s *set[C]) target() Target {
 // enter puts m into s, where it is not.
 func (s *set[C]) enter(m *Member[C]) {
 	if s.kind == ToGroup || s.kind == ToChannel {
-		m.places = append(m.places, place[C]{set: s})
+		m.positions = append(m.positions, position[C]{set: s})
 	}
 	*m.index(s) = uint32(len(s.members))
 	s.members = append(s.members, m)
@@ -67,8 +67,8 @@ func (s *set[C]) leave(m *Member[C]) {
 	*moved.index(s) = at
 	s.members[last] = nil
 	s.members = s.members[:last]
-	if i := m.placeIn(s); i >= 0 {
-		m.places = slices.Delete(m.places, i, i+1)
+	if i := m.positionIn(s); i >= 0 {
+		m.positions = slices.Delete(m.positions, i, i+1)
 	}
 }
 
@@ -80,12 +80,12 @@ func (m *Member[C]) index(s *set[C]) *uint32 {
 	case ToUID:
 		return &m.inUID
 	}
-	return &m.places[m.placeIn(s)].index
+	return &m.positions[m.positionIn(s)].index
 }
 
-// placeIn is that of a group or a channel; negative if m is not in it.
-func (m *Member[C]) placeIn(s *set[C]) int {
-	return slices.IndexFunc(m.places, func(p place[C]) bool { return p.set == s })
+// positionIn is that of a group or a channel; negative if m is not in it.
+func (m *Member[C]) positionIn(s *set[C]) int {
+	return slices.IndexFunc(m.positions, func(p position[C]) bool { return p.set == s })
 }
 
 // Conn is the connection.
@@ -128,7 +128,7 @@ func (m *Member[C]) Groups() []string { return m.names(ToGroup) }
 func (m *Member[C]) Channels() []string { return m.names(ToChannel) }
 
 func (m *Member[C]) names(k Kind) (names []string) {
-	for _, p := range m.places {
+	for _, p := range m.positions {
 		if p.set.kind == k {
 			names = append(names, p.set.name)
 		}
@@ -146,10 +146,10 @@ func (m *Member[C]) enter(k Kind, name string) error {
 		return err
 	}
 	s := h.sets[k][name]
-	if s != nil && m.placeIn(s) >= 0 {
+	if s != nil && m.positionIn(s) >= 0 {
 		return nil
 	}
-	if n := len(m.places); n >= h.options.MaxPlaces {
+	if n := len(m.positions); n >= h.options.MaxPlaces {
 		return fmt.Errorf("%w: it is in %d groups and channels", ErrLimit, n)
 	}
 	if err := h.admit(k, name, s); err != nil {
@@ -166,7 +166,7 @@ func (m *Member[C]) leave(k Kind, name string) {
 	if m.hub == nil {
 		return
 	}
-	if s := m.hub.sets[k][name]; s != nil && m.placeIn(s) >= 0 {
+	if s := m.hub.sets[k][name]; s != nil && m.positionIn(s) >= 0 {
 		if m.hub.trace.On() {
 			m.hub.trace.leave(m.recipient(), s.target())
 		}

@@ -17,7 +17,7 @@ type Message[C Conn] struct {
 	From *Source // for the debug log and for who watches; nil: that is not told
 
 	// Wait is how long the message may wait for the link to other nodes when that is down, in order with others that
-	// wait. On a node that is alone it is how long it may wait for connections that come back: see Options.Comeback. 0
+	// wait. On a node that is alone it is how long it may wait for connections that come back: see Options.Reconnect. 0
 	// or less: not at all.
 	Wait time.Duration
 }
@@ -40,11 +40,11 @@ func (h *Hub[C]) Publish(m Message[C], done func(Outcome)) error {
 		return err
 	}
 	switch {
-	case h.closed, m.Wait > 0 && h.alone() && h.comeback.over:
+	case h.closed, m.Wait > 0 && h.isAlone() && h.replay.over:
 		h.refuse(m, ErrClosed, done)
 	case h.keeps(m):
 		h.keep(m, done)
-	case h.linked || h.alone() || h.isOwn(m.To):
+	case h.linked || h.isAlone() || h.isOwn(m.To):
 		h.send(m, done)
 	case m.Wait <= 0 || !h.hold(m, done):
 		h.refuse(m, ErrUnlinked, done)
@@ -63,7 +63,7 @@ func (h *Hub[C]) send(m Message[C], done func(Outcome)) {
 	w := h.expect(p.Number, done)
 	w.from = m.From
 	finish := w.finish
-	if !h.linked && !h.alone() { // nobody else is concerned
+	if !h.linked && !h.isAlone() { // nobody else is concerned
 		h.deliver(m.To, p)
 		finish(0, nil)
 		return
@@ -72,7 +72,7 @@ func (h *Hub[C]) send(m Message[C], done func(Outcome)) {
 	h.link.Publish(m.To, p, finish)
 }
 
-// pending is a publication that the Broker has not yet confirmed.
+// pending is a publication in flight: the Broker has not yet confirmed it.
 type pending struct {
 	number  uint64
 	began   time.Time // unless nobody asks
@@ -93,7 +93,7 @@ func (h *Hub[C]) expect(number uint64, done func(Outcome)) *pending {
 		w.finish = func(others int, err error) { h.finish(w, others, err) }
 	}
 	w.number, w.reached, w.done = number, 0, done
-	if h.options.Took != nil && !h.alone() {
+	if h.options.Took != nil && !h.isAlone() {
 		w.began = time.Now()
 	}
 	h.pending[number] = w
@@ -165,7 +165,7 @@ func (h *Hub[C]) most(t Target) int {
 	return h.options.MaxMessage
 }
 
-// deliver hands a publication to the connections of this node that its targets name.
+// deliver is the fan-out on this node: it hands a publication to the connections of this node that its targets name.
 func (h *Hub[C]) deliver(to []Target, p Publication) int {
 	var except *Member[C]
 	if p.Except != "" {
@@ -175,7 +175,7 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 	}
 	var got map[*Member[C]]bool
 	if p.Parts {
-		got = h.parts.of(p)
+		got = h.dedup.of(p)
 	}
 	audience := h.audience(to, except, got)
 	watched := len(h.watches) > 0
@@ -195,8 +195,8 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 	return n
 }
 
-// audience are the connections that some targets name, each once, without one, and without those that got another part
-// before, which is nil where there are none.
+// audience are the recipients: the connections that some targets name, each once, without one, and without those that
+// got another part before, which is nil where there are none.
 func (h *Hub[C]) audience(to []Target, except *Member[C], got map[*Member[C]]bool) iter.Seq[C] {
 	if h.walk++; h.walk == 0 { // it has come round
 		for _, m := range h.everyone.members {
@@ -232,7 +232,7 @@ func (h *Hub[C]) audience(to []Target, except *Member[C], got map[*Member[C]]boo
 
 // want notes that what is published for a target concerns this node.
 func (h *Hub[C]) want(s *set[C]) {
-	if h.alone() {
+	if h.isAlone() {
 		return
 	}
 	t := s.target()
@@ -249,7 +249,7 @@ func (h *Hub[C]) want(s *set[C]) {
 
 // drop notes that it no longer does.
 func (h *Hub[C]) drop(s *set[C]) {
-	if h.alone() {
+	if h.isAlone() {
 		return
 	}
 	t := s.target()

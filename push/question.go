@@ -45,7 +45,7 @@ type Question struct {
 	At     int64           `json:"at,omitempty"` // Unix time up to which credentials are revoked
 }
 
-// Answer is that of all nodes to a Question.
+// Answer is that of all nodes to a Question, gathered.
 type Answer struct {
 	N        int                        `json:"n,omitempty"`      // connections that the targets name
 	Counts   []int                      `json:"counts,omitempty"` // of Count, in the order of the targets
@@ -148,16 +148,17 @@ func (q *Question) concerns() []Target {
 	return q.To
 }
 
-// Ask asks all nodes, this one too. done is called on the loop, perhaps before Ask returns. With ErrUnanswered the
-// answer is what is known; with ErrUnlinked nothing was asked, and with any other error something went wrong on a node:
-// what was to be done has been done in part. The error of Ask itself is about the question: nothing was asked.
+// Ask asks all nodes, this one too, and gathers what they answer (scatter and gather). done is called on the loop,
+// perhaps before Ask returns. With ErrUnanswered the answer is what is known; with ErrUnlinked nothing was asked, and
+// with any other error something went wrong on a node: what was to be done has been done in part. The error of Ask
+// itself is about the question: nothing was asked.
 //
 // What is published after done has been called, goes by what was done.
 func (h *Hub[C]) Ask(q Question, done func(Answer, error)) error {
 	if err := q.check(); err != nil {
 		return err
 	}
-	if h.alone() {
+	if h.isAlone() {
 		h.answer(&q, func(a Answer) { done(a, a.err()) })
 		return nil
 	}

@@ -8,7 +8,7 @@ import (
 
 // Source is where a publication or a command comes from: for the debug log, and for who watches. Immutable.
 type Source struct {
-	Via  string       // the door by which it came: line, http
+	Via  string       // the port by which it came: line, http
 	Peer fmt.Stringer // the address of who sent it; nil: not told
 	Key  string       // the name of its key; empty: it has none
 }

@@ -108,7 +108,7 @@ type watching[C Conn] struct {
 
 // isSubscribed reports whether the node has to subscribe to the target though none of its connections may be in it.
 func (w *watching[C]) isSubscribed() bool {
-	return !w.hub.alone() && (w.kind == ToUID || w.kind == ToGroup || w.kind == ToChannel)
+	return !w.hub.isAlone() && (w.kind == ToUID || w.kind == ToGroup || w.kind == ToChannel)
 }
 
 func (w *watching[C]) stop() {
@@ -153,7 +153,7 @@ func (w *watching[C]) note(m *Member[C]) {
 			return
 		}
 	case ToGroup, ToChannel:
-		if w.set == nil || m.placeIn(w.set) < 0 {
+		if w.set == nil || m.positionIn(w.set) < 0 {
 			return
 		}
 	}

@@ -225,17 +225,17 @@ func TestWatchNodes(t *testing.T) {
 	})
 }
 
-// TestWatchComeback tells of a delivery to a connection that comes back.
-func TestWatchComeback(t *testing.T) {
+// TestWatchReplay tells of a delivery to a connection that comes back.
+func TestWatchReplay(t *testing.T) {
 	o := options()
-	o.Comeback, o.After = time.Hour, func(time.Duration, func()) {}
+	o.Reconnect, o.After = time.Hour, func(time.Duration, func()) {}
 	h := newHub(t, o)
 	d, _ := watch(t, h, "u:ann", nil)
 	if err := h.Publish(message{To: []push.Target{"u:ann"}, Data: []byte("x"), Wait: time.Minute}, nil); err != nil {
 		t.Fatal(err)
 	}
 	m, _ := add(t, h, 1, "ann")
-	h.Welcome(m)
+	h.Replay(m)
 	want := []string{`own 1 [u:ann] "x" hidden 0`, "own 1 outcome 0 <nil>", "own 1 delivered 1 [ann] full 0"}
 	if got := d.take(); !slices.Equal(got, want) {
 		t.Errorf("told %q, want %q", got, want)

@@ -25,7 +25,7 @@ func brokerStats(b *redis.Broker) func() metrics.Broker {
 		s := b.Stats()
 		return metrics.Broker{
 			Nodes: s.Nodes, RoundTrip: s.RoundTrip, Waiting: s.Waiting, BytesIn: s.BytesIn, BytesOut: s.BytesOut,
-			Ghosts: s.Ghosts, Overflows: s.Overflows,
+			Stale: s.Stale, Overflows: s.Overflows,
 		}
 	}
 }

@@ -51,18 +51,18 @@ Nothing is changed. It sees what the user sees who runs it: run it as the server
 
 // examined is what the settings want of a machine.
 func examined(c *config.Config, connections int) doctor.Options {
-	doors := []doctor.Door{
+	ports := []doctor.Port{
 		{Flag: "listen", Addr: c.Listen}, {Flag: "text", Addr: c.Text.Listen}, {Flag: "api", Addr: c.API.Listen},
 	}
 	for process := range c.Count {
-		doors = append(doors, doctor.Door{Flag: "admin", Addr: c.Admin.At(process)})
+		ports = append(ports, doctor.Port{Flag: "admin", Addr: c.Admin.At(process)})
 	}
 	connections = cmp.Or(connections, c.Count*c.Limits.Connections, 10_000)
 	return doctor.Options{
 		Connections: connections,
 		Descriptors: c.Files(connections),
 		Processes:   c.Count,
-		Doors:       doors,
+		Ports:       ports,
 		Queued:      c.Count * c.Limits.Memory,
 		Cert:        c.TLS.Cert, Key: c.TLS.Key,
 		Redis: examinedRedis(&c.Redis),

@@ -80,8 +80,8 @@ func TestExamined(t *testing.T) {
 	if o.Processes != 3 || o.Connections != 3000 || o.Queued != 3*c.Limits.Memory {
 		t.Errorf("%+v", o)
 	}
-	if last := o.Doors[len(o.Doors)-1]; len(o.Doors) != 6 || last.Addr != "127.0.0.1:6783" {
-		t.Errorf("%+v", o.Doors)
+	if last := o.Ports[len(o.Ports)-1]; len(o.Ports) != 6 || last.Addr != "127.0.0.1:6783" {
+		t.Errorf("%+v", o.Ports)
 	}
 	if o.Redis.User != "push" || o.Redis.Prefix != "lineman" || o.Redis.TLS == nil {
 		t.Errorf("%+v", o.Redis)

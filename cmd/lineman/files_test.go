@@ -10,7 +10,7 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// TestFiles has config check, start and doctor agree about each file and folder that a setting names, and each door's
+// TestFiles has config check, start and doctor agree about each file and folder that a setting names, and each port's
 // own files.
 func TestFiles(t *testing.T) {
 	t.Chdir(t.TempDir())

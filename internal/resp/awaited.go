@@ -2,7 +2,8 @@ package resp
 
 import "bytes"
 
-// awaited are the answers that are still to come, in their order. The zero value awaits none.
+// awaited is the queue of requests in flight: what answers are still to come, in their order. The zero value awaits
+// none.
 type awaited struct {
 	queue []request
 	first int

@@ -72,13 +72,13 @@ func (b *bench) add(uid string) (*conn, push.Target) {
 // ask is the answer to a line.
 func (b *bench) ask(line string, p *command.Permit) (answer string) {
 	b.t.Helper()
-	asked := 0
+	cachedRequest := 0
 	b.Line([]byte(line), p, func(text []byte) {
-		asked++
+		cachedRequest++
 		answer = string(text)
 	})
-	if asked != 1 {
-		b.t.Errorf("%s: answered %d times", line, asked)
+	if cachedRequest != 1 {
+		b.t.Errorf("%s: answered %d times", line, cachedRequest)
 	}
 	return answer
 }

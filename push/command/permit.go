@@ -44,7 +44,7 @@ func (p *Permit) check(s Scope, about []push.Target) error {
 	return nil
 }
 
-// scope of names of once.
+// scope of ids of the idempotency cache.
 func (p *Permit) name() string {
 	if p == nil {
 		return ""

@@ -26,9 +26,10 @@ type Table[C push.Conn] struct {
 	options Options
 	rows    map[string]*row[C]
 	order   []*row[C]
-	once    map[string]*once // by the names of keys: none makes the server forget what others have asked
-	seed    maphash.Seed
-	to      [1]push.Target // of the plain line at hand
+	// idempotency caches by the names of keys, so that none makes the server forget what others have asked.
+	idempotency map[string]*idempotencyCache
+	seed        maphash.Seed
+	to          [1]push.Target // of the plain line at hand
 }
 
 // row is a command.
@@ -50,7 +51,8 @@ func (r *row[C]) takes(field string) bool {
 // New makes the Table of a Hub.
 func New[C push.Conn](hub *push.Hub[C], o Options) *Table[C] {
 	t := &Table[C]{
-		hub: hub, options: o, rows: make(map[string]*row[C]), once: make(map[string]*once), seed: maphash.MakeSeed(),
+		hub: hub, options: o, rows: make(map[string]*row[C]), idempotency: make(map[string]*idempotencyCache),
+		seed: maphash.MakeSeed(),
 	}
 	for _, r := range rows[C]() {
 		if r.name == "revoke" && o.Revoke == nil {
@@ -92,7 +94,7 @@ func (t *Table[C]) Do(text []byte, cmd string, p *Permit, done func(Reply)) (wai
 	case r.scope == Read: // what only tells may be asked again
 		answer = func(reply Reply) { answered = true; done(reply.bounded()) }
 	case q.ID != "":
-		if answer = t.onceFor(p).begin(q.ID, t.print(text, q.Cmd), time.Now(), answer); answer == nil {
+		if answer = t.idempotencyFor(p).begin(q.ID, t.fingerprint(text, q.Cmd), time.Now(), answer); answer == nil {
 			return waits && !answered
 		}
 	}
@@ -100,19 +102,20 @@ func (t *Table[C]) Do(text []byte, cmd string, p *Permit, done func(Reply)) (wai
 	return waits && !answered
 }
 
-// onceFor is that of a key.
-func (t *Table[C]) onceFor(p *Permit) *once {
+// idempotencyFor is the cache of a key.
+func (t *Table[C]) idempotencyFor(p *Permit) *idempotencyCache {
 	name := p.name()
-	o := t.once[name]
-	if o == nil {
-		o = &once{}
-		t.once[name] = o
+	c := t.idempotency[name]
+	if c == nil {
+		c = &idempotencyCache{}
+		t.idempotency[name] = c
 	}
-	return o
+	return c
 }
 
-// print tells requests apart that have the same id, by their command and the values of their fields, in any order.
-func (t *Table[C]) print(text object, cmd string) (print uint64) {
+// fingerprint tells requests apart that have the same id, by their command and the values of their fields, in any
+// order.
+func (t *Table[C]) fingerprint(text object, cmd string) (fingerprint uint64) {
 	var h maphash.Hash
 	h.SetSeed(t.seed)
 	for name, value := range text.fields() {
@@ -123,9 +126,9 @@ func (t *Table[C]) print(text object, cmd string) (print uint64) {
 		_, _ = h.Write(name) // it never fails
 		_ = h.WriteByte(0)
 		_, _ = h.Write(value)
-		print += h.Sum64()
+		fingerprint += h.Sum64()
 	}
-	return print ^ maphash.String(t.seed, cmd)
+	return fingerprint ^ maphash.String(t.seed, cmd)
 }
 
 // about are the targets that a request names.

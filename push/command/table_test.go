@@ -14,7 +14,7 @@ func TestCommands(t *testing.T) {
 	b := newBench(t)
 	ann, annID := b.add("ann")
 	bob, bobID := b.add("bob")
-	asked := map[string]bool{}
+	cachedRequest := map[string]bool{}
 	for _, c := range []struct{ line, answer string }{
 		{`{"cmd":"join","to":"u:ann","group":"room"}`, `{"ok":true,"n":1}`},
 		{`{"cmd":"join","to":["u:bob","u:ann","*"],"group":"room"}`, `{"ok":true,"n":2}`},
@@ -65,10 +65,10 @@ func TestCommands(t *testing.T) {
 		}
 		_, rest, _ := strings.Cut(c.line, `"cmd":"`)
 		name, _, _ := strings.Cut(rest, `"`)
-		asked[name] = true
+		cachedRequest[name] = true
 	}
 	for _, name := range b.Names() {
-		if !asked[name] {
+		if !cachedRequest[name] {
 			t.Errorf("%s was not tried", name)
 		}
 	}

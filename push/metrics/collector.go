@@ -80,7 +80,7 @@ func metrics() []metric {
 		counter("broker_received_bytes", "Bytes that came from other nodes, and from this one by way of the broker.",
 			func(s *Snapshot) uint64 { return s.Broker.BytesIn }),
 		counter("broker_ghosts", "Connections of dead nodes that this node has ended.",
-			func(s *Snapshot) uint64 { return s.Broker.Ghosts }),
+			func(s *Snapshot) uint64 { return s.Broker.Stale }),
 		counter("broker_overflows", "Times that the link was broken because this node did not keep up.",
 			func(s *Snapshot) uint64 { return s.Broker.Overflows }),
 		counter("publishes", "Publications.", func(s *Snapshot) uint64 { return s.Published }),

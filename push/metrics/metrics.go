@@ -41,7 +41,7 @@ type Broker struct {
 	Waiting   int           // bytes that have come and wait for the loop
 	BytesIn   uint64        // since the start, as what follows
 	BytesOut  uint64
-	Ghosts    uint64 // connections of dead nodes that this one has ended
+	Stale     uint64 // connections of dead nodes that this one has ended
 	Overflows uint64 // breaks because this node did not keep up
 }
 

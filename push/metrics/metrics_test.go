@@ -32,7 +32,7 @@ func TestMetrics(t *testing.T) {
 			Unlinked: 21, Unanswered: 22,
 		},
 		Broker: metrics.Broker{
-			Nodes: 23, RoundTrip: 24 * time.Second, Waiting: 25, BytesIn: 26, BytesOut: 27, Ghosts: 28, Overflows: 29,
+			Nodes: 23, RoundTrip: 24 * time.Second, Waiting: 25, BytesIn: 26, BytesOut: 27, Stale: 28, Overflows: 29,
 		},
 		Waiting: 7, QueuedBytes: 8, QueuedMost: 9, Linked: true, Accepted: 10, BytesIn: 11, BytesOut: 12, Panics: 13,
 		Slow: 14, SlowClients: 15, Refused: map[string]uint64{"origin": 16, "late": 0},

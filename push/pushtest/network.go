@@ -12,14 +12,14 @@ import (
 // A Network is a Broker as one over a network is: slow, each link by itself, and broken from time to time. It loses
 // what it carries while a link is down.
 type Network struct {
-	mu      sync.Mutex // guards the following, and the order of what is published
-	links   []*networkLink
-	errands map[*errand]bool // under way
-	wait    sync.WaitGroup
+	mu    sync.Mutex // guards the following, and the order of what is published
+	links []*networkLink
+	jobs  map[*job]bool // under way
+	wait  sync.WaitGroup
 }
 
 // NewNetwork makes a Network whose links are up.
-func NewNetwork() *Network { return &Network{errands: make(map[*errand]bool)} }
+func NewNetwork() *Network { return &Network{jobs: make(map[*job]bool)} }
 
 // networkLink is a node's link: what goes over it goes in order, after a time of its own.
 type networkLink struct {
@@ -54,10 +54,10 @@ func (w *Network) Cut() {
 	for _, l := range w.links {
 		l.down = true
 		l.topics = make(map[push.Target]bool)
-		for e := range w.errands {
+		for e := range w.jobs {
 			e.finish(push.ErrUnanswered)
 		}
-		clear(w.errands)
+		clear(w.jobs)
 		l.in.send(func() { l.node.Do(func() { l.node.Linked(false) }) })
 	}
 }
@@ -150,15 +150,15 @@ func (l *networkLink) Ask(to []push.Target, question []byte, done func(answers [
 	}, func(err error) { done(answers, err) })
 }
 
-// errand is something that nodes are to do. Guarded by the network's lock.
-type errand struct {
+// job is something that nodes are to do. Guarded by the network's lock.
+type job struct {
 	from *networkLink
 	left int         // nodes that have not come back
 	done func(error) // nil once it was called
 }
 
 // finish tells who has sent it, once.
-func (e *errand) finish(err error) {
+func (e *job) finish(err error) {
 	if done := e.done; done != nil {
 		e.done = nil
 		e.from.in.send(func() { e.from.node.Do(func() { done(err) }) })
@@ -172,7 +172,7 @@ func (l *networkLink) send(to []push.Target, do func(taker *networkLink, back fu
 		done(push.ErrClosed)
 		return
 	}
-	w, e := l.network, &errand{from: l, done: done}
+	w, e := l.network, &job{from: l, done: done}
 	l.out.send(func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -185,7 +185,7 @@ func (l *networkLink) send(to []push.Target, do func(taker *networkLink, back fu
 			e.finish(nil)
 			return
 		}
-		w.errands[e], e.left = true, len(takers)
+		w.jobs[e], e.left = true, len(takers)
 		for _, taker := range takers {
 			back := func(collect func()) { taker.out.send(func() { w.back(e, collect) }) }
 			taker.in.send(func() {
@@ -202,7 +202,7 @@ func (l *networkLink) send(to []push.Target, do func(taker *networkLink, back fu
 }
 
 // back takes the result of a node, unless it is too late.
-func (w *Network) back(e *errand, collect func()) {
+func (w *Network) back(e *job, collect func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if e.done == nil {
@@ -211,7 +211,7 @@ func (w *Network) back(e *errand, collect func()) {
 	collect()
 	if e.left--; e.left == 0 {
 		e.finish(nil)
-		delete(w.errands, e)
+		delete(w.jobs, e)
 	}
 }
 

@@ -116,7 +116,7 @@ func (p *pair) publish(ops []op) error {
 	arrivals, missed := make([]int64, 0, len(ops)), false
 	err := p.do(p.out, cmds, func(r rueidis.RedisResult) error {
 		if len(arrivals) == len(ops) {
-			missed = l.roster.misses(p.present(r), time.Now())
+			missed = l.membership.misses(p.present(r), time.Now())
 			return r.NonRedisError()
 		}
 		n, err := r.AsInt64()
@@ -127,7 +127,7 @@ func (p *pair) publish(ops []op) error {
 	})
 	l.post(func() {
 		for i, n := range arrivals {
-			l.expected.arrives(ops[i].seq, int(n), missed && (ops[i].enough == 0 || int(n) < ops[i].enough))
+			l.inFlight.arrives(ops[i].seq, int(n), missed && (ops[i].enough == 0 || int(n) < ops[i].enough))
 		}
 	})
 	return err

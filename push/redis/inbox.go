@@ -9,7 +9,7 @@ type arrival struct {
 	payload string
 }
 
-// inbox is what has come and waits for the loop.
+// inbox is the receive queue: what has come and waits for the loop.
 type inbox struct {
 	mu      sync.Mutex // guards the following, and over of every pair
 	items   []arrival

@@ -14,16 +14,16 @@ import (
 
 // link is a node's part in a Broker.
 type link struct {
-	node     push.Node
-	options  *Options
-	names    names
-	counters *counters
-	shards   []*shard
-	registry *registry
-	roster   *roster
-	dialer   *dialer
-	outage   outage
-	inbox    inbox
+	node       push.Node
+	options    *Options
+	names      names
+	counters   *counters
+	shards     []*shard
+	registry   *registry
+	membership *membership
+	dialer     *dialer
+	outage     outage
+	inbox      inbox
 
 	ctx     context.Context // of every connection
 	cancel  context.CancelFunc
@@ -37,7 +37,7 @@ type link struct {
 	// Owned by the loop.
 	up       bool // all shards are
 	wasUp    bool
-	expected expected
+	inFlight inFlight
 	replies  replies
 }
 
@@ -56,8 +56,8 @@ func newLink(b *Broker, n push.Node) *link {
 	for i := range b.options.shards() {
 		l.shards = append(l.shards, &shard{link: l, index: i, outbox: newOutbox()})
 	}
-	l.registry, l.roster = newRegistry(l), newRoster()
-	l.expected = newExpected(l)
+	l.registry, l.membership = newRegistry(l), newMembership()
+	l.inFlight = newInFlight(l)
 	l.replies = replies{link: l}
 	return l
 }
@@ -152,7 +152,7 @@ func (l *link) linked(s *shard) {
 	}
 	l.wasUp = true
 	l.outage.ended()
-	l.roster.renew(time.Now())
+	l.membership.renew(time.Now())
 	l.registry.up()
 	m := message{kind: presence, from: l.node.ID, here: true}
 	l.shards[0].outbox.put(op{kind: publish, channels: []string{l.names.all(0)}, payload: m.append(nil)})
@@ -168,9 +168,9 @@ func (l *link) unlinked(s *shard, unsent []op) {
 	}
 	l.up = false
 	for _, o := range unsent {
-		l.expected.unsent(o.seq)
+		l.inFlight.unsent(o.seq)
 	}
-	l.expected.fail()
+	l.inFlight.fail()
 	l.node.Linked(false)
 }
 
@@ -237,6 +237,6 @@ func (l *link) Close() {
 		return
 	}
 	l.drain()
-	l.expected.close()
+	l.inFlight.close()
 	l.leave()
 }

@@ -239,7 +239,7 @@ func TestSilence(t *testing.T) {
 	linemantest.Until(t, "not one connection is subscribed",
 		func() bool { return subscribers(t, s, "lineman.{0}.x") == 1 })
 	a.reaches(1, "x")
-	if n := b.broker.Stats().Ghosts; n != 1 {
+	if n := b.broker.Stats().Stale; n != 1 {
 		t.Errorf("%d connections were ended, want 1", n)
 	}
 }

@@ -30,7 +30,7 @@ const (
 	publish
 )
 
-// outbox is what a shard is to do, in order, and what it is to be subscribed to.
+// outbox is the send queue of a shard: what it is to do, in order, and what it is to be subscribed to.
 type outbox struct {
 	wake chan struct{} // has one when there is something to do
 

@@ -52,13 +52,13 @@ func (l *link) receive(a arrival) {
 	case probe:
 	case presence:
 		if m.here {
-			l.roster.here(m.from, time.Now())
+			l.membership.heard(m.from, time.Now())
 		} else {
-			l.roster.left(m.from, time.Now())
+			l.membership.left(m.from, time.Now())
 		}
 	case answers:
 		for _, a := range m.answers {
-			l.expected.answered(a, false)
+			l.inFlight.answered(a, false)
 		}
 	default:
 		l.handle(a, m)
@@ -104,7 +104,7 @@ func (l *link) wants(to []push.Target) bool {
 func (l *link) reply(s *shard, m message, a answer) {
 	a.seq = m.seq
 	if m.from == l.node.ID {
-		l.expected.answered(a, true)
+		l.inFlight.answered(a, true)
 		return
 	}
 	l.replies.add(recipient{shard: s, node: m.from}, a)

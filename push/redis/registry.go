@@ -14,20 +14,20 @@ import (
 )
 
 const (
-	beat     = 2 * time.Second // how often a node says that it lives
-	deadPast = 6 * time.Second // how long one is taken to live that does not say so
-	kept     = time.Minute     // how long the registry is kept when no node lives
+	heartbeatEvery = 2 * time.Second // how often a node says that it lives
+	deadAfter      = 6 * time.Second // how long one is taken to live that does not say so
+	keptFor        = time.Minute     // how long the registry is kept when no node lives
 )
 
-// beatScript notes that a node lives, removes those that do not, and returns [settings of another node that differ, or
-// empty; number of those that live; whether this one was noted before; connections of each that was removed; name of
-// each other one that is up, and how many ms ago it said so]. A node whose settings differ is not noted. All times are
-// the server's.
+// heartbeatScript notes that a node lives, removes those that do not, and returns [settings of another node that
+// differ, or empty; number of those that live; whether this one was noted before; connections of each that was removed;
+// name of each other one that is up, and how many ms ago it said so]. A node whose settings differ is not noted. All
+// times are the server's.
 //
 //	key: the registry, a hash of "BEAT SETTINGS CONNECTIONS" by node, with the beat in ms; connections are "-" until
 //	it has been up
 //	arguments: node, settings, connections, after how many ms a node is dead, how many the registry is kept
-const beatScript = `
+const heartbeatScript = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local all = redis.call('HGETALL', KEYS[1])
@@ -52,9 +52,10 @@ redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now) .. ' ' .. ARGV[2
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return {'', live + 1, known, dead, up}`
 
-// registry has a node known to the others for as long as it lives, and ends what is left of those that no longer do: a
-// machine that dies says nothing, so the server goes on to count its subscriptions. Whether a link is up does not
-// depend on it, but for a server that has become a replica: what is published there does not reach everybody.
+// registry is the failure detector: by heartbeats it has a node known to the others for as long as it lives, and it
+// ends what is left of those that no longer do: a machine that dies says nothing, so the server goes on to count its
+// subscriptions. Whether a link is up does not depend on it, but for a server that has become a replica: what is
+// published there does not reach everybody.
 type registry struct {
 	link    *link
 	changed chan struct{} // has one when the others should know at once
@@ -68,13 +69,13 @@ type registry struct {
 	wasUp       bool             // the link has been up
 	round       int              // how often connections were made
 	noted       int              // the round in which this node was noted last
-	ghosts      map[endpoint]int // that are to be ended, and how often that was tried
+	stale       map[endpoint]int // that are to be ended, and how often that was tried
 }
 
 func newRegistry(l *link) *registry {
 	return &registry{
 		link: l, changed: make(chan struct{}, 1), gone: make(chan struct{}), connections: make(map[*shard]endpoint),
-		ghosts: make(map[endpoint]int),
+		stale: make(map[endpoint]int),
 	}
 }
 
@@ -91,27 +92,27 @@ func (r *registry) use(s *shard, e endpoint) {
 	r.hurry()
 }
 
-// bury has a connection be ended that is of no use any more.
-func (r *registry) bury(ghosts ...endpoint) {
+// endSoon has a connection be ended that is of no use any more.
+func (r *registry) endSoon(stale ...endpoint) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, e := range ghosts {
-		r.ghosts[e] = 0
+	for _, e := range stale {
+		r.stale[e] = 0
 	}
 }
 
-// endGhosts ends those connections. What cannot be done is tried again at the next beats, and then left to the server's
-// keep-alive.
-func (r *registry) endGhosts() {
+// endStale ends those connections. What cannot be done is tried again at the next heartbeats, and then left to the
+// server's keep-alive.
+func (r *registry) endStale() {
 	r.mu.Lock()
-	ghosts := maps.Clone(r.ghosts)
+	stale := maps.Clone(r.stale)
 	r.mu.Unlock()
 	const tries = 3
-	for e := range ghosts {
+	for e := range stale {
 		ended := r.end(e)
 		r.mu.Lock()
-		if r.ghosts[e]++; ended || r.ghosts[e] == tries {
-			delete(r.ghosts, e)
+		if r.stale[e]++; ended || r.stale[e] == tries {
+			delete(r.stale, e)
 		}
 		r.mu.Unlock()
 	}
@@ -136,12 +137,12 @@ func (r *registry) hurry() {
 // join notes that the node lives. It tries until that is done, or returns false if the link was closed.
 func (r *registry) join() bool {
 	for {
-		err := r.beat()
+		err := r.heartbeat()
 		if err == nil {
 			return true
 		}
 		r.link.outage.began(err)
-		if !r.link.wait(beat / 4) {
+		if !r.link.wait(heartbeatEvery / 4) {
 			return false
 		}
 	}
@@ -149,7 +150,7 @@ func (r *registry) join() bool {
 
 // run goes on to note that, until the link is closed.
 func (r *registry) run() {
-	ticker := time.NewTicker(beat)
+	ticker := time.NewTicker(heartbeatEvery)
 	defer ticker.Stop()
 	well := true
 	for {
@@ -159,7 +160,7 @@ func (r *registry) run() {
 		case <-ticker.C:
 		case <-r.changed:
 		}
-		err := r.beat()
+		err := r.heartbeat()
 		if err != nil && well && r.link.ctx.Err() == nil && !r.link.outage.lasts() {
 			r.link.outage.log.Warn("redis: the registry of nodes does not know this one", "error", err)
 		}
@@ -189,13 +190,14 @@ func (r *registry) note(round int) {
 	r.noted = round
 }
 
-// beat notes that this node lives, and ends the connections of those that do not.
-func (r *registry) beat() error {
+// heartbeat notes that this node lives, and ends the connections of those that do not.
+func (r *registry) heartbeat() error {
 	l := r.link
 	connections, round, noted := r.own()
 	began := time.Now()
-	found, err := r.eval(beatScript, l.names.nodes(), l.node.ID, l.options.settings(), connections, millis(deadPast),
-		millis(kept)).ToArray()
+	found, err := r.eval(heartbeatScript, l.names.nodes(), l.node.ID, l.options.settings(), connections,
+		millis(deadAfter),
+		millis(keptFor)).ToArray()
 	if err != nil {
 		if strings.Contains(err.Error(), "READONLY") { // it has become a replica, and kept its connections
 			l.dialer.reset()
@@ -203,7 +205,7 @@ func (r *registry) beat() error {
 		return fmt.Errorf("redis: registry: %w", err)
 	}
 	l.counters.timed(began)
-	all, err := parseBeat(found)
+	all, err := parseHeartbeat(found)
 	switch {
 	case err != nil:
 		return err
@@ -218,18 +220,18 @@ func (r *registry) beat() error {
 	r.note(round)
 	l.counters.nodes.Store(all.live)
 	for node, ago := range all.up {
-		l.roster.here(node, began.Add(-ago))
+		l.membership.heard(node, began.Add(-ago))
 	}
 	if connections != "-" {
-		l.roster.here(l.node.ID, began)
+		l.membership.heard(l.node.ID, began)
 	}
-	r.bury(all.dead...)
-	r.endGhosts()
+	r.endSoon(all.dead...)
+	r.endStale()
 	return nil
 }
 
-// beats are what the script answers.
-type beats struct {
+// heartbeats are what the script answers.
+type heartbeats struct {
 	differs string
 	live    int64
 	known   bool
@@ -237,8 +239,8 @@ type beats struct {
 	up      map[string]time.Duration // how long ago other nodes said that they live
 }
 
-// parseBeat reads what the script answers.
-func parseBeat(found []rueidis.RedisMessage) (all beats, err error) {
+// parseHeartbeat reads what the script answers.
+func parseHeartbeat(found []rueidis.RedisMessage) (all heartbeats, err error) {
 	if len(found) < 2 {
 		return all, errors.New("redis: the registry's answer has no numbers")
 	}
@@ -284,7 +286,7 @@ func (r *registry) end(e endpoint) (asked bool) {
 		if refused {
 			r.unable(err)
 		}
-		r.link.counters.ghosts.Add(uint64(max(n, 0)))
+		r.link.counters.stale.Add(uint64(max(n, 0)))
 		asked = asked && (err == nil || refused)
 	}
 	return asked

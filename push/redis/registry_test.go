@@ -36,10 +36,10 @@ func TestRegistry(t *testing.T) {
 	}
 }
 
-// TestGhosts ends the connections of a node that is dead, and of nobody else.
-func TestGhosts(t *testing.T) {
+// TestStale ends the connections of a node that is dead, and of nobody else.
+func TestStale(t *testing.T) {
 	s := startServer(t)
-	ghost, ended := subscriber(t, s.address(), "lineman.{0}.x")
+	stale, ended := subscriber(t, s.address(), "lineman.{0}.x")
 	bystander, spared := subscriber(t, s.address(), "lineman.{0}.x")
 	identity := func(info string) (id, address string) {
 		for _, field := range strings.Fields(strings.TrimPrefix(info, "txt:")) {
@@ -52,7 +52,7 @@ func TestGhosts(t *testing.T) {
 		}
 		return id, address
 	}
-	info, err := ghost.Do(context.Background(), ghost.B().ClientInfo().Build()).ToString()
+	info, err := stale.Do(context.Background(), stale.B().ClientInfo().Build()).ToString()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestGhosts(t *testing.T) {
 		t.Error("a connection that is none of the dead node's was ended")
 	default:
 	}
-	if st := n.broker.Stats(); st.Ghosts != 1 || st.Nodes != 1 {
+	if st := n.broker.Stats(); st.Stale != 1 || st.Nodes != 1 {
 		t.Errorf("the counters are %+v", st)
 	}
 }

@@ -121,7 +121,7 @@ func TestRights(t *testing.T) {
 	}
 }
 
-// TestNoRights says what is missing, and works without the rights that only ghosts need.
+// TestNoRights says what is missing, and works without the rights that only ending stale connections needs.
 func TestNoRights(t *testing.T) {
 	s := startServer(t)
 	do(t, s.address(),

@@ -38,7 +38,7 @@ func (l *link) send(m message, to []push.Target, e *expectation) {
 		return
 	}
 	m.from = l.node.ID
-	m.seq = l.expected.add(e)
+	m.seq = l.inFlight.add(e)
 	if s := l.shardOf(to[0].Topic()); len(to) == 1 || len(l.shards) == 1 {
 		l.sendPart(s, m, to)
 		return
@@ -86,9 +86,9 @@ func (l *link) sendTo(s *shard, channels []string, enough int, m message) {
 	payload := m.append(make([]byte, 0, len(m.data)+roomForHead))
 	switch s.outbox.put(op{kind: publish, channels: channels, payload: payload, seq: m.seq, enough: enough}) {
 	case shut:
-		l.expected.refused(m.seq, push.ErrUnlinked)
+		l.inFlight.refused(m.seq, push.ErrUnlinked)
 	case full:
 		l.counters.refused.Add(1)
-		l.expected.refused(m.seq, errFull)
+		l.inFlight.refused(m.seq, errFull)
 	}
 }

@@ -18,7 +18,7 @@ type shard struct {
 	outbox *outbox
 
 	// Owned by its goroutine.
-	ghost endpoint // of the connection before
+	stale endpoint // of the connection before
 
 	// Owned by the loop.
 	up   bool
@@ -65,10 +65,10 @@ func (s *shard) run() {
 // connected tells that the shard is up, and ends the connection before, which the server may still take to be alive.
 func (s *shard) connected(p *pair) {
 	s.link.post(func() { s.link.linked(s) })
-	if s.ghost != (endpoint{}) {
-		s.link.registry.bury(s.ghost)
+	if s.stale != (endpoint{}) {
+		s.link.registry.endSoon(s.stale)
 	}
-	s.ghost = p.self
+	s.stale = p.self
 	s.link.registry.use(s, p.self)
 }
 

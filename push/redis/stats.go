@@ -23,7 +23,7 @@ type Stats struct {
 	Overflows  uint64 // times that the link was broken off, as too much came while the loop stood still
 	Dropped    uint64 // messages that were lost by that
 	Malformed  uint64 // messages that could not be read
-	Ghosts     uint64 // connections of nodes that are gone, which were ended
+	Stale      uint64 // connections of nodes that are gone, which were ended
 }
 
 // counters are what Stats are read from.
@@ -31,7 +31,7 @@ type counters struct {
 	nodes, roundTrip                                       atomic.Int64
 	reconnects, bytesIn, bytesOut, messagesIn, messagesOut atomic.Uint64
 	unanswered, refused                                    atomic.Uint64
-	overflows, dropped, malformed, ghosts                  atomic.Uint64
+	overflows, dropped, malformed, stale                   atomic.Uint64
 }
 
 func (c *counters) stats() Stats {
@@ -48,7 +48,7 @@ func (c *counters) stats() Stats {
 		Overflows:   c.overflows.Load(),
 		Dropped:     c.dropped.Load(),
 		Malformed:   c.malformed.Load(),
-		Ghosts:      c.ghosts.Load(),
+		Stale:       c.stale.Load(),
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// journal is a file of revocations, one a line: {"uid":"7","at":1795400000}. The last one of a uid holds.
+// journal is the append-only file of revocations, one a line: {"uid":"7","at":1795400000}. The last one of a uid holds.
 type journal struct {
 	file file
 	size int64 // of the whole lines

@@ -34,7 +34,8 @@ const (
 	headSize  = 64 << 10         // bytes of what stands before it
 )
 
-// keySet has the public keys of a URL. One goroutine fetches them; who needs a key that is not there waits for it.
+// keySet is a JSON Web Key Set (JWKS): the public keys of a URL. One goroutine fetches them; who needs a key that is
+// not there waits for it.
 type keySet struct {
 	url    string
 	log    *slog.Logger

@@ -25,7 +25,7 @@ const longestDrain = time.Hour
 // relations are what is wrong with settings beside others.
 func (c *Config) relations() (p problems) {
 	c.certificate(&p)
-	c.doors(&p)
+	c.checkPorts(&p)
 	c.credentials(&p)
 	c.backends(&p)
 	c.twins(&p)

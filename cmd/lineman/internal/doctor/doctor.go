@@ -26,7 +26,7 @@ type Options struct {
 	Connections int    // of pages
 	Descriptors int    // that a process needs for them, and for what else it does
 	Processes   int    // that serve, at least 1
-	Doors       []Door // ports of the server
+	Ports       []Port // ports of the server
 	Queued      int    // bytes that may wait for slow pages
 	Cert, Key   string // files of the certificate; empty if there is none
 	Redis       Redis
@@ -34,8 +34,8 @@ type Options struct {
 	Warnings    []string // about what is unsafe, but works
 }
 
-// Door is a port of the server.
-type Door struct {
+// Port is a port of the server.
+type Port struct {
 	Flag string // that sets its address
 	Addr string // host:port; empty if the server has no such port
 }

@@ -88,7 +88,7 @@ func good() (*Machine, files) {
 func wanted() Options {
 	return Options{
 		Connections: 10_000, Descriptors: 10_100, Processes: 1,
-		Doors: []Door{{"listen", "127.0.0.1:1234"}, {"text", ""}}, Queued: 256 << 20,
+		Ports: []Port{{"listen", "127.0.0.1:1234"}, {"text", ""}}, Queued: 256 << 20,
 	}
 }
 

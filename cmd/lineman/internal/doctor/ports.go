@@ -14,7 +14,7 @@ import (
 
 // ports can be opened, or a server that runs has them.
 func ports(m *Machine, o *Options) (all []Finding) {
-	for _, d := range o.Doors {
+	for _, d := range o.Ports {
 		if d.Addr != "" {
 			all = append(all, d.try(m)...)
 		}
@@ -22,7 +22,7 @@ func ports(m *Machine, o *Options) (all []Finding) {
 	return all
 }
 
-func (d Door) try(m *Machine) []Finding {
+func (d Port) try(m *Machine) []Finding {
 	name := "port of --" + d.Flag
 	host, port, _ := net.SplitHostPort(d.Addr) // the settings were checked
 	err := m.Listen(d.Addr)

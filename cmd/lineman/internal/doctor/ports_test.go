@@ -86,7 +86,7 @@ func TestHolder(t *testing.T) {
 	if who := m.holder(at.Port); who == nil || who.pid != os.Getpid() {
 		t.Errorf("the holder of port %d is %+v, want pid %d", at.Port, who, os.Getpid())
 	}
-	found := Door{"listen", at.String()}.try(m)
+	found := Port{"listen", at.String()}.try(m)
 	if len(found) != 1 || found[0].Verdict != Fail ||
 		!strings.Contains(found[0].Found, fmt.Sprintf("pid %d", os.Getpid())) {
 		t.Errorf("%+v", found)
@@ -96,7 +96,7 @@ func TestHolder(t *testing.T) {
 // TestThis examines this machine, whatever it is like.
 func TestThis(t *testing.T) {
 	o := wanted()
-	o.Doors[0].Addr = "127.0.0.1:0"
+	o.Ports[0].Addr = "127.0.0.1:0"
 	for _, f := range Examine(This(), o) {
 		if f.Check == "" || f.Found == "" || (f.Verdict == OK) != (f.Fix == "") {
 			t.Errorf("%+v", f)

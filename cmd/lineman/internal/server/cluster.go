@@ -11,7 +11,7 @@ import (
 // refreshTime is how long it may take to learn what was revoked, and after which it is tried again.
 const refreshTime = 2 * time.Second
 
-// patienceAtStart is how long back ends wait at the door of a server that has just started and does not reach the
+// patienceAtStart is how long back ends wait in the queue of a server that has just started and does not reach the
 // others yet.
 const patienceAtStart = 2 * time.Second
 

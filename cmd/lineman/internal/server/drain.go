@@ -10,9 +10,9 @@ import (
 // perConnection is how much time a drain has for each connection, until config.Drain has been reached.
 const perConnection = 250 * time.Microsecond
 
-// comebackTime is how long pages may take to come back beside the drains: one over which they are sent away, and one
+// reconnectTime is how long pages may take to come back beside the drains: one over which they are sent away, and one
 // that each waits.
-const comebackTime = 10 * time.Second
+const reconnectTime = 10 * time.Second
 
 // busyTime is how long a back end may go on writing to a server that has a successor.
 const busyTime = 500 * time.Millisecond

@@ -18,7 +18,7 @@ import (
 	"github.com/lineman-go/lineman/push/pushtest"
 )
 
-// TestNodes has two servers be one: every door of either reaches the pages of both, in order.
+// TestNodes has two servers be one: every port of either reaches the pages of both, in order.
 func TestNodes(t *testing.T) {
 	broker := push.NewMemory()
 	a, b := start(t, devMode(), server.Options{Broker: broker}), start(t, devMode(), server.Options{Broker: broker})
@@ -238,7 +238,7 @@ func (b *late) Join(n push.Node) (push.Link, error) {
 	return b.Memory.Join(n)
 }
 
-// TestNodesStart has back ends of a server that does not reach the others yet wait at the door, and not be refused.
+// TestNodesStart has back ends of a server that does not reach the others yet wait, and not be refused.
 func TestNodesStart(t *testing.T) {
 	broker := &late{up: make(chan func(), 1)}
 	r := start(t, devMode(), server.Options{Broker: broker})

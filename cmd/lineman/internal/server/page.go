@@ -111,7 +111,7 @@ func (s *Server) addMember(c *lineman.Conn, p *page, who Identity) {
 	if !who.Expires.IsZero() {
 		p.end = s.expiries.add(c.ID(), who.Expires)
 	}
-	s.hub.Welcome(m)
+	s.hub.Replay(m)
 }
 
 // loggedIn ends the login of a page that is a member now.

@@ -16,16 +16,16 @@ func (a Admin) At(process int) string {
 	return net.JoinHostPort(host, strconv.Itoa(first+process))
 }
 
-// door is where a port is, or ports in a row.
-type door struct {
+// portRange is where a port is, or ports in a row.
+type portRange struct {
 	key, host   string
 	first, last int
 }
 
-// doors wants an address of its own for each port.
-func (c *Config) doors(p *problems) {
-	var before []door
-	for _, d := range []door{
+// checkPorts wants an address of its own for each port.
+func (c *Config) checkPorts(p *problems) {
+	var before []portRange
+	for _, d := range []portRange{
 		{key: "listen", host: c.Listen}, {key: "text.listen", host: c.Text.Listen},
 		{key: "api.listen", host: c.API.Listen},
 		{key: "admin.listen", host: c.Admin.Listen, last: c.Count - 1},
@@ -35,7 +35,7 @@ func (c *Config) doors(p *problems) {
 		if first == 0 || checkAddress(d.host) != nil { // none, any, or told to be wrong
 			continue
 		}
-		d = door{d.key, host, first, first + d.last}
+		d = portRange{d.key, host, first, first + d.last}
 		for _, b := range before {
 			if d.collides(b) {
 				p.addf(d.key, "%s is that of %s: want %s",
@@ -53,17 +53,17 @@ func (c *Config) doors(p *problems) {
 
 const maxPort = 1<<16 - 1
 
-func (d door) collides(e door) bool {
+func (d portRange) collides(e portRange) bool {
 	return d.first <= e.last && e.first <= d.last && (d.host == e.host || d.everywhere() || e.everywhere())
 }
 
 // everywhere reports whether the port is one of all addresses.
-func (d door) everywhere() bool {
+func (d portRange) everywhere() bool {
 	addr, err := netip.ParseAddr(d.host)
 	return d.host == "" || err == nil && addr.IsUnspecified()
 }
 
-func (d door) wanted() string {
+func (d portRange) wanted() string {
 	if d.first == d.last {
 		return "another port"
 	}

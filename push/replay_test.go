@@ -26,7 +26,7 @@ func (l *timers) run() {
 func returning(t *testing.T) (*hub, *timers) {
 	t.Helper()
 	o, l := options(), &timers{}
-	o.After, o.Comeback = l.after, time.Hour
+	o.After, o.Reconnect = l.after, time.Hour
 	return newHub(t, o), l
 }
 
@@ -46,9 +46,9 @@ func outcomeOf(t *testing.T, h *hub, data string, wait time.Duration, to ...push
 	return &got
 }
 
-// TestComeback has connections that come back get what was published for them meanwhile: each once, in order, whatever
+// TestReplay has connections that come back get what was published for them meanwhile: each once, in order, whatever
 // names it.
-func TestComeback(t *testing.T) {
+func TestReplay(t *testing.T) {
 	h, l := returning(t)
 	there, c := add(t, h, 1, "there")
 	if err := there.Join("room"); err != nil {
@@ -70,7 +70,7 @@ func TestComeback(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	h.Welcome(back)
+	h.Replay(back)
 	outcomeOf(t, h, "7", 0, "*")
 	if got := d.take(); !slices.Equal(got, []string{"1", "2", "4", "5", "7"}) {
 		t.Errorf("who came back got %q", got)
@@ -86,14 +86,14 @@ func TestComeback(t *testing.T) {
 		t.Errorf("what nobody came for: %v", *nobody)
 	}
 	late, e := add(t, h, 3, "back")
-	h.Welcome(late)
+	h.Replay(late)
 	if got := e.take(); got != nil {
 		t.Errorf("who came too late got %q", got)
 	}
 }
 
-// TestComebackBounds keeps so much, and no more: what is beyond is published, and not kept.
-func TestComebackBounds(t *testing.T) {
+// TestReplayBounds keeps so much, and no more: what is beyond is published, and not kept.
+func TestReplayBounds(t *testing.T) {
 	h, l := returning(t)
 	const most = 10_000
 	for i := range most {
@@ -105,7 +105,7 @@ func TestComebackBounds(t *testing.T) {
 		t.Errorf("one more: %v", *o)
 	}
 	back, c := add(t, h, 1, "back")
-	h.Welcome(back)
+	h.Replay(back)
 	if got := c.take(); len(got) != most || got[most-1] != fmt.Sprint(most-1) {
 		t.Errorf("who came back got %d", len(got))
 	}
@@ -121,8 +121,8 @@ func TestComebackBounds(t *testing.T) {
 	}
 }
 
-// TestComebackLeaving sends what nobody has got to the successor, and what comes then.
-func TestComebackLeaving(t *testing.T) {
+// TestReplayLeaving sends what nobody has got to the successor, and what comes then.
+func TestReplayLeaving(t *testing.T) {
 	h, l := returning(t)
 	_, c := add(t, h, 1, "there")
 	kept := outcomeOf(t, h, "kept", time.Second, "u:back")
@@ -146,8 +146,8 @@ func TestComebackLeaving(t *testing.T) {
 	}
 }
 
-// TestComebackOver keeps nothing where connections have had time, or there is no hurry.
-func TestComebackOver(t *testing.T) {
+// TestReplayOver keeps nothing where connections have had time, or there is no hurry.
+func TestReplayOver(t *testing.T) {
 	o, l := options(), &timers{}
 	o.After = l.after
 	h := newHub(t, o)

@@ -7,8 +7,8 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// expected is what a link has sent and awaits answers to. Owned by the loop.
-type expected struct {
+// inFlight is what a link has in flight: what it has sent, and awaits answers to. Owned by the loop.
+type inFlight struct {
 	link    *link
 	last    uint64 // number of a message
 	bySeq   map[uint64]*expectation
@@ -18,10 +18,10 @@ type expected struct {
 	ticking bool
 }
 
-func newExpected(l *link) expected {
-	x := expected{link: l, bySeq: make(map[uint64]*expectation), step: max(l.options.Answer/8, time.Millisecond)}
+func newInFlight(l *link) inFlight {
+	x := inFlight{link: l, bySeq: make(map[uint64]*expectation), step: max(l.options.Answer/8, time.Millisecond)}
 	x.last = rand.Uint64N(1 << 32) // so that what is for an earlier node of this name is not taken to be for this one
-	x.timer = time.AfterFunc(time.Hour, func() { l.post(l.expected.tick) })
+	x.timer = time.AfterFunc(time.Hour, func() { l.post(l.inFlight.tick) })
 	x.timer.Stop()
 	return x
 }
@@ -62,7 +62,7 @@ func (e *expectation) end(err error) {
 }
 
 // add gives something that is to be sent in one part a number.
-func (x *expected) add(e *expectation) uint64 {
+func (x *inFlight) add(e *expectation) uint64 {
 	x.last++
 	e.seq, e.parts, e.unknown = x.last, 1, 1
 	x.bySeq[e.seq] = e
@@ -75,7 +75,7 @@ func (x *expected) add(e *expectation) uint64 {
 }
 
 // arrives notes at how many nodes a part arrives, and whether one was missed that should be there.
-func (x *expected) arrives(seq uint64, nodes int, missed bool) {
+func (x *inFlight) arrives(seq uint64, nodes int, missed bool) {
 	e := x.bySeq[seq]
 	if e == nil {
 		return
@@ -86,7 +86,7 @@ func (x *expected) arrives(seq uint64, nodes int, missed bool) {
 }
 
 // refused notes that a part is not sent.
-func (x *expected) refused(seq uint64, err error) {
+func (x *inFlight) refused(seq uint64, err error) {
 	e := x.bySeq[seq]
 	if e.unsent++; e.unsent == e.parts {
 		x.end(e, err)
@@ -95,7 +95,7 @@ func (x *expected) refused(seq uint64, err error) {
 	x.known(e)
 }
 
-func (x *expected) known(e *expectation) {
+func (x *inFlight) known(e *expectation) {
 	if e.unknown--; e.unknown == 0 {
 		e.due = time.Now().Add(x.link.options.Answer)
 	}
@@ -103,7 +103,7 @@ func (x *expected) known(e *expectation) {
 }
 
 // answered notes the answer of a node.
-func (x *expected) answered(a answer, own bool) {
+func (x *inFlight) answered(a answer, own bool) {
 	e := x.bySeq[a.seq]
 	if e == nil {
 		return
@@ -119,7 +119,7 @@ func (x *expected) answered(a answer, own bool) {
 }
 
 // settle ends it if all have answered.
-func (x *expected) settle(e *expectation) {
+func (x *inFlight) settle(e *expectation) {
 	switch {
 	case e.unknown > 0 || e.left > 0:
 	case e.unsent > 0 || e.missed:
@@ -129,13 +129,13 @@ func (x *expected) settle(e *expectation) {
 	}
 }
 
-func (x *expected) end(e *expectation, err error) {
+func (x *inFlight) end(e *expectation, err error) {
 	delete(x.bySeq, e.seq)
 	e.end(err)
 }
 
 // tick ends what is late.
-func (x *expected) tick() {
+func (x *inFlight) tick() {
 	now := time.Now()
 	order := x.order
 	x.order = nil // what is sent meanwhile comes behind
@@ -157,14 +157,14 @@ func (x *expected) tick() {
 }
 
 // unsent notes that a part was not sent, before fail.
-func (x *expected) unsent(seq uint64) {
+func (x *inFlight) unsent(seq uint64) {
 	if e := x.bySeq[seq]; e != nil {
 		e.unsent++
 	}
 }
 
 // fail ends everything, as the link is down.
-func (x *expected) fail() {
+func (x *inFlight) fail() {
 	x.endAll(func(e *expectation) error {
 		if e.unsent >= e.parts {
 			return push.ErrUnlinked
@@ -174,12 +174,12 @@ func (x *expected) fail() {
 }
 
 // close ends everything, as the link is closed.
-func (x *expected) close() {
+func (x *inFlight) close() {
 	x.timer.Stop()
 	x.endAll(func(*expectation) error { return push.ErrClosed })
 }
 
-func (x *expected) endAll(why func(*expectation) error) {
+func (x *inFlight) endAll(why func(*expectation) error) {
 	order := x.order
 	x.order = nil
 	for _, e := range order {

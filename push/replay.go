@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// comeback is what is kept on a node that is alone, for the connections that come back to it: those of a process before
-// it, just after its start. Owned by the loop.
-type comeback[C Conn] struct {
+// replayBuffer is the replay buffer of a node that is alone: what is kept for the connections that reconnect to it just
+// after its start, those of a process before it. Owned by the loop.
+type replayBuffer[C Conn] struct {
 	until time.Time // afterwards they had time enough
 	over  bool      // they go to a successor
 	kept  map[Target][]*kept[C]
@@ -32,8 +32,8 @@ func (k *kept[C]) tell(o Outcome) {
 
 // keeps reports whether a message is for those too who come back.
 func (h *Hub[C]) keeps(m Message[C]) bool {
-	b := &h.comeback
-	return m.Wait > 0 && h.alone() && h.options.After != nil && time.Now().Before(b.until) &&
+	b := &h.replay
+	return m.Wait > 0 && h.isAlone() && h.options.After != nil && time.Now().Before(b.until) &&
 		b.count < maxWaiting && b.bytes+len(m.Data) <= maxWaitingBytes
 }
 
@@ -41,7 +41,7 @@ func (h *Hub[C]) keeps(m Message[C]) bool {
 // that is over.
 func (h *Hub[C]) keep(m Message[C], done func(Outcome)) {
 	h.send(m, func(o Outcome) {
-		b := &h.comeback
+		b := &h.replay
 		m.To, m.Data = slices.Clone(m.To), slices.Clone(m.Data)
 		k := &kept[C]{m, h.last, done} // a node that is alone is told at once
 		b.put(k)
@@ -55,7 +55,7 @@ func (h *Hub[C]) keep(m Message[C], done func(Outcome)) {
 	})
 }
 
-func (b *comeback[C]) put(k *kept[C]) {
+func (b *replayBuffer[C]) put(k *kept[C]) {
 	if b.kept == nil {
 		b.kept = make(map[Target][]*kept[C])
 	}
@@ -67,7 +67,7 @@ func (b *comeback[C]) put(k *kept[C]) {
 }
 
 // remove takes out a message, which may be out already.
-func (b *comeback[C]) remove(k *kept[C]) {
+func (b *replayBuffer[C]) remove(k *kept[C]) {
 	if !slices.Contains(b.kept[k.To[0]], k) {
 		return
 	}
@@ -81,23 +81,23 @@ func (b *comeback[C]) remove(k *kept[C]) {
 	b.bytes -= len(k.Data)
 }
 
-// Welcome has a connection get what was published for it with Wait since its node has started, if Options have a
-// Comeback: call it when the connection has just become a member, and is in its groups and channels. What it gets is in
-// the order in which it was published, and before anything that is published later.
-func (h *Hub[C]) Welcome(m *Member[C]) {
-	if m.hub == nil || h.comeback.count == 0 {
+// Replay has a connection get what was published for it with Wait since its node has started, if Options have a
+// Reconnect: call it when the connection has just become a member, and is in its groups and channels. What it gets is
+// in the order in which it was published, and before anything that is published later.
+func (h *Hub[C]) Replay(m *Member[C]) {
+	if m.hub == nil || h.replay.count == 0 {
 		return
 	}
-	waiting := slices.Clone(h.comeback.kept[Everyone])
+	waiting := slices.Clone(h.replay.kept[Everyone])
 	if m.uid != "" {
-		waiting = append(waiting, h.comeback.kept[UID(m.uid)]...)
+		waiting = append(waiting, h.replay.kept[UID(m.uid)]...)
 	}
-	for _, p := range m.places {
-		waiting = append(waiting, h.comeback.kept[p.set.target()]...)
+	for _, p := range m.positions {
+		waiting = append(waiting, h.replay.kept[p.set.target()]...)
 	}
 	slices.SortFunc(waiting, func(a, b *kept[C]) int { return int(a.number) - int(b.number) })
 	for _, k := range slices.Compact(waiting) {
-		n := h.welcome(m, k)
+		n := h.replayTo(m, k)
 		h.stats.Delivered += uint64(n)
 		if n > 0 {
 			k.tell(Outcome{Reached: n})
@@ -105,8 +105,8 @@ func (h *Hub[C]) Welcome(m *Member[C]) {
 	}
 }
 
-// welcome hands a message to a connection that came back.
-func (h *Hub[C]) welcome(m *Member[C], k *kept[C]) int {
+// replayTo hands a message to a connection that came back.
+func (h *Hub[C]) replayTo(m *Member[C], k *kept[C]) int {
 	audience := func(yield func(C) bool) { yield(m.conn) }
 	if len(h.watches) == 0 {
 		return h.options.Fanout(audience, k.Data)
@@ -119,7 +119,7 @@ func (h *Hub[C]) welcome(m *Member[C], k *kept[C]) int {
 // Leaving notes that connections go to a successor of this process. What is published with Wait from now on ends with
 // ErrClosed, and what nobody has got so far, so that it is published again there.
 func (h *Hub[C]) Leaving() {
-	b := &h.comeback
+	b := &h.replay
 	all := b.kept
 	b.over, b.until, b.kept, b.count, b.bytes = true, time.Time{}, nil, 0, 0
 	for _, waiting := range all {
