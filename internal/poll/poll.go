@@ -1,7 +1,8 @@
 // Package poll says which sockets are ready, and reads and writes them without ever blocking.
 //
 // The contract is in handles, not descriptors, because package net gives bytes and no readiness: New makes the best
-// poller of the system (epoll on Linux), NewPortable one over package net that runs everywhere.
+// poller of the system (epoll on Linux), NewPortable one over package net that runs everywhere. DESIGN.md has its
+// guarantees and trade-offs.
 package poll
 
 import (

@@ -5,6 +5,8 @@
 // Nothing is stored but the registry and revocations: what is published while a node is cut off, that node misses, and
 // it is told so.
 //
+// DESIGN.md has its guarantees and trade-offs.
+//
 // # Order
 //
 // Without a Cluster all nodes get everything in one order. In a Cluster each partition has one, and what is published
