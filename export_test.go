@@ -39,6 +39,3 @@ func (c *Conn) TLSMemory(t *testing.T) int {
 func (l *Loop) Leave(code websocket.Code, d time.Duration, patient bool) {
 	l.beginLeaving(code, grace.Period(d), patient)
 }
-
-// ForPeople is a line of the log as a terminal shows it.
-func ForPeople(line []byte) []byte { return forPeople(line) }

@@ -117,6 +117,17 @@ func (l *Loop) ID() int { return l.id }
 // Context ends when the loop begins to stop.
 func (l *Loop) Context() context.Context { return l.ctx }
 
+// Recycle has this process succeeded by a new one of the program that runs, as a reload would do it: what clients have
+// begun is finished, and no listener closes. It is against what only a new process undoes, such as memory that a
+// library leaks: call it after so many requests. A process that exits instead breaks its connections off. It returns at
+// once; a second call changes nothing. Under Run there is no master, and nothing happens. SIGTERM to the process does
+// the same.
+func (l *Loop) Recycle() {
+	if l.host != nil {
+		l.host.recycle()
+	}
+}
+
 // Do runs f on the loop, after what is under way; functions of one goroutine run in order. It returns false, and f
 // will not run, if the loop has ended.
 func (l *Loop) Do(f func()) bool {

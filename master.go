@@ -2,13 +2,11 @@ package lineman
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
+
+	"github.com/lineman-go/lineman/internal/program"
 )
 
 // A Master runs workers in processes of their own, which it starts, watches, replaces and stops, and answers the
@@ -94,62 +92,23 @@ type Exit struct {
 
 // Errors of commands. ExitCode gives each its code.
 var (
-	ErrNotRunning = errors.New("not running")
-	ErrRunning    = errors.New("already running")
-	ErrUsage      = errors.New("wrong usage")
-)
-
-// Exit codes of commands.
-const (
-	exitDone       = 0
-	exitFailed     = 1
-	exitUsage      = 2
-	exitNotRunning = 3
-	exitRunning    = 4
+	ErrNotRunning = program.ErrNotRunning
+	ErrRunning    = program.ErrRunning
+	ErrUsage      = program.ErrUsage
 )
 
 // ExitCode is what a program ends with after a command: 0 done, 1 failed, 2 wrong usage, 3 not running, 4 already
 // running.
-func ExitCode(err error) int {
-	switch {
-	case err == nil:
-		return exitDone
-	case errors.Is(err, ErrUsage):
-		return exitUsage
-	case errors.Is(err, ErrNotRunning):
-		return exitNotRunning
-	case errors.Is(err, ErrRunning):
-		return exitRunning
-	}
-	return exitFailed
+func ExitCode(err error) int { return program.ExitCode(err) }
+
+// instance is the program that the commands are about.
+func (m *Master) instance() program.Instance {
+	i := program.Instance{Name: m.Name, PIDFile: m.PIDFile, Socket: m.Socket, LogFile: m.LogFile}
+	return i.Resolve()
 }
 
 // name is what the instance is called.
-func (m *Master) name() string {
-	if m.Name != "" {
-		return m.Name
-	}
-	return programName()
-}
-
-// programName is what the program is called: the base name of its file.
-func programName() string { return strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe") }
-
-// file is the absolute path of one of the instance's files, resolved when it is first needed.
-func (m *Master) file(given, extension string) string {
-	if given == "" {
-		given = m.name() + extension
-	}
-	path, err := filepath.Abs(given)
-	if err != nil {
-		return given // there is no working directory: whoever opens it says so
-	}
-	return path
-}
-
-func (m *Master) pidFile() string { return m.file(m.PIDFile, ".pid") }
-func (m *Master) logFile() string { return m.file(m.LogFile, ".log") }
-func (m *Master) socket() string  { return m.file(m.Socket, ".sock") }
+func (m *Master) name() string { return m.instance().Name }
 
 // check finds what is wrong with the workers, before anything is started.
 func (m *Master) check() error {
@@ -170,8 +129,3 @@ func (m *Master) check() error {
 
 // count is how many processes a worker has.
 func (w *Worker) count() int { return max(w.Count, 1) }
-
-// errUsage is an error that usage explains.
-func errUsage(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrUsage, fmt.Sprintf(format, args...))
-}

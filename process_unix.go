@@ -15,6 +15,7 @@ import (
 	"github.com/lineman-go/lineman/internal/channel"
 	"github.com/lineman-go/lineman/internal/grace"
 	"github.com/lineman-go/lineman/internal/master"
+	"github.com/lineman-go/lineman/internal/program"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
@@ -24,7 +25,7 @@ import (
 // goroutine of the loop: by steps before the loop runs, by Do from then on.
 type process struct {
 	master *Master
-	log    *logOutput
+	log    *program.Log
 	peer   *channel.Peer // set before steps gets anything
 	steps  chan *channel.Request
 
@@ -33,16 +34,18 @@ type process struct {
 	worker   *Worker
 	siblings bool // accept from the sockets of worker too
 
-	thaw  chan struct{}              // the loop stands still until this is closed; nil when it does not. Of the channel's goroutine.
+	// Of the channel's goroutine.
+	thaw chan struct{} // the loop stands still until this is closed; nil when it does not
+
 	lent  map[channel.Loan]*Listener // Owned by the loop.
 	pulse pulse
 }
 
 // work runs a worker process to its end and returns its exit code.
 func (m *Master) work(control *os.File) int {
-	master.Rename(programName())
+	master.Rename(program.Name())
 	p := &process{
-		master: m, log: &logOutput{}, steps: make(chan *channel.Request, 4), lent: make(map[channel.Loan]*Listener),
+		master: m, log: &program.Log{}, steps: make(chan *channel.Request, 4), lent: make(map[channel.Loan]*Listener),
 	}
 	ready := make(chan struct{})
 	peer, err := channel.Open(control, func(r *channel.Request) {
@@ -51,21 +54,21 @@ func (m *Master) work(control *os.File) int {
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return exitFailed
+		return program.ExitFailed
 	}
 	p.peer = peer
 	close(ready)
-	survivePipes()
+	program.SurvivePipes()
 	go p.heedSignals()
 	go p.outlive()
 	if !p.prepare() {
 		<-peer.Done() // who has been told why, and ends this process
-		return exitFailed
+		return program.ExitFailed
 	}
 	defer p.loop.shut()
 	if err := p.loop.run(); err != nil {
 		p.loop.log.Error("lineman: the loop has failed", "error", err)
-		return exitFailed
+		return program.ExitFailed
 	}
 	return 0
 }
@@ -73,7 +76,7 @@ func (m *Master) work(control *os.File) int {
 // outlive ends the process when its master has gone, whatever the loop is doing, and be it that it does not run yet.
 func (p *process) outlive() {
 	<-p.peer.Done()
-	time.AfterFunc(time.Duration(grace.Orphan), func() { os.Exit(exitFailed) })
+	time.AfterFunc(time.Duration(grace.Orphan), func() { os.Exit(program.ExitFailed) })
 	if p.loop == nil {
 		return
 	}
@@ -94,7 +97,9 @@ func (p *process) heedSignals() {
 
 // recycle asks the master for a successor.
 func (p *process) recycle() {
-	go func() { _, _ = p.peer.Call(context.Background(), channel.Recycle, nil, nil) }() // if it fails, the master has gone
+	go func() {
+		_, _ = p.peer.Call(context.Background(), channel.Recycle, nil, nil) // if it fails, the master has gone
+	}()
 }
 
 // prepare does the steps of the start on the loop's goroutine, and reports whether the loop is to run.
@@ -143,7 +148,7 @@ func (p *process) serve(r *channel.Request) {
 	case channel.List:
 		p.list(r)
 	case channel.Log:
-		r.Answer(nil, p.log.use(os.NewFile(uintptr(r.Files[0]), "log")))
+		r.Answer(nil, p.log.Use(os.NewFile(uintptr(r.Files[0]), "log")))
 	case channel.Adopt, channel.Return:
 		p.standIn(r)
 	default:
@@ -171,7 +176,7 @@ func (p *process) hello(r *channel.Request) {
 		return
 	}
 	if len(r.Files) > 0 {
-		_ = p.log.use(os.NewFile(uintptr(r.Files[0]), "log")) // it writes to the terminal in any case
+		_ = p.log.Use(os.NewFile(uintptr(r.Files[0]), "log")) // it writes to the terminal in any case
 	}
 	err := p.become(a)
 	r.Answer(channel.Description{Version: channel.Version, Workers: p.master.describe()}, err)
@@ -185,9 +190,11 @@ func (p *process) become(a channel.Assignment) error {
 	if a.Worker >= len(p.master.Workers) {
 		return nil
 	}
-	master.Rename(master.Title(programName(), a.Name, a.ID))
-	p.log.daemon = a.Daemon
-	p.master.install(p.log, "process", fmt.Sprintf("%s/%d", a.Name, a.ID))
+	master.Rename(master.Title(program.Name(), a.Name, a.ID))
+	if a.Daemon {
+		p.log.BecomeDaemon()
+	}
+	p.log.SetDefault(p.master.LogHandler, "process", fmt.Sprintf("%s/%d", a.Name, a.ID))
 	p.worker, p.siblings = p.master.Workers[a.Worker], a.Shared
 	poller, err := newPoller()
 	if err != nil {
@@ -265,39 +272,4 @@ func (l *Loop) reloaded() {
 			l.call(inOnReload, func() { f(l) })
 		}
 	}
-}
-
-// standIn accepts from the socket of a sibling that is away, or no longer.
-func (p *process) standIn(r *channel.Request) {
-	var loan channel.Loan
-	err := r.Decode(&loan)
-	if err != nil {
-		r.Answer(nil, err)
-		return
-	}
-	l := p.loop
-	p.onLoop(r, func() error {
-		if n := p.lent[loan]; n != nil {
-			n.takeAhead()
-			n.shut()
-			delete(p.lent, loan)
-		}
-		if r.Op == channel.Return {
-			return nil
-		}
-		f := os.NewFile(uintptr(r.Files[0]), "socket")
-		defer f.Close()
-		for _, s := range l.services {
-			if s.name != loan.Worker || s.listener == nil || s.listener.addr == nil {
-				continue
-			}
-			n := &Listener{service: s}
-			if err := n.adopt(f); err != nil {
-				return err
-			}
-			p.lent[loan] = n
-			return nil
-		}
-		return fmt.Errorf("lineman: worker %q does not listen here", loan.Worker)
-	})
 }

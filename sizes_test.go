@@ -27,9 +27,8 @@ const (
 // be empty: shorten it, never add to it.
 var unwrapped = []string{
 	"broken.go", "transport.go", "session.go", "address.go", "arrival.go", "attend.go", "callback.go", "closing.go",
-	"commands_unix.go", "conn.go", "daemon_unix.go", "doc.go", "exchange.go", "files.go", "handler.go", "http.go",
-	"leave.go", "lent_unix.go", "log.go", "loop.go", "main.go", "process_unix.go", "pulse_unix.go", "run.go",
-	"secure.go", "service.go", "status.go", "supervise_other.go", "supervise_unix.go", "turns.go", "worker.go",
+	"conn.go", "doc.go", "exchange.go", "files.go", "handler.go", "http.go", "leave.go", "loop.go", "run.go",
+	"secure.go", "service.go", "turns.go", "worker.go",
 	"cmd/lineman/internal/config/config.go", "examples/", "internal/master/", ".ci/run", ".ci/release",
 	"docs/deploy/",
 }

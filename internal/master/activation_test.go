@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lineman-go/lineman/internal/channel"
+	"github.com/lineman-go/lineman/internal/processtest"
 )
 
 // hand duplicates sockets to descriptors in a row, as a service manager does: blocking, and for programs that are
@@ -72,7 +73,7 @@ func TestActivated(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer udp.Close()
-	local, err := net.ListenUnix("unix", &net.UnixAddr{Name: socketFile(t)})
+	local, err := net.ListenUnix("unix", &net.UnixAddr{Name: processtest.SocketFile(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +161,7 @@ func TestActivatedWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer connected.Close()
-	datagrams, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socketFile(t)})
+	datagrams, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: processtest.SocketFile(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -238,7 +238,9 @@ func try(t *testing.T, workers []channel.Worker, f func(t *trial)) {
 		m := &machine{sockets: make(map[string]*fakeSocket), taken: make(map[string]bool)}
 		c := Config{
 			Image: m.image(), System: m, Log: slog.New(slog.NewTextHandler(&m.log, nil)),
-			Start: 10 * time.Second, Stop: 5 * time.Second, Reload: 2 * time.Second, Graceful: time.Minute, Hang: time.Minute,
+			Limits: Limits{
+				Start: 10 * time.Second, Stop: 5 * time.Second, Reload: 2 * time.Second, Graceful: time.Minute, Hang: time.Minute,
+			},
 		}
 		for _, w := range workers {
 			a := channel.Address{Worker: w.Name, Network: "tcp", Target: w.Addr, ReusePort: w.ReusePort}

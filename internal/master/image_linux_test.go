@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/lineman-go/lineman/internal/processtest"
 )
 
 // TestImageReplaced removes the file, and puts another in its place.
@@ -67,7 +69,7 @@ func TestImageOtherUser(t *testing.T) {
 	run := func(path string) error {
 		cmd := exec.Command(path)
 		cmd.Dir = "/"
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: otherUser, Gid: otherUser}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: processtest.OtherUser, Gid: processtest.OtherUser}}
 		return cmd.Run()
 	}
 	if err := run(path); !errors.Is(err, os.ErrPermission) {
@@ -90,7 +92,7 @@ func TestImageNotReadable(t *testing.T) {
 	if err := os.Chmod(path, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	err := asOther(t, func() error {
+	err := processtest.AsOther(t, func() error {
 		image, err := OpenImage(path)
 		if err != nil {
 			return err
@@ -118,7 +120,7 @@ func playRemoved([]string) error {
 	}
 	defer image.Close()
 	again := exec.Command(image.Path())
-	again.Env = append(os.Environ(), roleVariable+"=wait")
+	again.Env = append(os.Environ(), processtest.Variable+"=wait")
 	if err := again.Run(); err != nil {
 		return err
 	}
@@ -135,47 +137,9 @@ func TestRunningImageRemoved(t *testing.T) {
 	if err := os.WriteFile(path, self, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	a := perform(t, exec.Command(path), "removed")
-	if got := a.word(); got != "started" {
+	a := processtest.StartCommand(t, exec.Command(path), "removed")
+	if got := a.Word(); got != "started" {
 		t.Error(got)
 	}
-	a.end()
-}
-
-// TestAskOthers has a user told why the program of another one does not answer.
-func TestAskOthers(t *testing.T) {
-	c := control(t, echo)
-	for folder := filepath.Dir(c.path); folder != filepath.Clean(os.TempDir()); folder = filepath.Dir(folder) {
-		if err := os.Chmod(folder, 0o711); err != nil {
-			t.Fatal(err)
-		}
-	}
-	err := asOther(t, func() error { _, err := Ask(t.Context(), c.path, "good"); return err })
-	want := "lineman: control socket " + c.path + ": permission denied: give the command as the user whose program it is, or as root"
-	if err == nil || err.Error() != want {
-		t.Errorf("%v, want %s", err, want)
-	}
-}
-
-// TestPlacesOfOthers has a user without rights be told what to do, in words that need no knowledge of the program's
-// source.
-func TestPlacesOfOthers(t *testing.T) {
-	dir := t.TempDir()
-	for folder := dir; folder != filepath.Clean(os.TempDir()); folder = filepath.Dir(folder) {
-		if err := os.Chmod(folder, 0o711); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for what, open := range map[string]func(path string) error{
-		"pid file":       func(path string) error { _, err := Claim(path); return err },
-		"log":            func(path string) error { _, err := OpenLog(path); return err },
-		"control socket": func(path string) error { _, err := ListenControl(path, nil); return err },
-	} {
-		path := filepath.Join(dir, "x")
-		err := asOther(t, func() error { return open(path) })
-		want := fmt.Sprintf("lineman: %s %s: permission denied: start it in a folder that this user may write to, or as a user who may write there", what, path)
-		if err == nil || err.Error() != want || !errors.Is(err, os.ErrPermission) {
-			t.Errorf("%v, want %s", err, want)
-		}
-	}
+	a.End()
 }

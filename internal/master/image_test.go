@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/lineman-go/lineman/internal/processtest"
 )
 
 // copyProgram copies a program that PATH has, such as true.
@@ -66,7 +68,7 @@ func TestOpenImageWrong(t *testing.T) {
 		if err := c.make(path); err != nil {
 			t.Fatal(err)
 		}
-		before := openFiles(t)
+		before := processtest.OpenFiles(t)
 		_, err := OpenImage(path)
 		if err == nil || !strings.HasPrefix(err.Error(), "lineman: ") || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, want that it %s", name, err, c.want)
@@ -74,7 +76,7 @@ func TestOpenImageWrong(t *testing.T) {
 		if c.is != nil && !errors.Is(err, c.is) {
 			t.Errorf("%s: %v is not %v", name, err, c.is)
 		}
-		if after := openFiles(t); after != before {
+		if after := processtest.OpenFiles(t); after != before {
 			t.Errorf("%s: %d descriptors, %d before", name, after, before)
 		}
 	}
@@ -91,12 +93,12 @@ func TestLaunchNoProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer host.null.Close()
-	before := openFiles(t)
+	before := processtest.OpenFiles(t)
 	_, err = host.Launch(Command{Image: openImage(t, path)})
 	if !errors.Is(err, syscall.ENOEXEC) || !strings.HasPrefix(err.Error(), "exec format error: its file is no program") {
 		t.Errorf("got %v", err)
 	}
-	if after := openFiles(t); after > before+1 { // the image's
+	if after := processtest.OpenFiles(t); after > before+1 { // the image's
 		t.Errorf("%d descriptors, %d before", after, before)
 	}
 }
@@ -168,16 +170,16 @@ func TestProgramPath(t *testing.T) {
 	cmd := exec.Command(self, named...)
 	cmd.Dir = current
 	cmd.Env = append(os.Environ(), "PATH="+bin, "PWD="+current)
-	a := perform(t, cmd, "program path")
+	a := processtest.StartCommand(t, cmd, "program path")
 	for i, want := range []string{
 		filepath.Join(current, "app"), filepath.Join(current, "sub/app"), filepath.Join(dir, "app"), "/srv/app/current/app",
 		filepath.Join(bin, "app"), self, self,
 	} {
-		if got := a.word(); got != want {
+		if got := a.Word(); got != want {
 			t.Errorf("%q is %s, want %s", named[i], got, want)
 		}
 	}
-	a.end()
+	a.End()
 }
 
 func TestByGoRun(t *testing.T) {

@@ -6,9 +6,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // LoadAverage is the load of the machine over 1, 5 and 15 minutes.
@@ -39,14 +36,6 @@ func Resident(pid int) int64 {
 		return 0
 	}
 	return resident * int64(os.Getpagesize())
-}
-
-func monotonic() time.Duration {
-	var t unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) != nil {
-		return 0
-	}
-	return time.Duration(t.Nano())
 }
 
 // Gone reports whether a process has ended, be it that its parent has not waited for it.

@@ -16,9 +16,6 @@ func Resident(int) int64 { return 0 }
 // Gone reports whether a process has ended.
 func Gone(pid int) bool { return syscall.Kill(pid, 0) != nil }
 
-// monotonic is for a service manager that this system does not have.
-func monotonic() time.Duration { return 0 }
-
 // A Reaper does nothing: this system has no containers of the kind.
 type Reaper struct{}
 

@@ -11,18 +11,20 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lineman-go/lineman/internal/processtest"
 )
 
 // playWait ends when its input does.
 func playWait([]string) error {
-	awaitEnd()
+	processtest.AwaitEnd()
 	return nil
 }
 
 // playOrphaner leaves a child behind, in a group of its own, that ends when its input does.
 func playOrphaner([]string) error {
 	child := exec.Command("/proc/self/exe")
-	child.Env = append(os.Environ(), roleVariable+"=wait")
+	child.Env = append(os.Environ(), processtest.Variable+"=wait")
 	child.Stdin = os.Stdin
 	child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := child.Start(); err != nil {
@@ -35,11 +37,11 @@ func playOrphaner([]string) error {
 // TestReaper has another process adopt orphans as the first of a container does, which would be this program's
 // strangers.
 func TestReaper(t *testing.T) {
-	a := play(t, "reaper")
-	if got := a.word(); got != "reaped" {
+	a := processtest.Start(t, "reaper")
+	if got := a.Word(); got != "reaped" {
 		t.Error(got)
 	}
-	a.end()
+	a.End()
 }
 
 func playReaper([]string) error {
@@ -93,7 +95,7 @@ func die(mine func(pid int) bool) (pid int, err error) {
 	defer end.Close()
 	defer input.Close()
 	orphaner := exec.Command("/proc/self/exe")
-	orphaner.Env = append(os.Environ(), roleVariable+"=orphaner")
+	orphaner.Env = append(os.Environ(), processtest.Variable+"=orphaner")
 	orphaner.Stdin = input
 	told, err := orphaner.StdoutPipe()
 	if err != nil {

@@ -2,12 +2,10 @@ package master
 
 // roles are what this program is when a test starts it as another process.
 var roles = map[string]func(args []string) error{
-	"claim":             playClaim,
-	"mate":              runMate,
-	"claim and release": playClaimAndRelease,
-	"orphaner":          playOrphaner,
-	"program path":      playProgramPath,
-	"reaper":            playReaper,
-	"removed":           playRemoved,
-	"wait":              playWait,
+	"mate":         runMate,
+	"orphaner":     playOrphaner,
+	"program path": playProgramPath,
+	"reaper":       playReaper,
+	"removed":      playRemoved,
+	"wait":         playWait,
 }

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lineman-go/lineman/internal/channel"
+	"github.com/lineman-go/lineman/internal/processtest"
 )
 
 // storm is a Supervisor of real processes, to which everything happens at once.
@@ -33,7 +34,7 @@ type storm struct {
 
 // brew starts a crew.
 func brew(t *testing.T) *storm {
-	t.Setenv(roleVariable, "mate")
+	t.Setenv(processtest.Variable, "mate")
 	t.Setenv("GORACE", "atexit_sleep_ms=0")
 	host, err := NewHost(os.Args[:1], crewChannel, nil)
 	if err != nil {
@@ -48,7 +49,7 @@ func brew(t *testing.T) *storm {
 			defer st.mu.Unlock()
 			st.ended++
 		},
-		Start: patience, Stop: patience, Reload: patience, Graceful: patience, Hang: time.Minute,
+		Limits: Limits{Start: patience, Stop: patience, Reload: patience, Graceful: patience, Hang: time.Minute},
 	}
 	for _, w := range crew() {
 		c.Workers = append(c.Workers, Worker{Worker: w, Address: channel.Address{
@@ -133,10 +134,10 @@ func (st *storm) dial(addr string) string {
 // TestStorm has reloads, kills, recyclings, questions and clients come at random, from several sides. Afterwards each
 // place is served by one process of the last program, and after the stop nothing is left.
 func TestStorm(t *testing.T) {
-	files, goroutines := openFiles(t), goleak.IgnoreCurrent()
+	files, goroutines := processtest.OpenFiles(t), goleak.IgnoreCurrent()
 	t.Cleanup(func() {
 		goleak.VerifyNone(t, goroutines) // waits for those that still hold a descriptor
-		if now := openFiles(t); now > files {
+		if now := processtest.OpenFiles(t); now > files {
 			t.Errorf("%d descriptors were left open", now-files)
 		}
 	})

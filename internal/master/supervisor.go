@@ -24,7 +24,11 @@ type Config struct {
 	LogFile func() int // a new descriptor of the log that a process is to write to, or -1; nil: none is
 	Daemon  bool       // the standard output is the log
 
-	// Limits of time. A negative one is none.
+	Limits
+}
+
+// Limits are those of time. A negative one is none.
+type Limits struct {
 	Start    time.Duration // from exec to ready, for each step of it
 	Stop     time.Duration // then a process is killed
 	Reload   time.Duration // for a predecessor to finish what was begun

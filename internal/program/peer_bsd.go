@@ -1,0 +1,14 @@
+//go:build darwin || freebsd
+
+package program
+
+import "golang.org/x/sys/unix"
+
+// peerUID is the user at the other end of a Unix socket.
+func peerUID(fd int) (int, error) {
+	c, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
+	if err != nil {
+		return -1, err
+	}
+	return int(c.Uid), nil
+}
