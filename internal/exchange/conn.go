@@ -14,7 +14,7 @@ type Conn interface {
 	// returns how much that was. It does not wait. net.ErrClosed means that the connection takes nothing any more.
 	WriteSome(p []byte, ahead int) (n int, err error)
 
-	// State is how the connection does just now. When Pending, Stalled or Open change, Wake follows.
+	// State is how the connection does just now. Wake or Cut follows when something else than Sent changes.
 	State() State
 
 	// Output lends the sending side of the socket. net.ErrClosed means that the connection takes nothing any more.

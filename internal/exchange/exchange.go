@@ -19,9 +19,15 @@ import (
 )
 
 // An Exchange is one request with an http.Handler, as the net.Conn that net/http serves. A Server serves it. It ends
-// when net/http closes it; then the connection goes on to the next request, or closes.
+// when net/http closes it:
 //
-// On the loop only: New, Feed, Room, Cut, Wake, MakeLast, AwaitsBody, Stalled. From any goroutine: the others.
+//	             answered              Close
+//	under way ─────────────▶ kept ─────────────▶ over: the loop resumes, and Room says Ended
+//	    │ Hijack     │
+//	    ▼            │ not kept, or the last one
+//	  tunnel ────────┴─────────────────────────▶ over: the connection closes
+//
+// On the loop only: New, Feed, Room, AwaitsBody, Stalled. From any goroutine: the others.
 type Exchange struct {
 	// Immutable.
 	conn    Conn
