@@ -9,13 +9,14 @@ import (
 	"sync/atomic"
 
 	"github.com/lineman-go/lineman/internal/poll"
+	"github.com/lineman-go/lineman/protocol"
 	"github.com/lineman-go/lineman/protocol/http1"
 )
 
 // A Conn is one connection. It belongs to one loop for its whole life.
 //
-// From any goroutine, returning at once: Send, SendBinary, Write, Respond, Ping, Close, CloseWith, Abort, Do,
-// Connected, Pending, ID, Context, LocalAddr, RemoteAddr, Stats. On the loop only, that is in callbacks: the others.
+// From any goroutine, returning at once: Send, SendBinary, SendTyped, Write, Respond, Ping, Close, CloseWith, Abort,
+// Do, Connected, Pending, ID, Context, LocalAddr, RemoteAddr, Stats. On the loop only, that is in callbacks: the others.
 //
 // The Conn of a datagram that a worker received is on loan like its message, and has ID, Send, Write and the addresses
 // only. One of datagrams that Loop.Dial made is a Conn like others.
@@ -133,6 +134,9 @@ func (c *Conn) SetValue(v any) { c.value = v }
 
 // Binary reports whether the message being handled is a binary one. Only WebSocket tells them apart.
 func (c *Conn) Binary() bool { return c.state.binary }
+
+// MessageType is the type of the message being handled, where the codec is a protocol.Typed; the zero Type elsewhere.
+func (c *Conn) MessageType() protocol.Type { return c.session.messageType() }
 
 // Request is the HTTP request being handled, in OnRequest, OnMessage of an http worker, OnUpgrade and the OnConnect
 // that follows it, on loan until the callback returns. nil elsewhere.

@@ -31,6 +31,20 @@ func (f *framing) Decode(data []byte) (int, []byte, error) {
 
 func (f *framing) Append(dst, msg []byte) ([]byte, error) { return f.codec.Append(dst, msg) }
 
+func (f *framing) messageType() protocol.Type {
+	if t, ok := f.codec.(protocol.Typed); ok {
+		return t.Type()
+	}
+	return protocol.Type{}
+}
+
+func (f *framing) appendTyped(dst, msg []byte, t protocol.Type) ([]byte, error) {
+	if c, ok := f.codec.(protocol.Typed); ok {
+		return c.AppendTyped(dst, msg, t)
+	}
+	return dst, errNoTypes
+}
+
 // raw is the session of a worker without a protocol: whatever was read is a message.
 type raw struct{ plain }
 

@@ -2,6 +2,7 @@ package lineman
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"net/http"
 	"os"
@@ -62,9 +63,8 @@ func (c handlerConn) IsLast() bool {
 	if !c.loop.parting.Load() {
 		return false
 	}
-	more := false
-	c.loop.await(func() { more = c.in.asksMore(c.Conn) }) // false means that the loop is over, and all ends
-	return !more
+	more, err := Ask(context.Background(), c.loop, func() bool { return c.in.asksMore(c.Conn) })
+	return err != nil || !more // with an error all ends
 }
 
 // Output lends the sending side of the connection's socket.
@@ -117,7 +117,10 @@ func (w *writer) sent(c *Conn, n int, again bool) bool {
 
 func (c handlerConn) Detach() (conn net.Conn, unread []byte, err error) {
 	for {
-		if !c.loop.await(func() { conn, unread, err = c.detach() }) {
+		if _, ended := Ask(context.Background(), c.loop, func() struct{} {
+			conn, unread, err = c.detach()
+			return struct{}{}
+		}); ended != nil {
 			return nil, nil, net.ErrClosed
 		}
 		if err != poll.ErrAgain {

@@ -142,28 +142,6 @@ func (l *Loop) Do(f func()) bool {
 	return true
 }
 
-// await runs f on the loop and waits for its end. It returns false if the loop has ended before f ran. Not on the loop.
-func (l *Loop) await(f func()) bool {
-	done := make(chan struct{})
-	if !l.Do(func() {
-		defer close(done)
-		f()
-	}) {
-		return false
-	}
-	select {
-	case <-done:
-		return true
-	case <-l.over:
-	}
-	select {
-	case <-done: // it was among the last
-		return true
-	default:
-		return false
-	}
-}
-
 // Conns are the open connections of w on this loop; those of a WebSocket worker that have finished their handshake.
 // A connection may be closed or given to another worker while they are walked through.
 func (l *Loop) Conns(w *Worker) iter.Seq[*Conn] {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol"
 	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
@@ -22,6 +23,7 @@ func useAll(c *lineman.Conn) {
 	_, _, _ = c.Send([]byte("from a goroutine")), c.SendBinary([]byte("binary")),
 		c.Respond(&http1.Response{Body: []byte("hello")})
 	_, _ = c.Write(nil)
+	_ = c.SendTyped([]byte("typed"), protocol.Type{Kind: 1})
 }
 
 // users call useAll for connections from goroutines until the test ends.

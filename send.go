@@ -4,6 +4,7 @@ import (
 	"net"
 
 	"github.com/lineman-go/lineman/internal/output"
+	"github.com/lineman-go/lineman/protocol"
 	"github.com/lineman-go/lineman/protocol/http1"
 )
 
@@ -28,6 +29,12 @@ func (c *Conn) Send(msg []byte) error {
 // SendBinary sends a binary message on a WebSocket; elsewhere it is Send.
 func (c *Conn) SendBinary(msg []byte) error {
 	return c.out.send(c, func(dst []byte) ([]byte, error) { return appendBinary(c.session, dst, msg) })
+}
+
+// SendTyped sends a message of a type, such as the opcode of a frame, where the codec is a protocol.Typed. Elsewhere the
+// error matches errors.ErrUnsupported. In all else it is Send.
+func (c *Conn) SendTyped(msg []byte, t protocol.Type) error {
+	return c.out.send(c, func(dst []byte) ([]byte, error) { return c.session.appendTyped(dst, msg, t) })
 }
 
 // Write sends p as it is, past the protocol, in the manner of io.Writer. Its errors are those of Send.

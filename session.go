@@ -1,6 +1,9 @@
 package lineman
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/lineman-go/lineman/protocol"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
@@ -38,6 +41,9 @@ type messageRules interface {
 	// deliver handles a message that Decode found.
 	deliver(c *Conn, msg []byte)
 
+	// messageType is that of the message which Decode found last, of a protocol whose messages have types.
+	messageType() protocol.Type
+
 	// takes reports whether the next message may be looked at; if not, the connection is marked to resume when it may.
 	takes(c *Conn) bool
 
@@ -57,6 +63,9 @@ type messageRules interface {
 
 // outputRules say what follows what goes.
 type outputRules interface {
+	// appendTyped is Append for a message of a type. Under the lock, as Append.
+	appendTyped(dst, msg []byte, t protocol.Type) ([]byte, error)
+
 	// sentLocked is told that a message was queued.
 	sentLocked(c *Conn)
 
@@ -155,6 +164,10 @@ func (plain) begin(c *Conn) {
 	c.watch(c.service.after.idle)
 }
 
+func (plain) messageType() protocol.Type { return protocol.Type{} }
+
+func (plain) appendTyped(dst, _ []byte, _ protocol.Type) ([]byte, error) { return dst, errNoTypes }
+
 func (plain) splice(*Conn) bool                            { return false }
 func (plain) deliver(c *Conn, msg []byte)                  { c.in.message(c, msg) }
 func (plain) takes(*Conn) bool                             { return true }
@@ -197,3 +210,5 @@ func (plain) over(*Conn, error, bool)                                     {}
 func (plain) partsAtRest() bool                                           { return true }
 func (plain) lastAnswer(*Conn)                                            {}
 func (plain) leave(*Conn, bool) bool                                      { return false }
+
+var errNoTypes = fmt.Errorf("lineman: the messages of this protocol have no types: %w", errors.ErrUnsupported)

@@ -1,6 +1,7 @@
 package lineman
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -40,10 +41,11 @@ func Upgrade(w http.ResponseWriter, r *http.Request, worker *Worker, value ...an
 		return fmt.Errorf("lineman: upgrade: %w", err)
 	}
 	c := connOf(x)
-	if !c.loop.await(func() { err = c.upgrade(x.Head(), worker, a) }) {
+	refused, err := Ask(context.Background(), c.loop, func() error { return c.upgrade(x.Head(), worker, a) })
+	if err != nil {
 		return fmt.Errorf("lineman: upgrade: %w", net.ErrClosed)
 	}
-	return err
+	return refused
 }
 
 // upgrade gives the connection to a WebSocket worker, beginning with the head of the request at hand.

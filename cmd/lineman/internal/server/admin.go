@@ -1,7 +1,7 @@
 package server
 
 import (
-	"errors"
+	"context"
 	"maps"
 	"net"
 	"net/http"
@@ -105,8 +105,7 @@ func (s *Server) operatorHead(c *lineman.Conn, r *http1.Request) error {
 const symbols = "/debug/pprof/symbol"
 
 func (s *Server) answerReady(w http.ResponseWriter, _ *http.Request) {
-	ready := false
-	if err := onLoop(s.loop, patience, func() { ready = s.isReady() }); err != nil || !ready {
+	if ready, err := ask(s.loop, s.isReady); err != nil || !ready {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
 	}
@@ -119,31 +118,16 @@ const askingTime = 10 * time.Second
 // patience is how long the loop may take to answer an operator: less than a scrape of Prometheus waits, which is 10 s.
 const patience = 5 * time.Second
 
-var errBusy = errors.New("server: the loop does not answer")
-
-// onLoop runs f on a loop, and returns when it has run, or errBusy: then it may still run.
-func onLoop(l *lineman.Loop, patience time.Duration, f func()) error {
-	ran := make(chan struct{})
-	if !l.Do(func() { f(); close(ran) }) {
-		return errBusy
-	}
-	late := time.NewTimer(patience)
-	defer late.Stop()
-	select {
-	case <-ran:
-		return nil
-	case <-late.C:
-		return errBusy
-	}
+// ask asks the loop for an operator.
+func ask[T any](l *lineman.Loop, f func() T) (T, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return lineman.Ask(ctx, l, f)
 }
 
 // take is how the server is now.
 func (s *Server) take() (metrics.Snapshot, error) {
-	found := make(chan metrics.Snapshot, 1)
-	if err := onLoop(s.loop, patience, func() { found <- s.snapshot(time.Now()) }); err != nil {
-		return metrics.Snapshot{}, err
-	}
-	return <-found, nil
+	return ask(s.loop, func() metrics.Snapshot { return s.snapshot(time.Now()) })
 }
 
 func (s *Server) snapshot(now time.Time) metrics.Snapshot {

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"errors"
 	"iter"
 	"maps"
 	"os"
@@ -57,30 +56,6 @@ func TestQueued(t *testing.T) {
 		if q.measure(none, now.Add(c.after)); looked != c.want {
 			t.Errorf("after %v it has looked %d times, want %d", c.after, looked, c.want)
 		}
-	}
-}
-
-// TestOnLoop waits for a loop that stands still no longer than it is patient.
-func TestOnLoop(t *testing.T) {
-	loops := make(chan *lineman.Loop, 1)
-	w := &lineman.Worker{Addr: "text://127.0.0.1:0", OnStart: func(l *lineman.Loop) error { loops <- l; return nil }}
-	s := linemantest.Start(t, w)
-	l := <-loops
-	free := make(chan struct{})
-	l.Do(func() { <-free })
-	ran := false
-	if err := onLoop(l, time.Millisecond, func() {}); !errors.Is(err, errBusy) {
-		t.Errorf("a loop that stands still: %v", err)
-	}
-	close(free)
-	if err := onLoop(l, time.Minute, func() { ran = true }); err != nil || !ran {
-		t.Errorf("a loop that goes on: %v, it ran: %v", err, ran)
-	}
-	if err := s.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	if err := onLoop(l, time.Minute, func() {}); !errors.Is(err, errBusy) {
-		t.Errorf("a loop that has ended: %v", err)
 	}
 }
 
