@@ -26,6 +26,20 @@ type bench struct {
 	hub     *push.Hub[*conn]
 	conns   uint64
 	revoked []string
+
+	watching *command.Watching // the last that has begun
+	events   []string          // that it was sent
+	full     bool              // it takes none
+}
+
+// Begin and Send are those of a command.Stream.
+func (b *bench) Begin(w *command.Watching) { b.watching = w }
+
+func (b *bench) Send(event []byte) bool {
+	if !b.full {
+		b.events = append(b.events, string(event))
+	}
+	return !b.full
 }
 
 func newBench(t testing.TB) *bench { return newBenchOver(t, nil) }
@@ -72,13 +86,13 @@ func (b *bench) add(uid string) (*conn, push.Target) {
 // ask is the answer to a line.
 func (b *bench) ask(line string, p *command.Permit) (answer string) {
 	b.t.Helper()
-	cachedRequest := 0
-	b.Line([]byte(line), p, func(text []byte) {
-		cachedRequest++
+	asked := 0
+	b.Line([]byte(line), command.Caller{Permit: p, From: &push.Source{Via: "line"}, Stream: b}, func(text []byte) {
+		asked++
 		answer = string(text)
 	})
-	if cachedRequest != 1 {
-		b.t.Errorf("%s: answered %d times", line, cachedRequest)
+	if asked != 1 {
+		b.t.Errorf("%s: answered %d times", line, asked)
 	}
 	return answer
 }

@@ -19,32 +19,33 @@ import (
 //	error: …  nothing was sent: the line is wrong, other nodes cannot be reached now, or this one is stopping
 //
 // The line is on loan until Line returns, and so is an answer until done returns. The result is that of Do.
-func (t *Table[C]) Line(line []byte, p *Permit, done func(answer []byte)) (changing bool) {
+func (t *Table[C]) Line(line []byte, by Caller, done func(answer []byte)) (changing bool) {
 	o, err := parseObject(line)
 	switch {
 	case err != nil:
 	case o.has("cmd"):
-		return t.Do(line, "", p, func(r Reply) { done(r.JSON()) })
+		return t.Do(line, "", by, func(r Reply) { done(r.JSON()) })
 	default:
-		err = t.pass(o, p, done)
+		err = t.pass(o, by, done)
 	}
 	if err != nil {
+		t.refuse(&Request{by: by}, err)
 		done(t.lineError(err))
 	}
 	return false
 }
 
 // pass publishes a line as it is.
-func (t *Table[C]) pass(o object, p *Permit, done func(answer []byte)) error {
+func (t *Table[C]) pass(o object, by Caller, done func(answer []byte)) error {
 	to, err := lineTarget(o)
 	if err != nil {
 		return err
 	}
 	t.to[0] = to
-	if err := p.check(Publish, t.to[:]); err != nil {
+	if err := by.Permit.check(Publish, t.to[:]); err != nil {
 		return err
 	}
-	return t.hub.Publish(push.Message[C]{To: t.to[:], Data: o}, func(out push.Outcome) {
+	err = t.hub.Publish(push.Message[C]{To: t.to[:], Data: o, From: by.From}, func(out push.Outcome) {
 		switch {
 		case out.Reached > 0:
 			done(ok)
@@ -54,6 +55,10 @@ func (t *Table[C]) pass(o object, p *Permit, done func(answer []byte)) error {
 			done(fail)
 		}
 	})
+	if err != nil { // the Hub has told the debug log
+		done(t.lineError(err))
+	}
+	return nil
 }
 
 // The answers to plain lines that are right. Immutable.

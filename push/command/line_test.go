@@ -56,7 +56,7 @@ func BenchmarkLine(b *testing.B) {
 	line := []byte(`{"uid":"uid1","percent":"88%"}`)
 	b.ReportAllocs()
 	for range b.N {
-		w.Line(line, nil, func([]byte) {})
+		w.Line(line, command.Caller{}, func([]byte) {})
 		c.got = c.got[:0]
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/command"
 )
 
 // others are nodes that answer with an error, or late.
@@ -87,7 +88,7 @@ func TestChanging(t *testing.T) {
 		`{"cmd":"join"}`: false,
 	} {
 		answers := 0
-		if got := b.Line([]byte(line), nil, func([]byte) { answers++ }); got != want {
+		if got := b.Line([]byte(line), command.Caller{}, func([]byte) { answers++ }); got != want {
 			t.Errorf("%s: %v", line, got)
 		}
 		for _, f := range o.later {
@@ -124,14 +125,15 @@ func TestLongAnswers(t *testing.T) {
 	for n := range 1200 {
 		_, id := alone.add("ann")
 		if n < 1000 {
-			alone.Line([]byte(`{"cmd":"session","to":"`+string(id)+`","data":`+session+`}`), nil, func([]byte) {})
+			line := `{"cmd":"session","to":"` + string(id) + `","data":` + session + `}`
+			alone.Line([]byte(line), command.Caller{}, func([]byte) {})
 		}
 	}
 	if got := alone.ask(`{"cmd":"sessions","to":"*"}`, nil); !strings.HasPrefix(got, `{"ok":true,"sessions":`) ||
 		len(got) > push.MaxAnswer {
 		t.Errorf("within the bound: %.200s", got)
 	}
-	alone.Line([]byte(`{"cmd":"session","to":"*","data":`+session+`}`), nil, func([]byte) {})
+	alone.Line([]byte(`{"cmd":"session","to":"*","data":`+session+`}`), command.Caller{}, func([]byte) {})
 	if got := alone.ask(`{"cmd":"sessions","to":"*"}`, nil); !strings.Contains(got, `"too_many"`) ||
 		!strings.Contains(got, "more than 4 MiB: ask about fewer") {
 		t.Errorf("above the bound: %.200s", got)

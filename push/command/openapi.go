@@ -6,6 +6,9 @@ import "encoding/json"
 func (t *Table[C]) OpenAPI(version string) []byte {
 	paths := map[string]any{}
 	for _, r := range t.order {
+		if r.streams {
+			continue
+		}
 		paths["/v1/"+r.name] = map[string]any{"post": r.operation()}
 	}
 	paths["/v1/batch"] = map[string]any{"post": batchOperation()}

@@ -15,6 +15,7 @@ const (
 	Publish Scope = "publish" // pub, and plain lines
 	Manage  Scope = "manage"  // what changes who gets what: join, kick, revoke …
 	Read    Scope = "read"    // what only tells: online, count, list …
+	Watch   Scope = "watch"   // watch: what is published is read by who has it
 	Admin   Scope = "admin"   // nothing here: metrics and profiles
 )
 

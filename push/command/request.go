@@ -30,6 +30,8 @@ type Request struct {
 	Reason  string          `json:"reason"`
 	// milliseconds that a publication may wait for other nodes, or for connections that come back
 	Wait int `json:"wait"`
+
+	by Caller
 }
 
 // maxID is how long a Request.ID may be, in bytes.

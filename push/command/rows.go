@@ -103,6 +103,11 @@ func questions[C push.Conn]() []*row[C] {
 			run: asks[C](about(push.ListNodes),
 				func(_ *Request, a push.Answer) Reply { return Reply{Nodes: a.Nodes} }),
 		},
+		{
+			name: "watch", scope: Watch,
+			does:  "has the connection be told what is published for a target, and to whom it goes",
+			needs: []string{"to"}, fields: []string{"to"}, streams: true, run: (*Table[C]).watch,
+		},
 	}
 }
 
@@ -115,7 +120,7 @@ func asks[C push.Conn](
 		if err == nil {
 			err = t.hub.Ask(ask, func(a push.Answer, err error) {
 				if err != nil && !errors.Is(err, push.ErrUnanswered) {
-					done(Failed(err))
+					done(t.refuse(q, err))
 					return
 				}
 				r := reply(q, a)
@@ -124,7 +129,7 @@ func asks[C push.Conn](
 			})
 		}
 		if err != nil {
-			done(Failed(err))
+			done(t.refuse(q, err))
 		}
 	}
 }
@@ -209,13 +214,15 @@ const maxWait = 30_000
 
 // publish sends data as it was written, or text.
 func (t *Table[C]) publish(q *Request, done func(Reply)) {
-	m := push.Message[C]{To: q.To, Data: q.Data, Except: q.Except, Wait: time.Duration(q.Wait) * time.Millisecond}
+	m := push.Message[C]{
+		To: q.To, Data: q.Data, Except: q.Except, From: q.by.From, Wait: time.Duration(q.Wait) * time.Millisecond,
+	}
 	switch {
 	case (q.Data == nil) == (q.Text == nil):
-		done(Failed(invalid(`pub wants "data", any JSON, or "text", a string`)))
+		done(t.refuse(q, invalid(`pub wants "data", any JSON, or "text", a string`)))
 		return
 	case q.Wait < 0 || q.Wait > maxWait:
-		done(Failed(invalid(`"wait" is 0 to %d milliseconds`, maxWait)))
+		done(t.refuse(q, invalid(`"wait" is 0 to %d milliseconds`, maxWait)))
 		return
 	case q.Text != nil:
 		m.Data = []byte(*q.Text)
@@ -238,7 +245,7 @@ func (t *Table[C]) publish(q *Request, done func(Reply)) {
 func (t *Table[C]) revoke(q *Request, done func(Reply)) {
 	uid, now := string(q.UID), time.Now()
 	if err := push.UID(uid).Check(); err != nil {
-		done(Failed(err))
+		done(t.refuse(q, err))
 		return
 	}
 	everywhere := asks[C](func(*Request) (push.Question, error) {
@@ -247,7 +254,7 @@ func (t *Table[C]) revoke(q *Request, done func(Reply)) {
 	t.options.Revoke(uid, now, func(err error) {
 		if err != nil {
 			text := "it is not sure that this was kept, though it may have taken effect: revoke again: " + err.Error()
-			done(Failed(&Error{Code: Unavailable, Text: text}))
+			done(t.refuse(q, &Error{Code: Unavailable, Text: text}))
 			return
 		}
 		everywhere(t, q, func(r Reply) {

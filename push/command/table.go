@@ -29,6 +29,7 @@ type Table[C push.Conn] struct {
 	// idempotency caches by the names of keys, so that none makes the server forget what others have asked.
 	idempotency map[string]*idempotencyCache
 	seed        maphash.Seed
+	watching    int            // connections that watch
 	to          [1]push.Target // of the plain line at hand
 }
 
@@ -41,6 +42,7 @@ type row[C push.Conn] struct {
 	fields  []string // that it takes beside cmd and id, those that it needs first
 	answers []string // fields of its Reply beside ok and error
 	lists   bool     // its answer grows with what is there
+	streams bool     // its answer is followed by events: it is for lines only
 	run     func(t *Table[C], q *Request, done func(Reply))
 }
 
@@ -78,28 +80,37 @@ func (t *Table[C]) Names() (names []string) {
 // The result is true if what the back end asks for next has to wait for the answer, which has not been given yet: the
 // command changes who gets what, and the next goes by the change, or its answer may be long, and there is to be one of
 // them at a time.
-func (t *Table[C]) Do(text []byte, cmd string, p *Permit, done func(Reply)) (wait bool) {
+func (t *Table[C]) Do(text []byte, cmd string, by Caller, done func(Reply)) (wait bool) {
 	q, r, err := t.parse(text, cmd)
-	if err == nil {
-		err = p.check(r.scope, q.about())
-	}
 	if err != nil {
-		done(Failed(err))
+		done(t.refuse(&Request{Cmd: cmd, by: by}, err))
+		return false
+	}
+	q.by = by
+	if err := by.Permit.check(r.scope, q.about()); err != nil {
+		done(t.refuse(q, err))
 		return false
 	}
 	answered := false
 	answer := func(reply Reply) { answered = true; done(reply) }
 	waits := r.scope == Manage || r.lists
 	switch {
+	case r.streams: // what comes again begins again
 	case r.scope == Read: // what only tells may be asked again
 		answer = func(reply Reply) { answered = true; done(reply.bounded()) }
 	case q.ID != "":
-		if answer = t.idempotencyFor(p).begin(q.ID, t.fingerprint(text, q.Cmd), time.Now(), answer); answer == nil {
+		if answer = t.idempotencyFor(by.Permit).begin(q.ID, t.fingerprint(text, q.Cmd), time.Now(), answer); answer == nil {
 			return waits && !answered
 		}
 	}
 	r.run(t, q, answer)
 	return waits && !answered
+}
+
+// refuse is the answer to a request of which nothing was done. The debug log is told.
+func (t *Table[C]) refuse(q *Request, err error) Reply {
+	t.hub.Trace().Refusal(q.by.From, q.Cmd, q.To, err)
+	return Failed(err)
 }
 
 // idempotencyFor is the cache of a key.

@@ -57,6 +57,7 @@ func TestCommands(t *testing.T) {
 		{`{"cmd":"count","to":"u:bob","id":"order-9"}`, `{"ok":true,"counts":{"u:bob":0}}`},
 		{`{"cmd":"revoke","uid":"ann"}`, `{"ok":true,"n":1}`},
 		{`{"cmd":"revoke","uid":7}`, `{"ok":true,"n":0}`},
+		{`{"cmd":"watch","to":"u:ann"}`, `{"ok":true}`},
 	} {
 		node, _, _ := strings.Cut(strings.TrimPrefix(string(annID), "c:"), ".")
 		names := strings.NewReplacer("ANN", string(annID), "BOB", string(bobID), "NODE", node)

@@ -137,7 +137,7 @@ func TestCheck(t *testing.T) {
 		{"a key to be read", keys(Key{Name: "a", KeyFile: "f"}, Key{Name: "b", KeyFile: "g"}), nil},
 		{"a short key", keys(Key{Name: "a", Key: "short"}), []string{"api.keys[0].key: a secret of 5 characters"}},
 		{"a wrong scope", keys(Key{Name: "a", Key: goodKey, Scopes: []string{"admn", "write"}}),
-			[]string{`api.keys[0].scopes: "admn": did you mean admin? want publish, manage, read or admin`,
+			[]string{`api.keys[0].scopes: "admn": did you mean admin? want publish, manage, read, watch or admin`,
 				`"write": want publish`}},
 		{"wrong targets", keys(Key{Name: "a", Key: goodKey, Targets: []string{"", "*:a", "a*b"}}),
 			[]string{`targets: "": want`, `"*:a": want`, `"a*b": want`}},

@@ -78,7 +78,7 @@ type Key struct {
 	Name    string   `koanf:"name" doc:"in logs and metrics"`
 	Key     string   `koanf:"key" doc:"at least 16 characters" is:"secret"` // after Load that of KeyFile, too
 	KeyFile string   `koanf:"key_file" doc:"file that has it, in place of key"`
-	Scopes  []string `koanf:"scopes" doc:"what it may do; empty means the first three" of:"publish manage read admin"`
+	Scopes  []string `koanf:"scopes" doc:"what it may do; empty means the first three" of:"publish manage read watch admin"`
 	Targets []string `koanf:"targets" doc:"that it is about: u:7, g:room, chat:*, *; empty means all"`
 }
 

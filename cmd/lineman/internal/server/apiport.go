@@ -11,6 +11,7 @@ import (
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/command"
 )
 
@@ -64,7 +65,11 @@ type apiCall struct {
 	name    string // of the command
 	several bool   // the body is lines, of which each is one, or has its own name if this one is empty
 	permit  *command.Permit
+	from    push.Source
 }
+
+// caller is who gives its commands.
+func (a *apiCall) caller() command.Caller { return command.Caller{Permit: a.permit, From: &a.from} }
 
 // describes reports whether a request is for the description of the API.
 func describes(r *http1.Request) bool {
@@ -119,7 +124,10 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 	if name == "batch" {
 		name = ""
 	}
-	one.call = &apiCall{name, several, permit}
+	one.call = &apiCall{name, several, permit, push.Source{Via: "http", Peer: peer{c}}}
+	if permit != nil {
+		one.call.from.Key = permit.Name
+	}
 	return nil
 }
 
@@ -140,7 +148,7 @@ func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 		respond(c, tooManyCommands)
 		return
 	}
-	s.table.Do(r.Body(), call.name, call.permit, func(reply command.Reply) { s.slice.answered(respond(c, reply)) })
+	s.table.Do(r.Body(), call.name, call.caller(), func(reply command.Reply) { s.slice.answered(respond(c, reply)) })
 	if s.slice.isOver() { // others have the loop before the connection's next request
 		c.Pause()
 		s.slice.next(c.Resume)

@@ -80,7 +80,7 @@ func (b *batch) runNext() (wait bool) {
 	case !b.server.mayAsk(b.call.permit):
 		answer(tooManyCommands)
 	default:
-		wait = b.server.table.Do(b.lines[i], b.call.name, b.call.permit, answer)
+		wait = b.server.table.Do(b.lines[i], b.call.name, b.call.caller(), answer)
 	}
 	return wait
 }

@@ -1,12 +1,13 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"time"
 )
 
 // limitedLog is a log with a rate limit, for what others can cause: some lines a second of each message and reason. How
-// many were left out is said with the next one, or by tell. Owned by the loop.
+// many were left out is said with the next one, or by tell; the debug log has them all. Owned by the loop.
 type limitedLog struct {
 	log *slog.Logger
 	by  map[logKey]*window
@@ -39,6 +40,9 @@ func (p limitedLog) info(now time.Time, message, reason string, args ...any) {
 	}
 	if w.lines == linesPerSecond {
 		w.left++
+		if p.log.Enabled(context.Background(), slog.LevelDebug) {
+			p.log.Debug(message, append([]any{"reason", reason}, args...)...)
+		}
 		return
 	}
 	w.lines++

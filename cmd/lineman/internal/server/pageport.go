@@ -191,7 +191,11 @@ func (s *Server) leave(c *lineman.Conn) {
 
 // refuse closes a page's connection, and counts and logs why. args are for the log alone.
 func (s *Server) refuse(c *lineman.Conn, why string, code websocket.Code, reason string, args ...any) {
-	s.guard.refuse(why, "a page was closed", append([]any{"remote", c.RemoteAddr(), "code", int(code)}, args...)...)
+	about := []any{"remote", c.RemoteAddr(), "code", int(code)}
+	if m := c.Value().(*page).member; m != nil {
+		about = append(about, "conn", string(m.Target()), "uid", m.UID())
+	}
+	s.guard.refuse(why, "a page was closed", append(about, args...)...)
 	closeWith(c, int(code), reason)
 }
 

@@ -169,6 +169,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	s.hub, err = push.New(push.Options[*lineman.Conn]{
 		Fanout: s.fanout, Do: l.Do, Close: closeWith, After: func(d time.Duration, f func()) { l.After(d, f) },
 		Broker: s.options.Broker, Linked: s.linked, Revoked: s.revoked, Restored: s.restored, Took: s.metrics.Took,
+		Log: s.log, Remote: func(c *lineman.Conn) string { return c.RemoteAddr().String() },
 		Reconnect:   2*s.config.Drain + reconnectTime,
 		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Publish,
 		Namespaces: namespaces(s.config.Namespaces),

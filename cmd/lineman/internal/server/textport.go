@@ -8,6 +8,7 @@ import (
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/protocol/text"
+	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/command"
 )
 
@@ -20,6 +21,8 @@ type backend struct {
 	server   *Server
 	in       bool            // it may ask
 	permit   *command.Permit // for what; nil means everything
+	from     *push.Source
+	watching *command.Watching // nil unless it has become a stream of events
 	answers  answers
 	changing bool // its next line waits for the answer to the command at hand
 	full     bool // it does not read its answers
@@ -75,6 +78,9 @@ func (b *backend) drained() {
 	b.answers.flush(b.send)
 	b.applyBackpressure()
 	b.part()
+	if b.watching != nil {
+		b.watching.Resume()
+	}
 }
 
 // yield gives the loop to others before the next line.
@@ -132,7 +138,8 @@ func (s *Server) textWorker() *lineman.Worker {
 		if !ok {
 			return errNoSlot
 		}
-		c.SetValue(&backend{admission: admission{conn: c, slot: p}, in: open, server: s})
+		from := &push.Source{Via: "line", Peer: peer{c}}
+		c.SetValue(&backend{admission: admission{conn: c, slot: p}, in: open, server: s, from: from})
 		return nil
 	}
 	w.OnConnect = func(c *lineman.Conn) { s.receive(c.Value().(*backend)) }
@@ -140,6 +147,9 @@ func (s *Server) textWorker() *lineman.Worker {
 		b := c.Value().(*backend)
 		s.guard.keylessLines.remove(&b.admission)
 		s.guard.release(&s.guard.backends, b.slot)
+		if b.watching != nil {
+			b.watching.End()
+		}
 	}
 	w.OnMessage = func(c *lineman.Conn, line []byte) { s.line(c.Value().(*backend), line) }
 	w.OnDrain = func(c *lineman.Conn) { c.Value().(*backend).drained() }
@@ -201,6 +211,8 @@ func (s *Server) line(b *backend, line []byte) {
 	a := b.expect()
 	key, says := command.AuthKey(line)
 	switch {
+	case b.watching != nil:
+		b.settle(a, command.Failed(errWatching).JSON())
 	case says:
 		s.admit(b, a, key)
 	case !b.in:
@@ -209,7 +221,7 @@ func (s *Server) line(b *backend, line []byte) {
 		b.settle(a, []byte("error: too many commands: try again later"))
 	default:
 		changing := false
-		changing = s.table.Line(line, b.permit, func(text []byte) {
+		changing = s.table.Line(line, command.Caller{Permit: b.permit, From: b.from, Stream: b}, func(text []byte) {
 			b.settle(a, text)
 			if changing {
 				b.change(false)
@@ -233,6 +245,9 @@ func (s *Server) admit(b *backend, a int, key string) {
 	}
 	s.guard.keylessLines.remove(&b.admission)
 	b.in, b.permit = true, p
+	if p != nil {
+		b.from = &push.Source{Via: b.from.Via, Peer: b.from.Peer, Key: p.Name}
+	}
 	if s.known != nil {
 		_ = b.conn.SetWorker(s.known) // it may have closed
 	}
