@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"net"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,19 +15,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lineman-go/lineman/push"
-	"github.com/lineman-go/lineman/push/command"
 )
-
-// askTime is how long the server may take for an answer.
-const askTime = 5 * time.Second
 
 // pushing are the flags of push.
 type pushing struct {
-	server  string
-	keyFile string
-	text    bool
-	id      string
-	wait    time.Duration
+	linePort
+	text bool
+	id   string
+	wait time.Duration
 }
 
 func pushCommand() *cobra.Command {
@@ -54,8 +47,7 @@ one, is in --key-file, or in LINEMAN_KEY.`,
 			"uid -1 DATA", err)}
 	})
 	f := c.Flags()
-	f.StringVar(&p.server, "server", "127.0.0.1:5678", "`host:port` of the server's port for lines of back ends")
-	f.StringVar(&p.keyFile, "key-file", "", "`file` that has the key to say")
+	p.linePort.addTo(c)
 	f.BoolVar(&p.text, "text", false, "DATA is text, not JSON")
 	f.StringVar(&p.id, "id", "",
 		"`name` by which the server knows the request: asked again within five minutes, it is not done again")
@@ -177,70 +169,4 @@ func (p *pushing) request(to push.Target, data string) (map[string]any, error) {
 		q["wait"] = p.wait.Milliseconds()
 	}
 	return q, nil
-}
-
-// backend is a connection to the server's port for lines.
-type backend struct {
-	net.Conn
-	answers *bufio.Reader
-}
-
-// backendKey is the key that a back end says: that of a file or, without one, of the environment; empty if there is
-// none.
-func backendKey(file string) (string, error) {
-	if file == "" {
-		return os.Getenv("LINEMAN_KEY"), nil
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("--key-file %s: %w", file, bare(err))
-	}
-	return strings.TrimSuffix(string(text), "\n"), nil
-}
-
-// dial connects, and says the key if there is one.
-func (p *pushing) dial() (*backend, error) {
-	key, err := backendKey(p.keyFile)
-	if err != nil {
-		return nil, err
-	}
-	c, err := net.DialTimeout("tcp", p.server, askTime)
-	if err != nil {
-		return nil, fmt.Errorf("no server on %s: start it by lineman start, or say where it is by --server: %w",
-			p.server, bare(err))
-	}
-	b := &backend{c, bufio.NewReader(c)}
-	if key != "" {
-		if _, err := b.ask(map[string]any{"cmd": "auth", "key": key}, 0); err != nil {
-			c.Close()
-			return nil, err
-		}
-	}
-	return b, nil
-}
-
-// ask asks the server for something that may wait, and returns its answer if that was done.
-func (b *backend) ask(request map[string]any, wait time.Duration) (*command.Reply, error) {
-	line, err := json.Marshal(request)
-	if err != nil {
-		return nil, err
-	}
-	if err := b.SetDeadline(time.Now().Add(askTime + wait)); err != nil {
-		return nil, err
-	}
-	if _, err := b.Write(append(line, '\n')); err != nil {
-		return nil, err
-	}
-	answer, err := b.answers.ReadBytes('\n')
-	if err != nil {
-		return nil, fmt.Errorf("no answer from %s: %w", b.RemoteAddr(), err)
-	}
-	var r command.Reply
-	if err := json.Unmarshal(answer, &r); err != nil {
-		return nil, fmt.Errorf("%s is no server of Lineman: it answers %.80q", b.RemoteAddr(), answer)
-	}
-	if !r.OK && r.Error != nil {
-		return nil, errors.New(r.Error.Text)
-	}
-	return &r, nil
 }

@@ -115,7 +115,7 @@ func TestPush(t *testing.T) {
 		{pushing{}, []string{"uid", "a", `{`}, "", "", "say --text", ``},
 		{pushing{}, []string{"uid", "a", "\x1b[2J" + strings.Repeat("x", 60)}, "", "",
 			`"\x1b[2J` + strings.Repeat("x", 56) + `"… is no JSON`, ``},
-		{pushing{keyFile: "/nonexistent"}, []string{"uid", "a", `1`}, "", "",
+		{pushing{linePort: linePort{keyFile: "/nonexistent"}}, []string{"uid", "a", `1`}, "", "",
 			"--key-file /nonexistent: no such file", ``},
 	} {
 		lines = nil
@@ -139,7 +139,7 @@ func TestPush(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	err = (&pushing{server: l.Addr().String()}).run([]string{"uid", "a", "1"}, nil, &bytes.Buffer{})
+	err = (&pushing{linePort: linePort{server: l.Addr().String()}}).run([]string{"uid", "a", "1"}, nil, &bytes.Buffer{})
 	if err == nil || !strings.HasSuffix(err.Error(), "by --server: connection refused") {
 		t.Errorf("without a server: %v", err)
 	}
@@ -152,7 +152,8 @@ func TestPush(t *testing.T) {
 		t.Errorf("behind --: %v", err)
 	}
 	var wrong *usageError
-	if err := (&pushing{server: addr}).run([]string{"uid", "a", "{"}, nil, &bytes.Buffer{}); !errors.As(err, &wrong) {
+	err = (&pushing{linePort: linePort{server: addr}}).run([]string{"uid", "a", "{"}, nil, &bytes.Buffer{})
+	if !errors.As(err, &wrong) {
 		t.Errorf("what is no JSON: %v, want an error of usage", err)
 	}
 }

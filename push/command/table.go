@@ -99,7 +99,8 @@ func (t *Table[C]) Do(text []byte, cmd string, by Caller, done func(Reply)) (wai
 	case r.scope == Read: // what only tells may be asked again
 		answer = func(reply Reply) { answered = true; done(reply.bounded()) }
 	case q.ID != "":
-		if answer = t.idempotencyFor(by.Permit).begin(q.ID, t.fingerprint(text, q.Cmd), time.Now(), answer); answer == nil {
+		cache := t.idempotencyFor(by.Permit)
+		if answer = cache.begin(q.ID, t.fingerprint(text, q.Cmd), time.Now(), answer); answer == nil {
 			return waits && !answered
 		}
 	}
