@@ -276,7 +276,7 @@ func TestListsCommands(t *testing.T) {
 			t.Errorf("docs/operations.md does not name %s", c)
 		}
 	}
-	codes := all(regexp.MustCompile(`\d [a-z ]+`), between(t, "main.go", "\nExit codes: ", "\n`"))
+	codes := all(regexp.MustCompile(`\d [a-z ]+`), between(t, "master_main.go", "\nExit codes: ", "\n`"))
 	same(t, "exit codes", codes, map[string][]string{
 		"the documentation of ExitCode": all(regexp.MustCompile(`\d [a-z ]+`), said["the documentation of ExitCode"]),
 		"docs/operations.md":            exitCodes(section(t, "docs/operations.md", "Start")),

@@ -147,7 +147,7 @@ func (h *handlerSession) leave(c *Conn, late bool) bool {
 	return h.current != nil && leaveExchange(c, h.current, late)
 }
 
-// broken answers a request that could not be understood, unless its handler may have begun to.
+// brokenLocked answers a request that could not be understood, unless its handler may have begun to.
 func (h *handlerSession) brokenLocked(dst []byte, cause error) []byte {
 	return refusal(dst, cause, h.service.loop)
 }

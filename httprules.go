@@ -153,12 +153,12 @@ func (h *httpSession) leave(c *Conn, late bool) bool {
 	return true
 }
 
-// broken answers a request that could not be understood, or did not come to its end in time.
+// brokenLocked answers a request that could not be understood, or did not come to its end in time.
 func (h *httpSession) brokenLocked(dst []byte, cause error) []byte {
 	return refusal(dst, cause, h.service.loop)
 }
 
-// goodbye ends a stream as it should be, so that its client does not take it for cut.
+// goodbyeLocked ends a stream as it should be, so that its client does not take it for cut.
 func (h *httpSession) goodbyeLocked(dst []byte, _ websocket.Code, _ string) []byte {
 	dst, _ = h.endStreamLocked(dst) // ErrAnswered: there is none
 	return dst

@@ -31,8 +31,8 @@ func (c *Conn) SendBinary(msg []byte) error {
 	return c.out.send(c, func(dst []byte) ([]byte, error) { return appendBinary(c.session, dst, msg) })
 }
 
-// SendTyped sends a message of a type, such as the opcode of a frame, where the codec is a protocol.Typed. Elsewhere the
-// error matches errors.ErrUnsupported. In all else it is Send.
+// SendTyped sends a message of a type, such as the opcode of a frame, where the codec is a protocol.Typed. Elsewhere
+// the error matches errors.ErrUnsupported. In all else it is Send.
 func (c *Conn) SendTyped(msg []byte, t protocol.Type) error {
 	return c.out.send(c, func(dst []byte) ([]byte, error) { return c.session.appendTyped(dst, msg, t) })
 }

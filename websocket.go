@@ -65,7 +65,7 @@ func (s *wsSession) change(_ *Conn, to *service) (stays bool, _ error) {
 	return true, nil
 }
 
-// broken says why, and has nothing more be read from a peer that broke the protocol (RFC 6455, 7.1.7).
+// brokenLocked says why, and has nothing more be read from a peer that broke the protocol (RFC 6455, 7.1.7).
 func (s *wsSession) brokenLocked(dst []byte, cause error) []byte {
 	code, reason := websocket.Policy, ""
 	var e *websocket.Error
