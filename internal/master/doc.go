@@ -1,3 +1,3 @@
-// Package master supervises worker processes: it starts, watches, replaces and stops them, owns their sockets, and
-// answers the commands of operators. It knows processes, not connections. DESIGN.md has its guarantees and trade-offs.
+// Package master supervises worker processes: it starts, watches, replaces and stops them, and owns their sockets. It
+// knows processes, not connections. DESIGN.md has its guarantees and trade-offs.
 package master

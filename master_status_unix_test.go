@@ -1,0 +1,76 @@
+//go:build unix
+
+package lineman_test
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/internal/master"
+)
+
+// TestStatusOf takes from a process what that knows of itself, and nothing else: it may run as another user.
+func TestStatusOf(t *testing.T) {
+	born := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	listeners := `"listeners":[{"worker":"w","addr":"text://127.0.0.1:1","connections":3}]`
+	counted := `"connections":3,"outgoing":1,"accepted":4,"requests":5,"requests_per_sec":RATE,"refused":6,` +
+		`"panics":7,"slow":8,"timers":9}`
+	said := `{"worker":"x","id":9,"pid":1,"state":"idle","busy":9,"callback":"?","memory":9,` +
+		listeners + "," + counted
+	m := &lineman.Master{Name: "a", Workers: []*lineman.Worker{{Name: "w"}}}
+	s := m.StatusOf(master.Snapshot{
+		Processes: []master.ProcessState{
+			{
+				Worker: "w", ID: 1, PID: -7, Born: born, State: master.Busy, Busy: time.Second, Callback: "OnMessage",
+				Rate: 2.5, Status: json.RawMessage(strings.Replace(said, "RATE", "9", 1)),
+			},
+			{Worker: "w", Born: born, State: master.Starting},
+			{Worker: "w", ID: 2, Born: born, State: master.Idle, Status: json.RawMessage(`"nonsense"`)},
+		},
+		Exits: []master.ExitCount{{Worker: "w", Status: master.Status{Code: -1, Signal: "9 (killed)"}, Count: 3}},
+	}, born, 2)
+	s.Load, s.PID = nil, 1
+	got, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := `"started":"2026-01-02T03:04:05Z"`
+	nothing := at + `,"memory":0,"listeners":null,"connections":0,"outgoing":0,"accepted":0,"requests":0,` +
+		`"requests_per_sec":0,"refused":0,"panics":0,"slow":0,"timers":0}`
+	want := `{"name":"a","version":"` + s.Version + `","pid":1,` + at + `,"reloads":2,"workers":1,"processes":[` +
+		`{"worker":"w","id":1,"pid":-7,"state":"busy","busy":1,"callback":"OnMessage",` + at + `,"memory":0,` +
+		listeners + "," + strings.Replace(counted, "RATE", "2.5", 1) +
+		`,{"worker":"w","id":0,"pid":0,"state":"starting","busy":0,"callback":"",` + nothing +
+		`,{"worker":"w","id":2,"pid":0,"state":"idle","busy":0,"callback":"",` + nothing +
+		`],"exits":[{"worker":"w","code":-1,"signal":"9 (killed)","count":3}]}`
+	if string(got) != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+// TestConnsOf has the master say whose connections they are, and refuse what are none.
+func TestConnsOf(t *testing.T) {
+	page := json.RawMessage(`[{"pid":1,"process":"x/1","id":5,"worker":"w"},{"id":6}]`)
+	conns, err := lineman.ConnsOf("w", 2, os.Getpid(), page)
+	if err != nil || len(conns) != 2 {
+		t.Fatalf("%v, %v", conns, err)
+	}
+	for i, c := range conns {
+		if c.PID != os.Getpid() || c.Process != "w/2" || c.ID != uint64(5+i) {
+			t.Errorf("%+v", c)
+		}
+	}
+	for _, page := range []string{`null`, `[]`} {
+		if conns, err := lineman.ConnsOf("w", 2, 3, json.RawMessage(page)); len(conns) != 0 || err != nil {
+			t.Errorf("%s: %v, %v", page, conns, err)
+		}
+	}
+	_, err = lineman.ConnsOf("w", 2, 3, json.RawMessage(`{}`))
+	if err == nil || !strings.Contains(err.Error(), "w/2 (pid 3)") {
+		t.Error(err)
+	}
+}
