@@ -21,7 +21,8 @@ type address struct {
 	target   string            // host:port or path
 }
 
-const schemes = "tcp, udp, unix, text, frame, http, websocket, or one of the last four with +unix, of text and frame with +udp"
+const schemes = "tcp, udp, unix, text, frame, http, websocket, or " +
+	"one of the last four with +unix, of text and frame with +udp"
 
 func parseAddress(addr string) (address, error) {
 	if addr == "" {
@@ -36,7 +37,8 @@ func parseAddress(addr string) (address, error) {
 	switch name {
 	case "tcp", "udp", "unix":
 		if transport != "" {
-			return address{}, fmt.Errorf("lineman: address %q: %s takes no transport; schemes are %s", addr, name, schemes)
+			return address{}, fmt.Errorf("lineman: address %q: %s takes no transport; schemes are %s", addr,
+				name, schemes)
 		}
 		transport = name
 	case "text":
@@ -54,7 +56,8 @@ func parseAddress(addr string) (address, error) {
 		transport = "tcp"
 	}
 	if !slices.Contains([]string{"tcp", "unix", "udp"}, transport) {
-		return address{}, fmt.Errorf("lineman: address %q: unknown transport %q; schemes are %s", addr, transport, schemes)
+		return address{}, fmt.Errorf("lineman: address %q: unknown transport %q; schemes are %s", addr,
+			transport, schemes)
 	}
 	a.network = transport
 	return a, a.check(addr)

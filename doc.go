@@ -72,7 +72,8 @@
 // protocol is a [*ProtocolError], the goodbye of a WebSocket a [*websocket.CloseError]. An address that is taken
 // matches [syscall.EADDRINUSE]:
 //
-//	lineman: listen on text://127.0.0.1:2015: address already in use: stop the program that has it, or listen on another address
+//	lineman: listen on text://127.0.0.1:2015: address already in use:
+//	stop the program that has it, or listen on another address
 //
 // # Protocols
 //

@@ -27,7 +27,8 @@ func run(ctx context.Context, clock func() time.Time, workers []*Worker) error {
 	r := &runner{ctx: ctx, begin: make(chan struct{})}
 	for _, w := range workers {
 		if w.Count > 1 {
-			return fmt.Errorf("lineman: worker %q: Count is %d: Run runs one process, leave Count at 0", w.Name, w.Count)
+			return fmt.Errorf("lineman: worker %q: Count is %d: Run runs one process, leave Count at 0",
+				w.Name, w.Count)
 		}
 		l, err := openLoop(w, clock)
 		if err != nil {

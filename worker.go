@@ -198,9 +198,10 @@ type Limits struct {
 	// request to a websocket worker has as long from its first byte to its last.
 	Handshake time.Duration
 
-	Message   time.Duration // from a message's first byte to its last; 0 means 60 s
-	Answer    time.Duration // from an HTTP request to its answer, which is 503 then; 0 means 60 s
-	KeepAlive time.Duration // an HTTP connection without a request, on a websocket worker without a further one; 0 means 75 s
+	Message time.Duration // from a message's first byte to its last; 0 means 60 s
+	Answer  time.Duration // from an HTTP request to its answer, which is 503 then; 0 means 60 s
+	// an HTTP connection without a request, on a websocket worker without a further one; 0 means 75 s
+	KeepAlive time.Duration
 	Idle      time.Duration // a connection that sends nothing; 0 means for ever
 	Close     time.Duration // flushing, the closing handshake and the peer's end of stream after Close; 0 means 5 s
 	Shutdown  time.Duration // all of that when the loop stops, whatever the number of connections; 0 means 10 s

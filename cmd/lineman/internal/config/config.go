@@ -1,12 +1,12 @@
 // Package config is what the server is told: by a file, the environment and flags, the later ones winning.
 //
 // The fields of Config are the one table of settings: Load, Flags, Sample and the documentation are made from them.
-// Their tags say
+// What each setting is, descriptions.go says in words. Their tags say
 //
 //	koanf   the name in a file; below a section, after its name and a dot: text.listen
-//	doc     what it is
-//	of      the words that it may be, or that a list may have
-//	is      size: bytes, written as 64KiB or 65536. positive: more than 0; other numbers are 0 or more. secret: shown to nobody
+//	of      the words that it may be, or that a list may have; or which of the lists has them
+//	is      size: bytes, written as 64KiB or 65536. positive: more than 0; other numbers are 0 or more. secret: shown
+//	        to nobody
 //
 // In the environment a setting is in capitals, with LINEMAN_ before it and _ for a dot: LINEMAN_TEXT_LISTEN is
 // text.listen. Its flag has - for dots and _, and loses a ".listen" at its end: --tls-cert is tls.cert, --text is
@@ -18,158 +18,158 @@ import "time"
 
 // Config has a field for each setting.
 type Config struct {
-	Listen  string   `koanf:"listen" doc:"host:port for browsers; 0.0.0.0 is all addresses of IPv4, no host, as in :1234, those of IPv6 too"`
-	Dev     bool     `koanf:"dev" doc:"a page is whoever it says it is; true is the default where listen is on loopback and no token key is there"`
-	Origins []string `koanf:"origins" doc:"origins of pages that may connect, beside those of the same host, and with cookie of the same port: https://example.com, https://*.example.com, null, *"`
-	Cookie  string   `koanf:"cookie" doc:"the cookie that may carry the credential; empty means none does"`
-	Proxies []string `koanf:"proxies" doc:"in front of listen, addresses and prefixes, that are believed about who the client is"`
+	Listen  string   `koanf:"listen"`
+	Dev     bool     `koanf:"dev"`
+	Origins []string `koanf:"origins"`
+	Cookie  string   `koanf:"cookie"`
+	Proxies []string `koanf:"proxies"`
 
-	Subprotocols []string `koanf:"subprotocols" doc:"of WebSocket, that pages may offer: one that a page offers is agreed on; bearer always is"`
+	Subprotocols []string `koanf:"subprotocols"`
 
-	Ping        time.Duration `koanf:"ping" doc:"a page that says nothing for so long is asked whether it is there, and closed if it does not answer; 0 means never"`
-	SingleLogin bool          `koanf:"single_login" doc:"a new connection of a uid replaces the others"`
-	Drain       time.Duration `koanf:"drain" doc:"over which connections are told to come back later when the server stops; 0 means at once"`
-	Count       int           `koanf:"count" doc:"processes that serve; those above 1 meet by redis.addresses" is:"positive"`
+	Ping        time.Duration `koanf:"ping"`
+	SingleLogin bool          `koanf:"single_login"`
+	Drain       time.Duration `koanf:"drain"`
+	Count       int           `koanf:"count" is:"positive"`
 
-	TLS        TLS                  `koanf:"tls" doc:"of the port for browsers: by cert and key, or by auto"`
-	Text       Text                 `koanf:"text" doc:"the port for lines of back ends"`
-	API        API                  `koanf:"api" doc:"the HTTP API"`
-	Admin      Admin                `koanf:"admin" doc:"the port for who runs the server: metrics and profiles"`
-	Token      Token                `koanf:"token" doc:"which credentials are good"`
-	Namespaces map[string]Namespace `koanf:"namespaces" doc:"what channels allow, by the part of their names before the first colon; default is that of the others"`
-	Redis      Redis                `koanf:"redis" doc:"by which nodes meet, that is the processes of this machine and of others: the same for all of them"`
-	Limits     Limits               `koanf:"limits" doc:"bound what others can take. Rates are counts per second; a burst of five seconds' worth may come at once. 0 means no limit where nothing else is said"`
-	Log        Log                  `koanf:"log" doc:"how the server logs"`
+	TLS        TLS                  `koanf:"tls"`
+	Text       Text                 `koanf:"text"`
+	API        API                  `koanf:"api"`
+	Admin      Admin                `koanf:"admin"`
+	Token      Token                `koanf:"token"`
+	Namespaces map[string]Namespace `koanf:"namespaces"`
+	Redis      Redis                `koanf:"redis"`
+	Limits     Limits               `koanf:"limits"`
+	Log        Log                  `koanf:"log"`
 }
 
 // TLS is that of the port for browsers: by Cert and Key, or by Auto.
 type TLS struct {
-	Cert  string   `koanf:"cert" doc:"file of a certificate, read again when it changes"`
-	Key   string   `koanf:"key" doc:"file of its key"`
-	Auto  []string `koanf:"auto" doc:"host names to get certificates for by ACME; listen has to be reachable as port 443 of them"`
-	Cache string   `koanf:"cache" doc:"folder that keeps what auto got"`
-	Email string   `koanf:"email" doc:"whom the authority may write to"`
+	Cert  string   `koanf:"cert"`
+	Key   string   `koanf:"key"`
+	Auto  []string `koanf:"auto"`
+	Cache string   `koanf:"cache"`
+	Email string   `koanf:"email"`
 
-	Directory string `koanf:"directory" doc:"URL of the authority's ACME directory; empty means Let's Encrypt"`
+	Directory string `koanf:"directory"`
 }
 
 // Text is the port for lines of back ends.
 type Text struct {
-	Listen string `koanf:"listen" doc:"host:port for lines of back ends; empty means none"`
-	Auth   bool   `koanf:"auth" doc:"a key has to be said first, on loopback too"`
+	Listen string `koanf:"listen"`
+	Auth   bool   `koanf:"auth"`
 
-	Connections      int `koanf:"connections" doc:"connections of back ends; 0 means a sixteenth of the limit of open files, and at most 10,000"`
-	ConnectionsPerIP int `koanf:"connections_per_ip" doc:"connections of one IP; 0 means half of them; loopback is excepted"`
+	Connections      int `koanf:"connections"`
+	ConnectionsPerIP int `koanf:"connections_per_ip"`
 }
 
 // API is the HTTP API.
 type API struct {
-	Listen string   `koanf:"listen" doc:"host:port of the HTTP API; empty means none"`
-	Hosts  []string `koanf:"hosts" doc:"names that it may be asked by, beside addresses and localhost"`
+	Listen string   `koanf:"listen"`
+	Hosts  []string `koanf:"hosts"`
 
-	Connections      int `koanf:"connections" doc:"connections; 0 means a sixteenth of the limit of open files, and at most 10,000"`
-	ConnectionsPerIP int `koanf:"connections_per_ip" doc:"connections of one IP; 0 means half of them; loopback is excepted"`
+	Connections      int `koanf:"connections"`
+	ConnectionsPerIP int `koanf:"connections_per_ip"`
 
-	Keys []Key `koanf:"keys" doc:"let back ends in; without one, those of this machine may do everything, and others nothing"`
+	Keys []Key `koanf:"keys"`
 }
 
 // Key lets a back end in.
 type Key struct {
-	Name    string   `koanf:"name" doc:"in logs and metrics"`
-	Key     string   `koanf:"key" doc:"at least 16 characters" is:"secret"` // after Load that of KeyFile, too
-	KeyFile string   `koanf:"key_file" doc:"file that has it, in place of key"`
-	Scopes  []string `koanf:"scopes" doc:"what it may do; empty means the first three" of:"publish manage read watch admin"`
-	Targets []string `koanf:"targets" doc:"that it is about: u:7, g:room, chat:*, *; empty means all"`
+	Name    string   `koanf:"name"`
+	Key     string   `koanf:"key" is:"secret"` // after Load that of KeyFile, too
+	KeyFile string   `koanf:"key_file"`
+	Scopes  []string `koanf:"scopes" of:"publish manage read watch admin"`
+	Targets []string `koanf:"targets"`
 }
 
 // Admin is the port for who runs the server: metrics and profiles. At tells that of each process.
 type Admin struct {
-	Listen string `koanf:"listen" doc:"host:port for metrics and profiles; empty means none. It is that of the first process: each of the others has the port after that of the one before it"`
+	Listen string `koanf:"listen"`
 
-	Connections      int `koanf:"connections" doc:"connections; 0 means a sixteenth of the limit of open files, and at most 100"`
-	ConnectionsPerIP int `koanf:"connections_per_ip" doc:"connections of one IP; 0 means half of them; loopback is excepted"`
+	Connections      int `koanf:"connections"`
+	ConnectionsPerIP int `koanf:"connections_per_ip"`
 }
 
 // Token says which credentials are good.
 type Token struct {
 	// after Load those of SecretFiles follow
-	Secrets     []string      `koanf:"secrets" doc:"for HS256 and tickets, each of at least 16 characters; the first makes new ones, the others are still good" is:"secret"`
-	SecretFiles []string      `koanf:"secret_files" doc:"files that have secrets for tokens, in addition to secrets"`
-	PublicKeys  []string      `koanf:"public_keys" doc:"PEM files of keys for RS, PS, ES and EdDSA"`
-	JWKS        string        `koanf:"jwks" doc:"URL where a key set is served"`
-	Algorithms  []string      `koanf:"algorithms" doc:"that a token may be signed by; empty means those that the keys can do" of:"ticket HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA"`
-	Audience    string        `koanf:"audience" doc:"audience that a token must have; empty means any"`
-	Issuer      string        `koanf:"issuer" doc:"issuer that a token must have; empty means any"`
-	Claim       string        `koanf:"claim" doc:"claim of a token that has the uid"`
-	Skew        time.Duration `koanf:"skew" doc:"by which the clock of who makes tokens may differ"`
-	Revocations string        `koanf:"revocations" doc:"file that keeps whose tokens were revoked; empty means that a restart forgets. With redis.addresses they are kept there, and this has to be empty, which is the default then"`
-	FailOpen    bool          `koanf:"fail_open" doc:"with redis.addresses: let pages in though what was revoked has not been read there since the start, so that a token that was revoked is good then"`
+	Secrets     []string      `koanf:"secrets" is:"secret"`
+	SecretFiles []string      `koanf:"secret_files"`
+	PublicKeys  []string      `koanf:"public_keys"`
+	JWKS        string        `koanf:"jwks"`
+	Algorithms  []string      `koanf:"algorithms" of:"algorithms"`
+	Audience    string        `koanf:"audience"`
+	Issuer      string        `koanf:"issuer"`
+	Claim       string        `koanf:"claim"`
+	Skew        time.Duration `koanf:"skew"`
+	Revocations string        `koanf:"revocations"`
+	FailOpen    bool          `koanf:"fail_open"`
 }
 
 // Namespace is what channels of a name allow.
 type Namespace struct {
-	Subscribe      string `koanf:"subscribe" doc:"who may: all pages, those whose token allows it, or none of them" of:"all token none"`
-	MaxSubscribers int    `koanf:"max_subscribers" doc:"connections on one channel; 0 means any number"`
-	MaxMessage     int    `koanf:"max_message" doc:"largest publication, at most limits.pending; 0 means limits.publish" is:"size"`
+	Subscribe      string `koanf:"subscribe" of:"all token none"`
+	MaxSubscribers int    `koanf:"max_subscribers"`
+	MaxMessage     int    `koanf:"max_message" is:"size"`
 }
 
 // Redis is that by which nodes meet.
 type Redis struct {
-	Addresses []string `koanf:"addresses" doc:"host:port of a server of Redis or Valkey, or of some of a Redis Cluster, or of sentinels; empty means that this process is alone"`
-	Master    string   `koanf:"master" doc:"name that sentinels know the master by; the addresses are theirs then"`
-	Cluster   bool     `koanf:"cluster" doc:"the servers are a Redis Cluster"`
-	Database  int      `koanf:"database" doc:"number of the database; a Redis Cluster has 0 only"`
+	Addresses []string `koanf:"addresses"`
+	Master    string   `koanf:"master"`
+	Cluster   bool     `koanf:"cluster"`
+	Database  int      `koanf:"database"`
 
-	User string `koanf:"user" doc:"whom the server knows this one by; empty means default"`
+	User string `koanf:"user"`
 	// after Load that of PasswordFile, too
-	Password     string `koanf:"password" doc:"the password of user; empty means that none is asked for" is:"secret"`
-	PasswordFile string `koanf:"password_file" doc:"file that has it, in place of password"`
-	SentinelUser string `koanf:"sentinel_user" doc:"whom the sentinels know this one by; empty means default"`
+	Password     string `koanf:"password" is:"secret"`
+	PasswordFile string `koanf:"password_file"`
+	SentinelUser string `koanf:"sentinel_user"`
 	// after Load that of SentinelPasswordFile, too
-	SentinelPassword     string `koanf:"sentinel_password" doc:"the password of sentinel_user; empty means that none is asked for" is:"secret"`
-	SentinelPasswordFile string `koanf:"sentinel_password_file" doc:"file that has it, in place of sentinel_password"`
+	SentinelPassword     string `koanf:"sentinel_password" is:"secret"`
+	SentinelPasswordFile string `koanf:"sentinel_password_file"`
 
-	TLS        bool   `koanf:"tls" doc:"connections are encrypted"`
-	CA         string `koanf:"ca" doc:"PEM file of the authorities that certificates of the servers may come from; empty means those of the system"`
-	Cert       string `koanf:"cert" doc:"file of a certificate that this one shows; empty means none"`
-	Key        string `koanf:"key" doc:"file of its key"`
-	ServerName string `koanf:"server_name" doc:"name that the certificates have to be for; empty means the host of the address"`
+	TLS        bool   `koanf:"tls"`
+	CA         string `koanf:"ca"`
+	Cert       string `koanf:"cert"`
+	Key        string `koanf:"key"`
+	ServerName string `koanf:"server_name"`
 
-	Prefix     string        `koanf:"prefix" doc:"begins the name of everything there, with letters, digits, - and _: nodes with other prefixes are other applications, and never hear of these"`
-	Partitions int           `koanf:"partitions" doc:"parts that targets are divided into, each with a server of the Redis Cluster; at most 1024; above 1 is of use with cluster only" is:"positive"`
-	Answer     time.Duration `koanf:"answer" doc:"time in which other nodes have to answer" is:"positive"`
-	Gap        time.Duration `koanf:"gap" doc:"over which pages that were connected while other nodes could not be reached are closed with 4201 afterwards, as they may have missed something; 0 means that they stay, and are not told"`
+	Prefix     string        `koanf:"prefix"`
+	Partitions int           `koanf:"partitions" is:"positive"`
+	Answer     time.Duration `koanf:"answer" is:"positive"`
+	Gap        time.Duration `koanf:"gap"`
 }
 
 // Limits bound what others can take. Rates are counts per second; a burst of five seconds' worth may come at once. 0
 // means no limit where nothing else is said.
 type Limits struct {
-	DryRun bool `koanf:"dry_run" doc:"refuse nothing for a rate: count and log what would be"`
+	DryRun bool `koanf:"dry_run"`
 
-	Message int           `koanf:"message" doc:"largest message of a page, which says its credential and no more" is:"size,positive"`
-	Publish int           `koanf:"publish" doc:"largest publication and plain line; at most limits.pending, which is the default if it is less" is:"size,positive"`
-	Body    int           `koanf:"body" doc:"largest body of a request" is:"size,positive"`
-	Pending int           `koanf:"pending" doc:"what may wait for one connection; it is cut with 4102 then" is:"size,positive"`
-	Memory  int           `koanf:"memory" doc:"what may wait for all of them; those with the most are cut then" is:"size"`
-	Login   time.Duration `koanf:"login" doc:"time in which a page has to say who it is" is:"positive"`
-	Places  int           `koanf:"places" doc:"groups and channels of one connection" is:"positive"`
+	Message int           `koanf:"message" is:"size,positive"`
+	Publish int           `koanf:"publish" is:"size,positive"`
+	Body    int           `koanf:"body" is:"size,positive"`
+	Pending int           `koanf:"pending" is:"size,positive"`
+	Memory  int           `koanf:"memory" is:"size"`
+	Login   time.Duration `koanf:"login" is:"positive"`
+	Places  int           `koanf:"places" is:"positive"`
 
-	Connections       int `koanf:"connections" doc:"connections of pages; 0 means as many as the limit of open files leaves beside those of the other ports"`
-	ConnectionsPerIP  int `koanf:"connections_per_ip" doc:"connections of one IP; loopback is excepted, as in all that is per IP"`
-	ConnectionsPerUID int `koanf:"connections_per_uid" doc:"connections of one uid"`
-	Waiting           int `koanf:"waiting" doc:"connections of pages that have not said who they are, from the connecting on; without limits.connections, no more than half of all"`
-	WaitingPerIP      int `koanf:"waiting_per_ip" doc:"those of one IP, and no more than half of those"`
+	Connections       int `koanf:"connections"`
+	ConnectionsPerIP  int `koanf:"connections_per_ip"`
+	ConnectionsPerUID int `koanf:"connections_per_uid"`
+	Waiting           int `koanf:"waiting"`
+	WaitingPerIP      int `koanf:"waiting_per_ip"`
 
-	HandshakesPerIP       float64 `koanf:"handshakes_per_ip" doc:"connections and handshakes of one IP per second, with TLS or without; refused with 429, and reset beyond that"`
-	LoginsPerUID          float64 `koanf:"logins_per_uid" doc:"logins of one uid per second; closed with 4103"`
-	MessagesPerConnection float64 `koanf:"messages_per_connection" doc:"messages of one page per second, and requests of a connection that is none; closed with 4103, refused with 429"`
-	CommandsPerKey        float64 `koanf:"commands_per_key" doc:"commands of one key per second; refused with 429, or an error"`
+	HandshakesPerIP       float64 `koanf:"handshakes_per_ip"`
+	LoginsPerUID          float64 `koanf:"logins_per_uid"`
+	MessagesPerConnection float64 `koanf:"messages_per_connection"`
+	CommandsPerKey        float64 `koanf:"commands_per_key"`
 }
 
 // Log is how the server logs.
 type Log struct {
-	Format string `koanf:"format" doc:"how lines of the log are written" of:"text json"`
-	Level  string `koanf:"level" doc:"lines of a lower level are left out" of:"debug info warn error"`
+	Format string `koanf:"format" of:"text json"`
+	Level  string `koanf:"level" of:"debug info warn error"`
 }
 
 // Default is what holds where nothing is said.

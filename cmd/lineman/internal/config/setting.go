@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -26,10 +27,10 @@ func settings() []setting { return fields(reflect.TypeFor[Config](), "", nil) }
 func fields(t reflect.Type, prefix string, at []int) (all []setting) {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		is := strings.Split(f.Tag.Get("is"), ",")
+		name, is := f.Tag.Get("koanf"), strings.Split(f.Tag.Get("is"), ",")
 		s := setting{
-			key: prefix + f.Tag.Get("koanf"), doc: f.Tag.Get("doc"), typ: f.Type, field: append(slices.Clone(at), i),
-			words: strings.Fields(f.Tag.Get("of")),
+			key: prefix + name, doc: descriptions[t.Name()][name], typ: f.Type, field: append(slices.Clone(at), i),
+			words: strings.Fields(cmp.Or(lists[f.Tag.Get("of")], f.Tag.Get("of"))),
 			size:  slices.Contains(is, "size"), positive: slices.Contains(is, "positive"),
 			secret: slices.Contains(is, "secret"),
 		}
