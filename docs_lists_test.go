@@ -1,17 +1,12 @@
 package lineman_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"go/types"
 	"maps"
 	"os"
 	"path"
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -20,21 +15,6 @@ import (
 
 // What stands in several places, stands there alike: the tests of this file compare each list with the one that is
 // right by its nature, such as the code. Lists of the push server are compared beside what they are of.
-
-// between is what stands in a file between two texts.
-func between(t *testing.T, file, begin, end string) string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, after, found := strings.Cut(string(text), begin)
-	said, _, ended := strings.Cut(after, end)
-	if !found || !ended {
-		t.Fatalf("%s has nothing between %q and %q", file, begin, end)
-	}
-	return said
-}
 
 var (
 	capitalized = regexp.MustCompile(`\b[A-Z]\w+\b`)
@@ -49,27 +29,6 @@ func all(pattern *regexp.Regexp, text string) []string {
 		found[m[len(m)-1]] = true
 	}
 	return slices.Sorted(maps.Keys(found))
-}
-
-// section is what stands below a heading of a document.
-func section(t *testing.T, file, heading string) string {
-	t.Helper()
-	return between(t, file, "\n## "+heading+"\n", "\n## ")
-}
-
-// firstCells are the first cells of the first table in a text, a line each.
-func firstCells(text string) string {
-	_, table, _ := strings.Cut(text, "\n|---")
-	var cells []string
-	for line := range strings.Lines(table) {
-		if rest, ok := strings.CutPrefix(line, "| "); ok {
-			cell, _, _ := strings.Cut(rest, " |")
-			cells = append(cells, cell)
-		} else if len(cells) > 0 {
-			break
-		}
-	}
-	return strings.Join(cells, "\n")
 }
 
 // same wants lists to have the same elements as the first, which is right.
@@ -119,7 +78,7 @@ func TestListsAnyGoroutine(t *testing.T) {
 	}
 	const begin = "From any goroutine, returning at once: "
 	same(t, "methods of Conn for any goroutine", conn, map[string][]string{
-		"the comment of type Conn": all(capitalized, between(t, "conn.go", begin, ". ")),
+		"the comment of type Conn": all(capitalized, within(t, "Conn", commentOf(t, "Conn"), begin, ". ")),
 		"doc.go":                   all(capitalized, between(t, "doc.go", begin, " of a [Conn]")),
 		"rule 4 of DESIGN.md": all(capitalized,
 			between(t, "DESIGN.md", "**From any goroutine, returning at once**: ", ". ")),
@@ -127,42 +86,10 @@ func TestListsAnyGoroutine(t *testing.T) {
 	})
 	same(t, "methods of Loop for any goroutine", calls["l"], map[string][]string{
 		"the comment of type Loop": all(capitalized,
-			between(t, "loop.go", "timers. Every callback of theirs runs on it, one at a time.\n//\n// ",
-				" may be called")),
+			within(t, "Loop", commentOf(t, "Loop"), "one at a time. ", " may be called from any goroutine")),
 		"doc.go":        all(capitalized, between(t, "doc.go", " of a [Conn], and ", " of a [Loop]")),
 		"docs/guide.md": all(capitalized, between(t, "docs/guide.md", "\n| Loop: ", " |")),
 	})
-}
-
-// functions are those that a file declares.
-func functions(t *testing.T, file string) (found []*ast.FuncDecl) {
-	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range f.Decls {
-		if fn, ok := d.(*ast.FuncDecl); ok {
-			found = append(found, fn)
-		}
-	}
-	return found
-}
-
-// callsIn are the methods that a function calls, by the variables that it calls them on.
-func callsIn(fn *ast.FuncDecl) map[string][]string {
-	calls := map[string][]string{}
-	ast.Inspect(fn.Body, func(n ast.Node) bool {
-		if call, ok := n.(*ast.CallExpr); ok {
-			if s, ok := call.Fun.(*ast.SelectorExpr); ok {
-				if on, ok := s.X.(*ast.Ident); ok {
-					calls[on.Name] = append(calls[on.Name], s.Sel.Name)
-				}
-			}
-		}
-		return true
-	})
-	return calls
 }
 
 // TestListsCallbacks compares the callbacks of a Worker with the table of the guide.
@@ -170,16 +97,6 @@ func TestListsCallbacks(t *testing.T) {
 	same(t, "callbacks of a Worker", fieldsOf[lineman.Worker](callbacks), map[string][]string{
 		"docs/guide.md": all(callbacks, firstCells(section(t, "docs/guide.md", "Callbacks"))),
 	})
-}
-
-// fieldsOf are the fields of a struct, and of those that it embeds, whose names match.
-func fieldsOf[T any](names *regexp.Regexp) (found []string) {
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
-		if !f.Anonymous && names.MatchString(f.Name) {
-			found = append(found, f.Name)
-		}
-	}
-	return found
 }
 
 // TestListsLimits compares the limits of a Worker and the times of a Master with the tables about them.
@@ -194,7 +111,7 @@ func TestListsLimits(t *testing.T) {
 
 // TestListsClosing compares the errors of OnClose with the table of the guide.
 func TestListsClosing(t *testing.T) {
-	said := between(t, "worker.go", "The error says why:\n\t//\n", "\tOnClose func")
+	said := between(t, theCode, "The error says why:\n\t//\n", "\tOnClose func")
 	var errors []string
 	for _, names := range all(regexp.MustCompile(`(?m)^\t//\t(\S.*?)  `), said) {
 		errors = append(errors, strings.Split(names, ", ")...)
@@ -209,33 +126,16 @@ func TestListsClosing(t *testing.T) {
 // TestListsSchemes compares the schemes that an address may have with what the error and the documents say.
 func TestListsSchemes(t *testing.T) {
 	var schemes []string
-	for _, fn := range functions(t, "address.go") {
-		schemes = append(schemes, cases(fn, "name")...)
+	for _, fn := range rootFunctions(t) {
+		if fn.Name.Name == "parseAddress" {
+			schemes = cases(fn, "name")
+		}
 	}
 	same(t, "schemes", schemes, map[string][]string{
 		"the error of an unknown one": all(regexp.MustCompile(`[a-z]+`),
-			between(t, "address.go", "const schemes = \"", ", or")),
+			between(t, theCode, "const schemes = \"", ", or")),
 		"docs/protocols.md": all(inCode, firstCells(between(t, "docs/protocols.md", "# Protocols\n", "\n## "))),
 	})
-}
-
-// cases are the strings of the cases of a function's switch over a variable.
-func cases(fn *ast.FuncDecl, over string) (found []string) {
-	ast.Inspect(fn.Body, func(n ast.Node) bool {
-		s, ok := n.(*ast.SwitchStmt)
-		if !ok || s.Tag == nil || types.ExprString(s.Tag) != over {
-			return true
-		}
-		for _, clause := range s.Body.List {
-			for _, value := range clause.(*ast.CaseClause).List {
-				if text, err := strconv.Unquote(types.ExprString(value)); err == nil {
-					found = append(found, text)
-				}
-			}
-		}
-		return true
-	})
-	return found
 }
 
 // TestListsCommands compares the commands that Main takes with those that its documentation, its help and the page
@@ -243,21 +143,16 @@ func cases(fn *ast.FuncDecl, over string) (found []string) {
 func TestListsCommands(t *testing.T) {
 	var commands []string
 	said := map[string]string{}
-	for file := range sources(t, ".go") {
-		if path.Dir(file) != "." || strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		for _, fn := range functions(t, file) {
-			switch fn.Name.Name {
-			case "command":
-				commands = append(commands, cases(fn, "args[0]")...)
-			case "usage":
-				said["the help"] = literals(fn)
-			case "Main":
-				said["the documentation of Main"] += fn.Doc.Text()
-			case "ExitCode":
-				said["the documentation of ExitCode"] = flat(fn.Doc)
-			}
+	for _, fn := range rootFunctions(t) {
+		switch fn.Name.Name {
+		case "command":
+			commands = append(commands, cases(fn, "args[0]")...)
+		case "usage":
+			said["the help"] = literals(fn)
+		case "Main":
+			said["the documentation of Main"] += fn.Doc.Text()
+		case "ExitCode":
+			said["the documentation of ExitCode"] = flat(fn.Doc)
 		}
 	}
 	commands = slices.DeleteFunc(commands,
@@ -285,19 +180,6 @@ func TestListsCommands(t *testing.T) {
 
 // numbered is an exit code with its meaning.
 var numbered = regexp.MustCompile(`\d [a-z ]+`)
-
-// literals are the strings that a function has.
-func literals(fn *ast.FuncDecl) (text string) {
-	ast.Inspect(fn.Body, func(n ast.Node) bool {
-		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-			if said, err := strconv.Unquote(lit.Value); err == nil {
-				text += said
-			}
-		}
-		return true
-	})
-	return text
-}
 
 // exitCodes are the rows of a table, as "0 done".
 func exitCodes(text string) (codes []string) {
