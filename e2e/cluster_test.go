@@ -43,7 +43,7 @@ type scenario struct {
 }
 
 // TestCluster has 3,000 pages on three nodes, and back ends that publish 500 times a second at all of them through all
-// doors, while things go wrong. Whatever happens, no page gets anything twice or out of order, what was answered to
+// ways, while things go wrong. Whatever happens, no page gets anything twice or out of order, what was answered to
 // have reached n pages has, and what a page has missed was said to be missed. Afterwards all works as before.
 func TestCluster(t *testing.T) {
 	c := newCluster(t)
@@ -160,7 +160,7 @@ func (c *cluster) reach(t *testing.T, n *node) {
 	number := c.ledger.connected()
 	var all []*publication
 	for _, target := range []string{"*", "u:user-1", "u:user-2500", "g:group-3", "news:7", "*"} {
-		p := &publication{node: n.index, door: "a check", to: []string{target}}
+		p := &publication{node: n.index, way: "a check", to: []string{target}}
 		c.ledger.publish(number, p)
 		all = append(all, p)
 	}
@@ -237,7 +237,7 @@ func redisRestarts(t *testing.T, c *cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &publication{door: "a line that waits", to: []string{"*"}, wait: patience}
+	p := &publication{way: "a line that waits", to: []string{"*"}, wait: patience}
 	c.ledger.publish(c.ledger.connected(), p)
 	if err := s.publish([]*publication{p}); err != nil {
 		t.Error(err)

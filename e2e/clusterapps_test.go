@@ -24,10 +24,10 @@ var hostileNames = []string{
 	strings.Repeat("ü", 127),
 }
 
-// refusedNames are refused by every door.
+// refusedNames are refused whichever way they come.
 var refusedNames = []string{"a\r\nFLUSHALL\r\n", "a\x00b", "\x7f", "\u202e\u200b", strings.Repeat("n", 256), ""}
 
-// TestClusterApps has two apps on one Redis, whose prefixes begin alike. What one publishes, by whatever door and under
+// TestClusterApps has two apps on one Redis, whose prefixes begin alike. What one publishes, by whatever way and under
 // whatever name, the other never hears, and nothing of the other's in Redis changes.
 func TestClusterApps(t *testing.T) {
 	r := startRedis(t)
@@ -42,9 +42,9 @@ func TestClusterApps(t *testing.T) {
 
 	mine := arrive(t, shop.pages, "token=same&sub=news")
 	shop.places(t, "same", "room")
-	doors := shop.doors(t)
+	ways := shop.ways(t)
 	for i, target := range []string{"*", "u:same", "g:room", "news"} {
-		for name, publish := range doors {
+		for name, publish := range ways {
 			text := fmt.Sprint(name, i, resp)
 			if got := publish(target, text); got != 1 {
 				t.Errorf("%s to %s reaches %d", name, target, got)
@@ -57,11 +57,11 @@ func TestClusterApps(t *testing.T) {
 			"token="+url.QueryEscape(name)+"&sub="+url.QueryEscape("ch:"+name[:min(len(name), 252)]))
 		targets := []string{"u:" + name, "g:" + name, "ch:" + name[:min(len(name), 252)]}
 		shop.places(t, name, name)
-		for door, publish := range doors {
+		for way, publish := range ways {
 			for _, target := range targets {
-				text := door + " to " + target + resp
+				text := way + " to " + target + resp
 				if got := publish(target, text); got != 1 {
-					t.Errorf("%s to %q reaches %d", door, target, got)
+					t.Errorf("%s to %q reaches %d", way, target, got)
 				}
 				gets(t, page, text)
 			}
@@ -74,10 +74,10 @@ func TestClusterApps(t *testing.T) {
 		page.Close()
 	}
 	for _, name := range refusedNames {
-		for door, publish := range doors {
+		for way, publish := range ways {
 			for _, target := range []string{"u:" + name, "g:" + name, name} {
 				if got := publish(target, resp); got != refused {
-					t.Errorf("%s to %q is not refused: %d", door, target, got)
+					t.Errorf("%s to %q is not refused: %d", way, target, got)
 				}
 			}
 		}
@@ -108,11 +108,11 @@ func (p push) places(t *testing.T, uid, group string) {
 	linemantest.Until(t, uid+" does not come", func() bool { return p.ask(line) == `{"ok":true,"n":1}`+"\n" })
 }
 
-// refused is what a door says of what it does not take.
+// refused is what a way says of what it does not take.
 const refused = -1
 
-// doors are ways to publish a text for a target, which tell how many it has reached.
-func (p push) doors(t *testing.T) map[string]func(target, text string) int {
+// ways are ways to publish a text for a target, which tell how many it has reached.
+func (p push) ways(t *testing.T) map[string]func(target, text string) int {
 	command := func(target, text string) string {
 		return string(must(json.Marshal(map[string]string{"cmd": "pub", "to": target, "text": text})))
 	}

@@ -87,16 +87,16 @@ func TestClusterCount(t *testing.T) {
 	}
 }
 
-// reachAll publishes through every door until both processes have published, and checks that all pages get all of it in
+// reachAll publishes in every way until both processes have published, and checks that all pages get all of it in
 // one order.
 func (p push) reachAll(t *testing.T, admin string, pages []net.Conn) {
 	t.Helper()
 	n := strconv.Itoa(len(pages))
 	began := [2]float64{scrape(admin, "publishes_total"), scrape(after(admin, 1), "publishes_total")}
 	var want []string
-	publish := func(door string, do func(text string) string, answer string) {
+	publish := func(way string, do func(text string) string, answer string) {
 		t.Helper()
-		text := fmt.Sprintf(`{"all":true,"door":%q,"number":%d}`, door, len(want))
+		text := fmt.Sprintf(`{"all":true,"door":%q,"number":%d}`, way, len(want))
 		if got := do(text); strings.TrimSpace(got) != answer {
 			t.Fatalf("%s is answered by %q, want %s", text, got, answer)
 		}

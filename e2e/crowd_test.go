@@ -25,8 +25,8 @@ type crowd struct {
 	t      *testing.T
 	nodes  []*node
 	ledger *ledger
-	pages  []*guest
-	among  map[string][]*guest // by target
+	pages  []*subscriber
+	among  map[string][]*subscriber // by target
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -34,8 +34,8 @@ type crowd struct {
 	gate    chan struct{} // bounds how many connect at once
 }
 
-// guest is one of them.
-type guest struct {
+// subscriber is one of them: a page.
+type subscriber struct {
 	id    int
 	home  int // index of its node
 	query string
@@ -69,7 +69,7 @@ const (
 
 // newCrowd has pages come, and stay until the end of the test.
 func newCrowd(t *testing.T, nodes []*node, l *ledger) *crowd {
-	c := &crowd{t: t, nodes: nodes, ledger: l, among: map[string][]*guest{}, gate: make(chan struct{}, connecting)}
+	c := &crowd{t: t, nodes: nodes, ledger: l, among: map[string][]*subscriber{}, gate: make(chan struct{}, connecting)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	t.Cleanup(c.leave)
 	for id := range crowdSize {
@@ -77,7 +77,7 @@ func newCrowd(t *testing.T, nodes []*node, l *ledger) *crowd {
 		if id < 2*manyTabs {
 			uid = id % manyTabs
 		}
-		p := &guest{
+		p := &subscriber{
 			id: id, home: id % len(nodes), last: map[int]int{},
 			uid: fmt.Sprint("user-", uid), group: fmt.Sprint("group-", id%groups),
 			channel: fmt.Sprint("news:", id%channels),
@@ -104,11 +104,11 @@ func ticket(uid, group string) string {
 }
 
 // targeted are the pages that some targets name, each once.
-func (c *crowd) targeted(to []string) []*guest {
+func (c *crowd) targeted(to []string) []*subscriber {
 	if len(to) == 1 {
 		return c.among[to[0]]
 	}
-	seen, all := map[*guest]bool{}, []*guest(nil)
+	seen, all := map[*subscriber]bool{}, []*subscriber(nil)
 	for _, target := range to {
 		for _, p := range c.among[target] {
 			if !seen[p] {
@@ -121,7 +121,7 @@ func (c *crowd) targeted(to []string) []*guest {
 }
 
 // live has a page be there as much as it can.
-func (c *crowd) live(p *guest) {
+func (c *crowd) live(p *subscriber) {
 	defer c.running.Done()
 	for try := p.home; c.ctx.Err() == nil; try++ {
 		at := try % len(c.nodes)
@@ -150,7 +150,7 @@ func (c *crowd) live(p *guest) {
 }
 
 // read takes what a page is sent, until its connection ends.
-func (c *crowd) read(p *guest, conn net.Conn) error {
+func (c *crowd) read(p *subscriber, conn net.Conn) error {
 	for {
 		text, err := wsutil.ReadServerText(conn)
 		if err != nil {
@@ -160,14 +160,14 @@ func (c *crowd) read(p *guest, conn net.Conn) error {
 	}
 }
 
-func (p *guest) arrive(at int, conn net.Conn) {
+func (p *subscriber) arrive(at int, conn net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conn = conn
 	p.stays = append(p.stays, stay{node: at, from: time.Now()})
 }
 
-func (p *guest) leave() {
+func (p *subscriber) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conn.Close()
@@ -179,7 +179,7 @@ func (p *guest) leave() {
 const moving = 2 * time.Second
 
 // during is the node that a page was on from some time to another. It is not ok if the page came or went about then.
-func (p *guest) during(from, to time.Time) (node int, ok bool) {
+func (p *subscriber) during(from, to time.Time) (node int, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := len(p.stays) - 1; i >= 0; i-- {
@@ -191,7 +191,7 @@ func (p *guest) during(from, to time.Time) (node int, ok bool) {
 }
 
 // at is the node that a page is on, or -1.
-func (p *guest) at() int {
+func (p *subscriber) at() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.conn == nil {

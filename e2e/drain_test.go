@@ -173,7 +173,7 @@ func TestServerReloadBackend(t *testing.T) {
 	}
 }
 
-// TestServerOrder has several back ends publish at once, by both doors: all subscribers of a channel see one order, and
+// TestServerOrder has several back ends publish at once, by both ways: all subscribers of a channel see one order, and
 // what one back end has published in its own.
 func TestServerOrder(t *testing.T) {
 	const each = 300

@@ -14,7 +14,7 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// foreign is a page of another site, which tries all doors of a push server with what a page can send.
+// foreign is a page of another site, which tries all ports of a push server with what a page can send.
 const foreign = `<!doctype html><p id="state">Trying.</p><script>
 const line = '{"all":true,"foreign":1}\n', command = '{"to":"*","text":"foreign"}'
 const post = (url, options) => fetch(url, { method: "POST", ...options })

@@ -21,12 +21,12 @@ type ledger struct {
 type publication struct {
 	to     []string // targets
 	node   int      // which the back end was connected to
-	door   string
+	way    string
 	text   string // a JSON object without its braces
 	wait   time.Duration
 	sent   time.Time
 	answer answer
-	got    []*guest
+	got    []*subscriber
 }
 
 // answer is what a back end was told.
@@ -82,7 +82,7 @@ func (l *ledger) answered(p *publication, a answer) {
 }
 
 // received notes what a page was sent. Called by the page's goroutine.
-func (l *ledger) received(p *guest, text []byte) {
+func (l *ledger) received(p *subscriber, text []byte) {
 	var m struct{ B, I int }
 	if err := json.Unmarshal(text, &m); err != nil || m.I == 0 {
 		l.complain("page %d got %q", p.id, text)

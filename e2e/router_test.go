@@ -289,7 +289,7 @@ func TestCurl(t *testing.T) {
 	}
 }
 
-// TestWrk loads every door for a second: no request fails.
+// TestWrk loads every way of serving for a second: no request fails.
 func TestWrk(t *testing.T) {
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "file"), make([]byte, 100_000), 0o600); err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// traffic is what back ends publish: at every node through every door.
+// traffic is what back ends publish: at every node in every way.
 type traffic struct {
 	nodes   []*node
 	crowd   *crowd
@@ -16,10 +16,10 @@ type traffic struct {
 	running sync.WaitGroup
 }
 
-// perSecond is how much each back end publishes. There is one for each door at each node, and four for that which waits
+// perSecond is how much each back end publishes. There is one for each way at each node, and four for that which waits
 // for each answer: 171 publications a second at a node.
 var perSecond = []struct {
-	door     door
+	way      way
 	backends int
 	rate     float64
 }{
@@ -41,7 +41,7 @@ func newTraffic(nodes []*node, c *crowd, l *ledger) *traffic {
 				f.running.Add(1)
 				go func() {
 					defer f.running.Done()
-					f.backend(ctx, home, at.door, at.rate)
+					f.backend(ctx, home, at.way, at.rate)
 				}()
 			}
 		}
@@ -56,7 +56,7 @@ func (f *traffic) end() {
 }
 
 // backend is a back end, which goes to another node when its own is not there.
-func (f *traffic) backend(ctx context.Context, home int, d door, rate float64) {
+func (f *traffic) backend(ctx context.Context, home int, d way, rate float64) {
 	pace := time.NewTicker(paceEvery)
 	defer pace.Stop()
 	for try := home; ctx.Err() == nil; try++ {
@@ -73,7 +73,7 @@ func (f *traffic) backend(ctx context.Context, home int, d door, rate float64) {
 }
 
 // serve publishes until the session ends.
-func (f *traffic) serve(ctx context.Context, pace *time.Ticker, s session, n *node, d door, rate float64) {
+func (f *traffic) serve(ctx context.Context, pace *time.Ticker, s session, n *node, d way, rate float64) {
 	number, due := f.ledger.connected(), rand.Float64()
 	for {
 		select {
@@ -87,7 +87,7 @@ func (f *traffic) serve(ctx context.Context, pace *time.Ticker, s session, n *no
 		}
 		var all []*publication
 		for ; due >= 1; due-- {
-			p := &publication{node: n.index, door: d.name, to: f.targets(d, rate)}
+			p := &publication{node: n.index, way: d.name, to: f.targets(d, rate)}
 			f.ledger.publish(number, p)
 			all = append(all, p)
 		}
@@ -98,7 +98,7 @@ func (f *traffic) serve(ctx context.Context, pace *time.Ticker, s session, n *no
 }
 
 // targets are those of a publication.
-func (f *traffic) targets(d door, rate float64) []string {
+func (f *traffic) targets(d way, rate float64) []string {
 	someone := f.crowd.pages[rand.IntN(len(f.crowd.pages))]
 	uid, group, channel := "u:"+someone.uid, "g:"+someone.group, someone.channel
 	switch x := rand.Float64(); {

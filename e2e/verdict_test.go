@@ -44,7 +44,7 @@ func (l *ledger) judge(what string, c *crowd, w *watch) verdict {
 	for b, all := range l.backends {
 		for i, p := range all[l.judged[b]:] {
 			l.judgeOne(&v, p, c, w,
-				fmt.Sprintf("number %d of back end %d, by %s on node %d for %s", l.judged[b]+i+1, b, p.door,
+				fmt.Sprintf("number %d of back end %d, by %s on node %d for %s", l.judged[b]+i+1, b, p.way,
 					p.node, p.to))
 		}
 		l.judged[b] = len(all)
@@ -54,7 +54,7 @@ func (l *ledger) judge(what string, c *crowd, w *watch) verdict {
 
 func (l *ledger) judgeOne(v *verdict, p *publication, c *crowd, w *watch, name string) {
 	meant := c.targeted(p.to)
-	got := map[*guest]bool{}
+	got := map[*subscriber]bool{}
 	for _, page := range p.got {
 		got[page] = true
 	}
@@ -115,7 +115,7 @@ func (p *publication) told() why {
 }
 
 // missed is why a page has not got it, of which the answer told something.
-func (p *publication) missed(page *guest, told why, w *watch) why {
+func (p *publication) missed(page *subscriber, told why, w *watch) why {
 	if told == unavailable || told == unanswered {
 		return told
 	}

@@ -35,7 +35,7 @@ func (r *running) watching(target string) *linemantest.Client {
 	return b
 }
 
-// TestWatch tells who watches from where a message came and to whom it goes, whichever door it came by.
+// TestWatch tells who watches from where a message came and to whom it goes, whichever way it came.
 func TestWatch(t *testing.T) {
 	c := devMode()
 	const key = "the key of the shop is long"

@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// door is a way in which back ends publish.
-type door struct {
+// way is a way in which back ends publish.
+type way struct {
 	name string
 	open func(*node, *ledger) (session, error)
 }
 
-// session is a back end's use of a door.
+// session is a back end's use of a way.
 type session interface {
 	// publish publishes in order. What is answered goes to the ledger, perhaps later. An error is the end of the
 	// session.
@@ -28,17 +28,17 @@ type session interface {
 	finish()
 }
 
-// The doors.
+// The ways.
 var (
-	plainLines   = door{"plain lines", func(n *node, l *ledger) (session, error) { return newLines(n, l, true) }}
-	commandLines = door{"lines", func(n *node, l *ledger) (session, error) { return newLines(n, l, false) }}
-	oneByHTTP    = door{
+	plainLines   = way{"plain lines", func(n *node, l *ledger) (session, error) { return newLines(n, l, true) }}
+	commandLines = way{"lines", func(n *node, l *ledger) (session, error) { return newLines(n, l, false) }}
+	oneByHTTP    = way{
 		"HTTP", func(n *node, l *ledger) (session, error) { return &posts{n, l, "pub", "application/json"}, n.up() },
 	}
-	batchByHTTP = door{"batches", func(n *node, l *ledger) (session, error) {
+	batchByHTTP = way{"batches", func(n *node, l *ledger) (session, error) {
 		return &posts{n, l, "batch", "application/x-ndjson"}, n.up()
 	}}
-	pushCommand = door{"lineman push", func(n *node, l *ledger) (session, error) { return &pushes{n, l}, n.up() }}
+	pushCommand = way{"lineman push", func(n *node, l *ledger) (session, error) { return &pushes{n, l}, n.up() }}
 )
 
 // up tells whether back ends can connect.
@@ -155,7 +155,7 @@ func (s *lines) read() {
 			a, err = parseLine(text)
 		}
 		if err != nil {
-			s.ledger.complain("%s on node %d: %v", p.door, p.node, err)
+			s.ledger.complain("%s on node %d: %v", p.way, p.node, err)
 			return
 		}
 		s.ledger.answered(p, a)
@@ -214,7 +214,7 @@ func (s *posts) post(all []*publication) error {
 		}
 		a, err := parseReply(answers.Text())
 		if err != nil {
-			s.ledger.complain("%s on node %d: %v", p.door, p.node, err)
+			s.ledger.complain("%s on node %d: %v", p.way, p.node, err)
 			return err
 		}
 		s.ledger.answered(p, a)

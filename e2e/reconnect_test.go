@@ -17,9 +17,9 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 )
 
-// returner is a page that comes back when it is told to, and the back end that publishes for it, one thing after the
+// reconnecter is a page that comes back when it is told to, and the back end that publishes for it, one thing after the
 // other.
-type returner struct {
+type reconnecter struct {
 	t    *testing.T
 	p    push
 	uid  string
@@ -35,7 +35,7 @@ type returner struct {
 }
 
 // live keeps the page connected until stop is closed.
-func (r *returner) live(stop <-chan struct{}, first net.Conn) {
+func (r *reconnecter) live(stop <-chan struct{}, first net.Conn) {
 	for c := first; ; c = arrive(r.t, r.p.pages, "token="+r.uid) {
 		end := make(chan struct{})
 		go func() {
@@ -69,7 +69,7 @@ func (r *returner) live(stop <-chan struct{}, first net.Conn) {
 }
 
 // state is how often the page has come back, and how much it has got.
-func (r *returner) state() (s struct{ returns, got int64 }) {
+func (r *reconnecter) state() (s struct{ returns, got int64 }) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.returns, s.got = int64(r.returns), int64(len(r.got))
@@ -77,7 +77,7 @@ func (r *returner) state() (s struct{ returns, got int64 }) {
 }
 
 // read gets what is published until the connection ends, and tells after how long to come back.
-func (r *returner) read(c net.Conn) (retry time.Duration, told bool) {
+func (r *reconnecter) read(c net.Conn) (retry time.Duration, told bool) {
 	for {
 		text, err := wsutil.ReadServerText(c)
 		if err != nil {
@@ -94,7 +94,7 @@ func (r *returner) read(c net.Conn) (retry time.Duration, told bool) {
 }
 
 // publish publishes numbers until stop is closed. What the server has not read, or refuses as it stops, is asked again.
-func (r *returner) publish(stop <-chan struct{}) {
+func (r *reconnecter) publish(stop <-chan struct{}) {
 	pace := time.NewTicker(20 * time.Millisecond)
 	defer pace.Stop()
 	c := dial(r.t, r.p.backends)
@@ -138,14 +138,14 @@ func (r *returner) publish(stop <-chan struct{}) {
 }
 
 // reloadWhilePublishing reloads a server that is alone while something is published for each of its pages.
-func reloadWhilePublishing(t *testing.T, wait int) (all []*returner) {
+func reloadWhilePublishing(t *testing.T, wait int) (all []*reconnecter) {
 	const pages = 50
 	p := startLineman(t)
 	conns := arriveAll(t, p, pages)
 	stop, unpublished := make(chan struct{}), make(chan struct{})
 	var live, publishing sync.WaitGroup
 	for i, c := range conns {
-		r := &returner{t: t, p: p, uid: fmt.Sprint("uid", i), wait: wait}
+		r := &reconnecter{t: t, p: p, uid: fmt.Sprint("uid", i), wait: wait}
 		all = append(all, r)
 		live.Add(1)
 		publishing.Add(1)
