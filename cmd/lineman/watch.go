@@ -114,9 +114,9 @@ func describe(e *command.Event) string {
 	case string(push.Delivered):
 		what += delivery(e)
 	case string(push.Finished):
-		what += fmt.Sprintf(": %s", have(number(e.N)))
+		what += ": accepted by " + counted(number(e.N), "connection")
 	case command.Missed:
-		what += fmt.Sprintf(" %d events: they were not read fast enough", number(e.N))
+		what += " " + counted(number(e.N), "event") + ": not read fast enough"
 	}
 	if e.Incomplete {
 		what += "; a node did not answer in time"
@@ -132,7 +132,7 @@ func publication(e *command.Event) string {
 	for _, t := range e.To {
 		to = append(to, string(t))
 	}
-	what := " to " + strings.Join(to, ", ") + more(e.Others) + fmt.Sprintf(", %d bytes", number(e.Size))
+	what := " to " + strings.Join(to, ", ") + more(e.Others) + ", " + counted(number(e.Size), "byte")
 	if from := e.From; from != nil {
 		what += ", from " + strings.TrimSpace(from.Via+" "+from.Remote)
 		if from.Key != "" {
@@ -158,9 +158,9 @@ func delivery(e *command.Event) string {
 		conns = append(conns, name)
 	}
 	n := number(e.N)
-	what := fmt.Sprintf(" to %s: %s%s", connections(n), strings.Join(conns, ", "), more(n-len(conns)))
+	what := fmt.Sprintf(" to %s: %s%s", counted(n, "connection"), strings.Join(conns, ", "), more(n-len(conns)))
 	if e.Full > 0 {
-		what += fmt.Sprintf("; %s did not accept it", connections(e.Full))
+		what += fmt.Sprintf("; %s did not accept it", counted(e.Full, "connection"))
 	}
 	return what
 }
@@ -180,18 +180,12 @@ func more(n int) string {
 	return fmt.Sprintf(" and %d more", n)
 }
 
-func connections(n int) string {
+// counted is so many of something.
+func counted(n int, of string) string {
 	if n == 1 {
-		return "1 connection"
+		return "1 " + of
 	}
-	return fmt.Sprintf("%d connections", n)
-}
-
-func have(n int) string {
-	if n == 1 {
-		return "1 connection has it"
-	}
-	return connections(n) + " have it"
+	return fmt.Sprintf("%d %ss", n, of)
 }
 
 // visible is a text as a terminal may show it: what is not seen, or would be obeyed there, is written as in Go.

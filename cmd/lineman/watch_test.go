@@ -53,9 +53,9 @@ func TestWatch(t *testing.T) {
 	people := []string{
 		`publication a.1 to u:ann, * and 3 more, 30 bytes, from line 127.0.0.1:2, key shop: \x1b[2J<é>\u202e\n…`,
 		`delivery    a.1 to 3 connections: c:a.7 (ann), c:a.8 and 1 more; 1 connection did not accept it`,
-		`outcome     a.1: 1 connection has it; a node did not answer in time`,
-		`refusal     to u:ann, 1 bytes: 1: other nodes cannot be reached now`,
-		`missed      12 events: they were not read fast enough`,
+		`outcome     a.1: accepted by 1 connection; a node did not answer in time`,
+		`refusal     to u:ann, 1 byte: 1: other nodes cannot be reached now`,
+		`missed      12 events: not read fast enough`,
 	}
 	for _, c := range []struct {
 		json bool
