@@ -27,7 +27,7 @@ const (
 // be empty: shorten it, never add to it.
 var unwrapped = []string{
 	"arrival.go", "attend.go", "broken.go", "closing.go", "conn.go", "http.go", "leave.go", "secure.go", "send.go",
-	"session.go", "transport.go", "turns.go", "internal/master/",
+	"session.go", "transport.go", "turns.go",
 }
 
 // excepted reports whether unwrapped lists a file or a folder of it.

@@ -263,7 +263,8 @@ func TestMatchesLocalhost(t *testing.T) {
 		t.Skip(err)
 	}
 	for _, host := range all {
-		in := Inherited{Network: "tcp", Address: net.JoinHostPort(netip.MustParseAddr(host).WithZone("").String(), "80")}
+		at := netip.MustParseAddr(host).WithZone("").String()
+		in := Inherited{Network: "tcp", Address: net.JoinHostPort(at, "80")}
 		if !in.Matches("tcp", "localhost:80") {
 			t.Errorf("%v is not localhost:80", in)
 		}

@@ -21,7 +21,9 @@ const crewChannel = "LINEMAN_TEST_CHANNEL"
 
 // crew are the workers of a program whose processes are real, and do no more than they must.
 func crew() []channel.Worker {
-	return []channel.Worker{{Name: "a", Addr: "tcp://a", Count: 2}, {Name: "b", Addr: "tcp://b", Count: 2, ReusePort: true}}
+	return []channel.Worker{
+		{Name: "a", Addr: "tcp://a", Count: 2}, {Name: "b", Addr: "tcp://b", Count: 2, ReusePort: true},
+	}
 }
 
 // mate is a process of the crew: it answers its master, and every connection with a word.
@@ -89,7 +91,9 @@ func (m *mate) serve(r *channel.Request) {
 func (m *mate) listen() error {
 	w := crew()[m.assignment.Worker]
 	own := channel.Address{Worker: w.Name, Outer: true, Network: "tcp", Target: "127.0.0.1:0", ReusePort: w.ReusePort}
-	inside := channel.Address{Worker: fmt.Sprintf("inner of %s/%d", w.Name, m.assignment.ID), Network: "tcp", Target: "127.0.0.1:0"}
+	inside := channel.Address{
+		Worker: fmt.Sprintf("inner of %s/%d", w.Name, m.assignment.ID), Network: "tcp", Target: "127.0.0.1:0",
+	}
 	for _, a := range []channel.Address{inside, own} {
 		files, err := m.peer.Call(context.Background(), channel.Listen, a, nil)
 		if err != nil {

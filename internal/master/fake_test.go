@@ -239,7 +239,8 @@ func try(t *testing.T, workers []channel.Worker, f func(t *trial)) {
 		c := Config{
 			Image: m.image(), System: m, Log: slog.New(slog.NewTextHandler(&m.log, nil)),
 			Limits: Limits{
-				Start: 10 * time.Second, Stop: 5 * time.Second, Reload: 2 * time.Second, Graceful: time.Minute, Hang: time.Minute,
+				Start: 10 * time.Second, Stop: 5 * time.Second, Reload: 2 * time.Second,
+				Graceful: time.Minute, Hang: time.Minute,
 			},
 		}
 		for _, w := range workers {

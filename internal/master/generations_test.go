@@ -172,7 +172,8 @@ func TestReloadCrashes(t *testing.T) {
 					t.behaveLike(plain)
 					time.Sleep(time.Minute)
 					after := t.serving()
-					if len(after) != 3 || after[victim] == before[victim] || !fails && t.imageOf(victim) == t.s.config.Image {
+					if len(after) != 3 || after[victim] == before[victim] ||
+						!fails && t.imageOf(victim) == t.s.config.Image {
 						t.Errorf("%s, %s, fails %v: %v became %v", at, victim, fails, before, after)
 					}
 				})

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -90,7 +91,8 @@ func (h *Host) Launch(c Command) (Process, error) {
 // environment is that of the master, without what is meant for it alone.
 func (h *Host) environment() (env []string) {
 	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); name != "NOTIFY_SOCKET" && name != "WATCHDOG_USEC" && name != "WATCHDOG_PID" {
+		name, _, _ := strings.Cut(v, "=")
+		if !slices.Contains([]string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}, name) {
 			env = append(env, v)
 		}
 	}

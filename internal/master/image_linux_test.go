@@ -47,7 +47,8 @@ func TestImageDescriptor(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	cmd := exec.Command(image.Path(), "-c", `for fd in /proc/$$/fd/*; do test "$(readlink $fd)" != "$0" || exit 1; done`, shell)
+	closed := `for fd in /proc/$$/fd/*; do test "$(readlink $fd)" != "$0" || exit 1; done`
+	cmd := exec.Command(image.Path(), "-c", closed, shell)
 	for range 20 {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, null)
 	}
@@ -69,7 +70,8 @@ func TestImageOtherUser(t *testing.T) {
 	run := func(path string) error {
 		cmd := exec.Command(path)
 		cmd.Dir = "/"
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: processtest.OtherUser, Gid: processtest.OtherUser}}
+		other := &syscall.Credential{Uid: processtest.OtherUser, Gid: processtest.OtherUser}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: other}
 		return cmd.Run()
 	}
 	if err := run(path); !errors.Is(err, os.ErrPermission) {

@@ -60,9 +60,11 @@ func TestOpenImageWrong(t *testing.T) {
 		"gone":   {func(string) error { return nil }, "is gone", nil},
 		"link":   {func(path string) error { return os.Symlink(filepath.Join(dir, "gone"), path) }, "is gone", nil},
 		"folder": {func(path string) error { return os.Mkdir(path, 0o755) }, "is a folder", nil},
-		"text":   {func(path string) error { return os.WriteFile(path, nil, 0o644) }, "is not executable (-rw-r--r--)", nil},
-		"pipe":   {func(path string) error { return syscall.Mkfifo(path, 0o755) }, "is no regular file", nil},
-		"text/x": {func(path string) error { return os.WriteFile(filepath.Dir(path), nil, 0o644) }, "not a directory", syscall.ENOTDIR},
+		"text": {func(path string) error { return os.WriteFile(path, nil, 0o644) },
+			"is not executable (-rw-r--r--)", nil},
+		"pipe": {func(path string) error { return syscall.Mkfifo(path, 0o755) }, "is no regular file", nil},
+		"text/x": {func(path string) error { return os.WriteFile(filepath.Dir(path), nil, 0o644) },
+			"not a directory", syscall.ENOTDIR},
 	} {
 		path := filepath.Join(dir, name)
 		if err := c.make(path); err != nil {
@@ -70,7 +72,8 @@ func TestOpenImageWrong(t *testing.T) {
 		}
 		before := processtest.OpenFiles(t)
 		_, err := OpenImage(path)
-		if err == nil || !strings.HasPrefix(err.Error(), "lineman: ") || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+		if err == nil || !strings.HasPrefix(err.Error(), "lineman: ") || !strings.Contains(err.Error(), c.want) ||
+			!strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, want that it %s", name, err, c.want)
 		}
 		if c.is != nil && !errors.Is(err, c.is) {
@@ -95,7 +98,8 @@ func TestLaunchNoProgram(t *testing.T) {
 	defer host.null.Close()
 	before := processtest.OpenFiles(t)
 	_, err = host.Launch(Command{Image: openImage(t, path)})
-	if !errors.Is(err, syscall.ENOEXEC) || !strings.HasPrefix(err.Error(), "exec format error: its file is no program") {
+	if !errors.Is(err, syscall.ENOEXEC) ||
+		!strings.HasPrefix(err.Error(), "exec format error: its file is no program") {
 		t.Errorf("got %v", err)
 	}
 	if after := processtest.OpenFiles(t); after > before+1 { // the image's
@@ -156,7 +160,8 @@ func TestProgramPath(t *testing.T) {
 	current, bin := filepath.Join(dir, "current"), filepath.Join(dir, "bin")
 	for _, err := range []error{
 		os.Mkdir(filepath.Join(dir, "release"), 0o755), os.Symlink("release", current),
-		os.Mkdir(bin, 0o755), os.WriteFile(filepath.Join(bin, "tool"), nil, 0o755), os.Symlink("tool", filepath.Join(bin, "app")),
+		os.Mkdir(bin, 0o755), os.WriteFile(filepath.Join(bin, "tool"), nil, 0o755),
+		os.Symlink("tool", filepath.Join(bin, "app")),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -172,7 +177,8 @@ func TestProgramPath(t *testing.T) {
 	cmd.Env = append(os.Environ(), "PATH="+bin, "PWD="+current)
 	a := processtest.StartCommand(t, cmd, "program path")
 	for i, want := range []string{
-		filepath.Join(current, "app"), filepath.Join(current, "sub/app"), filepath.Join(dir, "app"), "/srv/app/current/app",
+		filepath.Join(current, "app"), filepath.Join(current, "sub/app"), filepath.Join(dir, "app"),
+		"/srv/app/current/app",
 		filepath.Join(bin, "app"), self, self,
 	} {
 		if got := a.Word(); got != want {

@@ -68,7 +68,8 @@ func TestLog(t *testing.T) {
 		{"a predecessor that refuses to stand still", func(t *trial) {
 			t.change(1, op(channel.Freeze, refuse))
 			t.reload()
-		}, []string{`WARN msg="lineman: a/0 (pid 1) does not stand still for its successor: it will not: it is killed"`}},
+		}, []string{
+			`WARN msg="lineman: a/0 (pid 1) does not stand still for its successor: it will not: it is killed"`}},
 		{"a predecessor that does not leave", func(t *trial) {
 			t.change(1, deaf)
 			t.reload()

@@ -109,7 +109,7 @@ func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
 	s := sl.supervisor
 	p := &process{slot: sl, image: image, born: time.Now(), number: s.count()}
 	launched := make(chan struct{})
-	s.births.RLock()
+	s.launching.RLock()
 	real, err := s.config.System.Launch(Command{
 		Image: image,
 		User:  sl.group.User,
@@ -124,13 +124,13 @@ func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
 		s.processes[p] = true
 		s.mu.Unlock()
 	}
-	s.births.RUnlock()
+	s.launching.RUnlock()
 	if err != nil {
 		return nil, fmt.Errorf("lineman: %s/%d does not start: %w", sl.group.Name, sl.id, Bare(err))
 	}
 	close(launched)
-	s.burials.Add(1)
-	go s.bury(p)
+	s.ends.Add(1)
+	go s.noteEnd(p)
 	if err := p.prepare(ctx); err != nil {
 		p.discard()
 		return nil, err
@@ -138,9 +138,9 @@ func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
 	return p, nil
 }
 
-// bury waits for the end of a process and notes it.
-func (s *Supervisor) bury(p *process) {
-	defer s.burials.Done()
+// noteEnd waits for the end of a process and notes it.
+func (s *Supervisor) noteEnd(p *process) {
+	defer s.ends.Done()
 	<-p.Exited()
 	status := p.Status()
 	s.mu.Lock()
@@ -164,7 +164,9 @@ func (p *process) ended() bool {
 func (p *process) prepare(ctx context.Context) error {
 	s, g := p.slot.supervisor, p.slot.group
 	var d channel.Description
-	a := channel.Assignment{Worker: g.index, Name: g.Name, ID: p.slot.id, Shared: g.Count > 1 && !g.ReusePort, Daemon: s.config.Daemon}
+	a := channel.Assignment{
+		Worker: g.index, Name: g.Name, ID: p.slot.id, Shared: g.Count > 1 && !g.ReusePort, Daemon: s.config.Daemon,
+	}
 	var files []int
 	if f := s.config.LogFile; f != nil {
 		if fd := f(); fd >= 0 {

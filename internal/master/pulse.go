@@ -105,7 +105,8 @@ func (p *process) judge() {
 	switch {
 	case p.leaving.Load(), p.ended():
 	case limit >= 0 && still > limit:
-		s.config.Log.Error(fmt.Sprintf("lineman: %s has stood still for %v: %s; it is killed and replaced", p, still.Round(time.Millisecond), callback))
+		s.config.Log.Error(fmt.Sprintf("lineman: %s has stood still for %v: %s; it is killed and replaced",
+			p, still.Round(time.Millisecond), callback))
 		p.discard()
 	case warn:
 		s.config.Log.Warn(fmt.Sprintf("lineman: %s stands still: %s; nobody is served there", p, callback))
@@ -168,11 +169,12 @@ func (s *Supervisor) Snapshot() Snapshot {
 	snapshot := Snapshot{Processes: states}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, g := range s.groups {
-		for _, sl := range g.slots {
-			if s.ctx.Err() == nil && !slices.ContainsFunc(states, func(p ProcessState) bool { return p.Index == g.index && p.ID == sl.id }) {
-				snapshot.Processes = append(snapshot.Processes, ProcessState{Worker: g.Name, Index: g.index, ID: sl.id, State: Waiting})
-			}
+	for _, sl := range s.slots() {
+		there := func(p ProcessState) bool { return p.Index == sl.group.index && p.ID == sl.id }
+		if s.ctx.Err() == nil && !slices.ContainsFunc(states, there) {
+			snapshot.Processes = append(snapshot.Processes, ProcessState{
+				Worker: sl.group.Name, Index: sl.group.index, ID: sl.id, State: Waiting,
+			})
 		}
 	}
 	for k, n := range s.exits {
@@ -187,7 +189,8 @@ func (s *Snapshot) sort() {
 		return cmp.Or(a.Index-b.Index, a.ID-b.ID, a.Born.Compare(b.Born))
 	})
 	slices.SortFunc(s.Exits, func(a, b ExitCount) int {
-		return cmp.Or(cmp.Compare(a.Worker, b.Worker), a.Status.Code-b.Status.Code, cmp.Compare(a.Status.Signal, b.Status.Signal))
+		return cmp.Or(cmp.Compare(a.Worker, b.Worker), a.Status.Code-b.Status.Code,
+			cmp.Compare(a.Status.Signal, b.Status.Signal))
 	})
 }
 

@@ -198,9 +198,13 @@ func TestSnapshotStates(t *testing.T) {
 		}
 		var got []shown
 		for _, p := range t.s.Snapshot().Processes {
-			got = append(got, shown{p.Worker + string(rune('0'+p.ID)), p.State, p.Busy > 0 && p.Callback == "OnMessage"})
+			busy := p.Busy > 0 && p.Callback == "OnMessage"
+			got = append(got, shown{p.Worker + string(rune('0'+p.ID)), p.State, busy})
 		}
-		want := []shown{{"a0", Busy, true}, {"a1", Waiting, false}, {"a2", Starting, false}, {"b0", Leaving, false}, {"b0", Idle, false}}
+		want := []shown{
+			{"a0", Busy, true}, {"a1", Waiting, false}, {"a2", Starting, false}, {"b0", Leaving, false},
+			{"b0", Idle, false},
+		}
 		if !slices.Equal(got, want) {
 			t.Errorf("it shows %v, want %v", got, want)
 		}
@@ -216,7 +220,8 @@ func TestSnapshotStates(t *testing.T) {
 			t.Errorf("%d pages: %v", pages, err)
 		}
 		broken := errors.New("the client has gone")
-		if err := t.s.Conns(context.Background(), func(string, int, int, json.RawMessage) error { return broken }); err != broken {
+		fail := func(string, int, int, json.RawMessage) error { return broken }
+		if err := t.s.Conns(context.Background(), fail); err != broken {
 			t.Errorf("a page that nobody takes: %v", err)
 		}
 	})

@@ -136,7 +136,8 @@ func (p *process) freeze(ctx context.Context) {
 		return
 	case errors.Is(err, channel.ErrClosed): // it has ended by itself, as its keeper will say
 	case errors.Is(err, context.DeadlineExceeded):
-		s.config.Log.Warn(fmt.Sprintf("lineman: %s does not stand still for its successor within %v: it is killed", p, limit))
+		s.config.Log.Warn(fmt.Sprintf("lineman: %s does not stand still for its successor within %v: it is killed",
+			p, limit))
 		p.leaving.Store(true)
 	default:
 		s.config.Log.Warn(fmt.Sprintf("lineman: %s does not stand still for its successor: %v: it is killed", p, err))
@@ -235,11 +236,13 @@ func (s *Supervisor) compare(d channel.Description) error {
 		return nil
 	}
 	if len(have) != len(d.Workers) {
-		return fmt.Errorf("lineman: the program has %d workers now, and had %d: that needs a restart", len(d.Workers), len(have))
+		return fmt.Errorf("lineman: the program has %d workers now, and had %d: that needs a restart",
+			len(d.Workers), len(have))
 	}
 	for i, w := range d.Workers {
 		if w != have[i] {
-			return fmt.Errorf("lineman: the program's worker %d is %s now, and was %s: that needs a restart", i, describe(w), describe(have[i]))
+			return fmt.Errorf("lineman: the program's worker %d is %s now, and was %s: that needs a restart",
+				i, describe(w), describe(have[i]))
 		}
 	}
 	return nil

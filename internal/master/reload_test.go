@@ -69,8 +69,10 @@ func TestReloadFaults(t *testing.T) {
 		newOne []string // who is new afterwards
 	}{
 		{"other version", func(f *fake) { f.version++ }, "", "another version of Lineman: restart", nil},
-		{"a worker less", func(f *fake) { f.workers = f.workers[:1] }, "", "has 1 workers now, and had 2: that needs a restart", nil},
-		{"another address", func(f *fake) { f.workers[0].Addr = "three" }, "", `worker 0 is a on "three", Count 3 now, and was a on "one", Count 3: that needs a restart`, nil},
+		{"a worker less", func(f *fake) { f.workers = f.workers[:1] }, "",
+			"has 1 workers now, and had 2: that needs a restart", nil},
+		{"another address", func(f *fake) { f.workers[0].Addr = "three" }, "",
+			`worker 0 is a on "three", Count 3 now, and was a on "one", Count 3: that needs a restart`, nil},
 		{"hello: an error", op(channel.Hello, refuse), "", "does not start: it will not", nil},
 		{"hello: it ends", op(channel.Hello, perish), "", "does not start: it ended with exit code 3", nil},
 		{"hello: no answer", op(channel.Hello, never), "", "not ready after 10s", nil},
@@ -81,8 +83,10 @@ func TestReloadFaults(t *testing.T) {
 		{"start: an error", op(channel.Start, refuse), "", "does not start: it will not", nil},
 		{"start: it ends", op(channel.Start, perish), "", "does not start: it ended with exit code 3", nil},
 		{"start: no answer", op(channel.Start, never), "", "does not start: it is not ready after 10s", nil},
-		{"start of the second", op(channel.Start, refuse), "a/1", "it will not; a/0 run the new program, the others still the old", []string{"a/0"}},
-		{"start of the last", op(channel.Start, perish), "b/0", "a/0, a/1, a/2 run the new program", []string{"a/0", "a/1", "a/2"}},
+		{"start of the second", op(channel.Start, refuse), "a/1",
+			"it will not; a/0 run the new program, the others still the old", []string{"a/0"}},
+		{"start of the last", op(channel.Start, perish), "b/0",
+			"a/0, a/1, a/2 run the new program", []string{"a/0", "a/1", "a/2"}},
 	} {
 		try(t, two(3), func(t *trial) {
 			t.start()
@@ -159,7 +163,8 @@ func TestReloadPredecessorFaults(t *testing.T) {
 			after := t.serving()
 			for name, pid := range before {
 				if after[name] == 0 || after[name] == pid || t.stateOf(pid) != "ended" {
-					t.Errorf("%s: %s was pid %d and is %d; the predecessor is %s", c.name, name, pid, after[name], t.stateOf(pid))
+					t.Errorf("%s: %s was pid %d and is %d; the predecessor is %s",
+						c.name, name, pid, after[name], t.stateOf(pid))
 				}
 			}
 			if n := len(t.processes); n != 8 {

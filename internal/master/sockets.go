@@ -125,7 +125,8 @@ func (t *sockets) find(sl *slot, a channel.Address) (*socket, error) {
 	}
 	t.opened++
 	sk := &socket{
-		Socket: opened, key: k, number: t.opened, worker: a.Worker, scheme: a.Scheme, outer: a.Outer, reuse: a.ReusePort,
+		Socket: opened, key: k, number: t.opened, worker: a.Worker,
+		scheme: a.Scheme, outer: a.Outer, reuse: a.ReusePort,
 		users: make(map[*process]bool), released: make(map[int]bool),
 	}
 	t.open[k] = sk

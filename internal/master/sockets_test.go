@@ -245,7 +245,8 @@ func TestReusePortLending(t *testing.T) {
 		t.kill("a/1")
 		time.Sleep(time.Millisecond)
 		next := t.lendings()[1:]
-		if len(next) == 0 || !strings.HasPrefix(next[0], "adopt a/") || slices.Contains(next, fmt.Sprintf("return a/1 %d", chosen)) {
+		if len(next) == 0 || !strings.HasPrefix(next[0], "adopt a/") ||
+			slices.Contains(next, fmt.Sprintf("return a/1 %d", chosen)) {
 			t.Errorf("its stand-in has died: %v", next)
 		}
 		t.behaveLike(plain)

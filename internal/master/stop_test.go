@@ -83,7 +83,9 @@ func TestStopWhileVacant(t *testing.T) {
 		fault func(*fake) // of what is launched after the start
 		do    func(t *trial)
 	}{
-		"during the pause":      {op(channel.Hello, perish), func(t *trial) { t.kill("a/0"); time.Sleep(10 * time.Second) }},
+		"during the pause": {
+			op(channel.Hello, perish), func(t *trial) { t.kill("a/0"); time.Sleep(10 * time.Second) },
+		},
 		"during hello":          {op(channel.Hello, never), func(t *trial) { t.kill("a/0") }},
 		"during prepare":        {op(channel.Prepare, never), func(t *trial) { t.kill("a/0") }},
 		"during start":          {op(channel.Start, never), func(t *trial) { t.kill("a/0") }},

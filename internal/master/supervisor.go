@@ -51,11 +51,11 @@ type Supervisor struct {
 	ctx       context.Context // ends when the stopping begins
 	cancel    context.CancelFunc
 	keepers   sync.WaitGroup
-	burials   sync.WaitGroup
-	births    sync.RWMutex  // held for reading from a launch to the entry in processes
-	reaper    Reaper        // guarded by births
-	reloading chan struct{} // held, by sending, by the one Reload under way; guards images
-	images    []*Image      // open
+	ends      sync.WaitGroup // who wait for the end of a process, to note it
+	launching sync.RWMutex   // held for reading from a launch to the entry in processes
+	reaper    Reaper         // guarded by launching
+	reloading chan struct{}  // held, by sending, by the one Reload under way; guards images
+	images    []*Image       // open
 
 	mu        sync.Mutex // guards the following
 	processes map[*process]bool
@@ -87,8 +87,8 @@ type group struct {
 // New makes a Supervisor that has started nothing.
 func New(c Config) *Supervisor {
 	s := &Supervisor{
-		config: c, sockets: newSockets(c.System), processes: make(map[*process]bool),
-		exits: make(map[exitKey]int), urged: make(chan struct{}), reloading: make(chan struct{}, 1), images: []*Image{c.Image},
+		config: c, sockets: newSockets(c.System), processes: make(map[*process]bool), exits: make(map[exitKey]int),
+		urged: make(chan struct{}), reloading: make(chan struct{}, 1), images: []*Image{c.Image},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for i, w := range c.Workers {
@@ -225,7 +225,7 @@ func (s *Supervisor) Stop(u Urgency) {
 		}()
 	}
 	wait.Wait()
-	s.burials.Wait()
+	s.ends.Wait()
 	for _, i := range s.images {
 		i.Close()
 	}
@@ -256,8 +256,8 @@ func (s *Supervisor) alive() []*process {
 
 // Reap waits for strangers that have died, for a master that is the first process of a container.
 func (s *Supervisor) Reap() {
-	s.births.Lock() // a process that has just been started is not known yet
-	defer s.births.Unlock()
+	s.launching.Lock() // a process that has just been started is not known yet
+	defer s.launching.Unlock()
 	all := s.alive()
 	s.reaper.Reap(time.Now(), func(pid int) bool {
 		return slices.ContainsFunc(all, func(p *process) bool { return p.PID() == pid })

@@ -91,7 +91,8 @@ func TestStartFaults(t *testing.T) {
 	}
 	try(t, two(3), func(t *trial) {
 		t.launching = errors.New("fork: no memory")
-		if err := t.s.Start(context.Background()); err == nil || !strings.Contains(err.Error(), "does not start: fork: no memory") {
+		err := t.s.Start(context.Background())
+		if err == nil || !strings.Contains(err.Error(), "does not start: fork: no memory") {
 			t.Errorf("a launch that fails: %v", err)
 		}
 	})
