@@ -56,9 +56,9 @@ func without(list, other []string) (rest []string) {
 	return rest
 }
 
-// TestListsAnyGoroutine compares the lists of methods that are for any goroutine with those that the tests of rule 4
+// TestDocAnyGoroutine compares the lists of methods that are for any goroutine with those that the tests of rule 4
 // call from goroutines while -race looks on.
-func TestListsAnyGoroutine(t *testing.T) {
+func TestDocAnyGoroutine(t *testing.T) {
 	calls := map[string][]string{}
 	for _, f := range []string{"rules_goroutines_test.go", "rules_race_test.go"} {
 		for _, fn := range functions(t, f) {
@@ -92,15 +92,15 @@ func TestListsAnyGoroutine(t *testing.T) {
 	})
 }
 
-// TestListsCallbacks compares the callbacks of a Worker with the table of the guide.
-func TestListsCallbacks(t *testing.T) {
+// TestDocCallbacks compares the callbacks of a Worker with the table of the guide.
+func TestDocCallbacks(t *testing.T) {
 	same(t, "callbacks of a Worker", fieldsOf[lineman.Worker](callbacks), map[string][]string{
 		"docs/guide.md": all(callbacks, firstCells(section(t, "docs/guide.md", "Callbacks"))),
 	})
 }
 
-// TestListsLimits compares the limits of a Worker and the times of a Master with the tables about them.
-func TestListsLimits(t *testing.T) {
+// TestDocLimits compares the limits of a Worker and the times of a Master with the tables about them.
+func TestDocLimits(t *testing.T) {
 	same(t, "limits of a Worker", fieldsOf[lineman.Limits](regexp.MustCompile(``)), map[string][]string{
 		"docs/limits.md": all(inCode, firstCells(section(t, "docs/limits.md", "Limits"))),
 	})
@@ -109,8 +109,8 @@ func TestListsLimits(t *testing.T) {
 	})
 }
 
-// TestListsClosing compares the errors of OnClose with the table of the guide.
-func TestListsClosing(t *testing.T) {
+// TestDocClosing compares the errors of OnClose with the table of the guide.
+func TestDocClosing(t *testing.T) {
 	said := between(t, theCode, "The error says why:\n\t//\n", "\tOnClose func")
 	var errors []string
 	for _, names := range all(regexp.MustCompile(`(?m)^\t//\t(\S.*?)  `), said) {
@@ -123,8 +123,8 @@ func TestListsClosing(t *testing.T) {
 	})
 }
 
-// TestListsSchemes compares the schemes that an address may have with what the error and the documents say.
-func TestListsSchemes(t *testing.T) {
+// TestDocSchemes compares the schemes that an address may have with what the error and the documents say.
+func TestDocSchemes(t *testing.T) {
 	var schemes []string
 	for _, fn := range rootFunctions(t) {
 		if fn.Name.Name == "parseAddress" {
@@ -138,9 +138,9 @@ func TestListsSchemes(t *testing.T) {
 	})
 }
 
-// TestListsCommands compares the commands that Main takes with those that its documentation, its help and the page
+// TestDocMain compares the commands that Main takes with those that its documentation, its help and the page
 // about it name, and the exit codes with what they are said to mean.
-func TestListsCommands(t *testing.T) {
+func TestDocMain(t *testing.T) {
 	var commands []string
 	said := map[string]string{}
 	for _, fn := range rootFunctions(t) {
@@ -189,9 +189,9 @@ func exitCodes(text string) (codes []string) {
 	return codes
 }
 
-// TestListsLayout compares the folders that have code with those in the layout of DESIGN.md, and wants each page of
+// TestDocLayout compares the folders that have code with those in the layout of DESIGN.md, and wants each page of
 // design to be named there.
-func TestListsLayout(t *testing.T) {
+func TestDocLayout(t *testing.T) {
 	folders := map[string]bool{}
 	for file := range sources(t, ".go") {
 		if folder := path.Dir(file); folder != "." && !strings.HasPrefix(folder, "examples/") {
@@ -236,9 +236,9 @@ func TestListsLayout(t *testing.T) {
 // goFiles are the files of Go that a document names.
 var goFiles = regexp.MustCompile("`([\\w/.-]+\\.go)`")
 
-// TestListsFiles wants the files of Go that pages of design and CONTRIBUTING.md name to be there: beside the page, or
+// TestDocFiles wants the files of Go that pages of design and CONTRIBUTING.md name to be there: beside the page, or
 // by their paths.
-func TestListsFiles(t *testing.T) {
+func TestDocFiles(t *testing.T) {
 	n := 0
 	for file, text := range sources(t, ".md") {
 		if base := path.Base(file); base != "DESIGN.md" && base != "CONTRIBUTING.md" {
