@@ -15,8 +15,8 @@ import (
 	"github.com/lineman-go/lineman/cmd/lineman/internal/bench"
 )
 
-// benching are the flags of bench.
-type benching struct {
+// benchFlags are the flags of bench.
+type benchFlags struct {
 	options     bench.Options
 	connections int
 	credential  string
@@ -27,7 +27,7 @@ type benching struct {
 }
 
 func benchCommand() *cobra.Command {
-	b := &benching{}
+	b := &benchFlags{}
 	c := &cobra.Command{
 		Use: "bench", Short: "Put load on a server that runs, and tell how it does", Args: noArguments,
 		Long: `Connect pages to a server that runs, publish to them, and tell how many publications arrived, and when.
@@ -70,7 +70,7 @@ page of the server gets what is published, also those of its users.`,
 	return c
 }
 
-func (b *benching) run(ctx context.Context, out, warnings io.Writer) error {
+func (b *benchFlags) run(ctx context.Context, out, warnings io.Writer) error {
 	if err := b.complete(); err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (b *benching) run(ctx context.Context, out, warnings io.Writer) error {
 }
 
 // complete reads the files.
-func (b *benching) complete() (err error) {
+func (b *benchFlags) complete() (err error) {
 	if b.options.Key, err = backendKey(b.keyFile); err != nil {
 		return err
 	}

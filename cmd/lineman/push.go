@@ -17,8 +17,8 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// pushing are the flags of push.
-type pushing struct {
+// pushFlags are the flags of push.
+type pushFlags struct {
 	linePort
 	text bool
 	id   string
@@ -26,7 +26,7 @@ type pushing struct {
 }
 
 func pushCommand() *cobra.Command {
-	p := &pushing{}
+	p := &pushFlags{}
 	c := &cobra.Command{
 		Use:   "push uid|group|channel|conn NAME DATA, or push all DATA",
 		Short: "Push to the pages of a uid, of a group, of a channel, or to all",
@@ -56,7 +56,7 @@ one, is in --key-file, or in LINEMAN_KEY.`,
 	return c
 }
 
-func (p *pushing) run(args []string, in io.Reader, out io.Writer) error {
+func (p *pushFlags) run(args []string, in io.Reader, out io.Writer) error {
 	to, data, err := target(args)
 	if err != nil {
 		return &usageError{err}
@@ -152,7 +152,7 @@ func beginning(data string) string {
 }
 
 // request is what the server is asked.
-func (p *pushing) request(to push.Target, data string) (map[string]any, error) {
+func (p *pushFlags) request(to push.Target, data string) (map[string]any, error) {
 	q := map[string]any{"cmd": "pub", "to": to}
 	switch {
 	case p.text:

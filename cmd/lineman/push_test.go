@@ -92,30 +92,30 @@ func TestPush(t *testing.T) {
 	})
 	t.Setenv("LINEMAN_KEY", "k")
 	for _, c := range []struct {
-		p     pushing
+		p     pushFlags
 		args  []string
 		in    string
 		out   string
 		error string
 		asked string
 	}{
-		{pushing{}, []string{"uid", "a", ` {"x": 1} `}, "", "2\n", "", `{"cmd":"pub","data":{"x":1},"to":"u:a"}`},
-		{pushing{wait: time.Second}, []string{"all", `1`}, "", "2\n", "",
+		{pushFlags{}, []string{"uid", "a", ` {"x": 1} `}, "", "2\n", "", `{"cmd":"pub","data":{"x":1},"to":"u:a"}`},
+		{pushFlags{wait: time.Second}, []string{"all", `1`}, "", "2\n", "",
 			`{"cmd":"pub","data":1,"to":"*","wait":1000}`},
-		{pushing{}, []string{"uid", "unsure", `1`}, "", "1\n", "a node did not answer in time",
+		{pushFlags{}, []string{"uid", "unsure", `1`}, "", "1\n", "a node did not answer in time",
 			`{"cmd":"pub","data":1,"to":"u:unsure"}`},
-		{pushing{id: "o9"}, []string{"all", `1`}, "", "2\n", "", `{"cmd":"pub","data":1,"id":"o9","to":"*"}`},
-		{pushing{text: true}, []string{"all", "-"}, "one\ntwo\n", "2\n2\n", "",
+		{pushFlags{id: "o9"}, []string{"all", `1`}, "", "2\n", "", `{"cmd":"pub","data":1,"id":"o9","to":"*"}`},
+		{pushFlags{text: true}, []string{"all", "-"}, "one\ntwo\n", "2\n2\n", "",
 			`{"cmd":"pub","text":"one","to":"*"} {"cmd":"pub","text":"two","to":"*"}`},
-		{pushing{}, []string{"uid", "nobody", `1`}, "", "0\n", "no page has got it",
+		{pushFlags{}, []string{"uid", "nobody", `1`}, "", "0\n", "no page has got it",
 			`{"cmd":"pub","data":1,"to":"u:nobody"}`},
-		{pushing{}, []string{"uid", "denied", `1`}, "", "", "not you", `{"cmd":"pub","data":1,"to":"u:denied"}`},
-		{pushing{}, []string{"uid", "strange", `1`}, "", "", "is no server of Lineman",
+		{pushFlags{}, []string{"uid", "denied", `1`}, "", "", "not you", `{"cmd":"pub","data":1,"to":"u:denied"}`},
+		{pushFlags{}, []string{"uid", "strange", `1`}, "", "", "is no server of Lineman",
 			`{"cmd":"pub","data":1,"to":"u:strange"}`},
-		{pushing{}, []string{"uid", "a", `{`}, "", "", "say --text", ``},
-		{pushing{}, []string{"uid", "a", "\x1b[2J" + strings.Repeat("x", 60)}, "", "",
+		{pushFlags{}, []string{"uid", "a", `{`}, "", "", "say --text", ``},
+		{pushFlags{}, []string{"uid", "a", "\x1b[2J" + strings.Repeat("x", 60)}, "", "",
 			`"\x1b[2J` + strings.Repeat("x", 56) + `"… is no JSON`, ``},
-		{pushing{linePort: linePort{keyFile: "/nonexistent"}}, []string{"uid", "a", `1`}, "", "",
+		{pushFlags{linePort: linePort{keyFile: "/nonexistent"}}, []string{"uid", "a", `1`}, "", "",
 			"--key-file /nonexistent: no such file", ``},
 	} {
 		lines = nil
@@ -139,7 +139,8 @@ func TestPush(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	err = (&pushing{linePort: linePort{server: l.Addr().String()}}).run([]string{"uid", "a", "1"}, nil, &bytes.Buffer{})
+	err = (&pushFlags{linePort: linePort{server: l.Addr().String()}}).run([]string{"uid", "a", "1"}, nil,
+		&bytes.Buffer{})
 	if err == nil || !strings.HasSuffix(err.Error(), "by --server: connection refused") {
 		t.Errorf("without a server: %v", err)
 	}
@@ -152,7 +153,7 @@ func TestPush(t *testing.T) {
 		t.Errorf("behind --: %v", err)
 	}
 	var wrong *usageError
-	err = (&pushing{linePort: linePort{server: addr}}).run([]string{"uid", "a", "{"}, nil, &bytes.Buffer{})
+	err = (&pushFlags{linePort: linePort{server: addr}}).run([]string{"uid", "a", "{"}, nil, &bytes.Buffer{})
 	if !errors.As(err, &wrong) {
 		t.Errorf("what is no JSON: %v, want an error of usage", err)
 	}

@@ -29,8 +29,8 @@ func (k *keySource) flags(c *cobra.Command) {
 		"`file` of the settings, if there is neither --key-file nor "+tokenVariable)
 }
 
-// making are the flags of token.
-type making struct {
+// tokenFlags are the flags of token.
+type tokenFlags struct {
 	keySource
 	claims                token.Claims
 	expires               time.Duration
@@ -39,7 +39,7 @@ type making struct {
 }
 
 func tokenCommand() *cobra.Command {
-	m := &making{}
+	m := &tokenFlags{}
 	c := &cobra.Command{
 		Use: "token", Short: "Make a credential for a page, or check one", Args: noArguments,
 		Long: `Make a credential, which a page shows to say whose it is:
@@ -74,7 +74,7 @@ ticket, or a private key in PEM, for RS256, ES256, ES384, ES512 or EdDSA.`,
 }
 
 // make signs the claims.
-func (m *making) make() (string, error) {
+func (m *tokenFlags) make() (string, error) {
 	if m.claims.UID == "" {
 		return "", fmt.Errorf("%w: say whose it is by --uid", token.ErrUID)
 	}

@@ -19,14 +19,14 @@ import (
 	"github.com/lineman-go/lineman/push/command"
 )
 
-// watching are the flags of watch.
-type watching struct {
+// watchFlags are the flags of watch.
+type watchFlags struct {
 	linePort
 	json bool
 }
 
 func watchCommand() *cobra.Command {
-	w := &watching{}
+	w := &watchFlags{}
 	c := &cobra.Command{
 		Use:   "watch TARGET",
 		Short: "Show what goes to a target, and to whom",
@@ -57,7 +57,7 @@ It shows what the node does that is asked. A key, where the server wants one, ne
 }
 
 // run shows events until ctx ends, or the connection.
-func (w *watching) run(ctx context.Context, target push.Target, out, note io.Writer) error {
+func (w *watchFlags) run(ctx context.Context, target push.Target, out, note io.Writer) error {
 	if err := target.Check(); err != nil {
 		return &usageError{err}
 	}
@@ -90,7 +90,7 @@ func (w *watching) run(ctx context.Context, target push.Target, out, note io.Wri
 }
 
 // show prints an event.
-func (w *watching) show(line []byte, out io.Writer) error {
+func (w *watchFlags) show(line []byte, out io.Writer) error {
 	var e command.Event
 	if err := json.Unmarshal(line, &e); err != nil || e.Event == "" {
 		return fmt.Errorf("%s is no event: %.80q", w.server, line)

@@ -64,7 +64,7 @@ func TestWatch(t *testing.T) {
 		asked = nil
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		out, note := &until{lines: len(events), end: cancel}, &bytes.Buffer{}
-		w := &watching{linePort: linePort{server: addr}, json: c.json}
+		w := &watchFlags{linePort: linePort{server: addr}, json: c.json}
 		if err := w.run(ctx, "u:ann", out, note); err != nil {
 			t.Errorf("JSON %v: %v", c.json, err)
 		}
@@ -114,7 +114,7 @@ func TestWatchFails(t *testing.T) {
 		{l.Addr().String(), "u:ann", "the server has ended the connection"},
 		{denied, "u:", "has no name"},
 	} {
-		w := &watching{linePort: linePort{server: c.server}}
+		w := &watchFlags{linePort: linePort{server: c.server}}
 		err := w.run(context.Background(), c.target, &bytes.Buffer{}, &bytes.Buffer{})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("watching %s: %v, want %s", c.target, err, c.want)
