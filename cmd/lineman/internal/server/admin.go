@@ -18,8 +18,8 @@ import (
 	"github.com/lineman-go/lineman/push/metrics"
 )
 
-// adminWorker is the port for who runs the server: metrics and profiles. It works on goroutines, so a profile holds
-// nobody up. The process that is counted by id has a port of its own.
+// adminWorker is the port for operators: metrics and profiles. It works on goroutines, so a profile holds nobody up.
+// Each process has a port of its own: id counts the processes.
 func (s *Server) adminWorker(id int) *lineman.Worker {
 	pages := http.NewServeMux()
 	pages.Handle("GET /metrics", s.metrics.Handler())
@@ -70,8 +70,8 @@ func portOf(addr string, after int) string {
 // isOpenAdmin reports whether the port for operators wants no key.
 func (s *Server) isOpenAdmin() bool { return config.Loopback(s.config.Admin.Listen) }
 
-// operatorHead turns away pages, foreign host names and, where others reach the port, who has no key of scope admin,
-// before a body is read. Who is turned away has to connect again, so nobody without a key stays.
+// operatorHead refuses pages, foreign host names and, where others reach the port, requests without a key of scope
+// admin, before a body is read. The connection ends then, so nobody without a key stays.
 func (s *Server) operatorHead(c *lineman.Conn, r *http1.Request) error {
 	field := func(name string) string { return string(r.Header(name)) }
 	if isPage(r.Method(), field) || !s.knowsHost(string(r.Host())) {

@@ -76,7 +76,7 @@ func describes(r *http1.Request) bool {
 	return string(r.Path()) == "/v1/openapi.json" && isSafe(r.Method())
 }
 
-// callHead decides about a request before its body is read: nobody without a key has one be kept.
+// callHead decides about a request before its body is read: without a key, no body is kept in memory.
 func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 	one := c.Value().(*caller)
 	if why := one.slot.why; why != "" {
@@ -209,9 +209,9 @@ func fieldsFor(status int) []http1.Field {
 // isSafe reports whether a method only reads.
 func isSafe(method string) bool { return method == "GET" || method == "HEAD" }
 
-// isPage reports whether a request was made by a browser's page: one of another site does not see the answer, but what
-// it asks would be done. Who types an address, or follows a link of what this port answers, is none, and reads. field
-// is a field of the request's head.
+// isPage reports whether a request was made by a page in a browser. A page of another site does not see the answer, but
+// what it asks for would be done. A person who types an address, or follows a link of what this port answers, is no
+// page, and only reads. field gives a field of the request's head.
 func isPage(method string, field func(name string) string) bool {
 	switch from := field("Sec-Fetch-Site"); {
 	case field("Origin") != "":
@@ -233,7 +233,8 @@ func isEncoded[T string | []byte](codings iter.Seq[T]) bool {
 	return false
 }
 
-// knowsHost reports whether a request may be for a host: a page could give a name of its own to this machine's address.
+// knowsHost reports whether a request may be for a host. A page could give this machine's address a name of its own
+// (DNS rebinding).
 func (s *Server) knowsHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

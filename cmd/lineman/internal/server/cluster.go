@@ -71,8 +71,8 @@ func (s *Server) open() {
 	s.shut = nil
 }
 
-// refresh sends those pages away whose credentials other processes have revoked while this one could not be told. It
-// tries until it has succeeded, or the link that is counted has broken.
+// refresh closes the pages whose credentials other processes have revoked while this one could not be told. It tries
+// until it has succeeded, or until the link that it was called for has broken.
 func (s *Server) refresh(link int) {
 	go func() {
 		ctx, cancel := context.WithTimeout(s.loop.Context(), refreshTime)

@@ -26,7 +26,8 @@ const (
 // retryLater is the reason of codeTooMany.
 const retryLater = `{"retry":5000}`
 
-// refusal is what a page is told whose credential was not good: that it is wrong only if another try would find it so.
+// refusal is what a page is told whose credential was not good. It is told that the credential is wrong only if another
+// try would find the same.
 func refusal(err error) (code websocket.Code, reason string) {
 	switch {
 	case errors.Is(err, token.ErrExpired):
@@ -38,8 +39,8 @@ func refusal(err error) (code websocket.Code, reason string) {
 	return codeUnauthorized, "the credential is not valid"
 }
 
-// placeRefusal is what a page is told that did not get its groups and channels, of which it wants so many: it may come
-// again if one of them was full.
+// placeRefusal is what a page is told that did not get its groups and channels. wanted is how many it asked for. It may
+// come again if one of them was full.
 func (s *Server) placeRefusal(err error, wanted int) (code websocket.Code, reason string) {
 	if errors.Is(err, push.ErrLimit) && wanted <= s.config.Limits.Places {
 		return codeTooMany, retryLater

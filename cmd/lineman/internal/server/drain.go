@@ -10,8 +10,8 @@ import (
 // perConnection is how much time a drain has for each connection, until config.Drain has been reached.
 const perConnection = 250 * time.Microsecond
 
-// reconnectTime is how long pages may take to come back beside the drains: one over which they are sent away, and one
-// that each waits.
+// reconnectTime is how long pages may take to come back, beside two drains: the one over which they are sent away, and
+// the one that each waits.
 const reconnectTime = 10 * time.Second
 
 // busyTime is how long a back end may go on writing to a server that has a successor.
@@ -37,10 +37,10 @@ func (s *Server) quit() {
 	}
 }
 
-// drain is the connection draining: it sends the pages away one by one, when the server stops or has a successor. They
-// come back when it is over, in the order in which they went: each is told to wait for as long as the whole drain
-// takes. Back ends are left to the loop, which lets them go when nothing of them lies unread and their lines are
-// answered; those that write without a pause go after a while.
+// drain is the connection draining: it sends the pages away one by one, when the server stops or has a successor. Each
+// is told to wait for as long as the whole drain takes, so they come back when it is over, in the order in which they
+// went. Back ends are left to the loop: it closes them when everything they sent was read and their lines are answered.
+// Those that write without a pause are closed after busyTime.
 func (s *Server) drain(l *lineman.Loop) {
 	if !s.ready {
 		return
@@ -69,7 +69,7 @@ func (s *Server) drain(l *lineman.Loop) {
 	}
 }
 
-// dismissBackends has back ends go that are still there.
+// dismissBackends closes the back ends that are still there, once their lines are answered.
 func (s *Server) dismissBackends(l *lineman.Loop) {
 	for _, w := range []*lineman.Worker{s.text, s.known} {
 		if w == nil {

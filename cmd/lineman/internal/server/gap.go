@@ -7,8 +7,8 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// gap are the pages to close as they may have missed something while other nodes could not be reached. They are closed
-// one by one, in an order left to chance, so that not all come back at once. Owned by the loop.
+// gap are pages to close because they may have missed something while other nodes could not be reached. They are closed
+// one by one, in random order, so that not all come back at once. Owned by the loop.
 type gap struct {
 	began time.Time
 	pages []uint64 // ids of the connections
@@ -18,8 +18,8 @@ type gap struct {
 // gapStep is how often some of them are closed, more or less.
 const gapStep = 20 * time.Millisecond
 
-// tellGap begins to close the pages that were there before other nodes were reached, or reached again. Those of an
-// earlier time that are still there are among them.
+// tellGap begins to close the pages that were there before other nodes were reached, for the first time or again. Those
+// that an earlier gap has not closed yet are among them.
 func (s *Server) tellGap() {
 	over := s.config.Redis.Gap
 	if s.options.Broker == nil || over == 0 || !s.ready {

@@ -12,13 +12,13 @@ import (
 	"github.com/lineman-go/lineman/push/token"
 )
 
-// guard is the admission control: connection slots and rate limits, which bound what others can take. What it is asked
-// about and refuses it gives a reason for, which is counted; in a dry run it refuses nothing for a rate, and counts and
-// logs all the same. Owned by the loop.
+// guard is the admission control: it has the connection slots and the rate limits, which bound what others can take. It
+// gives a reason for each refusal, and counts it. In a dry run it refuses nothing for a rate, but counts and logs all
+// the same. Owned by the loop.
 type guard struct {
 	limits       config.Limits
 	log          limitedLog
-	proxies      []netip.Prefix // whose own addresses count for nobody
+	proxies      []netip.Prefix // whose own addresses are not counted
 	pages        slots          // with those that are members
 	waiting      slots          // of these, those that have not logged in yet
 	backends     slots          // at the port for lines
@@ -45,9 +45,9 @@ func reasons() []string {
 	return []string{
 		// of a handshake
 		"origin", "handshake", "connections", "waiting", "connections_per_ip", "waiting_per_ip", "handshakes_per_ip",
-		// of a page that would be somebody
+		// of a page that logs in
 		"late", "credential", "channel", "places", "connections_per_uid", "logins_per_uid",
-		"messages_per_connection", "slow", "memory", // of one that is
+		"messages_per_connection", "slow", "memory", // of one that has logged in
 		"key", "page", "stray", "commands_per_key", // of a back end
 		"keyless", "keyless_per_ip", "text.connections", "text.connections_per_ip", // likewise
 		"api.connections", "api.connections_per_ip", // likewise
@@ -94,7 +94,8 @@ func newGuard(c config.Config, s config.Shares, log *slog.Logger) *guard {
 	}
 }
 
-// adminSlots names those of a port whose requests are answered elsewhere: who finds no slot there is not told.
+// adminSlots names the slots of the port for operators. Its requests are answered elsewhere: a connection that finds no
+// slot is not told.
 const adminSlots = "admin.connections"
 
 const (
@@ -158,8 +159,8 @@ func (g *guard) refuse(why, message string, args ...any) {
 	g.log.info(time.Now(), message, why, args...)
 }
 
-// address is what a peer is counted by: its IP address, of IPv6 the network of 64 bits that a household has. Empty
-// means that it is not counted: this machine, and a proxy, which stands for others.
+// address is what a peer is counted by: its IP address, or with IPv6 the network of 64 bits that a household has. It is
+// empty if the peer is not counted: on this machine, and for a proxy, which stands for others.
 func (g *guard) address(a net.Addr) string {
 	ip := addressOf(a)
 	switch {
@@ -194,8 +195,8 @@ func (g *guard) tooMuch(why, who string) string {
 	return why
 }
 
-// accept counts a connection of a page that was accepted, as one that waits, and reports whether it may be there. If
-// there is a spare slot for it only, the refusal of its login tells why.
+// accept takes a slot for the connection of a page, which has not logged in yet, and reports whether it may stay. If it
+// got a spare slot only, its login has the refusal.
 func (g *guard) accept(p *page, remote net.Addr) bool {
 	p.ip = g.address(remote)
 	if p.login.refusal = g.admit(p.ip); p.login.refusal == "" || g.takeSpare(p.ip) {
@@ -205,7 +206,8 @@ func (g *guard) accept(p *page, remote net.Addr) bool {
 	return false
 }
 
-// readmit counts a page that asks for its WebSocket by the address that a proxy tells, and tells why it may not come.
+// readmit counts a page by the address that a proxy tells for it, in place of the proxy's own, and tells why it may not
+// come.
 func (g *guard) readmit(p *page, remote net.Addr) (why string) {
 	ip := g.address(remote)
 	if p.login.refusal == "" && ip == p.ip {

@@ -34,8 +34,8 @@ type admission struct {
 // keyTime is how long a back end has to say its key when others come: who has one says it at once.
 const keyTime = time.Second
 
-// awaitKey gives a back end some time to say its key. Where too many are waiting, one is evicted: of an address that
-// has more of them, or who has waited for long, else it itself.
+// awaitKey gives a back end some time to say its key. Where too many are waiting, one is evicted: one of an address
+// that has more of them, or one that has waited for long, or else this one.
 func (s *Server) awaitKey(k *keyless, a *admission) {
 	a.since = time.Now()
 	ip := a.slot.ip
@@ -59,7 +59,7 @@ func (s *Server) awaitKey(k *keyless, a *admission) {
 	})
 }
 
-// victim is who is evicted for a: nobody who comes often enough keeps others out by it.
+// victim is the connection that is evicted for a. So nobody keeps others out by coming often.
 func (k *keyless) victim(a *admission, why string) *admission {
 	ofIP := strings.HasSuffix(why, perIP)
 	if busiest, more := k.busiest(a.slot.ip); more && !ofIP {
@@ -76,8 +76,8 @@ func (k *keyless) victim(a *admission, why string) *admission {
 	return a
 }
 
-// busiest is the oldest one of the address that most wait from, and more tells whether these stay more than those of ip
-// when it goes for one of them. Those that are counted by no address are like those of one.
+// busiest is the oldest connection of the address that most wait from. more tells whether that address still has more
+// of them than ip when this one goes. Connections that are counted by no address are taken together.
 func (k *keyless) busiest(ip string) (oldest *admission, more bool) {
 	from := make(map[string]int)
 	most := ip
@@ -102,7 +102,7 @@ func (k *keyless) remove(a *admission) {
 	}
 }
 
-// dismiss ends the connection of a back end that is none. It flushes what was said to it.
+// dismiss ends the connection of a back end that is refused, when it has got what was said to it.
 func (a *admission) dismiss() {
 	_ = a.conn.Close()
 	a.conn.After(refusalTime, a.conn.Abort)

@@ -6,8 +6,8 @@ import (
 	"github.com/lineman-go/lineman"
 )
 
-// lag samples the latency of publications: how long it takes from the request of a back end to the end of the tick in
-// which its publication is written: one a tick. Owned by the loop.
+// lag samples the latency of publications, once a tick: how long it takes from the request of a back end to the end of
+// the tick in which its publication is written. Owned by the loop.
 type lag struct {
 	observe func(time.Duration)
 	waiting bool

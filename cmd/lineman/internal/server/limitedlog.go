@@ -15,7 +15,7 @@ type limitedLog struct {
 
 func newLimitedLog(log *slog.Logger) limitedLog { return limitedLog{log, map[logKey]*window{}} }
 
-// occasion is what lines are counted by. There are few: a reason is a word of ours, never what a peer said.
+// logKey is what lines are counted by. There are few: a reason is a word of ours, never what a peer said.
 type logKey struct{ message, reason string }
 
 // window is the second at hand.
@@ -25,7 +25,7 @@ type window struct {
 	left  int // lines that were left out, here and before
 }
 
-// linesPerSecond are those of one occasion.
+// linesPerSecond are those of one logKey.
 const linesPerSecond = 5
 
 func (p limitedLog) info(now time.Time, message, reason string, args ...any) {
@@ -54,7 +54,7 @@ func (p limitedLog) info(now time.Time, message, reason string, args ...any) {
 	p.log.Info(message, args...)
 }
 
-// tell says how many lines were left out since the last one of their occasion, once their second is over.
+// tell says how many lines were left out since the last one of their kind, once their second is over.
 func (p limitedLog) tell(now time.Time) {
 	for o, w := range p.by {
 		if w.left > 0 && now.Sub(w.began) >= time.Second {

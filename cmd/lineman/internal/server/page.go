@@ -33,7 +33,7 @@ type login struct {
 	hello      bool     // it asks for the name of its connection
 	refusal    string   // why it is refused, as it has a spare slot only; empty if it has its own
 	verifying  bool
-	left       bool // it can no longer be sent to
+	left       bool // the connection can no longer be sent to
 	late       *lineman.Timer
 }
 
@@ -121,7 +121,7 @@ func (s *Server) loggedIn(p *page) {
 	s.guard.known(p)
 }
 
-// leave ends what is under way for a login.
+// leave ends the login, and its timer.
 func (e *login) leave() {
 	e.left = true
 	if e.late != nil {
@@ -129,8 +129,8 @@ func (e *login) leave() {
 	}
 }
 
-// channels are those that a page gets: what it asks for and may have, or, if it asks for nothing, what its credential
-// names in full, as far as namespaces allow it.
+// channels are those that a page gets: what it asks for and may have. If it asks for nothing, they are those that its
+// credential names in full, as far as namespaces allow them.
 func (s *Server) channels(asked []string, who Identity) ([]string, error) {
 	if len(asked) == 0 {
 		return slices.DeleteFunc(slices.Clone(who.Channels), func(p string) bool {

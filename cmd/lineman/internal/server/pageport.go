@@ -21,8 +21,8 @@ var icon []byte // for the tab of a browser, which asks for it wherever it is
 // pongTimeout is how long a page has to say that it is there.
 const pongTimeout = 10 * time.Second
 
-// shakeTime is how long a connection has for the handshakes of TLS and of WebSocket, and for another request after an
-// answer.
+// handshakeTime is how long a connection has for the handshakes of TLS and of WebSocket, and for another request after
+// an answer.
 const handshakeTime = 5 * time.Second
 
 // refusalTime is how long a connection that was refused may take to read why.
@@ -31,9 +31,9 @@ const refusalTime = time.Second
 // retryAfter is told to who comes at the wrong time.
 var retryAfter = []http1.Field{{Name: "Retry-After", Value: "5"}}
 
-// pageWorker is the port for pages. It speaks level 0: the first frame is the credential, unless the handshake had it;
-// from then on nothing but what is published is sent, after the hello that the handshake may have asked for, and what
-// the page says is ignored.
+// pageWorker is the port for pages. The first frame of a page is its credential, unless the handshake had it. From then
+// on it is sent what is published, and nothing else but the hello that the handshake may have asked for. What the page
+// says is ignored.
 func (s *Server) pageWorker() *lineman.Worker {
 	limits := s.config.Limits
 	w := &lineman.Worker{
@@ -94,8 +94,8 @@ func (s *Server) accept(c *lineman.Conn) error {
 	return nil
 }
 
-// spareTime is how long a connection may take to read that there is no slot for it: none where more are told than there
-// are spare ones, as behind a proxy it is found out when a slot was taken.
+// spareTime is how long a connection may take to read that there is no slot for it. It is 0 where more connections are
+// told so than there are spare slots: behind a proxy this is found out only when a slot was taken.
 func (s *Server) spareTime() time.Duration {
 	if spares := &s.guard.spares; over(spares.taken[""]-1, spares.most) {
 		return 0
@@ -103,13 +103,13 @@ func (s *Server) spareTime() time.Duration {
 	return refusalTime
 }
 
-// errNoRoom refuses a connection. The guard has counted and logged why.
+// errNoSlot refuses a connection. The guard has counted and logged why.
 var errNoSlot = errors.New("server: no connection slot")
 
 // gone gives back the slot of a connection.
 func (s *Server) gone(c *lineman.Conn) { s.guard.leave(c.Value().(*page)) }
 
-// handshake decides who may come, and keeps what a page says before it may speak.
+// handshake decides whether a page may open its WebSocket, and keeps what the request says of its login.
 func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 	if !s.ready {
 		return &lineman.RefuseError{Status: 503, Reason: "the server is stopping", Header: retryAfter}
@@ -174,8 +174,8 @@ func (s *Server) message(c *lineman.Conn, msg []byte) {
 	}
 }
 
-// leave forgets a page that gets nothing any more: who is told to go, or no longer answers, is not online while the
-// goodbyes last.
+// leave forgets a page that gets nothing any more. A page that is told to go, or no longer answers, does not count as
+// online while the closing handshake lasts.
 func (s *Server) leave(c *lineman.Conn) {
 	p := c.Value().(*page)
 	if p.login != nil {
@@ -206,7 +206,7 @@ func closeWith(c *lineman.Conn, code int, reason string) {
 // isReady reports whether pages may come.
 func (s *Server) isReady() bool { return s.ready && s.informed && s.hub.Linked() }
 
-// requestHead refuses what asks for no WebSocket and has a body, before that is read, or comes too often.
+// requestHead refuses a request for no WebSocket that has a body, before the body is read, or that comes too often.
 func (s *Server) requestHead(c *lineman.Conn, r *http1.Request) error {
 	p := c.Value().(*page)
 	if s.guard.address(c.RemoteAddr()) != p.ip { // by a proxy, which tells who it is
@@ -226,7 +226,7 @@ func (s *Server) requestHead(c *lineman.Conn, r *http1.Request) error {
 	return refuseBody(r)
 }
 
-// request answers what asks for no WebSocket.
+// request answers a request for no WebSocket.
 func (s *Server) request(c *lineman.Conn, r *http1.Request) {
 	answer := &http1.Response{Status: 404, Body: []byte("not found\n")}
 	switch path := string(r.Path()); {

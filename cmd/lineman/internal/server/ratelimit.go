@@ -39,8 +39,8 @@ func (r *rateLimiter) forget(now time.Time) {
 // burstTime is how many seconds' worth of a rate may come at once.
 const burstTime = 5
 
-// tokenBucket is how much somebody has taken of late: it leaks away at the rate that is allowed. It is small, for there
-// is one for each connection, and for each uid that has just come.
+// tokenBucket is a token bucket, kept as the leaky bucket that is its mirror: what was taken of late, which leaks away
+// at the rate that is allowed. It is small, for there is one for each connection, and for each uid that has just come.
 type tokenBucket struct {
 	level float32 // taken, and not leaked away yet
 	at    uint32  // Unix time

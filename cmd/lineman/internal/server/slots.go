@@ -44,7 +44,8 @@ func over(n, limit int) bool { return limit > 0 && n >= limit }
 
 const perIP = "_per_ip"
 
-// slot is the connection slot that a connection takes. Where there is none, a few get a spare one: to be told so.
+// slot is the connection slot of a connection. Where there is none left, a few connections get a spare one, so that
+// they can be told.
 type slot struct {
 	ip  string // what is counted by; empty if it is not
 	why string // why it has a spare one only; empty if it has its own

@@ -106,14 +106,15 @@ func (b *backend) part() {
 	}
 }
 
-// change has the next line wait until the command at hand is answered, as it changes who gets what or has a long
-// answer, or no longer.
+// change has the next line wait until the command at hand is answered, or no longer: the command changes who gets what,
+// or has a long answer.
 func (b *backend) change(changing bool) {
 	b.changing = changing
 	b.applyBackpressure()
 }
 
-// applyBackpressure reads lines as they can be done: a back end that is too fast finds its socket full.
+// applyBackpressure stops reading a back end while its lines cannot be done, and reads on when they can: a back end
+// that is too fast waits for its socket.
 func (b *backend) applyBackpressure() {
 	wait := b.changing || b.full || b.yielding || b.leaving || b.answers.len() >= maxWaiting
 	switch {
@@ -169,7 +170,7 @@ const (
 	maxKeyLine        = 8 << 10 // of the line that says a key
 )
 
-// invalid answers what is no line. If that is the first one, it is no back end.
+// invalid answers a line that is not valid. If it is the first line, the peer is taken for no back end.
 func (s *Server) invalid(b *backend, err error) {
 	a := b.expect()
 	stray := errors.Is(err, text.ErrNoObject)
@@ -192,7 +193,8 @@ func (s *Server) invalid(b *backend, err error) {
 	}
 }
 
-// receive tells a back end that there is no slot for it, or gives it some time to say its key, where one is wanted.
+// receive tells a back end that there is no slot for it. Where a key is wanted, it gives a back end some time to say
+// it.
 func (s *Server) receive(b *backend) {
 	switch {
 	case b.slot.why != "":
@@ -236,7 +238,7 @@ func (s *Server) line(b *backend, line []byte) {
 	}
 }
 
-// admit lets a back end in that has said its key. Where none is needed, and there are none, any will do.
+// admit lets a back end in that has said its key. If no key is needed, and there is none, any key will do.
 func (s *Server) admit(b *backend, a int, key string) {
 	p := s.keys.find(key)
 	if p == nil && !(b.in && len(s.keys) == 0) {
