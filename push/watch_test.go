@@ -6,6 +6,8 @@ import (
 	"iter"
 	"log/slog"
 	"net/netip"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -262,7 +264,7 @@ func TestTrace(t *testing.T) {
 	node, _, _ := strings.Cut(strings.TrimPrefix(string(m.Target()), "c:"), ".")
 	from := &push.Source{Via: "line", Peer: netip.MustParseAddr("192.0.2.1"), Key: "shop"}
 	for _, to := range []push.Target{"news", "g:"} {
-		_ = h.Publish(message{To: []push.Target{to}, Data: []byte("secret"), From: from}, nil)
+		_ = h.Publish(message{To: []push.Target{to}, Data: []byte("secret"), From: from}, nil) // one of them is wrong
 	}
 	m.Unsubscribe("news")
 	h.Remove(m)
@@ -281,6 +283,15 @@ msg="push: refusal" from.via=line from.remote=192.0.2.1 from.key=shop cmd=kick t
 `
 	if got := strings.ReplaceAll(log.String(), node, "NODE"); got != want {
 		t.Errorf("the log is\n%swant\n%s", got, want)
+	}
+	docs, err := os.ReadFile("../docs/push.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range regexp.MustCompile(`msg="(.*?)"| ([a-z.]+)=`).FindAllStringSubmatch(want, -1) {
+		if name := found[1] + found[2]; !strings.Contains(string(docs), "`"+name+"`") {
+			t.Errorf("docs/push.md has no `%s`", name)
+		}
 	}
 }
 

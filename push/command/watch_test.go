@@ -3,10 +3,13 @@ package command_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/command"
 )
 
@@ -130,5 +133,29 @@ func TestWatchMost(t *testing.T) {
 	b.watching.End()
 	if got := b.ask(line, nil); got != `{"ok":true}` {
 		t.Errorf("when one has ended: %s", got)
+	}
+}
+
+// TestWatchDocs has docs/push.md name each event, and each field of one.
+func TestWatchDocs(t *testing.T) {
+	text, err := os.ReadFile(docs + "push.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## Following a message\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	names := []string{
+		string(push.Published), string(push.Delivered), string(push.Finished), string(push.Refused), command.Missed,
+	}
+	for _, of := range []any{command.Event{}, command.Source{}, command.Conn{}} {
+		for field := range reflect.TypeOf(of).Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		if !slices.Contains(words(section), name) {
+			t.Errorf("%s is not there", name)
+		}
 	}
 }
