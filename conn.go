@@ -1,8 +1,11 @@
 package lineman
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
+	"math"
 	"net"
 	"net/netip"
 	"sync"
@@ -16,7 +19,8 @@ import (
 // A Conn is one connection. It belongs to one loop for its whole life.
 //
 // From any goroutine, returning at once: Send, SendBinary, SendTyped, Write, Respond, Ping, Close, CloseWith, Abort,
-// Do, Connected, Pending, ID, Context, LocalAddr, RemoteAddr, Stats. On the loop only, that is in callbacks: the others.
+// Do, Connected, Pending, ID, Context, LocalAddr, RemoteAddr, Stats. On the loop only, that is in callbacks: all
+// others.
 //
 // The Conn of a datagram that a worker received is on loan like its message, and has ID, Send, Write and the addresses
 // only. One of datagrams that Loop.Dial made is a Conn like others.
@@ -90,7 +94,7 @@ func (p *atomicPhase) connect(yes bool) {
 type connState struct {
 	paused     bool // by Pause
 	half       bool // a message is half received; since tells from when
-	holding    bool // what waits in the input has to wait for Resume, an answer or a handler, and will be looked at then
+	holding    bool // what waits in the reader has to wait for Resume, an answer or a handler
 	pinged     bool // a ping has not been answered
 	ended      bool // the peer's stream has ended
 	stalled    bool // the flag of this name, as attend saw it last
@@ -233,7 +237,8 @@ func (c *Conn) SetWorker(w *Worker) error {
 	case c.phase.get() == closed || c.onLoan():
 		return net.ErrClosed
 	case !c.transport().carriesStream() || c.opens():
-		return fmt.Errorf("lineman: a connection of datagrams, or one that is not there yet, cannot go to worker %q", w.Name)
+		return fmt.Errorf("lineman: a connection of datagrams, or one that is not there yet, cannot go to worker %q",
+			w.Name)
 	}
 	s, err := c.loop.serviceOf(w)
 	switch {
@@ -284,3 +289,89 @@ func (c *Conn) TLS() *tls.ConnectionState {
 	state := c.secure.conn.ConnectionState()
 	return &state
 }
+
+// extra is what few connections need. Guarded by the connection's lock.
+type extra struct {
+	cause  error // why the connection ends
+	life   *life // nil until Context was called
+	timers []*Timer
+	piped  poll.Pipe  // bytes in the kernel that go before the output; nil when there are none
+	client netip.Addr // whom a trusted proxy speaks for
+	ping   *pinging   // nil until Ping was called
+	pongs  *pongs     // nil but for a peer that pings and does not read
+	origin *service   // whose OnGone is due; nil means that of the service that has the connection
+}
+
+// life is the context of a connection, and its end.
+type life struct {
+	context.Context
+	end context.CancelFunc
+}
+
+func newLife() *life {
+	ctx, end := context.WithCancel(context.Background())
+	return &life{ctx, end}
+}
+
+// Context is cancelled when the connection has closed. A connection that is dialed again has another one then.
+func (c *Conn) Context() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x := c.extrasLocked()
+	if x.life == nil {
+		x.life = newLife()
+		if c.phase.get() == closed {
+			x.life.end()
+		}
+	}
+	return x.life.Context
+}
+
+func (c *Conn) extrasLocked() *extra {
+	if c.extra == nil {
+		c.extra = &extra{}
+	}
+	return c.extra
+}
+
+// Hold has the connection stay open when its peer's stream has ended, until Release has been called as often: for
+// answers that are on their way, from a goroutine or from elsewhere, to a peer that has said all and waits (nc -N).
+// Limits.Answer bounds the waiting; OnClose has ErrTimeout then. More than 65,535 at a time are not counted. A
+// connection that breaks, or is closed, ends at once all the same.
+func (c *Conn) Hold() {
+	if c.held < math.MaxUint16 {
+		c.held++
+	}
+}
+
+// Release takes one Hold back, after the answer was sent. Without a Hold it does nothing.
+func (c *Conn) Release() {
+	if c.held == 0 {
+		return
+	}
+	if c.held--; c.held == 0 && c.state.ended && c.phase.get() == open && !c.end.isBusy(c) {
+		c.end.depart(c, io.EOF)
+	}
+}
+
+// awaitAnswers begins the time that answers may take after the end of the peer's stream.
+func (e *ending) awaitAnswers(c *Conn) {
+	if e.outlasts(c) {
+		c.since = c.loop.ticks(c.loop.now)
+		c.watch(c.service.after.answer)
+	}
+}
+
+// outlasts reports whether the end of the peer's stream is not the end, as answers are on their way.
+func (e *ending) outlasts(c *Conn) bool { return c.held > 0 && c.state.ended && c.phase.get() == open }
+
+// transport is what carries the connection's bytes. On the loop, or under the lock.
+func (c *Conn) transport() transport {
+	if c.secure != nil {
+		return c.secure
+	}
+	return c.service.transport
+}
+
+// onLoan reports whether this is the Conn of a datagram that a worker received.
+func (c *Conn) onLoan() bool { return c == &c.loop.datagram }

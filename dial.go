@@ -387,10 +387,3 @@ func (d *dialing) giveUpLocked(c *Conn) {
 		d.kept = nil
 	}
 }
-
-// opens reports whether this side's dialing or handshakes are under way.
-func (c *Conn) opens() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.flags&opening != 0
-}

@@ -325,7 +325,8 @@ func (h *httpSession) refuse(c *Conn, err error) {
 	}
 	answer.Header = append(h.acceptance.fields(), answer.Header...)
 	if c.Respond(answer) != nil {
-		_ = c.Respond(&http1.Response{Status: answer.Status, Close: true}) // a field of the application's cannot be sent
+		// A field of the application's cannot be sent.
+		_ = c.Respond(&http1.Response{Status: answer.Status, Close: true})
 	}
 }
 

@@ -33,12 +33,11 @@ type Loop struct {
 	stop  context.CancelFunc
 
 	// Owned by the loop.
-	now     time.Time
-	started time.Time // tick 0 of the wheel; later by the time that the loop stood still
-	yielded time.Time
-	conns   []*Conn // by handle
-	// by handle: tick at which the wheel looks at it, 0 never. A closed connection leaves it to the next
-	scheduled []uint32
+	now       time.Time
+	started   time.Time // tick 0 of the wheel; later by the time that the loop stood still
+	yielded   time.Time
+	conns     []*Conn  // by handle
+	scheduled []uint32 // by handle: tick at which the wheel looks at it, 0 never. It outlives a connection
 	sockets   map[poll.Handle]socket
 	dials     map[*Conn]bool // that are not there yet
 	services  []*service     // in the order in which the loop came to know them

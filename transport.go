@@ -8,8 +8,8 @@ import (
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
-// transport is what carries the bytes of a connection: a stream, TLS over one, the datagrams of a peer that was dialed, or
-// those that a worker gets from anybody. It is that of the service, or TLS, which each connection has for itself.
+// transport is what carries the bytes of a connection: a stream, TLS over one, the datagrams of a peer that was dialed,
+// or those that a worker gets from anybody. It is that of the service, or TLS, which each connection has for itself.
 //
 // Methods whose names end in Locked run under the connection's lock, on any goroutine; the others on the loop.
 type transport interface {
@@ -46,8 +46,8 @@ type transport interface {
 	// queueLocked queues a message: b is what bufferLocked gave, grown by it.
 	queueLocked(c *Conn, b []byte) error
 
-	// writeLocked hands the output to the kernel. What the kernel refuses makes the connection stalled: the loop arms it
-	// for writing. scratch, if there is one, gathers small segments.
+	// writeLocked hands the output to the kernel. What the kernel refuses makes the connection stalled: the loop arms
+	// it for writing. scratch, if there is one, gathers small segments.
 	writeLocked(c *Conn, scratch []byte)
 
 	// unsent is how many bytes of the transport's own wait for the kernel. Under the lock or without.
@@ -67,14 +67,6 @@ type transport interface {
 
 	// localAddrLocked is this side's address, which the socket says is own.
 	localAddrLocked(c *Conn, own net.Addr) net.Addr
-}
-
-// transport is what carries the connection's bytes. On the loop, or under the lock.
-func (c *Conn) transport() transport {
-	if c.secure != nil {
-		return c.secure
-	}
-	return c.service.transport
 }
 
 // stream is the transport of TCP and of Unix sockets.
@@ -133,8 +125,8 @@ func (stream) severed(*Conn) bool                             { return false }
 func (stream) closed()                                        {}
 func (stream) localAddrLocked(_ *Conn, own net.Addr) net.Addr { return own }
 
-// transmitter hands the next bytes of a stream to the kernel. It returns how many of p were used, and how many bytes the
-// kernel has taken.
+// transmitter hands the next bytes of a stream to the kernel. It returns how many of p were used, and how many bytes
+// the kernel has taken.
 type transmitter interface {
 	transmitLocked(c *Conn, p []byte) (used, written int, err error)
 }

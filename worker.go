@@ -3,13 +3,19 @@ package lineman
 import (
 	"cmp"
 	"crypto/tls"
+	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/lineman-go/lineman/protocol"
+	"github.com/lineman-go/lineman/protocol/frame"
 	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/text"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
@@ -198,13 +204,15 @@ type Limits struct {
 	// request to a websocket worker has as long from its first byte to its last.
 	Handshake time.Duration
 
-	Message time.Duration // from a message's first byte to its last; 0 means 60 s
-	Answer  time.Duration // from an HTTP request to its answer, which is 503 then; 0 means 60 s
-	// an HTTP connection without a request, on a websocket worker without a further one; 0 means 75 s
+	// KeepAlive is how long an HTTP connection may be without a request, on a websocket worker without a further one; 0
+	// means 75 s.
 	KeepAlive time.Duration
-	Idle      time.Duration // a connection that sends nothing; 0 means for ever
-	Close     time.Duration // flushing, the closing handshake and the peer's end of stream after Close; 0 means 5 s
-	Shutdown  time.Duration // all of that when the loop stops, whatever the number of connections; 0 means 10 s
+
+	Message  time.Duration // from a message's first byte to its last; 0 means 60 s
+	Answer   time.Duration // from an HTTP request to its answer, which is 503 then; 0 means 60 s
+	Idle     time.Duration // a connection that sends nothing; 0 means for ever
+	Close    time.Duration // flushing, the closing handshake and the peer's end of stream after Close; 0 means 5 s
+	Shutdown time.Duration // all of that when the loop stops, whatever the number of connections; 0 means 10 s
 
 	// Drain is how long the connections of the worker, and the listeners of its loop, stay after OnStop, and after
 	// OnReload in a process that is succeeded by another: time for the application to end them one by one. It is over
@@ -238,4 +246,67 @@ func (l Limits) withDefaults() Limits {
 	span(&l.Close, 5*time.Second)
 	span(&l.Shutdown, 10*time.Second)
 	return l
+}
+
+// address is a Worker's Addr taken apart.
+type address struct {
+	scheme   string
+	protocol protocol.Protocol // what the scheme names; nil for raw bytes
+	network  string            // tcp, unix or udp; empty without a listener
+	target   string            // host:port or path
+}
+
+const schemes = "tcp, udp, unix, text, frame, http, websocket, or one of the last four with +unix, " +
+	"of text and frame with +udp"
+
+func parseAddress(addr string) (address, error) {
+	if addr == "" {
+		return address{}, nil
+	}
+	scheme, target, ok := strings.Cut(addr, "://")
+	if !ok {
+		return address{}, fmt.Errorf("lineman: address %q: want scheme://host:port; schemes are %s", addr, schemes)
+	}
+	a := address{scheme: scheme, target: target}
+	name, transport, _ := strings.Cut(scheme, "+")
+	switch name {
+	case "tcp", "udp", "unix":
+		if transport != "" {
+			return address{}, fmt.Errorf("lineman: address %q: %s takes no transport; schemes are %s",
+				addr, name, schemes)
+		}
+		transport = name
+	case "text":
+		a.protocol = text.Protocol{}
+	case "frame":
+		a.protocol = frame.Protocol{}
+	case "http":
+		a.protocol = &http1.Protocol{}
+	case "websocket":
+		a.protocol = &websocket.Protocol{}
+	default:
+		return address{}, fmt.Errorf("lineman: address %q: unknown scheme %q; schemes are %s", addr, name, schemes)
+	}
+	if transport == "" {
+		transport = "tcp"
+	}
+	if !slices.Contains([]string{"tcp", "unix", "udp"}, transport) {
+		return address{}, fmt.Errorf("lineman: address %q: unknown transport %q; schemes are %s",
+			addr, transport, schemes)
+	}
+	a.network = transport
+	return a, a.check(addr)
+}
+
+func (a address) check(addr string) error {
+	if a.network == "unix" {
+		if a.target == "" {
+			return fmt.Errorf("lineman: address %q: want a path after ://", addr)
+		}
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(a.target); err != nil {
+		return fmt.Errorf("lineman: address %q: want host:port after ://: %w", addr, err)
+	}
+	return nil
 }

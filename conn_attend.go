@@ -6,67 +6,79 @@ import "io"
 // waited, and moves the closing on.
 func (c *Conn) attend() {
 	c.mu.Lock()
-	if c.phase.get() == closed {
+	switch {
+	case c.phase.get() == closed:
 		c.mu.Unlock()
-		return
-	}
-	if c.flags&aborted != 0 {
+	case c.flags&aborted != 0 && c.handle == absent:
 		c.mu.Unlock()
-		if c.handle == absent {
-			c.dial.abandon(c)
-			return
-		}
+		c.dial.abandon(c)
+	case c.flags&aborted != 0:
+		c.mu.Unlock()
 		c.end.finish(c, c.end.cause(c))
-		return
-	}
-	if c.handle == absent {
+	case c.handle == absent:
 		c.mu.Unlock()
 		c.tellFull()
-		return
-	}
-	if c.end&remains != 0 {
+	case c.end&remains != 0:
 		goOn := c.flags&resume != 0
 		c.flags &^= resume
 		c.mu.Unlock()
 		c.end.attendRest(c, goOn)
-		return
+	default:
+		due := c.writeOutLocked()
+		c.mu.Unlock()
+		c.follow(due)
 	}
+}
+
+// due is what follows when a connection's output was written.
+type due struct {
+	failed  bool // to be severed
+	empty   bool // nothing waits for the kernel
+	full    bool // OnFull
+	drained bool // OnDrain
+	goOn    bool // with messages that waited
+	phase   phase
+}
+
+func (c *Conn) writeOutLocked() due {
 	if c.flags&(stalled|broken) == 0 {
 		c.out.writeLocked(c, c.loop.scratch)
 		c.session.writtenLocked(c)
 	}
 	c.state.stalled = c.flags&stalled != 0
-	wasFull := c.flags&notifyFull != 0
 	empty := c.out.pendingLocked(c) == 0
-	drained := c.flags&full != 0 && empty
-	goOn := c.flags&resume != 0
+	d := due{
+		failed: c.flags&broken != 0, empty: empty, full: c.flags&notifyFull != 0,
+		drained: c.flags&full != 0 && empty, goOn: c.flags&resume != 0, phase: c.phase.get(),
+	}
 	c.flags &^= notifyFull | resume
-	if drained {
+	if d.drained {
 		c.flags &^= full
 	}
-	failed, phase := c.flags&broken != 0, c.phase.get()
-	c.mu.Unlock()
+	return d
+}
 
-	if failed {
+func (c *Conn) follow(d due) {
+	if d.failed {
 		c.end.sever(c)
 		return
 	}
-	if phase == closing {
+	if d.phase == closing {
 		c.end.tell(c)
 	}
 	c.rearm()
-	goOn = c.session.written(c, empty) || goOn
-	if f := c.service.worker.OnFull; wasFull && f != nil {
+	goOn := c.session.written(c, d.empty) || d.goOn
+	if f := c.service.worker.OnFull; d.full && f != nil {
 		c.guard(inOnFull, func() { f(c) })
 	}
-	if f := c.service.worker.OnDrain; drained && f != nil {
+	if f := c.service.worker.OnDrain; d.drained && f != nil {
 		c.guard(inOnDrain, func() { f(c) })
 	}
-	if phase == open && goOn {
+	if d.phase == open && goOn {
 		c.in.goOn(c)
 	}
-	if phase == closing {
-		c.end.goOn(c, empty)
+	if d.phase == closing {
+		c.end.goOn(c, d.empty)
 	}
 }
 
@@ -128,5 +140,21 @@ func (c *Conn) resume() {
 	defer c.mu.Unlock()
 	if c.phase.get() == open || c.flags&broken != 0 {
 		c.markLocked(resume)
+	}
+}
+
+// opens reports whether this side's dialing or handshakes are under way.
+func (c *Conn) opens() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flags&opening != 0
+}
+
+// markLocked links the connection into the loop's dirty list, with lock held, and wakes the loop if it sleeps.
+func (c *Conn) markLocked(f flags) {
+	c.flags |= f
+	if c.flags&dirty == 0 {
+		c.flags |= dirty
+		c.loop.pushLocked(c)
 	}
 }

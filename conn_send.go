@@ -187,12 +187,3 @@ func (e *ending) setCauseLocked(c *Conn, err error) {
 		x.cause = err
 	}
 }
-
-// markLocked links the connection into the loop's dirty list, with lock held, and wakes the loop if it sleeps.
-func (c *Conn) markLocked(f flags) {
-	c.flags |= f
-	if c.flags&dirty == 0 {
-		c.flags |= dirty
-		c.loop.pushLocked(c)
-	}
-}

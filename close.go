@@ -13,21 +13,21 @@ import (
 // Every connection ends in one of five ways, and then by finish. Only the ways that take the lock of the connection
 // alone may be begun elsewhere than on its loop.
 //
-//	who ends it                              by      on        the peer is told         OnClose's error    and then
-//	Close, CloseWith                         part    anywhere  the protocol's goodbye   nil                closing
-//	the peer's goodbye                       part    the loop  the same goodbye         *CloseError        closing
-//	the peer's end of stream                 part    the loop  the protocol's goodbye   io.EOF             closing
-//	Limits.Idle, Limits.KeepAlive            part    the loop  the same: 1001           ErrIdle            closing
-//	a panic in a callback                    part    the loop  the same: 1011           ErrPanic           closing
-//	the loop stops, or a successor serves    leave   the loop  the same: 1001 or 1012   nil                closing
-//	the peer breaks the protocol             refuse  the loop  what was wrong           *ProtocolError     closing
-//	it sends too large a message             refuse  the loop  the same                 ErrTooLarge        closing
-//	it takes too long, answers no ping       refuse  the loop  the same                 ErrTimeout         closing
-//	it breaks TLS                            fail    the loop  an alert                 *ProtocolError     closing
-//	Abort, an error of OnAccept              abort   anywhere  a reset                  nil                closed
-//	a write fails, the system tells of it    sever   the loop  nothing                  the system's       closing, or closed
-//	a read fails                             finish  the loop  nothing                  the system's       closed
-//	Limits.Close, Limits.Shutdown            finish  the loop  nothing                  as above           closed
+//	who ends it                    by      on        the peer is told        OnClose's error  and then
+//	Close, CloseWith               part    anywhere  the protocol's goodbye  nil              closing
+//	the peer's goodbye             part    the loop  the same goodbye        *CloseError      closing
+//	the peer's end of stream       part    the loop  the protocol's goodbye  io.EOF           closing
+//	Limits.Idle, Limits.KeepAlive  part    the loop  the same: 1001          ErrIdle          closing
+//	a panic in a callback          part    the loop  the same: 1011          ErrPanic         closing
+//	the loop stops or lets go      leave   the loop  the same: 1001 or 1012  nil              closing
+//	the peer breaks the protocol   refuse  the loop  what was wrong          *ProtocolError   closing
+//	it sends too large a message   refuse  the loop  the same                ErrTooLarge      closing
+//	it takes too long              refuse  the loop  the same                ErrTimeout       closing
+//	it breaks TLS                  fail    the loop  an alert                *ProtocolError   closing
+//	Abort, an error of OnAccept    abort   anywhere  a reset                 nil              closed
+//	a write fails                  sever   the loop  nothing                 the system's     closing or closed
+//	a read fails                   finish  the loop  nothing                 the system's     closed
+//	Limits.Close, Limits.Shutdown  finish  the loop  nothing                 as before        closed
 //
 // A closing connection goes on by goOn: its output is written, the peer's goodbye awaited where the protocol has one,
 // our end of stream sent, and the peer's awaited. What has no handshake behind it yet, and what broke before, is
@@ -199,7 +199,8 @@ func (e *ending) goOn(c *Conn, empty bool) {
 		return
 	}
 	// A loop that stops does not wait for the end of a peer that has everything, and has begun nothing.
-	square := c.loop.stopping && !c.state.ended && !c.in.waits(c) && !c.state.half && !c.state.paused && !c.session.half()
+	square := c.loop.stopping && !c.state.ended && !c.state.paused &&
+		!c.in.waits(c) && !c.state.half && !c.session.half()
 	if square && *e&lost == 0 && c.transport().carriesStream() && c.loop.poll.Unsent(c.handle) {
 		c.After(sentPause, c.attention)
 		return

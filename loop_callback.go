@@ -30,9 +30,9 @@ const (
 )
 
 var callbackNames = [...]string{
-	"", "OnStart", "OnPrepare", "OnReload", "OnStop", "OnAccept", "OnConnect", "OnMessage", "OnInvalid", "OnHead",
-	"OnRequest", "OnUpgrade", "OnRefuse", "OnPong", "OnFull", "OnDrain", "OnClosing", "OnClose", "OnGone", "Do",
-	"timer",
+	"", "OnStart", "OnPrepare", "OnReload", "OnStop", "OnAccept", "OnConnect", "OnMessage",
+	"OnInvalid", "OnHead", "OnRequest", "OnUpgrade", "OnRefuse", "OnPong", "OnFull", "OnDrain",
+	"OnClosing", "OnClose", "OnGone", "Do", "timer",
 }
 
 func (c callback) String() string { return callbackNames[c] }

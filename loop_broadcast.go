@@ -70,7 +70,7 @@ func (b *broadcast) end() int {
 func (b *broadcast) sendTo(c *Conn) {
 	kind := c.session.Kind()
 	if c.dial != nil || c.onLoan() || kind == websocket.Unshared {
-		if c.sendAs(b.binary, b.msg) == nil {
+		if sendAs(c, b.binary, b.msg) == nil {
 			b.accepted++
 		}
 		return
@@ -97,7 +97,7 @@ func (b *broadcast) encodingFor(s *service) *encoding {
 	return &b.encodings[b.last]
 }
 
-func (c *Conn) sendAs(binary bool, msg []byte) error {
+func sendAs(c *Conn, binary bool, msg []byte) error {
 	if binary {
 		return c.SendBinary(msg)
 	}

@@ -54,7 +54,8 @@ func (e *ending) setBroken(c *Conn, err error) {
 // canHaveRest reports whether something that had come may still be handled.
 func (e *ending) canHaveRest(c *Conn) bool {
 	t := c.transport()
-	return c.phase.get() == open && !c.state.ended && !c.state.arriving && !t.shaking() && t.carriesStream() && !c.opens()
+	return c.phase.get() == open && !c.state.ended && !c.state.arriving &&
+		!t.shaking() && t.carriesStream() && !c.opens()
 }
 
 // whyBroken is what the system says of a connection that nothing more is taken from.

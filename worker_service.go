@@ -65,8 +65,8 @@ func newService(l *Loop, w *Worker) (*service, error) {
 	}
 	s := &service{
 		loop: l, worker: w, name: w.name(), address: a,
-		transport: stream{}, protocol: a.protocol, packet: a.network == "udp",
-		limits: w.Limits.withDefaults(), log: l.log,
+		transport: stream{}, protocol: a.protocol, packet: a.network == "udp", limits: w.Limits.withDefaults(),
+		log: l.log,
 	}
 	if s.packet {
 		s.transport = workerUDP{}
@@ -104,11 +104,11 @@ func newService(l *Loop, w *Worker) (*service, error) {
 	case w.Handler != nil && s.kind != speaksHTTP:
 		return nil, fmt.Errorf("lineman: worker %q: Handler is for http, not %q", s.name, w.Addr)
 	case w.Handler != nil && w.OnHead != nil:
-		return nil, fmt.Errorf("lineman: worker %q: OnHead is for OnRequest and OnMessage: a Handler has the head "+
-			"before the body by itself", s.name)
+		return nil, fmt.Errorf("lineman: worker %q: OnHead is for OnRequest and OnMessage: "+
+			"a Handler has the head before the body by itself", s.name)
 	case w.Handler != nil && (w.OnRequest != nil || w.OnMessage != nil):
-		return nil, fmt.Errorf("lineman: worker %q: set Handler, or OnRequest, or OnMessage: a request goes to one "+
-			"of them", s.name)
+		return nil, fmt.Errorf("lineman: worker %q: set Handler, or OnRequest, or OnMessage: "+
+			"a request goes to one of them", s.name)
 	}
 	if s.packet && s.kind > speaksMessages {
 		return nil, fmt.Errorf("lineman: worker %q: %s needs a stream, not datagrams", s.name, s.protocol.Name())
@@ -186,9 +186,8 @@ func (s *service) newSession() session {
 		}
 		return &handlerSession{split: s.protocol.(*http1.Protocol).NewSplitter(), service: s}
 	}
-	return &framing{
-		codec: s.protocol.NewCodec(s.limits.MaxMessage), max: min(s.limits.MaxMessage, math.MaxInt-slack) + slack,
-	}
+	most := s.limits.MaxMessage
+	return &framing{codec: s.protocol.NewCodec(most), max: min(most, math.MaxInt-slack) + slack}
 }
 
 func (s *service) adopt(c *Conn) {

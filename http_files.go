@@ -59,7 +59,7 @@ func (f files) serveEncoded(w http.ResponseWriter, r *http.Request) bool {
 		}
 		w.Header().Set("Content-Type", contentType(original, name))
 		w.Header().Set("Content-Encoding", e.name)
-		// http.ServeContent does not tell that of an encoding
+		// http.ServeContent does not tell the length of an encoding.
 		w.Header().Set("Content-Length", strconv.FormatInt(info.Size(), 10))
 		http.ServeContent(w, r, name, info.ModTime(), file)
 		return true
