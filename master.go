@@ -23,9 +23,8 @@ type Master struct {
 	Workers []*Worker
 
 	// Err is why the program cannot run, such as a configuration that cannot be read; nil if it can. Start, Restart and
-	// Run return it. In a process of a running master it is the error of the start or the reload
-	// that wants the process, and the predecessor goes on: a program that exits by itself instead can tell nobody but
-	// the log.
+	// Run return it. In a process of a running master it is the error of the start or the reload that wants the
+	// process, and the predecessor goes on: a program that exits by itself instead can tell nobody but the log.
 	Err error
 
 	// LogHandler makes the default of package slog, in the master and in its processes, unless the application has set
