@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// MaxAnswer is how long an answer that lists may be, in bytes, that of one node and that of all: whoever is sent too
-// much at once is cut off on the way, and nobody else is served while it is made.
+// MaxAnswer is how long an answer that lists may be, in bytes: that of one node, and that of all nodes together. A
+// longer one would be cut off on its way, and would hold up everybody else while it is made.
 const MaxAnswer = 4 << 20
 
 var errLongAnswer = fmt.Errorf("%w: the answer has more than %d MiB: ask about fewer connections", ErrLimit,
@@ -178,7 +178,7 @@ func (h *Hub[C]) chosen(to []Target) (members []*Member[C]) {
 	return members
 }
 
-// subscribed calls f when what is published for a target reaches this node, or the link is down.
+// subscribed calls f when what is published for a target reaches this node, or when the link is down.
 func (h *Hub[C]) subscribed(t Target, f func()) {
 	if h.isAlone() {
 		f()

@@ -3,8 +3,8 @@ package push
 import "errors"
 
 // A Broker carries publications and questions between the nodes of a cluster. The memory broker joins the Hubs of one
-// process; others go over a network, which is slow, breaks and comes back: nothing in this contract is at once, and a
-// node's own publications come back to it in the way that those of others do.
+// process. Others use a network, which is slow, breaks and comes back. So nothing in this contract happens at once, and
+// a node's own publications come back to it in the same way as those of others.
 //
 // Package pushtest has its conformance suite.
 type Broker interface {

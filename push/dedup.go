@@ -16,7 +16,7 @@ type publicationID struct {
 	number uint64
 }
 
-// of are the connections that have got a part of p. The oldest publication is forgotten for a new one.
+// of gives the connections that have got a part of p. The oldest publication is forgotten for a new one.
 func (p *deduplicator[C]) of(one Publication) map[*Member[C]]bool {
 	key := publicationID{one.Node, one.Number}
 	if got := p.got[key]; got != nil {

@@ -20,7 +20,7 @@ var (
 
 // Options are what a Hub needs of the program, and what it allows. Fanout is required.
 type Options[C Conn] struct {
-	// Fanout sends a message to connections and returns how many accepted it: a loop's Broadcast.
+	// Fanout sends a message to connections and returns how many have accepted it: a loop's Broadcast.
 	Fanout func(to iter.Seq[C], msg []byte) int
 
 	// Close ends a connection with a code and a reason of the program's. nil: Kick only removes.
@@ -35,16 +35,16 @@ type Options[C Conn] struct {
 	// After runs a function on the loop of the Hub after a time: a loop's After. nil: no message waits for the link.
 	After func(d time.Duration, f func())
 
-	// Reconnect is for how long after New connections of a process before this one may still come back, on a node
-	// without a Broker: what is published with Wait meanwhile, those get too who are given to Replay in time. 0:
-	// nobody is waited for.
+	// Reconnect is for how long after New connections of an earlier process may still come back, on a node without a
+	// Broker. What is published with Wait in this time is kept for them: they get it if they are given to Replay in
+	// time. 0: nothing is kept.
 	Reconnect time.Duration
 
-	// Linked is told on the loop when other nodes are reached, and when no longer: until they are again, what they
-	// publish may be missed. nil: nobody is.
+	// Linked is told on the loop when other nodes can be reached, and when they no longer can: until they can again,
+	// what they publish may be missed. nil: nobody is told.
 	Linked func(up bool)
 
-	// Took is told how long it took until all nodes had confirmed a message, or were given up. nil: nobody is.
+	// Took is told how long it took until all nodes had confirmed a message, or were given up. nil: nobody is told.
 	Took func(time.Duration)
 
 	// Revoked is told on the loop of each node when the credentials of a uid that were issued up to an instant are no

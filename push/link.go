@@ -42,7 +42,7 @@ type waiting[C Conn] struct {
 	done func(Outcome)
 }
 
-// hold keeps a message until the link is up, and reports whether there is room for it.
+// hold keeps a message until the link is up, and reports whether there was room for it.
 func (h *Hub[C]) hold(m Message[C], done func(Outcome)) bool {
 	if h.options.After == nil || len(h.held) >= maxWaiting || h.heldBytes+len(m.Data) > maxWaitingBytes {
 		return false

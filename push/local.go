@@ -1,6 +1,6 @@
 package push
 
-// localBroker is the Broker of a Hub that has none: what it publishes, it delivers, and it need not be told what for.
+// localBroker is the Broker of a Hub that has none. It delivers what is published at once, and needs no subscriptions.
 type localBroker struct{}
 
 func (localBroker) Join(n Node) (Link, error) {

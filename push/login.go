@@ -2,8 +2,8 @@ package push
 
 const replaced = "another login took its place"
 
-// single has a new connection of a uid be its only one. Other nodes are told, and so is this one: all see logins in one
-// order, in which the last one wins. One that is still on its way there closes none and is closed by none.
+// single makes a new connection of a uid its only one. Other nodes are told, and this one too: all see logins in one
+// order, and the last one wins. A login that has not come back yet closes no other, and no other closes it.
 //
 //	announcing ── its own login comes back ────▶ the only one ──── the login of another comes ────▶ closed
 func (h *Hub[C]) single(m *Member[C]) {
@@ -45,8 +45,8 @@ func (h *Hub[C]) announceLogins() {
 // atOnce is how many uids a node asks about at once.
 const atOnce = 500
 
-// closeOutdated closes those connections of this node whose uids have got a newer one elsewhere while this node could
-// not be told. It asks about some uids after the other, until the link breaks.
+// closeOutdated closes the connections of this node whose uids have got a newer one on another node while this node
+// could not be told. It asks about some uids at a time, until the link breaks.
 func (h *Hub[C]) closeOutdated() {
 	var uids []Target
 	for uid := range h.sets[ToUID] {
@@ -71,7 +71,7 @@ func (h *Hub[C]) closeOutdated() {
 	next()
 }
 
-// closeOlder closes the connections of a uid on this node, but for one that is on its way to close all others.
+// closeOlder closes the connections of a uid on this node, except one whose own login is still on its way.
 func (h *Hub[C]) closeOlder(uid Target) {
 	for _, m := range h.chosen([]Target{uid}) {
 		if !m.announcing {

@@ -59,7 +59,7 @@ func (s *set[C]) enter(m *Member[C]) {
 	s.members = append(s.members, m)
 }
 
-// leave takes m out of s, where it is. The last of s takes its place.
+// leave takes m out of s, where it is. The last one in s moves into its position.
 func (s *set[C]) leave(m *Member[C]) {
 	at, last := *m.index(s), len(s.members)-1
 	moved := s.members[last]
@@ -91,7 +91,7 @@ func (m *Member[C]) positionIn(s *set[C]) int {
 // Conn is the connection.
 func (m *Member[C]) Conn() C { return m.conn }
 
-// Target is that of this connection only, on every node: "c:" and a name that is never used again.
+// Target is the Target of this connection only, the same on every node: "c:" and a name that is never used again.
 func (m *Member[C]) Target() Target {
 	if m.hub == nil {
 		return ""
@@ -102,7 +102,8 @@ func (m *Member[C]) Target() Target {
 // UID is whose connection it is; empty if nobody's.
 func (m *Member[C]) UID() string { return m.uid }
 
-// Value is what SetValue stored last, or nil: the session of the connection. That of a Question is a json.RawMessage.
+// Value is what SetValue stored last, or nil: the session of the connection. One that a Question has set is a
+// json.RawMessage.
 func (m *Member[C]) Value() any { return m.value }
 
 // SetValue stores a value with the connection.

@@ -59,7 +59,7 @@ func (l *memoryLink) change(topics []Target, wanted bool) error {
 	return nil
 }
 
-// Publish delivers at once where there is one node only; otherwise a node's own publication is not ahead of others.
+// Publish delivers at once if there is only one node. With several, a node's own publication is not ahead of others.
 func (l *memoryLink) Publish(to []Target, p Publication, done func(others int, err error)) {
 	to, p.Data = slices.Clone(to), slices.Clone(p.Data)
 	var others atomic.Int64
@@ -92,8 +92,8 @@ func (l *memoryLink) Ask(to []Target, question []byte, done func(answers [][]byt
 	}
 }
 
-// carry runs f on the loop of each node that wants one of the targets, in one order for all, and done on this one's
-// when each f has called end. Where there is one node only it runs f at once.
+// carry runs f on the loop of each node that wants one of the targets, in one order for all of them. It runs done on
+// this node's loop when each f has called end. If there is only one node, it runs f at once.
 func (l *memoryLink) carry(to []Target, f func(n Node, end func()), done func()) error {
 	b := l.broker
 	b.mu.Lock()

@@ -43,11 +43,11 @@ func findUnfit(name string) (r rune, found bool) {
 	return 0, false
 }
 
-// unfit says what is wrong with a character of a name; empty if nothing is. A name is shown in logs and on screens, and
-// compared byte by byte. So it has nothing that ends or changes a line, nothing that is not seen or turns the order of
-// letters round, so that two names look like one, and no U+FFFD, which stands for what could not be decoded, such as
-// half of a surrogate pair: two names would be one. Joiners, which words of some languages and many emoji need, are no
-// such thing, nor are the signs that Arabic writes before numbers.
+// unfit says what is wrong with a character of a name; empty if nothing is. Names are shown in logs and on screens, and
+// compared byte by byte. So a name has no character that ends or changes a line, none that cannot be seen or that turns
+// the order of letters round, as two names would look like one, and no U+FFFD: it stands for what could not be decoded,
+// such as half of a surrogate pair, so two names would be one. Joiners are allowed, as words of some languages and many
+// emoji need them, and so are the signs that Arabic writes before numbers.
 func unfit(r rune) string {
 	switch {
 	case unicode.IsControl(r): // C0, DEL, C1

@@ -82,7 +82,7 @@ type pending struct {
 	finish  func(others int, err error)
 }
 
-// expect makes the pending of a publication, of one that is free if there is such.
+// expect makes the pending of a publication. It uses one that is free, if there is one.
 func (h *Hub[C]) expect(number uint64, done func(Outcome)) *pending {
 	var w *pending
 	if last := len(h.free) - 1; last >= 0 {

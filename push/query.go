@@ -10,7 +10,7 @@ import (
 // Member is the one whose connection has this id, or nil.
 func (h *Hub[C]) Member(id uint64) *Member[C] { return h.members[id] }
 
-// Members are those that a Target names. Connections may come and go while they are walked through.
+// Members are the connections that a Target names. Connections may come and go while the caller walks through them.
 func (h *Hub[C]) Members(t Target) iter.Seq[*Member[C]] {
 	return func(yield func(*Member[C]) bool) {
 		for _, m := range slices.Clone(h.find(t)) {
@@ -21,7 +21,7 @@ func (h *Hub[C]) Members(t Target) iter.Seq[*Member[C]] {
 	}
 }
 
-// find are those that a Target names, until somebody comes or goes.
+// find gives the connections that a Target names. The slice is good until a connection comes or goes.
 func (h *Hub[C]) find(t Target) []*Member[C] {
 	switch kind, name := t.Split(); kind {
 	case ToEveryone:

@@ -34,7 +34,7 @@ const (
 	login Verb = "login" // closes those of a uid but for the newest
 )
 
-// Question is what is to be known about connections, or to be done with them, whichever node has them.
+// Question is what the program wants to know about connections, or wants done with them, on whatever node they are.
 type Question struct {
 	Verb   Verb            `json:"verb"`
 	To     []Target        `json:"to,omitempty"` // none for ListGroups, ListChannels, ListNodes, Revoked and Restored
@@ -60,7 +60,7 @@ type Answer struct {
 	Limit   bool   `json:"limit,omitempty"`   // it was a limit
 }
 
-// err is what went wrong on a node, as it is told on the node that has asked.
+// err is what went wrong on a node, for the node that has asked.
 func (a *Answer) err() error {
 	switch {
 	case a.Problem == "":
@@ -153,7 +153,7 @@ func (q *Question) concerns() []Target {
 // with any other error something went wrong on a node: what was to be done has been done in part. The error of Ask
 // itself is about the question: nothing was asked.
 //
-// What is published after done has been called, goes by what was done.
+// What is published after the call of done follows what was done.
 func (h *Hub[C]) Ask(q Question, done func(Answer, error)) error {
 	if err := q.check(); err != nil {
 		return err

@@ -30,15 +30,15 @@ func (k *kept[C]) tell(o Outcome) {
 	}
 }
 
-// keeps reports whether a message is for those too who come back.
+// keeps reports whether a message is also for connections that come back.
 func (h *Hub[C]) keeps(m Message[C]) bool {
 	b := &h.replay
 	return m.Wait > 0 && h.isAlone() && h.options.After != nil && time.Now().Before(b.until) &&
 		b.count < maxWaiting && b.bytes+len(m.Data) <= maxWaitingBytes
 }
 
-// keep publishes a message, and keeps it for those who come back while it may wait. done is called at the latest when
-// that is over.
+// keep publishes a message, and keeps it for connections that come back, for as long as it may wait. done is called at
+// the latest when that time is over.
 func (h *Hub[C]) keep(m Message[C], done func(Outcome)) {
 	h.send(m, func(o Outcome) {
 		b := &h.replay
@@ -81,9 +81,9 @@ func (b *replayBuffer[C]) remove(k *kept[C]) {
 	b.bytes -= len(k.Data)
 }
 
-// Replay has a connection get what was published for it with Wait since its node has started, if Options have a
-// Reconnect: call it when the connection has just become a member, and is in its groups and channels. What it gets is
-// in the order in which it was published, and before anything that is published later.
+// Replay sends a connection what was published for it with Wait since the node has started, if Options have a
+// Reconnect. Call it when the connection has just become a member, and is in its groups and channels. It gets this in
+// the order in which it was published, and before anything that is published later.
 func (h *Hub[C]) Replay(m *Member[C]) {
 	if m.hub == nil || h.replay.count == 0 {
 		return
@@ -116,8 +116,8 @@ func (h *Hub[C]) replayTo(m *Member[C], k *kept[C]) int {
 	return n
 }
 
-// Leaving notes that connections go to a successor of this process. What is published with Wait from now on ends with
-// ErrClosed, and what nobody has got so far, so that it is published again there.
+// Leaving notes that connections go to a successor of this process. From now on, what is published with Wait ends with
+// ErrClosed, and so does what nobody has got so far. The back end can then publish it again, to the successor.
 func (h *Hub[C]) Leaving() {
 	b := &h.replay
 	all := b.kept

@@ -92,7 +92,7 @@ func (t Target) Check() error {
 	return checkName(kind, name)
 }
 
-// isOther reports whether the name of a channel would be that of another kind.
+// isOther reports whether the name of a channel would be taken for a target of another kind.
 func isOther(name string) bool {
 	kind, _ := Target(name).Split()
 	return kind != ToChannel
@@ -102,8 +102,8 @@ func (k Kind) String() string {
 	return [...]string{"everyone", "uid", "group", "channel", "connection"}[k]
 }
 
-// Match reports whether one of some patterns has a name: a pattern is the name itself, or what it begins with and a
-// "*". So "chat:*" has all channels of a namespace, and "*" everything.
+// Match reports whether a name fits one of some patterns. A pattern is a whole name, or the beginning of names and a
+// "*". So "chat:*" has all channels of a namespace, and "*" has everything.
 func Match(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool {
 		if start, ok := strings.CutSuffix(p, "*"); ok {

@@ -8,8 +8,8 @@ const (
 	maxCachedBytes  = 32 << 20        // and bytes that they take, about
 )
 
-// errOtherID is the answer to a request with the id of another one: to be answered as that was it would be lost, to be
-// done it may be done twice.
+// errOtherID is the answer to a request with the id of another request. If it got that answer, it would be lost; if it
+// were run, one that was repeated with a change could be done twice.
 var errOtherID = invalid(`"id" is that of another request of the last five minutes: give each its own, and repeat ` +
 	`one as it was`)
 
@@ -42,8 +42,8 @@ func (q *cachedRequest) size() int {
 	return size
 }
 
-// begin returns what is to be called when the request is done; nil if the same one was asked before, whose answer done
-// gets.
+// begin returns what to call when the request is done. It returns nil if the same request was asked before: then done
+// gets its answer.
 func (c *idempotencyCache) begin(id string, fingerprint uint64, now time.Time, done func(Reply)) func(Reply) {
 	c.forget(now)
 	if q := c.requests[id]; q != nil {

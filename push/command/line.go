@@ -10,9 +10,9 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// Line does what a line of a back end asks, and calls done with the answer, a line too, perhaps before it returns. A
-// JSON object with "cmd" is a Request, and the answer its Reply. Any other goes as it is, byte by byte, to the
-// connections of its "uid", or to all if it has "all":true; the answer is
+// Line does what a line of a back end asks, and calls done with the answer, which is a line too, perhaps before it
+// returns. A JSON object with "cmd" is a Request, and the answer is its Reply. Any other object is sent as it is, byte
+// by byte, to the connections of its "uid", or to all if it has "all":true. Then the answer is
 //
 //	ok        a connection has accepted it
 //	fail      there is none
@@ -101,7 +101,7 @@ func lineTarget(o object) (push.Target, error) {
 	return push.UID(uid), err
 }
 
-// noTarget says what a line without "uid" and "all" may have meant.
+// noTarget is the error of a line without "uid" and "all". It says what the line may have meant.
 func noTarget(o object) error {
 	for name := range o.fields() {
 		switch field := string(name); {

@@ -29,7 +29,7 @@ type Reply struct {
 	text []byte // what JSON returns; nil if that is not known
 }
 
-// bounded is the reply, or what is answered in its place if it is too long.
+// bounded is the reply, or the answer in its place if it is too long.
 func (r Reply) bounded() Reply {
 	if r.text = r.JSON(); len(r.text) > push.MaxAnswer {
 		return Reply{Error: &Error{

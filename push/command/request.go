@@ -135,7 +135,8 @@ func (t *Table[C]) parse(text []byte, cmd string) (*Request, *row[C], error) {
 // maxFields is how many fields an object may have: more than any command takes.
 const maxFields = 32
 
-// checkExtent refuses, before it is decoded, what would take long to decode: the loop does nothing else meanwhile.
+// checkExtent refuses a request that would take long to decode, before it is decoded: the loop does nothing else
+// meanwhile.
 func checkExtent(o object) error {
 	fields := 0
 	for name, value := range o.fields() {

@@ -125,8 +125,7 @@ func (t *Table[C]) idempotencyFor(p *Permit) *idempotencyCache {
 	return c
 }
 
-// fingerprint tells requests apart that have the same id, by their command and the values of their fields, in any
-// order.
+// fingerprint tells requests with the same id apart: by their command and the values of their fields, in any order.
 func (t *Table[C]) fingerprint(text object, cmd string) (fingerprint uint64) {
 	var h maphash.Hash
 	h.SetSeed(t.seed)
