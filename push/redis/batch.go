@@ -20,7 +20,8 @@ const publishScript = `local n = 0
 for i = 1, #KEYS do n = n + redis.call(ARGV[1], KEYS[i], ARGV[2]) end
 return n`
 
-// run does some things in order. Publications that a broken connection may have taken are not among what is left.
+// run does some operations in order, pipelined. What is left does not have the publications that a broken connection
+// may have taken.
 func (p *pair) run(ops []op) (left []op, err error) {
 	for len(ops) > 0 {
 		n := 1
@@ -142,7 +143,7 @@ func (p *pair) askPresent() rueidis.Completed {
 	return p.out.B().PubsubNumsub().Channel(p.shard.all()).Build()
 }
 
-// present is how many nodes are there; very many if the server does not tell.
+// present is how many nodes are there; a very large number if the server does not tell.
 func (p *pair) present(r rueidis.RedisResult) int64 {
 	var n int64
 	found, err := r.AsMap()

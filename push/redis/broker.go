@@ -63,8 +63,8 @@ func (b *Broker) forget(l *link) {
 // leaveWithin is how long a link that is closed may take to tell the others.
 const leaveWithin = time.Second
 
-// Wait returns when every link that was closed has left, after a second at most: the others know at once that its node
-// is gone, and nothing of it is left running. A link that is open has it wait on.
+// Wait returns when every link that was closed has left, after a second at most. Then the others know that its node is
+// gone, and nothing of it is left running. While a link is open, Wait waits.
 func (b *Broker) Wait() { b.gone.Wait() }
 
 // Stats tells how it is.

@@ -41,7 +41,7 @@ func newDialer(ctx context.Context, b *Broker) *dialer {
 	return d
 }
 
-// reset ends all connections. Those that are made then go where the server is by now.
+// reset ends all connections. New ones go to where the server is by now.
 func (d *dialer) reset() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -56,7 +56,7 @@ func (d *dialer) lifetime() context.Context {
 	return d.current
 }
 
-// client makes what commands are sent by. It connects, so it may take some seconds.
+// client makes the client that sends commands. It connects, so it may take some seconds.
 func (d *dialer) client() (rueidis.Client, error) {
 	c, err := rueidis.NewClient(d.settings(d.options.Addresses, d.dial))
 	if err != nil && c != nil {
@@ -108,7 +108,7 @@ func (d *dialer) dial(ctx context.Context, address string, nd *net.Dialer, t *tl
 	return d.connect(ctx, address, nd, t)
 }
 
-// connect makes a connection that is counted, and guarded: the client would not bear everything that a server can say.
+// connect makes a connection that is counted, and guarded: the client could not bear everything that a server can say.
 func (d *dialer) connect(ctx context.Context, address string, nd *net.Dialer, t *tls.Config) (net.Conn, error) {
 	lifetime := d.lifetime()
 	var c net.Conn
@@ -126,8 +126,8 @@ func (d *dialer) connect(ctx context.Context, address string, nd *net.Dialer, t 
 	return resp.New(bare, giveUpAfter), nil
 }
 
-// forgetful has the end of a connection be the end of what is under way on it. The system would go on to send that for
-// minutes, so that it would come after what the next connection carries, when a network that was cut is whole again.
+// forgetful makes a connection drop what it has not sent when it ends. Otherwise the system would try to send it for
+// minutes. When a network that was cut is whole again, it would come after what the next connection carries.
 func forgetful(c net.Conn) {
 	if secure, ok := c.(*tls.Conn); ok {
 		c = secure.NetConn()

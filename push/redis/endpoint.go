@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// endpoint is what a server knows a connection by. Both are needed, as a server begins anew with its numbers.
+// endpoint is how a server knows a connection: both are needed, as a server that starts again begins anew with its
+// numbers.
 type endpoint struct {
 	ID      uint64 `json:"id"`
 	Address string `json:"address"`

@@ -17,7 +17,7 @@ type inbox struct {
 	waiting int       // bytes
 }
 
-// put takes a message. first says that the loop is to be told. It is not ok if there are too many.
+// put takes a message. first says that the loop has to be told. ok is false if there are too many.
 func (i *inbox) put(a arrival) (first, ok bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -32,7 +32,7 @@ func (i *inbox) put(a arrival) (first, ok bool) {
 	return len(i.items) == 1, true
 }
 
-// take gives what has come. It is to be given back.
+// take gives what has come. The caller gives the slice back by recycle.
 func (i *inbox) take() []arrival {
 	i.mu.Lock()
 	defer i.mu.Unlock()

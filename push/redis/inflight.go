@@ -26,7 +26,7 @@ func newInFlight(l *link) inFlight {
 	return x
 }
 
-// expectation is of one publication or question. A message may go in parts; each arrives at some nodes; and each
+// expectation is one publication or question in flight. A message may go in parts, each arrives at some nodes, and each
 // arrival is answered.
 type expectation struct {
 	seq     uint64
@@ -61,7 +61,7 @@ func (e *expectation) end(err error) {
 	}
 }
 
-// add gives something that is to be sent in one part a number.
+// add gives a number to something that is sent in one part.
 func (x *inFlight) add(e *expectation) uint64 {
 	x.last++
 	e.seq, e.parts, e.unknown = x.last, 1, 1

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// membership is the list of the nodes of the cluster that there should be: those that have been up, and neither left
-// nor been silent for deadAfter. Fewer subscribers than that are a sign that the server has lost one, whose connections
-// get nothing. Its methods may be called from any goroutine.
+// membership is the list of the nodes that should be in the cluster: those that have been up, and have neither left nor
+// been silent for deadAfter. If there are fewer subscribers than that, the server has lost one, and its connections get
+// nothing. Its methods may be called from any goroutine.
 type membership struct {
 	mu   sync.Mutex           // guards the following
 	seen map[string]time.Time // when a node last said that it lives
@@ -40,7 +40,7 @@ func (m *membership) left(node string, now time.Time) {
 	m.gone[node] = now
 }
 
-// renew takes all to live from now on, as nothing could be heard of them.
+// renew counts all nodes as alive from now on, as nothing could be heard of them.
 func (m *membership) renew(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -49,7 +49,8 @@ func (m *membership) renew(now time.Time) {
 	}
 }
 
-// misses reports whether there are more than those that are present. Who has been silent for too long is given up.
+// misses reports whether more nodes should be there than are present. A node that has been silent for too long is given
+// up.
 func (m *membership) misses(present int64, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

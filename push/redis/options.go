@@ -23,7 +23,8 @@ type Options struct {
 	SentinelUsername, SentinelPassword string
 	TLS                                *tls.Config // nil means none; of sentinels too
 
-	// Database is where keys are. What is published knows no databases, so it keeps no two apps apart: Prefix does.
+	// Database is where keys are. Publications are the same for all databases, so two apps are kept apart by Prefix
+	// only.
 	Database int
 
 	// Prefix begins the name of everything in Redis: A-Z, a-z, 0-9, "_" and "-", at most 64. Apps with different ones

@@ -15,7 +15,7 @@ type outage struct {
 	told  time.Time  // when the log last heard of it
 }
 
-// reminder is how often the log hears of an outage that lasts.
+// reminder is how often the log is told of an outage that lasts.
 const reminder = time.Minute
 
 // began notes why there is no link.

@@ -45,7 +45,7 @@ func newOutbox() *outbox {
 	return &outbox{wake: make(chan struct{}, 1), wanted: make(map[push.Target]struct{})}
 }
 
-// outcome is what became of an op that was to be put in.
+// outcome is what became of an op that was put into an outbox.
 type outcome uint8
 
 const (
@@ -54,7 +54,7 @@ const (
 	full
 )
 
-// put takes what is to be done. A subscription is remembered in any case.
+// put takes an op to be done. A subscription is remembered in any case.
 func (o *outbox) put(p op) outcome {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -92,7 +92,7 @@ func (o *outbox) take() []op {
 	return ops
 }
 
-// start opens it, and gives what is to be subscribed to first.
+// start opens the outbox, and gives what is to be subscribed to first.
 func (o *outbox) start() []push.Target {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -104,7 +104,7 @@ func (o *outbox) start() []push.Target {
 	return wanted
 }
 
-// stop shuts it, and gives what will not be done.
+// stop shuts the outbox, and gives what will not be done.
 func (o *outbox) stop() []op {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -122,7 +122,7 @@ func (o *outbox) wants(t push.Target) bool {
 	return ok
 }
 
-// size is how many bytes were put in and not taken.
+// size is how many bytes were put in and have not been taken out.
 func (o *outbox) size() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()

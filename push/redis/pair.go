@@ -12,8 +12,8 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// pair are two connections to one server: what is subscribed to comes over in, and what is published goes over out. It
-// is owned by the goroutine of its shard, but for what a hook does.
+// pair is two connections to one server: subscriptions are read from in, and publications are written to out. It is
+// owned by the goroutine of its shard, but for what a hook does.
 type pair struct {
 	shard           *shard
 	in, out         rueidis.DedicatedClient

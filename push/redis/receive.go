@@ -65,7 +65,7 @@ func (l *link) receive(a arrival) {
 	}
 }
 
-// handle hands a publication or a question to the node, unless it has it already or does not want it.
+// handle gives a publication or a question to the node, unless the node has had it already or does not want it.
 func (l *link) handle(a arrival, m message) {
 	s := a.pair.shard
 	came := origin{from: m.from, seq: m.seq}
@@ -127,7 +127,7 @@ func (l *link) tell(to recipient, a []answer) {
 	})
 }
 
-// recipient is who gets answers, and by which shard.
+// recipient is the node that gets answers, and the shard that carries them.
 type recipient struct {
 	shard *shard
 	node  string

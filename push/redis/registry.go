@@ -79,7 +79,7 @@ func newRegistry(l *link) *registry {
 	}
 }
 
-// use notes what the server knows the connection of a shard by.
+// use notes how the server knows the connection of a shard.
 func (r *registry) use(s *shard, e endpoint) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,7 +92,7 @@ func (r *registry) use(s *shard, e endpoint) {
 	r.hurry()
 }
 
-// endSoon has a connection be ended that is of no use any more.
+// endSoon notes a connection that is of no use any more, and is to be ended.
 func (r *registry) endSoon(stale ...endpoint) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -118,7 +118,7 @@ func (r *registry) endStale() {
 	}
 }
 
-// up notes that the link is up: from now on the node is missed when it is not there.
+// up notes that the link is up: from now on others miss the node when it is not there.
 func (r *registry) up() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -148,7 +148,7 @@ func (r *registry) join() bool {
 	}
 }
 
-// run goes on to note that, until the link is closed.
+// run is the heartbeat: it notes again and again that the node lives, until the link is closed.
 func (r *registry) run() {
 	ticker := time.NewTicker(heartbeatEvery)
 	defer ticker.Stop()
@@ -292,7 +292,7 @@ func (r *registry) end(e endpoint) (asked bool) {
 	return asked
 }
 
-// unable tells the log, once, that connections cannot be ended.
+// unable writes to the log, once, that connections cannot be ended.
 func (r *registry) unable(err error) {
 	r.cannot.Do(func() {
 		r.link.outage.log.Warn("redis: connections of nodes whose machine died cannot be ended: allow client|info "+
@@ -300,7 +300,7 @@ func (r *registry) unable(err error) {
 	})
 }
 
-// blind tells the log, once, that nobody knows whether a node is missing.
+// blind writes to the log, once, that nobody can know whether a node is missing.
 func (r *registry) blind(err error) {
 	r.cannotCount.Do(func() {
 		const text = "redis: answers cannot tell that a node is missing: allow pubsub|numsub, and in a Cluster " +

@@ -23,10 +23,10 @@ end`
 // lastInstant is the last second of the year 9999.
 const lastInstant = 253402300799
 
-// Revoke notes that credentials of a uid that were issued up to an instant are no longer good, for nodes that are cut
-// off now or come later. Instants are cut to seconds; an earlier one than that which is known changes nothing. An error
-// matches push.ErrUnlinked if no node of this Broker has connected: nothing was done. After any other it is not known
-// whether that took effect: revoke again.
+// Revoke notes that credentials of a uid that were issued up to an instant are no longer good. Nodes that are cut off
+// now, or start later, read it. Instants are cut to seconds; one that is earlier than the known one changes nothing. An
+// error matches push.ErrUnlinked if no node of this Broker has connected: then nothing was done. After any other error
+// it is not known whether the revocation took effect: revoke again.
 func (b *Broker) Revoke(ctx context.Context, uid string, at time.Time) error {
 	return b.Restore(ctx, map[string]int64{uid: at.Unix()})
 }
@@ -64,7 +64,7 @@ func (b *Broker) Restore(ctx context.Context, revoked map[string]int64) error {
 	return note()
 }
 
-// Revocations are those that were noted, by uid, in seconds since 1970. A node asks for them when its link is up, as it
+// Revocations are those that were noted, by uid, in seconds since 1970. A node reads them when its link is up, as it
 // may have missed what the others were told. What cannot be read is left out, and the log names it. An error matches
 // push.ErrUnlinked if no node of this Broker has connected.
 func (b *Broker) Revocations(ctx context.Context) (map[string]int64, error) {

@@ -10,10 +10,10 @@ import (
 // errFull matches push.ErrUnlinked: nothing was sent.
 var errFull = fmt.Errorf("redis: %d MiB wait to be published: %w", maxWaiting>>20, push.ErrUnlinked)
 
-// maxTopics are how many topics a message is published to one by one. With more, all nodes get it.
+// maxTopics is the number of topics up to which a message is published to one by one. With more, all nodes get it.
 const maxTopics = 16
 
-// roomForHead is how long what comes before the data of a message is at most, as a rule.
+// roomForHead is how many bytes stand before the data of a message, as a rule at most.
 const roomForHead = 64
 
 // Publish is that of push.Link.

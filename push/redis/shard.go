@@ -62,7 +62,8 @@ func (s *shard) run() {
 	}
 }
 
-// connected tells that the shard is up, and ends the connection before, which the server may still take to be alive.
+// connected tells that the shard is up, and has the connection before it be ended: the server may still take it to be
+// alive.
 func (s *shard) connected(p *pair) {
 	s.link.post(func() { s.link.linked(s) })
 	if s.stale != (endpoint{}) {
@@ -72,7 +73,7 @@ func (s *shard) connected(p *pair) {
 	s.link.registry.use(s, p.self)
 }
 
-// disconnected tells what was not done, and that the shard is down.
+// disconnected tells which ops were not done, and that the shard is down.
 func (s *shard) disconnected(left []op, err error) {
 	if !s.link.left() {
 		s.link.outage.began(err)
@@ -87,7 +88,7 @@ func (s *shard) disconnected(left []op, err error) {
 	})
 }
 
-// backoff is how long to wait before the next try, with a quarter of it left to chance.
+// backoff is an exponential backoff with jitter: how long to wait before the next try, a quarter of it at random.
 type backoff time.Duration
 
 const (

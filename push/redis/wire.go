@@ -189,7 +189,7 @@ func decode(from []byte) (message, error) {
 	return m, nil
 }
 
-// reader takes apart what is encoded. Once it is bad, it gives zero values.
+// reader decodes. After the first error it gives zero values.
 type reader struct {
 	rest []byte
 	bad  bool
