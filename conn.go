@@ -41,12 +41,12 @@ type Conn struct {
 	mu        sync.Mutex     // guards the following, which the loop alone changes where it says so
 	remote    netip.AddrPort // changed by the loop
 	flags     flags
-	held      uint16      // by Hold. Owned by the loop; here for the sake of size
-	phase     atomicPhase // read anywhere
-	service   *service    // changed by the loop
-	session   session     // changed by the loop
-	secure    *secure     // TLS; nil without. Changed by the loop
-	dial      *dialing    // nil for an accepted connection. Immutable
+	held      uint16        // by Hold. Owned by the loop; here for the sake of size
+	phase     atomicPhase   // read anywhere
+	service   *service      // changed by the loop
+	session   session       // changed by the loop
+	secure    *tlsTransport // TLS; nil without. Changed by the loop
+	dial      *dialing      // nil for an accepted connection. Immutable
 	out       writer
 	extra     *extra
 	nextDirty *Conn

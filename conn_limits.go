@@ -36,7 +36,7 @@ func (l *Loop) look(c *Conn) {
 	c.watch(next)
 }
 
-// limit is a time that a connection must not pass.
+// limit is a timeout of a connection: a time that must not pass without what it waits for.
 type limit struct {
 	from, after uint32
 	act         func(c *Conn)

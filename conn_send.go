@@ -8,8 +8,8 @@ import (
 	"github.com/lineman-go/lineman/protocol/http1"
 )
 
-// writer is the send queue of a connection. Guarded by the connection's lock: methods want it held where their names
-// end in Locked, and take it elsewhere.
+// writer is the send queue of a connection, with back-pressure by Limits.MaxPending. Guarded by the connection's lock:
+// methods want it held where their names end in Locked, and take it elsewhere.
 type writer struct {
 	queue    *output.Queue // what is to be written; nil when there is nothing
 	bytes    uint64        // that the kernel has taken

@@ -8,7 +8,7 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// beginLeaving lets the connections go, because another process listens in this one's place, or nobody will. What was
+// beginLeaving drains the connections, because another process listens in this one's place, or nobody will. What was
 // begun is finished: requests, half-received messages, queued output; a connection that has just come may still send
 // its first message. HTTP answers that no request has come behind say that the connection closes, others are told
 // goodbye once they are at rest, a read finds nothing of theirs in the kernel, and their drain is over. A patient loop

@@ -11,22 +11,22 @@ import (
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
-// secure is TLS below the protocol of one connection. crypto/tls sees a net.Conn, wire, whose bytes come from the loop
+// tlsTransport is TLS below the protocol of one connection. crypto/tls sees a net.Conn, wire, whose bytes come from the loop
 // and go to it.
 //
 //	             the handshake's goroutine, from the first bytes on, reads what the loop feeds
 //	handshaking ────────────────────────────────────────────────────▶ established
 //	                                                     the loop reads, senders write under the
 //	                                                     connection's lock: no goroutine
-type secure struct {
+type tlsTransport struct {
 	stream
 	conn     *tls.Conn
 	wire     *wire
 	done     bool   // the handshake has succeeded. Guarded by the connection's lock; the loop alone changes it.
 	notified bool   // close_notify is in the output. Owned by the loop.
 	begun    bool   // the handshake has a goroutine, or has had it. Owned by the loop.
-	queued   bool   // for a turn, with the peer's first bytes there. Owned by the loop.
-	began    uint32 // tick of the turn's beginning. Owned by the loop.
+	queued   bool   // for a slot, with the peer's first bytes there. Owned by the loop.
+	began    uint32 // tick of the handshake's beginning. Owned by the loop.
 
 	// Buffers of conn, empty but for parts of records and of messages to TLS itself. Owned by the loop after the
 	// handshake.
@@ -41,7 +41,7 @@ const (
 
 // beginTLS puts TLS below the protocol of c. A client begins the handshake; a server does when its first bytes come.
 func beginTLS(c *Conn, client bool, config *tls.Config) {
-	s := &secure{wire: &wire{}}
+	s := &tlsTransport{wire: &wire{}}
 	s.wire.changed = sync.NewCond(&s.wire.mu)
 	s.wire.wrote = c.attention
 	if client {
@@ -58,8 +58,8 @@ func beginTLS(c *Conn, client bool, config *tls.Config) {
 	}
 }
 
-// shake begins the handshake. It is a turn of t; nil means that it is none.
-func (s *secure) shake(c *Conn, t *turns) {
+// shake begins the handshake. It has a slot of t; nil means that it needs none.
+func (s *tlsTransport) shake(c *Conn, t *handshakeSlots) {
 	s.begun = true
 	c.loop.helpers.Add(1)
 	go func() {
@@ -67,7 +67,7 @@ func (s *secure) shake(c *Conn, t *turns) {
 		err := s.conn.Handshake()
 		c.loop.Do(func() {
 			if t != nil {
-				t.leave(c)
+				t.release(c)
 			}
 			s.shaken(c, err)
 		})
@@ -75,8 +75,8 @@ func (s *secure) shake(c *Conn, t *turns) {
 }
 
 // receive reads once, unless the first bytes have to wait because too many handshakes are under way.
-func (s *secure) receive(c *Conn) {
-	if s.awaitsTurn(c) {
+func (s *tlsTransport) receive(c *Conn) {
+	if s.awaitsSlot(c) {
 		return
 	}
 	data, err := c.in.read(c)
@@ -95,22 +95,22 @@ func (s *secure) receive(c *Conn) {
 	}
 }
 
-// awaitsTurn reports whether the connection waits for its turn.
-func (s *secure) awaitsTurn(c *Conn) bool {
+// awaitsSlot reports whether the connection waits for a slot.
+func (s *tlsTransport) awaitsSlot(c *Conn) bool {
 	if s.begun {
 		return false
 	}
-	if t := &c.service.turns; !s.queued && len(t.shakes) >= t.most {
-		t.take(c)
+	if t := &c.service.slots; !s.queued && len(t.running) >= t.most {
+		t.acquire(c)
 	}
 	return s.queued
 }
 
 // mayFinish reports whether the handshake of an accepted connection is under way, and may be over with what has come.
-func (s *secure) mayFinish(c *Conn) bool { return c.dial == nil && !s.done && s.begun }
+func (s *tlsTransport) mayFinish(c *Conn) bool { return c.dial == nil && !s.done && s.begun }
 
 // severed has the handshake go on: what came with it is looked at after it.
-func (s *secure) severed(c *Conn) bool {
+func (s *tlsTransport) severed(c *Conn) bool {
 	if !s.mayFinish(c) {
 		return false
 	}
@@ -121,19 +121,19 @@ func (s *secure) severed(c *Conn) bool {
 }
 
 // shaking is asked by the loop, which alone changes that, without the lock, and by others with it.
-func (s *secure) shaking() bool { return !s.done }
+func (s *tlsTransport) shaking() bool { return !s.done }
 
-// limits of the handshake are shorter while others wait for its turn.
-func (s *secure) limits(c *Conn) (on [3]limit) {
+// limits of the handshake are shorter while others wait for its slot.
+func (s *tlsTransport) limits(c *Conn) (on [3]limit) {
 	on[0] = limit{c.since, c.service.after.handshake, timeOut}
-	if s.begun && len(c.service.turns.waits) > 0 {
+	if s.begun && len(c.service.slots.queue) > 0 {
 		on[1] = limit{s.began, brief, timeOut}
 	}
 	return on
 }
 
 // shaken goes on after the handshake.
-func (s *secure) shaken(c *Conn, err error) {
+func (s *tlsTransport) shaken(c *Conn, err error) {
 	if c.phase.get() != open || c.secure != s {
 		return
 	}
@@ -166,7 +166,7 @@ func (s *secure) shaken(c *Conn, err error) {
 }
 
 // take feeds what came from the kernel to the handshake, or to what was agreed on by it.
-func (s *secure) take(c *Conn, data []byte) {
+func (s *tlsTransport) take(c *Conn, data []byte) {
 	if c.phase.get() >= lingering {
 		return
 	}
@@ -177,7 +177,7 @@ func (s *secure) take(c *Conn, data []byte) {
 		w.changed.Signal()
 		w.mu.Unlock()
 		if !s.begun && !s.queued {
-			c.service.turns.take(c)
+			c.service.slots.acquire(c)
 		}
 		c.rearm()
 		return
@@ -199,7 +199,7 @@ func (s *secure) take(c *Conn, data []byte) {
 }
 
 // ended handles the end of the stream below TLS. What has come is looked at first, by the handshake too.
-func (s *secure) ended(c *Conn) {
+func (s *tlsTransport) ended(c *Conn) {
 	s.wire.end()
 	switch {
 	case c.phase.get() == lingering:
@@ -213,14 +213,14 @@ func (s *secure) ended(c *Conn) {
 	}
 }
 
-func (s *secure) goOn(c *Conn) {
+func (s *tlsTransport) goOn(c *Conn) {
 	if s.done {
 		s.decrypt(c)
 	}
 }
 
 // decrypt handles what TLS can make of the bytes that have come.
-func (s *secure) decrypt(c *Conn) {
+func (s *tlsTransport) decrypt(c *Conn) {
 	d := c.loop.decryption()
 	lent := d.lend(s.raw)
 	for c.secure == s && !c.state.ended && c.phase.get() < lingering && !c.in.holds(c) {
@@ -250,7 +250,7 @@ func (s *secure) decrypt(c *Conn) {
 }
 
 // fail ends a connection whose peer broke TLS. The alert is written first.
-func (s *secure) fail(c *Conn, err error) {
+func (s *tlsTransport) fail(c *Conn, err error) {
 	if c.end&remains != 0 {
 		c.end.finish(c, &ProtocolError{Protocol: "tls", Err: err})
 		return
@@ -267,11 +267,11 @@ func (s *secure) fail(c *Conn, err error) {
 	c.end.closeLocked(c)
 }
 
-func (s *secure) writeLocked(c *Conn, scratch []byte) { c.out.writeStreamLocked(c, scratch, s) }
+func (s *tlsTransport) writeLocked(c *Conn, scratch []byte) { c.out.writeStreamLocked(c, scratch, s) }
 
 // transmitLocked encrypts what is plain and hands it to the kernel. What the kernel has not taken of that stays in the
 // wire: ErrAgain tells.
-func (s *secure) transmitLocked(c *Conn, plain []byte) (used, written int, err error) {
+func (s *tlsTransport) transmitLocked(c *Conn, plain []byte) (used, written int, err error) {
 	if written, err = s.wire.flush(c.loop.poll, c.handle); err != nil || !s.done || len(plain) == 0 {
 		return 0, written, err
 	}
@@ -284,7 +284,7 @@ func (s *secure) transmitLocked(c *Conn, plain []byte) (used, written int, err e
 }
 
 // sayGoodbye queues close_notify (RFC 8446, 6.1).
-func (s *secure) sayGoodbye() bool {
+func (s *tlsTransport) sayGoodbye() bool {
 	if s.notified || !s.done {
 		return false
 	}
@@ -292,64 +292,64 @@ func (s *secure) sayGoodbye() bool {
 	return s.conn.CloseWrite() == nil
 }
 
-func (s *secure) waits() bool     { return s.raw.Len() > 0 || s.wire.waits() }
-func (s *secure) hasEnough() bool { return s.queued || s.wire.enough() }
-func (s *secure) unsent() int     { return s.wire.unsent() }
-func (s *secure) dropUnsent()     { s.wire.drop() }
-func (s *secure) closed()         { s.wire.end() }
+func (s *tlsTransport) waits() bool     { return s.raw.Len() > 0 || s.wire.waits() }
+func (s *tlsTransport) hasEnough() bool { return s.queued || s.wire.enough() }
+func (s *tlsTransport) unsent() int     { return s.wire.unsent() }
+func (s *tlsTransport) dropUnsent()     { s.wire.drop() }
+func (s *tlsTransport) closed()         { s.wire.end() }
 
-// turns are the handshakes of TLS that a loop has under way for the connections of a worker. Each has a goroutine, and
-// costs more than anything else that a peer can ask for by a few bytes: so there are at most so many at a time, and the
-// other connections wait, unread. Owned by the loop.
+// handshakeSlots are a semaphore: the handshakes of TLS that a loop has in flight for the connections of a worker. Each
+// has a goroutine, and costs more than anything else that a peer can ask for by a few bytes: so there are at most so
+// many at a time, and the other connections wait, unread. Owned by the loop.
 //
-//	the first bytes come        a turn is free          the handshake's goroutine has ended
-//	─────────────────────▶ waits ───────────────▶ shakes ──────────────────────────────▶ the turn is free
-type turns struct {
-	most   int
-	shakes []*Conn // whose handshake is under way
-	waits  []*Conn // in the order of their first bytes; some may have closed
+//	the first bytes come        a slot is free          the handshake's goroutine has ended
+//	─────────────────────▶ queue ───────────────▶ running ─────────────────────────────▶ the slot is free
+type handshakeSlots struct {
+	most    int
+	running []*Conn // whose handshake is in flight
+	queue   []*Conn // in the order of their first bytes; some may have closed
 }
 
-// brief is how long a turn may last while others wait for one: a peer that says no more must not keep them out.
+// brief is how long a slot may be held while others wait for one: a peer that says no more must not keep them out.
 const brief = uint32(2 * time.Second / tick)
 
-// take gives c a turn, or has it wait for one.
-func (t *turns) take(c *Conn) {
-	if len(t.shakes) < t.most {
-		t.begin(c)
+// acquire gives c a slot, or has it wait for one.
+func (t *handshakeSlots) acquire(c *Conn) {
+	if len(t.running) < t.most {
+		t.start(c)
 		return
 	}
 	c.secure.queued = true
-	t.waits = append(t.waits, c)
+	t.queue = append(t.queue, c)
 	c.rearm()
-	if len(t.waits) == 1 {
-		for _, busy := range t.shakes {
+	if len(t.queue) == 1 {
+		for _, busy := range t.running {
 			busy.watch(brief)
 		}
 	}
 }
 
-func (t *turns) begin(c *Conn) {
+func (t *handshakeSlots) start(c *Conn) {
 	c.secure.queued = false
 	c.secure.began = c.loop.ticks(c.loop.now)
-	t.shakes = append(t.shakes, c)
-	if len(t.waits) > 0 {
+	t.running = append(t.running, c)
+	if len(t.queue) > 0 {
 		c.watch(brief)
 	}
 	c.secure.shake(c, t)
 	c.rearm()
 }
 
-// leave ends the turn of c, whose goroutine has ended, and gives it to the next.
-func (t *turns) leave(c *Conn) {
-	if i := slices.Index(t.shakes, c); i >= 0 {
-		t.shakes = slices.Delete(t.shakes, i, i+1)
+// release takes the slot of c back, whose goroutine has ended, and gives it to the next.
+func (t *handshakeSlots) release(c *Conn) {
+	if i := slices.Index(t.running, c); i >= 0 {
+		t.running = slices.Delete(t.running, i, i+1)
 	}
-	for len(t.waits) > 0 && len(t.shakes) < t.most {
-		next := t.waits[0]
-		t.waits = slices.Delete(t.waits, 0, 1)
+	for len(t.queue) > 0 && len(t.running) < t.most {
+		next := t.queue[0]
+		t.queue = slices.Delete(t.queue, 0, 1)
 		if next.phase.get() == open {
-			t.begin(next)
+			t.start(next)
 		}
 	}
 }

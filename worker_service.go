@@ -37,7 +37,7 @@ type service struct {
 	handler    *exchange.Server // nil until a request needs it
 	conns      []*Conn
 	handshakes []*httpSession // free
-	turns      turns
+	slots      handshakeSlots
 }
 
 // kind is how a protocol is run.
@@ -78,7 +78,7 @@ func newService(l *Loop, w *Worker) (*service, error) {
 		s.log = w.Logger
 	}
 	s.log = s.log.With("worker", s.name)
-	s.turns.most = s.limits.Handshakes
+	s.slots.most = s.limits.Handshakes
 	if s.proxies, err = parseProxies(w); err == nil {
 		err = s.check()
 	}

@@ -14,8 +14,8 @@ import (
 // halfHello is the beginning of a handshake of TLS: the header of a record that does not come to its end.
 const halfHello = "\x16\x03\x01\x02\x00\x01\x00"
 
-// TestTLSTurns has handshakes above the bound wait for their turn, which those that say no more lose then.
-func TestTLSTurns(t *testing.T) {
+// TestTLSSlots has handshakes above the bound wait for a slot, which those that say no more lose then.
+func TestTLSSlots(t *testing.T) {
 	linemantest.NoLeaks(t)
 	w := secured(t, "text")
 	w.Limits.Handshakes = 2
@@ -52,8 +52,8 @@ func TestTLSTurns(t *testing.T) {
 	}
 }
 
-// TestTLSTurnsWaitEnds ends a connection that gets no turn within the limit of the handshake, and one whose peer goes.
-func TestTLSTurnsWaitEnds(t *testing.T) {
+// TestTLSSlotsWaitEnds ends a connection that gets no slot within the limit of the handshake, and one whose peer goes.
+func TestTLSSlotsWaitEnds(t *testing.T) {
 	linemantest.NoLeaks(t)
 	w := secured(t, "text")
 	w.Limits = lineman.Limits{Handshakes: 1, Handshake: second}
@@ -70,8 +70,8 @@ func TestTLSTurnsWaitEnds(t *testing.T) {
 	}
 }
 
-// TestTLSTurnsGoroutines has silent connections cost no goroutine, and others so many at the most.
-func TestTLSTurnsGoroutines(t *testing.T) {
+// TestTLSSlotsGoroutines has silent connections cost no goroutine, and others so many at the most.
+func TestTLSSlotsGoroutines(t *testing.T) {
 	if portable() {
 		t.Skip("package net needs a goroutine for each connection")
 	}
