@@ -7,8 +7,9 @@ import (
 	"github.com/lineman-go/lineman/internal/grace"
 )
 
-// beginStop is the graceful shutdown: it closes the listeners, tells the application and says goodbye to every connection. It all ends within the
-// limits, and within d unless that is negative; a second call may only make it shorter.
+// beginStop is the graceful shutdown. It closes the listeners, tells the application and says goodbye to every
+// connection. It all ends within the limits, and within d unless that is negative; a second call may only make it
+// shorter.
 func (l *Loop) beginStop(d grace.Period) {
 	until := l.now.Add(forever)
 	if d >= 0 {

@@ -11,8 +11,8 @@ import (
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
-// tlsTransport is TLS below the protocol of one connection. crypto/tls sees a net.Conn, wire, whose bytes come from the loop
-// and go to it.
+// tlsTransport is TLS below the protocol of one connection. crypto/tls sees a net.Conn, wire, whose bytes come from the
+// loop and go to it.
 //
 //	             the handshake's goroutine, from the first bytes on, reads what the loop feeds
 //	handshaking ────────────────────────────────────────────────────▶ established
