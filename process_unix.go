@@ -37,8 +37,8 @@ type process struct {
 	// Of the channel's goroutine.
 	thaw chan struct{} // the loop stands still until this is closed; nil when it does not
 
-	lent  map[channel.Loan]*Listener // Owned by the loop.
-	pulse pulse
+	lent      map[channel.Loan]*Listener // Owned by the loop.
+	heartbeat heartbeat
 }
 
 // work runs a worker process to its end and returns its exit code.
@@ -117,7 +117,7 @@ func (p *process) prepare() bool {
 			if err == nil {
 				err = p.loop.start(p.worker)
 			}
-			p.pulse.status = p.loop.status()
+			p.heartbeat.status = p.loop.status()
 			r.Answer(nil, err)
 			return err == nil
 		}
@@ -242,7 +242,7 @@ func (p *process) resume() {
 
 // leave ends the process gently, or promptly.
 func (p *process) leave(r *channel.Request) {
-	var f channel.Farewell
+	var f channel.Shutdown
 	err := r.Decode(&f)
 	if err == nil && p.loop != nil {
 		l, within := p.loop, grace.Period(f.Within)

@@ -19,10 +19,10 @@ const (
 	Start   Op = "start"   // listen, run OnStart, serve
 	Freeze  Op = "freeze"  // accept and read nothing, until Resume or Leave
 	Resume  Op = "resume"
-	Leave   Op = "leave"  // Farewell: another process takes over
-	Stop    Op = "stop"   // Farewell: the program ends
+	Leave   Op = "leave"  // Shutdown: another process takes over
+	Stop    Op = "stop"   // Shutdown: the program ends
 	Reload  Op = "reload" // run OnReload, and stay
-	Beat    Op = "beat"   // Patience; the answer is a Pulse
+	Beat    Op = "beat"   // Probe; the answer is a Heartbeat
 	List    Op = "list"   // Page; the answer is a Conns
 	Log     Op = "log"    // write to the descriptor that comes along
 	Adopt   Op = "adopt"  // Loan: accept from a sibling's socket too, whose descriptor comes along
@@ -73,19 +73,19 @@ type Address struct {
 	Owner     string `json:"owner,omitempty"`
 }
 
-// Farewell says how to end.
-type Farewell struct {
+// Shutdown is how a process is to end: gracefully, within a time.
+type Shutdown struct {
 	Within  time.Duration `json:"within"`  // then the process is killed
 	Patient bool          `json:"patient"` // wait until the connections end by themselves
 }
 
-// Patience is how long a Pulse waits for the loop.
-type Patience struct {
+// Probe asks for a Heartbeat. Wait is how long that waits for the loop.
+type Probe struct {
 	Wait time.Duration `json:"wait"`
 }
 
-// Pulse is how a process is.
-type Pulse struct {
+// Heartbeat is the health of a process, and its status.
+type Heartbeat struct {
 	Busy     time.Duration   `json:"busy"` // how long the loop has not come round; 0 when it answered
 	Callback string          `json:"callback,omitempty"`
 	Messages uint64          `json:"messages"`         // ever, for a rate

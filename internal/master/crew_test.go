@@ -79,7 +79,7 @@ func (m *mate) serve(r *channel.Request) {
 		r.Answer(nil, nil)
 		os.Exit(0)
 	case channel.Beat:
-		body = channel.Pulse{Messages: uint64(os.Getpid())}
+		body = channel.Heartbeat{Messages: uint64(os.Getpid())}
 	}
 	for _, fd := range r.Files {
 		closeFile(fd)

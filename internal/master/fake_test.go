@@ -65,12 +65,12 @@ type fake struct {
 	exited  chan struct{}
 	status  Status
 
-	version int
-	workers []channel.Worker
-	answers map[channel.Op]func(f *fake) error // nil: it does what is asked
-	pulse   func() channel.Pulse               // nil: its loop comes round
-	deaf    bool                               // it does not end when it is told
-	state   string                             // launched, serving, frozen, leaving
+	version   int
+	workers   []channel.Worker
+	answers   map[channel.Op]func(f *fake) error // nil: it does what is asked
+	heartbeat func() channel.Heartbeat           // nil: its loop comes round
+	deaf      bool                               // it does not end when it is told
+	state     string                             // launched, serving, frozen, leaving
 }
 
 // Ways to answer.
@@ -160,14 +160,14 @@ func (f *fake) obey(op channel.Op, body, answer any) error {
 		f.state = "frozen"
 	case channel.Leave, channel.Stop:
 		f.state = "leaving"
-		if !body.(channel.Farewell).Patient && !f.deaf {
+		if !body.(channel.Shutdown).Patient && !f.deaf {
 			go f.exit(Status{})
 		}
 	case channel.Beat:
-		if f.pulse != nil {
-			return copyTo(answer, f.pulse())
+		if f.heartbeat != nil {
+			return copyTo(answer, f.heartbeat())
 		}
-		return copyTo(answer, channel.Pulse{})
+		return copyTo(answer, channel.Heartbeat{})
 	case channel.List:
 		return copyTo(answer, channel.Conns{})
 	}

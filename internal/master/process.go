@@ -84,12 +84,12 @@ type process struct {
 	spent   atomic.Bool  // it wants to be replaced
 	ready   atomic.Int64 // when it began to serve, Unix nanoseconds; 0 before
 
-	mu     sync.Mutex // guards the following
-	pulse  channel.Pulse
-	heard  time.Time     // when the last pulse came
-	rate   float64       // messages a second, between the last two
-	warned bool          // that it hangs
-	errand chan struct{} // closed when the last oneByOne is over; nil before the first
+	mu        sync.Mutex // guards the following
+	heartbeat channel.Heartbeat
+	heard     time.Time     // when the last heartbeat came
+	rate      float64       // messages a second, between the last two
+	warned    bool          // that it hangs
+	errand    chan struct{} // closed when the last oneByOne is over; nil before the first
 }
 
 func (p *process) String() string {
@@ -230,7 +230,7 @@ func (p *process) end() {
 	s := p.slot.supervisor
 	for {
 		u, urged := s.urge()
-		f := channel.Farewell{Within: s.config.Stop, Patient: u == Patient}
+		f := channel.Shutdown{Within: s.config.Stop, Patient: u == Patient}
 		if f.Patient {
 			f.Within = s.config.Graceful
 		}
@@ -253,7 +253,7 @@ func (p *process) leave(isPatient bool) {
 		return // its keeper says how
 	}
 	p.leaving.Store(true)
-	f := channel.Farewell{Within: s.config.Reload, Patient: isPatient}
+	f := channel.Shutdown{Within: s.config.Reload, Patient: isPatient}
 	if isPatient {
 		f.Within = s.config.Graceful
 	}

@@ -10,16 +10,16 @@ import (
 	"github.com/lineman-go/lineman/internal/channel"
 )
 
-// pulse is what the loop said of itself last.
-type pulse struct {
+// heartbeat is the status that the loop told last.
+type heartbeat struct {
 	mu     sync.Mutex // guards status
 	status ProcessStatus
 }
 
-// beat answers how the loop is: by itself if it comes round in time, else beside it.
+// beat answers with a heartbeat: from the loop if it comes round in time, else beside it.
 func (p *process) beat(r *channel.Request) {
-	var patience channel.Patience
-	if err := r.Decode(&patience); err != nil {
+	var probe channel.Probe
+	if err := r.Decode(&probe); err != nil {
 		r.Answer(nil, err)
 		return
 	}
@@ -27,13 +27,13 @@ func (p *process) beat(r *channel.Request) {
 	done := make(chan struct{})
 	alive := l.Do(func() {
 		s := l.status()
-		p.pulse.mu.Lock()
-		p.pulse.status = s
-		p.pulse.mu.Unlock()
+		p.heartbeat.mu.Lock()
+		p.heartbeat.status = s
+		p.heartbeat.mu.Unlock()
 		close(done)
 	})
-	var answer channel.Pulse
-	late := time.NewTimer(patience.Wait)
+	var answer channel.Heartbeat
+	late := time.NewTimer(probe.Wait)
 	defer late.Stop()
 	select {
 	case <-done:
@@ -43,9 +43,9 @@ func (p *process) beat(r *channel.Request) {
 			answer.Callback = l.doing.get().String()
 		}
 	}
-	p.pulse.mu.Lock()
-	status := p.pulse.status
-	p.pulse.mu.Unlock()
+	p.heartbeat.mu.Lock()
+	status := p.heartbeat.status
+	p.heartbeat.mu.Unlock()
 	answer.Messages = status.Requests
 	var err error
 	answer.Status, err = json.Marshal(status)

@@ -6,112 +6,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/lineman-go/lineman/internal/channel"
 )
 
-const (
-	beatEvery  = time.Second
-	warnAfter  = 2 * time.Second // of standing still
-	statusWait = 20 * time.Millisecond
-)
-
-// beat asks a process how it is, until it ends or the stopping begins, whose limits are others. One question is under
-// way at a time: a process that is stopped takes none, and its channel must not fill.
-func (p *process) beat() {
-	s := p.slot.supervisor
-	t := time.NewTicker(beatEvery)
-	defer t.Stop()
-	p.hear(channel.Pulse{}, nil)
-	asking, answered := false, make(chan bool, 1)
-	for {
-		select {
-		case <-p.Exited():
-			return
-		case <-s.ctx.Done():
-			return
-		case <-answered:
-			asking = false
-		case <-t.C:
-			if !asking {
-				asking = true
-				go func() {
-					p.ask()
-					answered <- true
-				}()
-				continue
-			}
-		}
-		p.judge()
-	}
-}
-
-// ask asks a process how it is, however long that takes.
-func (p *process) ask() {
-	frozen := p.frozen.Load()
-	var pulse channel.Pulse
-	_, err := p.Call(p.slot.supervisor.ctx, channel.Beat, channel.Patience{Wait: beatEvery / 2}, &pulse)
-	if frozen {
-		pulse.Busy, pulse.Callback = 0, "" // it stood still as it was told, though it may go on by now
-	}
-	p.hear(pulse, err)
-}
-
-// hear notes an answer.
-func (p *process) hear(pulse channel.Pulse, err error) {
-	if err != nil {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	if passed := now.Sub(p.heard).Seconds(); passed > 0 && !p.heard.IsZero() && pulse.Busy == 0 {
-		p.rate = float64(pulse.Messages-p.pulse.Messages) / passed
-	}
-	p.pulse, p.heard = pulse, now
-}
-
-// standstillLocked is how long the loop has not come round, and in which callback; 0 when it does. The lock of p is
-// held.
-func (p *process) standstillLocked() (time.Duration, string) {
-	silent := time.Since(p.heard)
-	if p.frozen.Load() || p.pulse.Busy == 0 && silent < 2*beatEvery {
-		return 0, ""
-	}
-	if silent < 2*beatEvery {
-		silent = 0 // it answers, beside its loop
-	}
-	return p.pulse.Busy + silent, p.pulse.Callback
-}
-
-// judge warns of a process whose loop stands still, and kills it when that has lasted too long: its keeper starts
-// another.
-func (p *process) judge() {
-	s := p.slot.supervisor
-	p.mu.Lock()
-	still, callback := p.standstillLocked()
-	warn := still >= warnAfter && !p.warned
-	p.warned = p.warned && still > 0 || warn
-	p.mu.Unlock()
-	if callback == "" {
-		callback = "it gives no sign of life"
-	} else {
-		callback = "it is in " + callback
-	}
-	limit := s.config.Hang
-	switch {
-	case p.leaving.Load(), p.ended():
-	case limit >= 0 && still > limit:
-		s.config.Log.Error(fmt.Sprintf("lineman: %s has stood still for %v: %s; it is killed and replaced",
-			p, still.Round(time.Millisecond), callback))
-		p.discard()
-	case warn:
-		s.config.Log.Warn(fmt.Sprintf("lineman: %s stands still: %s; nobody is served there", p, callback))
-	}
-}
+// statusWait is how long a Snapshot waits for the loop of a process.
+const statusWait = 20 * time.Millisecond
 
 // Snapshot is how the processes of a program are.
 type Snapshot struct {
@@ -205,22 +107,22 @@ func (p *process) state() ProcessState {
 	p.mu.Lock()
 	still, _ := p.standstillLocked()
 	p.mu.Unlock()
-	var pulse channel.Pulse
+	var heartbeat channel.Heartbeat
 	err := context.DeadlineExceeded
 	if still == 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), statusWait+statusWait/2)
-		_, err = p.Call(ctx, channel.Beat, channel.Patience{Wait: statusWait}, &pulse)
+		_, err = p.Call(ctx, channel.Beat, channel.Probe{Wait: statusWait}, &heartbeat)
 		cancel()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
-		pulse = p.pulse
-		if pulse.Busy, pulse.Callback = p.standstillLocked(); pulse.Busy == 0 {
-			pulse.Busy = time.Since(p.heard)
+		heartbeat = p.heartbeat
+		if heartbeat.Busy, heartbeat.Callback = p.standstillLocked(); heartbeat.Busy == 0 {
+			heartbeat.Busy = time.Since(p.heard)
 		}
 	}
-	st.Status, st.Rate, st.Busy, st.Callback = pulse.Status, p.rate, pulse.Busy, pulse.Callback
+	st.Status, st.Rate, st.Busy, st.Callback = heartbeat.Status, p.rate, heartbeat.Busy, heartbeat.Callback
 	switch {
 	case p.leaving.Load():
 		st.State = Leaving

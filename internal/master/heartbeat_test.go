@@ -20,12 +20,12 @@ func (f *fake) busy(callback string) (free chan struct{}) {
 	began, free := time.Now(), make(chan struct{})
 	f.machine.mu.Lock()
 	defer f.machine.mu.Unlock()
-	f.pulse = func() channel.Pulse {
+	f.heartbeat = func() channel.Heartbeat {
 		select {
 		case <-free:
-			return channel.Pulse{}
+			return channel.Heartbeat{}
 		default:
-			return channel.Pulse{Busy: time.Since(began), Callback: callback}
+			return channel.Heartbeat{Busy: time.Since(began), Callback: callback}
 		}
 	}
 	return free
@@ -95,7 +95,7 @@ func TestStopped(t *testing.T) {
 			t.Errorf("it was asked %d times", n)
 		}
 		close(free)
-		time.Sleep(2 * beatEvery)
+		time.Sleep(2 * heartbeatEvery)
 		if got := t.s.Snapshot().Processes[1]; got.PID != before["b/0"] || got.State != Idle {
 			t.Errorf("it goes on, and is shown as %s, pid %d", got.State, got.PID)
 		}
@@ -106,7 +106,7 @@ func TestStopped(t *testing.T) {
 type lateLog struct{ slog.Handler }
 
 func (l lateLog) Handle(ctx context.Context, r slog.Record) error {
-	time.Sleep(2 * beatEvery)
+	time.Sleep(2 * heartbeatEvery)
 	return l.Handler.Handle(ctx, r)
 }
 
