@@ -40,7 +40,7 @@ func (p *process) beat() {
 				continue
 			}
 		}
-		p.judge()
+		p.watchdog()
 	}
 }
 
@@ -82,9 +82,9 @@ func (p *process) standstillLocked() (time.Duration, string) {
 	return p.heartbeat.Busy + silent, p.heartbeat.Callback
 }
 
-// judge warns of a process whose loop stands still, and kills it when that has lasted too long: its keeper starts
+// watchdog warns of a process whose loop stands still, and kills it when that has lasted too long: its keeper starts
 // another.
-func (p *process) judge() {
+func (p *process) watchdog() {
 	s := p.slot.supervisor
 	p.mu.Lock()
 	still, callback := p.standstillLocked()

@@ -245,7 +245,8 @@ func (p *process) end() {
 	}
 }
 
-// leave has a predecessor finish what its clients have begun, and go. It does not wait for that.
+// leave is the graceful shutdown of a predecessor: it finishes what its clients have begun, and goes. leave does not
+// wait for that.
 func (p *process) leave(isPatient bool) {
 	s := p.slot.supervisor
 	if p.ended() {

@@ -16,11 +16,11 @@ import (
 // ErrReloading means that a reload, or the start, is under way.
 var ErrReloading = errors.New("lineman: a start or a reload is under way: try again when it is over")
 
-// Reload calls before, and what that returns at its end. If before succeeds, it has every process succeeded by one of
-// the image, which the Supervisor takes over. All successors are started and prepared while their predecessors serve;
-// then, one slot after the other, the predecessor stands still while the successor's OnStart runs, and either leaves
-// or, if that fails, goes on. It returns when every slot is served by its successor: predecessors may still have
-// connections then. An error names what failed, and which processes were replaced before it.
+// Reload is a rolling reload. It calls before, and what that returns at its end. If before succeeds, every process gets
+// a successor from the image, which the Supervisor takes over. All successors are started and prepared while their
+// predecessors serve. Then, one slot after the other, the predecessor stands still while the successor's OnStart runs,
+// and either leaves or, if that fails, goes on. Reload returns when every slot is served by its successor: predecessors
+// may still have connections then. An error names what failed, and which processes were replaced before it.
 func (s *Supervisor) Reload(image *Image, isPatient bool, before func() (after func(), err error)) error {
 	select {
 	case s.reloading <- struct{}{}:

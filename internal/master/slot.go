@@ -39,7 +39,8 @@ func newSlot(s *Supervisor, g *group, id int) *slot {
 
 func (sl *slot) String() string { return fmt.Sprintf("%s/%d", sl.group.Name, sl.id) }
 
-// keep has a process in the slot at all times, beginning with p.
+// keep is the keeper of the slot: it has a process in it at all times, beginning with p, and restarts one that has
+// ended.
 //
 //	          it ends                          the pause is over
 //	occupied ─────────▶ vacant, for a pause ─────────────────────▶ starting ──▶ occupied
@@ -79,7 +80,7 @@ func (sl *slot) keep(p *process) {
 			p, due = nil, time.After(wait)
 		case <-due:
 			due = nil
-			q, err := sl.revive()
+			q, err := sl.restart()
 			switch {
 			case s.ctx.Err() != nil:
 				return
@@ -123,8 +124,8 @@ func inWords(wait time.Duration) string {
 	return "in " + wait.String()
 }
 
-// revive starts a process in a vacant slot, from the image that ran there, unless a Reload does.
-func (sl *slot) revive() (*process, error) {
+// restart starts a process in a vacant slot, from the image that ran there, unless a Reload does.
+func (sl *slot) restart() (*process, error) {
 	s := sl.supervisor
 	select {
 	case <-s.ctx.Done():
@@ -184,7 +185,8 @@ func (p *process) served() time.Duration {
 	return 0
 }
 
-// backOff is how long a slot stays vacant: not at all the first time, then longer each time, until a process lasts.
+// backOff is the exponential backoff of restarts: how long a slot stays vacant. The first time it is not vacant at all,
+// then longer each time, until a process lasts.
 type backOff struct{ next time.Duration }
 
 const (
@@ -203,7 +205,8 @@ func (b *backOff) after(served time.Duration) time.Duration {
 	return wait
 }
 
-// lend has siblings accept from the sockets of vacant slots, each of which has sockets of its own only under ReusePort.
+// lend has siblings accept from the sockets of vacant slots. Only under ReusePort does each process have sockets of its
+// own.
 func (s *Supervisor) lend(g *group) {
 	g.lending.Lock()
 	defer g.lending.Unlock()

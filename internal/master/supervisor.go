@@ -200,9 +200,8 @@ func (s *Supervisor) bounded(ctx context.Context, d time.Duration) (context.Cont
 
 var errStopping = errors.New("lineman: it was stopped before it was ready")
 
-// Stop ends every process, closes the listeners and returns when all of it is gone, and Config.Exited
-// has returned for the last process. A second Stop with a greater urgency
-// hurries the first.
+// Stop ends every process, closes the listeners and returns when all of it is gone, and Config.Exited has returned for
+// the last process. A second Stop with a greater urgency hurries the first.
 func (s *Supervisor) Stop(u Urgency) {
 	s.mu.Lock()
 	if u > s.urgency {
