@@ -20,7 +20,7 @@ func (s *Server) linked(up bool) {
 	s.links++
 	if up {
 		s.open()
-		s.tellGap()
+		s.beginGap()
 		s.refresh(s.links)
 	}
 }

@@ -18,9 +18,9 @@ type gap struct {
 // gapStep is how often some of them are closed, more or less.
 const gapStep = 20 * time.Millisecond
 
-// tellGap begins to close the pages that were there before other nodes were reached, for the first time or again. Those
-// that an earlier gap has not closed yet are among them.
-func (s *Server) tellGap() {
+// beginGap begins to close the pages that were there before other nodes were reached, for the first time or again.
+// Those that an earlier gap has not closed yet are among them.
+func (s *Server) beginGap() {
 	over := s.config.Redis.Gap
 	if s.options.Broker == nil || over == 0 || !s.ready {
 		return
@@ -33,12 +33,12 @@ func (s *Server) tellGap() {
 	s.gap = g
 	if len(g.pages) > 0 {
 		s.log.Warn("lineman: pages may have missed something: closing them", "pages", len(g.pages), "over", over)
-		s.goOnTelling(g)
+		s.closeDue(g)
 	}
 }
 
-// goOnTelling closes those whose time has come.
-func (s *Server) goOnTelling(g *gap) {
+// closeDue closes those whose time has come.
+func (s *Server) closeDue(g *gap) {
 	if g != s.gap || !s.ready {
 		return // another one has begun, or all are sent away
 	}
@@ -52,6 +52,6 @@ func (s *Server) goOnTelling(g *gap) {
 		}
 	}
 	if g.told < len(g.pages) {
-		s.loop.After(gapStep/2+rand.N(gapStep), func() { s.goOnTelling(g) })
+		s.loop.After(gapStep/2+rand.N(gapStep), func() { s.closeDue(g) })
 	}
 }
