@@ -72,8 +72,10 @@ func (c *clock) now() time.Time {
 	return time.Now().Add(c.ahead)
 }
 
-// jump moves the time of the test ahead and has the loop of w look at it.
+// jump moves the time of the test ahead and has the loop of w look at it. What a callback has told the test of has its
+// time from before.
 func (c *clock) jump(s *linemantest.Server, w *lineman.Worker, d time.Duration) {
+	s.Do(w, func(*lineman.Loop) {}) // that callback has returned, and what follows it has been done
 	c.mu.Lock()
 	c.ahead += d
 	c.mu.Unlock()
