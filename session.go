@@ -12,8 +12,8 @@ import (
 // endings. A new kind of session embeds plain, which has the rules of most, and defines those that differ: so it costs
 // a file for its codec and one for its rules, and no other part asks which kind it has.
 //
-// Append and the methods whose names end in Locked run under the connection's lock, on any goroutine; so does goodbye.
-// All others run on the loop.
+// Append, appendTyped and the methods whose names end in Locked run under the connection's lock, on any goroutine. All
+// others run on the loop.
 type session interface {
 	protocol.Codec
 
@@ -98,7 +98,6 @@ type endingRules interface {
 	goodbyeLocked(dst []byte, code websocket.Code, reason string) []byte
 
 	// brokenLocked says what the protocol says to a peer that broke it, or ran out of time, before the connection ends.
-	// the connection's lock.
 	brokenLocked(dst []byte, cause error) []byte
 
 	// breaksOff is told first that the peer broke the protocol, or ran out of time, and reports whether the session
