@@ -26,6 +26,7 @@ type bench struct {
 	hub     *push.Hub[*conn]
 	conns   uint64
 	revoked []string
+	unkept  error // what keeping a revocation ends with
 
 	watching *command.Watching // the last that has begun
 	events   []string          // that it was sent
@@ -66,7 +67,7 @@ func newBenchOver(t testing.TB, broker push.Broker) *bench {
 	b := &bench{t: t, hub: hub}
 	b.Table = command.New(hub, command.Options{Revoke: func(uid string, _ time.Time, done func(error)) {
 		b.revoked = append(b.revoked, uid)
-		done(nil)
+		done(b.unkept)
 	}})
 	return b
 }

@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -56,6 +57,24 @@ func TestAway(t *testing.T) {
 		if got := b.ask(c.line, nil); got != c.answer {
 			t.Errorf("%s, %v: %s, want %s", c.line, c.err, got, c.answer)
 		}
+	}
+}
+
+// TestRevokeUnsure says of a revocation whose end is not known that it may have taken effect, and of one that other nodes
+// could not be told of that connections may still be there.
+func TestRevokeUnsure(t *testing.T) {
+	b := newBenchOver(t, &others{err: push.ErrUnlinked})
+	const line = `{"cmd":"revoke","uid":"ann"}`
+	want := `{"ok":false,"error":{"code":"unavailable","text":"the credentials are refused now, but connections may ` +
+		`still be there: revoke again: other nodes cannot be reached now"}}`
+	if got := b.ask(line, nil); got != want {
+		t.Errorf("kept: %s, want %s", got, want)
+	}
+	b.unkept = errors.New("no answer in time")
+	want = `{"ok":false,"error":{"code":"unavailable","text":"it is not sure that this was kept, though it may have ` +
+		`taken effect: revoke again: no answer in time"}}`
+	if got := b.ask(line, nil); got != want {
+		t.Errorf("not sure: %s, want %s", got, want)
 	}
 }
 

@@ -125,8 +125,8 @@ func TestAcceptBehindProxy(t *testing.T) {
 	var there []*page
 	for i, proxy := range []string{"198.51.100.7", "198.51.100.7", "198.51.100.8", "203.0.113.7"} {
 		p := &page{login: &login{}}
-		if !g.accept(p, remote(proxy)) {
-			t.Fatalf("connection %d of a proxy was refused", i)
+		if !g.accept(p, remote(proxy)) || p.login.refusal != "" {
+			t.Fatalf("connection %d of a proxy has no slot of its own", i)
 		}
 		there = append(there, p)
 	}

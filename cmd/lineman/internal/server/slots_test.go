@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
 	"github.com/lineman-go/lineman/linemantest"
@@ -249,9 +250,25 @@ func TestKeylessCalls(t *testing.T) {
 			t.Errorf("one that says nothing stays: %v", err)
 		}
 	}
-	q.Body = io.NopCloser(strings.NewReader("{}"))
-	if got := do(keep, q); !strings.HasPrefix(got, "200 ") {
-		t.Errorf("one that has said its key: %s", got)
+}
+
+// TestKnownCalls has connections to the HTTP API that have said a key take no place of those that have not.
+func TestKnownCalls(t *testing.T) {
+	c := devMode()
+	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters"}}
+	c.API.Connections = 4 // of which two may be there without a key
+	r := start(t, c, server.Options{})
+	addr := strings.TrimPrefix(strings.TrimSuffix(r.api, "/v1/"), "http://")
+	var known []*linemantest.Client
+	for range 3 {
+		known = append(known, linemantest.NewClient(t, dial(t, addr), &lineman.Worker{Addr: "http://127.0.0.1:0"}))
+		for i, c := range known {
+			c.Write("POST /v1/groups HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
+				"Authorization: Bearer a secret of 22 letters\r\nContent-Length: 2\r\n\r\n{}")
+			if answer, text := c.Response(""); answer.StatusCode != 200 {
+				t.Errorf("number %d of %d that have said a key: %d %s", i, len(known), answer.StatusCode, text)
+			}
+		}
 	}
 }
 
