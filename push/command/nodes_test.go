@@ -60,8 +60,8 @@ func TestAway(t *testing.T) {
 	}
 }
 
-// TestRevokeUnsure says of a revocation whose end is not known that it may have taken effect, and of one that other nodes
-// could not be told of that connections may still be there.
+// TestRevokeUnsure says of a revocation whose end is not known that it may have taken effect, and of one that other
+// nodes could not be told of that connections may still be there.
 func TestRevokeUnsure(t *testing.T) {
 	b := newBenchOver(t, &others{err: push.ErrUnlinked})
 	const line = `{"cmd":"revoke","uid":"ann"}`
