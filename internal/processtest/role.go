@@ -26,7 +26,7 @@ func Play(roles map[string]func(args []string) error) {
 	if role == "" {
 		return
 	}
-	os.Unsetenv(Variable)
+	_ = os.Unsetenv(Variable) // it is a name
 	if err := roles[role](os.Args[1:]); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
