@@ -36,6 +36,60 @@ func TestLocked(t *testing.T) {
 	}
 }
 
+// TestLockedFinds has the check find what is wrong in a program that was made for it, and nothing else.
+func TestLockedFinds(t *testing.T) {
+	const program = `package p
+
+type own struct {
+	free int
+
+	mu   sync.Mutex // guards the following
+	held int
+
+	apart int
+}
+
+// part is a part of a connection, guarded by the connection's lock.
+type part struct { a int }
+
+type some struct {
+	// Owned by the loop.
+	loops int
+
+	// Guarded by the connection's lock.
+	x int
+	y int // changed by the loop
+
+	z int
+}
+
+func (o *own) wrong1() int { return o.held }
+func (p *part) wrong2() int { return p.a }
+func (s *some) wrong3() int { return s.x }
+func wrong4(s *some) { s.fineLocked() }
+
+// wrong5 wants the lock held.
+func wrong5() {}
+
+func (o *own) right1() int { return o.free + o.apart }
+func (o *own) right2() int { o.mu.Lock(); defer o.mu.Unlock(); return o.held }
+func (s *some) right3() int { return s.loops + s.y + s.z }
+func (s *some) fineLocked() int { return s.x }
+
+// right4 makes one without the lock: nobody knows it yet.
+func right4(s *some) { s.x = 1 }
+`
+	found := unlocked(t, map[string][]byte{"p/p.go": []byte(program)})
+	for i, wrong := range found {
+		if !strings.Contains(wrong, fmt.Sprintf(" wrong%d ", i+1)) {
+			t.Errorf("it finds %s", wrong)
+		}
+	}
+	if len(found) != 5 {
+		t.Errorf("it finds %d faults, want 5", len(found))
+	}
+}
+
 // unlocked are the functions of some files whose names do not say what they want of a lock, and why.
 func unlocked(t *testing.T, files map[string][]byte) (all []string) {
 	t.Helper()
@@ -99,6 +153,9 @@ func findGuards(fset *token.FileSet, f *ast.File, guarded map[string]guard) {
 			guarded[spec.Name.Name] = guard{fieldsBehind(fset, s.Fields.List, -1, "the following")}
 		}
 		for i, field := range s.Fields.List {
+			if byConn.MatchString(flat(field.Doc)) {
+				guarded[spec.Name.Name] = guard{fieldsBehind(fset, s.Fields.List[i:], -1, "the following")}
+			}
 			if said := guards.FindStringSubmatch(lineComment(field)); said != nil {
 				guarded[spec.Name.Name] = guard{fieldsBehind(fset, s.Fields.List, i, said[1])}
 			}

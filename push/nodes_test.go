@@ -91,34 +91,6 @@ func TestAsk(t *testing.T) {
 	})
 }
 
-// TestAskTooMuch says so when a node's answer is too long.
-func TestAskTooMuch(t *testing.T) {
-	o := options()
-	o.Broker = push.NewMemory()
-	all := sites(t, 2, o)
-	m, _ := all[1].add("ann")
-	all[1].loop.Await(func() { m.SetValue(json.RawMessage(`"` + strings.Repeat("x", 4<<20) + `"`)) })
-	if _, err := all[0].ask(push.Question{Verb: push.ListSessions, To: []push.Target{"*"}}); !errors.Is(err,
-		push.ErrLimit) || !strings.Contains(err.Error(), "ask about fewer") {
-		t.Errorf("%v", err)
-	}
-	half := json.RawMessage(`"` + strings.Repeat("x", 3<<20) + `"`)
-	n, _ := all[0].add("bob")
-	all[0].loop.Await(func() { n.SetValue(half) })
-	all[1].loop.Await(func() { m.SetValue(half) })
-	if _, err := all[0].ask(push.Question{Verb: push.ListSessions, To: []push.Target{"u:bob"}}); err != nil {
-		t.Error(err)
-	}
-	if _, err := all[0].ask(push.Question{Verb: push.ListSessions, To: []push.Target{"*"}}); !errors.Is(err,
-		push.ErrLimit) || !strings.Contains(err.Error(), "ask about fewer") {
-		t.Errorf("together they are too long: %v", err)
-	}
-	all[1].loop.Await(func() { m.SetValue(json.RawMessage(`{`)) })
-	if _, err := all[0].ask(push.Question{Verb: push.ListSessions, To: []push.Target{"*"}}); err == nil {
-		t.Error("a session that is no JSON is told")
-	}
-}
-
 // TestAskWrong refuses what is wrong, and asks nobody.
 func TestAskWrong(t *testing.T) {
 	h := newHub(t, options())
