@@ -1,7 +1,6 @@
 package push_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"

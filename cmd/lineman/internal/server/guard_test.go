@@ -176,6 +176,16 @@ func TestSpare(t *testing.T) {
 	if p := (&page{login: &login{}}); !g.accept(p, remote("192.0.2.2")) {
 		t.Error("another address is not told")
 	}
+	told = 0
+	for range 1000 {
+		if p := (&page{login: &login{}}); g.accept(p, remote("192.0.2.3")) {
+			told++
+			g.leave(p)
+		}
+	}
+	if told < sparePerIP || told > 100 { // at once, and what a slow machine adds
+		t.Errorf("%d connections of one address that go at once were told", told)
+	}
 }
 
 // TestMessages bounds what a page says.
