@@ -206,3 +206,21 @@ func TestRulesHaveTests(t *testing.T) {
 		t.Error("DESIGN.md has no rules")
 	}
 }
+
+// TestExamplesLoopback has examples listen where no other machine reaches them, unless they are told otherwise.
+func TestExamplesLoopback(t *testing.T) {
+	address, found := regexp.MustCompile(`"(?:[a-z+]+://)?(\[[^]"]*\]|[\w.]*):\d+"`), 0
+	for file, text := range sources(t, ".go") {
+		if !strings.HasPrefix(file, "examples/") || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, m := range address.FindAllSubmatch(text, -1) {
+			if found++; string(m[1]) != "127.0.0.1" {
+				t.Errorf("%s: %s is reached from other machines: want 127.0.0.1", file, m[0])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("the examples have no addresses")
+	}
+}

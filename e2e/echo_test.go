@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/tls"
 	"io"
 	"net"
 	"os"
@@ -11,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsflate"
 	"github.com/gobwas/ws/wsutil"
 
 	"github.com/lineman-go/lineman/linemantest"
@@ -41,6 +44,27 @@ func TestEchoStreams(t *testing.T) {
 				t.Errorf("SIGTERM: exit code %d", code)
 			}
 		})
+	}
+}
+
+// TestEchoFlags has examples/echo compress, over TLS, where its flags say so.
+func TestEchoFlags(t *testing.T) {
+	cert, key := linemantest.CertificateFiles(t, t.TempDir())
+	for compresses, flags := range map[bool][]string{true: {"-compression"}, false: nil} {
+		flags = append(flags, "-addr", "websocket://127.0.0.1:0", "-cert", cert, "-key", key)
+		addr := start(t, "echo", flags...).find(` on (\S+)\n`)[0]
+		d := ws.Dialer{
+			TLSConfig: &tls.Config{InsecureSkipVerify: true}, Timeout: patience,
+			Extensions: []httphead.Option{wsflate.Parameters{}.Option()},
+		}
+		c, _, h, err := d.Dial(t.Context(), "wss://"+addr+"/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		if len(h.Extensions) > 0 != compresses {
+			t.Errorf("%v: agreed on %v", flags, h.Extensions)
+		}
 	}
 }
 
