@@ -191,6 +191,7 @@ func TestAccept(t *testing.T) {
 			}},
 			{Header: []http1.Field{{Name: "connection", Value: "close"}}, Subprotocol: "v2"},
 			{Header: []http1.Field{{Name: "Content-Length", Value: "5"}}},
+			{Header: []http1.Field{{Name: "Content-Type", Value: "text/plain"}}},
 		} {
 			if err := c.Accept(bad); err == nil || !strings.HasPrefix(err.Error(), "lineman: accept: ") {
 				t.Errorf("%+v: %v", bad, err)
