@@ -167,3 +167,23 @@ func literals(fn *ast.FuncDecl) (text string) {
 	})
 	return text
 }
+
+// TestDocSays has the documents say what no program can show: what is lost whatever a server does, what a client sees
+// that was cut, and which states there are that nobody mends by himself.
+func TestDocSays(t *testing.T) {
+	for _, c := range []struct{ file, about, says string }{
+		{"docs/push.md", "who closes without reading", `system throws away what it has not sent yet`},
+		{"docs/backends.md", "likewise", `writes, reads no answer and closes may lose .{0,80} no server can mend that`},
+		{"docs/pages.md", "a page that does not read", `sees 4102 behind all that waits .{0,150} the page sees 1006`},
+		{"docs/operations.md", "a failed reload", `A reload can fail half way,.{0,400} Nothing is undone by itself`},
+		{"docs/push.md", "pages that stay through a break", `redis\.gap.{0,80} they are told`},
+		{"docs/scaling.md", "a revocation without an answer", `may have taken effect`},
+		{"docs/security.md", "the origin null", `null.{0,120} sandboxed frame`},
+		{"README.md", "requests and reloads", `TestGoodbyeAfterReading`},
+	} {
+		text := strings.Join(strings.Fields(textOf(t, c.file)), " ")
+		if !regexp.MustCompile(c.says).MatchString(text) {
+			t.Errorf("%s says nothing about %s: want %q", c.file, c.about, c.says)
+		}
+	}
+}
