@@ -130,6 +130,70 @@ func TestBatchTurns(t *testing.T) {
 	t.Error("nobody was answered while a batch was done")
 }
 
+// TestRequestTurns has others get their answers while the requests that one back end has sent ahead are done: lines,
+// and calls of the HTTP API.
+func TestRequestTurns(t *testing.T) {
+	r, pages := crowded(t, devMode())
+	api, _, _ := strings.Cut(strings.TrimPrefix(r.api, "http://"), "/")
+	for name, w := range map[string]struct {
+		connect func() *linemantest.Client
+		request func(command, fields string) string
+		answer  func(c *linemantest.Client) string
+	}{
+		"lines": {
+			r.backend,
+			func(command, fields string) string { return fmt.Sprintf(`{"cmd":"%s",%s}`+"\n", command, fields) },
+			(*linemantest.Client).Receive,
+		},
+		"calls": {
+			func() *linemantest.Client {
+				return linemantest.NewClient(t, dial(t, api), &lineman.Worker{Addr: "http://127.0.0.1:0"})
+			},
+			func(command, fields string) string {
+				return fmt.Sprintf("POST /v1/%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+					"Content-Length: %d\r\n\r\n{%s}", command, len(fields)+2, fields)
+			},
+			func(c *linemantest.Client) string {
+				_, text := c.Response("")
+				return strings.TrimSpace(text)
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			greedy, other := w.connect(), r.backend()
+			var ahead strings.Builder
+			requests := 0
+			for ; ahead.Len() < 50<<10; requests += 2 { // what is read at once
+				ahead.WriteString(w.request("session", fmt.Sprintf(`"to":"*","data":%d`, requests)))
+				ahead.WriteString(w.request("pub", `"to":"*","text":"x"`))
+			}
+			for range 20 { // until the time slice was over in the midst of it
+				ask(other, `{"cmd":"session","to":"*","data":null}`)
+				held, release := make(chan bool), make(chan bool)
+				go r.Do(r.pages, func(*lineman.Loop) {
+					held <- true
+					<-release
+				})
+				<-held
+				greedy.Write(ahead.String())
+				other.Write(`{"cmd":"sessions","to":"*"}` + "\n")
+				close(release)
+				got, all := other.Receive(), fmt.Sprintf(":%d,", requests-2)
+				for range requests {
+					if answer := w.answer(greedy); answer != fmt.Sprintf(`{"ok":true,"n":%d}`, pages) {
+						t.Fatalf("the answer is %s", answer)
+					}
+				}
+				none := strings.Contains(got, "null") || !strings.Contains(got, `"sessions"`)
+				if !none && !strings.Contains(got, all) {
+					return
+				}
+			}
+			t.Error("nobody was answered while the requests were done")
+		})
+	}
+}
+
 // TestUnreadAnswers loses no long answer of a back end that reads late, and keeps no more of them than it has to.
 func TestUnreadAnswers(t *testing.T) {
 	r, _ := crowded(t, devMode())
