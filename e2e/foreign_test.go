@@ -82,8 +82,8 @@ func TestSandboxedPage(t *testing.T) {
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprintf(w, `<script>
-			var states = {}
-			onmessage = e => states[e.data[0]] = e.data[1]
+			var states = {} // the first of each: a page that says nothing is closed later
+			onmessage = e => states[e.data[0]] ??= e.data[1]
 		</script><iframe sandbox="allow-scripts" srcdoc="<script>
 			for (const addr of ['%s', '%s']) {
 				const ws = new WebSocket('ws://' + addr)
