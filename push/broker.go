@@ -29,6 +29,14 @@ type Node struct {
 	// reply once, on the loop, perhaps before it returns. The question is on loan until then.
 	Answer func(to []Target, question []byte, reply func(answer []byte))
 
+	// Retain tells what is kept of what is published for a target, by a Broker that keeps history; nil: nothing is kept of
+	// any. All nodes tell the same. It is called on the loop.
+	Retain func(Target) Retention
+
+	// HistoryBytes is how much memory the history of all targets may take, in a Broker that keeps it in memory. That of
+	// the node that allows most holds.
+	HistoryBytes int
+
 	// Linked is told when the link to the cluster is up, with all targets subscribed, and when it has broken: until it
 	// is up again, what others publish may be missed.
 	Linked func(up bool)
@@ -47,10 +55,9 @@ type Link interface {
 	Unsubscribe(from []Target)
 
 	// Publish publishes for some targets. They and the Data are on loan until it returns. done is called when the nodes
-	// have it, after the node's own Deliver, if it subscribed: others is how many connections of other nodes it
-	// reached. ErrUnlinked says that it was not sent, ErrUnanswered that it was, and that others is what is known of
-	// it. What is published while the link is down is not kept.
-	Publish(to []Target, p Publication, done func(others int, err error))
+	// have it, after the node's own Deliver, if it subscribed. ErrUnlinked says that it was not sent, ErrUnanswered
+	// that it was, and that the Receipt is what is known of it. What is published while the link is down is not kept.
+	Publish(to []Target, p Publication, done func(r Receipt, err error))
 
 	// Ask asks every node that has subscribed to one of the targets, this one too, and perhaps others. What it is given
 	// is on loan until it returns. done gets their answers, in no order, which are on loan until it returns. An error
@@ -76,4 +83,14 @@ type Publication struct {
 	// it comes in parts, one for each partition of the Broker that its targets are in, and each with targets of its own
 	Parts bool
 	Data  []byte // on loan until Deliver or Publish returns
+
+	// Of what is delivered: the Positions that it has in the histories of its targets, in the order of these. That of a
+	// target without history is zero; nil if none has any. They never change.
+	Positions []Position
+}
+
+// Receipt is what a node is told of what it has published.
+type Receipt struct {
+	Others    int        // connections of other nodes that it reached
+	Positions []Position // as those of the Publication, which comes in parts to others only
 }

@@ -68,6 +68,14 @@ type Options[C Conn] struct {
 	// "".
 	Namespaces map[string]Namespace
 
+	// UIDHistory and GroupHistory are what is kept of what is published for uids, and for groups. The zero value keeps
+	// nothing. What is kept of channels, their Namespaces say.
+	UIDHistory, GroupHistory Retention
+
+	// HistoryBytes is how much memory the history of all targets may take; 0 means 64 MiB. What is oldest goes first. Of
+	// Hubs that share a Memory, that which allows most counts.
+	HistoryBytes int
+
 	MaxPlaces  int // groups and channels of one connection; 0 means 128
 	MaxMessage int // bytes of a publication; 0 means 64 KiB
 }
@@ -77,6 +85,8 @@ type Namespace struct {
 	Closed         bool // nobody subscribes
 	MaxSubscribers int  // of one channel; 0 means any number
 	MaxMessage     int  // bytes; 0 means that of Options
+
+	History Retention // what is kept of what is published on a channel; the zero value keeps nothing
 }
 
 // Codes with which the Hub closes connections, beside those that Kick is given.
@@ -95,6 +105,7 @@ type Hub[C Conn] struct {
 	members  map[uint64]*Member[C]      // by the connections' ids
 
 	link    Link
+	history HistoryLink         // that link; nil if nothing is kept
 	wanted  []Target            // to be subscribed
 	dropped []Target            // to be unsubscribed
 	pending map[uint64]*pending // by the numbers of the publications
@@ -138,6 +149,9 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 	if o.MaxMessage == 0 {
 		o.MaxMessage = 64 << 10
 	}
+	if o.HistoryBytes == 0 {
+		o.HistoryBytes = defaultHistoryBytes
+	}
 	for name := range o.Namespaces {
 		if strings.Contains(name, ":") || isOther(name+":") {
 			return nil, fmt.Errorf("push: no namespace can be called %q", name)
@@ -154,15 +168,35 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // it never fails
 	h.node = hex.EncodeToString(id[:])
-	link, err := o.Broker.Join(Node{ID: h.node, Do: o.Do, Deliver: h.deliver, Answer: h.asked, Linked: h.relink})
-	if err != nil {
-		return nil, fmt.Errorf("push: broker: %w", err)
+	if err := h.join(); err != nil {
+		return nil, err
 	}
-	h.link = link
 	h.traceTo(o.Log)
 	// a link that is down subscribes when it is up
-	link.Subscribe([]Target{Everyone, nodeTopic(h.node)}, func(error) {})
+	h.link.Subscribe([]Target{Everyone, nodeTopic(h.node)}, func(error) {})
 	return h, nil
+}
+
+// join joins the Broker, and asks it for history if any is to be kept.
+func (h *Hub[C]) join() (err error) {
+	o := &h.options
+	n := Node{ID: h.node, Do: o.Do, Deliver: h.deliver, Answer: h.asked, Linked: h.relink}
+	keeps := o.keepsHistory()
+	if keeps {
+		n.Retain, n.HistoryBytes = h.retention, o.HistoryBytes
+	}
+	if h.link, err = o.Broker.Join(n); err != nil {
+		return fmt.Errorf("push: broker: %w", err)
+	}
+	if !keeps {
+		return nil
+	}
+	var able bool
+	if h.history, able = h.link.(HistoryLink); !able {
+		h.link.Close()
+		return errNoHistoryLink
+	}
+	return nil
 }
 
 // Linked reports whether the Hub reaches the other nodes.

@@ -5,7 +5,11 @@ type localBroker struct{}
 
 func (localBroker) Join(n Node) (Link, error) {
 	n.Do(func() { n.Linked(true) })
-	return &localLink{node: n}, nil
+	l := &localLink{node: n}
+	if n.Retain != nil {
+		l.history = newRings(n.HistoryBytes)
+	}
+	return l, nil
 }
 
 // isAlone reports whether there are no other nodes.
@@ -13,20 +17,24 @@ func (h *Hub[C]) isAlone() bool { return h.options.Broker == (localBroker{}) }
 
 // localLink delivers at once. Owned by the loop.
 type localLink struct {
-	node   Node
-	closed bool
+	node    Node
+	history *rings // nil if nothing is kept
+	closed  bool
 }
 
 func (l *localLink) Subscribe(_ []Target, done func(error)) { done(nil) }
 func (l *localLink) Unsubscribe([]Target)                   {}
 
-func (l *localLink) Publish(to []Target, p Publication, done func(others int, err error)) {
+func (l *localLink) Publish(to []Target, p Publication, done func(r Receipt, err error)) {
 	if l.closed {
-		done(0, ErrClosed)
+		done(Receipt{}, ErrClosed)
 		return
 	}
+	if l.history != nil {
+		p.Positions = l.history.publish(to, p.Data, l.node.Retain)
+	}
 	l.node.Deliver(to, p)
-	done(0, nil)
+	done(Receipt{Positions: p.Positions}, nil)
 }
 
 func (l *localLink) Ask(to []Target, question []byte, done func(answers [][]byte, err error)) {
@@ -35,6 +43,31 @@ func (l *localLink) Ask(to []Target, question []byte, done func(answers [][]byte
 		return
 	}
 	l.node.Answer(to, question, func(answer []byte) { done([][]byte{answer}, nil) })
+}
+
+// History and Forget are those of a HistoryLink.
+
+func (l *localLink) History(of Target, r Range, done func(History, error)) {
+	switch {
+	case l.closed:
+		done(History{}, ErrClosed)
+	case l.history == nil:
+		done(History{}, ErrNoHistory)
+	default:
+		done(l.history.read(of, l.node.Retain(of), r), nil)
+	}
+}
+
+func (l *localLink) Forget(of []Target, done func(error)) {
+	switch {
+	case l.closed:
+		done(ErrClosed)
+	case l.history == nil:
+		done(ErrNoHistory)
+	default:
+		l.history.forget(of)
+		done(nil)
+	}
 }
 
 func (l *localLink) Close() { l.closed = true }

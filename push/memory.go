@@ -10,9 +10,11 @@ import (
 type Memory struct {
 	mu    sync.Mutex // guards the following, and the order of what is published
 	links []*memoryLink
+
+	history *rings // guarded by mu; nil until a node keeps some
 }
 
-// NewMemory makes a Broker for the Hubs of this process.
+// NewMemory makes a Broker for the Hubs of this process. It keeps history, in memory.
 func NewMemory() *Memory { return &Memory{} }
 
 // memoryLink is a node in a Memory.
@@ -31,6 +33,12 @@ func (b *Memory) Join(n Node) (Link, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.links = append(b.links, l)
+	if n.Retain != nil {
+		if b.history == nil {
+			b.history = newRings(n.HistoryBytes)
+		}
+		b.history.most = max(b.history.most, n.HistoryBytes)
+	}
 	n.Do(func() { n.Linked(true) })
 	return l, nil
 }
@@ -60,18 +68,49 @@ func (l *memoryLink) change(topics []Target, wanted bool) error {
 }
 
 // Publish delivers at once if there is only one node. With several, a node's own publication is not ahead of others.
-func (l *memoryLink) Publish(to []Target, p Publication, done func(others int, err error)) {
+func (l *memoryLink) Publish(to []Target, p Publication, done func(r Receipt, err error)) {
 	to, p.Data = slices.Clone(to), slices.Clone(p.Data)
 	var others atomic.Int64
-	err := l.carry(to, func(n Node, end func()) {
+	order := func() {
+		if l.node.Retain != nil {
+			p.Positions = l.broker.history.publish(to, p.Data, l.node.Retain)
+		}
+	}
+	err := l.carry(to, order, func(n Node, end func()) {
 		if reached := n.Deliver(to, p); n.ID != l.node.ID {
 			others.Add(int64(reached))
 		}
 		end()
-	}, func() { done(int(others.Load()), nil) })
+	}, func() { done(Receipt{int(others.Load()), p.Positions}, nil) })
 	if err != nil {
-		done(0, err)
+		done(Receipt{}, err)
 	}
+}
+
+// History reads it at once.
+func (l *memoryLink) History(of Target, r Range, done func(History, error)) {
+	var h History
+	err := l.withHistory(func(s *rings) { h = s.read(of, l.node.Retain(of), r) })
+	done(h, err)
+}
+
+// Forget does it at once.
+func (l *memoryLink) Forget(of []Target, done func(error)) {
+	done(l.withHistory(func(s *rings) { s.forget(of) }))
+}
+
+// withHistory does something with the history, if the node has any.
+func (l *memoryLink) withHistory(f func(*rings)) error {
+	l.broker.mu.Lock()
+	defer l.broker.mu.Unlock()
+	switch {
+	case l.closed:
+		return ErrClosed
+	case l.node.Retain == nil:
+		return ErrNoHistory
+	}
+	f(l.broker.history)
+	return nil
 }
 
 // Ask waits for every answer: nodes of one process have no reason to be late.
@@ -79,7 +118,7 @@ func (l *memoryLink) Ask(to []Target, question []byte, done func(answers [][]byt
 	to, question = slices.Clone(to), slices.Clone(question)
 	var mu sync.Mutex // guards answers
 	var answers [][]byte
-	err := l.carry(to, func(n Node, end func()) {
+	err := l.carry(to, func() {}, func(n Node, end func()) {
 		n.Answer(to, question, func(answer []byte) {
 			mu.Lock()
 			answers = append(answers, slices.Clone(answer))
@@ -92,15 +131,17 @@ func (l *memoryLink) Ask(to []Target, question []byte, done func(answers [][]byt
 	}
 }
 
-// carry runs f on the loop of each node that wants one of the targets, in one order for all of them. It runs done on
-// this node's loop when each f has called end. If there is only one node, it runs f at once.
-func (l *memoryLink) carry(to []Target, f func(n Node, end func()), done func()) error {
+// carry runs f on the loop of each node that wants one of the targets, in one order for all of them, in which it runs
+// order before, with the broker's lock held. It runs done on this node's loop when each f has called end. If there is
+// only one node, it runs f at once.
+func (l *memoryLink) carry(to []Target, order func(), f func(n Node, end func()), done func()) error {
 	b := l.broker
 	b.mu.Lock()
 	if l.closed {
 		b.mu.Unlock()
 		return ErrClosed
 	}
+	order()
 	if len(b.links) == 1 {
 		wanted := l.wants(to)
 		b.mu.Unlock()

@@ -39,7 +39,7 @@ func TestAsk(t *testing.T) {
 			push.Answer{Counts: []int{2, 3, 0}})
 		want(push.Question{Verb: push.Count, To: []push.Target{"u:nobody"}}, push.Answer{Counts: []int{0}})
 		want(push.Question{Verb: push.Join, To: ann, Name: "room"}, push.Answer{N: 2})
-		if o := d.publish(message{To: room, Data: []byte("1")}); o != (push.Outcome{Reached: 2}) ||
+		if o := d.publish(message{To: room, Data: []byte("1")}); o.Reached != 2 || o.Err != nil ||
 			len(a.got(phone))+len(b.got(laptopConn)) != 2 {
 			t.Errorf("the group has %+v", o)
 		}
@@ -236,7 +236,7 @@ func checkPublishNodes(t *testing.T, s *site, m model, home map[uint64]*site, to
 	t.Helper()
 	want := m.named(to...)
 	o := s.publish(message{To: to, Data: []byte("x")})
-	if o != (push.Outcome{Reached: len(want)}) {
+	if o.Reached != len(want) || o.Err != nil {
 		t.Fatalf("%v reached %+v, want %d", to, o, len(want))
 	}
 	for id, r := range m {
@@ -267,7 +267,7 @@ func TestAway(t *testing.T) {
 		o.Reached != 0 {
 		t.Errorf("to a uid: %+v", o)
 	}
-	if o := s.publish(message{To: []push.Target{mine.Target()}, Data: []byte("own")}); o != (push.Outcome{Reached: 1}) {
+	if o := s.publish(message{To: []push.Target{mine.Target()}, Data: []byte("own")}); o.Reached != 1 || o.Err != nil {
 		t.Errorf("to a connection of this node: %+v", o)
 	}
 	if o := s.publish(message{
@@ -318,12 +318,12 @@ func TestAway(t *testing.T) {
 // parted is a Broker that a test delivers by.
 type parted struct{ node push.Node }
 
-func (p *parted) Join(n push.Node) (push.Link, error)                       { p.node = n; return p, nil }
-func (p *parted) Subscribe(_ []push.Target, done func(error))               { done(nil) }
-func (p *parted) Unsubscribe([]push.Target)                                 {}
-func (p *parted) Publish([]push.Target, push.Publication, func(int, error)) {}
-func (p *parted) Ask([]push.Target, []byte, func([][]byte, error))          {}
-func (p *parted) Close()                                                    {}
+func (p *parted) Join(n push.Node) (push.Link, error)                                { p.node = n; return p, nil }
+func (p *parted) Subscribe(_ []push.Target, done func(error))                        { done(nil) }
+func (p *parted) Unsubscribe([]push.Target)                                          {}
+func (p *parted) Publish([]push.Target, push.Publication, func(push.Receipt, error)) {}
+func (p *parted) Ask([]push.Target, []byte, func([][]byte, error))                   {}
+func (p *parted) Close()                                                             {}
 func (p *parted) deliver(number uint64, to ...push.Target) int {
 	return p.node.Deliver(to, push.Publication{Node: "other", Number: number, Parts: true, Data: []byte("x")})
 }

@@ -26,6 +26,10 @@ type Message[C Conn] struct {
 type Outcome struct {
 	Reached int   // connections that accepted it, of other nodes as far as is known
 	Err     error // ErrUnlinked or ErrClosed, and nothing was sent; or ErrUnanswered, and more may have accepted it
+
+	// Positions that it has in the histories of its targets, in the order of Message.To. That of a target without
+	// history is zero; nil if none has any, or if they are not known. They must not be changed.
+	Positions []Position
 }
 
 // Publish sends a message to the connections that its targets name, on every node; to each once, though several targets
@@ -65,7 +69,7 @@ func (h *Hub[C]) send(m Message[C], done func(Outcome)) {
 	finish := w.finish
 	if !h.linked && !h.isAlone() { // nobody else is concerned
 		h.deliver(m.To, p)
-		finish(0, nil)
+		finish(Receipt{}, nil)
 		return
 	}
 	h.flush() // the broker knows who is there before it is told what for
@@ -79,7 +83,7 @@ type pending struct {
 	reached int       // connections of this node
 	from    *Source
 	done    func(Outcome)
-	finish  func(others int, err error)
+	finish  func(r Receipt, err error)
 }
 
 // expect makes the pending of a publication. It uses one that is free, if there is one.
@@ -90,7 +94,7 @@ func (h *Hub[C]) expect(number uint64, done func(Outcome)) *pending {
 		h.free = h.free[:last]
 	} else {
 		w = &pending{}
-		w.finish = func(others int, err error) { h.finish(w, others, err) }
+		w.finish = func(r Receipt, err error) { h.finish(w, r, err) }
 	}
 	w.number, w.reached, w.done = number, 0, done
 	if h.options.Took != nil && !h.isAlone() {
@@ -103,7 +107,7 @@ func (h *Hub[C]) expect(number uint64, done func(Outcome)) *pending {
 // maxFree is how many pendings that are not used are kept.
 const maxFree = 1024
 
-func (h *Hub[C]) finish(w *pending, others int, err error) {
+func (h *Hub[C]) finish(w *pending, r Receipt, err error) {
 	delete(h.pending, w.number)
 	if errors.Is(err, ErrClosed) {
 		err = ErrUnanswered // it was sent before that
@@ -117,7 +121,7 @@ func (h *Hub[C]) finish(w *pending, others int, err error) {
 	if !w.began.IsZero() {
 		h.options.Took(time.Since(w.began))
 	}
-	o, done := Outcome{Reached: w.reached + others, Err: err}, w.done
+	o, done := Outcome{Reached: w.reached + r.Others, Err: err, Positions: r.Positions}, w.done
 	if w.done, w.from = nil, nil; len(h.free) < maxFree {
 		h.free = append(h.free, w)
 	}

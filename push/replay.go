@@ -20,12 +20,14 @@ type kept[C Conn] struct {
 	Message[C]
 	number uint64        // of the publication
 	done   func(Outcome) // nil once it was told
+
+	positions []Position // in the histories of its targets
 }
 
 // tell calls back once somebody has got the message, or if nobody will.
 func (k *kept[C]) tell(o Outcome) {
 	if done := k.done; done != nil {
-		k.done = nil
+		k.done, o.Positions = nil, k.positions
 		done(o)
 	}
 }
@@ -43,7 +45,7 @@ func (h *Hub[C]) keep(m Message[C], done func(Outcome)) {
 	h.send(m, func(o Outcome) {
 		b := &h.replay
 		m.To, m.Data = slices.Clone(m.To), slices.Clone(m.Data)
-		k := &kept[C]{m, h.last, done} // a node that is alone is told at once
+		k := &kept[C]{m, h.last, done, o.Positions} // a node that is alone is told at once
 		b.put(k)
 		h.options.After(min(m.Wait, time.Until(b.until)), func() {
 			b.remove(k)

@@ -25,7 +25,9 @@ func (o *others) Subscribe(_ []push.Target, done func(error)) { done(nil) }
 func (o *others) Unsubscribe([]push.Target)                   {}
 func (o *others) Close()                                      {}
 
-func (o *others) Publish(_ []push.Target, _ push.Publication, done func(int, error)) { done(0, o.err) }
+func (o *others) Publish(_ []push.Target, _ push.Publication, done func(push.Receipt, error)) {
+	done(push.Receipt{}, o.err)
+}
 
 func (o *others) Ask(_ []push.Target, _ []byte, done func([][]byte, error)) {
 	if o.err != nil {

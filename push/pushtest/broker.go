@@ -23,6 +23,9 @@ type Cluster struct {
 	// Divided says that the Broker has partitions without an order between them: then one of several targets is tested
 	// for each by itself.
 	Divided bool
+
+	// History says that the links of the Broker are push.HistoryLinks.
+	History bool
 }
 
 // TestBroker runs the conformance suite: open makes a Cluster that lives until the end of its test.
@@ -42,6 +45,18 @@ func TestBroker(t *testing.T, open func(t *testing.T) Cluster) {
 		"asked in order": testAskedInOrder,
 		"broken links":   testBroken,
 		"subscribe down": testSubscribeDown,
+
+		"history":                 testHistory,
+		"history, order":          testHistoryOrder,
+		"history, several":        testHistorySeveral,
+		"history, limits":         testHistoryLimits,
+		"history, gaps":           testHistoryGaps,
+		"history, latest":         testHistoryLatest,
+		"history, expired":        testHistoryExpired,
+		"history, forgotten":      testHistoryForgotten,
+		"history, away":           testHistoryAway,
+		"history, over the break": testHistoryBroken,
+		"history, closed":         testHistoryClosed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &cluster{Cluster: open(t), t: t}
@@ -306,7 +321,7 @@ func testContent(t *testing.T, c *cluster) {
 		{Node: b.id, Number: 1, Data: []byte{}},
 		{Node: b.id, Number: 2, Data: large},
 	} {
-		a.loop.Await(func() { a.link.Publish([]push.Target{"ユーザー\x20*"}, want, func(int, error) {}) })
+		a.loop.Await(func() { a.link.Publish([]push.Target{"ユーザー\x20*"}, want, func(push.Receipt, error) {}) })
 		p := <-got
 		if p.Node != want.Node || p.Number != want.Number || p.Except != want.Except ||
 			string(p.Data) != string(want.Data) {

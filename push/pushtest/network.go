@@ -16,10 +16,14 @@ type Network struct {
 	links []*networkLink
 	jobs  map[*job]bool // under way
 	wait  sync.WaitGroup
+
+	history *Reference // guarded by mu
 }
 
-// NewNetwork makes a Network whose links are up.
-func NewNetwork() *Network { return &Network{jobs: make(map[*job]bool)} }
+// NewNetwork makes a Network whose links are up. It keeps history.
+func NewNetwork() *Network {
+	return &Network{jobs: make(map[*job]bool), history: NewReference("network", time.Now)}
+}
 
 // networkLink is a node's link: what goes over it goes in order, after a time of its own.
 type networkLink struct {
@@ -126,23 +130,71 @@ func (w *Network) change(l *networkLink, topics []push.Target, wanted bool) erro
 	return nil
 }
 
-func (l *networkLink) Publish(to []push.Target, p push.Publication, done func(others int, err error)) {
+func (l *networkLink) Publish(to []push.Target, p push.Publication, done func(r push.Receipt, err error)) {
 	to, p.Data = slices.Clone(to), slices.Clone(p.Data)
-	others := 0
-	l.send(to, func(taker *networkLink, back func(func())) {
+	keep := make([]push.Retention, len(to))
+	for i, t := range to {
+		keep[i] = l.retain(t)
+	}
+	var r push.Receipt
+	l.send(to, func() {
+		p.Positions = l.network.history.Publish(to, p.Data, keep)
+		r.Positions = p.Positions
+	}, func(taker *networkLink, back func(func())) {
 		n := taker.node.Deliver(to, p)
 		back(func() {
 			if taker != l {
-				others += n
+				r.Others += n
 			}
 		})
-	}, func(err error) { done(others, err) })
+	}, func(err error) { done(r, err) })
+}
+
+// retain is what the node keeps of a target.
+func (l *networkLink) retain(t push.Target) push.Retention {
+	if l.node.Retain == nil {
+		return push.Retention{}
+	}
+	return l.node.Retain(t)
+}
+
+// History is that of push.HistoryLink.
+func (l *networkLink) History(of push.Target, r push.Range, done func(push.History, error)) {
+	keep := l.retain(of)
+	var h push.History
+	l.visit(func(all *Reference) { h = all.Read(of, keep, r) }, func(err error) { done(h, err) })
+}
+
+// Forget is that of push.HistoryLink.
+func (l *networkLink) Forget(of []push.Target, done func(error)) {
+	of = slices.Clone(of)
+	l.visit(func(all *Reference) { all.Forget(of) }, done)
+}
+
+// visit does something where the history is, and comes back.
+func (l *networkLink) visit(do func(*Reference), done func(error)) {
+	if l.closed {
+		done(push.ErrClosed)
+		return
+	}
+	w := l.network
+	l.out.send(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		e := &job{from: l, done: done}
+		if l.down {
+			e.finish(push.ErrUnlinked)
+			return
+		}
+		do(w.history)
+		e.finish(nil)
+	})
 }
 
 func (l *networkLink) Ask(to []push.Target, question []byte, done func(answers [][]byte, err error)) {
 	to, question = slices.Clone(to), slices.Clone(question)
 	var answers [][]byte
-	l.send(to, func(taker *networkLink, back func(func())) {
+	l.send(to, func() {}, func(taker *networkLink, back func(func())) {
 		taker.node.Answer(to, question, func(answer []byte) {
 			answer = slices.Clone(answer)
 			back(func() { answers = append(answers, answer) })
@@ -166,8 +218,10 @@ func (e *job) finish(err error) {
 }
 
 // send has each node that wants one of the targets do something on its loop and come back with what collects the
-// result, and calls done when all have, or the link breaks.
-func (l *networkLink) send(to []push.Target, do func(taker *networkLink, back func(collect func())), done func(error)) {
+// result, and calls done when all have, or the link breaks. It calls order before, where their order is made.
+func (l *networkLink) send(
+	to []push.Target, order func(), do func(taker *networkLink, back func(collect func())), done func(error),
+) {
 	if l.closed {
 		done(push.ErrClosed)
 		return
@@ -176,12 +230,13 @@ func (l *networkLink) send(to []push.Target, do func(taker *networkLink, back fu
 	l.out.send(func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		takers := w.takersLocked(to)
-		switch {
-		case l.down:
+		if l.down {
 			e.finish(push.ErrUnlinked)
 			return
-		case len(takers) == 0:
+		}
+		order()
+		takers := w.takersLocked(to)
+		if len(takers) == 0 {
 			e.finish(nil)
 			return
 		}

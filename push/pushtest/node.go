@@ -15,6 +15,13 @@ type cluster struct {
 	nodes int
 }
 
+// placed is a publication as it stands in the history of a target.
+type placed struct {
+	of       push.Target
+	position push.Position
+	data     string
+}
+
 // node is a node without a Hub: it keeps what it is delivered.
 type node struct {
 	t    *testing.T
@@ -24,9 +31,12 @@ type node struct {
 
 	// Owned by the loop.
 	got    []string // topic, node, number and data; or topic, "asks" and the question
+	placed []placed // what of it has positions, in order
 	ups    int
 	downs  int
 	number uint64
+
+	receipt push.Receipt // of the last publication that is done
 }
 
 func (c *cluster) join() *node {
@@ -35,9 +45,14 @@ func (c *cluster) join() *node {
 	n := &node{t: c.t, id: fmt.Sprintf("node%d", c.nodes), loop: NewLoop(c.t)}
 	n.loop.Await(func() {
 		link, err := c.Broker().Join(push.Node{
-			ID: n.id, Do: n.loop.Do,
+			ID: n.id, Do: n.loop.Do, Retain: retain, HistoryBytes: 1 << 20,
 			Deliver: func(to []push.Target, p push.Publication) int {
 				n.got = append(n.got, fmt.Sprintf("%s %s %d %s", join(to), p.Node, p.Number, p.Data))
+				for i, at := range p.Positions {
+					if at != (push.Position{}) {
+						n.placed = append(n.placed, placed{to[i], at, string(p.Data)})
+					}
+				}
 				return 1
 			},
 			Answer: func(to []push.Target, question []byte, reply func([]byte)) {
@@ -115,10 +130,11 @@ func (n *node) publish(to push.Target, data string) error {
 func (n *node) send(to []push.Target, data string, done func(error)) {
 	n.number++
 	loan, bytes := slices.Clone(to), []byte(data)
-	n.link.Publish(loan, push.Publication{Node: n.id, Number: n.number, Data: bytes}, func(others int, err error) {
-		if others < 0 {
-			n.t.Errorf("%s: it reached %d connections of others", n.id, others)
+	n.link.Publish(loan, push.Publication{Node: n.id, Number: n.number, Data: bytes}, func(r push.Receipt, err error) {
+		if r.Others < 0 {
+			n.t.Errorf("%s: it reached %d connections of others", n.id, r.Others)
 		}
+		n.receipt = r
 		done(err)
 	})
 	clear(bytes)

@@ -45,7 +45,7 @@ func benchmark(b *testing.B, window int, to ...push.Target) {
 				left, under = left-1, under+1
 				from.number++
 				p := push.Publication{Node: from.id, Number: from.number, Data: data}
-				from.link.Publish(to, p, func(_ int, err error) {
+				from.link.Publish(to, p, func(_ push.Receipt, err error) {
 					if err != nil {
 						b.Error(err)
 					}

@@ -41,7 +41,7 @@ type expectation struct {
 	others  int
 	answers [][]byte
 
-	published func(others int, err error)
+	published func(r push.Receipt, err error)
 	asked     func(answers [][]byte, err error)
 	ended     bool
 }
@@ -55,7 +55,7 @@ func (e *expectation) end(err error) {
 	published, asked, got := e.published, e.asked, e.answers
 	e.published, e.asked, e.answers = nil, nil, nil
 	if published != nil {
-		published(e.others, err)
+		published(push.Receipt{Others: e.others}, err)
 	} else {
 		asked(got, err)
 	}

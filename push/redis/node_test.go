@@ -102,7 +102,7 @@ func (n *node) publish(data string, to ...push.Target) <-chan outcome {
 	n.loop.Await(func() {
 		n.number++
 		p := push.Publication{Node: n.id, Number: n.number, Data: []byte(data)}
-		n.link.Publish(to, p, func(others int, err error) { done <- outcome{others, err} })
+		n.link.Publish(to, p, func(r push.Receipt, err error) { done <- outcome{r.Others, err} })
 	})
 	return done
 }

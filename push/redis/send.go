@@ -17,7 +17,7 @@ const maxTopics = 16
 const roomForHead = 64
 
 // Publish is that of push.Link.
-func (l *link) Publish(to []push.Target, p push.Publication, done func(others int, err error)) {
+func (l *link) Publish(to []push.Target, p push.Publication, done func(r push.Receipt, err error)) {
 	m := message{kind: publication, node: p.Node, number: p.Number, except: p.Except, parts: p.Parts, data: p.Data}
 	l.send(m, to, &expectation{published: done})
 }

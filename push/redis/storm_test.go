@@ -125,8 +125,8 @@ func (w *storm) publish(n *node, stop <-chan struct{}) {
 		w.mu.Unlock()
 		n.loop.Do(func() {
 			p := push.Publication{Node: n.id, Number: uint64(i), Data: []byte(name)}
-			n.link.Publish(to, p, func(others int, err error) {
-				w.end(name, outcome{others, err})
+			n.link.Publish(to, p, func(r push.Receipt, err error) {
+				w.end(name, outcome{r.Others, err})
 				done <- err
 			})
 		})

@@ -1,0 +1,207 @@
+package push
+
+import (
+	"slices"
+	"time"
+)
+
+// rings is the history of all targets, in memory: a ring for each. It bounds what they take together; what is oldest goes
+// first. What has expired goes with the next call, so there is no timer. Not for several goroutines at a time.
+//
+//	rings ── target ──▶ ring: [message, message, message]     by offset
+//	  │                          │        │        │
+//	  └───── ttl ─────▶ queue: ◀─┴────────┴────────┴─▶         by age, of all targets with this ttl
+//
+// The messages of a ring go from its oldest on, so their offsets have no hole. A ring without messages remembers the
+// offset; it is forgotten when memory is short. A target that is begun anew after that goes on from the highest offset
+// that was forgotten: so no offset comes twice.
+type rings struct {
+	epoch    string
+	began    time.Time
+	now      func() time.Time
+	most     int    // bytes
+	bytes    int    // that all take
+	floor    uint64 // the highest offset that was forgotten
+	byTarget map[Target]*ring
+	queues   []*queue // one for each ttl
+	last     uint64   // number of the last message
+	empty    ringList // rings without messages: that which is so for the longest time first
+}
+
+// What is counted for a message and for a ring beside their bytes: about what they take.
+const (
+	aroundEntry = 100
+	aroundRing  = 300
+)
+
+// newRings makes a history that takes so many bytes, at most.
+func newRings(most int) *rings {
+	return &rings{
+		epoch: newEpoch(), began: time.Now(), now: time.Now, most: most,
+		byTarget: make(map[Target]*ring), empty: newRingList(),
+	}
+}
+
+// publish keeps a publication, and returns the Position that it has for each of its targets; nil if none of them keeps
+// history. It copies the data.
+func (s *rings) publish(to []Target, data []byte, retain func(Target) Retention) []Position {
+	var positions []Position
+	var kept []byte
+	now := s.age()
+	for i, t := range to {
+		r := retain(t)
+		if !r.keeps() {
+			continue
+		}
+		if positions == nil {
+			positions, kept = make([]Position, len(to)), slices.Clone(data)
+			s.expire(now)
+		}
+		positions[i] = Position{s.epoch, s.put(t, r, kept, now)}
+	}
+	if positions != nil {
+		s.shrink()
+	}
+	return positions
+}
+
+// put keeps a message of a target, and returns its offset.
+func (s *rings) put(t Target, keep Retention, data []byte, now time.Duration) uint64 {
+	r := s.byTarget[t]
+	if r == nil {
+		r = &ring{target: t, top: s.floor}
+		s.byTarget[t] = r
+		s.bytes += r.cost()
+	}
+	s.empty.remove(r)
+	s.last++
+	m := &entry{number: s.last, data: data, at: now, ring: r}
+	r.put(m)
+	s.queue(keep.TTL).put(m)
+	s.bytes += m.cost()
+	for len(r.messages) > keep.size() || keep.Bytes > 0 && r.bytes > keep.Bytes {
+		s.drop(r)
+	}
+	return r.top
+}
+
+// queue is that of the messages with a ttl.
+func (s *rings) queue(ttl time.Duration) *queue {
+	for _, q := range s.queues {
+		if q.ttl == ttl {
+			return q
+		}
+	}
+	q := newQueue(ttl)
+	s.queues = append(s.queues, q)
+	return q
+}
+
+// drop takes the oldest message out of a ring.
+func (s *rings) drop(r *ring) {
+	m := r.take()
+	m.leave()
+	s.bytes -= m.cost()
+	if len(r.messages) == 0 {
+		s.empty.add(r)
+	}
+}
+
+// dropThrough takes a message out of its ring, and what is older there.
+func (s *rings) dropThrough(m *entry) {
+	for gone := false; !gone; {
+		gone = m.ring.messages[0] == m
+		s.drop(m.ring)
+	}
+}
+
+// expire takes out what is too old.
+func (s *rings) expire(now time.Duration) {
+	for _, q := range s.queues {
+		for m := q.oldest(); m != nil && q.ttl > 0 && now-m.at >= q.ttl; m = q.oldest() {
+			s.dropThrough(m)
+		}
+	}
+}
+
+// shrink takes out what is too much: first the offsets of targets without messages, then what is oldest.
+func (s *rings) shrink() {
+	for s.bytes > s.most {
+		if r := s.empty.first(); r != nil {
+			s.empty.remove(r)
+			delete(s.byTarget, r.target)
+			s.floor = max(s.floor, r.top)
+			s.bytes -= r.cost()
+			continue
+		}
+		var oldest *entry
+		for _, q := range s.queues {
+			if m := q.oldest(); m != nil && (oldest == nil || m.number < oldest.number) {
+				oldest = m
+			}
+		}
+		if oldest == nil {
+			return // nothing is kept
+		}
+		s.dropThrough(oldest)
+	}
+}
+
+// read reads a part of what is kept of a target.
+func (s *rings) read(of Target, keep Retention, want Range) History {
+	s.expire(s.age())
+	r := s.byTarget[of]
+	if r == nil {
+		r = &ring{top: s.floor}
+	}
+	oldest := Position{s.epoch, r.top - uint64(len(r.messages))}
+	h := History{Top: Position{s.epoch, r.top}}
+	last := want.Since == Position{} // the last ones are asked for
+	first := oldest.Offset
+	switch {
+	case last:
+	case keep.Class == Latest && len(r.messages) > 0 && want.Since != h.Top:
+		last = true // whatever was missed before it
+	default:
+		if h.Gap = gapSince(want.Since, oldest, h.Top); h.Gap != "" {
+			return h
+		}
+		first = want.Since.Offset
+	}
+	from, to := want.part(r.messages[first-oldest.Offset:], last)
+	for i, m := range r.messages[first-oldest.Offset:][from:to] {
+		at := Position{s.epoch, first + uint64(from+i) + 1}
+		h.Messages = append(h.Messages, Stored{at, s.began.Add(m.at), m.data})
+	}
+	return h
+}
+
+// part is how much of some messages is told: the last of them, or the first.
+func (want Range) part(all []*entry, last bool) (from, to int) {
+	n, bytes := 0, 0
+	for ; n < min(len(all), want.Limit); n++ {
+		next := all[n]
+		if last {
+			next = all[len(all)-1-n]
+		}
+		if bytes += len(next.data); want.Bytes > 0 && bytes > want.Bytes && n > 0 {
+			break
+		}
+	}
+	if last {
+		return len(all) - n, len(all)
+	}
+	return 0, n
+}
+
+// forget takes out what is kept of some targets.
+func (s *rings) forget(of []Target) {
+	for _, t := range of {
+		for r := s.byTarget[t]; r != nil && len(r.messages) > 0; {
+			s.drop(r)
+		}
+	}
+}
+
+// age is how long the history is there: it does not jump when the clock is set.
+func (s *rings) age() time.Duration { return s.now().Sub(s.began) }
