@@ -218,6 +218,10 @@ func checkAnswers(t *testing.T, h *hub, m model) {
 func BenchmarkPublish(b *testing.B) {
 	o := options()
 	o.Fanout = count
+	benchmarkPublish(b, o)
+}
+
+func benchmarkPublish(b *testing.B, o push.Options[*conn]) {
 	h, err := push.New(o)
 	if err != nil {
 		b.Fatal(err)

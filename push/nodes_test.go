@@ -316,14 +316,17 @@ func TestAway(t *testing.T) {
 }
 
 // parted is a Broker that a test delivers by.
-type parted struct{ node push.Node }
+type parted struct {
+	node   push.Node
+	closed bool
+}
 
 func (p *parted) Join(n push.Node) (push.Link, error)                                { p.node = n; return p, nil }
 func (p *parted) Subscribe(_ []push.Target, done func(error))                        { done(nil) }
 func (p *parted) Unsubscribe([]push.Target)                                          {}
 func (p *parted) Publish([]push.Target, push.Publication, func(push.Receipt, error)) {}
 func (p *parted) Ask([]push.Target, []byte, func([][]byte, error))                   {}
-func (p *parted) Close()                                                             {}
+func (p *parted) Close()                                                             { p.closed = true }
 func (p *parted) deliver(number uint64, to ...push.Target) int {
 	return p.node.Deliver(to, push.Publication{Node: "other", Number: number, Parts: true, Data: []byte("x")})
 }
