@@ -161,9 +161,10 @@ func TestHistoryCosts(t *testing.T) {
 	if linemantest.Raced() {
 		t.Skip("the race detector allocates")
 	}
-	cost := func(retention push.Retention, to ...push.Target) float64 {
+	cost := func(broker push.Broker, retention push.Retention, to ...push.Target) float64 {
 		o := options()
 		o.Fanout, o.UIDHistory = count, retention
+		o.Broker, o.Do = broker, func(f func()) bool { f(); return true }
 		h := newHub(t, o)
 		add(t, h, 1, "ann")
 		m := message{To: to, Data: []byte("x")}
@@ -174,14 +175,17 @@ func TestHistoryCosts(t *testing.T) {
 		})
 	}
 	for _, to := range []push.Target{"*", "u:ann", "g:room"} {
-		if n := cost(push.Retention{}, to); n != 3 {
+		if n := cost(nil, push.Retention{}, to); n != 3 {
 			t.Errorf("%s: %v allocations in a Hub without history, want 3", to, n)
 		}
 	}
-	if n := cost(push.Retention{Size: 100}, "g:room"); n != 3 {
+	if n := cost(push.NewMemory(), push.Retention{}, "u:ann"); n != 8 {
+		t.Errorf("%v allocations over a Memory without history, want 8", n)
+	}
+	if n := cost(nil, push.Retention{Size: 100}, "g:room"); n != 3 {
 		t.Errorf("%v allocations for a target without history, want 3", n)
 	}
-	if n := cost(push.Retention{Size: 100}, "u:ann"); n > 7 {
+	if n := cost(nil, push.Retention{Size: 100}, "u:ann"); n > 7 {
 		t.Errorf("%v allocations with history, want at most 7: the positions, the data and the message", n)
 	}
 }

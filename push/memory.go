@@ -70,18 +70,22 @@ func (l *memoryLink) change(topics []Target, wanted bool) error {
 // Publish delivers at once if there is only one node. With several, a node's own publication is not ahead of others.
 func (l *memoryLink) Publish(to []Target, p Publication, done func(r Receipt, err error)) {
 	to, p.Data = slices.Clone(to), slices.Clone(p.Data)
-	var others atomic.Int64
-	order := func() {
-		if l.node.Retain != nil {
-			p.Positions = l.broker.history.publish(to, p.Data, l.node.Retain)
-		}
+	var receipt struct {
+		others    atomic.Int64
+		positions []Position // set where the order is made
+	}
+	var order func()
+	if retain := l.node.Retain; retain != nil {
+		order = func() { receipt.positions = l.broker.history.publish(to, p.Data, retain) }
 	}
 	err := l.carry(to, order, func(n Node, end func()) {
-		if reached := n.Deliver(to, p); n.ID != l.node.ID {
-			others.Add(int64(reached))
+		placed := p
+		placed.Positions = receipt.positions
+		if reached := n.Deliver(to, placed); n.ID != l.node.ID {
+			receipt.others.Add(int64(reached))
 		}
 		end()
-	}, func() { done(Receipt{int(others.Load()), p.Positions}, nil) })
+	}, func() { done(Receipt{int(receipt.others.Load()), receipt.positions}, nil) })
 	if err != nil {
 		done(Receipt{}, err)
 	}
@@ -118,7 +122,7 @@ func (l *memoryLink) Ask(to []Target, question []byte, done func(answers [][]byt
 	to, question = slices.Clone(to), slices.Clone(question)
 	var mu sync.Mutex // guards answers
 	var answers [][]byte
-	err := l.carry(to, func() {}, func(n Node, end func()) {
+	err := l.carry(to, nil, func(n Node, end func()) {
 		n.Answer(to, question, func(answer []byte) {
 			mu.Lock()
 			answers = append(answers, slices.Clone(answer))
@@ -131,9 +135,9 @@ func (l *memoryLink) Ask(to []Target, question []byte, done func(answers [][]byt
 	}
 }
 
-// carry runs f on the loop of each node that wants one of the targets, in one order for all of them, in which it runs
-// order before, with the broker's lock held. It runs done on this node's loop when each f has called end. If there is
-// only one node, it runs f at once.
+// carry runs f on the loop of each node that wants one of the targets, in one order for all of them. It runs done on
+// this node's loop when each f has called end. If there is only one node, it runs f at once. order, unless it is nil, is
+// run before, in that order, with the broker's lock held.
 func (l *memoryLink) carry(to []Target, order func(), f func(n Node, end func()), done func()) error {
 	b := l.broker
 	b.mu.Lock()
@@ -141,7 +145,9 @@ func (l *memoryLink) carry(to []Target, order func(), f func(n Node, end func())
 		b.mu.Unlock()
 		return ErrClosed
 	}
-	order()
+	if order != nil {
+		order()
+	}
 	if len(b.links) == 1 {
 		wanted := l.wants(to)
 		b.mu.Unlock()

@@ -83,3 +83,9 @@ func gapSince(since, oldest, top Position) Gap {
 	}
 	return ""
 }
+
+// UnmarshalText is ParsePosition, for JSON.
+func (p *Position) UnmarshalText(text []byte) (err error) {
+	*p, err = ParsePosition(string(text))
+	return err
+}

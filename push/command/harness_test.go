@@ -57,9 +57,11 @@ func newBenchOver(t testing.TB, broker push.Broker) *bench {
 			}
 			return n
 		},
-		Close:      func(c *conn, code int, reason string) { c.closed = fmt.Sprint(code, " ", reason) },
-		Namespaces: map[string]push.Namespace{"shut": {Closed: true}},
-		MaxPlaces:  10,
+		Close: func(c *conn, code int, reason string) { c.closed = fmt.Sprint(code, " ", reason) },
+		Namespaces: map[string]push.Namespace{
+			"shut": {Closed: true}, "chat": {History: push.Retention{Size: 1000}},
+		},
+		MaxPlaces: 10,
 	})
 	if err != nil {
 		t.Fatal(err)

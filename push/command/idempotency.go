@@ -36,10 +36,16 @@ type cachedRequest struct {
 // size is what is kept for a request, about.
 func (q *cachedRequest) size() int {
 	size := 256 + len(q.id)
-	if q.reply != nil && q.reply.Error != nil {
+	if q.reply == nil {
+		return size
+	}
+	if q.reply.Error != nil {
 		size += len(q.reply.Error.Text)
 	}
-	return size
+	for target := range q.reply.Pos {
+		size += 128 + len(target)
+	}
+	return size + len(q.reply.text)
 }
 
 // begin returns what to call when the request is done. It returns nil if the same request was asked before: then done

@@ -13,6 +13,7 @@ func FuzzLine(f *testing.F) {
 		`{"uid":"x"}`, `{"cmd":"pub","to":["u:x","*"],"data":{}}`, `{"cmd":"kick","to":"c:a.1"}`,
 		`{"cmd":"list","to":"*"}`, `[`, "\xff", `{"uid":"\ud83d\ude00","uid":"x"}`,
 		`{"cmd":"pub","to":"u:\ud800","text":"\udc00"}`, `{"Cmd":"pub","to":"*"}`,
+		`{"cmd":"history","to":"chat:7","since":"k3f9.12c","limit":3}`,
 	} {
 		f.Add(line)
 	}

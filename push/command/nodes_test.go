@@ -29,6 +29,12 @@ func (o *others) Publish(_ []push.Target, _ push.Publication, done func(push.Rec
 	done(push.Receipt{}, o.err)
 }
 
+func (o *others) History(_ push.Target, _ push.Range, done func(push.History, error)) {
+	done(push.History{}, o.err)
+}
+
+func (o *others) Forget(_ []push.Target, done func(error)) { done(o.err) }
+
 func (o *others) Ask(_ []push.Target, _ []byte, done func([][]byte, error)) {
 	if o.err != nil {
 		done([][]byte{[]byte(`{"n":2,"counts":[2]}`)}, o.err)
@@ -48,6 +54,12 @@ func TestAway(t *testing.T) {
 			`{"ok":false,"error":{"code":"unavailable","text":"other nodes cannot be reached now"}}`},
 		{push.ErrUnlinked, `{"cmd":"count","to":"u:ann"}`,
 			`{"ok":false,"error":{"code":"unavailable","text":"other nodes cannot be reached now"}}`},
+		{push.ErrUnlinked, `{"cmd":"history","to":"chat:7"}`,
+			`{"ok":false,"error":{"code":"unavailable","text":"other nodes cannot be reached now"}}`},
+		{push.ErrUnlinked, `{"cmd":"forget","to":"chat:7"}`,
+			`{"ok":false,"error":{"code":"unavailable","text":"other nodes cannot be reached now"}}`},
+		{push.ErrUnanswered, `{"cmd":"history","to":"chat:7"}`,
+			`{"ok":false,"error":{"code":"unavailable","text":"some nodes have not answered in time"}}`},
 		{push.ErrUnanswered, `{"uid":"ann"}`, `fail`},
 		{push.ErrUnanswered, `{"cmd":"pub","to":"u:ann","data":1}`, `{"ok":true,"n":0,"incomplete":true}`},
 		{push.ErrUnanswered, `{"cmd":"count","to":"u:ann"}`, `{"ok":true,"counts":{"u:ann":2},"incomplete":true}`},
@@ -105,7 +117,7 @@ func TestChanging(t *testing.T) {
 	b := newBenchOver(t, o)
 	for line, want := range map[string]bool{
 		`{"cmd":"join","to":"u:ann","group":"room"}`: true, `{"cmd":"kick","to":"u:ann"}`: true,
-		`{"cmd":"count","to":"u:ann"}`: false, `{"cmd":"pub","to":"u:ann","data":1}`: false, `{"uid":"ann"}`: false,
+		`{"cmd":"count","to":"u:ann"}`: false, `{"cmd":"history","to":"chat:7"}`: false, `{"cmd":"pub","to":"u:ann","data":1}`: false, `{"uid":"ann"}`: false,
 		`{"cmd":"join"}`: false,
 	} {
 		answers := 0

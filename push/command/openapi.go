@@ -1,6 +1,10 @@
 package command
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/lineman-go/lineman/push"
+)
 
 // OpenAPI describes the commands as an HTTP API, one path each, in OpenAPI 3.1. version is that of the program.
 func (t *Table[C]) OpenAPI(version string) []byte {
@@ -125,6 +129,11 @@ func schemas() map[string]any {
 			"description": "milliseconds to wait for other nodes, if they cannot be reached, or for pages that come " +
 				"back to a server that is alone",
 		},
+		"since": text("a position, as pub and history have told it"),
+		"limit": map[string]any{
+			"type": "integer", "minimum": 0, "maximum": maxLimit, "default": defaultLimit,
+			"description": "messages, at most; fewer come if they have more than a MiB. 0: only top, and gap",
+		},
 		"n":        map[string]any{"type": "integer", "description": "connections"},
 		"counts":   object(number, "connections, by target"),
 		"online":   object(map[string]any{"type": "boolean"}, "by uid"),
@@ -135,6 +144,18 @@ func schemas() map[string]any {
 		"nodes": object(number,
 			"connections, by names that nodes give themselves when they start: the same as in those of their "+
 				"connections"),
+		"pos": object(text(""), "the position that it has in the history of each target that keeps one"),
+		"messages": list(map[string]any{"type": "object", "properties": map[string]any{
+			"pos": text("its position"), "at": map[string]any{"type": "string", "format": "date-time"},
+			"data": map[string]any{"description": "what was published, if it is JSON"},
+			"text": text("else this is it"),
+		}}, "in the order of their positions, without a hole"),
+		"top": text("the position of the newest publication for the target"),
+		"gap": map[string]any{
+			"enum": []push.Gap{push.GapEpoch, push.GapExpired, push.GapAhead},
+			"description": "why not all that came after since can be told; then there are no messages. epoch: the " +
+				"server was started anew. expired: some is no longer kept. ahead: there is no such position yet",
+		},
 
 		"incomplete": map[string]any{
 			"const": true, "description": "some nodes have not answered in time: there may be more",

@@ -23,6 +23,12 @@ type Reply struct {
 	Channels *[]string                       `json:"channels,omitempty"`
 	Nodes    map[string]int                  `json:"nodes,omitempty"`
 
+	// of the targets of a publication that keep history
+	Pos      map[push.Target]push.Position `json:"pos,omitempty"`
+	Messages *[]Message                    `json:"messages,omitempty"`
+	Top      push.Position                 `json:"top,omitzero"`
+	Gap      push.Gap                      `json:"gap,omitempty"`
+
 	// some nodes have not answered in time, or are missing: there may be more
 	Incomplete bool `json:"incomplete,omitempty"`
 
@@ -84,7 +90,7 @@ func Failed(err error) Reply {
 	}
 	e = invalid("%s", strings.TrimPrefix(err.Error(), "push: "))
 	switch {
-	case errors.Is(err, push.ErrUnlinked), errors.Is(err, push.ErrClosed):
+	case errors.Is(err, push.ErrUnlinked), errors.Is(err, push.ErrClosed), errors.Is(err, push.ErrUnanswered):
 		e.Code = Unavailable
 	case errors.Is(err, push.ErrLimit):
 		e.Code = TooMany
@@ -92,11 +98,14 @@ func Failed(err error) Reply {
 	return Reply{Error: e}
 }
 
-// failed is Failed, with the name of the setting that a limit has.
+// failed is Failed, with the name of the setting that it is about.
 func (t *Table[C]) failed(err error) Reply {
 	r := Failed(err)
-	if errors.Is(err, push.ErrTooLarge) && t.options.TooLarge != "" {
+	switch {
+	case errors.Is(err, push.ErrTooLarge) && t.options.TooLarge != "":
 		r.Error.Text += ": " + t.options.TooLarge
+	case errors.Is(err, push.ErrNoHistory) && t.options.NoHistory != "":
+		r.Error.Text += ": " + t.options.NoHistory
 	}
 	return r
 }

@@ -29,7 +29,9 @@ type Request struct {
 	Code    int             `json:"code"`
 	Reason  string          `json:"reason"`
 	// milliseconds that a publication may wait for other nodes, or for connections that come back
-	Wait int `json:"wait"`
+	Wait  int           `json:"wait"`
+	Since push.Position `json:"since"`
+	Limit *int          `json:"limit"` // messages of a history, at most; nil means defaultLimit
 
 	by Caller
 }
@@ -159,7 +161,7 @@ func describe(err error) error {
 	if errors.As(err, &wrong) {
 		return invalid("%q must be %s", wrong.Field, describeType(wrong.Type))
 	}
-	return invalid("%s", err.Error())
+	return invalid("%s", strings.TrimPrefix(err.Error(), "push: "))
 }
 
 // describeType names the type of a field for who writes JSON.

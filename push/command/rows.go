@@ -16,8 +16,9 @@ func changes[C push.Conn]() []*row[C] {
 		{
 			name: "pub", scope: Publish,
 			does:  "sends data as it is written, or text, to the connections of the targets, once to each",
-			needs: []string{"to"}, fields: []string{"to", "data", "text", "except", "wait"}, answers: []string{"n"},
-			run: (*Table[C]).publish,
+			needs: []string{"to"}, fields: []string{"to", "data", "text", "except", "wait"},
+			answers: []string{"n", "pos"},
+			run:     (*Table[C]).publish,
 		},
 		{
 			name: "join", scope: Manage, does: "puts connections into a group",
@@ -57,6 +58,10 @@ func changes[C push.Conn]() []*row[C] {
 				"with 4001",
 			needs: []string{"uid"}, fields: []string{"uid"}, answers: []string{"n"},
 			run: (*Table[C]).revoke,
+		},
+		{
+			name: "forget", scope: Manage, does: "removes what is kept of the history of the targets",
+			needs: []string{"to"}, fields: []string{"to"}, run: (*Table[C]).forget,
 		},
 	}
 }
@@ -102,6 +107,13 @@ func questions[C push.Conn]() []*row[C] {
 			answers: []string{"nodes"},
 			run: asks[C](about(push.ListNodes),
 				func(_ *Request, a push.Answer) Reply { return Reply{Nodes: a.Nodes} }),
+		},
+		{
+			name: "history", scope: Read,
+			does: "tells what was published for a target and is kept: what came after since, from the oldest on, or " +
+				"the last ones",
+			needs: []string{"to"}, fields: []string{"to", "since", "limit"}, lists: true,
+			answers: []string{"messages", "top", "gap"}, run: (*Table[C]).history,
 		},
 		{
 			name: "watch", scope: Watch,
@@ -234,7 +246,7 @@ func (t *Table[C]) publish(q *Request, done func(Reply)) {
 		}
 		r := reached(o.Reached)
 		r.Incomplete = o.Err != nil
-		done(r)
+		done(r.withPositions(placed(q.To, o.Positions)))
 	})
 	if err != nil {
 		done(t.failed(err))

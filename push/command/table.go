@@ -18,6 +18,9 @@ type Options struct {
 	// TooLarge is told with an error that is push.ErrTooLarge, such as what the limit is called where it can be
 	// changed. Empty: nothing.
 	TooLarge string
+
+	// NoHistory is told with an error that is push.ErrNoHistory, in the same way.
+	NoHistory string
 }
 
 // Table runs commands on a Hub. Owned by the loop of the Hub.
@@ -111,7 +114,7 @@ func (t *Table[C]) Do(text []byte, cmd string, by Caller, done func(Reply)) (wai
 // refuse is the answer to a request of which nothing was done. The debug log is told.
 func (t *Table[C]) refuse(q *Request, err error) Reply {
 	t.hub.Trace().Refusal(q.by.From, q.Cmd, q.To, err)
-	return Failed(err)
+	return t.failed(err)
 }
 
 // idempotencyFor is the cache of a key.

@@ -57,6 +57,9 @@ func TestCommands(t *testing.T) {
 		{`{"cmd":"count","to":"u:bob","id":"order-9"}`, `{"ok":true,"counts":{"u:bob":0}}`},
 		{`{"cmd":"revoke","uid":"ann"}`, `{"ok":true,"n":1}`},
 		{`{"cmd":"revoke","uid":7}`, `{"ok":true,"n":0}`},
+		{`{"cmd":"forget","to":["chat:7","chat:8"]}`, `{"ok":true}`},
+		{`{"cmd":"history","to":"news"}`,
+			`{"ok":false,"error":{"code":"invalid","text":"no history is kept of \"news\""}}`},
 		{`{"cmd":"watch","to":"u:ann"}`, `{"ok":true}`},
 	} {
 		node, _, _ := strings.Cut(strings.TrimPrefix(string(annID), "c:"), ".")
@@ -304,6 +307,10 @@ func TestPermit(t *testing.T) {
 		{`{"cmd":"count","to":"chat:1"}`, shop, true},
 		{`{"cmd":"online","uids":["ann"]}`, shop, true},
 		{`{"cmd":"groups"}`, shop, false},
+		{`{"cmd":"history","to":"chat:7"}`, shop, true},
+		{`{"cmd":"history","to":"news"}`, shop, false},
+		{`{"cmd":"forget","to":"chat:7"}`, shop, false},
+		{`{"cmd":"forget","to":"chat:7"}`, all, true},
 		{`{"cmd":"join","to":"u:ann","group":"room"}`, shop, false},
 		{`{"cmd":"kick","to":"u:ann"}`, shop, false},
 		{`{"cmd":"revoke","uid":"ann"}`, shop, false},
