@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"testing"
@@ -16,7 +17,12 @@ func TestCheck(t *testing.T) {
 	proxies := func(p ...string) func(*Config) { return func(c *Config) { c.Proxies = p } }
 	jwks := func(u string) func(*Config) { return func(c *Config) { c.Token.JWKS = u } }
 	keys := func(k ...Key) func(*Config) { return func(c *Config) { c.API.Keys = k } }
-	space := func(name string, n Namespace) func(*Config) { return func(c *Config) { c.Namespaces[name] = n } }
+	space := func(name string, n Namespace) func(*Config) {
+		return func(c *Config) {
+			n.History = cmp.Or(n.History, defaultRetention())
+			c.Namespaces[name] = n
+		}
+	}
 	for _, c := range []struct {
 		name   string
 		change func(*Config)

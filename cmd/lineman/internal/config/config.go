@@ -37,6 +37,7 @@ type Config struct {
 	Admin      Admin                `koanf:"admin"`
 	Token      Token                `koanf:"token"`
 	Namespaces map[string]Namespace `koanf:"namespaces"`
+	History    History              `koanf:"history"`
 	Redis      Redis                `koanf:"redis"`
 	Limits     Limits               `koanf:"limits"`
 	Log        Log                  `koanf:"log"`
@@ -111,6 +112,23 @@ type Namespace struct {
 	Subscribe      string `koanf:"subscribe" of:"all token none"`
 	MaxSubscribers int    `koanf:"max_subscribers"`
 	MaxMessage     int    `koanf:"max_message" is:"size"`
+
+	History Retention `koanf:"history"`
+}
+
+// History is what is kept of what is published, beside that of Namespaces.
+type History struct {
+	Memory int       `koanf:"memory" is:"size,positive"`
+	UIDs   Retention `koanf:"uids"`
+	Groups Retention `koanf:"groups"`
+}
+
+// Retention is what is kept for a target.
+type Retention struct {
+	Size  int           `koanf:"size"`
+	TTL   time.Duration `koanf:"ttl"`
+	Bytes int           `koanf:"bytes" is:"size"`
+	Class string        `koanf:"class" of:"stream latest"`
 }
 
 // Redis is that by which nodes meet.
@@ -186,6 +204,7 @@ func Default() Config {
 		Admin:      Admin{Listen: "127.0.0.1:6781"},
 		Token:      Token{Claim: "sub", Skew: time.Minute, Revocations: "lineman.revoked"},
 		Namespaces: map[string]Namespace{"default": DefaultNamespace()},
+		History:    History{Memory: 64 << 20, UIDs: defaultRetention(), Groups: defaultRetention()},
 		Redis:      Redis{Prefix: "lineman", Partitions: 1, Answer: time.Second},
 		Log:        Log{Format: "text", Level: "info"},
 		Limits: Limits{
@@ -197,7 +216,13 @@ func Default() Config {
 }
 
 // DefaultNamespace is what holds in a namespace where nothing is said.
-func DefaultNamespace() Namespace { return Namespace{Subscribe: "token"} }
+func DefaultNamespace() Namespace { return Namespace{Subscribe: "token", History: defaultRetention()} }
+
+// defaultRetention keeps nothing.
+func defaultRetention() Retention { return Retention{Class: "stream"} }
+
+// Keeps reports whether anything is kept.
+func (r *Retention) Keeps() bool { return r.Size > 0 || r.Class == "latest" }
 
 // HasKey reports whether there is something to check a credential by.
 func (t *Token) HasKey() bool {

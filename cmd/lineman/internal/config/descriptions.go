@@ -26,6 +26,8 @@ var descriptions = map[string]map[string]string{
 		"token": "which credentials are good",
 		"namespaces": "what channels allow, by the part of their names before the first colon; default is that " +
 			"of the others",
+		"history": "what is kept of what is published for uids and groups, in memory; namespaces say it of channels. " +
+			"Not with redis.addresses yet",
 		"redis": "by which nodes meet, that is the processes of this machine and of others: the same for all of them",
 		"limits": "bound what others can take. Rates are counts per second; a burst of five seconds' worth may come " +
 			"at once. 0 means no limit where nothing else is said",
@@ -88,6 +90,18 @@ var descriptions = map[string]map[string]string{
 		"subscribe":       "who may: all pages, those whose token allows it, or none of them",
 		"max_subscribers": "connections on one channel; 0 means any number",
 		"max_message":     "largest publication, at most limits.pending; 0 means limits.publish",
+		"history":         "what is kept of what is published on a channel",
+	},
+	"History": {
+		"memory": "that the history of all targets takes in a process, at most; what is oldest goes first",
+		"uids":   "what is kept of what is published for a uid",
+		"groups": "what is kept of what is published for a group",
+	},
+	"Retention": {
+		"size":  "messages of one target; 0 means that none are kept, and with class latest one",
+		"ttl":   "how long a message is kept; 0 means as long as there is room",
+		"bytes": "of the messages of one target; 0 means any number within history.memory",
+		"class": "stream: each message counts; latest: only the last one does, as with prices and states",
 	},
 	"Redis": {
 		"addresses": "host:port of a server of Redis or Valkey, or of some of a Redis Cluster, or of " +

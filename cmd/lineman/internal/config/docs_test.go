@@ -58,7 +58,7 @@ func table() string {
 		if s.typ.Kind() == reflect.Map {
 			at = s.key + ".NAME."
 		}
-		for _, f := range fields(s.typ.Elem(), at, nil) {
+		for _, f := range leaves(fields(s.typ.Elem(), at, nil)) {
 			def := ""
 			if s.typ.Kind() == reflect.Map {
 				if v := f.of(reflect.ValueOf(DefaultNamespace())); !v.IsZero() {

@@ -33,7 +33,8 @@ func TestExplain(t *testing.T) {
 		"api.keys": `[{key: (secret, 20 characters), key_file: "", name: shop, scopes: [], targets: []}] ` +
 			`file ` + file + ":4",
 		"redis.password": "(secret, 20 characters) file " + file + ":5",
-		"namespaces":     "{default: {max_message: 0, max_subscribers: 0, subscribe: token}} default",
+		"namespaces": "{default: {history: {bytes: 0, class: stream, size: 0, ttl: 0s}, max_message: 0, " +
+			"max_subscribers: 0, subscribe: token}} default",
 	} {
 		if got[key] != want {
 			t.Errorf("%s is %s, want %s", key, got[key], want)

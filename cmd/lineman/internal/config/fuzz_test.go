@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -54,16 +55,16 @@ func FuzzFile(f *testing.F) {
 			return
 		}
 		var again strings.Builder
-		section := ""
+		var section []string // that the line before was in
 		for _, e := range l.Explain() {
-			key := e.Key
-			if s, rest, ok := strings.Cut(e.Key, "."); ok {
-				if s != section {
-					again.WriteString(s + ":\n")
+			path := strings.Split(e.Key, ".")
+			for depth := range path[:len(path)-1] {
+				if depth >= len(section) || !slices.Equal(section[:depth+1], path[:depth+1]) {
+					again.WriteString(strings.Repeat("  ", depth) + path[depth] + ":\n")
 				}
-				section, key = s, "  "+rest
 			}
-			again.WriteString(key + ": " + e.Text() + "\n")
+			section = path[:len(path)-1]
+			again.WriteString(strings.Repeat("  ", len(section)) + path[len(section)] + ": " + e.Text() + "\n")
 		}
 		if err := os.WriteFile(name, []byte(again.String()), 0o600); err != nil {
 			t.Fatal(err)

@@ -32,7 +32,13 @@ var samples = map[string]struct {
 	"token.algorithms": {text: "EdDSA"}, "token.audience": {text: "pages"}, "token.issuer": {text: "shop"},
 	"token.claim": {text: "user"}, "token.skew": {text: "1s"}, "token.fail_open": {text: "true"},
 	"token.revocations": {text: ""}, "namespaces": {text: "{chat: {subscribe: all, max_message: 2KiB}}"},
-	"count": {"3", []string{aServer}}, "redis.addresses": {text: "10.0.0.1:6379"},
+	"history.memory":    {text: "1GiB"},
+	"history.uids.size": {text: "100"}, "history.uids.ttl": {"1h", []string{"LINEMAN_HISTORY_UIDS_SIZE=1"}},
+	"history.uids.bytes": {"1MiB", []string{"LINEMAN_HISTORY_UIDS_SIZE=1"}}, "history.uids.class": {text: "latest"},
+	"history.groups.size": {text: "100"}, "history.groups.ttl": {"1h", []string{"LINEMAN_HISTORY_GROUPS_SIZE=1"}},
+	"history.groups.bytes": {"1MiB", []string{"LINEMAN_HISTORY_GROUPS_SIZE=1"}},
+	"history.groups.class": {text: "latest"},
+	"count":                {"3", []string{aServer}}, "redis.addresses": {text: "10.0.0.1:6379"},
 	"redis.master": {"main", []string{aServer}}, "redis.cluster": {"true", []string{aServer}},
 	"redis.database": {"7", []string{aServer}}, "redis.user": {"push", []string{aServer}},
 	"redis.password": {"a password", []string{aServer}}, "redis.password_file": {"SECRET", []string{aServer}},
@@ -70,10 +76,11 @@ func TestSettings(t *testing.T) {
 		} else if s.kind() == "text" {
 			inYAML = fmt.Sprintf("%q", text)
 		}
-		file := s.name() + ": " + inYAML
-		if section, _, ok := strings.Cut(s.key, "."); ok {
-			file = section + ":\n  " + file
+		file := ""
+		for depth, name := range strings.Split(s.key, ".") {
+			file += strings.Repeat("  ", depth) + name + ":\n"
 		}
+		file = strings.TrimSuffix(file, "\n") + " " + inYAML
 		file = write(t, file)
 
 		fromFile, err := Load(nil, append(sample.needs, "LINEMAN_CONFIG="+file))
@@ -132,7 +139,7 @@ func TestLayers(t *testing.T) {
 	want := Default()
 	want.Dev, want.Drain, want.Text.Listen, want.Limits.Places, want.Limits.Waiting = true, 3e9, "127.0.0.1:1", 2, 1
 	want.Origins, want.Proxies = []string{"null", "*", "https://c.example"}, []string{}
-	want.Namespaces["chat"] = Namespace{Subscribe: "token", MaxSubscribers: 3}
+	want.Namespaces["chat"] = Namespace{Subscribe: "token", MaxSubscribers: 3, History: defaultRetention()}
 	if !reflect.DeepEqual(l.Config, want) {
 		t.Errorf("loaded\n%+v, want\n%+v", l.Config, want)
 	}

@@ -71,7 +71,7 @@ func (s *setting) document() string {
 	}
 	if s.composed() {
 		text += ". Each has"
-		for i, f := range fields(s.typ.Elem(), "", nil) {
+		for i, f := range leaves(fields(s.typ.Elem(), "", nil)) {
 			if i > 0 {
 				text += ";"
 			}

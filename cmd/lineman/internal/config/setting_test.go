@@ -11,7 +11,7 @@ func TestTable(t *testing.T) {
 	all := leaves(settings())
 	for _, s := range all {
 		if s.composed() {
-			all = append(all, fields(s.typ.Elem(), "element-of-"+s.key+".", nil)...)
+			all = append(all, leaves(fields(s.typ.Elem(), "element-of-"+s.key+".", nil))...)
 		}
 	}
 	name := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)

@@ -172,13 +172,17 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		Log: s.log, Remote: func(c *lineman.Conn) string { return c.RemoteAddr().String() },
 		Reconnect:   2*s.config.Drain + reconnectTime,
 		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Publish,
-		Namespaces: namespaces(s.config.Namespaces),
+		Namespaces: namespaces(s.config.Namespaces), HistoryBytes: s.config.History.Memory,
+		UIDHistory: retention(s.config.History.UIDs), GroupHistory: retention(s.config.History.Groups),
 	})
 	if err != nil {
 		return err
 	}
 	s.table = command.New(s.hub,
-		command.Options{Revoke: s.revoke(), TooLarge: "limits.publish, or max_message of a namespace, says so"})
+		command.Options{
+			Revoke: s.revoke(), TooLarge: "limits.publish, or max_message of a namespace, says so",
+			NoHistory: "history of its namespace, history.uids or history.groups says what is kept",
+		})
 	s.slice.loop, s.description = l, s.table.OpenAPI(lineman.Version())
 	if s.config.Admin.Listen != "" {
 		s.admin = s.adminWorker(l.ID())
@@ -225,7 +229,18 @@ func namespaces(from map[string]config.Namespace) map[string]push.Namespace {
 		if name == "default" {
 			name = ""
 		}
-		to[name] = push.Namespace{MaxSubscribers: n.MaxSubscribers, MaxMessage: n.MaxMessage}
+		to[name] = push.Namespace{
+			MaxSubscribers: n.MaxSubscribers, MaxMessage: n.MaxMessage, History: retention(n.History),
+		}
 	}
 	return to
+}
+
+// retention is that of the configuration as the Hub knows it.
+func retention(r config.Retention) push.Retention {
+	class := push.Stream
+	if r.Class == "latest" {
+		class = push.Latest
+	}
+	return push.Retention{Size: r.Size, TTL: r.TTL, Bytes: r.Bytes, Class: class}
 }

@@ -1,0 +1,48 @@
+package config
+
+import (
+	"testing"
+	"time"
+)
+
+// TestHistory has what is kept be said by namespaces, uids and groups, and refuses what means nothing.
+func TestHistory(t *testing.T) {
+	l, err := loadFile(t, `
+namespaces:
+  chat: {history: {size: 100, ttl: 10m, bytes: 1MiB}}
+  price: {subscribe: all, history: {class: latest}}
+  plain: {}
+history:
+  memory: 2MiB
+  uids: {size: 20}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chat, price, plain := l.Namespaces["chat"], l.Namespaces["price"], l.Namespaces["plain"]
+	if chat.History != (Retention{100, 10 * time.Minute, 1 << 20, "stream"}) || !chat.History.Keeps() ||
+		price.History != (Retention{Class: "latest"}) || !price.History.Keeps() ||
+		plain.History != defaultRetention() || plain.History.Keeps() ||
+		l.History != (History{2 << 20, Retention{Size: 20, Class: "stream"}, defaultRetention()}) {
+		t.Errorf("it is %+v and %+v", l.Namespaces, l.History)
+	}
+	for text, want := range map[string]string{
+		"namespaces: {chat: {history: {ttl: 1h}}}":                        "namespaces.chat.history.size: is 0",
+		"history: {groups: {bytes: 1KiB}}":                                "history.groups.size: is 0",
+		"history: {uids: {class: latest, size: 2}}":                       "history.uids.size: 2: the class latest keeps",
+		"history: {uids: {class: last}}":                                  "history.uids.class: \"last\": did you mean latest?",
+		"history: {memory: 0}":                                            "history.memory: 0: want more than 0",
+		"history: {uids: {size: -1}}":                                     "history.uids.size: -1: want 0 or more",
+		"history: {memory: 1MiB, uids: {size: 1, bytes: 2MiB}}":           "history.uids.bytes: 2MiB is more than history.memory",
+		"namespaces: {chat: {history: {sizes: 1}}}":                       "namespaces.chat.history.sizes: no such setting",
+		"namespaces: {chat: {history: 1}}":                                "namespaces.chat.history: want settings",
+		"namespaces: {chat: {history: {bytes: 1MB}}}":                     "1: namespaces.chat.history.bytes: \"1MB\"",
+		"redis: {addresses: ['a:1']}\nhistory: {uids: {size: 1}}":         "history.uids.size: history is kept by one process",
+		"redis: {addresses: ['a:1']}\nhistory: {groups: {class: latest}}": "history.groups.class: history is kept by one",
+		"redis: {addresses: ['a:1']}\nnamespaces: {a: {history: {size: 1}}}": "namespaces.a.history.size: history is " +
+			"kept by one process without redis yet",
+	} {
+		_, err := loadFile(t, text)
+		says(t, text, err, want)
+	}
+}
