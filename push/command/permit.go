@@ -13,8 +13,8 @@ type Scope string
 // The scopes.
 const (
 	Publish Scope = "publish" // pub, and plain lines
-	Manage  Scope = "manage"  // what changes who gets what: join, kick, revoke …
-	Read    Scope = "read"    // what only tells: online, count, list …
+	Manage  Scope = "manage"  // what changes who gets what: join, kick, revoke …; and forget
+	Read    Scope = "read"    // what only tells: online, count, list, history …
 	Watch   Scope = "watch"   // watch: what is published is read by who has it
 	Admin   Scope = "admin"   // nothing here: metrics and profiles
 )
