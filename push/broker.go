@@ -29,8 +29,8 @@ type Node struct {
 	// reply once, on the loop, perhaps before it returns. The question is on loan until then.
 	Answer func(to []Target, question []byte, reply func(answer []byte))
 
-	// Retain tells what is kept of what is published for a target, by a Broker that keeps history; nil: nothing is kept of
-	// any. All nodes tell the same. It is called on the loop.
+	// Retain tells what is kept of what is published for a target, by a Broker that keeps history; nil: nothing is kept
+	// of any. All nodes tell the same. It is called on the loop, and by a Memory with its lock held.
 	Retain func(Target) Retention
 
 	// HistoryBytes is how much memory the history of all targets may take, in a Broker that keeps it in memory. That of

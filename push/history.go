@@ -7,8 +7,8 @@ import (
 )
 
 // A HistoryLink is a Link whose Broker keeps history: it gives each publication for a target that keeps history, by
-// Node.Retain, the next offset of this target, where it makes their order. Every node is delivered the same Positions.
-// A Hub asks once, when it joins, whether its Link is one; a Link that is none ignores Node.Retain.
+// Node.Retain, the next offset of this target, where it makes their order. Every node is delivered the same
+// Positions. A Hub asks once, when it joins, whether its Link is one; a Link that is none ignores Node.Retain.
 type HistoryLink interface {
 	Link
 
@@ -16,8 +16,8 @@ type HistoryLink interface {
 	// ErrClosed, ErrUnlinked or ErrUnanswered if that is not known.
 	History(of Target, r Range, done func(History, error))
 
-	// Forget removes what is kept of targets. Their offsets go on. done is called when it is done, with an error as that
-	// of History.
+	// Forget removes what is kept of targets. Their offsets go on. done is called when it is done, with an error as
+	// that of History.
 	Forget(of []Target, done func(error))
 }
 

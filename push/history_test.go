@@ -33,7 +33,8 @@ func (s *site) history(of push.Target, r push.Range) (text string, top push.Posi
 	return text, top
 }
 
-// TestHistory keeps what the options say, of uids, groups and channels by their namespaces, whichever node publishes it.
+// TestHistory keeps what the options say, of uids, groups and channels by their namespaces, whichever node publishes
+// it.
 func TestHistory(t *testing.T) {
 	test := func(t *testing.T, o push.Options[*conn], nodes int) {
 		o.UIDHistory, o.GroupHistory = push.Retention{Size: 2}, push.Retention{Class: push.Latest}
@@ -155,8 +156,8 @@ func TestHistoryOfWaiting(t *testing.T) {
 	}
 }
 
-// TestHistoryCosts has a publication without history allocate as before there was any: in a Hub that keeps none, and for
-// a target of which none is kept.
+// TestHistoryCosts has a publication without history allocate as before there was any: in a Hub that keeps none, and
+// for a target of which none is kept.
 func TestHistoryCosts(t *testing.T) {
 	if linemantest.Raced() {
 		t.Skip("the race detector allocates")

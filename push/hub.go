@@ -72,8 +72,8 @@ type Options[C Conn] struct {
 	// nothing. What is kept of channels, their Namespaces say.
 	UIDHistory, GroupHistory Retention
 
-	// HistoryBytes is how much memory the history of all targets may take; 0 means 64 MiB. What is oldest goes first. Of
-	// Hubs that share a Memory, that which allows most counts.
+	// HistoryBytes is how much memory the history of all targets may take; 0 means 64 MiB. What is oldest goes first.
+	// Of Hubs that share a Memory, that which allows most counts.
 	HistoryBytes int
 
 	MaxPlaces  int // groups and channels of one connection; 0 means 128

@@ -136,8 +136,8 @@ func (l *memoryLink) Ask(to []Target, question []byte, done func(answers [][]byt
 }
 
 // carry runs f on the loop of each node that wants one of the targets, in one order for all of them. It runs done on
-// this node's loop when each f has called end. If there is only one node, it runs f at once. order, unless it is nil, is
-// run before, in that order, with the broker's lock held.
+// this node's loop when each f has called end. If there is only one node, it runs f at once. It runs order before,
+// unless that is nil: where the order is made, under the broker's lock.
 func (l *memoryLink) carry(to []Target, order func(), f func(n Node, end func()), done func()) error {
 	b := l.broker
 	b.mu.Lock()

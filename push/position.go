@@ -9,8 +9,8 @@ import (
 )
 
 // Position says how far the publications for a target have come. Its text, "epoch.offset", is what clients store and
-// hand back; for them it is opaque, and two are the same if their texts are. The zero value is no Position, and its text
-// is empty. Comparable.
+// hand back; for them it is opaque, and two are the same if their texts are. The zero value is no Position, and its
+// text is empty. Comparable.
 type Position struct {
 	// Epoch is that of the Broker: 1 to 32 digits of base 36. Another one means that nothing is known of what was
 	// before.

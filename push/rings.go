@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// rings is the history of all targets, in memory: a ring for each. It bounds what they take together; what is oldest goes
-// first. What has expired goes with the next call, so there is no timer. Not for several goroutines at a time.
+// rings is the history of all targets, in memory: a ring for each. It bounds what they take together; what is oldest
+// goes first. What has expired goes with the next call, so there is no timer. Not for several goroutines at a time.
 //
 //	rings ── target ──▶ ring: [message, message, message]     by offset
 //	  │                          │        │        │

@@ -232,6 +232,7 @@ func TestHistoryMemory(t *testing.T) {
 			runtime.GC()
 			runtime.ReadMemStats(&after)
 			took := int(after.HeapAlloc) - int(before.HeapAlloc)
+			t.Logf("%d bytes for each", took/n)
 			if counted := b.HistoryBytes(); took > counted+1<<16 {
 				t.Errorf("%d bytes for each message, and %d are counted", took/n, counted/n)
 			}

@@ -2,6 +2,7 @@ package command
 
 import (
 	"encoding/json"
+	"maps"
 
 	"github.com/lineman-go/lineman/push"
 )
@@ -97,66 +98,60 @@ func ref(name string) map[string]any {
 	return map[string]any{"$ref": "#/components/schemas/" + name}
 }
 
+// What follows makes schemas.
+
+func textSchema(description string) map[string]any {
+	return map[string]any{"type": "string", "description": description}
+}
+
+func listSchema(of any, description string) map[string]any {
+	return map[string]any{"type": "array", "items": of, "description": description}
+}
+
+func mapSchema(of any, description string) map[string]any {
+	return map[string]any{"type": "object", "additionalProperties": of, "description": description}
+}
+
 // schemas describes the fields of Request and Reply.
 func schemas() map[string]any {
-	text := func(description string) map[string]any {
-		return map[string]any{"type": "string", "description": description}
-	}
-	list := func(of any, description string) map[string]any {
-		return map[string]any{"type": "array", "items": of, "description": description}
-	}
-	object := func(of any, description string) map[string]any {
-		return map[string]any{"type": "object", "additionalProperties": of, "description": description}
-	}
+	all := historySchemas()
+	maps.Copy(all, fieldSchemas())
+	return all
+}
+
+// fieldSchemas are those of the other fields.
+func fieldSchemas() map[string]any {
 	number := map[string]any{"type": "integer"}
 	uid := map[string]any{"type": []string{"string", "integer"}, "description": "7 and \"7\" are the same"}
-	target := text("u:NAME is a uid, g:NAME a group, c:NAME a connection, * everyone, any other name a channel")
+	target := textSchema("u:NAME is a uid, g:NAME a group, c:NAME a connection, * everyone, any other name a channel")
 	return map[string]any{
-		"id": text("a request that comes again with the same id within five minutes is answered as the first " +
+		"id": textSchema("a request that comes again with the same id within five minutes is answered as the first " +
 			"was, and not done again; that of another request is an error. Commands that only tell need none"),
-		"to":      map[string]any{"oneOf": []any{target, list(target, "at most 10,000")}},
+		"to":      map[string]any{"oneOf": []any{target, listSchema(target, "at most 10,000")}},
 		"data":    map[string]any{"description": "any JSON"},
-		"text":    text("sent as it is, in place of data"),
-		"except":  text("a connection, c:NAME, that gets nothing"),
+		"text":    textSchema("sent as it is, in place of data"),
+		"except":  textSchema("a connection, c:NAME, that gets nothing"),
 		"uid":     uid,
-		"uids":    list(uid, ""),
-		"group":   text("the name of a group, without g:"),
-		"channel": text("the name of a channel"),
+		"uids":    listSchema(uid, ""),
+		"group":   textSchema("the name of a group, without g:"),
+		"channel": textSchema("the name of a channel"),
 		"code":    map[string]any{"type": "integer", "minimum": 4000, "maximum": 4999},
-		"reason":  text("at most 123 bytes"),
+		"reason":  textSchema("at most 123 bytes"),
 		"wait": map[string]any{
 			"type": "integer", "minimum": 0, "maximum": maxWait,
 			"description": "milliseconds to wait for other nodes, if they cannot be reached, or for pages that come " +
 				"back to a server that is alone",
 		},
-		"since": text("a position, as pub and history have told it"),
-		"limit": map[string]any{
-			"type": "integer", "minimum": 0, "maximum": maxLimit, "default": defaultLimit,
-			"description": "messages, at most; fewer come if they have more than a MiB. 0: only top, and gap",
-		},
 		"n":        map[string]any{"type": "integer", "description": "connections"},
-		"counts":   object(number, "connections, by target"),
-		"online":   object(map[string]any{"type": "boolean"}, "by uid"),
-		"conns":    list(target, ""),
-		"sessions": object(map[string]any{}, "by connection"),
-		"groups":   list(text(""), ""),
-		"channels": list(text(""), ""),
-		"nodes": object(number,
+		"counts":   mapSchema(number, "connections, by target"),
+		"online":   mapSchema(map[string]any{"type": "boolean"}, "by uid"),
+		"conns":    listSchema(target, ""),
+		"sessions": mapSchema(map[string]any{}, "by connection"),
+		"groups":   listSchema(textSchema(""), ""),
+		"channels": listSchema(textSchema(""), ""),
+		"nodes": mapSchema(number,
 			"connections, by names that nodes give themselves when they start: the same as in those of their "+
 				"connections"),
-		"pos": object(text(""), "the position that it has in the history of each target that keeps one"),
-		"messages": list(map[string]any{"type": "object", "properties": map[string]any{
-			"pos": text("its position"), "at": map[string]any{"type": "string", "format": "date-time"},
-			"data": map[string]any{"description": "what was published, if it is JSON"},
-			"text": text("else this is it"),
-		}}, "in the order of their positions, without a hole"),
-		"top": text("the position of the newest publication for the target"),
-		"gap": map[string]any{
-			"enum": []push.Gap{push.GapEpoch, push.GapExpired, push.GapAhead},
-			"description": "why not all that came after since can be told; then there are no messages. epoch: the " +
-				"server was started anew. expired: some is no longer kept. ahead: there is no such position yet",
-		},
-
 		"incomplete": map[string]any{
 			"const": true, "description": "some nodes have not answered in time: there may be more",
 		},
@@ -166,8 +161,31 @@ func schemas() map[string]any {
 				"code": map[string]any{"enum": []Code{
 					Invalid, UnknownCommand, Unauthorized, Denied, TooMany, Unavailable,
 				}},
-				"text": text("for people"),
+				"text": textSchema("for people"),
 			}},
 		}},
+	}
+}
+
+// historySchemas are those of the fields about history.
+func historySchemas() map[string]any {
+	return map[string]any{
+		"since": textSchema("a position, as pub and history have told it"),
+		"limit": map[string]any{
+			"type": "integer", "minimum": 0, "maximum": maxLimit, "default": defaultLimit,
+			"description": "messages, at most; fewer come if they have more than a MiB. 0: only top, and gap",
+		},
+		"pos": mapSchema(textSchema(""), "the position that it has in the history of each target that keeps one"),
+		"messages": listSchema(map[string]any{"type": "object", "properties": map[string]any{
+			"pos": textSchema("its position"), "at": map[string]any{"type": "string", "format": "date-time"},
+			"data": map[string]any{"description": "what was published, if it is JSON"},
+			"text": textSchema("else this is it"),
+		}}, "in the order of their positions, without a hole"),
+		"top": textSchema("the position of the newest publication for the target"),
+		"gap": map[string]any{
+			"enum": []push.Gap{push.GapEpoch, push.GapExpired, push.GapAhead},
+			"description": "why not all that came after since can be told; then there are no messages. epoch: the " +
+				"server was started anew. expired: some is no longer kept. ahead: there is no such position yet",
+		},
 	}
 }

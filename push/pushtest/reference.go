@@ -8,8 +8,8 @@ import (
 )
 
 // A Reference is history as a broker should keep it, too simple to be wrong: nothing is ever taken out of a list, and
-// what is kept of it is looked for from the beginning. It has no bound on what all targets take together. Not for several
-// goroutines at a time.
+// what is kept of it is looked for from the beginning. It has no bound on what all targets take together. Not for
+// several goroutines at a time.
 type Reference struct {
 	epoch     string
 	now       func() time.Time

@@ -26,21 +26,23 @@ history:
 		l.History != (History{2 << 20, Retention{Size: 20, Class: "stream"}, defaultRetention()}) {
 		t.Errorf("it is %+v and %+v", l.Namespaces, l.History)
 	}
+	const withRedis = "redis: {addresses: ['a:1']}\n"
 	for text, want := range map[string]string{
-		"namespaces: {chat: {history: {ttl: 1h}}}":                        "namespaces.chat.history.size: is 0",
-		"history: {groups: {bytes: 1KiB}}":                                "history.groups.size: is 0",
-		"history: {uids: {class: latest, size: 2}}":                       "history.uids.size: 2: the class latest keeps",
-		"history: {uids: {class: last}}":                                  "history.uids.class: \"last\": did you mean latest?",
-		"history: {memory: 0}":                                            "history.memory: 0: want more than 0",
-		"history: {uids: {size: -1}}":                                     "history.uids.size: -1: want 0 or more",
-		"history: {memory: 1MiB, uids: {size: 1, bytes: 2MiB}}":           "history.uids.bytes: 2MiB is more than history.memory",
-		"namespaces: {chat: {history: {sizes: 1}}}":                       "namespaces.chat.history.sizes: no such setting",
-		"namespaces: {chat: {history: 1}}":                                "namespaces.chat.history: want settings",
-		"namespaces: {chat: {history: {bytes: 1MB}}}":                     "1: namespaces.chat.history.bytes: \"1MB\"",
-		"redis: {addresses: ['a:1']}\nhistory: {uids: {size: 1}}":         "history.uids.size: history is kept by one process",
-		"redis: {addresses: ['a:1']}\nhistory: {groups: {class: latest}}": "history.groups.class: history is kept by one",
-		"redis: {addresses: ['a:1']}\nnamespaces: {a: {history: {size: 1}}}": "namespaces.a.history.size: history is " +
-			"kept by one process without redis yet",
+		"namespaces: {chat: {history: {ttl: 1h}}}":              "namespaces.chat.history.size: is 0",
+		"namespaces: {chat: {history: {sizes: 1}}}":             "namespaces.chat.history.sizes: no such setting",
+		"namespaces: {chat: {history: 1}}":                      "namespaces.chat.history: want settings",
+		"namespaces: {chat: {history: {bytes: 1MB}}}":           `1: namespaces.chat.history.bytes: "1MB"`,
+		"history: {groups: {bytes: 1KiB}}":                      "history.groups.size: is 0",
+		"history: {uids: {class: latest, size: 2}}":             "history.uids.size: 2: the class latest keeps",
+		"history: {uids: {class: last}}":                        `history.uids.class: "last": did you mean latest?`,
+		"history: {uids: {size: -1}}":                           "history.uids.size: -1: want 0 or more",
+		"history: {memory: 0}":                                  "history.memory: 0: want more than 0",
+		"history: {memory: 1MiB, uids: {size: 1, bytes: 2MiB}}": "history.uids.bytes: 2MiB is more than history.memory",
+
+		withRedis + "history: {uids: {size: 1}}":         "history.uids.size: history is kept by one process",
+		withRedis + "history: {groups: {class: latest}}": "history.groups.class: history is kept by one",
+		withRedis + "namespaces: {a: {history: {size: 1}}}": "namespaces.a.history.size: history is kept by one " +
+			"process without redis yet",
 	} {
 		_, err := loadFile(t, text)
 		says(t, text, err, want)
