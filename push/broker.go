@@ -92,5 +92,5 @@ type Publication struct {
 // Receipt is what a node is told of what it has published.
 type Receipt struct {
 	Others    int        // connections of other nodes that it reached
-	Positions []Position // as those of the Publication, which comes in parts to others only
+	Positions []Position // in the order of all its targets; else as those of the Publication
 }

@@ -70,6 +70,9 @@ func (q *queue) oldest() *entry {
 	return nil
 }
 
+// isExpired reports whether a message is too old for a ttl, of which 0 is none.
+func (m *entry) isExpired(ttl, now time.Duration) bool { return ttl > 0 && now-m.at >= ttl }
+
 // leave takes a message out of its queue.
 func (m *entry) leave() { m.prev.next, m.next.prev = m.next, m.prev }
 

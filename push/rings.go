@@ -6,7 +6,8 @@ import (
 )
 
 // rings is the history of all targets, in memory: a ring for each. It bounds what they take together; what is oldest
-// goes first. What has expired goes with the next call, so there is no timer. Not for several goroutines at a time.
+// goes first. What has expired is told to nobody, and goes with the next publications, so there is no timer. Not for
+// several goroutines at a time.
 //
 //	rings ── target ──▶ ring: [message, message, message]     by offset
 //	  │                          │        │        │
@@ -28,10 +29,14 @@ type rings struct {
 	empty    ringList // rings without messages: that which is so for the longest time first
 }
 
+// maxExpired is how many messages that have expired go with a publication: more than it brings, and few enough not to
+// keep the loop from others.
+const maxExpired = 1000
+
 // What is counted for a message and for a ring beside their bytes: about what they take.
 const (
 	aroundEntry = 100
-	aroundRing  = 300
+	aroundRing  = 200
 )
 
 // newRings makes a history that takes so many bytes, at most.
@@ -55,11 +60,11 @@ func (s *rings) publish(to []Target, data []byte, retain func(Target) Retention)
 		}
 		if positions == nil {
 			positions, kept = make([]Position, len(to)), slices.Clone(data)
-			s.expire(now)
 		}
 		positions[i] = Position{s.epoch, s.put(t, r, kept, now)}
 	}
 	if positions != nil {
+		s.expire(now)
 		s.shrink()
 	}
 	return positions
@@ -115,11 +120,13 @@ func (s *rings) dropThrough(m *entry) {
 	}
 }
 
-// expire takes out what is too old.
+// expire takes out what is too old, as far as it is not too much at once.
 func (s *rings) expire(now time.Duration) {
+	n := 0
 	for _, q := range s.queues {
-		for m := q.oldest(); m != nil && q.ttl > 0 && now-m.at >= q.ttl; m = q.oldest() {
+		for m := q.oldest(); m != nil && m.isExpired(q.ttl, now) && n < maxExpired; m = q.oldest() {
 			s.dropThrough(m)
+			n++
 		}
 	}
 }
@@ -149,10 +156,12 @@ func (s *rings) shrink() {
 
 // read reads a part of what is kept of a target.
 func (s *rings) read(of Target, keep Retention, want Range) History {
-	s.expire(s.age())
 	r := s.byTarget[of]
 	if r == nil {
 		r = &ring{top: s.floor}
+	}
+	for now := s.age(); len(r.messages) > 0 && r.messages[0].isExpired(keep.TTL, now); {
+		s.drop(r)
 	}
 	oldest := Position{s.epoch, r.top - uint64(len(r.messages))}
 	h := History{Top: Position{s.epoch, r.top}}

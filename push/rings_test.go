@@ -186,17 +186,26 @@ func TestHistoryBudget(t *testing.T) {
 	}
 }
 
-// TestHistoryIdle has what has expired go with what is published for another target.
+// TestHistoryIdle has what has expired go with what is published for other targets, and not much of it at once.
 func TestHistoryIdle(t *testing.T) {
-	b := newRingBench(t, 1<<20, func(push.Target) push.Retention { return push.Retention{Size: 10, TTL: time.Minute} })
-	for i := range 100 {
+	b := newRingBench(t, 16<<20, func(push.Target) push.Retention {
+		return push.Retention{Size: 10, TTL: time.Minute}
+	})
+	const n, atOnce = 2500, 1000
+	for i := range n {
 		b.publish([]push.Target{push.Target(fmt.Sprint("t:", i))}, make([]byte, 1000))
 	}
-	before := b.HistoryBytes()
 	b.now = b.now.Add(time.Minute)
-	b.publish([]push.Target{"t:other"}, nil)
-	if now := b.HistoryBytes(); before-now < 100_000-1000 {
-		t.Errorf("%d bytes before, %d a minute later", before, now)
+	if h := b.read("t:2000", push.Range{Limit: 10}); len(h.Messages) > 0 || h.Top.Offset != 1 {
+		t.Errorf("what has expired is told: %+v", h)
+	}
+	for left := n - 1; left > 0; left -= atOnce {
+		before := b.HistoryBytes()
+		b.publish([]push.Target{"t:other"}, nil)
+		gone, want := before-b.HistoryBytes(), min(left, atOnce)*1100
+		if gone > want || gone < want-1000 {
+			t.Errorf("%d bytes have gone with a publication, want about %d", gone, want)
+		}
 	}
 }
 
