@@ -146,7 +146,9 @@ func TestHistoryBudget(t *testing.T) {
 	const most = 50_000
 	for seed := range uint64(10) {
 		random := rand.New(rand.NewPCG(seed, 2))
-		b := newRingBench(t, most, func(push.Target) push.Retention { return push.Retention{Size: 50} })
+		b := newRingBench(t, most, func(t push.Target) push.Retention {
+			return push.Retention{Size: 50, TTL: time.Duration(len(t)) * time.Hour}
+		})
 		published := map[push.Target][]push.Stored{} // all, in order
 		number := map[string]int{}                   // of a message, by what is in it
 		for step := range 3000 {
@@ -206,6 +208,26 @@ func TestHistoryIdle(t *testing.T) {
 		if gone > want || gone < want-1000 {
 			t.Errorf("%d bytes have gone with a publication, want about %d", gone, want)
 		}
+	}
+}
+
+// TestHistoryLargestBudget has the node of a Memory that allows most say how much its history takes.
+func TestHistoryLargestBudget(t *testing.T) {
+	b := newRingBench(t, 10_000, func(push.Target) push.Retention { return push.Retention{Size: 100} })
+	for _, bytes := range []int{20_000, 5000} {
+		_, err := b.Join(push.Node{
+			ID: "other", Do: func(func()) bool { return true },
+			Retain: func(push.Target) push.Retention { return push.Retention{} }, HistoryBytes: bytes,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 100 {
+		b.publish([]push.Target{"t:1"}, make([]byte, 900))
+	}
+	if n := len(b.read("t:1", push.Range{Limit: 100}).Messages); n != 19 {
+		t.Errorf("%d messages of 1000 bytes are kept, want 19", n)
 	}
 }
 
