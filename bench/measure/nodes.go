@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,7 +41,7 @@ func (m *measurement) nodes(n int) (*nodes, error) {
 	}
 	c := &nodes{redis: redis}
 	program := *m.programs["lineman"]
-	program.env = []string{"LINEMAN_REDIS_ADDRESSES=" + redis.addrs[0]}
+	program.env = append(slices.Clone(program.env), "LINEMAN_REDIS_ADDRESSES="+redis.addrs[0])
 	for range n {
 		r, err := program.start("pages,lines")
 		if err != nil {

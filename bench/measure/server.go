@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,11 +102,13 @@ func build(dir, baseline string) (programs, error) {
 		return nil, err
 	}
 	server.supervised = true
-	strict := *server
-	strict.name, strict.env = "lineman-strict", []string{
-		"LINEMAN_TOKEN_SECRETS=" + tokenSecret, "LINEMAN_TOKEN_REVOCATIONS=", "LINEMAN_LIMITS_PENDING=64KiB",
-		"LINEMAN_PING=0s",
+	server.env = []string{ // all but a few descriptors are for the pages
+		"LINEMAN_TEXT_CONNECTIONS=100", "LINEMAN_API_CONNECTIONS=16", "LINEMAN_ADMIN_CONNECTIONS=16",
 	}
+	strict := *server
+	strict.name = "lineman-strict"
+	strict.env = append(slices.Clone(server.env), "LINEMAN_TOKEN_SECRETS="+tokenSecret, "LINEMAN_TOKEN_REVOCATIONS=",
+		"LINEMAN_LIMITS_PENDING=64KiB", "LINEMAN_PING=0s")
 	all[strict.name] = &strict
 	all["nginx"] = nginx(dir, cert, key)
 	if redis := redisServer(); redis != nil {
