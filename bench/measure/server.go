@@ -54,6 +54,11 @@ type running struct {
 	answers *bufio.Reader
 }
 
+// roomForPages has the push server keep few descriptors for others than pages.
+var roomForPages = []string{
+	"LINEMAN_TEXT_CONNECTIONS=100", "LINEMAN_API_CONNECTIONS=16", "LINEMAN_ADMIN_CONNECTIONS=16",
+}
+
 // build makes the programs of this module in dir, and goepoll of the baseline if there is one.
 func build(dir, baseline string) (programs, error) {
 	cert, key, err := writeCertificate(dir)
@@ -101,13 +106,10 @@ func build(dir, baseline string) (programs, error) {
 	if err != nil {
 		return nil, err
 	}
-	server.supervised = true
-	server.env = []string{ // all but a few descriptors are for the pages
-		"LINEMAN_TEXT_CONNECTIONS=100", "LINEMAN_API_CONNECTIONS=16", "LINEMAN_ADMIN_CONNECTIONS=16",
-	}
+	server.supervised, server.env = true, roomForPages
 	strict := *server
 	strict.name = "lineman-strict"
-	strict.env = append(slices.Clone(server.env), "LINEMAN_TOKEN_SECRETS="+tokenSecret, "LINEMAN_TOKEN_REVOCATIONS=",
+	strict.env = append(slices.Clone(roomForPages), "LINEMAN_TOKEN_SECRETS="+tokenSecret, "LINEMAN_TOKEN_REVOCATIONS=",
 		"LINEMAN_LIMITS_PENDING=64KiB", "LINEMAN_PING=0s")
 	all[strict.name] = &strict
 	all["nginx"] = nginx(dir, cert, key)
