@@ -134,6 +134,10 @@ func TestBatchTurns(t *testing.T) {
 // and calls of the HTTP API.
 func TestRequestTurns(t *testing.T) {
 	r, pages := crowded(t, devMode())
+	for ; pages < 300; pages++ { // so that the requests take more than a time slice on a fast machine too
+		r.page(fmt.Sprint("page", pages))
+	}
+	r.counts(r.backend(), "*", pages)
 	api, _, _ := strings.Cut(strings.TrimPrefix(r.api, "http://"), "/")
 	for name, w := range map[string]struct {
 		connect func() *linemantest.Client
@@ -164,8 +168,8 @@ func TestRequestTurns(t *testing.T) {
 			var ahead strings.Builder
 			requests := 0
 			for ; ahead.Len() < 50<<10; requests += 2 { // what is read at once
-				ahead.WriteString(w.request("session", fmt.Sprintf(`"to":"*","data":%d`, requests)))
-				ahead.WriteString(w.request("pub", `"to":"*","text":"x"`))
+				ahead.WriteString(w.request("session", fmt.Sprintf(`"to":["u:ann","*"],"data":%d`, requests)))
+				ahead.WriteString(w.request("pub", `"to":["u:ann","*"],"text":"x"`))
 			}
 			for range 20 { // until the time slice was over in the midst of it
 				ask(other, `{"cmd":"session","to":"*","data":null}`)
