@@ -131,8 +131,8 @@ func TestShared(t *testing.T) {
 	defer other.Release()
 	q.Share(frame)
 	other.Share(frame)
-	say(q, "XXXX")
-	if string(block) != "mine, and others'" || all(q) != "mine,XXXX" || all(other) != "mine," {
+	say(q, "more")
+	if string(block) != "mine, and others'" || all(q) != "mine,more" || all(other) != "mine," {
 		t.Errorf("the block is %q", block)
 	}
 }
