@@ -221,6 +221,16 @@ func (e *ending) goOn(c *Conn, empty bool) {
 	c.rearm()
 }
 
+// awaitsClose reports whether the peer's goodbye is still to come, and is read for.
+func (e *ending) awaitsClose(c *Conn) bool {
+	return c.phase.get() == closing && !c.state.ended && c.session.closingHandshake() == awaitsClose
+}
+
+// isBusy reports whether a request is with the application, or the peer's end is not this side's.
+func (e *ending) isBusy(c *Conn) bool {
+	return c.session.busy(c) || e.outlasts(c)
+}
+
 // awaitsServer reports whether both sides have said goodbye, and ending the stream is up to the other one: the server
 // (RFC 6455, 7.1.1).
 func (e *ending) awaitsServer(c *Conn) bool {

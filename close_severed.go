@@ -8,7 +8,7 @@ import "github.com/lineman-go/lineman/internal/poll"
 //	open ──▶ closing, with a rest ──▶ nothing is left, or nothing was taken for Limits.Close: closed
 //	              OnClosing           the rest's messages                          OnClose
 
-// broke goes on with a connection that is broken.
+// sever goes on with a connection that is broken.
 func (e *ending) sever(c *Conn) {
 	switch {
 	case *e&remains != 0:
@@ -102,13 +102,10 @@ func (e *ending) isBroken(c *Conn) bool {
 	return c.flags&broken != 0
 }
 
-// someWaits reports whether something was read and not handled yet.
-func (r *reader) waits(c *Conn) bool { return r.rest != nil || c.transport().waits() }
-
 // attendRest goes on with the rest. goOn means that the application takes it again.
 func (e *ending) attendRest(c *Conn, goOn bool) {
-	if !c.end.hasRest(c) {
-		c.end.finish(c, c.end.cause(c))
+	if !e.hasRest(c) {
+		e.finish(c, e.cause(c))
 		return
 	}
 	if goOn {

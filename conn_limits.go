@@ -125,13 +125,6 @@ func dismiss(c *Conn) {
 // maxUnread is how much is read of a connection that is dismissed.
 const maxUnread = 1 << 20
 
-// flush writes what the kernel takes at once.
-func (w *writer) flush(c *Conn) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	w.writeLocked(c, c.loop.scratch)
-}
-
 // endOverdue ends a connection whose closing takes too long. Unread output makes it a time-out.
 func endOverdue(c *Conn) {
 	if c.end&remains != 0 {

@@ -148,7 +148,7 @@ func (r *reader) decode(c *Conn, data []byte) {
 	}
 }
 
-// waits notes whether a message is half received, and since when.
+// noteHalf notes whether a message is half received, and since when.
 func (r *reader) noteHalf(c *Conn, afresh bool) {
 	half := (r.rest != nil || c.session.half()) && c.phase.get() == open && !c.state.paused && !c.state.holding
 	if half && (afresh || !c.state.half) {
@@ -157,7 +157,7 @@ func (r *reader) noteHalf(c *Conn, afresh bool) {
 	c.state.half = half
 }
 
-// messages delivers every whole message in data and returns what is left.
+// deliver delivers every whole message in data and returns what is left.
 func (r *reader) deliver(c *Conn, data []byte) (rest []byte) {
 	rest = data
 	c.state.holding = false
@@ -187,7 +187,7 @@ func (r *reader) deliver(c *Conn, data []byte) (rest []byte) {
 	return rest
 }
 
-// takesMessages reports whether the next message may be looked at. A connection that is closing still reads for the
+// takes reports whether the next message may be looked at. A connection that is closing still reads for the
 // peer's goodbye; one that has ended, and will be dialed again, has nothing to say.
 func (r *reader) takes(c *Conn) bool {
 	if c.handle == absent {
@@ -197,15 +197,6 @@ func (r *reader) takes(c *Conn) bool {
 		return c.end.awaitsClose(c)
 	}
 	return !c.state.paused && c.session.takes(c)
-}
-
-func (e *ending) awaitsClose(c *Conn) bool {
-	return c.phase.get() == closing && !c.state.ended && c.session.closingHandshake() == awaitsClose
-}
-
-// busy reports whether a request is with the application, or the peer's end is not this side's.
-func (e *ending) isBusy(c *Conn) bool {
-	return c.session.busy(c) || e.outlasts(c)
 }
 
 // message gives a whole message to the application.
@@ -276,6 +267,37 @@ func (r *reader) holds(c *Conn) bool {
 	}
 	return (c.state.paused || c.state.holding) && (c.phase.get() == open || c.end.hasRest(c))
 }
+
+// foundNothing reads once, and reports whether there was nothing: what a peer has sent is handled before it is told
+// goodbye.
+func (r *reader) foundNothing(c *Conn) bool {
+	before := r.bytes
+	r.receive(c)
+	return r.bytes == before && c.phase.get() == open && !r.waits(c)
+}
+
+// asksMore reports whether something has come behind the request that a handler answers, read or not. What has come of
+// a body counts, because requests may be behind it.
+func (r *reader) asksMore(c *Conn) bool {
+	if c.phase.get() != open || c.state.ended {
+		return false
+	}
+	if !r.waits(c) && !r.holds(c) {
+		r.receive(c)
+	}
+	return c.phase.get() == open && (r.waits(c) || c.session.half())
+}
+
+// hasMore reports whether something was read behind the request at hand.
+func (r *reader) hasMore(c *Conn) bool {
+	if c.loop.requestOf == c {
+		return c.loop.behind > 0 || c.transport().waits()
+	}
+	return r.waits(c)
+}
+
+// waits reports whether something was read and not handled yet.
+func (r *reader) waits(c *Conn) bool { return r.rest != nil || c.transport().waits() }
 
 // input is what waits for the rest of its message.
 type input struct{ bytes []byte }

@@ -187,3 +187,24 @@ func (e *ending) setCauseLocked(c *Conn, err error) {
 		x.cause = err
 	}
 }
+
+// dropLocked forgets what is not written yet. What Send has accepted for a connection that did not come about
+// waits for the next attempt.
+func (w *writer) dropLocked(c *Conn) {
+	if w.queue == nil {
+		return
+	}
+	if c.flags&opening != 0 && c.session.keepsUnsent() {
+		c.dial.kept = w.queue
+	} else {
+		w.queue.Release()
+	}
+	w.queue = nil
+}
+
+// flush writes what the kernel takes at once.
+func (w *writer) flush(c *Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w.writeLocked(c, c.loop.scratch)
+}

@@ -185,20 +185,6 @@ func (d *dialing) resetLocked(c *Conn) {
 	c.phase.set(open)
 }
 
-// dropOutputLocked forgets what is not written yet. What Send has accepted for a connection that did not come about
-// waits for the next attempt.
-func (w *writer) dropLocked(c *Conn) {
-	if w.queue == nil {
-		return
-	}
-	if c.flags&opening != 0 && c.session.keepsUnsent() {
-		c.dial.kept = w.queue
-	} else {
-		w.queue.Release()
-	}
-	w.queue = nil
-}
-
 // absent is the handle of a connection that is not there yet, or not there again.
 const absent = poll.Handle(-1)
 

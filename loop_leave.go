@@ -66,14 +66,6 @@ func (l *Loop) partAtRest() {
 	}
 }
 
-// readNothing reads once, and reports whether there was nothing: what a peer has sent is handled before it is told
-// goodbye.
-func (r *reader) foundNothing(c *Conn) bool {
-	before := r.bytes
-	r.receive(c)
-	return r.bytes == before && c.phase.get() == open && !r.waits(c)
-}
-
 // partRounds is how often a connection that goes on sending is read before it is told goodbye.
 const partRounds = 64
 
@@ -96,30 +88,10 @@ func (e *ending) partStopping(c *Conn, late bool) {
 	}
 }
 
-// asksMore reports whether something has come behind the request that a handler answers, read or not. What has come of
-// a body counts, because requests may be behind it.
-func (r *reader) asksMore(c *Conn) bool {
-	if c.phase.get() != open || c.state.ended {
-		return false
-	}
-	if !r.waits(c) && !r.holds(c) {
-		r.receive(c)
-	}
-	return c.phase.get() == open && (r.waits(c) || c.session.half())
-}
-
-// hasMore reports whether something was read behind the request at hand.
-func (r *reader) hasMore(c *Conn) bool {
-	if c.loop.requestOf == c {
-		return c.loop.behind > 0 || c.transport().waits()
-	}
-	return r.waits(c)
-}
-
 // young is how long a connection may take to send its first message.
 const young = uint32(time.Second / tick)
 
-// atRest reports whether an accepted connection can be told goodbye without breaking off what it does.
+// isAtRest reports whether an accepted connection can be told goodbye without breaking off what it does.
 func (e *ending) isAtRest(c *Conn) bool {
 	if c.dial != nil || c.phase.get() != open || c.state.arriving {
 		return false

@@ -56,7 +56,7 @@ func (x *extra) askLocked(payload []byte, now time.Time) {
 	x.ping.payload, x.ping.at = append(x.ping.payload[:0], payload...), now
 }
 
-// pings are the keep-alive of a WebSocket: one is sent when nothing has come for PingInterval, and a peer from which
+// limits adds the keep-alive of a WebSocket: one is sent when nothing has come for PingInterval, and a peer from which
 // nothing comes for PongTimeout then is ended.
 //
 //	bytes come ──▶ quiet ── PingInterval ──▶ ping ── PongTimeout ──▶ silent: closed

@@ -45,7 +45,7 @@ func (p *Permit) check(s Scope, about []push.Target) error {
 	return nil
 }
 
-// scope of ids of the idempotency cache.
+// name is the scope of ids of the idempotency cache.
 func (p *Permit) name() string {
 	if p == nil {
 		return ""
