@@ -133,11 +133,11 @@ func (h *Hub[C]) treat(q *Question, reply func(Answer)) {
 		case Join:
 			err = m.Join(q.Name)
 		case Leave:
-			m.Leave(q.Name)
+			h.expel(m, Group(q.Name))
 		case Subscribe:
 			err = m.Subscribe(q.Name)
 		case Unsubscribe:
-			m.Unsubscribe(q.Name)
+			h.expel(m, Channel(q.Name))
 		case SetSession:
 			m.value = nil
 			if q.Data != nil {
@@ -186,4 +186,15 @@ func (h *Hub[C]) subscribed(t Target, f func()) {
 	}
 	h.flush()
 	h.link.Subscribe([]Target{t}, func(error) { f() })
+}
+
+// expel takes a connection out of a group or a channel, and has one that follows be told.
+func (h *Hub[C]) expel(m *Member[C], t Target) {
+	if !m.IsIn(t) {
+		return
+	}
+	h.depart(m, h.setFor(t))
+	if m.follows {
+		h.options.Followers.Ended(m.conn, t)
+	}
 }

@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -76,6 +77,13 @@ type Options[C Conn] struct {
 	// Of Hubs that share a Memory, that which allows most counts.
 	HistoryBytes int
 
+	// Followers is told what connections get that follow their targets: see AddFollower. nil: there are none.
+	Followers Followers[C]
+
+	// MaxRecover and MaxRecoverBytes are how many messages, and bytes of them, a connection that comes back to a target
+	// can get of its history; 0 means 300, and 512 KiB. Who has missed more is told so, and gets nothing of it.
+	MaxRecover, MaxRecoverBytes int
+
 	MaxPlaces  int // groups and channels of one connection; 0 means 128
 	MaxMessage int // bytes of a publication; 0 means 64 KiB
 }
@@ -115,6 +123,10 @@ type Hub[C Conn] struct {
 	dedup   deduplicator[C]
 	stats   Stats
 
+	tails     map[*set[C]]*tail[C]
+	followers int    // members that follow
+	holding   uint64 // number of the last marking of those who catch up
+
 	trace   *Trace         // nil if nobody is told
 	watches []*watching[C] // never changed in place, as one may end while all are told
 	handed  int            // connections that the delivery at hand went to, while somebody watches
@@ -149,9 +161,9 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 	if o.MaxMessage == 0 {
 		o.MaxMessage = 64 << 10
 	}
-	if o.HistoryBytes == 0 {
-		o.HistoryBytes = defaultHistoryBytes
-	}
+	o.HistoryBytes = cmp.Or(o.HistoryBytes, defaultHistoryBytes)
+	o.MaxRecover = cmp.Or(o.MaxRecover, defaultRecover)
+	o.MaxRecoverBytes = cmp.Or(o.MaxRecoverBytes, defaultRecoverBytes)
 	for name := range o.Namespaces {
 		if strings.Contains(name, ":") || isOther(name+":") {
 			return nil, fmt.Errorf("push: no namespace can be called %q", name)
@@ -160,6 +172,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 	h := &Hub[C]{
 		options: o, everyone: &set[C]{kind: ToEveryone}, members: make(map[uint64]*Member[C]),
 		pending: make(map[uint64]*pending), unannounced: make(map[*Member[C]]bool),
+		tails: make(map[*set[C]]*tail[C]),
 	}
 	for k := range h.sets {
 		h.sets[k] = make(map[string]*set[C])
@@ -210,7 +223,9 @@ func (h *Hub[C]) Close() {
 
 // Add makes a connection a member. uid is whose it is; empty means nobody's: it gets what is for everyone, for its
 // groups and channels.
-func (h *Hub[C]) Add(c C, uid string) (*Member[C], error) {
+func (h *Hub[C]) Add(c C, uid string) (*Member[C], error) { return h.add(c, uid, false) }
+
+func (h *Hub[C]) add(c C, uid string, follows bool) (*Member[C], error) {
 	if h.members[c.ID()] != nil {
 		return nil, fmt.Errorf("push: connection %d is a member already", c.ID())
 	}
@@ -219,9 +234,12 @@ func (h *Hub[C]) Add(c C, uid string) (*Member[C], error) {
 			return nil, err
 		}
 	}
-	m := &Member[C]{conn: c, hub: h, uid: uid}
+	m := &Member[C]{conn: c, hub: h, uid: uid, follows: follows}
 	h.members[c.ID()] = m
 	h.everyone.enter(m)
+	if follows {
+		h.followers++
+	}
 	if uid != "" {
 		if h.options.SingleLogin {
 			h.KickUID(uid, CodeReplaced, replaced)
@@ -233,6 +251,9 @@ func (h *Hub[C]) Add(c C, uid string) (*Member[C], error) {
 	}
 	if h.trace.On() {
 		h.trace.login(m.recipient(), h.remote(m))
+	}
+	if uid != "" {
+		h.begin(m, h.sets[ToUID][uid])
 	}
 	return m, nil
 }
@@ -246,15 +267,14 @@ func (h *Hub[C]) Remove(m *Member[C]) {
 		h.trace.logout(m.recipient())
 	}
 	for len(m.positions) > 0 {
-		s := m.positions[len(m.positions)-1].set
-		s.leave(m)
-		h.tidy(s)
+		h.depart(m, m.positions[len(m.positions)-1].set)
 	}
 	h.everyone.leave(m)
 	if m.uid != "" {
-		s := h.sets[ToUID][m.uid]
-		s.leave(m)
-		h.tidy(s)
+		h.depart(m, h.sets[ToUID][m.uid])
+	}
+	if m.follows {
+		h.followers--
 	}
 	delete(h.members, m.conn.ID())
 	delete(h.unannounced, m)
@@ -270,6 +290,13 @@ func (h *Hub[C]) setOf(k Kind, name string) *set[C] {
 		h.want(s)
 	}
 	return s
+}
+
+// depart takes a connection out of a set.
+func (h *Hub[C]) depart(m *Member[C], s *set[C]) {
+	h.cancelCatchUp(m, s)
+	s.leave(m)
+	h.tidy(s)
 }
 
 // tidy forgets a set that has nobody left.

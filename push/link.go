@@ -16,6 +16,7 @@ func (h *Hub[C]) relink(up bool) {
 		if !h.unlinked.IsZero() {
 			h.stats.Away += time.Since(h.unlinked)
 		}
+		h.relinkTails()
 		h.release()
 		if h.options.SingleLogin && !h.isAlone() {
 			h.announceLogins()

@@ -22,8 +22,22 @@ type localLink struct {
 	closed  bool
 }
 
-func (l *localLink) Subscribe(_ []Target, done func(error)) { done(nil) }
-func (l *localLink) Unsubscribe([]Target)                   {}
+// Subscribe and Unsubscribe are told of targets that keep history: what somebody follows keeps its count.
+
+func (l *localLink) Subscribe(to []Target, done func(error)) {
+	l.pin(to, (*rings).pin)
+	done(nil)
+}
+
+func (l *localLink) Unsubscribe(from []Target) { l.pin(from, (*rings).unpin) }
+
+func (l *localLink) pin(targets []Target, change func(*rings, Target)) {
+	for _, t := range targets {
+		if l.history != nil && l.node.Retain(t).keeps() {
+			change(l.history, t)
+		}
+	}
+}
 
 func (l *localLink) Publish(to []Target, p Publication, done func(r Receipt, err error)) {
 	if l.closed {

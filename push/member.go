@@ -23,6 +23,9 @@ type Member[C Conn] struct {
 	walked    uint32 // the last delivery to several targets that it got
 
 	announcing bool // other nodes have not all heard of its login yet
+	follows    bool // it gets Positions: see Followers
+
+	heldIn uint64 // the last delivery in which it was held: see markHeld
 }
 
 // position is where a Member stands in a group or a channel.
@@ -156,10 +159,12 @@ func (m *Member[C]) enter(k Kind, name string) error {
 	if err := h.admit(k, name, s); err != nil {
 		return err
 	}
-	h.setOf(k, name).enter(m)
+	s = h.setOf(k, name)
+	s.enter(m)
 	if h.trace.On() {
-		h.trace.join(m.recipient(), h.sets[k][name].target())
+		h.trace.join(m.recipient(), s.target())
 	}
+	h.begin(m, s)
 	return nil
 }
 
@@ -171,7 +176,6 @@ func (m *Member[C]) leave(k Kind, name string) {
 		if m.hub.trace.On() {
 			m.hub.trace.leave(m.recipient(), s.target())
 		}
-		s.leave(m)
-		m.hub.tidy(s)
+		m.hub.depart(m, s)
 	}
 }

@@ -58,13 +58,28 @@ func (l *memoryLink) change(topics []Target, wanted bool) error {
 		return ErrClosed
 	}
 	for _, t := range topics {
+		if wanted == l.topics[t] {
+			continue
+		}
 		if wanted {
 			l.topics[t] = true
 		} else {
 			delete(l.topics, t)
 		}
+		l.pinLocked(t, wanted)
 	}
 	return nil
+}
+
+// pinLocked has a target that is subscribed to keep its count.
+func (l *memoryLink) pinLocked(t Target, wanted bool) {
+	switch {
+	case l.node.Retain == nil || !l.node.Retain(t).keeps():
+	case wanted:
+		l.broker.history.pin(t)
+	default:
+		l.broker.history.unpin(t)
+	}
 }
 
 // Publish delivers at once if there is only one node. With several, a node's own publication is not ahead of others.
@@ -199,6 +214,11 @@ func (l *memoryLink) Close() {
 	b := l.broker
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !l.closed {
+		for t := range l.topics {
+			l.pinLocked(t, false)
+		}
+	}
 	l.closed = true
 	for i, other := range b.links {
 		if other == l {

@@ -181,12 +181,20 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 	if p.Parts {
 		got = h.dedup.of(p)
 	}
-	audience := h.audience(to, except, got)
+	h.nextWalk()
 	watched := len(h.watches) > 0
+	if watched {
+		h.beginNoting()
+	}
+	n := 0
+	if h.followers > 0 || len(h.tails) > 0 {
+		n = h.follow(to, p, except)
+	}
+	audience := h.audience(to, except, got)
 	if watched {
 		audience = h.noting(audience)
 	}
-	n := h.options.Fanout(audience, p.Data)
+	n += h.options.Fanout(audience, p.Data)
 	h.stats.Delivered += uint64(n)
 	if watched {
 		h.told(to, p, n)
@@ -199,18 +207,26 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 	return n
 }
 
-// audience are the recipients: the connections that some targets name, each once, without one, and without those that
-// got another part before, which is nil where there are none.
-func (h *Hub[C]) audience(to []Target, except *Member[C], got map[*Member[C]]bool) iter.Seq[C] {
+// nextWalk begins a delivery: nobody has got it yet.
+func (h *Hub[C]) nextWalk() {
 	if h.walk++; h.walk == 0 { // it has come round
 		for _, m := range h.everyone.members {
 			m.walked = 0
 		}
 		h.walk = 1
 	}
+}
+
+// audience are the recipients of plain messages: the connections that some targets name and that do not follow, each
+// once, without one, and without those that got another part before, which is nil where there are none.
+func (h *Hub[C]) audience(to []Target, except *Member[C], got map[*Member[C]]bool) iter.Seq[C] {
 	return func(yield func(C) bool) {
 		for _, t := range to {
+			hold := h.markHeld(t)
 			for _, m := range h.find(t) {
+				if m.follows || hold != 0 && m.heldIn == hold {
+					continue
+				}
 				if len(to) > 1 {
 					if m.walked == h.walk {
 						continue
@@ -236,10 +252,13 @@ func (h *Hub[C]) audience(to []Target, except *Member[C], got map[*Member[C]]boo
 
 // want notes that what is published for a target concerns this node.
 func (h *Hub[C]) want(s *set[C]) {
+	t := s.target()
 	if h.isAlone() {
+		if h.hasHistory(t) {
+			h.link.Subscribe([]Target{t}, func(error) {}) // it never fails
+		}
 		return
 	}
-	t := s.target()
 	if h.isWatched(t) {
 		return
 	}
@@ -253,10 +272,13 @@ func (h *Hub[C]) want(s *set[C]) {
 
 // drop notes that it no longer does.
 func (h *Hub[C]) drop(s *set[C]) {
+	t := s.target()
 	if h.isAlone() {
+		if h.hasHistory(t) {
+			h.link.Unsubscribe([]Target{t})
+		}
 		return
 	}
-	t := s.target()
 	if h.isWatched(t) {
 		return
 	}

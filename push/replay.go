@@ -109,12 +109,31 @@ func (h *Hub[C]) Replay(m *Member[C]) {
 
 // replayTo hands a message to a connection that came back.
 func (h *Hub[C]) replayTo(m *Member[C], k *kept[C]) int {
+	if m.follows {
+		return h.replayToFollower(m, k)
+	}
+	if f := h.options.Followers; f != nil && slices.ContainsFunc(k.To, func(t Target) bool {
+		return m.IsIn(t) && h.hasHistory(t) && f.Since(m.conn, t).Last > 0
+	}) {
+		return 1 // it got it with the last messages
+	}
 	audience := func(yield func(C) bool) { yield(m.conn) }
 	if len(h.watches) == 0 {
 		return h.options.Fanout(audience, k.Data)
 	}
+	h.beginNoting()
 	n := h.options.Fanout(h.noting(audience), k.Data)
 	h.told(k.To, Publication{Node: h.node, Number: k.number, Data: k.Data}, n)
+	return n
+}
+
+// replayToFollower hands it to one that follows, but for the targets whose history has it.
+func (h *Hub[C]) replayToFollower(m *Member[C], k *kept[C]) (n int) {
+	for _, t := range k.To {
+		if m.IsIn(t) && !h.hasHistory(t) {
+			n = max(n, h.options.Followers.Published(h.only(m), t, Stored{Data: k.Data}))
+		}
+	}
 	return n
 }
 

@@ -8,6 +8,7 @@ type ring struct {
 	top      uint64   // offset of the last publication
 	bytes    int      // of the messages, without what is around them
 	messages []*entry // the oldest first, the last one is that of top
+	pins     int      // subscriptions: it is not forgotten while there are some
 
 	// In the list of rings without messages; nil where it is in none.
 	before, after *ring

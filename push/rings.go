@@ -72,12 +72,7 @@ func (s *rings) publish(to []Target, data []byte, retain func(Target) Retention)
 
 // put keeps a message of a target, and returns its offset.
 func (s *rings) put(t Target, keep Retention, data []byte, now time.Duration) uint64 {
-	r := s.byTarget[t]
-	if r == nil {
-		r = &ring{target: t, top: s.floor}
-		s.byTarget[t] = r
-		s.bytes += r.cost()
-	}
+	r := s.ringOf(t)
 	s.empty.remove(r)
 	s.last++
 	m := &entry{number: s.last, data: data, at: now, ring: r}
@@ -88,6 +83,39 @@ func (s *rings) put(t Target, keep Retention, data []byte, now time.Duration) ui
 		s.drop(r)
 	}
 	return r.top
+}
+
+// ringOf finds or makes the ring of a target.
+func (s *rings) ringOf(t Target) *ring {
+	r := s.byTarget[t]
+	if r == nil {
+		r = &ring{target: t, top: s.floor}
+		s.byTarget[t] = r
+		s.bytes += r.cost()
+	}
+	return r
+}
+
+// pin has a target keep its count, as somebody follows it, until unpin was called as often. Its ring is made where
+// there is none.
+func (s *rings) pin(t Target) {
+	r := s.ringOf(t)
+	r.pins++
+	s.empty.remove(r)
+}
+
+// unpin ends that.
+func (s *rings) unpin(t Target) {
+	r := s.byTarget[t]
+	r.pins--
+	s.rest(r)
+}
+
+// rest has a ring that nobody needs be forgotten when memory is short.
+func (s *rings) rest(r *ring) {
+	if len(r.messages) == 0 && r.pins == 0 {
+		s.empty.add(r)
+	}
 }
 
 // queue is that of the messages with a ttl.
@@ -107,9 +135,7 @@ func (s *rings) drop(r *ring) {
 	m := r.take()
 	m.leave()
 	s.bytes -= m.cost()
-	if len(r.messages) == 0 {
-		s.empty.add(r)
-	}
+	s.rest(r)
 }
 
 // dropThrough takes a message out of its ring, and what is older there.

@@ -206,12 +206,16 @@ func (h *Hub[C]) watched(m Message[C], number uint64, done func(Outcome)) func(O
 	}
 }
 
-// noting is an audience that is noted for those who watch.
-func (h *Hub[C]) noting(audience iter.Seq[C]) iter.Seq[C] {
+// beginNoting begins a delivery for those who watch.
+func (h *Hub[C]) beginNoting() {
 	for _, w := range h.watches {
 		w.begin()
 	}
 	h.handed = 0
+}
+
+// noting is an audience of the delivery at hand that is noted for those who watch.
+func (h *Hub[C]) noting(audience iter.Seq[C]) iter.Seq[C] {
 	return func(yield func(C) bool) {
 		for c := range audience {
 			h.handed++

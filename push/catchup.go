@@ -1,0 +1,285 @@
+package push
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// catchUp is a connection that is about to get what is published for a target: the rule "subscribe, replay, live". What
+// is delivered before the history is read is held for it. What the history had already is left out.
+//
+//	subscribing ──▶ reading ── history ──▶ trailing ── the node is as far as the history was ──▶ live
+//	     └─── the link breaks: again ───┘
+//
+// Without history it is live when the Broker has confirmed that the node has subscribed. The repair of a tail is one as
+// well, of all connections that follow it. Owned by the loop.
+type catchUp[C Conn] struct {
+	tail     *tail[C]
+	member   *Member[C] // nil: all that have caught up
+	since    Since
+	begun    bool     // its Recovery was told: what is read now goes on from there
+	trailing bool     // it stands at top
+	top      Position // what it was told up to
+	asked    int      // number of the question at hand: answers to others come too late
+	over     bool
+
+	// What was delivered meanwhile.
+	held  []Stored
+	bytes int
+	lost  bool // it was too much: the history is read again
+}
+
+// What a connection that catches up holds, at most.
+const (
+	maxHeld      = 1000
+	maxHeldBytes = 1 << 20
+)
+
+// retryHistory is how long it takes until the history is asked for again, where a link that is up has not answered.
+const retryHistory = time.Second
+
+// hold keeps a message until the history is read.
+func (c *catchUp[C]) hold(s Stored) {
+	if len(c.held) >= maxHeld || c.bytes+len(s.Data) > maxHeldBytes {
+		c.held, c.bytes, c.lost = nil, 0, true
+	}
+	if !c.lost {
+		c.held = append(c.held, s)
+		c.bytes += len(s.Data)
+	}
+}
+
+// follows reports whether what is held goes on from a Position without a hole.
+func (c *catchUp[C]) follows(at Position) bool {
+	for _, s := range c.held {
+		switch {
+		case s.Position.Epoch == at.Epoch && s.Position.Offset <= at.Offset:
+		case at.precedes(s.Position):
+			at = s.Position
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// precedes reports whether q is the Position after p.
+func (p Position) precedes(q Position) bool { return p.Epoch == q.Epoch && p.Offset+1 == q.Offset }
+
+// begin has a connection that has come to a set catch up with it.
+func (h *Hub[C]) begin(m *Member[C], s *set[C]) {
+	f := h.options.Followers
+	if f == nil || !m.follows && h.history == nil {
+		return
+	}
+	target := s.target()
+	keeps := h.hasHistory(target)
+	if !m.follows && !keeps {
+		return
+	}
+	since := f.Since(m.conn, target)
+	switch {
+	case m.follows && keeps:
+		h.tailOf(s).followers++
+	case m.follows && h.isAlone():
+		f.Begun(m.conn, target, Recovery{Gap: gapOff(since)})
+		return
+	case !m.follows && since.Last <= 0:
+		return
+	}
+	h.catchUp(m, s, since)
+}
+
+// catchUp begins to catch up.
+func (h *Hub[C]) catchUp(m *Member[C], s *set[C], since Since) {
+	t := h.tailOf(s)
+	c := &catchUp[C]{tail: t, member: m, since: since}
+	t.catchUps = append(t.catchUps, c)
+	if h.isAlone() {
+		h.recall(c)
+		return
+	}
+	h.flush()
+	h.link.Subscribe([]Target{t.target}, func(err error) { // a link that is down goes on when it is up
+		if err == nil && !c.over {
+			h.recall(c)
+		}
+	})
+}
+
+// gapOff is the gap of who comes back to a target without history.
+func gapOff(since Since) Gap {
+	if since.isPosition() {
+		return GapOff
+	}
+	return ""
+}
+
+// recall reads the history.
+func (h *Hub[C]) recall(c *catchUp[C]) {
+	if !c.tail.keeps {
+		h.recalled(c, Recovery{Gap: gapOff(c.since)})
+		return
+	}
+	c.asked++
+	number := c.asked
+	want := Range{Since: c.since.Position, Limit: h.options.MaxRecover, Bytes: h.options.MaxRecoverBytes}
+	if !c.since.isPosition() {
+		want.Limit = min(c.since.Last, want.Limit)
+	}
+	h.history.History(c.tail.target, want, func(found History, err error) {
+		switch {
+		case c.over || number != c.asked:
+		case err == nil:
+			h.recalled(c, recovery(c.since, found))
+		case h.linked && !errors.Is(err, ErrClosed) && h.options.After != nil:
+			h.options.After(retryHistory, func() {
+				if !c.over && number == c.asked {
+					h.recall(c)
+				}
+			})
+		}
+	})
+}
+
+// recovery is what a history has for who begins somewhere: all of it, or nothing and a reason.
+func recovery(since Since, found History) Recovery {
+	r := Recovery{Messages: found.Messages, Top: found.Top, Gap: found.Gap}
+	last := since.Position
+	if n := len(r.Messages); n > 0 {
+		last = r.Messages[n-1].Position
+	}
+	if since.isPosition() && r.Gap == "" && last != r.Top {
+		r.Messages, r.Gap = nil, GapLimit
+	}
+	return r
+}
+
+// recalled tells what the history had, and what was held meanwhile.
+func (h *Hub[C]) recalled(c *catchUp[C], r Recovery) {
+	t := c.tail
+	if c.member == nil {
+		h.repaired(t, r)
+		return
+	}
+	h.tellRecovery(c, r)
+	c.top = r.Top
+	if t.keeps && (c.lost || !c.follows(c.top)) {
+		h.again(c)
+		return
+	}
+	for _, s := range c.held {
+		if !t.keeps || s.Position.Offset > c.top.Offset {
+			h.tellOne(c.member, t.target, s)
+			c.top = s.Position
+		}
+	}
+	c.held, c.bytes = nil, 0
+	h.trail(c)
+}
+
+// tellRecovery tells a connection what the history had.
+func (h *Hub[C]) tellRecovery(c *catchUp[C], r Recovery) {
+	m, target := c.member, c.tail.target
+	if m.follows && !c.begun {
+		h.options.Followers.Begun(m.conn, target, r)
+		h.stats.Delivered += uint64(len(r.Messages))
+		c.begun = true
+		return
+	}
+	if m.follows && r.Gap != "" {
+		h.options.Followers.Missed(h.only(m), target, r.Gap, r.Top)
+	}
+	for _, s := range r.Messages {
+		h.tellOne(m, target, s)
+	}
+	c.begun = true
+}
+
+// tellOne hands a message to one connection.
+func (h *Hub[C]) tellOne(m *Member[C], of Target, s Stored) {
+	n := 0
+	if m.follows {
+		n = h.options.Followers.Published(h.only(m), of, s)
+	} else {
+		n = h.options.Fanout(h.only(m), s.Data)
+	}
+	h.stats.Delivered += uint64(n)
+}
+
+// only is an audience of one.
+func (h *Hub[C]) only(m *Member[C]) func(yield func(C) bool) {
+	return func(yield func(C) bool) { yield(m.conn) }
+}
+
+// again has the history be read from where the connection stands.
+func (h *Hub[C]) again(c *catchUp[C]) {
+	c.since, c.trailing = Since{Position: c.top}, false
+	c.held, c.bytes, c.lost = nil, 0, false
+	h.recall(c)
+}
+
+// trail has a connection that stands at its top be live as soon as the node stands there too: until then, what comes is
+// what it has.
+func (h *Hub[C]) trail(c *catchUp[C]) {
+	t := c.tail
+	if t.at == (Position{}) {
+		t.at = c.top
+	}
+	c.trailing = true
+	switch {
+	case !t.keeps || t.at == c.top:
+		h.caughtUp(c)
+	case t.at.Epoch != c.top.Epoch:
+		h.checkTail(t)
+	case t.at.Offset > c.top.Offset: // the history has lost what this node has delivered
+		if c.member.follows {
+			h.options.Followers.Missed(h.only(c.member), t.target, GapExpired, t.at)
+		}
+		h.caughtUp(c)
+	}
+}
+
+// caughtUp has a connection be live.
+func (h *Hub[C]) caughtUp(c *catchUp[C]) {
+	c.over = true
+	t := c.tail
+	t.catchUps = slices.DeleteFunc(t.catchUps, func(other *catchUp[C]) bool { return other == c })
+	h.tidyTail(t)
+}
+
+// cancelCatchUp ends the catching up of a connection with a set; it may have ended. The connection no longer counts as
+// one that follows there.
+func (h *Hub[C]) cancelCatchUp(m *Member[C], s *set[C]) {
+	t := h.tails[s]
+	if t == nil {
+		return
+	}
+	if m.follows && t.keeps {
+		t.followers--
+	}
+	for _, c := range t.catchUps {
+		if c.member == m {
+			h.caughtUp(c)
+			return
+		}
+	}
+	h.tidyTail(t)
+}
+
+// markHeld marks those who are catching up with a target by a number, which is 0 if nobody is.
+func (h *Hub[C]) markHeld(t Target) uint64 {
+	if len(h.tails) == 0 {
+		return 0
+	}
+	tail := h.tails[h.setFor(t)]
+	if tail == nil || len(tail.catchUps) == 0 {
+		return 0
+	}
+	h.holding++
+	for _, c := range tail.catchUps {
+		c.member.heldIn = h.holding
+	}
+	return h.holding
+}

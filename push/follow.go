@@ -1,0 +1,170 @@
+package push
+
+import (
+	"fmt"
+	"iter"
+)
+
+// Followers are told what connections get that follow their targets, and have it sent in an envelope of theirs. A
+// connection that follows knows the Position of each message, and where it stands in each target. All methods are
+// called on the loop of the Hub, in the midst of its work: they must not call the Hub. What they are given is on loan
+// until they return, but for the Data of a Recovery, which must not be changed.
+type Followers[C Conn] interface {
+	// Since tells where a connection begins that has come to a target. Those that do not follow are asked too, of
+	// targets that keep history: of theirs, Last alone means something.
+	Since(c C, of Target) Since
+
+	// Begun is told once for each time that a connection which follows has come to a target: it gets what is in the
+	// Recovery, and then what is published.
+	Begun(c C, of Target, r Recovery)
+
+	// Published is given what was published for a target, and returns how many connections have accepted it. Its
+	// Position is zero where no history is kept, and At is.
+	Published(to iter.Seq[C], of Target, s Stored) int
+
+	// Passed is told that the Position of a connection goes on without a message: it was excepted.
+	Passed(c C, of Target, at Position)
+
+	// Missed is told that connections have missed something of a target which cannot be told any more. They go on from
+	// top.
+	Missed(to iter.Seq[C], of Target, why Gap, top Position)
+
+	// Ended is told that a Question has taken a connection out of a target.
+	Ended(c C, of Target)
+}
+
+// Recovery is what a connection gets when it comes to a target.
+type Recovery struct {
+	Messages []Stored // in the order of their Positions, without a hole
+	Top      Position // of the last of them, and of what it stands for; zero where no history is kept
+
+	// Gap is why it does not get all that came after its Since: then it gets none of it. Empty: it gets all, or has
+	// given no Position.
+	Gap Gap
+}
+
+// Reasons for a Gap that only those hear who follow.
+const (
+	GapLimit Gap = "limit" // it would be more than Options.MaxRecover or MaxRecoverBytes
+	GapOff   Gap = "off"   // no history is kept of the target, or no longer
+)
+
+// What a connection can recover of a target at once, unless Options say otherwise.
+const (
+	defaultRecover      = 300
+	defaultRecoverBytes = 512 << 10
+)
+
+// AddFollower is Add for a connection that follows: what it gets is told to Options.Followers, which is required, and
+// not to Fanout.
+func (h *Hub[C]) AddFollower(c C, uid string) (*Member[C], error) {
+	if h.options.Followers == nil {
+		return nil, fmt.Errorf("push: Options.Followers is required for connections that follow")
+	}
+	return h.add(c, uid, true)
+}
+
+// Follows reports whether the connection was added by AddFollower.
+func (m *Member[C]) Follows() bool { return m.follows }
+
+// Follow has the connection, which follows, begin with a target anew: where it stands there is asked again. A channel
+// that it is not in is subscribed to. An error is that of Subscribe, or says that it is not in that target.
+func (m *Member[C]) Follow(t Target) error {
+	if m.hub == nil {
+		return ErrRemoved
+	}
+	s := m.hub.setFor(t)
+	switch kind, name := t.Split(); {
+	case kind == ToEveryone || kind == ToConn:
+		return fmt.Errorf("push: %q cannot be followed: what is published for it has no order of its own", t)
+	case s != nil && m.isIn(s):
+		m.hub.cancelCatchUp(m, s)
+		m.hub.begin(m, s)
+		return nil
+	case kind == ToChannel:
+		return m.Subscribe(name)
+	}
+	return fmt.Errorf("push: the connection is not in %q", t)
+}
+
+// IsIn reports whether the connection is one of a target's.
+func (m *Member[C]) IsIn(t Target) bool {
+	s := m.setFor(t)
+	return s != nil && m.isIn(s)
+}
+
+func (m *Member[C]) setFor(t Target) *set[C] {
+	if m.hub == nil {
+		return nil
+	}
+	return m.hub.setFor(t)
+}
+
+// isIn reports whether m is in s.
+func (m *Member[C]) isIn(s *set[C]) bool {
+	switch s.kind {
+	case ToEveryone:
+		return true
+	case ToUID:
+		return m.uid == s.name
+	}
+	return m.positionIn(s) >= 0
+}
+
+// setFor is that of a target; nil if nobody is in it, or if it is a connection.
+func (h *Hub[C]) setFor(t Target) *set[C] {
+	switch kind, name := t.Split(); kind {
+	case ToEveryone:
+		return h.everyone
+	case ToConn:
+		return nil
+	default:
+		return h.sets[kind][name]
+	}
+}
+
+// follow hands a publication to the connections that follow its targets: once for each of these, with the Position that
+// it has there. It returns how many connections have accepted it.
+func (h *Hub[C]) follow(to []Target, p Publication, except *Member[C]) (n int) {
+	for i, t := range to {
+		s := Stored{Data: p.Data}
+		if p.Positions != nil {
+			s.Position = p.Positions[i]
+		}
+		if tail := h.tails[h.setFor(t)]; tail != nil && !h.advance(tail, s) {
+			continue
+		}
+		accepted, again := h.publishTo(t, s, except)
+		n += max(0, accepted-again)
+		if except != nil && except.follows && s.Position != (Position{}) && except.IsIn(t) {
+			h.options.Followers.Passed(except.conn, t, s.Position)
+		}
+	}
+	return n
+}
+
+// publishTo hands a message to the connections that follow a target. It returns how many have accepted it, and how many
+// have got the publication at hand by another target.
+func (h *Hub[C]) publishTo(t Target, s Stored, except *Member[C]) (accepted, again int) {
+	hold := h.markHeld(t)
+	audience := func(yield func(C) bool) {
+		for _, m := range h.find(t) {
+			if !m.follows || m == except || hold != 0 && m.heldIn == hold {
+				continue
+			}
+			if m.walked == h.walk {
+				again++
+			}
+			m.walked = h.walk
+			if !yield(m.conn) {
+				return
+			}
+		}
+	}
+	if len(h.watches) > 0 {
+		accepted = h.options.Followers.Published(h.noting(audience), t, s)
+	} else {
+		accepted = h.options.Followers.Published(audience, t, s)
+	}
+	return accepted, again
+}

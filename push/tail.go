@@ -1,0 +1,190 @@
+package push
+
+import "slices"
+
+// tail is where a node stands in a target that somebody follows: those who follow have been handed all that was
+// published up to here. What the Broker brings has to go on from here. A node that finds a hole reads the history, and
+// says so if that no longer has it. There is a tail for each target that keeps history and has a follower, and for each
+// that somebody is catching up with. Owned by the loop.
+//
+//	complete ── a hole, or the link came back ──▶ repairing: what comes is held ── it was read ──▶ complete
+//	                                                  └── the link breaks: again when it is back
+type tail[C Conn] struct {
+	set       *set[C]
+	target    Target
+	keeps     bool     // history is kept of it
+	at        Position // zero: not known yet, or there is none
+	followers int      // in the set, those that are catching up too
+	catchUps  []*catchUp[C]
+	repair    *catchUp[C] // of all that have caught up; nil: it is complete
+}
+
+// tailOf finds or makes the tail of a set.
+func (h *Hub[C]) tailOf(s *set[C]) *tail[C] {
+	t := h.tails[s]
+	if t == nil {
+		t = &tail[C]{set: s, target: s.target()}
+		t.keeps = h.hasHistory(t.target)
+		h.tails[s] = t
+	}
+	return t
+}
+
+// hasHistory reports whether history is kept of a target.
+func (h *Hub[C]) hasHistory(t Target) bool { return h.history != nil && h.retention(t).keeps() }
+
+// tidyTail forgets a tail that nobody needs.
+func (h *Hub[C]) tidyTail(t *tail[C]) {
+	if len(t.catchUps) > 0 || t.keeps && t.followers > 0 {
+		return
+	}
+	if t.repair != nil {
+		t.repair.over = true
+	}
+	delete(h.tails, t.set)
+}
+
+// advance takes in what the Broker brings for a target, and reports whether those who have caught up get it now. They
+// do not if they had it already, or if something is missing before it.
+func (h *Hub[C]) advance(t *tail[C], s Stored) bool {
+	at := s.Position
+	if at == (Position{}) {
+		t.holdIt(s)
+		return true
+	}
+	h.promotePlain(t, at)
+	switch {
+	case at.Epoch == t.at.Epoch && at.Offset <= t.at.Offset:
+		return false
+	case t.repair == nil && (t.at == Position{} || t.at.precedes(at)):
+		t.holdIt(s)
+		h.step(t, at)
+		return true
+	case t.repair == nil:
+		h.checkTail(t)
+	}
+	if t.repair == nil { // it was repaired at once, and this one was told with the rest
+		return false
+	}
+	t.holdIt(s)
+	return false
+}
+
+// holdIt has those who wait for the history hold a message.
+func (t *tail[C]) holdIt(s Stored) {
+	if t.repair == nil && len(t.catchUps) == 0 {
+		return
+	}
+	s.Data = slices.Clone(s.Data) // it is on loan
+	if t.repair != nil {
+		t.repair.hold(s)
+	}
+	for _, c := range t.catchUps {
+		if !c.trailing {
+			c.hold(s)
+		}
+	}
+}
+
+// step notes that what has a Position is handed to those who follow.
+func (h *Hub[C]) step(t *tail[C], at Position) {
+	t.at = at
+	for _, c := range slices.Clone(t.catchUps) {
+		if c.trailing && c.top.Epoch == at.Epoch && c.top.Offset < at.Offset {
+			h.caughtUp(c)
+		}
+	}
+}
+
+// promotePlain has those who do not follow get a message that they have not been told yet, whatever is missing before.
+func (h *Hub[C]) promotePlain(t *tail[C], at Position) {
+	for _, c := range slices.Clone(t.catchUps) {
+		if c.trailing && !c.member.follows && (c.top.Epoch != at.Epoch || c.top.Offset < at.Offset) {
+			h.caughtUp(c)
+		}
+	}
+}
+
+// checkTail compares a tail with the history, and repairs it.
+func (h *Hub[C]) checkTail(t *tail[C]) {
+	if t.repair == nil {
+		t.repair = &catchUp[C]{tail: t, begun: true}
+	}
+	t.repair.since = Since{Position: t.at}
+	h.recall(t.repair)
+}
+
+// repaired tells those who have caught up what was missing.
+func (h *Hub[C]) repaired(t *tail[C], r Recovery) {
+	c := t.repair
+	if r.Gap != "" {
+		h.missed(t, r.Gap, r.Top)
+	}
+	for _, s := range r.Messages {
+		h.republish(t, s)
+	}
+	if c.lost || !c.follows(t.at) {
+		c.held, c.bytes, c.lost = nil, 0, false
+		h.checkTail(t)
+		return
+	}
+	t.repair = nil
+	for _, s := range c.held {
+		if s.Position.Offset > t.at.Offset {
+			h.republish(t, s)
+		}
+	}
+}
+
+// republish hands a message of the history to those who have caught up.
+func (h *Hub[C]) republish(t *tail[C], s Stored) {
+	h.step(t, s.Position)
+	h.walk++
+	accepted, _ := h.publishTo(t.target, s, nil)
+	h.stats.Delivered += uint64(accepted)
+}
+
+// missed tells those who have caught up of a gap. Those who are further than the tail read the history again.
+func (h *Hub[C]) missed(t *tail[C], why Gap, top Position) {
+	hold := h.markHeld(t.target)
+	h.options.Followers.Missed(func(yield func(C) bool) {
+		for _, m := range h.find(t.target) {
+			if m.follows && (hold == 0 || m.heldIn != hold) && !yield(m.conn) {
+				return
+			}
+		}
+	}, t.target, why, top)
+	t.at = top
+	for _, c := range slices.Clone(t.catchUps) {
+		if c.trailing {
+			h.again(c)
+		}
+	}
+}
+
+// CheckTails compares where the node stands in all targets that somebody follows with their history, and repairs what
+// is missing: a Broker may have lost something without its link breaking. It is of no use on a node that is alone.
+func (h *Hub[C]) CheckTails() {
+	if h.isAlone() || !h.linked {
+		return
+	}
+	for _, t := range h.tails {
+		if t.keeps && t.repair == nil && t.at != (Position{}) {
+			h.checkTail(t)
+		}
+	}
+}
+
+// relinkTails has all that waits for the link go on, and compares all tails with the history.
+func (h *Hub[C]) relinkTails() {
+	for _, t := range h.tails {
+		for _, c := range slices.Clone(t.catchUps) {
+			if !c.trailing {
+				h.recall(c)
+			}
+		}
+		if t.keeps && t.at != (Position{}) {
+			h.checkTail(t)
+		}
+	}
+}
