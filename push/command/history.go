@@ -5,6 +5,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/lineman-go/lineman/internal/jsontext"
 	"github.com/lineman-go/lineman/push"
 )
 
@@ -66,7 +67,7 @@ func told(h push.History) Reply {
 
 // isJSON reports whether what was published can be part of an answer as it is.
 func isJSON(data []byte) bool {
-	return utf8.Valid(data) && json.Valid(data) && depth(data) < maxDepth-2
+	return utf8.Valid(data) && json.Valid(data) && jsontext.Depth(data) < jsontext.MaxDepth-2
 }
 
 // forget removes what is kept of some targets.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lineman-go/lineman/internal/jsontext"
 	"github.com/lineman-go/lineman/push"
 )
 
@@ -91,7 +92,7 @@ func lineTarget(o object) (push.Target, error) {
 	case one == nil:
 		return "", noTarget(o)
 	}
-	if inside, plain := plainString(one); plain {
+	if inside, plain := jsontext.Plain(one); plain {
 		return push.Target(append(append(make([]byte, 0, 64), "u:"...), inside...)), nil
 	}
 	if hasHalfPair(one) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lineman-go/lineman/internal/jsontext"
 	"github.com/lineman-go/lineman/push"
 )
 
@@ -68,7 +69,7 @@ func (u *UID) UnmarshalJSON(b []byte) error {
 }
 
 func parseUID(raw []byte) (string, error) {
-	if inside, plain := plainString(raw); plain {
+	if inside, plain := jsontext.Plain(raw); plain {
 		return string(inside), nil
 	}
 	var uid string

@@ -1,0 +1,149 @@
+// Package jsontext reads JSON where it lies: a text is checked once, and then walked without a copy.
+package jsontext
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"unicode/utf8"
+)
+
+// MaxDepth is how deep a text may be nested: the parser of who gets it may be recursive.
+const MaxDepth = 64
+
+// ErrInvalid is what Check says of a text that is not JSON.
+var ErrInvalid = errors.New("not JSON")
+
+// Check says what is wrong with a text that should be JSON (RFC 8259) in UTF-8.
+func Check(text []byte) error {
+	switch {
+	case !utf8.Valid(text):
+		return errors.New("not UTF-8")
+	case !json.Valid(text):
+		return ErrInvalid
+	case Depth(text) > MaxDepth:
+		return fmt.Errorf("nested deeper than %d", MaxDepth)
+	}
+	return nil
+}
+
+// Depth is how deep a text is nested, which is JSON: 0 if it is neither an object nor an array.
+func Depth(text []byte) (deepest int) {
+	now := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i = StringEnd(text, i) - 1
+		case '{', '[':
+			now++
+			deepest = max(deepest, now)
+		case '}', ']':
+			now--
+		}
+	}
+	return deepest
+}
+
+// Begins is the first character of a text that is JSON: '{' of an object, '[' of an array, '"' of a string.
+func Begins(text []byte) byte { return text[skipSpace(text, 0)] }
+
+// Fields are the names and values at the top of a text that is a JSON object, in order. A name is decoded, a value is
+// as it is written.
+func Fields(text []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		i := skipSpace(text, skipSpace(text, 0)+1)
+		for text[i] != '}' {
+			end := StringEnd(text, i)
+			name := decode(text[i:end])
+			begin := skipSpace(text, skipSpace(text, end)+1)
+			end = valueEnd(text, begin)
+			if !yield(name, text[begin:end]) {
+				return
+			}
+			if i = skipSpace(text, end); text[i] == ',' {
+				i = skipSpace(text, i+1)
+			}
+		}
+	}
+}
+
+// Elements are those at the top of a text that is a JSON array, as they are written.
+func Elements(text []byte) iter.Seq[[]byte] {
+	return func(yield func(value []byte) bool) {
+		i := skipSpace(text, skipSpace(text, 0)+1)
+		for text[i] != ']' {
+			end := valueEnd(text, i)
+			if !yield(text[i:end]) {
+				return
+			}
+			if i = skipSpace(text, end); text[i] == ',' {
+				i = skipSpace(text, i+1)
+			}
+		}
+	}
+}
+
+// decode is what a JSON string says.
+func decode(quoted []byte) []byte {
+	if inside, plain := Plain(quoted); plain {
+		return inside
+	}
+	var name string
+	_ = json.Unmarshal(quoted, &name) // it is valid
+	return []byte(name)
+}
+
+// Plain is what is in a JSON string without escapes, where it lies. Anything else is not plain.
+func Plain(value []byte) (inside []byte, plain bool) {
+	if value[0] != '"' || bytes.IndexByte(value, '\\') >= 0 {
+		return nil, false
+	}
+	return value[1 : len(value)-1], true
+}
+
+func skipSpace(text []byte, i int) int {
+	for i < len(text) && (text[i] == ' ' || text[i] == '\t' || text[i] == '\n' || text[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// StringEnd is where a JSON string ends that begins at i.
+func StringEnd(text []byte, i int) int {
+	for i++; text[i] != '"'; i++ {
+		if text[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+// valueEnd is where a value ends that begins at i.
+func valueEnd(text []byte, i int) int {
+	for depth := 0; ; {
+		switch text[i] {
+		case '"':
+			i = StringEnd(text, i)
+			if depth == 0 {
+				return i
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return i // that of the object, behind a number or a word
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',', ' ', '\t', '\n', '\r':
+			if depth == 0 {
+				return i
+			}
+		}
+		i++
+	}
+}
