@@ -38,6 +38,9 @@ func (h *Hub[C]) find(t Target) []*Member[C] {
 	return nil
 }
 
+// Name is the Target that a connection has as a Member, also before it is one.
+func (h *Hub[C]) Name(c C) Target { return connTarget(h.node, c.ID()) }
+
 // Count is how many connections a Target names.
 func (h *Hub[C]) Count(t Target) int { return len(h.find(t)) }
 

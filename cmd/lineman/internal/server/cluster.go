@@ -46,7 +46,7 @@ func (s *Server) hold(c *lineman.Conn, p *page, credential string) {
 		case s.informed:
 			s.login(c, p, credential)
 		default:
-			closeWith(c, int(codeUnchecked), "the credential could not be checked yet")
+			s.closeWith(c, int(codeUnchecked), "the credential could not be checked yet")
 		}
 	})
 	if s.late {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/push/level1"
 )
 
 // bearer is the subprotocol that says that the next one is the credential: new WebSocket(url, ["bearer", token]).
@@ -15,25 +17,32 @@ const bearer = "bearer"
 
 // subprotocols are those that may be agreed on. bearer is last, so that a page may want another one as well.
 func (s *Server) subprotocols() []string {
-	return append(slices.Clone(s.config.Subprotocols), bearer)
+	return append(append([]string{level1.Subprotocol}, s.config.Subprotocols...), bearer)
 }
 
 // loginOf is what a handshake says of a login. The error is what is wrong with it.
-func (s *Server) loginOf(r *http1.Request) (*login, error) {
+func (s *Server) loginOf(r *http1.Request) (e *login, err error) {
 	token, wrongToken := parameter(r, "token")
 	sub, wrongSub := parameter(r, "sub")
 	hello, wrongHello := parameter(r, "hello")
-	if wrongToken != nil || wrongSub != nil || wrongHello != nil {
+	last, wrongLast := parameter(r, "last")
+	if wrongToken != nil || wrongSub != nil || wrongHello != nil || wrongLast != nil {
 		return nil, &lineman.RefuseError{Status: 400, Reason: "the query is malformed"}
 	}
 	if hello != "" && hello != "1" {
 		return nil, &lineman.RefuseError{Status: 400, Reason: "hello is asked for by hello=1"}
 	}
 	offered := offeredToken(r)
-	if offered == bearer || slices.Contains(s.config.Subprotocols, offered) { // the answer would have it
+	if offered == bearer || offered == level1.Subprotocol ||
+		slices.Contains(s.config.Subprotocols, offered) { // the answer would have it
 		return nil, &lineman.RefuseError{Status: 400, Reason: "the subprotocol behind bearer is no credential"}
 	}
-	e := &login{hello: hello != ""}
+	e = &login{hello: hello != ""}
+	if last != "" {
+		if e.last, err = strconv.Atoi(last); err != nil || e.last < 1 || e.last > level1.MaxHist {
+			return nil, &lineman.RefuseError{Status: 400, Reason: "last is 1 to " + strconv.Itoa(level1.MaxHist)}
+		}
+	}
 	for _, given := range []string{token, bearerToken(r), offered, s.cookie(r)} {
 		if e.credential = trimmed(given); e.credential != "" {
 			break

@@ -57,7 +57,7 @@ func (s *Server) drain(l *lineman.Loop) {
 	window := min(s.config.Drain, time.Duration(len(pages))*perConnection)
 	reason := fmt.Sprintf(`{"retry":%d}`, (window + time.Second).Milliseconds())
 	for i, c := range pages {
-		leave := func() { closeWith(c, int(codeRestart), reason) }
+		leave := func() { s.closeWith(c, int(codeRestart), reason) }
 		if window == 0 {
 			leave() // there is no later
 		} else {

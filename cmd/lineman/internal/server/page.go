@@ -9,6 +9,7 @@ import (
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/level1"
 	"github.com/lineman-go/lineman/push/token"
 )
 
@@ -22,16 +23,21 @@ type page struct {
 	member *push.Member[*lineman.Conn] // nil before
 	login  *login                      // nil once it is a member
 	ip     string                      // what is counted by; empty if it is not
+	live   *live                       // nil at level 0
 	end    int64                       // its key in expiries; 0 means none
 	spent  tokenBucket                 // messages that it has sent
 }
 
 // login is the state of a login, until the page is a member.
 type login struct {
-	credential string   // from the handshake; empty if it is to come by the first frame
-	channels   []string // that it asks for
-	hello      bool     // it asks for the name of its connection
-	refusal    string   // why it is refused, as it has a spare slot only; empty if it has its own
+	credential string         // from the handshake; empty if it is to come by the first frame
+	channels   []string       // that it asks for
+	hello      bool           // it asks for the name of its connection
+	last       int            // how many of the last messages it asks for, at level 0
+	id         int64          // of its hello, at level 1
+	heartbeat  bool           // it asks for heartbeats, likewise
+	subs       []level1.Start // what it asks for, likewise; nil: nothing was said
+	refusal    string         // why it is refused, as it has a spare slot only; empty if it has its own
 	verifying  bool
 	left       bool // the connection can no longer be sent to
 	late       *lineman.Timer
@@ -79,39 +85,63 @@ func (s *Server) addMember(c *lineman.Conn, p *page, who Identity) {
 		s.refuse(c, why, codeTooMany, retryLater)
 		return
 	}
+	add := s.addPlain
+	if p.live != nil {
+		add = s.addLive
+	}
+	if add(c, p, who) {
+		s.setExpiry(c, p, who.Expires)
+	}
+}
+
+// addPlain makes a page of level 0 a member, and reports whether it is one now.
+func (s *Server) addPlain(c *lineman.Conn, p *page, who Identity) bool {
 	channels, err := s.channels(p.login.channels, who)
 	if err != nil {
 		s.refuse(c, "channel", codeForbidden, err.Error())
-		return
+		return false
+	}
+	if p.login.hello {
+		_ = c.Send([]byte(fmt.Sprintf(`{"conn":%q}`, s.hub.Name(c)))) // it may have closed
 	}
 	m, err := s.hub.Add(c, who.UID)
-	for _, name := range who.Groups {
-		if err == nil {
-			err = m.Join(name)
-		}
+	if err == nil {
+		err = joinAll(m, who.Groups)
 	}
 	for _, name := range channels {
 		if err == nil {
 			err = m.Subscribe(name)
 		}
 	}
+	return s.endLogin(c, p, m, who, len(channels), err)
+}
+
+// joinAll puts a page into groups.
+func joinAll(m *push.Member[*lineman.Conn], groups []string) (err error) {
+	for _, name := range groups {
+		if err == nil {
+			err = m.Join(name)
+		}
+	}
+	return err
+}
+
+// endLogin has the login of a page end well, unless something is wrong with its groups or channels.
+func (s *Server) endLogin(
+	c *lineman.Conn, p *page, m *push.Member[*lineman.Conn], who Identity, channels int, err error,
+) bool {
 	if err != nil {
 		if m != nil {
 			s.hub.Remove(m)
 		}
-		code, reason := s.placeRefusal(err, len(who.Groups)+len(channels))
+		code, reason := s.placeRefusal(err, len(who.Groups)+channels)
 		s.refuse(c, "places", code, reason, "uid", who.UID, "error", err)
-		return
+		return false
 	}
-	if p.login.hello {
-		_ = c.Send([]byte(fmt.Sprintf(`{"conn":%q}`, m.Target()))) // it may have closed
-	}
-	s.loggedIn(p)
 	p.member = m
-	if !who.Expires.IsZero() {
-		p.end = s.expiries.add(c.ID(), who.Expires)
-	}
 	s.hub.Replay(m)
+	s.loggedIn(p)
+	return true
 }
 
 // loggedIn ends the login of a page that is a member now.
@@ -182,6 +212,7 @@ func (e expiries) remove(id uint64, second int64) {
 
 // expire closes the connections whose credentials are no longer good.
 func (s *Server) expire(now time.Time) {
+	s.warn(now)
 	for second, ids := range s.expiries {
 		if second > now.Unix() {
 			continue

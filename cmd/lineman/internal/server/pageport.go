@@ -31,9 +31,9 @@ const refusalTime = time.Second
 // retryAfter is told to who comes at the wrong time.
 var retryAfter = []http1.Field{{Name: "Retry-After", Value: "5"}}
 
-// pageWorker is the port for pages. The first frame of a page is its credential, unless the handshake had it. From then
-// on it is sent what is published, and nothing else but the hello that the handshake may have asked for. What the page
-// says is ignored.
+// pageWorker is the port for pages. At level 0 the first frame of a page is its credential, unless the handshake had
+// it. From then on it is sent what is published, and nothing else but the hello that the handshake may have asked for.
+// What the page says is ignored. At level 1 it says what it wants, and gets everything in frames of package level1.
 func (s *Server) pageWorker() *lineman.Worker {
 	limits := s.config.Limits
 	w := &lineman.Worker{
@@ -153,7 +153,9 @@ func (s *Server) refused(c *lineman.Conn, r *http1.Request, why *websocket.Hands
 
 func (s *Server) connect(c *lineman.Conn) {
 	p := c.Value().(*page)
-	if p.login.credential != "" {
+	if speaksLevel1(c) {
+		p.live = &live{}
+	} else if p.login.credential != "" {
 		s.login(c, p, p.login.credential)
 		return
 	}
@@ -163,12 +165,14 @@ func (s *Server) connect(c *lineman.Conn) {
 	})
 }
 
-// message takes the first one for the credential.
+// message takes the first one for the credential, at level 0.
 func (s *Server) message(c *lineman.Conn, msg []byte) {
 	p := c.Value().(*page)
 	switch {
 	case !s.guard.message(&p.spent):
 		s.refuse(c, "messages_per_connection", codeTooMany, retryLater)
+	case p.live != nil:
+		s.asks(c, p, msg)
 	case p.login != nil && !p.login.verifying && !p.login.left:
 		s.login(c, p, trimmed(string(msg)))
 	}
@@ -187,6 +191,9 @@ func (s *Server) leave(c *lineman.Conn) {
 	if p.end != 0 {
 		s.expiries.remove(c.ID(), p.end)
 	}
+	if p.live != nil {
+		s.leaveLive(p)
+	}
 }
 
 // refuse closes a page's connection, and counts and logs why. args are for the log alone.
@@ -196,10 +203,12 @@ func (s *Server) refuse(c *lineman.Conn, why string, code websocket.Code, reason
 		about = append(about, "conn", string(m.Target()), "uid", m.UID())
 	}
 	s.guard.refuse(why, "a page was closed", append(about, args...)...)
-	closeWith(c, int(code), reason)
+	s.closeWith(c, int(code), reason)
 }
 
-func closeWith(c *lineman.Conn, code int, reason string) {
+// closeWith closes a page's connection.
+func (s *Server) closeWith(c *lineman.Conn, code int, reason string) {
+	s.sayGoodbye(c, code, reason)
 	_ = c.CloseWith(websocket.Code(code), reason) // it may have closed
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/command"
+	"github.com/lineman-go/lineman/push/level1"
 	"github.com/lineman-go/lineman/push/metrics"
 )
 
@@ -109,6 +110,9 @@ type Server struct {
 	expiries    expiries
 	budget      budget
 	lag         lag
+	heartbeats  heartbeats
+	warned      int64  // pages whose credentials expire up to this second were told so
+	scratch     []byte // for the frame at hand
 	slice       timeSlice
 	queued      queued
 	scavenger   scavenger
@@ -123,6 +127,9 @@ type Server struct {
 	late        bool     // it should have been by now
 	held        []func() // logins that wait until it is informed, or late
 }
+
+// checkTime is how often it is checked that what other processes publish has come.
+const checkTime = 15 * time.Second
 
 // New makes a Server that has not started. The configuration was checked.
 func New(c config.Config, o Options) *Server {
@@ -162,18 +169,19 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		}
 	}()
 	s.informed = s.options.Broker == nil || s.options.Credentials == nil || s.config.Token.FailOpen
-	s.loop, s.expiries = l, make(expiries)
+	s.loop, s.expiries, s.heartbeats = l, make(expiries), newHeartbeats(s.config.Ping)
 	if err = s.guardPorts(); err != nil {
 		return err
 	}
 	s.hub, err = push.New(push.Options[*lineman.Conn]{
-		Fanout: s.fanout, Do: l.Do, Close: closeWith, After: func(d time.Duration, f func()) { l.After(d, f) },
+		Fanout: s.fanout, Do: l.Do, Close: s.closeWith, After: func(d time.Duration, f func()) { l.After(d, f) },
 		Broker: s.options.Broker, Linked: s.linked, Revoked: s.revoked, Restored: s.restored, Took: s.metrics.Took,
 		Log: s.log, Remote: func(c *lineman.Conn) string { return c.RemoteAddr().String() },
 		Reconnect:   2*s.config.Drain + reconnectTime,
 		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Publish,
 		Namespaces: namespaces(s.config.Namespaces), HistoryBytes: s.config.History.Memory,
 		UIDHistory: retention(s.config.History.UIDs), GroupHistory: retention(s.config.History.Groups),
+		Followers: followers{s}, MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(),
 	})
 	if err != nil {
 		return err
@@ -192,7 +200,11 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		return err
 	}
 	l.After(patienceAtStart, s.overdue)
-	l.Every(time.Second, func() { s.expire(time.Now()) })
+	l.Every(time.Second, func() {
+		s.expire(time.Now())
+		s.heartbeats.beat(s.fanout)
+	})
+	l.Every(checkTime, s.hub.CheckTails)
 	l.Every(burstTime*time.Second, s.tidy)
 	s.ready = true
 	s.testPage = bytes.ReplaceAll(testPage, []byte("PUSH"), []byte(s.pushCommand(addrs[s.text])))

@@ -1,0 +1,68 @@
+package server
+
+import (
+	"iter"
+	"time"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/push/level1"
+)
+
+// heartbeats are the pages of level 1 that want a sign of life which a script can see, as browsers hide pings. Each
+// second a part of them gets it, so that they do not all at once. Owned by the loop.
+type heartbeats struct {
+	parts [][]*heart // one for each second of the interval; none: nobody gets any
+	next  int        // the part whose turn is next
+	frame []byte
+}
+
+// heart is a page that gets heartbeats.
+type heart struct {
+	conn        *lineman.Conn
+	part, index int
+}
+
+// newHeartbeats makes them for an interval, of which less than a second is none.
+func newHeartbeats(interval time.Duration) heartbeats {
+	return heartbeats{parts: make([][]*heart, interval/time.Second), frame: level1.Heartbeat{}.Append(nil)}
+}
+
+// interval is the time between two heartbeats of a page.
+func (h *heartbeats) interval() time.Duration { return time.Duration(len(h.parts)) * time.Second }
+
+// add has a page get heartbeats, the first one after an interval.
+func (h *heartbeats) add(c *lineman.Conn) *heart {
+	part := (h.next + len(h.parts) - 1) % len(h.parts)
+	b := &heart{c, part, len(h.parts[part])}
+	h.parts[part] = append(h.parts[part], b)
+	return b
+}
+
+// remove ends that; nil does nothing.
+func (h *heartbeats) remove(b *heart) {
+	if b == nil {
+		return
+	}
+	all := h.parts[b.part]
+	last := len(all) - 1
+	all[b.index] = all[last]
+	all[b.index].index = b.index
+	all[last] = nil
+	h.parts[b.part] = all[:last]
+}
+
+// beat sends those whose turn it is. It is called every second.
+func (h *heartbeats) beat(fanout func(to iter.Seq[*lineman.Conn], msg []byte) int) {
+	if len(h.parts) == 0 {
+		return
+	}
+	part := h.parts[h.next]
+	h.next = (h.next + 1) % len(h.parts)
+	fanout(func(yield func(*lineman.Conn) bool) {
+		for _, b := range part {
+			if !yield(b.conn) {
+				return
+			}
+		}
+	}, h.frame)
+}

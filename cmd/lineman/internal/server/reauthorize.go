@@ -1,0 +1,106 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/level1"
+)
+
+// authorize checks another credential of a page, which takes the place of its first one: so a page stays for longer
+// than a token does.
+func (s *Server) authorize(c *lineman.Conn, p *page, r *level1.Request) *level1.Failure {
+	switch {
+	case p.live.verifying:
+		return failure(r, level1.CodeBusy, "another token is being checked")
+	case s.guard.login(p.member.UID(), 0) != "":
+		return failure(r, level1.CodeTooMany, "too many tokens: come later")
+	}
+	p.live.verifying = true
+	s.verify(c, r.ID, trimmed(r.Token))
+	return nil
+}
+
+func (s *Server) verify(c *lineman.Conn, id int64, credential string) {
+	revocations := s.revocations
+	go func() {
+		ctx, cancel := context.WithTimeout(s.loop.Context(), s.config.Limits.Login)
+		defer cancel()
+		who, err := s.who.Verify(ctx, credential)
+		c.Do(func() {
+			p := c.Value().(*page)
+			switch {
+			case p.member == nil: // it has gone
+			case err == nil && revocations != s.revocations: // it may have been revoked since
+				s.verify(c, id, credential)
+			default:
+				p.live.verifying = false
+				s.reauthorize(c, p, id, who, err)
+			}
+		})
+	}()
+}
+
+// reauthorize has a credential that was checked take the place of the first one.
+func (s *Server) reauthorize(c *lineman.Conn, p *page, id int64, who Identity, err error) {
+	switch {
+	case err != nil:
+		code, reason := refusal(err)
+		wrong := &level1.Failure{ID: id, Code: level1.CodeUnauthorized, Text: reason}
+		if code == codeUnchecked {
+			wrong.Code = level1.CodeUnavailable
+		}
+		s.tell(c, wrong)
+		return
+	case who.UID != p.member.UID():
+		s.tell(c, &level1.Failure{ID: id, Code: level1.CodeForbidden, Text: "it is the token of another uid"})
+		return
+	}
+	before := Identity{Channels: p.live.channels}
+	p.live.channels = who.Channels
+	s.setExpiry(c, p, who.Expires)
+	s.tell(c, level1.Authorized{ID: id, Expires: who.Expires})
+	for _, name := range p.member.Channels() {
+		if s.maySubscribe(name, before) && !s.maySubscribe(name, who) {
+			p.member.Unsubscribe(name)
+			delete(p.live.starting, push.Channel(name))
+			s.tell(c, level1.Unsubscribed{Channel: push.Channel(name), Why: level1.WhyAuth})
+		}
+	}
+}
+
+// setExpiry notes when the credential of a page expires.
+func (s *Server) setExpiry(c *lineman.Conn, p *page, at time.Time) {
+	if p.end != 0 {
+		s.expiries.remove(c.ID(), p.end)
+		p.end = 0
+	}
+	if !at.IsZero() {
+		p.end = s.expiries.add(c.ID(), at)
+	}
+}
+
+// expiringTime is how long before the end of its credential a page of level 1 is told of it.
+const expiringTime = 30 * time.Second
+
+// warn tells pages of level 1 whose credentials expire soon. It is asked every second, and forgets none if it is late.
+func (s *Server) warn(now time.Time) {
+	until := now.Add(expiringTime).Unix()
+	for second, ids := range s.expiries {
+		if second <= s.warned || second > until {
+			continue
+		}
+		for id := range ids {
+			m := s.hub.Member(id)
+			if m == nil {
+				continue
+			}
+			if p := m.Conn().Value().(*page); p.live != nil {
+				s.tell(m.Conn(), level1.Expiring{In: time.Duration(second-now.Unix()) * time.Second})
+			}
+		}
+	}
+	s.warned = until
+}

@@ -1,0 +1,101 @@
+package server
+
+import (
+	"errors"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/level1"
+)
+
+// What pages of level 1 ask about what they follow.
+
+// subscribe has a page get a channel, or begin anew with a target that it has.
+func (s *Server) subscribe(_ *lineman.Conn, p *page, r *level1.Request) *level1.Failure {
+	if _, starting := p.live.starting[r.Channel]; starting {
+		return failure(r, level1.CodeBusy, "the same is under way")
+	}
+	if p.live.starting == nil {
+		p.live.starting = make(map[push.Target]start)
+	}
+	p.live.starting[r.Channel] = start{push.Since(r.Since), r.ID}
+	wrong := s.follow(p, r)
+	if wrong != nil {
+		delete(p.live.starting, r.Channel)
+	}
+	return wrong
+}
+
+// follow does it: where the page begins is asked by the Hub.
+func (s *Server) follow(p *page, r *level1.Request) *level1.Failure {
+	kind, name := r.Channel.Split()
+	if kind == push.ToChannel {
+		if err := r.Channel.Check(); err != nil || !s.maySubscribe(name, Identity{Channels: p.live.channels}) {
+			return failure(r, level1.CodeForbidden, "it may not subscribe to it")
+		}
+	} else if !p.member.IsIn(r.Channel) {
+		return failure(r, level1.CodeForbidden, "it is not in it")
+	}
+	switch err := p.member.Follow(r.Channel); {
+	case errors.Is(err, push.ErrLimit):
+		return failure(r, level1.CodeTooLarge, err.Error())
+	case err != nil:
+		return failure(r, level1.CodeForbidden, err.Error())
+	}
+	return nil
+}
+
+// unsubscribe ends that.
+func (s *Server) unsubscribe(c *lineman.Conn, p *page, r *level1.Request) *level1.Failure {
+	kind, name := r.Channel.Split()
+	if kind != push.ToChannel {
+		return failure(r, level1.CodeForbidden, "only a back end takes it out of it")
+	}
+	delete(p.live.starting, r.Channel)
+	p.member.Unsubscribe(name)
+	s.tell(c, level1.Unsubscribed{ID: r.ID, Channel: r.Channel})
+	return nil
+}
+
+// history tells what is kept of a target that the page follows.
+func (s *Server) history(c *lineman.Conn, p *page, r *level1.Request) *level1.Failure {
+	if !p.member.IsIn(r.Channel) {
+		return failure(r, level1.CodeForbidden, "it has not subscribed to it")
+	}
+	want := push.Range{Since: r.Since.Position, Limit: r.N, Bytes: s.recoverBytes()}
+	if want.Limit == 0 {
+		want.Limit = defaultHist
+	}
+	if r.Since.Last > 0 {
+		want.Limit = min(want.Limit, r.Since.Last)
+	}
+	asked := *r
+	err := s.hub.History(r.Channel, want, func(h push.History, err error) {
+		if p.member == nil || !p.member.IsIn(asked.Channel) {
+			return // it has gone
+		}
+		if err != nil {
+			s.tell(c, failure(&asked, level1.CodeUnavailable, err.Error()))
+			return
+		}
+		s.tell(c, level1.History{
+			ID: asked.ID, Channel: asked.Channel, Messages: h.Messages, Top: h.Top, Gap: h.Gap, More: isPart(want, h),
+		})
+	})
+	if err != nil {
+		return failure(r, level1.CodeNotFound, err.Error())
+	}
+	return nil
+}
+
+// defaultHist is how many messages are told where the page does not say.
+const defaultHist = 100
+
+// isPart reports whether there is more after the messages of a history.
+func isPart(want push.Range, h push.History) bool {
+	last := want.Since
+	if n := len(h.Messages); n > 0 {
+		last = h.Messages[n-1].Position
+	}
+	return want.Since != push.Position{} && h.Gap == "" && last != h.Top
+}
