@@ -75,7 +75,7 @@ func (s *Server) ask(c *lineman.Conn, p *page, r *level1.Request) *level1.Failur
 	case r.Op == level1.OpHB:
 		s.tell(c, level1.Heartbeat{})
 		return nil
-	case p.member == nil:
+	case s.member(c) == nil:
 		return failure(r, level1.CodeMalformed, "hello comes first, and welcome before anything else")
 	}
 	switch r.Op {
@@ -165,18 +165,18 @@ func (s *Server) addLive(c *lineman.Conn, p *page, who Identity) bool {
 // enterWaiting subscribes a page to what it has asked for in its hello. One that has to read what it has missed gets
 // the rest when it has.
 func (s *Server) enterWaiting(c *lineman.Conn, p *page) {
-	for len(p.live.waiting) > 0 && p.member != nil {
+	for len(p.live.waiting) > 0 && s.member(c) != nil {
 		if c.Pending() > s.recoverBytes() {
 			c.After(readTime, func() { s.enterWaiting(c, p) })
 			return
 		}
 		sub := p.live.waiting[0]
 		p.live.waiting = p.live.waiting[1:]
-		if p.member.IsIn(sub.Target) {
+		if s.member(c).IsIn(sub.Target) {
 			continue // it was told when it came into it
 		}
 		r := level1.Request{Op: level1.OpSub, Channel: sub.Target, Since: sub.Since}
-		if wrong := s.follow(p, &r); wrong != nil {
+		if wrong := s.follow(c, p, &r); wrong != nil {
 			delete(p.live.starting, sub.Target)
 			s.tell(c, wrong)
 		}

@@ -20,12 +20,11 @@ import (
 //	   │                            └── it is not: refusal ├── it has expired: 4200
 //	   └── none within limits.login: 4104                  └── it reads too slowly: 4102
 type page struct {
-	member *push.Member[*lineman.Conn] // nil before
-	login  *login                      // nil once it is a member
-	ip     string                      // what is counted by; empty if it is not
-	live   *live                       // nil at level 0
-	end    int64                       // its key in expiries; 0 means none
-	spent  tokenBucket                 // messages that it has sent
+	login *login      // nil once it is a member
+	ip    string      // what is counted by; empty if it is not
+	live  *live       // nil at level 0
+	end   int64       // its key in expiries; 0 means none
+	spent tokenBucket // messages that it has sent
 }
 
 // login is the state of a login, until the page is a member.
@@ -138,11 +137,13 @@ func (s *Server) endLogin(
 		s.refuse(c, "places", code, reason, "uid", who.UID, "error", err)
 		return false
 	}
-	p.member = m
 	s.hub.Replay(m)
 	s.loggedIn(p)
 	return true
 }
+
+// member is that of a page; nil before it has logged in, and once it gets nothing any more.
+func (s *Server) member(c *lineman.Conn) *push.Member[*lineman.Conn] { return s.hub.Member(c.ID()) }
 
 // loggedIn ends the login of a page that is a member now.
 func (s *Server) loggedIn(p *page) {

@@ -185,8 +185,8 @@ func (s *Server) leave(c *lineman.Conn) {
 	if p.login != nil {
 		p.login.leave()
 	}
-	if p.member != nil {
-		s.hub.Remove(p.member)
+	if m := s.member(c); m != nil {
+		s.hub.Remove(m)
 	}
 	if p.end != 0 {
 		s.expiries.remove(c.ID(), p.end)
@@ -199,7 +199,7 @@ func (s *Server) leave(c *lineman.Conn) {
 // refuse closes a page's connection, and counts and logs why. args are for the log alone.
 func (s *Server) refuse(c *lineman.Conn, why string, code websocket.Code, reason string, args ...any) {
 	about := []any{"remote", c.RemoteAddr(), "code", int(code)}
-	if m := c.Value().(*page).member; m != nil {
+	if m := s.member(c); m != nil {
 		about = append(about, "conn", string(m.Target()), "uid", m.UID())
 	}
 	s.guard.refuse(why, "a page was closed", append(about, args...)...)

@@ -15,7 +15,7 @@ func (s *Server) authorize(c *lineman.Conn, p *page, r *level1.Request) *level1.
 	switch {
 	case p.live.verifying:
 		return failure(r, level1.CodeBusy, "another token is being checked")
-	case s.guard.login(p.member.UID(), 0) != "":
+	case s.guard.login(s.member(c).UID(), 0) != "":
 		return failure(r, level1.CodeTooMany, "too many tokens: come later")
 	}
 	p.live.verifying = true
@@ -32,7 +32,7 @@ func (s *Server) verify(c *lineman.Conn, id int64, credential string) {
 		c.Do(func() {
 			p := c.Value().(*page)
 			switch {
-			case p.member == nil: // it has gone
+			case s.member(c) == nil: // it has gone
 			case err == nil && revocations != s.revocations: // it may have been revoked since
 				s.verify(c, id, credential)
 			default:
@@ -54,7 +54,7 @@ func (s *Server) reauthorize(c *lineman.Conn, p *page, id int64, who Identity, e
 		}
 		s.tell(c, wrong)
 		return
-	case who.UID != p.member.UID():
+	case who.UID != s.member(c).UID():
 		s.tell(c, &level1.Failure{ID: id, Code: level1.CodeForbidden, Text: "it is the token of another uid"})
 		return
 	}
@@ -62,9 +62,9 @@ func (s *Server) reauthorize(c *lineman.Conn, p *page, id int64, who Identity, e
 	p.live.channels = who.Channels
 	s.setExpiry(c, p, who.Expires)
 	s.tell(c, level1.Authorized{ID: id, Expires: who.Expires})
-	for _, name := range p.member.Channels() {
+	for _, name := range s.member(c).Channels() {
 		if s.maySubscribe(name, before) && !s.maySubscribe(name, who) {
-			p.member.Unsubscribe(name)
+			s.member(c).Unsubscribe(name)
 			delete(p.live.starting, push.Channel(name))
 			s.tell(c, level1.Unsubscribed{Channel: push.Channel(name), Why: level1.WhyAuth})
 		}

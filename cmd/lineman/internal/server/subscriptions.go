@@ -11,7 +11,7 @@ import (
 // What pages of level 1 ask about what they follow.
 
 // subscribe has a page get a channel, or begin anew with a target that it has.
-func (s *Server) subscribe(_ *lineman.Conn, p *page, r *level1.Request) *level1.Failure {
+func (s *Server) subscribe(c *lineman.Conn, p *page, r *level1.Request) *level1.Failure {
 	if _, starting := p.live.starting[r.Channel]; starting {
 		return failure(r, level1.CodeBusy, "the same is under way")
 	}
@@ -19,7 +19,7 @@ func (s *Server) subscribe(_ *lineman.Conn, p *page, r *level1.Request) *level1.
 		p.live.starting = make(map[push.Target]start)
 	}
 	p.live.starting[r.Channel] = start{push.Since(r.Since), r.ID}
-	wrong := s.follow(p, r)
+	wrong := s.follow(c, p, r)
 	if wrong != nil {
 		delete(p.live.starting, r.Channel)
 	}
@@ -27,16 +27,16 @@ func (s *Server) subscribe(_ *lineman.Conn, p *page, r *level1.Request) *level1.
 }
 
 // follow does it: where the page begins is asked by the Hub.
-func (s *Server) follow(p *page, r *level1.Request) *level1.Failure {
+func (s *Server) follow(c *lineman.Conn, p *page, r *level1.Request) *level1.Failure {
 	kind, name := r.Channel.Split()
 	if kind == push.ToChannel {
 		if err := r.Channel.Check(); err != nil || !s.maySubscribe(name, Identity{Channels: p.live.channels}) {
 			return failure(r, level1.CodeForbidden, "it may not subscribe to it")
 		}
-	} else if !p.member.IsIn(r.Channel) {
+	} else if !s.member(c).IsIn(r.Channel) {
 		return failure(r, level1.CodeForbidden, "it is not in it")
 	}
-	switch err := p.member.Follow(r.Channel); {
+	switch err := s.member(c).Follow(r.Channel); {
 	case errors.Is(err, push.ErrLimit):
 		return failure(r, level1.CodeTooLarge, err.Error())
 	case err != nil:
@@ -52,14 +52,14 @@ func (s *Server) unsubscribe(c *lineman.Conn, p *page, r *level1.Request) *level
 		return failure(r, level1.CodeForbidden, "only a back end takes it out of it")
 	}
 	delete(p.live.starting, r.Channel)
-	p.member.Unsubscribe(name)
+	s.member(c).Unsubscribe(name)
 	s.tell(c, level1.Unsubscribed{ID: r.ID, Channel: r.Channel})
 	return nil
 }
 
 // history tells what is kept of a target that the page follows.
 func (s *Server) history(c *lineman.Conn, p *page, r *level1.Request) *level1.Failure {
-	if !p.member.IsIn(r.Channel) {
+	if !s.member(c).IsIn(r.Channel) {
 		return failure(r, level1.CodeForbidden, "it has not subscribed to it")
 	}
 	want := push.Range{Since: r.Since.Position, Limit: r.N, Bytes: s.recoverBytes()}
@@ -71,7 +71,7 @@ func (s *Server) history(c *lineman.Conn, p *page, r *level1.Request) *level1.Fa
 	}
 	asked := *r
 	err := s.hub.History(r.Channel, want, func(h push.History, err error) {
-		if p.member == nil || !p.member.IsIn(asked.Channel) {
+		if m := s.member(c); m == nil || !m.IsIn(asked.Channel) {
 			return // it has gone
 		}
 		if err != nil {
