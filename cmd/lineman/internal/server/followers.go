@@ -35,14 +35,14 @@ func (f followers) Begun(c *lineman.Conn, of push.Target, r push.Recovery) {
 	if !p.live.batch || len(r.Messages) == 0 {
 		s.tell(c, begun)
 		for _, m := range r.Messages {
-			s.tell(c, level1.Message{Channel: of, Position: m.Position, Data: m.Data})
+			_ = c.Send(s.replays.frame(of, m)) // it may have closed
 		}
 		return
 	}
 	b := frameBatch{server: s, conn: c}
 	b.add(begun)
 	for _, m := range r.Messages {
-		b.add(level1.Message{Channel: of, Position: m.Position, Data: m.Data})
+		b.add(encoded(s.replays.frame(of, m)))
 	}
 	b.end()
 }
@@ -77,6 +77,12 @@ type frameBatch struct {
 	conn   *lineman.Conn
 	open   bool
 }
+
+// encoded is a frame as it is sent.
+type encoded []byte
+
+// Append appends it.
+func (e encoded) Append(dst []byte) []byte { return append(dst, e...) }
 
 // batchSize is how long an array may be before the next one is begun, in bytes.
 const batchSize = 32 << 10

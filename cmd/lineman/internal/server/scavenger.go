@@ -25,6 +25,7 @@ func differs(a, b int) int { return max(a-b, b-a) }
 // tidy is called every few seconds.
 func (s *Server) tidy() {
 	s.guard.forget()
+	s.replays.forget()
 	if s.scavenger.due(s.hub.Count("*")) {
 		go debug.FreeOSMemory() // it takes its time
 	}

@@ -111,6 +111,7 @@ type Server struct {
 	budget      budget
 	lag         lag
 	heartbeats  heartbeats
+	replays     replayCache
 	warned      int64  // pages whose credentials expire up to this second were told so
 	scratch     []byte // for the frame at hand
 	slice       timeSlice
