@@ -248,6 +248,10 @@ func (e *ending) begin(c *Conn) {
 
 // tell tells the application, once, that nothing can be sent any more.
 func (e *ending) tell(c *Conn) {
+	if c.state.fresh {
+		c.state.fresh = false
+		c.connect()
+	}
 	if *e&told != 0 || !c.phase.connected() {
 		return
 	}

@@ -100,6 +100,7 @@ type connState struct {
 	stalled    bool // the flag of this name, as attend saw it last
 	binary     bool // the message being handled is binary
 	arriving   bool // OnAccept has not let it in yet: a PROXY header comes first
+	fresh      bool // OnConnect is due: SetWorker took it from a WebSocket worker before a handshake
 	armedRead  bool
 	armedWrite bool
 }
@@ -231,7 +232,8 @@ func (c *Conn) Resume() {
 // connection has closed; one of datagrams, and one that Loop.Dial is still making, cannot go.
 //
 // From http to a websocket worker, in OnRequest, it makes the request at hand the handshake: it is checked, OnUpgrade
-// is asked, and OnConnect of the new worker follows when the callback has returned.
+// is asked, and OnConnect of the new worker follows when the callback has returned. From a websocket worker before a
+// handshake to another one, OnConnect of that follows likewise.
 func (c *Conn) SetWorker(w *Worker) error {
 	switch {
 	case c.phase.get() == closed || c.onLoan():

@@ -65,6 +65,9 @@ func (c *Conn) follow(d due) {
 	}
 	if d.phase == closing {
 		c.end.tell(c)
+	} else if c.state.fresh {
+		c.state.fresh = false
+		c.session.begin(c)
 	}
 	c.rearm()
 	goOn := c.session.written(c, d.empty) || d.goOn

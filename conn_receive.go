@@ -196,7 +196,7 @@ func (r *reader) takes(c *Conn) bool {
 	if c.phase.get() != open && !c.end.hasRest(c) {
 		return c.end.awaitsClose(c)
 	}
-	return !c.state.paused && c.session.takes(c)
+	return !c.state.paused && !c.state.fresh && c.session.takes(c)
 }
 
 // message gives a whole message to the application.

@@ -65,11 +65,16 @@ func (h *httpSession) change(c *Conn, to *service) (stays bool, _ error) {
 	case h.waiting:
 		return false, fmt.Errorf("lineman: answer the request before the connection goes to worker %q", to.name)
 	default:
+		c.state.fresh = h.isUnconnected(c)
 		return false, nil
 	}
+	c.state.fresh = to.kind == speaksHTTP && h.isUnconnected(c)
 	h.service = to
 	return true, nil
 }
+
+// isUnconnected reports whether the connection speaks, but had no OnConnect: of a WebSocket worker, before a handshake.
+func (h *httpSession) isUnconnected(c *Conn) bool { return h.asked && !c.phase.connected() }
 
 // freeHTTP keeps the session of a finished handshake for another connection.
 func (s *service) freeHTTP(h *httpSession) {
@@ -116,7 +121,8 @@ func (h *httpSession) respondLocked(dst []byte, r *http1.Response) ([]byte, erro
 	if err != nil {
 		return dst, fmt.Errorf("lineman: %w", err)
 	}
-	h.exchange.Close = h.exchange.Close || r.Close
+	h.exchange.Close = h.exchange.Close || r.Close || r.CloseDelimited
+	h.exchange.CloseDelimited = r.CloseDelimited
 	h.waiting = false
 	h.streaming = r.Streams(h.exchange)
 	return b, nil
@@ -274,7 +280,7 @@ func (h *httpSession) upgradeTo(c *Conn, r *http1.Request) {
 // upgrade finishes the handshake of a WebSocket, or refuses it.
 func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 	p := c.service.protocol.(*websocket.Protocol)
-	accepted, err := p.Check(h.handshakeOf(c, r))
+	accepted, err := p.Check(handshakeOf(c, r))
 	if err != nil {
 		var why *websocket.HandshakeError
 		if f := c.service.worker.OnRefuse; f != nil && errors.As(err, &why) {

@@ -116,6 +116,17 @@ func (c *Conn) Accept(a Acceptance) error {
 	return nil
 }
 
+// CheckOrigin looks at the Origin of the request at hand as the handshake of a WebSocket does: for answers of a
+// websocket worker that give a page as much. The error is a *websocket.HandshakeError, or says that no such request is
+// at hand. On the loop only.
+func (c *Conn) CheckOrigin() error {
+	p, ok := c.service.protocol.(*websocket.Protocol)
+	if !ok || c.loop.requestOf != c {
+		return errors.New("lineman: check origin: no request of a websocket worker is at hand: call it in OnRequest")
+	}
+	return p.CheckOrigin(handshakeOf(c, c.loop.request))
+}
+
 // acceptance is what the application wants of the handshake at hand.
 type acceptance struct {
 	header      [][2]string

@@ -69,7 +69,7 @@ func (secured) Secure() bool { return true }
 
 // handshakeOf is a request as the protocol sees it. The client may speak TLS with us, or, as a proxy that is trusted
 // says, with that.
-func (h *httpSession) handshakeOf(c *Conn, r *http1.Request) websocket.Request {
+func handshakeOf(c *Conn, r *http1.Request) websocket.Request {
 	if c.secure != nil || c.service.proxies.Has(c.remote.Addr()) && forwardsTLS(r) {
 		return secured{r}
 	}

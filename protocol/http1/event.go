@@ -11,12 +11,12 @@ import (
 // EventType is the Content-Type of a stream of events.
 const EventType = "text/event-stream"
 
-// EventStream is the answer that begins a stream of server-sent events (WHATWG HTML, 9.2), which no cache keeps and no
-// proxy in front holds up. Each Send on its connection adds to it: Events, as Append makes them.
+// EventStream is the answer that begins a stream of server-sent events (WHATWG HTML, 9.2), which no cache keeps, and no
+// proxy in front holds up or compresses. Each Send on its connection adds to it: Events, as Append makes them.
 func EventStream() *Response {
 	return &Response{
 		Type:   EventType,
-		Header: []Field{{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}},
+		Header: []Field{{"Cache-Control", "no-store, no-transform"}, {"X-Accel-Buffering", "no"}},
 		Stream: true,
 	}
 }

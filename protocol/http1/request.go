@@ -118,7 +118,12 @@ type Exchange struct {
 	Head   bool // the answer has no body (RFC 9110, 9.3.2)
 	HTTP10 bool // the client speaks HTTP/1.0
 	Close  bool // the connection ends after the answer
+
+	CloseDelimited bool // the answer's: see Response.CloseDelimited
 }
+
+// closeDelimited reports whether the body of a stream ends with the connection (RFC 9112, 6.3).
+func (x Exchange) closeDelimited() bool { return x.HTTP10 || x.CloseDelimited }
 
 // Exchange is what an answer has to know of the request.
 func (r *Request) Exchange() Exchange {

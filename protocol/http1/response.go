@@ -19,6 +19,11 @@ type Response struct {
 	// Stream means that the body goes on: AppendChunk adds to it, and AppendLast ends it. To HTTP/1.0 it ends with the
 	// connection (RFC 9112, 6.3).
 	Stream bool
+
+	// CloseDelimited has the body of a stream end with the connection to HTTP/1.1 as well: it is not chunked. So its
+	// pieces are the same for everybody, and the connection may be given to a worker that knows nothing of HTTP. A
+	// client cannot tell its end from a cut, unless the body says so itself.
+	CloseDelimited bool
 }
 
 // Streams reports whether a body can follow this answer: not to HEAD, and not with 204 or 304.
@@ -28,7 +33,7 @@ func (r *Response) Streams(x Exchange) bool {
 
 // AppendChunk appends a piece of the body of a stream (RFC 9112, 7.1). An empty one would end it and adds nothing.
 func AppendChunk(dst []byte, x Exchange, piece []byte) []byte {
-	if len(piece) == 0 || x.HTTP10 {
+	if len(piece) == 0 || x.closeDelimited() {
 		return append(dst, piece...)
 	}
 	dst = append(strconv.AppendInt(dst, int64(len(piece)), 16), crlf...)
@@ -37,7 +42,7 @@ func AppendChunk(dst []byte, x Exchange, piece []byte) []byte {
 
 // AppendLast appends what ends the body of a stream.
 func AppendLast(dst []byte, x Exchange) []byte {
-	if x.HTTP10 {
+	if x.closeDelimited() {
 		return dst
 	}
 	return append(dst, "0\r\n\r\n"...)
@@ -49,6 +54,7 @@ type Field struct{ Name, Value string }
 // Append appends the whole answer. date is the value of the Date field. An error means a status or a field that cannot
 // be sent; nothing is appended then.
 func (r *Response) Append(dst []byte, x Exchange, date []byte) ([]byte, error) {
+	x.CloseDelimited = r.CloseDelimited
 	status := r.Status
 	if status == 0 {
 		status = 200
@@ -76,7 +82,7 @@ func (r *Response) Append(dst []byte, x Exchange, date []byte) ([]byte, error) {
 	for _, f := range r.Header {
 		b = append(append(append(append(b, f.Name...), ": "...), f.Value...), crlf...)
 	}
-	switch closes := r.Close || x.Close || r.Stream && x.HTTP10; {
+	switch closes := r.Close || x.Close || r.Stream && x.closeDelimited(); {
 	case r.upgrades() && closes:
 		b = append(b, "Connection: close, Upgrade\r\n"...) // RFC 9110, 7.8
 	case r.upgrades():
@@ -112,7 +118,7 @@ func (r *Response) appendFraming(b []byte, x Exchange) []byte {
 	switch {
 	case !r.Stream:
 		return r.appendLength(b)
-	case x.HTTP10:
+	case x.closeDelimited():
 		return r.appendType(b)
 	}
 	return append(r.appendType(b), "Transfer-Encoding: chunked\r\n"...)

@@ -54,6 +54,10 @@ func TestResponse(t *testing.T) {
 			http1.Exchange{},
 			"HTTP/1.1 200 OK\r\nDate: " + date + "\r\nContent-Length: 0\r\nupgrade: h2c\r\n" +
 				"Connection: Upgrade\r\n\r\n"},
+		{"a stream that ends with the connection",
+			http1.Response{Stream: true, CloseDelimited: true, Body: []byte("hi")}, http1.Exchange{},
+			"HTTP/1.1 200 OK\r\nDate: " + date + "\r\nContent-Type: text/plain; charset=utf-8\r\n" +
+				"Connection: close\r\n\r\nhi"},
 		{"a status without a name", http1.Response{Status: 299}, http1.Exchange{},
 			"HTTP/1.1 299 \r\nDate: " + date + "\r\nContent-Length: 0\r\n\r\n"},
 	} {

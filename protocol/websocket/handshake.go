@@ -82,7 +82,7 @@ func (p *Protocol) Check(r Request) (Accepted, error) {
 	case !validKey(key) || several(r, "Sec-WebSocket-Key"):
 		return Accepted{}, &HandshakeError{400, "Sec-WebSocket-Key is not 16 bytes in base64"}
 	}
-	if err := p.checkOrigin(r); err != nil {
+	if err := p.CheckOrigin(r); err != nil {
 		return Accepted{}, err
 	}
 	a := Accepted{Subprotocol: p.choose(r), key: acceptKey(key)}

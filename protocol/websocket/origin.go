@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// checkOrigin keeps pages of other sites from using the rights of their visitor's browser (RFC 6455, 10.2).
-func (p *Protocol) checkOrigin(r Request) error {
+// CheckOrigin keeps pages of other sites from using the rights of their visitor's browser (RFC 6455, 10.2), as Check
+// does. It is for requests that are no handshakes, but give a page the same. The error is a *HandshakeError.
+func (p *Protocol) CheckOrigin(r Request) error {
 	value := r.Value("Origin", 0)
 	if value == nil {
 		return nil // a program: a browser always says its origin
