@@ -20,7 +20,9 @@ var binaries string
 
 // told is what the environment tells the tests. The programs do not get it: to lineman it would be misspelt settings.
 // Immutable after TestMain.
-var told = map[string]string{"LINEMAN_SEED": "", "LINEMAN_SCREENSHOTS": "", "LINEMAN_E2E_STRICT": ""}
+var told = map[string]string{
+	"LINEMAN_SEED": "", "LINEMAN_SCREENSHOTS": "", "LINEMAN_E2E_STRICT": "", "LINEMAN_E2E_LONG": "",
+}
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
