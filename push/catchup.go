@@ -83,7 +83,7 @@ func (h *Hub[C]) begin(m *Member[C], s *set[C]) {
 	case m.follows && keeps:
 		h.tailOf(s).followers++
 	case m.follows && h.isAlone():
-		f.Begun(m.conn, target, Recovery{Gap: gapOff(since)})
+		h.beginWith(m, target, since, Recovery{Gap: gapOff(since)})
 		return
 	case !m.follows && since.Last <= 0:
 		return
@@ -183,18 +183,35 @@ func (h *Hub[C]) recalled(c *catchUp[C], r Recovery) {
 func (h *Hub[C]) tellRecovery(c *catchUp[C], r Recovery) {
 	m, target := c.member, c.tail.target
 	if m.follows && !c.begun {
-		h.options.Followers.Begun(m.conn, target, r)
-		h.stats.Delivered += uint64(len(r.Messages))
+		h.beginWith(m, target, c.since, r)
 		c.begun = true
 		return
 	}
 	if m.follows && r.Gap != "" {
-		h.options.Followers.Missed(h.only(m), target, r.Gap, r.Top)
+		h.missedBy(m, target, r.Gap, r.Top)
 	}
 	for _, s := range r.Messages {
 		h.tellOne(m, target, s)
 	}
 	c.begun = true
+}
+
+// beginWith tells one that follows with what it begins.
+func (h *Hub[C]) beginWith(m *Member[C], target Target, since Since, r Recovery) {
+	switch {
+	case r.Gap != "":
+		h.stats.Gaps[r.Gap]++
+	case since.isPosition():
+		h.stats.Recovered++
+	}
+	h.stats.Delivered += uint64(len(r.Messages))
+	h.options.Followers.Begun(m.conn, target, r)
+}
+
+// missedBy tells one that follows of a gap.
+func (h *Hub[C]) missedBy(m *Member[C], target Target, why Gap, top Position) {
+	h.stats.Gaps[why]++
+	h.options.Followers.Missed(h.only(m), target, why, top)
 }
 
 // tellOne hands a message to one connection.
@@ -235,7 +252,7 @@ func (h *Hub[C]) trail(c *catchUp[C]) {
 		h.checkTail(t)
 	case t.at.Offset > c.top.Offset: // the history has lost what this node has delivered
 		if c.member.follows {
-			h.options.Followers.Missed(h.only(c.member), t.target, GapExpired, t.at)
+			h.missedBy(c.member, t.target, GapExpired, t.at)
 		}
 		h.caughtUp(c)
 	}

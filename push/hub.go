@@ -172,7 +172,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 	h := &Hub[C]{
 		options: o, everyone: &set[C]{kind: ToEveryone}, members: make(map[uint64]*Member[C]),
 		pending: make(map[uint64]*pending), unannounced: make(map[*Member[C]]bool),
-		tails: make(map[*set[C]]*tail[C]),
+		tails: make(map[*set[C]]*tail[C]), stats: Stats{Gaps: make(map[Gap]uint64)},
 	}
 	for k := range h.sets {
 		h.sets[k] = make(map[string]*set[C])

@@ -1,16 +1,24 @@
 package push
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Stats are the counters of a Hub since its start, and what it knows now.
 type Stats struct {
-	Conns    int // now
-	UIDs     int // with a connection, now
-	Groups   int // likewise
-	Channels int // with a subscriber, now
+	Conns     int // now
+	Followers int // of these, those that follow
+	UIDs      int // with a connection, now
+	Groups    int // likewise
+	Channels  int // with a subscriber, now
 
 	Published uint64 // messages that Publish took
 	Delivered uint64 // messages that connections of this node accepted
+
+	Recovered uint64         // times that one who follows got all that came after its Position
+	Gaps      map[Gap]uint64 // times that one could not, and that something was missed in the midst, by reason
+	Repairs   uint64         // times that this node compared a target with its history because something may be missing
 
 	Breaks     uint64        // of the link to other nodes
 	Away       time.Duration // that it was down in all, up to now
@@ -24,7 +32,8 @@ func (h *Hub[C]) Stats() Stats {
 	if !h.linked && !h.unlinked.IsZero() {
 		s.Away += time.Since(h.unlinked)
 	}
-	s.Conns = len(h.everyone.members)
+	s.Gaps = maps.Clone(s.Gaps)
+	s.Conns, s.Followers = len(h.everyone.members), h.followers
 	s.UIDs, s.Groups, s.Channels = len(h.sets[ToUID]), len(h.sets[ToGroup]), len(h.sets[ToChannel])
 	return s
 }

@@ -110,6 +110,7 @@ func (h *Hub[C]) checkTail(t *tail[C]) {
 	if t.repair == nil {
 		t.repair = &catchUp[C]{tail: t, begun: true}
 	}
+	h.stats.Repairs++
 	t.repair.since = Since{Position: t.at}
 	h.recall(t.repair)
 }
@@ -149,7 +150,11 @@ func (h *Hub[C]) missed(t *tail[C], why Gap, top Position) {
 	hold := h.markHeld(t.target)
 	h.options.Followers.Missed(func(yield func(C) bool) {
 		for _, m := range h.find(t.target) {
-			if m.follows && (hold == 0 || m.heldIn != hold) && !yield(m.conn) {
+			if !m.follows || hold != 0 && m.heldIn == hold {
+				continue
+			}
+			h.stats.Gaps[why]++
+			if !yield(m.conn) {
 				return
 			}
 		}

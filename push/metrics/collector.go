@@ -1,9 +1,12 @@
 package metrics
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lineman-go/lineman/push"
 )
 
 // metric is one that is read from a Snapshot.
@@ -42,9 +45,13 @@ func byReason(name, help string, of func(s *Snapshot) map[string]uint64) metric 
 }
 
 // metrics are all but the histogram.
-func metrics() []metric {
+func metrics() []metric { return slices.Concat(ofPages(), ofBroker(), counted()) }
+
+// ofPages are how many there are now.
+func ofPages() []metric {
 	return []metric{
 		gauge("connections", "Pages that are connected and known.", func(s *Snapshot) int { return s.Conns }),
+		gauge("following_connections", "Of these, those of level 1.", func(s *Snapshot) int { return s.Followers }),
 		gauge("waiting_connections", "Pages that have not said who they are.",
 			func(s *Snapshot) int { return s.Waiting }),
 		gauge("uids", "Uids with a connection.", func(s *Snapshot) int { return s.UIDs }),
@@ -54,6 +61,12 @@ func metrics() []metric {
 			func(s *Snapshot) int { return s.QueuedBytes }),
 		gauge("queued_most_bytes", "Of these, those that wait for one page.",
 			func(s *Snapshot) int { return s.QueuedMost }),
+	}
+}
+
+// ofBroker are those of what joins the nodes.
+func ofBroker() []metric {
+	return []metric{
 		gauge("broker_linked", "1 if the other nodes are reached.", func(s *Snapshot) int {
 			if s.Linked {
 				return 1
@@ -83,8 +96,19 @@ func metrics() []metric {
 			func(s *Snapshot) uint64 { return s.Broker.Stale }),
 		counter("broker_overflows", "Times that the link was broken because this node did not keep up.",
 			func(s *Snapshot) uint64 { return s.Broker.Overflows }),
+	}
+}
+
+// counted are what has happened since the start.
+func counted() []metric {
+	return []metric{
 		counter("publishes", "Publications.", func(s *Snapshot) uint64 { return s.Published }),
 		counter("deliveries", "Messages that connections accepted.", func(s *Snapshot) uint64 { return s.Delivered }),
+		counter("recoveries", "Times that a page of level 1 came back to a target and got all that it had missed.",
+			func(s *Snapshot) uint64 { return s.Recovered }),
+		byReason("gaps", "Times that a page of level 1 was told that it has missed something, by reason.", gaps),
+		counter("repairs", "Times that a target was compared with its history, as something might have been missed.",
+			func(s *Snapshot) uint64 { return s.Repairs }),
 		counter("accepted_connections", "Connections that came, of pages, back ends and operators.",
 			func(s *Snapshot) uint64 { return s.Accepted }),
 		counter("received_bytes", "Bytes read from all connections.", func(s *Snapshot) uint64 { return s.BytesIn }),
@@ -100,6 +124,15 @@ func metrics() []metric {
 		byReason("credential_refusals", "Credentials that were refused, by reason.",
 			func(s *Snapshot) map[string]uint64 { return s.Credentials }),
 	}
+}
+
+// gaps are the reasons with their counts; one that has not occurred yet is there with 0.
+func gaps(s *Snapshot) map[string]uint64 {
+	by := make(map[string]uint64)
+	for _, why := range []push.Gap{push.GapEpoch, push.GapExpired, push.GapAhead, push.GapLimit, push.GapOff} {
+		by[string(why)] = s.Gaps[why]
+	}
+	return by
 }
 
 // collector reads a Snapshot for each scrape.

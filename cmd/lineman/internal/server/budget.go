@@ -19,12 +19,17 @@ type budget struct {
 func (s *Server) fanout(to iter.Seq[*lineman.Conn], msg []byte) int {
 	n := s.loop.Broadcast(to, msg)
 	s.slice.work += n
-	if s.budget.sent += n * len(msg); s.config.Limits.Memory > 0 && s.budget.sent > s.config.Limits.Memory/8 &&
+	s.charge(n * len(msg))
+	return n
+}
+
+// charge counts bytes that were sent to pages.
+func (s *Server) charge(bytes int) {
+	if s.budget.sent += bytes; s.config.Limits.Memory > 0 && s.budget.sent > s.config.Limits.Memory/8 &&
 		!s.budget.due {
 		s.budget.due = true
 		s.loop.After(time.Millisecond, s.shed) // once the kernel has taken what it takes
 	}
-	return n
 }
 
 // shed is the load shedding: it cuts the connections for which most waits, until the rest is within the budget.

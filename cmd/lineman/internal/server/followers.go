@@ -35,7 +35,7 @@ func (f followers) Begun(c *lineman.Conn, of push.Target, r push.Recovery) {
 	if !p.live.batch || len(r.Messages) == 0 {
 		s.tell(c, begun)
 		for _, m := range r.Messages {
-			_ = c.Send(s.replays.frame(of, m)) // it may have closed
+			s.say(c, s.replays.frame(of, m))
 		}
 		return
 	}
@@ -106,5 +106,5 @@ func (b *frameBatch) end() {
 		return
 	}
 	b.open = false
-	_ = b.conn.Send(append(b.server.scratch, ']')) // it may have closed
+	b.server.say(b.conn, append(b.server.scratch, ']'))
 }

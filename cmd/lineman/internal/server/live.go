@@ -104,7 +104,13 @@ type frame interface {
 // tell sends a frame to a page. What it does not take it would not take later either: it is closed as too slow.
 func (s *Server) tell(c *lineman.Conn, f frame) {
 	s.scratch = f.Append(s.scratch[:0])
-	_ = c.Send(s.scratch) // it may have closed
+	s.say(c, s.scratch)
+}
+
+// say sends frames to a page.
+func (s *Server) say(c *lineman.Conn, text []byte) {
+	s.charge(len(text))
+	_ = c.Send(text) // it may have closed
 }
 
 // greet takes the hello, which begins the login.
