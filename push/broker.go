@@ -37,6 +37,10 @@ type Node struct {
 	// the node that allows most holds.
 	HistoryBytes int
 
+	// Journal is where a Broker that keeps history in memory keeps it, too; nil: nowhere. Of the nodes of a Memory, the
+	// first that has one says it.
+	Journal Journal
+
 	// Linked is told when the link to the cluster is up, with all targets subscribed, and when it has broken: until it
 	// is up again, what others publish may be missed.
 	Linked func(up bool)

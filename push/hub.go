@@ -77,6 +77,10 @@ type Options[C Conn] struct {
 	// Of Hubs that share a Memory, that which allows most counts.
 	HistoryBytes int
 
+	// Journal is where the history is kept so that it outlives the process, in a Hub without a Broker or over a Memory;
+	// nil: in memory alone. It is closed with the Hub, or when Leaving is called.
+	Journal Journal
+
 	// Followers is told what connections get that follow their targets: see AddFollower. nil: there are none.
 	Followers Followers[C]
 
@@ -196,7 +200,7 @@ func (h *Hub[C]) join() (err error) {
 	n := Node{ID: h.node, Do: o.Do, Deliver: h.deliver, Answer: h.asked, Linked: h.relink}
 	keeps := o.keepsHistory()
 	if keeps {
-		n.Retain, n.HistoryBytes = h.retention, o.HistoryBytes
+		n.Retain, n.HistoryBytes, n.Journal = h.retention, o.HistoryBytes, o.Journal
 	}
 	if h.link, err = o.Broker.Join(n); err != nil {
 		return fmt.Errorf("push: broker: %w", err)

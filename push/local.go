@@ -1,5 +1,7 @@
 package push
 
+import "slices"
+
 // localBroker is the Broker of a Hub that has none. It delivers what is published at once, and needs no subscriptions.
 type localBroker struct{}
 
@@ -8,6 +10,9 @@ func (localBroker) Join(n Node) (Link, error) {
 	l := &localLink{node: n}
 	if n.Retain != nil {
 		l.history = newRings(n.HistoryBytes)
+		if n.Journal != nil {
+			l.commits = newGroupCommit(l.history, n.Journal, n.Retain, n.Do)
+		}
 	}
 	return l, nil
 }
@@ -15,10 +20,11 @@ func (localBroker) Join(n Node) (Link, error) {
 // isAlone reports whether there are no other nodes.
 func (h *Hub[C]) isAlone() bool { return h.options.Broker == (localBroker{}) }
 
-// localLink delivers at once. Owned by the loop.
+// localLink delivers at once or, with a Journal, when it is written there. Owned by the loop.
 type localLink struct {
 	node    Node
-	history *rings // nil if nothing is kept
+	history *rings       // nil if nothing is kept
+	commits *groupCommit // nil without a Journal
 	closed  bool
 }
 
@@ -44,32 +50,82 @@ func (l *localLink) Publish(to []Target, p Publication, done func(r Receipt, err
 		done(Receipt{}, ErrClosed)
 		return
 	}
+	if l.commits != nil && l.commits.takes(to) {
+		l.commit(slices.Clone(to), p, done)
+		return
+	}
 	if l.history != nil {
 		p.Positions = l.history.publish(to, p.Data, l.node.Retain)
 	}
+	l.deliver(to, p, done)
+}
+
+// commit delivers in its turn, when all that is kept before is in the Journal, and so is this.
+func (l *localLink) commit(to []Target, p Publication, done func(r Receipt, err error)) {
+	p.Data = slices.Clone(p.Data)
+	l.commits.add(step{to: to, data: p.Data, turn: &localPublication{l, to, p, done}}, l.node.Do)
+}
+
+// localPublication is a publication that waits for its turn.
+type localPublication struct {
+	link *localLink
+	to   []Target
+	Publication
+	done func(r Receipt, err error)
+}
+
+func (p *localPublication) take(at []Position, err error) {
+	if err != nil {
+		p.done(Receipt{}, err)
+		return
+	}
+	p.Positions = at
+	p.link.deliver(p.to, p.Publication, p.done)
+}
+
+func (l *localLink) deliver(to []Target, p Publication, done func(r Receipt, err error)) {
 	l.node.Deliver(to, p)
 	done(Receipt{Positions: p.Positions}, nil)
 }
 
-func (l *localLink) Ask(to []Target, question []byte, done func(answers [][]byte, err error)) {
-	if l.closed {
-		done(nil, ErrClosed)
-		return
+// inOrder does something when everything before it is done.
+func (l *localLink) inOrder(do func(error)) {
+	switch {
+	case l.closed:
+		do(ErrClosed)
+	case l.commits == nil || !l.commits.busy:
+		do(nil)
+	default:
+		l.commits.add(step{turn: turnFunc(do)}, l.node.Do)
 	}
-	l.node.Answer(to, question, func(answer []byte) { done([][]byte{answer}, nil) })
+}
+
+func (l *localLink) Ask(to []Target, question []byte, done func(answers [][]byte, err error)) {
+	if l.commits != nil && l.commits.busy {
+		to, question = slices.Clone(to), slices.Clone(question)
+	}
+	l.inOrder(func(err error) {
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		l.node.Answer(to, question, func(answer []byte) { done([][]byte{answer}, nil) })
+	})
 }
 
 // History and Forget are those of a HistoryLink.
 
 func (l *localLink) History(of Target, r Range, done func(History, error)) {
-	switch {
-	case l.closed:
-		done(History{}, ErrClosed)
-	case l.history == nil:
-		done(History{}, ErrNoHistory)
-	default:
-		done(l.history.read(of, l.node.Retain(of), r), nil)
-	}
+	l.inOrder(func(err error) {
+		switch {
+		case err != nil:
+			done(History{}, err)
+		case l.history == nil:
+			done(History{}, ErrNoHistory)
+		default:
+			done(l.history.read(of, l.node.Retain(of), r), nil)
+		}
+	})
 }
 
 func (l *localLink) Forget(of []Target, done func(error)) {
@@ -78,10 +134,24 @@ func (l *localLink) Forget(of []Target, done func(error)) {
 		done(ErrClosed)
 	case l.history == nil:
 		done(ErrNoHistory)
+	case l.commits != nil:
+		l.commits.add(step{forget: slices.Clone(of), turn: turnFunc(done)}, l.node.Do)
 	default:
 		l.history.forget(of)
 		done(nil)
 	}
 }
 
-func (l *localLink) Close() { l.closed = true }
+// passOn has a successor have the Journal.
+func (l *localLink) passOn() {
+	if l.commits != nil {
+		l.commits.leave()
+	}
+}
+
+func (l *localLink) Close() {
+	l.closed = true
+	if l.commits != nil {
+		l.commits.close()
+	}
+}

@@ -11,7 +11,8 @@ type Memory struct {
 	mu    sync.Mutex // guards the following, and the order of what is published
 	links []*memoryLink
 
-	history *rings // guarded by mu; nil until a node keeps some
+	history *rings       // guarded by mu, as what follows; nil until a node keeps some
+	commits *groupCommit // nil without a Journal
 }
 
 // NewMemory makes a Broker for the Hubs of this process. It keeps history, in memory.
@@ -23,8 +24,9 @@ type memoryLink struct {
 	node   Node
 
 	// Guarded by the broker's lock.
-	topics map[Target]bool
-	closed bool
+	topics  map[Target]bool
+	leaving bool // a successor is to have the Journal
+	closed  bool
 }
 
 // Join makes a node part of it. It never fails.
@@ -38,6 +40,9 @@ func (b *Memory) Join(n Node) (Link, error) {
 			b.history = newRings(n.HistoryBytes)
 		}
 		b.history.most = max(b.history.most, n.HistoryBytes)
+		if b.commits == nil && n.Journal != nil {
+			b.commits = newGroupCommit(b.history, n.Journal, n.Retain, b.exclusively)
+		}
 	}
 	n.Do(func() { n.Linked(true) })
 	return l, nil
@@ -82,115 +87,207 @@ func (l *memoryLink) pinLocked(t Target, wanted bool) {
 	}
 }
 
-// Publish delivers at once if there is only one node. With several, a node's own publication is not ahead of others.
-func (l *memoryLink) Publish(to []Target, p Publication, done func(r Receipt, err error)) {
-	to, p.Data = slices.Clone(to), slices.Clone(p.Data)
-	var receipt struct {
-		others    atomic.Int64
-		positions []Position // set where the order is made
-	}
-	var order func()
-	if retain := l.node.Retain; retain != nil {
-		order = func() { receipt.positions = l.broker.history.publish(to, p.Data, retain) }
-	}
-	err := l.carry(to, order, func(n Node, end func()) {
-		placed := p
-		placed.Positions = receipt.positions
-		if reached := n.Deliver(to, placed); n.ID != l.node.ID {
-			receipt.others.Add(int64(reached))
-		}
-		end()
-	}, func() { done(Receipt{int(receipt.others.Load()), receipt.positions}, nil) })
-	if err != nil {
-		done(Receipt{}, err)
-	}
+// exclusively runs a function under the broker's lock.
+func (b *Memory) exclusively(f func()) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f()
+	return true
 }
 
-// History reads it at once.
+// soon runs a function under the broker's lock, later on the node's loop.
+func (l *memoryLink) soon(f func()) bool { return l.node.Do(func() { l.broker.exclusively(f) }) }
+
+// Publish delivers at once if there is only one node, and no Journal. With several, a node's own publication is not
+// ahead of others.
+func (l *memoryLink) Publish(to []Target, p Publication, done func(r Receipt, err error)) {
+	p.Data = slices.Clone(p.Data)
+	l.carry(&memoryPublication{Publication: p, to: slices.Clone(to), from: l.node.ID, finish: done})
+}
+
+// memoryPublication is a publication under way. Its Positions are set where the order is made.
+type memoryPublication struct {
+	Publication
+	to     []Target
+	from   string
+	others atomic.Int64
+	finish func(r Receipt, err error)
+}
+
+func (p *memoryPublication) targets() []Target { return p.to }
+
+func (p *memoryPublication) visit(n Node, end func()) {
+	if reached := n.Deliver(p.to, p.Publication); n.ID != p.from {
+		p.others.Add(int64(reached))
+	}
+	end()
+}
+
+func (p *memoryPublication) done(err error) {
+	p.finish(Receipt{int(p.others.Load()), p.Positions}, err)
+}
+
+// History reads it, when what was published before is kept.
 func (l *memoryLink) History(of Target, r Range, done func(History, error)) {
 	var h History
-	err := l.withHistory(func(s *rings) { h = s.read(of, l.node.Retain(of), r) })
-	done(h, err)
+	l.withHistory(step{}, func(s *rings) { h = s.read(of, l.node.Retain(of), r) }, func(err error) { done(h, err) })
 }
 
-// Forget does it at once.
+// Forget does it, when what was published before is kept.
 func (l *memoryLink) Forget(of []Target, done func(error)) {
-	done(l.withHistory(func(s *rings) { s.forget(of) }))
+	of = slices.Clone(of)
+	l.withHistory(step{forget: of}, func(s *rings) { s.forget(of) }, done)
 }
 
-// withHistory does something with the history, if the node has any.
-func (l *memoryLink) withHistory(f func(*rings)) error {
-	l.broker.mu.Lock()
-	defer l.broker.mu.Unlock()
+// withHistory does something with the history, if the node has any: at once or, with a Journal, in its turn.
+func (l *memoryLink) withHistory(s step, f func(*rings), done func(error)) {
+	b := l.broker
+	b.mu.Lock()
+	c := b.commits
 	switch {
 	case l.closed:
-		return ErrClosed
+		b.mu.Unlock()
+		done(ErrClosed)
 	case l.node.Retain == nil:
-		return ErrNoHistory
+		b.mu.Unlock()
+		done(ErrNoHistory)
+	case c != nil && (c.busy || s.forget != nil):
+		defer b.mu.Unlock()
+		s.turn = turnFunc(func(err error) {
+			if err == nil {
+				f(b.history)
+			}
+			l.node.Do(func() { done(err) })
+		})
+		c.add(s, l.soon)
+	default:
+		f(b.history)
+		b.mu.Unlock()
+		done(nil)
 	}
-	f(l.broker.history)
-	return nil
 }
 
 // Ask waits for every answer: nodes of one process have no reason to be late.
 func (l *memoryLink) Ask(to []Target, question []byte, done func(answers [][]byte, err error)) {
-	to, question = slices.Clone(to), slices.Clone(question)
-	var mu sync.Mutex // guards answers
-	var answers [][]byte
-	err := l.carry(to, nil, func(n Node, end func()) {
-		n.Answer(to, question, func(answer []byte) {
-			mu.Lock()
-			answers = append(answers, slices.Clone(answer))
-			mu.Unlock()
-			end()
-		})
-	}, func() { done(answers, nil) })
-	if err != nil {
-		done(nil, err)
+	l.carry(&memoryQuestion{to: slices.Clone(to), question: slices.Clone(question), finish: done})
+}
+
+// memoryQuestion is a question under way.
+type memoryQuestion struct {
+	to       []Target
+	question []byte
+	finish   func(answers [][]byte, err error)
+
+	mu      sync.Mutex // guards the following
+	answers [][]byte
+}
+
+func (q *memoryQuestion) targets() []Target { return q.to }
+
+func (q *memoryQuestion) visit(n Node, end func()) {
+	n.Answer(q.to, q.question, func(answer []byte) {
+		q.mu.Lock()
+		q.answers = append(q.answers, slices.Clone(answer))
+		q.mu.Unlock()
+		end()
+	})
+}
+
+func (q *memoryQuestion) done(err error) {
+	q.mu.Lock()
+	answers := q.answers
+	q.mu.Unlock()
+	q.finish(answers, err)
+}
+
+// carriage is what nodes are to get in one order.
+type carriage interface {
+	targets() []Target
+
+	// visit is called on the loop of each node that wants one of the targets.
+	visit(n Node, end func())
+
+	// done is called on the loop of the node that it is from, when each visit has called end.
+	done(err error)
+}
+
+// carry visits nodes. If there is only one, and no Journal, it does so at once.
+func (l *memoryLink) carry(x carriage) {
+	b := l.broker
+	b.mu.Lock()
+	p, _ := x.(*memoryPublication)
+	if l.node.Retain == nil {
+		p = nil // it is not to be kept
+	}
+	switch c := b.commits; {
+	case l.closed:
+		b.mu.Unlock()
+		x.done(ErrClosed)
+		return
+	case c != nil && (c.busy || p != nil && c.keeps(p.to)):
+		defer b.mu.Unlock()
+		l.commitLocked(x, p)
+		return
+	case p != nil:
+		p.Positions = b.history.publish(p.to, p.Data, l.node.Retain)
+	}
+	if len(b.links) > 1 || b.commits != nil {
+		defer b.mu.Unlock()
+		l.visitLocked(x)
+		return
+	}
+	wanted := l.wants(x.targets())
+	b.mu.Unlock()
+	end := func() { x.done(nil) }
+	if wanted {
+		x.visit(l.node, end)
+	} else {
+		end()
 	}
 }
 
-// carry runs f on the loop of each node that wants one of the targets, in one order for all of them. It runs done on
-// this node's loop when each f has called end. If there is only one node, it runs f at once. It runs order before,
-// unless that is nil: where the order is made, under the broker's lock.
-func (l *memoryLink) carry(to []Target, order func(), f func(n Node, end func()), done func()) error {
-	b := l.broker
-	b.mu.Lock()
-	if l.closed {
-		b.mu.Unlock()
-		return ErrClosed
-	}
-	if order != nil {
-		order()
-	}
-	if len(b.links) == 1 {
-		wanted := l.wants(to)
-		b.mu.Unlock()
-		if !wanted {
-			done()
-			return nil
+// commitLocked carries in its turn: a publication that may be kept, when it is in the Journal. p is nil for others.
+func (l *memoryLink) commitLocked(x carriage, p *memoryPublication) {
+	s := step{turn: memoryTurn(func(at []Position, err error) {
+		if err != nil {
+			l.node.Do(func() { x.done(err) })
+			return
 		}
-		f(l.node, done)
-		return nil
+		if p != nil {
+			p.Positions = at
+		}
+		l.visitLocked(x)
+	})}
+	if p != nil {
+		s.to, s.data = p.to, p.Data
 	}
-	defer b.mu.Unlock()
+	l.broker.commits.add(s, l.soon)
+}
+
+// memoryTurn is a function that is called under the broker's lock.
+type memoryTurn func(at []Position, err error)
+
+func (f memoryTurn) take(at []Position, err error) { f(at, err) }
+
+// visitLocked has the nodes be visited, each on its loop.
+func (l *memoryLink) visitLocked(x carriage) {
+	to := x.targets()
 	var left atomic.Int64
 	left.Store(1)
 	end := func() {
 		if left.Add(-1) == 0 {
-			l.node.Do(done)
+			l.node.Do(func() { x.done(nil) })
 		}
 	}
-	for _, link := range b.links {
+	for _, link := range l.broker.links {
 		if link.wants(to) {
 			left.Add(1)
-			if !link.node.Do(func() { link.unlessClosed(func() { f(link.node, end) }, end) }) {
+			if !link.node.Do(func() { link.unlessClosed(func() { x.visit(link.node, end) }, end) }) {
 				end()
 			}
 		}
 	}
 	end()
-	return nil
 }
 
 // unlessClosed runs one of two functions.
@@ -220,10 +317,19 @@ func (l *memoryLink) Close() {
 		}
 	}
 	l.closed = true
-	for i, other := range b.links {
-		if other == l {
-			b.links = append(b.links[:i:i], b.links[i+1:]...)
-			return
-		}
+	b.links = slices.DeleteFunc(slices.Clone(b.links), func(other *memoryLink) bool { return other == l })
+	if len(b.links) == 0 && b.commits != nil {
+		b.commits.close()
+	}
+}
+
+// passOn has a successor have the Journal, when all nodes want that.
+func (l *memoryLink) passOn() {
+	b := l.broker
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l.leaving = true
+	if b.commits != nil && !slices.ContainsFunc(b.links, func(other *memoryLink) bool { return !other.leaving }) {
+		b.commits.leave()
 	}
 }

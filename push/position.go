@@ -53,8 +53,8 @@ func (p Position) String() string {
 // MarshalText is String, for JSON.
 func (p Position) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// newEpoch makes an epoch that no Broker had before.
-func newEpoch() string {
+// NewEpoch makes the epoch of Positions that begin anew: none had it before.
+func NewEpoch() string {
 	var b [8]byte
 	_, _ = rand.Read(b[2:]) // it never fails
 	return strconv.FormatUint(binary.BigEndian.Uint64(b[:]), 36)

@@ -24,8 +24,11 @@ type Message[C Conn] struct {
 
 // Outcome is what became of a Message.
 type Outcome struct {
-	Reached int   // connections that accepted it, of other nodes as far as is known
-	Err     error // ErrUnlinked or ErrClosed, and nothing was sent; or ErrUnanswered, and more may have accepted it
+	Reached int // connections that accepted it, of other nodes as far as is known
+
+	// ErrUnlinked, ErrClosed, or what matches ErrJournal, and nothing was sent; or ErrUnanswered, and more may have
+	// accepted it.
+	Err error
 
 	// Positions that it has in the histories of its targets, in the order of Message.To. That of a target without
 	// history is zero; nil if none has any, or if they are not known. They must not be changed.
@@ -44,7 +47,7 @@ func (h *Hub[C]) Publish(m Message[C], done func(Outcome)) error {
 		return err
 	}
 	switch {
-	case h.closed, m.Wait > 0 && h.isAlone() && h.replay.over:
+	case h.closed, m.Wait > 0 && h.isAlone() && h.replay.over, h.isPassedOn(m.To):
 		h.refuse(m, ErrClosed, done)
 	case h.keeps(m):
 		h.keep(m, done)

@@ -42,16 +42,22 @@ func (h *Hub[C]) keeps(m Message[C]) bool {
 // keep publishes a message, and keeps it for connections that come back, for as long as it may wait. done is called at
 // the latest when that time is over.
 func (h *Hub[C]) keep(m Message[C], done func(Outcome)) {
-	h.send(m, func(o Outcome) {
+	m.To, m.Data = slices.Clone(m.To), slices.Clone(m.Data)
+	k := &kept[C]{Message: m, number: h.last + 1, done: done}
+	h.send(m, func(o Outcome) { // at once, unless a journal has it first
 		b := &h.replay
-		m.To, m.Data = slices.Clone(m.To), slices.Clone(m.Data)
-		k := &kept[C]{m, h.last, done, o.Positions} // a node that is alone is told at once
-		b.put(k)
-		h.options.After(min(m.Wait, time.Until(b.until)), func() {
-			b.remove(k)
-			k.tell(Outcome{})
-		})
-		if o.Reached > 0 {
+		k.positions = o.Positions
+		switch {
+		case o.Err == nil && o.Reached == 0 && b.over:
+			o.Err = ErrClosed
+		case o.Err == nil && !b.over:
+			b.put(k)
+			h.options.After(min(m.Wait, time.Until(b.until)), func() {
+				b.remove(k)
+				k.tell(Outcome{})
+			})
+		}
+		if o.Reached > 0 || o.Err != nil {
 			k.tell(o)
 		}
 	})
@@ -138,7 +144,9 @@ func (h *Hub[C]) replayToFollower(m *Member[C], k *kept[C]) (n int) {
 }
 
 // Leaving notes that connections go to a successor of this process. From now on, what is published with Wait ends with
-// ErrClosed, and so does what nobody has got so far. The back end can then publish it again, to the successor.
+// ErrClosed, and so does what nobody has got so far. The back end can then publish it again, to the successor. That
+// gets Options.Journal as soon as what was published before is written: what is to be kept there ends with ErrClosed,
+// too.
 func (h *Hub[C]) Leaving() {
 	b := &h.replay
 	all := b.kept
@@ -148,4 +156,12 @@ func (h *Hub[C]) Leaving() {
 			k.tell(Outcome{Err: ErrClosed})
 		}
 	}
+	if l, ok := h.link.(interface{ passOn() }); ok {
+		l.passOn()
+	}
+}
+
+// isPassedOn reports whether it is a successor that keeps what is published for some targets.
+func (h *Hub[C]) isPassedOn(to []Target) bool {
+	return h.replay.over && h.options.Journal != nil && slices.ContainsFunc(to, h.hasHistory)
 }

@@ -9,6 +9,7 @@ type ring struct {
 	bytes    int      // of the messages, without what is around them
 	messages []*entry // the oldest first, the last one is that of top
 	pins     int      // subscriptions: it is not forgotten while there are some
+	planned  uint64   // offsets after top that messages have which are being written to the journal
 
 	// In the list of rings without messages; nil where it is in none.
 	before, after *ring
@@ -17,9 +18,16 @@ type ring struct {
 // cost is what is counted for a ring without messages.
 func (r *ring) cost() int { return aroundRing + len(r.target) }
 
+// plan is the offset of the next message, which is put later, in this order.
+func (r *ring) plan() uint64 {
+	r.planned++
+	return r.top + r.planned
+}
+
 // put adds the newest message.
-func (r *ring) put(m *entry) {
-	r.top++
+func (r *ring) put(m *entry, offset uint64) {
+	r.planned -= min(r.planned, 1)
+	r.top = offset
 	r.messages = append(r.messages, m)
 	r.bytes += len(m.data)
 }

@@ -42,7 +42,7 @@ const (
 // newRings makes a history that takes so many bytes, at most.
 func newRings(most int) *rings {
 	return &rings{
-		epoch: newEpoch(), began: time.Now(), now: time.Now, most: most,
+		epoch: NewEpoch(), began: time.Now(), now: time.Now, most: most,
 		byTarget: make(map[Target]*ring), empty: newRingList(),
 	}
 }
@@ -61,7 +61,8 @@ func (s *rings) publish(to []Target, data []byte, retain func(Target) Retention)
 		if positions == nil {
 			positions, kept = make([]Position, len(to)), slices.Clone(data)
 		}
-		positions[i] = Position{s.epoch, s.put(t, r, kept, now)}
+		ring := s.ringOf(t)
+		positions[i] = Position{s.epoch, s.put(ring, r, kept, now, ring.top+1)}
 	}
 	if positions != nil {
 		s.expire(now)
@@ -70,13 +71,12 @@ func (s *rings) publish(to []Target, data []byte, retain func(Target) Retention)
 	return positions
 }
 
-// put keeps a message of a target, and returns its offset.
-func (s *rings) put(t Target, keep Retention, data []byte, now time.Duration) uint64 {
-	r := s.ringOf(t)
+// put keeps the next message of a target, and returns its offset.
+func (s *rings) put(r *ring, keep Retention, data []byte, at time.Duration, offset uint64) uint64 {
 	s.empty.remove(r)
 	s.last++
-	m := &entry{number: s.last, data: data, at: now, ring: r}
-	r.put(m)
+	m := &entry{number: s.last, data: data, at: at, ring: r}
+	r.put(m, offset)
 	s.queue(keep.TTL).put(m)
 	s.bytes += m.cost()
 	for len(r.messages) > keep.size() || keep.Bytes > 0 && r.bytes > keep.Bytes {
@@ -232,9 +232,16 @@ func (want Range) part(all []*entry, last bool) (from, to int) {
 // forget takes out what is kept of some targets.
 func (s *rings) forget(of []Target) {
 	for _, t := range of {
-		for r := s.byTarget[t]; r != nil && len(r.messages) > 0; {
-			s.drop(r)
+		if r := s.byTarget[t]; r != nil {
+			s.clear(r)
 		}
+	}
+}
+
+// clear takes all messages out of a ring.
+func (s *rings) clear(r *ring) {
+	for len(r.messages) > 0 {
+		s.drop(r)
 	}
 }
 
