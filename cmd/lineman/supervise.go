@@ -73,6 +73,9 @@ func serverOptions(c *config.Config) (o server.Options, err error) {
 		}
 		o.Broker, o.BrokerStats, o.BrokerWait, among = broker, brokerStats(broker), broker.Wait, broker
 	}
+	if c.KeepsJournal() {
+		o.Journal = func() (server.Journal, error) { return openJournal(&c.History) }
+	}
 	if !c.Dev {
 		o.Credentials = func() (server.Credentials, error) { return openCredentials(c.Token, among) }
 	}

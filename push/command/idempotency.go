@@ -72,7 +72,7 @@ func (c *idempotencyCache) begin(id string, fingerprint uint64, now time.Time, d
 	c.bytes += q.size()
 	return func(r Reply) {
 		c.keep(q, &r)
-		if r.Error != nil && r.Error.Code == Unavailable && c.requests[id] == q {
+		if r.Error != nil && r.Error.mayPass() && c.requests[id] == q {
 			delete(c.requests, id) // nothing was done: it may come again
 		}
 		for _, done := range q.waiting {

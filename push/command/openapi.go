@@ -159,7 +159,7 @@ func fieldSchemas() map[string]any {
 			"ok": map[string]any{"const": false},
 			"error": map[string]any{"type": "object", "properties": map[string]any{
 				"code": map[string]any{"enum": []Code{
-					Invalid, UnknownCommand, Unauthorized, Denied, TooMany, Unavailable,
+					Invalid, UnknownCommand, Unauthorized, Denied, TooMany, Unavailable, NotKept,
 				}},
 				"text": textSchema("for people"),
 			}},

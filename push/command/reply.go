@@ -68,6 +68,7 @@ const (
 	Denied         Code = "denied"          // the key is not allowed to do that
 	TooMany        Code = "too_many"        // too fast, or too much: try again later
 	Unavailable    Code = "unavailable"     // other nodes cannot be reached now, or this one is stopping: ask again
+	NotKept        Code = "not_kept"        // the disk does not take what is to be kept: ask again, when it is seen to
 )
 
 // Error is what went wrong. Nothing has been done then, unless a change of many connections has reached a limit.
@@ -75,6 +76,9 @@ type Error struct {
 	Code Code   `json:"code"`
 	Text string `json:"text"` // for people
 }
+
+// mayPass reports whether the same request may succeed later, as nothing was done.
+func (e *Error) mayPass() bool { return e.Code == Unavailable || e.Code == NotKept }
 
 func (e *Error) Error() string { return "command: " + e.Text }
 
@@ -92,6 +96,8 @@ func Failed(err error) Reply {
 	switch {
 	case errors.Is(err, push.ErrUnlinked), errors.Is(err, push.ErrClosed), errors.Is(err, push.ErrUnanswered):
 		e.Code = Unavailable
+	case errors.Is(err, push.ErrJournal):
+		e.Code = NotKept
 	case errors.Is(err, push.ErrLimit):
 		e.Code = TooMany
 	}

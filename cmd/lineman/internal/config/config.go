@@ -118,9 +118,11 @@ type Namespace struct {
 
 // History is what is kept of what is published, beside that of Namespaces.
 type History struct {
-	Memory int       `koanf:"memory" is:"size,positive"`
-	UIDs   Retention `koanf:"uids"`
-	Groups Retention `koanf:"groups"`
+	Memory      int       `koanf:"memory" is:"size,positive"`
+	Journal     string    `koanf:"journal"`
+	JournalSync string    `koanf:"journal_sync"`
+	UIDs        Retention `koanf:"uids"`
+	Groups      Retention `koanf:"groups"`
 }
 
 // Retention is what is kept for a target.
@@ -204,9 +206,12 @@ func Default() Config {
 		Admin:      Admin{Listen: "127.0.0.1:6781"},
 		Token:      Token{Claim: "sub", Skew: time.Minute, Revocations: "lineman.revoked"},
 		Namespaces: map[string]Namespace{"default": DefaultNamespace()},
-		History:    History{Memory: 64 << 20, UIDs: defaultRetention(), Groups: defaultRetention()},
-		Redis:      Redis{Prefix: "lineman", Partitions: 1, Answer: time.Second},
-		Log:        Log{Format: "text", Level: "info"},
+		History: History{
+			Memory: 64 << 20, UIDs: defaultRetention(), Groups: defaultRetention(),
+			Journal: defaultJournal, JournalSync: "50ms",
+		},
+		Redis: Redis{Prefix: "lineman", Partitions: 1, Answer: time.Second},
+		Log:   Log{Format: "text", Level: "info"},
 		Limits: Limits{
 			Message: 64 << 10, Publish: 1 << 20, Body: 2 << 20, Pending: 1 << 20, Memory: 256 << 20,
 			Login: 10 * time.Second, Places: 128, Waiting: 10_000, WaitingPerIP: 200, ConnectionsPerIP: 2000,
@@ -223,6 +228,27 @@ func defaultRetention() Retention { return Retention{Class: "stream"} }
 
 // Keeps reports whether anything is kept.
 func (r *Retention) Keeps() bool { return r.Size > 0 || r.Class == "latest" }
+
+// defaultJournal is History.Journal where nothing is said.
+const defaultJournal = "lineman.journal"
+
+// KeepsHistory reports whether anything is kept of what is published.
+func (c *Config) KeepsHistory() bool {
+	for _, n := range c.Namespaces {
+		if n.History.Keeps() {
+			return true
+		}
+	}
+	return c.History.UIDs.Keeps() || c.History.Groups.Keeps()
+}
+
+// KeepsJournal reports whether what is kept is in a journal.
+func (c *Config) KeepsJournal() bool {
+	return c.KeepsHistory() && len(c.Redis.Addresses) == 0 && c.History.Journal != NoJournal
+}
+
+// NoJournal is History.Journal where there is to be none.
+const NoJournal = "none"
 
 // HasKey reports whether there is something to check a credential by.
 func (t *Token) HasKey() bool {

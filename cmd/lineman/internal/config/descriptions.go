@@ -96,6 +96,10 @@ var descriptions = map[string]map[string]string{
 		"memory": "that the history of all targets takes in a process, at most; what is oldest goes first",
 		"uids":   "what is kept of what is published for a uid",
 		"groups": "what is kept of what is published for a group",
+		"journal": "folder that keeps the history when the server ends, made as soon as any history is kept; none " +
+			"means memory alone. Not with redis.addresses",
+		"journal_sync": "a duration: when what is published outlives a power cut, at the latest; always: before it " +
+			"is answered; never: when the system likes. What was answered outlives the end of the server anyway",
 	},
 	"Retention": {
 		"size":  "messages of one target; 0 means that none are kept, and with class latest one",

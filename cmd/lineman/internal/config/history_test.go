@@ -5,6 +5,30 @@ import (
 	"time"
 )
 
+// TestJournal has a journal as soon as something is kept, and says how it is synced.
+func TestJournal(t *testing.T) {
+	for text, want := range map[string]bool{
+		"dev: true":                  false,
+		"history: {uids: {size: 1}}": true,
+		"namespaces: {price: {history: {class: latest}}}":         true,
+		"history: {uids: {size: 1}, journal: none}":               false,
+		"redis: {addresses: ['a:1']}":                             false,
+		"{redis: {addresses: ['a:1']}, history: {journal: none}}": false,
+	} {
+		l, err := loadFile(t, text)
+		if err != nil || l.KeepsJournal() != want {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for text, want := range map[string]time.Duration{
+		"always": SyncAlways, "never": SyncNever, "1s": time.Second, "50ms": 50 * time.Millisecond,
+	} {
+		if got, err := (&History{JournalSync: text}).SyncTime(); got != want || err != nil {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+}
+
 // TestHistory has what is kept be said by namespaces, uids and groups, and refuses what means nothing.
 func TestHistory(t *testing.T) {
 	l, err := loadFile(t, `
@@ -23,7 +47,9 @@ history:
 	if chat.History != (Retention{100, 10 * time.Minute, 1 << 20, "stream"}) || !chat.History.Keeps() ||
 		price.History != (Retention{Class: "latest"}) || !price.History.Keeps() ||
 		plain.History != defaultRetention() || plain.History.Keeps() ||
-		l.History != (History{2 << 20, Retention{Size: 20, Class: "stream"}, defaultRetention()}) {
+		l.History != (History{
+			2 << 20, "lineman.journal", "50ms", Retention{Size: 20, Class: "stream"}, defaultRetention(),
+		}) {
 		t.Errorf("it is %+v and %+v", l.Namespaces, l.History)
 	}
 	const withRedis = "redis: {addresses: ['a:1']}\n"
@@ -38,6 +64,14 @@ history:
 		"history: {uids: {size: -1}}":                           "history.uids.size: -1: want 0 or more",
 		"history: {memory: 0}":                                  "history.memory: 0: want more than 0",
 		"history: {memory: 1MiB, uids: {size: 1, bytes: 2MiB}}": "history.uids.bytes: 2MiB is more than history.memory",
+
+		"history: {journal: ''}":         "history.journal: is empty: want a folder, or none",
+		"history: {journal_sync: ''}":    `history.journal_sync: "": want always, never, or a duration`,
+		"history: {journal_sync: 0s}":    `history.journal_sync: "0s": want always`,
+		"history: {journal_sync: often}": `history.journal_sync: "often": want always`,
+		"history: {journal_sync: 2m}":    "a duration of at most 1m0s, such as 50ms",
+
+		withRedis + "history: {journal: here}": `history.journal: "here": history is kept by Redis`,
 
 		withRedis + "history: {uids: {size: 1}}":         "history.uids.size: history is kept by one process",
 		withRedis + "history: {groups: {class: latest}}": "history.groups.class: history is kept by one",

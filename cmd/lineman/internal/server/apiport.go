@@ -49,6 +49,7 @@ var statuses = map[command.Code]int{
 	command.Invalid: 400, command.UnknownCommand: 404, command.Unauthorized: 401, command.Denied: 403,
 	command.TooMany:     429,
 	command.Unavailable: 503,
+	command.NotKept:     507,
 }
 
 // caller is a connection to the HTTP API.

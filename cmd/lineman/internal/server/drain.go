@@ -32,6 +32,7 @@ func (s *Server) stop(l *lineman.Loop) {
 // quit leaves the other processes. It is the last that the loop does.
 func (s *Server) quit() {
 	s.hub.Close()
+	s.closeJournal()
 	if s.options.BrokerWait != nil {
 		s.options.BrokerWait()
 	}

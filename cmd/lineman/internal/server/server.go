@@ -30,6 +30,9 @@ type Options struct {
 	// Broker joins this process with others that serve; nil means that it is alone.
 	Broker push.Broker
 
+	// Journal opens where history is kept, beside memory, in the process that serves; nil: nowhere.
+	Journal func() (Journal, error)
+
 	// BrokerStats tells, from any goroutine, how the Broker is; nil means that nobody knows.
 	BrokerStats func() metrics.Broker
 
@@ -104,6 +107,7 @@ type Server struct {
 	loop        *lineman.Loop
 	log         *slog.Logger
 	who         Credentials
+	journal     Journal // nil: there is none
 	hub         *push.Hub[*lineman.Conn]
 	table       *command.Table[*lineman.Conn]
 	guard       *guard
@@ -167,6 +171,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.who.Close())
+			s.closeJournal()
 		}
 	}()
 	s.informed = s.options.Broker == nil || s.options.Credentials == nil || s.config.Token.FailOpen
@@ -174,17 +179,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	if err = s.guardPorts(); err != nil {
 		return err
 	}
-	s.hub, err = push.New(push.Options[*lineman.Conn]{
-		Fanout: s.fanout, Do: l.Do, Close: s.closeWith, After: func(d time.Duration, f func()) { l.After(d, f) },
-		Broker: s.options.Broker, Linked: s.linked, Revoked: s.revoked, Restored: s.restored, Took: s.metrics.Took,
-		Log: s.log, Remote: func(c *lineman.Conn) string { return c.RemoteAddr().String() },
-		Reconnect:   2*s.config.Drain + reconnectTime,
-		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Publish,
-		Namespaces: namespaces(s.config.Namespaces), HistoryBytes: s.config.History.Memory,
-		UIDHistory: retention(s.config.History.UIDs), GroupHistory: retention(s.config.History.Groups),
-		Followers: followers{s}, MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(),
-	})
-	if err != nil {
+	if err = s.openHub(); err != nil {
 		return err
 	}
 	s.table = command.New(s.hub,
@@ -213,6 +208,25 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		s.printBanner(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api], addrs[s.admin])
 	}
 	return nil
+}
+
+// openHub makes the hub, over the journal if there is to be one.
+func (s *Server) openHub() (err error) {
+	if err = s.openJournal(); err != nil {
+		return err
+	}
+	s.hub, err = push.New(push.Options[*lineman.Conn]{
+		Fanout: s.fanout, Do: s.loop.Do, Close: s.closeWith,
+		After:  func(d time.Duration, f func()) { s.loop.After(d, f) },
+		Broker: s.options.Broker, Linked: s.linked, Revoked: s.revoked, Restored: s.restored, Took: s.metrics.Took,
+		Log: s.log, Remote: func(c *lineman.Conn) string { return c.RemoteAddr().String() },
+		Reconnect:   2*s.config.Drain + reconnectTime,
+		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Publish,
+		Namespaces: namespaces(s.config.Namespaces), HistoryBytes: s.config.History.Memory, Journal: s.journal,
+		UIDHistory: retention(s.config.History.UIDs), GroupHistory: retention(s.config.History.Groups),
+		Followers: followers{s}, MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(),
+	})
+	return err
 }
 
 // listen adds the ports beside that for pages. Those for back ends are shut until the link to other nodes is up.
