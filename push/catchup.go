@@ -7,7 +7,8 @@ import (
 )
 
 // catchUp is a connection that is about to get what is published for a target: the rule "subscribe, replay, live". What
-// is delivered before the history is read is held for it. What the history had already is left out.
+// is delivered before the history is read is held for it. What the history had already is left out. Those that begin at
+// the same Position while the history is being read are one, so that many that come back at once read it once.
 //
 //	subscribing ──▶ reading ── history ──▶ trailing ── the node is as far as the history was ──▶ live
 //	     └─── the link breaks: again ───┘
@@ -16,7 +17,8 @@ import (
 // well, of all connections that follow it. Owned by the loop.
 type catchUp[C Conn] struct {
 	tail     *tail[C]
-	member   *Member[C] // nil: all that have caught up
+	members  []*Member[C] // none: it is a repair, of all that have caught up
+	follow   bool         // they follow
 	since    Since
 	begun    bool     // its Recovery was told: what is read now goes on from there
 	trailing bool     // it stands at top
@@ -94,7 +96,13 @@ func (h *Hub[C]) begin(m *Member[C], s *set[C]) {
 // catchUp begins to catch up.
 func (h *Hub[C]) catchUp(m *Member[C], s *set[C], since Since) {
 	t := h.tailOf(s)
-	c := &catchUp[C]{tail: t, member: m, since: since}
+	for _, c := range t.catchUps {
+		if c.since == since && c.follow == m.follows && !c.begun {
+			c.members = append(c.members, m)
+			return
+		}
+	}
+	c := &catchUp[C]{tail: t, members: []*Member[C]{m}, follow: m.follows, since: since}
 	t.catchUps = append(t.catchUps, c)
 	if h.isAlone() {
 		h.recall(c)
@@ -159,7 +167,7 @@ func recovery(since Since, found History) Recovery {
 // recalled tells what the history had, and what was held meanwhile.
 func (h *Hub[C]) recalled(c *catchUp[C], r Recovery) {
 	t := c.tail
-	if c.member == nil {
+	if c == t.repair {
 		h.repaired(t, r)
 		return
 	}
@@ -171,7 +179,7 @@ func (h *Hub[C]) recalled(c *catchUp[C], r Recovery) {
 	}
 	for _, s := range c.held {
 		if !t.keeps || s.Position.Offset > c.top.Offset {
-			h.tellOne(c.member, t.target, s)
+			h.tellAll(c, s)
 			c.top = s.Position
 		}
 	}
@@ -179,21 +187,22 @@ func (h *Hub[C]) recalled(c *catchUp[C], r Recovery) {
 	h.trail(c)
 }
 
-// tellRecovery tells a connection what the history had.
+// tellRecovery tells those who catch up what the history had.
 func (h *Hub[C]) tellRecovery(c *catchUp[C], r Recovery) {
-	m, target := c.member, c.tail.target
-	if m.follows && !c.begun {
-		h.beginWith(m, target, c.since, r)
-		c.begun = true
+	first := !c.begun
+	c.begun = true
+	switch {
+	case c.follow && first:
+		for _, m := range slices.Clone(c.members) {
+			h.beginWith(m, c.tail.target, c.since, r)
+		}
 		return
-	}
-	if m.follows && r.Gap != "" {
-		h.missedBy(m, target, r.Gap, r.Top)
+	case c.follow && r.Gap != "":
+		h.missedBy(c, r.Gap, r.Top)
 	}
 	for _, s := range r.Messages {
-		h.tellOne(m, target, s)
+		h.tellAll(c, s)
 	}
-	c.begun = true
 }
 
 // beginWith tells one that follows with what it begins.
@@ -208,37 +217,41 @@ func (h *Hub[C]) beginWith(m *Member[C], target Target, since Since, r Recovery)
 	h.options.Followers.Begun(m.conn, target, r)
 }
 
-// missedBy tells one that follows of a gap.
-func (h *Hub[C]) missedBy(m *Member[C], target Target, why Gap, top Position) {
-	h.stats.Gaps[why]++
-	h.options.Followers.Missed(h.only(m), target, why, top)
+// missedBy tells those who catch up, and follow, of a gap.
+func (h *Hub[C]) missedBy(c *catchUp[C], why Gap, top Position) {
+	h.stats.Gaps[why] += uint64(len(c.members))
+	h.options.Followers.Missed(c.conns, c.tail.target, why, top)
 }
 
-// tellOne hands a message to one connection.
-func (h *Hub[C]) tellOne(m *Member[C], of Target, s Stored) {
+// tellAll hands a message to those who catch up.
+func (h *Hub[C]) tellAll(c *catchUp[C], s Stored) {
 	n := 0
-	if m.follows {
-		n = h.options.Followers.Published(h.only(m), of, s)
+	if c.follow {
+		n = h.options.Followers.Published(c.conns, c.tail.target, s)
 	} else {
-		n = h.options.Fanout(h.only(m), s.Data)
+		n = h.options.Fanout(c.conns, s.Data)
 	}
 	h.stats.Delivered += uint64(n)
 }
 
-// only is an audience of one.
-func (h *Hub[C]) only(m *Member[C]) func(yield func(C) bool) {
-	return func(yield func(C) bool) { yield(m.conn) }
+// conns are the connections that catch up.
+func (c *catchUp[C]) conns(yield func(C) bool) {
+	for _, m := range c.members {
+		if !yield(m.conn) {
+			return
+		}
+	}
 }
 
-// again has the history be read from where the connection stands.
+// again has the history be read from where those who catch up stand.
 func (h *Hub[C]) again(c *catchUp[C]) {
 	c.since, c.trailing = Since{Position: c.top}, false
 	c.held, c.bytes, c.lost = nil, 0, false
 	h.recall(c)
 }
 
-// trail has a connection that stands at its top be live as soon as the node stands there too: until then, what comes is
-// what it has.
+// trail has those who stand at the top of the history be live as soon as the node stands there too: until then, what
+// comes is what they have.
 func (h *Hub[C]) trail(c *catchUp[C]) {
 	t := c.tail
 	if t.at == (Position{}) {
@@ -251,14 +264,14 @@ func (h *Hub[C]) trail(c *catchUp[C]) {
 	case t.at.Epoch != c.top.Epoch:
 		h.checkTail(t)
 	case t.at.Offset > c.top.Offset: // the history has lost what this node has delivered
-		if c.member.follows {
-			h.missedBy(c.member, t.target, GapExpired, t.at)
+		if c.follow {
+			h.missedBy(c, GapExpired, t.at)
 		}
 		h.caughtUp(c)
 	}
 }
 
-// caughtUp has a connection be live.
+// caughtUp has those who catch up be live.
 func (h *Hub[C]) caughtUp(c *catchUp[C]) {
 	c.over = true
 	t := c.tail
@@ -277,10 +290,15 @@ func (h *Hub[C]) cancelCatchUp(m *Member[C], s *set[C]) {
 		t.followers--
 	}
 	for _, c := range t.catchUps {
-		if c.member == m {
+		i := slices.Index(c.members, m)
+		if i < 0 {
+			continue
+		}
+		if c.members = slices.Delete(c.members, i, i+1); len(c.members) == 0 {
 			h.caughtUp(c)
 			return
 		}
+		break
 	}
 	h.tidyTail(t)
 }
@@ -296,7 +314,9 @@ func (h *Hub[C]) markHeld(t Target) uint64 {
 	}
 	h.holding++
 	for _, c := range tail.catchUps {
-		c.member.heldIn = h.holding
+		for _, m := range c.members {
+			m.heldIn = h.holding
+		}
 	}
 	return h.holding
 }

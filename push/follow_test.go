@@ -213,8 +213,7 @@ func TestRepair(t *testing.T) {
 	_, a := f.follower(t, 1, -1)
 	_, b := f.follower(t, 2, -1)
 	f.confirm()
-	f.answer(5)
-	f.answer(5)
+	f.answer(5) // for both
 	f.deliver(6, 8, 9)
 	a.is(t, "begun chat:7 e.5", "6m")
 	f.answer(8, 7, 8)
@@ -231,7 +230,7 @@ func TestRepair(t *testing.T) {
 	a.is(t, "11m", "12m", "13m")
 	b.is(t, "10m", "11m", "12m", "13m")
 
-	f.hub.CheckTails()
+	f.hub.CheckTails(1)
 	f.reply(push.History{Top: push.Position{Epoch: "other", Offset: 3}, Gap: push.GapEpoch}, nil)
 	a.is(t, "missed epoch other.3")
 	f.node.Deliver([]push.Target{"chat:7"}, push.Publication{

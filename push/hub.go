@@ -128,8 +128,10 @@ type Hub[C Conn] struct {
 	stats   Stats
 
 	tails     map[*set[C]]*tail[C]
-	followers int    // members that follow
-	holding   uint64 // number of the last marking of those who catch up
+	followers int        // members that follow
+	holding   uint64     // number of the last marking of those who catch up
+	unchecked []*tail[C] // that CheckTails has to look at
+	checks    int        // at a time
 
 	trace   *Trace         // nil if nobody is told
 	watches []*watching[C] // never changed in place, as one may end while all are told

@@ -1,6 +1,7 @@
 package push
 
 import (
+	"iter"
 	"slices"
 	"time"
 )
@@ -115,15 +116,15 @@ func (h *Hub[C]) Replay(m *Member[C]) {
 
 // replayTo hands a message to a connection that came back.
 func (h *Hub[C]) replayTo(m *Member[C], k *kept[C]) int {
+	audience := func(yield func(C) bool) { yield(m.conn) }
 	if m.follows {
-		return h.replayToFollower(m, k)
+		return h.replayToFollower(m, k, audience)
 	}
 	if f := h.options.Followers; f != nil && slices.ContainsFunc(k.To, func(t Target) bool {
 		return m.IsIn(t) && h.hasHistory(t) && f.Since(m.conn, t).Last > 0
 	}) {
 		return 1 // it got it with the last messages
 	}
-	audience := func(yield func(C) bool) { yield(m.conn) }
 	if len(h.watches) == 0 {
 		return h.options.Fanout(audience, k.Data)
 	}
@@ -134,10 +135,10 @@ func (h *Hub[C]) replayTo(m *Member[C], k *kept[C]) int {
 }
 
 // replayToFollower hands it to one that follows, but for the targets whose history has it.
-func (h *Hub[C]) replayToFollower(m *Member[C], k *kept[C]) (n int) {
+func (h *Hub[C]) replayToFollower(m *Member[C], k *kept[C], audience iter.Seq[C]) (n int) {
 	for _, t := range k.To {
 		if m.IsIn(t) && !h.hasHistory(t) {
-			n = max(n, h.options.Followers.Published(h.only(m), t, Stored{Data: k.Data}))
+			n = max(n, h.options.Followers.Published(audience, t, Stored{Data: k.Data}))
 		}
 	}
 	return n

@@ -1,6 +1,9 @@
 package push
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // tail is where a node stands in a target that somebody follows: those who follow have been handed all that was
 // published up to here. What the Broker brings has to go on from here. A node that finds a hole reads the history, and
@@ -99,7 +102,7 @@ func (h *Hub[C]) step(t *tail[C], at Position) {
 // promotePlain has those who do not follow get a message that they have not been told yet, whatever is missing before.
 func (h *Hub[C]) promotePlain(t *tail[C], at Position) {
 	for _, c := range slices.Clone(t.catchUps) {
-		if c.trailing && !c.member.follows && (c.top.Epoch != at.Epoch || c.top.Offset < at.Offset) {
+		if c.trailing && !c.follow && (c.top.Epoch != at.Epoch || c.top.Offset < at.Offset) {
 			h.caughtUp(c)
 		}
 	}
@@ -167,17 +170,25 @@ func (h *Hub[C]) missed(t *tail[C], why Gap, top Position) {
 	}
 }
 
-// CheckTails compares where the node stands in all targets that somebody follows with their history, and repairs what
-// is missing: a Broker may have lost something without its link breaking. It is of no use on a node that is alone.
-func (h *Hub[C]) CheckTails() {
+// CheckTails compares where the node stands in targets that somebody follows with their history, and repairs what is
+// missing: a Broker may have lost something without its link breaking. Each call takes some of them, so that all have
+// had their turn after so many calls. On a node that is alone it does nothing.
+func (h *Hub[C]) CheckTails(calls int) {
 	if h.isAlone() || !h.linked {
 		return
 	}
-	for _, t := range h.tails {
-		if t.keeps && t.repair == nil && t.at != (Position{}) {
+	if len(h.unchecked) == 0 {
+		h.unchecked = slices.AppendSeq(h.unchecked, maps.Values(h.tails))
+		h.checks = (len(h.unchecked) + calls - 1) / max(calls, 1)
+	}
+	now := h.unchecked[:min(h.checks, len(h.unchecked))]
+	for _, t := range now {
+		if t == h.tails[t.set] && t.keeps && t.repair == nil && t.at != (Position{}) {
 			h.checkTail(t)
 		}
 	}
+	clear(now)
+	h.unchecked = h.unchecked[len(now):]
 }
 
 // relinkTails has all that waits for the link go on, and compares all tails with the history.

@@ -133,8 +133,8 @@ type Server struct {
 	held        []func() // logins that wait until it is informed, or late
 }
 
-// checkTime is how often it is checked that what other processes publish has come.
-const checkTime = 15 * time.Second
+// checkTime is within how many seconds it is checked that all has come of what other processes publish.
+const checkTime = 15
 
 // New makes a Server that has not started. The configuration was checked.
 func New(c config.Config, o Options) *Server {
@@ -199,8 +199,8 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	l.Every(time.Second, func() {
 		s.expire(time.Now())
 		s.heartbeats.beat(s.fanout)
+		s.hub.CheckTails(checkTime)
 	})
-	l.Every(checkTime, s.hub.CheckTails)
 	l.Every(burstTime*time.Second, s.tidy)
 	s.ready = true
 	s.testPage = bytes.ReplaceAll(testPage, []byte("PUSH"), []byte(s.pushCommand(addrs[s.text])))
