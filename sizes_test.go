@@ -96,7 +96,7 @@ func columns(file, line string) int {
 }
 
 // project are all files with these extensions, those of other modules below this one and the scripts of .ci too. What
-// tests only read is left out.
+// tests only read, and what is minified, is left out.
 func project(t *testing.T, extensions ...string) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
@@ -110,6 +110,9 @@ func project(t *testing.T, extensions ...string) map[string][]byte {
 			if base == "testdata" || base == "node_modules" || base != "." && base != ".ci" && base[0] == '.' {
 				return fs.SkipDir
 			}
+			return nil
+		}
+		if strings.Contains(base, ".min.") {
 			return nil
 		}
 		if slices.Contains(extensions, filepath.Ext(name)) || script && slices.Contains(extensions, ".sh") {

@@ -9,6 +9,7 @@ replace github.com/lineman-go/lineman => ..
 require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
+	github.com/evanw/esbuild v0.28.2
 	github.com/go-chi/chi/v5 v5.5.0
 	github.com/gobwas/httphead v0.1.0
 	github.com/gobwas/ws v1.5.0

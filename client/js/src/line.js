@@ -1,0 +1,218 @@
+import { isPersonal, link, listen } from "./link.js"
+import { tab } from "./tabs.js"
+
+// line is what a page has: events, subscriptions with their callbacks and positions, requests with their promises.
+export function line(url, options) {
+  const { storage, shared } = options
+  const key = "lineman:" + url
+  const positions = new Map(JSON.parse(storage?.getItem(key) || "[]")) // of each target, the last that was processed
+  const channels = new Map()
+  const requests = new Map() // by id, until they are answered
+  const listeners = {}
+  let told = new Map() // what hello has asked for and is not answered: the request's id for each channel, or 0
+  let id = (Math.random() * 2 ** 32) >>> 0 // tabs on the same connection count from different numbers
+  const self = { on, subscribe, history, presence: ch => ask({ op: "presence", ch }), close }
+
+  function on(name, f) {
+    const all = (listeners[name] ||= new Set())
+    all.add(f)
+    return () => all.delete(f)
+  }
+
+  const emit = (name, ...args) => listeners[name]?.forEach(f => call(f, ...args))
+  const tell = (f, name) => channels.get(f.ch)?.subs.forEach(sub => sub[name] && call(sub[name], f))
+
+  function channelOf(ch) {
+    if (!channels.has(ch)) channels.set(ch, { ch, subs: new Set(), id: 0 })
+    return channels.get(ch)
+  }
+
+  function subscribe(ch, onMessage, options = {}) {
+    const channel = channelOf(ch)
+    const sub = { ...options, onMessage }
+    if (!channel.subs.size) {
+      channel.since = options.since
+      channel.ready = join(channel)
+    }
+    channel.subs.add(sub)
+    return {
+      ready: channel.ready,
+      get position() {
+        return positions.get(ch)
+      },
+      unsubscribe() {
+        if (channel.subs.delete(sub) && !channel.subs.size && forget(ch)) ask({ op: "unsub", ch })
+      },
+    }
+  }
+
+  // ask sends a request, now or at the next welcome, and at each one until it is answered.
+  function ask(frame) {
+    frame.id = ++id
+    const answer = new Promise((resolve, reject) => {
+      if (connection) requests.set(id, [frame, resolve, reject])
+      else reject(failure({}))
+    })
+    answer.catch(() => {}) // nobody has to wait for it
+    if (self.conn) connection.send(frame)
+    return answer
+  }
+
+  const sinceOf = channel => positions.get(channel.ch) || channel.since || ""
+
+  // join asks for a channel. What comes of it before the answer is not for this page: it was for another tab.
+  function join(channel) {
+    const { ch } = channel
+    const answer = ask({ op: "sub", ch, since: sinceOf(channel) })
+    channel.id = id
+    answer.catch(error => {
+      if (channels.get(ch) != channel || !connection) return
+      if (/409|429|503/.test(error.code)) return setTimeout(join, 2e3, channel)
+      forget(ch)
+      if (channel.subs.size) emit("error", error)
+    })
+    return answer
+  }
+
+  const wanted = () =>
+    [...channels.values()].filter(({ ch, subs }) => subs.size || (isPersonal(ch) && positions.has(ch)))
+
+  function hello() {
+    const all = wanted()
+    told = new Map(all.map(({ ch, id }) => [ch, id]))
+    return Object.fromEntries(all.map(channel => [channel.ch, sinceOf(channel)]))
+  }
+
+  async function history(ch, options) {
+    const answer = await ask({ ...options, op: "hist", ch })
+    for (const m of answer.messages) m.data = dataOf(m)
+    return answer
+  }
+
+  function close(f = { code: 1000 }) {
+    if (!connection) return
+    connection.close()
+    connection = self.conn = null
+    requests.forEach(([, , reject]) => reject(failure(f)))
+    emit("close", f)
+  }
+
+  const handlers = {
+    __proto__: null,
+    welcome(f) {
+      if (self.conn == f.conn) return
+      self.conn = f.conn
+      self.uid = f.uid
+      requests.forEach(([frame]) => told.get(frame.ch) == frame.id || connection.send(frame))
+      wanted().forEach(channel => channel.id || told.has(channel.ch) || join(channel))
+      emit("open", f)
+    },
+    sub(f) {
+      const channel = f.id ? channels.get(f.ch) || {} : channelOf(f.ch)
+      channel.left = f.n
+      if (channel.id != f.id) return // it is the answer to another tab
+      channel.id = 0
+      channel.top = f.pos
+      if (f.gap) handlers.gap(f)
+      else if (!f.n) store(f)
+      tell(f, "onSub")
+    },
+    msg: published,
+    pos: published,
+    gap(f) {
+      if (channels.get(f.ch)?.id != 0) return // it was for another tab
+      store(f)
+      tell(f, "onGap")
+      emit("gap", f)
+    },
+    join: f => tell(f, "onJoin"),
+    leave: f => tell(f, "onLeave"),
+    unsub(f) {
+      if (f.why && forget(f.ch)) emit("error", failure(f))
+    },
+    err(f) {
+      if (f.id) return
+      if (channels.has(f.ch)) join(channelOf(f.ch)) // which is answered in the same way, if nothing has changed
+      else emit("error", failure(f))
+    },
+    $wait(f) {
+      self.conn = null
+      emit("wait", f)
+    },
+    $close: close,
+    $alone() {
+      connection.close()
+      connection = open(link)
+    },
+  }
+
+  function published(f) {
+    const { ch, pos, op } = f
+    const channel = isPersonal(ch) ? channelOf(ch) : channels.get(ch)
+    if (!channel) return
+    const replayed = op == "msg" && channel.left > 0 && channel.left--
+    if (channel.id) return
+    const step = pos && positions.has(ch) ? distance(positions.get(ch), pos) : 1
+    if (step < 1) return
+    if (step != 1 && !replayed) return join(channel)
+    if (op == "msg") {
+      f.data = dataOf(f)
+      if (!channel.subs.size) emit("msg", f.data, f)
+      channel.subs.forEach(sub => call(sub.onMessage, f.data, f))
+    }
+    if (pos && channels.has(ch)) store({ ch, pos: replayed == 1 ? channel.top : pos })
+  }
+
+  // store keeps a position, or forgets it where there is none.
+  function store({ ch, pos }) {
+    pos ? positions.set(ch, pos) : positions.delete(ch)
+    call(() => storage?.setItem(key, JSON.stringify([...positions])))
+  }
+
+  function forget(ch) {
+    store({ ch })
+    return channels.delete(ch)
+  }
+
+  function frame(f) {
+    if (!f.id) { // it may answer hello
+      f.id = told.get(f.ch) || 0
+      told.delete(f.ch)
+    }
+    handlers[f.op]?.(f)
+    const [, resolve, reject] = requests.get(f.id) || []
+    requests.delete(f.id)
+    if (f.op == "err") reject?.(failure(f))
+    else resolve?.(f)
+  }
+
+  const open = kind => kind(url, options, hello, frame)
+  for (const ch of positions.keys()) if (isPersonal(ch)) channelOf(ch)
+  let connection = open(shared && globalThis.navigator?.locks ? tab : link)
+  for (const name of ["online", "visibilitychange"]) {
+    listen(name, () => globalThis.document?.hidden || connection?.wake())
+  }
+  return self
+}
+
+// call has an error in a callback be reported as one that nobody has caught, and disturb nothing else.
+function call(f, ...args) {
+  try {
+    f(...args)
+  } catch (error) {
+    setTimeout(() => {
+      throw error
+    })
+  }
+}
+
+const failure = f => Object.assign(Error("lineman: " + (f.msg || f.why || "closed")), f)
+
+// dataOf is what was published: JSON, text or bytes.
+const dataOf = ({ data, text, b64 }) => b64 ? Uint8Array.from(atob(b64), c => c.charCodeAt()) : text ?? data
+
+// distance is how far one position is behind another: NaN if that cannot be told.
+function distance(...positions) {
+  const [[, epoch, from], [, other, to]] = positions.map(position => /(.*)\.(.*)/.exec(position))
+  return epoch == other ? parseInt(to, 36) - parseInt(from, 36) : NaN
+}

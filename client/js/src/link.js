@@ -1,0 +1,140 @@
+const patience = 20000 // milliseconds that a token and a welcome may take together
+const probeTime = 5000 // milliseconds in which something has to be heard after a probe
+const proof = 10000 // milliseconds after which a connection counts as good
+const longest = 30000 // milliseconds between two attempts, at most
+
+// link is a connection that comes back by itself.
+//
+//	          token, hello              welcome
+//	waiting ──────────────▶ connecting ─────────▶ open
+//	   ▲                        │                   │
+//	   └─────────── end ────────┴───────────────────┴──▶ over: a code of 40xx, or close
+//
+// up(frame) hears each frame of the server, and what the link itself says by an op of its own: $wait, $close, and
+// $alone, with which a host of tabs ends where it would try server-sent events.
+export function link(url, { token, sse }, wanted, up, isHost) {
+  let wire // a WebSocket, or an EventSource; nothing while there is none
+  let streams = false // whether the wire is an EventSource, or the next one
+  let timer // one at a time: of waiting, of connecting, or of the watch
+  let turn = 0 // what belongs to an earlier one comes too late
+  let waits = true // and may be woken
+  let tries = 0
+  let misses = 0 // WebSockets in a row that had no welcome, of which the second has a stream tried
+  let welcomed = 0 // when; 0 before
+  let usual // milliseconds for which nothing may come
+  let deadline // by which something has to come
+  let bye
+
+  const later = (f, delay) => {
+    clearTimeout(timer)
+    timer = setTimeout(f, delay)
+  }
+
+  function close() {
+    clearTimeout(timer)
+    turn++
+    wire?.close()
+    wire = null
+    waits = welcomed = 0
+  }
+
+  const credential = async () => (typeof token == "function" ? token() : token)
+
+  // guard makes a callback one that does nothing once this turn is over.
+  const guard = f => {
+    const mine = turn
+    return x => turn == mine && f(x)
+  }
+
+  function connect() {
+    close()
+    const take = guard(frame)
+    bye = {}
+    later(end, patience)
+    credential().then(guard(shown => {
+      wire = streams ? new EventSource(address(url, sse, shown, wanted())) : new WebSocket(url, "lineman.v1")
+      wire.onopen = guard(() => streams || send({ op: "hello", token: shown, sub: wanted(), batch: true, hb: true }))
+      wire.onmessage = e => [].concat(JSON.parse(e.data)).forEach(take)
+      wire.onclose = wire.onerror = guard(end) // a WebSocket that fails has no other code than 1006
+    })).catch(guard(error => end({ reason: error.message })))
+  }
+
+  function frame(f) {
+    if (f.op == "welcome") {
+      welcomed = Date.now()
+      usual = 1e3 * (f.hb || 1e6) + 1e4
+      later(watch)
+    }
+    if (f.op == "bye") bye = f
+    if (f.op == "expiring" && token) renew()
+    deadline = Date.now() + usual
+    up(f)
+  }
+
+  // watch ends what has been silent for too long.
+  function watch() {
+    const left = deadline - Date.now()
+    left > 0 ? later(watch, left) : end()
+  }
+
+  // renew shows another token, which takes another stream. If there is none, the end of the old one is soon enough.
+  const renew = () => (streams ? connect() : credential().then(guard(token => send({ op: "auth", token })), () => {}))
+
+  function end({ code = 1006, reason } = {}) {
+    const { retry, why = reason } = bye
+    code = bye.code || code
+    if (welcomed) {
+      if (Date.now() - welcomed > proof) tries = 0
+      misses = streams ? 1 : isHost ? -1e9 : -4 // where WebSockets have got through, they do so again
+    }
+    streams = !welcomed && !streams && sse && ++misses > 1
+    close()
+    if (/^40/.test(code)) return up({ op: "$close", code, why })
+    if (streams && isHost) return up({ op: "$alone" })
+    const spread = /^42/.test(code) && !tries ? 0 : Math.min(longest, 1e3 * 2 ** tries)
+    const delay = retry ?? Math.random() * spread
+    tries++
+    waits = !retry
+    later(connect, delay)
+    up({ op: "$wait", code, why, delay })
+  }
+
+  function send(f) {
+    if (!streams) wire.send(JSON.stringify(f))
+    else if (/sub/.test(f.op)) later(connect, 50) // of all that is wanted then
+    else up({ op: "err", id: f.id, code: 501, msg: "needs a WebSocket" })
+  }
+
+  // wake finds out whether the connection is still there, or ends the waiting.
+  function wake() {
+    if (waits || (welcomed && streams)) connect()
+    else if (welcomed) {
+      send({ op: "hb" })
+      deadline = Date.now() + probeTime
+      watch()
+    }
+  }
+
+  later(connect) // so hello has what is subscribed to until then
+  return { send, wake, close }
+}
+
+// address is that of a stream of what is wanted: the channels, and since when.
+function address(url, sse, token, wanted) {
+  const at = new URL(sse, "http" + url.slice(2))
+  const query = { token, sub: [], last: 0, lastEventId: [] }
+  for (const [ch, since] of Object.entries(wanted)) {
+    const [, last] = since.split("last:")
+    if (!isPersonal(ch)) query.sub.push(ch)
+    if (last) query.last = Math.max(query.last, last)
+    else if (since) query.lastEventId.push(encodeURIComponent(ch) + "=" + since)
+  }
+  query.lastEventId = query.lastEventId.join(";")
+  for (const name in query) if (query[name] > "") at.searchParams.set(name, query[name]) // there is something to say
+  return at
+}
+
+export const listen = (name, f) => globalThis.addEventListener?.(name, f)
+
+// isPersonal reports whether a target is none that one subscribes to: a uid, a group, a connection, or everybody.
+export const isPersonal = target => /^[ugc]:|^\*/.test(target)
