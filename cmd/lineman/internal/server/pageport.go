@@ -245,6 +245,8 @@ func (s *Server) request(c *lineman.Conn, r *http1.Request) {
 		answer = &http1.Response{Body: []byte("ok\n")}
 	case path == "/ready":
 		answer = &http1.Response{Status: 503, Body: []byte("not ready\n")}
+	case scripts[path].body != nil:
+		answer = scripts[path].answer(r)
 	case path == "/favicon.ico":
 		answer = &http1.Response{Type: "image/svg+xml", Body: icon}
 	case path == "/" && s.foreignHost(r):
