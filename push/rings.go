@@ -85,21 +85,28 @@ func (s *rings) put(r *ring, keep Retention, data []byte, at time.Duration, offs
 	return r.top
 }
 
-// ringOf finds or makes the ring of a target.
+// ringOf finds or makes the ring of a target that something is published for.
 func (s *rings) ringOf(t Target) *ring {
 	r := s.byTarget[t]
 	if r == nil {
 		r = &ring{target: t, top: s.floor}
 		s.byTarget[t] = r
+	}
+	if !r.counted {
+		r.counted = true
 		s.bytes += r.cost()
 	}
 	return r
 }
 
-// pin has a target keep its count, as somebody follows it, until unpin was called as often. Its ring is made where
-// there is none.
+// pin has a target keep its count, as somebody follows it, until unpin was called as often. One for which nothing was
+// published does not count for the memory: who subscribes to many of them takes nothing from the history of others.
 func (s *rings) pin(t Target) {
-	r := s.ringOf(t)
+	r := s.byTarget[t]
+	if r == nil {
+		r = &ring{target: t, top: s.floor}
+		s.byTarget[t] = r
+	}
 	r.pins++
 	s.empty.remove(r)
 }
@@ -111,9 +118,13 @@ func (s *rings) unpin(t Target) {
 	s.rest(r)
 }
 
-// rest has a ring that nobody needs be forgotten when memory is short.
+// rest has a ring that nobody needs be forgotten: when memory is short, or at once if it remembers nothing.
 func (s *rings) rest(r *ring) {
-	if len(r.messages) == 0 && r.pins == 0 {
+	switch {
+	case len(r.messages) > 0 || r.pins > 0:
+	case !r.counted:
+		delete(s.byTarget, r.target)
+	default:
 		s.empty.add(r)
 	}
 }
