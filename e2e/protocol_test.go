@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -100,7 +99,7 @@ func TestProtocolClient(t *testing.T) {
 	if n := strings.Count(client, "\n"); n > 60 {
 		t.Errorf("the client has %d lines", n)
 	}
-	m := newMortal(t)
+	m := newMortal(t, inMemory...)
 	network := newBreaker(t, m.pages)
 	write(t, filepath.Join(m.folder, "client.py"), program)
 	c := launch(t, exec.Command("python3", filepath.Join(m.folder, "client.py"), network.Addr().String(), "uid1",
@@ -123,11 +122,9 @@ func TestProtocolClient(t *testing.T) {
 			}
 		}
 	}
-	got := func() (lines []string) {
-		for said := bufio.NewScanner(strings.NewReader(c.said())); said.Scan(); {
-			lines = append(lines, said.Text())
-		}
-		return lines
+	got := func() []string {
+		lines := strings.Split(c.said(), "\n")
+		return lines[:len(lines)-1] // what has an end
 	}
 	for i := range 30 {
 		publish(10)
