@@ -128,7 +128,7 @@ func (c *Client) began(s *session) (late []*level1.Request, again bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, sub := range c.subs {
-		if sub.session != s {
+		if sub.session != s && !sub.dormant {
 			late = append(late, sub.askLocked(s))
 		}
 	}

@@ -54,7 +54,8 @@ type Handler struct {
 	Left   func(level1.Left)
 
 	// Ended is told that the target is no longer followed, and why: a level1.Failure, or ErrUnsubscribed. After
-	// Unsubscribe, and when the Client ends, it is not called.
+	// Unsubscribe, and when the Client ends, it is not called. A group that the connection is put into again after a
+	// reconnect goes on where it was.
 	Ended func(level1.Unsubscribed, error)
 }
 

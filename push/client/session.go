@@ -122,6 +122,9 @@ func (s *session) hello(token string) error {
 		Heartbeat: true}
 	for _, t := range slices.Sorted(maps.Keys(c.subs)) {
 		sub := c.subs[t]
+		if sub.dormant {
+			continue
+		}
 		r.Subs = append(r.Subs, level1.Start{Target: t, Since: sub.track.since()})
 		sub.session, sub.number, sub.pending = s, s.number, true
 	}

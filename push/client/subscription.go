@@ -3,9 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
-	"time"
 
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/level1"
@@ -35,6 +32,8 @@ type Subscription struct {
 	session   *session      // of which it was asked last, or which has begun it
 	number    int64         // of that request; 0 if there was none
 	pending   bool          // that request was not answered yet
+	repaired  push.Position // after which a hole was seen, and the server was asked once more
+	dormant   bool          // nobody has asked for it, and the server no longer has the client in it
 	isSettled bool
 	over      bool
 	err       error // why it is over
@@ -144,16 +143,6 @@ func (sub *Subscription) Unsubscribe() {
 	}
 }
 
-// tell has the handler of a target be told something, if it is followed.
-func (s *session) tell(of push.Target, what func(h *Handler)) {
-	s.c.mu.Lock()
-	sub := s.c.subs[of]
-	s.c.mu.Unlock()
-	if sub != nil {
-		s.c.queue.put(0, func() { sub.call(what) })
-	}
-}
-
 // call tells the handler something, unless the subscription is over.
 func (sub *Subscription) call(what func(h *Handler)) {
 	sub.c.mu.Lock()
@@ -169,32 +158,6 @@ func (sub *Subscription) reach(p push.Position) {
 	sub.c.mu.Lock()
 	defer sub.c.mu.Unlock()
 	sub.position = p
-}
-
-// handleSubscribed notes that a target goes on, or begins. One that nobody has asked for is one of Options.Handler.
-func (s *session) handleSubscribed(f level1.Subscribed) {
-	c := s.c
-	c.mu.Lock()
-	sub := c.subs[f.Channel]
-	switch {
-	case sub == nil && (f.ID == 0 || f.ID == s.number):
-		sub = c.newSubscription(f.Channel, push.Since{}, c.options.Handler)
-		sub.session = s
-		c.subs[f.Channel] = sub
-	case sub == nil || !sub.isAboutLocked(s, f.ID):
-		c.mu.Unlock()
-		return // it was unsubscribed meanwhile, or subscribed anew
-	}
-	sub.pending = false
-	gap := sub.track.begun(f.Position, f.N, f.Gap)
-	at := sub.track.at
-	sub.settleLocked()
-	c.mu.Unlock()
-	if gap != "" {
-		s.tellMissed(sub, level1.Missed{Channel: f.Channel, Gap: gap, Position: at})
-		return
-	}
-	c.queue.put(0, func() { sub.reach(at) })
 }
 
 // isAboutLocked reports whether what the server says on a connection with the id of a request is about the
@@ -214,146 +177,5 @@ func (sub *Subscription) settleLocked() {
 	if !sub.isSettled {
 		sub.isSettled = true
 		close(sub.settled)
-	}
-}
-
-func (s *session) tellMissed(sub *Subscription, m level1.Missed) {
-	s.c.queue.put(0, func() {
-		sub.call(func(h *Handler) { h.Gap(m) })
-		sub.reach(m.Position)
-	})
-}
-
-// next is told the position of a message or a Passed. It says whether that is new for a subscription, and what was
-// missed before it. What comes before the answer to a request comes again after it, if it has a position.
-func (s *session) next(of push.Target, p push.Position) (sub *Subscription, fresh bool, missed push.Gap) {
-	s.c.mu.Lock()
-	defer s.c.mu.Unlock()
-	sub = s.c.subs[of]
-	if sub == nil || sub.pending && p != (push.Position{}) {
-		return sub, false, ""
-	}
-	fresh, missed = sub.track.next(p)
-	return sub, fresh, missed
-}
-
-// handleMessage hands on a message that is new.
-func (s *session) handleMessage(m level1.Message) {
-	c := s.c
-	sub, fresh, missed := s.next(m.Channel, m.Position)
-	switch kind, _ := m.Channel.Split(); {
-	case sub == nil && (kind == push.ToEveryone || kind == push.ToConn):
-		c.queue.put(len(m.Data), func() { c.options.Handler.Message(m) })
-		return
-	case !fresh:
-		return
-	case missed != "":
-		before := push.Position{Epoch: m.Position.Epoch, Offset: m.Position.Offset - 1}
-		s.tellMissed(sub, level1.Missed{Channel: m.Channel, Gap: missed, Position: before})
-	}
-	c.queue.put(len(m.Data), func() {
-		sub.call(func(h *Handler) { h.Message(m) })
-		sub.reachIfSet(m.Position)
-	})
-}
-
-// reachIfSet is reach for what may have no Position.
-func (sub *Subscription) reachIfSet(p push.Position) {
-	if p != (push.Position{}) {
-		sub.reach(p)
-	}
-}
-
-// handlePassed moves a target on.
-func (s *session) handlePassed(f level1.Passed) {
-	sub, fresh, missed := s.next(f.Channel, f.Position)
-	switch {
-	case !fresh:
-	case missed != "":
-		s.tellMissed(sub, level1.Missed{Channel: f.Channel, Gap: missed, Position: f.Position})
-	default:
-		s.c.queue.put(0, func() { sub.reachIfSet(f.Position) })
-	}
-}
-
-// handleMissed has a target go on behind a gap.
-func (s *session) handleMissed(f level1.Missed) {
-	c := s.c
-	c.mu.Lock()
-	sub := c.subs[f.Channel]
-	live := sub != nil && !sub.pending
-	if live {
-		sub.track.at = f.Position
-	}
-	c.mu.Unlock()
-	if live {
-		s.tellMissed(sub, f)
-	}
-}
-
-// handleUnsubscribed ends a subscription that the server has ended.
-func (s *session) handleUnsubscribed(f level1.Unsubscribed) {
-	if f.Why == "" {
-		return // the client has asked for it
-	}
-	s.endSubscription(f, fmt.Errorf("%w: %s", ErrUnsubscribed, f.Why))
-}
-
-// endSubscription has a target be followed no longer.
-func (s *session) endSubscription(f level1.Unsubscribed, why error) {
-	c := s.c
-	c.mu.Lock()
-	sub := c.subs[f.Channel]
-	if sub == nil {
-		c.mu.Unlock()
-		return
-	}
-	delete(c.subs, f.Channel)
-	if !sub.isSettled {
-		sub.err, sub.over = why, true
-	}
-	sub.settleLocked()
-	c.mu.Unlock()
-	c.queue.put(0, func() {
-		sub.call(func(h *Handler) { h.Ended(f, why) })
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		sub.over = true
-	})
-}
-
-// Between two tries to subscribe, when the server could not just now.
-const againAfter = 2 * time.Second
-
-// handleFailure is the answer to a request, or to a subscription.
-func (s *session) handleFailure(f level1.Failure) {
-	if s.answer(f.ID, f) {
-		return
-	}
-	c := s.c
-	c.mu.Lock()
-	sub := c.subs[f.Channel]
-	isAbout := sub != nil && sub.isAboutLocked(s, f.ID)
-	c.mu.Unlock()
-	switch {
-	case !isAbout:
-	case f.Code == level1.CodeBusy || f.Code == level1.CodeTooMany || f.Code == level1.CodeUnavailable:
-		wait := againAfter + rand.N(againAfter)
-		c.after(s.life, wait, func() { s.askAgain(sub) })
-	default:
-		s.endSubscription(level1.Unsubscribed{Channel: f.Channel}, f)
-	}
-}
-
-// askAgain asks for a subscription once more, unless it is over or another connection has it.
-func (s *session) askAgain(sub *Subscription) {
-	sub.c.mu.Lock()
-	var r *level1.Request
-	if !sub.over && sub.session == s && sub.c.session == s {
-		r = sub.askLocked(s)
-	}
-	sub.c.mu.Unlock()
-	if r != nil {
-		_ = s.send(r) // hello says it again if that fails
 	}
 }

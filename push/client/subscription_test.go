@@ -179,6 +179,33 @@ func TestUnasked(t *testing.T) {
 			t.Error(got)
 		}
 
+		// A group that the connection comes into again goes on where it was.
+		p.say(level1.Subscribed{Channel: "g:y", Position: at(1)}, message("g:y", 2))
+		p.conn.Close()
+		p = n.accept()
+		if hello := p.welcome(); len(hello.Subs) != 2 {
+			t.Errorf("hello: %+v", hello.Subs)
+		}
+		p.say(level1.Failure{Channel: "g:y", Code: level1.CodeForbidden},
+			level1.Subscribed{Channel: "u:7", Position: at(6)})
+		p.conn.Close()
+		p = n.accept()
+		if hello := p.welcome(); len(hello.Subs) != 1 {
+			t.Errorf("hello: %+v", hello.Subs)
+		}
+		p.say(level1.Subscribed{Channel: "u:7", Position: at(6)}, level1.Subscribed{Channel: "g:y", Position: at(4)},
+			message("g:y", 5), level1.Subscribed{Channel: "g:x"})
+		if q := p.next(level1.OpSub); q.Channel != "g:y" || q.Since.Position != at(2) {
+			t.Errorf("it asks for %+v", q)
+		} else {
+			p.say(level1.Subscribed{ID: q.ID, Channel: "g:y", Position: at(5), N: 3},
+				message("g:y", 3), message("g:y", 4), message("g:y", 5))
+		}
+		if got := r.take(); got != `[2 gap * off  ended g:y: level1: "g:y": the server answers 403:  `+
+			`gap * off  gap g:x off  3 4 5]` {
+			t.Error(got)
+		}
+
 		// A subscription takes it over. What comes before the answer comes again.
 		done := make(chan error, 1)
 		go func() {
@@ -230,6 +257,37 @@ func TestPosition(t *testing.T) {
 		synctest.Wait()
 		if sub.Position() != at(6) {
 			t.Errorf("at last: %v", sub.Position())
+		}
+	})
+}
+
+// TestHole has a hole be filled by the server, and told as a gap if that cannot.
+func TestHole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &record{}
+		c, p := dialed(t, newNetwork(t), client.Options{})
+		defer closing(t, c)
+		subscribed(t, c, p, "a", push.Since{}, r.handler(), level1.Subscribed{Channel: "a", Position: at(4)})
+		p.say(message("a", 7), message("a", 8))
+		q := p.next(level1.OpSub)
+		if q.Since.Position != at(4) {
+			t.Errorf("since %v", q.Since)
+		}
+		p.say(level1.Subscribed{ID: q.ID, Channel: "a", Position: at(8), N: 4},
+			message("a", 5), message("a", 6), message("a", 7), message("a", 8), message("a", 9))
+		if got := r.take(); got != "[5 6 7 8 9]" {
+			t.Error(got)
+		}
+		p.say(level1.Passed{Channel: "a", Position: at(12)})
+		q = p.next(level1.OpSub)
+		p.say(level1.Subscribed{ID: q.ID, Channel: "a", Position: at(12), N: 3}, message("a", 12))
+		if got := r.take(); got != "[gap a jump e.b 12]" {
+			t.Error(got)
+		}
+		p.silent()
+		p.say(level1.Missed{Channel: "a", Gap: push.GapExpired, Position: at(4)})
+		if got := r.take(); got != "[gap a expired e.4]" {
+			t.Error(got)
 		}
 	})
 }

@@ -2,8 +2,8 @@ package client
 
 import "github.com/lineman-go/lineman/push"
 
-// GapJump is the reason of a gap that the client itself has seen: positions did not go on by one. A server with history
-// that is as docs/protocol.md has it never causes it.
+// GapJump is the reason of a gap that the client itself has seen: positions did not go on by one, nor when the server
+// was asked once more. A server that is as docs/protocol.md has it never causes it.
 const GapJump push.Gap = "jump"
 
 // track is how far a target has come for this client. It tells what is new of what the server sends, and what is

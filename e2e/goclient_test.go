@@ -1,0 +1,152 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lineman-go/lineman/linemantest"
+	linemanpush "github.com/lineman-go/lineman/push"
+	goclient "github.com/lineman-go/lineman/push/client"
+	"github.com/lineman-go/lineman/push/level1"
+)
+
+// listener is a Go client of push/client that checks what it is told of one channel.
+type listener struct {
+	*goclient.Client
+	sub *goclient.Subscription
+
+	mu   sync.Mutex // guards the following
+	got  []int
+	gaps []linemanpush.Gap
+}
+
+// listen has a client follow a channel from a position on, over a network that breaks twice.
+func listen(t *testing.T, addr, uid, channel string, since linemanpush.Since) *listener {
+	t.Helper()
+	l, cuts := &listener{}, 0
+	random := rand.New(rand.NewPCG(uint64(len(uid)), uint64(uid[len(uid)-1])))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var err error
+	l.Client, err = goclient.Dial(ctx, "ws://"+addr+"/", goclient.Options{
+		Token: func(context.Context) (string, error) { return uid, nil },
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			var d net.Dialer
+			conn, err := d.DialContext(ctx, network, address)
+			if cuts++; err == nil && cuts <= 2 { // with more of them it would wait for longer than the test does
+				time.AfterFunc(time.Duration(random.IntN(1000))*time.Millisecond, func() {
+					_ = conn.(*net.TCPConn).SetLinger(0) // so that closing is a reset
+					conn.Close()
+				})
+			}
+			return conn, err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close(); <-l.Done() })
+	l.sub, err = l.Subscribe(ctx, linemanpush.Target(channel), since, goclient.Handler{Message: func(m level1.Message) {
+		var data struct{ N int }
+		if err := json.Unmarshal(m.Data, &data); err != nil {
+			t.Error(err)
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.got = append(l.got, data.N)
+	}, Gap: func(m level1.Missed) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.gaps = append(l.gaps, m.Gap)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// told is what it was told so far.
+func (l *listener) told() (got []int, gaps []linemanpush.Gap) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.got, l.gaps
+}
+
+// TestGoClient has Go clients follow a channel on which much is published, while their networks break and the server
+// sends them away: each is told every message, once and in order. When the process that serves has died, with what it
+// had in memory, each is told of a gap, and goes on. One that is kicked does not come again.
+func TestGoClient(t *testing.T) {
+	const clients, messages = 50, 400
+	m := newMortal(t)
+	publish := func(n int) {
+		t.Helper()
+		answer, err := askLine(m.backend, fmt.Sprintf(`{"cmd":"pub","to":"chat:1","data":{"n":%d}}`, n))
+		if err != nil || answer[:len(`{"ok":true`)] != `{"ok":true` {
+			t.Fatalf("pub is answered %q, %v", answer, err)
+		}
+	}
+	publish(0)
+	since, err := linemanpush.ParseSince(m.top("chat:1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make([]*listener, clients)
+	for i := range all {
+		all[i] = listen(t, m.pages, fmt.Sprint("uid", i), "chat:1", since)
+	}
+	want := []int{}
+	for n := 1; n <= messages; n++ {
+		publish(n)
+		want = append(want, n)
+		if n == messages/2 {
+			if _, err := askLine(m.backend, sentAway); err != nil {
+				t.Fatal(err)
+			}
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+	for i, l := range all {
+		linemantest.Until(t, "not all has come", func() bool { got, _ := l.told(); return len(got) >= messages })
+		if got, gaps := l.told(); fmt.Sprint(got) != fmt.Sprint(want) || len(gaps) > 0 {
+			t.Errorf("client %d: gaps %v, got %v", i, gaps, got)
+		}
+		if top := m.top("chat:1"); l.sub.Position().String() != top {
+			t.Errorf("client %d is at %v, want %s", i, l.sub.Position(), top)
+		}
+	}
+
+	h, err := all[0].History(t.Context(), "chat:1", linemanpush.Since{Last: 2}, 2)
+	if err != nil || len(h.Messages) != 2 || h.Messages[1].Position != h.Top || h.Top != all[0].sub.Position() {
+		t.Errorf("history: %+v, %v", h, err)
+	}
+
+	m.killServing()
+	for i, l := range all {
+		linemantest.Until(t, "it is not told of a gap", func() bool { _, gaps := l.told(); return len(gaps) > 0 })
+		if _, gaps := l.told(); fmt.Sprint(gaps) != "[epoch]" {
+			t.Errorf("client %d: gaps %v", i, gaps)
+		}
+	}
+	publish(messages + 1)
+	for _, l := range all {
+		linemantest.Until(t, "it does not go on", func() bool { got, _ := l.told(); return len(got) == messages+1 })
+	}
+	if _, err := askLine(m.backend, `{"cmd":"kick","to":"u:uid7","reason":"out"}`); err != nil {
+		t.Fatal(err)
+	}
+	<-all[7].Done()
+	var end *goclient.EndError
+	if !errors.As(all[7].Err(), &end) || end.Code != linemanpush.CodeKicked || end.Why != "out" {
+		t.Errorf("the kicked one ends with %v", all[7].Err())
+	}
+	if all[8].Err() != nil {
+		t.Error(all[8].Err())
+	}
+}
