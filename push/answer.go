@@ -139,9 +139,10 @@ func (h *Hub[C]) treat(q *Question, reply func(Answer)) {
 		case Unsubscribe:
 			h.expel(m, Channel(q.Name))
 		case SetSession:
-			m.value = nil
 			if q.Data != nil {
-				m.value = q.Data
+				m.SetValue(q.Data)
+			} else {
+				m.SetValue(nil)
 			}
 		case Kick:
 			h.Kick(m, q.Code, q.Reason)

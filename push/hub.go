@@ -33,7 +33,8 @@ type Options[C Conn] struct {
 	// Broker carries publications between nodes; nil means none but this one.
 	Broker Broker
 
-	// After runs a function on the loop of the Hub after a time: a loop's After. nil: no message waits for the link.
+	// After runs a function on the loop of the Hub after a time: a loop's After. nil: no message waits for the link, and
+	// who leaves a channel is gone at once.
 	After func(d time.Duration, f func())
 
 	// Reconnect is for how long after New connections of an earlier process may still come back, on a node without a
@@ -99,6 +100,9 @@ type Namespace struct {
 	MaxMessage     int  // bytes; 0 means that of Options
 
 	History Retention // what is kept of what is published on a channel; the zero value keeps nothing
+
+	Presence   PresenceMode // what there is of who is in a channel
+	MaxPresent int          // uids of a channel up to which they are told, beyond it is only how many; 0 means 1000
 }
 
 // Codes with which the Hub closes connections, beside those that Kick is given.
@@ -116,16 +120,17 @@ type Hub[C Conn] struct {
 	sets     [ToConn]map[string]*set[C] // none is empty
 	members  map[uint64]*Member[C]      // by the connections' ids
 
-	link    Link
-	history HistoryLink         // that link; nil if nothing is kept
-	wanted  []Target            // to be subscribed
-	dropped []Target            // to be unsubscribed
-	pending map[uint64]*pending // by the numbers of the publications
-	free    []*pending
-	last    uint64 // number of the last publication
-	walk    uint32 // number of the last delivery to several targets
-	dedup   deduplicator[C]
-	stats   Stats
+	link     Link
+	history  HistoryLink         // that link; nil if nothing is kept
+	presence PresenceLink        // likewise; nil if no channel has presence
+	wanted   []Target            // to be subscribed
+	dropped  []Target            // to be unsubscribed
+	pending  map[uint64]*pending // by the numbers of the publications
+	free     []*pending
+	last     uint64 // number of the last publication
+	walk     uint32 // number of the last delivery to several targets
+	dedup    deduplicator[C]
+	stats    Stats
 
 	tails     map[*set[C]]*tail[C]
 	followers int        // members that follow
@@ -145,6 +150,7 @@ type Hub[C Conn] struct {
 	heldBytes   int
 	unannounced map[*Member[C]]bool // whose logins other nodes have not been told
 	replay      replayBuffer[C]
+	attendance  attendance[C]
 }
 
 // New makes a Hub and joins its Broker, if there is one.
@@ -196,7 +202,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 	return h, nil
 }
 
-// join joins the Broker, and asks it for history if any is to be kept.
+// join joins the Broker, and asks it for history and presence if the options want them.
 func (h *Hub[C]) join() (err error) {
 	o := &h.options
 	n := Node{ID: h.node, Do: o.Do, Deliver: h.deliver, Answer: h.asked, Linked: h.relink}
@@ -204,18 +210,29 @@ func (h *Hub[C]) join() (err error) {
 	if keeps {
 		n.Retain, n.HistoryBytes, n.Journal = h.retention, o.HistoryBytes, o.Journal
 	}
+	attends := o.hasPresence()
+	if attends {
+		n.Presence, n.PresenceEvents = h.attended, h.tellsPresence
+	}
 	if h.link, err = o.Broker.Join(n); err != nil {
 		return fmt.Errorf("push: broker: %w", err)
 	}
-	if !keeps {
-		return nil
+	if keeps {
+		h.history, _ = h.link.(HistoryLink)
 	}
-	var able bool
-	if h.history, able = h.link.(HistoryLink); !able {
+	if attends {
+		h.presence, _ = h.link.(PresenceLink)
+	}
+	switch {
+	case keeps && h.history == nil:
+		err = errNoHistoryLink
+	case attends && h.presence == nil:
+		err = errNoPresenceLink
+	}
+	if err != nil {
 		h.link.Close()
-		return errNoHistoryLink
 	}
-	return nil
+	return err
 }
 
 // Linked reports whether the Hub reaches the other nodes.
@@ -284,6 +301,7 @@ func (h *Hub[C]) Remove(m *Member[C]) {
 	}
 	delete(h.members, m.conn.ID())
 	delete(h.unannounced, m)
+	delete(h.attendance.infos, m)
 	m.hub = nil
 }
 
@@ -302,6 +320,7 @@ func (h *Hub[C]) setOf(k Kind, name string) *set[C] {
 func (h *Hub[C]) depart(m *Member[C], s *set[C]) {
 	h.cancelCatchUp(m, s)
 	s.leave(m)
+	h.unattend(m, s)
 	h.tidy(s)
 }
 

@@ -14,6 +14,9 @@ func (localBroker) Join(n Node) (Link, error) {
 			l.commits = newGroupCommit(l.history, n.Journal, n.Retain, n.Do)
 		}
 	}
+	if n.Presence != nil {
+		l.roster = newRoster()
+	}
 	return l, nil
 }
 
@@ -25,6 +28,7 @@ type localLink struct {
 	node    Node
 	history *rings       // nil if nothing is kept
 	commits *groupCommit // nil without a Journal
+	roster  *roster      // nil if the Hub does not ask who is present
 	closed  bool
 }
 

@@ -109,8 +109,13 @@ func (m *Member[C]) UID() string { return m.uid }
 // json.RawMessage.
 func (m *Member[C]) Value() any { return m.value }
 
-// SetValue stores a value with the connection.
-func (m *Member[C]) SetValue(v any) { m.value = v }
+// SetValue stores a value with the connection. What a json.RawMessage, an object, has as "info" is told of the uid in
+// place of what SetInfo was given.
+func (m *Member[C]) SetValue(v any) {
+	before := m.info()
+	m.value = v
+	m.tellInfo(before)
+}
 
 // Join puts the connection into a group, if it is not there. ErrRemoved means that the Hub no longer knows it.
 func (m *Member[C]) Join(group string) error { return m.enter(ToGroup, group) }
@@ -165,6 +170,7 @@ func (m *Member[C]) enter(k Kind, name string) error {
 		h.trace.join(m.recipient(), s.target())
 	}
 	h.begin(m, s)
+	h.attend(m, s)
 	return nil
 }
 

@@ -13,9 +13,11 @@ type Memory struct {
 
 	history *rings       // guarded by mu, as what follows; nil until a node keeps some
 	commits *groupCommit // nil without a Journal
+	roster  *roster      // nil until a node asks who is present
 }
 
-// NewMemory makes a Broker for the Hubs of this process. It keeps history, in memory.
+// NewMemory makes a Broker for the Hubs of this process. It keeps history, in memory, and knows who is
+// present.
 func NewMemory() *Memory { return &Memory{} }
 
 // memoryLink is a node in a Memory.
@@ -43,6 +45,9 @@ func (b *Memory) Join(n Node) (Link, error) {
 		if b.commits == nil && n.Journal != nil {
 			b.commits = newGroupCommit(b.history, n.Journal, n.Retain, b.exclusively)
 		}
+	}
+	if n.Presence != nil && b.roster == nil {
+		b.roster = newRoster()
 	}
 	n.Do(func() { n.Linked(true) })
 	return l, nil
@@ -318,6 +323,7 @@ func (l *memoryLink) Close() {
 	}
 	l.closed = true
 	b.links = slices.DeleteFunc(slices.Clone(b.links), func(other *memoryLink) bool { return other == l })
+	l.departLocked()
 	if len(b.links) == 0 && b.commits != nil {
 		b.commits.close()
 	}

@@ -16,14 +16,14 @@ func TestBrokers(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		pushtest.TestBroker(t, func(*testing.T) pushtest.Cluster {
 			b := push.NewMemory()
-			return pushtest.Cluster{Broker: func() push.Broker { return b }, History: true}
+			return pushtest.Cluster{Broker: func() push.Broker { return b }, History: true, Presence: true}
 		})
 	})
 	t.Run("network", func(t *testing.T) {
 		pushtest.TestBroker(t, func(t *testing.T) pushtest.Cluster {
 			w := pushtest.NewNetwork()
 			t.Cleanup(w.End)
-			return pushtest.Cluster{Broker: func() push.Broker { return w }, Cut: w.Cut, Mend: w.Mend, History: true}
+			return pushtest.Cluster{Broker: func() push.Broker { return w }, Cut: w.Cut, Mend: w.Mend, History: true, Presence: true}
 		})
 	})
 }

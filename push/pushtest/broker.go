@@ -1,5 +1,3 @@
-// Package pushtest has what tests of package push and of its brokers need: the conformance suite of brokers, a broker
-// that is slow and breaks, and a loop.
 package pushtest
 
 import (
@@ -11,62 +9,6 @@ import (
 
 	"github.com/lineman-go/lineman/push"
 )
-
-// A Cluster is a Broker under test, without nodes.
-type Cluster struct {
-	// Broker makes the Broker of a node: perhaps the same for all.
-	Broker func() push.Broker
-
-	// Cut breaks every link, and Mend makes them again; nil where nothing can break.
-	Cut, Mend func()
-
-	// Divided says that the Broker has partitions without an order between them: then one of several targets is tested
-	// for each by itself.
-	Divided bool
-
-	// History says that the links of the Broker are push.HistoryLinks.
-	History bool
-}
-
-// TestBroker runs the conformance suite: open makes a Cluster that lives until the end of its test.
-func TestBroker(t *testing.T, open func(t *testing.T) Cluster) {
-	for name, test := range map[string]func(t *testing.T, c *cluster){
-		"subscribed":     testSubscribed,
-		"own":            testOwn,
-		"order":          testOrder,
-		"one order":      testOneOrder,
-		"several":        testSeveral,
-		"many topics":    testManyTopics,
-		"unsubscribed":   testUnsubscribed,
-		"closed":         testClosed,
-		"content":        testContent,
-		"connections":    testConnections,
-		"asked":          testAsked,
-		"asked in order": testAskedInOrder,
-		"broken links":   testBroken,
-		"subscribe down": testSubscribeDown,
-
-		"history":                 testHistory,
-		"history, order":          testHistoryOrder,
-		"history, several":        testHistorySeveral,
-		"history, limits":         testHistoryLimits,
-		"history, gaps":           testHistoryGaps,
-		"history, latest":         testHistoryLatest,
-		"history, expired":        testHistoryExpired,
-		"history, forgotten":      testHistoryForgotten,
-		"history, away":           testHistoryAway,
-		"history, over the break": testHistoryBroken,
-		"history, closed":         testHistoryClosed,
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := &cluster{Cluster: open(t), t: t}
-			if (c.Cut == nil) != (c.Mend == nil) {
-				t.Fatal("pushtest: a Cluster has Cut and Mend, or neither")
-			}
-			test(t, c)
-		})
-	}
-}
 
 // join writes targets down.
 func join(to []push.Target) (text string) {

@@ -17,10 +17,11 @@ type Network struct {
 	jobs  map[*job]bool // under way
 	wait  sync.WaitGroup
 
-	history *Reference // guarded by mu
+	history  *Reference // guarded by mu
+	presence Attendance // likewise
 }
 
-// NewNetwork makes a Network whose links are up. It keeps history.
+// NewNetwork makes a Network whose links are up. It keeps history, and knows who is present.
 func NewNetwork() *Network {
 	return &Network{jobs: make(map[*job]bool), history: NewReference("network", time.Now)}
 }
@@ -32,6 +33,7 @@ type networkLink struct {
 	out, in *pipe
 
 	wanted []push.Target // by the node, in order. Owned by the node's loop.
+	said   []entrance    // likewise
 	closed bool          // likewise
 
 	// Guarded by the network's lock.
@@ -58,6 +60,7 @@ func (w *Network) Cut() {
 	for _, l := range w.links {
 		l.down = true
 		l.topics = make(map[push.Target]bool)
+		w.presence.Gone(l.node.ID, func(push.Target, push.PresenceEvent) {}) // nobody can be told
 		for e := range w.jobs {
 			e.finish(push.ErrUnanswered)
 		}
@@ -72,13 +75,16 @@ func (w *Network) Mend() {
 	defer w.mu.Unlock()
 	for _, l := range w.links {
 		l.node.Do(func() {
-			wanted := slices.Clone(l.wanted)
+			wanted, said := slices.Clone(l.wanted), slices.Clone(l.said)
 			l.out.send(func() {
 				w.mu.Lock()
 				defer w.mu.Unlock()
 				l.down = false
 				for _, t := range wanted {
 					l.topics[t] = true
+				}
+				for _, e := range said {
+					w.tellLocked(e.in, w.presence.Enter(l.node.ID, e.in, e.uid, e.info))
 				}
 				l.in.send(func() { l.node.Do(func() { l.node.Linked(true) }) })
 			})
@@ -162,17 +168,17 @@ func (l *networkLink) retain(t push.Target) push.Retention {
 func (l *networkLink) History(of push.Target, r push.Range, done func(push.History, error)) {
 	keep := l.retain(of)
 	var h push.History
-	l.visit(func(all *Reference) { h = all.Read(of, keep, r) }, func(err error) { done(h, err) })
+	l.visit(func() { h = l.network.history.Read(of, keep, r) }, func(err error) { done(h, err) })
 }
 
 // Forget is that of push.HistoryLink.
 func (l *networkLink) Forget(of []push.Target, done func(error)) {
 	of = slices.Clone(of)
-	l.visit(func(all *Reference) { all.Forget(of) }, done)
+	l.visit(func() { l.network.history.Forget(of) }, done)
 }
 
-// visit does something where the history is, and comes back.
-func (l *networkLink) visit(do func(*Reference), done func(error)) {
+// visit does something where all is kept, and comes back.
+func (l *networkLink) visit(do func(), done func(error)) {
 	if l.closed {
 		done(push.ErrClosed)
 		return
@@ -186,7 +192,7 @@ func (l *networkLink) visit(do func(*Reference), done func(error)) {
 			e.finish(push.ErrUnlinked)
 			return
 		}
-		do(w.history)
+		do()
 		e.finish(nil)
 	})
 }
@@ -286,6 +292,9 @@ func (l *networkLink) Close() {
 		l.network.mu.Lock()
 		defer l.network.mu.Unlock()
 		l.topics = make(map[push.Target]bool)
+		l.network.presence.Gone(l.node.ID, func(in push.Target, e push.PresenceEvent) {
+			l.network.tellLocked(in, []push.PresenceEvent{e})
+		})
 	})
 }
 

@@ -30,11 +30,12 @@ type node struct {
 	link push.Link
 
 	// Owned by the loop.
-	got    []string // topic, node, number and data; or topic, "asks" and the question
+	got    []string // topic, node, number and data; or topic, "asks" and the question; or as written by event
 	placed []placed // what of it has positions, in order
 	ups    int
 	downs  int
 	number uint64
+	rooms  map[push.Target]map[string]string // who is in a channel by a list and the events since: uid and info
 
 	receipt push.Receipt // of the last publication that is done
 }
@@ -59,6 +60,11 @@ func (c *cluster) join() *node {
 				n.got = append(n.got, fmt.Sprintf("%s asks %s", join(to), question))
 				answer := fmt.Sprintf("%s: %s", n.id, question)
 				n.loop.Do(func() { reply([]byte(answer)) }) // later
+			},
+			PresenceEvents: func(in push.Target) bool { return in != "quiet" },
+			Presence: func(in push.Target, e push.PresenceEvent) {
+				n.got = append(n.got, event(in, e))
+				n.apply(in, e)
 			},
 			Linked: func(up bool) {
 				if up {

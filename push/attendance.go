@@ -1,0 +1,201 @@
+package push
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// attendance is which uids have a connection of this node in the channels that have presence. The Broker is told when
+// the first one of a uid comes to a channel, and some time after the last one has gone: a page that is loaded again is
+// no event.
+//
+//	absent ── first connection: Enter ──▶ here ── the last one goes ──▶ leaving ── leaveDelay: Leave ──▶ absent
+//	                                        ▲────────── one comes ──────────┘
+//
+// Owned by the loop.
+type attendance[C Conn] struct {
+	seats   map[seat]*attendee
+	infos   map[*Member[C]]json.RawMessage // of the connections that have one by SetInfo
+	leaving []leaver                       // those that no timer runs for yet
+}
+
+// seat is a uid in a channel.
+type seat struct {
+	channel Target
+	uid     string
+}
+
+// attendee is a uid in a channel on this node.
+type attendee struct {
+	conns int
+	left  int             // times that the last connection has gone
+	info  json.RawMessage // that was told last; nil: nothing was
+}
+
+// leaver is an attendee whose last connection has gone.
+type leaver struct {
+	*attendee
+	at   seat
+	left int // as it was then
+}
+
+// leaveDelay is how long a uid stays in a channel without a connection.
+const leaveDelay = 5 * time.Second
+
+// attend notes that a connection has come to a set.
+func (h *Hub[C]) attend(m *Member[C], s *set[C]) {
+	if h.presence == nil || s.kind != ToChannel || m.uid == "" || h.namespace(s.name).Presence == PresenceOff {
+		return
+	}
+	at, info := seat{s.target(), m.uid}, m.info()
+	a := h.attendance.seats[at]
+	known := a != nil
+	if !known {
+		a = &attendee{}
+		if h.attendance.seats == nil {
+			h.attendance.seats = make(map[seat]*attendee)
+		}
+		h.attendance.seats[at] = a
+	}
+	a.conns++
+	if !known || info != nil && !bytes.Equal(info, a.info) {
+		a.info = info
+		h.presence.Enter(at.channel, at.uid, info)
+	}
+}
+
+// unattend notes that a connection has gone from a set.
+func (h *Hub[C]) unattend(m *Member[C], s *set[C]) {
+	if h.presence == nil || s.kind != ToChannel {
+		return
+	}
+	at := seat{s.target(), m.uid}
+	a := h.attendance.seats[at]
+	if a == nil {
+		return
+	}
+	if a.conns--; a.conns > 0 {
+		return
+	}
+	a.left++
+	h.attendance.leaving = append(h.attendance.leaving, leaver{a, at, a.left})
+	if len(h.attendance.leaving) == 1 { // one timer for all that go in one tick
+		h.options.Do(h.leaveLater)
+	}
+}
+
+// leaveLater tells the Broker of those that are leaving when it is sure that they have not come back.
+func (h *Hub[C]) leaveLater() {
+	leaving := h.attendance.leaving
+	h.attendance.leaving = nil
+	leave := func() {
+		for _, l := range leaving {
+			if l.conns == 0 && l.attendee.left == l.left {
+				delete(h.attendance.seats, l.at)
+				h.presence.Leave(l.at.channel, l.at.uid)
+			}
+		}
+	}
+	if h.options.After == nil {
+		leave()
+		return
+	}
+	h.options.After(leaveDelay, leave)
+}
+
+// SetInfo stores what the channels of the connection that have presence are told of its uid: JSON of at most MaxInfo
+// bytes. What several connections of a uid have, replaces each other: what was told last is told. nil removes it.
+func (m *Member[C]) SetInfo(info json.RawMessage) error {
+	if len(info) > MaxInfo {
+		return fmt.Errorf("push: the info of a connection has %d bytes: at most %d are allowed", len(info), MaxInfo)
+	}
+	compact, err := compactInfo(info)
+	if err != nil {
+		return fmt.Errorf("push: the info of a connection: %w", err)
+	}
+	if m.hub == nil || m.hub.presence == nil {
+		return nil
+	}
+	before, a := m.info(), &m.hub.attendance
+	if compact == nil {
+		delete(a.infos, m)
+	} else {
+		if a.infos == nil {
+			a.infos = make(map[*Member[C]]json.RawMessage)
+		}
+		a.infos[m] = compact
+	}
+	m.tellInfo(before)
+	return nil
+}
+
+// compactInfo is a copy of an info without white space; nil if it says nothing.
+func compactInfo(info json.RawMessage) (json.RawMessage, error) {
+	if info == nil {
+		return nil, nil
+	}
+	var b bytes.Buffer
+	if err := json.Compact(&b, info); err != nil || b.String() == "null" {
+		return nil, err
+	}
+	return slices.Clip(b.Bytes()), nil
+}
+
+// info is what is known of who the connection is: what its session says, or what SetInfo was given; nil if nothing.
+func (m *Member[C]) info() json.RawMessage {
+	if m.hub == nil || m.hub.presence == nil {
+		return nil
+	}
+	if session, ok := m.value.(json.RawMessage); ok {
+		if info := sessionInfo(session); info != nil {
+			return info
+		}
+	}
+	return m.hub.attendance.infos[m]
+}
+
+// sessionInfo is the info in a session: no more of it is meant for others. One that is too long is none.
+func sessionInfo(session json.RawMessage) json.RawMessage {
+	if !bytes.Contains(session, []byte(`"info"`)) {
+		return nil
+	}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(session, &fields) != nil || len(fields["info"]) > MaxInfo {
+		return nil
+	}
+	info, err := compactInfo(fields["info"])
+	if err != nil {
+		return nil
+	}
+	return info
+}
+
+// tellInfo tells what is known of who the connection is in its channels, unless it is as before.
+func (m *Member[C]) tellInfo(before json.RawMessage) {
+	info := m.info()
+	if bytes.Equal(info, before) {
+		return
+	}
+	if info == nil {
+		info = json.RawMessage("null")
+	}
+	for _, p := range m.positions {
+		at := seat{p.set.target(), m.uid}
+		if a := m.hub.attendance.seats[at]; a != nil && !bytes.Equal(info, a.info) {
+			a.info = info
+			m.hub.presence.Enter(at.channel, at.uid, info)
+		}
+	}
+}
+
+// tellsPresence reports whether those who follow a channel are told who comes and goes.
+func (h *Hub[C]) tellsPresence(in Target) bool {
+	mode, _ := h.presenceOf(in)
+	return mode == PresenceEvents
+}
+
+// attended is told by the Broker who has come to a channel, or gone.
+func (h *Hub[C]) attended(Target, PresenceEvent) {}
