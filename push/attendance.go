@@ -31,8 +31,7 @@ type seat struct {
 // attendee is a uid in a channel on this node.
 type attendee struct {
 	conns int
-	left  int             // times that the last connection has gone
-	info  json.RawMessage // that was told last; nil: nothing was
+	left  int // times that the last connection has gone
 }
 
 // leaver is an attendee whose last connection has gone.
@@ -61,8 +60,7 @@ func (h *Hub[C]) attend(m *Member[C], s *set[C]) {
 		h.attendance.seats[at] = a
 	}
 	a.conns++
-	if !known || info != nil && !bytes.Equal(info, a.info) {
-		a.info = info
+	if !known || info != nil { // another node may have said something else since
 		h.presence.Enter(at.channel, at.uid, info)
 	}
 }
@@ -184,18 +182,8 @@ func (m *Member[C]) tellInfo(before json.RawMessage) {
 	}
 	for _, p := range m.positions {
 		at := seat{p.set.target(), m.uid}
-		if a := m.hub.attendance.seats[at]; a != nil && !bytes.Equal(info, a.info) {
-			a.info = info
+		if m.hub.attendance.seats[at] != nil {
 			m.hub.presence.Enter(at.channel, at.uid, info)
 		}
 	}
 }
-
-// tellsPresence reports whether those who follow a channel are told who comes and goes.
-func (h *Hub[C]) tellsPresence(in Target) bool {
-	mode, _ := h.presenceOf(in)
-	return mode == PresenceEvents
-}
-
-// attended is told by the Broker who has come to a channel, or gone.
-func (h *Hub[C]) attended(Target, PresenceEvent) {}

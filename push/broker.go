@@ -41,13 +41,13 @@ type Node struct {
 	// first that has one says it.
 	Journal Journal
 
-	// Presence is told who comes to channels and goes, by a Broker that knows who is present: of those that the node has
-	// subscribed to and PresenceEvents allows, in one order with what is published for them. nil: the node says of
+	// Presence is told who comes to channels and goes, by a Broker that knows who is present: of those that the node
+	// has subscribed to and PresenceEvents allows, in one order with what is published for them. nil: the node says of
 	// nobody that he is present, and asks for nobody.
 	Presence func(in Target, e PresenceEvent)
 
-	// PresenceEvents reports whether the node wants to be told who comes to a channel and goes. All nodes tell the same.
-	// It is called on the loop, and by a Memory with its lock held. Required with Presence.
+	// PresenceEvents reports whether the node wants to be told who comes to a channel and goes. All nodes tell the
+	// same. It is called on the loop, and by a Memory with its lock held. Required with Presence.
 	PresenceEvents func(in Target) bool
 
 	// Linked is told when the link to the cluster is up, with all targets subscribed, and when it has broken: until it

@@ -33,8 +33,8 @@ type Options[C Conn] struct {
 	// Broker carries publications between nodes; nil means none but this one.
 	Broker Broker
 
-	// After runs a function on the loop of the Hub after a time: a loop's After. nil: no message waits for the link, and
-	// who leaves a channel is gone at once.
+	// After runs a function on the loop of the Hub after a time: a loop's After. nil: no message waits for the link,
+	// and who leaves a channel is gone at once.
 	After func(d time.Duration, f func())
 
 	// Reconnect is for how long after New connections of an earlier process may still come back, on a node without a
@@ -84,6 +84,14 @@ type Options[C Conn] struct {
 
 	// Followers is told what connections get that follow their targets: see AddFollower. nil: there are none.
 	Followers Followers[C]
+
+	// PresenceChanged tells connections that follow a channel whose Namespace has PresenceEvents who has come there, or
+	// gone: whoever applies it to what Presence has told, has what Presence would tell. PresenceRenewed tells them who
+	// is there in place of what they know, as the link was down; or that they are too many now, and PresenceChanged
+	// goes on when they are less. Like the methods of Followers they must not call the Hub. Both are given, or neither:
+	// then nobody is told.
+	PresenceChanged func(to iter.Seq[C], in Target, e PresenceEvent)
+	PresenceRenewed func(to iter.Seq[C], in Target, p Presence)
 
 	// MaxRecover and MaxRecoverBytes are how many messages, and bytes of them, a connection that comes back to a target
 	// can get of its history; 0 means 300, and 512 KiB. Who has missed more is told so, and gets nothing of it.

@@ -17,6 +17,7 @@ func (h *Hub[C]) relink(up bool) {
 			h.stats.Away += time.Since(h.unlinked)
 		}
 		h.relinkTails()
+		h.renewPresence()
 		h.release()
 		if h.options.SingleLogin && !h.isAlone() {
 			h.announceLogins()

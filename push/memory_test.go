@@ -23,7 +23,9 @@ func TestBrokers(t *testing.T) {
 		pushtest.TestBroker(t, func(t *testing.T) pushtest.Cluster {
 			w := pushtest.NewNetwork()
 			t.Cleanup(w.End)
-			return pushtest.Cluster{Broker: func() push.Broker { return w }, Cut: w.Cut, Mend: w.Mend, History: true, Presence: true}
+			return pushtest.Cluster{
+				Broker: func() push.Broker { return w }, Cut: w.Cut, Mend: w.Mend, History: true, Presence: true,
+			}
 		})
 	})
 }

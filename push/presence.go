@@ -6,21 +6,21 @@ import (
 	"fmt"
 )
 
-// A PresenceLink is a Link whose Broker knows who is present: the uids that nodes have in channels, each once, whichever
-// and however many nodes have it. A Hub asks once, when it joins, whether its Link is one.
+// A PresenceLink is a Link whose Broker knows who is present: the uids that nodes have in channels, each once,
+// whichever and however many nodes have it. A Hub asks once, when it joins, whether its Link is one.
 //
-// What the nodes say of a channel has one order, the same for all, together with what is published for it; Node.Presence
-// is told of the changes in this order. A Broker keeps which nodes have a uid, so that what is said twice changes
-// nothing, and takes out what a node has said when that closes its link, or is given up as dead: in one order with the
-// rest, as if the node had said Leave of each. It may wait some seconds before that, as pages of a node that is replaced
-// come back elsewhere.
+// What the nodes say of a channel has one order, the same for all, together with what is published for it;
+// Node.Presence is told of the changes in this order. A Broker keeps which nodes have a uid, so that what is said twice
+// changes nothing, and takes out what a node has said when that closes its link, or is given up as dead: in one order
+// with the rest, as if the node had said Leave of each. It may wait some seconds before that, as pages of a node that
+// is replaced come back elsewhere.
 //
 // A link that is down remembers what its node has said, and says it again when it is up, before Node.Linked is told.
 type PresenceLink interface {
 	Link
 
-	// Enter says that this node has a uid in a channel, until it says Leave. info is what is known of the uid, JSON that
-	// must not be changed any more: it replaces what any node has said before. nil leaves that as it is, and null
+	// Enter says that this node has a uid in a channel, until it says Leave. info is what is known of the uid, JSON
+	// that must not be changed any more: it replaces what any node has said before. nil leaves that as it is, and null
 	// removes it.
 	Enter(in Target, uid string, info json.RawMessage)
 
@@ -129,9 +129,9 @@ func (h *Hub[C]) checkPresence(in Target) error {
 	return nil
 }
 
-// Presence tells which uids are in a channel, on all nodes. done is called on the loop, perhaps before Presence returns,
-// with ErrUnlinked, ErrUnanswered or ErrClosed if that is not known. An error of Presence itself is about the target:
-// ErrNoPresence, or it cannot be.
+// Presence tells which uids are in a channel, on all nodes. done is called on the loop, perhaps before Presence
+// returns, with ErrUnlinked, ErrUnanswered or ErrClosed if that is not known. An error of Presence itself is about the
+// target: ErrNoPresence, or it cannot be.
 func (h *Hub[C]) Presence(in Target, done func(Presence, error)) error {
 	if err := h.checkPresence(in); err != nil {
 		return err

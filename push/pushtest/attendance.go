@@ -7,8 +7,8 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// An Attendance is presence as a broker should keep it, too simple to be wrong: a list of what nodes have said, which is
-// looked through from the beginning. Not for several goroutines at a time.
+// An Attendance is presence as a broker should keep it, too simple to be wrong: a list of what nodes have said, which
+// is looked through from the beginning. Not for several goroutines at a time.
 type Attendance struct {
 	said  []seat
 	infos []known

@@ -1,0 +1,202 @@
+package push_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// act does something at random.
+func (w *world) act() {
+	n := w.nodes[w.random.IntN(len(w.nodes))]
+	channel := worldChannels[w.random.IntN(len(worldChannels))]
+	if len(n.conns) == 0 || w.random.IntN(6) == 0 {
+		w.last++
+		c := &worldConn{
+			conn: &conn{id: w.last}, uid: worldUIDs[w.random.IntN(len(worldUIDs))], channels: make(map[string]bool),
+			lists: make(map[string]map[string]string),
+		}
+		var err error
+		if c.member, err = n.hub.AddFollower(c.conn, c.uid); err != nil {
+			w.fatal(err)
+		}
+		n.conns = append(n.conns, c)
+		return
+	}
+	c := n.conns[w.random.IntN(len(n.conns))]
+	switch w.random.IntN(12) {
+	case 0, 1, 2, 3:
+		n.comes(c, channel)
+	case 4, 5:
+		c.member.Unsubscribe(channel)
+		n.leaves(c, channel)
+	case 6:
+		n.hub.Remove(c.member)
+		n.goes(c)
+	case 7:
+		if w.random.IntN(3) == 0 {
+			n.hub.KickUID(c.uid, 4010, "")
+			for _, other := range slices.Clone(n.conns) {
+				if other.uid == c.uid {
+					n.goes(other)
+				}
+			}
+		}
+	case 8:
+		n.tells(c, func() { c.token = w.json(c.member.SetInfo) })
+	case 9:
+		n.tells(c, func() {
+			c.session = w.json(func(info json.RawMessage) error {
+				if info == nil {
+					c.member.SetValue(nil)
+				} else {
+					c.member.SetValue(json.RawMessage(fmt.Sprintf(`{"info":%s,"more":1}`, info)))
+				}
+				return nil
+			})
+		})
+	case 10:
+		n.ask(c, channel)
+	case 11:
+		w.tick(n)
+	}
+}
+
+// json gives some info, or none, to what sets it.
+func (w *world) json(set func(json.RawMessage) error) (info string) {
+	var raw json.RawMessage
+	if n := w.random.IntN(4); n > 0 {
+		info = fmt.Sprint(n)
+		raw = json.RawMessage(info)
+	}
+	if err := set(raw); err != nil {
+		w.fatal(err)
+	}
+	return info
+}
+
+// ask has a connection ask who is in a channel.
+func (n *worldNode) ask(c *worldConn, channel string) {
+	if !c.channels[channel] || channel == "news" {
+		return
+	}
+	if err := n.hub.Presence(push.Channel(channel), func(p push.Presence, err error) {
+		if err != nil {
+			n.world.fatal(err)
+		}
+		c.lists[channel] = listed(p)
+	}); err != nil {
+		n.world.fatal(err)
+	}
+}
+
+// tick has a loop do what waits for it.
+func (w *world) tick(n *worldNode) {
+	queue := n.queue
+	n.queue = nil
+	for _, f := range queue {
+		f()
+	}
+	for _, c := range n.conns {
+		stale := c.stale
+		c.stale = nil
+		for _, channel := range stale {
+			n.ask(c, channel)
+		}
+	}
+}
+
+// settle has all loops do all that waits for them.
+func (w *world) settle() {
+	waits := func(n *worldNode) bool {
+		return len(n.queue) > 0 || slices.ContainsFunc(n.conns, func(c *worldConn) bool { return len(c.stale) > 0 })
+	}
+	for slices.ContainsFunc(w.nodes, waits) {
+		for _, n := range w.nodes {
+			w.tick(n)
+		}
+	}
+}
+
+// pass has some time pass.
+func (w *world) pass() {
+	w.settle()
+	w.now += w.random.IntN(4)
+	for _, n := range w.nodes {
+		due := func(t timer) bool { return t.at <= w.now }
+		for _, t := range slices.Clone(n.timers) {
+			if due(t) {
+				t.run()
+			}
+		}
+		n.timers = slices.DeleteFunc(n.timers, due)
+	}
+	w.forget()
+	w.settle()
+}
+
+// die has a node leave with all that it has, and another one take its place.
+func (w *world) die() {
+	i := w.random.IntN(len(w.nodes))
+	w.nodes[i].hub.Close()
+	w.nodes[i] = w.node()
+	w.forget()
+}
+
+// check compares who is present, and the lists of all connections, with who should be.
+func (w *world) check() {
+	w.t.Helper()
+	w.settle()
+	for _, channel := range worldChannels[:2] {
+		want := w.present(channel)
+		for i, n := range w.nodes {
+			if err := n.hub.Presence(push.Channel(channel), func(p push.Presence, err error) {
+				if err != nil || p.N != len(want) || p.More != (p.N > mostPresent) ||
+					!p.More && !maps.Equal(listed(p), want) {
+					w.fatalf("node %d: %s is %s, %v; want %v", i, channel, written(p), err, want)
+				}
+			}); err != nil {
+				w.fatal(err)
+			}
+			for _, c := range n.conns {
+				if list := c.lists[channel]; c.channels[channel] && (len(want) <= mostPresent || list != nil) &&
+					!maps.Equal(list, want) {
+					w.fatalf("node %d: a connection has %v of %s, want %v", i, list, channel, want)
+				}
+			}
+		}
+	}
+}
+
+// TestPresenceModel does thousands of random things to nodes in virtual time, and compares who is present, and who
+// those who follow think is, with the model.
+func TestPresenceModel(t *testing.T) {
+	for seed := range uint64(60) {
+		w := &world{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 15)), infos: make(map[seat]string)}
+		nodes := 1
+		if seed%4 > 0 {
+			w.broker, nodes = push.NewMemory(), int(seed%4)
+		}
+		for range nodes {
+			w.nodes = append(w.nodes, w.node())
+		}
+		for w.step = range 600 {
+			switch r := w.random.IntN(60); {
+			case r < 4:
+				w.pass()
+			case r == 4 && w.broker != nil && w.step%3 == 0:
+				w.die()
+			default:
+				w.act()
+			}
+			if w.step%7 == 0 {
+				w.check()
+			}
+		}
+	}
+}

@@ -1,0 +1,231 @@
+package push_test
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// world are nodes in virtual time, in one goroutine: what their loops have to do waits until the test runs it. Beside
+// it is written down, too simply to be wrong, who should be present.
+type world struct {
+	t      *testing.T
+	seed   uint64
+	step   int
+	random *rand.Rand
+	broker push.Broker // nil: there is one node
+	now    int         // seconds
+	nodes  []*worldNode
+	last   uint64 // connection
+	infos  map[seat]string
+}
+
+// seat is a uid in a channel.
+type seat struct{ channel, uid string }
+
+// worldNode is a node. What it should say of a seat is in here: it has connections there, or had one until a while ago.
+type worldNode struct {
+	world  *world
+	hub    *hub
+	queue  []func()
+	timers []timer
+	conns  []*worldConn
+	gone   map[seat]int // when its last connection left
+}
+
+type timer struct {
+	at  int
+	run func()
+}
+
+// worldConn is a connection that follows, and keeps who is in its channels: by a list that it has asked for and the
+// changes since.
+type worldConn struct {
+	*conn
+	member   *member
+	uid      string
+	channels map[string]bool
+	token    string // JSON; empty: it says nothing
+	session  string // likewise
+	lists    map[string]map[string]string
+	stale    []string // channels whose lists it has to ask for
+}
+
+// fatalf ends the test, and says how it comes to that again.
+func (w *world) fatalf(format string, args ...any) {
+	w.t.Helper()
+	w.t.Fatalf("seed %d, step %d: %s", w.seed, w.step, fmt.Sprintf(format, args...))
+}
+
+func (w *world) fatal(err error) {
+	w.t.Helper()
+	w.fatalf("%v", err)
+}
+
+// mostPresent is how many uids of a channel are told.
+const mostPresent = 3
+
+func (w *world) node() *worldNode {
+	n := &worldNode{world: w, gone: make(map[seat]int)}
+	o := options()
+	o.Namespaces = map[string]push.Namespace{"room": {Presence: push.PresenceEvents, MaxPresent: mostPresent}}
+	o.Broker = w.broker
+	o.Do = func(f func()) bool { n.queue = append(n.queue, f); return true }
+	o.After = func(d time.Duration, f func()) { n.timers = append(n.timers, timer{w.now + int(d/time.Second), f}) }
+	o.Followers = &recorder{}
+	o.PresenceChanged = n.changed
+	o.PresenceRenewed = n.renewed
+	n.hub = newHub(w.t, o)
+	return n
+}
+
+// of is the connection as the model has it.
+func (n *worldNode) of(c *conn) *worldConn {
+	i := slices.IndexFunc(n.conns, func(one *worldConn) bool { return one.conn == c })
+	return n.conns[i]
+}
+
+// changed applies a change to the lists of those who have one. Those that have none, as they were too many, ask again.
+func (n *worldNode) changed(to iter.Seq[*conn], in push.Target, e push.PresenceEvent) {
+	for c := range to {
+		one := n.of(c)
+		switch list := one.lists[string(in)]; {
+		case list == nil:
+			one.stale = append(one.stale, string(in))
+		case e.Here:
+			list[e.UID] = string(e.Info)
+		default:
+			delete(list, e.UID)
+		}
+		if list := one.lists[string(in)]; list != nil && len(list) != e.N {
+			n.world.fatalf("a list of %d where %+v", len(list), e)
+		}
+	}
+}
+
+func (n *worldNode) renewed(to iter.Seq[*conn], in push.Target, p push.Presence) {
+	for c := range to {
+		n.of(c).lists[string(in)] = listed(p)
+	}
+}
+
+// listed is who is there with what is known of each; nil if they are too many.
+func listed(p push.Presence) map[string]string {
+	if p.More {
+		return nil
+	}
+	list := make(map[string]string)
+	for uid, info := range p.Users {
+		list[uid] = string(info)
+	}
+	return list
+}
+
+// says reports whether the node should say that it has a seat.
+func (n *worldNode) says(s seat) bool {
+	left, leaving := n.gone[s]
+	return n.has(s) || leaving && n.world.now < left+5
+}
+
+// has reports whether it has a connection there.
+func (n *worldNode) has(s seat) bool {
+	return slices.ContainsFunc(n.conns, func(c *worldConn) bool { return c.uid == s.uid && c.channels[s.channel] })
+}
+
+// said notes what a connection says of its uid.
+func (w *world) said(s seat, info string) {
+	if info != "" {
+		w.infos[s] = info
+	}
+}
+
+// info is what a connection has to say; empty: nothing.
+func (c *worldConn) info() string {
+	if c.session != "" {
+		return c.session
+	}
+	return c.token
+}
+
+// forget drops what was known of who is nowhere any more.
+func (w *world) forget() {
+	maps.DeleteFunc(w.infos, func(s seat, _ string) bool {
+		return !slices.ContainsFunc(w.nodes, func(n *worldNode) bool { return n.says(s) })
+	})
+}
+
+// present is who should be in a channel.
+func (w *world) present(channel string) map[string]string {
+	all := make(map[string]string)
+	for _, uid := range worldUIDs {
+		s := seat{channel, uid}
+		if slices.ContainsFunc(w.nodes, func(n *worldNode) bool { return n.says(s) }) {
+			if all[uid] = w.infos[s]; all[uid] == "null" {
+				all[uid] = ""
+			}
+		}
+	}
+	return all
+}
+
+var (
+	worldUIDs     = []string{"ann", "bob", "dan", "eve", "fay"}
+	worldChannels = []string{"room:1", "room:2", "news"}
+)
+
+// leaves has a connection leave a channel.
+func (n *worldNode) leaves(c *worldConn, channel string) {
+	if !c.channels[channel] {
+		return
+	}
+	delete(c.channels, channel)
+	delete(c.lists, channel)
+	if s := (seat{channel, c.uid}); !n.has(s) {
+		n.gone[s] = n.world.now
+	}
+}
+
+// goes has a connection go.
+func (n *worldNode) goes(c *worldConn) {
+	for _, channel := range worldChannels {
+		n.leaves(c, channel)
+	}
+	n.conns = slices.DeleteFunc(n.conns, func(other *worldConn) bool { return other == c })
+}
+
+// comes has a connection come to a channel.
+func (n *worldNode) comes(c *worldConn, channel string) {
+	if c.channels[channel] {
+		return
+	}
+	c.channels[channel] = true
+	if err := c.member.Subscribe(channel); err != nil {
+		n.world.fatal(err)
+	}
+	if channel != "news" {
+		n.world.said(seat{channel, c.uid}, c.info())
+		c.stale = append(c.stale, channel)
+	}
+}
+
+// tells has a connection have another info.
+func (n *worldNode) tells(c *worldConn, change func()) {
+	before := c.info()
+	change()
+	after := c.info()
+	if after == before {
+		return
+	}
+	if after == "" {
+		after = "null"
+	}
+	for channel := range c.channels {
+		n.world.said(seat{channel, c.uid}, after)
+	}
+}
