@@ -31,17 +31,19 @@ export function line(url, options) {
     const channel = channelOf(ch)
     const sub = { ...options, onMessage }
     if (!channel.subs.size) {
-      channel.since = options.since
-      channel.ready = join(channel)
+      channel.start = options.since
+      channel.joined = join(channel)
     }
     channel.subs.add(sub)
     return {
-      ready: channel.ready,
+      ready: channel.joined,
       get position() {
         return positions.get(ch)
       },
       unsubscribe() {
-        if (channel.subs.delete(sub) && !channel.subs.size && forget(ch)) ask({ op: "unsub", ch })
+        if (!channel.subs.delete(sub) || channel.subs.size || channels.get(ch) != channel) return
+        forget(ch)
+        ask({ op: "unsub", ch })
       },
     }
   }
@@ -58,7 +60,7 @@ export function line(url, options) {
     return answer
   }
 
-  const sinceOf = channel => positions.get(channel.ch) || channel.since || ""
+  const sinceOf = channel => positions.get(channel.ch) || channel.start || ""
 
   // join asks for a channel. What comes of it before the answer is not for this page: it was for another tab.
   function join(channel) {
@@ -109,10 +111,10 @@ export function line(url, options) {
     },
     sub(f) {
       const channel = f.id ? channels.get(f.ch) || {} : channelOf(f.ch)
-      channel.left = f.n
+      channel.due = f.n
       if (channel.id != f.id) return // it is the answer to another tab
       channel.id = 0
-      channel.top = f.pos
+      channel.through = f.pos
       if (f.gap) handlers.gap(f)
       else if (!f.n) store(f)
       tell(f, "onSub")
@@ -150,7 +152,7 @@ export function line(url, options) {
     const { ch, pos, op } = f
     const channel = isPersonal(ch) ? channelOf(ch) : channels.get(ch)
     if (!channel) return
-    const replayed = op == "msg" && channel.left > 0 && channel.left--
+    const replayed = op == "msg" && channel.due > 0 && channel.due--
     if (channel.id) return
     const step = pos && positions.has(ch) ? distance(positions.get(ch), pos) : 1
     if (step < 1) return
@@ -160,7 +162,7 @@ export function line(url, options) {
       if (!channel.subs.size) emit("msg", f.data, f)
       channel.subs.forEach(sub => call(sub.onMessage, f.data, f))
     }
-    if (pos && channels.has(ch)) store({ ch, pos: replayed == 1 ? channel.top : pos })
+    if (pos && channels.has(ch)) store({ ch, pos: replayed == 1 ? channel.through : pos })
   }
 
   // store keeps a position, or forgets it where there is none.

@@ -24,7 +24,10 @@ export function link(url, { token, sse }, wanted, up, isHost) {
   let usual // milliseconds for which nothing may come
   let deadline // by which something has to come
   let bye
+  let slot = 0 // when the last frame was due to be sent
+  let delayed = 0 // frames that are not sent yet
 
+  const { now } = Date
   const later = (f, delay) => {
     clearTimeout(timer)
     timer = setTimeout(f, delay)
@@ -35,10 +38,10 @@ export function link(url, { token, sse }, wanted, up, isHost) {
     turn++
     wire?.close()
     wire = null
-    waits = welcomed = 0
+    waits = welcomed = delayed = 0
   }
 
-  const credential = async () => (typeof token == "function" ? token() : token)
+  const credential = async () => (token?.call ? token() : token)
 
   // guard makes a callback one that does nothing once this turn is over.
   const guard = f => {
@@ -61,19 +64,19 @@ export function link(url, { token, sse }, wanted, up, isHost) {
 
   function frame(f) {
     if (f.op == "welcome") {
-      welcomed = Date.now()
+      welcomed = now()
       usual = 1e3 * (f.hb || 1e6) + 1e4
       later(watch)
     }
     if (f.op == "bye") bye = f
     if (f.op == "expiring" && token) renew()
-    deadline = Date.now() + usual
+    deadline = now() + usual
     up(f)
   }
 
   // watch ends what has been silent for too long.
   function watch() {
-    const left = deadline - Date.now()
+    const left = deadline - now()
     left > 0 ? later(watch, left) : end()
   }
 
@@ -84,7 +87,7 @@ export function link(url, { token, sse }, wanted, up, isHost) {
     const { retry, why = reason } = bye
     code = bye.code || code
     if (welcomed) {
-      if (Date.now() - welcomed > proof) tries = 0
+      if (now() - welcomed > proof) tries = 0
       misses = streams ? 1 : isHost ? -1e9 : -4 // where WebSockets have got through, they do so again
     }
     streams = !welcomed && !streams && sse && ++misses > 1
@@ -99,10 +102,19 @@ export function link(url, { token, sse }, wanted, up, isHost) {
     up({ op: "$wait", code, why, delay })
   }
 
+  // send spreads many frames over time, as the server ends a connection that says more than 50 in a second.
   function send(f) {
+    slot = Math.max(slot + 30, now() - 300)
+    const delay = slot - now()
+    if (delayed++ || delay > 0) setTimeout(guard(write), delay, f)
+    else write(f)
+  }
+
+  function write(f) {
+    delayed--
     if (!streams) wire.send(JSON.stringify(f))
     else if (/sub/.test(f.op)) later(connect, 50) // of all that is wanted then
-    else up({ op: "err", id: f.id, code: 501, msg: "needs a WebSocket" })
+    else up({ op: "err", id: f.id, code: 501, msg: "no WebSocket" })
   }
 
   // wake finds out whether the connection is still there, or ends the waiting.
@@ -110,7 +122,7 @@ export function link(url, { token, sse }, wanted, up, isHost) {
     if (waits || (welcomed && streams)) connect()
     else if (welcomed) {
       send({ op: "hb" })
-      deadline = Date.now() + probeTime
+      deadline = now() + probeTime
       watch()
     }
   }
@@ -122,14 +134,16 @@ export function link(url, { token, sse }, wanted, up, isHost) {
 // address is that of a stream of what is wanted: the channels, and since when.
 function address(url, sse, token, wanted) {
   const at = new URL(sse, "http" + url.slice(2))
-  const query = { token, sub: [], last: 0, lastEventId: [] }
+  const sub = []
+  const places = []
+  let last = 0
   for (const [ch, since] of Object.entries(wanted)) {
-    const [, last] = since.split("last:")
-    if (!isPersonal(ch)) query.sub.push(ch)
-    if (last) query.last = Math.max(query.last, last)
-    else if (since) query.lastEventId.push(encodeURIComponent(ch) + "=" + since)
+    const [, n] = since.split("last:")
+    if (!isPersonal(ch)) sub.push(ch)
+    if (n) last = Math.max(last, n)
+    else if (since) places.push(encodeURIComponent(ch) + "=" + since)
   }
-  query.lastEventId = query.lastEventId.join(";")
+  const query = { token, sub, last, lastEventId: places.join(";") }
   for (const name in query) if (query[name] > "") at.searchParams.set(name, query[name]) // there is something to say
   return at
 }

@@ -204,3 +204,18 @@ test("without the option there are no server-sent events", async () => {
   await clock.pass(100000)
   assert(server.attempts.every(a => a.startsWith("ws:")))
 })
+
+test("many frames are spread over time, in their order", async () => {
+  const line = open()
+  await clock.pass(100)
+  server.heard = []
+  for (let i = 0; i < 100; i++) line.subscribe("chat:" + i, () => {})
+  let before = 0
+  for (let second = 0; second < 3; second++) {
+    await clock.pass(1000)
+    assert(server.heard.length - before <= 50, `${server.heard.length - before} frames in a second`)
+    before = server.heard.length
+  }
+  await clock.pass(1000)
+  assert.deepEqual(server.heard.map(f => f.ch), Array.from({ length: 100 }, (_, i) => "chat:" + i))
+})
