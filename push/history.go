@@ -38,16 +38,16 @@ type Retention struct {
 	Class Class
 }
 
-// keeps reports whether anything is kept.
-func (r Retention) keeps() bool { return r.Size > 0 || r.Class == Latest }
-
-// size is how many messages are kept, at most.
-func (r Retention) size() int {
+// Messages is how many messages are kept, at most; 0 means that nothing is.
+func (r Retention) Messages() int {
 	if r.Class == Latest {
 		return 1
 	}
-	return r.Size
+	return max(r.Size, 0)
 }
+
+// keeps reports whether anything is kept.
+func (r Retention) keeps() bool { return r.Messages() > 0 }
 
 // Range is which part of a history is read.
 type Range struct {

@@ -12,8 +12,8 @@ import (
 // hand back; for them it is opaque, and two are the same if their texts are. The zero value is no Position, and its
 // text is empty. Comparable.
 type Position struct {
-	// Epoch is that of the Broker: 1 to 32 digits of base 36. Another one means that nothing is known of what was
-	// before.
+	// Epoch is that of the Broker, or of a partition of it: 1 to 32 digits of base 36. Another one means that nothing
+	// is known of what was before.
 	Epoch string
 
 	// Offset counts the publications for the target. The next one has the next offset. 0 is before the first one.

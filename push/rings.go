@@ -79,7 +79,7 @@ func (s *rings) put(r *ring, keep Retention, data []byte, at time.Duration, offs
 	r.put(m, offset)
 	s.queue(keep.TTL).put(m)
 	s.bytes += m.cost()
-	for len(r.messages) > keep.size() || keep.Bytes > 0 && r.bytes > keep.Bytes {
+	for len(r.messages) > keep.Messages() || keep.Bytes > 0 && r.bytes > keep.Bytes {
 		s.drop(r)
 	}
 	return r.top

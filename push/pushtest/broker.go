@@ -238,7 +238,7 @@ func testContent(t *testing.T, c *cluster) {
 	loop.Await(func() {
 		var err error
 		link, err = c.Broker().Join(push.Node{
-			ID: "reader", Do: loop.Do,
+			ID: "reader", Do: loop.Do, Retain: retain, HistoryBytes: 1 << 20,
 			Deliver: func(_ []push.Target, p push.Publication) int { got <- p; return 0 },
 			Answer:  func(_ []push.Target, _ []byte, reply func([]byte)) { reply(nil) },
 			Linked:  func(bool) { up <- true },

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/lineman-go/lineman/push"
 )
 
 const (
@@ -25,11 +27,11 @@ return n`
 func (p *pair) run(ops []op) (left []op, err error) {
 	for len(ops) > 0 {
 		n := 1
-		for n < min(len(ops), maxBatch) && (ops[n].kind == publish) == (ops[0].kind == publish) {
+		for n < min(len(ops), maxBatch) && ops[n].kind.isSent() == ops[0].kind.isSent() {
 			n++
 		}
-		if ops[0].kind == publish {
-			if err := p.publish(ops[:n]); err != nil {
+		if ops[0].kind.isSent() {
+			if err := p.send(ops[:n]); err != nil {
 				return ops[n:], err
 			}
 		} else if err := p.subscriptions(ops[:n]); err != nil {
@@ -102,8 +104,16 @@ func (p *pair) change(k opKind, channels []string) rueidis.Completed {
 	return b.Subscribe().Channel(channels...).Build()
 }
 
-// publish sends messages, and tells how many arrivals they make.
-func (p *pair) publish(ops []op) error {
+// sent is what became of an op that was sent.
+type sent struct {
+	arrivals int64
+	placed   placed
+	history  push.History
+	err      error // that of the server, which has not done it
+}
+
+// send publishes messages, and tells how many arrivals they make; and it asks.
+func (p *pair) send(ops []op) error {
 	cmds := make([]rueidis.Completed, len(ops))
 	for i, o := range ops {
 		cmds[i] = p.command(o)
@@ -114,24 +124,61 @@ func (p *pair) publish(ops []op) error {
 	if asks {
 		cmds = append(cmds, p.askPresent())
 	}
-	arrivals, missed := make([]int64, 0, len(ops)), false
+	done, missed := make([]sent, 0, len(ops)), false
 	err := p.do(p.out, cmds, func(r rueidis.RedisResult) error {
-		if len(arrivals) == len(ops) {
+		if len(done) == len(ops) {
 			missed = l.membership.misses(p.present(r), time.Now())
 			return r.NonRedisError()
 		}
-		n, err := r.AsInt64()
+		s, err := p.sent(ops[len(done)], r)
 		if err == nil {
-			arrivals = append(arrivals, n)
+			done = append(done, s)
 		}
 		return err
 	})
 	l.post(func() {
-		for i, n := range arrivals {
-			l.inFlight.arrives(ops[i].seq, int(n), missed && (ops[i].enough == 0 || int(n) < ops[i].enough))
+		for i, s := range done {
+			l.sent(ops[i], s, missed)
 		}
 	})
 	return err
+}
+
+// sent reads what a server answers to an op. An error is the end of the connection.
+func (p *pair) sent(o op, r rueidis.RedisResult) (s sent, err error) {
+	failed := r.Error()
+	switch {
+	case failed != nil && (o.query == nil && o.places == nil || concernsAll(failed)):
+		return sent{}, failed
+	case failed != nil:
+		return sent{err: failed}, nil
+	case o.query != nil:
+		s.history, s.err = o.query.answer(p, r)
+		return s, nil
+	case o.places == nil:
+		s.arrivals, err = r.AsInt64()
+		return s, err
+	}
+	if s, err = placedBy(r, len(o.places)); err == nil {
+		p.shard.reached.raise(s.placed.mark)
+	}
+	return s, err
+}
+
+// sent notes what became of an op. On the loop.
+func (l *link) sent(o op, s sent, missed bool) {
+	switch {
+	case o.query != nil:
+		l.answered(o.query, s.history, s.err)
+		return
+	case s.err != nil:
+		l.inFlight.refused(o.seq, l.unkept(s.err))
+		return
+	case o.places != nil:
+		l.inFlight.placed(o.seq, o.places, s.placed)
+	}
+	n := int(s.arrivals)
+	l.inFlight.arrives(o.seq, n, missed && (o.enough == 0 || n < o.enough))
 }
 
 // askPresent is the command that asks how many nodes are there, behind publications: one that is not was not there for
@@ -159,16 +206,26 @@ func (p *pair) present(r rueidis.RedisResult) int64 {
 	return n
 }
 
-// command publishes to some channels.
-func (p *pair) command(o op) rueidis.Completed {
-	b, payload := p.out.B(), rueidis.BinaryString(o.payload)
-	name := "PUBLISH"
+// publishes is the command that publishes.
+func (p *pair) publishes() string {
 	if p.shard.link.options.Cluster {
-		name = "SPUBLISH"
+		return "SPUBLISH"
 	}
+	return "PUBLISH"
+}
+
+// command publishes to some channels, or asks.
+func (p *pair) command(o op) rueidis.Completed {
+	switch {
+	case o.query != nil:
+		return o.query.command(p)
+	case o.places != nil:
+		return p.place(o)
+	}
+	b, payload := p.out.B(), rueidis.BinaryString(o.payload)
 	switch {
 	case len(o.channels) > 1:
-		return b.Eval().Script(publishScript).Numkeys(int64(len(o.channels))).Key(o.channels...).Arg(name,
+		return b.Eval().Script(publishScript).Numkeys(int64(len(o.channels))).Key(o.channels...).Arg(p.publishes(),
 			payload).Build()
 	case p.shard.link.options.Cluster:
 		return b.Spublish().Channel(o.channels[0]).Message(payload).Build()

@@ -147,7 +147,7 @@ func TestLiars(t *testing.T) {
 				for _, hello := range []string{"", hello, old, young} {
 					l := startLiar(t, hello, answer)
 					o.Addresses = []string{l.listener.Addr().String()}
-					liars, nodes = append(liars, l), append(nodes, enter(t, "a", o))
+					liars, nodes = append(liars, l), append(nodes, enterKeeping(t, "a", o, keepsAll))
 				}
 			}
 			for _, l := range liars {

@@ -38,8 +38,9 @@ type expectation struct {
 
 	missed bool // a node was not there that should be
 
-	others  int
-	answers [][]byte
+	others    int
+	positions []push.Position // of a publication that stands in histories
+	answers   [][]byte
 
 	published func(r push.Receipt, err error)
 	asked     func(answers [][]byte, err error)
@@ -55,7 +56,7 @@ func (e *expectation) end(err error) {
 	published, asked, got := e.published, e.asked, e.answers
 	e.published, e.asked, e.answers = nil, nil, nil
 	if published != nil {
-		published(push.Receipt{Others: e.others}, err)
+		published(push.Receipt{Others: e.others, Positions: e.positions}, err)
 	} else {
 		asked(got, err)
 	}
@@ -85,9 +86,26 @@ func (x *inFlight) arrives(seq uint64, nodes int, missed bool) {
 	x.known(e)
 }
 
+// placed notes the positions of a part in histories.
+func (x *inFlight) placed(seq uint64, places []place, p placed) {
+	e := x.bySeq[seq]
+	if e == nil {
+		return
+	}
+	if e.positions == nil {
+		e.positions = make([]push.Position, places[0].of)
+	}
+	for i, at := range places {
+		e.positions[at.number] = push.Position{Epoch: p.mark.epoch, Offset: p.offsets[i]}
+	}
+}
+
 // refused notes that a part is not sent.
 func (x *inFlight) refused(seq uint64, err error) {
 	e := x.bySeq[seq]
+	if e == nil {
+		return
+	}
 	if e.unsent++; e.unsent == e.parts {
 		x.end(e, err)
 		return

@@ -39,6 +39,8 @@ type link struct {
 	wasUp    bool
 	inFlight inFlight
 	replies  replies
+	queries  map[*query]struct{} // that were asked and are not answered
+	warned   time.Time           // when the log last heard that Redis keeps nothing
 }
 
 func newLink(b *Broker, n push.Node) *link {
@@ -59,6 +61,7 @@ func newLink(b *Broker, n push.Node) *link {
 	l.registry, l.membership = newRegistry(l), newMembership()
 	l.inFlight = newInFlight(l)
 	l.replies = replies{link: l}
+	l.queries = make(map[*query]struct{})
 	return l
 }
 
@@ -125,6 +128,12 @@ func (l *link) left() bool {
 	}
 }
 
+// keepsHistory reports whether the node keeps history of anything.
+func (l *link) keepsHistory() bool { return l.node.Retain != nil }
+
+// settings are what all nodes have to agree on.
+func (l *link) settings() string { return l.options.settings(l.keepsHistory()) }
+
 // post has the loop run something. A link whose loop has ended is closed.
 func (l *link) post(f func()) {
 	if !l.node.Do(f) {
@@ -171,6 +180,7 @@ func (l *link) unlinked(s *shard, unsent []op) {
 		l.inFlight.unsent(o.seq)
 	}
 	l.inFlight.fail()
+	l.endQueries(push.ErrUnlinked)
 	l.node.Linked(false)
 }
 
@@ -238,5 +248,6 @@ func (l *link) Close() {
 	}
 	l.drain()
 	l.inFlight.close()
+	l.endQueries(push.ErrClosed)
 	l.leave()
 }

@@ -14,6 +14,10 @@ import (
 //	PREFIX.{PARTITION}:node:ID   channel of what is answered to a node
 //	PREFIX.{0}:nodes             key of the registry
 //	PREFIX.{0}:revoked           key of the revocations
+//	PREFIX.{PARTITION}:history   key of the state of its history
+//	PREFIX.{PARTITION}:terms     key of the terms of that which have ended
+//	PREFIX.{PARTITION}:top:T     key of the offset of a target
+//	PREFIX.{PARTITION}:kept:T    key of the messages that are kept of it
 //
 // A prefix has neither dots nor braces, so no name is also one of another app, and what follows "}" tells topics, which
 // may have anything in them, from the rest. The braces have a Cluster keep all of a partition in one slot.
@@ -45,6 +49,16 @@ func (n names) node(partition int, id string) string { return n.head(partition) 
 func (n names) nodes() string { return n.head(0) + ":nodes" }
 
 func (n names) revoked() string { return n.head(0) + ":revoked" }
+
+func (n names) state(partition int) string { return n.head(partition) + ":history" }
+
+func (n names) terms(partition int) string { return n.head(partition) + ":terms" }
+
+func (n names) top(t push.Target) string { return n.head(n.partition(string(t))) + ":top:" + string(t) }
+
+func (n names) kept(t push.Target) string {
+	return n.head(n.partition(string(t))) + ":kept:" + string(t)
+}
 
 // topicOf is the topic whose channel this is.
 func (n names) topicOf(channel string) (t push.Target, ok bool) {

@@ -24,6 +24,7 @@ type node struct {
 
 	// Owned by the loop.
 	got        []string
+	placed     []push.Position // of what of it is kept
 	ups, downs int
 	number     uint64
 }
@@ -39,12 +40,19 @@ func join(t testing.TB, id string, o redis.Options) *node {
 // enter makes a node.
 func enter(t testing.TB, id string, o redis.Options) *node {
 	t.Helper()
+	return enterKeeping(t, id, o, nil)
+}
+
+// enterKeeping makes one that keeps history.
+func enterKeeping(t testing.TB, id string, o redis.Options, retain func(push.Target) push.Retention) *node {
+	t.Helper()
 	n := &node{t: t, id: id, broker: newBroker(t, o), loop: pushtest.NewLoop(t)}
 	n.loop.Await(func() {
 		link, err := n.broker.Join(push.Node{
-			ID: id, Do: n.loop.Do,
+			ID: id, Do: n.loop.Do, Retain: retain,
 			Deliver: func(to []push.Target, p push.Publication) int {
 				n.got = append(n.got, fmt.Sprintf("%s %.20s", to[0], p.Data))
+				n.placed = append(n.placed, p.Positions...)
 				return 1
 			},
 			Answer: func(_ []push.Target, question []byte, reply func([]byte)) {
@@ -91,8 +99,9 @@ func (n *node) subscribe(topics ...push.Target) {
 
 // outcome is what became of a publication.
 type outcome struct {
-	others int
-	err    error
+	others    int
+	positions []push.Position
+	err       error
 }
 
 // publish publishes, and gives the outcome when it is there.
@@ -102,7 +111,7 @@ func (n *node) publish(data string, to ...push.Target) <-chan outcome {
 	n.loop.Await(func() {
 		n.number++
 		p := push.Publication{Node: n.id, Number: n.number, Data: []byte(data)}
-		n.link.Publish(to, p, func(r push.Receipt, err error) { done <- outcome{r.Others, err} })
+		n.link.Publish(to, p, func(r push.Receipt, err error) { done <- outcome{r.Others, r.Positions, err} })
 	})
 	return done
 }

@@ -86,7 +86,11 @@ func (o *Options) shards() int {
 	return 1
 }
 
-// settings are what all nodes have to agree on.
-func (o *Options) settings() string {
-	return fmt.Sprintf("format=%d,partitions=%d,cluster=%v", version, o.Partitions, o.Cluster)
+// settings are what all nodes have to agree on. A node that keeps no history would publish without positions.
+func (o *Options) settings(history bool) string {
+	text := fmt.Sprintf("format=%d,partitions=%d,cluster=%v", version, o.Partitions, o.Cluster)
+	if history {
+		text += ",history=true"
+	}
+	return text
 }

@@ -20,6 +20,11 @@ type op struct {
 	payload  []byte
 	seq      uint64 // of what waits for the number of arrivals; 0: nothing does
 	enough   int    // arrivals with which all is reached, whoever else is missing; 0: that is not known
+
+	places []place // that it gets in histories, which keep
+	data   int     // this many bytes, the last ones of the payload
+
+	query *query // to be asked
 }
 
 type opKind uint8
@@ -28,7 +33,11 @@ const (
 	subscribe opKind = iota
 	unsubscribe
 	publish
+	ask
 )
+
+// isSent reports whether it goes over the connection that publishes.
+func (k opKind) isSent() bool { return k == publish || k == ask }
 
 // outbox is the send queue of a shard: what it is to do, in order, and what it is to be subscribed to.
 type outbox struct {

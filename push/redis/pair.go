@@ -83,6 +83,11 @@ func (p *pair) open() error {
 	if err := p.probe(); err != nil {
 		return err
 	}
+	if s.link.keepsHistory() {
+		if err := p.beginHistory(); err != nil {
+			return err
+		}
+	}
 	wanted := s.outbox.start()
 	channels := make([]string, 0, maxNames)
 	for len(wanted) > 0 {

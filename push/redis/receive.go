@@ -11,6 +11,9 @@ import (
 // arrived takes a message. It returns false if too many wait for the loop. Called by goroutines that read.
 func (l *link) arrived(a arrival) bool {
 	l.counters.messagesIn.Add(1)
+	if m, ok := peekMark(a.payload); ok {
+		a.pair.shard.reached.raise(m)
+	}
 	if l.closed.Load() {
 		l.decline(a)
 		return true
@@ -85,6 +88,7 @@ func (l *link) handle(a arrival, m message) {
 		l.reply(s, m, answer{form: nothing})
 	case m.kind == publication:
 		p := push.Publication{Node: m.node, Number: m.number, Except: m.except, Parts: m.parts, Data: m.data}
+		p.Positions = m.positions(len(to))
 		l.reply(s, m, answer{form: reaching, reached: uint64(l.node.Deliver(to, p))})
 	default:
 		l.node.Answer(to, m.data, func(said []byte) {

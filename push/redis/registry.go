@@ -195,7 +195,7 @@ func (r *registry) heartbeat() error {
 	l := r.link
 	connections, round, noted := r.own()
 	began := time.Now()
-	found, err := r.eval(heartbeatScript, l.names.nodes(), l.node.ID, l.options.settings(), connections,
+	found, err := r.eval(heartbeatScript, l.names.nodes(), l.node.ID, l.settings(), connections,
 		millis(deadAfter),
 		millis(keptFor)).ToArray()
 	if err != nil {
@@ -211,7 +211,7 @@ func (r *registry) heartbeat() error {
 		return err
 	case all.differs != "":
 		return fmt.Errorf("redis: node %s, but this one has %s: all nodes of a prefix need the same", all.differs,
-			l.options.settings())
+			l.settings())
 	case noted && !all.known: // what else it has lost is put back when the link is up again
 		l.outage.log.Warn("redis: the server does not know this node any more, as if it had come back empty: " +
 			"connecting anew")

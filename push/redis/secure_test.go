@@ -86,7 +86,11 @@ func rights(t testing.TB, cluster bool) []string {
 	}
 	_, rest, _ := strings.Cut(string(text), "//\tACL SETUSER ")
 	listed, rest, _ := strings.Cut(rest, "//\n// and in a Cluster ")
-	more, _, _ := strings.Cut(rest, ".")
+	more, rest, _ := strings.Cut(rest, ".")
+	_, rest, _ = strings.Cut(rest, "With history")
+	_, rest, _ = strings.Cut(rest, "//\n//\t")
+	history, _, _ := strings.Cut(rest, "\n")
+	listed += history
 	words := append([]string{"ACL", "SETUSER"}, strings.Fields(strings.ReplaceAll(listed, "//", ""))...)
 	if cluster {
 		words = append(words, strings.Fields(more)...)
@@ -103,7 +107,10 @@ func TestRights(t *testing.T) {
 	log := &journal{}
 	o := redis.Options{Addresses: []string{p.address()}, Username: "lineman", Password: "SECRET", Log: log.logger()}
 	pushtest.TestBroker(t, func(t *testing.T) pushtest.Cluster {
-		return pushtest.Cluster{Broker: func() push.Broker { return newBroker(t, o) }, Cut: p.Cut, Mend: p.Mend}
+		do(t, s.address(), "FLUSHALL")
+		return pushtest.Cluster{
+			Broker: func() push.Broker { return newBroker(t, o) }, Cut: p.Cut, Mend: p.Mend, History: true,
+		}
 	})
 	a := join(t, "a", o)
 	if err := a.broker.Revoke(context.Background(), "7", time.Now()); err != nil {

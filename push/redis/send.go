@@ -39,6 +39,7 @@ func (l *link) send(m message, to []push.Target, e *expectation) {
 	}
 	m.from = l.node.ID
 	m.seq = l.inFlight.add(e)
+	m.places = l.places(m.kind, to)
 	if s := l.shardOf(to[0].Topic()); len(to) == 1 || len(l.shards) == 1 {
 		l.sendPart(s, m, to)
 		return
@@ -53,7 +54,9 @@ func (l *link) send(m message, to []push.Target, e *expectation) {
 	default:
 		m.parts = true
 		e.parts, e.unknown = len(parts), len(parts)
+		places := m.places
 		for s, part := range parts {
+			m.places = placesIn(places, part)
 			l.sendPart(s, m, part)
 		}
 	}
@@ -84,7 +87,11 @@ func (l *link) sendPart(s *shard, m message, to []push.Target) {
 
 func (l *link) sendTo(s *shard, channels []string, enough int, m message) {
 	payload := m.append(make([]byte, 0, len(m.data)+roomForHead))
-	switch s.outbox.put(op{kind: publish, channels: channels, payload: payload, seq: m.seq, enough: enough}) {
+	o := op{
+		kind: publish, channels: channels, payload: payload, seq: m.seq, enough: enough, places: m.places,
+		data: len(m.data),
+	}
+	switch s.outbox.put(o) {
 	case shut:
 		l.inFlight.refused(m.seq, push.ErrUnlinked)
 	case full:

@@ -13,9 +13,10 @@ import (
 //
 // All that it carries has one order.
 type shard struct {
-	link   *link
-	index  int // the partition, in a Cluster; else the only one
-	outbox *outbox
+	link    *link
+	index   int // the partition, in a Cluster; else the only one
+	outbox  *outbox
+	reached highWater // of the history of the partition
 
 	// Owned by its goroutine.
 	stale endpoint // of the connection before

@@ -126,7 +126,7 @@ func (w *storm) publish(n *node, stop <-chan struct{}) {
 		n.loop.Do(func() {
 			p := push.Publication{Node: n.id, Number: uint64(i), Data: []byte(name)}
 			n.link.Publish(to, p, func(r push.Receipt, err error) {
-				w.end(name, outcome{r.Others, err})
+				w.end(name, outcome{others: r.Others, err: err})
 				done <- err
 			})
 		})

@@ -20,6 +20,7 @@ const (
 	answers
 	probe    // whether what is published arrives; of no meaning
 	presence // that a node is up, or leaves
+	standing // a publication that stands in histories
 )
 
 // message is what crosses:
@@ -29,6 +30,7 @@ const (
 //	version kind (SEQ form value)…                                            answers
 //	version kind                                                              probe
 //	version kind FROM here                                                    presence
+//	version kind EPOCH TERM CLOCK count (INDEX OFFSET)… publication           standing
 //
 // Numbers are as encoding/binary has unsigned ones; in capitals are strings, with their length before them, and
 // numbers.
@@ -44,6 +46,16 @@ type message struct {
 	data    []byte
 	answers []answer
 	here    bool // the node is up
+
+	places []place // that it gets in histories, of a publication that is to be sent
+	at     mark    // of a publication that stands in histories, whose kind is publication too
+	stands []stand
+}
+
+// stand is where a publication stands in the history of one of its targets.
+type stand struct {
+	index  int // of the target
+	offset uint64
 }
 
 // answer is what became of a message at one node.
@@ -176,6 +188,8 @@ func decode(from []byte) (message, error) {
 		}
 		m.parts = head&inParts != 0
 		m.data = r.rest
+	case standing:
+		return r.standing(head)
 	case question:
 		r.bad = r.bad || head&(hasNode|hasExcept|inParts) != 0
 		r.sender(&m, head)
@@ -193,6 +207,69 @@ func decode(from []byte) (message, error) {
 type reader struct {
 	rest []byte
 	bad  bool
+}
+
+// standing reads a publication that stands in histories.
+func (r *reader) standing(head byte) (message, error) {
+	at, stands := r.mark(), r.stands()
+	if r.bad || head != byte(standing) {
+		return message{}, errMalformed
+	}
+	m, err := decode(r.rest)
+	if err != nil || m.kind != publication || m.stands != nil ||
+		stands[len(stands)-1].index >= max(len(m.to), 1) {
+		return message{}, errMalformed
+	}
+	m.at, m.stands = at, stands
+	return m, nil
+}
+
+func (r *reader) mark() mark {
+	m := mark{r.string(), r.string(), r.number()}
+	r.bad = r.bad || !isName(m.epoch) || !isName(m.term)
+	return m
+}
+
+// stands reads one at least, in the order of the targets.
+func (r *reader) stands() (stands []stand) {
+	n := r.number()
+	if n == 0 || n > uint64(len(r.rest))/2 { // each takes two bytes at least
+		r.bad = true
+		return nil
+	}
+	last := -1
+	for range n {
+		s := stand{int(r.number()), r.number()} // what is too great is before the last, or behind the targets
+		r.bad = r.bad || s.index <= last
+		last = s.index
+		stands = append(stands, s)
+	}
+	return stands
+}
+
+// maxMark is how many bytes the mark of a message and what stands before it take, at most.
+const maxMark = 2 + 2*(1+maxName) + binary.MaxVarintLen64
+
+// peekMark reads the mark of a message, if it has one, and nothing else of it.
+func peekMark(payload string) (mark, bool) {
+	if len(payload) < 2 || payload[0] != version || payload[1] != byte(standing) {
+		return mark{}, false
+	}
+	r := reader{rest: []byte(payload[2:min(len(payload), maxMark)])}
+	m := r.mark()
+	return m, !r.bad
+}
+
+// positions are those that a publication has in the histories of so many targets; nil if it has none.
+func (m *message) positions(targets int) []push.Position {
+	if m.stands == nil {
+		return nil
+	}
+	all := make([]push.Position, targets)
+	for _, s := range m.stands {
+		all[s.index] = push.Position{Epoch: m.at.epoch, Offset: s.offset}
+	}
+	return all
 }
 
 // sender reads who sent a message, and whom it is for.

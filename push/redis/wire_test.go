@@ -2,6 +2,7 @@ package redis
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"reflect"
 	"strings"
@@ -55,11 +56,40 @@ var vectors = []struct {
 			}},
 		"\x01\x03\x05\x00\x06\x01\xc8\x01\x07\x02\x02me",
 	},
+	{
+		"publication that stands in a history",
+		message{
+			kind: publication, from: "n1", seq: 1, node: "n1", number: 7, data: []byte("hello"),
+			at: mark{"e1", "t2", 300}, stands: []stand{{0, 200}},
+		},
+		"\x01\x06\x02e1\x02t2\xac\x02\x01\x00\xc8\x01\x01\x01\x02n1\x01\x07hello",
+	},
+	{
+		"publication that stands in two histories of three",
+		message{
+			kind: publication, from: "n1", seq: 1, to: []push.Target{"a", "b", "c"}, node: "n1", number: 7,
+			data: []byte{}, at: mark{"e", "t", 1}, stands: []stand{{0, 1}, {2, 5}},
+		},
+		"\x01\x06\x01e\x01t\x01\x02\x00\x01\x02\x05\x01\x11\x02n1\x01\x03\x01a\x01b\x01c\x07",
+	},
+}
+
+// encode writes a message, as a node and then the script do.
+func encode(m message) (wire []byte) {
+	if m.stands != nil {
+		wire = appendString(append(wire, version, byte(standing)), m.at.epoch)
+		wire = binary.AppendUvarint(appendString(wire, m.at.term), m.at.clock)
+		wire = binary.AppendUvarint(wire, uint64(len(m.stands)))
+		for _, s := range m.stands {
+			wire = binary.AppendUvarint(binary.AppendUvarint(wire, uint64(s.index)), s.offset)
+		}
+	}
+	return m.append(wire)
 }
 
 func TestWire(t *testing.T) {
 	for _, v := range vectors {
-		if got := v.m.append(nil); string(got) != v.wire {
+		if got := encode(v.m); string(got) != v.wire {
 			t.Errorf("%s is encoded as %q, want %q", v.name, got, v.wire)
 		}
 		got, err := decode([]byte(v.wire))
@@ -80,7 +110,7 @@ func TestWireCut(t *testing.T) {
 				}
 				continue
 			}
-			if again := m.append(nil); string(again) != v.wire[:n] {
+			if again := encode(m); string(again) != v.wire[:n] {
 				t.Errorf("%s, %d bytes of it: %q is taken for %+v", v.name, n, v.wire[:n], m)
 			}
 		}
@@ -102,7 +132,16 @@ func TestWireMalformed(t *testing.T) {
 		"a name longer than the rest":    "\x01\x01\x7fn1",
 		"targets without a target":       "\x01\x11\x02n1\x01\x00\x01",
 		"more targets than can be there": "\x01\x11\x02n1\x01\xff\xff\xff\xff\x0f",
-		"a number that has no end":       "\x01\x01\x02n1" + strings.Repeat("\x80", 11),
+		"a mark without a term":          "\x01\x06\x01e\x00\x01\x01\x00\x01\x01\x01\x02n1\x01\x07",
+		"an epoch that is none":          "\x01\x06\x01E\x01t\x01\x01\x00\x01\x01\x01\x02n1\x01\x07",
+		"a standing with a flag":         "\x01\x16\x01e\x01t\x01\x01\x00\x01\x01\x01\x02n1\x01\x07",
+		"no place to stand":              "\x01\x06\x01e\x01t\x01\x00\x01\x01\x02n1\x01\x07",
+		"a place of no target":           "\x01\x06\x01e\x01t\x01\x01\x01\x01\x01\x01\x02n1\x01\x07",
+		"a place twice":                  "\x01\x06\x01e\x01t\x01\x02\x00\x01\x00\x02\x01\x01\x02n1\x01\x07",
+		"a question in a history":        "\x01\x06\x01e\x01t\x01\x01\x00\x01\x01\x02\x02n1\x01?",
+		"one within another": "\x01\x06\x01e\x01t\x01\x01\x00\x01" +
+			"\x01\x06\x01e\x01t\x01\x01\x00\x01\x01\x01\x02n1\x01\x07",
+		"a number that has no end": "\x01\x01\x02n1" + strings.Repeat("\x80", 11),
 	} {
 		if m, err := decode([]byte(wire)); !errors.Is(err, errMalformed) {
 			t.Errorf("%s is %+v, %v", name, m, err)
@@ -121,10 +160,13 @@ func FuzzWire(f *testing.F) {
 		if !bytes.Equal(wire, before) {
 			t.Fatal("decode has changed what it reads")
 		}
+		if at, ok := peekMark(string(wire)); err == nil && (ok != (m.stands != nil) || at != m.at) {
+			t.Fatalf("%q has the mark %+v, and its head %+v", wire, m.at, at)
+		}
 		if err != nil {
 			return
 		}
-		again, err := decode(m.append(nil))
+		again, err := decode(encode(m))
 		if err != nil || !reflect.DeepEqual(again, m) {
 			t.Fatalf("%q is %+v, and then %+v, %v", wire, m, again, err)
 		}
