@@ -49,9 +49,11 @@ func (s *Server) drain(l *lineman.Loop) {
 	s.ready = false
 	s.hub.Leaving()
 	var pages []*lineman.Conn
-	for c := range l.Conns(s.pages) {
-		if _, ok := c.Value().(*page); ok {
-			pages = append(pages, c)
+	for _, w := range []*lineman.Worker{s.pages, s.streams} {
+		for c := range l.Conns(w) {
+			if _, ok := c.Value().(*page); ok {
+				pages = append(pages, c)
+			}
 		}
 	}
 	l.After(busyTime, func() { s.dismissBackends(l) })

@@ -32,6 +32,10 @@ func (f followers) Begun(c *lineman.Conn, of push.Target, r push.Recovery) {
 	}
 	s := f.server
 	begun := level1.Subscribed{ID: id, Channel: of, Position: r.Top, N: len(r.Messages), Gap: r.Gap}
+	if st := p.live.stream; st != nil {
+		s.tellBegun(c, st, begun, r.Messages)
+		return
+	}
 	if !p.live.batch || len(r.Messages) == 0 {
 		s.tell(c, begun)
 		for _, m := range r.Messages {
@@ -51,7 +55,7 @@ func (f followers) Begun(c *lineman.Conn, of push.Target, r push.Recovery) {
 func (f followers) Published(to iter.Seq[*lineman.Conn], of push.Target, m push.Stored) int {
 	s := f.server
 	s.scratch = level1.Message{Channel: of, Position: m.Position, Data: m.Data}.Append(s.scratch[:0])
-	return s.fanout(to, s.scratch)
+	return s.tellAll(to, of, m.Position, s.scratch)
 }
 
 // Passed moves the position of a page on.
@@ -63,7 +67,7 @@ func (f followers) Passed(c *lineman.Conn, of push.Target, at push.Position) {
 func (f followers) Missed(to iter.Seq[*lineman.Conn], of push.Target, why push.Gap, top push.Position) {
 	s := f.server
 	s.scratch = level1.Missed{Channel: of, Gap: why, Position: top}.Append(s.scratch[:0])
-	s.fanout(to, s.scratch)
+	s.tellAll(to, of, top, s.scratch)
 }
 
 // Ended tells a page that a back end has taken it out of a target.

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman"
-	"github.com/lineman-go/lineman/push/level1"
 )
 
 // heartbeats are the pages of level 1 that want a sign of life which a script can see, as browsers hide pings. Each
@@ -23,8 +22,8 @@ type heart struct {
 }
 
 // newHeartbeats makes them for an interval, of which less than a second is none.
-func newHeartbeats(interval time.Duration) heartbeats {
-	return heartbeats{parts: make([][]*heart, interval/time.Second), frame: level1.Heartbeat{}.Append(nil)}
+func newHeartbeats(interval time.Duration, frame []byte) heartbeats {
+	return heartbeats{parts: make([][]*heart, interval/time.Second), frame: frame}
 }
 
 // interval is the time between two heartbeats of a page.
@@ -32,6 +31,9 @@ func (h *heartbeats) interval() time.Duration { return time.Duration(len(h.parts
 
 // add has a page get heartbeats, the first one after an interval.
 func (h *heartbeats) add(c *lineman.Conn) *heart {
+	if len(h.parts) == 0 {
+		return nil
+	}
 	part := (h.next + len(h.parts) - 1) % len(h.parts)
 	b := &heart{c, part, len(h.parts[part])}
 	h.parts[part] = append(h.parts[part], b)

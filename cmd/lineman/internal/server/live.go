@@ -22,6 +22,7 @@ type live struct {
 	malformed uint8    // requests that could not be understood
 	heart     *heart   // of its heartbeats; nil: it gets none
 
+	stream   *stream               // it gets server-sent events; nil: it is a WebSocket
 	starting map[push.Target]start // what it has asked for and was not told yet
 	waiting  []level1.Start        // what is asked for when it has read more
 }
@@ -103,6 +104,10 @@ type frame interface {
 
 // tell sends a frame to a page. What it does not take it would not take later either: it is closed as too slow.
 func (s *Server) tell(c *lineman.Conn, f frame) {
+	if st := c.Value().(*page).live.stream; st != nil {
+		s.tellEvent(c, st, f)
+		return
+	}
 	s.scratch = f.Append(s.scratch[:0])
 	s.say(c, s.scratch)
 }
@@ -148,6 +153,9 @@ func (s *Server) welcome(c *lineman.Conn, p *page, who Identity) {
 // reason to refuse it: it is told.
 func (s *Server) addLive(c *lineman.Conn, p *page, who Identity) bool {
 	p.live.channels = who.Channels
+	if p.live.stream != nil && !s.beginStream(c, p, who) {
+		return false
+	}
 	s.welcome(c, p, who)
 	m, err := s.hub.AddFollower(c, who.UID)
 	if err == nil {
@@ -200,7 +208,11 @@ func (s *Server) recoverBytes() int {
 
 // leaveLive forgets what a page has that speaks level 1.
 func (s *Server) leaveLive(p *page) {
-	s.heartbeats.remove(p.live.heart)
+	if p.live.stream != nil {
+		s.leaveStream(p)
+	} else {
+		s.heartbeats.remove(p.live.heart)
+	}
 	p.live.starting, p.live.waiting = nil, nil
 }
 
@@ -210,6 +222,11 @@ func (s *Server) sayGoodbye(c *lineman.Conn, code int, reason string) {
 	if !ok || p.live == nil {
 		return
 	}
+	s.tell(c, byeOf(code, reason))
+}
+
+// byeOf says why a page is closed, and when it may come again.
+func byeOf(code int, reason string) level1.Bye {
 	bye := level1.Bye{Code: code, Why: reason}
 	if number, found := strings.CutPrefix(reason, `{"retry":`); found {
 		ms, err := strconv.Atoi(strings.TrimSuffix(number, "}"))
@@ -217,7 +234,7 @@ func (s *Server) sayGoodbye(c *lineman.Conn, code int, reason string) {
 			bye.Retry, bye.Why = time.Duration(ms)*time.Millisecond, byeReasons[code]
 		}
 	}
-	s.tell(c, bye)
+	return bye
 }
 
 // byeReasons are the reasons for codes whose text in the closing handshake says when to come again.

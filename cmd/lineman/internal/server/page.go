@@ -36,6 +36,7 @@ type login struct {
 	id         int64          // of its hello, at level 1
 	heartbeat  bool           // it asks for heartbeats, likewise
 	subs       []level1.Start // what it asks for, likewise; nil: nothing was said
+	stream     *streamRequest // for server-sent events, until they begin; nil: it is for none
 	refusal    string         // why it is refused, as it has a spare slot only; empty if it has its own
 	verifying  bool
 	left       bool // the connection can no longer be sent to

@@ -49,7 +49,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 		Logger:  s.options.Log,
 		Limits: lineman.Limits{
 			MaxMessage: limits.Message, MaxPending: limits.Pending, Handshake: handshakeTime, KeepAlive: handshakeTime,
-			Answer: handshakeTime, Drain: s.config.Drain,
+			Answer: limits.Login + handshakeTime, Drain: s.config.Drain,
 		},
 	}
 	w.OnStart = s.start
@@ -62,7 +62,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 	w.OnClosing = s.leave
 	w.OnHead = s.requestHead
 	w.OnRequest = s.request
-	w.OnFull = func(c *lineman.Conn) { s.refuse(c, "slow", codeTooSlow, "too slow") }
+	w.OnFull = s.tooSlow
 	w.OnReload = s.drain
 	w.OnStop = s.stop
 	return w
@@ -206,8 +206,14 @@ func (s *Server) refuse(c *lineman.Conn, why string, code websocket.Code, reason
 	s.closeWith(c, int(code), reason)
 }
 
+// tooSlow cuts a page that does not read.
+func (s *Server) tooSlow(c *lineman.Conn) { s.refuse(c, "slow", codeTooSlow, "too slow") }
+
 // closeWith closes a page's connection.
 func (s *Server) closeWith(c *lineman.Conn, code int, reason string) {
+	if s.refuseStream(c, code, reason) {
+		return
+	}
 	s.sayGoodbye(c, code, reason)
 	_ = c.CloseWith(websocket.Code(code), reason) // it may have closed
 }
@@ -227,7 +233,7 @@ func (s *Server) requestHead(c *lineman.Conn, r *http1.Request) error {
 			Status: 429, Reason: "too many requests: messages_per_connection", Header: retryAfter,
 		}
 	}
-	if !isSafe(r.Method()) {
+	if !isSafe(r.Method()) && !isPreflight(r) {
 		return &lineman.RefuseError{
 			Status: 405, Reason: "want GET", Header: []http1.Field{{Name: "Allow", Value: "GET, HEAD"}},
 		}
@@ -239,6 +245,9 @@ func (s *Server) requestHead(c *lineman.Conn, r *http1.Request) error {
 func (s *Server) request(c *lineman.Conn, r *http1.Request) {
 	answer := &http1.Response{Status: 404, Body: []byte("not found\n")}
 	switch path := string(r.Path()); {
+	case path == ssePath:
+		s.openStream(c, r)
+		return
 	case path == "/health":
 		answer = &http1.Response{Body: []byte("ok\n")}
 	case path == "/ready" && s.isReady():

@@ -95,6 +95,7 @@ type Server struct {
 	options Options
 	keys    keyring
 	pages   *lineman.Worker
+	streams *lineman.Worker // of pages, those that get server-sent events
 	text    *lineman.Worker // nil without a port for lines
 	known   *lineman.Worker // of its connections that have said a key; nil where none is needed
 	api     *lineman.Worker // nil without an HTTP API
@@ -118,6 +119,7 @@ type Server struct {
 	replays     replayCache
 	warned      int64  // pages whose credentials expire up to this second were told so
 	scratch     []byte // for the frame at hand
+	events      events
 	slice       timeSlice
 	queued      queued
 	scavenger   scavenger
@@ -143,7 +145,7 @@ func New(c config.Config, o Options) *Server {
 		o.Out = io.Discard
 	}
 	s := &Server{config: c, options: o, keys: newKeyring(c.API.Keys)}
-	s.pages = s.pageWorker()
+	s.pages, s.streams = s.pageWorker(), s.streamWorker()
 	if c.Text.Listen != "" {
 		s.text = s.textWorker()
 	}
@@ -175,7 +177,8 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		}
 	}()
 	s.informed = s.options.Broker == nil || s.options.Credentials == nil || s.config.Token.FailOpen
-	s.loop, s.expiries, s.heartbeats = l, make(expiries), newHeartbeats(s.config.Ping)
+	s.loop, s.expiries, s.heartbeats = l, make(expiries), newHeartbeats(s.config.Ping, level1.Heartbeat{}.Append(nil))
+	s.events.comments = newHeartbeats(s.config.Ping, []byte(":\n\n"))
 	if err = s.guardPorts(); err != nil {
 		return err
 	}
@@ -199,6 +202,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	l.Every(time.Second, func() {
 		s.expire(time.Now())
 		s.heartbeats.beat(s.fanout)
+		s.events.comments.beat(s.fanout)
 		s.hub.CheckTails(checkTime)
 	})
 	l.Every(burstTime*time.Second, s.tidy)
