@@ -117,7 +117,10 @@ func (c *Client) connected(ctx context.Context) (*session, error) {
 		case <-c.life.Done():
 			return nil, context.Cause(c.life)
 		case <-ctx.Done():
-			return nil, errors.Join(context.Cause(ctx), down)
+			if down != nil {
+				return nil, fmt.Errorf("%w: %w", context.Cause(ctx), down)
+			}
+			return nil, context.Cause(ctx)
 		}
 	}
 }

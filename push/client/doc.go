@@ -9,8 +9,8 @@
 //	})
 //
 // A Client connects again by itself, after the delays that the server asks for, until it is closed or the server ends
-// it for good. It has two goroutines. One reads, answers pings, and hands on what has come. The other calls the
-// handlers, one at a time:
+// it for good. One goroutine reads, answers pings, and hands on what has come. Another one calls the handlers, one call
+// at a time:
 //
 //	server ──▶ read ──▶ queue, bounded ──▶ Handler.Message, Gap, …  ──▶ Subscription.Position goes on
 //	                                       Options.Up, Down

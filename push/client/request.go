@@ -22,6 +22,9 @@ func (c *Client) Presence(ctx context.Context, of push.Target) (level1.Presence,
 
 // ask waits for the answer to a request. If the connection ends meanwhile, the next one is asked.
 func ask[A level1.Frame](ctx context.Context, c *Client, r level1.Request) (answer A, err error) {
+	if err := r.Channel.Check(); err != nil {
+		return answer, err
+	}
 	behind, done := c.queue.hurry()
 	defer done()
 	for {

@@ -55,7 +55,7 @@ func dialSocket(ctx context.Context, u *url.URL, o *Options) (*socket, error) {
 		conn.Close()
 	}
 	if !stop() {
-		return nil, errors.Join(context.Cause(ctx), err)
+		return nil, context.Cause(ctx)
 	}
 	return s, err
 }

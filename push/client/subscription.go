@@ -126,21 +126,34 @@ func (sub *Subscription) Position() push.Position {
 }
 
 // Unsubscribe ends the subscription. Its handler is not called any more, though one that is running may still do so.
-// The server is told; it may be away.
+// The server is told; it may be away. A client is in its uid and its groups in any case: Options.Handler is told what
+// comes.
 func (sub *Subscription) Unsubscribe() {
 	c := sub.c
 	c.mu.Lock()
-	var s *session
-	if !sub.over {
-		sub.over = true
-		delete(c.subs, sub.target)
-		s = c.session
-	}
-	r := &level1.Request{Op: level1.OpUnsub, ID: c.nextNumberLocked(), Channel: sub.target}
+	s, r := c.session, sub.leaveLocked()
 	c.mu.Unlock()
-	if s != nil {
+	if s != nil && r != nil {
 		_ = s.send(r) // a connection that cannot be written to ends, and the next one does not ask for it
 	}
+}
+
+// leaveLocked has the subscription be over, and says what to tell the server; nil: nothing.
+func (sub *Subscription) leaveLocked() *level1.Request {
+	c := sub.c
+	sub.over = true
+	if c.subs[sub.target] != sub {
+		return nil // it was over before
+	}
+	delete(c.subs, sub.target)
+	if kind, _ := sub.target.Split(); kind == push.ToChannel {
+		return &level1.Request{Op: level1.OpUnsub, ID: c.nextNumberLocked(), Channel: sub.target}
+	}
+	rest := c.newSubscription(sub.target, push.Since{}, c.options.Handler)
+	rest.track, rest.isSettled = sub.track, true
+	rest.session, rest.number, rest.pending = sub.session, sub.number, sub.pending
+	c.subs[sub.target] = rest
+	return nil
 }
 
 // call tells the handler something, unless the subscription is over.

@@ -208,8 +208,10 @@ func TestUnasked(t *testing.T) {
 
 		// A subscription takes it over. What comes before the answer comes again.
 		done := make(chan error, 1)
+		var sub *client.Subscription
 		go func() {
-			_, err := c.Subscribe(t.Context(), "u:7", push.Since{Position: at(3)}, own.handler())
+			var err error
+			sub, err = c.Subscribe(t.Context(), "u:7", push.Since{Position: at(3)}, own.handler())
 			done <- err
 		}()
 		q := p.next(level1.OpSub)
@@ -225,6 +227,12 @@ func TestUnasked(t *testing.T) {
 		if got := r.take(); got != "[]" {
 			t.Errorf("to Options.Handler: %s", got)
 		}
+		sub.Unsubscribe() // the client is in it anyway
+		p.say(message("u:7", 9))
+		if got := r.take() + own.take(); got != "[9][]" {
+			t.Errorf("after Unsubscribe: %s", got)
+		}
+		p.silent()
 	})
 }
 
