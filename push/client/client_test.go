@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -212,13 +213,18 @@ func TestWatchdog(t *testing.T) {
 		}
 		p.next(level1.OpHB)
 		time.Sleep(9 * time.Second)
-		if _, err := p.conn.Write(p.codec.AppendControl(nil, websocket.Ping, nil)); err != nil {
+		if _, err := p.conn.Write(p.codec.AppendControl(nil, websocket.Ping, []byte("are you there?"))); err != nil {
 			t.Error(err) // a ping is a sign of life too
 		}
 		time.Sleep(9 * time.Second)
 		if got := r.take(); got != "[]" {
 			t.Error(got)
 		}
+		p.mu.Lock()
+		if !slices.Equal(p.pongs, []string{"are you there?"}) {
+			t.Errorf("pongs: %q", p.pongs)
+		}
+		p.mu.Unlock()
 		time.Sleep(2 * time.Second)
 		if got := r.take(); !strings.HasPrefix(got, "[2m19s client: the server is silent") {
 			t.Error(got)

@@ -27,6 +27,7 @@ type peer struct {
 
 	mu    sync.Mutex // guards the following
 	close error      // how the client has ended it
+	pongs []string   // what they say
 }
 
 // network hands the connections that a client dials to a test.
@@ -125,6 +126,10 @@ func (p *peer) take(msg []byte) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.close = said
+	case websocket.Pong:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.pongs = append(p.pongs, string(msg))
 	case websocket.Text:
 		for r, wrong := range level1.Requests(msg) {
 			if wrong != nil {

@@ -195,6 +195,7 @@ func TestRenewal(t *testing.T) {
 		p.say(level1.Expiring{In: 30 * time.Second}, level1.Expiring{In: 30 * time.Second})
 		r = p.next(level1.OpAuth)
 		p.say(level1.Authorized{ID: r.ID, Expires: time.Now().Add(time.Second)}) // too soon to be renewed
+		time.Sleep(10 * time.Second)
 		p.silent()
 		broken = true
 		p.say(level1.Expiring{In: 30 * time.Second})
