@@ -70,7 +70,7 @@ type Place struct {
 	Offset uint64
 }
 
-// ErrJournal matches the error of a publication that was refused, as the Journal could not take it.
+// ErrJournal matches the error of a publication that was refused, as the Journal could not take it, or the Broker.
 var ErrJournal = errors.New("push: the journal cannot be written now")
 
 // errBehind is why, where there is no other reason.

@@ -65,15 +65,17 @@ func examined(c *config.Config, connections int) doctor.Options {
 		Ports:       ports,
 		Queued:      c.Count * c.Limits.Memory,
 		Cert:        c.TLS.Cert, Key: c.TLS.Key,
-		Redis: examinedRedis(&c.Redis),
+		Redis: examinedRedis(c),
 	}
 }
 
 // examinedRedis is where the settings say that nodes meet.
-func examinedRedis(c *config.Redis) doctor.Redis {
+func examinedRedis(all *config.Config) doctor.Redis {
+	c := &all.Redis
 	r := doctor.Redis{
 		Addresses: c.Addresses, Master: c.Master, Cluster: c.Cluster, Database: c.Database, Prefix: c.Prefix,
 		User: c.User, Password: c.Password, SentinelUser: c.SentinelUser, SentinelPassword: c.SentinelPassword,
+		History: all.KeepsHistory(),
 	}
 	if c.TLS {
 		r.TLS = func() (*tls.Config, error) { return redisTLS(*c) }

@@ -172,7 +172,8 @@ func (l *link) sent(o op, s sent, missed bool) {
 		l.answered(o.query, s.history, s.err)
 		return
 	case s.err != nil:
-		l.inFlight.refused(o.seq, l.unkept(s.err))
+		l.warnUnkept(s.err)
+		l.inFlight.refused(o.seq, unkept{s.err})
 		return
 	case o.places != nil:
 		l.inFlight.placed(o.seq, o.places, s.placed)

@@ -244,7 +244,7 @@ func TestHistoryFull(t *testing.T) {
 	n.subscribe("x", "plain")
 	first := n.places("x", "1")
 	do(t, s.address(), "CONFIG", "SET", "maxmemory", "1")
-	if o := <-n.publish("2", "x"); !errors.Is(o.err, push.ErrUnlinked) || o.positions != nil {
+	if o := <-n.publish("2", "x"); !errors.Is(o.err, push.ErrJournal) || o.positions != nil {
 		t.Errorf("it is published to %v, %v", o.positions, o.err)
 	}
 	n.recalls("x", push.Position{}, "1")

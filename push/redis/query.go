@@ -49,14 +49,21 @@ func (l *link) endQueries(err error) {
 	}
 }
 
-// unkept tells the log, once a minute, that a server does not keep what is published, and makes an error of that.
-func (l *link) unkept(why error) error {
+// warnUnkept tells the log, once a minute, that a server does not keep what is published.
+func (l *link) warnUnkept(why error) {
 	if now := time.Now(); now.Sub(l.warned) >= reminder {
 		l.warned = now
 		l.outage.log.Error("redis: what is to be kept cannot be published", "error", why)
 	}
-	return fmt.Errorf("redis: it cannot be kept: %w: %w", why, push.ErrUnlinked)
 }
+
+// unkept is the error of what was not published, as the server does not keep it.
+type unkept struct{ why error }
+
+func (e unkept) Error() string { return "redis: the server does not keep it: " + e.why.Error() }
+
+// Is has it match push.ErrJournal.
+func (e unkept) Is(target error) bool { return target == push.ErrJournal }
 
 // concernsAll reports whether the error of a script is about the connection or the server, and not about its keys or
 // its memory alone.

@@ -26,8 +26,8 @@ var descriptions = map[string]map[string]string{
 		"token": "which credentials are good",
 		"namespaces": "what channels allow, by the part of their names before the first colon; default is that " +
 			"of the others",
-		"history": "what is kept of what is published for uids and groups, in memory; namespaces say it of channels. " +
-			"Not with redis.addresses yet",
+		"history": "what is kept of what is published for uids and groups, in memory, or by Redis; namespaces say it " +
+			"of channels",
 		"redis": "by which nodes meet, that is the processes of this machine and of others: the same for all of them",
 		"limits": "bound what others can take. Rates are counts per second; a burst of five seconds' worth may come " +
 			"at once. 0 means no limit where nothing else is said",
@@ -93,7 +93,8 @@ var descriptions = map[string]map[string]string{
 		"history":         "what is kept of what is published on a channel",
 	},
 	"History": {
-		"memory": "that the history of all targets takes in a process, at most; what is oldest goes first",
+		"memory": "that the history of all targets takes in a process, at most; what is oldest goes first. " +
+			"Not with redis.addresses",
 		"uids":   "what is kept of what is published for a uid",
 		"groups": "what is kept of what is published for a group",
 		"journal": "folder that keeps the history when the server ends, made as soon as any history is kept; none " +
@@ -103,7 +104,7 @@ var descriptions = map[string]map[string]string{
 	},
 	"Retention": {
 		"size":  "messages of one target; 0 means that none are kept, and with class latest one",
-		"ttl":   "how long a message is kept; 0 means as long as there is room",
+		"ttl":   "how long a message is kept; 0 means as long as there is room. With redis.addresses it has to be said",
 		"bytes": "of the messages of one target; 0 means any number within history.memory",
 		"class": "stream: each message counts; latest: only the last one does, as with prices and states",
 	},

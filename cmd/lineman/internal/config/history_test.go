@@ -10,10 +10,11 @@ func TestJournal(t *testing.T) {
 	for text, want := range map[string]bool{
 		"dev: true":                  false,
 		"history: {uids: {size: 1}}": true,
-		"namespaces: {price: {history: {class: latest}}}":         true,
-		"history: {uids: {size: 1}, journal: none}":               false,
-		"redis: {addresses: ['a:1']}":                             false,
-		"{redis: {addresses: ['a:1']}, history: {journal: none}}": false,
+		"namespaces: {price: {history: {class: latest}}}":                                 true,
+		"history: {uids: {size: 1}, journal: none}":                                       false,
+		"redis: {addresses: ['a:1']}":                                                     false,
+		"{redis: {addresses: ['a:1']}, history: {journal: none}}":                         false,
+		"{redis: {addresses: ['a:1']}, history: {uids: {size: 1, ttl: 1h, bytes: 1GiB}}}": false,
 	} {
 		l, err := loadFile(t, text)
 		if err != nil || l.KeepsJournal() != want {
@@ -73,10 +74,10 @@ history:
 
 		withRedis + "history: {journal: here}": `history.journal: "here": history is kept by Redis`,
 
-		withRedis + "history: {uids: {size: 1}}":         "history.uids.size: history is kept by one process",
-		withRedis + "history: {groups: {class: latest}}": "history.groups.class: history is kept by one",
-		withRedis + "namespaces: {a: {history: {size: 1}}}": "namespaces.a.history.size: history is kept by one " +
-			"process without redis yet",
+		withRedis + "history: {uids: {size: 1}}":            "history.uids.ttl: is 0, and Redis would keep it for good",
+		withRedis + "history: {groups: {class: latest}}":    "history.groups.ttl: is 0",
+		withRedis + "namespaces: {a: {history: {size: 1}}}": "namespaces.a.history.ttl: is 0",
+		withRedis + "history: {memory: 1GiB}":               "history.memory: means nothing with redis.addresses",
 	} {
 		_, err := loadFile(t, text)
 		says(t, text, err, want)

@@ -101,7 +101,7 @@ func freePort(t *testing.T) string {
 }
 
 // client asks a server that a test runs.
-func client(t *testing.T, addr string) func(words ...string) {
+func client(t *testing.T, addr string) func(words ...string) (number int64) {
 	t.Helper()
 	c, err := rueidis.NewClient(rueidis.ClientOption{
 		InitAddress: []string{addr}, ForceSingleClient: true, DisableCache: true, PipelineMultiplex: -1,
@@ -110,11 +110,14 @@ func client(t *testing.T, addr string) func(words ...string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return func(words ...string) {
+	return func(words ...string) (number int64) {
 		t.Helper()
-		if err := c.Do(context.Background(), c.B().Arbitrary(words...).Build()).Error(); err != nil {
+		r := c.Do(context.Background(), c.B().Arbitrary(words...).Build())
+		if err := r.Error(); err != nil {
 			t.Fatalf("%q: %v", words, err)
 		}
+		number, _ = r.AsInt64() // where it is one
+		return number
 	}
 }
 
@@ -216,6 +219,20 @@ func TestRealRights(t *testing.T) {
 			name: "without " + c.without, change: as, verdict: Fail, found: "the user push lacks " + c.lacks,
 			fix: "ACL SETUSER push '" + strings.ReplaceAll(c.lacks, " ", "' '") + "'",
 		})
+	}
+	const more = " +evalsha +script|load +get +set +del +hmget +hincrby +rpush +lpop +ltrim +lrange +lindex +llen " +
+		"+persist +pttl "
+	keeping := at(addr, func(r *Redis) { r.User, r.Password, r.History = "push", "secret", true })
+	user(all + more)
+	try(t, redis, trial{name: "history", change: keeping, verdict: OK, found: "rights " + addr + ": all"})
+	for _, right := range strings.Fields(more) {
+		user(strings.Replace(all+more, " "+right+" ", " ", 1))
+		try(t, redis,
+			trial{name: "history without " + right, change: keeping, verdict: Fail, found: "lacks " + right},
+			trial{name: "no history without " + right, change: as, verdict: OK, found: "rights " + addr + ": all"})
+	}
+	if left := ask("EXISTS", "lineman.{0}:doctor"); left != 0 {
+		t.Error("the trial leaves a key behind")
 	}
 	user("-@all")
 	m, _ := good()

@@ -48,13 +48,38 @@ func (s *server) needed() []rueidis.Completed {
 		b.Hdel().Key(at).Field("a").Build(),
 		b.Hgetall().Key(at).Build(),
 		b.Hscan().Key(at).Cursor(0).Build(),
-		b.Pexpire().Key(at).Milliseconds(1).Build(),
 	}
+	if s.settings.History {
+		all = append(all, s.neededForHistory()...)
+	}
+	all = append(all, b.Pexpire().Key(at).Milliseconds(1).Build())
 	if s.settings.Cluster {
 		return append(all, b.ClusterSlots().Build(), b.ClusterShards().Build(),
 			b.Spublish().Channel(at).Message("").Build(), b.Ssubscribe().Channel(at).Build())
 	}
 	return append(all, b.Publish().Channel(at).Message("").Build(), b.Subscribe().Channel(at).Build())
+}
+
+// neededForHistory are commands without which none is kept. What the one that pushes leaves, those behind it remove.
+func (s *server) neededForHistory() []rueidis.Completed {
+	b, at := s.client.B(), s.tried()
+	return []rueidis.Completed{
+		b.ScriptLoad().Script("return 0").Build(),
+		b.Evalsha().Sha1("none").Numkeys(1).Key(at).Build(),
+		b.Hmget().Key(at).Field("a").Build(),
+		b.Arbitrary("HINCRBY").Keys(at).Args("a", "no number").Build(),
+		b.Get().Key(at).Build(),
+		b.Arbitrary("SET").Keys(at).Args("a", "no option").Build(),
+		b.Rpush().Key(at).Element("a").Build(),
+		b.Ltrim().Key(at).Start(1).Stop(0).Build(),
+		b.Lpop().Key(at).Build(),
+		b.Lrange().Key(at).Start(0).Stop(0).Build(),
+		b.Lindex().Key(at).Index(0).Build(),
+		b.Llen().Key(at).Build(),
+		b.Persist().Key(at).Build(),
+		b.Pttl().Key(at).Build(),
+		b.Del().Key(at).Build(),
+	}
 }
 
 // wished are commands without which less works.
@@ -96,7 +121,7 @@ func (s *server) lack(words []string, text string) []string {
 		return []string{"&" + s.settings.Prefix + ".*"}
 	case strings.Contains(text, "key"):
 		return []string{"~" + s.settings.Prefix + ".*"}
-	case command == "client" || command == "cluster" || command == "pubsub":
+	case slices.Contains([]string{"client", "cluster", "pubsub", "script"}, command):
 		return []string{"+" + command + "|" + strings.ToLower(words[1])}
 	case command == "subscribe" || command == "ssubscribe":
 		return []string{"+" + command, "+" + strings.Replace(command, "sub", "unsub", 1)}
