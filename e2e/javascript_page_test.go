@@ -84,8 +84,8 @@ func (p *livePage) hasAll() {
 	}
 }
 
-// TestScriptNothingMissed cuts the network of a page that uses lineman.js, has it be silent while the page sleeps, kills
-// the server, and loads the page anew: everything comes once, and in order.
+// TestScriptNothingMissed cuts the network of a page that uses lineman.js, has it lose everything while the page
+// sleeps, kills the server, and loads the page anew: everything comes once, and in order.
 func TestScriptNothingMissed(t *testing.T) {
 	m := newMortal(t)
 	c := newCable(t, m.pages)
@@ -177,18 +177,19 @@ func TestScriptTabs(t *testing.T) {
 func TestScriptTokens(t *testing.T) {
 	folder := t.TempDir()
 	settings := filepath.Join(folder, "lineman.yaml")
-	write(t, filepath.Join(folder, "secret"), "a secret for this test only\n")
-	write(t, settings, fmt.Sprintf("token: {skew: 0s, secret_files: [%q]}\n", filepath.Join(folder, "secret"))+historySettings)
+	secret := filepath.Join(folder, "secret")
+	write(t, secret, "a secret for this test only\n")
+	write(t, settings, fmt.Sprintf("token: {skew: 0s, secret_files: [%q]}\n", secret)+historySettings)
 	token := func(expires string) string {
-		return strings.TrimSpace(output(t, "", filepath.Join(binaries, "lineman"), "token", "--config", settings, "--uid",
-			"7", "--expires", expires))
+		return strings.TrimSpace(output(t, "", filepath.Join(binaries, "lineman"), "token", "--config", settings,
+			"--uid", "7", "--expires", expires))
 	}
 	p := startLineman(t, "--config", settings)
 	c := newCable(t, p.pages)
 	first := &tab{t: t, ctx: browser(t)}
-	page := newLivePage(t, first, c, p.backends, "chat:1", fmt.Sprintf(
-		`{ token: async () => (window.tokens ||= "%s %s %s %s".split(" ")).shift() }`, token("32s"), token("1h"), token("2h"),
-		token("3h")))
+	options := fmt.Sprintf(`{ token: async () => (window.tokens ||= "%s %s %s %s".split(" ")).shift() }`,
+		token("32s"), token("1h"), token("2h"), token("3h"))
+	page := newLivePage(t, first, c, p.backends, "chat:1", options)
 	page.until("tokens.length === 2")
 	conn := eval[string](page.tab, "line.conn")
 	page.publish(1)
@@ -209,14 +210,15 @@ func TestScriptExample(t *testing.T) {
 		t.Fatalf("docs/javascript.md has %d pages", len(html))
 	}
 	m := newMortal(t)
-	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, strings.ReplaceAll(html[0], "127.0.0.1:1234", m.pages))
 	}))
 	defer site.Close()
 	say := func(text string) {
 		t.Helper()
-		if _, err := askLine(m.backend, fmt.Sprintf(`{"cmd":"pub","to":"chat:42","data":{"say":%q}}`, text)); err != nil {
-			t.Fatal(err)
+		line, err := askLine(m.backend, fmt.Sprintf(`{"cmd":"pub","to":"chat:42","data":{"say":%q}}`, text))
+		if err != nil || !strings.Contains(line, `"ok":true`) {
+			t.Fatalf("the answer to pub is %s, %v", line, err)
 		}
 	}
 	say("before")
@@ -224,7 +226,8 @@ func TestScriptExample(t *testing.T) {
 	shows := func(want ...string) {
 		t.Helper()
 		p.messages(len(want))
-		if got := eval[[]string](p, `[...document.querySelectorAll("li")].map(e => e.textContent)`); !slices.Equal(got, want) {
+		got := eval[[]string](p, `[...document.querySelectorAll("li")].map(e => e.textContent)`)
+		if !slices.Equal(got, want) {
 			t.Errorf("the page shows %q, want %q", got, want)
 		}
 	}

@@ -114,7 +114,6 @@ export function line(url, options) {
       channel.due = f.n
       if (channel.id != f.id) return // it is the answer to another tab
       channel.id = 0
-      channel.through = f.pos
       if (f.gap) handlers.gap(f)
       else if (!f.n) store(f)
       tell(f, "onSub")
@@ -162,7 +161,7 @@ export function line(url, options) {
       if (!channel.subs.size) emit("msg", f.data, f)
       channel.subs.forEach(sub => call(sub.onMessage, f.data, f))
     }
-    if (pos && channels.has(ch)) store({ ch, pos: replayed == 1 ? channel.through : pos })
+    if (pos && channels.has(ch)) store(f)
   }
 
   // store keeps a position, or forgets it where there is none.

@@ -45,6 +45,10 @@ export class Browser {
     for (const b of this.#buses) b.frozen = true
   }
 
+  thaw() {
+    for (const b of this.#buses) b.frozen = false
+  }
+
   request(name, { steal }, f) {
     if (!this.#locks.has(name)) this.#locks.set(name, [])
     const queue = this.#locks.get(name)

@@ -68,6 +68,28 @@ test("subscribers of a channel share it", async () => {
   assert.equal(b.sub.position, undefined)
 })
 
+test("who unsubscribes in a callback is not put back, nor asked for an answer", async () => {
+  const line = open()
+  const got = []
+  const sub = line.subscribe("chat:1", data => {
+    got.push(data)
+    sub.unsubscribe()
+  })
+  await clock.pass(100)
+  server.publish("chat:1", 1)
+  server.publish("chat:1", 2)
+  await clock.pass(100)
+  assert.deepEqual(got, [1])
+  assert.equal(sub.position, undefined)
+  const other = line.subscribe("chat:2", () => {})
+  await clock.pass(100)
+  server.close()
+  await clock.pass(10)
+  other.unsubscribe()
+  line.close()
+  await clock.pass(100)
+})
+
 test("data is JSON, text or bytes, alone or in arrays", async () => {
   const line = open()
   const got = collect(line, "live")

@@ -79,6 +79,14 @@ test("a token is replaced without another connection", async () => {
   assert.deepEqual(named(line, "error").map(e => e.code), [])
 })
 
+test("a cookie is not replaced", async () => {
+  open()
+  await clock.pass(100)
+  server.everybody({ op: "expiring", in: 30 })
+  await clock.pass(100)
+  assert.equal(last("auth"), undefined)
+})
+
 test("a line that is silent for longer than it should be is made anew", async () => {
   const line = open()
   const got = []
@@ -218,4 +226,16 @@ test("many frames are spread over time, in their order", async () => {
   }
   await clock.pass(1000)
   assert.deepEqual(server.heard.map(f => f.ch), Array.from({ length: 100 }, (_, i) => "chat:" + i))
+})
+
+test("what comes later does not overtake what waits", async () => {
+  const line = open()
+  await clock.pass(1000)
+  server.heard = []
+  const names = Array.from({ length: 20 }, (_, i) => "chat:" + i)
+  for (const ch of names) line.subscribe(ch, () => {})
+  clock.sleep(5000) // timers are late, as in a page that is hidden
+  line.subscribe("chat:20", () => {})
+  await clock.pass(1000)
+  assert.deepEqual(server.heard.map(f => f.ch), [...names, "chat:20"])
 })

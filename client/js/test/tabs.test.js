@@ -33,6 +33,21 @@ test("tabs have one connection, and each gets what it wants", async () => {
   }
 })
 
+test("a gap is told to the tabs that it concerns", async () => {
+  const a = tab("chat:1")
+  const b = tab("chat:2")
+  await clock.pass(100)
+  server.everybody({ op: "gap", ch: "chat:1", gap: "expired", pos: "e1.5" })
+  server.everybody({ op: "gap", ch: "chat:3", gap: "expired", pos: "e1.5" })
+  await clock.pass(3) // it has not come yet
+  const c = tab("chat:1", {}, { since: "e1.0" })
+  await clock.pass(100)
+  assert.deepEqual(named(a.line, "gap").map(f => f.ch), ["chat:1"])
+  assert.deepEqual(named(b.line, "gap"), [])
+  assert.deepEqual(named(c.line, "gap"), [])
+  assert.equal(c.sub.position, "e1.0")
+})
+
 test("a channel is left when no tab wants it any more", async () => {
   const a = tab("chat:1")
   const b = tab("chat:1")
@@ -50,6 +65,11 @@ test("a channel is left when no tab wants it any more", async () => {
   await clock.pass(100)
   assert.equal(last("unsub").ch, "chat:1")
   assert.equal(server.connections.size, 1)
+  server.heard = []
+  server.close()
+  await clock.pass(2000)
+  assert.equal(last("hello").op, "hello")
+  assert.equal(last("unsub"), undefined)
 })
 
 test("another tab goes on when the one with the connection is closed", async () => {
@@ -72,7 +92,7 @@ test("another tab goes on when the one with the connection is closed", async () 
 })
 
 test("the connection of a tab that is frozen is taken over", async () => {
-  tab("chat:1")
+  const a = tab("chat:1")
   await clock.pass(100)
   browser.freeze()
   const b = tab("chat:1")
@@ -84,6 +104,23 @@ test("the connection of a tab that is frozen is taken over", async () => {
   await clock.pass(100)
   assert.deepEqual(b.got, [1])
   assert.equal(server.connections.size, 1)
+  browser.thaw()
+  b.line.close()
+  await clock.pass(100)
+  server.publish("chat:1", 2)
+  await clock.pass(100)
+  assert.deepEqual(a.got, [1, 2])
+})
+
+test("a tab that comes to the front ends the waiting of all", async () => {
+  server.reachable = false
+  const a = tab("chat:1")
+  await clock.pass(100000)
+  const before = server.attempts.length
+  browser.fire("visibilitychange")
+  await clock.pass(20)
+  assert.equal(server.attempts.length, before + 1)
+  assert(named(a.line, "wait").length > 3)
 })
 
 test("all tabs are told of waits and of the end", async () => {
