@@ -19,6 +19,7 @@ type catchUp[C Conn] struct {
 	tail     *tail[C]
 	members  []*Member[C] // none: it is a repair, of all that have caught up
 	follow   bool         // they follow
+	again    bool         // they have begun before, and begin anew
 	since    Since
 	begun    bool     // its Recovery was told: what is read now goes on from there
 	trailing bool     // it stands at top
@@ -69,8 +70,8 @@ func (c *catchUp[C]) follows(at Position) bool {
 // precedes reports whether q is the Position after p.
 func (p Position) precedes(q Position) bool { return p.Epoch == q.Epoch && p.Offset+1 == q.Offset }
 
-// begin has a connection that has come to a set catch up with it.
-func (h *Hub[C]) begin(m *Member[C], s *set[C]) {
+// begin has a connection that has come to a set catch up with it. again: it has begun with it before.
+func (h *Hub[C]) begin(m *Member[C], s *set[C], again bool) {
 	f := h.options.Followers
 	if f == nil || !m.follows && h.history == nil {
 		return
@@ -90,19 +91,19 @@ func (h *Hub[C]) begin(m *Member[C], s *set[C]) {
 	case !m.follows && since.Last <= 0:
 		return
 	}
-	h.catchUp(m, s, since)
+	h.catchUp(m, s, since, again)
 }
 
 // catchUp begins to catch up.
-func (h *Hub[C]) catchUp(m *Member[C], s *set[C], since Since) {
+func (h *Hub[C]) catchUp(m *Member[C], s *set[C], since Since, again bool) {
 	t := h.tailOf(s)
 	for _, c := range t.catchUps {
-		if c.since == since && c.follow == m.follows && !c.begun {
+		if c.since == since && c.follow == m.follows && c.again == again && !c.begun {
 			c.members = append(c.members, m)
 			return
 		}
 	}
-	c := &catchUp[C]{tail: t, members: []*Member[C]{m}, follow: m.follows, since: since}
+	c := &catchUp[C]{tail: t, members: []*Member[C]{m}, follow: m.follows, again: again, since: since}
 	t.catchUps = append(t.catchUps, c)
 	if h.isAlone() {
 		h.recall(c)

@@ -3,6 +3,7 @@ package push
 import (
 	"fmt"
 	"iter"
+	"slices"
 )
 
 // Followers are told what connections get that follow their targets, and have it sent in an envelope of theirs. A
@@ -78,13 +79,22 @@ func (m *Member[C]) Follow(t Target) error {
 	case kind == ToEveryone || kind == ToConn:
 		return fmt.Errorf("push: %q cannot be followed: what is published for it has no order of its own", t)
 	case s != nil && m.isIn(s):
+		again := !m.isComing(s)
 		m.hub.cancelCatchUp(m, s)
-		m.hub.begin(m, s)
+		m.hub.begin(m, s, again)
 		return nil
 	case kind == ToChannel:
 		return m.Subscribe(name)
 	}
 	return fmt.Errorf("push: the connection is not in %q", t)
+}
+
+// isComing reports whether the connection has not begun with s yet, where it is.
+func (m *Member[C]) isComing(s *set[C]) bool {
+	t := m.hub.tails[s]
+	return t != nil && slices.ContainsFunc(t.catchUps, func(c *catchUp[C]) bool {
+		return !c.begun && !c.again && slices.Contains(c.members, m)
+	})
 }
 
 // IsIn reports whether the connection is one of a target's.

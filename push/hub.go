@@ -284,7 +284,7 @@ func (h *Hub[C]) add(c C, uid string, follows bool) (*Member[C], error) {
 		h.trace.login(m.recipient(), h.remote(m))
 	}
 	if uid != "" {
-		h.begin(m, h.sets[ToUID][uid])
+		h.begin(m, h.sets[ToUID][uid], false)
 	}
 	return m, nil
 }

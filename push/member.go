@@ -169,7 +169,7 @@ func (m *Member[C]) enter(k Kind, name string) error {
 	if h.trace.On() {
 		h.trace.join(m.recipient(), s.target())
 	}
-	h.begin(m, s)
+	h.begin(m, s, false)
 	h.attend(m, s)
 	return nil
 }

@@ -25,15 +25,37 @@ func (h *Hub[C]) attended(in Target, e PresenceEvent) {
 	}
 }
 
-// following are the connections that follow a target, also those that are still catching up.
+// following are the connections that follow a target and have begun with it, also those that are still catching up.
 func (h *Hub[C]) following(t Target) iter.Seq[C] {
+	coming := h.coming(t)
 	return func(yield func(C) bool) {
 		for _, m := range h.find(t) {
-			if m.follows && !yield(m.conn) {
+			if m.follows && !coming[m] && !yield(m.conn) {
 				return
 			}
 		}
 	}
+}
+
+// coming are those that have not begun with a target yet; nil if all have.
+func (h *Hub[C]) coming(t Target) map[*Member[C]]bool {
+	tail := h.tails[h.setFor(t)]
+	if tail == nil {
+		return nil
+	}
+	var coming map[*Member[C]]bool
+	for _, c := range tail.catchUps {
+		if c.begun || c.again {
+			continue
+		}
+		if coming == nil {
+			coming = make(map[*Member[C]]bool)
+		}
+		for _, m := range c.members {
+			coming[m] = true
+		}
+	}
+	return coming
 }
 
 // renewPresence tells those who follow channels who is there: while the link was down they may have missed who came and

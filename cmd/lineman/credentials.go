@@ -81,7 +81,7 @@ func (c *credentials) Verify(ctx context.Context, credential string) (server.Ide
 		return server.Identity{}, err
 	}
 	return server.Identity{
-		UID: said.UID, Channels: said.Channels, Groups: said.Groups, Expires: said.Expires.Add(c.skew),
+		UID: said.UID, Channels: said.Channels, Groups: said.Groups, Expires: said.Expires.Add(c.skew), Info: said.Info,
 	}, nil
 }
 

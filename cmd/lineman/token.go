@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,7 @@ type tokenFlags struct {
 	claims                token.Claims
 	expires               time.Duration
 	audience, issuer, kid string
+	info                  string
 	ticket                bool
 }
 
@@ -64,6 +66,7 @@ ticket, or a private key in PEM, for RS256, ES256, ES384, ES512 or EdDSA.`,
 	f.StringArrayVar(&m.claims.Channels, "channel", nil,
 		"a `channel` that it may subscribe to, or a beginning and a *; may be given again")
 	f.StringArrayVar(&m.claims.Groups, "group", nil, "a `group` that it joins; may be given again")
+	f.StringVar(&m.info, "info", "", "`JSON` that others are told of it where they are told who is present")
 	f.StringVar(&m.audience, "audience", "", "its aud; the default is that of the settings")
 	f.StringVar(&m.issuer, "issuer", "", "its iss; the default is that of the settings")
 	f.StringVar(&m.kid, "kid", "", "what a key set calls the key")
@@ -81,6 +84,10 @@ func (m *tokenFlags) make() (string, error) {
 	if m.expires <= 0 {
 		return "", &usageError{errors.New("--expires wants a time from now, such as 1h")}
 	}
+	if m.info != "" && !json.Valid([]byte(m.info)) {
+		return "", &usageError{errors.New(`--info wants JSON, such as '{"name":"Ann"}' or '"Ann"'`)}
+	}
+	m.claims.Info = json.RawMessage(m.info)
 	key, settings, err := m.key()
 	if err != nil {
 		return "", err
@@ -145,6 +152,9 @@ func showClaims(w io.Writer, c token.Claims) error {
 	}
 	for _, name := range c.Groups {
 		fmt.Fprintf(table, "group\t%s\n", name)
+	}
+	if c.Info != nil {
+		fmt.Fprintf(table, "info\t%s\n", c.Info)
 	}
 	if !c.Issued.IsZero() {
 		fmt.Fprintf(table, "issued\t%s\n", c.Issued.UTC().Format(time.RFC3339))

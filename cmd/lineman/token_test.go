@@ -57,6 +57,7 @@ func TestToken(t *testing.T) {
 	t.Setenv(tokenVariable, tokenSecret)
 	claims := []string{
 		"token", "--uid", "7", "--channel", "chat:*", "--channel", "a,b", "--group", "room", "--expires", "2h",
+		"--info", `{"name":"Ann"}`,
 	}
 	for _, c := range []struct {
 		name        string
@@ -78,7 +79,8 @@ func TestToken(t *testing.T) {
 		check := append([]string{"token", "check"}, c.check...)
 		byArgument, err := runCommand("", append(check, credential)...)
 		if err != nil ||
-			!strings.HasPrefix(byArgument, "uid      7\nchannel  chat:*\nchannel  a,b\ngroup    room\nissued   20") {
+			!strings.HasPrefix(byArgument, "uid      7\nchannel  chat:*\nchannel  a,b\ngroup    room\n"+
+				"info     {\"name\":\"Ann\"}\nissued   20") {
 			t.Errorf("%s: %q, %v", c.name, byArgument, err)
 		}
 		if byInput, err := runCommand(credential+"\n", check...); byInput != byArgument || err != nil {

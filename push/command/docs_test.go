@@ -54,7 +54,7 @@ var example = regexp.MustCompile(`\{"cmd":"[^\n` + "`" + `']*\}`)
 
 // TestDocExamples runs each command that the documents show.
 func TestDocExamples(t *testing.T) {
-	for _, page := range []string{"push.md", "history.md", "pages.md", "from-gatewayworker.md"} {
+	for _, page := range []string{"push.md", "history.md", "presence.md", "pages.md", "from-gatewayworker.md"} {
 		text, err := os.ReadFile(docs + page)
 		if err != nil {
 			t.Fatal(err)

@@ -60,6 +60,7 @@ func newBenchOver(t testing.TB, broker push.Broker) *bench {
 		Close: func(c *conn, code int, reason string) { c.closed = fmt.Sprint(code, " ", reason) },
 		Namespaces: map[string]push.Namespace{
 			"shut": {Closed: true}, "chat": {History: push.Retention{Size: 1000}},
+			"room": {Presence: push.PresenceList, MaxPresent: 3},
 		},
 		MaxPlaces: 10,
 	})

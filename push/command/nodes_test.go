@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -35,6 +36,19 @@ func (o *others) History(_ push.Target, _ push.Range, done func(push.History, er
 
 func (o *others) Forget(_ []push.Target, done func(error)) { done(o.err) }
 
+func (o *others) Enter(push.Target, string, json.RawMessage) {}
+func (o *others) Leave(push.Target, string)                  {}
+
+func (o *others) Present(_ push.Target, _ int, done func(push.Presence, error)) {
+	done(push.Presence{}, o.err)
+}
+
+func (o *others) CountPresent(_ []push.Target, done func([]int, error)) { done(nil, o.err) }
+
+func (o *others) PresenceStats(done func(push.PresenceStats, error)) {
+	done(push.PresenceStats{Channels: 1, Users: 2}, nil)
+}
+
 func (o *others) Ask(_ []push.Target, _ []byte, done func([][]byte, error)) {
 	if o.err != nil {
 		done([][]byte{[]byte(`{"n":2,"counts":[2]}`)}, o.err)
@@ -60,6 +74,14 @@ func TestAway(t *testing.T) {
 			`{"ok":false,"error":{"code":"unavailable","text":"other nodes cannot be reached now"}}`},
 		{push.ErrUnanswered, `{"cmd":"history","to":"chat:7"}`,
 			`{"ok":false,"error":{"code":"unavailable","text":"some nodes have not answered in time"}}`},
+		{push.ErrUnanswered, `{"cmd":"presence","to":"room:1"}`,
+			`{"ok":false,"error":{"code":"unavailable","text":"some nodes have not answered in time"}}`},
+		{push.ErrUnlinked, `{"cmd":"presence_count","to":"room:1"}`,
+			`{"ok":false,"error":{"code":"unavailable","text":"other nodes cannot be reached now"}}`},
+		{push.ErrUnlinked, `{"cmd":"presence_stats"}`,
+			`{"ok":false,"error":{"code":"unavailable","text":"other nodes cannot be reached now"}}`},
+		{push.ErrUnanswered, `{"cmd":"presence_stats"}`,
+			`{"ok":true,"stats":{"channels":1,"users":2,"connections":2},"incomplete":true}`},
 		{push.ErrUnanswered, `{"uid":"ann"}`, `fail`},
 		{push.ErrUnanswered, `{"cmd":"pub","to":"u:ann","data":1}`, `{"ok":true,"n":0,"incomplete":true}`},
 		{push.ErrUnanswered, `{"cmd":"count","to":"u:ann"}`, `{"ok":true,"counts":{"u:ann":2},"incomplete":true}`},

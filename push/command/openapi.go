@@ -142,13 +142,18 @@ func fieldSchemas() map[string]any {
 			"description": "milliseconds to wait for other nodes, if they cannot be reached, or for pages that come " +
 				"back to a server that is alone",
 		},
-		"n":        map[string]any{"type": "integer", "description": "connections"},
-		"counts":   mapSchema(number, "connections, by target"),
+		"n":        map[string]any{"type": "integer", "description": "connections; of presence, uids"},
+		"counts":   mapSchema(number, "by target: connections, or the uids that are present"),
 		"online":   mapSchema(map[string]any{"type": "boolean"}, "by uid"),
 		"conns":    listSchema(target, ""),
 		"sessions": mapSchema(map[string]any{}, "by connection"),
 		"groups":   listSchema(textSchema(""), ""),
 		"channels": listSchema(textSchema(""), ""),
+		"users":    mapSchema(map[string]any{}, "by uid: what its token or its session says of it as info, or null"),
+		"more":     map[string]any{"const": true, "description": "there are too many to tell who they are"},
+		"stats": map[string]any{"type": "object", "properties": map[string]any{
+			"channels": number, "users": number, "connections": number,
+		}},
 		"nodes": mapSchema(number,
 			"connections, by names that nodes give themselves when they start: the same as in those of their "+
 				"connections"),

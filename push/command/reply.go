@@ -13,7 +13,7 @@ import (
 type Reply struct {
 	OK       bool                            `json:"ok"`
 	Error    *Error                          `json:"error,omitempty"`
-	N        *int                            `json:"n,omitempty"` // connections
+	N        *int                            `json:"n,omitempty"` // connections, or uids
 	Counts   map[push.Target]int             `json:"counts,omitempty"`
 	Online   map[UID]bool                    `json:"online,omitempty"`
 	UIDs     *[]string                       `json:"uids,omitempty"`
@@ -28,6 +28,10 @@ type Reply struct {
 	Messages *[]Message                    `json:"messages,omitempty"`
 	Top      push.Position                 `json:"top,omitzero"`
 	Gap      push.Gap                      `json:"gap,omitempty"`
+
+	Users *map[string]json.RawMessage `json:"users,omitempty"` // that are present, with what is known of each
+	More  bool                        `json:"more,omitempty"`  // they are too many to be told
+	Stats *Stats                      `json:"stats,omitempty"`
 
 	// some nodes have not answered in time, or are missing: there may be more
 	Incomplete bool `json:"incomplete,omitempty"`
@@ -112,6 +116,8 @@ func (t *Table[C]) failed(err error) Reply {
 		r.Error.Text += ": " + t.options.TooLarge
 	case errors.Is(err, push.ErrNoHistory) && t.options.NoHistory != "":
 		r.Error.Text += ": " + t.options.NoHistory
+	case errors.Is(err, push.ErrNoPresence) && t.options.NoPresence != "":
+		r.Error.Text += ": " + t.options.NoPresence
 	}
 	return r
 }

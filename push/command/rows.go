@@ -2,13 +2,16 @@ package command
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/lineman-go/lineman/push"
 )
 
 // rows are all commands.
-func rows[C push.Conn]() []*row[C] { return append(changes[C](), questions[C]()...) }
+func rows[C push.Conn]() []*row[C] {
+	return slices.Concat(changes[C](), questions[C](), questionsOfPresence[C]())
+}
 
 // changes are the commands that publish, and that change who gets what.
 func changes[C push.Conn]() []*row[C] {
@@ -72,7 +75,7 @@ func questions[C push.Conn]() []*row[C] {
 		{
 			name: "online", scope: Read, does: "tells of each uid whether it has a connection",
 			needs: []string{"uids"}, fields: []string{"uids"}, answers: []string{"online"},
-			run: asks[C](online, presence),
+			run: asks[C](online, connected),
 		},
 		{
 			name: "count", scope: Read, does: "counts the connections of each target",
@@ -198,7 +201,7 @@ func online(q *Request) (push.Question, error) {
 
 func counted(_ *Request, a push.Answer) Reply { return reached(a.N) }
 
-func presence(q *Request, a push.Answer) Reply {
+func connected(q *Request, a push.Answer) Reply {
 	r := Reply{Online: make(map[UID]bool, len(q.UIDs))}
 	for i, uid := range q.UIDs {
 		r.Online[uid] = a.Counts[i] > 0

@@ -19,8 +19,9 @@ type Options struct {
 	// changed. Empty: nothing.
 	TooLarge string
 
-	// NoHistory is told with an error that is push.ErrNoHistory, in the same way.
-	NoHistory string
+	// NoHistory is told with an error that is push.ErrNoHistory, in the same way, and NoPresence with one that is
+	// push.ErrNoPresence.
+	NoHistory, NoPresence string
 }
 
 // Table runs commands on a Hub. Owned by the loop of the Hub.

@@ -60,6 +60,9 @@ func TestCommands(t *testing.T) {
 		{`{"cmd":"forget","to":["chat:7","chat:8"]}`, `{"ok":true}`},
 		{`{"cmd":"history","to":"news"}`,
 			`{"ok":false,"error":{"code":"invalid","text":"no history is kept of \"news\""}}`},
+		{`{"cmd":"presence","to":"room:1"}`, `{"ok":true,"n":0,"users":{}}`},
+		{`{"cmd":"presence_count","to":"room:1"}`, `{"ok":true,"counts":{"room:1":0}}`},
+		{`{"cmd":"presence_stats"}`, `{"ok":true,"stats":{"channels":0,"users":0,"connections":0}}`},
 		{`{"cmd":"watch","to":"u:ann"}`, `{"ok":true}`},
 	} {
 		node, _, _ := strings.Cut(strings.TrimPrefix(string(annID), "c:"), ".")

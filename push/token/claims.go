@@ -1,6 +1,7 @@
 package token
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -17,6 +18,10 @@ type Claims struct {
 	Groups   []string  // joined at login
 	Issued   time.Time // zero: it does not say
 	Expires  time.Time
+
+	// Info is what others are told of the uid where they are told who is present: JSON of at most push.MaxInfo bytes.
+	// nil: nothing.
+	Info json.RawMessage
 }
 
 // Allowed reports whether a connection may subscribe to a channel.

@@ -1,12 +1,15 @@
 package token
 
 import (
+	"bytes"
 	"crypto"
 	"encoding/json"
 	"fmt"
 	"slices"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/lineman-go/lineman/push"
 )
 
 // Signer makes credentials. Its methods may be called from any goroutine.
@@ -52,11 +55,16 @@ func (s *Signer) Sign(c Claims) (string, error) {
 	if err := c.check(); err != nil {
 		return "", err
 	}
-	claims, err := json.Marshal(s.payload(c))
-	if err != nil {
+	if len(c.Info) > push.MaxInfo {
+		return "", fmt.Errorf("%w: info has more than %d bytes", ErrMalformed, push.MaxInfo)
+	}
+	var claims bytes.Buffer
+	e := json.NewEncoder(&claims)
+	e.SetEscapeHTML(false) // it would make an info longer
+	if err := e.Encode(s.payload(c)); err != nil {
 		return "", fmt.Errorf("token: %w", err)
 	}
-	credential, err := s.seal(encoding().EncodeToString(claims))
+	credential, err := s.seal(encoding().EncodeToString(bytes.TrimSpace(claims.Bytes())))
 	if err == nil && len(credential) > MaxLength {
 		return "", fmt.Errorf("%w: it would have more than %d bytes", ErrMalformed, MaxLength)
 	}
@@ -78,6 +86,9 @@ func (s *Signer) payload(c Claims) map[string]any {
 	}
 	if len(c.Groups) > 0 {
 		said["groups"] = c.Groups
+	}
+	if len(c.Info) > 0 {
+		said["info"] = c.Info
 	}
 	if s.Audience != "" {
 		said["aud"] = s.Audience

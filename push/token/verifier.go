@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/lineman-go/lineman/push"
 )
 
 // MaxLength is how long a credential may be, in bytes.
@@ -206,6 +208,9 @@ func (v *Verifier) read(said object) (c Claims, err error) {
 	}
 	if c.Groups, err = said.texts("groups"); err != nil {
 		return c, err
+	}
+	if said.has("info") && len(said["info"]) <= push.MaxInfo { // what is longer is somebody else's claim
+		c.Info = said["info"]
 	}
 	return c, c.check()
 }

@@ -20,6 +20,7 @@ func TestCheck(t *testing.T) {
 	space := func(name string, n Namespace) func(*Config) {
 		return func(c *Config) {
 			n.History = cmp.Or(n.History, defaultRetention())
+			n.Presence, n.MaxPresent = cmp.Or(n.Presence, NoPresence), cmp.Or(n.MaxPresent, 1)
 			c.Namespaces[name] = n
 		}
 	}

@@ -114,6 +114,9 @@ type Namespace struct {
 	MaxMessage     int    `koanf:"max_message" is:"size"`
 
 	History Retention `koanf:"history"`
+
+	Presence   string `koanf:"presence" of:"none list events"`
+	MaxPresent int    `koanf:"max_present" is:"positive"`
 }
 
 // History is what is kept of what is published, beside that of Namespaces.
@@ -221,7 +224,9 @@ func Default() Config {
 }
 
 // DefaultNamespace is what holds in a namespace where nothing is said.
-func DefaultNamespace() Namespace { return Namespace{Subscribe: "token", History: defaultRetention()} }
+func DefaultNamespace() Namespace {
+	return Namespace{Subscribe: "token", History: defaultRetention(), Presence: NoPresence, MaxPresent: 1000}
+}
 
 // defaultRetention keeps nothing.
 func defaultRetention() Retention { return Retention{Class: "stream"} }

@@ -91,6 +91,9 @@ var descriptions = map[string]map[string]string{
 		"max_subscribers": "connections on one channel; 0 means any number",
 		"max_message":     "largest publication, at most limits.pending; 0 means limits.publish",
 		"history":         "what is kept of what is published on a channel",
+		"presence": "who is in a channel: none: nobody is counted; list: who asks is told; events: pages of level 1 " +
+			"are also told who comes and goes",
+		"max_present": "uids of one channel up to which they are told; of more, only how many there are",
 	},
 	"History": {
 		"memory": "that the history of all targets takes in a process, at most; what is oldest goes first. " +

@@ -140,7 +140,9 @@ func TestLayers(t *testing.T) {
 	want := Default()
 	want.Dev, want.Drain, want.Text.Listen, want.Limits.Places, want.Limits.Waiting = true, 3e9, "127.0.0.1:1", 2, 1
 	want.Origins, want.Proxies = []string{"null", "*", "https://c.example"}, []string{}
-	want.Namespaces["chat"] = Namespace{Subscribe: "token", MaxSubscribers: 3, History: defaultRetention()}
+	chat := DefaultNamespace()
+	chat.MaxSubscribers = 3
+	want.Namespaces["chat"] = chat
 	if !reflect.DeepEqual(l.Config, want) {
 		t.Errorf("loaded\n%+v, want\n%+v", l.Config, want)
 	}

@@ -44,7 +44,7 @@ func TestSample(t *testing.T) {
 		}
 	}
 	for _, line := range strings.Split(text, "\n") {
-		if len(line) > 140 {
+		if len(line) > 170 {
 			t.Errorf("a long line: %s", line)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // live is what a page has that speaks level 1. Owned by the loop.
 //
-//	greeting ── hello ──▶ logging in ── welcome ──▶ member: sub, unsub, hist, auth, hb
+//	greeting ── hello ──▶ logging in ── welcome ──▶ member: sub, unsub, hist, auth, presence, hb
 type live struct {
 	channels  []string // patterns of the channels that its credential allows
 	batch     bool     // it takes arrays
@@ -88,6 +88,8 @@ func (s *Server) ask(c *lineman.Conn, p *page, r *level1.Request) *level1.Failur
 		return s.history(c, p, r)
 	case level1.OpAuth:
 		return s.authorize(c, p, r)
+	case level1.OpPresence:
+		return s.presence(c, r)
 	}
 	return failure(r, level1.CodeMalformed, "this server does not know it")
 }
@@ -159,7 +161,7 @@ func (s *Server) addLive(c *lineman.Conn, p *page, who Identity) bool {
 	s.welcome(c, p, who)
 	m, err := s.hub.AddFollower(c, who.UID)
 	if err == nil {
-		err = joinAll(m, who.Groups)
+		err = introduce(m, who)
 	}
 	subs := p.login.subs
 	if !s.endLogin(c, p, m, who, 0, err) {

@@ -106,7 +106,7 @@ func (s *Server) addPlain(c *lineman.Conn, p *page, who Identity) bool {
 	}
 	m, err := s.hub.Add(c, who.UID)
 	if err == nil {
-		err = joinAll(m, who.Groups)
+		err = introduce(m, who)
 	}
 	for _, name := range channels {
 		if err == nil {
@@ -116,9 +116,10 @@ func (s *Server) addPlain(c *lineman.Conn, p *page, who Identity) bool {
 	return s.endLogin(c, p, m, who, len(channels), err)
 }
 
-// joinAll puts a page into groups.
-func joinAll(m *push.Member[*lineman.Conn], groups []string) (err error) {
-	for _, name := range groups {
+// introduce notes what the credential of a page says: its info, and its groups.
+func introduce(m *push.Member[*lineman.Conn], who Identity) error {
+	err := m.SetInfo(who.Info)
+	for _, name := range who.Groups {
 		if err == nil {
 			err = m.Join(name)
 		}

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -87,6 +88,8 @@ type Identity struct {
 	Channels []string  // patterns of channels that it may subscribe to, as push.Match has them
 	Groups   []string  // joined at once
 	Expires  time.Time // when its connections are closed with 4200; zero means never
+
+	Info json.RawMessage // what others are told of it where they are told who is present; nil: nothing
 }
 
 // Server is the push server of one process.
@@ -188,7 +191,8 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	s.table = command.New(s.hub,
 		command.Options{
 			Revoke: s.revoke(), TooLarge: "limits.publish, or max_message of a namespace, says so",
-			NoHistory: "history of its namespace, history.uids or history.groups says what is kept",
+			NoHistory:  "history of its namespace, history.uids or history.groups says what is kept",
+			NoPresence: "presence of its namespace says whether it is known",
 		})
 	s.slice.loop, s.description = l, s.table.OpenAPI(lineman.Version())
 	if s.config.Admin.Listen != "" {
@@ -228,7 +232,8 @@ func (s *Server) openHub() (err error) {
 		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Publish,
 		Namespaces: namespaces(s.config.Namespaces), HistoryBytes: s.config.History.Memory, Journal: s.journal,
 		UIDHistory: retention(s.config.History.UIDs), GroupHistory: retention(s.config.History.Groups),
-		Followers: followers{s}, MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(),
+		Followers: followers{s}, PresenceChanged: s.presenceChanged, PresenceRenewed: s.presenceRenewed,
+		MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(),
 	})
 	return err
 }
@@ -262,6 +267,7 @@ func namespaces(from map[string]config.Namespace) map[string]push.Namespace {
 		}
 		to[name] = push.Namespace{
 			MaxSubscribers: n.MaxSubscribers, MaxMessage: n.MaxMessage, History: retention(n.History),
+			Presence: presenceModes[n.Presence], MaxPresent: n.MaxPresent,
 		}
 	}
 	return to

@@ -1,0 +1,65 @@
+package server
+
+import (
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/level1"
+)
+
+// presenceModes are the words of the configuration as the Hub knows them.
+var presenceModes = map[string]push.PresenceMode{"list": push.PresenceList, "events": push.PresenceEvents}
+
+// presence tells a page who is in a channel that it has subscribed to.
+func (s *Server) presence(c *lineman.Conn, r *level1.Request) *level1.Failure {
+	if !s.member(c).IsIn(r.Channel) {
+		return failure(r, level1.CodeForbidden, "it has not subscribed to it")
+	}
+	asked := *r
+	err := s.hub.Presence(r.Channel, func(p push.Presence, err error) {
+		if m := s.member(c); m == nil || !m.IsIn(asked.Channel) {
+			return // it has gone
+		}
+		if err != nil {
+			s.tell(c, failure(&asked, level1.CodeUnavailable, err.Error()))
+			return
+		}
+		s.tell(c, whoIsThere(asked.ID, asked.Channel, p))
+	})
+	if err != nil {
+		return failure(r, level1.CodeNotFound, err.Error())
+	}
+	return nil
+}
+
+// whoIsThere is a presence as pages are told of it, in the order of the uids.
+func whoIsThere(id int64, in push.Target, p push.Presence) level1.Presence {
+	told := level1.Presence{ID: id, Channel: in, N: p.N, More: p.More}
+	if p.More {
+		return told
+	}
+	told.Users = make([]level1.User, 0, len(p.Users))
+	for _, uid := range slices.Sorted(maps.Keys(p.Users)) {
+		told.Users = append(told.Users, level1.User{UID: uid, Info: p.Users[uid]})
+	}
+	return told
+}
+
+// presenceChanged tells pages of level 1 who has come to a channel, or gone. It is encoded once.
+func (s *Server) presenceChanged(to iter.Seq[*lineman.Conn], in push.Target, e push.PresenceEvent) {
+	var f frame = level1.Left{Channel: in, UID: e.UID, N: e.N}
+	if e.Here {
+		f = level1.Joined{Channel: in, UID: e.UID, Info: e.Info, N: e.N}
+	}
+	s.scratch = f.Append(s.scratch[:0])
+	s.fanout(to, s.scratch)
+}
+
+// presenceRenewed tells pages of level 1 who is in a channel, in place of what they know.
+func (s *Server) presenceRenewed(to iter.Seq[*lineman.Conn], in push.Target, p push.Presence) {
+	s.scratch = whoIsThere(0, in, p).Append(s.scratch[:0])
+	s.fanout(to, s.scratch)
+}
