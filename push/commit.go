@@ -26,6 +26,7 @@ type groupCommit struct {
 	written []step
 	at      time.Duration // when the batch began, as rings.age tells it
 	copying *compaction   // nil: none is under way
+	dropped []Place       // rings that are forgotten with the batch
 	records []Record      // of the batch, as what follows; used again
 	places  []Place
 	leaving bool // nothing more is to be kept
@@ -55,6 +56,7 @@ func (f turnFunc) take(_ []Position, err error) { f(err) }
 // newGroupCommit recovers a Journal into rings.
 func newGroupCommit(s *rings, j Journal, retain func(Target) Retention, home func(func()) bool) *groupCommit {
 	c := &groupCommit{rings: s, journal: j, retain: retain, home: home, busy: true}
+	s.journaled = true
 	j.Recover(func(had Recovered) {
 		all := newRestoration(had)
 		go home(func() { c.restore(all) })
@@ -161,6 +163,9 @@ func (c *groupCommit) batch() (b Batch) {
 			c.records = append(c.records, record)
 		}
 	}
+	if len(c.records) > 0 {
+		c.dropRings()
+	}
 	b.Records = c.records
 	if c.copying == nil && len(b.Records) > 0 && c.journal.IsOvergrown(s.bytes) {
 		c.copying, b.Begin = newCompaction(s), true
@@ -169,6 +174,39 @@ func (c *groupCommit) batch() (b Batch) {
 		b.Records, b.End = c.copying.part(s, b.Records)
 	}
 	return b
+}
+
+// dropRings tells the Journal which rings are to be forgotten, and what offset new ones go on from then.
+func (c *groupCommit) dropRings() {
+	s := c.rings
+	floor := s.floor
+	for _, r := range s.leaving {
+		c.dropped = append(c.dropped, Place{r.target, r.top})
+		floor = max(floor, r.top)
+	}
+	s.leaving, s.leavingBytes = nil, 0
+	if len(c.dropped) > 0 {
+		c.records = append(c.records, Record{Kind: RecordDropped, Of: c.dropped},
+			Record{Kind: RecordTops, Of: []Place{{"", floor}}})
+	}
+}
+
+// settleRings forgets those rings, unless they are needed again.
+func (c *groupCommit) settleRings(err error) {
+	s := c.rings
+	for _, p := range c.dropped {
+		r := s.byTarget[p.Target]
+		if r == nil || r.top != p.Offset || len(r.messages) > 0 || r.pins > 0 {
+			continue
+		}
+		s.empty.remove(r)
+		if err != nil {
+			s.rest(r)
+		} else {
+			s.forgetRing(r)
+		}
+	}
+	c.dropped = c.dropped[:0]
 }
 
 // plan gives a step its positions, and adds where they are.
@@ -198,6 +236,7 @@ func (c *groupCommit) settle(b Batch, err error) {
 		c.settleStep(&all[i], err)
 	}
 	c.written = c.written[:0]
+	c.settleRings(err)
 }
 
 func (c *groupCommit) settleStep(s *step, err error) {

@@ -16,3 +16,6 @@ func (b *Memory) HistoryBytes() int { return b.history.bytes }
 
 // GapSince is what ParsePosition's positions are judged by.
 func GapSince(since, oldest, top Position) Gap { return gapSince(since, oldest, top) }
+
+// Alone is the Broker of a Hub that has none.
+func Alone() Broker { return localBroker{} }

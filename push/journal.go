@@ -51,6 +51,7 @@ const (
 	RecordMessage   RecordKind = 1 + iota // was published, with these offsets
 	RecordTops                            // targets have come so far; of the empty Target: those that were forgotten
 	RecordForgotten                       // what targets had up to there is kept no longer
+	RecordDropped                         // likewise, and how far they have come is not remembered either
 )
 
 // Record is one entry of a Journal.

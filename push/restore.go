@@ -2,6 +2,7 @@ package push
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -24,7 +25,7 @@ type restored struct {
 // newRestoration sorts what a Journal had: each message once, by age, without those that were forgotten.
 func newRestoration(from Recovered) *restoration {
 	r := &restoration{epoch: from.Epoch, tops: make(map[Target]uint64)}
-	forgotten := make(map[Target]uint64)
+	forgotten, dropped := make(map[Target]uint64), make(map[Target]uint64)
 	for i := range from.Records {
 		record := &from.Records[i]
 		for k, p := range record.Of {
@@ -38,12 +39,17 @@ func newRestoration(from Recovered) *restoration {
 				r.messages = append(r.messages, restored{p, record.Number + uint64(k), record})
 			case RecordForgotten:
 				forgotten[p.Target] = max(forgotten[p.Target], p.Offset)
+			case RecordDropped:
+				dropped[p.Target] = max(dropped[p.Target], p.Offset)
 			}
 		}
 	}
+	maps.DeleteFunc(r.tops, func(t Target, top uint64) bool { return top <= dropped[t] })
 	slices.SortStableFunc(r.messages, func(a, b restored) int { return cmp.Compare(a.number, b.number) })
 	r.messages = slices.CompactFunc(r.messages, func(a, b restored) bool { return a.Place == b.Place })
-	r.messages = slices.DeleteFunc(r.messages, func(m restored) bool { return m.Offset <= forgotten[m.Target] })
+	r.messages = slices.DeleteFunc(r.messages, func(m restored) bool {
+		return m.Offset <= max(forgotten[m.Target], dropped[m.Target])
+	})
 	return r
 }
 
@@ -52,7 +58,7 @@ const restoredAtOnce = 2000
 
 // putSome puts some of it, and reports whether there is more.
 func (r *restoration) putSome(s *rings, retain func(Target) Retention) bool {
-	s.epoch, s.floor = r.epoch, max(s.floor, r.floor)
+	s.epoch = r.epoch
 	n := min(len(r.messages), restoredAtOnce)
 	for _, m := range r.messages[:n] {
 		s.restore(m, retain(m.Target))
@@ -61,8 +67,13 @@ func (r *restoration) putSome(s *rings, retain func(Target) Retention) bool {
 		return true
 	}
 	for t, top := range r.tops {
-		s.restoreTop(t, top, retain(t).keeps())
+		if retain(t).keeps() {
+			s.restoreTop(t, top)
+		} else {
+			r.floor = max(r.floor, top) // if it ever keeps something again
+		}
 	}
+	s.floor = max(s.floor, r.floor)
 	s.shrink()
 	return false
 }
@@ -84,13 +95,10 @@ func (s *rings) restore(m restored, keep Retention) {
 }
 
 // restoreTop has a target go on from where it was.
-func (s *rings) restoreTop(t Target, top uint64, keeps bool) {
-	if !keeps {
-		s.floor = max(s.floor, top) // if it ever keeps something again
-		return
-	}
+func (s *rings) restoreTop(t Target, top uint64) {
+	isNew := s.byTarget[t] == nil
 	r := s.ringOf(t)
-	if top > r.top {
+	if isNew || top > r.top {
 		s.clear(r)
 		r.top = top
 	}

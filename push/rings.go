@@ -27,6 +27,11 @@ type rings struct {
 	queues   []*queue // one for each ttl
 	last     uint64   // number of the last message
 	empty    ringList // rings without messages: that which is so for the longest time first
+
+	// With a Journal, a ring is forgotten when that was told so, as the offsets go on from there after a restart.
+	journaled    bool
+	leaving      []*ring // that are to be forgotten
+	leavingBytes int
 }
 
 // maxExpired is how many messages that have expired go with a publication: more than it brings, and few enough not to
@@ -170,12 +175,15 @@ func (s *rings) expire(now time.Duration) {
 
 // shrink takes out what is too much: first the offsets of targets without messages, then what is oldest.
 func (s *rings) shrink() {
-	for s.bytes > s.most {
+	for s.bytes-s.leavingBytes > s.most {
 		if r := s.empty.first(); r != nil {
 			s.empty.remove(r)
-			delete(s.byTarget, r.target)
-			s.floor = max(s.floor, r.top)
-			s.bytes -= r.cost()
+			if s.journaled {
+				s.leaving = append(s.leaving, r)
+				s.leavingBytes += r.cost()
+			} else {
+				s.forgetRing(r)
+			}
 			continue
 		}
 		var oldest *entry
@@ -189,6 +197,13 @@ func (s *rings) shrink() {
 		}
 		s.dropThrough(oldest)
 	}
+}
+
+// forgetRing forgets a ring without messages.
+func (s *rings) forgetRing(r *ring) {
+	delete(s.byTarget, r.target)
+	s.floor = max(s.floor, r.top)
+	s.bytes -= r.cost()
 }
 
 // read reads a part of what is kept of a target.

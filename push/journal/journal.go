@@ -44,6 +44,7 @@ type Journal struct {
 	options  Options
 	files    files
 	boot     string
+	sizes    sizes
 	lock     *lock
 	requests chan request
 	closing  chan struct{} // closed by Close
@@ -55,6 +56,16 @@ type Journal struct {
 	recovered *push.Recovered
 	told      func(push.Recovered) // wants it
 }
+
+// sizes say how large files become.
+type sizes struct {
+	segment  int64 // bytes of one, about
+	extra    int64 // it is compacted when all have so much more than twice what is kept
+	segments int64 // or when they are more
+}
+
+// defaultSizes bound how much there is to read at a start.
+var defaultSizes = sizes{segment: 16 << 20, extra: 32 << 20, segments: 64}
 
 // request is a batch to append.
 type request struct {
@@ -89,7 +100,7 @@ func newJournal(o Options, f files, boot string) *Journal {
 		o.Log = slog.Default()
 	}
 	return &Journal{
-		options: o, files: f, boot: boot,
+		options: o, files: f, boot: boot, sizes: defaultSizes,
 		requests: make(chan request, 1), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 }
@@ -154,7 +165,7 @@ func (j *Journal) load() (*writer, error) {
 
 func (j *Journal) newWriter(all []stored, found finding) *writer {
 	w := &writer{
-		files: j.files, log: j.options.Log, stats: &j.stats, sizes: make(map[uint64]int64),
+		files: j.files, most: j.sizes.segment, log: j.options.Log, stats: &j.stats, sizes: make(map[uint64]int64),
 		header: header{epoch: found.epoch, boot: j.boot, always: j.options.Sync == Always},
 		number: found.last, size: int64(found.end), ended: found.ended, first: found.last + 1,
 	}
@@ -205,16 +216,10 @@ func (j *Journal) Append(b push.Batch, done func(error)) {
 	}
 }
 
-// When a journal is compacted.
-const (
-	overgrownBytes    = 32 << 20 // more than twice what is kept
-	overgrownSegments = 64
-)
-
 // IsOvergrown is that of push.Journal.
 func (j *Journal) IsOvergrown(kept int) bool {
-	s := &j.stats
-	return s.bytes.Load() > 2*int64(kept)+overgrownBytes || s.segments.Load() > overgrownSegments || s.doubtful.Load()
+	s, most := &j.stats, j.sizes
+	return s.bytes.Load() > 2*int64(kept)+most.extra || s.segments.Load() > most.segments || s.doubtful.Load()
 }
 
 // Close is that of push.Journal.

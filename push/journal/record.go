@@ -101,7 +101,7 @@ func parseRecord(b []byte) (record push.Record, ok bool) {
 		if at := r.bytes(8); !r.wrong {
 			record.At = time.Unix(0, int64(binary.LittleEndian.Uint64(at)))
 		}
-	case push.RecordTops, push.RecordForgotten:
+	case push.RecordTops, push.RecordForgotten, push.RecordDropped:
 	default:
 		return record, false
 	}

@@ -35,6 +35,7 @@ type finding struct {
 func examine(all []stored, boot string) (f finding, err error) {
 	sound := true // nothing is lost, as far as can be seen
 	var parts [][]push.Record
+	rotten := false    // one has lost its header, unless a power cut came when it was begun
 	var newer *segment // the next one; nil as long as none has a header
 	for i := len(all) - 1; i >= 0; i-- {
 		number, bytes := all[i].number, all[i].bytes
@@ -54,11 +55,11 @@ func examine(all []stored, boot string) (f finding, err error) {
 		case newer != nil:
 			sound = sound && s.flaw == whole
 		case !s.begun:
-			sound = sound && s.flaw == torn
+			rotten = rotten || s.flaw == corrupt
 			f.unbegun = append(f.unbegun, number)
 			continue
 		default:
-			sound = sound && s.isSound(boot)
+			sound = sound && s.isSound(boot) && !(rotten && s.isOf(boot))
 			f.epoch, f.last, f.end, f.ended = s.epoch, number, uint64(s.end), s.closed
 		}
 		parts = append(parts, s.records)
@@ -74,12 +75,15 @@ func examine(all []stored, boot string) (f finding, err error) {
 
 // isSound reports whether the last segment has all that was answered.
 func (s *segment) isSound(boot string) bool {
-	switch isSameBoot := boot != "" && s.boot == boot; {
+	switch {
 	case s.closed:
 		return s.flaw == whole
-	case isSameBoot:
+	case s.isOf(boot):
 		return s.flaw != corrupt
 	default:
 		return s.always
 	}
 }
+
+// isOf reports whether a segment was begun in a start of the system.
+func (s *segment) isOf(boot string) bool { return boot != "" && s.boot == boot }

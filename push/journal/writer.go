@@ -10,9 +10,6 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// segmentBytes is how large a segment becomes, about.
-const segmentBytes = 16 << 20
-
 // writer writes the segments. Owned by the Journal's goroutine.
 //
 //	none ── begin ──▶ open ── it is large, or a compaction begins ──▶ synced, and the next one
@@ -20,6 +17,7 @@ const segmentBytes = 16 << 20
 //	  └── a failure ◀──┘    what has failed is not written to again
 type writer struct {
 	files  files
+	most   int64 // bytes of a segment, about
 	header header
 	log    *slog.Logger
 	stats  *stats
@@ -42,7 +40,7 @@ type writer struct {
 
 // append writes a batch. An error says that nothing of it counts.
 func (w *writer) append(b push.Batch) error {
-	if w.file == nil || w.size > segmentBytes || b.Begin {
+	if w.file == nil || w.size > w.most || b.Begin {
 		if err := w.begin(); err != nil {
 			return err
 		}
@@ -91,13 +89,16 @@ func (w *writer) begin() error {
 	text := appendHeader(nil, &h)
 	_, err = f.Write(text)
 	if err == nil {
+		err = f.Sync() // a segment without a header has nothing that was answered
+	}
+	if err == nil {
 		err = w.files.SyncFolder()
 	}
 	if err != nil {
 		return w.fail(errors.Join(err, f.Close(), w.files.Remove(name)))
 	}
 	w.number++
-	w.file, w.size, w.ended, w.unsynced = f, 0, false, true
+	w.file, w.size, w.ended = f, 0, false
 	w.resize(int64(len(text)))
 	return nil
 }
