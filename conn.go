@@ -304,6 +304,12 @@ type extra struct {
 	origin *service   // whose OnGone is due; nil means that of the service that has the connection
 }
 
+// isEmptyLocked reports whether there is nothing that the connection needs any more.
+func (x *extra) isEmptyLocked() bool {
+	return x.cause == nil && x.life == nil && x.timers == nil && x.piped == nil && !x.client.IsValid() &&
+		x.ping == nil && x.pongs == nil && x.origin == nil
+}
+
 // life is the context of a connection, and its end.
 type life struct {
 	context.Context

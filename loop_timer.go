@@ -2,6 +2,7 @@ package lineman
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 )
 
@@ -12,6 +13,7 @@ type Timer struct {
 	due   time.Time
 	every time.Duration // 0: once
 	index int           // in the heap, -1 when not there
+	conn  *Conn         // that keeps it, to stop it at its end; nil: none does
 }
 
 // Every calls f each d, which must be above zero, on the loop. Calls do not drift: they stay at multiples of d after
@@ -33,28 +35,49 @@ func (c *Conn) After(d time.Duration, f func()) *Timer {
 	if c.phase.get() == closed {
 		return &Timer{loop: c.loop, index: -1}
 	}
-	x := c.extrasLocked()
-	live := x.timers[:0]
-	for _, t := range x.timers {
-		if t.index >= 0 {
-			live = append(live, t)
-		}
-	}
-	clear(x.timers[len(live):])
 	t := c.loop.After(d, f)
-	x.timers = append(live, t)
+	t.conn = c
+	x := c.extrasLocked()
+	x.timers = append(x.timers, t)
 	return t
+}
+
+// dropTimer has the connection not keep a timer any more that was stopped or is due: an idle one has nothing of it.
+func (c *Conn) dropTimer(t *Timer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x := c.extra
+	if x == nil {
+		return // it is being dialed again
+	}
+	if x.timers = slices.DeleteFunc(x.timers, func(other *Timer) bool { return other == t }); len(x.timers) == 0 {
+		x.timers = nil
+	}
+	if x.isEmptyLocked() {
+		c.extra = nil
+	}
 }
 
 // stopTimers stops the timers of a connection that has closed, without the lock: nobody sets one any more.
 func (x *extra) stopTimers() {
 	for _, t := range x.timers {
-		t.Stop()
+		t.remove()
 	}
 }
 
 // Stop prevents the calls to come and reports whether there would have been one. On the loop only.
 func (t *Timer) Stop() bool {
+	if !t.remove() {
+		return false
+	}
+	if t.conn != nil {
+		t.conn.dropTimer(t)
+	}
+	return true
+}
+
+// remove takes it out of the heap, and reports whether it was there.
+func (t *Timer) remove() bool {
 	if t.index < 0 {
 		return false
 	}
@@ -85,6 +108,9 @@ func (l *Loop) runDue() {
 		t := l.timers[0]
 		if t.every == 0 {
 			heap.Pop(&l.timers)
+			if t.conn != nil {
+				t.conn.dropTimer(t)
+			}
 		} else {
 			missed := until.Sub(t.due) / t.every
 			t.due = t.due.Add((missed + 1) * t.every)

@@ -1,9 +1,11 @@
 package lineman_test
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
@@ -144,4 +146,28 @@ func TestTimerOnTime(t *testing.T) {
 	if best > 10*time.Millisecond {
 		t.Errorf("the best of ten timers was %v late", best)
 	}
+}
+
+// TestConnTimerForgotten has a connection keep nothing of a timer that has run or was stopped.
+func TestConnTimerForgotten(t *testing.T) {
+	var ran, stopped, waits weak.Pointer[lineman.Timer]
+	done := make(chan struct{})
+	w := &lineman.Worker{Addr: "text://127.0.0.1:0"}
+	w.OnConnect = func(c *lineman.Conn) {
+		waits = weak.Make(c.After(time.Hour, func() {}))
+		stop := c.After(time.Hour, func() {})
+		stopped = weak.Make(stop)
+		stop.Stop()
+		ran = weak.Make(c.After(0, func() { close(done) }))
+	}
+	s := linemantest.Start(t, w)
+	s.Dial(w)
+	next(t, done, "the timer")
+	s.Do(w, func(*lineman.Loop) { // the timer's callback is over
+		runtime.GC()
+		if ran.Value() != nil || stopped.Value() != nil || waits.Value() == nil {
+			t.Errorf("kept: one that has run %t, one that was stopped %t, one that waits %t", ran.Value() != nil,
+				stopped.Value() != nil, waits.Value() != nil)
+		}
+	})
 }
