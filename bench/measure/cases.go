@@ -36,7 +36,7 @@ type drive func(l *load, d time.Duration) (ops int, err error)
 
 func (m *measurement) cases() []testCase {
 	return slices.Concat(m.messages(), m.answers(), m.secured(), m.memories(), m.besideBusyLoop(), m.pushes(),
-		m.overNodes())
+		m.followed(), m.overNodes())
 }
 
 // least is the contender that Lineman is compared with where there is nothing to do but to write.
@@ -182,15 +182,18 @@ func hello(pipelined int) drive {
 }
 
 // masked is a client's text frame with so many bytes of payload, below 64 KiB.
-func masked(size int) []byte {
-	b := []byte{0x81, 0x80 | byte(size)}
-	if size >= 126 {
-		b = binary.BigEndian.AppendUint16([]byte{0x81, 0x80 | 126}, uint16(size))
+func masked(size int) []byte { return maskedText(strings.Repeat("x", size)) }
+
+// maskedText is a client's text frame, below 64 KiB.
+func maskedText(text string) []byte {
+	b := []byte{0x81, 0x80 | byte(len(text))}
+	if len(text) >= 126 {
+		b = binary.BigEndian.AppendUint16([]byte{0x81, 0x80 | 126}, uint16(len(text)))
 	}
 	mask := [4]byte{0x12, 0x34, 0x56, 0x78}
 	b = append(b, mask[:]...)
-	for i := range size {
-		b = append(b, 'x'^mask[i&3])
+	for i := range len(text) {
+		b = append(b, text[i]^mask[i&3])
 	}
 	return b
 }

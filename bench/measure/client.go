@@ -87,17 +87,27 @@ func (c *client) receive(buf []byte) (n int, err error) {
 }
 
 const upgrade = " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
-// shakeHands makes a WebSocket of the connection.
-func (c *client) shakeHands(query string) error {
+// shakeHands makes a WebSocket of the connection, of level 1 if there is a hello for it.
+func (c *client) shakeHands(how opening) error {
 	var conn net.Conn = c.socket
 	if c.secure != nil {
 		conn = c.secure
 	}
-	head, err := ask(conn, "GET /"+query+upgrade)
+	query, offer := "", ""
+	if how.query != nil {
+		query = how.query(c.port)
+	}
+	if how.hello != nil {
+		offer = "Sec-WebSocket-Protocol: lineman.v1\r\n"
+	}
+	head, err := ask(conn, "GET /"+query+upgrade+offer+"\r\n")
 	if err == nil && !strings.HasPrefix(head, "HTTP/1.1 101 ") {
 		return fmt.Errorf("handshake: %.40q", head)
+	}
+	if err == nil && how.hello != nil {
+		_, err = conn.Write(maskedText(how.hello(c.port)))
 	}
 	return err
 }

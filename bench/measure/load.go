@@ -32,6 +32,7 @@ type opening struct {
 	secure, webSocket bool
 	// of the handshake from a port, which no other connection has; nil means none
 	query func(port int) string
+	hello func(port int) string // of level 1, likewise; nil means level 0
 }
 
 var (
@@ -71,11 +72,7 @@ func (l *load) add(addr string, how opening) error {
 		}
 	}
 	if how.webSocket {
-		query := ""
-		if how.query != nil {
-			query = how.query(c.port)
-		}
-		if err := c.shakeHands(query); err != nil {
+		if err := c.shakeHands(how); err != nil {
 			return err
 		}
 	}
@@ -136,8 +133,14 @@ func (l *load) send(i int, b []byte) error {
 
 // echo keeps a batch of requests under way on each connection for d, and returns how many were answered.
 func (l *load) echo(batch []byte, requests, reply int, d time.Duration) (ops int, err error) {
+	return l.echoEach(func(int) []byte { return batch }, requests, always(reply), d)
+}
+
+// echoEach is echo of what each connection asks and gets.
+func (l *load) echoEach(batch func(i int) []byte, requests int, reply func(i int) int, d time.Duration) (
+	ops int, err error) {
 	for i := range l.conns {
-		if err := l.send(i, batch); err != nil {
+		if err := l.send(i, batch(i)); err != nil {
 			return 0, err
 		}
 	}
@@ -146,11 +149,11 @@ func (l *load) echo(batch []byte, requests, reply int, d time.Duration) (ops int
 	err = l.each(d+10*time.Second, func(i, n int) error {
 		c := &l.conns[i]
 		c.received += n
-		if c.received < reply {
+		if c.received < reply(i) {
 			return nil
 		}
-		if c.received > reply {
-			return fmt.Errorf("connection %d got %d bytes, want %d", i, c.received, reply)
+		if c.received > reply(i) {
+			return fmt.Errorf("connection %d got %d bytes, want %d", i, c.received, reply(i))
 		}
 		c.received = 0
 		ops += requests
@@ -161,7 +164,7 @@ func (l *load) echo(batch []byte, requests, reply int, d time.Duration) (ops int
 			waiting--
 			return nil
 		}
-		return l.send(i, batch)
+		return l.send(i, batch(i))
 	}, func() bool { return waiting == 0 })
 	return ops, err
 }
@@ -169,11 +172,15 @@ func (l *load) echo(batch []byte, requests, reply int, d time.Duration) (ops int
 // fanout has the first connection publish a message of size bytes on the wire whenever the last connection has it, with
 // so many under way, for d. It returns how many were delivered.
 func (l *load) fanout(msg []byte, size, underWay int, d time.Duration) (deliveries int, err error) {
-	return l.fanoutBy(func() error { return l.send(0, msg) }, len(l.conns), size, underWay, d)
+	return l.fanoutBy(func() error { return l.send(0, msg) }, len(l.conns), always(size), underWay, d)
 }
 
-// fanoutBy is fanout to the first connections, with another way to publish.
-func (l *load) fanoutBy(send func() error, to, size, underWay int, d time.Duration) (deliveries int, err error) {
+// always is the size of messages that are all of one size.
+func always(size int) func(number int) int { return func(int) int { return size } }
+
+// fanoutBy is fanout to the first connections, with another way to publish. size is that of a message, from 0 on.
+func (l *load) fanoutBy(send func() error, to int, size func(number int) int, underWay int, d time.Duration) (
+	deliveries int, err error) {
 	have := make([]int, to) // messages that each connection has
 	missing := []int{}      // for each message published, how many connections have not got it
 	publish := func() error {
@@ -193,7 +200,8 @@ func (l *load) fanoutBy(send func() error, to, size, underWay int, d time.Durati
 		}
 		c := &l.conns[i]
 		c.received += n
-		for ; c.received >= size; c.received -= size {
+		for c.received >= size(have[i]) {
+			c.received -= size(have[i])
 			deliveries++
 			k := have[i]
 			have[i]++

@@ -132,6 +132,7 @@ func (m *measurement) once(c testCase, who contender) ([]float64, error) {
 		return nil, err
 	}
 	defer run.stop()
+	run.as = who.name
 	return c.once(run)
 }
 

@@ -182,7 +182,7 @@ func subscribers(nodes []*running, each int) (*subscription, error) {
 // publish publishes to all, one message after the other.
 func (s *subscription) publish(d time.Duration) (deliveries int, err error) {
 	line := []byte(`{"cmd":"pub","to":"news","text":"` + strings.Repeat("x", 128) + "\"}\n")
-	return s.fanoutBy(func() error { return s.send(s.pages, line) }, s.pages, 128+4, 1, d)
+	return s.fanoutBy(func() error { return s.send(s.pages, line) }, s.pages, always(128+4), 1, d)
 }
 
 // linesToOthers is plain lines to pages of another node than that which is asked, by 16 back ends with 500 lines under

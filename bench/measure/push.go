@@ -141,7 +141,9 @@ func (m *measurement) channel(r *running) ([]float64, error) {
 	}
 	line := []byte(`{"cmd":"pub","to":"news","text":"` + strings.Repeat("x", 128) + "\"}\n")
 	publish := func() error { return l.send(m.many, line) }
-	return m.perOperation(r, func(d time.Duration) (int, error) { return l.fanoutBy(publish, m.many, 128+4, 1, d) })
+	return m.perOperation(r, func(d time.Duration) (int, error) {
+		return l.fanoutBy(publish, m.many, always(128+4), 1, d)
+	})
 }
 
 // quiet is how long after the last page has come the server has given back what it needed for that.

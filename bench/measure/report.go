@@ -42,7 +42,10 @@ func (a aim) reached(figures map[string][]float64) float64 {
 }
 
 // order is that of the columns.
-var order = []string{"goepoll", "floor", "Lineman", "push server", "Handler", "net/http", "fasthttp", "nginx"}
+var order = []string{
+	"goepoll", "floor", "Lineman", "push server", "level 0", "level 1", "in memory", "journal", "Handler", "net/http",
+	"fasthttp", "nginx",
+}
 
 // columns are the contenders that were measured.
 func columns(results []result) (names []string) {

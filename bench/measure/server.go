@@ -45,6 +45,7 @@ type program struct {
 type running struct {
 	cmd    *exec.Cmd
 	pid    int      // of the process that serves
+	as     string   // the contender that it is
 	addrs  []string // of its protocols
 	counts bool
 	says   *bufio.Reader
@@ -58,6 +59,21 @@ type running struct {
 var roomForPages = []string{
 	"LINEMAN_TEXT_CONNECTIONS=100", "LINEMAN_API_CONNECTIONS=16", "LINEMAN_ADMIN_CONNECTIONS=16",
 }
+
+// variants are settings of further push servers, by the name of the program.
+var variants = map[string][]string{
+	"lineman-strict":   {checks, "LINEMAN_TOKEN_REVOCATIONS=", "LINEMAN_LIMITS_PENDING=64KiB", "LINEMAN_PING=0s"},
+	"lineman-channels": {keepsChannels, inMemory, "LINEMAN_LIMITS_MESSAGES_PER_CONNECTION=0"},
+	"lineman-uids":     {keepsUIDs, inMemory},
+	"lineman-journal":  {keepsUIDs},
+}
+
+const (
+	checks        = "LINEMAN_TOKEN_SECRETS=" + tokenSecret
+	keepsChannels = `LINEMAN_NAMESPACES={"default": {"subscribe": "all", "history": {"size": 1000}}}`
+	keepsUIDs     = "LINEMAN_HISTORY_UIDS_SIZE=100"
+	inMemory      = "LINEMAN_HISTORY_JOURNAL=none"
+)
 
 // build makes the programs of this module in dir, and goepoll of the baseline if there is one.
 func build(dir, baseline string) (programs, error) {
@@ -107,11 +123,11 @@ func build(dir, baseline string) (programs, error) {
 		return nil, err
 	}
 	server.supervised, server.env = true, roomForPages
-	strict := *server
-	strict.name = "lineman-strict"
-	strict.env = append(slices.Clone(roomForPages), "LINEMAN_TOKEN_SECRETS="+tokenSecret, "LINEMAN_TOKEN_REVOCATIONS=",
-		"LINEMAN_LIMITS_PENDING=64KiB", "LINEMAN_PING=0s")
-	all[strict.name] = &strict
+	for name, env := range variants {
+		p := *server
+		p.name, p.env = name, append(slices.Clone(roomForPages), env...)
+		all[name] = &p
+	}
 	all["nginx"] = nginx(dir, cert, key)
 	if redis := redisServer(); redis != nil {
 		all["redis"] = redis

@@ -101,6 +101,6 @@ func arrive(addr string, how opening) (net.Conn, error) {
 	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		return nil, err
 	}
-	c := client{socket: &socket{Conn: conn, fd: -1}}
-	return conn, c.shakeHands(how.query(conn.LocalAddr().(*net.TCPAddr).Port))
+	c := client{socket: &socket{Conn: conn, fd: -1}, port: conn.LocalAddr().(*net.TCPAddr).Port}
+	return conn, c.shakeHands(how)
 }
