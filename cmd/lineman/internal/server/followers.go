@@ -34,6 +34,7 @@ func (f followers) Begun(c *lineman.Conn, of push.Target, r push.Recovery) {
 	begun := level1.Subscribed{ID: id, Channel: of, Position: r.Top, N: len(r.Messages), Gap: r.Gap}
 	if st := p.live.stream; st != nil {
 		s.tellBegun(c, st, begun, r.Messages)
+		s.tellPresence(c, of)
 		return
 	}
 	if !p.live.batch || len(r.Messages) == 0 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/level1"
 	"github.com/lineman-go/lineman/push/token"
@@ -180,18 +181,23 @@ func (s *Server) channels(asked []string, who Identity) ([]string, error) {
 
 // maySubscribe tells what the namespace of a channel and the credential say.
 func (s *Server) maySubscribe(channel string, who Identity) bool {
-	name, _, found := strings.Cut(channel, ":")
-	n, known := s.config.Namespaces[name]
-	if !found || !known || name == "default" {
-		n = s.config.Namespaces["default"]
-	}
-	switch n.Subscribe {
+	switch s.namespace(channel).Subscribe {
 	case "all":
 		return true
 	case "none":
 		return false
 	}
 	return push.Match(who.Channels, channel)
+}
+
+// namespace is that of a channel.
+func (s *Server) namespace(channel string) config.Namespace {
+	name, _, found := strings.Cut(channel, ":")
+	n, known := s.config.Namespaces[name]
+	if !found || !known || name == "default" {
+		return s.config.Namespaces["default"]
+	}
+	return n
 }
 
 // expiries are the connections whose credentials expire, by the second of Unix time.

@@ -55,11 +55,26 @@ func (s *Server) presenceChanged(to iter.Seq[*lineman.Conn], in push.Target, e p
 		f = level1.Joined{Channel: in, UID: e.UID, Info: e.Info, N: e.N}
 	}
 	s.scratch = f.Append(s.scratch[:0])
-	s.fanout(to, s.scratch)
+	s.tellAll(to, in, push.Position{}, s.scratch)
 }
 
 // presenceRenewed tells pages of level 1 who is in a channel, in place of what they know.
 func (s *Server) presenceRenewed(to iter.Seq[*lineman.Conn], in push.Target, p push.Presence) {
 	s.scratch = whoIsThere(0, in, p).Append(s.scratch[:0])
-	s.fanout(to, s.scratch)
+	s.tellAll(to, in, push.Position{}, s.scratch)
+}
+
+// tellPresence tells a stream, which cannot ask, who is in a channel that it has begun with.
+func (s *Server) tellPresence(c *lineman.Conn, in push.Target) {
+	kind, name := in.Split()
+	if kind != push.ToChannel || presenceModes[s.namespace(name).Presence] == push.PresenceOff {
+		return
+	}
+	s.loop.Do(func() { // the Hub is at work
+		_ = s.hub.Presence(in, func(p push.Presence, err error) { // the channel is right
+			if m := s.member(c); err == nil && m != nil && m.IsIn(in) {
+				s.tell(c, whoIsThere(0, in, p))
+			}
+		})
+	})
 }

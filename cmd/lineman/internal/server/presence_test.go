@@ -101,3 +101,38 @@ func TestPresenceReload(t *testing.T) {
 	bob.Close()
 	ann.is(nil, `{"op":"leave","ch":"room:1","uid":"bob","n":2}`) // seconds later
 }
+
+// TestPresenceStream has a stream, which cannot ask, be told who is there when it begins, and then who comes. It stands
+// where it stood in the history of the channel.
+func TestPresenceStream(t *testing.T) {
+	c := quietChats(3)
+	c.Namespaces["room"] = config.Namespace{
+		Subscribe: "all", Presence: "events", MaxPresent: 3, History: config.Retention{Size: 3},
+	}
+	r := start(t, c, server.Options{})
+	b := r.backend()
+	st := r.ask(t, "token=ann&sub=room:1", "")
+	st.welcome("ann")
+	at := pub(t, b, "room:1", "m1")
+	id := "room:1=" + at
+	for i, want := range []string{
+		`{"op":"sub","ch":"room:1",`, `{"op":"join","ch":"room:1","uid":"ann","n":1}`,
+		`{"op":"presence","ch":"room:1","n":1,"users":{"ann":null}}`, `{"op":"msg","ch":"room:1",`,
+	} {
+		if got := st.event(); !strings.HasPrefix(got, want) || i == 3 && st.lastID != id {
+			t.Errorf("it is told %s, id %q, want %s", got, st.lastID, want)
+		}
+	}
+	p := r.live(t)
+	p.hello(`,"token":"bob","sub":{"room:1":""}`)
+	if got := st.event(); got != `{"op":"join","ch":"room:1","uid":"bob","n":2}` || st.lastID != id {
+		t.Errorf("it is told %s, id %q, want %q", got, st.lastID, id)
+	}
+	quiet := r.ask(t, "token=eve&sub=chat:7", "")
+	quiet.welcome("eve")
+	quiet.event()
+	pub(t, b, "chat:7", "m1")
+	if got := quiet.event(); !strings.HasPrefix(got, `{"op":"msg"`) {
+		t.Errorf("without presence it is told %s", got)
+	}
+}

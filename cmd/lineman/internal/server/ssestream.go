@@ -182,13 +182,13 @@ func (s *Server) tellAll(to iter.Seq[*lineman.Conn], of push.Target, at push.Pos
 	return n + s.tellStreams(s.events.audience, of, at, frame)
 }
 
-// tellStreams is that for streams. Those whose ids are about this target alone get the same event.
+// tellStreams is that for streams. Those whose ids are alike get the same event: they are about this target alone.
 func (s *Server) tellStreams(to []*lineman.Conn, of push.Target, at push.Position, frame []byte) (n int) {
 	alike := to[:0]
 	for _, c := range to {
 		st := c.Value().(*page).live.stream
 		st.move(of, at)
-		if st.hasOnly(of) {
+		if st.hasOnly(of) && (at != push.Position{} || len(st.places) == 0) {
 			alike = append(alike, c)
 			continue
 		}
