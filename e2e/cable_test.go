@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"sync"
@@ -13,6 +14,7 @@ type cable struct {
 	to   string // the server
 
 	mu    sync.Mutex // guards the following
+	plain bool       // it passes no WebSocket
 	ends  map[net.Conn]bool
 	stuck map[net.Conn]bool // ends from which nothing is passed on any more
 }
@@ -76,8 +78,11 @@ func (c *cable) pass(to, from net.Conn) {
 			return
 		}
 		c.mu.Lock()
-		lost := c.stuck[from]
+		lost, refused := c.stuck[from], c.plain && bytes.Contains(buffer[:n], []byte("Upgrade: websocket"))
 		c.mu.Unlock()
+		if refused {
+			return
+		}
 		if lost {
 			_, _ = io.Copy(io.Discard, from)
 			return
@@ -95,6 +100,14 @@ func (c *cable) cut() {
 	for end := range c.ends {
 		end.Close()
 	}
+}
+
+// noWebSockets has only plain HTTP pass from now on, as some proxies do.
+func (c *cable) noWebSockets() {
+	c.mu.Lock()
+	c.plain = true
+	c.mu.Unlock()
+	c.cut()
 }
 
 // lose has nothing pass over the connections that there are, and their ends not notice.

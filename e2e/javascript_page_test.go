@@ -236,3 +236,26 @@ func TestScriptExample(t *testing.T) {
 	say("while it was away")
 	shows("before", "while it was away")
 }
+
+// TestScriptStream has a page whose WebSockets do not get through use server-sent events, and miss nothing.
+func TestScriptStream(t *testing.T) {
+	m := newMortal(t)
+	c := newCable(t, m.pages)
+	c.noWebSockets()
+	first := &tab{t: t, ctx: browser(t)}
+	for _, shared := range []string{"false", "true"} {
+		channel := "chat:" + shared
+		p := &livePage{tab: open(t, first.ctx, "http://"+c.addr+"/"), backend: m.backend, channel: channel}
+		eval[string](p.tab, `Math.random = () => 0.05; ""`) // it waits for a short time only
+		p.connect(c, fmt.Sprintf(`{ token: "ann", sse: "/sse", shared: %s }`, shared))
+		for range 3 {
+			p.publish(3)
+			p.hasAll()
+			c.cut()
+		}
+		m.kill()
+		p.publish(3)
+		p.hasAll()
+		p.close()
+	}
+}

@@ -55,7 +55,9 @@ export function link(url, { token, sse }, wanted, up, isHost) {
     bye = {}
     later(end, patience)
     credential().then(guard(shown => {
-      wire = streams ? new EventSource(address(url, sse, shown, wanted())) : new WebSocket(url, "lineman.v1")
+      wire = streams
+        ? new EventSource(address(url, sse, shown, wanted()), { withCredentials: !token })
+        : new WebSocket(url, "lineman.v1")
       wire.onopen = guard(() => streams || send({ op: "hello", token: shown, sub: wanted(), batch: true, hb: true }))
       wire.onmessage = e => [].concat(JSON.parse(e.data)).forEach(take)
       wire.onclose = wire.onerror = guard(end) // a WebSocket that fails has no other code than 1006
@@ -94,7 +96,7 @@ export function link(url, { token, sse }, wanted, up, isHost) {
     close()
     if (/^40/.test(code)) return up({ op: "$close", code, why })
     if (streams && isHost) return up({ op: "$alone" })
-    const spread = /^42/.test(code) && !tries ? 0 : Math.min(longest, 1e3 * 2 ** tries)
+    const spread = streams || (/^42/.test(code) && !tries) ? 0 : Math.min(longest, 1e3 * 2 ** tries)
     const delay = retry ?? Math.random() * spread
     tries++
     waits = !retry
@@ -117,10 +119,11 @@ export function link(url, { token, sse }, wanted, up, isHost) {
     else up({ op: "err", id: f.id, code: 501, msg: "no WebSocket" })
   }
 
-  // wake finds out whether the connection is still there, or ends the waiting.
+  // wake finds out whether the connection is still there, or ends the waiting. A stream that was silent for some time
+  // is made anew, as it cannot be asked.
   function wake() {
-    if (waits || (welcomed && streams)) connect()
-    else if (welcomed) {
+    if (waits || (welcomed && streams && deadline - now() < usual - longest)) connect()
+    else if (welcomed && !streams) {
       send({ op: "hb" })
       deadline = now() + probeTime
       watch()

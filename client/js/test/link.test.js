@@ -179,6 +179,21 @@ test("server-sent events where WebSockets do not get through", async () => {
   assert.equal(query.get("lastEventId"), "chat%3A1=e1.2;u%3A7=e1.0")
 })
 
+test("a stream that was silent is made anew when the page comes to the front", async () => {
+  server.webSockets = false
+  open({ sse: "/sse" })
+  await clock.pass(5000)
+  const before = server.attempts.length
+  browser.fire("visibilitychange")
+  await clock.pass(100)
+  assert.equal(server.attempts.length, before)
+  await clock.pass(40000)
+  browser.fire("visibilitychange")
+  await clock.pass(100)
+  assert.equal(server.attempts.length, before + 1)
+  assert.deepEqual([...server.connections].map(c => c.wire.withCredentials), [true])
+})
+
 test("a stream whose token expires is opened with another one", async () => {
   server.webSockets = false
   let n = 0

@@ -84,7 +84,7 @@ export class Server {
   }
 
   welcome(c, subs, id) {
-    c.tell({ op: "welcome", id, conn: "c:" + ++this.#last, uid: "7", ping: 25, max: 65536, hb: this.hb })
+    c.tell({ op: "welcome", id, conn: "c:" + ++this.#last, uid: "7", ping: 25, max: 65536, hb: c.wire.send && this.hb })
     this.subscribe(c, "u:7", subs["u:7"] || "")
     for (const [ch, since] of Object.entries(subs)) if (ch !== "u:7") this.subscribe(c, ch, since)
   }
