@@ -7,7 +7,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -148,5 +152,66 @@ func TestGoClient(t *testing.T) {
 	}
 	if all[8].Err() != nil {
 		t.Error(all[8].Err())
+	}
+}
+
+// TestGoClientToken has a Go client renew its credential on the connection that it has. A new one without a channel
+// ends the subscription to it.
+func TestGoClientToken(t *testing.T) {
+	folder := t.TempDir()
+	key, settings := filepath.Join(folder, "key"), filepath.Join(folder, "lineman.yaml")
+	write(t, key, "a secret for this test only\n")
+	write(t, settings, fmt.Sprintf("token: {secret_files: [%q], skew: 1s}\n", key))
+	p := startLineman(t, "--config", settings)
+	var made, allowed atomic.Int32
+	allowed.Store(1)
+	token := func(ctx context.Context) (string, error) {
+		args := []string{"token", "--config", settings, "--uid", "ann", "--group", "staff", "--expires", "8s"}
+		if allowed.Load() > 0 {
+			args = append(args, "--channel", "news")
+		}
+		out, err := exec.CommandContext(ctx, filepath.Join(binaries, "lineman"), args...).Output()
+		made.Add(1)
+		return strings.TrimSpace(string(out)), err
+	}
+	told := make(chan string, 100)
+	tell := func(m level1.Message) { told <- fmt.Sprintf("%s %s", m.Channel, m.Data) }
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c, err := goclient.Dial(ctx, "ws://"+p.pages+"/", goclient.Options{
+		Token: token, Handler: goclient.Handler{Message: tell},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { c.Close(); <-c.Done() }()
+	ended := make(chan error, 1)
+	_, err = c.Subscribe(ctx, "news", linemanpush.Since{}, goclient.Handler{
+		Message: tell, Ended: func(_ level1.Unsubscribed, err error) { ended <- err },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Subscribe(ctx, "secret", linemanpush.Since{}, goclient.Handler{Message: tell})
+	var refused level1.Failure
+	if !errors.As(err, &refused) || refused.Code != level1.CodeForbidden {
+		t.Errorf("a channel that the token does not name: %v", err)
+	}
+	conn := c.Conn()
+	linemantest.Until(t, "the credential is not renewed", func() bool { return made.Load() >= 3 })
+	for _, to := range []string{"u:ann", "g:staff", "news", "*", string(conn)} {
+		if _, err := askLine(p.backends, fmt.Sprintf(`{"cmd":"pub","to":%q,"text":"hello"}`, to)); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-told; got != to+" hello" {
+			t.Errorf("told %q, want %s", got, to)
+		}
+	}
+	allowed.Store(0)
+	if err := <-ended; !errors.Is(err, goclient.ErrUnsubscribed) || !strings.Contains(err.Error(), level1.WhyAuth) {
+		t.Errorf("news has ended: %v", err)
+	}
+	if c.Conn() != conn || c.UID() != "ann" {
+		t.Errorf("the connection was %s, and is %s of %s", conn, c.Conn(), c.UID())
 	}
 }

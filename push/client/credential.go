@@ -15,17 +15,26 @@ const (
 // renewAt renews the credential in time, if it expires.
 func (s *session) renewAt(expires time.Time) {
 	if left := time.Until(expires); left > renewPause { // else the server says goodbye, and a new one is asked for
-		s.c.after(s.life, max(left-min(left/2, renewBefore), renewPause), s.renew)
+		s.renewIn(max(left-min(left/2, renewBefore), renewPause))
 	}
 }
 
-// renew gets a new token and gives it to the server, one at a time. If that fails, the server says once more that the
-// old one expires; after that, the next connection gets a new one.
+// renewIn renews the credential after some time, and not when it was to be renewed before.
+func (s *session) renewIn(wait time.Duration) {
+	plan := s.renewal.Add(1)
+	s.c.after(s.life, wait, func() {
+		if s.renewal.Load() == plan {
+			s.renew()
+		}
+	})
+}
+
+// renew gets a new token and gives it to the server. If that fails, the server says once more that the old one expires;
+// after that, the next connection gets a new one.
 func (s *session) renew() {
-	if s.c.options.Token == nil || !s.renewing.CompareAndSwap(false, true) {
+	if s.c.options.Token == nil {
 		return
 	}
-	defer s.renewing.Store(false)
 	token, err := s.c.options.Token(s.life)
 	if err != nil {
 		return

@@ -193,12 +193,17 @@ func TestRenewal(t *testing.T) {
 		}
 		p.say(level1.Failure{ID: r.ID, Code: level1.CodeUnauthorized}) // the old one counts until it expires
 		p.say(level1.Expiring{In: 30 * time.Second}, level1.Expiring{In: 30 * time.Second})
+		began = time.Now()
 		r = p.next(level1.OpAuth)
+		if time.Since(began) != 5*time.Second {
+			t.Errorf("renewed after %v", time.Since(began))
+		}
 		p.say(level1.Authorized{ID: r.ID, Expires: time.Now().Add(time.Second)}) // too soon to be renewed
 		time.Sleep(10 * time.Second)
 		p.silent()
 		broken = true
 		p.say(level1.Expiring{In: 30 * time.Second})
+		time.Sleep(10 * time.Second)
 		p.silent()
 		broken = false
 		p.goodbye(4200, "")

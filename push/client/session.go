@@ -23,8 +23,8 @@ type session struct {
 	bye    *EndError       // what the server has said before it closes; owned by who reads
 	quiet  bool            // the server was asked for a sign of life; owned by who reads
 
-	welcome  level1.Welcome // immutable after it has come
-	renewing atomic.Bool    // only one at a time gets a new token
+	welcome level1.Welcome // immutable after it has come
+	renewal atomic.Int64   // number of the plan to renew the credential that counts
 
 	mu    sync.Mutex // guards the following
 	asked map[int64]chan level1.Frame
@@ -198,7 +198,7 @@ func (s *session) handle(f level1.Frame) error {
 	case level1.Failure:
 		s.handleFailure(f)
 	case level1.Expiring:
-		s.c.after(s.life, 0, s.renew)
+		s.renewIn(renewPause)
 	case level1.Bye:
 		s.handleBye(f)
 	}

@@ -341,6 +341,7 @@ func randomCuts(t *testing.T, seed uint64) (cuts, got, gaps int) {
 		w.publish(push.Target(fmt.Sprint("ch", i)))
 	}
 	time.Sleep(time.Minute)
+	synctest.Wait()
 	for i, f := range all {
 		top := push.Position{Epoch: w.epoch, Offset: uint64(len(w.kept[subs[i].Target()]))}
 		if f.at != top || subs[i].Position() != top {
