@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/redis"
@@ -17,16 +18,29 @@ import (
 // both together and what it costs the server.
 func BenchmarkPublish(b *testing.B) {
 	for name, window := range map[string]int{"1": 1, "64": 64, "4096": 4096} {
-		b.Run("window="+name, func(b *testing.B) { benchmark(b, window, "u:7") })
+		b.Run("window="+name, func(b *testing.B) { benchmark(b, nil, window, "u:7") })
 	}
-	b.Run("targets=4", func(b *testing.B) { benchmark(b, 4096, "u:7", "u:8", "u:9", "u:10") })
-	b.Run("nobody", func(b *testing.B) { benchmark(b, 4096, "u:1") })
+	b.Run("targets=4", func(b *testing.B) { benchmark(b, nil, 4096, "u:7", "u:8", "u:9", "u:10") })
+	b.Run("nobody", func(b *testing.B) { benchmark(b, nil, 4096, "u:1") })
+	keeping := func(keep push.Retention) func(push.Target) push.Retention {
+		return func(push.Target) push.Retention { return keep }
+	}
+	all := keeping(push.Retention{Size: 100, TTL: time.Hour})
+	b.Run("history", func(b *testing.B) { benchmark(b, all, 4096, "u:7") })
+	b.Run("history, bytes", func(b *testing.B) {
+		benchmark(b, keeping(push.Retention{Size: 100, TTL: time.Hour, Bytes: 1 << 20}), 4096, "u:7")
+	})
+	b.Run("history, targets=4", func(b *testing.B) { benchmark(b, all, 4096, "u:7", "u:8", "u:9", "u:10") })
+	b.Run("history of others", func(b *testing.B) { benchmark(b, keeping(push.Retention{}), 4096, "u:7") })
 }
 
-func benchmark(b *testing.B, window int, to ...push.Target) {
+func benchmark(b *testing.B, retain func(push.Target) push.Retention, window int, to ...push.Target) {
 	s := startServer(b)
 	o := redis.Options{Addresses: []string{s.address()}}
-	from, taker := join(b, "from", o), join(b, "taker", o)
+	from, taker := enterKeeping(b, "from", o, retain), enterKeeping(b, "taker", o, retain)
+	for _, n := range []*node{from, taker} {
+		n.until("the link is up", func() bool { return n.ups == 1 })
+	}
 	taker.loop.Await(func() { taker.got = make([]string, 0, 1) })
 	taker.subscribe("u:7")
 	data := []byte(strings.Repeat("x", 248))

@@ -147,15 +147,18 @@ func wordsOf(r rueidis.RedisResult) ([]string, error) {
 // parseFound reads what readScript answers.
 func parseFound(words []string) (f found, err error) {
 	const before = 5
-	if len(words) < before || !isName(words[0]) || !isName(words[1]) {
+	if len(words) < before {
 		return found{}, errFound
 	}
-	f.mark.epoch, f.mark.term = words[0], words[1]
-	var now uint64
-	for i, to := range []*uint64{&f.mark.clock, &f.top, &now} {
-		if *to, err = number(words[2+i]); err != nil {
-			return found{}, err
-		}
+	if f.mark, err = readMark(words); err != nil {
+		return found{}, err
+	}
+	if f.top, err = number(words[3]); err != nil {
+		return found{}, err
+	}
+	now, err := number(words[4])
+	if err != nil {
+		return found{}, err
 	}
 	f.now = time.UnixMilli(int64(now))
 	for _, word := range words[before:] {
@@ -188,10 +191,13 @@ func parseKept(text string) (m keptMessage, err error) {
 	return m, nil
 }
 
+// maxDigits are how many digits the highest one has.
+const maxDigits = 16
+
 // number reads one that a script can write.
 func number(text string) (uint64, error) {
 	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil || n > maxOffset {
+	if err != nil || n > maxOffset || len(text) > maxDigits {
 		return 0, errFound
 	}
 	return n, nil

@@ -129,6 +129,9 @@ func TestHistoryRolledBack(t *testing.T) {
 			a.subscribe("x")
 			kept := b.places("x", "1", "2")
 			do(t, s.address(), "SAVE")
+			if len(later) == 1 {
+				keeping(t, "d", s.address()).close() // so the term is lost too
+			}
 			lost := b.places("x", "3", "4")
 			a.until("all is delivered", func() bool { return len(a.placed) == 4 })
 			b.close()

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"errors"
 	"strings"
 	"sync"
 )
@@ -15,6 +16,34 @@ type mark struct {
 	term  string
 	clock uint64
 }
+
+// readMark reads "EPOCH TERM CLOCK", the first words of some.
+func readMark(words []string) (m mark, err error) {
+	if len(words) < 3 || !isName(words[0]) || !isName(words[1]) {
+		return mark{}, errMark
+	}
+	m.epoch, m.term = words[0], words[1]
+	m.clock, err = number(words[2])
+	return m, err
+}
+
+var errMark = errors.New("redis: this is no mark of a history")
+
+// isName reports whether something can be the name of an epoch or of a term.
+func isName(text string) bool {
+	for _, c := range []byte(text) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return text != "" && len(text) <= maxName
+}
+
+// maxName is how long the name of an epoch or of a term may be.
+const maxName = 32
+
+// maxMark is how many bytes the mark of a message, with what is around it, takes at most.
+const maxMark = 2 + 2*(maxName+1) + maxDigits + 1
 
 // highWater is the highest mark that a node has seen. Its methods may be called from any goroutine.
 type highWater struct {

@@ -35,68 +35,56 @@ type placed struct {
 //	arguments: number of channels, command that publishes, a new name, head of the message, its data; for each target
 //	its index, and how much is kept: messages, bytes, for how many ms, and for how many ms the top is
 const placeScript = `
-local function uvarint(n)
-	local bytes = ''
-	while n >= 128 do
-		bytes = bytes .. string.char(n % 128 + 128)
-		n = math.floor(n / 128)
-	end
-	return bytes .. string.char(n)
-end
+local call = redis.call
 local channels, data = tonumber(ARGV[1]), ARGV[5]
 local state = KEYS[channels + 1]
-local time = redis.call('TIME')
+local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local clock = redis.call('HINCRBY', state, 'clock', 1)
-local is = redis.call('HMGET', state, 'epoch', 'term')
+local clock = call('HINCRBY', state, 'clock', 1)
+local is = call('HMGET', state, 'epoch', 'term')
 if not is[1] then
 	is = {ARGV[3], ARGV[3]}
-	redis.call('HSET', state, 'epoch', ARGV[3], 'term', ARGV[3])
+	call('HSET', state, 'epoch', ARGV[3], 'term', ARGV[3])
 end
-local answer = {0, is[1], is[2], clock}
-local targets = #ARGV / 5 - 1
-local message = {
-	string.char(1, 6, #is[1]), is[1], string.char(#is[2]), is[2], uvarint(clock), uvarint(targets),
-}
-for i = 1, targets do
-	local top, kept = KEYS[channels + 2 * i], KEYS[channels + 2 * i + 1]
-	local index, size, bytes, ttl, life = unpack(ARGV, 5 * i + 1, 5 * i + 5)
-	size, bytes, ttl = tonumber(size), tonumber(bytes), tonumber(ttl)
-	local offset = redis.call('GET', top)
-	offset = offset and offset + 1 or clock
-	if ttl > 0 then
-		redis.call('SET', top, offset, 'PX', life)
-	else
-		redis.call('SET', top, offset)
-	end
-	local total = #data
-	if bytes > 0 then
-		local newest = redis.call('LINDEX', kept, -1)
-		total = total + (newest and string.match(newest, '^%d+ %d+ (%d+) ') or 0)
-	end
-	local n = redis.call('RPUSH', kept, string.format('%.0f %.0f %.0f ', offset, now, total) .. data)
-	if n > size then
-		redis.call('LTRIM', kept, -size, -1)
-		n = size
-	end
-	while n > 0 and (ttl > 0 or bytes > 0) do
-		local oldest = redis.call('LINDEX', kept, 0)
+local answer, stands = {0, is[1], is[2], clock}, ''
+local function trim(kept, n, now, ttl, total, bytes)
+	while n > 0 do
+		local oldest = call('LINDEX', kept, 0)
 		local at, sum, from = string.match(oldest, '^%d+ (%d+) (%d+) ()')
 		local expired = ttl > 0 and now - at >= ttl
-		if not expired and (bytes == 0 or total - sum + #oldest - from + 1 <= bytes) then break end
-		redis.call('LPOP', kept)
+		if not expired and (bytes == 0 or total - sum + #oldest - from + 1 <= bytes) then return end
+		call('LPOP', kept)
 		n = n - 1
 	end
-	if ttl > 0 then
-		redis.call('PEXPIRE', kept, ttl)
-	else
-		redis.call('PERSIST', kept)
+end
+for i = 1, #ARGV / 5 - 1 do
+	local top, kept, at = KEYS[channels + 2 * i], KEYS[channels + 2 * i + 1], 5 * i
+	local size, bytes, ttl = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+	local offset = call('GET', top)
+	offset = offset and offset + 1 or clock
+	local total = #data
+	if bytes > 0 then
+		local newest = call('LINDEX', kept, -1)
+		total = total + (newest and string.match(newest, '^%d+ %d+ (%d+) ') or 0)
 	end
-	message[#message + 1] = uvarint(tonumber(index)) .. uvarint(offset)
+	local n = call('RPUSH', kept, string.format('%.0f %.0f %.0f ', offset, now, total) .. data)
+	if n > size then
+		call('LTRIM', kept, -size, -1)
+		n = size
+	end
+	if bytes > 0 or ttl > 0 and offset % 8 == 0 then trim(kept, n, now, ttl, total, bytes) end
+	if ttl > 0 then
+		call('SET', top, offset, 'PX', ARGV[at + 5])
+		call('PEXPIRE', kept, ttl)
+	else
+		call('SET', top, offset)
+		call('PERSIST', kept)
+	end
+	stands = stands .. ' ' .. ARGV[at + 1] .. ' ' .. offset
 	answer[4 + i] = offset
 end
-message = table.concat(message) .. ARGV[4] .. data
-for i = 1, channels do answer[1] = answer[1] + redis.call(ARGV[2], KEYS[i], message) end
+local message = '\1\6' .. is[1] .. ' ' .. is[2] .. ' ' .. clock .. stands .. '\0' .. ARGV[4] .. data
+for i = 1, channels do answer[1] = answer[1] + call(ARGV[2], KEYS[i], message) end
 return answer`
 
 // topKeptFor is for how long a target's offset is kept at least, after it was last published for or read. A target that
@@ -179,8 +167,6 @@ func placedBy(r rueidis.RedisResult, places int) (s sent, err error) {
 	return s, nil
 }
 
-var errMark = errors.New("redis: this is no mark of a history")
-
 // parseMark reads epoch, term and clock.
 func parseMark(found []rueidis.RedisMessage) (m mark, err error) {
 	if m.epoch, err = found[0].ToString(); err != nil {
@@ -196,16 +182,3 @@ func parseMark(found []rueidis.RedisMessage) (m mark, err error) {
 	m.clock = uint64(clock)
 	return m, nil
 }
-
-// isName reports whether something can be the name of an epoch or of a term.
-func isName(text string) bool {
-	for _, c := range []byte(text) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return text != "" && len(text) <= maxName
-}
-
-// maxName is how long the name of an epoch or of a term may be.
-const maxName = 32

@@ -1,9 +1,11 @@
 package redis
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
+	"strings"
 
 	"github.com/lineman-go/lineman/push"
 )
@@ -30,10 +32,11 @@ const (
 //	version kind (SEQ form value)…                                            answers
 //	version kind                                                              probe
 //	version kind FROM here                                                    presence
-//	version kind EPOCH TERM CLOCK count (INDEX OFFSET)… publication           standing
+//	version kind standing NUL publication                                     standing
 //
-// Numbers are as encoding/binary has unsigned ones; in capitals are strings, with their length before them, and
-// numbers.
+// A script writes what is before that publication, which a node has written: a standing is "EPOCH TERM CLOCK" and an
+// " INDEX OFFSET" for each history. Else numbers are as encoding/binary has unsigned ones; in capitals are strings,
+// with their length before them, and numbers.
 type message struct {
 	kind    kind
 	from    string        // the link that sent it, and is told the answer
@@ -211,53 +214,40 @@ type reader struct {
 
 // standing reads a publication that stands in histories.
 func (r *reader) standing(head byte) (message, error) {
-	at, stands := r.mark(), r.stands()
-	if r.bad || head != byte(standing) {
+	text, rest, found := bytes.Cut(r.rest, []byte{0})
+	if r.bad || head != byte(standing) || !found {
 		return message{}, errMalformed
 	}
-	m, err := decode(r.rest)
-	if err != nil || m.kind != publication || m.stands != nil ||
-		stands[len(stands)-1].index >= max(len(m.to), 1) {
+	m, err := decode(rest)
+	if err != nil || m.kind != publication || m.stands != nil {
 		return message{}, errMalformed
 	}
-	m.at, m.stands = at, stands
-	return m, nil
-}
-
-func (r *reader) mark() mark {
-	m := mark{r.string(), r.string(), r.number()}
-	r.bad = r.bad || !isName(m.epoch) || !isName(m.term)
-	return m
-}
-
-// stands reads one at least, in the order of the targets.
-func (r *reader) stands() (stands []stand) {
-	n := r.number()
-	if n == 0 || n > uint64(len(r.rest))/2 { // each takes two bytes at least
-		r.bad = true
-		return nil
+	words := strings.Split(string(text), " ")
+	m.at, err = readMark(words)
+	if err != nil || len(words) < 5 || len(words)%2 == 0 {
+		return message{}, errMalformed
 	}
 	last := -1
-	for range n {
-		s := stand{int(r.number()), r.number()} // what is too great is before the last, or behind the targets
-		r.bad = r.bad || s.index <= last
-		last = s.index
-		stands = append(stands, s)
+	for i := 3; i < len(words); i += 2 {
+		index, err := number(words[i])
+		offset, wrong := number(words[i+1])
+		if err != nil || wrong != nil || int(index) <= last || int(index) >= max(len(m.to), 1) {
+			return message{}, errMalformed
+		}
+		last = int(index)
+		m.stands = append(m.stands, stand{last, offset})
 	}
-	return stands
+	return m, nil
 }
-
-// maxMark is how many bytes the mark of a message and what stands before it take, at most.
-const maxMark = 2 + 2*(1+maxName) + binary.MaxVarintLen64
 
 // peekMark reads the mark of a message, if it has one, and nothing else of it.
 func peekMark(payload string) (mark, bool) {
 	if len(payload) < 2 || payload[0] != version || payload[1] != byte(standing) {
 		return mark{}, false
 	}
-	r := reader{rest: []byte(payload[2:min(len(payload), maxMark)])}
-	m := r.mark()
-	return m, !r.bad
+	text, _, _ := strings.Cut(payload[2:min(len(payload), maxMark)], "\x00")
+	m, err := readMark(strings.SplitN(text, " ", 4))
+	return m, err == nil
 }
 
 // positions are those that a publication has in the histories of so many targets; nil if it has none.

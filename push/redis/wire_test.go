@@ -2,8 +2,8 @@ package redis
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -62,7 +62,7 @@ var vectors = []struct {
 			kind: publication, from: "n1", seq: 1, node: "n1", number: 7, data: []byte("hello"),
 			at: mark{"e1", "t2", 300}, stands: []stand{{0, 200}},
 		},
-		"\x01\x06\x02e1\x02t2\xac\x02\x01\x00\xc8\x01\x01\x01\x02n1\x01\x07hello",
+		"\x01\x06e1 t2 300 0 200\x00\x01\x01\x02n1\x01\x07hello",
 	},
 	{
 		"publication that stands in two histories of three",
@@ -70,19 +70,18 @@ var vectors = []struct {
 			kind: publication, from: "n1", seq: 1, to: []push.Target{"a", "b", "c"}, node: "n1", number: 7,
 			data: []byte{}, at: mark{"e", "t", 1}, stands: []stand{{0, 1}, {2, 5}},
 		},
-		"\x01\x06\x01e\x01t\x01\x02\x00\x01\x02\x05\x01\x11\x02n1\x01\x03\x01a\x01b\x01c\x07",
+		"\x01\x06e t 1 0 1 2 5\x00\x01\x11\x02n1\x01\x03\x01a\x01b\x01c\x07",
 	},
 }
 
 // encode writes a message, as a node and then the script do.
 func encode(m message) (wire []byte) {
 	if m.stands != nil {
-		wire = appendString(append(wire, version, byte(standing)), m.at.epoch)
-		wire = binary.AppendUvarint(appendString(wire, m.at.term), m.at.clock)
-		wire = binary.AppendUvarint(wire, uint64(len(m.stands)))
+		wire = fmt.Appendf(nil, "\x01\x06%s %s %d", m.at.epoch, m.at.term, m.at.clock)
 		for _, s := range m.stands {
-			wire = binary.AppendUvarint(binary.AppendUvarint(wire, uint64(s.index)), s.offset)
+			wire = fmt.Appendf(wire, " %d %d", s.index, s.offset)
 		}
+		wire = append(wire, 0)
 	}
 	return m.append(wire)
 }
@@ -132,16 +131,19 @@ func TestWireMalformed(t *testing.T) {
 		"a name longer than the rest":    "\x01\x01\x7fn1",
 		"targets without a target":       "\x01\x11\x02n1\x01\x00\x01",
 		"more targets than can be there": "\x01\x11\x02n1\x01\xff\xff\xff\xff\x0f",
-		"a mark without a term":          "\x01\x06\x01e\x00\x01\x01\x00\x01\x01\x01\x02n1\x01\x07",
-		"an epoch that is none":          "\x01\x06\x01E\x01t\x01\x01\x00\x01\x01\x01\x02n1\x01\x07",
-		"a standing with a flag":         "\x01\x16\x01e\x01t\x01\x01\x00\x01\x01\x01\x02n1\x01\x07",
-		"no place to stand":              "\x01\x06\x01e\x01t\x01\x00\x01\x01\x02n1\x01\x07",
-		"a place of no target":           "\x01\x06\x01e\x01t\x01\x01\x01\x01\x01\x01\x02n1\x01\x07",
-		"a place twice":                  "\x01\x06\x01e\x01t\x01\x02\x00\x01\x00\x02\x01\x01\x02n1\x01\x07",
-		"a question in a history":        "\x01\x06\x01e\x01t\x01\x01\x00\x01\x01\x02\x02n1\x01?",
-		"one within another": "\x01\x06\x01e\x01t\x01\x01\x00\x01" +
-			"\x01\x06\x01e\x01t\x01\x01\x00\x01\x01\x01\x02n1\x01\x07",
-		"a number that has no end": "\x01\x01\x02n1" + strings.Repeat("\x80", 11),
+		"a mark without a term":          "\x01\x06e  1 0 1\x00\x01\x01\x02n1\x01\x07",
+		"an epoch that is none":          "\x01\x06E t 1 0 1\x00\x01\x01\x02n1\x01\x07",
+		"an epoch that is too long":      "\x01\x06" + strings.Repeat("e", 33) + " t 1 0 1\x00\x01\x01\x02n1\x01\x07",
+		"a standing with a flag":         "\x01\x16e t 1 0 1\x00\x01\x01\x02n1\x01\x07",
+		"no place to stand":              "\x01\x06e t 1\x00\x01\x01\x02n1\x01\x07",
+		"a place without an offset":      "\x01\x06e t 1 0\x00\x01\x01\x02n1\x01\x07",
+		"an offset that is none":         "\x01\x06e t 1 0 -1\x00\x01\x01\x02n1\x01\x07",
+		"a place of no target":           "\x01\x06e t 1 1 1\x00\x01\x01\x02n1\x01\x07",
+		"a place twice":                  "\x01\x06e t 1 0 1 0 2\x00\x01\x01\x02n1\x01\x07",
+		"a standing without an end":      "\x01\x06e t 1 0 1",
+		"a question in a history":        "\x01\x06e t 1 0 1\x00\x01\x02\x02n1\x01?",
+		"one within another":             "\x01\x06e t 1 0 1\x00\x01\x06e t 1 0 1\x00\x01\x01\x02n1\x01\x07",
+		"a number that has no end":       "\x01\x01\x02n1" + strings.Repeat("\x80", 11),
 	} {
 		if m, err := decode([]byte(wire)); !errors.Is(err, errMalformed) {
 			t.Errorf("%s is %+v, %v", name, m, err)
