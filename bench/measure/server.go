@@ -63,7 +63,7 @@ var roomForPages = []string{
 // variants are settings of further push servers, by the name of the program.
 var variants = map[string][]string{
 	"lineman-strict":   {checks, "LINEMAN_TOKEN_REVOCATIONS=", "LINEMAN_LIMITS_PENDING=64KiB", "LINEMAN_PING=0s"},
-	"lineman-channels": {keepsChannels, inMemory, "LINEMAN_LIMITS_MESSAGES_PER_CONNECTION=0"},
+	"lineman-channels": {keepsChannels, inMemory, "LINEMAN_LIMITS_MESSAGES_PER_CONNECTION=0", "LINEMAN_PING=0s"},
 	"lineman-uids":     {keepsUIDs, inMemory},
 	"lineman-journal":  {keepsUIDs},
 }
