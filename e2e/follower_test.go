@@ -18,8 +18,8 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// follower is a client of level 1 whose network breaks again and again. It checks that what it gets goes on from what
-// it had: by one, or after a gap that it is told of.
+// follower is a client of level 1, by a WebSocket or by server-sent events, whose network breaks again and again. It
+// checks that what it gets goes on from what it had: by one, or after a gap that it is told of.
 //
 //	away ── a server takes it ──▶ following ── the network breaks, or the server goes ──▶ away
 type follower struct {
@@ -28,7 +28,10 @@ type follower struct {
 	ledger *positions
 	cuts   cuts
 	batch  bool // it takes arrays
+	events bool // it gets server-sent events
 	random *rand.Rand
+
+	lastID string // of the events; owned by its goroutine
 
 	mu     sync.Mutex // guards the following
 	places map[string]*place
@@ -126,7 +129,11 @@ func (f *follower) follow() (retry time.Duration, err error) {
 		err = conn.SetDeadline(time.Now().Add(2 * time.Minute))
 	}
 	if err == nil {
-		retry, err = f.read(conn)
+		if f.events {
+			retry, err = f.readEvents(conn)
+		} else {
+			retry, err = f.read(conn)
+		}
 	}
 	var timeout net.Error
 	if cut > 0 && errors.As(err, &timeout) && timeout.Timeout() {
@@ -182,7 +189,6 @@ func (f *follower) read(conn net.Conn) (retry time.Duration, err error) {
 	if err := wsutil.WriteClientText(conn, f.hello()); err != nil {
 		return 0, err
 	}
-	f.count(func(c *followed) { c.connections++ })
 	for {
 		text, err := wsutil.ReadServerText(readWriter{early, conn})
 		if err != nil {
@@ -207,15 +213,22 @@ func (rw readWriter) Write(b []byte) (int, error) { return rw.to.Write(b) }
 
 // hello is what it says first.
 func (f *follower) hello() []byte {
+	since := f.begins()
+	text, _ := json.Marshal(map[string]any{"op": "hello", "id": 1, "token": f.uid, "sub": since, "batch": f.batch})
+	return text
+}
+
+// begins notes that a connection begins, and tells where it stands.
+func (f *follower) begins() (since map[string]string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	since := map[string]string{}
+	f.counts.connections++
+	since = map[string]string{}
 	for ch, p := range f.places {
 		p.due = 0
 		since[ch] = p.pos
 	}
-	text, _ := json.Marshal(map[string]any{"op": "hello", "id": 1, "token": f.uid, "sub": since, "batch": f.batch})
-	return text
+	return since
 }
 
 // frames are those of a text.
@@ -244,7 +257,7 @@ func (f *follower) take(m frame) {
 		f.ledger.complain("%s is answered %+v", f.uid, m)
 	case p == nil: // its uid
 	case m.Op == "sub" && m.Gap == "":
-		f.beginLocked(p, m)
+		f.startLocked(p, m)
 	case m.Op == "sub", m.Op == "gap":
 		f.counts.gaps[m.Gap]++
 		p.pos, p.due = m.Pos, 0
@@ -255,8 +268,8 @@ func (f *follower) take(m frame) {
 	}
 }
 
-// beginLocked checks where the server says that it begins.
-func (f *follower) beginLocked(p *place, m frame) {
+// startLocked checks where the server says that it begins.
+func (f *follower) startLocked(p *place, m frame) {
 	switch {
 	case p.pos == "":
 		p.pos = m.Pos

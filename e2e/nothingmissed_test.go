@@ -108,17 +108,18 @@ func (m *mortal) top(channel string) string {
 
 // ordeal is what followers go through.
 type ordeal struct {
-	followers, channels, each int           // each follows so many of the channels
-	perSecond                 int           // publications
-	lasts                     time.Duration // with networks that break
+	followers, events int           // by WebSockets, and by server-sent events
+	channels, each    int           // each follows so many of the channels
+	perSecond         int           // publications
+	lasts             time.Duration // with networks that break
 }
 
 // The short one is for every run; LINEMAN_E2E_LONG asks for the long one.
 func ordealOfThisRun() ordeal {
 	if told["LINEMAN_E2E_LONG"] != "" {
-		return ordeal{1000, 50, 5, 500, time.Minute}
+		return ordeal{1000, 200, 50, 5, 500, time.Minute}
 	}
-	return ordeal{100, 10, 3, 200, 10 * time.Second}
+	return ordeal{100, 20, 10, 3, 200, 10 * time.Second}
 }
 
 // crowd has followers of some channels live until the context ends.
@@ -126,12 +127,13 @@ func (o ordeal) crowd(ctx context.Context, l *positions, names []string, dial fu
 	all []*follower, wait func()) {
 	var running sync.WaitGroup
 	c := cuts{every: 2 * time.Second, pause: 3 * time.Second, until: time.Now().Add(o.lasts)}
-	for i := range o.followers {
+	for i := range o.followers + o.events {
 		var of []string
 		for k := range o.each {
 			of = append(of, names[(i+k)%len(names)])
 		}
 		f := newFollower(fmt.Sprint("uid", i), of, uint64(i), l, c, func() (net.Conn, error) { return dial(i) })
+		f.events = i >= o.followers
 		all = append(all, f)
 		running.Add(1)
 		go func() {
@@ -229,7 +231,7 @@ func (o ordeal) judge(t *testing.T, followers []*follower, l *positions, tops ma
 		t.Error(complaint)
 	}
 	t.Logf("%d clients on %d connections, of which %d were cut, got %d messages, %d of them later; gaps: %v; "+
-		"%d publications were answered", o.followers, sum.connections, sum.cuts, sum.messages, sum.recovered, sum.gaps,
+		"%d publications were answered", len(followers), sum.connections, sum.cuts, sum.messages, sum.recovered, sum.gaps,
 		l.acked)
 	if sum.cuts == 0 || sum.recovered == 0 || l.acked < o.perSecond*int(o.lasts/time.Second)/4 {
 		t.Error("that was no ordeal")
