@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -79,6 +80,11 @@ func (m *mortal) serving() int {
 	return s.Processes[0].PID
 }
 
+func (m *mortal) reload() {
+	m.t.Helper()
+	m.command("reload")
+}
+
 // command is a command of the server's program, in its folder.
 func (m *mortal) command(args ...string) string {
 	m.t.Helper()
@@ -123,7 +129,7 @@ func ordealOfThisRun() ordeal {
 }
 
 // crowd has followers of some channels live until the context ends.
-func (o ordeal) crowd(ctx context.Context, l *positions, names []string, dial func(i int) (net.Conn, error)) (
+func (o ordeal) crowd(ctx context.Context, l *positions, names []string, dial func() (net.Conn, error)) (
 	all []*follower, wait func()) {
 	var running sync.WaitGroup
 	c := cuts{every: 2 * time.Second, pause: 3 * time.Second, until: time.Now().Add(o.lasts)}
@@ -132,7 +138,7 @@ func (o ordeal) crowd(ctx context.Context, l *positions, names []string, dial fu
 		for k := range o.each {
 			of = append(of, names[(i+k)%len(names)])
 		}
-		f := newFollower(fmt.Sprint("uid", i), of, uint64(i), l, c, func() (net.Conn, error) { return dial(i) })
+		f := newFollower(fmt.Sprint("uid", i), of, uint64(i), l, c, dial)
 		f.events = i >= o.followers
 		all = append(all, f)
 		running.Add(1)
@@ -151,9 +157,6 @@ func (o ordeal) names() (all []string) {
 	return all
 }
 
-// dialTo connects to an address.
-func dialTo(addr string) (net.Conn, error) { return net.DialTimeout("tcp", addr, patience) }
-
 // inMemory has a server forget its history when it ends.
 var inMemory = []string{"--history-journal", "none"}
 
@@ -163,39 +166,67 @@ var inMemory = []string{"--history-journal", "none"}
 func TestNothingMissed(t *testing.T) {
 	t.Run("in memory", func(t *testing.T) {
 		t.Parallel()
-		gaps := ordealOfThisRun().run(t, newMortal(t, inMemory...)).gaps
+		m := newMortal(t, inMemory...)
+		gaps := ordealOfThisRun().run(t, []*mortal{m}, m.kill, m.killServing, m.reload).gaps
 		if gaps["epoch"] == 0 || len(gaps) > 1 {
 			t.Errorf("the gaps are %v", gaps)
 		}
 	})
 	t.Run("with a journal", func(t *testing.T) {
 		t.Parallel()
-		if gaps := ordealOfThisRun().run(t, newMortal(t)).gaps; len(gaps) > 0 {
+		m := newMortal(t)
+		gaps := ordealOfThisRun().run(t, []*mortal{m}, m.kill, m.killServing, m.reload).gaps
+		if len(gaps) > 0 {
 			t.Errorf("there are gaps: %v", gaps)
 		}
 	})
 }
 
-// run has it happen with a server.
-func (o ordeal) run(t *testing.T, m *mortal) followed {
+// TestNothingMissedNodes has the clients of three nodes go through the same, while a node is killed, and Redis, and a
+// node is reloaded. All that was published is in Redis, so there is no gap.
+func TestNothingMissedNodes(t *testing.T) {
+	r := startLastingRedis(t)
+	var nodes []*mortal
+	for range 3 {
+		nodes = append(nodes, newMortal(t, "--redis-addresses", r.addr))
+	}
+	gaps := ordealOfThisRun().run(t, nodes, nodes[0].kill, func() { r.kill(); r.start() },
+		nodes[1].reload).gaps
+	if len(gaps) > 0 {
+		t.Errorf("there are gaps: %v", gaps)
+	}
+}
+
+// run has something happen to servers, one thing after the other, while clients follow.
+func (o ordeal) run(t *testing.T, servers []*mortal, happens ...func()) followed {
 	l, names := newPositions(), o.names()
 	ctx, cancel := context.WithCancel(context.Background())
-	followers, left := o.crowd(ctx, l, names, func(int) (net.Conn, error) { return dialTo(m.pages) })
+	pages, backends := anyOf(servers, func(m *mortal) string { return m.pages }),
+		anyOf(servers, func(m *mortal) string { return m.backend })
+	followers, left := o.crowd(ctx, l, names, pages)
 	t.Cleanup(func() { cancel(); left() })
 	linemantest.Until(t, "not all clients have come", func() bool { return every(followers, (*follower).begun) })
 
 	publishing, unpublish := context.WithCancel(ctx)
 	var backend sync.WaitGroup
 	backend.Add(1)
-	a := announcer{func() (net.Conn, error) { return dialTo(m.backend) }, names, o.perSecond, l}
+	a := announcer{backends, names, o.perSecond, l}
 	go func() { defer backend.Done(); a.live(publishing) }()
-	for _, happens := range []func(){m.kill, m.killServing, func() { m.command("reload") }, func() {}} {
-		<-time.After(o.lasts / 4)
-		happens()
+	for _, what := range append(happens, func() {}) {
+		<-time.After(o.lasts / time.Duration(len(happens)+1))
+		what()
 	}
 	unpublish()
 	backend.Wait()
-	return o.judge(t, followers, l, m.tops(names))
+	return o.judge(t, followers, l, servers[0].tops(names))
+}
+
+// anyOf connects to the next server each time.
+func anyOf(servers []*mortal, addr func(*mortal) string) func() (net.Conn, error) {
+	var next atomic.Uint64
+	return func() (net.Conn, error) {
+		return net.DialTimeout("tcp", addr(servers[next.Add(1)%uint64(len(servers))]), patience)
+	}
 }
 
 func (m *mortal) tops(channels []string) map[string]string {
@@ -231,8 +262,8 @@ func (o ordeal) judge(t *testing.T, followers []*follower, l *positions, tops ma
 		t.Error(complaint)
 	}
 	t.Logf("%d clients on %d connections, of which %d were cut, got %d messages, %d of them later; gaps: %v; "+
-		"%d publications were answered", len(followers), sum.connections, sum.cuts, sum.messages, sum.recovered, sum.gaps,
-		l.acked)
+		"%d publications were answered",
+		len(followers), sum.connections, sum.cuts, sum.messages, sum.recovered, sum.gaps, l.acked)
 	if sum.cuts == 0 || sum.recovered == 0 || l.acked < o.perSecond*int(o.lasts/time.Second)/4 {
 		t.Error("that was no ordeal")
 	}

@@ -12,6 +12,7 @@ type redis struct {
 	t    *testing.T
 	on   *machine // nil means this one
 	addr string   // host:port
+	keep string   // folder in which it keeps what it has, over its end as well; empty means nowhere
 	p    *program
 }
 
@@ -19,6 +20,14 @@ type redis struct {
 func startRedis(t *testing.T) *redis {
 	t.Helper()
 	r := &redis{t: t, addr: free(t)}
+	r.start()
+	return r
+}
+
+// startLastingRedis runs one on loopback that has lost nothing when it is started again, even if it was killed.
+func startLastingRedis(t *testing.T) *redis {
+	t.Helper()
+	r := &redis{t: t, addr: free(t), keep: t.TempDir()}
 	r.start()
 	return r
 }
@@ -31,13 +40,18 @@ func startRedisOn(t *testing.T, m *machine) *redis {
 	return r
 }
 
-// start runs it, with nothing in it.
+// start runs it, with what it has kept.
 func (r *redis) start() {
 	r.t.Helper()
 	need(r.t, "redis-server")
 	host, port, _ := net.SplitHostPort(r.addr)
-	cmd := exec.Command("redis-server", "--bind", host, "--port", port, "--protected-mode", "no", "--save", "", "--dir",
-		r.t.TempDir())
+	args := []string{"--bind", host, "--port", port, "--protected-mode", "no", "--save", ""}
+	if r.keep != "" {
+		args = append(args, "--dir", r.keep, "--appendonly", "yes", "--appendfsync", "always")
+	} else {
+		args = append(args, "--dir", r.t.TempDir())
+	}
+	cmd := exec.Command("redis-server", args...)
 	if r.on != nil {
 		r.p = r.on.launch(cmd)
 	} else {
@@ -46,7 +60,7 @@ func (r *redis) start() {
 	r.p.find("Ready to accept connections")
 }
 
-// kill ends it at once. What it knew is gone.
+// kill ends it at once. What it knew is gone, unless it is kept.
 func (r *redis) kill() {
 	r.t.Helper()
 	if err := r.p.cmd.Process.Signal(syscall.SIGKILL); err != nil {
