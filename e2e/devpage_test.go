@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,5 +79,44 @@ func TestDevPage(t *testing.T) {
 		if !strings.HasSuffix(shown, want) {
 			t.Errorf("%s: %s, want %s", uid, shown, want)
 		}
+	}
+}
+
+// TestDevPageRecovers cuts the link of the page of dev mode, and has it get what it has missed when it comes back; or
+// told that nothing is kept.
+func TestDevPageRecovers(t *testing.T) {
+	for _, kept := range []bool{true, false} {
+		var flags []string
+		if kept {
+			flags = []string{"--history-uids-size", "100"}
+		}
+		p := startLineman(t, flags...)
+		page := open(t, browser(t), "http://"+p.pages+"/")
+		publish := func(text string) {
+			t.Helper()
+			p.ask(`{"cmd":"pub","to":"u:uid1","data":"` + text + "\"}\n")
+		}
+		press := func() { do(page, chromedp.Click(chromedp.CSS("button"))) }
+		press()
+		page.state("Connected as uid1.")
+		publish("first")
+		page.messages(1)
+		press()
+		page.state("Cut.")
+		publish("second")
+		publish("third")
+		press()
+		want, state := []string{"first"}, "Connected as uid1. Nothing is kept"
+		if kept {
+			want, state = []string{"first", "second", "third"}, "Connected as uid1. Missed, and here now: 2."
+		}
+		page.state(state)
+		if got := page.messages(len(want)); !slices.Equal(got, want) {
+			t.Errorf("the page shows %q, want %q", got, want)
+		}
+		if missed := eval[int](page, `document.querySelectorAll("li.missed").length`); missed != len(want)-1 {
+			t.Errorf("%d are shown as missed, want %d", missed, len(want)-1)
+		}
+		page.picture(fmt.Sprint("dev-recovered-", kept))
 	}
 }

@@ -50,7 +50,7 @@ func TestLineman(t *testing.T) {
 	if code := p.stop(); code != 0 {
 		t.Errorf("SIGTERM: exit code %d", code)
 	}
-	page.state("Closed (4101")
+	page.state("Waiting (")
 }
 
 // TestLinemanTLS has the page come by https, and its WebSocket by wss.
