@@ -95,6 +95,7 @@ type Options[C Conn] struct {
 
 	// MaxRecover and MaxRecoverBytes are how many messages, and bytes of them, a connection that comes back to a target
 	// can get of its history; 0 means 300, and 512 KiB. Who has missed more is told so, and gets nothing of it.
+	// A list of Presence has at most MaxRecoverBytes too.
 	MaxRecover, MaxRecoverBytes int
 
 	MaxPlaces  int // groups and channels of one connection; 0 means 128

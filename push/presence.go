@@ -77,15 +77,11 @@ const (
 	PresenceEvents                     // and those who follow the channel are told who comes and goes
 )
 
-const (
-	// MaxInfo is how long the info of a uid may be, in bytes.
-	MaxInfo = 1 << 10
-	// defaultPresent is Namespace.MaxPresent where nothing is said.
-	defaultPresent = 1000
-	// maxPresentBytes is how long the names and the infos of a list may be together. A longer one is not told: it would
-	// fill what may wait for a connection.
-	maxPresentBytes = 256 << 10
-)
+// MaxInfo is how long the info of a uid may be, in bytes.
+const MaxInfo = 1 << 10
+
+// defaultPresent is Namespace.MaxPresent where nothing is said.
+const defaultPresent = 1000
 
 // Errors of presence.
 var (
@@ -137,20 +133,24 @@ func (h *Hub[C]) Presence(in Target, done func(Presence, error)) error {
 		return err
 	}
 	_, most := h.presenceOf(in)
-	h.presence.Present(in, most, func(p Presence, err error) { done(p.bounded(), err) })
+	h.presence.Present(in, most, func(p Presence, err error) { done(p.bounded(h.options.MaxRecoverBytes), err) })
 	return nil
 }
 
-// bounded is who is there, or only how many if it would be too long.
-func (p Presence) bounded() Presence {
+// bounded is who is there, or only how many if that would take more than so many bytes: it would fill what may wait for
+// a connection.
+func (p Presence) bounded(most int) Presence {
 	bytes := 0
 	for uid, info := range p.Users {
-		if bytes += len(uid) + len(info); bytes > maxPresentBytes {
+		if bytes += len(uid) + len(info) + aroundUser; bytes > most {
 			return Presence{N: p.N, More: true}
 		}
 	}
 	return p
 }
+
+// aroundUser is what a list has for each uid beside it, in bytes.
+const aroundUser = len(`"":,`)
 
 // CountPresent tells of each channel how many uids are there. done and the error are as those of Presence.
 func (h *Hub[C]) CountPresent(in []Target, done func([]int, error)) error {

@@ -57,12 +57,12 @@ func (l *localLink) attendable() error {
 	return nil
 }
 
-// Enter tells others at once where they all are in one order, under the broker's lock.
+// Enter notes it where all changes have one order: under the broker's lock.
 func (l *memoryLink) Enter(in Target, uid string, info json.RawMessage) {
 	l.attend(func(r *roster) (change, bool) { return r.enter(l.node.ID, seat{in, uid}, info) })
 }
 
-// Leave is the end of that.
+// Leave takes it back in the same way.
 func (l *memoryLink) Leave(in Target, uid string) {
 	l.attend(func(r *roster) (change, bool) { return r.leave(l.node.ID, seat{in, uid}) })
 }
