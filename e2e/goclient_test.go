@@ -83,9 +83,9 @@ func (l *listener) told() (got []int, gaps []linemanpush.Gap) {
 	return l.got, l.gaps
 }
 
-// TestGoClient has Go clients follow a channel on which much is published, while their networks break and the server
-// sends them away: each is told every message, once and in order. When the process that serves has died, with what it
-// had in memory, each is told of a gap, and goes on. One that is kicked does not come again.
+// TestGoClient has Go clients follow a channel on which much is published, while their networks break, the server sends
+// them away, and the process that serves is killed: each is told every message, once and in order. One that is kicked
+// does not come again.
 func TestGoClient(t *testing.T) {
 	const clients, messages = 50, 400
 	m := newMortal(t)
@@ -132,20 +132,17 @@ func TestGoClient(t *testing.T) {
 	}
 
 	m.killServing()
-	for i, l := range all {
-		linemantest.Until(t, "it is not told of a gap", func() bool { _, gaps := l.told(); return len(gaps) > 0 })
-		if _, gaps := l.told(); fmt.Sprint(gaps) != "[epoch]" {
-			t.Errorf("client %d: gaps %v", i, gaps)
-		}
-	}
 	publish(messages + 1)
-	for _, l := range all {
-		linemantest.Until(t, "it does not go on", func() bool { got, _ := l.told(); return len(got) == messages+1 })
+	for i, l := range all {
+		linemantest.Until(t, "it does not go on", func() bool { got, _ := l.told(); return len(got) > messages })
+		if got, gaps := l.told(); len(got) != messages+1 || got[messages] != messages+1 || len(gaps) > 0 {
+			t.Errorf("client %d after the kill: gaps %v, got %v", i, gaps, got)
+		}
 	}
 	if _, err := askLine(m.backend, `{"cmd":"kick","to":"u:uid7","reason":"out"}`); err != nil {
 		t.Fatal(err)
 	}
-	<-all[7].Done()
+	linemantest.Until(t, "the kicked one goes on", func() bool { return all[7].Err() != nil })
 	var end *goclient.EndError
 	if !errors.As(all[7].Err(), &end) || end.Code != linemanpush.CodeKicked || end.Why != "out" {
 		t.Errorf("the kicked one ends with %v", all[7].Err())
@@ -203,15 +200,79 @@ func TestGoClientToken(t *testing.T) {
 		if _, err := askLine(p.backends, fmt.Sprintf(`{"cmd":"pub","to":%q,"text":"hello"}`, to)); err != nil {
 			t.Fatal(err)
 		}
-		if got := <-told; got != to+" hello" {
-			t.Errorf("told %q, want %s", got, to)
+		select {
+		case got := <-told:
+			if got != to+" hello" {
+				t.Errorf("told %q, want %s", got, to)
+			}
+		case <-ctx.Done():
+			t.Fatalf("nothing comes by %s", to)
 		}
 	}
 	allowed.Store(0)
+	linemantest.Until(t, "news does not end", func() bool { return len(ended) > 0 })
 	if err := <-ended; !errors.Is(err, goclient.ErrUnsubscribed) || !strings.Contains(err.Error(), level1.WhyAuth) {
 		t.Errorf("news has ended: %v", err)
 	}
 	if c.Conn() != conn || c.UID() != "ann" {
 		t.Errorf("the connection was %s, and is %s of %s", conn, c.Conn(), c.UID())
+	}
+}
+
+// TestGoClientPresence has a Go client be told who comes to a channel, who is there, and who has gone for good.
+func TestGoClientPresence(t *testing.T) {
+	settings := filepath.Join(t.TempDir(), "lineman.yaml")
+	write(t, settings, "namespaces:\n  room: {subscribe: all, presence: events}\n")
+	p := startLineman(t, "--config", settings)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	told := make(chan string, 100)
+	follow := func(uid string, tell func(string)) *goclient.Client {
+		t.Helper()
+		c, err := goclient.Dial(ctx, "ws://"+p.pages+"/", goclient.Options{
+			Token: func(context.Context) (string, error) { return uid, nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close(); <-c.Done() })
+		_, err = c.Subscribe(ctx, "room:1", linemanpush.Since{}, goclient.Handler{
+			Message: func(level1.Message) {},
+			Joined:  func(j level1.Joined) { tell(fmt.Sprintf("%s has come, %d", j.UID, j.N)) },
+			Left:    func(l level1.Left) { tell(fmt.Sprintf("%s has gone, %d", l.UID, l.N)) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	ann := follow("ann", func(text string) { told <- text })
+	follow("bob", func(string) {})
+	follow("bob", func(string) {}).Close() // a second tab is no event
+	bob := follow("bob", func(string) {})
+	there, err := ann.Presence(ctx, "room:1")
+	if err != nil || there.N != 2 || len(there.Users) != 2 || there.Users[0].UID != "ann" {
+		t.Errorf("there are %+v, %v", there, err)
+	}
+	if _, err := ann.Presence(ctx, "elsewhere"); err == nil {
+		t.Error("ann is told who is in a channel that she does not follow")
+	}
+	bob.Close()
+	if _, err := askLine(p.backends, `{"cmd":"kick","to":"u:bob"}`); err != nil {
+		t.Fatal(err)
+	}
+	events := ""
+	for !strings.Contains(events, "bob has gone") {
+		select {
+		case text := <-told:
+			if !strings.HasPrefix(text, "ann") { // she may be told that she has come herself
+				events += text + "; "
+			}
+		case <-ctx.Done():
+			t.Fatalf("ann is told: %s", events)
+		}
+	}
+	if events != "bob has come, 2; bob has gone, 1; " {
+		t.Errorf("ann is told: %s", events)
 	}
 }
