@@ -245,6 +245,7 @@ func (r *record) handler() client.Handler {
 		Gap:     func(m level1.Missed) { r.add("gap %s %s %s", m.Channel, m.Gap, m.Position) },
 		Joined:  func(j level1.Joined) { r.add("joined %s %d", j.UID, j.N) },
 		Left:    func(l level1.Left) { r.add("left %s %d", l.UID, l.N) },
+		Present: func(p level1.Presence) { r.add("present %d %d %v", p.N, len(p.Users), p.More) },
 		Ended:   func(u level1.Unsubscribed, err error) { r.add("ended %s: %v", u.Channel, err) },
 	}
 }

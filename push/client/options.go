@@ -53,6 +53,10 @@ type Handler struct {
 	Joined func(level1.Joined)
 	Left   func(level1.Left)
 
+	// Present is told who is in a channel, in place of what is known by Client.Presence and the changes since: the
+	// server could not follow for a while, or they are too many now.
+	Present func(level1.Presence)
+
 	// Ended is told that the target is no longer followed, and why: a level1.Failure, or ErrUnsubscribed. After
 	// Unsubscribe, and when the Client ends, it is not called. A group that the connection is put into again after a
 	// reconnect goes on where it was.
@@ -92,6 +96,9 @@ func (h Handler) withDefaults() Handler {
 	}
 	if h.Left == nil {
 		h.Left = func(level1.Left) {}
+	}
+	if h.Present == nil {
+		h.Present = func(level1.Presence) {}
 	}
 	if h.Ended == nil {
 		h.Ended = func(level1.Unsubscribed, error) {}

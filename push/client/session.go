@@ -192,7 +192,11 @@ func (s *session) handle(f level1.Frame) error {
 	case level1.History:
 		s.answer(f.ID, f)
 	case level1.Presence:
-		s.answer(f.ID, f)
+		if f.ID != 0 {
+			s.answer(f.ID, f)
+		} else {
+			s.tell(f.Channel, func(h *Handler) { h.Present(f) })
+		}
 	case level1.Authorized:
 		s.answer(f.ID, f)
 	case level1.Failure:

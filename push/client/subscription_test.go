@@ -27,11 +27,12 @@ func TestSubscribe(t *testing.T) {
 		p.text("[" + string(message("a", 8).Append(nil)) + "," + string(message("a", 9).Append(nil)) + "]")
 		p.say(message("a", 10), message("b", 1),
 			level1.Joined{Channel: "a", UID: "7", N: 2}, level1.Left{Channel: "a", UID: "7", N: 1},
+			level1.Presence{Channel: "a", N: 1, Users: []level1.User{{UID: "8"}}}, level1.Presence{Channel: "b", N: 1},
 			level1.Joined{Channel: "b", UID: "7", N: 2}, level1.Left{Channel: "b", UID: "7", N: 1},
 			level1.Passed{Channel: "a", Position: at(11)}, message("a", 12),
 			level1.Missed{Channel: "a", Gap: push.GapEpoch, Position: push.Position{Epoch: "f", Offset: 3}},
 			level1.Message{Channel: "a", Position: push.Position{Epoch: "f", Offset: 4}, Data: []byte("new")})
-		if got := r.take(); got != "[8 9 10 joined 7 2 left 7 1 12 gap a epoch f.3 new]" {
+		if got := r.take(); got != "[8 9 10 joined 7 2 left 7 1 present 1 1 false 12 gap a epoch f.3 new]" {
 			t.Error(got)
 		}
 		if (sub.Position() != push.Position{Epoch: "f", Offset: 4}) {
