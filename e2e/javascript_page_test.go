@@ -150,10 +150,16 @@ func TestScriptTabs(t *testing.T) {
 	if got := connections(); !strings.Contains(got, `"u:ann":1`) {
 		t.Errorf("two tabs have %s", got)
 	}
+	eval[string](b.tab, `var many = 0
+		for (let i = 0; i < 100; i++) line.subscribe("chat:" + i, () => {}).ready.then(() => many++); ""`)
+	b.until("many === 100") // and it was not cut for asking too much at once
 	a.publish(3)
 	b.published = a.published
 	a.hasAll()
 	b.hasAll()
+	if got := eval[string](b.tab, `events.join()`); got != "open ,ready" {
+		t.Errorf("what has happened: %s", got)
+	}
 	c.cut()
 	a.publish(3)
 	b.published = a.published
@@ -258,4 +264,30 @@ func TestScriptStream(t *testing.T) {
 		p.hasAll()
 		p.close()
 	}
+}
+
+// TestScriptPresence has two pages see each other come and go.
+func TestScriptPresence(t *testing.T) {
+	settings := filepath.Join(t.TempDir(), "lineman.yaml")
+	write(t, settings, "namespaces: {room: {subscribe: all, presence: events}}\n")
+	p := startLineman(t, "--config", settings)
+	first := browser(t)
+	enter := func(uid string) *livePage {
+		t.Helper()
+		page := &livePage{tab: open(t, first, "http://"+p.pages+"/")}
+		eval[string](page.tab, fmt.Sprintf(`
+			var seen = [], line = Lineman.connect("/", { token: %q })
+			line.subscribe("room:1", () => {}, {
+				onJoin: who => seen.push("+" + who.uid + who.n), onLeave: who => seen.push("-" + who.uid + who.n),
+			}).ready.then(() => line.presence("room:1"))
+				.then(p => seen.push(Object.keys(p.users).sort() + p.n)); ""`, uid))
+		return page
+	}
+	ann := enter("ann")
+	ann.until(`seen.includes("ann1")`)
+	bob := enter("bob")
+	bob.until(`seen.includes("ann,bob2")`)
+	ann.until(`seen.includes("+bob2")`)
+	bob.close()
+	ann.until(`seen.includes("-bob1")`)
 }
