@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/lineman-go/lineman/linemantest"
@@ -17,7 +18,8 @@ import (
 // breaker is a relay to a port whose connections are broken when a test wants that.
 type breaker struct {
 	net.Listener
-	to string
+	to     string
+	refuse atomic.Bool // it answers as a proxy does that finds no server
 
 	mu    sync.Mutex // guards conns
 	conns []*net.TCPConn
@@ -54,6 +56,12 @@ func newBreaker(t *testing.T, to string) *breaker {
 // relay passes on what both sides say, until one of them ends or it is cut.
 func (b *breaker) relay(c *net.TCPConn) {
 	defer c.Close()
+	if b.refuse.Load() {
+		_, _ = io.WriteString(c, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+		_ = c.CloseWrite()
+		_, _ = io.Copy(io.Discard, c)
+		return
+	}
 	server, err := net.Dial("tcp", b.to)
 	if err != nil {
 		return // the client sees that it ends

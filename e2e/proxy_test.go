@@ -30,11 +30,11 @@ func TestNginx(t *testing.T) {
 	need(t, "nginx")
 	for _, file := range []string{"nginx.conf", "nginx-nodes.conf"} {
 		t.Run(file, func(t *testing.T) {
-			p, front := startLineman(t, "--cookie", "session"), free(t)
+			p, front := startLineman(t, "--cookie", "session", "--ping", "1s"), free(t)
 			folder := t.TempDir()
 			cert, key := linemantest.CertificateFiles(t, folder)
 			site := atNodes(t, file, p, "listen 443 ssl", "listen "+front+" ssl", "/etc/ssl/www.example.com.pem", cert,
-				"/etc/ssl/www.example.com.key", key)
+				"/etc/ssl/www.example.com.key", key, "75s", "3s")
 			write(t, folder+"/nginx.conf",
 				"daemon off;\npid nginx.pid;\nevents {}\nhttp {\nclient_body_temp_path a;\nproxy_temp_path b;\n"+
 					"fastcgi_temp_path c;\nuwsgi_temp_path d;\nscgi_temp_path e;\n"+site+"}\n")
@@ -50,13 +50,13 @@ func TestNginx(t *testing.T) {
 // TestHAProxy does the same with HAProxy, which has no complaint about its file.
 func TestHAProxy(t *testing.T) {
 	need(t, "haproxy")
-	p, front := startLineman(t, "--cookie", "session"), free(t)
+	p, front := startLineman(t, "--cookie", "session", "--ping", "1s"), free(t)
 	folder := t.TempDir()
 	cert, key := linemantest.CertificateFiles(t, folder)
 	write(t, folder+"/site.pem", read(t, cert)+read(t, key))
 	write(t, folder+"/haproxy.cfg",
 		atNodes(t, "haproxy.cfg", p, "bind :443", "bind "+front, "/etc/haproxy/www.example.com.pem", folder+"/site.pem",
-			"maxconn 200000", "maxconn 100"))
+			"maxconn 200000", "maxconn 100", "75s", "3s"))
 	if said, err := exec.Command("haproxy", "-c", "-q", "-f", folder+"/haproxy.cfg").CombinedOutput(); err != nil ||
 		len(said) > 0 {
 		t.Fatalf("%v: %s", err, said)
@@ -78,7 +78,7 @@ func atNodes(t *testing.T, file string, p push, replace ...string) string {
 // TestCaddy does the same with Caddy.
 func TestCaddy(t *testing.T) {
 	need(t, "caddy")
-	p, front := startLineman(t, "--cookie", "session"), free(t)
+	p, front := startLineman(t, "--cookie", "session", "--ping", "1s"), free(t)
 	folder := t.TempDir()
 	cert, key := linemantest.CertificateFiles(t, folder)
 	site := strings.NewReplacer(
@@ -139,6 +139,7 @@ func throughProxy(t *testing.T, p push, front string) {
 	if got, err := wsutil.ReadServerText(page); err != nil || !bytes.Contains(got, []byte("uid1")) {
 		t.Errorf("the page got %q, %v", got, err)
 	}
+	p.streamThrough(browser, front)
 	if from := p.remotes("pages"); !slices.Contains(from, client) || slices.Contains(from, "192.0.2.1") {
 		t.Errorf("the page, and what the proxy keeps open, come from %q, want %s", from, client)
 	}
