@@ -72,9 +72,8 @@ func (c *Client) run() {
 	defer c.queue.end()
 	var wait backoff
 	for {
-		began := time.Now()
 		err := c.connect()
-		c.ended(err)
+		lasted := c.ended(err)
 		if c.life.Err() != nil {
 			return
 		}
@@ -85,7 +84,7 @@ func (c *Client) run() {
 		select {
 		case <-c.life.Done():
 			return
-		case <-time.After(wait.next(err, time.Since(began))):
+		case <-time.After(wait.next(err, lasted)):
 		}
 	}
 }
@@ -140,11 +139,15 @@ func (c *Client) began(s *session) (late []*level1.Request, again bool) {
 	return late, again
 }
 
-// ended notes that no connection is there, and why.
-func (c *Client) ended(why error) {
+// ended notes that no connection is there, and why. It says how long there was one.
+func (c *Client) ended(why error) (lasted time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.session != nil {
+		lasted = time.Since(c.session.began)
+	}
 	c.setSessionLocked(nil, why)
+	return lasted
 }
 
 func (c *Client) setSessionLocked(s *session, down error) {

@@ -272,3 +272,37 @@ func TestCloseInHandler(t *testing.T) {
 		}
 	})
 }
+
+// TestSlowToken has waits grow though it takes long to get a token: only a connection that lasts begins them anew.
+func TestSlowToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const tries, slow = 12, 15 * time.Second
+		n, began := newNetwork(t), time.Now()
+		o := client.Options{Dial: n.dial, Token: func(context.Context) (string, error) {
+			time.Sleep(slow)
+			return "token", nil
+		}}
+		var c *client.Client
+		done := make(chan error)
+		go func() {
+			var err error
+			c, err = client.Dial(t.Context(), "ws://server.example", o)
+			done <- err
+		}()
+		for i := range tries {
+			p := n.accept()
+			p.welcome()
+			if i == 0 {
+				if err := <-done; err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.conn.Close()
+		}
+		defer closing(t, c)
+		n.accept().welcome()
+		if waited := time.Since(began) - (tries+1)*slow; waited < tries*time.Second {
+			t.Errorf("%d waits took %v in all", tries, waited)
+		}
+	})
+}

@@ -30,6 +30,9 @@ func (s *session) handleSubscribed(f level1.Subscribed) {
 	sub.pending = false
 	gap := sub.track.begun(f.Position, f.N, f.Gap)
 	at := sub.track.at
+	if !sub.isSettled && gap == "" {
+		sub.position = at
+	}
 	sub.settleLocked()
 	c.mu.Unlock()
 	if gap != "" {

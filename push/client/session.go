@@ -24,6 +24,7 @@ type session struct {
 	quiet  bool            // the server was asked for a sign of life; owned by who reads
 
 	welcome level1.Welcome // immutable after it has come
+	began   time.Time      // when it came
 	renewal atomic.Int64   // number of the plan to renew the credential that counts
 
 	mu    sync.Mutex // guards the following
@@ -214,7 +215,7 @@ func (s *session) handleWelcome(w level1.Welcome) error {
 	if s.welcome.Conn != "" {
 		return fmt.Errorf("%w: a second welcome", level1.ErrFrame)
 	}
-	s.welcome = w
+	s.welcome, s.began = w, time.Now()
 	c := s.c
 	late, again := c.began(s)
 	s.renewAt(w.Expires)

@@ -20,7 +20,6 @@ func TestSubscribe(t *testing.T) {
 		defer closing(t, c)
 		sub := subscribed(t, c, p, "a", push.Since{Last: 2}, r.handler(),
 			level1.Subscribed{Channel: "a", Position: at(9), N: 2})
-		synctest.Wait()
 		if sub.Target() != "a" || sub.Position() != at(7) {
 			t.Errorf("%q at %v", sub.Target(), sub.Position())
 		}
