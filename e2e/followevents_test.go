@@ -39,6 +39,7 @@ func (f *follower) readEvents(conn net.Conn) (retry time.Duration, err error) {
 	}
 	f.begins()
 	var data string
+	id := f.lastID
 	lines := bufio.NewReader(answer.Body)
 	for {
 		line, err := lines.ReadString('\n')
@@ -47,7 +48,7 @@ func (f *follower) readEvents(conn net.Conn) (retry time.Duration, err error) {
 		}
 		switch name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": "); {
 		case name == "id":
-			f.lastID = value
+			id = value
 		case name == "data":
 			data = value
 		case name == "retry": // frames say it too
@@ -58,8 +59,8 @@ func (f *follower) readEvents(conn net.Conn) (retry time.Duration, err error) {
 				}
 				f.take(m)
 			}
+			f.lastID, data = id, "" // the event is whole: half of one counts for nothing
 			f.checkID()
-			data = ""
 		}
 	}
 }
