@@ -45,7 +45,7 @@ func byReason(name, help string, of func(s *Snapshot) map[string]uint64) metric 
 }
 
 // metrics are all but the histogram.
-func metrics() []metric { return slices.Concat(ofPages(), ofBroker(), counted()) }
+func metrics() []metric { return slices.Concat(ofPages(), ofBroker(), ofJournal(), counted()) }
 
 // ofPages are how many there are now.
 func ofPages() []metric {
@@ -96,6 +96,25 @@ func ofBroker() []metric {
 			func(s *Snapshot) uint64 { return s.Broker.Stale }),
 		counter("broker_overflows", "Times that the link was broken because this node did not keep up.",
 			func(s *Snapshot) uint64 { return s.Broker.Overflows }),
+	}
+}
+
+// ofJournal are those of the files that history is in.
+func ofJournal() []metric {
+	return []metric{
+		gauge("journal_bytes", "Bytes of the journal; 0 without one.",
+			func(s *Snapshot) int { return s.Journal.Bytes }),
+		gauge("journal_segments", "Files of the journal.", func(s *Snapshot) int { return s.Journal.Segments }),
+		counter("journal_writes", "Times that the journal was written to, each for all publications of a moment.",
+			func(s *Snapshot) uint64 { return s.Journal.Writes }),
+		seconds("journal_write_seconds_total", "Time that this took.", prometheus.CounterValue,
+			func(s *Snapshot) time.Duration { return s.Journal.WriteTime }),
+		counter("journal_syncs", "Times that the journal was brought to the disk.",
+			func(s *Snapshot) uint64 { return s.Journal.Syncs }),
+		seconds("journal_sync_seconds_total", "Time that this took.", prometheus.CounterValue,
+			func(s *Snapshot) time.Duration { return s.Journal.SyncTime }),
+		counter("journal_failures", "Times that the journal could not be written, or brought to the disk.",
+			func(s *Snapshot) uint64 { return s.Journal.Failures }),
 	}
 }
 

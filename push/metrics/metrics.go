@@ -21,6 +21,7 @@ type Snapshot struct {
 	QueuedMost  int  // of these, for one connection
 	Linked      bool // the broker is reached
 	Broker      Broker
+	Journal     Journal
 
 	Accepted uint64 // connections
 	BytesIn  uint64
@@ -43,6 +44,15 @@ type Broker struct {
 	BytesOut  uint64
 	Stale     uint64 // connections of dead nodes that this one has ended
 	Overflows uint64 // breaks because this node did not keep up
+}
+
+// Journal is how the files are that history is in; zero without them.
+type Journal struct {
+	Bytes    int
+	Segments int
+
+	Writes, Syncs, Failures uint64 // since the start
+	WriteTime, SyncTime     time.Duration
 }
 
 // Metrics are those of a server. Their methods may be called from any goroutine.

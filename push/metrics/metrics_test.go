@@ -34,6 +34,10 @@ func TestMetrics(t *testing.T) {
 		Broker: metrics.Broker{
 			Nodes: 23, RoundTrip: 24 * time.Second, Waiting: 25, BytesIn: 26, BytesOut: 27, Stale: 28, Overflows: 29,
 		},
+		Journal: metrics.Journal{
+			Bytes: 30, Segments: 31, Writes: 32, Syncs: 33, Failures: 34, WriteTime: 35 * time.Second,
+			SyncTime: 36 * time.Second,
+		},
 		Waiting: 7, QueuedBytes: 8, QueuedMost: 9, Linked: true, Accepted: 10, BytesIn: 11, BytesOut: 12, Panics: 13,
 		Slow: 14, SlowClients: 15, Refused: map[string]uint64{"origin": 16, "late": 0},
 		WouldRefuse: map[string]uint64{"handshakes_per_ip": 17}, Credentials: map[string]uint64{"expired": 18},
@@ -60,6 +64,9 @@ func TestMetrics(t *testing.T) {
 		"lineman_broker_unanswered_total 22", "lineman_broker_nodes 23", "lineman_broker_round_trip_seconds 24",
 		"lineman_broker_waiting_bytes 25", "lineman_broker_received_bytes_total 26",
 		"lineman_broker_sent_bytes_total 27", "lineman_broker_ghosts_total 28", "lineman_broker_overflows_total 29",
+		"lineman_journal_bytes 30", "lineman_journal_segments 31", "lineman_journal_writes_total 32",
+		"lineman_journal_syncs_total 33", "lineman_journal_failures_total 34",
+		"lineman_journal_write_seconds_total 35", "lineman_journal_sync_seconds_total 36",
 		"lineman_broker_publish_seconds_count 1", "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(text, "\n"+want) {

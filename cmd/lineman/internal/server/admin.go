@@ -138,8 +138,8 @@ func (s *Server) snapshot(now time.Time) metrics.Snapshot {
 		broker = s.options.BrokerStats()
 	}
 	return metrics.Snapshot{
-		Broker: broker,
-		Stats:  s.hub.Stats(), Waiting: g.waiting.taken[""], QueuedBytes: s.queued.bytes, QueuedMost: s.queued.most,
+		Broker: broker, Journal: s.journalStats(),
+		Stats: s.hub.Stats(), Waiting: g.waiting.taken[""], QueuedBytes: s.queued.bytes, QueuedMost: s.queued.most,
 		Linked: s.hub.Linked(), Accepted: l.Accepted, BytesIn: l.BytesIn, BytesOut: l.BytesOut,
 		Panics: l.Panics, Slow: l.Slow,
 		SlowClients: g.refused["slow"] +
