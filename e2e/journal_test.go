@@ -57,7 +57,7 @@ func testJournal(t *testing.T, m *mortal) {
 	var channels []string
 	for i := range 4 {
 		a := announcer{
-			func() (net.Conn, error) { return dialTo(m.backend) },
+			func() (net.Conn, error) { return net.Dial("tcp", m.backend) },
 			[]string{fmt.Sprint("chat:", i, "a"), fmt.Sprint("chat:", i, "b")}, 1000, l,
 		}
 		channels = append(channels, a.channels...)

@@ -46,6 +46,7 @@ type Journal struct {
 	boot     string
 	sizes    sizes
 	lock     *lock
+	self     owner
 	requests chan request
 	closing  chan struct{} // closed by Close
 	closed   chan struct{} // closed when it was passed on
@@ -75,8 +76,11 @@ type request struct {
 
 // Open opens a journal. If another process of the same server has it, which this one succeeds, it is opened as soon as
 // that has closed it, or has ended. An error says what to do.
-func Open(o Options) (*Journal, error) {
+func Open(o Options) (*Journal, error) { return open(o, me()) }
+
+func open(o Options, as owner) (*Journal, error) {
 	j := newJournal(o, folder(o.Folder), bootID())
+	j.self = as
 	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %s: %w", o.Folder, bare(err))
 	}
@@ -110,9 +114,8 @@ const patience = time.Second
 
 // tryOpen opens it; nil: a predecessor still has it.
 func (j *Journal) tryOpen() (*writer, error) {
-	self := me()
 	for late := time.Now().Add(patience); ; time.Sleep(pause) {
-		taken, err := j.lock.take(self)
+		taken, err := j.lock.take(j.self)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +124,7 @@ func (j *Journal) tryOpen() (*writer, error) {
 		}
 		switch other := j.lock.owner(); {
 		case other.pid == 0 && time.Now().Before(late):
-		case other.master == self.master && other.pid != 0 && other.pid != self.pid:
+		case other.master == j.self.master && other.pid != 0 && other.pid != j.self.pid:
 			return nil, nil
 		default:
 			return nil, fmt.Errorf("%w: its process is %d: stop that, or have each keep a journal of its own",

@@ -41,7 +41,7 @@ func (c *Config) journal(p *problems) {
 	case h.Journal == "":
 		p.addf("history.journal", "is empty: want a folder, or %s", NoJournal)
 	case len(c.Redis.Addresses) > 0 && h.Journal != defaultJournal && h.Journal != NoJournal:
-		p.addf("history.journal", "%s: history is kept by Redis, or nowhere: leave it out, or redis.addresses",
+		p.addf("history.journal", "%s: history is kept by Redis: leave it out, or redis.addresses",
 			quote(h.Journal))
 	}
 	if _, err := h.SyncTime(); err != nil {

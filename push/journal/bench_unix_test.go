@@ -1,3 +1,5 @@
+//go:build unix
+
 package journal_test
 
 import (
@@ -93,6 +95,59 @@ func benchmarkPublish(b *testing.B, sync time.Duration, burst int) {
 	b.ReportMetric(float64((cpu()-before).Nanoseconds())/float64(b.N), "cpu-ns/op")
 	b.StopTimer()
 	l.Await(hub.Close)
+}
+
+// BenchmarkRecover is how long a server waits at its start for a journal of 64 MiB, of which it keeps everything.
+func BenchmarkRecover(b *testing.B) {
+	folder := b.TempDir()
+	j, err := journal.Open(journal.Options{Folder: folder, Sync: journal.Never})
+	if err != nil {
+		b.Fatal(err)
+	}
+	const atOnce, size = 1000, 200
+	records, data := make([]push.Record, atOnce), make([]byte, size)
+	for n := 0; j.Stats().Bytes < 64<<20; n++ {
+		for i := range records {
+			number := uint64(n*atOnce + i)
+			records[i] = push.Record{
+				Kind: push.RecordMessage, Number: number + 1, At: time.Now(), Data: data,
+				Of: []push.Place{{Target: push.UID(fmt.Sprint("user-", number%1000)), Offset: number/1000 + 1}},
+			}
+		}
+		written := make(chan error)
+		j.Append(push.Batch{Records: records}, func(err error) { written <- err })
+		if err := <-written; err != nil {
+			b.Fatal(err)
+		}
+	}
+	j.Close()
+	j.Wait(time.Minute)
+	for b.Loop() {
+		l := pushtest.NewLoop(b)
+		j, err := journal.Open(journal.Options{Folder: folder})
+		if err != nil {
+			b.Fatal(err)
+		}
+		var hub *push.Hub[page]
+		read := make(chan push.History)
+		l.Do(func() {
+			hub, err = push.New(push.Options[page]{
+				Do: l.Do, UIDHistory: push.Retention{Size: 1000}, HistoryBytes: 1 << 30, Journal: j,
+				Fanout: func(iter.Seq[page], []byte) int { return 0 },
+			})
+			if err == nil {
+				err = hub.History("u:user-7", push.Range{Limit: 1000}, func(h push.History, _ error) { read <- h })
+			}
+			if err != nil {
+				b.Error(err)
+			}
+		})
+		if h := <-read; len(h.Messages) < 200 {
+			b.Errorf("%d messages", len(h.Messages))
+		}
+		l.Await(hub.Close)
+		j.Wait(time.Minute)
+	}
 }
 
 // cpu is the time that this process has had of processors.
