@@ -42,6 +42,7 @@ func (m *measurement) followed() []testCase {
 			}},
 		m.heldAfter("history: memory of an idle page of level 1 with one channel", channels, follower, here,
 			aim{"push server", "", 1200}),
+		m.stormOfFollowers(),
 	}
 }
 
@@ -102,7 +103,7 @@ func (r *running) top(channel string) (epoch string, offset int, err error) {
 
 // recovery is what it costs a page to get 100 messages that it has missed, of a channel that depends on its number.
 func (m *measurement) recovery(r *running, channel func(page int) string) ([]float64, error) {
-	const pages, missed = 100, 100
+	const pages = 100
 	l, err := connect(r.addrs[0], pages, opening{webSocket: true, hello: func(port int) string {
 		return fmt.Sprintf(`{"op":"hello","token":%q,"batch":true}`, uid(port))
 	}})
@@ -115,17 +116,15 @@ func (m *measurement) recovery(r *running, channel func(page int) string) ([]flo
 		ch := channel(i)
 		if !published[ch] {
 			published[ch] = true
-			for range missed {
-				if _, err := r.ask(fmt.Sprintf(`{"cmd":"pub","to":%q,"text":"%0128d"}`, ch, i)); err != nil {
-					return nil, err
-				}
+			if err := r.publish(ch, missed); err != nil {
+				return nil, err
 			}
 		}
 		epoch, top, err := r.top(ch)
 		if err != nil {
 			return nil, err
 		}
-		since := epoch + "." + strconv.FormatInt(int64(top-missed), 36)
+		since := position(epoch, top-missed)
 		requests[i] = maskedText(fmt.Sprintf(`{"op":"sub","ch":%q,"since":%q}`, ch, since))
 	}
 	if _, err := l.settle(); err != nil {

@@ -66,6 +66,8 @@ var variants = map[string][]string{
 	"lineman-channels": {keepsChannels, inMemory, "LINEMAN_LIMITS_MESSAGES_PER_CONNECTION=0", "LINEMAN_PING=0s"},
 	"lineman-uids":     {keepsUIDs, inMemory},
 	"lineman-journal":  {keepsUIDs},
+	"lineman-storm":    {checks, "LINEMAN_TOKEN_REVOCATIONS=", keepsChannels, manyWait, allConnect},
+	"lineman-forgets":  {checks, "LINEMAN_TOKEN_REVOCATIONS=", keepsChannels, manyWait, allConnect, inMemory},
 }
 
 const (
@@ -73,6 +75,8 @@ const (
 	keepsChannels = `LINEMAN_NAMESPACES={"default": {"subscribe": "all", "history": {"size": 1000}}}`
 	keepsUIDs     = "LINEMAN_HISTORY_UIDS_SIZE=100"
 	inMemory      = "LINEMAN_HISTORY_JOURNAL=none"
+	manyWait      = "LINEMAN_LIMITS_WAITING=12000" // who come at once wait for their hello to be looked at
+	allConnect    = "LINEMAN_LIMITS_CONNECTIONS=12000"
 )
 
 // build makes the programs of this module in dir, and goepoll of the baseline if there is one.
@@ -140,10 +144,11 @@ func (p *program) start(protos string) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.startOn(protos, ports)
+	return p.startOn(protos, ports, "")
 }
 
-func (p *program) startOn(protos string, ports []string) (*running, error) {
+// startOn starts it on ports, in a folder; an empty one means in a new one.
+func (p *program) startOn(protos string, ports []string, folder string) (*running, error) {
 	r := &running{counts: p.counts}
 	for _, port := range ports {
 		r.addrs = append(r.addrs, net.JoinHostPort("127.0.0.1", port))
@@ -154,8 +159,10 @@ func (p *program) startOn(protos string, ports []string) (*running, error) {
 	}
 	r.cmd = exec.Command(args[0], args[1:]...)
 	r.cmd.Env = append(append(os.Environ(), "GOMAXPROCS=1"), p.env...)
-	if r.cmd.Dir, err = os.MkdirTemp(filepath.Dir(args[0]), "run-"); err != nil { // where it leaves its files
-		return nil, err
+	if r.cmd.Dir = folder; folder == "" {
+		if r.cmd.Dir, err = os.MkdirTemp(filepath.Dir(args[0]), "run-"); err != nil { // where it leaves its files
+			return nil, err
+		}
 	}
 	r.cmd.Stderr = os.Stderr
 	out, err := r.cmd.StdoutPipe()

@@ -32,16 +32,11 @@ func (m *measurement) reconnect(r *running) ([]float64, error) {
 	if err := r.known(m.many); err != nil {
 		return nil, err
 	}
-	var ports []string
-	for _, addr := range r.addrs {
-		_, port, _ := net.SplitHostPort(addr)
-		ports = append(ports, port)
-	}
 	r.stop()
 	for _, c := range first {
 		c.Close()
 	}
-	again, err := m.programs["lineman-strict"].startOn("pages,lines", ports)
+	again, err := m.programs["lineman-strict"].startOn("pages,lines", r.ports(), "")
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +66,15 @@ func (m *measurement) reconnect(r *running) ([]float64, error) {
 	peak, err := again.peak()
 	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(m.many) }
 	return []float64{took.Seconds(), each(after.total - before.total), each(after.user - before.user), peak / 1e6}, err
+}
+
+// ports are those that it listens on.
+func (r *running) ports() (all []string) {
+	for _, addr := range r.addrs {
+		_, port, _ := net.SplitHostPort(addr)
+		all = append(all, port)
+	}
+	return all
 }
 
 // storm opens n WebSockets, all at once.
