@@ -8,8 +8,9 @@ import (
 
 // Memory is the Broker of one process.
 type Memory struct {
-	mu    sync.Mutex // guards the following, and the order of what is published
-	links []*memoryLink
+	mu      sync.Mutex // guards the following, and the order of what is published
+	links   []*memoryLink
+	several bool // there were several links: something may wait for the loop of the one that is left
 
 	history *rings       // guarded by mu, as what follows; nil until a node keeps some
 	commits *groupCommit // nil without a Journal
@@ -37,13 +38,14 @@ func (b *Memory) Join(n Node) (Link, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.links = append(b.links, l)
+	b.several = b.several || len(b.links) > 1
 	if n.Retain != nil {
 		if b.history == nil {
 			b.history = newRings(n.HistoryBytes)
 		}
 		b.history.most = max(b.history.most, n.HistoryBytes)
 		if b.commits == nil && n.Journal != nil {
-			b.commits = newGroupCommit(b.history, n.Journal, n.Retain, b.exclusively)
+			b.commits = newGroupCommit(b.history, n.Journal, n.Retain, b.exclusively, b.later)
 		}
 	}
 	if n.Presence != nil && b.roster == nil {
@@ -100,11 +102,17 @@ func (b *Memory) exclusively(f func()) bool {
 	return true
 }
 
+// later runs a function under the broker's lock, when who has it now has let it go.
+func (b *Memory) later(f func()) bool {
+	go b.exclusively(f)
+	return true
+}
+
 // soon runs a function under the broker's lock, later on the node's loop.
 func (l *memoryLink) soon(f func()) bool { return l.node.Do(func() { l.broker.exclusively(f) }) }
 
-// Publish delivers at once if there is only one node, and no Journal. With several, a node's own publication is not
-// ahead of others.
+// Publish delivers at once if there was never more than one node, and no Journal. With several, a node's own
+// publication is not ahead of others.
 func (l *memoryLink) Publish(to []Target, p Publication, done func(r Receipt, err error)) {
 	p.Data = slices.Clone(p.Data)
 	l.carry(&memoryPublication{Publication: p, to: slices.Clone(to), from: l.node.ID, finish: done})
@@ -216,7 +224,7 @@ type carriage interface {
 	done(err error)
 }
 
-// carry visits nodes. If there is only one, and no Journal, it does so at once.
+// carry visits nodes. If there was never more than one, and no Journal, it does so at once.
 func (l *memoryLink) carry(x carriage) {
 	b := l.broker
 	b.mu.Lock()
@@ -236,7 +244,7 @@ func (l *memoryLink) carry(x carriage) {
 	case p != nil:
 		p.Positions = b.history.publish(p.to, p.Data, l.node.Retain)
 	}
-	if len(b.links) > 1 || b.commits != nil {
+	if b.several || b.commits != nil {
 		defer b.mu.Unlock()
 		l.visitLocked(x)
 		return

@@ -67,7 +67,7 @@ func (l *memoryLink) Leave(in Target, uid string) {
 	l.attend(func(r *roster) (change, bool) { return r.leave(l.node.ID, seat{in, uid}) })
 }
 
-// attend changes who is present, and tells the nodes. If there is only this one, it is told at once.
+// attend changes who is present, and tells the nodes. If there was never another one, it is told at once.
 func (l *memoryLink) attend(f func(*roster) (change, bool)) {
 	b := l.broker
 	b.mu.Lock()
@@ -76,7 +76,7 @@ func (l *memoryLink) attend(f func(*roster) (change, bool)) {
 		return
 	}
 	c, told := f(b.roster)
-	if told && len(b.links) == 1 {
+	if told && !b.several {
 		wanted := l.attends(c.in)
 		b.mu.Unlock()
 		if wanted {
@@ -130,9 +130,10 @@ func (l *memoryLink) CountPresent(in []Target, done func([]int, error)) {
 // PresenceStats reads them in the same way.
 func (l *memoryLink) PresenceStats(done func(PresenceStats, error)) { read(l, (*roster).stats, done) }
 
-// read reads from the roster. Nothing that is told later is older: what was told before waits for the loop already.
+// read reads from the roster, and tells it on the loop behind the changes that wait for it: they are older.
 func read[T any](l *memoryLink, from func(*roster) T, done func(T, error)) {
 	var told T
+	var later bool
 	err := func() error {
 		l.broker.mu.Lock()
 		defer l.broker.mu.Unlock()
@@ -143,7 +144,12 @@ func read[T any](l *memoryLink, from func(*roster) T, done func(T, error)) {
 			return ErrNoPresence
 		}
 		told = from(l.broker.roster)
+		if later = l.broker.several; later && !l.node.Do(func() { done(told, nil) }) {
+			return ErrClosed
+		}
 		return nil
 	}()
-	done(told, err)
+	if !later || err != nil {
+		done(told, err)
+	}
 }
