@@ -19,6 +19,7 @@ type groupCommit struct {
 	journal Journal
 	retain  func(Target) Retention
 	home    func(f func()) bool // runs a function where the rings belong, from any goroutine
+	later   func(f func()) bool // likewise, from there too
 
 	busy    bool // a batch is being written, or about to, or the Journal is not recovered yet
 	waiting []step
@@ -53,13 +54,13 @@ type turnFunc func(err error)
 
 func (f turnFunc) take(_ []Position, err error) { f(err) }
 
-// newGroupCommit recovers a Journal into rings.
-func newGroupCommit(s *rings, j Journal, retain func(Target) Retention, home func(func()) bool) *groupCommit {
-	c := &groupCommit{rings: s, journal: j, retain: retain, home: home, busy: true}
+// newGroupCommit recovers a Journal into rings. later is home, for who is there already: it does not wait.
+func newGroupCommit(s *rings, j Journal, retain func(Target) Retention, home, later func(func()) bool) *groupCommit {
+	c := &groupCommit{rings: s, journal: j, retain: retain, home: home, later: later, busy: true}
 	s.journaled = true
 	j.Recover(func(had Recovered) {
 		all := newRestoration(had)
-		go home(func() { c.restore(all) })
+		later(func() { c.restore(all) })
 	})
 	return c
 }
@@ -69,7 +70,7 @@ func (c *groupCommit) restore(all *restoration) {
 	switch {
 	case c.closed:
 	case all.putSome(c.rings, c.retain):
-		go c.home(func() { c.restore(all) })
+		c.later(func() { c.restore(all) })
 	default:
 		c.next()
 	}

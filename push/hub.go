@@ -142,10 +142,10 @@ type Hub[C Conn] struct {
 	stats    Stats
 
 	tails     map[*set[C]]*tail[C]
-	followers int        // members that follow
-	holding   uint64     // number of the last marking of those who catch up
-	unchecked []*tail[C] // that CheckTails has to look at
-	checks    int        // at a time
+	followers int    // members that follow
+	holding   uint64 // number of the last marking of those who catch up
+	allTails  []*tail[C]
+	checked   int // index of the tail that CheckTails has looked at last
 
 	trace   *Trace         // nil if nobody is told
 	watches []*watching[C] // never changed in place, as one may end while all are told

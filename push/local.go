@@ -11,7 +11,7 @@ func (localBroker) Join(n Node) (Link, error) {
 	if n.Retain != nil {
 		l.history = newRings(n.HistoryBytes)
 		if n.Journal != nil {
-			l.commits = newGroupCommit(l.history, n.Journal, n.Retain, n.Do)
+			l.commits = newGroupCommit(l.history, n.Journal, n.Retain, n.Do, n.Do)
 		}
 	}
 	if n.Presence != nil {

@@ -1,9 +1,6 @@
 package push
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // tail is where a node stands in a target that somebody follows: those who follow have been handed all that was
 // published up to here. What the Broker brings has to go on from here. A node that finds a hole reads the history, and
@@ -15,6 +12,7 @@ import (
 type tail[C Conn] struct {
 	set       *set[C]
 	target    Target
+	index     int      // among all tails
 	keeps     bool     // history is kept of it
 	at        Position // zero: not known yet, or there is none
 	followers int      // in the set, those that are catching up too
@@ -26,9 +24,10 @@ type tail[C Conn] struct {
 func (h *Hub[C]) tailOf(s *set[C]) *tail[C] {
 	t := h.tails[s]
 	if t == nil {
-		t = &tail[C]{set: s, target: s.target()}
+		t = &tail[C]{set: s, target: s.target(), index: len(h.allTails)}
 		t.keeps = h.hasHistory(t.target)
 		h.tails[s] = t
+		h.allTails = append(h.allTails, t)
 	}
 	return t
 }
@@ -38,13 +37,18 @@ func (h *Hub[C]) hasHistory(t Target) bool { return h.history != nil && h.retent
 
 // tidyTail forgets a tail that nobody needs.
 func (h *Hub[C]) tidyTail(t *tail[C]) {
-	if len(t.catchUps) > 0 || t.keeps && t.followers > 0 {
+	if len(t.catchUps) > 0 || t.keeps && t.followers > 0 || h.tails[t.set] != t {
 		return
 	}
 	if t.repair != nil {
 		t.repair.over = true
 	}
 	delete(h.tails, t.set)
+	last := len(h.allTails) - 1
+	moved := h.allTails[last]
+	h.allTails[t.index], moved.index = moved, t.index
+	h.allTails[last] = nil
+	h.allTails = h.allTails[:last]
 }
 
 // advance takes in what the Broker brings for a target, and reports whether those who have caught up get it now. They
@@ -177,23 +181,17 @@ func (h *Hub[C]) CheckTails(calls int) {
 	if h.isAlone() || !h.linked {
 		return
 	}
-	if len(h.unchecked) == 0 {
-		h.unchecked = slices.AppendSeq(h.unchecked, maps.Values(h.tails))
-		h.checks = (len(h.unchecked) + calls - 1) / max(calls, 1)
-	}
-	now := h.unchecked[:min(h.checks, len(h.unchecked))]
-	for _, t := range now {
-		if t == h.tails[t.set] && t.keeps && t.repair == nil && t.at != (Position{}) {
+	for n := (len(h.allTails) + calls - 1) / max(calls, 1); n > 0 && len(h.allTails) > 0; n-- {
+		h.checked = (h.checked + 1) % len(h.allTails)
+		if t := h.allTails[h.checked]; t.keeps && t.repair == nil && t.at != (Position{}) {
 			h.checkTail(t)
 		}
 	}
-	clear(now)
-	h.unchecked = h.unchecked[len(now):]
 }
 
 // relinkTails has all that waits for the link go on, and compares all tails with the history.
 func (h *Hub[C]) relinkTails() {
-	for _, t := range h.tails {
+	for _, t := range slices.Clone(h.allTails) {
 		for _, c := range slices.Clone(t.catchUps) {
 			if !c.trailing {
 				h.recall(c)
