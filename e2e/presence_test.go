@@ -17,7 +17,8 @@ func watchRoom(p *tab, server, uid string) {
 		import("http://%s/lineman.mjs").then(({ connect }) => {
 			const line = connect("ws://%[1]s/", { token: %q })
 			line.subscribe("room:1", () => {}, {
-				onSub: () => line.presence("room:1").then(({ users }) => who = users),
+				onSub: () => line.presence("room:1"),
+				onUsers: ({ users }) => who = users,
 				onJoin: ({ uid, info = null }) => { who[uid] = info; log.push("join " + uid) },
 				onLeave: ({ uid }) => { delete who[uid]; log.push("leave " + uid) },
 			})

@@ -70,6 +70,8 @@ export interface SubscribeOptions {
   /** A uid has come, or has gone, where the namespace of the channel asks for that. */
   onJoin?: (who: { ch: string; uid: string; info?: any; n: number }) => void
   onLeave?: (who: { ch: string; uid: string; n: number }) => void
+  /** Who is there, in place of what is known: asked for by presence, or told by the server, as it had to miss some. */
+  onUsers?: (who: Presence & { ch: string }) => void
 }
 
 export interface Subscription {

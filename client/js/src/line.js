@@ -20,7 +20,7 @@ export function line(url, options) {
   }
 
   const emit = (name, ...args) => listeners[name]?.forEach(f => call(f, ...args))
-  const tell = (f, name) => channels.get(f.ch)?.subs.forEach(sub => sub[name] && call(sub[name], f))
+  const tell = (f, name) => channels.get(f.ch)?.subs.forEach(sub => call(sub[name], f))
 
   function channelOf(ch) {
     if (!channels.has(ch)) channels.set(ch, { ch, subs: new Set(), id: 0 })
@@ -128,6 +128,7 @@ export function line(url, options) {
     },
     join: f => tell(f, "onJoin"),
     leave: f => tell(f, "onLeave"),
+    presence: f => tell(f, "onUsers"), // asked for, or not
     unsub(f) {
       if (f.why && forget(f.ch)) emit("error", failure(f))
     },
@@ -199,7 +200,7 @@ export function line(url, options) {
 // call has an error in a callback be reported as one that nobody has caught, and disturb nothing else.
 function call(f, ...args) {
   try {
-    f(...args)
+    f?.(...args)
   } catch (error) {
     setTimeout(() => {
       throw error

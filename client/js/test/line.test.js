@@ -230,12 +230,17 @@ test("the server takes it out of a channel", async () => {
 test("who comes and goes is told", async () => {
   const line = open()
   const told = []
-  line.subscribe("room", () => {}, { onJoin: f => told.push("+" + f.uid), onLeave: f => told.push("-" + f.uid) })
+  line.subscribe("room", () => {}, {
+    onJoin: f => told.push("+" + f.uid), onLeave: f => told.push("-" + f.uid),
+    onUsers: f => told.push(f.more ? "more" : Object.keys(f.users).join()),
+  })
   await clock.pass(100)
   server.everybody({ op: "join", ch: "room", uid: "8", n: 2 })
   server.everybody({ op: "leave", ch: "room", uid: "8", n: 1 })
+  server.everybody({ op: "presence", ch: "room", n: 2, users: { 7: null, 8: {} } })
+  server.everybody({ op: "presence", ch: "room", n: 1001, more: true })
   await clock.pass(100)
-  assert.deepEqual(told, ["+8", "-8"])
+  assert.deepEqual(told, ["+8", "-8", "7,8", "more"])
 })
 
 test("an error in a callback disturbs nothing, and is not swallowed", async () => {
