@@ -36,6 +36,9 @@ func fileProblems(l *config.Loaded) []error {
 		f.pair("redis", l.Redis.Cert, l.Redis.Key)
 		f.fail("redis.ca", authorities(l.Redis.CA))
 	}
+	if l.KeepsJournal() {
+		f.fail("history.journal", folderFor(l.History.Journal))
+	}
 	if !l.Dev {
 		for _, name := range l.Token.PublicKeys {
 			f.fail("token.public_keys", publicKey(name))
@@ -140,6 +143,19 @@ func publicKey(name string) error {
 
 // cache looks at the folder for certificates and their keys. It need not be there.
 func (f *fileCheck) cache(name string) error {
+	if err := folderFor(name); err != nil {
+		return err
+	}
+	if info, err := os.Stat(name); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		f.loaded.Warnings = append(f.loaded.Warnings,
+			fmt.Sprintf("tls.cache: %s is to have private keys, and others than its owner may enter it: chmod 700 "+
+				"%[1]s", name))
+	}
+	return nil
+}
+
+// folderFor looks at a folder that is made if it is not there.
+func folderFor(name string) error {
 	info, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -148,11 +164,6 @@ func (f *fileCheck) cache(name string) error {
 		return fmt.Errorf("%q: %w", name, bare(err))
 	case !info.IsDir():
 		return fmt.Errorf("%q: is a file: want a folder", name)
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		f.loaded.Warnings = append(f.loaded.Warnings,
-			fmt.Sprintf("tls.cache: %s is to have private keys, and others than its owner may enter it: chmod 700 "+
-				"%[1]s", name))
 	}
 	return writable(name)
 }

@@ -37,6 +37,8 @@ func TestFiles(t *testing.T) {
 		"tls: {cert: " + cert + ", key: text}":             `tls.cert: `,
 		"tls: {auto: [example.com], cache: text}":          `tls.cache: "text": is a file: want a folder`,
 		"tls: {auto: [example.com], cache: text/more}":     `tls.cache: `,
+		"history: {journal: text, uids: {size: 1}}":        `history.journal: "text": is a file: want a folder`,
+		"history: {journal: text/x, uids: {size: 1}}":      `history.journal: `,
 		"token: {public_keys: [none]}":                     `token.public_keys: "none": no such file`,
 		"token: {public_keys: [text]}":                     `token.public_keys: "text": `,
 		keys + ", revocations: folder}":                    `token.revocations: `,
