@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -55,6 +57,7 @@ func TestScriptBuilds(t *testing.T) {
 
 // TestScript runs the tests of lineman.js, with its source and with each build.
 func TestScript(t *testing.T) {
+	need(t, "node")
 	tests, err := filepath.Glob(filepath.Join(scripts, "test", "*.test.js"))
 	if err != nil || len(tests) == 0 {
 		t.Fatalf("%s has no tests: %v", scripts, err)
@@ -69,8 +72,11 @@ func TestScript(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Setenv("LINEMAN_JS", path)
-			if out, err := try(t, "", "node", append([]string{"--test"}, tests...)...); err != nil {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*patience)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, "node", append([]string{"--test"}, tests...)...)
+			cmd.Env = append(os.Environ(), "LINEMAN_JS="+path)
+			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})
