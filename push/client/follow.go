@@ -35,6 +35,8 @@ func (s *session) handleSubscribed(f level1.Subscribed) {
 	}
 	sub.settleLocked()
 	c.mu.Unlock()
+	f.Gap = gap
+	c.queue.put(0, func() { sub.call(func(h *Handler) { h.Began(f) }) })
 	if gap != "" {
 		s.tellMissed(sub, level1.Missed{Channel: f.Channel, Gap: gap, Position: at})
 		return

@@ -42,6 +42,10 @@ type Options struct {
 // Handler is what is told of a target. It is called on the client's goroutine, one call at a time for all of a Client,
 // and may call every method of it. What is given is the handler's own; Data must not be changed. nil: nobody is told.
 type Handler struct {
+	// Began is told that the server has begun the target, on each connection anew. What Joined and Left would have told
+	// meanwhile was missed: Client.Presence has it. If there is a Gap, it is told next.
+	Began func(level1.Subscribed)
+
 	// Message is told what is published. Subscription.Position goes on when it has returned.
 	Message func(level1.Message)
 
@@ -85,6 +89,9 @@ func (o Options) withDefaults() Options {
 }
 
 func (h Handler) withDefaults() Handler {
+	if h.Began == nil {
+		h.Began = func(level1.Subscribed) {}
+	}
 	if h.Message == nil {
 		h.Message = func(level1.Message) {}
 	}

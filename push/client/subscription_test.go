@@ -299,3 +299,33 @@ func TestHole(t *testing.T) {
 		}
 	})
 }
+
+// TestBegan has a handler be told of each beginning, before what comes of it, and ask who is there.
+func TestBegan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, r := newNetwork(t), &record{}
+		c, p := dialed(t, n, client.Options{})
+		defer closing(t, c)
+		h := r.handler()
+		h.Began = func(s level1.Subscribed) {
+			there, err := c.Presence(t.Context(), s.Channel)
+			r.add("began %s %d %s, %d are there, %v", s.Position, s.N, s.Gap, there.N, err)
+		}
+		answer := func() {
+			q := p.next(level1.OpPresence)
+			p.say(level1.Presence{ID: q.ID, Channel: "a", N: 2})
+		}
+		subscribed(t, c, p, "a", push.Since{Last: 1}, h, level1.Subscribed{Channel: "a", Position: at(4), N: 1},
+			message("a", 4))
+		answer()
+		p.conn.Close()
+		p = n.accept()
+		p.welcome()
+		p.say(level1.Subscribed{Channel: "a", Position: at(9)}) // it does not say that something is missing
+		answer()
+		const want = "[began e.4 1 , 2 are there, <nil> 4 began e.9 0 jump, 2 are there, <nil> gap a jump e.9]"
+		if got := r.take(); got != want {
+			t.Error(got)
+		}
+	})
+}
