@@ -264,11 +264,9 @@ func (h *Hub[C]) trail(c *catchUp[C]) {
 		h.caughtUp(c)
 	case t.at.Epoch != c.top.Epoch:
 		h.checkTail(t)
-	case t.at.Offset > c.top.Offset: // the history has lost what this node has delivered
-		if c.follow {
-			h.missedBy(c, GapExpired, t.at)
-		}
-		h.caughtUp(c)
+	case t.at.Offset > c.top.Offset: // an older answer was overtaken, or the history has lost what was delivered
+		h.checkTail(t)
+		h.again(c)
 	}
 }
 

@@ -146,9 +146,6 @@ func (h *Hub[C]) follow(to []Target, p Publication, except *Member[C]) (n int) {
 		}
 		accepted, again := h.publishTo(t, s, except)
 		n += max(0, accepted-again)
-		if except != nil && except.follows && s.Position != (Position{}) && except.IsIn(t) {
-			h.options.Followers.Passed(except.conn, t, s.Position)
-		}
 	}
 	return n
 }
@@ -175,6 +172,10 @@ func (h *Hub[C]) publishTo(t Target, s Stored, except *Member[C]) (accepted, aga
 		accepted = h.options.Followers.Published(h.noting(audience), t, s)
 	} else {
 		accepted = h.options.Followers.Published(audience, t, s)
+	}
+	if except != nil && except.follows && s.Position != (Position{}) && except.IsIn(t) &&
+		(hold == 0 || except.heldIn != hold) { // who is catching up has its position from the history
+		h.options.Followers.Passed(except.conn, t, s.Position)
 	}
 	return accepted, again
 }

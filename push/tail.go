@@ -131,6 +131,7 @@ func (h *Hub[C]) repaired(t *tail[C], r Recovery) {
 	for _, s := range r.Messages {
 		h.republish(t, s)
 	}
+	h.readEpoch(t)
 	if c.lost || !c.follows(t.at) {
 		c.held, c.bytes, c.lost = nil, 0, false
 		h.checkTail(t)
@@ -140,6 +141,16 @@ func (h *Hub[C]) repaired(t *tail[C], r Recovery) {
 	for _, s := range c.held {
 		if s.Position.Offset > t.at.Offset {
 			h.republish(t, s)
+		}
+	}
+}
+
+// readEpoch has those read the history again who wait for the node in an epoch in which it will never be: their answer
+// was given before the Broker was begun anew, and came after that to the repair.
+func (h *Hub[C]) readEpoch(t *tail[C]) {
+	for _, c := range slices.Clone(t.catchUps) {
+		if c.trailing && c.top.Epoch != t.at.Epoch {
+			h.again(c)
 		}
 	}
 }

@@ -1,0 +1,73 @@
+package push_test
+
+import (
+	"testing"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// TestCatchUpOvertaken begins with an answer that is older than what the node has been told meanwhile: nothing is
+// missed, and no gap is told.
+func TestCatchUpOvertaken(t *testing.T) {
+	f := newFollowing(t)
+	_, a := f.follower(t, 1, -1)
+	f.confirm()
+	f.answer(3)
+	a.is(t, "begun chat:7 e.3")
+	_, b := f.follower(t, 2, 1)
+	f.confirm()
+	late := f.reads[0]
+	f.reads = f.reads[1:]
+	f.hub.CheckTails(1)
+	f.answer(4, 4)
+	a.is(t, "4m")
+	late(push.History{Top: offset(3), Messages: []push.Stored{
+		{Position: offset(2), Data: []byte("m")}, {Position: offset(3), Data: []byte("m")},
+	}}, nil)
+	b.is(t, "begun chat:7 e.3 2m 3m")
+	f.answer(4) // to the tail
+	f.answer(4, 4)
+	b.is(t, "4m")
+	f.deliver(5)
+	a.is(t, "5m")
+	b.is(t, "5m")
+}
+
+// TestCatchUpFormerEpoch begins with the answer of a Broker that was begun anew meanwhile, as the node knows already:
+// the connection is told so.
+func TestCatchUpFormerEpoch(t *testing.T) {
+	f := newFollowing(t)
+	_, a := f.follower(t, 1, -1)
+	f.confirm()
+	f.answer(3)
+	a.is(t, "begun chat:7 e.3")
+	_, b := f.follower(t, 2, 2)
+	f.confirm()
+	late := f.reads[0]
+	f.reads = f.reads[1:]
+	f.hub.CheckTails(1)
+	anew := push.Position{Epoch: "f", Offset: 1}
+	f.reply(push.History{Top: anew, Gap: push.GapEpoch}, nil)
+	a.is(t, "missed epoch f.1")
+	late(push.History{Top: offset(3), Messages: []push.Stored{{Position: offset(3), Data: []byte("m")}}}, nil)
+	b.is(t, "begun chat:7 e.3 3m")
+	f.reply(push.History{Top: anew}, nil) // to the tail
+	if len(f.reads) != 1 {
+		t.Fatalf("%d questions are asked, want one since e.3", len(f.reads))
+	}
+	f.reply(push.History{Top: anew, Gap: push.GapEpoch}, nil)
+	b.is(t, "missed epoch f.1")
+}
+
+// TestCatchUpExcepted tells a connection that is excepted while it catches up no position: the history does.
+func TestCatchUpExcepted(t *testing.T) {
+	f := newFollowing(t)
+	m, c := f.follower(t, 1, -1)
+	f.confirm()
+	f.node.Deliver([]push.Target{"chat:7"}, push.Publication{
+		Node: "other", Number: 1, Data: []byte("m"), Positions: []push.Position{offset(1)}, Except: m.Target(),
+	})
+	c.is(t)
+	f.answer(1)
+	c.is(t, "begun chat:7 e.1")
+}
