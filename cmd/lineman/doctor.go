@@ -75,7 +75,7 @@ func examinedRedis(all *config.Config) doctor.Redis {
 	r := doctor.Redis{
 		Addresses: c.Addresses, Master: c.Master, Cluster: c.Cluster, Database: c.Database, Prefix: c.Prefix,
 		User: c.User, Password: c.Password, SentinelUser: c.SentinelUser, SentinelPassword: c.SentinelPassword,
-		History: all.KeepsHistory(),
+		History: all.KeepsHistory(), Presence: all.KnowsPresence(),
 	}
 	if c.TLS {
 		r.TLS = func() (*tls.Config, error) { return redisTLS(*c) }

@@ -242,6 +242,9 @@ func testContent(t *testing.T, c *cluster) {
 			Deliver: func(_ []push.Target, p push.Publication) int { got <- p; return 0 },
 			Answer:  func(_ []push.Target, _ []byte, reply func([]byte)) { reply(nil) },
 			Linked:  func(bool) { up <- true },
+
+			Presence:       func(push.Target, push.PresenceEvent) {},
+			PresenceEvents: func(push.Target) bool { return false },
 		})
 		if err != nil {
 			t.Error(err)

@@ -79,6 +79,7 @@ func testPresenceTwice(t *testing.T, c *cluster) {
 	b.subscribe("x")
 	a.leave("x", "ann", "nobody")
 	a.enter("x", `ann={"n":1}`, `ann={"n":1}`, "ann")
+	a.has("x", `ann{"n":1}`)
 	b.enter("x", "ann")
 	b.has("x", `ann{"n":1}`)
 	b.leave("x", "ann", "ann")

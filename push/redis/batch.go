@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
-
-	"github.com/lineman-go/lineman/push"
 )
 
 const (
@@ -108,8 +106,8 @@ func (p *pair) change(k opKind, channels []string) rueidis.Completed {
 type sent struct {
 	arrivals int64
 	placed   placed
-	history  push.History
-	err      error // that of the server, which has not done it
+	tell     func() // of a query
+	err      error  // that of the server, which has not done it
 }
 
 // send publishes messages, and tells how many arrivals they make; and it asks.
@@ -148,12 +146,15 @@ func (p *pair) send(ops []op) error {
 func (p *pair) sent(o op, r rueidis.RedisResult) (s sent, err error) {
 	failed := r.Error()
 	switch {
-	case failed != nil && (o.query == nil && o.places == nil || concernsAll(failed)):
+	case failed != nil && (o.kind == publish && o.places == nil || concernsAll(failed)):
 		return sent{}, failed
 	case failed != nil:
 		return sent{err: failed}, nil
 	case o.query != nil:
-		s.history, s.err = o.query.answer(p, r)
+		s.tell, s.err = o.query.answer(p, r)
+		return s, nil
+	case o.kind == say:
+		p.shard.outbox.known(o.sayings)
 		return s, nil
 	case o.places == nil:
 		s.arrivals, err = r.AsInt64()
@@ -169,7 +170,12 @@ func (p *pair) sent(o op, r rueidis.RedisResult) (s sent, err error) {
 func (l *link) sent(o op, s sent, missed bool) {
 	switch {
 	case o.query != nil:
-		l.answered(o.query, s.history, s.err)
+		l.answered(o.query, s.tell, s.err)
+		return
+	case s.err != nil && o.kind == say:
+		l.warnUnkept(s.err)
+		return
+	case o.kind == say:
 		return
 	case s.err != nil:
 		l.warnUnkept(s.err)
@@ -208,8 +214,8 @@ func (p *pair) present(r rueidis.RedisResult) int64 {
 }
 
 // publishes is the command that publishes.
-func (p *pair) publishes() string {
-	if p.shard.link.options.Cluster {
+func (s *shard) publishes() string {
+	if s.link.options.Cluster {
 		return "SPUBLISH"
 	}
 	return "PUBLISH"
@@ -220,14 +226,16 @@ func (p *pair) command(o op) rueidis.Completed {
 	switch {
 	case o.query != nil:
 		return o.query.command(p)
+	case o.kind == say:
+		return p.shard.say(p.out, p.member(), o.sayings)
 	case o.places != nil:
 		return p.place(o)
 	}
 	b, payload := p.out.B(), rueidis.BinaryString(o.payload)
 	switch {
 	case len(o.channels) > 1:
-		return b.Eval().Script(publishScript).Numkeys(int64(len(o.channels))).Key(o.channels...).Arg(p.publishes(),
-			payload).Build()
+		return b.Eval().Script(publishScript).Numkeys(int64(len(o.channels))).Key(o.channels...).
+			Arg(p.shard.publishes(), payload).Build()
 	case p.shard.link.options.Cluster:
 		return b.Spublish().Channel(o.channels[0]).Message(payload).Build()
 	}

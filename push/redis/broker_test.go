@@ -48,7 +48,7 @@ func TestMiniredis(t *testing.T) {
 					Broker: func() push.Broker {
 						return newBroker(t, redis.Options{Addresses: []string{p.address()}, Partitions: partitions})
 					},
-					Cut: p.Cut, Mend: p.Mend, History: true,
+					Cut: p.Cut, Mend: p.Mend, History: true, Presence: true,
 				}
 			})
 		})
@@ -67,7 +67,7 @@ func TestServer(t *testing.T) {
 					Broker: func() push.Broker {
 						return newBroker(t, redis.Options{Addresses: []string{p.address()}, Partitions: partitions})
 					},
-					Cut: p.Cut, Mend: p.Mend, History: true,
+					Cut: p.Cut, Mend: p.Mend, History: true, Presence: true,
 				}
 			})
 		})

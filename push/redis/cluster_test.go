@@ -112,7 +112,7 @@ func TestCluster(t *testing.T) {
 						})
 					},
 					Cut: each((*proxy).Cut), Mend: each((*proxy).Mend),
-					Divided: partitions > 1, History: true,
+					Divided: partitions > 1, History: true, Presence: true,
 				}
 			})
 		})

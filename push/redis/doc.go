@@ -26,6 +26,10 @@
 //
 //	+evalsha +script|load +get +set +del +hmget +hincrby +rpush +lpop +ltrim +lrange +lindex +llen +persist +pttl
 //
+// and with presence
+//
+//	+evalsha +script|load +hmget +hincrby +hlen +exists +sadd +srem +smembers +srandmember
+//
 // Without client|info and client|kill it works, but the server takes a node whose machine died to be there until its
 // own keep-alive finds out, and what concerns that node is answered late. Without pubsub|numsub nobody is told that a
 // node is missing whose connection the server has lost.

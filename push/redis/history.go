@@ -17,19 +17,20 @@ func (l *link) History(of push.Target, r push.Range, done func(push.History, err
 	w := newWanted(of, r, l.node.Retain(of))
 	l.ask(l.shardOf(of.Topic()), &query{
 		command: func(p *pair) rueidis.Completed { return p.read(w) },
-		answer: func(p *pair, r rueidis.RedisResult) (push.History, error) {
+		answer: func(p *pair, r rueidis.RedisResult) (func(), error) {
 			words, err := wordsOf(r)
 			if err != nil {
-				return push.History{}, err
+				return nil, err
 			}
 			found, err := parseFound(words)
 			if err != nil {
-				return push.History{}, err
+				return nil, err
 			}
 			p.shard.reached.raise(found.mark)
-			return w.tell(found), nil
+			h := w.tell(found)
+			return func() { done(h, nil) }, nil
 		},
-		done: done,
+		failed: func(err error) { done(push.History{}, err) },
 	})
 }
 
@@ -40,10 +41,7 @@ func (l *link) Forget(of []push.Target, done func(error)) {
 		return
 	}
 	parts := l.divide(of)
-	left, failed := len(parts), error(nil)
-	if left == 0 {
-		done(nil)
-	}
+	ended := after(len(parts), done)
 	for s, targets := range parts {
 		keys := make([]string, len(targets))
 		for i, t := range targets {
@@ -51,18 +49,11 @@ func (l *link) Forget(of []push.Target, done func(error)) {
 		}
 		l.ask(s, &query{
 			command: func(p *pair) rueidis.Completed { return p.out.B().Del().Key(keys...).Build() },
-			answer: func(_ *pair, r rueidis.RedisResult) (push.History, error) {
+			answer: func(_ *pair, r rueidis.RedisResult) (func(), error) {
 				_, err := r.AsInt64()
-				return push.History{}, err
+				return func() { ended(nil) }, err
 			},
-			done: func(_ push.History, err error) {
-				if err != nil {
-					failed = err
-				}
-				if left--; left == 0 {
-					done(failed)
-				}
-			},
+			failed: ended,
 		})
 	}
 }

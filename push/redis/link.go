@@ -40,6 +40,7 @@ type link struct {
 	inFlight inFlight
 	replies  replies
 	queries  map[*query]struct{} // that were asked and are not answered
+	rolls    map[*roll]struct{}  // lists of who is present that were asked for
 	warned   time.Time           // when the log last heard that Redis keeps nothing
 }
 
@@ -61,7 +62,7 @@ func newLink(b *Broker, n push.Node) *link {
 	l.registry, l.membership = newRegistry(l), newMembership()
 	l.inFlight = newInFlight(l)
 	l.replies = replies{link: l}
-	l.queries = make(map[*query]struct{})
+	l.queries, l.rolls = make(map[*query]struct{}), make(map[*roll]struct{})
 	return l
 }
 
@@ -131,8 +132,11 @@ func (l *link) left() bool {
 // keepsHistory reports whether the node keeps history of anything.
 func (l *link) keepsHistory() bool { return l.node.Retain != nil }
 
+// knowsPresence reports whether the node asks who is present.
+func (l *link) knowsPresence() bool { return l.node.Presence != nil }
+
 // settings are what all nodes have to agree on.
-func (l *link) settings() string { return l.options.settings(l.keepsHistory()) }
+func (l *link) settings() string { return l.options.settings(l.keepsHistory(), l.knowsPresence()) }
 
 // post has the loop run something. A link whose loop has ended is closed.
 func (l *link) post(f func()) {

@@ -18,6 +18,10 @@ import (
 //	PREFIX.{PARTITION}:terms     key of the terms of that which have ended
 //	PREFIX.{PARTITION}:top:T     key of the offset of a target
 //	PREFIX.{PARTITION}:kept:T    key of the messages that are kept of it
+//	PREFIX.{PARTITION}:presence  key of how many are present, and of how often that has changed
+//	PREFIX.{PARTITION}:who:T     key of the uids that are present in a channel
+//	PREFIX.{PARTITION}:seats:N   key of what a node has said of that, since it has connected
+//	PREFIX.{PARTITION}:seated    key of the nodes that have said something
 //
 // A prefix has neither dots nor braces, so no name is also one of another app, and what follows "}" tells topics, which
 // may have anything in them, from the rest. The braces have a Cluster keep all of a partition in one slot.
@@ -59,6 +63,14 @@ func (n names) top(t push.Target) string { return n.head(n.partition(string(t)))
 func (n names) kept(t push.Target) string {
 	return n.head(n.partition(string(t))) + ":kept:" + string(t)
 }
+
+func (n names) presence(partition int) string { return n.head(partition) + ":presence" }
+
+func (n names) who(t push.Target) string { return n.head(n.partition(string(t))) + ":who:" + string(t) }
+
+func (n names) seats(partition int, term string) string { return n.head(partition) + ":seats:" + term }
+
+func (n names) seated(partition int) string { return n.head(partition) + ":seated" }
 
 // topicOf is the topic whose channel this is.
 func (n names) topicOf(channel string) (t push.Target, ok bool) {

@@ -46,26 +46,44 @@ func enter(t testing.TB, id string, o redis.Options) *node {
 // enterKeeping makes one that keeps history.
 func enterKeeping(t testing.TB, id string, o redis.Options, retain func(push.Target) push.Retention) *node {
 	t.Helper()
+	return enterWith(t, o, push.Node{ID: id, Retain: retain})
+}
+
+// enterKnowing makes one that knows who is present.
+func enterKnowing(t testing.TB, id string, o redis.Options) *node {
+	t.Helper()
+	return enterWith(t, o, push.Node{ID: id, PresenceEvents: func(push.Target) bool { return true }})
+}
+
+// enterWith makes one that has something already.
+func enterWith(t testing.TB, o redis.Options, with push.Node) *node {
+	t.Helper()
+	id := with.ID
 	n := &node{t: t, id: id, broker: newBroker(t, o), loop: pushtest.NewLoop(t)}
+	with.Do = n.loop.Do
+	with.Deliver = func(to []push.Target, p push.Publication) int {
+		n.got = append(n.got, fmt.Sprintf("%s %.20s", to[0], p.Data))
+		n.placed = append(n.placed, p.Positions...)
+		return 1
+	}
+	with.Answer = func(_ []push.Target, question []byte, reply func([]byte)) {
+		reply(append([]byte(id+": "), question...))
+	}
+	with.Linked = func(up bool) {
+		if up {
+			n.ups++
+		} else {
+			n.downs++
+		}
+	}
+	if with.PresenceEvents != nil {
+		with.Presence = func(in push.Target, e push.PresenceEvent) {
+			sign := map[bool]string{true: "+", false: "-"}[e.Here]
+			n.got = append(n.got, fmt.Sprintf("%s %s%s%s %d", in, sign, e.UID, e.Info, e.N))
+		}
+	}
 	n.loop.Await(func() {
-		link, err := n.broker.Join(push.Node{
-			ID: id, Do: n.loop.Do, Retain: retain,
-			Deliver: func(to []push.Target, p push.Publication) int {
-				n.got = append(n.got, fmt.Sprintf("%s %.20s", to[0], p.Data))
-				n.placed = append(n.placed, p.Positions...)
-				return 1
-			},
-			Answer: func(_ []push.Target, question []byte, reply func([]byte)) {
-				reply(append([]byte(id+": "), question...))
-			},
-			Linked: func(up bool) {
-				if up {
-					n.ups++
-				} else {
-					n.downs++
-				}
-			},
-		})
+		link, err := n.broker.Join(with)
 		if err != nil {
 			t.Error(err)
 			return

@@ -86,11 +86,15 @@ func (o *Options) shards() int {
 	return 1
 }
 
-// settings are what all nodes have to agree on. A node that keeps no history would publish without positions.
-func (o *Options) settings(history bool) string {
+// settings are what all nodes have to agree on. A node that keeps no history would publish without positions,
+// and one without presence would not be known.
+func (o *Options) settings(history, presence bool) string {
 	text := fmt.Sprintf("format=%d,partitions=%d,cluster=%v", version, o.Partitions, o.Cluster)
 	if history {
 		text += ",history=true"
+	}
+	if presence {
+		text += ",presence=true"
 	}
 	return text
 }

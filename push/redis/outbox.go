@@ -25,6 +25,8 @@ type op struct {
 	data   int     // this many bytes, the last ones of the payload
 
 	query *query // to be asked
+
+	sayings []saying // to be said
 }
 
 type opKind uint8
@@ -34,10 +36,11 @@ const (
 	unsubscribe
 	publish
 	ask
+	say
 )
 
 // isSent reports whether it goes over the connection that publishes.
-func (k opKind) isSent() bool { return k == publish || k == ask }
+func (k opKind) isSent() bool { return k >= publish }
 
 // outbox is the send queue of a shard: what it is to do, in order, and what it is to be subscribed to.
 type outbox struct {
@@ -45,13 +48,15 @@ type outbox struct {
 
 	mu      sync.Mutex // guards the following
 	wanted  map[push.Target]struct{}
+	seats   map[seat]saying // what was said last, of each that the node has
+	said    uint64          // sayings
 	ops     []op
 	waiting int  // bytes of payload
 	open    bool // there is a connection, or will be at once
 }
 
 func newOutbox() *outbox {
-	return &outbox{wake: make(chan struct{}, 1), wanted: make(map[push.Target]struct{})}
+	return &outbox{wake: make(chan struct{}, 1), wanted: make(map[push.Target]struct{}), seats: make(map[seat]saying)}
 }
 
 // outcome is what became of an op that was put into an outbox.
@@ -76,6 +81,8 @@ func (o *outbox) put(p op) outcome {
 		for _, t := range p.topics {
 			delete(o.wanted, t)
 		}
+	case say:
+		o.rememberLocked(p.sayings)
 	}
 	if !o.open {
 		return shut
@@ -90,6 +97,46 @@ func (o *outbox) put(p op) outcome {
 	default:
 	}
 	return taken
+}
+
+// rememberLocked notes what the node says, and what of it the server may not know.
+func (o *outbox) rememberLocked(all []saying) {
+	for i := range all {
+		s := &all[i]
+		if !s.here {
+			delete(o.seats, s.seat)
+			continue
+		}
+		o.said++
+		s.number, s.fresh = o.said, s.info != nil
+		if before, known := o.seats[s.seat]; known && s.info == nil {
+			s.info, s.fresh = before.info, before.fresh
+		}
+		o.seats[s.seat] = *s
+	}
+}
+
+// known notes that the server knows what was said.
+func (o *outbox) known(all []saying) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, s := range all {
+		if now, is := o.seats[s.seat]; is && now.number == s.number {
+			now.fresh = false
+			o.seats[s.seat] = now
+		}
+	}
+}
+
+// present is what the node has said, of each that it has.
+func (o *outbox) present() []saying {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	all := make([]saying, 0, len(o.seats))
+	for _, s := range o.seats {
+		all = append(all, s)
+	}
+	return all
 }
 
 // take gives what is to be done.

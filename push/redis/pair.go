@@ -25,6 +25,7 @@ type pair struct {
 	overflowed    bool         // owned by the goroutine that reads
 	self          endpoint     // of in; zero if the server does not tell
 	blind         bool         // the server does not tell who is present
+	term          string       // under which the node says who is present
 }
 
 var (
@@ -100,6 +101,11 @@ func (p *pair) open() error {
 			return err
 		}
 		wanted = wanted[n:]
+	}
+	if s.link.knowsPresence() {
+		if err := p.beginPresence(); err != nil {
+			return err
+		}
 	}
 	return p.subscribe([]string{s.all()})
 }

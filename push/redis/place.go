@@ -131,7 +131,7 @@ func (p *pair) place(o op) rueidis.Completed {
 	payload := rueidis.BinaryString(o.payload)
 	head := len(payload) - o.data
 	keys := append(slices.Clone(o.channels), l.names.state(p.shard.index))
-	arguments := []string{strconv.Itoa(len(o.channels)), p.publishes(), newName(), payload[:head], payload[head:]}
+	arguments := []string{strconv.Itoa(len(o.channels)), p.shard.publishes(), newName(), payload[:head], payload[head:]}
 	for _, at := range o.places {
 		keys = append(keys, l.names.top(at.target), l.names.kept(at.target))
 		arguments = append(arguments, strconv.Itoa(at.index), strconv.Itoa(at.keep.Messages()),

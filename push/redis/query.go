@@ -13,39 +13,60 @@ import (
 // query is what is asked of a server, in order with what is published.
 type query struct {
 	command func(*pair) rueidis.Completed
-	answer  func(*pair, rueidis.RedisResult) (push.History, error) // reads it; called by the shard's goroutine
-	done    func(push.History, error)                              // called by the loop, once
+
+	// answer reads the answer, and gives what tells of it. It is called by the shard's goroutine.
+	answer func(*pair, rueidis.RedisResult) (tell func(), err error)
+
+	failed func(error) // called by the loop, as tell is: one of them, once
 }
 
 // ask sends a query.
 func (l *link) ask(s *shard, q *query) {
 	switch {
 	case l.closed.Load():
-		q.done(push.History{}, push.ErrClosed)
+		q.failed(push.ErrClosed)
 	case !l.up || s.outbox.put(op{kind: ask, query: q}) != taken:
-		q.done(push.History{}, push.ErrUnlinked)
+		q.failed(push.ErrUnlinked)
 	default:
 		l.queries[q] = struct{}{}
 	}
 }
 
 // answered ends a query, unless it has ended.
-func (l *link) answered(q *query, h push.History, err error) {
+func (l *link) answered(q *query, tell func(), err error) {
 	if _, pending := l.queries[q]; !pending {
 		return
 	}
 	delete(l.queries, q)
 	if err != nil {
-		err = fmt.Errorf("%w: %w", err, push.ErrUnanswered)
+		q.failed(fmt.Errorf("%w: %w", err, push.ErrUnanswered))
+		return
 	}
-	q.done(h, err)
+	tell()
 }
 
 // endQueries ends all of them.
 func (l *link) endQueries(err error) {
 	for q := range l.queries {
 		delete(l.queries, q)
-		q.done(push.History{}, err)
+		q.failed(err)
+	}
+}
+
+// after gives what is to be called as often as there are parts: with the last of them it calls done, with an error that
+// one of them had.
+func after(parts int, done func(error)) (ended func(error)) {
+	if parts == 0 {
+		done(nil)
+	}
+	var failed error
+	return func(err error) {
+		if err != nil {
+			failed = err
+		}
+		if parts--; parts == 0 {
+			done(failed)
+		}
 	}
 }
 

@@ -59,6 +59,8 @@ func (l *link) receive(a arrival) {
 		} else {
 			l.membership.left(m.from, time.Now())
 		}
+	case change:
+		l.changed(a, m)
 	case answers:
 		for _, a := range m.answers {
 			l.inFlight.answered(a, false)

@@ -22,8 +22,8 @@ const (
 
 // heartbeatScript notes that a node lives, removes those that do not, and returns [settings of another node that
 // differ, or empty; number of those that live; whether this one was noted before; connections of each that was removed;
-// name of each other one that is up, and how many ms ago it said so]. A node whose settings differ is not noted. All
-// times are the server's.
+// name of each other one that is up, and how many ms ago it said so; names of those that are not up yet]. A node whose
+// settings differ is not noted. All times are the server's.
 //
 //	key: the registry, a hash of "BEAT SETTINGS CONNECTIONS" by node, with the beat in ms; connections are "-" until
 //	it has been up
@@ -32,7 +32,7 @@ const heartbeatScript = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local all = redis.call('HGETALL', KEYS[1])
-local live, known, dead, up = 0, 0, {}, {}
+local live, known, dead, up, waiting = 0, 0, {}, {}, {}
 for i = 1, #all, 2 do
 	local at, settings, connections = string.match(all[i + 1], '^(%d+) (%S+) (.*)$')
 	if not at or now - tonumber(at) > tonumber(ARGV[4]) then
@@ -45,13 +45,15 @@ for i = 1, #all, 2 do
 		if connections ~= '-' then
 			up[#up + 1] = all[i]
 			up[#up + 1] = now - tonumber(at)
+		else
+			waiting[#waiting + 1] = all[i]
 		end
 		if settings ~= ARGV[2] then return {all[i] .. ' ' .. settings, live} end
 	end
 end
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now) .. ' ' .. ARGV[2] .. ' ' .. ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
-return {'', live + 1, known, dead, up}`
+return {'', live + 1, known, dead, up, waiting}`
 
 // registry is the failure detector: by heartbeats it has a node known to the others for as long as it lives, and it
 // ends what is left of those that no longer do: a machine that dies says nothing, so the server goes on to count its
@@ -228,6 +230,9 @@ func (r *registry) heartbeat() error {
 	}
 	r.endSoon(all.dead...)
 	r.endStale()
+	if l.knowsPresence() && connections != "-" {
+		r.sweep(&all)
+	}
 	return nil
 }
 
@@ -238,6 +243,7 @@ type heartbeats struct {
 	known   bool
 	dead    []endpoint
 	up      map[string]time.Duration // how long ago other nodes said that they live
+	waiting []string                 // other nodes that live and were not up yet
 }
 
 // parseHeartbeat reads what the script answers.
@@ -271,6 +277,9 @@ func parseHeartbeat(found []rueidis.RedisMessage) (all heartbeats, err error) {
 		if err == nil && node != "" {
 			all.up[node] = time.Duration(ago) * time.Millisecond
 		}
+	}
+	if len(found) > 5 {
+		all.waiting, _ = found[5].AsStrSlice() // none
 	}
 	return all, nil
 }

@@ -89,8 +89,10 @@ func rights(t testing.TB, cluster bool) []string {
 	more, rest, _ := strings.Cut(rest, ".")
 	_, rest, _ = strings.Cut(rest, "With history")
 	_, rest, _ = strings.Cut(rest, "//\n//\t")
-	history, _, _ := strings.Cut(rest, "\n")
-	listed += history
+	history, rest, _ := strings.Cut(rest, "\n")
+	_, rest, _ = strings.Cut(rest, "//\n//\t")
+	presence, _, _ := strings.Cut(rest, "\n")
+	listed += history + " " + presence
 	words := append([]string{"ACL", "SETUSER"}, strings.Fields(strings.ReplaceAll(listed, "//", ""))...)
 	if cluster {
 		words = append(words, strings.Fields(more)...)
@@ -109,7 +111,8 @@ func TestRights(t *testing.T) {
 	pushtest.TestBroker(t, func(t *testing.T) pushtest.Cluster {
 		do(t, s.address(), "FLUSHALL")
 		return pushtest.Cluster{
-			Broker: func() push.Broker { return newBroker(t, o) }, Cut: p.Cut, Mend: p.Mend, History: true,
+			Broker: func() push.Broker { return newBroker(t, o) }, Cut: p.Cut, Mend: p.Mend,
+			History: true, Presence: true,
 		}
 	})
 	a := join(t, "a", o)

@@ -23,6 +23,7 @@ const (
 	probe    // whether what is published arrives; of no meaning
 	presence // that a node is up, or leaves
 	standing // a publication that stands in histories
+	change   // of who is present in the channel over whose channel it comes
 )
 
 // message is what crosses:
@@ -33,10 +34,11 @@ const (
 //	version kind                                                              probe
 //	version kind FROM here                                                    presence
 //	version kind standing NUL publication                                     standing
+//	version kind "VERSION N HERE LENGTH " uid info                            change
 //
-// A script writes what is before that publication, which a node has written: a standing is "EPOCH TERM CLOCK" and an
-// " INDEX OFFSET" for each history. Else numbers are as encoding/binary has unsigned ones; in capitals are strings,
-// with their length before them, and numbers.
+// Scripts write changes, and what is before that publication, which a node has written: a standing is "EPOCH TERM
+// CLOCK" and an " INDEX OFFSET" for each history. Else numbers are as encoding/binary has unsigned ones; in capitals
+// are strings, with their length before them, and numbers.
 type message struct {
 	kind    kind
 	from    string        // the link that sent it, and is told the answer
@@ -53,6 +55,9 @@ type message struct {
 	places []place // that it gets in histories, of a publication that is to be sent
 	at     mark    // of a publication that stands in histories, whose kind is publication too
 	stands []stand
+
+	present push.PresenceEvent // of a change
+	version uint64             // counts the changes
 }
 
 // stand is where a publication stands in the history of one of its targets.
@@ -193,6 +198,9 @@ func decode(from []byte) (message, error) {
 		m.data = r.rest
 	case standing:
 		return r.standing(head)
+	case change:
+		m.present, m.version = r.change()
+		r.bad = r.bad || head != byte(change)
 	case question:
 		r.bad = r.bad || head&(hasNode|hasExcept|inParts) != 0
 		r.sender(&m, head)

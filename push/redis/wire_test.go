@@ -72,10 +72,26 @@ var vectors = []struct {
 		},
 		"\x01\x06e t 1 0 1 2 5\x00\x01\x11\x02n1\x01\x03\x01a\x01b\x01c\x07",
 	},
+	{
+		"somebody has come",
+		message{
+			kind: change, version: 70,
+			present: push.PresenceEvent{UID: "a b", Here: true, Info: []byte(`{"n": 1}`), N: 3},
+		},
+		"\x01\x0770 3 1 3 a b{\"n\": 1}",
+	},
+	{
+		"somebody has gone",
+		message{kind: change, present: push.PresenceEvent{UID: "7", N: 0}, version: 1},
+		"\x01\x071 0 0 1 7",
+	},
 }
 
 // encode writes a message, as a node and then the script do.
 func encode(m message) (wire []byte) {
+	if e := m.present; m.kind == change {
+		return fmt.Appendf(nil, "\x01\x07%d %d %s %d %s%s", m.version, e.N, digit(e.Here), len(e.UID), e.UID, e.Info)
+	}
 	if m.stands != nil {
 		wire = fmt.Appendf(nil, "\x01\x06%s %s %d", m.at.epoch, m.at.term, m.at.clock)
 		for _, s := range m.stands {
@@ -143,6 +159,12 @@ func TestWireMalformed(t *testing.T) {
 		"a standing without an end":      "\x01\x06e t 1 0 1",
 		"a question in a history":        "\x01\x06e t 1 0 1\x00\x01\x02\x02n1\x01?",
 		"one within another":             "\x01\x06e t 1 0 1\x00\x01\x06e t 1 0 1\x00\x01\x01\x02n1\x01\x07",
+		"a change with a flag":           "\x01\x171 1 1 1 7",
+		"one of neither sort":            "\x01\x071 1 2 1 7",
+		"one of a longer name":           "\x01\x071 1 1 2 7",
+		"one of too many":                "\x01\x071 2147483648 1 1 7",
+		"an info that is no JSON":        "\x01\x071 1 1 1 7{",
+		"an info of who has gone":        "\x01\x071 1 0 1 71",
 		"a number that has no end":       "\x01\x01\x02n1" + strings.Repeat("\x80", 11),
 	} {
 		if m, err := decode([]byte(wire)); !errors.Is(err, errMalformed) {

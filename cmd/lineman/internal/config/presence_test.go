@@ -16,11 +16,12 @@ func TestPresence(t *testing.T) {
 			t.Errorf("%s is %+v", name, n)
 		}
 	}
+	if plain := Default(); !l.KnowsPresence() || plain.KnowsPresence() {
+		t.Error("that it is wanted is not known")
+	}
 	for text, want := range map[string]string{
 		"namespaces: {a: {presence: true}}": `1: namespaces.a.presence: "true": want none, list or events`,
 		"namespaces: {a: {max_present: 0}}": "namespaces.a.max_present: 0: want more than 0",
-		"namespaces: {a: {presence: events}}\nredis: {addresses: ['a:1']}": "namespaces.a.presence: who is " +
-			"present is known by one process",
 	} {
 		_, err := loadFile(t, text)
 		says(t, text, err, want)

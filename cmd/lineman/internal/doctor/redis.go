@@ -23,7 +23,7 @@ type Redis struct {
 	User, Password, SentinelUser, SentinelPassword string
 	TLS                                            func() (*tls.Config, error) // nil means none
 	Prefix                                         string
-	History                                        bool // it keeps some
+	History, Presence                              bool // it keeps some, and knows who is in channels
 }
 
 // redisTime is how long a server of Redis may take for a connection, and for an answer.

@@ -220,16 +220,32 @@ func TestRealRights(t *testing.T) {
 			fix: "ACL SETUSER push '" + strings.ReplaceAll(c.lacks, " ", "' '") + "'",
 		})
 	}
-	const more = " +evalsha +script|load +get +set +del +hmget +hincrby +rpush +lpop +ltrim +lrange +lindex +llen " +
-		"+persist +pttl "
-	keeping := at(addr, func(r *Redis) { r.User, r.Password, r.History = "push", "secret", true })
-	user(all + more)
-	try(t, redis, trial{name: "history", change: keeping, verdict: OK, found: "rights " + addr + ": all"})
-	for _, right := range strings.Fields(more) {
-		user(strings.Replace(all+more, " "+right+" ", " ", 1))
-		try(t, redis,
-			trial{name: "history without " + right, change: keeping, verdict: Fail, found: "lacks " + right},
-			trial{name: "no history without " + right, change: as, verdict: OK, found: "rights " + addr + ": all"})
+	for name, c := range map[string]struct {
+		more   string
+		change func(*Redis)
+	}{
+		"history": {
+			" +evalsha +script|load +get +set +del +hmget +hincrby +rpush +lpop +ltrim +lrange +lindex +llen " +
+				"+persist +pttl ", func(r *Redis) { r.History = true },
+		},
+		"presence": {
+			" +evalsha +script|load +hmget +hincrby +hlen +exists +sadd +srem +smembers +srandmember ",
+			func(r *Redis) { r.Presence = true },
+		},
+	} {
+		change := at(addr, func(r *Redis) {
+			r.User, r.Password = "push", "secret"
+			c.change(r)
+		})
+		user(all + c.more)
+		try(t, redis, trial{name: name, change: change, verdict: OK, found: "rights " + addr + ": all"})
+		for _, right := range strings.Fields(c.more) {
+			user(strings.Replace(all+c.more, " "+right+" ", " ", 1))
+			try(t, redis,
+				trial{name: name + " without " + right, change: change, verdict: Fail, found: "lacks " + right},
+				trial{name: "no " + name + " without " + right, change: as, verdict: OK,
+					found: "rights " + addr + ": all"})
+		}
 	}
 	if left := ask("EXISTS", "lineman.{0}:doctor"); left != 0 {
 		t.Error("the trial leaves a key behind")

@@ -52,6 +52,9 @@ func (s *server) needed() []rueidis.Completed {
 	if s.settings.History {
 		all = append(all, s.neededForHistory()...)
 	}
+	if s.settings.Presence {
+		all = append(all, s.neededForPresence()...)
+	}
 	all = append(all, b.Pexpire().Key(at).Milliseconds(1).Build())
 	if s.settings.Cluster {
 		return append(all, b.ClusterSlots().Build(), b.ClusterShards().Build(),
@@ -79,6 +82,23 @@ func (s *server) neededForHistory() []rueidis.Completed {
 		b.Persist().Key(at).Build(),
 		b.Pttl().Key(at).Build(),
 		b.Del().Key(at).Build(),
+	}
+}
+
+// neededForPresence are commands without which nobody is present.
+func (s *server) neededForPresence() []rueidis.Completed {
+	b, at := s.client.B(), s.tried()
+	return []rueidis.Completed{
+		b.ScriptLoad().Script("return 0").Build(),
+		b.Evalsha().Sha1("none").Numkeys(1).Key(at).Build(),
+		b.Hmget().Key(at).Field("a").Build(),
+		b.Arbitrary("HINCRBY").Keys(at).Args("a", "no number").Build(),
+		b.Hlen().Key(at).Build(),
+		b.Exists().Key(at).Build(),
+		b.Sadd().Key(at).Member("a").Build(),
+		b.Smembers().Key(at).Build(),
+		b.Srandmember().Key(at).Count(1).Build(),
+		b.Srem().Key(at).Member("a").Build(),
 	}
 }
 

@@ -1,0 +1,221 @@
+package redis
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// seat is a uid in a channel.
+type seat struct {
+	in  push.Target
+	uid string
+}
+
+// saying is that a node has a uid in a channel, or no longer.
+type saying struct {
+	seat
+	here   bool
+	events bool // others are told of it
+	info   json.RawMessage
+
+	// Guarded by the outbox's lock.
+	fresh  bool // the server may not know this info
+	number uint64
+}
+
+// seatScript notes who is present, and publishes what that changes for others.
+//
+//	keys: the state, a hash of channels, users and version; the nodes that have said something; what this one has
+//	said, a set of seats; for each saying the channel, and the uids that are there, a hash of "NODES INFO"
+//	arguments: command that publishes, name of what the node has said; for each saying the seat, the uid, enter or
+//	leave, whether the info replaces what there is, the info, whether others are told
+const seatScript = `
+local call, state, seats = redis.call, KEYS[1], KEYS[3]
+local function shown(info) return info == 'null' and '' or info end
+for i = 1, (#ARGV - 2) / 6 do
+	local channel, who = KEYS[2 + 2 * i], KEYS[3 + 2 * i]
+	local member, uid, what, replace, info, events = unpack(ARGV, 6 * i - 3, 6 * i + 2)
+	local known = call('HGET', who, uid)
+	local nodes, was = 0, ''
+	if known then nodes, was = string.match(known, '^(%d+) (.*)$') end
+	nodes = tonumber(nodes)
+	local here
+	if what == 'enter' then
+		nodes = math.max(nodes + call('SADD', seats, member), 1)
+		if replace == '0' and was ~= '' then info = was end
+		call('HSET', who, uid, nodes .. ' ' .. info)
+		if not known then
+			call('HINCRBY', state, 'users', 1)
+			if call('HLEN', who) == 1 then call('HINCRBY', state, 'channels', 1) end
+		end
+		info = shown(info)
+		if not known or info ~= shown(was) then here = '1' end
+	elseif call('SREM', seats, member) == 1 and known then
+		info = ''
+		if nodes > 1 then
+			call('HSET', who, uid, nodes - 1 .. ' ' .. was)
+		else
+			call('HDEL', who, uid)
+			call('HINCRBY', state, 'users', -1)
+			if call('HLEN', who) == 0 then call('HINCRBY', state, 'channels', -1) end
+			here = '0'
+		end
+	end
+	if here then
+		local version = call('HINCRBY', state, 'version', 1)
+		if events == '1' then
+			local n = call('HLEN', who)
+			call(ARGV[1], channel, '\1\7' .. version .. ' ' .. n .. ' ' .. here .. ' ' .. #uid .. ' ' .. uid .. info)
+		end
+	end
+end
+if call('EXISTS', seats) == 1 then
+	call('SADD', KEYS[2], ARGV[2])
+else
+	call('SREM', KEYS[2], ARGV[2])
+end
+return 1`
+
+var seating = newScript(seatScript)
+
+// atATime is how many sayings go in one script.
+const atATime = 100
+
+// asker is a connection, or a client.
+type asker interface {
+	B() rueidis.Builder
+	Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult
+}
+
+// member is the name of what the node has said over this pair. Each pair has one of its own: what the ones before it
+// have said is taken back by it, and nobody takes back what it has said, unless the node is dead.
+func (p *pair) member() string { return p.shard.link.node.ID + ":" + p.term }
+
+// nodeOf is the node of a member.
+func nodeOf(member string) string {
+	return member[:max(strings.LastIndexByte(member, ':'), 0)]
+}
+
+// say is the command that notes some sayings.
+func (s *shard) say(c asker, member string, all []saying) rueidis.Completed {
+	n := s.link.names
+	keys := []string{n.presence(s.index), n.seated(s.index), n.seats(s.index, member)}
+	arguments := []string{s.publishes(), member}
+	for _, one := range all {
+		keys = append(keys, n.topic(one.in), n.who(one.in))
+		what := "leave"
+		if one.here {
+			what = "enter"
+		}
+		arguments = append(arguments, one.member(), one.uid, what, digit(one.fresh), string(one.info),
+			digit(one.events))
+	}
+	return c.B().Evalsha().Sha1(seating.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(arguments...).Build()
+}
+
+func digit(is bool) string {
+	if is {
+		return "1"
+	}
+	return "0"
+}
+
+// member is the seat of a saying as it stands in a set: whether others are told, the length of the channel's name, and
+// both names.
+func (s *saying) member() string {
+	return digit(s.events) + strconv.Itoa(len(s.in)) + ":" + string(s.in) + s.uid
+}
+
+// parseMember reads that as what takes it back. It reports whether it is right.
+func parseMember(text string) (s saying, ok bool) {
+	head, names, ok := strings.Cut(text, ":")
+	if !ok || head == "" || head[0] != '0' && head[0] != '1' {
+		return saying{}, false
+	}
+	n, err := strconv.ParseUint(head[1:], 10, 16)
+	if err != nil || n > uint64(len(names)) {
+		return saying{}, false
+	}
+	return saying{seat: seat{push.Target(names[:n]), names[n:]}, events: head[0] == '1'}, true
+}
+
+// beginPresence says again what the node has said, and takes back what it said over the pairs before. So what it still
+// has does not go and come again.
+func (p *pair) beginPresence() error {
+	ctx, s := context.Background(), p.shard
+	p.term = newName()
+	for _, script := range []script{seating, rolling} {
+		if err := p.out.Do(ctx, p.out.B().ScriptLoad().Script(script.text).Build()).Error(); err != nil {
+			return err
+		}
+	}
+	for all := s.outbox.present(); len(all) > 0; {
+		n := min(len(all), atATime)
+		if err := p.out.Do(ctx, s.say(p.out, p.member(), all[:n])).Error(); err != nil {
+			return err
+		}
+		s.outbox.known(all[:n])
+		all = all[n:]
+	}
+	return s.takeBack(ctx, p.out, func(member string) bool {
+		return nodeOf(member) == s.link.node.ID && member != p.member()
+	})
+}
+
+// takeBack takes back what some have said.
+func (s *shard) takeBack(ctx context.Context, c asker, of func(member string) bool) error {
+	n := s.link.names
+	all, err := c.Do(ctx, c.B().Smembers().Key(n.seated(s.index)).Build()).AsStrSlice()
+	if err != nil {
+		return err
+	}
+	for _, member := range all {
+		for left := of(member); left; {
+			seats := c.B().Srandmember().Key(n.seats(s.index, member)).Count(atATime).Build()
+			found, err := c.Do(ctx, seats).AsStrSlice()
+			if err != nil {
+				return err
+			}
+			var sayings []saying
+			for _, text := range found {
+				if one, ok := parseMember(text); ok {
+					sayings = append(sayings, one)
+				}
+			}
+			left = len(sayings) > 0
+			if err := c.Do(ctx, s.say(c, member, sayings)).Error(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// change reads one.
+func (r *reader) change() (e push.PresenceEvent, version uint64) {
+	words := strings.SplitN(string(r.rest), " ", 5)
+	if len(words) < 5 || words[2] != "0" && words[2] != "1" {
+		r.bad = true
+		return e, 0
+	}
+	version, err := number(words[0])
+	n, wrong := number(words[1])
+	length, long := number(words[3])
+	if err != nil || wrong != nil || long != nil || n > math.MaxInt32 || length > uint64(len(words[4])) {
+		r.bad = true
+		return e, 0
+	}
+	e = push.PresenceEvent{UID: words[4][:length], Here: words[2] == "1", N: int(n)}
+	if info := words[4][length:]; info != "" {
+		e.Info = json.RawMessage(info)
+		r.bad = !e.Here || !json.Valid(e.Info)
+	}
+	return e, version
+}
