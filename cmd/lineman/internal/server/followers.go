@@ -47,7 +47,7 @@ func (f followers) Begun(c *lineman.Conn, of push.Target, r push.Recovery) {
 	b := frameBatch{server: s, conn: c}
 	b.add(begun)
 	for _, m := range r.Messages {
-		b.add(encoded(s.replays.frame(of, m)))
+		b.addEncoded(s.replays.frame(of, m))
 	}
 	b.end()
 }
@@ -83,25 +83,31 @@ type frameBatch struct {
 	open   bool
 }
 
-// encoded is a frame as it is sent.
-type encoded []byte
-
-// Append appends it.
-func (e encoded) Append(dst []byte) []byte { return append(dst, e...) }
-
 // batchSize is how long an array may be before the next one is begun, in bytes.
 const batchSize = 32 << 10
 
 // add adds a frame.
 func (b *frameBatch) add(f frame) {
+	b.begin()
+	b.server.scratch = f.Append(b.server.scratch)
+}
+
+// addEncoded adds a frame as it is sent.
+func (b *frameBatch) addEncoded(frame []byte) {
+	b.begin()
+	b.server.scratch = append(b.server.scratch, frame...)
+}
+
+// begin writes what stands before a frame. It ends an array that is long.
+func (b *frameBatch) begin() {
 	s := b.server
+	if b.open && len(s.scratch) >= batchSize {
+		b.end()
+	}
 	if b.open {
 		s.scratch = append(s.scratch, ',')
 	} else {
 		s.scratch, b.open = append(s.scratch[:0], '['), true
-	}
-	if s.scratch = f.Append(s.scratch); len(s.scratch) >= batchSize {
-		b.end()
 	}
 }
 
