@@ -274,6 +274,7 @@ func (c *Conn) move(s *service) {
 	noteOrigin(c, s)
 	c.service.drop(c)
 	s.adopt(c)
+	s.bound(c, c.service.limits.Unacknowledged)
 	c.mu.Lock()
 	c.service = s
 	c.mu.Unlock()

@@ -29,6 +29,7 @@ func newConn(s *service, h poll.Handle, remote netip.AddrPort) bool {
 	l.enter(c)
 	l.live++
 	s.adopt(c)
+	s.bound(c, 0)
 	c.state.arriving = true
 	if s.expectsHeader(remote) {
 		c.watch(s.after.handshake)

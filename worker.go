@@ -214,6 +214,12 @@ type Limits struct {
 	Close    time.Duration // flushing, the closing handshake and the peer's end of stream after Close; 0 means 5 s
 	Shutdown time.Duration // all of that when the loop stops, whatever the number of connections; 0 means 10 s
 
+	// Unacknowledged is how long a TCP peer may leave unacknowledged what was sent, be it that it has vanished without
+	// a word or that it does not read: then the connection fails. Where the protocol has no answer to that, sending
+	// something now and then finds out who is no longer there. On Linux only; 0 means as the system does, which takes
+	// minutes. It counts for accepted connections and those that SetWorker brings.
+	Unacknowledged time.Duration
+
 	// Drain is how long the connections of the worker, and the listeners of its loop, stay after OnStop, and after
 	// OnReload in a process that is succeeded by another: time for the application to end them one by one. It is over
 	// when they have gone. 0 or less: none, all are told goodbye at once. A Master leaves room for it,

@@ -195,6 +195,13 @@ func (s *service) adopt(c *Conn) {
 	s.conns = append(s.conns, c)
 }
 
+// bound tells the system how long the peer of a connection may leave unacknowledged what is sent from now on.
+func (s *service) bound(c *Conn, before time.Duration) {
+	if now := max(s.limits.Unacknowledged, 0); now != max(before, 0) && c.handle != absent && !s.packet {
+		c.loop.poll.UserTimeout(c.handle, now)
+	}
+}
+
 func (s *service) drop(c *Conn) {
 	last := len(s.conns) - 1
 	moved := s.conns[last]

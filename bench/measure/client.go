@@ -112,6 +112,15 @@ func (c *client) shakeHands(how opening) error {
 	return err
 }
 
+// listen asks for a stream of events.
+func (c *client) listen(how opening) error {
+	head, err := ask(c.socket, "GET "+how.events(c.port)+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	if err == nil && !strings.HasPrefix(head, "HTTP/1.1 200 ") {
+		return fmt.Errorf("events: %.40q", head)
+	}
+	return err
+}
+
 // ask sends a request and reads to the end of the answer's head.
 func ask(c net.Conn, request string) (head string, err error) {
 	if _, err := c.Write([]byte(request)); err != nil {

@@ -18,11 +18,15 @@ var follower = opening{webSocket: true, hello: func(port int) string {
 // subscriber is the same page of level 0.
 var subscriber = opening{webSocket: true, query: func(port int) string { return "?sub=news&token=" + uid(port) }}
 
+// listener is the same page of level 1, by server-sent events.
+var listener = opening{events: func(port int) string { return "/sse?sub=news&token=" + uid(port) }}
+
 // followed are what the push server does that keeps history, for pages that follow it and for others.
 func (m *measurement) followed() []testCase {
 	channels := []contender{{"push server", "lineman-channels", "pages,lines"}}
 	levels := []contender{
 		{"level 0", "lineman-channels", "pages,lines"}, {"level 1", "lineman-channels", "pages,lines"},
+		{"events", "lineman-channels", "pages,lines"},
 	}
 	keeps := append([]contender{}, pushServer...)
 	keeps = append(keeps, contender{"in memory", "lineman-uids", "pages,lines"},
@@ -42,16 +46,15 @@ func (m *measurement) followed() []testCase {
 			}},
 		m.heldAfter("history: memory of an idle page of level 1 with one channel", channels, follower, here,
 			aim{"push server", "", 1200}),
+		m.heldAfter("history: memory of an idle page of server-sent events with one channel", channels, listener, here,
+			aim{"push server", "", 1200}),
 		m.stormOfFollowers(),
 	}
 }
 
 // channelByLevel is a publication on a channel of many, of a level by the contender's name.
 func (m *measurement) channelByLevel(r *running) ([]float64, error) {
-	how := subscriber
-	if r.as == "level 1" {
-		how = follower
-	}
+	how := map[string]opening{"level 0": subscriber, "level 1": follower, "events": listener}[r.as]
 	l, err := connect(r.addrs[0], m.many, how)
 	if err != nil {
 		return nil, err
@@ -70,12 +73,18 @@ func (m *measurement) channelByLevel(r *running) ([]float64, error) {
 	publish := func() error { return l.send(m.many, line) }
 	return m.perOperation(r, func(d time.Duration) (int, error) {
 		size := always(128 + 4)
-		if r.as == "level 1" {
+		if r.as != "level 0" {
 			epoch, offset, err := r.top("news")
 			if err != nil {
 				return 0, err
 			}
 			size = func(number int) int { return envelope(epoch, offset+1+number) + 128 + 4 }
+			if r.as == "events" {
+				size = func(number int) int {
+					id := len("id: news=.\n") + len(epoch) + digits(offset+1+number)
+					return id + len("data: \n\n") + envelope(epoch, offset+1+number) + 128
+				}
+			}
 		}
 		return l.fanoutBy(publish, m.many, size, 1, d)
 	})
@@ -83,8 +92,11 @@ func (m *measurement) channelByLevel(r *running) ([]float64, error) {
 
 // envelope is how much a text on the channel news has around it.
 func envelope(epoch string, offset int) int {
-	return len(`{"op":"msg","ch":"news","pos":".","text":""}`) + len(epoch) + len(strconv.FormatInt(int64(offset), 36))
+	return len(`{"op":"msg","ch":"news","pos":".","text":""}`) + len(epoch) + digits(offset)
 }
+
+// digits is how many an offset has as it is written.
+func digits(offset int) int { return len(strconv.FormatInt(int64(offset), 36)) }
 
 // top is the newest position of a channel.
 func (r *running) top(channel string) (epoch string, offset int, err error) {

@@ -31,8 +31,9 @@ type client struct {
 type opening struct {
 	secure, webSocket bool
 	// of the handshake from a port, which no other connection has; nil means none
-	query func(port int) string
-	hello func(port int) string // of level 1, likewise; nil means level 0
+	query  func(port int) string
+	hello  func(port int) string // of level 1, likewise; nil means level 0
+	events func(port int) string // address of a stream of events, likewise; nil means none
 }
 
 var (
@@ -73,6 +74,11 @@ func (l *load) add(addr string, how opening) error {
 	}
 	if how.webSocket {
 		if err := c.shakeHands(how); err != nil {
+			return err
+		}
+	}
+	if how.events != nil {
+		if err := c.listen(how); err != nil {
 			return err
 		}
 	}

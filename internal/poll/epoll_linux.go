@@ -236,6 +236,8 @@ func (p *epoll) Write(h Handle, b []byte) (int, error) {
 
 func (p *epoll) Unsent(h Handle) bool { return unsent(uintptr(h)) }
 
+func (p *epoll) UserTimeout(h Handle, d time.Duration) { setUserTimeout(uintptr(h), d) }
+
 func (p *epoll) ReadFrom(h Handle, b []byte) (n int, between Ends, err error) {
 	var e syscall.Errno
 	if p.slots.at(int(h)).kind.Load()&anyAddress != 0 {

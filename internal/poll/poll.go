@@ -115,6 +115,11 @@ type Poller interface {
 	// tells.
 	Unsent(h Handle) bool
 
+	// UserTimeout bounds how long the peer of a TCP connection may leave unacknowledged what Write took (RFC 9293,
+	// 3.9.1.3): a connection that passes it fails. 0 is as the system has it, which takes minutes. Systems other than
+	// Linux know no such thing.
+	UserTimeout(h Handle, d time.Duration)
+
 	// ReadFrom reads one datagram, cut to len(p). ErrAgain means there is none. Any other error is about a datagram
 	// that was sent and came back; its event is Read or Fail.
 	ReadFrom(h Handle, p []byte) (int, Ends, error)

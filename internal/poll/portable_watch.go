@@ -65,10 +65,23 @@ func (p *portable) Unsent(h Handle) bool {
 		return s != nil
 	}
 	waits := false
+	s.control(func(fd uintptr) { waits = unsent(fd) }) // a closed one has nothing
+	return waits
+}
+
+func (p *portable) UserTimeout(h Handle, d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.socketLocked(h); s != nil {
+		s.control(func(fd uintptr) { setUserTimeout(fd, d) })
+	}
+}
+
+// control calls f with the descriptor of an open socket.
+func (s *socket) control(f func(fd uintptr)) {
 	if c, ok := s.net.(syscall.Conn); ok {
 		if raw, err := c.SyscallConn(); err == nil {
-			_ = raw.Control(func(fd uintptr) { waits = unsent(fd) }) // a closed one has nothing
+			_ = raw.Control(f)
 		}
 	}
-	return waits
 }

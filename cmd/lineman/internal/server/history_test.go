@@ -22,7 +22,7 @@ type read struct {
 }
 
 // parse reads an answer.
-func parse(t *testing.T, text string) (a read) {
+func parse(t testing.TB, text string) (a read) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(text), &a); err != nil {
 		t.Fatalf("%s: %v", text, err)

@@ -49,6 +49,9 @@ func (s *Server) streamWorker() *lineman.Worker {
 		Name: "streams", Logger: s.options.Log,
 		Limits: lineman.Limits{MaxPending: s.config.Limits.Pending, Drain: s.config.Drain},
 	}
+	if s.config.Ping > 0 { // a comment that is not acknowledged is what a ping without its pong is
+		w.Limits.Unacknowledged = s.config.Ping + pongTimeout
+	}
 	w.OnMessage = func(c *lineman.Conn, _ []byte) { // nobody waits for it
 		if !s.guard.message(&c.Value().(*page).spent) {
 			s.refuse(c, "messages_per_connection", codeTooMany, retryLater)
