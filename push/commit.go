@@ -25,6 +25,7 @@ type groupCommit struct {
 	waiting []step
 	bytes   int // of the data of these
 	written []step
+	settled int           // of these
 	at      time.Duration // when the batch began, as rings.age tells it
 	copying *compaction   // nil: none is under way
 	dropped []Place       // rings that are forgotten with the batch
@@ -126,18 +127,24 @@ func (c *groupCommit) next() {
 		c.waiting, c.written, c.bytes = c.written[:0], c.waiting, 0
 		if b := c.batch(); len(b.Records) > 0 {
 			c.journal.Append(b, func(err error) {
-				c.home(func() {
-					c.settle(b, err)
-					c.next()
-				})
+				c.home(func() { c.goOn(b, err) })
 			})
 			return
 		}
-		c.settle(Batch{}, nil)
+		if !c.settle(Batch{}, nil) {
+			return
+		}
 	}
 	c.busy = false
 	if c.leaving {
 		c.journal.Close()
+	}
+}
+
+// goOn settles a batch, and goes on with the next one.
+func (c *groupCommit) goOn(b Batch, err error) {
+	if c.settle(b, err) {
+		c.next()
 	}
 }
 
@@ -225,19 +232,30 @@ func (c *groupCommit) plan(w *step) {
 	}
 }
 
-// settle has what was written be kept, and does all steps of the batch in order.
-func (c *groupCommit) settle(b Batch, err error) {
-	if c.closed {
-		return
-	}
+// settleTime is how long steps are done before others have the loop.
+const settleTime = 4 * time.Millisecond
+
+// settle has what was written be kept, and does all steps of the batch in order. false: it goes on later, or not at
+// all.
+func (c *groupCommit) settle(b Batch, err error) bool {
 	if err != nil || b.End {
 		c.copying = nil // what has failed begins anew with the next batch
 	}
-	for i, all := 0, c.written; i < len(all) && !c.closed; i++ {
-		c.settleStep(&all[i], err)
+	for began, first := time.Now(), c.settled; c.settled < len(c.written) && !c.closed; {
+		if c.settled > first && time.Since(began) > settleTime {
+			c.later(func() { c.goOn(b, err) })
+			return false
+		}
+		s := &c.written[c.settled]
+		c.settled++
+		c.settleStep(s, err)
 	}
-	c.written = c.written[:0]
+	if c.closed {
+		return false
+	}
+	c.written, c.settled = c.written[:0], 0
 	c.settleRings(err)
+	return true
 }
 
 func (c *groupCommit) settleStep(s *step, err error) {
