@@ -62,6 +62,7 @@ func (n *node) sees(want string) {
 
 // TestPresenceDead takes out what a node has said that is silent, and leaves what others have said.
 func TestPresenceDead(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	p := newProxy(t, s.address())
 	a, b := knowing(t, "a", s.address()), knowing(t, "b", p.address())
@@ -123,6 +124,7 @@ func TestPresenceAgain(t *testing.T) {
 
 // TestPresenceStart takes out what nodes have said that died when nobody else lived.
 func TestPresenceStart(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	a := knowing(t, "a", s.address())
 	a.enters("ann", "")
@@ -133,6 +135,7 @@ func TestPresenceStart(t *testing.T) {
 
 // TestPresenceNames has names be whatever they can be.
 func TestPresenceNames(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	a := knowing(t, "a:1", s.address())
 	b := knowing(t, "b", s.address())
@@ -164,4 +167,25 @@ func BenchmarkPresence(b *testing.B) {
 		n.sees("")
 	}
 	b.ReportMetric((serverCPU(b, s)-server)*1e9/float64(b.N), "server-ns/op")
+}
+
+// TestPresenceUnnoted has what a node has said be left alone that the registry does not know for a moment, as where
+// that was lost: nobody hears of it.
+func TestPresenceUnnoted(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	a, b := knowing(t, "a", s.address()), knowing(t, "b", s.address())
+	a.subscribe("x")
+	b.enters("bob", "")
+	a.until("he has come", func() bool { return len(a.got) == 1 })
+	do(t, s.address(), "HDEL", registryKey, "b")
+	for range 3 { // each has both write their heartbeats
+		before := do(t, s.address(), "HGET", registryKey, "a")
+		linemantest.Until(t, "the registry stands still", func() bool {
+			after := do(t, s.address(), "HGET", registryKey, "a")
+			return after.String() != before.String()
+		})
+	}
+	a.sees("bob")
+	a.wants("x +bob 1")
 }

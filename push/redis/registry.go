@@ -65,6 +65,8 @@ type registry struct {
 	gone    chan struct{} // closed when the others know that this node leaves, as far as they can
 	once    sync.Once     // of leave
 
+	doomed map[string]time.Time // who has said something and no longer lives, and since when; owned by run
+
 	cannot, cannotCount sync.Once // of what the log is told
 
 	mu          sync.Mutex // guards the following
