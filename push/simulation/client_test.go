@@ -50,7 +50,7 @@ func (l ledger) is(of push.Target, at push.Position, data string) bool {
 func (c *client) get(of push.Target, s push.Stored) {
 	w, before := c.group.world, c.at[of]
 	data := string(s.Data)
-	if !strings.HasPrefix(data, string(of)+" ") {
+	if !strings.Contains(data, string(of)) {
 		w.fail("%s got %q of %s", c.name, data, of)
 	}
 	if !c.group.ledger.is(of, s.Position, data) {
@@ -61,6 +61,14 @@ func (c *client) get(of push.Target, s push.Stored) {
 	}
 	c.at[of] = s.Position
 	c.got++
+}
+
+// pass takes that the position goes on without a message.
+func (c *client) pass(of push.Target, at push.Position) {
+	if before := c.at[of]; at.Epoch != before.Epoch || at.Offset != before.Offset+1 {
+		c.group.world.fail("%s is told to pass %v of %s after %v", c.name, at.Offset, of, before.Offset)
+	}
+	c.at[of] = at
 }
 
 // begin takes the answer to a subscription.

@@ -125,21 +125,45 @@ func (g *cluster) publish() {
 	}
 	g.published++
 	to := []push.Target{g.channels[g.world.random.IntN(len(g.channels))]}
-	data := fmt.Appendf(nil, "%s %d", to[0], g.published)
+	except := push.Target("")
+	if g.server != nil {
+		to, except = g.more(to)
+	}
+	data := fmt.Appendf(nil, "%s %d", to, g.published)
 	n.later(func() {
-		err := n.hub.Publish(push.Message[*conn]{To: to, Data: data}, func(o push.Outcome) {
+		err := n.hub.Publish(push.Message[*conn]{To: to, Data: data, Except: except}, func(o push.Outcome) {
 			if o.Err != nil || o.Positions == nil {
 				return
 			}
-			if !g.ledger.is(to[0], o.Positions[0], string(data)) {
-				g.world.fail("%v of %s is %q, and was another message", o.Positions[0], to[0], data)
+			for i, at := range o.Positions {
+				if !g.ledger.is(to[i], at, string(data)) {
+					g.world.fail("%v of %s is %q, and was another message", at, to[i], data)
+				}
+				g.acknowledged[to[i]] = append(g.acknowledged[to[i]], at)
 			}
-			g.acknowledged[to[0]] = append(g.acknowledged[to[0]], o.Positions[0])
 		})
 		if err != nil {
 			g.world.fail("publish: %v", err)
 		}
 	})
+}
+
+// more is a second channel for a publication, and who is excepted, at times.
+func (g *cluster) more(to []push.Target) ([]push.Target, push.Target) {
+	w := g.world
+	if other := g.channels[w.odds.IntN(len(g.channels))]; other != to[0] && w.odds.IntN(3) == 0 {
+		to = append(to, other)
+	}
+	c := g.clients[w.odds.IntN(len(g.clients))].conn
+	if c == nil || w.odds.IntN(3) > 0 {
+		return to, ""
+	}
+	if n := g.nodeOf(c); n != nil {
+		if m := n.hub.Member(c.id); m != nil {
+			return to, m.Target()
+		}
+	}
+	return to, ""
 }
 
 // unfounded is why there can be no such gap; empty: there can.
@@ -194,7 +218,7 @@ func (g *cluster) mishap() {
 	case 4:
 		switch {
 		case g.server != nil && w.chance(3):
-			g.server.restart()
+			g.restart()
 		case g.server != nil:
 			g.server.save()
 		case g.disk != nil:
@@ -205,6 +229,28 @@ func (g *cluster) mishap() {
 		if w.chance(3) {
 			g.replace()
 		}
+	}
+}
+
+// lastBlow has the server restart once more: what a client loses now, it does not get by coming back again.
+func (g *cluster) lastBlow() {
+	if g.server != nil {
+		g.restart()
+	}
+}
+
+// restart has the server restart while clients come back and tails are compared.
+func (g *cluster) restart() {
+	w := g.world
+	w.after(w.soon(50*time.Millisecond), g.server.restart)
+	for _, c := range g.clients {
+		if w.odds.IntN(2) == 0 {
+			c.leave()
+			w.after(w.soon(50*time.Millisecond), c.come)
+		}
+	}
+	for _, n := range g.nodes {
+		w.after(50*time.Millisecond+w.soon(50*time.Millisecond), func() { n.later(func() { n.hub.CheckTails(1) }) })
 	}
 }
 

@@ -124,7 +124,7 @@ func (n *node) Published(to iter.Seq[*conn], of push.Target, s push.Stored) (cou
 }
 
 func (n *node) Passed(c *conn, of push.Target, at push.Position) {
-	n.group.world.fail("nobody is excepted")
+	c.say(func(client *client) { client.pass(of, at) })
 }
 
 func (n *node) Missed(to iter.Seq[*conn], of push.Target, why push.Gap, top push.Position) {

@@ -10,7 +10,9 @@ import (
 )
 
 // server is a Broker over a network: one that keeps order, positions and history, as Redis does. It is far away, it
-// loses links, and it comes back with its data, without, or with those of some time ago.
+// loses links, and it comes back with its data, without, or with those of some time ago. A node does not notice at once
+// that its link has broken. Some read history over a connection of its own: then answers come out of order, and while
+// the link is broken too.
 type server struct {
 	group  *cluster
 	epoch  string
@@ -69,7 +71,11 @@ func (s *server) restart() {
 	for _, l := range slices.Clone(s.links) {
 		l.breaks()
 	}
-	w.after(w.between(100*time.Millisecond, 2*time.Second), func() { s.down = false })
+	away := w.between(100*time.Millisecond, 2*time.Second)
+	if w.odds.IntN(2) == 0 {
+		away = w.soon(5 * time.Millisecond)
+	}
+	w.after(away, func() { s.down = false })
 }
 
 // Join makes a node part of it.
@@ -79,6 +85,7 @@ func (s *server) Join(n push.Node) (push.Link, error) {
 		server: s, node: n, topics: make(map[push.Target]bool),
 		out: newWire(w, 20*time.Millisecond), in: newWire(w, 20*time.Millisecond), sub: newWire(w, 60*time.Millisecond),
 	}
+	l.apart = w.odds.IntN(2) == 0
 	s.links = append(s.links, l)
 	l.connect()
 	return l, nil
@@ -158,7 +165,8 @@ type link struct {
 	up, closed   bool
 	out, in, sub *wire
 	pending      []*request
-	broken       int // how often
+	deaf         bool // it has broken, and the node has not noticed yet
+	apart        bool // history is read over another connection
 }
 
 // request is something that is not answered yet.
@@ -186,18 +194,27 @@ func (l *link) connect() {
 	})
 }
 
-// breaks loses what is under way.
+// breaks has nothing more get through. What is under way may arrive until the node notices.
 func (l *link) breaks() {
-	if !l.up {
+	if !l.up || l.deaf {
 		return
 	}
-	l.server.group.world.note("the link of %s breaks", l.node.ID[:0])
-	l.up = false
-	l.broken++
+	w := l.server.group.world
+	w.note("a link breaks")
+	l.deaf = true
+	l.topics = make(map[push.Target]bool)
+	w.after(w.soon(200*time.Millisecond), l.noticed)
+}
+
+// noticed loses what is under way.
+func (l *link) noticed() {
+	if l.closed {
+		return
+	}
+	l.up, l.deaf = false, false
 	for _, wire := range []*wire{l.out, l.in, l.sub} {
 		wire.lose()
 	}
-	l.topics = make(map[push.Target]bool)
 	pending := l.pending
 	l.pending = nil
 	l.node.Do(func() {
@@ -214,6 +231,30 @@ func (l *link) breaks() {
 
 // send has something happen at the server, and its answer be told.
 func (l *link) send(fail func(error), serve func(reply func(func()))) {
+	l.sendBy(l.carry, fail, serve)
+}
+
+// carry brings the server something.
+func (l *link) carry(arrive func()) {
+	l.out.carry(func() {
+		if !l.deaf {
+			arrive()
+		}
+	})
+}
+
+// another is the way over a connection of its own, to the server or back: in no order.
+func (l *link) another(arrive func()) {
+	w := l.server.group.world
+	w.after(w.soon(100*time.Millisecond), func() {
+		if !l.server.down {
+			arrive()
+		}
+	})
+}
+
+// sendBy is send over a connection.
+func (l *link) sendBy(carry func(func()), fail func(error), serve func(reply func(func()))) {
 	switch {
 	case l.closed:
 		fail(push.ErrClosed)
@@ -224,7 +265,7 @@ func (l *link) send(fail func(error), serve func(reply func(func()))) {
 	}
 	r := &request{fail: fail}
 	l.pending = slices.DeleteFunc(append(l.pending, r), func(r *request) bool { return r.over })
-	l.out.carry(func() {
+	carry(func() {
 		serve(func(answer func()) {
 			if !r.over {
 				r.over = true
@@ -277,9 +318,13 @@ func (l *link) Ask(_ []push.Target, _ []byte, done func([][]byte, error)) {
 }
 
 func (l *link) History(of push.Target, r push.Range, done func(push.History, error)) {
-	l.send(func(err error) { done(push.History{}, err) }, func(reply func(func())) {
+	carry, back := l.carry, l.in.carry
+	if l.apart {
+		carry, back = l.another, l.another
+	}
+	l.sendBy(carry, func(err error) { done(push.History{}, err) }, func(reply func(func())) {
 		h := l.server.read(of, l.node.Retain(of), r)
-		l.in.carry(func() { l.node.Do(func() { reply(func() { done(h, nil) }) }) })
+		back(func() { l.node.Do(func() { reply(func() { done(h, nil) }) }) })
 	})
 }
 

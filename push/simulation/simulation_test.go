@@ -103,6 +103,7 @@ func simulate(t *testing.T, seed uint64) (g *cluster) {
 		publish()
 		mishap()
 		w.run(until)
+		g.lastBlow()
 		g.heal()
 	})
 	return g

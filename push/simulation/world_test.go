@@ -17,6 +17,7 @@ type world struct {
 	t      *testing.T
 	seed   uint64
 	random *rand.Rand
+	odds   *rand.Rand // what a network alone draws: the seeds of others are not changed by it
 	events events
 	number int // of the last event
 	trace  uint64
@@ -48,7 +49,9 @@ func (e *events) Pop() any {
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
-	return &world{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 0x11e3a2))}
+	return &world{
+		t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 0x11e3a2)), odds: rand.New(rand.NewPCG(seed, 0x5eed)),
+	}
 }
 
 // after has something happen after a time.
@@ -77,6 +80,11 @@ func (w *world) between(least, most time.Duration) time.Duration {
 
 // chance is true once in so many times.
 func (w *world) chance(in int) bool { return w.random.IntN(in) == 0 }
+
+// soon draws a time from the odds.
+func (w *world) soon(most time.Duration) time.Duration {
+	return time.Duration(w.odds.Int64N(int64(most) + 1))
+}
 
 // maxLines is how many steps a failure shows.
 const maxLines = 400
