@@ -1,6 +1,8 @@
 package lineman_test
 
 import (
+	"bytes"
+	"crypto/tls"
 	"io"
 	"net/http"
 	"testing"
@@ -74,6 +76,35 @@ func TestCloseDelimited(t *testing.T) {
 	head.Write("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
 	if rest := head.Rest(); len(rest) == 0 || rest[len(rest)-4:] != "\r\n\r\n" {
 		t.Errorf("HEAD: %q", rest)
+	}
+}
+
+// TestCloseDelimitedTLS does the same below TLS, and has the goodbye of TLS tell a client that the body is whole.
+func TestCloseDelimitedTLS(t *testing.T) {
+	linemantest.NoLeaks(t)
+	raw := &lineman.Worker{Name: "raw", Logger: quiet}
+	raw.OnConnect = func(c *lineman.Conn) {
+		c.Loop().Broadcast(c.Loop().Conns(raw), []byte("two"))
+		_ = c.Close()
+	}
+	w := secured(t, "websocket")
+	w.OnRequest = func(c *lineman.Conn, _ *http1.Request) {
+		_ = c.Respond(&http1.Response{Stream: true, CloseDelimited: true, Body: []byte("one ")})
+		if err := c.SetWorker(raw); err != nil {
+			t.Error(err)
+		}
+	}
+	s := linemantest.Start(t, w)
+	conn, err := tls.Dial("tcp", s.Addr(w).String(), &tls.Config{RootCAs: w.TLS.RootCAs, ServerName: "localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := io.ReadAll(conn); err != nil || !bytes.HasSuffix(all, []byte("\r\n\r\none two")) {
+		t.Errorf("%q, %v", all, err)
 	}
 }
 

@@ -97,12 +97,9 @@ func (s *Server) openStream(c *lineman.Conn, r *http1.Request) {
 
 // checkStream decides whether there may be a stream, and reads what is asked. An error is a *lineman.RefuseError.
 func (s *Server) checkStream(c *lineman.Conn, r *http1.Request, q *streamRequest) error {
-	if err := c.CheckOrigin(); err != nil {
-		var why *websocket.HandshakeError
-		if errors.As(err, &why) {
-			s.refused(c, r, why)
-		}
-		return &lineman.RefuseError{Status: http.StatusForbidden, Reason: "this origin may not connect: see origins"}
+	if why := originRefusal(c, r); why != nil {
+		s.refused(c, r, why)
+		return &lineman.RefuseError{Status: why.Status, Reason: "this origin may not connect: see origins"}
 	}
 	if origin := r.Header("Origin"); origin != nil {
 		q.header = append(q.header, http1.Field{Name: "Access-Control-Allow-Origin", Value: string(origin)},
@@ -121,6 +118,20 @@ func (s *Server) checkStream(c *lineman.Conn, r *http1.Request, q *streamRequest
 		return err
 	}
 	return q.bound(c.Value().(*page).login.channels)
+}
+
+// originRefusal tells why a page may not have a stream. A page of another site can ask without an Origin, for an image
+// say: it could read nothing, but would use the cookie of its visitor.
+func originRefusal(c *lineman.Conn, r *http1.Request) *websocket.HandshakeError {
+	why := &websocket.HandshakeError{Status: http.StatusForbidden, Reason: "a page of another site, without an Origin"}
+	err := c.CheckOrigin()
+	site := string(r.Header("Sec-Fetch-Site"))
+	hidden := r.Header("Origin") == nil && (site == "cross-site" || site == "same-site")
+	if err == nil && !hidden {
+		return nil
+	}
+	errors.As(err, &why)
+	return why
 }
 
 // read reads what a stream is asked beside what a WebSocket is.

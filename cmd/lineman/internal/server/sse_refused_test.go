@@ -34,6 +34,8 @@ func TestStreamRefused(t *testing.T) {
 		{"GET", "/sse?token=secret-a&pad=2", "", 400, "pad"},
 		{"GET", "/sse?token=secret-a&sub=" + strings.Join(long, ","), "", 400, "4096"},
 		{"GET", "/sse?token=secret-a", "Origin: https://evil.example\r\n", 403, "origins"},
+		{"GET", "/sse", "Cookie: session=secret-a\r\nSec-Fetch-Site: cross-site\r\n", 403, "origins"},
+		{"GET", "/sse", "Cookie: session=secret-a\r\nSec-Fetch-Site: same-site\r\n", 403, "origins"},
 		{"GET", "/sse?token=secret-late", "", 429, ""},
 		{"GET", "/sse?token=secret-a", "Last-Event-ID: end:4009\r\n", 204, ""},
 		{"HEAD", "/sse?token=secret-a", "", 200, ""},

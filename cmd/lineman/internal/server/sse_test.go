@@ -121,7 +121,8 @@ func TestStream(t *testing.T) {
 	r := start(t, quietChats(3), server.Options{})
 	b := r.backend()
 	at := []string{"", pub(t, b, "chat:7", "m1"), pub(t, b, "chat:7", "m2")}
-	st := r.ask(t, "token=ann&sub=chat:7,shut:x,none:1&last=1", "")
+	st := r.ask(t, "token=ann&sub=chat:7,shut:x,none:1&last=1", "Range: bytes=0-9\r\nAccept-Encoding: gzip\r\n"+
+		"Sec-Fetch-Site: same-origin\r\n")
 	want := http.Header{
 		"Content-Type": {"text/event-stream"}, "Cache-Control": {"no-store, no-transform"},
 		"X-Accel-Buffering": {"no"}, "Date": st.answer.Header["Date"],
