@@ -11,7 +11,13 @@ export function line(url, options) {
   const listeners = {}
   let told = new Map() // what hello has asked for and is not answered: the request's id for each channel, or 0
   let id = (Math.random() * 2 ** 32) >>> 0 // tabs on the same connection count from different numbers
-  const self = { on, subscribe, history, presence: ch => ask({ op: "presence", ch }), close }
+  const self = {
+    on,
+    subscribe,
+    history: (ch, options) => ask({ ...options, op: "hist", ch }),
+    presence: ch => ask({ op: "presence", ch }),
+    close,
+  }
 
   function on(name, f) {
     const all = (listeners[name] ||= new Set())
@@ -70,8 +76,9 @@ export function line(url, options) {
     answer.catch(error => {
       if (channels.get(ch) != channel || !connection) return
       if (/409|429|503/.test(error.code)) return setTimeout(join, 2e3, channel)
+      if (!channel.subs.size) return channels.delete(ch) // a group that a back end may put it into later
       forget(ch)
-      if (channel.subs.size) emit("error", error)
+      emit("error", error)
     })
     return answer
   }
@@ -80,15 +87,11 @@ export function line(url, options) {
     [...channels.values()].filter(({ ch, subs }) => subs.size || (isPersonal(ch) && positions.has(ch)))
 
   function hello() {
-    const all = wanted()
-    told = new Map(all.map(({ ch, id }) => [ch, id]))
-    return Object.fromEntries(all.map(channel => [channel.ch, sinceOf(channel)]))
-  }
-
-  async function history(ch, options) {
-    const answer = await ask({ ...options, op: "hist", ch })
-    for (const m of answer.messages) m.data = dataOf(m)
-    return answer
+    told = new Map()
+    return Object.fromEntries(wanted().map(channel => {
+      told.set(channel.ch, channel.id)
+      return [channel.ch, sinceOf(channel)]
+    }))
   }
 
   function close(f = { code: 1000 }) {
@@ -115,6 +118,7 @@ export function line(url, options) {
       if (channel.id != f.id) return // it is the answer to another tab
       channel.id = 0
       if (f.gap) handlers.gap(f)
+      else if (f.unasked && f.pos && (positions.get(f.ch) || f.pos) != f.pos) join(channel) // it was in it before
       else if (!f.n) store(f)
       tell(f, "onSub")
     },
@@ -126,6 +130,7 @@ export function line(url, options) {
       tell(f, "onGap")
       emit("gap", f)
     },
+    hist: f => f.messages.forEach(decode),
     join: f => tell(f, "onJoin"),
     leave: f => tell(f, "onLeave"),
     presence: f => tell(f, "onUsers"), // asked for, or not
@@ -158,7 +163,7 @@ export function line(url, options) {
     if (step < 1) return
     if (step != 1 && !replayed) return join(channel)
     if (op == "msg") {
-      f.data = dataOf(f)
+      decode(f)
       if (!channel.subs.size) emit("msg", f.data, f)
       channel.subs.forEach(sub => call(sub.onMessage, f.data, f))
     }
@@ -179,7 +184,7 @@ export function line(url, options) {
   function frame(f) {
     if (!f.id) { // it may answer hello
       f.id = told.get(f.ch) || 0
-      told.delete(f.ch)
+      f.unasked = !told.delete(f.ch)
     }
     handlers[f.op]?.(f)
     const [, resolve, reject] = requests.get(f.id) || []
@@ -189,7 +194,7 @@ export function line(url, options) {
   }
 
   const open = kind => kind(url, options, hello, frame)
-  for (const ch of positions.keys()) if (isPersonal(ch)) channelOf(ch)
+  positions.forEach((_, ch) => isPersonal(ch) && channelOf(ch))
   let connection = open(shared && globalThis.navigator?.locks ? tab : link)
   for (const name of ["online", "visibilitychange"]) {
     listen(name, () => globalThis.document?.hidden || connection?.wake())
@@ -210,8 +215,10 @@ function call(f, ...args) {
 
 const failure = f => Object.assign(Error("lineman: " + (f.msg || f.why || "closed")), f)
 
-// dataOf is what was published: JSON, text or bytes.
-const dataOf = ({ data, text, b64 }) => b64 ? Uint8Array.from(atob(b64), c => c.charCodeAt()) : text ?? data
+// decode has data be what was published: JSON, text or bytes.
+const decode = m => {
+  m.data = m.b64 ? Uint8Array.from(atob(m.b64), c => c.charCodeAt()) : m.text ?? m.data
+}
 
 // distance is how far one position is behind another: NaN if that cannot be told.
 function distance(...positions) {

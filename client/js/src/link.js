@@ -14,7 +14,7 @@ const longest = 30000 // milliseconds between two attempts, at most
 // $alone, with which a host of tabs ends where it would try server-sent events.
 export function link(url, { token, sse }, wanted, up, isHost) {
   let wire // a WebSocket, or an EventSource; nothing while there is none
-  let streams = false // whether the wire is an EventSource, or the next one
+  let streams // whether the wire is an EventSource, or the next one
   let timer // one at a time: of waiting, of connecting, or of the watch
   let turn = 0 // what belongs to an earlier one comes too late
   let waits = true // and may be woken
@@ -122,7 +122,7 @@ export function link(url, { token, sse }, wanted, up, isHost) {
   // wake finds out whether the connection is still there, or ends the waiting. A stream that was silent for some time
   // is made anew, as it cannot be asked.
   function wake() {
-    if (waits || (welcomed && streams && deadline - now() < usual - longest)) connect()
+    if (waits || (streams && deadline - now() < usual - longest)) connect()
     else if (welcomed && !streams) {
       send({ op: "hb" })
       deadline = now() + probeTime

@@ -66,22 +66,22 @@ function host(url, options, bus) {
     bus.postMessage({ down })
   }, true)
   const send = frame => now.conn && connection.send(frame)
-  const leaves = (tab, ch) => {
-    const all = users.get(ch)
-    if (all?.delete(tab) && !all.size) send({ op: "unsub", ch })
+  const leave = (f, tab) => {
+    const all = users.get(f.ch)
+    if (all?.delete(tab) && !all.size) send(f)
   }
   const handlers = {
     hi() {
       bus.postMessage({ down: now })
       connection.wake()
     },
-    bye: (_, tab) => users.forEach((_, ch) => leaves(tab, ch)),
+    bye: (_, tab) => users.forEach((_, ch) => leave({ op: "unsub", ch }, tab)),
     sub(f, tab) {
       users.set(f.ch, (users.get(f.ch) || new Set()).add(tab))
       send(f)
     },
     unsub(f, tab) {
-      leaves(tab, f.ch)
+      leave(f, tab)
       bus.postMessage({ down: f }) // which looks like the answer
     },
   }

@@ -227,6 +227,30 @@ test("the server takes it out of a channel", async () => {
   assert.match(named(line, "error")[0].message, /auth/)
 })
 
+test("a group that a back end puts it into again goes on where it was", async () => {
+  const line = open()
+  await clock.pass(100)
+  const join = () => {
+    for (const c of server.connections) {
+      c.channels.add("g:x")
+      c.tell({ op: "sub", ch: "g:x", pos: server.top("g:x") })
+    }
+  }
+  join()
+  server.publish("g:x", 1)
+  await clock.pass(100)
+  server.close()
+  server.publish("g:x", 2)
+  await clock.pass(1100)
+  server.publish("g:x", 3)
+  join()
+  await clock.pass(10)
+  server.publish("g:x", 4)
+  await clock.pass(100)
+  assert.deepEqual(named(line, "msg"), [1, 2, 3, 4])
+  assert.deepEqual(named(line, "error"), [])
+})
+
 test("who comes and goes is told", async () => {
   const line = open()
   const told = []
