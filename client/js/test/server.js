@@ -76,7 +76,8 @@ export class Server {
   }
 
   subscribe(c, ch, since, id) {
-    if (ch.startsWith("secret") || (ch.startsWith("g:") && !c.channels.has(ch))) return c.tell({ op: "err", id, ch, code: 403, msg: "it may not" })
+    const mayNot = ch.startsWith("secret") || (ch.startsWith("g:") && !c.channels.has(ch))
+    if (mayNot) return c.tell({ op: "err", id, ch, code: 403, msg: "it may not" })
     const [answer, missed] = this.since(ch, since)
     c.channels.add(ch)
     c.tell({ op: "sub", id, ch, ...answer })
