@@ -156,14 +156,19 @@ func (j *Journal) load() (*writer, error) {
 			return nil, err
 		}
 	}
-	if found.epoch == "" {
+	isNew := found.epoch == ""
+	if isNew {
 		found.epoch = push.NewEpoch()
 		if len(found.records) > 0 {
 			j.options.Log.Warn("lineman: the journal may have lost something: its positions begin anew")
 		}
 	}
+	w := j.newWriter(all, found)
+	if isNew {
+		_ = w.begin() // the epoch is there before it is told; a failure was logged, and the first batch tries again
+	}
 	j.tell(push.Recovered{Epoch: found.epoch, Records: found.records})
-	return j.newWriter(all, found), nil
+	return w, nil
 }
 
 func (j *Journal) newWriter(all []stored, found finding) *writer {

@@ -25,17 +25,16 @@ func openLock(folder string) (*lock, error) {
 	return &lock{f}, nil
 }
 
-// take takes it, and reports whether nobody else has it.
+// take takes it, and reports whether nobody else has it. That its owner cannot be told, as when the disk is full, is no
+// reason not to start.
 func (l *lock) take(me owner) (bool, error) {
 	taken, err := lockFile(l.file)
 	if !taken || err != nil {
 		return false, err
 	}
-	if err := l.file.Truncate(0); err != nil {
-		return false, err
-	}
-	_, err = l.file.WriteAt(fmt.Appendf(nil, "%d %s\n", me.pid, me.master), 0)
-	return err == nil, err
+	n, _ := l.file.WriteAt(fmt.Appendf(nil, "%d %s\n", me.pid, me.master), 0)
+	_ = l.file.Truncate(int64(n)) // what is behind the first line counts for nothing anyway
+	return true, nil
 }
 
 // owner is who has it, as far as it has said so: it may have taken it in this instant.

@@ -223,3 +223,15 @@ func TestPassedOn(t *testing.T) {
 	second.Close()
 	second.Wait(time.Minute)
 }
+
+// TestEpochKept has the epoch that was told be that of the next process, though nothing was published.
+func TestEpochKept(t *testing.T) {
+	d := newDisk(5)
+	r := run(t, d, Options{})
+	var told string
+	r.Recover(func(had push.Recovered) { told = had.Epoch })
+	if _, epoch := numbers(t, d.revive(false), "today"); epoch != told || told == "" {
+		t.Errorf("the epoch is %q after a crash, and was told as %q", epoch, told)
+	}
+	r.end()
+}
