@@ -154,7 +154,7 @@ func (h *Hub[C]) recall(c *catchUp[C]) {
 
 // recovery is what a history has for who begins somewhere: all of it, or nothing and a reason.
 func recovery(since Since, found History) Recovery {
-	r := Recovery{Messages: found.Messages, Top: found.Top, Gap: found.Gap}
+	r := Recovery(found)
 	last := since.Position
 	if n := len(r.Messages); n > 0 {
 		last = r.Messages[n-1].Position

@@ -3,6 +3,7 @@
 package redis_test
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -80,6 +81,24 @@ func benchmark(b *testing.B, retain func(push.Target) push.Retention, window int
 }
 
 var cpuUsed = regexp.MustCompile(`used_cpu_(?:sys|user):([0-9.]+)`)
+
+// BenchmarkPresence has somebody come and go.
+func BenchmarkPresence(b *testing.B) {
+	s := startServer(b)
+	n := knowing(b, "a", s.address())
+	server := serverCPU(b, s)
+	for i := 0; i < b.N; i += 1000 {
+		n.loop.Await(func() {
+			for j := range 1000 {
+				link := n.link.(push.PresenceLink)
+				link.Enter("x", fmt.Sprint(j), nil)
+				link.Leave("x", fmt.Sprint(j))
+			}
+		})
+		n.sees("")
+	}
+	b.ReportMetric((serverCPU(b, s)-server)*1e9/float64(b.N), "server-ns/op")
+}
 
 // serverCPU is how many seconds a server has worked.
 func serverCPU(b *testing.B, s *server) (seconds float64) {

@@ -151,24 +151,6 @@ func TestPresenceNames(t *testing.T) {
 	b.until("all have gone", func() bool { return len(b.got) == 2*len(uids) })
 }
 
-// BenchmarkPresence has somebody come and go.
-func BenchmarkPresence(b *testing.B) {
-	s := startServer(b)
-	n := knowing(b, "a", s.address())
-	server := serverCPU(b, s)
-	for i := 0; i < b.N; i += 1000 {
-		n.loop.Await(func() {
-			for j := range 1000 {
-				link := n.link.(push.PresenceLink)
-				link.Enter("x", fmt.Sprint(j), nil)
-				link.Leave("x", fmt.Sprint(j))
-			}
-		})
-		n.sees("")
-	}
-	b.ReportMetric((serverCPU(b, s)-server)*1e9/float64(b.N), "server-ns/op")
-}
-
 // TestPresenceUnnoted has what a node has said be left alone that the registry does not know for a moment, as where
 // that was lost: nobody hears of it.
 func TestPresenceUnnoted(t *testing.T) {
