@@ -107,7 +107,7 @@ func TestProtocolClient(t *testing.T) {
 	if n := strings.Count(client, "\n"); n > 60 {
 		t.Errorf("the client has %d lines", n)
 	}
-	m := newMortal(t, inMemory...)
+	m := newMortal(t, append([]string{"--history-groups-size", "100"}, inMemory...)...)
 	network := newBreaker(t, m.pages)
 	write(t, filepath.Join(m.folder, "client.py"), program)
 	c := launch(t, exec.Command("python3", filepath.Join(m.folder, "client.py"), network.Addr().String(), "uid1",
@@ -151,16 +151,41 @@ func TestProtocolClient(t *testing.T) {
 	if !sameOrder(got(), want) {
 		t.Errorf("it prints %d lines, of %d: %q", len(got()), len(want), got())
 	}
+	inAGroup(t, m, online, got)
 
+	before := len(got())
 	m.kill()
 	linemantest.Until(t, "it is not told of a gap", func() bool {
 		return slices.Contains(got(), "chat:1 gap: epoch") && slices.Contains(got(), "chat:2 gap: epoch")
 	})
 	publish(2)
-	linemantest.Until(t, "not all comes", func() bool { return len(got()) >= len(want)+2 })
+	linemantest.Until(t, "not all comes", func() bool { return len(got()) >= before+4 })
 	if all := got(); !sameOrder(all[len(all)-2:], want[len(want)-2:]) {
 		t.Errorf("after the kill it prints %q", all[len(all)-4:])
 	}
+}
+
+// inAGroup has a back end put the client into a group, which ends with the connection, and put it there again when it
+// has come back: it prints what it has missed. online reports whether it is there, got has what it has printed.
+func inAGroup(t *testing.T, m *mortal, online func() bool, got func() []string) {
+	t.Helper()
+	ask := func(line, want string) {
+		t.Helper()
+		if answer, err := askLine(m.backend, line); err != nil || !strings.HasPrefix(answer, want) {
+			t.Fatalf("%s is answered %q, %v", line, answer, err)
+		}
+	}
+	const join = `{"cmd":"join","to":"u:uid1","group":"x"}`
+	ask(join, `{"ok":true,"n":1}`)
+	ask(`{"cmd":"pub","to":"g:x","data":1}`, `{"ok":true,"n":1,`)
+	linemantest.Until(t, "it does not get what is for its group",
+		func() bool { return slices.Contains(got(), "g:x 1") })
+	ask(sentAway, `{"ok":true,"n":1}`)
+	ask(`{"cmd":"pub","to":"g:x","data":2}`, `{"ok":true,"n":0,`)
+	linemantest.Until(t, "the client does not come back", online)
+	ask(join, `{"ok":true,"n":1}`)
+	linemantest.Until(t, "it does not get what it has missed in its group",
+		func() bool { return slices.Contains(got(), "g:x 2") })
 }
 
 // sameOrder reports whether two lists have the same lines of each channel, each in order.
