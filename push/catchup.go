@@ -27,6 +27,8 @@ type catchUp[C Conn] struct {
 	asked    int      // number of the question at hand: answers to others come too late
 	over     bool
 
+	subscribing bool // it is not confirmed yet, nor refused
+
 	// What was delivered meanwhile.
 	held  []Stored
 	bytes int
@@ -110,8 +112,12 @@ func (h *Hub[C]) catchUp(m *Member[C], s *set[C], since Since, again bool) {
 		return
 	}
 	h.flush()
-	h.link.Subscribe([]Target{t.target}, func(err error) { // a link that is down goes on when it is up
-		if err == nil && !c.over {
+	c.subscribing = true
+	links := h.links
+	h.link.Subscribe([]Target{t.target}, func(err error) {
+		c.subscribing = false
+		cameBack := h.linked && h.links != links // else a link that is down goes on when it is up
+		if !c.over && (err == nil || cameBack) {
 			h.recall(c)
 		}
 	})

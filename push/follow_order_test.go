@@ -71,3 +71,22 @@ func TestCatchUpExcepted(t *testing.T) {
 	f.answer(1)
 	c.is(t, "begun chat:7 e.1")
 }
+
+// TestCatchUpConfirmedLate reads the history when the subscription is confirmed, and once, though the link is told to
+// be up before.
+func TestCatchUpConfirmedLate(t *testing.T) {
+	f := newFollowing(t)
+	f.node.Linked(false)
+	_, c := f.follower(t, 1, 2)
+	f.node.Linked(true)
+	if len(f.reads) != 0 {
+		t.Error("the history is read before the subscription is confirmed")
+	}
+	f.confirm()
+	if len(f.reads) != 1 {
+		t.Fatalf("the history is read %d times, want once", len(f.reads))
+	}
+	f.answer(3, 3)
+	f.deliver(4)
+	c.is(t, "begun chat:7 e.3 3m", "4m")
+}

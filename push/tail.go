@@ -204,7 +204,7 @@ func (h *Hub[C]) CheckTails(calls int) {
 func (h *Hub[C]) relinkTails() {
 	for _, t := range slices.Clone(h.allTails) {
 		for _, c := range slices.Clone(t.catchUps) {
-			if !c.trailing {
+			if !c.trailing && !c.subscribing {
 				h.recall(c)
 			}
 		}
