@@ -18,7 +18,7 @@ func TestModel(t *testing.T) {
 	for _, c := range []struct{ name, flags, how string }{
 		{"a cut and a crash", "-DBREAKS=0", "-DSAFETY"},
 		{"a cut and broken links", "-DCRASHES=0", "-DSAFETY"},
-		{"a crash and broken links", "-DCUTS=0", "-DSAFETY"},
+		{"a crash and broken links", "-DCUTS=0 -DMESSAGES=2", "-DSAFETY"},
 		{"all of them", "-DMESSAGES=2", "-DSAFETY"},
 		{"every run has an end", "-DMESSAGES=2 -DBREAKS=0", "-DNP"},
 	} {

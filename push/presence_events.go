@@ -70,6 +70,7 @@ func (h *Hub[C]) renewPresence() {
 			all = append(all, Channel(name))
 		}
 	}
+	slices.Sort(all) // a simulation can be replayed
 	link := h.links
 	var next func()
 	next = func() {

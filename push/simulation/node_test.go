@@ -22,10 +22,7 @@ type node struct {
 // newNode starts one.
 func (g *cluster) newNode(name string) *node {
 	n := &node{name: name, group: g, conns: make(map[uint64]*conn), queue: newWire(g.world, 2*time.Millisecond)}
-	namespace := push.Namespace{History: g.retention}
-	if g.server == nil { // which does not know who is present
-		namespace.Presence = push.PresenceEvents
-	}
+	namespace := push.Namespace{History: g.retention, Presence: push.PresenceEvents}
 	o := push.Options[*conn]{
 		Fanout: func(to iter.Seq[*conn], _ []byte) int { return len(slices.Collect(to)) },
 		Do:     n.do, After: n.after, Followers: n, MaxRecover: g.maxRecover,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/pushtest"
 )
 
 // server is a Broker over a network: one that keeps order, positions and history, as Redis does. It is far away, it
@@ -21,6 +22,8 @@ type server struct {
 	links  []*link
 	down   bool
 	saved  *server // what a copy of it has
+
+	presence pushtest.Attendance
 }
 
 // kept is the history of a target.
@@ -71,6 +74,7 @@ func (s *server) restart() {
 	for _, l := range slices.Clone(s.links) {
 		l.breaks()
 	}
+	s.presence = pushtest.Attendance{} // the links say it again
 	away := w.between(100*time.Millisecond, 2*time.Second)
 	if w.odds.IntN(2) == 0 {
 		away = w.soon(5 * time.Millisecond)
@@ -165,6 +169,7 @@ type link struct {
 	up, closed   bool
 	out, in, sub *wire
 	pending      []*request
+	said         []said
 	deaf         bool // it has broken, and the node has not noticed yet
 	apart        bool // history is read over another connection
 }
@@ -189,6 +194,7 @@ func (l *link) connect() {
 			if l.topics == nil {
 				l.topics = make(map[push.Target]bool)
 			}
+			l.sayAgain()
 			l.node.Do(func() { l.node.Linked(true) })
 		}
 	})
@@ -203,6 +209,9 @@ func (l *link) breaks() {
 	w.note("a link breaks")
 	l.deaf = true
 	l.topics = make(map[push.Target]bool)
+	l.server.presence.Gone(l.node.ID, func(in push.Target, e push.PresenceEvent) {
+		l.server.tell(in, []push.PresenceEvent{e})
+	})
 	w.after(w.soon(200*time.Millisecond), l.noticed)
 }
 
@@ -335,5 +344,8 @@ func (l *link) Close() {
 	for _, wire := range []*wire{l.out, l.in, l.sub} {
 		wire.lose()
 	}
+	l.server.presence.Gone(l.node.ID, func(in push.Target, e push.PresenceEvent) {
+		l.server.tell(in, []push.PresenceEvent{e})
+	})
 	l.server.links = slices.DeleteFunc(l.server.links, func(other *link) bool { return other == l })
 }
