@@ -51,7 +51,7 @@ func TestSimulation(t *testing.T) {
 
 // TestReplayed has two runs of a seed be the same, step by step.
 func TestReplayed(t *testing.T) {
-	for n := range uint64(60) {
+	for n := range uint64(40) {
 		if one, two := simulate(t, n+1).world.trace, simulate(t, n+1).world.trace; one != two {
 			t.Errorf("seed %d has two traces", n+1)
 		}
