@@ -28,10 +28,17 @@ type journal struct {
 	closed bool
 }
 
-// Recover gives what the disk has.
+// Recover gives what the disk has. The clock may have jumped since that was written.
 func (j *journal) Recover(done func(push.Recovered)) {
 	d := j.disk
 	d.owner = j
+	if d.world.chance(4) {
+		jump := d.world.between(-2*time.Hour, 2*time.Hour)
+		d.world.note("the clock jumps by %v", jump)
+		for i := range d.records {
+			d.records[i].At = d.records[i].At.Add(-jump)
+		}
+	}
 	done(push.Recovered{Epoch: d.epoch, Records: slices.Clone(d.records)})
 }
 
