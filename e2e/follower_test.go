@@ -24,6 +24,7 @@ import (
 //	away ── a server takes it ──▶ following ── the network breaks, or the server goes ──▶ away
 type follower struct {
 	uid    string
+	token  string
 	dial   func() (net.Conn, error) // to the port for pages of a server
 	ledger *positions
 	cuts   cuts
@@ -70,7 +71,8 @@ type frame struct {
 func newFollower(uid string, channels []string, seed uint64, l *positions, c cuts,
 	dial func() (net.Conn, error)) *follower {
 	f := &follower{
-		uid: uid, dial: dial, ledger: l, cuts: c, batch: seed%2 == 0, random: rand.New(rand.NewPCG(seed, 1)),
+		uid: uid, token: uid, dial: dial, ledger: l,
+		cuts: c, batch: seed%2 == 0, random: rand.New(rand.NewPCG(seed, 1)),
 		places: map[string]*place{}, counts: followed{gaps: map[string]int{}},
 	}
 	for _, ch := range channels {
@@ -214,7 +216,7 @@ func (rw readWriter) Write(b []byte) (int, error) { return rw.to.Write(b) }
 // hello is what it says first.
 func (f *follower) hello() []byte {
 	since := f.begins()
-	text, _ := json.Marshal(map[string]any{"op": "hello", "id": 1, "token": f.uid, "sub": since, "batch": f.batch})
+	text, _ := json.Marshal(map[string]any{"op": "hello", "id": 1, "token": f.token, "sub": since, "batch": f.batch})
 	return text
 }
 

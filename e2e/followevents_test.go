@@ -16,7 +16,7 @@ func (f *follower) readEvents(conn net.Conn) (retry time.Duration, err error) {
 	for ch := range f.places {
 		names = append(names, ch)
 	}
-	query := url.Values{"token": {f.uid}, "sub": {strings.Join(names, ",")}}
+	query := url.Values{"token": {f.token}, "sub": {strings.Join(names, ",")}}
 	request, err := http.NewRequest("GET", "http://127.0.0.1/sse?"+query.Encode(), nil)
 	if err != nil {
 		return 0, err

@@ -37,18 +37,20 @@ listen: 0.0.0.0:1234
 text: {auth: true}
 api: {keys: [{name: test, key: "` + clusterKey + `"}]}
 token: {secrets: ["` + clusterSecret + `"]}
-namespaces: {news: {subscribe: all}}
+namespaces:
+  news: {subscribe: all}
 `
 )
 
 // The ports of a node.
 const pagesPort, linesPort, apiPort, adminPort = "1234", "5678", "6780", "6781"
 
-// newNode starts a server on a machine.
-func newNode(t *testing.T, index int, m *machine, redis string) *node {
+// newNode starts a server on a machine. namespaces are lines of its settings.
+func newNode(t *testing.T, index int, m *machine, redis string, namespaces ...string) *node {
 	t.Helper()
 	n := &node{machine: m, index: index, folder: t.TempDir()}
-	write(t, filepath.Join(n.folder, "lineman.yaml"), settingsText+fmt.Sprintf("redis: {addresses: [%q]}\n", redis))
+	write(t, filepath.Join(n.folder, "lineman.yaml"), settingsText+strings.Join(namespaces, "")+
+		fmt.Sprintf("redis: {addresses: [%q]}\n", redis))
 	n.http = &http.Client{Timeout: patience, Transport: &http.Transport{
 		MaxIdleConnsPerHost: 100,
 		DialContext:         func(_ context.Context, _, addr string) (net.Conn, error) { return m.dial(portOf(addr)) },
@@ -122,6 +124,7 @@ type reply struct {
 	Incomplete bool
 	Counts     map[string]int
 	Online     map[string]bool
+	Top        string
 	Error      struct{ Code, Text string }
 }
 

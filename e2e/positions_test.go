@@ -152,14 +152,14 @@ func (a *announcer) readAnswers(conn net.Conn, waiting <-chan asked) {
 			return
 		}
 		var answer struct {
-			OK    bool
-			Pos   map[string]string
-			Error struct{ Code string }
+			OK, Incomplete bool
+			Pos            map[string]string
+			Error          struct{ Code string }
 		}
 		switch err := json.Unmarshal(line, &answer); {
 		case err == nil && answer.OK && answer.Pos[p.channel] != "":
 			a.ledger.answered(p.channel, answer.Pos[p.channel], p.number)
-		case err == nil && answer.Error.Code == "unavailable":
+		case err == nil && (answer.Error.Code == "unavailable" || answer.OK && answer.Incomplete): // it may be there
 		default:
 			a.ledger.complain("the answer to %v is %s", p, line)
 		}
