@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,7 +86,7 @@ func (s *Server) ask(c *lineman.Conn, p *page, r *level1.Request) *level1.Failur
 	case level1.OpUnsub:
 		return s.unsubscribe(c, p, r)
 	case level1.OpHist:
-		return s.history(c, p, r)
+		return s.history(c, r)
 	case level1.OpAuth:
 		return s.authorize(c, p, r)
 	case level1.OpPresence:
@@ -206,6 +207,12 @@ const readTime = 20 * time.Millisecond
 // recoverBytes is how much a page gets at once of what it has missed of a target: all of a few fits into what may wait.
 func (s *Server) recoverBytes() int {
 	return min(512<<10, max(1, s.config.Limits.Pending/4))
+}
+
+// forget forgets what was asked for about a target and was not told yet.
+func (l *live) forget(of push.Target) {
+	delete(l.starting, of)
+	l.waiting = slices.DeleteFunc(l.waiting, func(s level1.Start) bool { return s.Target == of })
 }
 
 // leaveLive forgets what a page has that speaks level 1.

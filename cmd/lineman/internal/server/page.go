@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
@@ -198,38 +197,4 @@ func (s *Server) namespace(channel string) config.Namespace {
 		return s.config.Namespaces["default"]
 	}
 	return n
-}
-
-// expiries are the connections whose credentials expire, by the second of Unix time.
-type expiries map[int64]map[uint64]bool
-
-// add returns the key of a connection. It is at least 1.
-func (e expiries) add(id uint64, at time.Time) int64 {
-	second := max(at.Unix(), 1)
-	if e[second] == nil {
-		e[second] = make(map[uint64]bool)
-	}
-	e[second][id] = true
-	return second
-}
-
-func (e expiries) remove(id uint64, second int64) {
-	if delete(e[second], id); len(e[second]) == 0 {
-		delete(e, second)
-	}
-}
-
-// expire closes the connections whose credentials are no longer good.
-func (s *Server) expire(now time.Time) {
-	s.warn(now)
-	for second, ids := range s.expiries {
-		if second > now.Unix() {
-			continue
-		}
-		for id := range ids {
-			if m := s.hub.Member(id); m != nil {
-				s.hub.Kick(m, int(codeExpired), "the credential has expired")
-			}
-		}
-	}
 }

@@ -18,21 +18,10 @@ func (s *Server) presence(c *lineman.Conn, r *level1.Request) *level1.Failure {
 	if !s.member(c).IsIn(r.Channel) {
 		return failure(r, level1.CodeForbidden, "it has not subscribed to it")
 	}
-	asked := *r
-	err := s.hub.Presence(r.Channel, func(p push.Presence, err error) {
-		if m := s.member(c); m == nil || !m.IsIn(asked.Channel) {
-			return // it has gone
-		}
-		if err != nil {
-			s.tell(c, failure(&asked, level1.CodeUnavailable, err.Error()))
-			return
-		}
-		s.tell(c, whoIsThere(asked.ID, asked.Channel, p))
-	})
-	if err != nil {
-		return failure(r, level1.CodeNotFound, err.Error())
-	}
-	return nil
+	id, in := r.ID, r.Channel
+	return unlessOff(r, s.hub.Presence(in, answering(s, c, r, func(p push.Presence) frame {
+		return whoIsThere(id, in, p)
+	})))
 }
 
 // whoIsThere is a presence as pages are told of it, in the order of the uids.

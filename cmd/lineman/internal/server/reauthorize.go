@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/push"
@@ -66,42 +65,8 @@ func (s *Server) reauthorize(c *lineman.Conn, p *page, id int64, who Identity, e
 	for _, name := range s.member(c).Channels() {
 		if s.maySubscribe(name, before) && !s.maySubscribe(name, who) {
 			s.member(c).Unsubscribe(name)
-			delete(p.live.starting, push.Channel(name))
+			p.live.forget(push.Channel(name))
 			s.tell(c, level1.Unsubscribed{Channel: push.Channel(name), Why: level1.WhyAuth})
 		}
 	}
-}
-
-// setExpiry notes when the credential of a page expires.
-func (s *Server) setExpiry(c *lineman.Conn, p *page, at time.Time) {
-	if p.end != 0 {
-		s.expiries.remove(c.ID(), p.end)
-		p.end = 0
-	}
-	if !at.IsZero() {
-		p.end = s.expiries.add(c.ID(), at)
-	}
-}
-
-// expiringTime is how long before the end of its credential a page of level 1 is told of it.
-const expiringTime = 30 * time.Second
-
-// warn tells pages of level 1 whose credentials expire soon. It is asked every second, and forgets none if it is late.
-func (s *Server) warn(now time.Time) {
-	until := now.Add(expiringTime).Unix()
-	for second, ids := range s.expiries {
-		if second <= s.warned || second > until {
-			continue
-		}
-		for id := range ids {
-			m := s.hub.Member(id)
-			if m == nil {
-				continue
-			}
-			if p := m.Conn().Value().(*page); p.live != nil {
-				s.tell(m.Conn(), level1.Expiring{In: time.Duration(second-now.Unix()) * time.Second})
-			}
-		}
-	}
-	s.warned = until
 }

@@ -136,14 +136,14 @@ func (s *Server) tellEvent(c *lineman.Conn, st *stream, f frame) {
 // tellBegun tells a stream that it is in a target, and what it has missed there. It stands before what it has not got
 // yet.
 func (s *Server) tellBegun(c *lineman.Conn, st *stream, begun level1.Subscribed, missed []push.Stored) {
-	switch at := begun.Position; {
-	case at == push.Position{}:
-		st.forget(begun.Channel)
-	case len(missed) > 0:
+	at := begun.Position
+	if len(missed) > 0 {
 		at = missed[0].Position
 		at.Offset--
-		fallthrough
-	default:
+	}
+	if (at == push.Position{}) {
+		st.forget(begun.Channel)
+	} else {
 		st.move(begun.Channel, at)
 	}
 	s.boundID(c, st)

@@ -51,14 +51,14 @@ func (s *Server) unsubscribe(c *lineman.Conn, p *page, r *level1.Request) *level
 	if kind != push.ToChannel {
 		return failure(r, level1.CodeForbidden, "only a back end takes it out of it")
 	}
-	delete(p.live.starting, r.Channel)
+	p.live.forget(r.Channel)
 	s.member(c).Unsubscribe(name)
 	s.tell(c, level1.Unsubscribed{ID: r.ID, Channel: r.Channel})
 	return nil
 }
 
 // history tells what is kept of a target that the page follows.
-func (s *Server) history(c *lineman.Conn, p *page, r *level1.Request) *level1.Failure {
+func (s *Server) history(c *lineman.Conn, r *level1.Request) *level1.Failure {
 	if !s.member(c).IsIn(r.Channel) {
 		return failure(r, level1.CodeForbidden, "it has not subscribed to it")
 	}
@@ -69,19 +69,30 @@ func (s *Server) history(c *lineman.Conn, p *page, r *level1.Request) *level1.Fa
 	if r.Since.Last > 0 {
 		want.Limit = min(want.Limit, r.Since.Last)
 	}
+	id, of := r.ID, r.Channel
+	return unlessOff(r, s.hub.History(of, want, answering(s, c, r, func(h push.History) frame {
+		return level1.History{
+			ID: id, Channel: of, Messages: h.Messages, Top: h.Top, Gap: h.Gap, More: isPart(want, h),
+		}
+	})))
+}
+
+// answering gives what the Hub tells of a target to the page that has asked, if that is still in the target.
+func answering[T any](s *Server, c *lineman.Conn, r *level1.Request, as func(T) frame) func(T, error) {
 	asked := *r
-	err := s.hub.History(r.Channel, want, func(h push.History, err error) {
-		if m := s.member(c); m == nil || !m.IsIn(asked.Channel) {
-			return // it has gone
-		}
-		if err != nil {
+	return func(told T, err error) {
+		switch m := s.member(c); {
+		case m == nil || !m.IsIn(asked.Channel):
+		case err != nil:
 			s.tell(c, failure(&asked, level1.CodeUnavailable, err.Error()))
-			return
+		default:
+			s.tell(c, as(told))
 		}
-		s.tell(c, level1.History{
-			ID: asked.ID, Channel: asked.Channel, Messages: h.Messages, Top: h.Top, Gap: h.Gap, More: isPart(want, h),
-		})
-	})
+	}
+}
+
+// unlessOff is the answer to a request about something that the settings of a target do not have; nil if err is.
+func unlessOff(r *level1.Request, err error) *level1.Failure {
 	if err != nil {
 		return failure(r, level1.CodeNotFound, err.Error())
 	}

@@ -1,0 +1,76 @@
+package server
+
+import (
+	"time"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/push/level1"
+)
+
+// expiries are the connections whose credentials expire, by the second of Unix time.
+type expiries map[int64]map[uint64]bool
+
+// add returns the key of a connection. It is at least 1.
+func (e expiries) add(id uint64, at time.Time) int64 {
+	second := max(at.Unix(), 1)
+	if e[second] == nil {
+		e[second] = make(map[uint64]bool)
+	}
+	e[second][id] = true
+	return second
+}
+
+func (e expiries) remove(id uint64, second int64) {
+	if delete(e[second], id); len(e[second]) == 0 {
+		delete(e, second)
+	}
+}
+
+// expire closes the connections whose credentials are no longer good.
+func (s *Server) expire(now time.Time) {
+	s.warn(now)
+	for second, ids := range s.expiries {
+		if second > now.Unix() {
+			continue
+		}
+		for id := range ids {
+			if m := s.hub.Member(id); m != nil {
+				s.hub.Kick(m, int(codeExpired), "the credential has expired")
+			}
+		}
+	}
+}
+
+// setExpiry notes when the credential of a page expires.
+func (s *Server) setExpiry(c *lineman.Conn, p *page, at time.Time) {
+	if p.end != 0 {
+		s.expiries.remove(c.ID(), p.end)
+		p.end = 0
+	}
+	if !at.IsZero() {
+		p.end = s.expiries.add(c.ID(), at)
+	}
+}
+
+// expiringTime is how long before the end of its credential a page of level 1 is told of it.
+const expiringTime = 30 * time.Second
+
+// warn tells pages of level 1 whose credentials expire soon. It is asked every second, and forgets none if it is late.
+func (s *Server) warn(now time.Time) {
+	until := now.Add(expiringTime).Unix()
+	for second, ids := range s.expiries {
+		if second <= s.warned || second > until {
+			continue
+		}
+		for id := range ids {
+			m := s.hub.Member(id)
+			if m == nil {
+				continue
+			}
+			if p := m.Conn().Value().(*page); p.live != nil {
+				s.tell(m.Conn(), level1.Expiring{In: time.Duration(second-now.Unix()) * time.Second})
+			}
+		}
+	}
+	s.warned = until
+}
