@@ -181,7 +181,7 @@ func (h *Hub[C]) recalled(c *catchUp[C], r Recovery) {
 	h.tellRecovery(c, r)
 	c.top = r.Top
 	if t.keeps && (c.lost || !c.follows(c.top)) {
-		h.again(c)
+		h.reread(c)
 		return
 	}
 	for _, s := range c.held {
@@ -250,8 +250,8 @@ func (c *catchUp[C]) conns(yield func(C) bool) {
 	}
 }
 
-// again has the history be read from where those who catch up stand.
-func (h *Hub[C]) again(c *catchUp[C]) {
+// reread has the history be read from where those who catch up stand.
+func (h *Hub[C]) reread(c *catchUp[C]) {
 	c.since, c.trailing = Since{Position: c.top}, false
 	c.held, c.bytes, c.lost = nil, 0, false
 	h.recall(c)
@@ -272,7 +272,7 @@ func (h *Hub[C]) trail(c *catchUp[C]) {
 		h.checkTail(t)
 	case t.at.Offset > c.top.Offset: // an older answer was overtaken, or the history has lost what was delivered
 		h.checkTail(t)
-		h.again(c)
+		h.reread(c)
 	}
 }
 

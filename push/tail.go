@@ -56,7 +56,7 @@ func (h *Hub[C]) tidyTail(t *tail[C]) {
 func (h *Hub[C]) advance(t *tail[C], s Stored) bool {
 	at := s.Position
 	if at == (Position{}) {
-		t.holdIt(s)
+		t.hold(s)
 		return true
 	}
 	h.promotePlain(t, at)
@@ -64,7 +64,7 @@ func (h *Hub[C]) advance(t *tail[C], s Stored) bool {
 	case at.Epoch == t.at.Epoch && at.Offset <= t.at.Offset:
 		return false
 	case t.repair == nil && (t.at == Position{} || t.at.precedes(at)):
-		t.holdIt(s)
+		t.hold(s)
 		h.step(t, at)
 		return true
 	case t.repair == nil:
@@ -73,12 +73,12 @@ func (h *Hub[C]) advance(t *tail[C], s Stored) bool {
 	if t.repair == nil { // it was repaired at once, and this one was told with the rest
 		return false
 	}
-	t.holdIt(s)
+	t.hold(s)
 	return false
 }
 
-// holdIt has those who wait for the history hold a message.
-func (t *tail[C]) holdIt(s Stored) {
+// hold has those who wait for the history hold a message.
+func (t *tail[C]) hold(s Stored) {
 	if t.repair == nil && len(t.catchUps) == 0 {
 		return
 	}
@@ -131,7 +131,7 @@ func (h *Hub[C]) repaired(t *tail[C], r Recovery) {
 	for _, s := range r.Messages {
 		h.republish(t, s)
 	}
-	h.readEpoch(t)
+	h.rereadFormer(t)
 	if c.lost || !c.follows(t.at) {
 		c.held, c.bytes, c.lost = nil, 0, false
 		h.checkTail(t)
@@ -145,12 +145,12 @@ func (h *Hub[C]) repaired(t *tail[C], r Recovery) {
 	}
 }
 
-// readEpoch has those read the history again who wait for the node in an epoch in which it will never be: their answer
+// rereadFormer has those read the history again who wait for the node in an epoch in which it will never be: their answer
 // was given before the Broker was begun anew, and came after that to the repair.
-func (h *Hub[C]) readEpoch(t *tail[C]) {
+func (h *Hub[C]) rereadFormer(t *tail[C]) {
 	for _, c := range slices.Clone(t.catchUps) {
 		if c.trailing && c.top.Epoch != t.at.Epoch {
-			h.again(c)
+			h.reread(c)
 		}
 	}
 }
@@ -158,7 +158,7 @@ func (h *Hub[C]) readEpoch(t *tail[C]) {
 // republish hands a message of the history to those who have caught up.
 func (h *Hub[C]) republish(t *tail[C], s Stored) {
 	h.step(t, s.Position)
-	h.walk++
+	h.nextWalk()
 	accepted, _ := h.publishTo(t.target, s, nil)
 	h.stats.Delivered += uint64(accepted)
 }
@@ -180,7 +180,7 @@ func (h *Hub[C]) missed(t *tail[C], why Gap, top Position) {
 	t.at = top
 	for _, c := range slices.Clone(t.catchUps) {
 		if c.trailing {
-			h.again(c)
+			h.reread(c)
 		}
 	}
 }
