@@ -145,8 +145,8 @@ func (h *Hub[C]) repaired(t *tail[C], r Recovery) {
 	}
 }
 
-// rereadFormer has those read the history again who wait for the node in an epoch in which it will never be: their answer
-// was given before the Broker was begun anew, and came after that to the repair.
+// rereadFormer has those read the history again who wait for the node in an epoch in which it will never be: their
+// answer was given before the Broker was begun anew, and came after that to the repair.
 func (h *Hub[C]) rereadFormer(t *tail[C]) {
 	for _, c := range slices.Clone(t.catchUps) {
 		if c.trailing && c.top.Epoch != t.at.Epoch {
