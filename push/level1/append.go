@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/lineman-go/lineman/internal/jsontext"
 	"github.com/lineman-go/lineman/push"
 )
 
@@ -73,39 +74,7 @@ func appendUnix(dst []byte, name string, t time.Time) []byte {
 	return strconv.AppendInt(appendName(dst, name), t.Unix(), 10)
 }
 
-const hexDigits = "0123456789abcdef"
-
 // appendString appends a JSON string (RFC 8259, 7). What is no UTF-8 in it becomes U+FFFD.
 func appendString(dst []byte, s string) []byte {
-	return appendQuoted(dst, strings.ToValidUTF8(s, string(utf8.RuneError)))
-}
-
-// appendQuoted is appendString of what is UTF-8.
-func appendQuoted[T string | []byte](dst []byte, s T) []byte {
-	dst = append(dst, '"')
-	done := 0
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' {
-			dst = append(dst, s[done:i]...)
-			dst = appendEscape(dst, c)
-			done = i + 1
-		}
-	}
-	dst = append(dst, s[done:]...)
-	return append(dst, '"')
-}
-
-// appendEscape appends a byte that cannot stand in a string as it is.
-func appendEscape(dst []byte, c byte) []byte {
-	switch {
-	case c == '"' || c == '\\':
-		return append(dst, '\\', c)
-	case c == '\n':
-		return append(dst, `\n`...)
-	case c == '\r':
-		return append(dst, `\r`...)
-	case c == '\t':
-		return append(dst, `\t`...)
-	}
-	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
+	return jsontext.AppendString(dst, strings.ToValidUTF8(s, string(utf8.RuneError)))
 }

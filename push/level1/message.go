@@ -69,7 +69,7 @@ func appendData(dst, data []byte) []byte {
 	case mayBeJSON(data) && json.Valid(data) && jsontext.Depth(data) <= maxDataDepth:
 		return append(appendName(dst, "data"), data...)
 	}
-	return appendQuoted(appendName(dst, "text"), data)
+	return jsontext.AppendString(appendName(dst, "text"), data)
 }
 
 // mayBeJSON reports whether data begins as JSON does: for most texts it says no, and they need not be parsed, which
