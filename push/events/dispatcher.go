@@ -1,0 +1,281 @@
+package events
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// Errors of Emit's done.
+var (
+	ErrNobody  = errors.New("events: nobody listens")
+	ErrDropped = errors.New("events: too many events wait, or for too long")
+	ErrFailed  = errors.New("events: the back end has not taken it")
+)
+
+// Options are what a Dispatcher needs of the program.
+type Options struct {
+	After func(d time.Duration, f func()) // runs a function on the loop after a time; required
+	Do    func(f func()) bool             // runs it in the next tick; required
+	Now   func() time.Time                // nil means time.Now
+
+	// What each group keeps at most of what was not acknowledged; 0 means 100,000 events, and 64 MiB.
+	Waiting, Bytes int
+
+	// Keep is for how long events wait for a listener; 0 means a minute. A group without a listener for so long is
+	// forgotten.
+	Keep time.Duration
+
+	// Hold is told to stop reading what a connection says, whose listener has more to do than it should, and to go on.
+	// nil: nobody is held up.
+	Hold func(conn push.Target, on bool)
+
+	// State tells who is there: the uids that have a connection, or the channels that have a subscriber, or both. It is
+	// not older than what was emitted before the call of done, on the loop. nil: nobody knows, and there is no Sync.
+	State func(uids, channels bool, done func(uids, channels []string, err error))
+}
+
+// Dispatcher gives events to listeners. Owned by the loop.
+type Dispatcher struct {
+	options Options
+	clock   clock
+	groups  []*group // in the order of their names
+	wanted  map[Kind]int
+	// unclaimed keeps what pages say while no group wants to know it: it is for the first one that does
+	unclaimed *group
+	held      map[push.Target]int // by how many groups
+	forgotten Counters            // of groups that are no more
+	scratch   []byte              // for the line at hand
+	due       []func()            // what is to be told to who waits for events
+}
+
+// New makes a Dispatcher without listeners.
+func New(o Options) *Dispatcher {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Waiting = cmp.Or(o.Waiting, 100_000)
+	o.Bytes = cmp.Or(o.Bytes, 64<<20)
+	o.Keep = cmp.Or(o.Keep, defaultKeep)
+	d := &Dispatcher{options: o, wanted: make(map[Kind]int), held: make(map[push.Target]int)}
+	return d
+}
+
+// Wants reports whether any listener wants events of a kind, so that others need not be made.
+func (d *Dispatcher) Wants(k Kind) bool { return len(d.groups) > 0 && d.wanted[k] > 0 }
+
+// Emit tells of an event. done, unless it is nil, is called in a later tick, once all groups that want the event have
+// acknowledged it, or with the first error: ErrNobody, ErrDropped or ErrFailed. A Message that nobody wants yet waits
+// for a group that does. An RPC goes to the first group that wants it, by their names.
+func (d *Dispatcher) Emit(e *Event, done func(error)) {
+	var room [4]*group
+	to := room[:0]
+	for _, g := range d.groups {
+		if g.wants(e) {
+			to = append(to, g)
+			if e.Kind == RPC {
+				break
+			}
+		}
+	}
+	switch {
+	case len(to) > 0:
+	case e.Kind == Message && d.wanted[Message] == 0:
+		to = append(to, d.unclaimedGroup())
+	default:
+		if done != nil {
+			d.later(func() { done(ErrNobody) })
+		}
+		return
+	}
+	d.stamp(e)
+	text := e.append(make([]byte, 0, aroundData+len(e.Data)+len(e.Session)))
+	var c *completion
+	if done != nil {
+		c = &completion{left: len(to), done: done}
+	}
+	for _, g := range to {
+		g.put(e, text, c)
+	}
+}
+
+// aroundData is how long most events are beside their data, in bytes.
+const aroundData = 192
+
+// stamp gives an event its number and its time.
+func (d *Dispatcher) stamp(e *Event) {
+	now := d.options.Now()
+	if e.At.IsZero() {
+		e.At = now
+	}
+	if e.Seq == 0 {
+		e.Seq = d.clock.next(now)
+	}
+}
+
+// Gone is told that a connection has closed, and that nothing more comes of it.
+func (d *Dispatcher) Gone(conn push.Target) {
+	for _, g := range d.groups {
+		g.closed(conn)
+	}
+	if d.unclaimed != nil {
+		d.unclaimed.closed(conn)
+	}
+}
+
+// IsIdle reports whether there is nobody to tell anything, and nothing that waits.
+func (d *Dispatcher) IsIdle() bool { return len(d.groups) == 0 && d.unclaimed == nil }
+
+// maxGroups is how many groups there may be.
+const maxGroups = 64
+
+// Listen adds a listener. Its Sink may get events before Listen returns.
+func (d *Dispatcher) Listen(w Listen) (*Listener, error) {
+	if err := w.check(); err != nil {
+		return nil, err
+	}
+	g, at, known := d.find(w.Group)
+	if !known {
+		if len(d.groups) >= maxGroups {
+			return nil, fmt.Errorf("events: there are %d groups already: %w", maxGroups, push.ErrLimit)
+		}
+		g = d.newGroup(w.Group)
+		d.groups = slices.Insert(d.groups, at, g)
+	}
+	before := g.kinds
+	d.rewant(g, w.Events, w.Of)
+	g.hook = w.Hook
+	l := &Listener{group: g, sink: w.Sink, window: cmp.Or(w.Window, defaultWindow)}
+	g.listeners = append(g.listeners, l)
+	if d.unclaimed != nil && g.wantsAny(Message) {
+		d.claim(g)
+	}
+	g.serve()
+	g.release(false)
+	g.tellOmitted()
+	wantsMore := func(k Kind) bool { return k.isState() && !slices.Contains(before, k) }
+	if !known || slices.ContainsFunc(w.Events, wantsMore) {
+		g.sync()
+	}
+	return l, nil
+}
+
+// find finds a group, or the place for it.
+func (d *Dispatcher) find(name string) (g *group, at int, known bool) {
+	at, known = slices.BinarySearchFunc(d.groups, name, func(g *group, name string) int {
+		return strings.Compare(g.name, name)
+	})
+	if known {
+		g = d.groups[at]
+	}
+	return g, at, known
+}
+
+func (d *Dispatcher) newGroup(name string) *group {
+	return &group{dispatcher: d, name: name, bindings: make(map[string]*binding)}
+}
+
+// rewant has a group want other events.
+func (d *Dispatcher) rewant(g *group, kinds []Kind, of []string) {
+	for _, k := range g.kinds {
+		d.wanted[k]--
+	}
+	g.kinds, g.of = slices.Compact(slices.Sorted(slices.Values(kinds))), slices.Clone(of)
+	for _, k := range g.kinds {
+		d.wanted[k]++
+	}
+}
+
+// unclaimedGroup is the group of what nobody wants yet.
+func (d *Dispatcher) unclaimedGroup() *group {
+	if d.unclaimed == nil {
+		d.unclaimed = d.newGroup("")
+		d.options.After(d.options.Keep, d.unclaimed.expire)
+	}
+	return d.unclaimed
+}
+
+// claim gives what nobody has wanted so far to a group.
+func (d *Dispatcher) claim(g *group) {
+	from := d.unclaimed
+	d.unclaimed = nil
+	for from.waiting.len() > 0 {
+		it := from.waiting.pop()
+		b := g.bind(it.binding.conn)
+		b.items++
+		b.gone = b.gone || it.binding.gone
+		it.binding = b
+		b.listener.queue.push(it)
+	}
+	from.release(true)
+}
+
+// forget forgets a group that has had no listener for long, and drops what waits there.
+func (d *Dispatcher) forget(g *group) {
+	d.rewant(g, nil, nil)
+	d.groups = slices.DeleteFunc(d.groups, func(other *group) bool { return other == g })
+	for g.waiting.len() > 0 {
+		g.dropFirst()
+	}
+	d.forgotten.add(g.counters)
+	g.release(true)
+}
+
+// Leave tells all listeners that this process has a successor.
+func (d *Dispatcher) Leave() {
+	for _, g := range d.groups {
+		for _, l := range g.listeners {
+			if !g.hook {
+				l.tell(d.begin(Leaving))
+			}
+		}
+	}
+}
+
+func (d *Dispatcher) hold(conn push.Target) {
+	if d.held[conn]++; d.held[conn] == 1 && d.options.Hold != nil {
+		d.options.Hold(conn, true)
+	}
+}
+
+func (d *Dispatcher) release(conn push.Target) {
+	if d.held[conn]--; d.held[conn] > 0 {
+		return
+	}
+	delete(d.held, conn)
+	if d.options.Hold != nil {
+		d.options.Hold(conn, false)
+	}
+}
+
+// later runs a function in the next tick, behind those before it.
+func (d *Dispatcher) later(f func()) {
+	if d.due = append(d.due, f); len(d.due) > 1 {
+		return
+	}
+	d.options.Do(func() {
+		due := d.due
+		d.due = nil
+		for _, f := range due {
+			f()
+		}
+	})
+}
+
+// dropped is the event that tells how many were.
+func (d *Dispatcher) dropped(n int) []byte {
+	return strconv.AppendInt(append(d.begin(Dropped), `,"events":`...), int64(n), 10)
+}
+
+// begin is the beginning of an event about no connection.
+func (d *Dispatcher) begin(k Kind) []byte {
+	e := Event{Kind: k}
+	d.stamp(&e)
+	return e.append(nil)
+}
