@@ -122,7 +122,7 @@ type Server struct {
 	replays     replayCache
 	warned      int64  // pages whose credentials expire up to this second were told so
 	scratch     []byte // for the frame at hand
-	events      events
+	streaming   streaming
 	slice       timeSlice
 	queued      queued
 	scavenger   scavenger
@@ -181,7 +181,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	}()
 	s.informed = s.options.Broker == nil || s.options.Credentials == nil || s.config.Token.FailOpen
 	s.loop, s.expiries, s.heartbeats = l, make(expiries), newHeartbeats(s.config.Ping, level1.Heartbeat{}.Append(nil))
-	s.events.comments = newHeartbeats(s.config.Ping, []byte(":\n\n"))
+	s.streaming.comments = newHeartbeats(s.config.Ping, []byte(":\n\n"))
 	if err = s.guardPorts(); err != nil {
 		return err
 	}
@@ -206,7 +206,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	l.Every(time.Second, func() {
 		s.expire(time.Now())
 		s.heartbeats.beat(s.fanout)
-		s.events.comments.beat(s.fanout)
+		s.streaming.comments.beat(s.fanout)
 		s.hub.CheckTails(checkTime)
 	})
 	l.Every(burstTime*time.Second, s.tidy)

@@ -18,8 +18,8 @@ type stream struct {
 	places []level1.Place // with positions only
 }
 
-// events are what streams share. Owned by the loop.
-type events struct {
+// streaming is what streams share. Owned by the loop.
+type streaming struct {
 	open     int             // streams that have begun
 	comments heartbeats      // for all of them: they keep proxies from cutting a stream
 	audience []*lineman.Conn // streams that get the frame at hand
@@ -67,9 +67,9 @@ func appendEvent(dst, id []byte, retry time.Duration, frame []byte) []byte {
 
 // event makes an event of a stream, which is good until the next one is made.
 func (s *Server) event(st *stream, retry time.Duration, frame []byte) []byte {
-	s.events.id = level1.AppendEventID(s.events.id[:0], st.places)
-	s.events.text = appendEvent(s.events.text[:0], s.events.id, retry, frame)
-	return s.events.text
+	s.streaming.id = level1.AppendEventID(s.streaming.id[:0], st.places)
+	s.streaming.text = appendEvent(s.streaming.text[:0], s.streaming.id, retry, frame)
+	return s.streaming.text
 }
 
 // beginStream begins the answer of a page that is about to be a member, and reports whether it can be one.
@@ -98,15 +98,15 @@ func (s *Server) beginStream(c *lineman.Conn, p *page, who Identity) bool {
 		p.live.stream.move(t, since.Position)
 	}
 	e.stream = nil
-	p.live.heart = s.events.comments.add(c)
-	s.events.open++
+	p.live.heart = s.streaming.comments.add(c)
+	s.streaming.open++
 	return true
 }
 
 // leaveStream forgets a stream that has begun.
 func (s *Server) leaveStream(p *page) {
-	s.events.comments.remove(p.live.heart)
-	s.events.open--
+	s.streaming.comments.remove(p.live.heart)
+	s.streaming.open--
 }
 
 // tellEvent sends a frame to a stream.
@@ -156,7 +156,7 @@ func (s *Server) tellBegun(c *lineman.Conn, st *stream, begun level1.Subscribed,
 
 // boundID ends a stream that back ends have put into so many targets that its ids would not come back.
 func (s *Server) boundID(c *lineman.Conn, st *stream) {
-	if s.events.id = level1.AppendEventID(s.events.id[:0], st.places); len(s.events.id) > 2*maxEventID-512 {
+	if s.streaming.id = level1.AppendEventID(s.streaming.id[:0], st.places); len(s.streaming.id) > 2*maxEventID-512 {
 		s.loop.Do(func() { // the Hub is at work
 			s.refuse(c, "places", codeForbidden, "it is in too many channels for a stream of events")
 		})
@@ -166,20 +166,20 @@ func (s *Server) boundID(c *lineman.Conn, st *stream) {
 // tellAll sends a frame about a target to pages, of which streams stand at a position then. It returns how many have
 // accepted it.
 func (s *Server) tellAll(to iter.Seq[*lineman.Conn], of push.Target, at push.Position, frame []byte) int {
-	if s.events.open == 0 {
+	if s.streaming.open == 0 {
 		return s.fanout(to, frame)
 	}
-	s.events.audience = s.events.audience[:0]
+	s.streaming.audience = s.streaming.audience[:0]
 	n := s.fanout(func(yield func(*lineman.Conn) bool) {
 		for c := range to {
 			if c.Worker() == s.streams {
-				s.events.audience = append(s.events.audience, c)
+				s.streaming.audience = append(s.streaming.audience, c)
 			} else if !yield(c) {
 				return
 			}
 		}
 	}, frame)
-	return n + s.tellStreams(s.events.audience, of, at, frame)
+	return n + s.tellStreams(s.streaming.audience, of, at, frame)
 }
 
 // tellStreams is that for streams. Those whose ids are alike get the same event: they are about this target alone.
