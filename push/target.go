@@ -113,6 +113,21 @@ func Match(patterns []string, name string) bool {
 	})
 }
 
+// CheckPattern tells what is wrong with a pattern of channels, as Match takes it: a name, or the beginning of one and a
+// "*". No channel at all could fit a wrong one.
+func CheckPattern(pattern string) error {
+	start, open := strings.CutSuffix(pattern, "*")
+	switch {
+	case open && start == "":
+		return nil
+	case strings.Contains(start, "*"):
+		return fmt.Errorf(`push: the pattern %.80q has a "*" before its end`, pattern)
+	case isOther(start):
+		return fmt.Errorf("push: the pattern %.80q is none of channels", pattern)
+	}
+	return checkName(ToChannel, start)
+}
+
 // MaxTargets is how many a message, or a question, may be for.
 const MaxTargets = 10_000
 

@@ -38,22 +38,11 @@ func (c *Claims) check() error {
 		}
 	}
 	for _, pattern := range c.Channels {
-		if !goodPattern(pattern) {
+		if push.CheckPattern(pattern) != nil {
 			return fmt.Errorf(`%w: channels wants names, or beginnings with a "*" behind them`, ErrMalformed)
 		}
 	}
 	return nil
-}
-
-// goodPattern reports whether a channel could match.
-func goodPattern(pattern string) bool {
-	start, open := strings.CutSuffix(pattern, "*")
-	if open && start == "" {
-		return true
-	}
-	channel := push.Channel(start)
-	kind, _ := channel.Split()
-	return kind == push.ToChannel && channel.Check() == nil && !strings.Contains(start, "*") && !unreadable(start)
 }
 
 // unreadable reports whether a name has a character that stands for those that JSON could not express: different names
