@@ -39,6 +39,11 @@ func fileProblems(l *config.Loaded) []error {
 	if l.KeepsJournal() {
 		f.fail("history.journal", folderFor(l.History.Journal))
 	}
+	for name, h := range l.Hooks {
+		if len(h.Events) > 0 {
+			f.fail("hooks."+name+".dead_letters", appendable(h.DeadLetters))
+		}
+	}
 	if !l.Dev {
 		for _, name := range l.Token.PublicKeys {
 			f.fail("token.public_keys", publicKey(name))
@@ -188,6 +193,24 @@ func (f *fileCheck) revocations(name string) error {
 		return errors.New(strings.TrimPrefix(err.Error(), "token: revocations: ")) // as the setting says
 	}
 	return writable(filepath.Dir(name))
+}
+
+// appendable looks at a file that is written to without a change to it. It need not be there.
+func appendable(name string) error {
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return writable(filepath.Dir(name))
+	case err != nil:
+		return fmt.Errorf("%q: %w", name, bare(err))
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%q: is no regular file", name)
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return fmt.Errorf("%q: %w", name, bare(err))
+	}
+	return f.Close()
 }
 
 // writable tries whether a file can be made in a folder, by one that is removed at once.

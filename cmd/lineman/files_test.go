@@ -29,6 +29,7 @@ func TestFiles(t *testing.T) {
 		t.Skip(err)
 	}
 	const keys = "token: {secrets: [hush-hush-0123456789]"
+	const hook = "hooks: {a: {url: 'http://10.0.0.1/', private: true, events: [close], "
 	for settings, want := range map[string]string{
 		"tls: {cert: none, key: " + key + "}":              `tls.cert: "none": no such file`,
 		"tls: {cert: " + cert + ", key: none}":             `tls.key: "none": no such file`,
@@ -38,6 +39,8 @@ func TestFiles(t *testing.T) {
 		"tls: {auto: [example.com], cache: text}":          `tls.cache: "text": is a file: want a folder`,
 		"tls: {auto: [example.com], cache: text/more}":     `tls.cache: `,
 		"history: {journal: text, uids: {size: 1}}":        `history.journal: "text": is a file: want a folder`,
+		hook + "dead_letters: folder}}":                    `hooks.a.dead_letters: "folder": is no regular file`,
+		hook + "dead_letters: none/such}}":                 `hooks.a.dead_letters: the folder "none": no such file`,
 		"history: {journal: text/x, uids: {size: 1}}":      `history.journal: `,
 		"token: {public_keys: [none]}":                     `token.public_keys: "none": no such file`,
 		"token: {public_keys: [text]}":                     `token.public_keys: "text": `,

@@ -16,6 +16,7 @@ const (
 	Manage  Scope = "manage"  // what changes who gets what: join, kick, revoke …; and forget
 	Read    Scope = "read"    // what only tells: online, count, list, history …
 	Watch   Scope = "watch"   // watch: what is published is read by who has it
+	Listen  Scope = "listen"  // listen: what pages say, who comes and who goes; ack and reply
 	Admin   Scope = "admin"   // nothing here: metrics and profiles
 )
 

@@ -75,13 +75,19 @@ func (c *Config) values() (p problems) {
 	if c.Redis.Partitions > maxPartitions {
 		p.addf("redis.partitions", "%d: want at most %d", c.Redis.Partitions, maxPartitions)
 	}
+	for _, s := range leaves(settings()) {
+		if s.composed() {
+			c.elements(&s, func(path string, v reflect.Value) { p.bounds(path+".", s.inside(""), v) })
+		}
+	}
 	for i := range c.API.Keys {
 		p.key(element("api.keys", i), &c.API.Keys[i])
 	}
-	for name, space := range c.Namespaces {
-		at := join("namespaces", name)
-		p.add(quoteKey(at), checkNamespace(name))
-		p.bounds(quoteKey(at)+".", fields(reflect.TypeOf(space), "", nil), reflect.ValueOf(space))
+	for name := range c.Namespaces {
+		p.add(quoteKey(join("namespaces", name)), checkNamespace(name))
+	}
+	for name, h := range c.Hooks {
+		p.hook(name, &h)
 	}
 	slices.SortStableFunc(p, func(a, b *Error) int { return strings.Compare(a.Key, b.Key) }) // maps have no order
 	return p
@@ -239,7 +245,6 @@ func hasUnseen(text string) bool {
 
 // key checks what lets a back end in.
 func (p *problems) key(at string, k *Key) {
-	p.bounds(at+".", fields(reflect.TypeOf(*k), "", nil), reflect.ValueOf(*k))
 	switch {
 	case k.Name == "":
 		p.addf(at+".name", "is empty: logs and metrics name the key by it")

@@ -20,6 +20,7 @@ func TestCheck(t *testing.T) {
 	space := func(name string, n Namespace) func(*Config) {
 		return func(c *Config) {
 			n.History = cmp.Or(n.History, defaultRetention())
+			n.Publish = cmp.Or(n.Publish, "none")
 			n.Presence, n.MaxPresent = cmp.Or(n.Presence, NoPresence), cmp.Or(n.MaxPresent, 1)
 			c.Namespaces[name] = n
 		}
@@ -144,8 +145,8 @@ func TestCheck(t *testing.T) {
 		{"a key to be read", keys(Key{Name: "a", KeyFile: "f"}, Key{Name: "b", KeyFile: "g"}), nil},
 		{"a short key", keys(Key{Name: "a", Key: "short"}), []string{"api.keys[0].key: a secret of 5 characters"}},
 		{"a wrong scope", keys(Key{Name: "a", Key: goodKey, Scopes: []string{"admn", "write"}}),
-			[]string{`api.keys[0].scopes: "admn": did you mean admin? want publish, manage, read, watch or admin`,
-				`"write": want publish`}},
+			[]string{`api.keys[0].scopes: "admn": did you mean admin? want publish, manage, read, watch, listen or ` +
+				"admin", `"write": want publish`}},
 		{"wrong targets", keys(Key{Name: "a", Key: goodKey, Targets: []string{"", "*:a", "a*b"}}),
 			[]string{`targets: "": want`, `"*:a": want`, `"a*b": want`}},
 

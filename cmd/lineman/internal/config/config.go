@@ -4,14 +4,15 @@
 // What each setting is, descriptions.go says in words. Their tags say
 //
 //	koanf   the name in a file; below a section, after its name and a dot: text.listen
-//	of      the words that it may be, or that a list may have; or which of the lists has them
+//	of      the words that it may be, or that a list may have, with commas between them; or which of the lists has
+//	        them
 //	is      size: bytes, written as 64KiB or 65536. positive: more than 0; other numbers are 0 or more. secret: shown
 //	        to nobody
 //
 // In the environment a setting is in capitals, with LINEMAN_ before it and _ for a dot: LINEMAN_TEXT_LISTEN is
 // text.listen. Its flag has - for dots and _, and loses a ".listen" at its end: --tls-cert is tls.cert, --text is
-// text.listen. Secrets have no flag, as every user of a machine can read a command line, nor have api.keys and
-// namespaces.
+// text.listen. Secrets have no flag, as every user of a machine can read a command line, nor have api.keys, namespaces
+// and hooks.
 package config
 
 import "time"
@@ -38,6 +39,8 @@ type Config struct {
 	Token      Token                `koanf:"token"`
 	Namespaces map[string]Namespace `koanf:"namespaces"`
 	History    History              `koanf:"history"`
+	Events     Events               `koanf:"events"`
+	Hooks      map[string]Hook      `koanf:"hooks"`
 	Redis      Redis                `koanf:"redis"`
 	Limits     Limits               `koanf:"limits"`
 	Log        Log                  `koanf:"log"`
@@ -79,7 +82,7 @@ type Key struct {
 	Name    string   `koanf:"name"`
 	Key     string   `koanf:"key" is:"secret"` // after Load that of KeyFile, too
 	KeyFile string   `koanf:"key_file"`
-	Scopes  []string `koanf:"scopes" of:"publish manage read watch admin"`
+	Scopes  []string `koanf:"scopes" of:"publish,manage,read,watch,listen,admin"`
 	Targets []string `koanf:"targets"`
 }
 
@@ -109,13 +112,16 @@ type Token struct {
 
 // Namespace is what channels of a name allow.
 type Namespace struct {
-	Subscribe      string `koanf:"subscribe" of:"all token none"`
+	Subscribe      string `koanf:"subscribe" of:"all,token,none"`
 	MaxSubscribers int    `koanf:"max_subscribers"`
 	MaxMessage     int    `koanf:"max_message" is:"size"`
 
+	Publish     string  `koanf:"publish" of:"none,token,all"`
+	PublishRate float64 `koanf:"publish_rate"` // of a connection, per second
+
 	History Retention `koanf:"history"`
 
-	Presence   string `koanf:"presence" of:"none list events"`
+	Presence   string `koanf:"presence" of:"none,list,events"`
 	MaxPresent int    `koanf:"max_present" is:"positive"`
 }
 
@@ -133,7 +139,7 @@ type Retention struct {
 	Size  int           `koanf:"size"`
 	TTL   time.Duration `koanf:"ttl"`
 	Bytes int           `koanf:"bytes" is:"size"`
-	Class string        `koanf:"class" of:"stream latest"`
+	Class string        `koanf:"class" of:"stream,latest"`
 }
 
 // Redis is that by which nodes meet.
@@ -191,8 +197,8 @@ type Limits struct {
 
 // Log is how the server logs.
 type Log struct {
-	Format string `koanf:"format" of:"text json"`
-	Level  string `koanf:"level" of:"debug info warn error"`
+	Format string `koanf:"format" of:"text,json"`
+	Level  string `koanf:"level" of:"debug,info,warn,error"`
 }
 
 // Default is what holds where nothing is said.
@@ -213,8 +219,9 @@ func Default() Config {
 			Memory: 64 << 20, UIDs: defaultRetention(), Groups: defaultRetention(),
 			Journal: defaultJournal, JournalSync: "50ms",
 		},
-		Redis: Redis{Prefix: "lineman", Partitions: 1, Answer: time.Second},
-		Log:   Log{Format: "text", Level: "info"},
+		Events: defaultEvents(),
+		Redis:  Redis{Prefix: "lineman", Partitions: 1, Answer: time.Second},
+		Log:    Log{Format: "text", Level: "info"},
 		Limits: Limits{
 			Message: 64 << 10, Publish: 1 << 20, Body: 2 << 20, Pending: 1 << 20, Memory: 256 << 20,
 			Login: 10 * time.Second, Places: 128, Waiting: 10_000, WaitingPerIP: 200, ConnectionsPerIP: 2000,
@@ -225,7 +232,10 @@ func Default() Config {
 
 // DefaultNamespace is what holds in a namespace where nothing is said.
 func DefaultNamespace() Namespace {
-	return Namespace{Subscribe: "token", History: defaultRetention(), Presence: NoPresence, MaxPresent: 1000}
+	return Namespace{
+		Subscribe: "token", Publish: "none", PublishRate: 10,
+		History: defaultRetention(), Presence: NoPresence, MaxPresent: 1000,
+	}
 }
 
 // defaultRetention keeps nothing.

@@ -28,6 +28,9 @@ var descriptions = map[string]map[string]string{
 			"of the others",
 		"history": "what is kept of what is published for uids and groups, in memory, or by Redis; namespaces say it " +
 			"of channels",
+		"events": "what back ends and hooks hear of pages",
+		"hooks": "URLs of the application that are told events, or asked to decide, each with a name of letters, " +
+			"digits, - and _",
 		"redis": "by which nodes meet, that is the processes of this machine and of others: the same for all of them",
 		"limits": "bound what others can take. Rates are counts per second; a burst of five seconds' worth may come " +
 			"at once. 0 means no limit where nothing else is said",
@@ -90,7 +93,10 @@ var descriptions = map[string]map[string]string{
 		"subscribe":       "who may: all pages, those whose token allows it, or none of them",
 		"max_subscribers": "connections on one channel; 0 means any number",
 		"max_message":     "largest publication, at most limits.pending; 0 means limits.publish",
-		"history":         "what is kept of what is published on a channel",
+		"publish":         "which pages may: none of them, those whose token allows it in its claim publish, or all",
+		"publish_rate": "publications of one page per second; a burst of five seconds' worth may come at once; " +
+			"0 means any number",
+		"history": "what is kept of what is published on a channel",
 		"presence": "who is in a channel: none: nobody is counted; list: who asks is told; events: pages of level 1 " +
 			"are also told who comes and goes",
 		"max_present": "uids of one channel up to which they are told; of more, only how many there are",
@@ -110,6 +116,33 @@ var descriptions = map[string]map[string]string{
 		"ttl":   "how long a message is kept; 0 means as long as there is room. With redis.addresses it has to be said",
 		"bytes": "of the messages of one target; 0 means any number within history.memory",
 		"class": "stream: each message counts; latest: only the last one does, as with prices and states",
+	},
+	"Events": {
+		"messages": "back end: what pages of level 0 say after their credential is an event; none: it is ignored",
+		"waiting":  "events that wait for all groups of listeners and hooks together; beyond it they are dropped",
+		"bytes":    "of those events",
+		"keep": "how long events wait for a group that has no listener; then they are dropped, and the group is " +
+			"forgotten",
+		"debounce": "how long after its last connection a uid has left, and a channel is vacated; 0 means at once",
+		"rpc":      "how long a page waits for the answer of a back end",
+	},
+	"Hook": {
+		"url":     "that is posted to: https, or with private http",
+		"events":  "that it is told; empty means none",
+		"of":      "uids, groups and channels that it is told about: u:7, g:room, chat:*, *; empty means all",
+		"decides": "what it is asked; one hook at most is asked each",
+		"away": "what happens when it does not decide in time: refuse, or allow. A page that connects then needs " +
+			"a good token",
+		"secrets": "that requests are signed by, each of at least 16 characters; two while one replaces the other; " +
+			"empty with private only",
+		"secret_files": "files that have secrets, in addition to secrets",
+		"timeout":      "in which it has to answer",
+		"batch":        "events of one request, at most; up to 10000",
+		"parallel":     "requests with events under way, at most; up to 64",
+		"give_up":      "how long a request is tried again; then its events go to dead_letters",
+		"private": "it may be on this machine or in a private network, and be asked by http; otherwise such " +
+			"addresses are refused",
+		"dead_letters": "file that keeps events which the hook did not take, a line each, up to 256MiB",
 	},
 	"Redis": {
 		"addresses": "host:port of a server of Redis or Valkey, or of some of a Redis Cluster, or of " +
@@ -170,5 +203,5 @@ var descriptions = map[string]map[string]string{
 
 // lists are those words that a setting may be, by the name that its tag gives in their place.
 var lists = map[string]string{
-	"algorithms": "ticket HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA",
+	"algorithms": "ticket,HS256,HS384,HS512,RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA",
 }

@@ -58,12 +58,10 @@ func table() string {
 		if s.typ.Kind() == reflect.Map {
 			at = s.key + ".NAME."
 		}
-		for _, f := range leaves(fields(s.typ.Elem(), at, nil)) {
+		for _, f := range leaves(s.inside(at)) {
 			def := ""
-			if s.typ.Kind() == reflect.Map {
-				if v := f.of(reflect.ValueOf(DefaultNamespace())); !v.IsZero() {
-					def = "`" + flow(plain(&f, v)) + "`"
-				}
+			if v := f.of(s.newElement()); !v.IsZero() {
+				def = "`" + flow(plain(&f, v)) + "`"
 			}
 			row(f.key, def, f.document())
 		}

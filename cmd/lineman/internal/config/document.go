@@ -140,9 +140,9 @@ func (d *document) entries(n *yaml.Node, path string) func(yield func(key, value
 func (d *document) value(n *yaml.Node, path string, s *setting) (value any, ok bool) {
 	switch {
 	case s.composed() && s.typ.Kind() == reflect.Map:
-		return d.namespaces(n, path)
+		return d.named(n, path, s)
 	case s.composed():
-		return d.keys(n, path)
+		return d.numbered(n, path, s)
 	case s.kind() == "list":
 		return d.list(n, path)
 	}
@@ -181,38 +181,39 @@ func (d *document) list(n *yaml.Node, path string) (any, bool) {
 	return list, true
 }
 
-func (d *document) keys(n *yaml.Node, path string) (any, bool) {
+// numbered reads a list of structs.
+func (d *document) numbered(n *yaml.Node, path string, s *setting) (any, bool) {
 	if n.Kind != yaml.SequenceNode {
-		d.fail(n.Line, path, fmt.Errorf("found %s: want a list of keys, each with name and key", describe(n)))
+		d.fail(n.Line, path, fmt.Errorf("found %s: want a list, each element with its settings", describe(n)))
 		return nil, false
 	}
-	keys := make([]Key, len(n.Content))
+	all := reflect.MakeSlice(s.typ, 0, len(n.Content))
 	for i, e := range n.Content {
-		d.structure(e, element(path, i), &keys[i])
+		all = reflect.Append(all, d.structure(e, element(path, i), s))
 	}
-	return keys, true
+	return all.Interface(), true
 }
 
-func (d *document) namespaces(n *yaml.Node, path string) (any, bool) {
+// named reads a map of structs.
+func (d *document) named(n *yaml.Node, path string, s *setting) (any, bool) {
 	if n.Kind != yaml.MappingNode {
-		d.fail(n.Line, path, fmt.Errorf("found %s: want names, each with what it allows", describe(n)))
+		d.fail(n.Line, path, fmt.Errorf("found %s: want names, each with its settings", describe(n)))
 		return nil, false
 	}
-	all := map[string]Namespace{}
+	all := reflect.MakeMap(s.typ)
 	for key, value := range d.entries(n, path) {
-		space := DefaultNamespace()
-		d.structure(value, join(path, key.Value), &space)
-		all[key.Value] = space
+		all.SetMapIndex(reflect.ValueOf(key.Value), d.structure(value, join(path, key.Value), s))
 	}
-	return all, true
+	return all.Interface(), true
 }
 
-// structure reads the fields of the struct that to points to.
-func (d *document) structure(n *yaml.Node, path string, to any) {
-	v := reflect.ValueOf(to).Elem()
-	d.mapping(n, path, fields(v.Type(), "", nil), func(s *setting, _ int, value any) {
+// structure reads one element of a list or map of structs.
+func (d *document) structure(n *yaml.Node, path string, s *setting) reflect.Value {
+	v := s.newElement()
+	d.mapping(n, path, s.inside(""), func(s *setting, _ int, value any) {
 		s.of(v).Set(reflect.ValueOf(value))
 	})
+	return v
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }

@@ -43,7 +43,8 @@ func TestDocument(t *testing.T) {
 		"limits: {handshakes_per_ip: nan}":   {`"nan": want a number`},
 		"limits: {handshakes_per_ip: 1e999}": {`"1e999" is too large`},
 		"limits: {handshakes_per_ip: -1}":    {"-1: want 0 or more"},
-		"api: {keys: 0123456789abcdef}":      {"api.keys: found a single value: want a list of keys"},
+		"api: {keys: 0123456789abcdef}": {"api.keys: found a single value: want a list, each element with its " +
+			"settings"},
 		"api: {keys: [0123456789abcdef]}": {"api.keys[0]: want settings with their names",
 			"api.keys[0].name: is empty", "api.keys[0].key: is empty"},
 		"api: {keys: [{nam: a}]}": {"api.keys[0].nam: no such setting: did you mean name?",

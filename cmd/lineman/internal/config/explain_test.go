@@ -34,7 +34,8 @@ func TestExplain(t *testing.T) {
 			`file ` + file + ":4",
 		"redis.password": "(secret, 20 characters) file " + file + ":5",
 		"namespaces": "{default: {history: {bytes: 0, class: stream, size: 0, ttl: 0s}, max_message: 0, " +
-			"max_present: 1000, max_subscribers: 0, presence: none, subscribe: token}} default",
+			"max_present: 1000, max_subscribers: 0, presence: none, publish: none, publish_rate: 10, " +
+			"subscribe: token}} default",
 	} {
 		if got[key] != want {
 			t.Errorf("%s is %s, want %s", key, got[key], want)

@@ -17,7 +17,7 @@ func TestFlags(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"token-secrets", "api-keys", "namespaces", "redis-password", "redis-sentinel-password",
+		"token-secrets", "api-keys", "namespaces", "hooks", "redis-password", "redis-sentinel-password",
 	} {
 		if f.Lookup(name) != nil {
 			t.Errorf("--%s is a flag", name)

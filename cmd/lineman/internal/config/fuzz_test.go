@@ -37,6 +37,8 @@ func FuzzFile(f *testing.F) {
 	f.Add([]byte(commentedOut.ReplaceAllString(Sample("0123456789abcdef"), "$1$2")))
 	f.Add([]byte("text: {listen: :1}\napi: {keys: [{name: a, key: 0123456789abcdef}]}\nnamespaces: {a: {}}"))
 	f.Add([]byte("count: 2\nredis: {addresses: [a:1, b:1], master: m, tls: true, ca: c, partitions: 2}"))
+	f.Add([]byte("hooks: {app: {url: 'http://10.0.0.1/', private: true, events: [close], of: ['u:*']}, b: {}}\n" +
+		"events: {messages: back end, keep: 2m}"))
 	f.Add([]byte("a: &a [*a, *a]\n<<: *a\n? [a]\n: 1"))
 	f.Add([]byte("%YAML 1.2\n---\ndrain: !!int 5s\n...\n---\n"))
 	f.Add([]byte("text:\n\tlisten: 1"))
@@ -51,7 +53,7 @@ func FuzzFile(f *testing.F) {
 		}
 		l, err := Load(nil, []string{"LINEMAN_CONFIG=" + name})
 		wellSaid(t, l, err)
-		if err != nil || len(l.API.Keys)+len(l.Token.Secrets)+len(l.Redis.Password)+len(l.Redis.SentinelPassword) > 0 {
+		if err != nil || hasSecrets(&l.Config) {
 			return
 		}
 		var again strings.Builder
@@ -79,6 +81,14 @@ func FuzzFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+func hasSecrets(c *Config) bool {
+	n := len(c.API.Keys) + len(c.Token.Secrets) + len(c.Redis.Password) + len(c.Redis.SentinelPassword)
+	for _, h := range c.Hooks {
+		n += len(h.Secrets)
+	}
+	return n > 0
 }
 
 // FuzzEnvironment loads a variable.

@@ -33,6 +33,7 @@ func (c *Config) relations() (p problems) {
 	c.redis(&p)
 	c.publications(&p)
 	c.history(&p)
+	c.hooks(&p)
 	if c.Drain > longestDrain {
 		p.addf("drain", "%v is longer than anybody waits for a server to stop: want at most %v", c.Drain, longestDrain)
 	}

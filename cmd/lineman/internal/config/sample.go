@@ -14,8 +14,9 @@ func Sample(secret string) string {
 	b := &sample{config: reflect.ValueOf(c), secret: secret}
 	b.WriteString("# The push server: lineman start --config FILE. A setting is in force without the # before it. " +
 		"Each can also be said by the\n# environment, LINEMAN_TEXT_LISTEN for text.listen, and, but for secrets, " +
-		"api.keys and namespaces, by a flag: --tls-cert for\n" +
-		"# tls.cert. The later of file, environment and flags wins. Sizes are written as 64KiB, durations as 10s.\n")
+		"api.keys, namespaces and hooks, by a flag:\n" +
+		"# --tls-cert for tls.cert. The later of file, environment and flags wins. Sizes are written as 64KiB, " +
+		"durations as 10s.\n")
 	b.settings(settings(), "")
 	return b.String()
 }
@@ -71,7 +72,7 @@ func (s *setting) document() string {
 	}
 	if s.composed() {
 		text += ". Each has"
-		for i, f := range leaves(fields(s.typ.Elem(), "", nil)) {
+		for i, f := range leaves(s.inside("")) {
 			if i > 0 {
 				text += ";"
 			}

@@ -12,15 +12,13 @@ import (
 // secrets reads those that settings name files of, and warns of what other users of the machine can read.
 func (l *loader) secrets() {
 	c := &l.loaded.Config
-	inFile := l.twins("", leaves(l.settings), reflect.ValueOf(c).Elem())
-	for i := range c.API.Keys {
-		k := &c.API.Keys[i]
-		inFile = l.twins(element("api.keys", i)+".", fields(reflect.TypeOf(*k), "", nil), reflect.ValueOf(k).Elem()) ||
-			inFile
-	}
-	for _, name := range c.Token.SecretFiles {
-		if secret, ok := l.secret("token.secret_files", name); ok {
-			c.Token.Secrets = append(c.Token.Secrets, secret)
+	all := leaves(l.settings)
+	inFile := l.twins("", all, reflect.ValueOf(c).Elem())
+	for _, s := range all {
+		if s.composed() {
+			c.elements(&s, func(path string, v reflect.Value) {
+				inFile = l.twins(path+".", s.inside(""), v) || inFile
+			})
 		}
 	}
 	if inFile {
@@ -28,34 +26,43 @@ func (l *loader) secrets() {
 	}
 }
 
-// twins reads the secrets among the settings of a struct whose twins name a file, and reports whether another one is
+// twins reads the secrets among the settings of a struct whose twins name files, and reports whether another one is
 // written in the file of settings.
 func (l *loader) twins(path string, all []setting, in reflect.Value) (inFile bool) {
 	for _, s := range all {
 		if !s.secret {
 			continue
 		}
-		secret, key, file := s.of(in), path+s.key, ""
-		twin := s.twin(all)
-		if twin != nil {
-			file = twin.of(in).String()
-		}
+		secret, key, twin := s.of(in), path+s.key, s.twin(all)
+		written := secret.Len() > 0 && l.loaded.sources[settingOf(key)].kind == "file"
 		switch {
-		case file == "":
-			inFile = inFile || secret.Len() > 0 && l.loaded.sources[settingOf(key)].kind == "file"
+		case twin == nil || twin.of(in).Len() == 0:
+			inFile = inFile || written
+		case secret.Kind() == reflect.Slice:
+			inFile = inFile || written
+			for _, name := range twin.of(in).Interface().([]string) {
+				if text, ok := l.secret(path+twin.key, name); ok {
+					secret.Set(reflect.Append(secret, reflect.ValueOf(text)))
+				}
+			}
 		case secret.Len() > 0:
 			l.fail(key, fmt.Errorf("is there, and %s too: want one of them", twin.name()))
 		default:
-			text, _ := l.secret(path+twin.key, file)
+			text, _ := l.secret(path+twin.key, twin.of(in).String())
 			secret.SetString(text)
 		}
 	}
 	return inFile
 }
 
-// twin is the setting among all that may name a file in place of a secret; nil if there is none.
+// twin is the setting among all that may name a file in place of a secret, or files for a list of them; nil if there is
+// none.
 func (s *setting) twin(all []setting) *setting {
-	i := slices.IndexFunc(all, func(t setting) bool { return t.key == s.key+"_file" })
+	key := s.key + "_file"
+	if s.typ.Kind() == reflect.Slice {
+		key = strings.TrimSuffix(s.key, "s") + "_files"
+	}
+	i := slices.IndexFunc(all, func(t setting) bool { return t.key == key })
 	if i < 0 {
 		return nil
 	}

@@ -30,7 +30,7 @@ func fields(t reflect.Type, prefix string, at []int) (all []setting) {
 		name, is := f.Tag.Get("koanf"), strings.Split(f.Tag.Get("is"), ",")
 		s := setting{
 			key: prefix + name, doc: descriptions[t.Name()][name], typ: f.Type, field: append(slices.Clone(at), i),
-			words: strings.Fields(cmp.Or(lists[f.Tag.Get("of")], f.Tag.Get("of"))),
+			words: wordsOf(f.Tag.Get("of")),
 			size:  slices.Contains(is, "size"), positive: slices.Contains(is, "positive"),
 			secret: slices.Contains(is, "secret"),
 		}
@@ -40,6 +40,14 @@ func fields(t reflect.Type, prefix string, at []int) (all []setting) {
 		all = append(all, s)
 	}
 	return all
+}
+
+// wordsOf are the words that a tag gives, or the list that it names.
+func wordsOf(tag string) []string {
+	if tag == "" {
+		return nil
+	}
+	return strings.Split(cmp.Or(lists[tag], tag), ",")
 }
 
 // leaves are the settings among all and in their sections.
@@ -77,6 +85,41 @@ func (s *setting) composed() bool {
 
 // of is the value of the setting in a struct.
 func (s *setting) of(v reflect.Value) reflect.Value { return v.FieldByIndex(s.field) }
+
+// inside are the settings of each element of a composed setting.
+func (s *setting) inside(prefix string) []setting { return fields(s.typ.Elem(), prefix, nil) }
+
+// elementDefaults are elements of composed settings as they are where nothing is said; others are zero.
+var elementDefaults = map[reflect.Type]any{
+	reflect.TypeFor[Namespace](): DefaultNamespace(),
+	reflect.TypeFor[Hook]():      DefaultHook(),
+}
+
+// newElement is an element of a composed setting as it is where nothing is said. It can be set.
+func (s *setting) newElement() reflect.Value {
+	v := reflect.New(s.typ.Elem()).Elem()
+	if d, ok := elementDefaults[v.Type()]; ok {
+		v.Set(reflect.ValueOf(d))
+	}
+	return v
+}
+
+// elements calls do with each element of a composed setting, and its path. What do changes of it holds.
+func (c *Config) elements(s *setting, do func(path string, v reflect.Value)) {
+	all := c.value(s)
+	if all.Kind() == reflect.Slice {
+		for i := range all.Len() {
+			do(element(s.key, i), all.Index(i))
+		}
+		return
+	}
+	for _, name := range all.MapKeys() {
+		v := reflect.New(s.typ.Elem()).Elem()
+		v.Set(all.MapIndex(name))
+		do(quoteKey(join(s.key, name.String())), v)
+		all.SetMapIndex(name, v)
+	}
+}
 
 // kind says in words what the setting is.
 func (s *setting) kind() string {

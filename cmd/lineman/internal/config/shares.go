@@ -68,6 +68,9 @@ func (c *Config) leave(files int) (s Shares, left int) {
 	if len(c.Redis.Addresses) > 0 {
 		left -= linkFiles * (c.Redis.Partitions + 1)
 	}
+	for _, h := range c.Hooks {
+		left -= h.Files()
+	}
 	return s, left
 }
 

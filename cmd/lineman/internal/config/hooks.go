@@ -1,0 +1,158 @@
+package config
+
+import (
+	"errors"
+	"maps"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// Events are what back ends and hooks hear of pages.
+type Events struct {
+	Messages string        `koanf:"messages" of:"none,back end"`
+	Waiting  int           `koanf:"waiting" is:"positive"`
+	Bytes    int           `koanf:"bytes" is:"size,positive"`
+	Keep     time.Duration `koanf:"keep" is:"positive"`
+	Debounce time.Duration `koanf:"debounce"`
+	RPC      time.Duration `koanf:"rpc" is:"positive"`
+}
+
+// Hook is a URL of the application that is told events, or asked to decide.
+type Hook struct {
+	URL     string   `koanf:"url"`
+	Events  []string `koanf:"events" of:"connect,message,close,join,leave,occupied,vacated"`
+	Of      []string `koanf:"of"`
+	Decides []string `koanf:"decides" of:"connect,subscribe,publish,rpc"`
+	Away    string   `koanf:"away" of:"refuse,allow"`
+
+	// after Load those of SecretFiles follow
+	Secrets     []string `koanf:"secrets" is:"secret"`
+	SecretFiles []string `koanf:"secret_files"`
+	Private     bool     `koanf:"private"`
+
+	Timeout     time.Duration `koanf:"timeout" is:"positive"`
+	Batch       int           `koanf:"batch" is:"positive"`
+	Parallel    int           `koanf:"parallel" is:"positive"`
+	GiveUp      time.Duration `koanf:"give_up" is:"positive"`
+	DeadLetters string        `koanf:"dead_letters"`
+}
+
+// ToBackEnd is Events.Messages where messages of level 0 are events.
+const ToBackEnd = "back end"
+
+func defaultEvents() Events {
+	return Events{
+		Messages: "none", Waiting: 100_000, Bytes: 64 << 20, Keep: time.Minute, Debounce: 5 * time.Second,
+		RPC: 10 * time.Second,
+	}
+}
+
+// DefaultHook is what holds for a hook where nothing is said.
+func DefaultHook() Hook {
+	return Hook{
+		Away: "refuse", Timeout: 5 * time.Second, Batch: 100, Parallel: 4, GiveUp: 10 * time.Minute,
+		DeadLetters: "lineman.dead",
+	}
+}
+
+const (
+	maxBatch    = 10_000 // events of one request
+	maxParallel = 64     // requests of one hook under way
+)
+
+// MostAsked is how many questions to a hook that decides may be under way; others wait.
+const MostAsked = 64
+
+// Files is how many descriptors a hook needs: its connections and its file.
+func (h *Hook) Files() (n int) {
+	if len(h.Events) > 0 {
+		n += h.Parallel + 1
+	}
+	if len(h.Decides) > 0 {
+		n += MostAsked
+	}
+	return n
+}
+
+var goodHook = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
+
+// hook checks a hook by itself.
+func (p *problems) hook(name string, h *Hook) {
+	at := quoteKey(join("hooks", name))
+	if !goodHook.MatchString(name) {
+		p.addf(at, "want a name of 1 to 64 letters, digits, - and _")
+	}
+	if len(h.Events)+len(h.Decides) == 0 {
+		p.addf(at, "is told nothing and asked nothing: say events, or decides")
+	}
+	p.add(at+".url", checkHookURL(h.URL, h.Private))
+	p.each(at+".of", h.Of, checkTarget)
+	p.each(at+".secrets", h.Secrets, checkSecret)
+	if len(h.Secrets)+len(h.SecretFiles) == 0 && !h.Private {
+		p.addf(at+".secrets", "are none: whoever finds the URL could make up events: want one, or private: true")
+	}
+	if h.Batch > maxBatch {
+		p.addf(at+".batch", "%d: want at most %d", h.Batch, maxBatch)
+	}
+	if h.Parallel > maxParallel {
+		p.addf(at+".parallel", "%d: want at most %d", h.Parallel, maxParallel)
+	}
+	if h.DeadLetters == "" && len(h.Events) > 0 {
+		p.addf(at+".dead_letters", "is empty: want the file that keeps what the hook did not take")
+	}
+}
+
+// checkHookURL wants what nobody in between can read. Its errors do not have the URL, in which a secret may stand.
+func checkHookURL(text string, private bool) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.Fragment != "":
+		return errors.New("want a URL, such as https://app.example.com/hook")
+	case u.User != nil:
+		return errors.New("a URL with a password is shown where it should not be: want one without: the signature " +
+			"tells who asks")
+	case private:
+		return nil
+	case u.Scheme == "http":
+		return errors.New("who is on the way could read what goes by http: want https, or private: true where the " +
+			"application is in the same network")
+	case isPrivateHost(u.Hostname()):
+		return errors.New("is on this machine or in a private network: say private: true, or want another one")
+	}
+	return nil
+}
+
+// isPrivateHost reports whether the host of a URL is an address that no other network has. What names stand for is
+// known when they are looked up.
+func isPrivateHost(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return isLoopbackHost(host) || err == nil && (addr.Unmap().IsPrivate() || addr.Unmap().IsLinkLocalUnicast())
+}
+
+// hooks wants each decision to be that of one hook.
+func (c *Config) hooks(p *problems) {
+	decider := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(c.Hooks)) {
+		for _, what := range c.Hooks[name].Decides {
+			if first := decider[what]; first != "" {
+				p.addf(quoteKey(join("hooks", name))+".decides", "%s: the hook %s decides it: want one of them", what,
+					quote(first))
+				continue
+			}
+			decider[what] = name
+		}
+	}
+}
+
+// Decider is the hook that decides connect, subscribe, publish or rpc; ok is false if there is none.
+func (c *Config) Decider(what string) (name string, h Hook, ok bool) {
+	for name, h := range c.Hooks {
+		if slices.Contains(h.Decides, what) {
+			return name, h, true
+		}
+	}
+	return "", Hook{}, false
+}
