@@ -84,11 +84,13 @@ const (
 	CodeMalformed    = 400 // it is not understood
 	CodeUnauthorized = 401 // the token is not valid
 	CodeForbidden    = 403 // it is not allowed
-	CodeNotFound     = 404 // it is not subscribed, or there is no history
+	CodeNotFound     = 404 // there is no history, nobody is counted, or as a back end says
 	CodeBusy         = 409 // the same is under way
-	CodeTooLarge     = 413 // too many channels
+	CodeTooLarge     = 413 // too many channels, or too much data
 	CodeTooMany      = 429 // too much in too short a time
-	CodeUnavailable  = 503 // it cannot be told now
+	CodeFailed       = 500 // the back end that was asked has failed
+	CodeUnavailable  = 503 // it cannot be told, or taken, now
+	CodeTimeout      = 504 // the back end that was asked has not answered in time
 )
 
 // Failure is the answer to a request that is not done. It is the frame err, and an error.

@@ -9,6 +9,7 @@
 //	Subscribed  Unsubscribed                           its subscriptions
 //	Message  Passed  Missed                            what is published
 //	History  Presence  Joined  Left                    what is kept, and who is there
+//	Published  Said  Replied                           what the client itself says
 package level1
 
 // Subprotocol is what a client offers in the handshake (RFC 6455, 1.9), and the server agrees on.
@@ -33,6 +34,9 @@ const (
 	OpPresence Op = "presence"
 	OpJoin     Op = "join"
 	OpLeave    Op = "leave"
+	OpPub      Op = "pub"
+	OpSay      Op = "say"
+	OpRPC      Op = "rpc"
 	OpBye      Op = "bye"
 	OpErr      Op = "err"
 )

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,41 +19,72 @@ const maxFields = 64
 type field struct{ name, value []byte }
 
 // fields are those of a frame, each as it is written. The first one that is not what it should be is err, and later
-// ones are not looked at.
+// ones are not looked at. A frame costs no memory unless it has very many.
 type fields struct {
-	list []field
+	few  [16]field
+	n    int     // of few that are used
+	more []field // those that come behind them
 	err  error
 }
 
-// read reads the fields of an object that was checked.
-func (f *fields) read(frame []byte) {
-	for name, value := range jsontext.Fields(frame) {
-		if len(f.list) == maxFields {
+// readFields reads the fields of an object that was checked.
+func readFields(object []byte) (f fields) {
+	for name, value := range jsontext.Fields(object) {
+		switch {
+		case f.n < len(f.few):
+			f.few[f.n] = field{name, value}
+			f.n++
+		case f.n+len(f.more) < maxFields:
+			f.more = append(f.more, field{name, value})
+		default:
 			f.err = fmt.Errorf("more than %d fields", maxFields)
-			return
+			return f
 		}
-		f.list = append(f.list, field{name, value})
 	}
+	return f
 }
 
-// get is the value of a field, the last of this name; nil if there is none, or if it is null.
-func (f *fields) get(name string) (value []byte) {
+// raw is the value of a field as it is written, also null, of the last one of this name; nil if there is none.
+func (f *fields) raw(name string) []byte {
 	if f.err != nil {
 		return nil
 	}
-	for _, x := range f.list {
+	for _, x := range slices.Backward(f.more) {
 		if string(x.name) == name {
-			value = x.value
+			return x.value
 		}
 	}
-	if string(value) == "null" {
-		return nil
+	for _, x := range slices.Backward(f.few[:f.n]) {
+		if string(x.name) == name {
+			return x.value
+		}
 	}
-	return value
+	return nil
+}
+
+// get is raw, but nil for null.
+func (f *fields) get(name string) []byte {
+	if value := f.raw(name); string(value) != "null" {
+		return value
+	}
+	return nil
 }
 
 // wrong notes what is wrong with a field.
 func (f *fields) wrong(name, want string) { f.err = fmt.Errorf("%q: want %s", name, want) }
+
+// op is what the frame is. Of those that are said often no copy is made.
+func (f *fields) op() Op {
+	if value := f.get("op"); value != nil {
+		inside, _ := jsontext.Plain(value)
+		for _, often := range [...]Op{OpMsg, OpPub, OpSay} {
+			if string(inside) == string(often) {
+				return often
+			}
+		}
+	}
+	return Op(f.text("op"))
+}
 
 func (f *fields) text(name string) string {
 	value := f.get(name)
@@ -74,6 +106,11 @@ func stringOf(value []byte) (text string, ok bool) {
 	if value[0] != '"' {
 		return "", false
 	}
+	return unquoted(value)
+}
+
+// unquoted is stringOf for one with escapes.
+func unquoted(value []byte) (text string, ok bool) {
 	err := json.Unmarshal(value, &text)
 	return text, err == nil
 }

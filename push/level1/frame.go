@@ -40,15 +40,21 @@ func Frames(text []byte) iter.Seq2[Frame, error] {
 	}
 }
 
+// batch are the frames of a text that was checked.
+func batch(text []byte) iter.Seq[[]byte] {
+	if jsontext.Begins(text) == '[' {
+		return jsontext.Elements(text)
+	}
+	return func(yield func([]byte) bool) { yield(text) }
+}
+
 // parseFrame reads one frame; nil if its op is not known.
 func parseFrame(frame []byte) (Frame, error) {
 	if jsontext.Begins(frame) != '{' {
 		return nil, errNoObject
 	}
-	var room [16]field
-	f := fields{list: room[:0]}
-	f.read(frame)
-	op := Op(f.text("op"))
+	f := readFields(frame)
+	op := f.op()
 	if op == "" {
 		f.fail(errNoOp)
 	}
@@ -80,6 +86,12 @@ func (f *fields) frame(op Op) Frame {
 		return Joined{f.target("ch"), f.text("uid"), f.get("info"), f.count("n")}
 	case OpLeave:
 		return Left{f.target("ch"), f.text("uid"), f.count("n")}
+	case OpPub:
+		return Published{f.id(), f.target("ch"), f.position("pos")}
+	case OpSay:
+		return Said{f.id()}
+	case OpRPC:
+		return Replied{f.id(), f.dataIfAny()}
 	}
 	return f.ofConnection(op)
 }

@@ -78,25 +78,29 @@ func mayBeJSON(data []byte) bool {
 	return len(data) > 0 && strings.IndexByte("{[\"-0123456789tfn \t\r\n", data[0]) >= 0
 }
 
-// data is what was published.
+// data is what was published. It must be there.
 func (f *fields) data() []byte {
-	if f.err != nil {
+	data := f.dataIfAny()
+	if data == nil && f.err == nil {
+		f.wrong("data", "it, or text, or b64")
+	}
+	return data
+}
+
+// dataIfAny is data, or nil if there is none.
+func (f *fields) dataIfAny() []byte {
+	if value := f.raw("data"); value != nil {
+		return value // also null
+	}
+	if f.raw("text") != nil {
+		return []byte(f.text("text"))
+	}
+	if f.raw("b64") == nil {
 		return nil
 	}
-	for _, x := range f.list {
-		switch string(x.name) {
-		case "data":
-			return x.value // also null
-		case "text":
-			return []byte(f.text("text"))
-		case "b64":
-			data, err := base64.StdEncoding.DecodeString(f.text("b64"))
-			if err != nil {
-				f.wrong("b64", "base64")
-			}
-			return data
-		}
+	data, err := base64.StdEncoding.DecodeString(f.text("b64"))
+	if err != nil {
+		f.wrong("b64", "base64")
 	}
-	f.wrong("data", "it, or text, or b64")
-	return nil
+	return data
 }

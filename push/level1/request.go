@@ -1,6 +1,7 @@
 package level1
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -18,9 +19,9 @@ const (
 
 // Request is what a client says. What does not belong to its Op is zero.
 type Request struct {
-	Op      Op          // one of hello, sub, unsub, hist, auth, hb, presence
+	Op      Op          // one of hello, sub, unsub, hist, auth, hb, presence, pub, say, rpc
 	ID      int64       // the answer has the same; 0: none
-	Channel push.Target // of sub, unsub, hist and presence: a channel, a uid or a group
+	Channel push.Target // of sub, unsub, hist and presence: a channel, a uid or a group; of pub: a channel
 	Since   push.Since  // of sub and hist
 	N       int         // of hist: messages at most; 0: as the server likes
 	Token   string      // of hello and auth
@@ -28,6 +29,11 @@ type Request struct {
 	Subs      []Start // of hello; nil if it has no "sub" at all
 	Batch     bool    // of hello: the server may send arrays
 	Heartbeat bool    // of hello: the server sends heartbeats
+
+	Data   json.RawMessage // of pub, say and rpc, as it is written; on loan where Requests tells it; rpc may have none
+	NoEcho bool            // of pub: who publishes does not get it
+	Again  bool            // of say: it was said before, and may have been heard
+	Method string          // of rpc
 }
 
 // Start is a target that a client wants to follow, and since when.
@@ -36,7 +42,7 @@ type Start struct {
 	Since  push.Since
 }
 
-// Append appends the request. The targets must be right.
+// Append appends the request. The targets must be right, and Data one line of JSON.
 func (r *Request) Append(dst []byte) []byte {
 	dst = begin(dst, r.Op)
 	dst = appendInt(dst, "id", r.ID)
@@ -57,6 +63,14 @@ func (r *Request) Append(dst []byte) []byte {
 	}
 	dst = appendFlag(dst, "batch", r.Batch)
 	dst = appendFlag(dst, "hb", r.Heartbeat)
+	dst = appendText(dst, "method", r.Method)
+	if r.Data != nil {
+		dst = append(appendName(dst, "data"), r.Data...)
+	}
+	if r.NoEcho {
+		dst = append(dst, `,"self":false`...)
+	}
+	dst = appendFlag(dst, "again", r.Again)
 	return append(dst, '}')
 }
 
@@ -68,7 +82,11 @@ func Requests(text []byte) iter.Seq2[Request, *Failure] {
 			yield(Request{}, malformed(0, err))
 			return
 		}
-		for frame := range batch(text) {
+		if jsontext.Begins(text) != '[' {
+			yield(parseRequest(text))
+			return
+		}
+		for frame := range jsontext.Elements(text) {
 			if !yield(parseRequest(frame)) {
 				return
 			}
@@ -98,14 +116,6 @@ func checkBatch(text []byte, most int) error {
 	return nil
 }
 
-// batch are the frames of a text that was checked.
-func batch(text []byte) iter.Seq[[]byte] {
-	if jsontext.Begins(text) == '[' {
-		return jsontext.Elements(text)
-	}
-	return func(yield func([]byte) bool) { yield(text) }
-}
-
 var (
 	errNoObject = errors.New("want a JSON object")
 	errNoOp     = errors.New(`no "op"`)
@@ -116,11 +126,9 @@ func parseRequest(frame []byte) (r Request, wrong *Failure) {
 	if jsontext.Begins(frame) != '{' {
 		return r, malformed(0, errNoObject)
 	}
-	var room [16]field
-	f := fields{list: room[:0]}
-	f.read(frame)
+	f := readFields(frame)
 	r.ID = f.integer("id", 1, math.MaxInt64)
-	r.Op = Op(f.text("op"))
+	r.Op = f.op()
 	switch r.Op {
 	case OpHello:
 		r.Token = f.text("token")
@@ -136,10 +144,8 @@ func parseRequest(frame []byte) (r Request, wrong *Failure) {
 	case OpAuth:
 		r.Token = f.text("token")
 	case OpHB:
-	case "":
-		f.fail(errNoOp)
 	default:
-		f.fail(fmt.Errorf("%.40q is no op that a client says", r.Op))
+		f.speaks(&r)
 	}
 	if f.err != nil {
 		wrong = malformed(r.ID, f.err)

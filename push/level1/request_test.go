@@ -34,6 +34,16 @@ var requests = []struct {
 		`{"op":"auth","id":9223372036854775807,"token":"x"}`},
 	{level1.Request{Op: level1.OpHB}, `{"op":"hb"}`},
 	{level1.Request{Op: level1.OpPresence, ID: 6, Channel: "room"}, `{"op":"presence","id":6,"ch":"room"}`},
+	{level1.Request{Op: level1.OpPub, ID: 7, Channel: "chat:42", Data: []byte(`{"a":[1, "b"]}`)},
+		`{"op":"pub","id":7,"ch":"chat:42","data":{"a":[1, "b"]}}`},
+	{level1.Request{Op: level1.OpPub, Channel: "a", Data: []byte(`null`), NoEcho: true},
+		`{"op":"pub","ch":"a","data":null,"self":false}`},
+	{level1.Request{Op: level1.OpSay, ID: 8, Data: []byte(`"hi"`), Again: true},
+		`{"op":"say","id":8,"data":"hi","again":true}`},
+	{level1.Request{Op: level1.OpSay, Data: []byte(`0`)}, `{"op":"say","data":0}`},
+	{level1.Request{Op: level1.OpRPC, ID: 9, Method: "cart.add", Data: []byte(`[]`)},
+		`{"op":"rpc","id":9,"method":"cart.add","data":[]}`},
+	{level1.Request{Op: level1.OpRPC, ID: 10, Method: "é"}, `{"op":"rpc","id":10,"method":"é"}`},
 }
 
 // asked is what a text from a client asks, and the answers to what is wrong.
@@ -85,6 +95,8 @@ func TestBadRequests(t *testing.T) {
 	const noN = `"n": want an integer from 1 to 300`
 	const noID = `"id": want an integer from 1 to 9223372036854775807`
 	const nobody = `nobody subscribes to "*": everybody concerned is in it`
+	const noMethod = `"method": want a name of 1 to 255 bytes`
+	long256 := strings.Repeat("x", 256)
 	const noSince = `push: since is a position as it was told, "last:N" or empty`
 	for text, want := range map[string]level1.Failure{
 		"":                                       {Text: "not JSON"},
@@ -95,7 +107,7 @@ func TestBadRequests(t *testing.T) {
 		`[7]`:                                    {Text: "want a JSON object"},
 		`{}`:                                     {Text: `no "op"`},
 		`{"id":9}`:                               {ID: 9, Text: `no "op"`},
-		`{"op":"pub","id":9}`:                    {ID: 9, Text: `"pub" is no op that a client says`},
+		`{"op":"msg","id":9}`:                    {ID: 9, Text: `"msg" is no op that a client says`},
 		`{"op":"Hello"}`:                         {Text: `"Hello" is no op that a client says`},
 		`{"OP":"hello"}`:                         {Text: `no "op"`},
 		`{"op":1}`:                               {Text: `"op": want a string`},
@@ -112,6 +124,20 @@ func TestBadRequests(t *testing.T) {
 		`{"op":"hist","id":1,"ch":"a","n":301}`:  {ID: 1, Channel: "a", Text: noN},
 		`{"op":"hist","id":1,"ch":"a","n":0}`:    {ID: 1, Channel: "a", Text: noN},
 		`{"op":"auth","token":{}}`:               {Text: `"token": want a string`},
+
+		`{"op":"pub","id":9}`:                     {ID: 9, Text: "push: a channel has no name"},
+		`{"op":"pub","ch":"u:7","data":1}`:        {Text: `a client publishes to channels, not to "u:7"`},
+		`{"op":"pub","ch":"g:x","data":1}`:        {Text: `a client publishes to channels, not to "g:x"`},
+		`{"op":"pub","ch":"c:n.1","data":1}`:      {Text: `a client publishes to channels, not to "c:n.1"`},
+		`{"op":"pub","ch":"*","data":1}`:          {Text: `a client publishes to channels, not to "*"`},
+		`{"op":"pub","ch":"a"}`:                   {Channel: "a", Text: `"data": want any JSON`},
+		`{"op":"pub","ch":"a","text":"x"}`:        {Channel: "a", Text: `"data": want any JSON`},
+		`{"op":"pub","ch":"a","data":1,"self":0}`: {Channel: "a", Text: `"self": want true or false`},
+		`{"op":"say","id":9}`:                     {ID: 9, Text: `"data": want any JSON`},
+		`{"op":"say","data":1,"again":"yes"}`:     {Text: `"again": want true or false`},
+		`{"op":"rpc","id":9}`:                     {ID: 9, Text: noMethod},
+		`{"op":"rpc","method":7}`:                 {Text: `"method": want a string`},
+		`{"op":"rpc","method":"` + long256 + `"}`: {Text: noMethod},
 
 		`{"op":"hello","batch":1}`:       {Text: `"batch": want true or false`},
 		`{"op":"hello","sub":[]}`:        {Text: `"sub": want an object of channels and positions`},
@@ -184,6 +210,25 @@ func BenchmarkRequests(b *testing.B) {
 			if f != nil {
 				b.Fatal(f)
 			}
+		}
+	}
+}
+
+// TestSpeakingAllocates has what pages say often cost no memory, but for the name of a channel.
+func TestSpeakingAllocates(t *testing.T) {
+	for wire, want := range map[string]float64{
+		`{"op":"say","data":{"text":"hello"}}`: 0, `{"op":"pub","ch":"chat:42","data":{"text":"hello"},"self":false}`: 1,
+	} {
+		text := []byte(wire)
+		got := testing.AllocsPerRun(100, func() {
+			for _, wrong := range level1.Requests(text) {
+				if wrong != nil {
+					t.Fatal(wrong)
+				}
+			}
+		})
+		if got > want {
+			t.Errorf("%s: %v allocations, want %v", wire, got, want)
 		}
 	}
 }

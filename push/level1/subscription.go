@@ -86,10 +86,11 @@ func (h History) Append(dst []byte) []byte {
 // stored are the messages of a history.
 func (f *fields) stored(name string) (all []push.Stored) {
 	for frame := range f.objects(name) {
-		var room [8]field
-		m := fields{list: room[:0]}
-		m.read(frame)
+		m := readFields(frame)
 		s := push.Stored{Position: m.position("pos"), Data: m.data()}
+		if m.err == nil && s.Position == (push.Position{}) {
+			m.wrong("pos", "that of the message")
+		}
 		if text := m.text("at"); m.err == nil {
 			s.At, m.err = time.Parse(time.RFC3339, text)
 		}
