@@ -81,7 +81,8 @@ func (c *credentials) Verify(ctx context.Context, credential string) (server.Ide
 		return server.Identity{}, err
 	}
 	return server.Identity{
-		UID: said.UID, Channels: said.Channels, Groups: said.Groups, Expires: said.Expires.Add(c.skew), Info: said.Info,
+		UID: said.UID, Channels: said.Channels, Publish: said.Publish, Groups: said.Groups,
+		Expires: said.Expires.Add(c.skew), Info: said.Info,
 	}, nil
 }
 

@@ -65,6 +65,8 @@ ticket, or a private key in PEM, for RS256, ES256, ES384, ES512 or EdDSA.`,
 	f.DurationVar(&m.expires, "expires", time.Hour, "for how long it is good")
 	f.StringArrayVar(&m.claims.Channels, "channel", nil,
 		"a `channel` that it may subscribe to, or a beginning and a *; may be given again")
+	f.StringArrayVar(&m.claims.Publish, "publish", nil,
+		"a `channel` that it may publish to, or a beginning and a *; may be given again")
 	f.StringArrayVar(&m.claims.Groups, "group", nil, "a `group` that it joins; may be given again")
 	f.StringVar(&m.info, "info", "", "`JSON` that others are told of it where they are told who is present")
 	f.StringVar(&m.audience, "audience", "", "its aud; the default is that of the settings")
@@ -149,6 +151,9 @@ func showClaims(w io.Writer, c token.Claims) error {
 	fmt.Fprintf(table, "uid\t%s\n", c.UID)
 	for _, name := range c.Channels {
 		fmt.Fprintf(table, "channel\t%s\n", name)
+	}
+	for _, name := range c.Publish {
+		fmt.Fprintf(table, "publish\t%s\n", name)
 	}
 	for _, name := range c.Groups {
 		fmt.Fprintf(table, "group\t%s\n", name)

@@ -56,7 +56,8 @@ func TestToken(t *testing.T) {
 	publicFile := file("public", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
 	t.Setenv(tokenVariable, tokenSecret)
 	claims := []string{
-		"token", "--uid", "7", "--channel", "chat:*", "--channel", "a,b", "--group", "room", "--expires", "2h",
+		"token", "--uid", "7", "--channel", "chat:*", "--channel", "a,b", "--publish", "chat:42", "--group", "room",
+		"--expires", "2h",
 		"--info", `{"name":"Ann"}`,
 	}
 	for _, c := range []struct {
@@ -79,7 +80,7 @@ func TestToken(t *testing.T) {
 		check := append([]string{"token", "check"}, c.check...)
 		byArgument, err := runCommand("", append(check, credential)...)
 		if err != nil ||
-			!strings.HasPrefix(byArgument, "uid      7\nchannel  chat:*\nchannel  a,b\ngroup    room\n"+
+			!strings.HasPrefix(byArgument, "uid      7\nchannel  chat:*\nchannel  a,b\npublish  chat:42\ngroup    room\n"+
 				"info     {\"name\":\"Ann\"}\nissued   20") {
 			t.Errorf("%s: %q, %v", c.name, byArgument, err)
 		}

@@ -3,6 +3,7 @@ package token
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -15,6 +16,7 @@ type Claims struct {
 	UID string
 	// what the connection may subscribe to: names, or beginnings with a "*" behind them, as push.Match has them
 	Channels []string
+	Publish  []string  // what it may publish to, likewise
 	Groups   []string  // joined at login
 	Issued   time.Time // zero: it does not say
 	Expires  time.Time
@@ -37,12 +39,18 @@ func (c *Claims) check() error {
 			return fmt.Errorf("%w: no group can have such a name", ErrMalformed)
 		}
 	}
-	for _, pattern := range c.Channels {
-		if push.CheckPattern(pattern) != nil {
-			return fmt.Errorf(`%w: channels wants names, or beginnings with a "*" behind them`, ErrMalformed)
-		}
+	if !arePatterns(c.Channels) {
+		return fmt.Errorf(`%w: channels wants names, or beginnings with a "*" behind them`, ErrMalformed)
+	}
+	if !arePatterns(c.Publish) {
+		return fmt.Errorf(`%w: publish wants names of channels, or beginnings with a "*" behind them`, ErrMalformed)
 	}
 	return nil
+}
+
+// arePatterns reports whether all of a list are patterns of channels.
+func arePatterns(list []string) bool {
+	return !slices.ContainsFunc(list, func(p string) bool { return push.CheckPattern(p) != nil })
 }
 
 // unreadable reports whether a name has a character that stands for those that JSON could not express: different names

@@ -36,7 +36,8 @@ func FuzzClaims(f *testing.F) {
 	v := verifier(f, token.Options{Keys: []token.Key{{Secret: secret}}})
 	s := signer(f, token.Key{Secret: secret}, token.Ticket)
 	for _, claims := range []string{
-		`{"sub":"7","exp":1795400060,"channels":["chat:*","news"],"groups":["room"],"iat":1795399999}`,
+		`{"sub":"7","exp":1795400060,"channels":["chat:*","news"],"publish":["chat:42"],"groups":["room"],` +
+			`"iat":1795399999}`,
 		`{"sub":-7,"exp":1.79540006e9,"nbf":0.5}`, `{"sub":"\ud800","exp":1795400060}`, `{"sub":"7","sub":"8"}`, `[]`,
 		`{`, "{\"\xff\":0}",
 	} {
@@ -55,7 +56,7 @@ func FuzzClaims(f *testing.F) {
 			t.Fatal(err)
 		}
 		if again, err := v.Verify(context.Background(), credential); err != nil || again.UID != c.UID ||
-			len(again.Channels) != len(c.Channels) {
+			len(again.Channels) != len(c.Channels) || len(again.Publish) != len(c.Publish) {
 			t.Errorf("%+v, %v, want %+v", again, err, c)
 		}
 	})

@@ -158,7 +158,7 @@ func check(t *testing.T, v *token.Verifier, name, credential string, want error)
 	if err == nil {
 		return
 	}
-	if c.UID != "" || len(c.Channels)+len(c.Groups) > 0 {
+	if c.UID != "" || len(c.Channels)+len(c.Publish)+len(c.Groups) > 0 {
 		t.Errorf("%s: refused, yet it says %+v", name, c)
 	}
 	if token.Reason(err) == "other" || !slices.Contains(token.Reasons(), token.Reason(err)) {
@@ -173,5 +173,5 @@ func check(t *testing.T, v *token.Verifier, name, credential string, want error)
 
 func equal(a, b token.Claims) bool {
 	return a.UID == b.UID && slices.Equal(a.Channels, b.Channels) && slices.Equal(a.Groups, b.Groups) &&
-		a.Issued.Equal(b.Issued) && a.Expires.Equal(b.Expires)
+		slices.Equal(a.Publish, b.Publish) && a.Issued.Equal(b.Issued) && a.Expires.Equal(b.Expires)
 }

@@ -109,6 +109,8 @@ func TestSign(t *testing.T) {
 		{token.Claims{UID: "7", Expires: exp, Channels: []string{"a\u200bb"}}, token.ErrMalformed},
 		{token.Claims{UID: "7", Expires: exp, Channels: []string{"chat:\u0080*"}}, token.ErrMalformed},
 		{token.Claims{UID: "7", Expires: exp, Channels: []string{"a*b"}}, token.ErrMalformed},
+		{token.Claims{UID: "7", Expires: exp, Publish: []string{"u:7"}}, token.ErrMalformed},
+		{token.Claims{UID: "7", Expires: exp, Publish: []string{"a*b"}}, token.ErrMalformed},
 		{token.Claims{UID: "7", Expires: exp, Groups: slices.Repeat([]string{"room"}, 2000)}, token.ErrMalformed},
 	} {
 		if got, err := s.Sign(c.claims); !errors.Is(err, c.want) || got != "" {

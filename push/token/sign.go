@@ -84,6 +84,9 @@ func (s *Signer) payload(c Claims) map[string]any {
 	if len(c.Channels) > 0 {
 		said["channels"] = c.Channels
 	}
+	if len(c.Publish) > 0 {
+		said["publish"] = c.Publish
+	}
 	if len(c.Groups) > 0 {
 		said["groups"] = c.Groups
 	}

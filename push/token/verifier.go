@@ -206,6 +206,9 @@ func (v *Verifier) read(said object) (c Claims, err error) {
 	if c.Channels, err = said.texts("channels"); err != nil {
 		return c, err
 	}
+	if list, err := said.texts("publish"); err == nil { // what is no list of strings is somebody else's claim
+		c.Publish = list
+	}
 	if c.Groups, err = said.texts("groups"); err != nil {
 		return c, err
 	}

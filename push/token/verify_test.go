@@ -24,7 +24,8 @@ func TestAlgorithms(t *testing.T) {
 		t.Run(a, func(t *testing.T) {
 			said := token.Claims{
 				UID: "uid1", Channels: []string{"chat:*", "news", "*"}, Groups: []string{"room"},
-				Issued: now.Add(-time.Second), Expires: now.Add(time.Minute),
+				Publish: []string{"chat:42", "typing:*"},
+				Issued:  now.Add(-time.Second), Expires: now.Add(time.Minute),
 			}
 			credential := sign(t, signer(t, signing(t, a), a), said)
 			got, err := all.Verify(context.Background(), credential)
@@ -220,6 +221,10 @@ func TestClaims(t *testing.T) {
 		{`{"sub":"7","exp":1795400060,"channels":["` + long + `x"]}`, "", token.ErrMalformed},
 		{`{"sub":"7","exp":1795400060,"groups":[""]}`, "", token.ErrMalformed},
 		{`{"sub":"7","exp":1795400060,"groups":{"a":1}}`, "", token.ErrMalformed},
+		{`{"sub":"7","exp":1795400060,"publish":[""]}`, "", token.ErrMalformed},
+		{`{"sub":"7","exp":1795400060,"publish":["g:room"]}`, "", token.ErrMalformed},
+		{`{"sub":"7","exp":1795400060,"publish":["*"]}`, "7", nil},
+		{`{"sub":"7","exp":1795400060,"publish":true}`, "7", nil},
 		{`{"sub":"7","exp":1795400060,"groups":["\udc00"]}`, "", token.ErrMalformed},
 	} {
 		for _, credential := range []string{hs256(t, c.claims), token.Ticketed(secret, c.claims)} {

@@ -66,7 +66,7 @@ type Credentials interface {
 	Close() error
 }
 
-// anybody is who it says it is, and may subscribe to everything.
+// anybody is who it says it is, and may have what a token could give.
 type anybody struct{}
 
 func (a anybody) Verify(_ context.Context, credential string) (Identity, error) {
@@ -74,7 +74,7 @@ func (a anybody) Verify(_ context.Context, credential string) (Identity, error) 
 }
 
 func (anybody) identity(credential string) Identity {
-	return Identity{UID: credential, Channels: []string{"*"}}
+	return Identity{UID: credential, Channels: []string{"*"}, Publish: []string{"*"}}
 }
 
 func (anybody) Revoke(context.Context, string, time.Time) error { return nil }
@@ -86,6 +86,7 @@ func (anybody) Close() error                                    { return nil }
 type Identity struct {
 	UID      string
 	Channels []string  // patterns of channels that it may subscribe to, as push.Match has them
+	Publish  []string  // likewise, of those that it may publish to
 	Groups   []string  // joined at once
 	Expires  time.Time // when its connections are closed with 4200; zero means never
 
