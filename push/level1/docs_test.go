@@ -7,9 +7,15 @@ import (
 	"testing"
 )
 
-// TestProtocolPage has every frame that docs/protocol.md shows be one that server and clients understand.
-func TestProtocolPage(t *testing.T) {
-	page, err := os.ReadFile("../../docs/protocol.md")
+// TestProtocolPages has every frame that the pages of the protocol show be one that server and clients understand.
+func TestProtocolPages(t *testing.T) {
+	checkFrames(t, "protocol.md", 20, 3)
+	checkFrames(t, "protocol-speaking.md", 10, 0)
+}
+
+// checkFrames checks those of a page, of which there are at least so many, and within its text.
+func checkFrames(t *testing.T, name string, frames, within int) {
+	page, err := os.ReadFile("../../docs/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +38,7 @@ func TestProtocolPage(t *testing.T) {
 			t.Errorf("%s: %v", m[1], err)
 		}
 	}
-	if len(shown) < 20 || len(inline) < 3 {
-		t.Errorf("the page shows %d frames, and %d within its text", len(shown), len(inline))
+	if len(shown) < frames || len(inline) < within {
+		t.Errorf("%s shows %d frames, and %d within its text", name, len(shown), len(inline))
 	}
 }
