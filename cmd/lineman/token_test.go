@@ -80,8 +80,8 @@ func TestToken(t *testing.T) {
 		check := append([]string{"token", "check"}, c.check...)
 		byArgument, err := runCommand("", append(check, credential)...)
 		if err != nil ||
-			!strings.HasPrefix(byArgument, "uid      7\nchannel  chat:*\nchannel  a,b\npublish  chat:42\ngroup    room\n"+
-				"info     {\"name\":\"Ann\"}\nissued   20") {
+			!strings.HasPrefix(byArgument, "uid      7\nchannel  chat:*\nchannel  a,b\npublish  chat:42\n"+
+				"group    room\ninfo     {\"name\":\"Ann\"}\nissued   20") {
 			t.Errorf("%s: %q, %v", c.name, byArgument, err)
 		}
 		if byInput, err := runCommand(credential+"\n", check...); byInput != byArgument || err != nil {

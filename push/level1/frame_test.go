@@ -184,19 +184,21 @@ func TestBadFrames(t *testing.T) {
 		`{"op":"msg","data":1}`:           `msg: push: a channel has no name`,
 		`{"op":"msg","ch":"a"}`:           `msg: "data": want it, or text, or b64`,
 		`{"op":"msg","ch":"a","b64":"="}`: `msg: "b64": want base64`,
-		`{"op":"msg","ch":"a","pos":"x","data":1}`:                            `msg: "pos": push: this is no position`,
-		`{"op":"sub","ch":"a","n":-1}`:                                        `sub: "n": want an integer from 0 to 2147483647`,
-		`{"op":"sub","ch":"a","n":1e3}`:                                       `sub: "n": want an integer from 0 to 2147483647`,
-		`{"op":"hist","ch":"a","messages":{}}`:                                `hist: "messages": want an array of objects`,
-		`{"op":"hist","ch":"a","messages":[7]}`:                               `hist: "messages": want an array of objects`,
+
+		`{"op":"msg","ch":"a","pos":"x","data":1}`:       `msg: "pos": push: this is no position`,
+		`{"op":"sub","ch":"a","n":-1}`:                   `sub: "n": want an integer from 0 to 2147483647`,
+		`{"op":"sub","ch":"a","n":1e3}`:                  `sub: "n": want an integer from 0 to 2147483647`,
+		`{"op":"hist","ch":"a","messages":{}}`:           `hist: "messages": want an array of objects`,
+		`{"op":"hist","ch":"a","messages":[7]}`:          `hist: "messages": want an array of objects`,
+		`{"op":"hist","ch":"a","messages":[{"data":1}]}`: `hist: "pos": want that of the message`,
+		`{"op":"hist","ch":"a","messages":[{}]}`:         `hist: "data": want it, or text, or b64`,
+		`{"op":"hist","ch":"a","more":1}`:                `hist: "more": want true or false`,
+		`{"op":"presence","ch":"a","users":[]}`:          `presence: "users": want an object of uids`,
+		`{"op":"presence","ch":"a","users":{"":1}}`:      `presence: "users": push: a uid has no name`,
+		`{"op":"bye","retry":9e99}`:                      `bye: "retry": want an integer from 0 to 3162240000`,
+		`{"op":"x"` + strings.Repeat(`,"a":1`, 64) + `}`: `more than 64 fields`,
+
 		`{"op":"hist","ch":"a","messages":[{"pos":"a.1","at":"x","data":1}]}`: `hist: parsing time "x"`,
-		`{"op":"hist","ch":"a","messages":[{"data":1}]}`:                      `hist: "pos": want that of the message`,
-		`{"op":"hist","ch":"a","messages":[{}]}`:                              `hist: "data": want it, or text, or b64`,
-		`{"op":"hist","ch":"a","more":1}`:                                     `hist: "more": want true or false`,
-		`{"op":"presence","ch":"a","users":[]}`:                               `presence: "users": want an object of uids`,
-		`{"op":"presence","ch":"a","users":{"":1}}`:                           `presence: "users": push: a uid has no name`,
-		`{"op":"bye","retry":9e99}`:                                           `bye: "retry": want an integer from 0 to 3162240000`,
-		`{"op":"x"` + strings.Repeat(`,"a":1`, 64) + `}`:                      `more than 64 fields`,
 	} {
 		all, err := parsed(text)
 		if !errors.Is(err, level1.ErrFrame) || len(all) > 0 || !strings.Contains(err.Error(), want) {

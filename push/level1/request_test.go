@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/level1"
 )
@@ -217,7 +218,8 @@ func BenchmarkRequests(b *testing.B) {
 // TestSpeakingAllocates has what pages say often cost no memory, but for the name of a channel.
 func TestSpeakingAllocates(t *testing.T) {
 	for wire, want := range map[string]float64{
-		`{"op":"say","data":{"text":"hello"}}`: 0, `{"op":"pub","ch":"chat:42","data":{"text":"hello"},"self":false}`: 1,
+		`{"op":"say","data":{"text":"hello"}}`:                             0,
+		`{"op":"pub","ch":"chat:42","data":{"text":"hello"},"self":false}`: 1,
 	} {
 		text := []byte(wire)
 		got := testing.AllocsPerRun(100, func() {
@@ -227,7 +229,7 @@ func TestSpeakingAllocates(t *testing.T) {
 				}
 			}
 		})
-		if got > want {
+		if got > want && !linemantest.Raced() {
 			t.Errorf("%s: %v allocations, want %v", wire, got, want)
 		}
 	}
