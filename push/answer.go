@@ -73,6 +73,8 @@ func (h *Hub[C]) answer(q *Question, reply func(Answer)) {
 			h.options.Restored()
 		}
 		reply(Answer{})
+	case callRoll:
+		h.answerRollCall(q.Name, reply)
 	case login:
 		reply(Answer{N: h.loggedIn(q)})
 	default:

@@ -50,6 +50,10 @@ type Node struct {
 	// same. It is called on the loop, and by a Memory with its lock held. Required with Presence.
 	PresenceEvents func(in Target) bool
 
+	// OnlyRolls says that Presence is there for rolls alone: of channels the node says nothing. Such nodes and those
+	// without Presence may be in one cluster.
+	OnlyRolls bool
+
 	// Linked is told when the link to the cluster is up, with all targets subscribed, and when it has broken: until it
 	// is up again, what others publish may be missed.
 	Linked func(up bool)

@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"iter"
-	"log/slog"
 	"strings"
 	"time"
 )
@@ -18,101 +16,6 @@ var (
 	ErrLimit    = errors.New("push: a limit was reached")
 	ErrTooLarge = errors.New("push: the message is too large")
 )
-
-// Options are what a Hub needs of the program, and what it allows. Fanout is required.
-type Options[C Conn] struct {
-	// Fanout sends a message to connections and returns how many have accepted it: a loop's Broadcast.
-	Fanout func(to iter.Seq[C], msg []byte) int
-
-	// Close ends a connection with a code and a reason of the program's. nil: Kick only removes.
-	Close func(c C, code int, reason string)
-
-	// Do runs a function on the loop of the Hub, later and in order: a loop's Do. Required with a Broker.
-	Do func(func()) bool
-
-	// Broker carries publications between nodes; nil means none but this one.
-	Broker Broker
-
-	// After runs a function on the loop of the Hub after a time: a loop's After. nil: no message waits for the link,
-	// and who leaves a channel is gone at once.
-	After func(d time.Duration, f func())
-
-	// Reconnect is for how long after New connections of an earlier process may still come back, on a node without a
-	// Broker. What is published with Wait in this time is kept for them: they get it if they are given to Replay in
-	// time. 0: nothing is kept.
-	Reconnect time.Duration
-
-	// Linked is told on the loop when other nodes can be reached, and when they no longer can: until they can again,
-	// what they publish may be missed. nil: nobody is told.
-	Linked func(up bool)
-
-	// Took is told how long it took until all nodes had confirmed a message, or were given up. nil: nobody is told.
-	Took func(time.Duration)
-
-	// Revoked is told on the loop of each node when the credentials of a uid that were issued up to an instant are no
-	// longer good: see the Verb of this name. nil: nobody is.
-	Revoked func(uid string, at time.Time)
-
-	// Restored is told on the loop of each node when a node has put revocations back where all read them: see the Verb
-	// of this name. nil: nobody is.
-	Restored func()
-
-	// Log gets, at the level Debug, what a Trace tells; its level is asked when the Hub is made. nil: nobody is told.
-	Log *slog.Logger
-
-	// Remote tells where a connection comes from, for Log. nil: that is not told.
-	Remote func(C) string
-
-	// SingleLogin has a new connection of a uid replace the others, on all nodes, which are closed with CodeReplaced.
-	SingleLogin bool
-
-	// Namespaces are options of channels by the part of their names before the first ":"; that of the others is called
-	// "".
-	Namespaces map[string]Namespace
-
-	// UIDHistory and GroupHistory are what is kept of what is published for uids, and for groups. The zero value keeps
-	// nothing. What is kept of channels, their Namespaces say.
-	UIDHistory, GroupHistory Retention
-
-	// HistoryBytes is how much memory the history of all targets may take; 0 means 64 MiB. What is oldest goes first.
-	// Of Hubs that share a Memory, that which allows most counts.
-	HistoryBytes int
-
-	// Journal is where the history is kept so that it outlives the process, in a Hub without a Broker or over a Memory;
-	// nil: in memory alone. It is closed with the Hub, or when Leaving is called.
-	Journal Journal
-
-	// Followers is told what connections get that follow their targets: see AddFollower. nil: there are none.
-	Followers Followers[C]
-
-	// PresenceChanged tells connections that follow a channel whose Namespace has PresenceEvents who has come there, or
-	// gone: whoever applies it to what Presence has told, has what Presence would tell. PresenceRenewed tells them who
-	// is there in place of what they know, as the link was down; or that they are too many now, and PresenceChanged
-	// goes on when they are less. Like the methods of Followers they must not call the Hub. Both are given, or neither:
-	// then nobody is told.
-	PresenceChanged func(to iter.Seq[C], in Target, e PresenceEvent)
-	PresenceRenewed func(to iter.Seq[C], in Target, p Presence)
-
-	// MaxRecover and MaxRecoverBytes are how many messages, and bytes of them, a connection that comes back to a target
-	// can get of its history; 0 means 300, and 512 KiB. Who has missed more is told so, and gets nothing of it.
-	// A list of Presence has at most MaxRecoverBytes too.
-	MaxRecover, MaxRecoverBytes int
-
-	MaxPlaces  int // groups and channels of one connection; 0 means 128
-	MaxMessage int // bytes of a publication; 0 means 64 KiB
-}
-
-// Namespace is what the channels of a name allow. The zero value allows what Options do.
-type Namespace struct {
-	Closed         bool // nobody subscribes
-	MaxSubscribers int  // of one channel; 0 means any number
-	MaxMessage     int  // bytes; 0 means that of Options
-
-	History Retention // what is kept of what is published on a channel; the zero value keeps nothing
-
-	Presence   PresenceMode // what there is of who is in a channel
-	MaxPresent int          // uids of a channel up to which they are told, beyond it is only how many; 0 means 1000
-}
 
 // Codes with which the Hub closes connections, beside those that Kick is given.
 const (
@@ -134,6 +37,7 @@ type Hub[C Conn] struct {
 	presence PresenceLink        // likewise; nil if no channel has presence
 	wanted   []Target            // to be subscribed
 	dropped  []Target            // to be unsubscribed
+	rollLink PresenceLink        // likewise; nil without rolls, or if there are no other nodes
 	pending  map[uint64]*pending // by the numbers of the publications
 	free     []*pending
 	last     uint64 // number of the last publication
@@ -160,6 +64,7 @@ type Hub[C Conn] struct {
 	unannounced map[*Member[C]]bool // whose logins other nodes have not been told
 	replay      replayBuffer[C]
 	attendance  attendance[C]
+	rolls       [rolls]rollState
 }
 
 // New makes a Hub and joins its Broker, if there is one.
@@ -169,6 +74,9 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 	}
 	if o.Do == nil && o.Broker != nil {
 		return nil, errors.New("push: Options.Do is required with a Broker: give it a loop's Do")
+	}
+	if o.RollChanged != nil && o.After == nil {
+		return nil, errors.New("push: Options.After is required with RollChanged: give it a loop's After")
 	}
 	if o.Do == nil {
 		o.Do = func(f func()) bool { f(); return true }
@@ -185,6 +93,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 	o.HistoryBytes = cmp.Or(o.HistoryBytes, defaultHistoryBytes)
 	o.MaxRecover = cmp.Or(o.MaxRecover, defaultRecover)
 	o.MaxRecoverBytes = cmp.Or(o.MaxRecoverBytes, defaultRecoverBytes)
+	o.RollDelay = max(cmp.Or(o.RollDelay, defaultRollDelay), 0)
 	for name := range o.Namespaces {
 		if strings.Contains(name, ":") || isOther(name+":") {
 			return nil, fmt.Errorf("push: no namespace can be called %q", name)
@@ -207,7 +116,7 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 	}
 	h.traceTo(o.Log)
 	// a link that is down subscribes when it is up
-	h.link.Subscribe([]Target{Everyone, nodeTopic(h.node)}, func(error) {})
+	h.link.Subscribe(append(h.rollTopics(), Everyone, nodeTopic(h.node)), func(error) {})
 	return h, nil
 }
 
@@ -219,9 +128,9 @@ func (h *Hub[C]) join() (err error) {
 	if keeps {
 		n.Retain, n.HistoryBytes, n.Journal = h.retention, o.HistoryBytes, o.Journal
 	}
-	attends := o.hasPresence()
-	if attends {
-		n.Presence, n.PresenceEvents = h.attended, h.tellsPresence
+	attends, rolls := o.hasPresence(), o.RollChanged != nil && !h.isAlone()
+	if attends || rolls {
+		n.Presence, n.PresenceEvents, n.OnlyRolls = h.attended, h.tellsPresence, !attends
 	}
 	if h.link, err = o.Broker.Join(n); err != nil {
 		return fmt.Errorf("push: broker: %w", err)
@@ -232,11 +141,16 @@ func (h *Hub[C]) join() (err error) {
 	if attends {
 		h.presence, _ = h.link.(PresenceLink)
 	}
+	if rolls {
+		h.rollLink, _ = h.link.(PresenceLink)
+	}
 	switch {
 	case keeps && h.history == nil:
 		err = errNoHistoryLink
 	case attends && h.presence == nil:
 		err = errNoPresenceLink
+	case rolls && h.rollLink == nil:
+		err = errNoRollLink
 	}
 	if err != nil {
 		h.link.Close()
@@ -321,6 +235,7 @@ func (h *Hub[C]) setOf(k Kind, name string) *set[C] {
 		s = &set[C]{kind: k, name: name}
 		h.sets[k][name] = s
 		h.want(s)
+		h.enroll(s, true)
 	}
 	return s
 }
@@ -338,6 +253,7 @@ func (h *Hub[C]) tidy(s *set[C]) {
 	if len(s.members) == 0 && s != h.everyone {
 		delete(h.sets[s.kind], s.name)
 		h.drop(s)
+		h.enroll(s, false)
 	}
 }
 

@@ -18,12 +18,14 @@ func (h *Hub[C]) relink(up bool) {
 		}
 		h.relinkTails()
 		h.renewPresence()
+		h.relinkRolls()
 		h.release()
 		if h.options.SingleLogin && !h.isAlone() {
 			h.announceLogins()
 			h.closeOutdated()
 		}
 	} else {
+		h.unlinkRolls()
 		h.stats.Breaks++
 		h.unlinked = time.Now()
 	}

@@ -89,6 +89,8 @@ var (
 	ErrNoPresence = errors.New("push: presence is off")
 	// errNoPresenceLink is that of New.
 	errNoPresenceLink = errors.New("push: this broker does not know who is present: leave presence out of the options")
+	// errNoRollLink is likewise.
+	errNoRollLink = errors.New("push: this broker does not know who is present: leave RollChanged out of the options")
 )
 
 // hasPresence reports whether it is asked of any channel.

@@ -7,12 +7,20 @@ import (
 
 // tellsPresence reports whether those who follow a channel are told who comes and goes.
 func (h *Hub[C]) tellsPresence(in Target) bool {
+	if isRoll(in) {
+		return true
+	}
 	mode, _ := h.presenceOf(in)
 	return mode == PresenceEvents && h.options.PresenceChanged != nil
 }
 
-// attended tells those who follow a channel who has come or gone. When that makes them too many they are told so, once.
+// attended is told by the Broker who has come to a channel, or gone, and tells those who follow it. When that makes
+// them too many they are told so, once.
 func (h *Hub[C]) attended(in Target, e PresenceEvent) {
+	if isRoll(in) {
+		h.rollEvent(in, e)
+		return
+	}
 	if h.followers == 0 {
 		return
 	}

@@ -31,7 +31,8 @@ const (
 
 	Restored Verb = "restored" // has each node read again what was revoked: see Options.Restored
 
-	login Verb = "login" // closes those of a uid but for the newest
+	login    Verb = "login" // closes those of a uid but for the newest
+	callRoll Verb = "roll"  // has each node say who is there of the roll called Name, and tells nothing
 )
 
 // Question is what the program wants to know about connections, or wants done with them, on whatever node they are.
@@ -120,7 +121,7 @@ func (q *Question) check() error {
 		}
 	}
 	switch q.Verb {
-	case ListGroups, ListChannels, ListNodes, Restored:
+	case ListGroups, ListChannels, ListNodes, Restored, callRoll:
 		return nil
 	case Revoked:
 		return checkName(ToUID, q.Name)

@@ -11,7 +11,7 @@ import (
 type roster struct {
 	channels map[Target]map[string]*presentUID // none is empty
 	nodes    map[string]map[seat]struct{}      // what each node has said, by its ID; none is empty
-	users    int                               // in all channels
+	users    int                               // in all channels, those of rolls too
 }
 
 // presentUID is a uid in a channel.
@@ -115,5 +115,12 @@ func (r *roster) count(in []Target) []int {
 }
 
 func (r *roster) stats() PresenceStats {
-	return PresenceStats{Channels: len(r.channels), Users: r.users}
+	s := PresenceStats{Channels: len(r.channels), Users: r.users}
+	for _, t := range []Target{rollCalls, RollUIDs.target(), RollChannels.target()} {
+		if n := len(r.channels[t]); n > 0 {
+			s.Channels--
+			s.Users -= n
+		}
+	}
+	return s
 }
