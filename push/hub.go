@@ -286,10 +286,10 @@ func (h *Hub[C]) Kick(m *Member[C], code int, reason string) {
 	if m.hub == nil {
 		return
 	}
-	h.Remove(m)
 	if h.options.Close != nil {
 		h.options.Close(m.conn, code, reason)
 	}
+	h.Remove(m)
 }
 
 // KickUID closes the connections of a uid on this node, and returns how many there were.

@@ -7,6 +7,8 @@ type Caller struct {
 	Permit *Permit      // what it may do; nil means everything
 	From   *push.Source // where it is, for the debug log and for who watches; nil: that is not told
 	Stream Stream       // takes the events of watch; nil: it cannot take any
+
+	Listening Listening // takes those of listen; nil: it cannot take any
 }
 
 // A Stream is the connection of a back end, which the command watch makes one of events. Its methods are called on the

@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/events"
 )
 
 // OpenAPI describes the commands as an HTTP API, one path each, in OpenAPI 3.1. version is that of the program.
@@ -116,7 +117,19 @@ func mapSchema(of any, description string) map[string]any {
 func schemas() map[string]any {
 	all := historySchemas()
 	maps.Copy(all, fieldSchemas())
+	maps.Copy(all, hearingSchemas())
 	return all
+}
+
+// hearingSchemas are those of the fields about events.
+func hearingSchemas() map[string]any {
+	return map[string]any{
+		"events": listSchema(map[string]any{"enum": events.Kinds()}, "what a listener is told of"),
+		"of":     listSchema(textSchema(""), "patterns of targets that events are about; missing: all"),
+		"window": map[string]any{"type": "integer", "minimum": 1, "maximum": events.MaxWindow},
+		"call":   textSchema("what the event rpc has named it"),
+		"error":  textSchema("what the page is told, in place of data"),
+	}
 }
 
 // fieldSchemas are those of the other fields.
@@ -135,8 +148,10 @@ func fieldSchemas() map[string]any {
 		"uids":    listSchema(uid, ""),
 		"group":   textSchema("the name of a group, without g:"),
 		"channel": textSchema("the name of a channel"),
-		"code":    map[string]any{"type": "integer", "minimum": 4000, "maximum": 4999},
-		"reason":  textSchema("at most 123 bytes"),
+		"code": map[string]any{
+			"type": "integer", "description": "of kick 4000 to 4999; of reply 1 to 999, as the page is told it",
+		},
+		"reason": textSchema("at most 123 bytes"),
 		"wait": map[string]any{
 			"type": "integer", "minimum": 0, "maximum": maxWait,
 			"description": "milliseconds to wait for other nodes, if they cannot be reached, or for pages that come " +

@@ -34,6 +34,13 @@ type Request struct {
 	Since push.Position `json:"since"`
 	Limit *int          `json:"limit"` // messages of a history, at most; nil means defaultLimit
 
+	Events  []string `json:"events"`
+	Of      []string `json:"of"`     // patterns of targets that events are about; nil means all
+	Window  int      `json:"window"` // events that were not acknowledged, at most
+	N       uint64   `json:"n"`
+	Call    string   `json:"call"`
+	Failure *string  `json:"error"`
+
 	by Caller
 }
 

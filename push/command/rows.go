@@ -10,7 +10,7 @@ import (
 
 // rows are all commands.
 func rows[C push.Conn]() []*row[C] {
-	return slices.Concat(changes[C](), questions[C](), questionsOfPresence[C]())
+	return slices.Concat(changes[C](), questions[C](), questionsOfPresence[C](), hearing[C]())
 }
 
 // changes are the commands that publish, and that change who gets what.

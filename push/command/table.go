@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/events"
 )
 
 // Options are what a Table needs beside the Hub.
@@ -18,6 +19,13 @@ type Options struct {
 	// TooLarge is told with an error that is push.ErrTooLarge, such as what the limit is called where it can be
 	// changed. Empty: nothing.
 	TooLarge string
+
+	// Dispatcher is what listeners get their events of; nil means that there are none, and no such commands.
+	Dispatcher *events.Dispatcher
+
+	// Reply gives a page what a back end answers to its call. It calls done on the loop of the Hub: with ErrNoCall if
+	// nobody waits for it. Required with a Dispatcher.
+	Reply func(call string, a CallAnswer, done func(error))
 
 	// NoHistory is told with an error that is push.ErrNoHistory, in the same way, and NoPresence with one that is
 	// push.ErrNoPresence.
@@ -61,7 +69,7 @@ func New[C push.Conn](hub *push.Hub[C], o Options) *Table[C] {
 		seed: maphash.MakeSeed(),
 	}
 	for _, r := range rows[C]() {
-		if r.name == "revoke" && o.Revoke == nil {
+		if r.name == "revoke" && o.Revoke == nil || r.scope == Listen && o.Dispatcher == nil {
 			continue
 		}
 		t.rows[r.name] = r

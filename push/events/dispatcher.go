@@ -129,6 +129,9 @@ func (d *Dispatcher) Gone(conn push.Target) {
 	}
 }
 
+// HasListeners reports whether there is a group, be it that its listener has just gone.
+func (d *Dispatcher) HasListeners() bool { return len(d.groups) > 0 }
+
 // IsIdle reports whether there is nobody to tell anything, and nothing that waits.
 func (d *Dispatcher) IsIdle() bool { return len(d.groups) == 0 && d.unclaimed == nil }
 

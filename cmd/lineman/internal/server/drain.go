@@ -48,6 +48,7 @@ func (s *Server) drain(l *lineman.Loop) {
 	}
 	s.ready = false
 	s.hub.Leaving()
+	s.hearing.dispatcher.Leave()
 	var pages []*lineman.Conn
 	for _, w := range []*lineman.Worker{s.pages, s.streams} {
 		for c := range l.Conns(w) {
@@ -69,6 +70,14 @@ func (s *Server) drain(l *lineman.Loop) {
 	}
 	if window > 0 {
 		s.emptied = time.Now().Add(window + perConnection)
+	}
+	l.After(window+perConnection, s.retireListeners)
+}
+
+// retireListeners lets those listeners go that have nothing to do any more; others go when they have acknowledged.
+func (s *Server) retireListeners() {
+	for b := range s.hearing.listening {
+		b.retire()
 	}
 }
 

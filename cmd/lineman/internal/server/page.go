@@ -140,7 +140,7 @@ func (s *Server) endLogin(
 		return false
 	}
 	s.hub.Replay(m)
-	s.loggedIn(p)
+	s.loggedIn(c, p)
 	return true
 }
 
@@ -148,10 +148,11 @@ func (s *Server) endLogin(
 func (s *Server) member(c *lineman.Conn) *push.Member[*lineman.Conn] { return s.hub.Member(c.ID()) }
 
 // loggedIn ends the login of a page that is a member now.
-func (s *Server) loggedIn(p *page) {
+func (s *Server) loggedIn(c *lineman.Conn, p *page) {
 	p.login.leave()
 	p.login = nil
 	s.guard.known(p)
+	s.beginSpeaking(c, p)
 }
 
 // leave ends the login, and its timer.

@@ -60,6 +60,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 	w.OnConnect = s.connect
 	w.OnMessage = s.message
 	w.OnClosing = s.leave
+	w.OnClose = s.endSpeaking
 	w.OnHead = s.requestHead
 	w.OnRequest = s.request
 	w.OnFull = s.tooSlow
@@ -186,6 +187,9 @@ func (s *Server) leave(c *lineman.Conn) {
 		p.login.leave()
 	}
 	if m := s.member(c); m != nil {
+		if sp := s.hearing.speakers[c.ID()]; sp != nil {
+			s.noteEnd(c, sp)
+		}
 		s.hub.Remove(m)
 	}
 	if p.end != 0 {
@@ -214,6 +218,7 @@ func (s *Server) closeWith(c *lineman.Conn, code int, reason string) {
 	if s.refuseStream(c, code, reason) {
 		return
 	}
+	s.noteClosing(c, code, reason)
 	s.sayGoodbye(c, code, reason)
 	_ = c.CloseWith(websocket.Code(code), reason) // it may have closed
 }

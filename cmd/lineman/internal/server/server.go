@@ -116,6 +116,7 @@ type Server struct {
 	hub         *push.Hub[*lineman.Conn]
 	table       *command.Table[*lineman.Conn]
 	guard       *guard
+	hearing     hearing
 	expiries    expiries
 	budget      budget
 	lag         lag
@@ -189,11 +190,13 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	if err = s.openHub(); err != nil {
 		return err
 	}
+	s.openDispatcher()
 	s.table = command.New(s.hub,
 		command.Options{
 			Revoke: s.revoke(), TooLarge: "limits.publish, or max_message of a namespace, says so",
 			NoHistory:  "history of its namespace, history.uids or history.groups says what is kept",
 			NoPresence: "presence of its namespace says whether it is known",
+			Dispatcher: s.hearing.dispatcher, Reply: s.reply,
 		})
 	s.slice.loop, s.description = l, s.table.OpenAPI(lineman.Version())
 	if s.config.Admin.Listen != "" {
@@ -209,6 +212,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		s.heartbeats.beat(s.fanout)
 		s.streaming.comments.beat(s.fanout)
 		s.hub.CheckTails(checkTime)
+		s.followRolls()
 	})
 	l.Every(burstTime*time.Second, s.tidy)
 	s.ready = true
@@ -229,7 +233,7 @@ func (s *Server) openHub() (err error) {
 		After:  func(d time.Duration, f func()) { s.loop.After(d, f) },
 		Broker: s.options.Broker, Linked: s.linked, Revoked: s.revoked, Restored: s.restored, Took: s.metrics.Took,
 		Log: s.log, Remote: func(c *lineman.Conn) string { return c.RemoteAddr().String() },
-		Reconnect:   2*s.config.Drain + reconnectTime,
+		Reconnect:   s.reconnectWindow(),
 		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Publish,
 		Namespaces: namespaces(s.config.Namespaces), HistoryBytes: s.config.History.Memory, Journal: s.journal,
 		UIDHistory: retention(s.config.History.UIDs), GroupHistory: retention(s.config.History.Groups),

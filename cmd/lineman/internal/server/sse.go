@@ -58,6 +58,7 @@ func (s *Server) streamWorker() *lineman.Worker {
 		}
 	}
 	w.OnClosing = s.leave
+	w.OnClose = s.endSpeaking
 	w.OnFull = s.tooSlow
 	return w
 }

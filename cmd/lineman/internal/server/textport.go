@@ -10,6 +10,7 @@ import (
 	"github.com/lineman-go/lineman/protocol/text"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/command"
+	"github.com/lineman-go/lineman/push/events"
 )
 
 // maxWaiting is how many lines of a back end may wait for their answers: then no more of its lines are read.
@@ -23,6 +24,9 @@ type backend struct {
 	permit   *command.Permit // for what; nil means everything
 	from     *push.Source
 	watching *command.Watching // nil unless it has become a stream of events
+	listener *events.Listener  // nil unless it listens
+	listened int               // the number of the answer to listen
+	began    bool              // that answer was sent
 	answers  answers
 	changing bool // its next line waits for the answer to the command at hand
 	full     bool // it does not read its answers
@@ -44,6 +48,7 @@ func (b *backend) settle(n int, text []byte) {
 	b.server.slice.answered(len(text))
 	b.answers.settle(n, text, b.send)
 	b.applyBackpressure()
+	b.resume()
 	b.part()
 }
 
@@ -81,6 +86,7 @@ func (b *backend) drained() {
 	if b.watching != nil {
 		b.watching.Resume()
 	}
+	b.resume()
 }
 
 // yield gives the loop to others before the next line.
@@ -151,14 +157,17 @@ func (s *Server) textWorker() *lineman.Worker {
 		if b.watching != nil {
 			b.watching.End()
 		}
+		s.endListening(b)
 	}
 	w.OnMessage = func(c *lineman.Conn, line []byte) { s.line(c.Value().(*backend), line) }
 	w.OnDrain = func(c *lineman.Conn) { c.Value().(*backend).drained() }
 	w.OnInvalid = func(c *lineman.Conn, err error) { s.invalid(c.Value().(*backend), err) }
+	s.hearing.worker = s.hearingWorker(w)
 	if !open {
 		known := *w // one has to be known before it has lines kept that are long
 		known.Name, known.Addr, known.Protocol, known.ReusePort = "known backends", "", text.Protocol{}, false
 		s.known = &known
+		s.hearing.worker = s.hearingWorker(s.known)
 		w.Limits.MaxMessage = maxKeyLine
 	}
 	return w
@@ -210,6 +219,12 @@ func (s *Server) receive(b *backend) {
 func (s *Server) line(b *backend, line []byte) {
 	s.lag.begin(s.loop)
 	s.slice.begin(b.conn, len(line))
+	if b.listener != nil {
+		if n, says, err := command.Acknowledged(line); says {
+			s.acknowledge(b, n, err)
+			return
+		}
+	}
 	a := b.expect()
 	key, says := command.AuthKey(line)
 	switch {
@@ -223,7 +238,11 @@ func (s *Server) line(b *backend, line []byte) {
 		b.settle(a, []byte("error: too many commands: try again later"))
 	default:
 		changing := false
-		changing = s.table.Line(line, command.Caller{Permit: b.permit, From: b.from, Stream: b}, func(text []byte) {
+		by := command.Caller{Permit: b.permit, From: b.from, Stream: b}
+		if b.listener == nil {
+			b.listened, by.Listening = a, (*listening)(b)
+		}
+		changing = s.table.Line(line, by, func(text []byte) {
 			b.settle(a, text)
 			if changing {
 				b.change(false)

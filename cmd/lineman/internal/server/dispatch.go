@@ -1,0 +1,267 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/protocol/websocket"
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/command"
+	"github.com/lineman-go/lineman/push/events"
+)
+
+// hearing is what the server keeps so that back ends hear of pages. Owned by the loop.
+type hearing struct {
+	dispatcher *events.Dispatcher
+	worker     *lineman.Worker          // of the connections of listeners
+	speakers   map[uint64]*speaker      // by the connections' ids; none while nobody listens
+	listening  map[*backend]struct{}    // the listeners
+	held       map[uint64]*lineman.Conn // pages that are not read, as their listener is too slow
+	settled    time.Time                // pages of a predecessor have come back, as far as they will
+}
+
+// speaker is a member as back ends hear of it. It is kept until nothing more comes of its connection.
+type speaker struct {
+	conn    push.Target
+	uid     string
+	since   time.Time // when it has logged in; zero: nobody listened then
+	code    int       // that it is closed with; 0: nobody has closed it yet
+	why     string
+	session json.RawMessage // at its end
+	places  []push.Target   // likewise
+}
+
+// openDispatcher makes the Dispatcher.
+func (s *Server) openDispatcher() {
+	h := &s.hearing
+	h.speakers, h.listening = make(map[uint64]*speaker), make(map[*backend]struct{})
+	h.held = make(map[uint64]*lineman.Conn)
+	h.settled = time.Now().Add(s.reconnectWindow())
+	h.dispatcher = events.New(events.Options{
+		Do: s.loop.Do, After: func(d time.Duration, f func()) { s.loop.After(d, f) },
+		Waiting: s.config.Events.Waiting, Bytes: s.config.Events.Bytes, Keep: s.config.Events.Keep,
+		Hold: s.holdPage, State: s.whoIsThere,
+	})
+}
+
+// reconnectWindow is how long pages of a predecessor may take to come back.
+func (s *Server) reconnectWindow() time.Duration { return 2*s.config.Drain + reconnectTime }
+
+// holdPage has a page not be read, or be read again.
+func (s *Server) holdPage(conn push.Target, on bool) {
+	for m := range s.hub.Members(conn) {
+		c := m.Conn()
+		if on {
+			s.hearing.held[c.ID()] = c
+			c.Pause()
+		}
+	}
+	if on {
+		return
+	}
+	for id, c := range s.hearing.held { // it may be no member any more
+		if s.hub.Name(c) == conn {
+			delete(s.hearing.held, id)
+			c.Resume()
+		}
+	}
+}
+
+// hears reports whether somebody listens.
+func (s *Server) hears() bool { return s.hearing.dispatcher.HasListeners() }
+
+// beginSpeaking tells back ends that a page is a member now.
+func (s *Server) beginSpeaking(c *lineman.Conn, p *page) {
+	if !s.hears() {
+		return
+	}
+	m := s.member(c)
+	if m == nil {
+		return
+	}
+	s.hearing.speakers[c.ID()] = &speaker{conn: m.Target(), uid: m.UID(), since: time.Now()}
+	if !s.hearing.dispatcher.Wants(events.Connect) {
+		return
+	}
+	e := s.eventOf(m, events.Connect)
+	e.Remote = c.RemoteAddr().String()
+	if p.live != nil {
+		e.Level = 1
+	}
+	s.hearing.dispatcher.Emit(&e, nil)
+}
+
+// eventOf is the beginning of an event about a member.
+func (s *Server) eventOf(m *push.Member[*lineman.Conn], k events.Kind) events.Event {
+	e := events.Event{Kind: k, Conn: m.Target(), UID: m.UID(), About: func() []push.Target { return placesOf(m) }}
+	e.Session, _ = m.Value().(json.RawMessage)
+	return e
+}
+
+// placesOf are the groups and channels of a member.
+func placesOf(m *push.Member[*lineman.Conn]) (all []push.Target) {
+	for _, name := range m.Groups() {
+		all = append(all, push.Group(name))
+	}
+	for _, name := range m.Channels() {
+		all = append(all, push.Channel(name))
+	}
+	return all
+}
+
+// noteClosing notes why a page is closed, unless that is known.
+func (s *Server) noteClosing(c *lineman.Conn, code int, why string) {
+	if sp := s.hearing.speakers[c.ID()]; sp != nil && sp.code == 0 {
+		sp.code, sp.why = code, why
+		s.noteEnd(c, sp)
+	}
+}
+
+// noteEnd notes what is known of a page as long as it is a member.
+func (s *Server) noteEnd(c *lineman.Conn, sp *speaker) {
+	if m := s.member(c); m != nil {
+		sp.session, _ = m.Value().(json.RawMessage)
+		sp.places = placesOf(m)
+	}
+}
+
+// endSpeaking tells back ends that a page has closed, and nothing more comes of it.
+func (s *Server) endSpeaking(c *lineman.Conn, err error) {
+	h := &s.hearing
+	sp := h.speakers[c.ID()]
+	if sp == nil {
+		if !h.dispatcher.IsIdle() {
+			h.dispatcher.Gone(s.hub.Name(c))
+		}
+		return
+	}
+	delete(h.speakers, c.ID())
+	if h.dispatcher.Wants(events.Close) {
+		e := events.Event{
+			Kind: events.Close, Conn: sp.conn, UID: sp.uid, Session: sp.session, Code: sp.code, Why: sp.why,
+			About: func() []push.Target { return sp.places },
+		}
+		if sp.code == 0 {
+			e.Code, e.Why = closedBy(err)
+		}
+		if !sp.since.IsZero() {
+			e.Lasted = time.Since(sp.since)
+		}
+		h.dispatcher.Emit(&e, nil)
+	}
+	h.dispatcher.Gone(sp.conn)
+}
+
+// closedBy is the code and the reason of a page that has closed by itself: 1006 without a goodbye (RFC 6455, 7.1.5).
+func closedBy(err error) (code int, why string) {
+	var said *websocket.CloseError
+	if errors.As(err, &said) {
+		return int(said.Code), said.Reason
+	}
+	if err == nil {
+		return int(websocket.Abnormal), ""
+	}
+	return int(websocket.Abnormal), err.Error()
+}
+
+// whoIsThere tells who is there, once the pages of a predecessor have had the time to come back: until then they are
+// told as they come.
+func (s *Server) whoIsThere(uids, channels bool, done func(uids, channels []string, err error)) {
+	s.followRolls()
+	if wait := time.Until(s.hearing.settled); wait > 0 {
+		s.loop.After(wait, func() { s.whoIsThere(uids, channels, done) })
+		return
+	}
+	s.listRolls(uids, channels, done)
+}
+
+// What follows has a back end's connection be a listener.
+
+// listening has the connection of a back end take events.
+type listening backend
+
+// Begin is that of command.Listening.
+func (b *listening) Begin(l *events.Listener) {
+	h := &b.server.hearing
+	if len(h.speakers) == 0 {
+		for m := range b.server.hub.Members(push.Everyone) {
+			h.speakers[m.Conn().ID()] = &speaker{conn: m.Target(), uid: m.UID()}
+		}
+	}
+	b.listener, h.listening[(*backend)(b)] = l, struct{}{}
+	_ = b.conn.SetWorker(h.worker) // it may have closed
+	if !b.server.ready {
+		b.server.hearing.dispatcher.Leave()
+	}
+}
+
+// Send is that of events.Sink. Events follow the answer to listen.
+func (b *listening) Send(event []byte) bool {
+	return b.began && !b.full && b.conn.Send(event) == nil
+}
+
+// resume has events go on when there is room, and begin when the answer to listen was sent.
+func (b *backend) resume() {
+	if b.listener == nil || b.full {
+		return
+	}
+	b.began = b.began || b.answers.first > b.listened
+	if b.began {
+		b.listener.Resume()
+	}
+}
+
+// acknowledge takes an ack. It has no answer, unless it is wrong.
+func (s *Server) acknowledge(b *backend, n uint64, wrong error) {
+	if wrong == nil {
+		if wrong = b.listener.Ack(n); wrong != nil {
+			wrong = &command.Error{Code: command.Invalid, Text: wrong.Error()}
+		}
+	}
+	if wrong != nil {
+		b.settle(b.expect(), command.Failed(wrong).JSON())
+	}
+	b.retire()
+}
+
+// retire lets a listener go whose server has a successor, when all its pages have gone and it has done their events.
+func (b *backend) retire() {
+	if s := b.server; b.listener != nil && s.pagesGone() && b.listener.Unacknowledged() == 0 {
+		b.leave()
+	}
+}
+
+// pagesGone reports whether the server has a successor, and the last page has been sent away.
+func (s *Server) pagesGone() bool {
+	return !s.ready && time.Now().After(s.emptied) && len(s.hearing.speakers) == 0
+}
+
+// endListening gives what a back end has not acknowledged to others.
+func (s *Server) endListening(b *backend) {
+	if b.listener != nil {
+		b.listener.Close()
+		delete(s.hearing.listening, b)
+	}
+}
+
+// hearingWorker has the listeners among back ends: they stay until the pages have gone.
+func (s *Server) hearingWorker(of *lineman.Worker) *lineman.Worker {
+	w := *of
+	w.Name, w.Addr, w.ReusePort = "listeners", "", false
+	w.Limits.Drain = s.config.Drain + lastEvents
+	return &w
+}
+
+// lastEvents is how long listeners may take to acknowledge the last events of a server that has a successor.
+const lastEvents = time.Second
+
+// reply gives a page what a back end answers to its call.
+func (s *Server) reply(_ string, _ command.CallAnswer, done func(error)) { done(command.ErrNoCall) }
+
+func (s *Server) followRolls() {}
+
+func (s *Server) listRolls(_, _ bool, done func(uids, channels []string, err error)) {
+	done(nil, nil, nil)
+}
