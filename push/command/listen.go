@@ -40,7 +40,7 @@ func (t *Table[C]) listen(q *Request, done func(Reply)) {
 	var err error
 	switch {
 	case q.by.Listening == nil:
-		err = invalid("listen is for the port for lines")
+		err = invalid("listen is for the port for lines, once on a connection")
 	case strings.HasPrefix(want.Group, HookGroups):
 		err = invalid("no listener can be in a group called %q", want.Group)
 	default:

@@ -99,7 +99,11 @@ func (t *Table[C]) Do(text []byte, cmd string, by Caller, done func(Reply)) (wai
 		return false
 	}
 	q.by = by
-	if err := by.Permit.check(r.scope, q.about()); err != nil {
+	about := q.about()
+	if r.scope == Listen { // what a listener asks for is narrowed to what its key is for
+		about = nil
+	}
+	if err := by.Permit.check(r.scope, about); err != nil {
 		done(t.refuse(q, err))
 		return false
 	}
