@@ -259,9 +259,3 @@ const lastEvents = time.Second
 
 // reply gives a page what a back end answers to its call.
 func (s *Server) reply(_ string, _ command.CallAnswer, done func(error)) { done(command.ErrNoCall) }
-
-func (s *Server) followRolls() {}
-
-func (s *Server) listRolls(_, _ bool, done func(uids, channels []string, err error)) {
-	done(nil, nil, nil)
-}

@@ -238,6 +238,7 @@ func (s *Server) openHub() (err error) {
 		Namespaces: namespaces(s.config.Namespaces), HistoryBytes: s.config.History.Memory, Journal: s.journal,
 		UIDHistory: retention(s.config.History.UIDs), GroupHistory: retention(s.config.History.Groups),
 		Followers: followers{s}, PresenceChanged: s.presenceChanged, PresenceRenewed: s.presenceRenewed,
+		RollChanged: s.rollChanged, RollDelay: orAtOnce(s.config.Events.Debounce),
 		MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(),
 	})
 	return err
