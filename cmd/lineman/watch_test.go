@@ -27,8 +27,8 @@ func (u *until) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// events are what a server tells who watches.
-var events = []string{
+// watched are what a server tells who watches.
+var watched = []string{
 	`{"event":"publication","at":"2026-01-02T03:04:05.678Z","node":"a","number":"a.1","from":{"via":"line","remote":` +
 		`"127.0.0.1:2","key":"shop"},"to":["u:ann","*"],"others":3,"size":30,"text":"\u001b[2J<é>\u202e\n"}`,
 	`{"event":"delivery","at":"2026-01-02T03:04:05.678Z","number":"a.1","n":3,"conns":[{"conn":"c:a.7","uid":"ann"},` +
@@ -45,7 +45,7 @@ func TestWatch(t *testing.T) {
 	addr := serve(t, func(line string) string {
 		asked = append(asked, line)
 		if strings.Contains(line, "watch") {
-			return `{"ok":true}` + "\n" + strings.Join(events, "\n")
+			return `{"ok":true}` + "\n" + strings.Join(watched, "\n")
 		}
 		return `{"ok":true}`
 	})
@@ -60,10 +60,10 @@ func TestWatch(t *testing.T) {
 	for _, c := range []struct {
 		json bool
 		want []string
-	}{{false, people}, {true, events}} {
+	}{{false, people}, {true, watched}} {
 		asked = nil
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		out, note := &until{lines: len(events), end: cancel}, &bytes.Buffer{}
+		out, note := &until{lines: len(watched), end: cancel}, &bytes.Buffer{}
 		w := &watchFlags{linePort: linePort{server: addr}, json: c.json}
 		if err := w.run(ctx, "u:ann", out, note); err != nil {
 			t.Errorf("JSON %v: %v", c.json, err)
