@@ -30,7 +30,7 @@ const defaultGroup = "default"
 
 // listen makes a connection a listener.
 func (t *Table[C]) listen(q *Request, done func(Reply)) {
-	want := events.Listen{Group: q.Group, Of: q.Of, Window: q.Window, Sink: q.by.Listening}
+	want := events.Listen{Group: q.Group, Of: q.Of, Window: q.Window, Observe: q.Observe, Sink: q.by.Listening}
 	if want.Group == "" {
 		want.Group = defaultGroup
 	}
@@ -156,7 +156,7 @@ func hearing[C push.Conn]() []*row[C] {
 		{
 			name: "listen", scope: Listen,
 			does:  "has the connection be told what pages say, who comes and who goes, as one of a group",
-			needs: []string{"events"}, fields: []string{"events", "group", "of", "window"}, streams: true,
+			needs: []string{"events"}, fields: []string{"events", "group", "of", "window", "observe"}, streams: true,
 			run: (*Table[C]).listen,
 		},
 		{

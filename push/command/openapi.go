@@ -127,8 +127,11 @@ func hearingSchemas() map[string]any {
 		"events": listSchema(map[string]any{"enum": events.Kinds()}, "what a listener is told of"),
 		"of":     listSchema(textSchema(""), "patterns of targets that events are about; missing: all"),
 		"window": map[string]any{"type": "integer", "minimum": 1, "maximum": events.MaxWindow},
-		"call":   textSchema("what the event rpc has named it"),
-		"error":  textSchema("what the page is told, in place of data"),
+		"observe": map[string]any{
+			"type": "boolean", "description": "nothing depends on the listener, which has a group of its own",
+		},
+		"call":  textSchema("what the event rpc has named it"),
+		"error": textSchema("what the page is told, in place of data"),
 	}
 }
 

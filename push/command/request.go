@@ -37,6 +37,7 @@ type Request struct {
 	Events  []string `json:"events"`
 	Of      []string `json:"of"`     // patterns of targets that events are about; nil means all
 	Window  int      `json:"window"` // events that were not acknowledged, at most
+	Observe bool     `json:"observe"`
 	N       uint64   `json:"n"`
 	Call    string   `json:"call"`
 	Failure *string  `json:"error"`

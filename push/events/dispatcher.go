@@ -72,26 +72,15 @@ func (d *Dispatcher) Wants(k Kind) bool { return len(d.groups) > 0 && d.wanted[k
 
 // Emit tells of an event. done, unless it is nil, is called in a later tick, once all groups that want the event have
 // acknowledged it, or with the first error: ErrNobody, ErrDropped or ErrFailed. A Message that nobody wants yet waits
-// for a group that does. An RPC goes to the first group that wants it, by their names.
+// for a group that does. An RPC goes to the first group that wants it, by their names. Observers are nobody in this:
+// they get it besides.
 func (d *Dispatcher) Emit(e *Event, done func(error)) {
 	var room [4]*group
-	to := room[:0]
-	for _, g := range d.groups {
-		if g.wants(e) {
-			to = append(to, g)
-			if e.Kind == RPC {
-				break
-			}
-		}
+	to, observed := d.audience(e, room[:0])
+	if len(to) == 0 && done != nil {
+		d.later(func() { done(ErrNobody) })
 	}
-	switch {
-	case len(to) > 0:
-	case e.Kind == Message && d.wanted[Message] == 0:
-		to = append(to, d.unclaimedGroup())
-	default:
-		if done != nil {
-			d.later(func() { done(ErrNobody) })
-		}
+	if len(to) == 0 && !observed {
 		return
 	}
 	d.stamp(e)
@@ -103,6 +92,33 @@ func (d *Dispatcher) Emit(e *Event, done func(error)) {
 	for _, g := range to {
 		g.put(e, text, c)
 	}
+	for i := 0; observed && i < len(d.groups); i++ {
+		if g := d.groups[i]; g.observes && g.wants(e) {
+			g.put(e, text, nil)
+		}
+	}
+}
+
+// audience appends the groups that an event is for, and tells whether observers want it, too.
+func (d *Dispatcher) audience(e *Event, to []*group) (all []*group, observed bool) {
+	for _, g := range d.groups {
+		switch {
+		case !g.wants(e):
+		case g.observes:
+			observed = true
+		case e.Kind != RPC || len(to) == 0:
+			to = append(to, g)
+		}
+	}
+	if len(to) == 0 && e.Kind == Message && !d.isClaimed() {
+		to = append(to, d.unclaimedGroup())
+	}
+	return to, observed
+}
+
+// isClaimed reports whether there is a group that messages are for, be it not all of them.
+func (d *Dispatcher) isClaimed() bool {
+	return d.wanted[Message] > 0 && slices.ContainsFunc(d.groups, (*group).claims)
 }
 
 // aroundData is how long most events are beside their data, in bytes.
@@ -144,7 +160,10 @@ func (d *Dispatcher) Listen(w Listen) (*Listener, error) {
 		return nil, err
 	}
 	g, at, known := d.find(w.Group)
-	if !known {
+	switch {
+	case known && (w.Observe || g.observes):
+		return nil, fmt.Errorf("events: there is a group %q already, and an observer has one of its own", w.Group)
+	case !known:
 		if len(d.groups) >= maxGroups {
 			return nil, fmt.Errorf("events: there are %d groups already: %w", maxGroups, push.ErrLimit)
 		}
@@ -153,10 +172,10 @@ func (d *Dispatcher) Listen(w Listen) (*Listener, error) {
 	}
 	before := g.kinds
 	d.rewant(g, w.Events, w.Of)
-	g.hook = w.Hook
+	g.hook, g.observes = w.Hook, w.Observe
 	l := &Listener{group: g, sink: w.Sink, window: cmp.Or(w.Window, defaultWindow)}
 	g.listeners = append(g.listeners, l)
-	if d.unclaimed != nil && g.wantsAny(Message) {
+	if d.unclaimed != nil && g.claims() {
 		d.claim(g)
 	}
 	g.serve()
@@ -226,7 +245,9 @@ func (d *Dispatcher) forget(g *group) {
 	for g.waiting.len() > 0 {
 		g.dropFirst()
 	}
-	d.forgotten.add(g.counters)
+	if !g.observes {
+		d.forgotten.add(g.counters)
+	}
 	g.release(true)
 }
 

@@ -187,6 +187,45 @@ func TestRPC(t *testing.T) {
 	check(t, len(b.got), 1)
 }
 
+// TestObserver has an observer be told of everything, and nothing depend on it.
+func TestObserver(t *testing.T) {
+	w := newWorld(t, Options{})
+	tap := &listener{w: w, room: 5}
+	w.begin(tap, Listen{Group: "a tap", Events: []Kind{Message, RPC, Close}, Observe: true})
+	said := w.say("c:1.1", "7", "nobody wants it yet")
+	check(t, *said, "pending")
+	l := w.listen("chat", Message, RPC)
+	check(t, texts(l.got), []string{"nobody wants it yet"})
+	_ = l.Ack(1)
+	w.tick()
+	check(t, *said, nil)
+	asked := error(nil)
+	w.Emit(&Event{Kind: RPC, Conn: "c:1.1", Call: "x", Method: "m"}, func(err error) { asked = err })
+	check(t, len(l.got), 2)
+	w.Emit(&Event{Kind: Close, Conn: "c:1.1"}, func(err error) { asked = err })
+	w.tick()
+	check(t, asked, ErrNobody)
+	_ = l.Ack(2)
+	check(t, []Kind{tap.got[0].Type, tap.got[1].Type, tap.got[2].Type}, []Kind{Message, RPC, Close})
+	for range 3 * MaxWindow {
+		w.say("c:1.1", "7", "much")
+		_ = l.Ack(uint64(len(l.got)))
+	}
+	check(t, w.held["c:1.1"], false)
+	if s := w.Stats()[0]; !s.Observes || s.Events != MaxWindow || s.Dropped == 0 {
+		t.Errorf("%+v", s)
+	}
+	if _, err := w.Dispatcher.Listen(Listen{Group: "a tap", Events: []Kind{Message}, Sink: l}); err == nil {
+		t.Error("another one is in the group of an observer")
+	}
+	if _, err := w.Dispatcher.Listen(Listen{Group: "chat", Events: []Kind{Message}, Observe: true}); err == nil {
+		t.Error("an observer is in the group of others")
+	}
+	tap.Close()
+	check(t, len(w.Stats()), 1)
+	check(t, w.Forgotten(), Counters{})
+}
+
 func TestLeave(t *testing.T) {
 	w := newWorld(t, Options{})
 	a := w.listen("chat", Message)

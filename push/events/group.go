@@ -19,6 +19,7 @@ type group struct {
 	kinds      []Kind
 	of         []string // patterns of targets; nil: all
 	hook       bool     // it holds nobody up
+	observes   bool     // nor does anything depend on it
 
 	listeners []*Listener
 	bindings  map[string]*binding
@@ -45,6 +46,9 @@ func (g *group) wants(e *Event) bool {
 func (g *group) wantsAny(kinds ...Kind) bool {
 	return slices.ContainsFunc(kinds, func(k Kind) bool { return slices.Contains(g.kinds, k) })
 }
+
+// claims reports whether messages are for it.
+func (g *group) claims() bool { return !g.observes && g.wantsAny(Message) }
 
 // bind finds the listener of a connection: that which has its events already, or the one with the fewest connections.
 func (g *group) bind(conn string) *binding {
@@ -80,7 +84,7 @@ func (g *group) put(e *Event, text []byte, done *completion) {
 	}
 	g.counters.Emitted++
 	g.add(text, string(e.Conn), done, e.Again)
-	if e.Kind == Message && !g.hook && g.isBehind(e.Conn) {
+	if e.Kind == Message && !g.hook && !g.observes && g.isBehind(e.Conn) {
 		g.hold(e.Conn)
 	}
 }
@@ -100,8 +104,18 @@ func (g *group) add(text []byte, conn string, done *completion, again bool) {
 
 // hasRoom reports whether the group may keep one more event.
 func (g *group) hasRoom(bytes int) bool {
-	o, n := &g.dispatcher.options, g.size()
-	return n.events < o.Waiting && n.bytes+bytes <= o.Bytes
+	most, n := g.most(), g.size()
+	return n.events < most.events && n.bytes+bytes <= most.bytes
+}
+
+// most is how much the group may keep. What waits for an observer is worth little.
+func (g *group) most() (n struct{ events, bytes int }) {
+	o := &g.dispatcher.options
+	n.events, n.bytes = o.Waiting, o.Bytes
+	if g.observes {
+		n.events, n.bytes = min(n.events, MaxWindow), min(n.bytes, maxBehind)
+	}
+	return n
 }
 
 // size is how much the group keeps.
@@ -138,7 +152,7 @@ func (g *group) finish(it item, err error) {
 
 // tellOmitted tells the group that events were dropped, once there is room for more, and who is there now.
 func (g *group) tellOmitted() {
-	if g.omitted == 0 || g.size().events > g.dispatcher.options.Waiting/2 || len(g.listeners) == 0 {
+	if g.omitted == 0 || g.size().events > g.most().events/2 || len(g.listeners) == 0 {
 		return
 	}
 	n := g.omitted
@@ -147,8 +161,13 @@ func (g *group) tellOmitted() {
 	g.sync()
 }
 
-// desert notes that the last listener has gone. If none comes for some time the group is forgotten.
+// desert notes that the last listener has gone. If none comes for some time the group is forgotten; that of an observer
+// is at once.
 func (g *group) desert() {
+	if g.observes {
+		g.dispatcher.forget(g)
+		return
+	}
 	g.deserted++
 	times := g.deserted
 	g.dispatcher.options.After(g.dispatcher.options.Keep, func() {

@@ -27,6 +27,11 @@ type Listen struct {
 	Window int  // events that it gets before it has acknowledged earlier ones, at most; 0 means 1000
 	Hook   bool // no page is held up if it is slow: what does not find room is dropped
 
+	// Observe says that nothing depends on it: nobody waits for what it acknowledges, nothing is kept for it when it
+	// has gone, calls are answered by others, and what pages say waits for others. It has a group of its own, which
+	// keeps at most 10,000 events, and 1 MiB.
+	Observe bool
+
 	Sink Sink
 }
 

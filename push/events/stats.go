@@ -20,6 +20,7 @@ func (d *Dispatcher) Forgotten() Counters { return d.forgotten }
 type GroupStats struct {
 	Counters
 	Name      string
+	Observes  bool // it is that of an observer
 	Listeners int
 	Conns     int // that are bound to one of them
 	Events    int // that were not acknowledged
@@ -37,7 +38,8 @@ func (d *Dispatcher) Stats() (all []GroupStats) {
 	for _, g := range groups {
 		size := g.size()
 		all = append(all, GroupStats{
-			Counters: g.counters, Name: g.name, Listeners: len(g.listeners), Conns: len(g.bindings),
+			Counters: g.counters, Name: g.name, Observes: g.observes,
+			Listeners: len(g.listeners), Conns: len(g.bindings),
 			Events: size.events, Bytes: size.bytes, Held: len(g.holding),
 		})
 	}
