@@ -77,6 +77,8 @@ func (h *Hub[C]) answer(q *Question, reply func(Answer)) {
 		h.answerRollCall(q.Name, reply)
 	case login:
 		reply(Answer{N: h.loggedIn(q)})
+	case tell:
+		reply(h.hear(q))
 	default:
 		h.treat(q, reply)
 	}

@@ -1,6 +1,7 @@
 package push_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -361,4 +362,34 @@ func TestParts(t *testing.T) {
 	if n := p.deliver(5009, "u:ann"); n != 0 {
 		t.Errorf("one of the last publications reached %d again", n)
 	}
+}
+
+// TestTell has the programs of nodes tell each other something.
+func TestTell(t *testing.T) {
+	overBrokers(t, func(t *testing.T, o push.Options[*conn], _, _ func()) {
+		var heard []string // by the second node
+		first := sites(t, 1, o)[0]
+		o.Told = func(node string, what json.RawMessage) { heard = append(heard, node+" "+string(what)) }
+		second := sites(t, 1, o)[0]
+		var id string
+		second.loop.Await(func() { id = second.hub.ID() })
+		tell := func(node, what string) error {
+			told := make(chan error, 1)
+			first.loop.Await(func() { first.hub.Tell(node, json.RawMessage(what), func(err error) { told <- err }) })
+			return first.wait(told)
+		}
+		for _, test := range []struct {
+			node, what string
+			want       error
+		}{{id, `{"a":1}`, nil}, {"", `[2]`, nil}, {"nobody", `3`, push.ErrUnanswered}} {
+			if err := tell(test.node, test.what); !errors.Is(err, test.want) {
+				t.Errorf("told %q: %v, want %v", test.node, err, test.want)
+			}
+		}
+		second.loop.Await(func() {
+			if from := first.hub.ID(); fmt.Sprint(heard) != fmt.Sprintf("[%s {\"a\":1} %s [2]]", from, from) {
+				t.Errorf("the second node has heard %s", heard)
+			}
+		})
+	})
 }

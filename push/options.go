@@ -1,6 +1,7 @@
 package push
 
 import (
+	"encoding/json"
 	"iter"
 	"log/slog"
 	"time"
@@ -43,6 +44,10 @@ type Options[C Conn] struct {
 	// Restored is told on the loop of each node when a node has put revocations back where all read them: see the Verb
 	// of this name. nil: nobody is.
 	Restored func()
+
+	// Told is told on the loop what the program of another node tells this one by Hub.Tell. what is on loan until it
+	// returns. nil: nobody is.
+	Told func(node string, what json.RawMessage)
 
 	// Log gets, at the level Debug, what a Trace tells; its level is asked when the Hub is made. nil: nobody is told.
 	Log *slog.Logger

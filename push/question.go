@@ -32,6 +32,7 @@ const (
 	Restored Verb = "restored" // has each node read again what was revoked: see Options.Restored
 
 	login    Verb = "login" // closes those of a uid but for the newest
+	tell     Verb = "tell"  // is for the program of a node: see Hub.Tell
 	callRoll Verb = "roll"  // has each node say who is there of the roll called Name, and tells nothing
 )
 
@@ -134,7 +135,7 @@ func (q *Question) check() error {
 		return checkName(ToGroup, q.Name)
 	case Subscribe, Unsubscribe:
 		return checkName(ToChannel, q.Name)
-	case Count, List, ListSessions, SetSession, Kick, login:
+	case Count, List, ListSessions, SetSession, Kick, login, tell:
 	default:
 		return fmt.Errorf("push: no question is called %q", q.Verb)
 	}
