@@ -36,7 +36,7 @@ func TestScriptBuilds(t *testing.T) {
 		built := api.Build(api.BuildOptions{
 			EntryPoints: []string{filepath.Join(scripts, b.source)}, Bundle: true, Format: b.format, Target: api.ES2022,
 			MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true,
-			MangleProps: "^(subs|due|start|joined|unasked)$", // of line.js: nobody else sees them
+			MangleProps: "^(subs|due|start|joined|unasked|onMessage|wake)$", // nobody else sees them
 		})
 		if len(built.Errors) > 0 {
 			t.Fatalf("%s: %+v", name, built.Errors)

@@ -11,65 +11,85 @@ export function line(url, options) {
   const listeners = {}
   let told = new Map() // what hello has asked for and is not answered: the request's id for each channel, or 0
   let id = (Math.random() * 2 ** 32) >>> 0 // tabs on the same connection count from different numbers
-  const self = {
-    on,
-    subscribe,
-    history: (ch, options) => ask({ ...options, op: "hist", ch }),
-    presence: ch => ask({ op: "presence", ch }),
-    close,
+
+  const close = (f = { code: 1000 }) => {
+    if (!connection) return
+    connection.close()
+    connection = self.conn = null
+    requests.forEach((_, id) => fail(id, f))
+    emit("close", f)
   }
 
-  function on(name, f) {
-    const all = (listeners[name] ||= new Set())
-    all.add(f)
-    return () => all.delete(f)
+  const self = {
+    on(name, f) {
+      const all = (listeners[name] ||= new Set())
+      all.add(f)
+      return () => all.delete(f)
+    },
+
+    subscribe(ch, onMessage, options = {}) {
+      const channel = channelOf(ch)
+      const sub = { ...options, onMessage }
+      if (!channel.subs.size) {
+        channel.start = options.since
+        channel.joined = join(channel)
+      }
+      channel.subs.add(sub)
+      return {
+        ready: channel.joined,
+        get position() {
+          return positions.get(ch)
+        },
+        unsubscribe() {
+          if (!channel.subs.delete(sub) || channel.subs.size || channels.get(ch) != channel) return
+          forget(ch)
+          ask({ op: "unsub", ch })
+        },
+      }
+    },
+
+    history: (ch, options) => ask({ ...options, op: "hist", ch }),
+    presence: ch => ask({ op: "presence", ch }),
+    publish: (ch, data, options) => ask({ ...options, op: "pub", ch, data }),
+    say: data => ask({ op: "say", data }),
+    rpc: (method, data, options) => ask({ op: "rpc", method, data }, options?.timeout),
+    close,
   }
 
   const emit = (name, ...args) => listeners[name]?.forEach(f => call(f, ...args))
   const tell = (f, name) => channels.get(f.ch)?.subs.forEach(sub => call(sub[name], f))
 
-  function channelOf(ch) {
+  const channelOf = ch => {
     if (!channels.has(ch)) channels.set(ch, { ch, subs: new Set(), id: 0 })
     return channels.get(ch)
   }
 
-  function subscribe(ch, onMessage, options = {}) {
-    const channel = channelOf(ch)
-    const sub = { ...options, onMessage }
-    if (!channel.subs.size) {
-      channel.start = options.since
-      channel.joined = join(channel)
-    }
-    channel.subs.add(sub)
-    return {
-      ready: channel.joined,
-      get position() {
-        return positions.get(ch)
-      },
-      unsubscribe() {
-        if (!channel.subs.delete(sub) || channel.subs.size || channels.get(ch) != channel) return
-        forget(ch)
-        ask({ op: "unsub", ch })
-      },
-    }
-  }
-
-  // ask sends a request, now or at the next welcome, and at each one until it is answered.
-  function ask(frame) {
+  // ask sends a request, now or at the next welcome, and then again at each one until it is answered.
+  const ask = (frame, timeout) => {
     frame.id = ++id
     const answer = new Promise((resolve, reject) => {
-      if (connection) requests.set(id, [frame, resolve, reject])
-      else reject(failure({}))
+      requests.set(id, [frame, f => f.op == "err" ? reject(failure(f)) : resolve(f.op == "rpc" ? f.data : f)])
     })
     answer.catch(() => {}) // nobody has to wait for it
+    if (timeout) setTimeout(fail, timeout, id)
+    if (!connection) fail(id, {})
     if (self.conn) connection.send(frame)
     return answer
+  }
+
+  // change takes over another connection, or none. What must not be done twice, and may have been done, is given up.
+  const change = conn => {
+    self.conn = conn
+    requests.forEach(([frame], id) => {
+      if (frame.again && /pub|rpc/.test(frame.op)) fail(id)
+      else if (conn && told.get(frame.ch) != id) connection.send(frame)
+    })
   }
 
   const sinceOf = channel => positions.get(channel.ch) || channel.start || ""
 
   // join asks for a channel. What comes of it before the answer is not for this page: it was for another tab.
-  function join(channel) {
+  const join = channel => {
     const { ch } = channel
     const answer = ask({ op: "sub", ch, since: sinceOf(channel) })
     channel.id = id
@@ -86,7 +106,7 @@ export function line(url, options) {
   const wanted = () =>
     [...channels.values()].filter(({ ch, subs }) => subs.size || (isPersonal(ch) && positions.has(ch)))
 
-  function hello() {
+  const hello = () => {
     told = new Map()
     return Object.fromEntries(wanted().map(channel => {
       told.set(channel.ch, channel.id)
@@ -94,21 +114,29 @@ export function line(url, options) {
     }))
   }
 
-  function close(f = { code: 1000 }) {
-    if (!connection) return
-    connection.close()
-    connection = self.conn = null
-    requests.forEach(([, , reject]) => reject(failure(f)))
-    emit("close", f)
+  const published = f => {
+    const { ch, pos, op } = f
+    const channel = isPersonal(ch) ? channelOf(ch) : channels.get(ch)
+    if (!channel) return
+    const replayed = op == "msg" && channel.due > 0 && channel.due--
+    if (channel.id) return
+    const step = pos && positions.has(ch) ? distance(positions.get(ch), pos) : 1
+    if (step < 1) return
+    if (step != 1 && !replayed) return join(channel)
+    if (op == "msg") {
+      decode(f)
+      if (!channel.subs.size) emit("msg", f.data, f)
+      channel.subs.forEach(sub => call(sub.onMessage, f.data, f))
+    }
+    if (pos && channels.has(ch)) store(f)
   }
 
   const handlers = {
     __proto__: null,
     welcome(f) {
       if (self.conn == f.conn) return
-      self.conn = f.conn
+      change(f.conn)
       self.uid = f.uid
-      requests.forEach(([frame]) => told.get(frame.ch) == frame.id || connection.send(frame))
       wanted().forEach(channel => channel.id || told.has(channel.ch) || join(channel))
       emit("open", f)
     },
@@ -130,6 +158,7 @@ export function line(url, options) {
       tell(f, "onGap")
       emit("gap", f)
     },
+    rpc: decode,
     hist: f => f.messages.forEach(decode),
     join: f => tell(f, "onJoin"),
     leave: f => tell(f, "onLeave"),
@@ -143,7 +172,7 @@ export function line(url, options) {
       else emit("error", failure(f))
     },
     $wait(f) {
-      self.conn = null
+      change()
       emit("wait", f)
     },
     $close: close,
@@ -153,49 +182,33 @@ export function line(url, options) {
     },
   }
 
-  function published(f) {
-    const { ch, pos, op } = f
-    const channel = isPersonal(ch) ? channelOf(ch) : channels.get(ch)
-    if (!channel) return
-    const replayed = op == "msg" && channel.due > 0 && channel.due--
-    if (channel.id) return
-    const step = pos && positions.has(ch) ? distance(positions.get(ch), pos) : 1
-    if (step < 1) return
-    if (step != 1 && !replayed) return join(channel)
-    if (op == "msg") {
-      decode(f)
-      if (!channel.subs.size) emit("msg", f.data, f)
-      channel.subs.forEach(sub => call(sub.onMessage, f.data, f))
-    }
-    if (pos && channels.has(ch)) store(f)
-  }
-
   // store keeps a position, or forgets it where there is none.
-  function store({ ch, pos }) {
+  const store = ({ ch, pos }) => {
     pos ? positions.set(ch, pos) : positions.delete(ch)
     call(() => storage?.setItem(key, JSON.stringify([...positions])))
   }
 
-  function forget(ch) {
+  const forget = ch => {
     store({ ch })
     return channels.delete(ch)
   }
 
-  function frame(f) {
+  const frame = f => {
     if (!f.id) { // it may answer hello
       f.id = told.get(f.ch) || 0
       f.unasked = !told.delete(f.ch)
     }
     handlers[f.op]?.(f)
-    const [, resolve, reject] = requests.get(f.id) || []
+    requests.get(f.id)?.[1](f)
     requests.delete(f.id)
-    if (f.op == "err") reject?.(failure(f))
-    else resolve?.(f)
   }
+
+  // fail answers a request in place of the server.
+  const fail = (id, why = { code: 504, msg: "no answer: it may have been done" }) => frame({ ...why, op: "err", id })
 
   const open = kind => kind(url, options, hello, frame)
   positions.forEach((_, ch) => isPersonal(ch) && channelOf(ch))
-  let connection = open(shared && globalThis.navigator?.locks ? tab : link)
+  let connection = open(shared && navigator.locks ? tab : link)
   for (const name of ["online", "visibilitychange"]) {
     listen(name, () => globalThis.document?.hidden || connection?.wake())
   }
@@ -203,7 +216,7 @@ export function line(url, options) {
 }
 
 // call has an error in a callback be reported as one that nobody has caught, and disturb nothing else.
-function call(f, ...args) {
+const call = (f, ...args) => {
   try {
     f?.(...args)
   } catch (error) {
@@ -221,7 +234,7 @@ const decode = m => {
 }
 
 // distance is how far one position is behind another: NaN if that cannot be told.
-function distance(...positions) {
+const distance = (...positions) => {
   const [[, epoch, from], [, other, to]] = positions.map(position => /(.*)\.(.*)/.exec(position))
   return epoch == other ? parseInt(to, 36) - parseInt(from, 36) : NaN
 }

@@ -33,23 +33,19 @@ export function link(url, { token, sse }, wanted, up, isHost) {
     timer = setTimeout(f, delay)
   }
 
-  function close() {
+  const close = () => {
     clearTimeout(timer)
     turn++
     wire?.close()
-    wire = null
     waits = welcomed = delayed = 0
   }
 
   const credential = async () => (token?.call ? token() : token)
 
   // guard makes a callback one that does nothing once this turn is over.
-  const guard = f => {
-    const mine = turn
-    return x => turn == mine && f(x)
-  }
+  const guard = (f, mine = turn) => x => turn == mine && f(x)
 
-  function connect() {
+  const connect = () => {
     close()
     const take = guard(frame)
     bye = {}
@@ -64,7 +60,7 @@ export function link(url, { token, sse }, wanted, up, isHost) {
     })).catch(guard(error => end({ reason: error.message })))
   }
 
-  function frame(f) {
+  const frame = f => {
     if (f.op == "welcome") {
       welcomed = now()
       usual = 1e3 * (f.hb || 1e6) + 1e4
@@ -77,7 +73,7 @@ export function link(url, { token, sse }, wanted, up, isHost) {
   }
 
   // watch ends what has been silent for too long.
-  function watch() {
+  const watch = () => {
     const left = deadline - now()
     left > 0 ? later(watch, left) : end()
   }
@@ -85,7 +81,7 @@ export function link(url, { token, sse }, wanted, up, isHost) {
   // renew shows another token, which takes another stream. If there is none, the end of the old one is soon enough.
   const renew = () => (streams ? connect() : credential().then(guard(token => send({ op: "auth", token })), () => {}))
 
-  function end({ code = 1006, reason } = {}) {
+  const end = ({ code = 1006, reason } = {}) => {
     const { retry, why = reason } = bye
     code = bye.code || code
     if (welcomed) {
@@ -105,33 +101,38 @@ export function link(url, { token, sse }, wanted, up, isHost) {
   }
 
   // send spreads many frames over time, as the server ends a connection that says more than 50 in a second.
-  function send(f) {
+  const send = f => {
     slot = Math.max(slot + 30, now() - 300)
     const delay = slot - now()
     if (delayed++ || delay > 0) setTimeout(guard(write), delay, f)
     else write(f)
   }
 
-  function write(f) {
+  const write = f => {
     delayed--
-    if (!streams) wire.send(JSON.stringify(f))
-    else if (/sub/.test(f.op)) later(connect, 50) // of all that is wanted then
+    if (!streams) {
+      wire.send(JSON.stringify(f))
+      f.again = true // if it is sent once more
+    } else if (/sub/.test(f.op)) later(connect, 50) // of all that is wanted then
     else up({ op: "err", id: f.id, code: 501, msg: "no WebSocket" })
   }
 
-  // wake finds out whether the connection is still there, or ends the waiting. A stream that was silent for some time
-  // is made anew, as it cannot be asked.
-  function wake() {
-    if (waits || (streams && deadline - now() < usual - longest)) connect()
-    else if (welcomed && !streams) {
-      send({ op: "hb" })
-      deadline = now() + probeTime
-      watch()
-    }
-  }
-
   later(connect) // so hello has what is subscribed to until then
-  return { send, wake, close }
+  return {
+    send,
+    close,
+
+    // wake finds out whether the connection is still there, or ends the waiting. A stream that was silent for some time
+    // is made anew, as it cannot be asked.
+    wake() {
+      if (waits || (streams && deadline - now() < usual - longest)) connect()
+      else if (welcomed && !streams) {
+        send({ op: "hb" })
+        deadline = now() + probeTime
+        watch()
+      }
+    },
+  }
 }
 
 // address is that of a stream of what is wanted: the channels, and since when.
@@ -139,15 +140,14 @@ function address(url, sse, token, wanted) {
   const at = new URL(sse, "http" + url.slice(2))
   const sub = []
   const places = []
-  let last = 0
+  let last = ""
   for (const [ch, since] of Object.entries(wanted)) {
     const [, n] = since.split("last:")
     if (!isPersonal(ch)) sub.push(ch)
     if (n) last = Math.max(last, n)
     else if (since) places.push(encodeURIComponent(ch) + "=" + since)
   }
-  const query = { token, sub, last, lastEventId: places.join(";") }
-  for (const name in query) if (query[name] > "") at.searchParams.set(name, query[name]) // there is something to say
+  at.search += "&" + new URLSearchParams({ token: token ?? "", sub, last, lastEventId: places.join(";") })
   return at
 }
 

@@ -14,10 +14,13 @@ export function tab(url, options, _, up) {
   let timer // of an answer to hi
   let leave // ends the hosting
 
-  const send = up => bus?.postMessage({ tab: me, up })
+  const send = up => {
+    bus?.postMessage({ tab: me, up })
+    up.again = true
+  }
 
   // stand waits for the lock, and has the connection while it has the lock.
-  function stand(how) {
+  const stand = how => {
     let end
     const held = done => {
       end = host(url, options, new BroadcastChannel(name))
@@ -25,26 +28,25 @@ export function tab(url, options, _, up) {
     }
     const stolen = () => {
       end()
-      if (bus) stand({})
+      stand({})
     }
-    navigator.locks.request(name, how, () => bus && new Promise(held)).catch(stolen)
+    if (bus) navigator.locks.request(name, how, () => bus && new Promise(held)).catch(stolen)
   }
 
   bus.onmessage = ({ data: { down } }) => {
-    if (!down || !bus) return
+    if (!down) return
     clearTimeout(timer)
     up(down)
   }
 
   // wake asks whether there is a host, and takes its place if it does not answer: it may be frozen.
-  function wake() {
+  const wake = () => {
     clearTimeout(timer)
     timer = setTimeout(stand, 5000, { steal: true })
     send({ op: "hi" })
   }
 
-  function close() {
-    clearTimeout(timer)
+  const close = () => {
     send({ op: "bye" })
     bus?.close()
     bus = null
@@ -61,9 +63,10 @@ export function tab(url, options, _, up) {
 function host(url, options, bus) {
   const users = new Map() // the tabs that want each channel
   let now = {} // the last that was said of the connection as a whole
+  const tell = down => bus.postMessage({ down })
   const connection = link(url, options, () => ({}), down => {
     if (/^[w$]/.test(down.op)) now = down // welcome, or what the link says
-    bus.postMessage({ down })
+    tell(down)
   }, true)
   const send = frame => now.conn && connection.send(frame)
   const leave = (f, tab) => {
@@ -72,7 +75,7 @@ function host(url, options, bus) {
   }
   const handlers = {
     hi() {
-      bus.postMessage({ down: now })
+      tell(now)
       connection.wake()
     },
     bye: (_, tab) => users.forEach((_, ch) => leave({ op: "unsub", ch }, tab)),
@@ -82,7 +85,7 @@ function host(url, options, bus) {
     },
     unsub(f, tab) {
       leave(f, tab)
-      bus.postMessage({ down: f }) // which looks like the answer
+      tell(f) // which looks like the answer
     },
   }
   bus.onmessage = ({ data: { tab, up } }) => up && (handlers[up.op] || send)(up, tab)

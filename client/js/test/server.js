@@ -13,6 +13,9 @@ export class Server {
   reachable = true
   webSockets = true // whether they get through
   deaf = false // whether clients are answered nothing
+  mute = false // whether what clients say is done, but not answered
+  said = [] // by clients
+  busy = 0 // how many of the next that clients say are refused
   lose = () => false // asked for each frame, whether the connection breaks in place of it
   #kept = new Map()
   #last = 0
@@ -84,6 +87,19 @@ export class Server {
     for (const f of missed) c.tell(f)
   }
 
+  // hear takes what a client says for others. A call of rpc is answered by its method and data.
+  hear(c, f) {
+    const { op, id, ch, method, data } = f
+    if (this.busy > 0) {
+      this.busy--
+      return c.tell({ op: "err", id, code: 503, msg: "nobody has taken it" })
+    }
+    this.said.push(f)
+    if (op === "pub") this.publish(ch, data)
+    const answer = { pub: { ch, pos: op === "pub" && this.top(ch) }, rpc: { data: [method, data] } }[op]
+    if (!this.mute) c.tell({ op, id, ...answer })
+  }
+
   welcome(c, subs, id) {
     c.tell({ op: "welcome", id, conn: "c:" + ++this.#last, uid: "7", ping: 25, max: 65536, hb: c.wire.send && this.hb })
     this.subscribe(c, "u:7", subs["u:7"] || "")
@@ -113,6 +129,10 @@ export class Server {
       case "auth":
         if (!this.token || f.token === this.token) return c.tell({ op: "auth", id })
         return c.tell({ op: "err", id, code: 401, msg: "no" })
+      case "pub":
+      case "say":
+      case "rpc":
+        return this.hear(c, f)
       case "hb":
         return c.tell({ op: "hb" })
     }
