@@ -36,6 +36,24 @@ export interface Line {
   /** Asks who is in a channel that is subscribed to. */
   presence(channel: string): Promise<Presence>
 
+  /**
+   * Publishes to a channel, where its namespace lets pages do so. What may have been published when the connection ended
+   * is rejected with the code 504, and not published again.
+   */
+  publish(channel: string, data: any, options?: PublishOptions): Promise<Published>
+
+  /**
+   * Says something to the back ends that listen, and is resolved when they have it. What was not answered when the
+   * connection ended is said again, in order, and marked for them.
+   */
+  say(data: any): Promise<unknown>
+
+  /**
+   * Asks the back end, and is resolved with its answer. What may have been asked when the connection ended is rejected
+   * with the code 504, and not asked again.
+   */
+  rpc<T = any>(method: string, data?: any, options?: CallOptions): Promise<T>
+
   /** Calls f at each event of this name. What it returns ends that. */
   on(event: "open", f: (welcome: Welcome) => void): () => void
   on(event: "wait", f: (why: Waiting) => void): () => void
@@ -107,6 +125,22 @@ export interface History<T = any> {
   gap?: GapReason
 }
 
+export interface PublishOptions {
+  /** false: this connection does not get it, and so no tab that shares it. Default: true. */
+  self?: boolean
+}
+
+export interface Published {
+  ch: string
+  /** Missing where no history is kept. */
+  pos?: string
+}
+
+export interface CallOptions {
+  /** Milliseconds after which it is rejected with the code 504. Default, and 0: as long as the server waits. */
+  timeout?: number
+}
+
 export interface Presence {
   n: number
   /** Each uid with what is known of it. Missing where only counts are told. */
@@ -136,7 +170,10 @@ export interface Closed {
 }
 
 export interface LineError extends Error {
-  /** 400 wrong, 401 token, 403 not allowed, 404 no history, 413 too many, 501 needs a WebSocket, 503 not now. */
+  /**
+   * 400 wrong, 401 token, 403 not allowed, 404 no history, 413 too much, 429 too often, 500 the back end has failed,
+   * 501 needs a WebSocket, 503 not now, 504 no answer, so it may have been done; of rpc, also what the back end says.
+   */
   code?: number
   ch?: string
 }

@@ -32,7 +32,8 @@ for (const shared of [false, true]) {
     assert.deepEqual(got, [{ text: "hello" }])
     assert.deepEqual(server.said.map(({ id, ...f }) => f), [
       { op: "pub", ch: "chat:1", data: { text: "hello" } }, { op: "pub", ch: "live", data: null, self: false },
-      { op: "say", data: [1] }, { op: "rpc", method: "cart.add", data: { item: 3 } }, { op: "rpc", method: "cart.list" },
+      { op: "say", data: [1] }, { op: "rpc", method: "cart.add", data: { item: 3 } },
+      { op: "rpc", method: "cart.list" },
     ])
   })
 
