@@ -8,9 +8,10 @@ import (
 
 // Source is where a publication or a command comes from: for the debug log, and for who watches. Immutable.
 type Source struct {
-	Via  string       // the port by which it came: line, http
+	Via  string       // the port by which it came: line, http, page
 	Peer fmt.Stringer // the address of who sent it; nil: not told
 	Key  string       // the name of its key; empty: it has none
+	Page Recipient    // the connection that sent it; zero: it was a back end
 }
 
 // Trace is the debug log: a record for each step of a publication, and for each login, subscription and refusal. It
@@ -94,6 +95,9 @@ func (s *Source) attrs() []slog.Attr {
 	}
 	if s.Key != "" {
 		of = append(of, slog.String("key", s.Key))
+	}
+	if s.Page.Conn != "" {
+		of = append(of, slog.String("conn", string(s.Page.Conn)), slog.String("uid", s.Page.UID))
 	}
 	return []slog.Attr{slog.Group("from", of...)}
 }

@@ -138,6 +138,9 @@ func publication(e *command.Event) string {
 		if from.Key != "" {
 			what += ", key " + from.Key
 		}
+		if from.Conn != "" {
+			what += ", " + push.Recipient{Conn: from.Conn, UID: from.UID}.String()
+		}
 	}
 	if e.Text != nil {
 		what += ": " + *e.Text

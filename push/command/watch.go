@@ -38,9 +38,11 @@ const Missed = "missed"
 
 // Source is a push.Source as an Event has it.
 type Source struct {
-	Via    string `json:"via"`
-	Remote string `json:"remote,omitempty"`
-	Key    string `json:"key,omitempty"`
+	Via    string      `json:"via"`
+	Remote string      `json:"remote,omitempty"`
+	Key    string      `json:"key,omitempty"`
+	Conn   push.Target `json:"conn,omitempty"` // of the page that has published
+	UID    string      `json:"uid,omitempty"`  // likewise
 }
 
 // Conn is a push.Recipient as an Event has it.
@@ -145,7 +147,7 @@ func (w *Watching) event(e *push.Event) *Event {
 		out.To = e.To[:min(len(e.To), shownTargets)]
 		out.Others = e.Hidden + len(e.To) - len(out.To)
 		if from := e.From; from != nil {
-			out.From = &Source{Via: from.Via, Key: from.Key}
+			out.From = &Source{Via: from.Via, Key: from.Key, Conn: from.Page.Conn, UID: from.Page.UID}
 			if from.Peer != nil {
 				out.From.Remote = from.Peer.String()
 			}

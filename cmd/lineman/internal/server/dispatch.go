@@ -258,4 +258,10 @@ func (s *Server) hearingWorker(of *lineman.Worker) *lineman.Worker {
 const lastEvents = time.Second
 
 // reply gives a page what a back end answers to its call.
-func (s *Server) reply(_ string, _ command.CallAnswer, done func(error)) { done(command.ErrNoCall) }
+func (s *Server) reply(call string, a command.CallAnswer, done func(error)) {
+	if !s.answerCall(call, a.Data, a.Code, a.Text) {
+		done(command.ErrNoCall)
+		return
+	}
+	done(nil)
+}

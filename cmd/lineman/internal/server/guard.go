@@ -47,7 +47,7 @@ func reasons() []string {
 		"origin", "handshake", "connections", "waiting", "connections_per_ip", "waiting_per_ip", "handshakes_per_ip",
 		// of a page that logs in
 		"late", "credential", "channel", "places", "connections_per_uid", "logins_per_uid",
-		"messages_per_connection", "slow", "memory", // of one that has logged in
+		"messages_per_connection", "publish_rate", "slow", "memory", // of one that has logged in
 		"key", "page", "stray", "commands_per_key", // of a back end
 		"keyless", "keyless_per_ip", "text.connections", "text.connections_per_ip", // likewise
 		"api.connections", "api.connections_per_ip", // likewise
@@ -57,7 +57,9 @@ func reasons() []string {
 
 // rateReasons are those of them that a dry run lets pass.
 func rateReasons() []string {
-	return []string{"handshakes_per_ip", "logins_per_uid", "messages_per_connection", "commands_per_key"}
+	return []string{
+		"handshakes_per_ip", "logins_per_uid", "messages_per_connection", "publish_rate", "commands_per_key",
+	}
 }
 
 // guardPorts has the ports be guarded, as far as there are descriptors.

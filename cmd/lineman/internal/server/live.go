@@ -91,6 +91,12 @@ func (s *Server) ask(c *lineman.Conn, p *page, r *level1.Request) *level1.Failur
 		return s.authorize(c, p, r)
 	case level1.OpPresence:
 		return s.presence(c, r)
+	case level1.OpPub:
+		return s.publish(c, r)
+	case level1.OpSay:
+		return s.sayToBackEnd(c, r)
+	case level1.OpRPC:
+		return s.askBackEnd(c, r)
 	}
 	return failure(r, level1.CodeMalformed, "this server does not know it")
 }
@@ -156,6 +162,7 @@ func (s *Server) welcome(c *lineman.Conn, p *page, who Identity) {
 // reason to refuse it: it is told.
 func (s *Server) addLive(c *lineman.Conn, p *page, who Identity) bool {
 	p.live.channels = who.Channels
+	s.allowPublishing(c, who.Publish)
 	if p.live.stream != nil && !s.beginStream(c, p, who) {
 		return false
 	}

@@ -46,6 +46,7 @@ type login struct {
 // login finds out who has a credential.
 func (s *Server) login(c *lineman.Conn, p *page, credential string) {
 	p.login.verifying = true
+	s.awaitLogin(c, p)
 	if !s.informed {
 		s.hold(c, p, credential)
 		return
@@ -85,6 +86,7 @@ func (s *Server) addMember(c *lineman.Conn, p *page, who Identity) {
 		s.refuse(c, why, codeTooMany, retryLater)
 		return
 	}
+	c.Resume() // what it has said since it has shown its credential counts now
 	add := s.addPlain
 	if p.live != nil {
 		add = s.addLive
@@ -192,10 +194,16 @@ func (s *Server) maySubscribe(channel string, who Identity) bool {
 
 // namespace is that of a channel.
 func (s *Server) namespace(channel string) config.Namespace {
+	_, n := s.namespaceOf(channel)
+	return n
+}
+
+// namespaceOf is that of a channel, with its name.
+func (s *Server) namespaceOf(channel string) (string, config.Namespace) {
 	name, _, found := strings.Cut(channel, ":")
 	n, known := s.config.Namespaces[name]
 	if !found || !known || name == "default" {
-		return s.config.Namespaces["default"]
+		return "default", s.config.Namespaces["default"]
 	}
-	return n
+	return name, n
 }

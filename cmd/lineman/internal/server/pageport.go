@@ -33,7 +33,8 @@ var retryAfter = []http1.Field{{Name: "Retry-After", Value: "5"}}
 
 // pageWorker is the port for pages. At level 0 the first frame of a page is its credential, unless the handshake had
 // it. From then on it is sent what is published, and nothing else but the hello that the handshake may have asked for.
-// What the page says is ignored. At level 1 it says what it wants, and gets everything in frames of package level1.
+// What the page says is ignored, or told to back ends where settings say so. At level 1 it says what it wants, and gets
+// everything in frames of package level1.
 func (s *Server) pageWorker() *lineman.Worker {
 	limits := s.config.Limits
 	w := &lineman.Worker{
@@ -176,6 +177,8 @@ func (s *Server) message(c *lineman.Conn, msg []byte) {
 		s.asks(c, p, msg)
 	case p.login != nil && !p.login.verifying && !p.login.left:
 		s.login(c, p, trimmed(string(msg)))
+	case p.login == nil && s.hearsPlain():
+		s.sayPlain(c, msg)
 	}
 }
 
@@ -185,7 +188,9 @@ func (s *Server) leave(c *lineman.Conn) {
 	p := c.Value().(*page)
 	if p.login != nil {
 		p.login.leave()
+		c.Resume() // it may wait for its login
 	}
+	delete(s.speaking.upstreams, c.ID())
 	if m := s.member(c); m != nil {
 		if sp := s.hearing.speakers[c.ID()]; sp != nil {
 			s.noteEnd(c, sp)

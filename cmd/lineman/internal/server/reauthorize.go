@@ -59,6 +59,7 @@ func (s *Server) reauthorize(c *lineman.Conn, p *page, id int64, who Identity, e
 	}
 	before := Identity{Channels: p.live.channels}
 	p.live.channels = who.Channels
+	s.allowPublishing(c, who.Publish)
 	_ = s.member(c).SetInfo(who.Info) // the credential was checked
 	s.setExpiry(c, p, who.Expires)
 	s.tell(c, level1.Authorized{ID: id, Expires: who.Expires})

@@ -122,7 +122,8 @@ type Server struct {
 	lag         lag
 	heartbeats  heartbeats
 	replays     replayCache
-	warned      int64  // pages whose credentials expire up to this second were told so
+	warned      int64 // pages whose credentials expire up to this second were told so
+	speaking    speaking
 	scratch     []byte // for the frame at hand
 	streaming   streaming
 	slice       timeSlice
@@ -183,6 +184,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	}()
 	s.informed = s.options.Broker == nil || s.options.Credentials == nil || s.config.Token.FailOpen
 	s.loop, s.expiries, s.heartbeats = l, make(expiries), newHeartbeats(s.config.Ping, level1.Heartbeat{}.Append(nil))
+	s.speaking.begin()
 	s.streaming.comments = newHeartbeats(s.config.Ping, []byte(":\n\n"))
 	if err = s.guardPorts(); err != nil {
 		return err

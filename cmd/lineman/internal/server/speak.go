@@ -1,0 +1,140 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/events"
+	"github.com/lineman-go/lineman/push/level1"
+)
+
+// speaking is what the server keeps of pages that speak: that publish, say something to back ends, or ask them. Owned
+// by the loop.
+type speaking struct {
+	upstreams map[uint64]*upstream // by the connections' ids: a page that only listens has none
+
+	// Of the event at hand.
+	member *push.Member[*lineman.Conn]
+	places func() []push.Target // its groups and channels
+
+	to [1]push.Target // of the publication at hand
+}
+
+func (k *speaking) begin() {
+	k.upstreams = make(map[uint64]*upstream)
+	k.places = func() []push.Target { return placesOf(k.member) }
+}
+
+// upstream is what a page has that speaks.
+type upstream struct {
+	publish    []string      // patterns of the channels that its credential lets it publish to
+	conn       push.Target   // its name; empty until it speaks
+	source     push.Source   // of what it publishes
+	rates      []channelRate // of what it has published of late
+	deciding   []*publication
+	unanswered int             // requests that were taken, and not answered
+	calls      map[uint64]call // that wait for the answer of a back end, by their numbers
+	lastCall   uint64
+}
+
+// maxUnanswered is how many requests of a page may wait for their answers.
+const maxUnanswered = 100
+
+// upstreamOf is that of a member. What it says is by its connection and its uid, whatever the frame says.
+func (s *Server) upstreamOf(m *push.Member[*lineman.Conn]) *upstream {
+	id := m.Conn().ID()
+	up := s.speaking.upstreams[id]
+	if up == nil {
+		up = &upstream{}
+		if everybody, ok := s.who.(anybody); ok {
+			up.publish = everybody.identity(m.UID()).Publish
+		}
+		s.speaking.upstreams[id] = up
+	}
+	if up.conn == "" {
+		up.conn = m.Target()
+		up.source = push.Source{
+			Via: "page", Peer: peer{m.Conn()}, Page: push.Recipient{Conn: up.conn, UID: m.UID()},
+		}
+	}
+	return up
+}
+
+// allowPublishing notes the channels that the credential of a page lets it publish to.
+func (s *Server) allowPublishing(c *lineman.Conn, patterns []string) {
+	up := s.speaking.upstreams[c.ID()]
+	_, everybody := s.who.(anybody)
+	switch {
+	case everybody:
+	case up != nil:
+		up.publish = patterns
+	case len(patterns) > 0:
+		s.speaking.upstreams[c.ID()] = &upstream{publish: patterns}
+	}
+}
+
+// take counts a request that is answered later, and reports whether there may be one more.
+func (up *upstream) take() bool {
+	if up.unanswered >= maxUnanswered {
+		return false
+	}
+	up.unanswered++
+	return true
+}
+
+// tooMany is the answer where there may not.
+func tooMany(r *level1.Request) *level1.Failure {
+	return failure(r, level1.CodeTooMany, "too many requests wait for their answers")
+}
+
+// sayToBackEnd tells back ends what a page says. One with an id is answered when all of them have it.
+func (s *Server) sayToBackEnd(c *lineman.Conn, r *level1.Request) *level1.Failure {
+	m := s.member(c)
+	up := s.upstreamOf(m)
+	var done func(error)
+	if r.ID != 0 {
+		if !up.take() {
+			return tooMany(r)
+		}
+		id := r.ID
+		done = func(err error) {
+			up.unanswered--
+			if s.member(c) != nil {
+				s.tellSaid(c, id, err)
+			}
+		}
+	}
+	s.emit(m, &events.Event{Kind: events.Message, Conn: up.conn, Data: r.Data, Again: r.Again}, done)
+	return nil
+}
+
+// tellSaid answers say.
+func (s *Server) tellSaid(c *lineman.Conn, id int64, err error) {
+	if err == nil {
+		s.tell(c, level1.Said{ID: id})
+		return
+	}
+	s.tell(c, level1.Failure{ID: id, Code: level1.CodeUnavailable, Text: untaken(err)})
+}
+
+// untaken is why back ends have not taken what a page says.
+func untaken(err error) string {
+	switch {
+	case errors.Is(err, events.ErrNobody):
+		return "no back end listens"
+	case errors.Is(err, events.ErrDropped):
+		return "no back end has taken it in time"
+	}
+	return "the back end has not taken it"
+}
+
+// emit tells back ends something that a member says. What is in e stands, but for whose it is.
+func (s *Server) emit(m *push.Member[*lineman.Conn], e *events.Event, done func(error)) {
+	e.UID = m.UID()
+	e.Session, _ = m.Value().(json.RawMessage)
+	s.speaking.member, e.About = m, s.speaking.places
+	s.hearing.dispatcher.Emit(e, done)
+	s.speaking.member = nil
+}
