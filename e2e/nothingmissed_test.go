@@ -33,8 +33,14 @@ namespaces:
 
 func newMortal(t *testing.T, flags ...string) *mortal {
 	t.Helper()
+	return newMortalOf(t, historySettings, flags...)
+}
+
+// newMortalOf starts one with other settings.
+func newMortalOf(t *testing.T, settings string, flags ...string) *mortal {
+	t.Helper()
 	m := &mortal{t: t, folder: t.TempDir(), pages: free(t), backend: free(t), flags: flags}
-	write(t, filepath.Join(m.folder, "lineman.yaml"), historySettings)
+	write(t, filepath.Join(m.folder, "lineman.yaml"), settings)
 	m.start()
 	return m
 }
