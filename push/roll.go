@@ -60,7 +60,9 @@ type toldRoll struct {
 	last    int                 // departure
 	leaving []string            // those that no timer runs for yet
 
-	read    bool // the names that were there at the beginning are in it
+	read    bool  // the names that were there at the beginning are in it
+	behind  bool  // the link has broken, and what has changed since is not read yet
+	failed  error // why they cannot be read, up to the next try
 	waiting []func(names []string, err error)
 }
 
@@ -104,8 +106,9 @@ func (h *Hub[C]) endRoll(r Roll) {
 }
 
 // ListRoll tells all who are there now, in order: as RollChanged has told it, so what that tells after the call of done
-// is newer. done is called on the loop, perhaps before ListRoll returns, with ErrRollOff, ErrUnlinked, ErrUnanswered or
-// ErrClosed if it is not known. Where the roll has just begun, it waits for what other nodes say.
+// is newer. done is called on the loop, perhaps before ListRoll returns, with ErrRollOff, ErrUnlinked, ErrUnanswered,
+// ErrClosed or, if the Broker may not tell, ErrNoPresence if that is not known. Where the roll has just begun, it waits
+// for what other nodes say.
 func (h *Hub[C]) ListRoll(r Roll, done func(names []string, err error)) {
 	told := h.rolls[r].told
 	switch {
@@ -117,6 +120,8 @@ func (h *Hub[C]) ListRoll(r Roll, done func(names []string, err error)) {
 		done(sorted(told.names), nil)
 	case !h.linked:
 		done(nil, ErrUnlinked)
+	case told.failed != nil:
+		done(nil, told.failed)
 	default:
 		told.waiting = append(told.waiting, done)
 	}
@@ -143,12 +148,21 @@ func (h *Hub[C]) rolled(r Roll, name string, here bool) {
 	case here:
 		h.cameTo(r, name)
 	default:
-		told.leaving = append(told.leaving, name)
-		if !told.goes(name, told.last) {
-			told.leaving = told.leaving[:len(told.leaving)-1]
-		} else if len(told.leaving) == 1 { // one timer for all that go in one tick
-			h.options.Do(func() { h.leaveRollLater(r, told) })
-		}
+		h.goneFrom(r, name)
+	}
+}
+
+// goneFrom notes that a name has gone.
+func (h *Hub[C]) goneFrom(r Roll, name string) {
+	told := h.rolls[r].told
+	_, known := told.names[name]
+	if _, gone := told.gone[name]; gone || !known {
+		return
+	}
+	told.gone[name] = told.last
+	told.leaving = append(told.leaving, name)
+	if len(told.leaving) == 1 { // one timer for all that go in one tick
+		h.options.Do(func() { h.leaveRollLater(r, told) })
 	}
 }
 
@@ -163,16 +177,6 @@ func (h *Hub[C]) cameTo(r Roll, name string) {
 	h.options.RollChanged(r, name, true)
 }
 
-// goes notes that a name goes, and reports whether it was here.
-func (t *toldRoll) goes(name string, departure int) bool {
-	_, known := t.names[name]
-	if _, gone := t.gone[name]; gone || !known {
-		return false
-	}
-	t.gone[name] = departure
-	return true
-}
-
 func (h *Hub[C]) leaveRollLater(r Roll, told *toldRoll) {
 	leaving, departure := told.leaving, told.last
 	told.leaving = nil
@@ -184,7 +188,7 @@ func (h *Hub[C]) leaveRollLater(r Roll, told *toldRoll) {
 func (h *Hub[C]) leaveRoll(r Roll, told *toldRoll, leaving []string, departure int, delay time.Duration) {
 	h.options.After(delay, func() {
 		for _, name := range leaving {
-			if h.closed || h.rolls[r].told != told {
+			if h.closed || h.rolls[r].told != told || told.behind { // compare begins anew
 				return
 			}
 			if told.gone[name] == departure {
@@ -204,6 +208,7 @@ const unseenFor = 10 * time.Second
 // beginning.
 func (h *Hub[C]) compare(r Roll, there Presence) {
 	told := h.rolls[r].told
+	told.behind = false
 	if !told.read {
 		told.read = true
 		for name := range there.Users {
@@ -215,7 +220,8 @@ func (h *Hub[C]) compare(r Roll, there Presence) {
 	told.last++
 	var leaving []string
 	for name := range told.names {
-		if _, here := there.Users[name]; !here && told.goes(name, departure) {
+		if _, here := there.Users[name]; !here {
+			told.gone[name] = departure
 			leaving = append(leaving, name)
 		}
 	}

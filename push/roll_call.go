@@ -145,10 +145,11 @@ func (h *Hub[C]) asksFor(r Roll, asked bool) {
 	}
 }
 
-// unlinkRolls tells those who wait that nothing can be read.
+// unlinkRolls notes that the link has broken: nobody has gone only because he cannot be heard.
 func (h *Hub[C]) unlinkRolls() {
 	for r := range rolls {
 		if told := h.rolls[r].told; told != nil {
+			told.behind = true
 			told.answer(ErrUnlinked)
 		}
 	}
@@ -209,20 +210,27 @@ func (h *Hub[C]) readRoll(r Roll, tries int) {
 		}
 		h.rollLink.Present(r.target(), math.MaxInt32, func(p Presence, err error) {
 			switch {
-			case err != nil:
+			case isOver() && err == nil: // the link has broken, and it is read again
+			case isOver():
 				told.answer(err)
-				if !isOver() && !errors.Is(err, ErrClosed) {
-					h.options.After(rollTriedAgain, func() {
-						if !isOver() {
-							h.readRoll(r, 0)
-						}
-					})
+			default:
+				if told.failed = err; err == nil {
+					h.compare(r, p)
 				}
-			case !isOver():
-				h.compare(r, p)
-				told.answer(nil)
+				told.answer(err)
+				if errors.Is(err, ErrUnanswered) {
+					h.readRollLater(r, isOver)
+				}
 			}
 		})
+	})
+}
+
+func (h *Hub[C]) readRollLater(r Roll, isOver func() bool) {
+	h.options.After(rollTriedAgain, func() {
+		if !isOver() {
+			h.readRoll(r, 0)
+		}
 	})
 }
 

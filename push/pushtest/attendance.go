@@ -103,7 +103,8 @@ func (a *Attendance) Told(in push.Target, most int) push.Presence {
 func (a *Attendance) Stats() (s push.PresenceStats) {
 	var channels []push.Target
 	for _, said := range a.said {
-		if !slices.Contains(channels, said.in) {
+		// rolls are present in targets of their own
+		if kind, _ := said.in.Split(); kind == push.ToChannel && !slices.Contains(channels, said.in) {
 			channels = append(channels, said.in)
 			s.Channels++
 			s.Users += len(a.Present(said.in))

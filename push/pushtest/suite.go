@@ -67,6 +67,13 @@ func TestBroker(t *testing.T, open func(t *testing.T) Cluster) {
 		"presence, a node goes":    testPresenceGone,
 		"presence, over the break": testPresenceBroken,
 		"presence, closed":         testPresenceClosed,
+
+		"rolls":                 testRoll,
+		"rolls, moves":          testRollMoves,
+		"rolls, a node is late": testRollLate,
+		"rolls, a node goes":    testRollGone,
+		"rolls, over the break": testRollBroken,
+		"rolls, hidden":         testRollHidden,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &cluster{Cluster: open(t), t: t}

@@ -103,9 +103,9 @@ func FuzzFound(f *testing.F) {
 	})
 }
 
-// TestRoll adds to a list what has changed since it was made, and nothing that is in it.
-func TestRoll(t *testing.T) {
-	p, version, err := parseRoll([]string{"7", "3", "ann", "1 ", "bob", `2 {"n":1}`, "dan", "1 null"}, 3)
+// TestListing adds to a list what has changed since it was made, and nothing that is in it.
+func TestListing(t *testing.T) {
+	p, version, err := parseListing([]string{"7", "3", "ann", "1 ", "bob", `2 {"n":1}`, "dan", "1 null"}, 3)
 	want := map[string]json.RawMessage{"ann": nil, "bob": []byte(`{"n":1}`), "dan": nil}
 	if err != nil || version != 7 || p.N != 3 || !reflect.DeepEqual(p.Users, want) {
 		t.Fatalf("it is %+v of %d, %v", p, version, err)
@@ -113,7 +113,7 @@ func TestRoll(t *testing.T) {
 	change := func(version uint64, uid string, here bool, n int) message {
 		return message{version: version, present: push.PresenceEvent{UID: uid, Here: here, N: n}}
 	}
-	r := &roll{most: 3, ahead: []message{
+	r := &listing{most: 3, ahead: []message{
 		change(6, "bob", false, 9), change(7, "ann", false, 9), change(8, "dan", false, 2), change(9, "eve", true, 3),
 	}}
 	p = r.with(p, version)
@@ -126,13 +126,13 @@ func TestRoll(t *testing.T) {
 	if p = r.with(p, version); p.N != 4 || !p.More || p.Users != nil {
 		t.Errorf("with one more it is %+v", p)
 	}
-	if p, _, err := parseRoll([]string{"7", "4"}, 3); err != nil || p.N != 4 || !p.More {
+	if p, _, err := parseListing([]string{"7", "4"}, 3); err != nil || p.N != 4 || !p.More {
 		t.Errorf("too many are %+v, %v", p, err)
 	}
 	for _, text := range []string{
 		"", "7", "x,1,ann,1 ", "7,-1", "7,1", "7,1,ann", "7,2,ann,1 ,ann,1 ", "7,1,ann,1", "7,1,ann,1 {",
 	} {
-		if p, _, err := parseRoll(strings.Split(text, ","), 3); err == nil {
+		if p, _, err := parseListing(strings.Split(text, ","), 3); err == nil {
 			t.Errorf("%q is %+v", text, p)
 		}
 	}
@@ -153,11 +153,11 @@ func FuzzMember(f *testing.F) {
 	})
 }
 
-// FuzzRoll tells as many as there are, whatever a server answers.
-func FuzzRoll(f *testing.F) {
+// FuzzListing tells as many as there are, whatever a server answers.
+func FuzzListing(f *testing.F) {
 	f.Add(`7,2,ann,1 ,bob,2 {"n":1}`, 3)
 	f.Fuzz(func(t *testing.T, text string, most int) {
-		p, _, err := parseRoll(strings.Split(text, ","), most)
+		p, _, err := parseListing(strings.Split(text, ","), most)
 		if err == nil && (p.More != (p.N > most) || !p.More && p.N != len(p.Users)) {
 			t.Fatalf("%q is %+v", text, p)
 		}

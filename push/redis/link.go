@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,7 @@ type link struct {
 	leaving chan struct{} // closed when the link is
 	leave   func()        // closes it
 	closed  atomic.Bool   // set by the loop
+	denied  atomic.Bool   // the server lets nobody be present
 
 	dialed chan struct{}  // closed when there is the
 	client rueidis.Client // which the link's goroutine makes
@@ -39,9 +41,9 @@ type link struct {
 	wasUp    bool
 	inFlight inFlight
 	replies  replies
-	queries  map[*query]struct{} // that were asked and are not answered
-	rolls    map[*roll]struct{}  // lists of who is present that were asked for
-	warned   time.Time           // when the log last heard that Redis keeps nothing
+	queries  map[*query]struct{}   // that were asked and are not answered
+	listings map[*listing]struct{} // lists of who is present that were asked for
+	warned   time.Time             // when the log last heard that Redis keeps nothing
 }
 
 func newLink(b *Broker, n push.Node) *link {
@@ -62,7 +64,7 @@ func newLink(b *Broker, n push.Node) *link {
 	l.registry, l.membership = newRegistry(l), newMembership()
 	l.inFlight = newInFlight(l)
 	l.replies = replies{link: l}
-	l.queries, l.rolls = make(map[*query]struct{}), make(map[*roll]struct{})
+	l.queries, l.listings = make(map[*query]struct{}), make(map[*listing]struct{})
 	return l
 }
 
@@ -132,11 +134,27 @@ func (l *link) left() bool {
 // keepsHistory reports whether the node keeps history of anything.
 func (l *link) keepsHistory() bool { return l.node.Retain != nil }
 
-// knowsPresence reports whether the node asks who is present.
-func (l *link) knowsPresence() bool { return l.node.Presence != nil }
+// knowsPresence reports whether the node asks who is present, and may.
+func (l *link) knowsPresence() bool { return l.node.Presence != nil && !l.denied.Load() }
+
+// goesWithout reports whether the server forbids what presence needs and the node can do without: then there are no
+// rolls, and all else works as it did before there were any.
+func (l *link) goesWithout(why error) bool {
+	if !l.node.OnlyRolls || !strings.HasPrefix(why.Error(), "NOPERM") {
+		return false
+	}
+	if !l.denied.Swap(true) {
+		const text = "redis: nobody can be told who comes to the cluster and goes: have the user of Redis get the " +
+			"rights that presence needs, and start anew"
+		l.outage.log.Warn(text, "error", why)
+	}
+	return true
+}
 
 // settings are what all nodes have to agree on.
-func (l *link) settings() string { return l.options.settings(l.keepsHistory(), l.knowsPresence()) }
+func (l *link) settings() string {
+	return l.options.settings(l.keepsHistory(), l.knowsPresence() && !l.node.OnlyRolls)
+}
 
 // post has the loop run something. A link whose loop has ended is closed.
 func (l *link) post(f func()) {

@@ -90,13 +90,28 @@ func (o *outbox) put(p op) outcome {
 	if p.kind == publish && o.waiting+len(p.payload) > maxWaiting {
 		return full
 	}
-	o.ops = append(o.ops, p)
+	if !o.joinLocked(p) {
+		o.ops = append(o.ops, p)
+	}
 	o.waiting += len(p.payload)
 	select {
 	case o.wake <- struct{}{}:
 	default:
 	}
 	return taken
+}
+
+// joinLocked adds what is said to what is said before it, and reports whether that could be done.
+func (o *outbox) joinLocked(p op) bool {
+	if p.kind != say || len(o.ops) == 0 {
+		return false
+	}
+	last := &o.ops[len(o.ops)-1]
+	if last.kind != say || len(last.sayings)+len(p.sayings) > atATime {
+		return false
+	}
+	last.sayings = append(last.sayings, p.sayings...)
+	return true
 }
 
 // rememberLocked notes what the node says, and what of it the server may not know.

@@ -103,7 +103,7 @@ func (p *pair) open() error {
 		wanted = wanted[n:]
 	}
 	if s.link.knowsPresence() {
-		if err := p.beginPresence(); err != nil {
+		if err := p.beginPresence(); err != nil && !s.link.goesWithout(err) {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package redis
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,9 +31,9 @@ func (l *link) say(s saying) {
 	l.shardOf(s.in.Topic()).outbox.put(op{kind: say, sayings: []saying{s}}) // a link that is down remembers it
 }
 
-// roll is a list of who is present that was asked for. What changes while the answer is on its way may have come before
-// it: it is added to the answer, which may be older.
-type roll struct {
+// listing is a list of who is present that was asked for. What changes while the answer is on its way may have come
+// before it: it is added to the answer, which may be older.
+type listing struct {
 	in    push.Target
 	most  int
 	ahead []message // changes that have come since it was asked for
@@ -44,7 +45,7 @@ func (l *link) changed(a arrival, m message) {
 	if !ok || !l.knowsPresence() || !l.wants([]push.Target{in}) || !l.node.PresenceEvents(in) {
 		return
 	}
-	for r := range l.rolls {
+	for r := range l.listings {
 		if r.in == in {
 			r.ahead = append(r.ahead, m)
 		}
@@ -53,20 +54,23 @@ func (l *link) changed(a arrival, m message) {
 }
 
 // with is who is present with what has changed since a version.
-func (r *roll) with(p push.Presence, version uint64) push.Presence {
+func (r *listing) with(p push.Presence, version uint64) push.Presence {
 	for _, m := range r.ahead {
 		if m.version <= version {
 			continue
 		}
 		e := m.present
-		p.N = e.N
 		switch {
 		case p.More:
+			p.N = e.N
 		case e.Here:
 			p.Users[e.UID] = e.Info
 		default:
 			delete(p.Users, e.UID)
 		}
+	}
+	if !p.More { // of one that was scanned, the events have another number
+		p.N = len(p.Users)
 	}
 	if p.N > r.most {
 		p.More, p.Users = true, nil
@@ -74,11 +78,11 @@ func (r *roll) with(p push.Presence, version uint64) push.Presence {
 	return p
 }
 
-// rollScript tells who is present: [version, number, uid, "NODES INFO", ...], without the uids if they are too many.
+// listingScript tells who is present: [version, number, uid, "NODES INFO", ...], without the uids if they are too many.
 //
 //	keys: the state, the uids of the channel
 //	arguments: up to how many uids are told
-const rollScript = `
+const listingScript = `
 local n = redis.call('HLEN', KEYS[2])
 local answer = {redis.call('HGET', KEYS[1], 'version') or '0', tostring(n)}
 if n <= tonumber(ARGV[1]) then
@@ -86,41 +90,49 @@ if n <= tonumber(ARGV[1]) then
 end
 return answer`
 
-var rolling = newScript(rollScript)
+var listingOf = newScript(listingScript)
 
-var errRoll = errors.New("redis: who is present cannot be read")
+var errListing = errors.New("redis: who is present cannot be read")
 
-// parseRoll reads that.
-func parseRoll(words []string, most int) (p push.Presence, version uint64, err error) {
+// parseListing reads that.
+func parseListing(words []string, most int) (p push.Presence, version uint64, err error) {
 	if len(words) < 2 || len(words)%2 != 0 {
-		return p, 0, errRoll
+		return p, 0, errListing
 	}
 	if version, err = number(words[0]); err != nil {
 		return p, 0, err
 	}
 	n, err := number(words[1])
 	if err != nil || n > 1<<31-1 {
-		return p, 0, errRoll
+		return p, 0, errListing
 	}
 	if p.N = int(n); p.N > most {
 		return push.Presence{N: p.N, More: true}, version, nil
 	}
-	p.Users = make(map[string]json.RawMessage, p.N)
-	for i := 2; i < len(words); i += 2 {
+	if p.Users, err = parseUsers(words[2:]); err != nil || len(p.Users) != p.N {
+		return push.Presence{}, 0, errListing
+	}
+	return p, version, nil
+}
+
+// parseUsers reads uids, each with what is noted of it.
+func parseUsers(words []string) (map[string]json.RawMessage, error) {
+	if len(words)%2 != 0 {
+		return nil, errListing
+	}
+	users := make(map[string]json.RawMessage, len(words)/2)
+	for i := 0; i < len(words); i += 2 {
 		_, text, found := strings.Cut(words[i+1], " ")
 		var info json.RawMessage
 		if text != "" && text != "null" {
 			info = json.RawMessage(text)
 		}
 		if !found || info != nil && !json.Valid(info) {
-			return push.Presence{}, 0, errRoll
+			return nil, errListing
 		}
-		p.Users[words[i]] = info
+		users[words[i]] = info
 	}
-	if len(p.Users) != p.N {
-		return push.Presence{}, 0, errRoll
-	}
-	return p, version, nil
+	return users, nil
 }
 
 // Present is that of push.PresenceLink.
@@ -129,28 +141,67 @@ func (l *link) Present(in push.Target, most int, done func(push.Presence, error)
 		done(push.Presence{}, push.ErrNoPresence)
 		return
 	}
-	r := &roll{in: in, most: most}
-	l.rolls[r] = struct{}{}
+	r := &listing{in: in, most: most}
+	l.listings[r] = struct{}{}
+	end := func(p push.Presence, version uint64, err error) {
+		delete(l.listings, r)
+		if err != nil {
+			done(push.Presence{}, err)
+			return
+		}
+		done(r.with(p, version), nil)
+	}
+	most = min(most, mostAtOnce)
 	l.ask(l.shardOf(in.Topic()), &query{
 		command: func(p *pair) rueidis.Completed {
 			keys := []string{l.names.presence(p.shard.index), l.names.who(in)}
-			return p.evalSHA(rolling, keys, []string{strconv.Itoa(most)})
+			return p.evalSHA(listingOf, keys, []string{strconv.Itoa(most)})
 		},
 		answer: func(_ *pair, answered rueidis.RedisResult) (func(), error) {
 			words, err := wordsOf(answered)
 			if err != nil {
 				return nil, err
 			}
-			present, version, err := parseRoll(words, most)
+			present, version, err := parseListing(words, most)
 			return func() {
-				delete(l.rolls, r)
-				done(r.with(present, version), nil)
+				if present.More && present.N <= r.most {
+					l.scan(r, 0, make(map[string]json.RawMessage), version, end)
+					return
+				}
+				end(present, version, nil)
 			}, err
 		},
-		failed: func(err error) {
-			delete(l.rolls, r)
-			done(push.Presence{}, err)
+		failed: func(err error) { end(push.Presence{}, 0, err) },
+	})
+}
+
+// mostAtOnce is how many uids an answer has: the server serves nobody while it writes one.
+const mostAtOnce = 10_000
+
+// scan reads a list that is longer than that, a part at a time. A uid that does not come or go meanwhile is in one of
+// the parts, and all others are in what has changed since a version, which was there before.
+func (l *link) scan(r *listing, cursor uint64, users map[string]json.RawMessage, version uint64,
+	end func(push.Presence, uint64, error)) {
+	l.ask(l.shardOf(r.in.Topic()), &query{
+		command: func(p *pair) rueidis.Completed {
+			return p.out.B().Hscan().Key(l.names.who(r.in)).Cursor(cursor).Count(mostAtOnce / 10).Build()
 		},
+		answer: func(_ *pair, answered rueidis.RedisResult) (func(), error) {
+			part, err := answered.AsScanEntry()
+			if err != nil {
+				return nil, err
+			}
+			found, err := parseUsers(part.Elements)
+			return func() {
+				maps.Copy(users, found)
+				if part.Cursor > 0 {
+					l.scan(r, part.Cursor, users, version, end)
+					return
+				}
+				end(push.Presence{N: len(users), Users: users}, version, nil)
+			}, err
+		},
+		failed: func(err error) { end(push.Presence{}, 0, err) },
 	})
 }
 
@@ -195,7 +246,7 @@ func (l *link) PresenceStats(done func(push.PresenceStats, error)) {
 			answer: func(_ *pair, r rueidis.RedisResult) (func(), error) {
 				found, err := r.ToArray()
 				if err != nil || len(found) != 2 {
-					return nil, errors.Join(err, errRoll)
+					return nil, errors.Join(err, errListing)
 				}
 				channels, _ := found[0].AsInt64() // none yet
 				users, _ := found[1].AsInt64()

@@ -171,3 +171,57 @@ func TestPresenceUnnoted(t *testing.T) {
 	a.sees("bob")
 	a.wants("x +bob 1")
 }
+
+// TestPresenceScanned tells a list that is too long for one answer, while it changes.
+func TestPresenceScanned(t *testing.T) {
+	t.Parallel()
+	const n = 25_000
+	s := startServer(t)
+	a, b := knowing(t, "a", s.address()), knowing(t, "b", s.address())
+	a.subscribe("x")
+	list := make(map[string]bool)
+	b.loop.Await(func() {
+		for i := range n {
+			b.link.(push.PresenceLink).Enter("x", fmt.Sprint(i), nil)
+		}
+	})
+	a.until("all have come", func() bool { return len(a.got) == n })
+	done := make(chan error, 1)
+	told := 0
+	a.loop.Await(func() {
+		a.link.(push.PresenceLink).Present("x", 1<<30, func(p push.Presence, err error) {
+			if p.N != len(p.Users) || p.More {
+				err = fmt.Errorf("%d, more %v, with %d users, %w", p.N, p.More, len(p.Users), err)
+			}
+			for uid := range p.Users {
+				list[uid] = true
+			}
+			told = len(a.got)
+			done <- err
+		})
+	})
+	b.loop.Do(func() {
+		for i := range n / 10 { // some go, some come, and some do both
+			b.link.(push.PresenceLink).Leave("x", fmt.Sprint(i))
+			b.link.(push.PresenceLink).Enter("x", fmt.Sprint(n+i), nil)
+			if i%2 == 0 {
+				b.link.(push.PresenceLink).Enter("x", fmt.Sprint(i), nil)
+			}
+		}
+	})
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	changes := n + 2*n/10 + n/20
+	a.until("all changes are told", func() bool { return len(a.got) == changes })
+	t.Logf("%d of %d changes were told before the list", told-n, changes-n)
+	for _, text := range a.got[told:] {
+		uid := strings.Fields(text)[1]
+		list[uid[1:]] = uid[0] == '+'
+	}
+	for i := range n + n/10 {
+		if here := i >= n/10 || i%2 == 0; list[fmt.Sprint(i)] != here {
+			t.Fatalf("%d: here %v, want %v", i, !here, here)
+		}
+	}
+}

@@ -35,13 +35,17 @@ type saying struct {
 //	keys: the state, a hash of channels, users and version; the nodes that have said something; what this one has
 //	said, a set of seats; for each saying the channel, and the uids that are there, a hash of "NODES INFO"
 //	arguments: command that publishes, name of what the node has said; for each saying the seat, the uid, enter or
-//	leave, whether the info replaces what there is, the info, whether others are told
+//	leave, whether the info replaces what there is, the info, whether others are told, whether it is a channel, which
+//	the state counts
 const seatScript = `
 local call, state, seats = redis.call, KEYS[1], KEYS[3]
 local function shown(info) return info == 'null' and '' or info end
-for i = 1, (#ARGV - 2) / 6 do
+for i = 1, (#ARGV - 2) / 7 do
 	local channel, who = KEYS[2 + 2 * i], KEYS[3 + 2 * i]
-	local member, uid, what, replace, info, events = unpack(ARGV, 6 * i - 3, 6 * i + 2)
+	local member, uid, what, replace, info, events, counts = unpack(ARGV, 7 * i - 4, 7 * i + 2)
+	local function count(field, n)
+		if counts == '1' then call('HINCRBY', state, field, n) end
+	end
 	local known = call('HGET', who, uid)
 	local nodes, was = 0, ''
 	if known then nodes, was = string.match(known, '^(%d+) (.*)$') end
@@ -52,8 +56,8 @@ for i = 1, (#ARGV - 2) / 6 do
 		if replace == '0' and was ~= '' then info = was end
 		call('HSET', who, uid, nodes .. ' ' .. info)
 		if not known then
-			call('HINCRBY', state, 'users', 1)
-			if call('HLEN', who) == 1 then call('HINCRBY', state, 'channels', 1) end
+			count('users', 1)
+			if call('HLEN', who) == 1 then count('channels', 1) end
 		end
 		info = shown(info)
 		if not known or info ~= shown(was) then here = '1' end
@@ -63,8 +67,8 @@ for i = 1, (#ARGV - 2) / 6 do
 			call('HSET', who, uid, nodes - 1 .. ' ' .. was)
 		else
 			call('HDEL', who, uid)
-			call('HINCRBY', state, 'users', -1)
-			if call('HLEN', who) == 0 then call('HINCRBY', state, 'channels', -1) end
+			count('users', -1)
+			if call('HLEN', who) == 0 then count('channels', -1) end
 			here = '0'
 		end
 	end
@@ -115,9 +119,15 @@ func (s *shard) say(c asker, member string, all []saying) rueidis.Completed {
 			what = "enter"
 		}
 		arguments = append(arguments, one.member(), one.uid, what, digit(one.fresh), string(one.info),
-			digit(one.events))
+			digit(one.events), digit(isChannel(one.in)))
 	}
 	return c.B().Evalsha().Sha1(seating.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(arguments...).Build()
+}
+
+// isChannel reports whether it is one: rolls are present in targets of their own.
+func isChannel(t push.Target) bool {
+	kind, _ := t.Split()
+	return kind == push.ToChannel
 }
 
 func digit(is bool) string {
@@ -151,7 +161,7 @@ func parseMember(text string) (s saying, ok bool) {
 func (p *pair) beginPresence() error {
 	ctx, s := context.Background(), p.shard
 	p.term = newName()
-	for _, script := range []script{seating, rolling} {
+	for _, script := range []script{seating, listingOf} {
 		if err := p.out.Do(ctx, p.out.B().ScriptLoad().Script(script.text).Build()).Error(); err != nil {
 			return err
 		}

@@ -69,9 +69,18 @@ func (l *link) Present(in push.Target, most int, done func(push.Presence, error)
 	})
 }
 
-// CountPresent and PresenceStats are asked by nobody here.
+// CountPresent tells how many are there.
+func (l *link) CountPresent(in []push.Target, done func([]int, error)) {
+	l.send(func(err error) { done(nil, err) }, func(reply func(func())) {
+		var counts []int
+		for _, t := range in {
+			counts = append(counts, len(l.server.presence.Present(t)))
+		}
+		l.sub.carry(func() { l.node.Do(func() { reply(func() { done(counts, nil) }) }) })
+	})
+}
 
-func (l *link) CountPresent(_ []push.Target, done func([]int, error)) { done(nil, push.ErrUnlinked) }
+// PresenceStats is asked by nobody here.
 
 func (l *link) PresenceStats(done func(push.PresenceStats, error)) {
 	done(push.PresenceStats{}, push.ErrUnlinked)
