@@ -15,6 +15,9 @@
 //	server ──▶ read ──▶ queue, bounded ──▶ Handler.Message, Gap, …  ──▶ Subscription.Position goes on
 //	                                       Options.Up, Down
 //
+// What a Client says is Publish, to a channel, and Say and RPC, to the back end. Say is the one of them that is said
+// again until it was heard: the others must not be done twice.
+//
 // A handler that is slow fills the queue. Then nothing more is read, and the server waits, up to its limit; if that
 // cuts the connection, what is missing comes again after a reconnect. A handler may call every method. While it waits
 // for an answer of the server, more is read than otherwise.

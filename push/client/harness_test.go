@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -131,7 +132,7 @@ func (p *peer) take(msg []byte) {
 		defer p.mu.Unlock()
 		p.pongs = append(p.pongs, string(msg))
 	case websocket.Text:
-		for r, wrong := range level1.Requests(msg) {
+		for r, wrong := range level1.Requests(bytes.Clone(msg)) {
 			if wrong != nil {
 				p.t.Errorf("%s: %v", msg, wrong)
 				return

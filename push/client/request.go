@@ -20,7 +20,7 @@ func (c *Client) Presence(ctx context.Context, of push.Target) (level1.Presence,
 	return ask[level1.Presence](ctx, c, level1.Request{Op: level1.OpPresence, Channel: of})
 }
 
-// ask waits for the answer to a request. If the connection ends meanwhile, the next one is asked.
+// ask waits for the answer to a request about a target. If the connection ends meanwhile, the next one is asked.
 func ask[A level1.Frame](ctx context.Context, c *Client, r level1.Request) (answer A, err error) {
 	if err := r.Channel.Check(); err != nil {
 		return answer, err
@@ -32,27 +32,44 @@ func ask[A level1.Frame](ctx context.Context, c *Client, r level1.Request) (answ
 		if err != nil {
 			return answer, err
 		}
-		got, forget := s.ask(&r)
-		select {
-		case f := <-got:
-			switch f := f.(type) {
-			case A:
-				return f, nil
-			case level1.Failure:
-				return answer, f
-			}
-			return answer, level1.ErrFrame // it answers something else
-		case <-s.life.Done():
-			forget()
-			continue
-		case <-ctx.Done():
-			err = context.Cause(ctx)
-		case <-behind:
-			err = ErrBehind
+		if answer, err = askOver[A](ctx, s, &r, behind); err != ErrUnanswered {
+			return answer, err
 		}
-		forget()
-		return answer, err
 	}
+}
+
+// askOver waits for the answer to a request over one connection. ErrUnanswered means that this has ended.
+func askOver[A level1.Frame](
+	ctx context.Context, s *session, r *level1.Request, behind <-chan struct{},
+) (answer A, err error) {
+	got, forget := s.ask(r)
+	defer forget()
+	select {
+	case f := <-got:
+		return answerOf[A](f)
+	case <-s.life.Done():
+		select {
+		case f := <-got: // it came just before
+			return answerOf[A](f)
+		default:
+			return answer, ErrUnanswered
+		}
+	case <-ctx.Done():
+		return answer, context.Cause(ctx)
+	case <-behind:
+		return answer, ErrBehind
+	}
+}
+
+// answerOf is the answer that a frame is.
+func answerOf[A level1.Frame](f level1.Frame) (answer A, err error) {
+	switch f := f.(type) {
+	case A:
+		return f, nil
+	case level1.Failure:
+		return answer, f
+	}
+	return answer, level1.ErrFrame // it answers something else
 }
 
 // ask sends a request. got is given the answer; who does not wait for it any more calls forget.

@@ -200,6 +200,12 @@ func (s *session) handle(f level1.Frame) error {
 		}
 	case level1.Authorized:
 		s.answer(f.ID, f)
+	case level1.Published:
+		s.answer(f.ID, f)
+	case level1.Said:
+		s.answer(f.ID, f)
+	case level1.Replied:
+		s.answer(f.ID, f)
 	case level1.Failure:
 		s.handleFailure(f)
 	case level1.Expiring:
