@@ -44,7 +44,7 @@ func fileProblems(l *config.Loaded) []error {
 			f.fail("hooks."+name+".dead_letters", appendable(h.DeadLetters))
 		}
 	}
-	if !l.Dev {
+	if !l.Dev && l.Token.HasKey() {
 		for _, name := range l.Token.PublicKeys {
 			f.fail("token.public_keys", publicKey(name))
 		}

@@ -76,7 +76,7 @@ func serverOptions(c *config.Config) (o server.Options, err error) {
 	if c.KeepsJournal() {
 		o.Journal = func() (server.Journal, error) { return openJournal(&c.History) }
 	}
-	if !c.Dev {
+	if !c.Dev && c.Token.HasKey() {
 		o.Credentials = func() (server.Credentials, error) { return openCredentials(c.Token, among) }
 	}
 	return o, nil

@@ -156,3 +156,15 @@ func (c *Config) Decider(what string) (name string, h Hook, ok bool) {
 	}
 	return "", Hook{}, false
 }
+
+// AsksWho reports whether a hook tells who a page is.
+func (c *Config) AsksWho() bool {
+	_, _, asks := c.Decider("connect")
+	return asks
+}
+
+// PassesCookies reports whether that hook is told the cookies of pages: not where any page may connect. A page of any
+// site would come with what its visitor's browser keeps for the application, and be taken for the visitor.
+func (c *Config) PassesCookies() bool {
+	return c.AsksWho() && !slices.Contains(c.Origins, "*") && !slices.Contains(c.Origins, "null")
+}

@@ -109,3 +109,23 @@ func TestHookFiles(t *testing.T) {
 		t.Errorf("%d and %d pages, %v", a.Pages, b.Pages, err)
 	}
 }
+
+// TestAsksWho has a hook that decides connect be enough in production, and no reason for dev mode. It is told cookies,
+// unless any page may connect.
+func TestAsksWho(t *testing.T) {
+	const asks = "hooks: {app: {url: 'http://10.0.0.1/', private: true, decides: [connect]}}\n"
+	for text, want := range map[string]struct{ dev, cookies bool }{
+		asks: {false, true}, "listen: :80\n" + asks: {false, true}, "dev: true\n" + asks: {true, true},
+		"origins: ['https://*.example.com']\n" + asks: {false, true}, "origins: ['*']\n" + asks: {false, false},
+		"origins: ['https://example.com', 'null']\n" + asks: {false, false},
+	} {
+		l, err := loadFile(t, text)
+		if err != nil || l.Dev != want.dev || !l.AsksWho() || l.PassesCookies() != want.cookies {
+			t.Errorf("%s: dev is %t, cookies are passed: %t: %v", text, l.Dev, l.PassesCookies(), err)
+		}
+	}
+	l, err := loadFile(t, "hooks: {app: {url: 'http://10.0.0.1/', private: true, decides: [rpc]}}\n")
+	if err != nil || !l.Dev || l.AsksWho() || l.PassesCookies() {
+		t.Errorf("a hook that decides rpc: %+v, %v", l, err)
+	}
+}

@@ -191,8 +191,8 @@ func TestDev(t *testing.T) {
 		{[]string{"LINEMAN_LISTEN=:80", "LINEMAN_TOKEN_SECRETS=0123456789abcdef"}, false, nil},
 		{[]string{"LINEMAN_LISTEN=:80"}, false,
 			[]string{"config: LINEMAN_LISTEN: :80: anybody who reaches the port could be any user: set " +
-				"token.secrets, secret_files, public_keys or jwks, listen on a loopback address, such as " +
-				"127.0.0.1:1234, or say --dev"}},
+				"token.secrets, secret_files, public_keys or jwks, have a hook decide connect, listen on a loopback " +
+				"address, such as 127.0.0.1:1234, or say --dev"}},
 		{[]string{"LINEMAN_DEV=false"}, false, []string{"config: LINEMAN_DEV: is false, and no token key is there"}},
 	} {
 		l, err := Load(nil, c.environ)

@@ -74,15 +74,15 @@ func (c *Config) certificate(p *problems) {
 // credentials wants pages to prove who they are, unless dev says that they need not.
 func (c *Config) credentials(p *problems) {
 	switch {
-	case c.Dev || c.Token.HasKey() || checkAddress(c.Listen) != nil:
+	case c.Dev || c.Token.HasKey() || c.AsksWho() || checkAddress(c.Listen) != nil:
 	case Loopback(c.Listen):
 		p.addf("dev",
 			"is false, and no token key is there: no page could say who it is: set token.secrets, secret_files, "+
-				"public_keys or jwks, or leave dev out")
+				"public_keys or jwks, have a hook decide connect, or leave dev out")
 	default:
 		p.add("listen",
-			fmt.Errorf("%s: %w: set token.secrets, secret_files, public_keys or jwks, listen on a loopback address, "+
-				"such as 127.0.0.1:1234, or say --dev if that is what you want",
+			fmt.Errorf("%s: %w: set token.secrets, secret_files, public_keys or jwks, have a hook decide connect, "+
+				"listen on a loopback address, such as 127.0.0.1:1234, or say --dev if that is what you want",
 				c.Listen, ErrExposed))
 	}
 }
