@@ -48,20 +48,28 @@ type RPC struct {
 	Session     json.RawMessage // what the back end keeps with the connection; nil: nothing
 }
 
-// hasCredential reports whether a page shows anything that could tell who it is.
-func (q *Connect) hasCredential() bool {
+// TellsWho reports whether a page shows anything that could tell who it is: a token, a cookie, an Authorization, or
+// something in its query beside what the server itself reads there.
+func (q *Connect) TellsWho() bool {
 	for _, f := range q.Headers {
 		if f.Name == "cookie" || f.Name == "authorization" {
 			return true
 		}
 	}
-	return q.Token != "" || q.Query != ""
+	for pair := range strings.SplitSeq(q.Query, "&") {
+		switch name, _, _ := strings.Cut(pair, "="); name {
+		case "", "sub", "hello", "last", "lastEventId", "pad":
+		default:
+			return true
+		}
+	}
+	return q.Token != ""
 }
 
 // alike is what questions have in common that may have the same answer: everything but the connection and its port. It
 // is "" if this one has an answer of its own: pages that show nothing are told apart by nothing.
 func (q *Connect) alike() string {
-	if !q.hasCredential() {
+	if !q.TellsWho() {
 		return ""
 	}
 	other := *q

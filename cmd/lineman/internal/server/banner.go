@@ -36,10 +36,10 @@ func (s *Server) printBanner(pages, lines, api, admin net.Addr) {
 		host, port, _ := net.SplitHostPort(lines.String())
 		fmt.Fprintf(out, "  or     echo '{\"uid\":\"uid1\",\"percent\":\"88%%\"}' | nc -N %s %s\n", host, port)
 	}
-	if dev {
+	if dev && s.decides.connect == nil {
 		fmt.Fprintln(out, "  DEV MODE: a page is whoever it says it is. Only for a machine that nobody else reaches.")
 	}
-	if dev && len(s.config.Origins) == 0 {
+	if s.opensFiles() {
 		fmt.Fprintln(out, "    Any web page that you open can connect, as origin null, as files do: see origins.")
 	}
 }

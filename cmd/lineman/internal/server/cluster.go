@@ -81,6 +81,9 @@ func (s *Server) refresh(link int) {
 		s.loop.Do(func() {
 			s.revocations += len(uids)
 			for _, uid := range uids {
+				if s.decides.connect != nil {
+					s.decides.connect.Forget(uid)
+				}
 				s.hub.KickUID(uid, push.CodeUnauthorized, "the credential was revoked")
 			}
 			switch {
@@ -106,11 +109,14 @@ func (s *Server) restored() { s.refresh(s.links) }
 func (s *Server) revoked(uid string, at time.Time) {
 	s.revocations++
 	s.who.Learn(uid, at)
+	if s.decides.connect != nil {
+		s.decides.connect.Forget(uid)
+	}
 }
 
 // revoke is the command's; nil if there is none.
 func (s *Server) revoke() func(uid string, at time.Time, done func(error)) {
-	if s.options.Credentials == nil {
+	if s.options.Credentials == nil && s.decides.connect == nil {
 		return nil
 	}
 	return func(uid string, at time.Time, done func(error)) {

@@ -1,12 +1,77 @@
 package server
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/hook"
 	"github.com/lineman-go/lineman/push/level1"
 )
 
-// What hooks decide for pages: who they are, and what they may.
+// decider is a hook that decides for pages: who they are, and what they may.
+type decider struct {
+	*hook.Decider
+	client *hook.Client
+	allows bool // what is asked while it is away is not refused by that alone
+}
+
+// deciders are the hooks that decide; nil: none does. One may be there several times. Owned by the loop.
+type deciders struct{ connect, subscribe, publish, rpc *decider }
+
+// openDeciders makes those that the settings want.
+func (s *Server) openDeciders() error {
+	byName := make(map[string]*decider)
+	for what, d := range map[string]**decider{
+		"connect": &s.decides.connect, "subscribe": &s.decides.subscribe,
+		"publish": &s.decides.publish, "rpc": &s.decides.rpc,
+	} {
+		name, h, asks := s.config.Decider(what)
+		if !asks {
+			continue
+		}
+		if byName[name] == nil {
+			made, err := s.newDecider(name, h)
+			if err != nil {
+				return fmt.Errorf("server: %w", err)
+			}
+			byName[name] = made
+		}
+		*d = byName[name]
+	}
+	return nil
+}
+
+func (s *Server) newDecider(name string, h config.Hook) (*decider, error) {
+	client, err := hook.NewClient(hook.Endpoint{
+		Name: name, URL: h.URL, Secrets: h.Secrets, Private: h.Private, Timeout: h.Timeout, Conns: config.MostAsked,
+		MaxAnswer: max(64<<10, s.config.Limits.Publish),
+	})
+	if err != nil {
+		return nil, err
+	}
+	d := &decider{client: client, allows: h.Away == "allow"}
+	d.Decider = hook.NewDecider(hook.DeciderOptions{
+		Ask: client.Ask, Context: s.loop.Context(), Do: func(f func()) { s.loop.Do(f) },
+		After:   func(d time.Duration, f func()) { s.loop.After(d, f) },
+		Timeout: h.Timeout, Most: config.MostAsked,
+		Problem: func(err error) { s.guard.log.info(time.Now(), "a hook has not decided", name, "error", err) },
+	})
+	return d, nil
+}
+
+// close closes the connections to the hooks that decide.
+func (d *deciders) close() {
+	for _, one := range []*decider{d.connect, d.subscribe, d.publish, d.rpc} {
+		if one != nil {
+			one.client.Close()
+		}
+	}
+}
 
 // askPublish has a hook decide what a page publishes on a channel whose namespace has publish, and reports whether one
 // does. allowed says whether namespace and token allow it, which holds where the hook is away and that is no reason to
@@ -14,15 +79,54 @@ import (
 // it is nil; skip says that it is done, and nothing is to be published; wrong has the code and the text of a refusal.
 // data is on loan until askPublish returns.
 func (s *Server) askPublish(
-	_ *lineman.Conn, _ *push.Member[*lineman.Conn], _ string, _ []byte, _ bool,
-	_ func(data []byte, skip bool, wrong *level1.Failure),
+	_ *lineman.Conn, m *push.Member[*lineman.Conn], channel string, data []byte, allowed bool,
+	done func(data []byte, skip bool, wrong *level1.Failure),
 ) (asked bool) {
-	return false
+	d := s.decides.publish
+	if d == nil {
+		return false
+	}
+	q := &hook.Publish{Conn: m.Target(), UID: m.UID(), Channel: channel, Data: data}
+	d.Publish(q, func(data json.RawMessage, skip bool, err error) {
+		if errors.Is(err, hook.ErrAway) && d.allows && allowed {
+			err = nil
+		}
+		done(data, skip, undecided(err, level1.CodeForbidden, "it may not publish on it"))
+	})
+	return true
 }
 
 // askRPC has a hook answer what a page asks, and reports whether one does. done is as that of askPublish.
 func (s *Server) askRPC(
-	_ *lineman.Conn, _ *push.Member[*lineman.Conn], _ string, _ []byte, _ func(data []byte, wrong *level1.Failure),
+	_ *lineman.Conn, m *push.Member[*lineman.Conn], method string, data []byte,
+	done func(data []byte, wrong *level1.Failure),
 ) (asked bool) {
-	return false
+	d := s.decides.rpc
+	if d == nil {
+		return false
+	}
+	q := &hook.RPC{Conn: m.Target(), UID: m.UID(), Method: method, Data: data}
+	q.Session, _ = m.Value().(json.RawMessage)
+	d.RPC(q, func(data json.RawMessage, err error) { done(data, undecided(err, 0, "it has failed")) })
+	return true
+}
+
+// undecided is what a page is told of an error of a Decider; nil if there is none. A refusal without a code has code,
+// and without a reason why.
+func undecided(err error, code int, why string) *level1.Failure {
+	var no *hook.Refusal
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &no):
+		return &level1.Failure{Code: level1.CodeUnavailable, Text: "the application has not decided: come later"}
+	}
+	wrong := &level1.Failure{Code: no.Code, Text: no.Why}
+	if wrong.Code == 0 {
+		wrong.Code = code
+	}
+	if wrong.Text == "" {
+		wrong.Text = why
+	}
+	return wrong
 }

@@ -46,7 +46,7 @@ func reasons() []string {
 		// of a handshake
 		"origin", "handshake", "connections", "waiting", "connections_per_ip", "waiting_per_ip", "handshakes_per_ip",
 		// of a page that logs in
-		"late", "credential", "channel", "places", "connections_per_uid", "logins_per_uid",
+		"late", "credential", "hook", "channel", "places", "connections_per_uid", "logins_per_uid",
 		"messages_per_connection", "publish_rate", "slow", "memory", // of one that has logged in
 		"key", "page", "stray", "commands_per_key", // of a back end
 		"keyless", "keyless_per_ip", "text.connections", "text.connections_per_ip", // likewise

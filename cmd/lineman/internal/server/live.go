@@ -9,6 +9,7 @@ import (
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/protocol/websocket"
 	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/hook"
 	"github.com/lineman-go/lineman/push/level1"
 )
 
@@ -25,6 +26,7 @@ type live struct {
 
 	stream   *stream               // it gets server-sent events; nil: it is a WebSocket
 	starting map[push.Target]start // what it has asked for and was not told yet
+	asking   uint8                 // of these, those about which a hook is asked
 	waiting  []level1.Start        // what is asked for when it has read more
 }
 
@@ -32,6 +34,8 @@ type live struct {
 type start struct {
 	since push.Since
 	id    int64 // of its request; 0: none
+
+	question *hook.Subscribe // that a hook is asked about it; nil: none
 }
 
 // maxMalformed is how many requests of a connection may be malformed.
@@ -187,19 +191,23 @@ func (s *Server) addLive(c *lineman.Conn, p *page, who Identity) bool {
 }
 
 // enterWaiting subscribes a page to what it has asked for in its hello. One that has to read what it has missed gets
-// the rest when it has.
+// the rest when it has, and one about which a hook is asked, when that has answered.
 func (s *Server) enterWaiting(c *lineman.Conn, p *page) {
 	for len(p.live.waiting) > 0 && s.member(c) != nil {
+		if p.live.asking == mostAsking {
+			return
+		}
 		if c.Pending() > s.recoverBytes() {
 			c.After(readTime, func() { s.enterWaiting(c, p) })
 			return
 		}
 		sub := p.live.waiting[0]
 		p.live.waiting = p.live.waiting[1:]
-		if s.member(c).IsIn(sub.Target) {
+		id := p.live.starting[sub.Target].id
+		if id == 0 && s.member(c).IsIn(sub.Target) {
 			continue // it was told when it came into it
 		}
-		r := level1.Request{Op: level1.OpSub, Channel: sub.Target, Since: sub.Since}
+		r := level1.Request{Op: level1.OpSub, ID: id, Channel: sub.Target, Since: sub.Since}
 		if wrong := s.follow(c, p, &r); wrong != nil {
 			delete(p.live.starting, sub.Target)
 			s.tell(c, wrong)

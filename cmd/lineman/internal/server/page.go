@@ -9,6 +9,7 @@ import (
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/hook"
 	"github.com/lineman-go/lineman/push/level1"
 	"github.com/lineman-go/lineman/push/token"
 )
@@ -27,6 +28,14 @@ type page struct {
 	spent tokenBucket // messages that it has sent
 }
 
+// level is 1 for a page that has agreed on it, or gets server-sent events.
+func (p *page) level() int {
+	if p.live != nil {
+		return 1
+	}
+	return 0
+}
+
 // login is the state of a login, until the page is a member.
 type login struct {
 	credential string         // from the handshake; empty if it is to come by the first frame
@@ -36,6 +45,7 @@ type login struct {
 	id         int64          // of its hello, at level 1
 	heartbeat  bool           // it asks for heartbeats, likewise
 	subs       []level1.Start // what it asks for, likewise; nil: nothing was said
+	question   *hook.Connect  // for a hook that tells who it is; nil: there is none
 	stream     *streamRequest // for server-sent events, until they begin; nil: it is for none
 	refusal    string         // why it is refused, as it has a spare slot only; empty if it has its own
 	verifying  bool
@@ -51,10 +61,19 @@ func (s *Server) login(c *lineman.Conn, p *page, credential string) {
 		s.hold(c, p, credential)
 		return
 	}
+	if s.decides.connect != nil {
+		s.askWho(c, p, credential)
+		return
+	}
 	if everybody, ok := s.who.(anybody); ok {
 		s.addMember(c, p, everybody.identity(credential))
 		return
 	}
+	s.checkToken(c, p, credential)
+}
+
+// checkToken finds out who has a token.
+func (s *Server) checkToken(c *lineman.Conn, p *page, credential string) {
 	revocations := s.revocations
 	go func() {
 		ctx, cancel := context.WithTimeout(s.loop.Context(), s.config.Limits.Login)
@@ -86,6 +105,13 @@ func (s *Server) addMember(c *lineman.Conn, p *page, who Identity) {
 		s.refuse(c, why, codeTooMany, retryLater)
 		return
 	}
+	if p.live != nil || !s.askChannels(c, p, who) {
+		s.enterMember(c, p, who)
+	}
+}
+
+// enterMember makes a page a member about which all is known.
+func (s *Server) enterMember(c *lineman.Conn, p *page, who Identity) {
 	c.Resume() // what it has said since it has shown its credential counts now
 	add := s.addPlain
 	if p.live != nil {
@@ -118,9 +144,12 @@ func (s *Server) addPlain(c *lineman.Conn, p *page, who Identity) bool {
 	return s.endLogin(c, p, m, who, len(channels), err)
 }
 
-// introduce notes what the credential of a page says: its info, and its groups.
+// introduce notes what the credential of a page says: its info, its session, and its groups.
 func introduce(m *push.Member[*lineman.Conn], who Identity) error {
 	err := m.SetInfo(who.Info)
+	if who.Session != nil {
+		m.SetValue(who.Session)
+	}
 	for _, name := range who.Groups {
 		if err == nil {
 			err = m.Join(name)

@@ -42,7 +42,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 		Addr:  "websocket://" + s.config.Listen,
 		Count: s.config.Count,
 		Protocol: &websocket.Protocol{
-			Origins: s.origins(), SamePort: s.config.Cookie != "", Subprotocols: s.subprotocols(),
+			Origins: s.origins(), SamePort: s.readsCookies(), Subprotocols: s.subprotocols(),
 			PingInterval: s.config.Ping, PongTimeout: pongTimeout,
 		},
 		Proxies: s.config.Proxies,
@@ -70,13 +70,21 @@ func (s *Server) pageWorker() *lineman.Worker {
 	return w
 }
 
-// origins are those of pages that may connect. In dev mode a page may be opened from a file, unless some are listed:
-// its origin is null, which a page of any site can have in a sandboxed frame.
+// readsCookies reports whether a page is known by what its browser sends by itself.
+func (s *Server) readsCookies() bool { return s.config.Cookie != "" || s.config.PassesCookies() }
+
+// origins are those of pages that may connect. In dev mode a page may be opened from a file, unless some are listed, or
+// a hook tells pages by their cookies: its origin is null, which a page of any site can have in a sandboxed frame.
 func (s *Server) origins() []string {
-	if s.config.Dev && len(s.config.Origins) == 0 {
+	if s.opensFiles() {
 		return []string{"null"}
 	}
 	return s.config.Origins
+}
+
+// opensFiles reports whether pages that were opened from a file may connect, though no setting says so.
+func (s *Server) opensFiles() bool {
+	return s.config.Dev && len(s.config.Origins) == 0 && !s.config.AsksWho()
 }
 
 // accept finds a slot for a connection that was accepted.
@@ -132,6 +140,9 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 		c.After(s.spareTime(), c.Abort)
 		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
 	}
+	if s.decides.connect != nil {
+		e.question = s.connectQuestion(r)
+	}
 	p.login = e
 	return nil
 }
@@ -157,7 +168,7 @@ func (s *Server) connect(c *lineman.Conn) {
 	p := c.Value().(*page)
 	if speaksLevel1(c) {
 		p.live = &live{}
-	} else if p.login.credential != "" {
+	} else if p.login.credential != "" || p.login.question != nil && p.login.question.TellsWho() {
 		s.login(c, p, p.login.credential)
 		return
 	}

@@ -18,7 +18,11 @@ func (s *Server) authorize(c *lineman.Conn, p *page, r *level1.Request) *level1.
 		return failure(r, level1.CodeTooMany, "too many tokens: come later")
 	}
 	p.live.verifying = true
-	s.verify(c, r.ID, trimmed(r.Token))
+	if s.decides.connect != nil {
+		s.askAgain(c, r.ID, trimmed(r.Token))
+	} else {
+		s.verify(c, r.ID, trimmed(r.Token))
+	}
 	return nil
 }
 

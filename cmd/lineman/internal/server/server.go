@@ -90,7 +90,8 @@ type Identity struct {
 	Groups   []string  // joined at once
 	Expires  time.Time // when its connections are closed with 4200; zero means never
 
-	Info json.RawMessage // what others are told of it where they are told who is present; nil: nothing
+	Info    json.RawMessage // what others are told of it where they are told who is present; nil: nothing
+	Session json.RawMessage // kept with its connection; nil: nothing
 }
 
 // Server is the push server of one process.
@@ -112,6 +113,7 @@ type Server struct {
 	loop        *lineman.Loop
 	log         *slog.Logger
 	who         Credentials
+	decides     deciders
 	journal     Journal // nil: there is none
 	hub         *push.Hub[*lineman.Conn]
 	table       *command.Table[*lineman.Conn]
@@ -171,6 +173,9 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		s.log = slog.Default() // of this process
 	}
 	s.who = anybody{}
+	if s.config.AsksWho() {
+		s.who = nobody{}
+	}
 	if s.options.Credentials != nil {
 		if s.who, err = s.options.Credentials(); err != nil {
 			return err
@@ -179,6 +184,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.who.Close())
+			s.decides.close()
 			s.closeJournal()
 		}
 	}()
@@ -187,6 +193,9 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	s.speaking.begin()
 	s.streaming.comments = newHeartbeats(s.config.Ping, []byte(":\n\n"))
 	if err = s.guardPorts(); err != nil {
+		return err
+	}
+	if err = s.openDeciders(); err != nil {
 		return err
 	}
 	if err = s.openHub(); err != nil {

@@ -88,7 +88,7 @@ func (s *Server) openStream(c *lineman.Conn, r *http1.Request) {
 	default:
 		p.live = &live{greeted: true, stream: &stream{}}
 		p.login.stream = q
-		if p.login.credential == "" {
+		if p.login.credential == "" && p.login.question == nil {
 			s.refuse(c, "credential", codeUnauthorized, "no credential: say it by token=, or as a bearer")
 			return
 		}
@@ -105,7 +105,7 @@ func (s *Server) checkStream(c *lineman.Conn, r *http1.Request, q *streamRequest
 	if origin := r.Header("Origin"); origin != nil {
 		q.header = append(q.header, http1.Field{Name: "Access-Control-Allow-Origin", Value: string(origin)},
 			http1.Field{Name: "Vary", Value: "Origin"})
-		if s.config.Cookie != "" {
+		if s.readsCookies() {
 			q.header = append(q.header, http1.Field{Name: "Access-Control-Allow-Credentials", Value: "true"})
 		}
 	}

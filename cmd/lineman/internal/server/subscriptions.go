@@ -18,7 +18,7 @@ func (s *Server) subscribe(c *lineman.Conn, p *page, r *level1.Request) *level1.
 	if p.live.starting == nil {
 		p.live.starting = make(map[push.Target]start)
 	}
-	p.live.starting[r.Channel] = start{push.Since(r.Since), r.ID}
+	p.live.starting[r.Channel] = start{since: r.Since, id: r.ID}
 	wrong := s.follow(c, p, r)
 	if wrong != nil {
 		delete(p.live.starting, r.Channel)
@@ -30,12 +30,21 @@ func (s *Server) subscribe(c *lineman.Conn, p *page, r *level1.Request) *level1.
 func (s *Server) follow(c *lineman.Conn, p *page, r *level1.Request) *level1.Failure {
 	kind, name := r.Channel.Split()
 	if kind == push.ToChannel {
-		if err := r.Channel.Check(); err != nil || !s.maySubscribe(name, Identity{Channels: p.live.channels}) {
+		allowed := s.maySubscribe(name, Identity{Channels: p.live.channels})
+		switch {
+		case !allowed && s.asksAbout(name):
+			return s.askFollow(c, p, r)
+		case !allowed || r.Channel.Check() != nil:
 			return failure(r, level1.CodeForbidden, "it may not subscribe to it")
 		}
 	} else if !s.member(c).IsIn(r.Channel) {
 		return failure(r, level1.CodeForbidden, "it is not in it")
 	}
+	return s.enter(c, r)
+}
+
+// enter has a page get what is published for a target that it may have.
+func (s *Server) enter(c *lineman.Conn, r *level1.Request) *level1.Failure {
 	switch err := s.member(c).Follow(r.Channel); {
 	case errors.Is(err, push.ErrLimit):
 		return failure(r, level1.CodeTooLarge, err.Error())

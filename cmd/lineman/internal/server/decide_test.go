@@ -1,0 +1,266 @@
+package server_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
+	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol/websocket"
+	"github.com/lineman-go/lineman/push/hook"
+)
+
+// question is what an application is asked.
+type question struct {
+	Ask, Conn, UID, Remote, Host, Path, Query, Origin, Token, Channel, Method string
+
+	Level         int
+	Headers       map[string]string
+	Data, Session json.RawMessage
+}
+
+// application is a back end behind a hook: it decides by a function, whose answer is a body, or a status.
+type application struct {
+	*httptest.Server
+	mu     sync.Mutex // guards the following
+	decide func(q question) string
+	asked  []question
+}
+
+const hookSecret = "0123456789abcdef"
+
+func startApplication(t *testing.T, decide func(question) string) *application {
+	t.Helper()
+	a := &application{decide: decide}
+	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		stamp := r.Header.Get(hook.TimestampHeader)
+		if r.Header.Get(hook.SignatureHeader) != hook.Sign([]string{hookSecret}, stamp, body) {
+			t.Errorf("the signature of %s is wrong", body)
+		}
+		var q question
+		if err := json.Unmarshal(body, &q); err != nil {
+			t.Errorf("%s: %v", body, err)
+		}
+		answer := a.answer(q)
+		if answer == "" {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		_, _ = io.WriteString(w, answer)
+	}))
+	t.Cleanup(a.Close)
+	return a
+}
+
+func (a *application) answer(q question) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked = append(a.asked, q)
+	return a.decide(q)
+}
+
+// questions are those that were asked since the last call.
+func (a *application) questions() []question {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	asked := a.asked
+	a.asked = nil
+	return asked
+}
+
+// now changes how it decides.
+func (a *application) now(decide func(question) string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.decide = decide
+}
+
+// decides are settings without a token key, in which an application decides.
+func (a *application) decides(what ...string) config.Config {
+	c := settings()
+	h := config.DefaultHook()
+	h.URL, h.Private, h.Secrets, h.Decides, h.Timeout = a.URL, true, []string{hookSecret}, what, 2*time.Second
+	c.Hooks = map[string]config.Hook{"app": h}
+	return c
+}
+
+// bySession tells who has which PHP session.
+func bySession(q question) string {
+	uid, known := strings.CutPrefix(q.Headers["cookie"], "PHPSESSID=of-")
+	if !known {
+		uid, known = strings.CutPrefix(q.Token, "of-")
+	}
+	if q.Ask != "connect" || !known {
+		return `{"refuse":"please log in"}`
+	}
+	return fmt.Sprintf(`{"uid":%q,"channels":["chat:*","news"],"groups":["staff"],"session":{"name":"Ann"}}`, uid)
+}
+
+// TestConnectHook has an application tell by cookies, headers, a query, a first frame or a hello who pages are. There
+// is no token key.
+func TestConnectHook(t *testing.T) {
+	app := startApplication(t, bySession)
+	r := start(t, app.decides("connect"), server.Options{})
+	b := r.backend()
+
+	plain := r.Connect(r.pages)
+	plain.Upgrade("/room?x=1&hello=1", http.Header{
+		"Cookie": {"PHPSESSID=of-ann"}, "User-Agent": {"Netscape"}, "Accept-Language": {"de"}, "Referer": {"secret"},
+		"X-Forwarded-For": {"192.0.2.7"},
+	})
+	r.known(b, "ann")
+	name := plain.Receive()
+	ask(b, `{"cmd":"pub","to":"g:staff","text":"group"}`)
+	ask(b, `{"cmd":"pub","to":"news","text":"news"}`)
+	if one, two := plain.Receive(), plain.Receive(); one != "group" || two != "news" {
+		t.Errorf("the page got %q, %q", one, two)
+	}
+	if got := ask(b, `{"cmd":"sessions","to":"u:ann"}`); !strings.Contains(got, `{"name":"Ann"}`) {
+		t.Errorf("its session is %s", got)
+	}
+	asked := app.questions()
+	if len(asked) != 1 || name != `{"conn":"`+asked[0].Conn+`"}` {
+		t.Fatalf("asked %+v, for %s", asked, name)
+	}
+	q := asked[0]
+	told, _ := json.Marshal(q.Headers)
+	if q.Level != 0 || q.Path != "/room" || q.Query != "x=1&hello=1" || q.Token != "" || !strings.HasPrefix(q.Remote,
+		"192.0.2.7") || string(told) != `{"accept-language":"de","cookie":"PHPSESSID=of-ann","user-agent":"Netscape"}` {
+		t.Errorf("asked %+v", q)
+	}
+
+	first := r.Connect(r.pages)
+	first.Upgrade("/?hello=1&sub=chat:7", nil) // tells nothing yet
+	first.Send("of-bob")
+	r.known(b, "bob")
+	live := r.live(t)
+	live.hello(`,"token":"of-eve"`)
+	r.known(b, "eve")
+	asked = app.questions()
+	if len(asked) != 2 || asked[0].Token != "of-bob" || asked[0].Level != 0 || asked[1].Token != "of-eve" ||
+		asked[1].Level != 1 {
+		t.Errorf("asked %+v", asked)
+	}
+
+	events := r.ask(t, "sub=chat:1", "Cookie: PHPSESSID=of-sse\r\n")
+	events.welcome("sse")
+	r.known(b, "sse")
+}
+
+// TestConnectHookRefuses closes pages that an application does not want, with its code, and those that it has not
+// decided about with one that says to come again.
+func TestConnectHookRefuses(t *testing.T) {
+	app := startApplication(t, bySession)
+	c := app.decides("connect")
+	r := start(t, c, server.Options{})
+	for answer, want := range map[string]struct {
+		code int
+		why  string
+	}{
+		`{"refuse":"please log in"}`:          {4001, "please log in"},
+		`{"refuse":"in an hour","code":4103}`: {4103, "in an hour"},
+		``:                                    {4105, "the application has not told who it is"},
+		`{"uid":""}`:                          {4105, "the application has not told who it is"},
+		`{"uid":"7","channels":["u:8"]}`:      {4105, "the application has not told who it is"},
+		`{"uid":"7"}` + strings.Repeat(" ", 2<<20): {4105, "the application has not told who it is"},
+	} {
+		app.now(func(question) string { return answer })
+		p := r.Connect(r.pages)
+		p.Upgrade("/?x=1", nil)
+		p.Goodbye(websocket.Code(want.code), want.why)
+	}
+	live := r.live(t)
+	app.now(func(question) string { return `{"refuse":"no","code":4001}` })
+	live.Send(`{"op":"hello"}`)
+	live.is(nil, `{"op":"bye","code":4001,"why":"no"}`)
+}
+
+// TestConnectHookRevoke asks anew about a uid that was revoked, whatever was kept.
+func TestConnectHookRevoke(t *testing.T) {
+	app := startApplication(t, func(question) string { return `{"uid":"ann","cache":3600}` })
+	r := start(t, app.decides("connect"), server.Options{})
+	b := r.backend()
+	visit := func() *linemantest.Client {
+		p := r.Connect(r.pages)
+		p.Upgrade("/", http.Header{"Cookie": {"PHPSESSID=1"}})
+		return p
+	}
+	one, two := visit(), visit()
+	r.counts(b, "u:ann", 2)
+	if n := len(app.questions()); n != 1 {
+		t.Errorf("%d questions for two pages", n)
+	}
+	app.now(func(question) string { return `{"refuse":"logged out"}` })
+	if got := ask(b, `{"cmd":"revoke","uid":"ann"}`); got != `{"ok":true,"n":2}` {
+		t.Error(got)
+	}
+	one.Goodbye(4001, "the credential was revoked")
+	two.Goodbye(4001, "the credential was revoked")
+	visit().Goodbye(4001, "logged out")
+}
+
+// TestConnectHookAway falls back to tokens where settings say so, and never to believing a page.
+func TestConnectHookAway(t *testing.T) {
+	app := startApplication(t, func(question) string { return "" })
+	c := app.decides("connect")
+	h := c.Hooks["app"]
+	h.Away = "allow"
+	c.Hooks["app"] = h
+	r := start(t, c, server.Options{Credentials: open(secret)})
+	b := r.backend()
+	p := r.visit("token=secret-ann")
+	r.known(b, "ann")
+	r.visit("token=nonsense").Goodbye(4001, "the credential is not valid")
+	r.visit("x=1").Goodbye(4105, "the application has not told who it is")
+	_ = p
+
+	c.Dev = true
+	tokenless := start(t, c, server.Options{})
+	tokenless.visit("token=ann").Goodbye(4105, "the application has not told who it is")
+}
+
+// TestConnectHookOrigins tells an application no cookies of pages of any site, and takes no pages of another port.
+func TestConnectHookOrigins(t *testing.T) {
+	app := startApplication(t, bySession)
+	c := app.decides("connect")
+	r := start(t, c, server.Options{})
+	for origin, status := range map[string]int{
+		"https://evil.example": 403, "null": 403, "http://127.0.0.1:9": 403, "http://localhost": 101,
+	} {
+		answer, _ := r.Connect(r.pages).Handshake("/", http.Header{
+			"Origin": {origin}, "Cookie": {"PHPSESSID=of-ann"},
+		})
+		if answer.StatusCode != status {
+			t.Errorf("a page of %s is answered %d, want %d", origin, answer.StatusCode, status)
+		}
+	}
+	app.questions()
+
+	c = app.decides("connect")
+	c.Origins = []string{"*"}
+	r = start(t, c, server.Options{})
+	for _, authorization := range []string{"Basic YW5uOng=", "Bearer of-ann"} {
+		p := r.Connect(r.pages)
+		p.Upgrade("/?x", http.Header{
+			"Origin": {"https://evil.example"}, "Cookie": {"PHPSESSID=of-ann"}, "Authorization": {authorization},
+		})
+		if authorization[:5] == "Basic" {
+			p.Goodbye(4001, "please log in")
+		} else {
+			r.known(r.backend(), "ann")
+		}
+	}
+	for i, q := range app.questions() {
+		if _, basic := q.Headers["authorization"]; q.Headers["cookie"] != "" || basic != (i == 1) {
+			t.Errorf("the application is told %v", q.Headers)
+		}
+	}
+}
