@@ -15,6 +15,7 @@ import (
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
 	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/protocol/websocket"
+	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/hook"
 )
 
@@ -242,6 +243,7 @@ func TestConnectHookOrigins(t *testing.T) {
 			t.Errorf("a page of %s is answered %d, want %d", origin, answer.StatusCode, status)
 		}
 	}
+	r.known(r.backend(), "ann")
 	app.questions()
 
 	c = app.decides("connect")
@@ -263,4 +265,132 @@ func TestConnectHookOrigins(t *testing.T) {
 			t.Errorf("the application is told %v", q.Headers)
 		}
 	}
+}
+
+// TestAuthByHook has the application tell who another token is of.
+func TestAuthByHook(t *testing.T) {
+	app := startApplication(t, bySession)
+	r := start(t, app.decides("connect"), server.Options{})
+	p := r.live(t)
+	p.hello(`,"token":"of-ann"`)
+	p.Receive() // its uid
+	p.Receive() // its group
+	p.Receive() // its channel
+	app.questions()
+	for _, c := range []struct{ token, answer, want string }{
+		{"1", `{"uid":"ann","expires":9000000000,"session":{"n":2}}`, `{"op":"auth","id":7,"exp":9000000000}`},
+		{"2", `{"uid":"bob"}`, `{"op":"err","id":7,"code":403,"msg":"it is the token of another uid"}`},
+		{"3", `{"refuse":"log in again"}`, `{"op":"err","id":7,"code":401,"msg":"log in again"}`},
+		{"4", ``, `{"op":"err","id":7,"code":503,"msg":"the application has not decided: come later"}`},
+	} {
+		app.now(func(question) string { return c.answer })
+		p.Send(`{"op":"auth","id":7,"token":"` + c.token + `"}`)
+		if got := p.Receive(); !strings.HasPrefix(got, `{"op":"unsub"`) && got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+		if c.token == "1" { // the answer allows no channel any more
+			p.is(nil, `{"op":"unsub","ch":"news","why":"auth"}`)
+		}
+		if q := app.questions(); len(q) != 1 || q[0].Token != c.token || q[0].UID != "ann" || q[0].Headers != nil {
+			t.Errorf("asked %+v", q)
+		}
+	}
+	if got := ask(r.backend(), `{"cmd":"sessions","to":"u:ann"}`); !strings.Contains(got, `{"n":2}`) {
+		t.Errorf("its session is %s", got)
+	}
+}
+
+// friends lets nobody into other rooms than those of friends.
+func friends(q question) string {
+	switch {
+	case q.Ask != "subscribe" || q.UID == "":
+		return `{}`
+	case strings.HasPrefix(q.Channel, "away:"):
+		return ""
+	case strings.HasPrefix(q.Channel, "friends:"):
+		return `{"allow":true}`
+	}
+	return `{"allow":false,"why":"` + q.UID + ` is no friend"}`
+}
+
+// TestSubscribeHook asks an application about the channels that neither namespace nor token allows.
+func TestSubscribeHook(t *testing.T) {
+	app := startApplication(t, friends)
+	c := app.decides("subscribe")
+	c.Namespaces["open"] = config.Namespace{Subscribe: "all"}
+	c.Namespaces["shut"] = config.Namespace{Subscribe: "none"}
+	r := start(t, c, server.Options{Credentials: open(secret)})
+	b := r.backend()
+	p := r.live(t)
+	p.hello(`,"token":"secret-ann","sub":{"chat:1":"","open:1":"","friends:1":"","shut:1":""}`)
+	p.Receive() // its uid
+	p.Receive() // its group
+	p.is(nil, `{"op":"sub","ch":"chat:1"}`, `{"op":"sub","ch":"open:1"}`,
+		`{"op":"err","ch":"shut:1","code":403,"msg":"it may not subscribe to it"}`,
+		`{"op":"sub","ch":"friends:1"}`)
+	p.Send(`[{"op":"sub","id":1,"ch":"friends:2"},{"op":"sub","id":2,"ch":"friends:2"}]`)
+	p.is(nil, `{"op":"err","id":2,"ch":"friends:2","code":409,"msg":"the same is under way"}`,
+		`{"op":"sub","id":1,"ch":"friends:2"}`)
+	p.Send(`{"op":"sub","id":3,"ch":"room:1"}`)
+	p.is(nil, `{"op":"err","id":3,"ch":"room:1","code":403,"msg":"ann is no friend"}`)
+	p.Send(`{"op":"sub","id":4,"ch":"away:1"}`)
+	p.is(nil, `{"op":"err","id":4,"ch":"away:1","code":503,"msg":"the application has not decided: come later"}`)
+	r.counts(b, "friends:2", 1)
+	r.counts(b, "room:1", 0)
+	for _, q := range app.questions() {
+		if q.UID != "ann" || strings.HasPrefix(q.Channel, "open") || strings.HasPrefix(q.Channel, "chat") ||
+			strings.HasPrefix(q.Channel, "shut") {
+			t.Errorf("asked about %+v", q)
+		}
+	}
+
+	many := r.live(t) // more than are asked about at a time
+	many.hello(`,"token":"secret-eve","sub":{}`)
+	for i := range 30 {
+		many.Send(fmt.Sprintf(`{"op":"sub","id":%d,"ch":"friends:%d"}`, i+1, 10+i))
+	}
+	for i := 10; i < 40; i++ {
+		r.counts(b, push.Channel(fmt.Sprint("friends:", i)), 1)
+	}
+
+	r.visit("token=secret-bob&sub=chat:1,friends:77,friends:78")
+	r.counts(b, "friends:77", 1)
+	r.counts(b, "friends:78", 1)
+	r.visit("token=secret-bob&sub=chat:1,room:1,friends:79").Goodbye(4003, "bob is no friend")
+	r.visit("token=secret-bob&sub=shut:1").Goodbye(4003, `it may not subscribe to "shut:1"`)
+	r.visit("token=secret-bob&sub=away:1").Goodbye(4105, "the application has not told what it may")
+	r.counts(b, "friends:79", 0)
+
+	events := r.ask(t, "token=secret-sse&sub=room:5", "")
+	events.welcome("sse")
+	events.event() // its group
+	events.is(nil, `{"op":"err","ch":"room:5","code":403,"msg":"sse is no friend"}`)
+}
+
+// TestSubscribeHookGivenUp forgets a question about a channel that a page has given up, or when it has gone.
+func TestSubscribeHookGivenUp(t *testing.T) {
+	asked, answer := make(chan question), make(chan string)
+	app := startApplication(t, func(q question) string { asked <- q; return <-answer })
+	r := start(t, app.decides("subscribe"), server.Options{Credentials: open(secret)})
+	b := r.backend()
+	p := r.live(t)
+	p.hello(`,"token":"secret-ann","sub":{}`)
+	p.Receive() // its uid
+	p.Receive() // its group
+	p.Send(`{"op":"sub","id":1,"ch":"room:1"}`)
+	<-asked
+	p.Send(`{"op":"unsub","id":2,"ch":"room:1"}`)
+	p.is(nil, `{"op":"unsub","id":2,"ch":"room:1"}`)
+	answer <- `{"allow":true}`
+	p.Send(`{"op":"sub","id":3,"ch":"room:2"}`)
+	<-asked
+	r.counts(b, "room:1", 0)
+	p.Reset()
+	r.counts(b, "u:ann", 0)
+	answer <- `{"allow":true}`
+	r.visit("token=secret-bob&sub=room:3")
+	<-asked
+	answer <- `{"allow":true}`
+	r.known(b, "bob")
+	r.counts(b, "room:2", 0)
 }

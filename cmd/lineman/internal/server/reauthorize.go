@@ -65,6 +65,9 @@ func (s *Server) reauthorize(c *lineman.Conn, p *page, id int64, who Identity, e
 	p.live.channels = who.Channels
 	s.allowPublishing(c, who.Publish)
 	_ = s.member(c).SetInfo(who.Info) // the credential was checked
+	if who.Session != nil {
+		s.member(c).SetValue(who.Session)
+	}
 	s.setExpiry(c, p, who.Expires)
 	s.tell(c, level1.Authorized{ID: id, Expires: who.Expires})
 	for _, name := range s.member(c).Channels() {
