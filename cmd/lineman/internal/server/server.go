@@ -172,14 +172,8 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	if s.log = s.options.Log; s.log == nil {
 		s.log = slog.Default() // of this process
 	}
-	s.who = anybody{}
-	if s.config.AsksWho() {
-		s.who = nobody{}
-	}
-	if s.options.Credentials != nil {
-		if s.who, err = s.options.Credentials(); err != nil {
-			return err
-		}
+	if err = s.openWho(); err != nil {
+		return err
 	}
 	defer func() {
 		if err != nil {
@@ -188,7 +182,6 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 			s.closeJournal()
 		}
 	}()
-	s.informed = s.options.Broker == nil || s.options.Credentials == nil || s.config.Token.FailOpen
 	s.loop, s.expiries, s.heartbeats = l, make(expiries), newHeartbeats(s.config.Ping, level1.Heartbeat{}.Append(nil))
 	s.speaking.begin()
 	s.streaming.comments = newHeartbeats(s.config.Ping, []byte(":\n\n"))
@@ -232,6 +225,19 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		s.printBanner(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api], addrs[s.admin])
 	}
 	return nil
+}
+
+// openWho opens what tells who a page is.
+func (s *Server) openWho() (err error) {
+	s.who = anybody{}
+	if s.config.AsksWho() {
+		s.who = nobody{}
+	}
+	s.informed = s.options.Broker == nil || s.options.Credentials == nil || s.config.Token.FailOpen
+	if s.options.Credentials != nil {
+		s.who, err = s.options.Credentials()
+	}
+	return err
 }
 
 // openHub makes the hub, over the journal if there is to be one.
