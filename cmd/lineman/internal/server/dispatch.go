@@ -166,15 +166,28 @@ func closedBy(err error) (code int, why string) {
 	return int(websocket.Abnormal), err.Error()
 }
 
-// whoIsThere tells who is there, once the pages of a predecessor have had the time to come back: until then they are
-// told as they come.
+// whoIsThere tells who is there, once the pages of a predecessor have had the time to come back. Until then those who
+// are there are told to have come, as they may have come before somebody listened.
 func (s *Server) whoIsThere(uids, channels bool, done func(uids, channels []string, err error)) {
 	s.followRolls()
-	if wait := time.Until(s.hearing.settled); wait > 0 {
-		s.loop.After(wait, func() { s.whoIsThere(uids, channels, done) })
+	wait := time.Until(s.hearing.settled)
+	if wait <= 0 {
+		s.listRolls(uids, channels, done)
 		return
 	}
-	s.listRolls(uids, channels, done)
+	s.listRolls(uids, channels, func(there, occupied []string, err error) {
+		if err != nil {
+			done(nil, nil, err)
+			return
+		}
+		for _, uid := range there {
+			s.rollChanged(push.RollUIDs, uid, true)
+		}
+		for _, channel := range occupied {
+			s.rollChanged(push.RollChannels, channel, true)
+		}
+		s.loop.After(wait, func() { s.whoIsThere(uids, channels, done) })
+	})
 }
 
 // What follows has a back end's connection be a listener.

@@ -27,3 +27,15 @@ func TestJoinAndLeave(t *testing.T) {
 		t.Errorf("ann went: %+v", left)
 	}
 }
+
+// Who was there before somebody listened is told at once, be it that the whole list is told later, when the pages of a
+// predecessor have come back.
+func TestJoinBeforeListening(t *testing.T) {
+	r := start(t, devMode(), server.Options{})
+	r.page("ann")
+	r.counts(r.backend(), "u:ann", 1)
+	l := r.listening(`{"cmd":"listen","events":["join","leave"]}`)
+	if joined := hear(t, l); joined.Type != events.Join || joined.UID != "ann" {
+		t.Errorf("ann is there: %+v", joined)
+	}
+}
