@@ -65,8 +65,10 @@ func (s *Server) publish(c *lineman.Conn, r *level1.Request) *level1.Failure {
 		}
 		s.publishDecided(c, up)
 	}) {
-		pub.Data = bytes.Clone(r.Data)
-		up.deciding = append(up.deciding, pub)
+		if up.deciding = append(up.deciding, pub); !pub.settled {
+			pub.Data = bytes.Clone(r.Data)
+		}
+		s.publishDecided(c, up)
 		return nil
 	}
 	if !allowed {
