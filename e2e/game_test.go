@@ -17,8 +17,8 @@ func TestGame(t *testing.T) {
 	bob.enter("<b>Bob</b>")
 	for _, page := range []*tab{ann, bob} {
 		linemantest.Until(t, "a page does not show both", func() bool {
-			return eval[string](page, `[...document.querySelectorAll("#scores span")].map(e => e.textContent).sort().join()`) ==
-				"<b>Bob</b>,Ann"
+			const names = `[...document.querySelectorAll("#scores span")].map(e => e.textContent).sort().join()`
+			return eval[string](page, names) == "<b>Bob</b>,Ann"
 		})
 	}
 	const turns = `dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp" })); ""`
