@@ -94,7 +94,8 @@ func (s *Server) fallsBack(credential string) bool {
 // identityOf is who a hook says that a page is.
 func identityOf(l hook.Login) Identity {
 	return Identity{
-		UID: l.UID, Channels: l.Channels, Groups: l.Groups, Expires: l.Expires, Info: l.Info, Session: l.Session,
+		UID: l.UID, Channels: l.Channels, Publish: l.Publish, Groups: l.Groups, Expires: l.Expires, Info: l.Info,
+		Session: l.Session,
 	}
 }
 

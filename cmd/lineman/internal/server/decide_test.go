@@ -394,3 +394,54 @@ func TestSubscribeHookGivenUp(t *testing.T) {
 	r.known(b, "bob")
 	r.counts(b, "room:2", 0)
 }
+
+// judge decides about what pages publish, and answers them.
+func judge(q question) string {
+	switch {
+	case q.Ask == "connect":
+		return `{"uid":"ann","channels":["chat:*"],"publish":["chat:1"],"session":{"name":"Ann"}}`
+	case q.Ask == "rpc" && q.Method == "name":
+		return `{"data":` + string(q.Session) + `}`
+	case q.Ask == "rpc":
+		return `{"error":"sold out","code":410}`
+	case string(q.Data) == `"away"`:
+		return ""
+	case string(q.Data) == `"loud"`:
+		return `{"allow":false,"why":"too loud"}`
+	case string(q.Data) == `"done"`:
+		return `{"allow":true,"skip":true}`
+	}
+	return `{"allow":true,"data":{"from":"` + q.UID + `","said":` + string(q.Data) + `}}`
+}
+
+// TestPublishHook has an application decide what pages publish, and answer what they call. Where it is away, namespace
+// and token decide if settings say so.
+func TestPublishHook(t *testing.T) {
+	app := startApplication(t, judge)
+	c := app.decides("connect", "publish", "rpc")
+	h := c.Hooks["app"]
+	h.Away = "allow"
+	c.Hooks["app"] = h
+	c.Namespaces["chat"] = config.Namespace{Subscribe: "token", Publish: "token", PublishRate: 1000}
+	r := start(t, c, server.Options{})
+	p := r.live(t)
+	p.hello(`,"sub":{"chat:1":"","chat:2":""}`)
+	p.Receive() // its uid
+	p.Receive()
+	p.Receive()
+	for _, c := range []struct{ say, want string }{
+		{`"op":"pub","ch":"chat:1","data":"hi"`, `{"op":"msg","ch":"chat:1","data":{"from":"ann","said":"hi"}}`},
+		{`"op":"pub","ch":"chat:2","data":"hi"`, `{"op":"msg","ch":"chat:2","data":{"from":"ann","said":"hi"}}`},
+		{`"op":"pub","ch":"chat:1","data":"away"`, `{"op":"msg","ch":"chat:1","data":"away"}`},
+		{`"op":"pub","id":1,"ch":"chat:2","data":"away"`, `{"op":"err","id":1,"ch":"chat:2","code":503,` +
+			`"msg":"the application has not decided: come later"}`},
+		{`"op":"pub","id":2,"ch":"chat:1","data":"loud"`,
+			`{"op":"err","id":2,"ch":"chat:1","code":403,"msg":"too loud"}`},
+		{`"op":"pub","id":3,"ch":"chat:1","data":"done"`, `{"op":"pub","id":3,"ch":"chat:1"}`},
+		{`"op":"rpc","id":4,"method":"name","data":1`, `{"op":"rpc","id":4,"data":{"name":"Ann"}}`},
+		{`"op":"rpc","id":5,"method":"buy","data":1`, `{"op":"err","id":5,"code":410,"msg":"sold out"}`},
+	} {
+		p.Send("{" + c.say + "}")
+		p.is(nil, c.want)
+	}
+}
