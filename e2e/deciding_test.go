@@ -25,8 +25,8 @@ func TestDocDeciding(t *testing.T) {
 		return []string{"-d", "session.save_path=" + t.TempDir(), "-S", addr}
 	})
 	settings := filepath.Join(t.TempDir(), "lineman.yaml")
-	write(t, settings, fmt.Sprintf("origins: ['http://%s']\nhooks:\n  app: {url: 'http://%s/lineman.php', private: true, "+
-		"decides: [connect], secrets: ['%s']}\n", site, site, secret))
+	write(t, settings, fmt.Sprintf("origins: ['http://%s']\nhooks:\n  app: {url: 'http://%s/lineman.php', "+
+		"private: true, decides: [connect], secrets: ['%s']}\n", site, site, secret))
 	p := startLineman(t, "--config", settings)
 	if strings.Contains(p.said(), "DEV MODE") {
 		t.Error("it is in dev mode")
