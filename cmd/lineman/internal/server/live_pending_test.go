@@ -18,17 +18,22 @@ type unread struct {
 
 func (b *unread) Join(n push.Node) (push.Link, error) {
 	l, err := b.Memory.Join(n)
-	return unreadLink{l.(push.HistoryLink), b, n}, err
+	return unreadLink{l.(memoryLink), b, n}, err
+}
+
+type memoryLink interface {
+	push.HistoryLink
+	push.PresenceLink
 }
 
 type unreadLink struct {
-	push.HistoryLink
+	memoryLink
 	broker *unread
 	node   push.Node
 }
 
 func (l unreadLink) History(of push.Target, r push.Range, done func(push.History, error)) {
-	l.broker.reads <- func() { l.node.Do(func() { l.HistoryLink.History(of, r, done) }) }
+	l.broker.reads <- func() { l.node.Do(func() { l.memoryLink.History(of, r, done) }) }
 }
 
 // TestLiveTakenOut has a back end take a page out of a channel while what it has missed there is read: the page may

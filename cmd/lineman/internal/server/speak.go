@@ -48,8 +48,8 @@ func (s *Server) upstreamOf(m *push.Member[*lineman.Conn]) *upstream {
 	up := s.speaking.upstreams[id]
 	if up == nil {
 		up = &upstream{}
-		if everybody, ok := s.who.(anybody); ok {
-			up.publish = everybody.identity(m.UID()).Publish
+		if s.believesAnybody() {
+			up.publish = anybody{}.identity(m.UID()).Publish
 		}
 		s.speaking.upstreams[id] = up
 	}
@@ -65,14 +65,19 @@ func (s *Server) upstreamOf(m *push.Member[*lineman.Conn]) *upstream {
 // allowPublishing notes the channels that the credential of a page lets it publish to.
 func (s *Server) allowPublishing(c *lineman.Conn, patterns []string) {
 	up := s.speaking.upstreams[c.ID()]
-	_, everybody := s.who.(anybody)
 	switch {
-	case everybody:
+	case s.believesAnybody(): // it is noted when it speaks, for most do not
 	case up != nil:
 		up.publish = patterns
 	case len(patterns) > 0:
 		s.speaking.upstreams[c.ID()] = &upstream{publish: patterns}
 	}
+}
+
+// believesAnybody reports whether a page is whoever it says it is.
+func (s *Server) believesAnybody() bool {
+	_, everybody := s.who.(anybody)
+	return everybody && s.decides.connect == nil
 }
 
 // take counts a request that is answered later, and reports whether there may be one more.
