@@ -120,3 +120,29 @@ func TestDevPageRecovers(t *testing.T) {
 		page.picture(fmt.Sprint("dev-recovered-", kept))
 	}
 }
+
+// TestDevPageSpeaks has the page of dev mode say something, and tell when a back end has it.
+func TestDevPageSpeaks(t *testing.T) {
+	p := startLineman(t)
+	page := open(t, browser(t), "http://"+p.pages+"/")
+	say := func(words string) {
+		t.Helper()
+		eval[string](page, fmt.Sprintf(`byId("words").value = %q; byId("say").click(); ""`, words))
+		if got := eval[string](page, `byId("answer").textContent`); !strings.HasPrefix(got, "Said. No back end has") {
+			t.Errorf("the page shows %q, before a back end has anything", got)
+		}
+	}
+	if !eval[bool](page, `byId("say").disabled`) {
+		t.Error("it can be said before there is a connection")
+	}
+	do(page, chromedp.Click(chromedp.CSS("button")))
+	page.state("Connected as uid1.")
+	say(`{"say":"hello"}`)
+	say("no JSON")
+	back := newEar(t, p.backends)
+	back.command(`{"cmd":"ack","n":%d}`, back.hears("uid1", `message {"say":"hello"}`, `message "no JSON"`).N)
+	linemantest.Until(t, "the page does not learn that it was heard", func() bool {
+		return eval[string](page, `byId("answer").textContent`) == "Said, and acknowledged."
+	})
+	page.picture("dev-speaks")
+}
