@@ -33,6 +33,7 @@ func (s *Server) stop(l *lineman.Loop) {
 func (s *Server) quit() {
 	s.hub.Close()
 	s.closeJournal()
+	s.decides.close()
 	if s.options.BrokerWait != nil {
 		s.options.BrokerWait()
 	}

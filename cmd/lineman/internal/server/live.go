@@ -22,11 +22,11 @@ type live struct {
 	greeted   bool     // its hello has come
 	verifying bool     // a new credential is being checked
 	malformed uint8    // requests that could not be understood
+	asking    uint8    // of those of starting, about which a hook is asked
 	heart     *heart   // of its heartbeats; nil: it gets none
 
 	stream   *stream               // it gets server-sent events; nil: it is a WebSocket
 	starting map[push.Target]start // what it has asked for and was not told yet
-	asking   uint8                 // of these, those about which a hook is asked
 	waiting  []level1.Start        // what is asked for when it has read more
 }
 
