@@ -64,7 +64,7 @@ func TestSpeakingCosts(t *testing.T) {
 			s.sayToBackEnd(c, &level1.Request{Op: level1.OpSay, Data: []byte(`{"text":"hello"}`)})
 			_ = l.Ack(k.n)
 		}},
-		{"pub", 4, func() { // who is told of the decision, and of the outcome
+		{"pub", 3, func() { // the request, who is told of the outcome, and a target
 			s.publish(c, &level1.Request{Op: level1.OpPub, Channel: "chat:7", Data: []byte(`{"text":"hello"}`)})
 		}},
 	} {

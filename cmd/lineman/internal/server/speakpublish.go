@@ -58,30 +58,30 @@ func (s *Server) publish(c *lineman.Conn, r *level1.Request) *level1.Failure {
 		return tooMany(r)
 	}
 	allowed := push.Match(up.publish, channel) || space.Publish == "all" && m.IsIn(r.Channel)
+	switch {
+	case s.decides.publish != nil:
+		s.decidePublication(c, up, r, allowed)
+	case !allowed:
+		up.unanswered--
+		return failure(r, level1.CodeForbidden, "it may not publish to it")
+	default:
+		s.publishNow(c, up, r)
+	}
+	return nil
+}
+
+// decidePublication has a hook decide what a page publishes.
+func (s *Server) decidePublication(c *lineman.Conn, up *upstream, r *level1.Request, allowed bool) {
 	pub := &publication{Request: *r}
-	if s.askPublish(c, m, channel, r.Data, allowed, func(data []byte, skip bool, wrong *level1.Failure) {
+	pub.Data = bytes.Clone(r.Data)
+	up.deciding = append(up.deciding, pub)
+	_, channel := r.Channel.Split()
+	s.askPublish(c, s.member(c), channel, pub.Data, allowed, func(data []byte, skip bool, wrong *level1.Failure) {
 		if pub.settled, pub.skip, pub.wrong = true, skip, wrong; data != nil {
 			pub.Data = bytes.Clone(data)
 		}
 		s.publishDecided(c, up)
-	}) {
-		if up.deciding = append(up.deciding, pub); !pub.settled {
-			pub.Data = bytes.Clone(r.Data)
-		}
-		s.publishDecided(c, up)
-		return nil
-	}
-	if !allowed {
-		up.unanswered--
-		return failure(r, level1.CodeForbidden, "it may not publish to it")
-	}
-	if len(up.deciding) > 0 {
-		pub.Data, pub.settled = bytes.Clone(r.Data), true
-		up.deciding = append(up.deciding, pub)
-		return nil
-	}
-	s.publishNow(c, up, r)
-	return nil
+	})
 }
 
 // publishDecided publishes what was decided of a page, in the order in which it was said.
