@@ -172,6 +172,7 @@ func (c *client) leave() {
 		n.later(func() { // the node notices a while later
 			if m := n.hub.Member(gone.id); m != nil {
 				n.hub.Remove(m)
+				n.note(c.name)
 			}
 		})
 	}
@@ -213,6 +214,7 @@ func (c *client) come() {
 		if err != nil {
 			w.fail("%s: %v", c.name, err)
 		}
+		n.note(c.name)
 	})
 }
 

@@ -28,6 +28,7 @@ type cluster struct {
 	memory *push.Memory
 	server *server
 	disk   *disk
+	guests *guests // nil: nobody asks for rolls
 }
 
 // kind is what joins the nodes.
@@ -43,7 +44,7 @@ const (
 
 func (k kind) String() string { return [...]string{"alone", "journal", "memory", "network"}[k] }
 
-func newCluster(w *world) *cluster {
+func newCluster(w *world, equip func(*cluster)) *cluster {
 	g := &cluster{
 		world: w, kind: kind(w.random.IntN(int(kinds))), ledger: make(ledger), gaps: make(map[push.Gap]int),
 		retention:    push.Retention{Size: 5 + w.random.IntN(200), TTL: w.between(2*time.Second, time.Minute)},
@@ -64,6 +65,7 @@ func newCluster(w *world) *cluster {
 	}
 	w.note("%v, %d channels, %+v, %d bytes, recovers %d", g.kind, len(g.channels), g.retention, g.historyBytes,
 		g.maxRecover)
+	equip(g)
 	for range count {
 		g.start()
 	}

@@ -17,11 +17,14 @@ type node struct {
 	conns map[uint64]*conn
 	queue *wire // of its loop
 	dead  bool
+	link  *link // nil: no network joins it with others
+	rolls listener
 }
 
 // newNode starts one.
 func (g *cluster) newNode(name string) *node {
 	n := &node{name: name, group: g, conns: make(map[uint64]*conn), queue: newWire(g.world, 2*time.Millisecond)}
+	n.rolls.here = make(map[string]time.Time)
 	namespace := push.Namespace{History: g.retention, Presence: push.PresenceEvents}
 	o := push.Options[*conn]{
 		Fanout: func(to iter.Seq[*conn], _ []byte) int { return len(slices.Collect(to)) },
@@ -33,12 +36,22 @@ func (g *cluster) newNode(name string) *node {
 	if g.disk != nil {
 		o.Journal = &journal{disk: g.disk, node: &n}
 	}
+	if g.guests != nil {
+		o.RollDelay = g.guests.delay
+		o.RollChanged = func(_ push.Roll, uid string, here bool) { g.guests.changed(n, uid, here) }
+	}
 	var err error
 	if n.hub, err = push.New(o); err != nil {
 		g.world.fail("%s: %v", name, err)
 	}
+	if g.server != nil {
+		n.link = g.server.links[len(g.server.links)-1]
+	}
 	g.world.note("%s starts", name)
 	n.check()
+	if g.guests != nil {
+		g.guests.listen(n)
+	}
 	return n
 }
 
@@ -71,6 +84,9 @@ func (n *node) die() {
 	n.group.world.note("%s dies", n.name)
 	n.dead = true
 	n.queue.lose()
+	for uid := range n.rolls.here {
+		n.group.guests.sees(uid)
+	}
 	for _, id := range slices.Sorted(maps.Keys(n.conns)) {
 		if c := n.conns[id]; c.client.conn == c {
 			c.client.leave()

@@ -167,6 +167,7 @@ type link struct {
 	topics       map[push.Target]bool // at the server
 	wanted       map[push.Target]bool
 	up, closed   bool
+	since        time.Time // that it is up
 	out, in, sub *wire
 	pending      []*request
 	said         []said
@@ -189,7 +190,7 @@ func (l *link) connect() {
 		case l.server.down:
 			l.connect()
 		default:
-			l.up = true
+			l.up, l.since = true, time.Now()
 			l.topics = maps.Clone(l.wanted)
 			if l.topics == nil {
 				l.topics = make(map[push.Target]bool)
@@ -322,8 +323,30 @@ func (l *link) Publish(to []push.Target, p push.Publication, done func(push.Rece
 	})
 }
 
-func (l *link) Ask(_ []push.Target, _ []byte, done func([][]byte, error)) {
-	done(nil, push.ErrUnlinked)
+// Ask asks all nodes. Who does not answer within a second is given up.
+func (l *link) Ask(to []push.Target, question []byte, done func([][]byte, error)) {
+	to, question = slices.Clone(to), slices.Clone(question)
+	l.send(func(err error) { done(nil, err) }, func(reply func(func())) {
+		var answers [][]byte
+		end := func(err error) { l.in.carry(func() { l.node.Do(func() { reply(func() { done(answers, err) }) }) }) }
+		left := len(l.server.links)
+		for _, other := range l.server.links {
+			other.sub.carry(func() {
+				other.node.Do(func() {
+					other.node.Answer(to, question, func(answer []byte) {
+						answer = slices.Clone(answer)
+						other.carry(func() {
+							answers = append(answers, answer)
+							if left--; left == 0 {
+								end(nil)
+							}
+						})
+					})
+				})
+			})
+		}
+		l.server.group.world.after(time.Second, func() { end(push.ErrUnanswered) })
+	})
 }
 
 func (l *link) History(of push.Target, r push.Range, done func(push.History, error)) {

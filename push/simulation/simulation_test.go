@@ -81,9 +81,15 @@ func faults(t *testing.T) (all []uint64) {
 // simulate runs one seed.
 func simulate(t *testing.T, seed uint64) (g *cluster) {
 	t.Helper()
+	return simulateWith(t, seed, func(*cluster) {})
+}
+
+// simulateWith runs one seed, with something that others do not have.
+func simulateWith(t *testing.T, seed uint64, equip func(*cluster)) (g *cluster) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, seed)
-		g = newCluster(w)
+		g = newCluster(w, equip)
 		until := time.Now().Add(w.between(10*time.Second, 40*time.Second))
 		var publish, mishap func()
 		rate := w.between(5*time.Millisecond, 300*time.Millisecond)
@@ -91,6 +97,9 @@ func simulate(t *testing.T, seed uint64) (g *cluster) {
 		publish = func() {
 			if time.Now().Before(until) {
 				g.publish()
+				if g.guests != nil {
+					g.guests.act()
+				}
 				w.after(w.between(0, 2*rate), publish)
 			}
 		}
@@ -138,6 +147,9 @@ func (g *cluster) heal() {
 		}
 	}
 	g.checkPresence()
+	if g.guests != nil {
+		g.guests.check()
+	}
 	g.publish()
 	w.run(time.Now().Add(5 * time.Second))
 	w.note("%d published, gaps %v", g.published, fmt.Sprint(maps.Collect(maps.All(g.gaps))))
