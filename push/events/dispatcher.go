@@ -36,6 +36,9 @@ type Options struct {
 	// nil: nobody is held up.
 	Hold func(conn push.Target, on bool)
 
+	// Began is told when there is a group to tell events, where there was none. nil: nobody is.
+	Began func()
+
 	// State tells who is there: the uids that have a connection, or the channels that have a subscriber, or both. It is
 	// not older than what was emitted before the call of done, on the loop. nil: nobody knows, and there is no Sync.
 	State func(uids, channels bool, done func(uids, channels []string, err error))
@@ -49,6 +52,7 @@ type Dispatcher struct {
 	wanted  map[Kind]int
 	// unclaimed keeps what pages say while no group wants to know it: it is for the first one that does
 	unclaimed *group
+	cluster   *cluster            // nil: there are no other nodes
 	held      map[push.Target]int // by how many groups
 	forgotten Counters            // of groups that are no more
 	scratch   []byte              // for the line at hand
@@ -137,6 +141,7 @@ func (d *Dispatcher) stamp(e *Event) {
 
 // Gone is told that a connection has closed, and that nothing more comes of it.
 func (d *Dispatcher) Gone(conn push.Target) {
+	d.cluster.went(conn)
 	for _, g := range d.groups {
 		g.closed(conn)
 	}
@@ -156,6 +161,15 @@ const maxGroups = 64
 
 // Listen adds a listener. Its Sink may get events before Listen returns.
 func (d *Dispatcher) Listen(w Listen) (*Listener, error) {
+	l, err := d.listen(w, nil)
+	if err == nil && !w.Observe {
+		d.cluster.changed()
+	}
+	return l, err
+}
+
+// listen adds a listener, which is on another node if there is a relay to it.
+func (d *Dispatcher) listen(w Listen, r *relay) (*Listener, error) {
 	if err := w.check(); err != nil {
 		return nil, err
 	}
@@ -169,12 +183,18 @@ func (d *Dispatcher) Listen(w Listen) (*Listener, error) {
 		}
 		g = d.newGroup(w.Group)
 		d.groups = slices.Insert(d.groups, at, g)
+		if len(d.groups) == 1 && d.options.Began != nil {
+			d.options.Began()
+		}
 	}
 	before := g.kinds
-	d.rewant(g, w.Events, w.Of)
+	if r == nil || !g.isServedHere() {
+		d.rewant(g, w.Events, w.Of)
+	}
 	g.hook, g.observes = w.Hook, w.Observe
-	l := &Listener{group: g, sink: w.Sink, window: cmp.Or(w.Window, defaultWindow)}
+	l := &Listener{group: g, sink: w.Sink, window: cmp.Or(w.Window, defaultWindow), relay: r}
 	g.listeners = append(g.listeners, l)
+	g.mute = g.mute || r != nil && !known
 	if d.unclaimed != nil && g.claims() {
 		d.claim(g)
 	}

@@ -20,6 +20,7 @@ type group struct {
 	of         []string // patterns of targets; nil: all
 	hook       bool     // it holds nobody up
 	observes   bool     // nor does anything depend on it
+	mute       bool     // another node tells it of what is about no connection
 
 	listeners []*Listener
 	bindings  map[string]*binding
@@ -35,7 +36,7 @@ type group struct {
 
 // wants reports whether the group is told of an event.
 func (g *group) wants(e *Event) bool {
-	if !slices.Contains(g.kinds, e.Kind) {
+	if !slices.Contains(g.kinds, e.Kind) || g.mute && e.Kind.isState() {
 		return false
 	}
 	return g.of == nil || slices.ContainsFunc(e.targets(), func(t push.Target) bool {
@@ -50,7 +51,8 @@ func (g *group) wantsAny(kinds ...Kind) bool {
 // claims reports whether messages are for it.
 func (g *group) claims() bool { return !g.observes && g.wantsAny(Message) }
 
-// bind finds the listener of a connection: that which has its events already, or the one with the fewest connections.
+// bind finds the listener of a connection: that which has its events already, or the one with the fewest connections,
+// on this node if there is one.
 func (g *group) bind(conn string) *binding {
 	b := g.bindings[conn]
 	if b == nil {
@@ -58,10 +60,23 @@ func (g *group) bind(conn string) *binding {
 		g.bindings[conn] = b
 	}
 	if b.listener == nil && len(g.listeners) > 0 {
-		b.listener = slices.MinFunc(g.listeners, func(a, b *Listener) int { return a.conns - b.conns })
+		b.listener = slices.MinFunc(g.listeners, func(a, b *Listener) int {
+			if (a.relay == nil) != (b.relay == nil) {
+				return near(a) - near(b)
+			}
+			return a.conns - b.conns
+		})
 		b.listener.conns++
 	}
 	return b
+}
+
+// near orders listeners: those of this node come before others.
+func near(l *Listener) int {
+	if l.relay == nil {
+		return 0
+	}
+	return 1
 }
 
 // unbind forgets the binding of a connection that has gone, once its events are done with.
@@ -70,8 +85,11 @@ func (g *group) unbind(b *binding) {
 		return
 	}
 	delete(g.bindings, b.conn)
-	if b.listener != nil {
-		b.listener.conns--
+	if l := b.listener; l != nil {
+		l.conns--
+		if l.relay != nil {
+			l.relay.forget(b.conn)
+		}
 	}
 }
 
@@ -91,9 +109,13 @@ func (g *group) put(e *Event, text []byte, done *completion) {
 
 // add has an event follow those that are there.
 func (g *group) add(text []byte, conn string, done *completion, again bool) {
+	g.enqueue(item{text: text, done: done, again: again}, conn)
+}
+
+func (g *group) enqueue(it item, conn string) {
 	b := g.bind(conn)
 	b.items++
-	it := item{text: text, binding: b, at: g.dispatcher.options.Now().UnixMilli(), done: done, again: again}
+	it.binding, it.at = b, g.dispatcher.options.Now().UnixMilli()
 	if b.listener == nil {
 		g.waiting.push(it)
 		return
@@ -139,6 +161,12 @@ func (g *group) settle(done *completion, err error) {
 	if done != nil {
 		g.dispatcher.later(func() { done.settle(err) })
 	}
+}
+
+// drop forgets an event that another node has relayed, and keeps.
+func (g *group) drop(it item) {
+	it.binding.items--
+	g.unbind(it.binding)
 }
 
 // finish does with an event that was acknowledged, or given up.
@@ -199,6 +227,10 @@ func (g *group) handOver(l *Listener) {
 	for i := 0; l.queue.len() > 0; i++ {
 		it := l.queue.pop()
 		if it.binding == nil {
+			continue
+		}
+		if it.from != nil && !g.isServedHere() { // its node hands it to others
+			g.drop(it)
 			continue
 		}
 		if i < l.sent {

@@ -1,12 +1,23 @@
 package events
 
+import "slices"
+
 // item is an event that a group has not done with.
 type item struct {
 	text    []byte      // without its last brace; shared by all groups
 	binding *binding    // nil: it is for this listener alone
 	done    *completion // nil: nobody waits for it
+	from    *inflow     // the node that relays it; nil: it is of this one
 	at      int64       // when it came, in milliseconds of Unix time
 	again   bool        // it was sent to a listener that has gone, or the page says it again
+}
+
+// conn is the Target of the connection; empty if it is about none.
+func (it *item) conn() string {
+	if it.binding == nil {
+		return ""
+	}
+	return it.binding.conn
 }
 
 // queue is a first-in-first-out queue of items.
@@ -19,6 +30,19 @@ type queue struct {
 func (q *queue) len() int { return len(q.items) - q.first }
 
 func (q *queue) at(i int) *item { return &q.items[q.first+i] }
+
+// remove takes items out from the i-th on.
+func (q *queue) remove(i int, which func(*item) bool) {
+	tail := q.items[q.first+i:]
+	kept := slices.DeleteFunc(tail, func(it item) bool {
+		gone := which(&it)
+		if gone {
+			q.bytes -= len(it.text)
+		}
+		return gone
+	})
+	q.items = q.items[:q.first+i+len(kept)]
+}
 
 func (q *queue) push(it item) {
 	if q.first > 0 && len(q.items) == cap(q.items) && q.first >= q.len() {

@@ -55,6 +55,7 @@ type Listener struct {
 	full   bool   // its Sink has no room
 	behind bool   // pages are held until it has caught up
 	closed bool
+	relay  *relay // to the node that it is on; nil: it is here
 }
 
 // Ack says that it has done all events up to a number. An error says that none of that number was sent.
@@ -104,6 +105,9 @@ func (l *Listener) Close() {
 	g := l.group
 	g.listeners = slices.DeleteFunc(g.listeners, func(other *Listener) bool { return other == l })
 	g.handOver(l)
+	if l.relay == nil && !g.isServedHere() {
+		g.dispatcher.cluster.refuse(g)
+	}
 	if len(g.listeners) == 0 {
 		g.desert()
 	}

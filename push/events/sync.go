@@ -26,7 +26,7 @@ func (g *group) sync() {
 	uids, channels := g.wantsAny(Join, Leave), g.wantsAny(Occupied, Vacated)
 	state := g.dispatcher.options.State
 	switch {
-	case state == nil || !uids && !channels:
+	case state == nil || !uids && !channels || g.mute:
 		return
 	case g.syncing:
 		g.stale = true

@@ -20,6 +20,7 @@ type world struct {
 	timers []timer
 	held   map[push.Target]bool
 	uids   []string
+	stale  int
 }
 
 type timer struct {
