@@ -65,8 +65,9 @@ const deadAfter = 6 * time.Second
 // soon, and hand that to others.
 const doubtAfter = 4 * time.Second
 
-// Join has the Dispatcher be one of a cluster. tell is push.Hub.Tell; what others tell goes to Told. Beat is to be called
-// each second. stale is told when the others had taken this node for dead, and have told its connections as closed.
+// Join has the Dispatcher be one of a cluster, in which the node is called id. tell is push.Hub.Tell; what others tell
+// goes to Told. Beat is to be called each second. stale is told when the others had taken this node for dead, and have
+// told its connections as closed.
 func (d *Dispatcher) Join(
 	id string, tell func(node string, what json.RawMessage, done func(error)), stale func(),
 ) {

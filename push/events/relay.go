@@ -115,8 +115,8 @@ func (r *relay) forget(conn string) {
 	}
 }
 
-// recall has the other node let go of what it has not sent to a listener. Until it says so, or is taken for dead, nobody
-// else gets it: else it might come twice without a mark.
+// recall has the other node let go of what it has not sent to a listener. Until it says so, or is taken for dead,
+// nobody else gets it: else it might come twice without a mark.
 func (r *relay) recall() {
 	if r.recalled {
 		return

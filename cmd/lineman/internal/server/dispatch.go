@@ -269,12 +269,3 @@ func (s *Server) hearingWorker(of *lineman.Worker) *lineman.Worker {
 
 // lastEvents is how long listeners may take to acknowledge the last events of a server that has a successor.
 const lastEvents = time.Second
-
-// reply gives a page what a back end answers to its call.
-func (s *Server) reply(call string, a command.CallAnswer, done func(error)) {
-	if !s.answerCall(call, a.Data, a.Code, a.Text) {
-		done(command.ErrNoCall)
-		return
-	}
-	done(nil)
-}

@@ -15,6 +15,7 @@ import (
 type heard struct {
 	Type         events.Kind
 	Conn, UID    string
+	Call         string
 	Seq, N       uint64
 	Time, Lasted int64
 	Again        bool

@@ -195,6 +195,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		return err
 	}
 	s.openDispatcher()
+	s.joinPeers()
 	s.table = command.New(s.hub,
 		command.Options{
 			Revoke: s.revoke(), TooLarge: "limits.publish, or max_message of a namespace, says so",
@@ -217,6 +218,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		s.streaming.comments.beat(s.fanout)
 		s.hub.CheckTails(checkTime)
 		s.followRolls()
+		s.hearing.dispatcher.Beat()
 	})
 	l.Every(burstTime*time.Second, s.tidy)
 	s.ready = true
@@ -255,7 +257,7 @@ func (s *Server) openHub() (err error) {
 		Namespaces: namespaces(s.config.Namespaces), HistoryBytes: s.config.History.Memory, Journal: s.journal,
 		UIDHistory: retention(s.config.History.UIDs), GroupHistory: retention(s.config.History.Groups),
 		Followers: followers{s}, PresenceChanged: s.presenceChanged, PresenceRenewed: s.presenceRenewed,
-		RollChanged: s.rollChanged, RollDelay: orAtOnce(s.config.Events.Debounce),
+		Told: s.toldByPeer, RollChanged: s.rollChanged, RollDelay: orAtOnce(s.config.Events.Debounce),
 		MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(),
 	})
 	return err

@@ -1,0 +1,86 @@
+package server
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/command"
+	"github.com/lineman-go/lineman/push/events"
+)
+
+// What the processes of a cluster tell each other about events: answers to calls of pages, which have a field reply,
+// and what Dispatchers tell each other.
+
+// remoteReply is the answer of a back end to the call of a page of another process.
+type remoteReply struct {
+	Reply *command.CallAnswer `json:"reply"`
+	Call  string              `json:"call"`
+}
+
+// joinPeers has listeners of other processes hear of the pages here, and those here of theirs.
+func (s *Server) joinPeers() {
+	if s.options.Broker != nil {
+		s.hearing.dispatcher.Join(s.hub.ID(), s.hub.Tell, s.connectAgain)
+	}
+}
+
+// toldByPeer takes what another process tells.
+func (s *Server) toldByPeer(node string, what json.RawMessage) {
+	var r remoteReply
+	if json.Unmarshal(what, &r) == nil && r.Reply != nil {
+		s.answerCall(r.Call, r.Reply.Data, r.Reply.Code, r.Reply.Text)
+		return
+	}
+	s.hearing.dispatcher.Told(node, what)
+}
+
+// reply gives a page what a back end answers to its call, wherever the page is.
+func (s *Server) reply(call string, a command.CallAnswer, done func(error)) {
+	node, _, _ := strings.Cut(strings.TrimPrefix(call, "c:"), ".")
+	if s.options.Broker == nil || node == s.hub.ID() || node == "" {
+		if !s.answerCall(call, a.Data, a.Code, a.Text) {
+			done(command.ErrNoCall)
+			return
+		}
+		done(nil)
+		return
+	}
+	what, err := json.Marshal(remoteReply{&a, call})
+	if err != nil { // it was read as JSON
+		done(command.ErrNoCall)
+		return
+	}
+	s.hub.Tell(node, what, done)
+}
+
+// connectAgain tells that the pages are there which others have told as closed.
+func (s *Server) connectAgain() {
+	for m := range s.hub.Members(push.Everyone) {
+		s.emitConnect(m, true)
+	}
+}
+
+// beginHearing notes the pages that are there when somebody begins to listen.
+func (s *Server) beginHearing() {
+	for m := range s.hub.Members(push.Everyone) {
+		if id := m.Conn().ID(); s.hearing.speakers[id] == nil {
+			s.hearing.speakers[id] = &speaker{conn: m.Target(), uid: m.UID()}
+			s.hearing.dispatcher.Came(m.Target(), m.UID())
+		}
+	}
+}
+
+// emitConnect tells back ends that a page is there.
+func (s *Server) emitConnect(m *push.Member[*lineman.Conn], again bool) {
+	if !s.hearing.dispatcher.Wants(events.Connect) {
+		return
+	}
+	e := s.eventOf(m, events.Connect)
+	e.Remote, e.Again = m.Conn().RemoteAddr().String(), again
+	if m.Conn().Value().(*page).live != nil {
+		e.Level = 1
+	}
+	s.hearing.dispatcher.Emit(&e, nil)
+}
