@@ -31,6 +31,7 @@ func (s *Server) stop(l *lineman.Loop) {
 
 // quit leaves the other processes. It is the last that the loop does.
 func (s *Server) quit() {
+	s.closeTellers()
 	s.hearing.dispatcher.Bye()
 	s.hub.Close()
 	s.closeJournal()

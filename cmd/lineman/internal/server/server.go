@@ -114,6 +114,7 @@ type Server struct {
 	log         *slog.Logger
 	who         Credentials
 	decides     deciders
+	tellers     []*teller
 	journal     Journal // nil: there is none
 	hub         *push.Hub[*lineman.Conn]
 	table       *command.Table[*lineman.Conn]
@@ -179,6 +180,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		if err != nil {
 			err = errors.Join(err, s.who.Close())
 			s.decides.close()
+			s.closeTellers()
 			s.closeJournal()
 		}
 	}()
@@ -211,6 +213,20 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	if err != nil {
 		return err
 	}
+	if err = s.openTellers(); err != nil {
+		return err
+	}
+	s.keepTime(l)
+	s.ready = true
+	s.testPage = bytes.ReplaceAll(testPage, []byte("PUSH"), []byte(s.pushCommand(addrs[s.text])))
+	if l.ID() == 0 {
+		s.printBanner(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api], addrs[s.admin])
+	}
+	return nil
+}
+
+// keepTime has the server do what it does from time to time.
+func (s *Server) keepTime(l *lineman.Loop) {
 	l.After(patienceAtStart, s.overdue)
 	l.Every(time.Second, func() {
 		s.expire(time.Now())
@@ -221,12 +237,6 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		s.hearing.dispatcher.Beat()
 	})
 	l.Every(burstTime*time.Second, s.tidy)
-	s.ready = true
-	s.testPage = bytes.ReplaceAll(testPage, []byte("PUSH"), []byte(s.pushCommand(addrs[s.text])))
-	if l.ID() == 0 {
-		s.printBanner(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api], addrs[s.admin])
-	}
-	return nil
 }
 
 // openWho opens what tells who a page is.

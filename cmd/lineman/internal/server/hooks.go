@@ -1,0 +1,84 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
+	"github.com/lineman-go/lineman/push/command"
+	"github.com/lineman-go/lineman/push/events"
+	"github.com/lineman-go/lineman/push/hook"
+)
+
+// teller tells a hook of events.
+type teller struct {
+	name   string
+	hook   config.Hook
+	client *hook.Client
+	sender *hook.Sender
+}
+
+// lastPosts is how long hooks may take to answer what is under way when the server ends.
+const lastPosts = time.Second
+
+// openTellers makes those that the settings want. Nothing can fail after it: then their goroutines would go on.
+func (s *Server) openTellers() error {
+	files := make(map[string]*hook.DeadLetters)
+	for _, name := range slices.Sorted(maps.Keys(s.config.Hooks)) {
+		h := s.config.Hooks[name]
+		if len(h.Events) == 0 {
+			continue
+		}
+		client, err := hook.NewClient(hook.Endpoint{
+			Name: name, URL: h.URL, Secrets: h.Secrets, Private: h.Private, Timeout: h.Timeout, Conns: h.Parallel,
+		})
+		if err != nil {
+			return fmt.Errorf("server: %w", err)
+		}
+		if files[h.DeadLetters] == nil {
+			files[h.DeadLetters] = hook.NewDeadLetters(h.DeadLetters)
+		}
+		s.tellers = append(s.tellers, &teller{name, h, client, hook.NewSender(hook.SenderOptions{
+			Name: name, Group: command.HookGroups + name, Post: client.Post, Do: s.loop.Do, Retry: h.GiveUp,
+			Parallel: h.Parallel, Batch: h.Batch, DeadLetters: files[h.DeadLetters], Log: s.log,
+		})})
+	}
+	for _, t := range s.tellers {
+		var kinds []events.Kind
+		for _, k := range t.hook.Events {
+			kinds = append(kinds, events.Kind(k))
+		}
+		if err := t.sender.Listen(s.hearing.dispatcher, kinds, t.hook.Of); err != nil {
+			return fmt.Errorf("server: the hook %q: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
+// closeTellers has hooks take what is left, for a moment: the rest is written to the dead letters.
+func (s *Server) closeTellers() {
+	ctx, cancel := context.WithTimeout(context.Background(), lastPosts)
+	defer cancel()
+	for _, t := range s.tellers {
+		t.sender.Stop(ctx)
+		t.client.Close()
+	}
+}
+
+// HookStats are what a hook was told of events.
+type HookStats struct {
+	Name   string
+	Posts  hook.ClientStats
+	Events hook.SenderStats
+}
+
+// HookStats tells how each hook that is told events is. For the loop only.
+func (s *Server) HookStats() (all []HookStats) {
+	for _, t := range s.tellers {
+		all = append(all, HookStats{t.name, t.client.Stats(), t.sender.Stats()})
+	}
+	return all
+}
