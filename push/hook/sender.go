@@ -57,7 +57,7 @@ type SenderStats struct {
 	DeadLetters uint64 // events in the file of dead letters
 	Lost        uint64 // events that are not there either, as it could not be written
 	UnderWay    int    // events of requests that are made, or made again, now
-	Open        bool   // the circuit breaker is open: nothing is posted for a while
+	Open        bool   // the circuit breaker is open, or half open: one lane at a time tries
 }
 
 const (
@@ -142,7 +142,7 @@ func (s *Sender) Stats() SenderStats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := s.stats
-	stats.Open = s.breaker.isOpen(time.Now())
+	stats.Open = s.breaker.pause > 0
 	return stats
 }
 

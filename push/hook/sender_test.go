@@ -27,6 +27,7 @@ func TestSender(t *testing.T) {
 		var settled []chan error
 		for i := range 6 {
 			settled = append(settled, a.say(1, i))
+			synctest.Wait() // the first has gone by itself
 		}
 		other := a.say(2, 100)
 		synctest.Wait()
@@ -301,6 +302,7 @@ func TestStop(t *testing.T) {
 				var settled []chan error
 				for i := range 35 { // requests of 1, 10, 10, 10 and 4
 					settled = append(settled, a.say(1, i))
+					synctest.Wait()
 				}
 				began := time.Now()
 				letters := a.end(c.grace)
