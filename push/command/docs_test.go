@@ -12,9 +12,20 @@ import (
 
 const docs = "../../docs/"
 
-// TestDocs has a row of docs/push.md for each command, in order, with what it takes, what it answers and its scope.
+// TestDocs has a row for each command, in order, with what it takes, what it answers and its scope: in docs/push.md,
+// and for those of listeners in docs/events.md.
 func TestDocs(t *testing.T) {
-	text, err := os.ReadFile(docs + "push.md")
+	hearing, _ := hearingTable(t)
+	names := newBench(t).Names()
+	listeners := slices.DeleteFunc(hearing.Names(), func(name string) bool { return slices.Contains(names, name) })
+	compareRows(t, "push.md", names)
+	compareRows(t, "events.md", listeners)
+}
+
+// compareRows compares the table of a page about commands with these.
+func compareRows(t *testing.T, page string, want []string) {
+	t.Helper()
+	text, err := os.ReadFile(docs + page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,8 +47,8 @@ func TestDocs(t *testing.T) {
 			t.Errorf("%s has the scope %s, and its row says %s", name, scope, got)
 		}
 	}
-	if want := newBench(t).Names(); !slices.Equal(names, want) {
-		t.Errorf("the rows are those of %q, want %q", names, want)
+	if !slices.Equal(names, want) {
+		t.Errorf("%s: the rows are those of %q, want %q", page, names, want)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/events"
 )
 
 type none struct{}
@@ -23,7 +24,10 @@ func TestOpenAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := New(hub, Options{Revoke: func(string, time.Time, func(error)) {}})
+	table := New(hub, Options{
+		Revoke:     func(string, time.Time, func(error)) {},
+		Dispatcher: events.New(events.Options{}), Reply: func(string, CallAnswer, func(error)) {},
+	})
 	type object struct {
 		Properties map[string]map[string]any
 		Required   []string
