@@ -60,6 +60,7 @@ func TestGuard(t *testing.T) {
 		"link-local with a zone":           {"fe80::1%eth0", false},
 		"loopback with a zone":             {"::1%lo", false},
 		"mapped loopback with a zone":      {"::ffff:127.0.0.1%1", false},
+		"public with a zone":               {"2606:4700::1111%eth0", true},
 		"6to4 with a zone":                 {"2002:7f00:1::1%1", false},
 		"site-local":                       {"fec0::1", false},
 		"multicast, IPv6":                  {"ff02::1", false},

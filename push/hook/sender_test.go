@@ -289,8 +289,7 @@ func TestStop(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var a *app
-				a = newApp(t, SenderOptions{Parallel: 1, Batch: 10}, nil)
+				a := newApp(t, SenderOptions{Parallel: 1, Batch: 10}, nil)
 				a.answer = func(int) (Answer, error) {
 					select {
 					case <-time.After(c.takes):

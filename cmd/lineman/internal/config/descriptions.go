@@ -119,7 +119,7 @@ var descriptions = map[string]map[string]string{
 	},
 	"Events": {
 		"messages": "back end: what pages of level 0 say after their credential is an event; none: it is ignored",
-		"waiting":  "events that wait for all groups of listeners and hooks together; beyond it they are dropped",
+		"waiting":  "events that wait for one group of listeners, or for one hook; beyond it they are dropped",
 		"bytes":    "of those events",
 		"keep": "how long events wait for a group that has no listener; then they are dropped, and the group is " +
 			"forgotten",
