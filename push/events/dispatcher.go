@@ -52,6 +52,7 @@ type Dispatcher struct {
 	wanted  map[Kind]int
 	// unclaimed keeps what pages say while no group wants to know it: it is for the first one that does
 	unclaimed *group
+	leaving   bool
 	cluster   *cluster            // nil: there are no other nodes
 	held      map[push.Target]int // by how many groups
 	forgotten Counters            // of groups that are no more
@@ -198,6 +199,9 @@ func (d *Dispatcher) listen(w Listen, r *relay) (*Listener, error) {
 	if d.unclaimed != nil && g.claims() {
 		d.claim(g)
 	}
+	if d.leaving && r == nil && !w.Hook {
+		l.tell(d.begin(Leaving))
+	}
 	g.serve()
 	g.release(false)
 	g.tellOmitted()
@@ -271,11 +275,12 @@ func (d *Dispatcher) forget(g *group) {
 	g.release(true)
 }
 
-// Leave tells all listeners that this process has a successor.
+// Leave tells all listeners, and those that come, that this process has a successor.
 func (d *Dispatcher) Leave() {
+	d.leaving = true
 	for _, g := range d.groups {
 		for _, l := range g.listeners {
-			if !g.hook {
+			if !g.hook && l.relay == nil {
 				l.tell(d.begin(Leaving))
 			}
 		}

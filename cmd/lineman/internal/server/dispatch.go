@@ -42,7 +42,7 @@ func (s *Server) openDispatcher() {
 	h.dispatcher = events.New(events.Options{
 		Do: s.loop.Do, After: func(d time.Duration, f func()) { s.loop.After(d, f) },
 		Waiting: s.config.Events.Waiting, Bytes: s.config.Events.Bytes, Keep: s.config.Events.Keep,
-		Hold: s.holdPage, State: s.whoIsThere,
+		Hold: s.holdPage, State: s.whoIsThere, Began: s.beginHearing,
 	})
 }
 
@@ -73,7 +73,7 @@ func (s *Server) holdPage(conn push.Target, on bool) {
 func (s *Server) hears() bool { return s.hearing.dispatcher.HasListeners() }
 
 // beginSpeaking tells back ends that a page is a member now.
-func (s *Server) beginSpeaking(c *lineman.Conn, p *page) {
+func (s *Server) beginSpeaking(c *lineman.Conn) {
 	if !s.hears() {
 		return
 	}
@@ -82,12 +82,28 @@ func (s *Server) beginSpeaking(c *lineman.Conn, p *page) {
 		return
 	}
 	s.hearing.speakers[c.ID()] = &speaker{conn: m.Target(), uid: m.UID(), since: time.Now()}
+	s.hearing.dispatcher.Came(m.Target(), m.UID())
+	s.emitConnect(m, false)
+}
+
+// beginHearing notes the pages that are there when somebody begins to listen.
+func (s *Server) beginHearing() {
+	for m := range s.hub.Members(push.Everyone) {
+		if id := m.Conn().ID(); s.hearing.speakers[id] == nil {
+			s.hearing.speakers[id] = &speaker{conn: m.Target(), uid: m.UID()}
+			s.hearing.dispatcher.Came(m.Target(), m.UID())
+		}
+	}
+}
+
+// emitConnect tells back ends that a page is there.
+func (s *Server) emitConnect(m *push.Member[*lineman.Conn], again bool) {
 	if !s.hearing.dispatcher.Wants(events.Connect) {
 		return
 	}
 	e := s.eventOf(m, events.Connect)
-	e.Remote = c.RemoteAddr().String()
-	if p.live != nil {
+	e.Remote, e.Again = m.Conn().RemoteAddr().String(), again
+	if m.Conn().Value().(*page).live != nil {
 		e.Level = 1
 	}
 	s.hearing.dispatcher.Emit(&e, nil)
@@ -198,16 +214,8 @@ type listening backend
 // Begin is that of command.Listening.
 func (b *listening) Begin(l *events.Listener) {
 	h := &b.server.hearing
-	if len(h.speakers) == 0 {
-		for m := range b.server.hub.Members(push.Everyone) {
-			h.speakers[m.Conn().ID()] = &speaker{conn: m.Target(), uid: m.UID()}
-		}
-	}
 	b.listener, h.listening[(*backend)(b)] = l, struct{}{}
 	_ = b.conn.SetWorker(h.worker) // it may have closed
-	if !b.server.ready {
-		b.server.hearing.dispatcher.Leave()
-	}
 }
 
 // Send is that of events.Sink. Events follow the answer to listen.

@@ -183,7 +183,7 @@ func (s *Server) loggedIn(c *lineman.Conn, p *page) {
 	p.login.leave()
 	p.login = nil
 	s.guard.known(p)
-	s.beginSpeaking(c, p)
+	s.beginSpeaking(c)
 }
 
 // leave ends the login, and its timer.

@@ -4,10 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/command"
-	"github.com/lineman-go/lineman/push/events"
 )
 
 // What the processes of a cluster tell each other about events: answers to calls of pages, which have a field reply,
@@ -60,27 +58,4 @@ func (s *Server) connectAgain() {
 	for m := range s.hub.Members(push.Everyone) {
 		s.emitConnect(m, true)
 	}
-}
-
-// beginHearing notes the pages that are there when somebody begins to listen.
-func (s *Server) beginHearing() {
-	for m := range s.hub.Members(push.Everyone) {
-		if id := m.Conn().ID(); s.hearing.speakers[id] == nil {
-			s.hearing.speakers[id] = &speaker{conn: m.Target(), uid: m.UID()}
-			s.hearing.dispatcher.Came(m.Target(), m.UID())
-		}
-	}
-}
-
-// emitConnect tells back ends that a page is there.
-func (s *Server) emitConnect(m *push.Member[*lineman.Conn], again bool) {
-	if !s.hearing.dispatcher.Wants(events.Connect) {
-		return
-	}
-	e := s.eventOf(m, events.Connect)
-	e.Remote, e.Again = m.Conn().RemoteAddr().String(), again
-	if m.Conn().Value().(*page).live != nil {
-		e.Level = 1
-	}
-	s.hearing.dispatcher.Emit(&e, nil)
 }
