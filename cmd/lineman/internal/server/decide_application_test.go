@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
+	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol/websocket"
 	"github.com/lineman-go/lineman/push/hook"
 )
 
@@ -85,4 +87,12 @@ func (a *application) decides(what ...string) config.Config {
 	h.URL, h.Private, h.Secrets, h.Decides, h.Timeout = a.URL, true, []string{hookSecret}, what, 2*time.Second
 	c.Hooks = map[string]config.Hook{"app": h}
 	return c
+}
+
+// closed checks with which code and reason a page is closed.
+func closed(t *testing.T, c *linemantest.Client, code websocket.Code, why string) {
+	t.Helper()
+	if got := told(t, c, code); got != why {
+		t.Errorf("a page is closed as %q, want %q", got, why)
+	}
 }

@@ -82,7 +82,7 @@ func TestConnectHookRefuses(t *testing.T) {
 	c := app.decides("connect")
 	r := start(t, c, server.Options{})
 	for answer, want := range map[string]struct {
-		code int
+		code websocket.Code
 		why  string
 	}{
 		`{"refuse":"please log in"}`:          {4001, "please log in"},
@@ -95,7 +95,7 @@ func TestConnectHookRefuses(t *testing.T) {
 		app.now(func(question) string { return answer })
 		p := r.Connect(r.pages)
 		p.Upgrade("/?x=1", nil)
-		p.Goodbye(websocket.Code(want.code), want.why)
+		closed(t, p, want.code, want.why)
 	}
 	live := r.live(t)
 	app.now(func(question) string { return `{"refuse":"no","code":4001}` })
@@ -122,9 +122,9 @@ func TestConnectHookRevoke(t *testing.T) {
 	if got := ask(b, `{"cmd":"revoke","uid":"ann"}`); got != `{"ok":true,"n":2}` {
 		t.Error(got)
 	}
-	one.Goodbye(4001, "the credential was revoked")
-	two.Goodbye(4001, "the credential was revoked")
-	visit().Goodbye(4001, "logged out")
+	closed(t, one, 4001, "the credential was revoked")
+	closed(t, two, 4001, "the credential was revoked")
+	closed(t, visit(), 4001, "logged out")
 }
 
 // TestConnectHookAway falls back to tokens where settings say so, and never to believing a page.
@@ -138,13 +138,13 @@ func TestConnectHookAway(t *testing.T) {
 	b := r.backend()
 	p := r.visit("token=secret-ann")
 	r.known(b, "ann")
-	r.visit("token=nonsense").Goodbye(4001, "the credential is not valid")
-	r.visit("x=1").Goodbye(4105, "the application has not told who it is")
+	closed(t, r.visit("token=nonsense"), 4001, "the credential is not valid")
+	closed(t, r.visit("x=1"), 4105, "the application has not told who it is")
 	_ = p
 
 	c.Dev = true
 	tokenless := start(t, c, server.Options{})
-	tokenless.visit("token=ann").Goodbye(4105, "the application has not told who it is")
+	closed(t, tokenless.visit("token=ann"), 4105, "the application has not told who it is")
 }
 
 // TestConnectHookOrigins tells an application no cookies of pages of any site, and takes no pages of another port.
@@ -174,14 +174,14 @@ func TestConnectHookOrigins(t *testing.T) {
 			"Origin": {"https://evil.example"}, "Cookie": {"PHPSESSID=of-ann"}, "Authorization": {authorization},
 		})
 		if authorization[:5] == "Basic" {
-			p.Goodbye(4001, "please log in")
+			closed(t, p, 4001, "please log in")
 		} else {
 			r.known(r.backend(), "ann")
 		}
 	}
 	for i, q := range app.questions() {
 		if _, basic := q.Headers["authorization"]; q.Headers["cookie"] != "" || basic != (i == 1) {
-			t.Errorf("the application is told %v", q.Headers)
+			t.Errorf("question %d: the application is told %v", i, q)
 		}
 	}
 }

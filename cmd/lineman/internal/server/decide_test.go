@@ -66,9 +66,9 @@ func TestSubscribeHook(t *testing.T) {
 	r.visit("token=secret-bob&sub=chat:1,friends:77,friends:78")
 	r.counts(b, "friends:77", 1)
 	r.counts(b, "friends:78", 1)
-	r.visit("token=secret-bob&sub=chat:1,room:1,friends:79").Goodbye(4003, "bob is no friend")
-	r.visit("token=secret-bob&sub=shut:1").Goodbye(4003, `it may not subscribe to "shut:1"`)
-	r.visit("token=secret-bob&sub=away:1").Goodbye(4105, "the application has not told what it may")
+	closed(t, r.visit("token=secret-bob&sub=chat:1,room:1,friends:79"), 4003, "bob is no friend")
+	closed(t, r.visit("token=secret-bob&sub=shut:1"), 4003, `it may not subscribe to "shut:1"`)
+	closed(t, r.visit("token=secret-bob&sub=away:1"), 4105, "the application has not told what it may")
 	r.counts(b, "friends:79", 0)
 
 	events := r.ask(t, "token=secret-sse&sub=room:5", "")
