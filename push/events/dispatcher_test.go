@@ -135,6 +135,7 @@ func TestWaiting(t *testing.T) {
 	w.pass(time.Minute)
 	check(t, *late, ErrDropped)
 	check(t, len(w.Stats()), 0)
+	check(t, w.Forgotten().Late, 3)
 	check(t, w.Forgotten().Dropped, 4) // one had no room, two were not acknowledged, one came late
 }
 

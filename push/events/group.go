@@ -269,6 +269,7 @@ func (g *group) expire() {
 // dropFirst drops what has waited longest.
 func (g *group) dropFirst() {
 	it := g.waiting.pop()
+	g.counters.Late++
 	g.omit(1)
 	g.finish(it, ErrDropped)
 }

@@ -4,12 +4,14 @@ package events
 type Counters struct {
 	Emitted uint64 // events that it was to be told
 	Dropped uint64 // that found no room, or no listener in time
+	Late    uint64 // of these, those that found no listener
 	Again   uint64 // that were handed over from a listener that had gone
 }
 
 func (c *Counters) add(other Counters) {
 	c.Emitted += other.Emitted
 	c.Dropped += other.Dropped
+	c.Late += other.Late
 	c.Again += other.Again
 }
 

@@ -13,39 +13,45 @@ import (
 type metric struct {
 	desc *prometheus.Desc
 	kind prometheus.ValueType
-	one  func(s *Snapshot) float64           // nil for one by reason
-	many func(s *Snapshot) map[string]uint64 // by reason
+	read func(s *Snapshot, tell tell) // tells each value
+}
+
+// tell takes a value, with the values of the metric's labels.
+type tell func(v float64, labels ...string)
+
+func newMetric(
+	name, help string, kind prometheus.ValueType, labels []string, read func(s *Snapshot, tell tell),
+) metric {
+	return metric{prometheus.NewDesc("lineman_"+name, help, labels, nil), kind, read}
 }
 
 func gauge(name, help string, of func(s *Snapshot) int) metric {
-	return metric{
-		prometheus.NewDesc("lineman_"+name, help, nil, nil), prometheus.GaugeValue,
-		func(s *Snapshot) float64 { return float64(of(s)) }, nil,
-	}
+	return newMetric(name, help, prometheus.GaugeValue, nil,
+		func(s *Snapshot, tell tell) { tell(float64(of(s))) })
 }
 
 func seconds(name, help string, kind prometheus.ValueType, of func(s *Snapshot) time.Duration) metric {
-	return metric{
-		prometheus.NewDesc("lineman_"+name, help, nil, nil), kind,
-		func(s *Snapshot) float64 { return of(s).Seconds() }, nil,
-	}
+	return newMetric(name, help, kind, nil, func(s *Snapshot, tell tell) { tell(of(s).Seconds()) })
 }
 
 func counter(name, help string, of func(s *Snapshot) uint64) metric {
-	return metric{
-		prometheus.NewDesc("lineman_"+name+"_total", help, nil, nil), prometheus.CounterValue,
-		func(s *Snapshot) float64 { return float64(of(s)) }, nil,
-	}
+	return newMetric(name+"_total", help, prometheus.CounterValue, nil,
+		func(s *Snapshot, tell tell) { tell(float64(of(s))) })
 }
 
 func byReason(name, help string, of func(s *Snapshot) map[string]uint64) metric {
-	return metric{
-		prometheus.NewDesc("lineman_"+name+"_total", help, []string{"reason"}, nil), prometheus.CounterValue, nil, of,
-	}
+	return newMetric(name+"_total", help, prometheus.CounterValue, []string{"reason"},
+		func(s *Snapshot, tell tell) {
+			for reason, n := range of(s) {
+				tell(float64(n), reason)
+			}
+		})
 }
 
-// metrics are all but the histogram.
-func metrics() []metric { return slices.Concat(ofPages(), ofBroker(), ofJournal(), counted()) }
+// metrics are all but the histograms.
+func metrics() []metric {
+	return slices.Concat(ofPages(), ofBroker(), ofJournal(), counted(), ofGroups(), ofHooks(), ofCalls())
+}
 
 // ofPages are how many there are now.
 func ofPages() []metric {
@@ -161,21 +167,21 @@ func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, m := range metrics() {
 		to <- m.desc
 	}
+	to <- hookSeconds
 }
 
 func (c *collector) Collect(to chan<- prometheus.Metric) {
 	s, err := c.take()
 	for _, m := range metrics() {
-		switch {
-		case err != nil:
+		if err != nil {
 			to <- prometheus.NewInvalidMetric(m.desc, err)
 			return
-		case m.one != nil:
-			to <- prometheus.MustNewConstMetric(m.desc, m.kind, m.one(&s))
-		default:
-			for reason, n := range m.many(&s) {
-				to <- prometheus.MustNewConstMetric(m.desc, m.kind, float64(n), reason)
-			}
 		}
+		m.read(&s, func(v float64, labels ...string) {
+			to <- prometheus.MustNewConstMetric(m.desc, m.kind, v, labels...)
+		})
+	}
+	for i := range s.Hooks {
+		to <- s.Hooks[i].histogram()
 	}
 }

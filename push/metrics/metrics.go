@@ -23,6 +23,10 @@ type Snapshot struct {
 	Broker      Broker
 	Journal     Journal
 
+	EventGroups []Group
+	Hooks       []Hook
+	Calls       Calls
+
 	Accepted uint64 // connections
 	BytesIn  uint64
 	BytesOut uint64

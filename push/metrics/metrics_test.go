@@ -38,6 +38,17 @@ func TestMetrics(t *testing.T) {
 			Bytes: 30, Segments: 31, Writes: 32, Syncs: 33, Failures: 34, WriteTime: 35 * time.Second,
 			SyncTime: 36 * time.Second,
 		},
+		EventGroups: []metrics.Group{{
+			Name: "chat", Listeners: 37, Events: 38, Bytes: 39, Held: 40, Emitted: 41, Again: 42, Full: 43, Late: 44,
+		}},
+		Hooks: []metrics.Hook{
+			{
+				Name: "app", Requests: map[string]uint64{"good": 45, "lost": 2}, Took: map[float64]uint64{0.1: 46},
+				Seconds: 4.5, Tells: true, Retries: 48, Dead: 49, Lost: 50, Open: true,
+			},
+			{Name: "door", Questions: map[string]uint64{"posted": 51}, Asked: 52},
+		},
+		Calls:   metrics.Calls{Waiting: 53, Ended: map[string]uint64{"late": 54}},
 		Waiting: 7, QueuedBytes: 8, QueuedMost: 9, Linked: true, Accepted: 10, BytesIn: 11, BytesOut: 12, Panics: 13,
 		Slow: 14, SlowClients: 15, Refused: map[string]uint64{"origin": 16, "late": 0},
 		WouldRefuse: map[string]uint64{"handshakes_per_ip": 17}, Credentials: map[string]uint64{"expired": 18},
@@ -67,20 +78,44 @@ func TestMetrics(t *testing.T) {
 		"lineman_journal_bytes 30", "lineman_journal_segments 31", "lineman_journal_writes_total 32",
 		"lineman_journal_syncs_total 33", "lineman_journal_failures_total 34",
 		"lineman_journal_write_seconds_total 35", "lineman_journal_sync_seconds_total 36",
+		`lineman_listeners{group="chat"} 37`, `lineman_events_waiting{group="chat"} 38`,
+		`lineman_events_waiting_bytes{group="chat"} 39`, `lineman_events_held_connections{group="chat"} 40`,
+		`lineman_events_total{group="chat"} 41`, `lineman_events_again_total{group="chat"} 42`,
+		`lineman_events_dropped_total{group="chat",reason="full"} 43`,
+		`lineman_events_dropped_total{group="chat",reason="late"} 44`,
+		`lineman_hook_requests_total{hook="app",result="good"} 45`,
+		`lineman_hook_seconds_bucket{hook="app",le="0.1"} 46`,
+		`lineman_hook_seconds_count{hook="app"} 47`, `lineman_hook_seconds_sum{hook="app"} 4.5`,
+		`lineman_hook_retries_total{hook="app"} 48`, `lineman_hook_dead_letters_total{hook="app"} 49`,
+		`lineman_hook_lost_events_total{hook="app"} 50`, `lineman_hook_open{hook="app"} 1`,
+		`lineman_hook_open{hook="door"} 0`, `lineman_hook_questions_total{hook="door",result="posted"} 51`,
+		`lineman_hook_questions_waiting{hook="door"} 52`, "lineman_calls_waiting 53",
+		`lineman_calls_total{result="late"} 54`,
 		"lineman_broker_publish_seconds_count 1", "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(text, "\n"+want) {
 			t.Errorf("the scrape has no %s", want)
 		}
 	}
+	if strings.Contains(text, `retries_total{hook="door"}`) ||
+		strings.Contains(text, `questions_waiting{hook="app"}`) {
+		t.Error("the scrape has what does not concern a hook")
+	}
+}
+
+// full is a Snapshot that has something of each.
+func full() (metrics.Snapshot, error) {
+	one := map[string]uint64{"x": 1}
+	return metrics.Snapshot{
+		Refused: one, WouldRefuse: one, Credentials: one, EventGroups: []metrics.Group{{Name: "x"}},
+		Hooks: []metrics.Hook{{Name: "x", Requests: one, Tells: true, Questions: one}},
+		Calls: metrics.Calls{Ended: one},
+	}, nil
 }
 
 // TestNames has names and help texts be as is usual with Prometheus.
 func TestNames(t *testing.T) {
-	one := map[string]uint64{"x": 1}
-	m := metrics.New(func() (metrics.Snapshot, error) {
-		return metrics.Snapshot{Refused: one, WouldRefuse: one, Credentials: one}, nil
-	})
+	m := metrics.New(full)
 	_, text := scrape(t, m)
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	if err != nil {
@@ -108,10 +143,7 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := metrics.New(func() (metrics.Snapshot, error) {
-		one := map[string]uint64{"x": 1}
-		return metrics.Snapshot{Refused: one, WouldRefuse: one, Credentials: one}, nil
-	})
+	m := metrics.New(full)
 	_, text := scrape(t, m)
 	served := map[string]bool{}
 	for _, found := range regexp.MustCompile(`(?m)^# TYPE (lineman_\w+) `).FindAllStringSubmatch(text, -1) {

@@ -139,6 +139,7 @@ func (s *Server) snapshot(now time.Time) metrics.Snapshot {
 	}
 	return metrics.Snapshot{
 		Broker: broker, Journal: s.journalStats(),
+		EventGroups: s.eventGroups(), Hooks: s.hookMetrics(), Calls: s.callMetrics(),
 		Stats: s.hub.Stats(), Waiting: g.waiting.taken[""], QueuedBytes: s.queued.bytes, QueuedMost: s.queued.most,
 		Linked: s.hub.Linked(), Accepted: l.Accepted, BytesIn: l.BytesIn, BytesOut: l.BytesOut,
 		Panics: l.Panics, Slow: l.Slow,

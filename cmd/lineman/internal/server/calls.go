@@ -71,6 +71,7 @@ func (s *Server) endCall(c *lineman.Conn, up *upstream, n uint64, answer frame) 
 	delete(up.calls, n)
 	up.unanswered--
 	waiting.late.Stop()
+	s.speaking.ended[resultOf(answer)]++
 	if s.member(c) == nil {
 		return true
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lineman-go/lineman"
@@ -16,6 +17,7 @@ import (
 // decider is a hook that decides for pages: who they are, and what they may.
 type decider struct {
 	*hook.Decider
+	name   string
 	client *hook.Client
 	allows bool // what is asked while it is away is not refused by that alone
 }
@@ -54,7 +56,7 @@ func (s *Server) newDecider(name string, h config.Hook) (*decider, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &decider{client: client, allows: h.Away == "allow"}
+	d := &decider{name: name, client: client, allows: h.Away == "allow"}
 	d.Decider = hook.NewDecider(hook.DeciderOptions{
 		Ask: client.Ask, Context: s.loop.Context(), Do: func(f func()) { s.loop.Do(f) },
 		After:   func(d time.Duration, f func()) { s.loop.After(d, f) },
@@ -64,12 +66,20 @@ func (s *Server) newDecider(name string, h config.Hook) (*decider, error) {
 	return d, nil
 }
 
+// all are those that there are, each once.
+func (d *deciders) all() (all []*decider) {
+	for _, one := range []*decider{d.connect, d.subscribe, d.publish, d.rpc} {
+		if one != nil && !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
 // close closes the connections to the hooks that decide.
 func (d *deciders) close() {
-	for _, one := range []*decider{d.connect, d.subscribe, d.publish, d.rpc} {
-		if one != nil {
-			one.client.Close()
-		}
+	for _, one := range d.all() {
+		one.client.Close()
 	}
 }
 

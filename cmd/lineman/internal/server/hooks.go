@@ -67,18 +67,3 @@ func (s *Server) closeTellers() {
 		t.client.Close()
 	}
 }
-
-// HookStats are what a hook was told of events.
-type HookStats struct {
-	Name   string
-	Posts  hook.ClientStats
-	Events hook.SenderStats
-}
-
-// HookStats tells how each hook that is told events is. For the loop only.
-func (s *Server) HookStats() (all []HookStats) {
-	for _, t := range s.tellers {
-		all = append(all, HookStats{t.name, t.client.Stats(), t.sender.Stats()})
-	}
-	return all
-}

@@ -14,6 +14,7 @@ import (
 // by the loop.
 type speaking struct {
 	upstreams map[uint64]*upstream // by the connections' ids: a page that only listens has none
+	ended     map[string]uint64    // calls, by how: see resultOf
 
 	// Of the event at hand.
 	member *push.Member[*lineman.Conn]
@@ -24,6 +25,7 @@ type speaking struct {
 
 func (k *speaking) begin() {
 	k.upstreams = make(map[uint64]*upstream)
+	k.ended = map[string]uint64{"answered": 0, "failed": 0, "late": 0, "unheard": 0}
 	k.places = func() []push.Target { return placesOf(k.member) }
 }
 
