@@ -134,11 +134,11 @@ func TestConnectJoined(t *testing.T) {
 
 		// What is forgotten while it is asked is not kept, nor given to who comes then.
 		d.run(2 * time.Second)
-		d.answer = slow(time.Second, `{"uid":"9","cache":60}`)
+		d.answer = slow(2*time.Second, `{"uid":"9","cache":60}`)
 		d.Connect(withCookie("4", "a"), got.connect("4"))
 		d.run(time.Millisecond)
 		d.Forget("9")
-		d.answer = slow(2*time.Second, `{"uid":"10","cache":60}`)
+		d.answer = slow(time.Second, `{"uid":"10","cache":60}`)
 		d.Connect(withCookie("5", "a"), got.connect("5"))
 		d.run(5 * time.Second)
 		got.is(t, "4 9", "5 10")
