@@ -36,7 +36,7 @@ namespaces: {room: {subscribe: all}}
 )
 
 // TestHearNodes has listeners of two groups at one of three nodes, at two, and at all, which hear of the pages of all
-// nodes; they are killed at random, and users go from node to node.
+// nodes; they are killed at random, users go from node to node, and at last a node is killed.
 func TestHearNodes(t *testing.T) {
 	r := startRedis(t)
 	h := &earshot{hearsay: newHearsay("one", "two"), t: t}
@@ -61,6 +61,7 @@ func TestHearNodes(t *testing.T) {
 	h.called()
 	h.moves()
 	h.listenersDie()
+	h.nodeDies()
 }
 
 // report tells of what is not as it should be.
