@@ -36,7 +36,7 @@ type drive func(l *load, d time.Duration) (ops int, err error)
 
 func (m *measurement) cases() []testCase {
 	return slices.Concat(m.messages(), m.answers(), m.secured(), m.memories(), m.besideBusyLoop(), m.pushes(),
-		m.followed(), m.overNodes())
+		m.followed(), m.heard(), m.overNodes())
 }
 
 // least is the contender that Lineman is compared with where there is nothing to do but to write.

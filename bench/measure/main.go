@@ -7,6 +7,7 @@
 //	go -C bench run ./measure
 //	go -C bench run ./measure -only TLS        the cases whose name contains this
 //	go -C bench run ./measure -baseline DIR    beside a further raw loop, goepoll, built from DIR
+//	go -C bench run ./measure -before DIR      beside a push server of another commit, built from DIR
 //	go -C bench run ./measure -quick           one short round: whether it runs, not how fast
 //
 // nginx is measured where it is installed.
@@ -29,6 +30,7 @@ func main() {
 	length := flag.Duration("time", 3*time.Second, "how long each time")
 	many := flag.Int("conns", 10000, "connections of the broadcast, and for the slope of memory")
 	baseline := flag.String("baseline", "", "folder of the source of another raw loop, called as: goepoll PROTO PORT")
+	before := flag.String("before", "", "folder of this project at another commit: its push server is compared with")
 	only := flag.String("only", "", "only the cases whose name contains this")
 	asJSON := flag.Bool("json", false, "print JSON")
 	quick := flag.Bool("quick", false, "one round of 200 ms, a tenth of the connections, no verdict")
@@ -37,7 +39,7 @@ func main() {
 	if *quick {
 		m.rounds, m.length, m.many = 1, 200*time.Millisecond, *many/10
 	}
-	results, err := m.run(*baseline, *only)
+	results, err := m.run(*baseline, *before, *only)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "measure:", err)
 		os.Exit(1)
@@ -57,7 +59,7 @@ type measurement struct {
 	programs programs
 }
 
-func (m *measurement) run(baseline, only string) ([]result, error) {
+func (m *measurement) run(baseline, before, only string) ([]result, error) {
 	runtime.LockOSThread()
 	if runtime.NumCPU() < 2 {
 		return nil, fmt.Errorf("want two cores, one for the server and one for the clients")
@@ -67,7 +69,7 @@ func (m *measurement) run(baseline, only string) ([]result, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	if m.programs, err = build(dir, baseline); err != nil {
+	if m.programs, err = build(dir, baseline, before); err != nil {
 		return nil, err
 	}
 	if err := pin(os.Getpid(), clientCore); err != nil {
@@ -120,6 +122,9 @@ func (m *measurement) measure(c testCase) ([]result, error) {
 			}
 		}
 		for _, a := range row.aims {
+			if a.To != "" && of[a.To] == nil {
+				continue
+			}
 			results[i].Aims = append(results[i].Aims, outcome{a, a.reached(of)})
 		}
 	}

@@ -63,9 +63,10 @@ var roomForPages = []string{
 // variants are settings of further push servers, by the name of the program.
 var variants = map[string][]string{
 	"lineman-strict":   {checks, "LINEMAN_TOKEN_REVOCATIONS=", "LINEMAN_LIMITS_PENDING=64KiB", "LINEMAN_PING=0s"},
-	"lineman-channels": {keepsChannels, inMemory, "LINEMAN_LIMITS_MESSAGES_PER_CONNECTION=0", "LINEMAN_PING=0s"},
+	"lineman-channels": {keepsChannels, inMemory, saysMuch, "LINEMAN_PING=0s"},
 	"lineman-uids":     {keepsUIDs, inMemory},
 	"lineman-journal":  {keepsUIDs},
+	"lineman-hears":    {speaks, saysMuch, "LINEMAN_EVENTS_MESSAGES=back end"},
 	"lineman-storm":    {checks, "LINEMAN_TOKEN_REVOCATIONS=", keepsChannels, manyWait, allConnect},
 	"lineman-forgets":  {checks, "LINEMAN_TOKEN_REVOCATIONS=", keepsChannels, manyWait, allConnect, inMemory},
 }
@@ -73,14 +74,16 @@ var variants = map[string][]string{
 const (
 	checks        = "LINEMAN_TOKEN_SECRETS=" + tokenSecret
 	keepsChannels = `LINEMAN_NAMESPACES={"default": {"subscribe": "all", "history": {"size": 1000}}}`
+	speaks        = `LINEMAN_NAMESPACES={"default": {"subscribe": "all", "publish": "all", "publish_rate": 0}}`
+	saysMuch      = "LINEMAN_LIMITS_MESSAGES_PER_CONNECTION=0"
 	keepsUIDs     = "LINEMAN_HISTORY_UIDS_SIZE=100"
 	inMemory      = "LINEMAN_HISTORY_JOURNAL=none"
 	manyWait      = "LINEMAN_LIMITS_WAITING=12000" // who come at once wait for their hello to be looked at
 	allConnect    = "LINEMAN_LIMITS_CONNECTIONS=12000"
 )
 
-// build makes the programs of this module in dir, and goepoll of the baseline if there is one.
-func build(dir, baseline string) (programs, error) {
+// build makes the programs of this module in dir, goepoll of the baseline and another push server, if there are any.
+func build(dir, baseline, before string) (programs, error) {
 	cert, key, err := writeCertificate(dir)
 	if err != nil {
 		return nil, err
@@ -116,15 +119,37 @@ func build(dir, baseline string) (programs, error) {
 		}
 		p.counts = true
 	}
-	server, err := add("lineman", "..", "./cmd/lineman", func(_, ports string) []string {
+	if err := all.addPushServers(add, before); err != nil {
+		return nil, err
+	}
+	all["nginx"] = nginx(dir, cert, key)
+	if redis := redisServer(); redis != nil {
+		all["redis"] = redis
+	}
+	return all, nil
+}
+
+// addPushServers adds the push server with each of its settings, and that of another folder, unless it is empty.
+func (all programs) addPushServers(
+	add func(name, from, pkg string, arguments func(protos, ports string) []string) (*program, error), before string,
+) error {
+	start := func(_, ports string) []string {
 		p := strings.Split(ports, ",")
 		return []string{
 			"start", "--listen", "127.0.0.1:" + p[0], "--text", "127.0.0.1:" + p[1],
 			"--api", "127.0.0.1:0", "--admin", "127.0.0.1:0",
 		}
-	})
+	}
+	if before != "" {
+		other, err := add("lineman-before", before, "./cmd/lineman", start)
+		if err != nil {
+			return err
+		}
+		other.supervised, other.env = true, roomForPages
+	}
+	server, err := add("lineman", "..", "./cmd/lineman", start)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	server.supervised, server.env = true, roomForPages
 	for name, env := range variants {
@@ -132,11 +157,7 @@ func build(dir, baseline string) (programs, error) {
 		p.name, p.env = name, append(slices.Clone(roomForPages), env...)
 		all[name] = &p
 	}
-	all["nginx"] = nginx(dir, cert, key)
-	if redis := redisServer(); redis != nil {
-		all["redis"] = redis
-	}
-	return all, nil
+	return nil
 }
 
 func (p *program) start(protos string) (*running, error) {
