@@ -19,6 +19,7 @@ const busyTime = 500 * time.Millisecond
 
 func (s *Server) stop(l *lineman.Loop) {
 	s.drain(l)
+	s.stopping = true
 	if left := time.Until(s.emptied); left > 0 {
 		l.After(left, s.quit)
 	} else {
@@ -29,8 +30,13 @@ func (s *Server) stop(l *lineman.Loop) {
 	}
 }
 
-// quit leaves the other processes. It is the last that the loop does.
+// quit leaves the other processes, when the last page has been sent away, or has gone before that: then the loop may
+// end at once. It is the last that the loop does.
 func (s *Server) quit() {
+	if s.left {
+		return
+	}
+	s.left = true
 	s.closeTellers()
 	s.hearing.dispatcher.Bye()
 	s.hub.Close()

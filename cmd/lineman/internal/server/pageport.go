@@ -117,7 +117,11 @@ func (s *Server) spareTime() time.Duration {
 var errNoSlot = errors.New("server: no connection slot")
 
 // gone gives back the slot of a connection.
-func (s *Server) gone(c *lineman.Conn) { s.guard.leave(c.Value().(*page)) }
+func (s *Server) gone(c *lineman.Conn) {
+	if s.guard.leave(c.Value().(*page)); s.stopping && s.guard.pages.taken[""] == 0 {
+		s.loop.Do(s.quit)
+	}
+}
 
 // handshake decides whether a page may open its WebSocket, and keeps what the request says of its login.
 func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {

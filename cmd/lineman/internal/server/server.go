@@ -133,6 +133,8 @@ type Server struct {
 	queued      queued
 	scavenger   scavenger
 	ready       bool
+	stopping    bool
+	left        bool                // it has left the other processes
 	emptied     time.Time           // when the last page has been sent away, while a drain lasts
 	links       int                 // times that the link to other processes has come or gone
 	shut        []*lineman.Listener // for back ends, until other processes are reached
