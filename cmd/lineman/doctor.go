@@ -5,12 +5,15 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/doctor"
+	"github.com/lineman-go/lineman/push/hook"
 )
 
 func doctorCommand() *cobra.Command {
@@ -20,14 +23,15 @@ func doctorCommand() *cobra.Command {
 		Use: "doctor", Short: "Tell what this machine lacks for the server, and the fix", Args: noArguments,
 		Long: `Check whether this machine is fit for the server, as ` + "`lineman start`" +
 			` with the same flags and the same environment
-would run it: limits, settings of the kernel, ports, clock, certificate, Redis. It prints what was found and, where that
-is not good, a fix to paste.
+would run it: limits, settings of the kernel, ports, clock, certificate, Redis, hooks. It prints what was found and,
+where that is not good, a fix to paste.
 
   ok     as it should be
   warn   the server runs, but not as well as it could, or not under load
   fail   it does not start, or cannot do what is wanted; then the exit code is 1
 
-Nothing is changed. It sees what the user sees who runs it: run it as the server's.`,
+Nothing is changed: a hook is told an empty list of events, or is asked who a page is that shows nothing. It sees what
+the user sees who runs it: run it as the server's.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if connections < 0 {
 				return &usageError{fmt.Errorf("--connections %d: want a number of pages", connections)}
@@ -66,7 +70,22 @@ func examined(c *config.Config, connections int) doctor.Options {
 		Queued:      c.Count * c.Limits.Memory,
 		Cert:        c.TLS.Cert, Key: c.TLS.Key,
 		Redis: examinedRedis(c),
+		Hooks: examinedHooks(c),
 	}
+}
+
+// examinedHooks are the URLs that the settings name.
+func examinedHooks(c *config.Config) (all []doctor.Hook) {
+	for _, name := range slices.Sorted(maps.Keys(c.Hooks)) {
+		h := c.Hooks[name]
+		all = append(all, doctor.Hook{
+			Endpoint: hook.Endpoint{
+				Name: name, URL: h.URL, Secrets: h.Secrets, Private: h.Private, Timeout: h.Timeout,
+			},
+			Tells: len(h.Events) > 0, Decides: h.Decides,
+		})
+	}
+	return all
 }
 
 // examinedRedis is where the settings say that nodes meet.

@@ -86,6 +86,13 @@ func TestExamined(t *testing.T) {
 	if o.Redis.User != "push" || o.Redis.Prefix != "lineman" || o.Redis.TLS == nil {
 		t.Errorf("%+v", o.Redis)
 	}
+	c.Hooks = map[string]config.Hook{
+		"b": {URL: "https://b", Decides: []string{"rpc"}}, "a": {Events: []string{"close"}},
+	}
+	h := examined(&c, 0).Hooks
+	if len(h) != 2 || h[0].Name != "a" || !h[0].Tells || h[1].URL != "https://b" || h[1].Tells {
+		t.Errorf("%+v", h)
+	}
 	if o := examined(&c, 7); o.Connections != 7 || o.Descriptors != c.Files(7) || o.Descriptors < 7 {
 		t.Errorf("%d connections, %d descriptors", o.Connections, o.Descriptors)
 	}

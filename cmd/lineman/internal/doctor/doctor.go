@@ -30,6 +30,7 @@ type Options struct {
 	Queued      int    // bytes that may wait for slow pages
 	Cert, Key   string // files of the certificate; empty if there is none
 	Redis       Redis
+	Hooks       []Hook
 	Files       []error  // what is wrong with files that settings name, and with the server's; nil elements are none
 	Warnings    []string // about what is unsafe, but works
 }
@@ -43,7 +44,7 @@ type Port struct {
 // check returns nothing where it does not apply.
 type check func(*Machine, *Options) []Finding
 
-func portable() []check { return []check{told, ports, clock, certificate, redis} }
+func portable() []check { return []check{told, ports, clock, certificate, redis, hooks} }
 
 func onLinux() []check {
 	return []check{
