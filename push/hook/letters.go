@@ -33,7 +33,14 @@ func NewDeadLetters(path string) *DeadLetters { return &DeadLetters{path: path, 
 
 // add writes the events of a batch, and returns when they are on the disk. With an error, some of them may be.
 func (d *DeadLetters) add(hook, why string, at time.Time, b *batch) error {
-	var text []byte
+	text := deadLetters(hook, why, at, b)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.writeLocked(text)
+}
+
+// deadLetters are the lines of a batch.
+func deadLetters(hook, why string, at time.Time, b *batch) (text []byte) {
 	for i := range b.len() {
 		text = append(text, `{"hook":`...)
 		text = appendString(text, hook)
@@ -42,9 +49,7 @@ func (d *DeadLetters) add(hook, why string, at time.Time, b *batch) error {
 		text = append(append(text, `,"event":`...), b.event(i)...)
 		text = append(text, "}\n"...)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.writeLocked(text)
+	return text
 }
 
 // writeLocked opens the file each time, as it may have been moved away.

@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 func batchOf(all ...string) *batch {
@@ -99,4 +101,35 @@ func TestDeadLettersFull(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "hook: dead letters: ") {
 		t.Error(err)
 	}
+}
+
+// FuzzDeadLetters has each event be a line of JSON, whatever is told of it.
+func FuzzDeadLetters(f *testing.F) {
+	f.Add("app", "the answer is 404", "hello")
+	f.Add("a\"b", "line\nline\x00\xff", "\",\"n\":1}\n")
+	f.Fuzz(func(t *testing.T, hook, why, said string) {
+		event, err := json.Marshal(map[string]any{"type": "message", "text": said, "n": 1})
+		if err != nil {
+			t.Skip()
+		}
+		text := deadLetters(hook, why, time.UnixMilli(1795400000123), batchOf(string(event), string(event)))
+		all := strings.SplitAfter(string(text), "\n")
+		if len(all) != 3 || all[2] != "" {
+			t.Fatalf("%q", text)
+		}
+		for _, line := range all[:2] {
+			var letter struct {
+				Hook, Why string
+				Time      int64
+				Event     json.RawMessage
+			}
+			if err := json.Unmarshal([]byte(line), &letter); err != nil || string(letter.Event) != string(event) ||
+				utf8.ValidString(hook) && letter.Hook != hook {
+				t.Errorf("%q: %v", line, err)
+			}
+			if strings.ContainsFunc(line[:len(line)-1], func(r rune) bool { return r < ' ' }) {
+				t.Errorf("%q has control characters", line)
+			}
+		}
+	})
 }
