@@ -21,6 +21,7 @@ type cluster struct {
 	peers      map[string]*peer
 	buried     map[string]bool // nodes whose connections were told as closed, as they seemed to be dead
 	ward       ward
+	linked     bool // others can be reached
 	due        bool // others are to be told of the groups in the next tick
 }
 
@@ -85,16 +86,23 @@ func (d *Dispatcher) Told(node string, what json.RawMessage) {
 	}
 }
 
-// Beat tells other nodes that this one is there, and finds out which of them are not.
-func (d *Dispatcher) Beat() {
+// Beat tells other nodes that this one is there, and finds out which of them are not. linked reports whether they can
+// be reached: while this node is cut off, it takes nobody for dead.
+func (d *Dispatcher) Beat(linked bool) {
 	c := d.cluster
 	if c == nil {
 		return
 	}
+	if linked && !c.linked {
+		for _, p := range c.peers {
+			p.heard = d.options.Now()
+		}
+	}
+	c.linked = linked
 	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
 		p := c.peers[id]
 		silent := d.options.Now().Sub(p.heard)
-		if silent > deadAfter {
+		if silent > deadAfter && linked {
 			c.bury(p)
 			continue
 		}
@@ -116,6 +124,7 @@ func (d *Dispatcher) Beat() {
 // Bye tells other nodes that this one leaves, and has no connections any more.
 func (d *Dispatcher) Bye() {
 	if d.cluster != nil {
+		d.cluster.sayWard()
 		d.cluster.say("", note{Bye: true})
 	}
 }
@@ -161,7 +170,7 @@ func (c *cluster) told(node string, n *note) {
 	p := c.peers[node]
 	if n.Bye {
 		if p != nil {
-			c.part(p)
+			c.bury(p)
 		}
 		return
 	}
@@ -169,6 +178,7 @@ func (c *cluster) told(node string, n *note) {
 		p = &peer{id: node, relays: make(map[string]*relay), came: make(map[string]*inflow)}
 		c.peers[node] = p
 		defer c.sayGroups(node)
+		c.say(node, note{Ask: true})
 		if c.buried[node] {
 			delete(c.buried, node)
 			c.say(node, note{Stale: true})
@@ -182,6 +192,7 @@ func (c *cluster) told(node string, n *note) {
 		c.elect()
 	case n.Ask:
 		c.sayGroups(node)
+		c.ward.guardian = "" // it may have to be told all
 	case n.Stale:
 		c.ward.guardian = ""
 		c.stale()
@@ -234,20 +245,28 @@ func (c *cluster) elect() {
 	}
 }
 
-// bury tells the connections of a node that has died as closed, if this is the node that knows them.
+// bury tells the connections of a node that has died, or left in a hurry, as closed, if this is the node that knows
+// them. That node may have told so itself, and not that it had.
 func (c *cluster) bury(p *peer) {
 	wards := p.wards
 	c.part(p)
 	for _, conn := range slices.Sorted(maps.Keys(wards)) {
 		c.dispatcher.Emit(&Event{
-			Kind: Close, Conn: conn, UID: wards[conn], Code: abnormal, Why: "its node has died",
+			Kind: Close, Conn: conn, UID: wards[conn], Code: abnormal, Why: "its node has died", Again: true,
 		}, nil)
 		c.dispatcher.Gone(conn)
 	}
-	if len(wards) > 0 {
-		c.buried[p.id] = true
+	if len(wards) == 0 {
+		return
 	}
+	if len(c.buried) >= maxBuried {
+		clear(c.buried) // most do not come back
+	}
+	c.buried[p.id] = true
 }
+
+// maxBuried is how many nodes are remembered that seemed to be dead.
+const maxBuried = 1000
 
 // abnormal is the code of a connection that has ended without a goodbye (RFC 6455, section 7.1.5).
 const abnormal = 1006

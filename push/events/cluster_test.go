@@ -77,7 +77,7 @@ func (x *wires) pass(d time.Duration) {
 		for _, id := range x.ids() {
 			w := x.all[id]
 			w.pass(time.Second)
-			w.Beat()
+			w.Beat(!x.cut[id])
 		}
 		x.run()
 	}
@@ -179,20 +179,54 @@ func TestDeadNode(t *testing.T) {
 	a.Came("c:a.1", "7")
 	a.Came("c:a.2", "8")
 	x.pass(2 * time.Second)
-	a.Gone("c:a.2")
+	a.Went("c:a.2")
 	x.pass(2 * time.Second)
 	x.cut["a"] = true
 	x.pass(10 * time.Second)
 	got := append(l.got, other.got...)
-	if len(got) != 1 || got[0].Conn != "c:a.1" || got[0].UID != "7" || got[0].Code != abnormal {
+	if len(got) != 1 || got[0].Conn != "c:a.1" || got[0].UID != "7" || got[0].Code != abnormal || !got[0].Again {
 		t.Errorf("told %+v", got)
 	}
 	x.cut["a"] = false
 	x.pass(3 * time.Second)
 	check(t, a.stale, 1)
+	a.Went("c:a.1")
 	a.Bye()
 	x.run()
 	check(t, len(b.cluster.peers), 1)
+	check(t, len(l.got)+len(other.got), 1)
+}
+
+// One that leaves before its listeners have heard of all that has closed has others tell it.
+func TestHastyNode(t *testing.T) {
+	x := newWires(t)
+	a, b := x.node("a"), x.node("b")
+	l := b.listen("chat", Close)
+	x.run()
+	a.Came("c:a.1", "7")
+	a.Came("c:a.2", "8")
+	a.Went("c:a.2")
+	a.Bye()
+	x.run()
+	if len(l.got) != 1 || l.got[0].Conn != "c:a.1" || !l.got[0].Again {
+		t.Errorf("told %+v", l.got)
+	}
+}
+
+// Nodes that cannot be reached by anybody take nobody for dead.
+func TestAllCutOff(t *testing.T) {
+	x := newWires(t)
+	a, b := x.node("a"), x.node("b")
+	l := b.listen("chat", Close)
+	x.run()
+	a.Came("c:a.1", "7")
+	x.pass(2 * time.Second)
+	x.cut["a"], x.cut["b"] = true, true
+	x.pass(20 * time.Second)
+	x.cut["a"], x.cut["b"] = false, false
+	x.pass(5 * time.Second)
+	check(t, len(l.got), 0)
+	check(t, a.stale, 0)
 }
 
 // Whatever is lost on the way, each event of a connection is done at least once, in order, and twice only where that is

@@ -142,7 +142,6 @@ func (d *Dispatcher) stamp(e *Event) {
 
 // Gone is told that a connection has closed, and that nothing more comes of it.
 func (d *Dispatcher) Gone(conn push.Target) {
-	d.cluster.went(conn)
 	for _, g := range d.groups {
 		g.closed(conn)
 	}

@@ -165,6 +165,7 @@ func (g *group) settle(done *completion, err error) {
 
 // drop forgets an event that another node has relayed, and keeps.
 func (g *group) drop(it item) {
+	it.from.open--
 	it.binding.items--
 	g.unbind(it.binding)
 }

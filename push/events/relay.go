@@ -99,6 +99,7 @@ func (r *relay) send() {
 		switch {
 		case r.closed:
 		case err != nil:
+			r.gone = append(b.Gone, r.gone...)
 			r.cluster.dispatcher.options.After(relayAgain, r.send)
 		default:
 			r.arrived = max(r.arrived, b.N)
@@ -170,7 +171,9 @@ type inflow struct {
 	done    uint64 // up to this one all were acknowledged here
 	ahead   map[uint64]bool
 	due     bool // that is told in the next tick
-	refused bool
+	open    int  // events that have come, and are neither acknowledged nor let go of
+	refused bool // it is let go of, and when none is open any more, that is said
+	leaving bool // that is said, or about to be
 }
 
 // take gives what a node relays to the listeners here.
@@ -195,6 +198,7 @@ func (c *cluster) take(p *peer, b *batch) {
 			continue // it has come already
 		}
 		in.N = n
+		in.open++
 		g.counters.Emitted++
 		done := &completion{left: 1, done: func(err error) { c.settled(p, in, n, err) }}
 		g.enqueue(item{text: e.Text, done: done, again: e.Again, from: in}, e.Conn)
@@ -209,6 +213,7 @@ func (c *cluster) take(p *peer, b *batch) {
 
 // settled notes that a relayed event was acknowledged.
 func (c *cluster) settled(p *peer, in *inflow, n uint64, err error) {
+	in.open--
 	if err != nil { // its listeners have been gone for too long: those elsewhere are to have it
 		c.turnAway(p, in)
 		return
@@ -219,11 +224,14 @@ func (c *cluster) settled(p *peer, in *inflow, n uint64, err error) {
 		delete(in.ahead, in.done)
 	}
 	c.acknowledge(p, in)
+	if in.refused {
+		c.sayRefused(p, in)
+	}
 }
 
 // acknowledge tells the node in the next tick how far its events are done.
 func (c *cluster) acknowledge(p *peer, in *inflow) {
-	if in.due || in.refused {
+	if in.due || in.leaving {
 		return
 	}
 	in.due = true
@@ -245,20 +253,32 @@ func (c *cluster) refuse(g *group) {
 		return
 	}
 	for _, p := range c.peers {
-		if in := p.came[g.name]; in != nil && !in.refused {
+		if in := p.came[g.name]; in != nil {
 			c.turnAway(p, in)
 		}
 	}
 	c.changed()
 }
 
-// turnAway tells a node that what it relays is not taken any more.
+// turnAway tells a node that what it relays is not taken any more, when listeners have done what they were sent: it
+// hands the rest to others.
 func (c *cluster) turnAway(p *peer, in *inflow) {
 	c.letGo(in)
-	c.sayThen(p.id, note{Refuse: &in.receipt}, func(err error) {
-		if err != nil && c.peers[p.id] == p && p.came[in.Group] == in {
-			c.dispatcher.options.After(relayAgain, func() { c.turnAway(p, in) })
-		}
+	c.sayRefused(p, in)
+}
+
+// sayRefused says so, behind the last acknowledgement.
+func (c *cluster) sayRefused(p *peer, in *inflow) {
+	if in.open > 0 || in.leaving {
+		return
+	}
+	in.leaving = true
+	c.dispatcher.options.Do(func() {
+		c.sayThen(p.id, note{Refuse: &in.receipt}, func(err error) {
+			if in.leaving = false; err != nil && c.peers[p.id] == p && p.came[in.Group] == in {
+				c.dispatcher.options.After(relayAgain, func() { c.sayRefused(p, in) })
+			}
+		})
 	})
 }
 

@@ -31,8 +31,9 @@ func (d *Dispatcher) Came(conn push.Target, uid string) {
 	w.conns[conn], w.Came[conn] = uid, uid
 }
 
-// went notes that it has closed.
-func (c *cluster) went(conn push.Target) {
+// Went notes that it has closed, and that back ends have been told.
+func (d *Dispatcher) Went(conn push.Target) {
+	c := d.cluster
 	if c == nil {
 		return
 	}
@@ -53,6 +54,10 @@ func (c *cluster) sayWard() {
 	w := &c.ward
 	to := c.next()
 	if to == "" {
+		return
+	}
+	if c.dispatcher.wanted[Close] == 0 {
+		w.guardian, w.Came, w.Went = "", make(map[push.Target]string), nil
 		return
 	}
 	came, said := w.Came, ward{Went: w.Went}

@@ -154,7 +154,10 @@ func (s *Server) endSpeaking(c *lineman.Conn, err error) {
 		return
 	}
 	delete(h.speakers, c.ID())
-	if h.dispatcher.Wants(events.Close) {
+	told := func(error) { h.dispatcher.Went(sp.conn) }
+	if !h.dispatcher.Wants(events.Close) {
+		told(nil)
+	} else {
 		e := events.Event{
 			Kind: events.Close, Conn: sp.conn, UID: sp.uid, Session: sp.session, Code: sp.code, Why: sp.why,
 			About: func() []push.Target { return sp.places },
@@ -165,7 +168,7 @@ func (s *Server) endSpeaking(c *lineman.Conn, err error) {
 		if !sp.since.IsZero() {
 			e.Lasted = time.Since(sp.since)
 		}
-		h.dispatcher.Emit(&e, nil)
+		h.dispatcher.Emit(&e, told)
 	}
 	h.dispatcher.Gone(sp.conn)
 }

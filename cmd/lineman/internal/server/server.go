@@ -236,7 +236,7 @@ func (s *Server) keepTime(l *lineman.Loop) {
 		s.streaming.comments.beat(s.fanout)
 		s.hub.CheckTails(checkTime)
 		s.followRolls()
-		s.hearing.dispatcher.Beat()
+		s.hearing.dispatcher.Beat(s.hub.Linked())
 	})
 	l.Every(burstTime*time.Second, s.tidy)
 }
