@@ -199,19 +199,6 @@ func (a *attendance) connected() (all []string) {
 	return all
 }
 
-// shown is who is shown, in order.
-func (a *attendance) shown() (all []string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for uid, u := range a.users {
-		if u.shown {
-			all = append(all, uid)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
-
 // end measures what has been until the end.
 func (a *attendance) end(at time.Time) {
 	a.mu.Lock()
