@@ -32,6 +32,10 @@ type Options struct {
 	// forgotten.
 	Keep time.Duration
 
+	// Early is for how long after New what pages say is kept for groups that begin later, although others take it:
+	// after a restart groups are not known until their listeners come back. 0 means not at all.
+	Early time.Duration
+
 	// Hold is told to stop reading what a connection says, whose listener has more to do than it should, and to go on.
 	// nil: nobody is held up.
 	Hold func(conn push.Target, on bool)
@@ -52,6 +56,7 @@ type Dispatcher struct {
 	wanted  map[Kind]int
 	// unclaimed keeps what pages say while no group wants to know it: it is for the first one that does
 	unclaimed *group
+	early     early
 	leaving   bool
 	cluster   *cluster            // nil: there are no other nodes
 	held      map[push.Target]int // by how many groups
@@ -69,6 +74,9 @@ func New(o Options) *Dispatcher {
 	o.Bytes = cmp.Or(o.Bytes, 64<<20)
 	o.Keep = cmp.Or(o.Keep, defaultKeep)
 	d := &Dispatcher{options: o, wanted: make(map[Kind]int), held: make(map[push.Target]int)}
+	if o.Early > 0 {
+		d.early.until = o.Now().Add(o.Early)
+	}
 	return d
 }
 
@@ -93,6 +101,9 @@ func (d *Dispatcher) Emit(e *Event, done func(error)) {
 	var c *completion
 	if done != nil {
 		c = &completion{left: len(to), done: done}
+	}
+	if len(to) > 0 {
+		d.keepEarly(e, text, to[0] == d.unclaimed)
 	}
 	for _, g := range to {
 		g.put(e, text, c)
@@ -142,6 +153,9 @@ func (d *Dispatcher) stamp(e *Event) {
 
 // Gone is told that a connection has closed, and that nothing more comes of it.
 func (d *Dispatcher) Gone(conn push.Target) {
+	if len(d.early.said) > 0 {
+		d.early.gone[conn] = true
+	}
 	for _, g := range d.groups {
 		g.closed(conn)
 	}
@@ -195,6 +209,9 @@ func (d *Dispatcher) listen(w Listen, r *relay) (*Listener, error) {
 	l := &Listener{group: g, sink: w.Sink, window: cmp.Or(w.Window, defaultWindow), relay: r}
 	g.listeners = append(g.listeners, l)
 	g.mute = g.mute || r != nil && !known
+	if !known && !w.Hook && g.claims() {
+		g.catchUp()
+	}
 	if d.unclaimed != nil && g.claims() {
 		d.claim(g)
 	}
@@ -250,6 +267,7 @@ func (d *Dispatcher) unclaimedGroup() *group {
 func (d *Dispatcher) claim(g *group) {
 	from := d.unclaimed
 	d.unclaimed = nil
+	d.early.claimed()
 	for from.waiting.len() > 0 {
 		it := from.waiting.pop()
 		b := g.bind(it.binding.conn)

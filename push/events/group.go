@@ -39,9 +39,12 @@ func (g *group) wants(e *Event) bool {
 	if !slices.Contains(g.kinds, e.Kind) || g.mute && e.Kind.isState() {
 		return false
 	}
-	return g.of == nil || slices.ContainsFunc(e.targets(), func(t push.Target) bool {
-		return push.Match(g.of, string(t))
-	})
+	return g.of == nil || g.isAbout(e.targets())
+}
+
+// isAbout reports whether the group is told of what is about some targets.
+func (g *group) isAbout(about []push.Target) bool {
+	return g.of == nil || slices.ContainsFunc(about, func(t push.Target) bool { return push.Match(g.of, string(t)) })
 }
 
 func (g *group) wantsAny(kinds ...Kind) bool {

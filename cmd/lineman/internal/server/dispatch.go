@@ -42,7 +42,8 @@ func (s *Server) openDispatcher() {
 	h.dispatcher = events.New(events.Options{
 		Do: s.loop.Do, After: func(d time.Duration, f func()) { s.loop.After(d, f) },
 		Waiting: s.config.Events.Waiting, Bytes: s.config.Events.Bytes, Keep: s.config.Events.Keep,
-		Hold: s.holdPage, State: s.whoIsThere, Began: s.beginHearing,
+		Early: min(s.config.Events.Keep, s.reconnectWindow()),
+		Hold:  s.holdPage, State: s.whoIsThere, Began: s.beginHearing,
 	})
 }
 
