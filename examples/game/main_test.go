@@ -91,6 +91,12 @@ func TestGame(t *testing.T) {
 			t.Errorf("a name of %d bytes: %v", len(name), err)
 		}
 	}
+}
+
+// TestFull has one page more come than there is room for.
+func TestFull(t *testing.T) {
+	g := newGame("127.0.0.1:0", time.Hour)
+	s := linemantest.Start(t, g.worker)
 	s.Do(g.worker, func(*lineman.Loop) {
 		for range maxPlayers {
 			g.arena.enter(new(lineman.Conn), "somebody")
