@@ -102,6 +102,7 @@ type attendant struct {
 	away    time.Duration // before that
 	shown   bool
 	turned  time.Time // when it was shown so
+	by      string    // the event that said so
 }
 
 func newAttendance(debounce time.Duration) *attendance {
@@ -154,7 +155,7 @@ func (a *attendance) show(m move, by string, at time.Time) {
 	if by == "leave" && !u.wasAway(at, a.debounce) {
 		a.complainLocked("%s has left, and was away for %v, %v ago", m.uid, u.away, at.Sub(u.changed))
 	}
-	u.shown, u.turned = m.here, at
+	u.shown, u.turned, u.by = m.here, at, by
 }
 
 // inFlight is how long an event may be on its way.
@@ -179,7 +180,7 @@ func (a *attendance) measureLocked(uid string, u *attendant, at time.Time) {
 	case u.conns > 0 && !u.shown:
 		a.offline = max(a.offline, took)
 		if took > a.debounce {
-			a.complainLocked("%s was connected, and shown offline for %v", uid, took)
+			a.complainLocked("%s was connected, and shown offline for %v, by %q", uid, took, u.by)
 		}
 	case u.conns == 0 && u.shown:
 		a.online = max(a.online, took)

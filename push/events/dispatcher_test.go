@@ -366,3 +366,18 @@ func BenchmarkEmit(b *testing.B) {
 		_ = l.Ack(n)
 	}
 }
+
+// A process that has a successor tells no more who is there: its pages leave it, and nobody is gone for that.
+func TestNoSyncWhenLeaving(t *testing.T) {
+	w := newWorld(t, Options{})
+	var listed func()
+	w.options.State = func(_, _ bool, done func(u, c []string, err error)) {
+		listed = func() { done(nil, nil, nil) }
+	}
+	l := w.listen("a", Join, Leave)
+	w.Leave()
+	listed()
+	w.SyncAll()
+	check(t, len(l.got), 1)
+	check(t, l.got[0].Type, Leaving)
+}

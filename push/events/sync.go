@@ -26,7 +26,7 @@ func (g *group) sync() {
 	uids, channels := g.wantsAny(Join, Leave), g.wantsAny(Occupied, Vacated)
 	state := g.dispatcher.options.State
 	switch {
-	case state == nil || !uids && !channels || g.mute:
+	case state == nil || !uids && !channels || g.mute || g.dispatcher.leaving:
 		return
 	case g.syncing:
 		g.stale = true
@@ -36,6 +36,7 @@ func (g *group) sync() {
 	state(uids, channels, func(users, occupied []string, err error) {
 		g.syncing = false
 		switch {
+		case g.dispatcher.leaving: // pages go to the successor, which knows better
 		case err != nil:
 			g.dispatcher.options.After(retrySync, g.sync)
 		case g.stale:
