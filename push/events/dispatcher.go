@@ -58,6 +58,7 @@ type Dispatcher struct {
 	unclaimed *group
 	early     early
 	leaving   bool
+	succeeded bool
 	cluster   *cluster            // nil: there are no other nodes
 	held      map[push.Target]int // by how many groups
 	forgotten Counters            // of groups that are no more
@@ -215,7 +216,7 @@ func (d *Dispatcher) listen(w Listen, r *relay) (*Listener, error) {
 	if d.unclaimed != nil && g.claims() {
 		d.claim(g)
 	}
-	if d.leaving && r == nil && !w.Hook {
+	if d.succeeded && r == nil && !w.Hook {
 		l.tell(d.begin(Leaving))
 	}
 	g.serve()
@@ -292,9 +293,13 @@ func (d *Dispatcher) forget(g *group) {
 	g.release(true)
 }
 
-// Leave tells all listeners, and those that come, that this process has a successor.
-func (d *Dispatcher) Leave() {
-	d.leaving = true
+// Leave says that this process ends: what it knows of who is there is told no more. If it has a successor, all
+// listeners are told so, and those that come.
+func (d *Dispatcher) Leave(succeeded bool) {
+	d.leaving, d.succeeded = true, succeeded
+	if !succeeded {
+		return
+	}
 	for _, g := range d.groups {
 		for _, l := range g.listeners {
 			if !g.hook && l.relay == nil {

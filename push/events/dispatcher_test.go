@@ -230,7 +230,7 @@ func TestObserver(t *testing.T) {
 func TestLeave(t *testing.T) {
 	w := newWorld(t, Options{})
 	a := w.listen("chat", Message)
-	w.Leave()
+	w.Leave(true)
 	check(t, a.got[0].Type, Leaving)
 	a.Close()
 	b := w.listen("chat", Message)
@@ -375,7 +375,7 @@ func TestNoSyncWhenLeaving(t *testing.T) {
 		listed = func() { done(nil, nil, nil) }
 	}
 	l := w.listen("a", Join, Leave)
-	w.Leave()
+	w.Leave(true)
 	listed()
 	w.SyncAll()
 	check(t, len(l.got), 1)

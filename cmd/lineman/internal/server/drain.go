@@ -18,7 +18,7 @@ const reconnectTime = 10 * time.Second
 const busyTime = 500 * time.Millisecond
 
 func (s *Server) stop(l *lineman.Loop) {
-	s.drain(l)
+	s.drain(l, false)
 	s.stopping = true
 	if left := time.Until(s.emptied); left > 0 {
 		l.After(left, s.quit)
@@ -51,13 +51,13 @@ func (s *Server) quit() {
 // is told to wait for as long as the whole drain takes, so they come back when it is over, in the order in which they
 // went. Back ends are left to the loop: it closes them when everything they sent was read and their lines are answered.
 // Those that write without a pause are closed after busyTime.
-func (s *Server) drain(l *lineman.Loop) {
+func (s *Server) drain(l *lineman.Loop, succeeded bool) {
 	if !s.ready {
 		return
 	}
 	s.ready = false
 	s.hub.Leaving()
-	s.hearing.dispatcher.Leave()
+	s.hearing.dispatcher.Leave(succeeded)
 	var pages []*lineman.Conn
 	for _, w := range []*lineman.Worker{s.pages, s.streams} {
 		for c := range l.Conns(w) {

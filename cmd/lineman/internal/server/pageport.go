@@ -65,7 +65,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 	w.OnHead = s.requestHead
 	w.OnRequest = s.request
 	w.OnFull = s.tooSlow
-	w.OnReload = s.drain
+	w.OnReload = func(l *lineman.Loop) { s.drain(l, true) }
 	w.OnStop = s.stop
 	return w
 }
