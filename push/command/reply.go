@@ -96,7 +96,7 @@ func Failed(err error) Reply {
 	if errors.As(err, &e) {
 		return Reply{Error: e}
 	}
-	e = invalid("%s", strings.TrimPrefix(err.Error(), "push: "))
+	e = invalid("%s", strings.TrimPrefix(strings.TrimPrefix(err.Error(), "push: "), "events: "))
 	switch {
 	case errors.Is(err, push.ErrUnlinked), errors.Is(err, push.ErrClosed), errors.Is(err, push.ErrUnanswered):
 		e.Code = Unavailable

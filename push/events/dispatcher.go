@@ -57,8 +57,8 @@ type Dispatcher struct {
 	// unclaimed keeps what pages say while no group wants to know it: it is for the first one that does
 	unclaimed *group
 	early     early
-	leaving   bool
-	succeeded bool
+	leaving   bool                // the process ends
+	succeeded bool                // and has a successor
 	cluster   *cluster            // nil: there are no other nodes
 	held      map[push.Target]int // by how many groups
 	forgotten Counters            // of groups that are no more

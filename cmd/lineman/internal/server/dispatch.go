@@ -241,9 +241,7 @@ func (b *backend) resume() {
 // acknowledge takes an ack. It has no answer, unless it is wrong.
 func (s *Server) acknowledge(b *backend, n uint64, wrong error) {
 	if wrong == nil {
-		if wrong = b.listener.Ack(n); wrong != nil {
-			wrong = &command.Error{Code: command.Invalid, Text: wrong.Error()}
-		}
+		wrong = b.listener.Ack(n)
 	}
 	if wrong != nil {
 		b.settle(b.expect(), command.Failed(wrong).JSON())
