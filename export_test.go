@@ -15,7 +15,14 @@ func RunByClock(ctx context.Context, clock func() time.Time, workers ...*Worker)
 }
 
 // Open makes a loop that listens for w and runs only by Step.
-func Open(w *Worker) (*Loop, error) { return openLoop(w, time.Now) }
+func Open(w *Worker) (*Loop, error) {
+	r := &runner{}
+	if err := r.open(w, time.Now); err != nil {
+		r.abandon()
+		return nil, err
+	}
+	return r.runs[0].loop, nil
+}
 
 // Step runs one tick without waiting.
 func (l *Loop) Step() error { return l.step(false) }

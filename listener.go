@@ -37,7 +37,13 @@ const (
 //
 // A worker without an address gets no socket and no listener: it becomes known, for SetWorker. If the address is
 // taken, the error says so and matches syscall.EADDRINUSE.
+//
+// Loops of one process that listen for workers of the same Name and Addr share the socket, and connections go to the
+// one that has the fewest of them. Datagrams are for the loop whose Index is 0.
 func (l *Loop) Listen(w *Worker) (*Listener, error) {
+	if w.Loops > 1 || w.PerLoop != nil {
+		return nil, fmt.Errorf("lineman: worker %q: Loops and PerLoop are for the workers of Main and Run", w.name())
+	}
 	s, err := l.serviceOf(w)
 	if err != nil || s.address.network == "" {
 		return nil, err
@@ -117,6 +123,7 @@ func (n *Listener) take(ln net.Listener) error {
 		n.batch = 1 // the processes take turns
 	}
 	l.sockets[h] = n
+	n.noteAccepting()
 	return nil
 }
 
@@ -158,6 +165,7 @@ func (n *Listener) Resume() {
 }
 
 func (n *Listener) rearm() {
+	n.noteAccepting()
 	if n.addr != nil {
 		if err := n.service.loop.poll.Arm(n.handle, !n.paused && n.shortage == nil, false); err != nil {
 			n.service.log.Error("lineman: listener", "error", err)
@@ -186,7 +194,15 @@ func (n *Listener) shut() bool {
 	delete(l.sockets, n.handle)
 	l.poll.Close(n.handle, false)
 	n.addr, n.paused = nil, false
+	n.noteAccepting()
 	return true
+}
+
+// noteAccepting has other loops know whether they may give connections to this one.
+func (n *Listener) noteAccepting() {
+	if n == n.service.listener { // not one of a sibling's socket
+		n.service.accepting.Store(n.addr != nil && !n.paused)
+	}
 }
 
 func (n *Listener) ready(poll.Event) {
@@ -195,7 +211,7 @@ func (n *Listener) ready(poll.Event) {
 		if n.addr == nil || n.paused {
 			return // a callback of the last connection did it
 		}
-		h, remote, err := l.poll.Accept(n.handle)
+		in, err := n.accept()
 		switch {
 		case err == poll.ErrAgain:
 			return
@@ -210,13 +226,23 @@ func (n *Listener) ready(poll.Event) {
 			return
 		}
 		n.recovered()
-		l.stats.Accepted++
-		in := newConn(n.service, h, remote)
 		l.measure()
 		if !in {
 			return // a closed descriptor is free in the next tick: a flood of them takes no more than one
 		}
 	}
+}
+
+// accept takes the next connection in, here or on another loop of the process. in is false if it was closed at once.
+func (n *Listener) accept() (in bool, err error) {
+	a, remote, err := n.service.loop.poll.Accept(n.handle)
+	if err != nil {
+		return false, err
+	}
+	if to := n.service.leastLoaded(); to != n.service && to.give(a, remote) {
+		return true, nil
+	}
+	return n.service.takeIn(a, remote)
 }
 
 // backOff pauses accepting until there may be descriptors again; what is open is served meanwhile.

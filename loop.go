@@ -23,6 +23,8 @@ import (
 type Loop struct {
 	// Immutable.
 	id    int
+	index int        // of its group
+	group *loopGroup // nil if it is alone in its process
 	poll  poll.Poller
 	clock func() time.Time
 	born  time.Time
@@ -72,6 +74,7 @@ type Loop struct {
 	turned   atomic.Int64 // when the last tick began, since the loop was made; in nanoseconds
 	second   atomic.Int64 // when the last tick began, by the clock on the wall; in Unix seconds
 	sleeping atomic.Bool
+	stage    atomic.Int32         // of a loop in a group
 	parting  atomic.Bool          // last answers of HTTP say that connections close. Set by the loop.
 	dirty    atomic.Pointer[Conn] // connections that want attention, linked by nextDirty
 	someFull atomic.Bool          // OnFull is due for one of them
@@ -113,6 +116,10 @@ func newLoop(id int, p poll.Poller, clock func() time.Time) *Loop {
 
 // ID is the number of the process among those of its worker, from 0; a replacement keeps it. It is 0 under Run.
 func (l *Loop) ID() int { return l.id }
+
+// Index is the number of the loop among those of its process, from 0. Each loop of lineman.Run's workers counts by
+// itself: it is 0 unless the worker has several Loops.
+func (l *Loop) Index() int { return l.index }
 
 // Context ends when the loop begins to stop.
 func (l *Loop) Context() context.Context { return l.ctx }

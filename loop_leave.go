@@ -42,7 +42,7 @@ func (l *Loop) beginLeaving(code websocket.Code, d grace.Period, patient bool) {
 		if !patient {
 			l.partAtRest()
 		}
-		if l.live == l.outgoing {
+		if l.reaches(vacated, l.live == l.outgoing) {
 			l.beginStop(d.Last())
 		}
 	})

@@ -85,12 +85,13 @@ func earlier(a, b time.Time) time.Time {
 
 // finished reports whether a stopping loop has nothing left to wait for.
 func (l *Loop) finished() bool {
-	return l.stopping && (l.live == 0 || !l.now.Before(l.giveUp))
+	return l.reaches(done, l.stopping && l.live == 0) || l.stopping && !l.now.Before(l.giveUp)
 }
 
 // shut ends what is still open and refuses further work.
 func (l *Loop) shut() {
 	l.stop()
+	l.reaches(done, true)
 	for _, c := range l.conns {
 		if c != nil {
 			c.end.finish(c, ErrTimeout)

@@ -44,6 +44,17 @@ type ProcessStatus struct {
 	Panics    uint64           `json:"panics"`
 	Slow      uint64           `json:"slow"` // callbacks that took longer than 100 ms
 	Timers    int              `json:"timers"`
+	Loops     []LoopStatus     `json:"loops,omitempty"` // where there are several: all else is their sum
+}
+
+// LoopStatus is one of several loops of a process.
+type LoopStatus struct {
+	Index    int     `json:"index"`
+	Busy     float64 `json:"busy"`     // seconds that it has not come round
+	Callback string  `json:"callback"` // that it is in then
+	Conns    int     `json:"connections"`
+	Accepted uint64  `json:"accepted"`
+	Requests uint64  `json:"requests"`
 }
 
 // ListenerStatus is one open listener.
@@ -66,6 +77,7 @@ type ConnStatus struct {
 	PID      int    `json:"pid"`
 	Process  string `json:"process"` // worker and id
 	ID       uint64 `json:"id"`
+	Loop     int    `json:"loop,omitempty"` // its number among several loops of the process
 	Worker   string `json:"worker"`
 	Protocol string `json:"protocol"`
 	TLS      bool   `json:"tls"`
@@ -124,6 +136,13 @@ func (s *Status) writeProcesses(w io.Writer) {
 		rate := fmt.Sprintf("%.0f", p.Rate)
 		t.Row(pid, program.Size(p.Memory), listening, p.Worker, p.ID, p.Conns, p.Refused, p.Timers, p.Requests, rate,
 			p.state())
+		for _, l := range p.Loops {
+			state := "[idle]"
+			if l.Busy > 0 {
+				state = (&ProcessStatus{State: "busy", Busy: l.Busy, Callback: l.Callback}).state()
+			}
+			t.Row("", "", "", fmt.Sprintf("  loop %d", l.Index), "", l.Conns, "", "", l.Requests, "", state)
+		}
 		for _, l := range p.Listeners[min(1, len(p.Listeners)):] {
 			t.Row("", "", l.Addr, "+ "+l.Worker, "", l.Conns, "", "", "", "", "")
 		}

@@ -4,52 +4,144 @@ package lineman
 
 import (
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/lineman-go/lineman/internal/channel"
 )
 
-// heartbeat is the status that the loop told last.
+// heartbeat is the status that each loop told last.
 type heartbeat struct {
-	mu     sync.Mutex // guards status
-	status ProcessStatus
+	mu    sync.Mutex // guards loops
+	loops []ProcessStatus
 }
 
-// beat answers with a heartbeat: from the loop if it comes round in time, else beside it.
+// begin notes the status of loops that do not run yet.
+func (h *heartbeat) begin(runs []*loopRun) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.loops = make([]ProcessStatus, len(runs))
+	for i, own := range runs {
+		h.loops[i] = own.loop.status()
+	}
+}
+
+func (h *heartbeat) note(loop int, s ProcessStatus) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.loops[loop] = s
+}
+
+// beat answers with a heartbeat: from the loops if they come round in time, else beside them.
 func (p *process) beat(r *channel.Request) {
 	var probe channel.Probe
 	if err := r.Decode(&probe); err != nil {
 		r.Answer(nil, err)
 		return
 	}
-	l := p.loop
-	done := make(chan struct{})
-	alive := l.Do(func() {
-		s := l.status()
-		p.heartbeat.mu.Lock()
-		p.heartbeat.status = s
-		p.heartbeat.mu.Unlock()
-		close(done)
-	})
-	var answer channel.Heartbeat
+	pulses := make([]pulse, len(p.runs))
+	for i, own := range p.runs {
+		pulses[i] = p.probe(i, own.loop)
+	}
 	late := time.NewTimer(probe.Wait)
 	defer late.Stop()
-	select {
-	case <-done:
-	case <-late.C:
-		if alive {
-			answer.Busy = max(time.Since(l.born)-time.Duration(l.turned.Load()), 1)
-			answer.Callback = l.doing.get().String()
+	over := false
+	for i := range pulses {
+		over = pulses[i].await(late.C, over)
+	}
+	status := p.heartbeat.sum(pulses)
+	answer := channel.Heartbeat{Messages: status.Requests}
+	for _, u := range pulses {
+		if u.busy > answer.Busy {
+			answer.Busy, answer.Callback = u.busy, u.callback
 		}
 	}
-	p.heartbeat.mu.Lock()
-	status := p.heartbeat.status
-	p.heartbeat.mu.Unlock()
-	answer.Messages = status.Requests
 	var err error
 	answer.Status, err = json.Marshal(status)
 	r.Answer(answer, err)
+}
+
+// pulse is how a loop is.
+type pulse struct {
+	loop     *Loop
+	alive    bool
+	came     chan struct{} // closed when it has come round
+	busy     time.Duration // that it has not
+	callback string
+}
+
+// probe has a loop tell its status.
+func (p *process) probe(i int, l *Loop) pulse {
+	u := pulse{loop: l, came: make(chan struct{})}
+	u.alive = l.Do(func() {
+		p.heartbeat.note(i, l.status())
+		close(u.came)
+	})
+	return u
+}
+
+// await waits until the loop has come round, unless time is over, and reports whether it is.
+func (u *pulse) await(late <-chan time.Time, over bool) bool {
+	if !over {
+		select {
+		case <-u.came:
+			return false
+		case <-late:
+		}
+	}
+	select {
+	case <-u.came:
+	default:
+		if u.alive {
+			u.busy = max(time.Since(u.loop.born)-time.Duration(u.loop.turned.Load()), 1)
+			u.callback = u.loop.doing.get().String()
+		}
+	}
+	return true
+}
+
+// sum is the status of all loops.
+func (h *heartbeat) sum(pulses []pulse) ProcessStatus {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := h.loops[0]
+	if len(h.loops) == 1 {
+		return all
+	}
+	all.Listeners = slices.Clone(all.Listeners)
+	for i, s := range h.loops {
+		all.Loops = append(all.Loops, LoopStatus{
+			Index: i, Busy: pulses[i].busy.Seconds(), Callback: pulses[i].callback,
+			Conns: s.Conns, Accepted: s.Accepted, Requests: s.Requests,
+		})
+		if i > 0 {
+			all.add(&s)
+		}
+	}
+	return all
+}
+
+// add counts the loop of another status in.
+func (s *ProcessStatus) add(other *ProcessStatus) {
+	s.Conns += other.Conns
+	s.Outgoing += other.Outgoing
+	s.Accepted += other.Accepted
+	s.Requests += other.Requests
+	s.Refused += other.Refused
+	s.Panics += other.Panics
+	s.Slow += other.Slow
+	s.Timers += other.Timers
+	for _, n := range other.Listeners {
+		i := slices.IndexFunc(s.Listeners, func(m ListenerStatus) bool {
+			return m.Worker == n.Worker && m.Addr == n.Addr
+		})
+		if i < 0 {
+			s.Listeners = append(s.Listeners, n)
+		} else {
+			s.Listeners[i].Conns += n.Conns
+		}
+	}
 }
 
 // status is what the loop itself knows of its process.
@@ -78,9 +170,17 @@ func (p *process) list(r *channel.Request) {
 		r.Answer(nil, err)
 		return
 	}
-	l := p.loop
+	// A place is a handle and, as its remainder, the number of the loop.
+	loops := len(p.runs)
+	index := page.From % loops
+	l := p.runs[index].loop
 	if !l.Do(func() {
-		conns, next := l.page(page.From)
+		conns, next := l.page(page.From / loops)
+		if next *= loops; next > 0 {
+			next += index
+		} else if index+1 < loops {
+			next = index + 1
+		}
 		go func() {
 			text, err := json.Marshal(conns)
 			r.Answer(channel.Conns{Conns: text, Next: next}, err)
@@ -108,7 +208,7 @@ func (l *Loop) page(from int) (conns []ConnStatus, next int) {
 func (c *Conn) status() ConnStatus {
 	st := c.Stats()
 	d := ConnStatus{
-		ID: c.id, Worker: c.service.name, Protocol: c.session.protocolName(c.service),
+		ID: c.id, Loop: c.loop.index, Worker: c.service.name, Protocol: c.session.protocolName(c.service),
 		TLS: c.secure != nil, Dialed: c.dial != nil,
 		State: c.phase.get().String(), Pending: st.Pending, BytesIn: st.BytesIn, BytesOut: st.BytesOut,
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/lineman-go/lineman/internal/channel"
@@ -56,8 +57,13 @@ func (p *process) borrow(s *service) (*os.File, error) {
 // addressOf is what the master knows the socket of a worker by.
 func (p *process) addressOf(s *service) channel.Address {
 	a := channelAddress(s.worker, s.address)
-	a.Outer = s.worker == p.worker
+	a.Outer = p.isOuter(s)
 	return a
+}
+
+// isOuter reports whether a service is that of the process's own worker.
+func (p *process) isOuter(s *service) bool {
+	return slices.ContainsFunc(p.runs, func(r *loopRun) bool { return r.worker == s.worker })
 }
 
 func channelAddress(w *Worker, a address) channel.Address {
@@ -67,7 +73,7 @@ func channelAddress(w *Worker, a address) channel.Address {
 	}
 }
 
-func (p *process) shared(s *service) bool { return s.worker == p.worker && p.siblings }
+func (p *process) shared(s *service) bool { return p.isOuter(s) && p.siblings }
 
 // released tells the master, which closes its own descriptor when nobody listens any more.
 func (p *process) released(s *service) {
@@ -88,31 +94,38 @@ func (p *process) standIn(r *channel.Request) {
 		r.Answer(nil, err)
 		return
 	}
-	l := p.loop
-	p.onLoop(r, func() error {
-		if n := p.lent[loan]; n != nil {
-			n.takeAhead()
-			n.shut()
-			delete(p.lent, loan)
+	if !p.first().Do(func() {
+		err := p.lend(loan, r)
+		go r.Answer(nil, err)
+	}) {
+		r.Answer(nil, errEnded)
+	}
+}
+
+// lend has the first loop accept from the socket of a sibling, or no longer.
+func (p *process) lend(loan channel.Loan, r *channel.Request) error {
+	if n := p.lent[loan]; n != nil {
+		n.takeAhead()
+		n.shut()
+		delete(p.lent, loan)
+	}
+	if r.Op == channel.Return {
+		return nil
+	}
+	f := os.NewFile(uintptr(r.Files[0]), "socket")
+	defer f.Close()
+	for _, s := range p.first().services {
+		if s.name != loan.Worker || s.listener == nil || s.listener.addr == nil {
+			continue
 		}
-		if r.Op == channel.Return {
-			return nil
+		n := &Listener{service: s}
+		if err := n.adopt(f); err != nil {
+			return err
 		}
-		f := os.NewFile(uintptr(r.Files[0]), "socket")
-		defer f.Close()
-		for _, s := range l.services {
-			if s.name != loan.Worker || s.listener == nil || s.listener.addr == nil {
-				continue
-			}
-			n := &Listener{service: s}
-			if err := n.adopt(f); err != nil {
-				return err
-			}
-			p.lent[loan] = n
-			return nil
-		}
-		return fmt.Errorf("lineman: worker %q does not listen here", loan.Worker)
-	})
+		p.lent[loan] = n
+		return nil
+	}
+	return fmt.Errorf("lineman: worker %q does not listen here", loan.Worker)
 }
 
 // adopt has the loop accept from a socket of a sibling's.

@@ -6,9 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,10 +19,10 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// process is a worker process: it runs one loop, and does what its master says.
+// process is a worker process: it runs the loops of one worker, and does what its master says.
 //
-// What the master asks comes on the goroutine of the channel. It is done there, beside the loop, or handed to the
-// goroutine of the loop: by steps before the loop runs, by Do from then on.
+// What the master asks comes on the goroutine of the channel. It is done there, beside the loops, or handed to theirs:
+// by steps before they run, by Do from then on.
 type process struct {
 	master *Master
 	log    *program.Log
@@ -30,14 +30,13 @@ type process struct {
 	steps  chan *channel.Request
 
 	// Of the channel's goroutine until steps gets Start; immutable from then on.
-	loop     *Loop
-	worker   *Worker
-	siblings bool // accept from the sockets of worker too
+	runs     []*loopRun // the first one's loop runs on the goroutine of main
+	siblings bool       // accept from the sockets of the worker too
 
 	// Of the channel's goroutine.
-	thaw chan struct{} // the loop stands still until this is closed; nil when it does not
+	thaw chan struct{} // the loops stand still until this is closed; nil when they do not
 
-	lent      map[channel.Loan]*Listener // Owned by the loop.
+	lent      map[channel.Loan]*Listener // Owned by the first loop.
 	heartbeat heartbeat
 }
 
@@ -65,23 +64,44 @@ func (m *Master) work(control *os.File) int {
 		<-peer.Done() // who has been told why, and ends this process
 		return program.ExitFailed
 	}
-	defer p.loop.shut()
-	if err := p.loop.run(); err != nil {
-		p.loop.log.Error("lineman: the loop has failed", "error", err)
-		return program.ExitFailed
+	return p.run()
+}
+
+// run runs the loops until all have ended, or one has failed.
+func (p *process) run() int {
+	ends := make(chan error, len(p.runs))
+	for _, own := range p.runs[1:] {
+		go func() { ends <- own.runLoop() }()
+	}
+	ends <- p.runs[0].runLoop()
+	for range p.runs {
+		if err := <-ends; err != nil {
+			p.first().log.Error("lineman: the loop has failed", "error", err)
+			return program.ExitFailed
+		}
 	}
 	return 0
 }
+
+func (r *loopRun) runLoop() error {
+	defer r.loop.shut()
+	return r.loop.run()
+}
+
+// first is the loop that stands for the others where one does.
+func (p *process) first() *Loop { return p.runs[0].loop }
 
 // outlive ends the process when its master has gone, whatever the loop is doing, and be it that it does not run yet.
 func (p *process) outlive() {
 	<-p.peer.Done()
 	time.AfterFunc(time.Duration(grace.Orphan), func() { os.Exit(program.ExitFailed) })
-	if p.loop == nil {
+	if p.runs == nil {
 		return
 	}
-	p.loop.log.Error("lineman: the master has gone, and so does this process")
-	p.loop.Do(func() { p.loop.beginStop(grace.OrphanStop) })
+	p.first().log.Error("lineman: the master has gone, and so does this process")
+	for _, own := range p.runs {
+		own.loop.Do(func() { own.loop.beginStop(grace.OrphanStop) })
+	}
 }
 
 // heedSignals asks the master for a successor at SIGTERM. The others of the program are for the master.
@@ -102,7 +122,7 @@ func (p *process) recycle() {
 	}()
 }
 
-// prepare does the steps of the start on the loop's goroutine, and reports whether the loop is to run.
+// prepare does the steps of the start on the goroutine of main, and reports whether the loops are to run.
 func (p *process) prepare() bool {
 	for {
 		select {
@@ -110,18 +130,31 @@ func (p *process) prepare() bool {
 			return false
 		case r := <-p.steps:
 			if r.Op == channel.Prepare {
-				r.Answer(nil, p.loop.prepare(p.worker))
+				r.Answer(nil, p.each((*Loop).prepare))
 				continue
 			}
-			_, err := p.loop.Listen(p.worker)
+			err := p.each(func(l *Loop, w *Worker) error {
+				_, err := l.Listen(w)
+				return err
+			})
 			if err == nil {
-				err = p.loop.start(p.worker)
+				err = p.each((*Loop).start)
 			}
-			p.heartbeat.status = p.loop.status()
+			p.heartbeat.begin(p.runs)
 			r.Answer(nil, err)
 			return err == nil
 		}
 	}
+}
+
+// each does something for one loop after the other, until it fails.
+func (p *process) each(f func(*Loop, *Worker) error) error {
+	for _, own := range p.runs {
+		if err := f(own.loop, own.worker); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // serve does what the master asks. It must not wait.
@@ -139,10 +172,7 @@ func (p *process) serve(r *channel.Request) {
 	case channel.Leave, channel.Stop:
 		p.leave(r)
 	case channel.Reload:
-		p.onLoop(r, func() error {
-			p.loop.reloaded()
-			return nil
-		})
+		p.onLoops(r, (*Loop).reloaded)
 	case channel.Beat:
 		go p.beat(r)
 	case channel.List:
@@ -156,13 +186,20 @@ func (p *process) serve(r *channel.Request) {
 	}
 }
 
-// onLoop does something on the loop, and answers with its error.
-func (p *process) onLoop(r *channel.Request, f func() error) {
-	if !p.loop.Do(func() {
-		err := f()
-		go r.Answer(nil, err)
-	}) {
-		r.Answer(nil, errEnded)
+// onLoops does something on each loop, and answers when all have done it.
+func (p *process) onLoops(r *channel.Request, f func(*Loop)) {
+	var left atomic.Int64
+	left.Store(int64(len(p.runs)))
+	for _, own := range p.runs {
+		if !own.loop.Do(func() {
+			f(own.loop)
+			if left.Add(-1) == 0 {
+				go r.Answer(nil, nil)
+			}
+		}) {
+			r.Answer(nil, errEnded)
+			return // they end together
+		}
 	}
 }
 
@@ -182,7 +219,7 @@ func (p *process) hello(r *channel.Request) {
 	r.Answer(channel.Description{Version: channel.Version, Workers: p.master.describe()}, err)
 }
 
-// become makes the loop, unless the program is another one, which the master sees by its description.
+// become makes the loops, unless the program is another one, which the master sees by its description.
 func (p *process) become(a channel.Assignment) error {
 	if p.master.Err != nil {
 		return p.master.Err
@@ -195,34 +232,40 @@ func (p *process) become(a channel.Assignment) error {
 		p.log.BecomeDaemon()
 	}
 	p.log.SetDefault(p.master.LogHandler, "process", fmt.Sprintf("%s/%d", a.Name, a.ID))
-	p.worker, p.siblings = p.master.Workers[a.Worker], a.Shared
-	poller, err := newPoller()
+	p.siblings = a.Shared
+	runs, err := openLoops(p.master.Workers[a.Worker], a.ID, time.Now, p)
 	if err != nil {
 		return err
 	}
-	p.loop = newLoop(a.ID, poller, time.Now)
-	if p.loop.log = slog.Default(); p.worker.Logger != nil {
-		p.loop.log = p.worker.Logger
+	for _, own := range runs {
+		own.loop.host = p
 	}
-	p.loop.open, p.loop.host = p, p
+	p.runs = runs
 	return nil
 }
 
-// freeze has the loop stand still: it accepts and reads nothing, and its timers wait.
+// freeze has the loops stand still: they accept and read nothing, and their timers wait. It answers when all do.
 func (p *process) freeze(r *channel.Request) {
 	thaw := make(chan struct{})
 	p.thaw = thaw
-	l := p.loop
-	if !l.Do(func() {
-		began := l.clock()
-		go r.Answer(nil, nil)
-		select {
-		case <-thaw:
-		case <-p.peer.Done():
+	var moving atomic.Int64
+	moving.Store(int64(len(p.runs)))
+	for _, own := range p.runs {
+		l := own.loop
+		if !l.Do(func() {
+			began := l.clock()
+			if moving.Add(-1) == 0 {
+				go r.Answer(nil, nil)
+			}
+			select {
+			case <-thaw:
+			case <-p.peer.Done():
+			}
+			l.skip(l.clock().Sub(began))
+		}) {
+			r.Answer(nil, errEnded)
+			return // they end together
 		}
-		l.skip(l.clock().Sub(began))
-	}) {
-		r.Answer(nil, errEnded)
 	}
 }
 
@@ -244,25 +287,29 @@ func (p *process) resume() {
 func (p *process) leave(r *channel.Request) {
 	var f channel.Shutdown
 	err := r.Decode(&f)
-	if err == nil && p.loop != nil {
-		l, within := p.loop, grace.Period(f.Within)
-		l.Do(func() {
-			if r.Op == channel.Leave {
-				l.reloaded()
-			}
-			switch {
-			case r.Op == channel.Leave:
-				l.beginLeaving(websocket.Restart, within, f.Patient)
-			case f.Patient:
-				l.beginLeaving(websocket.GoingAway, within, true)
-			default:
-				l.goodbye = websocket.GoingAway
-				l.beginStop(within.Stop())
-			}
-		})
+	if err == nil {
+		for _, own := range p.runs {
+			own.loop.Do(func() { own.loop.depart(r.Op == channel.Leave, grace.Period(f.Within), f.Patient) })
+		}
 	}
 	p.resume()
 	r.Answer(nil, err)
+}
+
+// depart ends the loop, because its process has a successor, or the program ends.
+func (l *Loop) depart(succeeded bool, within grace.Period, patient bool) {
+	if succeeded {
+		l.reloaded()
+	}
+	switch {
+	case succeeded:
+		l.beginLeaving(websocket.Restart, within, patient)
+	case patient:
+		l.beginLeaving(websocket.GoingAway, within, true)
+	default:
+		l.goodbye = websocket.GoingAway
+		l.beginStop(within.Stop())
+	}
 }
 
 // reloaded tells the application of a reload.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -12,9 +13,10 @@ import (
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
-// Run runs the workers in this process until ctx ends: each on a loop of its own, so they share no variables. First
-// all listen, then OnStart runs for each, and only when all have succeeded is a connection accepted. It returns the
-// first error of that, or nil once ctx has ended and every connection has been told goodbye, within Limits.Shutdown.
+// Run runs the workers in this process until ctx ends: each on a loop of its own, or on as many as it says, so they
+// share no variables. First all listen, then OnStart runs for each, and only when all have succeeded is a connection
+// accepted. It returns the first error of that, or nil once ctx has ended and every connection has been told goodbye,
+// within Limits.Shutdown.
 //
 // The environment variable LINEMAN_POLLER=portable runs the loops over package net instead of the system's own
 // readiness, as they run on systems that have no native loop.
@@ -30,31 +32,36 @@ func run(ctx context.Context, clock func() time.Time, workers []*Worker) error {
 			return fmt.Errorf("lineman: worker %q: Count is %d: Run runs one process, leave Count at 0",
 				w.Name, w.Count)
 		}
-		l, err := openLoop(w, clock)
-		if err != nil {
+		if err := r.open(w, clock); err != nil {
 			r.abandon()
 			return err
 		}
-		r.loops = append(r.loops, l)
 	}
-	return r.run(workers)
+	return r.run()
 }
 
-// openLoop makes a loop that listens for w.
-func openLoop(w *Worker, clock func() time.Time) (*Loop, error) {
-	p, err := newPoller()
+// open makes the loops of a worker, and has them listen.
+func (r *runner) open(w *Worker, clock func() time.Time) error {
+	if err := checkWorker(w); err != nil {
+		return err
+	}
+	runs, err := openLoops(w, 0, clock, ownSockets{})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	l := newLoop(0, p, clock)
-	if w.Logger != nil {
-		l.log = w.Logger
+	r.runs = append(r.runs, runs...)
+	for _, own := range runs {
+		if _, err := own.loop.Listen(own.worker); err != nil {
+			return err
+		}
 	}
-	if _, err := l.Listen(w); err != nil {
-		l.shut()
-		return nil, err
-	}
-	return l, nil
+	return nil
+}
+
+// checkWorker finds what is wrong with a worker, before anything is opened for it.
+func checkWorker(w *Worker) error {
+	_, err := (&Loop{log: slog.Default()}).serviceOf(w)
+	return err
 }
 
 // newPoller makes the poller that the environment asks for.
@@ -76,7 +83,7 @@ func newPoller() (poll.Poller, error) {
 // runner runs the loops of one Run.
 type runner struct {
 	ctx   context.Context
-	loops []*Loop
+	runs  []*loopRun
 	begin chan struct{} // closed when every OnStart has returned
 
 	mu     sync.Mutex // guards failed
@@ -92,23 +99,24 @@ func (r *runner) fail(err error) {
 }
 
 func (r *runner) abandon() {
-	for _, l := range r.loops {
-		l.shut()
+	for _, own := range r.runs {
+		own.loop.shut()
 	}
 }
 
 // run runs the loops until they have ended. It reads failed without the lock: nobody fails once all have started.
-func (r *runner) run(workers []*Worker) error {
+func (r *runner) run() error {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	defer cancel(nil)
 	var started, ended sync.WaitGroup
-	for i, l := range r.loops {
+	for _, own := range r.runs {
+		l := own.loop
 		started.Add(1)
 		ended.Add(1)
 		go func() {
 			defer ended.Done()
 			defer l.shut()
-			r.start(l, workers[i], started.Done)
+			r.start(own, started.Done)
 			<-r.begin
 			if r.failed != nil {
 				return // nothing is served
@@ -135,17 +143,21 @@ func (r *runner) run(workers []*Worker) error {
 	return context.Cause(ctx)
 }
 
-// start runs OnStart of one worker, and says so when it has returned, in whichever way.
-func (r *runner) start(l *Loop, w *Worker, done func()) {
+// start runs OnStart of one worker, after that of the loop before, and says so when it has returned, in whichever way.
+func (r *runner) start(own *loopRun, done func()) {
 	defer done()
+	defer close(own.ready)
+	if own.before != nil {
+		<-own.before.ready
+	}
 	err := errors.New("lineman: OnStart did not return: runtime.Goexit, or Fatal of a test, ended its goroutine")
 	defer func() {
 		if err != nil {
 			r.fail(err)
 		}
 	}()
-	if err = l.prepare(w); err == nil {
-		err = l.start(w)
+	if err = own.loop.prepare(own.worker); err == nil {
+		err = own.loop.start(own.worker)
 	}
 }
 

@@ -42,6 +42,19 @@ type Worker struct {
 	// with Listen it means nothing.
 	Count int
 
+	// Loops is how many event loops each process of the worker runs; 0 means 1, and a negative number is an error. More
+	// than one need PerLoop, and are for streams. Connections go to the loop that has the fewest. The loops of a
+	// process start and end together; OnPrepare and OnStart run for one after the other. A worker that a loop opens
+	// with Listen has none.
+	Loops int
+
+	// PerLoop completes the worker of a loop: it is given a copy of this one for each loop, to set what happens there,
+	// so that no two loops share a variable of its callbacks by accident. It runs before OnPrepare, for one loop after
+	// the other; the copy is what Conns, Listener and SetWorker know the worker by there. It leaves Name, Addr, and all
+	// that is about processes and sockets, as it is. With PerLoop, callbacks stay nil outside it; a Handler may be set,
+	// which runs beside the loops in any case. nil: the one loop runs this worker.
+	PerLoop func(w *Worker)
+
 	// User runs the processes of the worker as "user" or "user:group", by name or number; only root may say so. Sockets
 	// are opened before, by the master. It means nothing under Run. Empty means who started the program.
 	User string

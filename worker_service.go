@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/lineman-go/lineman/internal/exchange"
@@ -38,6 +39,10 @@ type service struct {
 	conns      []*Conn
 	handshakes []*httpSession // free
 	slots      handshakeSlots
+
+	replicas  *replicas    // on the loops of the process; nil if there is one. Immutable.
+	load      atomic.Int32 // its connections, and those that are on their way to it
+	accepting atomic.Bool  // its listener is open and not paused
 }
 
 // kind is how a protocol is run.
@@ -134,6 +139,7 @@ func (l *Loop) serviceOf(w *Worker) (*service, error) {
 		}
 	}
 	l.services = append(l.services, s)
+	l.group.join(s)
 	return s, nil
 }
 
@@ -161,6 +167,15 @@ func (s *service) check() error {
 		return fmt.Errorf("has neither Name nor Addr: give it one")
 	case w.Count < 0:
 		return fmt.Errorf("Count is %d: want 0 or more", w.Count)
+	case w.Loops < 0:
+		return fmt.Errorf("Loops is %d: want 0 or more", w.Loops)
+	case w.Loops > 1 && w.PerLoop == nil:
+		return fmt.Errorf("Loops is %d, and they would share the variables of its callbacks: "+
+			"set the callbacks in PerLoop", w.Loops)
+	case w.PerLoop != nil && w.hasCallbacks():
+		return fmt.Errorf("has callbacks beside PerLoop, which loops would share: set them in PerLoop")
+	case w.Loops > 1 && s.packet:
+		return fmt.Errorf("Loops is %d: datagrams are for one loop; Count makes processes", w.Loops)
 	case w.Limits.MaxMessage < 0 || w.Limits.MaxPending < 0 || w.Limits.Handshakes < 0:
 		return fmt.Errorf("a size in Limits, or Handshakes, is negative: want 0 for the default, or more")
 	case (w.Mode != 0 || w.Owner != "") && s.address.network != "unix":
@@ -193,6 +208,7 @@ func (s *service) newSession() session {
 func (s *service) adopt(c *Conn) {
 	c.slot = int32(len(s.conns))
 	s.conns = append(s.conns, c)
+	s.load.Add(1)
 }
 
 // bound tells the system how long the peer of a connection may leave unacknowledged what is sent from now on.
@@ -208,4 +224,5 @@ func (s *service) drop(c *Conn) {
 	s.conns[c.slot], moved.slot = moved, c.slot
 	s.conns[last] = nil
 	s.conns = s.conns[:last]
+	s.load.Add(-1)
 }

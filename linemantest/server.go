@@ -24,8 +24,11 @@ type Server struct {
 
 	mu    sync.Mutex // guards the following
 	loops []*lineman.Loop
-	homes map[*lineman.Worker]*lineman.Loop // of the workers given to Start
+	homes map[*lineman.Loop]home
 }
+
+// home is what a loop runs.
+type home struct{ given, own *lineman.Worker } // the worker given to Start, and the loop's copy of it, or the same
 
 // Start runs the workers, as lineman.Run does, until the test ends, and returns when each OnStart has returned. The
 // test fails at once if one does not start, and at its end if one does not stop as it should. Give them port 0: Addr
@@ -39,24 +42,23 @@ func Start(t testing.TB, workers ...*lineman.Worker) *Server {
 func StartBy(t testing.TB, run func(context.Context, ...*lineman.Worker) error, workers ...*lineman.Worker) *Server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{t: t, cancel: cancel, done: make(chan struct{}), homes: make(map[*lineman.Worker]*lineman.Loop)}
-	started := make(chan struct{}, len(workers))
+	s := &Server{t: t, cancel: cancel, done: make(chan struct{}), homes: make(map[*lineman.Loop]home)}
+	expected := 0
 	for _, w := range workers {
-		onStart := w.OnStart
-		w.OnStart = func(l *lineman.Loop) error {
-			s.mu.Lock()
-			s.loops = append(s.loops, l)
-			s.homes[w] = l
-			s.mu.Unlock()
-			if onStart != nil {
-				if err := onStart(l); err != nil {
-					return err
-				}
-			}
-			started <- struct{}{}
-			return nil
+		expected += max(w.Loops, 1)
+	}
+	started := make(chan struct{}, expected)
+	for _, w := range workers {
+		before := *w
+		t.Cleanup(func() { w.OnStart, w.PerLoop = before.OnStart, before.PerLoop })
+		if before.PerLoop == nil {
+			s.follow(w, w, started)
+			continue
 		}
-		t.Cleanup(func() { w.OnStart = onStart })
+		w.PerLoop = func(own *lineman.Worker) {
+			before.PerLoop(own)
+			s.follow(w, own, started)
+		}
 	}
 	go func() {
 		defer close(s.done)
@@ -67,7 +69,7 @@ func StartBy(t testing.TB, run func(context.Context, ...*lineman.Worker) error, 
 			t.Errorf("linemantest: %v", err)
 		}
 	})
-	for range workers {
+	for range expected {
 		select {
 		case <-started:
 		case <-s.done:
@@ -75,6 +77,24 @@ func StartBy(t testing.TB, run func(context.Context, ...*lineman.Worker) error, 
 		}
 	}
 	return s
+}
+
+// follow has a loop's worker tell when it has started, and on which loop.
+func (s *Server) follow(given, own *lineman.Worker, started chan<- struct{}) {
+	onStart := own.OnStart
+	own.OnStart = func(l *lineman.Loop) error {
+		s.mu.Lock()
+		s.loops = append(s.loops, l)
+		s.homes[l] = home{given, own}
+		s.mu.Unlock()
+		if onStart != nil {
+			if err := onStart(l); err != nil {
+				return err
+			}
+		}
+		started <- struct{}{}
+		return nil
+	}
 }
 
 // Stop ends the workers, waits until they have ended, and returns what Run returned. The second call only returns it
@@ -91,7 +111,7 @@ func (s *Server) Addr(w *lineman.Worker) net.Addr {
 	s.t.Helper()
 	var addr net.Addr
 	s.each(func(l *lineman.Loop) {
-		if ln := l.Listener(w); ln != nil && ln.Addr() != nil {
+		if ln := l.Listener(s.own(w, l)); ln != nil && ln.Addr() != nil {
 			addr = ln.Addr()
 		}
 	})
@@ -101,14 +121,24 @@ func (s *Server) Addr(w *lineman.Worker) net.Addr {
 	return addr
 }
 
-// Do runs f on the loop of w, one of the workers given to Start or opened by Listen, and returns when it has run. A
-// panic in f fails the test.
+// own is a loop's copy of a worker that was given to Start, where it has one; else that worker.
+func (s *Server) own(w *lineman.Worker, l *lineman.Loop) *lineman.Worker {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.homes[l]; h.given == w {
+		return h.own
+	}
+	return w
+}
+
+// Do runs f on the loop of w, one of the workers given to Start or opened by Listen, and returns when it has run: on
+// each of its loops, if there are several. A panic in f fails the test.
 func (s *Server) Do(w *lineman.Worker, f func(l *lineman.Loop)) {
 	s.t.Helper()
 	found, ended := false, false
 	s.each(func(l *lineman.Loop) {
 		s.mu.Lock()
-		home := s.homes[w] == l
+		home := s.homes[l].given == w
 		s.mu.Unlock()
 		if home || l.Listener(w) != nil {
 			found = true

@@ -121,7 +121,7 @@ func (p *epoll) addFor(fd int, k kind, events uint32) (Handle, error) {
 	return Handle(fd), nil
 }
 
-func (p *epoll) Accept(ln Handle) (Handle, netip.AddrPort, error) {
+func (p *epoll) Accept(ln Handle) (Accepted, netip.AddrPort, error) {
 	for {
 		fd, peer, e := accept(int(ln))
 		switch e {
@@ -130,19 +130,20 @@ func (p *epoll) Accept(ln Handle) (Handle, netip.AddrPort, error) {
 			if p.bound[ln] {
 				if err := p.enqueue(ln, s.armed); err != nil { // the others come first now
 					unix.Close(fd)
-					return 0, peer, err
+					return Accepted{}, peer, err
 				}
 			}
-			h, err := p.add(fd, s.kind.Load())
-			return h, peer, err
+			return Accepted{fd: fd, kind: s.kind.Load()}, peer, nil
 		case unix.EINTR, unix.ECONNABORTED:
 		case unix.EAGAIN:
-			return 0, netip.AddrPort{}, ErrAgain
+			return Accepted{}, netip.AddrPort{}, ErrAgain
 		default:
-			return 0, netip.AddrPort{}, e
+			return Accepted{}, netip.AddrPort{}, e
 		}
 	}
 }
+
+func (p *epoll) Adopt(a Accepted) (Handle, error) { return p.add(a.fd, a.kind) }
 
 func (p *epoll) Stream(c net.Conn) (Handle, error) {
 	k := tcp

@@ -44,10 +44,10 @@ func TestHalt(t *testing.T) {
 		}
 		left := 2
 		if p.Halt(h) {
-			if _, _, err := p.Accept(h); err != nil {
+			if _, _, err := acceptFrom(p, h); err != nil {
 				t.Errorf("what was taken ahead: %v", err)
 			}
-			if _, _, err := p.Accept(h); err != poll.ErrAgain {
+			if _, _, err := acceptFrom(p, h); err != poll.ErrAgain {
 				t.Errorf("then: %v", err)
 			}
 			left--

@@ -63,6 +63,13 @@ type Pipe interface {
 	Close() error
 }
 
+// Accepted is a connection that was accepted, and that no poller has taken over yet.
+type Accepted struct {
+	conn net.Conn // of the portable poller; else nil
+	fd   int
+	kind uint32 // of the descriptor
+}
+
 // A Poller owns the sockets that were handed to it. Everything runs on the goroutine that calls Wait, except
 //
 //	Wake                which may run anywhere, at any time
@@ -77,10 +84,14 @@ type Poller interface {
 	// Packet takes pc over (UDP, connected to a peer or not) and arms it for reading.
 	Packet(pc net.PacketConn) (Handle, error)
 
-	// Accept returns the next connection of a listener, armed for reading, and its peer (the zero AddrPort on a Unix
-	// socket). ErrAgain means there is none. Any other error is about this one attempt; IsShortage tells whether it
-	// is a lack of descriptors or memory, where trying again at once is of no use.
-	Accept(ln Handle) (Handle, netip.AddrPort, error)
+	// Accept returns the next connection of a listener, for Adopt of this or another poller, and its peer (the zero
+	// AddrPort on a Unix socket). ErrAgain means there is none. Any other error is about this one attempt; IsShortage
+	// tells whether it is a lack of descriptors or memory, where trying again at once is of no use.
+	Accept(ln Handle) (Accepted, netip.AddrPort, error)
+
+	// Adopt takes over a connection that a poller of the same kind has accepted, and arms it for reading. If it fails,
+	// the connection is closed.
+	Adopt(a Accepted) (Handle, error)
 
 	// Halt has the poller take nothing more from the system for a listener or a datagram socket, whose handle is to be
 	// closed next. It reports whether something was taken ahead, which Accept or ReadFrom still gives: the next process

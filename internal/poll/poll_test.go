@@ -2,6 +2,7 @@ package poll_test
 
 import (
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -171,7 +172,7 @@ func (p *poller) dial(addr net.Addr) net.Conn {
 func (p *poller) accept(ln poll.Handle) poll.Handle {
 	p.Helper()
 	p.untilReadable(ln)
-	h, _, err := p.Accept(ln)
+	h, _, err := acceptFrom(p, ln)
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -240,4 +241,14 @@ func (p *poller) fill(h poll.Handle) []byte {
 	}
 	p.Fatal("a peer that does not read is never full")
 	return nil
+}
+
+// acceptFrom accepts and adopts a connection.
+func acceptFrom(p *poller, ln poll.Handle) (poll.Handle, netip.AddrPort, error) {
+	a, peer, err := p.Accept(ln)
+	if err != nil {
+		return 0, peer, err
+	}
+	h, err := p.Adopt(a)
+	return h, peer, err
 }

@@ -60,33 +60,36 @@ func (p *portable) acceptAhead(s *socket, ln net.Listener) {
 	}
 }
 
-func (p *portable) Accept(ln Handle) (Handle, netip.AddrPort, error) {
+func (p *portable) Accept(ln Handle) (Accepted, netip.AddrPort, error) {
 	p.mu.Lock()
 	s := p.socketLocked(ln)
 	if s == nil {
 		p.mu.Unlock()
-		return 0, netip.AddrPort{}, fmt.Errorf("poll: %w", net.ErrClosed)
+		return Accepted{}, netip.AddrPort{}, fmt.Errorf("poll: %w", net.ErrClosed)
 	}
 	c, err := s.accepted, s.inErr
 	s.accepted, s.inErr = nil, nil
 	notify(s.more)
 	p.mu.Unlock()
 	if err != nil {
-		return 0, netip.AddrPort{}, err
+		return Accepted{}, netip.AddrPort{}, err
 	}
 	if c == nil {
-		return 0, netip.AddrPort{}, ErrAgain
-	}
-	h, err := p.Stream(c)
-	if err != nil {
-		c.Close()
-		return 0, netip.AddrPort{}, err
+		return Accepted{}, netip.AddrPort{}, ErrAgain
 	}
 	var peer netip.AddrPort
 	if t, ok := c.RemoteAddr().(*net.TCPAddr); ok {
 		peer = unmapped(t.AddrPort())
 	}
-	return h, peer, nil
+	return Accepted{conn: c}, peer, nil
+}
+
+func (p *portable) Adopt(a Accepted) (Handle, error) {
+	h, err := p.Stream(a.conn)
+	if err != nil {
+		a.conn.Close()
+	}
+	return h, err
 }
 
 // Halt ends the goroutine that reads ahead by a deadline in the past.

@@ -88,7 +88,7 @@ func TestShortage(t *testing.T) {
 		peer := p.dial(addr)
 		for range 3 {
 			p.untilReadable(ln)
-			if _, _, err := p.Accept(ln); err != error(syscall.EMFILE) || !poll.IsShortage(err) {
+			if _, _, err := acceptFrom(p, ln); err != error(syscall.EMFILE) || !poll.IsShortage(err) {
 				t.Fatalf("got %v, want EMFILE", err)
 			}
 		}
@@ -109,7 +109,7 @@ func (p *poller) acceptAfterShortage(ln poll.Handle) poll.Handle {
 	p.Helper()
 	for {
 		p.untilReadable(ln)
-		h, _, err := p.Accept(ln)
+		h, _, err := acceptFrom(p, ln)
 		if err == nil {
 			return h
 		}

@@ -84,7 +84,7 @@ func TestSharedTurns(t *testing.T) {
 						default:
 						}
 						for range events {
-							h, _, err := p.Accept(handles[i])
+							h, _, err := acceptFrom(p, handles[i])
 							if err != nil {
 								t.Errorf("poller %d: %v", i, err)
 								continue
@@ -143,7 +143,7 @@ func TestSharedBusy(t *testing.T) {
 	for range 20 {
 		knock(t, addr)
 		pollers[1].untilReadable(handles[1])
-		if _, _, err := pollers[1].Accept(handles[1]); err != nil {
+		if _, _, err := acceptFrom(pollers[1], handles[1]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -157,7 +157,7 @@ func TestSharedArm(t *testing.T) {
 	knock(t, addr)
 	pollers[1].untilReadable(handles[1])
 	p.silent(h)
-	if _, _, err := p.Accept(h); err != nil { // nobody forbids that
+	if _, _, err := acceptFrom(p, h); err != nil { // nobody forbids that
 		t.Fatal(err)
 	}
 	knock(t, addr)
@@ -243,7 +243,7 @@ func BenchmarkAccept(b *testing.B) {
 				}
 				p.untilReadable(h)
 				b.StartTimer()
-				accepted, _, err := p.Accept(h)
+				accepted, _, err := acceptFrom(p, h)
 				if err != nil {
 					b.Fatal(err)
 				}

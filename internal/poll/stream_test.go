@@ -18,12 +18,12 @@ import (
 func TestAccept(t *testing.T) {
 	overStreams(t, func(t *testing.T, p *poller, network string) {
 		ln, addr := p.listen(network)
-		if _, _, err := p.Accept(ln); err != poll.ErrAgain {
+		if _, _, err := acceptFrom(p, ln); err != poll.ErrAgain {
 			t.Errorf("nobody has dialled: %v, want ErrAgain", err)
 		}
 		peer := p.dial(addr)
 		p.untilReadable(ln)
-		h, remote, err := p.Accept(ln)
+		h, remote, err := acceptFrom(p, ln)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,7 +34,7 @@ func TestAccept(t *testing.T) {
 		if remote != want {
 			t.Errorf("peer %v, want %v", remote, want)
 		}
-		if _, _, err := p.Accept(ln); err != poll.ErrAgain {
+		if _, _, err := acceptFrom(p, ln); err != poll.ErrAgain {
 			t.Errorf("nobody else has dialled: %v, want ErrAgain", err)
 		}
 		p.send(peer, "hello")
@@ -271,7 +271,7 @@ func TestPause(t *testing.T) {
 		for range ahead + 1 {
 			p.Close(p.accept(h), false)
 		}
-		if _, _, err := p.Accept(h); err != poll.ErrAgain {
+		if _, _, err := acceptFrom(p, h); err != poll.ErrAgain {
 			t.Errorf("got %v, want ErrAgain", err)
 		}
 	})

@@ -98,7 +98,7 @@ func TestHandlesAreUsedAgain(t *testing.T) {
 			p.untilReadable(one)
 			p.untilReadable(ln)
 			p.Close(one, false)
-			two, _, err := p.Accept(ln)
+			two, _, err := acceptFrom(p, ln)
 			if err != nil {
 				t.Fatal(err)
 			}
