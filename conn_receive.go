@@ -130,19 +130,33 @@ func (r *reader) came(c *Conn, n int) {
 
 // decode handles the messages in what waits and in data, which follows it, and keeps the rest.
 func (r *reader) decode(c *Conn, data []byte) {
-	delivered := r.messages
 	if r.rest != nil {
-		r.rest.bytes = append(r.rest.bytes, data...)
-		rest := r.deliver(c, r.rest.bytes)
-		if len(rest) == 0 || c.phase.get() >= lingering {
-			c.loop.freeInput(c)
-		} else if len(rest) < len(r.rest.bytes) {
-			r.rest.bytes = r.rest.bytes[:copy(r.rest.bytes, rest)]
-		}
-	} else if rest := r.deliver(c, data); len(rest) > 0 && c.phase.get() < lingering {
-		r.rest = c.loop.newInput()
-		r.rest.bytes = append(r.rest.bytes, rest...)
+		r.rest.add(c.loop, data)
+		r.decodeRest(c)
+		return
 	}
+	delivered := r.messages
+	if rest := r.deliver(c, data); len(rest) > 0 && c.phase.get() < lingering {
+		r.rest = c.loop.newInput()
+		r.rest.add(c.loop, rest)
+	}
+	r.decoded(c, delivered)
+}
+
+// decodeRest handles the messages in what waits.
+func (r *reader) decodeRest(c *Conn) {
+	delivered := r.messages
+	rest := r.deliver(c, r.rest.bytes)
+	if len(rest) == 0 || c.phase.get() >= lingering {
+		c.loop.freeInput(c)
+	} else if len(rest) < len(r.rest.bytes) {
+		r.rest.bytes = r.rest.bytes[:copy(r.rest.bytes, rest)]
+	}
+	r.decoded(c, delivered)
+}
+
+// decoded follows deliver: before it, so many messages had been delivered.
+func (r *reader) decoded(c *Conn, delivered uint32) {
 	r.noteHalf(c, r.messages != delivered)
 	if r.rest != nil {
 		c.rearm() // what nobody takes yet waits in the kernel
@@ -299,31 +313,3 @@ func (r *reader) hasMore(c *Conn) bool {
 
 // waits reports whether something was read and not handled yet.
 func (r *reader) waits(c *Conn) bool { return r.rest != nil || c.transport().waits() }
-
-// input is what waits for the rest of its message.
-type input struct{ bytes []byte }
-
-const (
-	keepInput  = 64 << 10 // the largest free input that is kept
-	keepInputs = 64       // and how many
-)
-
-func (l *Loop) newInput() *input {
-	if n := len(l.inputs); n > 0 {
-		in := l.inputs[n-1]
-		l.inputs = l.inputs[:n-1]
-		return in
-	}
-	return &input{}
-}
-
-func (l *Loop) freeInput(c *Conn) {
-	if c.in.rest == nil {
-		return
-	}
-	if cap(c.in.rest.bytes) <= keepInput && len(l.inputs) < keepInputs {
-		c.in.rest.bytes = c.in.rest.bytes[:0]
-		l.inputs = append(l.inputs, c.in.rest)
-	}
-	c.in.rest = nil
-}

@@ -347,6 +347,8 @@ func (h *httpSession) comeBack(c *Conn) {
 	}
 }
 
+func (h *httpSession) size(data []byte) int { return h.Size(data) }
+
 // more decides about a request whose body has still to come, and has its sender go on.
 func (h *httpSession) more(c *Conn) {
 	if h.Request() != nil && !h.awaitsBody(c) || !h.WantsContinue() {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lineman-go/lineman/internal/buffer"
 	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/internal/wheel"
 	"github.com/lineman-go/lineman/protocol/http1"
@@ -53,6 +54,7 @@ type Loop struct {
 	block     []byte      // frames of broadcasts
 	spare     *broadcast  // for the next one; nil while there is none
 	inputs    []*input    // free
+	memory    buffer.Pool // for what is larger; output too
 	decrypts  *decryption // nil until there is TLS
 	pipes     []poll.Pipe // free
 	datagram  Conn
@@ -92,7 +94,7 @@ type Loop struct {
 type socket interface{ ready(ev poll.Event) }
 
 const (
-	readSize = 64 << 10
+	readSize = 68 << 10               // a message of 64 KiB, with what frames it, comes by one read
 	slow     = 100 * time.Millisecond // a callback that takes longer is named in the log: rule 6
 	yieldAt  = 500 * time.Microsecond // a busy loop lets other goroutines run this often
 )
@@ -107,6 +109,7 @@ func newLoop(id int, p poll.Poller, clock func() time.Time) *Loop {
 		buf:     make([]byte, readSize),
 		scratch: make([]byte, 16<<10),
 	}
+	l.memory.Filled = func() { l.Do(l.giveBackLater) }
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	l.now = clock()
 	l.born, l.started, l.yielded = l.now, l.now, l.now

@@ -47,6 +47,10 @@ type messageRules interface {
 	// takes reports whether the next message may be looked at; if not, the connection is marked to resume when it may.
 	takes(c *Conn) bool
 
+	// size is how many bytes the message takes that data begins with, which Decode has found not to be whole; 0 if
+	// that is not known.
+	size(data []byte) int
+
 	// more is told that Decode waits for more bytes.
 	more(c *Conn)
 
@@ -170,6 +174,7 @@ func (plain) appendTyped(dst, _ []byte, _ protocol.Type) ([]byte, error) { retur
 func (plain) splice(*Conn) bool                            { return false }
 func (plain) deliver(c *Conn, msg []byte)                  { c.in.message(c, msg) }
 func (plain) takes(*Conn) bool                             { return true }
+func (plain) size([]byte) int                              { return 0 }
 func (plain) more(*Conn)                                   {}
 func (plain) half() bool                                   { return false }
 func (plain) goOn(*Conn)                                   {}
@@ -233,6 +238,13 @@ func (f *framing) Decode(data []byte) (int, []byte, error) {
 		return 0, nil, ErrTooLarge
 	}
 	return n, msg, err
+}
+
+func (f *framing) size(data []byte) int {
+	if c, ok := f.codec.(protocol.Sized); ok {
+		return c.Size(data)
+	}
+	return 0
 }
 
 func (f *framing) Append(dst, msg []byte) ([]byte, error) { return f.codec.Append(dst, msg) }

@@ -76,17 +76,36 @@ func (stream) carriesStream() bool { return true }
 
 func (stream) socket(p poll.Poller, conn net.Conn) (poll.Handle, error) { return p.Stream(conn) }
 
-func (stream) receive(c *Conn) {
-	data, err := c.in.read(c)
+// receive reads again at once if a read has brought as much as it could of a large message: it needs no event to know
+// of more.
+func (s stream) receive(c *Conn) {
+	if !s.read(c, c.in.room(c)) || !c.in.goesOn(c) {
+		return
+	}
+	if room := c.in.room(c); room != nil {
+		s.read(c, room)
+	}
+}
+
+// read reads once, to room if there is any, and reports whether that has filled the memory.
+func (stream) read(c *Conn, room []byte) (full bool) {
+	buf := room
+	if room == nil {
+		buf = c.loop.buf
+	}
+	n, err := c.loop.poll.Read(c.handle, buf)
 	switch {
 	case err == poll.ErrAgain:
 	case err == io.EOF:
 		c.in.end(c, io.EOF)
 	case err != nil:
 		c.end.finish(c, err)
+	case room != nil:
+		c.in.filled(c, n)
 	default:
-		c.in.arrived(c, data)
+		c.in.arrived(c, buf[:n])
 	}
+	return n == len(buf)
 }
 
 func (stream) take(c *Conn, data []byte) { c.in.decode(c, data) }

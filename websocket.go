@@ -56,6 +56,8 @@ func (s *wsSession) parted(c *Conn, payload []byte) {
 func (s *wsSession) Kind() uint8 { return s.Codec.Kind() }
 func (s *wsSession) half() bool  { return !s.Idle() }
 
+func (s *wsSession) size(data []byte) int { return s.Size(data) }
+
 // change leaves a WebSocket what its handshake agreed on.
 func (s *wsSession) change(_ *Conn, to *service) (stays bool, _ error) {
 	if to.kind != speaksWebSocket {

@@ -36,7 +36,7 @@ func TestPongsUnread(t *testing.T) {
 		}
 		return c.Pending()
 	}
-	const most = 64<<10 + 1024 // what is written at once, and some pongs
+	const most = 68 << 10 // pongs to the pings of one read
 	for rounds, unread := 0, 0; unread < 4; rounds++ {
 		waits := ping(many)
 		switch {

@@ -46,6 +46,14 @@ func (c Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	return int(length), data[header:length:length], nil
 }
 
+// Size is the length that the header tells.
+func (c Codec) Size(data []byte) int {
+	if len(data) < header {
+		return 0
+	}
+	return int(binary.BigEndian.Uint32(data))
+}
+
 // Append appends the header and msg.
 func (c Codec) Append(dst, msg []byte) ([]byte, error) {
 	length := uint64(len(msg)) + header

@@ -54,6 +54,14 @@ func (c *Codec) Request() *Request { return c.request }
 // Idle reports whether no request is half received, as far as the codec can tell beyond the bytes it has not used up.
 func (c *Codec) Idle() bool { return c.state == inHead }
 
+// Size is how many bytes the request at hand has, where the head has come and tells how long the body is; else 0.
+func (c *Codec) Size([]byte) int {
+	if c.state != inBody {
+		return 0
+	}
+	return c.head + c.body
+}
+
 // WantsContinue reports, once for a request, that its head has come and its sender waits to be told to go on
 // (RFC 9110, 10.1.1).
 func (c *Codec) WantsContinue() bool {

@@ -97,6 +97,15 @@ func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	return h.size + len(body), msg, nil
 }
 
+// Size is how many bytes the frame has that data begins with, its header included; 0 if that has not come.
+func (c *Codec) Size(data []byte) int {
+	h, err := c.parseHeader(data)
+	if err != nil || h.size == 0 {
+		return 0
+	}
+	return h.size + int(h.payload) // Decode has found it to be within the limit
+}
+
 // uncover unmasks what is new of a payload and checks it if it is text.
 func (c *Codec) uncover(h header, body []byte) error {
 	fresh := body[c.seen:]
