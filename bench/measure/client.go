@@ -49,11 +49,20 @@ func (s *socket) Write(p []byte) (int, error) {
 	if s.fd < 0 {
 		return s.Conn.Write(p)
 	}
-	n, err := unix.Write(s.fd, p)
+	n, err := s.take(p)
 	if err == nil && n < len(p) {
 		err = fmt.Errorf("only %d of %d bytes were taken", n, len(p))
 	}
 	return n, err
+}
+
+// take has the kernel take as much as it wants now.
+func (s *socket) take(p []byte) (n int, err error) {
+	n, err = unix.Write(s.fd, p)
+	if err == unix.EAGAIN {
+		return 0, nil
+	}
+	return max(0, n), err
 }
 
 // duplicate takes the descriptor out of the hands of package net.
@@ -77,7 +86,7 @@ func (c *client) receive(buf []byte) (n int, err error) {
 	}
 	for c.secure != nil && err == nil { // a record may wait in it
 		var more int
-		more, err = c.secure.Read(buf)
+		more, err = c.secure.Read(buf[min(n, len(buf)-maxRecord):])
 		n += more
 	}
 	if err == error(nothing{}) {
@@ -88,6 +97,9 @@ func (c *client) receive(buf []byte) (n int, err error) {
 
 const upgrade = " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+const deflateOffer = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; " +
+	"client_no_context_takeover\r\n"
 
 // shakeHands makes a WebSocket of the connection, of level 1 if there is a hello for it.
 func (c *client) shakeHands(how opening) error {
@@ -102,9 +114,15 @@ func (c *client) shakeHands(how opening) error {
 	if how.hello != nil {
 		offer = "Sec-WebSocket-Protocol: lineman.v1\r\n"
 	}
+	if how.deflate {
+		offer += deflateOffer
+	}
 	head, err := ask(conn, "GET /"+query+upgrade+offer+"\r\n")
 	if err == nil && !strings.HasPrefix(head, "HTTP/1.1 101 ") {
 		return fmt.Errorf("handshake: %.40q", head)
+	}
+	if err == nil && how.deflate && !strings.Contains(head, "permessage-deflate") {
+		return fmt.Errorf("handshake without permessage-deflate: %q", head)
 	}
 	if err == nil && how.hello != nil {
 		_, err = conn.Write(maskedText(how.hello(c.port)))

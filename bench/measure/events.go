@@ -25,10 +25,11 @@ func (m *measurement) heard() []testCase {
 	lines := m.lines(m.many/10, 16, beside, aim{"push server", "before", 1.02})
 	lines.name = "events: nobody listens, " + strings.TrimPrefix(lines.name, "push: ")
 	return []testCase{
-		{"events: 64 B of 100 pages to a listener, beside an echo", hears,
-			costs(aim{"level 0", "Lineman", 2}, aim{"level 1", "Lineman", 2}), m.rounds, m.messageByLevel},
-		{"events: 64 B to a page of its channel, by 16", publish, costs(aim{"page", "back end", 1.3}), m.rounds,
-			m.publicationBy},
+		{name: "events: 64 B of 100 pages to a listener, beside an echo", contenders: hears,
+			rows:   costs(aim{"level 0", "Lineman", 2}, aim{"level 1", "Lineman", 2}),
+			rounds: m.rounds, once: m.messageByLevel},
+		{name: "events: 64 B to a page of its channel, by 16", contenders: publish,
+			rows: costs(aim{"page", "back end", 1.3}), rounds: m.rounds, once: m.publicationBy},
 		lines,
 	}
 }
@@ -37,7 +38,7 @@ func (m *measurement) heard() []testCase {
 // echo of the loop.
 func (m *measurement) messageByLevel(r *running) ([]float64, error) {
 	const pages = 100
-	how, frame := page, masked(64)
+	how, frame := page, maskedText(strings.Repeat("x", 64))
 	switch r.as {
 	case "Lineman":
 		l, err := connect(r.addrs[0], pages, webSocket)
@@ -45,7 +46,8 @@ func (m *measurement) messageByLevel(r *running) ([]float64, error) {
 			return nil, err
 		}
 		defer l.close()
-		return m.perOperation(r, func(d time.Duration) (int, error) { return echo(frame, 1, 66)(l, d) })
+		echo := echoText(strings.Repeat("x", 64), 1)
+		return m.perOperation(r, func(d time.Duration) (int, error) { return echo.run(l, d) })
 	case "level 1":
 		how, frame = speaker, maskedText(`{"op":"say","data":"`+strings.Repeat("x", 62)+`"}`)
 	}

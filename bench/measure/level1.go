@@ -35,19 +35,22 @@ func (m *measurement) followed() []testCase {
 	lines.name = "history: " + strings.TrimPrefix(lines.name, "push: ")
 	recovers := costs(aim{"push server", "", 50})
 	return []testCase{
-		{fmt.Sprintf("history: 128 B to %d of a channel", m.many), levels, costs(aim{"level 1", "level 0", 1.15}),
-			m.rounds, m.channelByLevel},
+		{name: fmt.Sprintf("history: 128 B to %d of a channel", m.many), contenders: levels,
+			rows: costs(aim{"level 1", "level 0", 1.15}), rounds: m.rounds, once: m.channelByLevel},
 		lines,
-		{"history: 100 messages, missed by all alike", channels, recovers, m.rounds,
-			func(r *running) ([]float64, error) { return m.recovery(r, func(int) string { return "news" }) }},
-		{"history: 100 messages, missed by each of its own channel", channels, recovers, m.rounds,
-			func(r *running) ([]float64, error) {
+		{name: "history: 100 messages, missed by all alike", contenders: channels, rows: recovers, rounds: m.rounds,
+			once: func(r *running) ([]float64, error) {
+				return m.recovery(r, func(int) string { return "news" })
+			}},
+		{name: "history: 100 messages, missed by each of its own channel", contenders: channels, rows: recovers,
+			rounds: m.rounds,
+			once: func(r *running) ([]float64, error) {
 				return m.recovery(r, func(i int) string { return fmt.Sprint("news:", i) })
 			}},
-		m.heldAfter("history: memory of an idle page of level 1 with one channel", channels, follower, here,
+		m.heldAfter("history: memory of an idle page of level 1 with one channel", channels, follower, m.here,
 			aim{"push server", "", 1200}),
-		m.heldAfter("history: memory of an idle page of server-sent events with one channel", channels, listener, here,
-			aim{"push server", "", 1200}),
+		m.heldAfter("history: memory of an idle page of server-sent events with one channel", channels, listener,
+			m.here, aim{"push server", "", 1200}),
 		m.stormOfFollowers(),
 	}
 }
@@ -171,11 +174,11 @@ func (l *load) settle() (got []int, err error) {
 }
 
 // here waits until all pages are known, and until it is quiet.
-func here(r *running, l *load) error {
+func (m *measurement) here(r *running, l *load) error {
 	r.pages += len(l.conns)
 	if err := r.known(r.pages); err != nil {
 		return err
 	}
-	time.Sleep(quiet)
+	time.Sleep(m.quiet())
 	return nil
 }

@@ -24,12 +24,14 @@ type client struct {
 	*socket
 	secure   *tls.Conn // nil without TLS
 	received int       // bytes of replies under way
+	unsent   []byte    // what the kernel has not taken yet
 	port     int       // of this side
 }
 
 // opening is how a connection begins.
 type opening struct {
 	secure, webSocket bool
+	deflate           bool // permessage-deflate without context takeover, which the server must agree to
 	// of the handshake from a port, which no other connection has; nil means none
 	query  func(port int) string
 	hello  func(port int) string // of level 1, likewise; nil means level 0
@@ -86,8 +88,7 @@ func (l *load) add(addr string, how opening) error {
 		return err
 	}
 	l.conns = append(l.conns, c)
-	return unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, c.fd,
-		&unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(l.conns) - 1)})
+	return l.watch(len(l.conns)-1, unix.EPOLL_CTL_ADD, unix.EPOLLIN)
 }
 
 func (l *load) close() {
@@ -112,6 +113,11 @@ func (l *load) each(limit time.Duration, got func(i, n int) error, done func() b
 		}
 		for _, ev := range events[:n] {
 			i := int(ev.Fd)
+			if ev.Events&unix.EPOLLOUT != 0 {
+				if err := l.sendMore(i); err != nil {
+					return err
+				}
+			}
 			n, err := l.conns[i].receive(l.buf[:])
 			if err != nil {
 				return fmt.Errorf("connection %d ended: %w", i, err)
@@ -127,14 +133,36 @@ func (l *load) each(limit time.Duration, got func(i, n int) error, done func() b
 	return nil
 }
 
+// send sends b, which may not change until the reply has come: what the kernel does not take at once is sent by each.
 func (l *load) send(i int, b []byte) error {
 	c := &l.conns[i]
 	if c.secure != nil {
 		_, err := c.secure.Write(b)
 		return err
 	}
-	_, err := c.Write(b)
-	return err
+	n, err := c.take(b)
+	if err != nil || n == len(b) {
+		return err
+	}
+	if c.unsent != nil {
+		return fmt.Errorf("connection %d: %d bytes are still to be sent", i, len(c.unsent))
+	}
+	c.unsent = b[n:]
+	return l.watch(i, unix.EPOLL_CTL_MOD, unix.EPOLLIN|unix.EPOLLOUT)
+}
+
+func (l *load) sendMore(i int) error {
+	c := &l.conns[i]
+	n, err := c.take(c.unsent)
+	if c.unsent = c.unsent[n:]; err != nil || len(c.unsent) > 0 {
+		return err
+	}
+	c.unsent = nil
+	return l.watch(i, unix.EPOLL_CTL_MOD, unix.EPOLLIN)
+}
+
+func (l *load) watch(i, how int, events uint32) error {
+	return unix.EpollCtl(l.epfd, how, l.conns[i].fd, &unix.EpollEvent{Events: events, Fd: int32(i)})
 }
 
 // echo keeps a batch of requests under way on each connection for d, and returns how many were answered.

@@ -5,25 +5,22 @@ package main
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 // memories are what a server holds for idle connections that have exchanged something.
 func (m *measurement) memories() []testCase {
-	small, whole := masked(64), masked(maxRecord-8)
-	http := []contender{
-		{"Lineman", "subject", "http"}, {"Handler", "subject", "handler"}, {"net/http", "rival", "nethttp"},
-		{"fasthttp", "rival", "fasthttp"}, {"nginx", "nginx", "http"},
-	}
-	wss := []contender{{"Lineman", "subject", "wss"}}
+	small, whole := strings.Repeat("x", 64), strings.Repeat("x", maxRecord-8)
 	tenth := []aim{{"Lineman", "net/http", 0.1}, {"Handler", "net/http", 0.1}}
 	return []testCase{
-		m.held("memory of an idle WebSocket", bare("ws")[2:], webSocket, echo(small, 1, 66), aim{"Lineman", "", 400}),
-		m.held("memory of an idle HTTP connection", http, plain, hello(1), tenth...),
-		m.held("TLS: memory of an idle WebSocket after small messages", wss, secureSockets, echo(small, 1, 66),
-			aim{"Lineman", "", 10 << 10}),
-		m.held("TLS: memory of an idle WebSocket after a full-size record", wss, secureSockets,
-			echo(whole, 1, maxRecord-4), aim{"Lineman", "", 20 << 10}),
-		m.held("TLS: memory of an idle HTTP connection", securedHTTP, secure, hello(1)),
+		m.held("memory of an idle WebSocket", serving("ws"), webSocket, echoText(small, 1),
+			aim{"Lineman", "", 400}),
+		m.held("memory of an idle HTTP connection", serving("http"), plain, hello(1), tenth...),
+		m.held("TLS: memory of an idle WebSocket after small messages", serving("wss"), secureSockets,
+			echoText(small, 1), aim{"Lineman", "", 10 << 10}),
+		m.held("TLS: memory of an idle WebSocket after a full-size record", serving("wss"), secureSockets,
+			echoText(whole, 1), aim{"Lineman", "", 20 << 10}),
+		m.held("TLS: memory of an idle HTTP connection", serving("https"), secure, hello(1)),
 	}
 }
 
@@ -33,7 +30,10 @@ const maxRecord = 16 << 10 // bytes of plaintext (RFC 8446, 5.1)
 // leaves out what it needs anyway, and what it holds at last for each of them when garbage is collected.
 func (m *measurement) held(name string, contenders []contender, how opening, d drive, aims ...aim) testCase {
 	return m.heldAfter(name, contenders, how, func(_ *running, l *load) error {
-		_, err := d(l, 0)
+		if err := d.check(l); err != nil {
+			return err
+		}
+		_, err := d.run(l, 0)
 		return err
 	}, aims...)
 }
@@ -81,7 +81,7 @@ func (m *measurement) heldAfter(name string, contenders []contender, how opening
 		{what: collected + ", heap in use", unit: "bytes"},
 		{what: collected + ", goroutines", unit: "each"},
 	}
-	return testCase{name, contenders, rows, 1, once}
+	return testCase{name: name, contenders: contenders, rows: rows, rounds: 1, once: once}
 }
 
 // holds is memory, heap in use and goroutines after a collection; NaN of a program that does not tell.

@@ -3,9 +3,7 @@
 package main
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 )
@@ -38,20 +36,19 @@ http {
 }
 `
 
-// nginx is the installed one; nil if there is none.
-func nginx(dir, cert, key string) *program {
-	bin, err := exec.LookPath("nginx")
+// nginx is the installed one.
+func nginx(b *builder) (*program, error) {
+	bin, err := installed("nginx")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "measure: without nginx:", err)
-		return nil
+		return nil, err
 	}
-	return &program{name: "nginx", command: func(protos string, ports []string) ([]string, error) {
+	return &program{command: func(proto string, ports []string) ([]string, error) {
 		listen := ports[0]
-		if protos == "https" {
+		if proto == "https" {
 			listen += " ssl"
 		}
-		config := strings.NewReplacer("DIR", dir, "CERT", cert, "KEY", key, "PORT", listen).Replace(nginxConfig)
-		file := filepath.Join(dir, "nginx.conf")
+		config := strings.NewReplacer("DIR", b.dir, "CERT", b.cert, "KEY", b.key, "PORT", listen).Replace(nginxConfig)
+		file := filepath.Join(b.dir, "nginx.conf")
 		return []string{bin, "-c", file, "-e", "stderr"}, os.WriteFile(file, []byte(config), 0o600)
-	}}
+	}}, nil
 }

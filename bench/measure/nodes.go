@@ -6,26 +6,23 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// redisServer is the installed one, without files; nil if there is none.
-func redisServer() *program {
-	bin, err := exec.LookPath("redis-server")
+// redisServer is the installed one, without files.
+func redisServer(*builder) (*program, error) {
+	bin, err := installed("redis-server")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "measure: without Redis:", err)
-		return nil
+		return nil, err
 	}
-	return &program{name: "redis", command: func(_ string, ports []string) ([]string, error) {
+	return &program{command: func(_ string, ports []string) ([]string, error) {
 		return []string{
 			bin, "--bind", "127.0.0.1", "--port", ports[0], "--save", "", "--appendonly", "no", "--loglevel", "warning",
 		}, nil
-	}}
+	}}, nil
 }
 
 // nodes are push servers that meet in a Redis of their own, all on the servers' core.
@@ -35,12 +32,20 @@ type nodes struct {
 }
 
 func (m *measurement) nodes(n int) (*nodes, error) {
-	redis, err := m.programs["redis"].start("redis")
+	server, err := m.program("redis")
+	if err != nil {
+		return nil, err
+	}
+	lineman, err := m.program("lineman")
+	if err != nil {
+		return nil, err
+	}
+	redis, err := server.start("redis")
 	if err != nil {
 		return nil, err
 	}
 	c := &nodes{redis: redis}
-	program := *m.programs["lineman"]
+	program := *lineman
 	program.env = append(slices.Clone(program.env), "LINEMAN_REDIS_ADDRESSES="+redis.addrs[0])
 	for range n {
 		r, err := program.start("pages,lines")
@@ -75,9 +80,6 @@ func (c *nodes) cpu() (sum cpu, err error) {
 
 // overNodes are what it costs to be several.
 func (m *measurement) overNodes() []testCase {
-	if m.programs["redis"] == nil {
-		return nil
-	}
 	fanout := []row{
 		{what: ", one node", unit: "us/delivery"}, {what: ", three nodes and Redis", unit: "us/delivery"},
 		{what: ", ratio", aims: []aim{{"push server", "", 1.2}}},
@@ -88,10 +90,12 @@ func (m *measurement) overNodes() []testCase {
 	}
 	memory := []row{{what: ", a node", unit: "bytes"}, {what: ", Redis", unit: "bytes"}}
 	return []testCase{
-		{"push: nodes: memory of an idle connection with its uid and a group", pushServer, memory, 1, m.memoryOfNodes},
-		{fmt.Sprintf("push: nodes: 128 B to %d of a channel", m.third()*3), pushServer, fanout, m.rounds,
-			m.channelOfNodes},
-		{"push: nodes: lines to 1000 uids of another node", pushServer, lines, m.rounds, m.linesToOthers},
+		{name: "push: nodes: memory of an idle connection with its uid and a group", contenders: pushServer,
+			rows: memory, rounds: 1, needs: "redis", once: m.memoryOfNodes},
+		{name: fmt.Sprintf("push: nodes: 128 B to %d of a channel", m.third()*3), contenders: pushServer,
+			rows: fanout, rounds: m.rounds, needs: "redis", once: m.channelOfNodes},
+		{name: "push: nodes: lines to 1000 uids of another node", contenders: pushServer,
+			rows: lines, rounds: m.rounds, needs: "redis", once: m.linesToOthers},
 	}
 }
 
@@ -245,7 +249,7 @@ func (m *measurement) memoryOfNodes(*running) ([]float64, error) {
 			return nil, err
 		}
 		defer l.close()
-		if err := joined(c.all[0], l); err != nil {
+		if err := m.joined(c.all[0], l); err != nil {
 			return nil, err
 		}
 		if at[i][0], err = c.all[0].memory(); err != nil {

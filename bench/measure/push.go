@@ -35,9 +35,9 @@ func (m *measurement) pushes() []testCase {
 	return []testCase{
 		m.lines(thousand, 1, pushServer), m.lines(thousand, 16, pushServer),
 		m.lines(m.many, 64, beside, aim{"push server", "Lineman", 0.8}),
-		{fmt.Sprintf("push: 128 B to %d of a channel", m.many), beside, costs(aim{"push server", "Lineman", 1.25}),
-			m.rounds, m.channel},
-		m.heldAfter("push: memory of an idle connection with its uid and a group", pushServer, page, joined,
+		{name: fmt.Sprintf("push: 128 B to %d of a channel", m.many), contenders: beside,
+			rows: costs(aim{"push server", "Lineman", 1.25}), rounds: m.rounds, once: m.channel},
+		m.heldAfter("push: memory of an idle connection with its uid and a group", pushServer, page, m.joined,
 			aim{"push server", "", 800}),
 		m.slowReaders(), m.storm(),
 	}
@@ -66,7 +66,8 @@ func (m *measurement) lines(uids, backEnds int, contenders []contender, aims ...
 		return m.perOperation(r, func(d time.Duration) (int, error) { return l.lines(uids, 500, d) })
 	}
 	return testCase{
-		fmt.Sprintf("push: lines to %d uids, %d back ends", uids, backEnds), contenders, costs(aims...), m.rounds, once,
+		name: fmt.Sprintf("push: lines to %d uids, %d back ends", uids, backEnds), contenders: contenders,
+		rows: costs(aims...), rounds: m.rounds, once: once,
 	}
 }
 
@@ -117,7 +118,7 @@ func (m *measurement) broadcast(r *running, conns int) ([]float64, error) {
 		return nil, err
 	}
 	defer l.close()
-	return m.perOperation(r, func(d time.Duration) (int, error) { return l.fanout(masked(128), 128+4, 1, d) })
+	return m.perOperation(r, func(d time.Duration) (int, error) { return toAll(128, 1).run(l, d) })
 }
 
 // channel is a publication on a channel of many, beside a broadcast of the loop to as many.
@@ -147,10 +148,15 @@ func (m *measurement) channel(r *running) ([]float64, error) {
 }
 
 // quiet is how long after the last page has come the server has given back what it needed for that.
-const quiet = 12 * time.Second
+func (m *measurement) quiet() time.Duration {
+	if m.quick {
+		return 0
+	}
+	return 12 * time.Second
+}
 
 // joined waits until all pages are known, puts them into a group, and waits until it is quiet.
-func joined(r *running, l *load) error {
+func (m *measurement) joined(r *running, l *load) error {
 	r.pages += len(l.conns)
 	if err := r.known(r.pages); err != nil {
 		return err
@@ -158,7 +164,7 @@ func joined(r *running, l *load) error {
 	if _, err := r.ask(`{"cmd":"join","to":"*","group":"all"}`); err != nil {
 		return err
 	}
-	time.Sleep(quiet)
+	time.Sleep(m.quiet())
 	return nil
 }
 

@@ -22,9 +22,13 @@ func (m *measurement) stormOfFollowers() testCase {
 		{what: ", CPU of a client outside the kernel", unit: "us"}, {what: ", peak memory", unit: "MB"},
 		{what: ", recovered", unit: "clients"}, {what: ", told of a gap", unit: "clients"},
 	}
-	return testCase{fmt.Sprintf("history: %d come back at once", m.many), []contender{
-		{"in memory", "lineman-forgets", "pages,lines"}, {"journal", "lineman-storm", "pages,lines"},
-	}, rows, 1, m.comeBack}
+	return testCase{
+		name: fmt.Sprintf("history: %d come back at once", m.many),
+		contenders: []contender{
+			{"in memory", "lineman-forgets", "pages,lines"}, {"journal", "lineman-storm", "pages,lines"},
+		},
+		rows: rows, rounds: 1, once: m.comeBack,
+	}
 }
 
 const missed = 100 // messages of 128 B
@@ -59,7 +63,7 @@ func (m *measurement) comeBack(r *running) ([]float64, error) {
 	if r.as == "in memory" {
 		program = "lineman-forgets"
 	}
-	again, err := m.programs[program].startOn("pages,lines", r.ports(), r.cmd.Dir)
+	again, err := m.startOn(program, r.ports(), r.cmd.Dir)
 	if err != nil {
 		return nil, err
 	}

@@ -4,91 +4,132 @@ package main
 
 import (
 	"fmt"
-	"slices"
+	"io"
 	"strings"
 )
 
-// result is one row of the table.
-type result struct {
-	Case   string             `json:"case"`
-	Unit   string             `json:"unit"`
-	Figure map[string]float64 `json:"figure"` // by contender
-	Aims   []outcome          `json:"aims,omitempty"`
+// report is what a run has found.
+type report struct {
+	Sections []section `json:"sections"`
+	LeftOut  []absence `json:"left_out,omitempty"`
 }
 
-// aim is what a figure is to be at most, or its ratio to another contender's.
-type aim struct {
-	Of   string  `json:"of"`
-	To   string  `json:"to,omitempty"`
-	Most float64 `json:"most"`
+// section is what a scenario has found.
+type section struct {
+	Title string    `json:"title"`
+	About string    `json:"about,omitempty"`
+	Cases []outcome `json:"cases"`
 }
 
-// outcome is what became of an aim.
+// outcome is what a case has found.
 type outcome struct {
+	Name       string   `json:"name"`
+	Axis       string   `json:"axis,omitempty"` // what At of its rows counts
+	Contenders []string `json:"contenders"`     // in the order of the columns
+	Rows       []result `json:"rows"`
+}
+
+// result is a figure of each contender.
+type result struct {
+	What    string             `json:"what"` // follows the case's name
+	Unit    string             `json:"unit"`
+	At      float64            `json:"at,omitempty"`
+	Figures map[string]float64 `json:"figures"` // by contender
+	Aims    []verdict          `json:"aims,omitempty"`
+}
+
+// verdict is what became of an aim.
+type verdict struct {
 	aim
 	Is float64 `json:"is"`
 }
 
-// reached is the figure, or the ratio, of the rounds' figures by contender.
-func (a aim) reached(figures map[string][]float64) float64 {
-	if a.To == "" {
-		return median(figures[a.Of])
+// printTables prints a table for each section, with the contenders as columns.
+func (r *report) printTables(w io.Writer) {
+	for _, s := range r.Sections {
+		fmt.Fprintf(w, "\n## %s\n\n", s.Title)
+		s.printTable(w)
 	}
-	var ratios []float64
-	for i, v := range figures[a.Of] { // of the same round: what disturbs it disturbs both
-		ratios = append(ratios, v/figures[a.To][i])
+	if len(r.LeftOut) > 0 {
+		fmt.Fprintf(w, "\nWithout:\n")
 	}
-	return median(ratios)
+	for _, a := range r.LeftOut {
+		fmt.Fprintf(w, "- %s: %s\n", a.Program, a.Why)
+	}
 }
 
-// order is that of the columns.
-var order = []string{
-	"goepoll", "floor", "Lineman", "before", "push server", "back end", "page", "level 0", "level 1", "events",
-	"in memory", "journal", "Handler", "net/http", "fasthttp", "nginx",
+func (s *section) printTable(w io.Writer) {
+	names := s.columns()
+	fmt.Fprintf(w, "| case | unit | %s |\n|---|---|%s\n", strings.Join(names, " | "),
+		strings.Repeat("---|", len(names)))
+	for _, c := range s.Cases {
+		for _, row := range c.Rows {
+			fmt.Fprintf(w, "| %s%s | %s |", c.Name, row.What, row.Unit)
+			for _, name := range names {
+				if v, ok := row.Figures[name]; ok {
+					fmt.Fprintf(w, " %.3g |", v)
+				} else {
+					fmt.Fprint(w, " |")
+				}
+			}
+			fmt.Fprintln(w)
+		}
+	}
 }
 
-// columns are the contenders that were measured.
-func columns(results []result) (names []string) {
-	for _, name := range order {
-		if slices.ContainsFunc(results, func(r result) bool { _, ok := r.Figure[name]; return ok }) {
+// columns are the contenders of all cases, in the order of the rivals, and then as the cases name them.
+func (s *section) columns() (names []string) {
+	seen := map[string]bool{}
+	for _, c := range s.Cases {
+		for _, name := range c.Contenders {
+			seen[name] = true
+		}
+	}
+	add := func(name string) {
+		if seen[name] {
 			names = append(names, name)
+			delete(seen, name)
+		}
+	}
+	for _, r := range rivals {
+		add(r.name)
+	}
+	for _, c := range s.Cases {
+		for _, name := range c.Contenders {
+			add(name)
 		}
 	}
 	return names
 }
 
-func printFigures(results []result) {
-	names := columns(results)
-	fmt.Printf("| case | unit | %s |\n|---|---|%s\n", strings.Join(names, " | "), strings.Repeat("---|", len(names)))
-	for _, r := range results {
-		fmt.Printf("| %s | %s |", r.Case, r.Unit)
-		for _, name := range names {
-			if v, ok := r.Figure[name]; ok {
-				fmt.Printf(" %.3g |", v)
-			} else {
-				fmt.Printf(" |")
+// printAims prints what became of the aims, and with judged also whether each was met.
+func (r *report) printAims(w io.Writer, judged bool) {
+	fmt.Fprintf(w, "\n| case | of | is | at most | |\n|---|---|---|---|---|\n")
+	for _, s := range r.Sections {
+		for _, c := range s.Cases {
+			for _, row := range c.Rows {
+				for _, a := range row.Aims {
+					fmt.Fprintf(w, "| %s%s | %s | %.3g | %.4g | %s |\n", c.Name, row.What, a.who(), a.Is, a.Most,
+						a.word(judged))
+				}
 			}
 		}
-		fmt.Println()
 	}
 }
 
-func printAims(results []result, verdict bool) {
-	fmt.Printf("\n| case | of | is | at most | |\n|---|---|---|---|---|\n")
-	for _, r := range results {
-		for _, a := range r.Aims {
-			of, word := a.Of, ""
-			if a.To != "" {
-				of += " / " + a.To
-			}
-			switch {
-			case !verdict:
-			case a.Is > a.Most:
-				word = "missed"
-			default:
-				word = "met"
-			}
-			fmt.Printf("| %s | %s | %.3g | %.4g | %s |\n", r.Case, of, a.Is, a.Most, word)
-		}
+func (a verdict) who() string {
+	if a.To == "" {
+		return a.Of
 	}
+	return a.Of + " / " + a.To
+}
+
+func (a verdict) word(judged bool) string {
+	switch {
+	case !judged:
+		return ""
+	case a.Is > a.Most:
+		return "missed"
+	}
+	return "met"
 }

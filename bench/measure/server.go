@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,9 +27,6 @@ const (
 	clockTick  = 10 * time.Millisecond // of /proc/PID/stat
 )
 
-// programs are what is measured, by name. One that cannot be had is not among them.
-type programs map[string]*program
-
 // program is a server to be started. Its protocols, separated by commas, get as many ports.
 type program struct {
 	name    string
@@ -39,6 +35,7 @@ type program struct {
 
 	supervised bool     // its only child serves
 	env        []string // beside this process's
+	cores      int      // that it may use; 0: one
 }
 
 // running is a server's process, alone on its core.
@@ -55,111 +52,6 @@ type running struct {
 	answers *bufio.Reader
 }
 
-// roomForPages has the push server keep few descriptors for others than pages.
-var roomForPages = []string{
-	"LINEMAN_TEXT_CONNECTIONS=100", "LINEMAN_API_CONNECTIONS=16", "LINEMAN_ADMIN_CONNECTIONS=16",
-}
-
-// variants are settings of further push servers, by the name of the program.
-var variants = map[string][]string{
-	"lineman-strict":   {checks, "LINEMAN_TOKEN_REVOCATIONS=", "LINEMAN_LIMITS_PENDING=64KiB", "LINEMAN_PING=0s"},
-	"lineman-channels": {keepsChannels, inMemory, saysMuch, "LINEMAN_PING=0s"},
-	"lineman-uids":     {keepsUIDs, inMemory},
-	"lineman-journal":  {keepsUIDs},
-	"lineman-hears":    {speaks, saysMuch, "LINEMAN_EVENTS_MESSAGES=back end"},
-	"lineman-storm":    {checks, "LINEMAN_TOKEN_REVOCATIONS=", keepsChannels, manyWait, allConnect},
-	"lineman-forgets":  {checks, "LINEMAN_TOKEN_REVOCATIONS=", keepsChannels, manyWait, allConnect, inMemory},
-}
-
-const (
-	checks        = "LINEMAN_TOKEN_SECRETS=" + tokenSecret
-	keepsChannels = `LINEMAN_NAMESPACES={"default": {"subscribe": "all", "history": {"size": 1000}}}`
-	speaks        = `LINEMAN_NAMESPACES={"default": {"subscribe": "all", "publish": "all", "publish_rate": 0}}`
-	saysMuch      = "LINEMAN_LIMITS_MESSAGES_PER_CONNECTION=0"
-	keepsUIDs     = "LINEMAN_HISTORY_UIDS_SIZE=100"
-	inMemory      = "LINEMAN_HISTORY_JOURNAL=none"
-	manyWait      = "LINEMAN_LIMITS_WAITING=12000" // who come at once wait for their hello to be looked at
-	allConnect    = "LINEMAN_LIMITS_CONNECTIONS=12000"
-)
-
-// build makes the programs of this module in dir, goepoll of the baseline and another push server, if there are any.
-func build(dir, baseline, before string) (programs, error) {
-	cert, key, err := writeCertificate(dir)
-	if err != nil {
-		return nil, err
-	}
-	all := programs{}
-	add := func(name, from, pkg string, arguments func(protos, ports string) []string) (*program, error) {
-		bin := filepath.Join(dir, name)
-		cmd := exec.Command("go", "build", "-o", bin, pkg)
-		cmd.Dir = from
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("build %s: %w: %s", name, err, out)
-		}
-		all[name] = &program{name: name, command: func(protos string, ports []string) ([]string, error) {
-			return append([]string{bin}, arguments(protos, strings.Join(ports, ","))...), nil
-		}}
-		return all[name], nil
-	}
-	flags := func(protos, ports string) []string { return []string{"-proto", protos, "-port", ports} }
-	secure := func(protos, ports string) []string { return append(flags(protos, ports), "-cert", cert, "-key", key) }
-	if baseline != "" {
-		if _, err := add("goepoll", baseline, ".",
-			func(protos, ports string) []string { return []string{protos, ports} }); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := add("floor", ".", "./floor", flags); err != nil {
-		return nil, err
-	}
-	for _, name := range []string{"subject", "rival"} {
-		p, err := add(name, ".", "./"+name, secure)
-		if err != nil {
-			return nil, err
-		}
-		p.counts = true
-	}
-	if err := all.addPushServers(add, before); err != nil {
-		return nil, err
-	}
-	all["nginx"] = nginx(dir, cert, key)
-	if redis := redisServer(); redis != nil {
-		all["redis"] = redis
-	}
-	return all, nil
-}
-
-// addPushServers adds the push server with each of its settings, and that of another folder, unless it is empty.
-func (all programs) addPushServers(
-	add func(name, from, pkg string, arguments func(protos, ports string) []string) (*program, error), before string,
-) error {
-	start := func(_, ports string) []string {
-		p := strings.Split(ports, ",")
-		return []string{
-			"start", "--listen", "127.0.0.1:" + p[0], "--text", "127.0.0.1:" + p[1],
-			"--api", "127.0.0.1:0", "--admin", "127.0.0.1:0",
-		}
-	}
-	if before != "" {
-		other, err := add("lineman-before", before, "./cmd/lineman", start)
-		if err != nil {
-			return err
-		}
-		other.supervised, other.env = true, roomForPages
-	}
-	server, err := add("lineman", "..", "./cmd/lineman", start)
-	if err != nil {
-		return err
-	}
-	server.supervised, server.env = true, roomForPages
-	for name, env := range variants {
-		p := *server
-		p.name, p.env = name, append(slices.Clone(roomForPages), env...)
-		all[name] = &p
-	}
-	return nil
-}
-
 func (p *program) start(protos string) (*running, error) {
 	ports, err := freePorts(strings.Count(protos, ",") + 1)
 	if err != nil {
@@ -168,7 +60,7 @@ func (p *program) start(protos string) (*running, error) {
 	return p.startOn(protos, ports, "")
 }
 
-// startOn starts it on ports, in a folder; an empty one means in a new one.
+// startOn starts it on ports, in a folder; an empty one means in a new one, beside the program.
 func (p *program) startOn(protos string, ports []string, folder string) (*running, error) {
 	r := &running{counts: p.counts}
 	for _, port := range ports {
@@ -179,7 +71,8 @@ func (p *program) startOn(protos string, ports []string, folder string) (*runnin
 		return nil, err
 	}
 	r.cmd = exec.Command(args[0], args[1:]...)
-	r.cmd.Env = append(append(os.Environ(), "GOMAXPROCS=1"), p.env...)
+	cores := max(1, p.cores)
+	r.cmd.Env = append(append(os.Environ(), fmt.Sprint("GOMAXPROCS=", cores)), p.env...)
 	if r.cmd.Dir = folder; folder == "" {
 		if r.cmd.Dir, err = os.MkdirTemp(filepath.Dir(args[0]), "run-"); err != nil { // where it leaves its files
 			return nil, err
@@ -203,7 +96,7 @@ func (p *program) startOn(protos string, ports []string, folder string) (*runnin
 
 // settle waits until the program answers, and puts it on its core.
 func (r *running) settle(p *program) (err error) {
-	if err := pin(r.cmd.Process.Pid, serverCore); err != nil { // and what it will start
+	if err := pin(r.cmd.Process.Pid, serverCores(p.cores)...); err != nil { // and what it will start
 		return err
 	}
 	for _, addr := range r.addrs {
@@ -279,10 +172,20 @@ func (r *running) stop() {
 	}
 }
 
-// pin moves every thread of a process to one core.
-func pin(pid, core int) error {
+// serverCores are those that a server may use, the first of which has no client; 0 means one.
+func serverCores(n int) (cores []int) {
+	for i := range max(1, n) {
+		cores = append(cores, serverCore+i)
+	}
+	return cores
+}
+
+// pin moves every thread of a process to some cores.
+func pin(pid int, cores ...int) error {
 	var set unix.CPUSet
-	set.Set(core)
+	for _, core := range cores {
+		set.Set(core)
+	}
 	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
 		return err
@@ -290,7 +193,7 @@ func pin(pid, core int) error {
 	for _, t := range tasks {
 		id, _ := strconv.Atoi(t.Name())
 		if err := unix.SchedSetaffinity(id, &set); err != nil && err != unix.ESRCH {
-			return fmt.Errorf("pin to core %d: %w", core, err)
+			return fmt.Errorf("pin to cores %v: %w", cores, err)
 		}
 	}
 	return nil

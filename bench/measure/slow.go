@@ -26,7 +26,10 @@ func (m *measurement) slowReaders() testCase {
 		{what: ", ratio", aims: []aim{{"push server", "", 1.2}}},
 		{what: ", peak memory beyond that without", unit: "MB"},
 	}
-	return testCase{fmt.Sprintf("push: 1 %% of %d stop reading", m.half()), strict, rows, 1, m.stall}
+	return testCase{
+		name: fmt.Sprintf("push: 1 %% of %d stop reading", m.half()), contenders: strict, rows: rows, rounds: 1,
+		once: m.stall,
+	}
 }
 
 // half is how many pages each of two servers has: a little less than the others, for 20,000 descriptors are all that
@@ -57,7 +60,7 @@ func (m *measurement) audience(r *running) (*audience, error) {
 }
 
 func (m *measurement) stall(r *running) ([]float64, error) {
-	other, err := m.programs["lineman-strict"].start("pages,lines")
+	other, err := m.start("lineman-strict", "pages,lines")
 	if err != nil {
 		return nil, err
 	}

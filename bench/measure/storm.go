@@ -17,7 +17,10 @@ func (m *measurement) storm() testCase {
 		{what: ", CPU of a connection outside the kernel", unit: "us"},
 		{what: ", peak memory", unit: "MB"},
 	}
-	return testCase{fmt.Sprintf("push: %d reconnect at once", m.many), strict, rows, 1, m.reconnect}
+	return testCase{
+		name: fmt.Sprintf("push: %d reconnect at once", m.many), contenders: strict, rows: rows, rounds: 1,
+		once: m.reconnect,
+	}
 }
 
 func (m *measurement) reconnect(r *running) ([]float64, error) {
@@ -36,7 +39,7 @@ func (m *measurement) reconnect(r *running) ([]float64, error) {
 	for _, c := range first {
 		c.Close()
 	}
-	again, err := m.programs["lineman-strict"].startOn("pages,lines", r.ports(), "")
+	again, err := m.startOn("lineman-strict", r.ports(), "")
 	if err != nil {
 		return nil, err
 	}

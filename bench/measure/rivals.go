@@ -1,0 +1,52 @@
+//go:build linux
+
+package main
+
+import (
+	"slices"
+	"strings"
+)
+
+// rival is a server that takes part: a column of the tables.
+type rival struct {
+	name    string
+	program string
+	// serves are the protocols of the cases in which it takes part: tcp and text (echo), http and https (Hello, World!
+	// to each request), ws and wss (echo), wsz (echo of compressed messages), wsbc (each message to all connections).
+	// "http=handler" is one that its program has another name for.
+	serves string
+	make   recipe // nil: another rival's program, or one of the project's own
+}
+
+// rivals are all that take part, in the order of the columns. A further one is a line here, and its program in a folder
+// of its own.
+var rivals = []rival{
+	{"goepoll", "goepoll", "text http ws wsbc", baseline},
+	{"floor", "floor", "tcp text http ws wsbc", goFloor},
+	{"Lineman", "subject", "tcp text http https ws wss wsbc", nil},
+	{"Handler", "subject", "http=handler https=handlers", nil},
+	{"net/http", "nethttp", "http https", module("nethttp")},
+	{"fasthttp", "fasthttp", "http", module("fasthttp")},
+	{"nginx", "nginx", "http https", nginx},
+}
+
+// serving are all rivals that serve a protocol, in the order of the columns.
+func serving(proto string) (all []contender) {
+	for _, r := range rivals {
+		for _, serves := range strings.Fields(r.serves) {
+			of, as, renamed := strings.Cut(serves, "=")
+			if !renamed {
+				as = of
+			}
+			if of == proto {
+				all = append(all, contender{r.name, r.program, as})
+			}
+		}
+	}
+	return all
+}
+
+// only are those of some names.
+func only(all []contender, names ...string) []contender {
+	return slices.DeleteFunc(slices.Clone(all), func(c contender) bool { return !slices.Contains(names, c.name) })
+}

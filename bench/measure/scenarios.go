@@ -1,0 +1,66 @@
+//go:build linux
+
+package main
+
+// scenario is a section of the report: cases that belong together.
+type scenario struct {
+	title string
+	about string // sentences beneath the title; may be empty
+	cases func(*measurement) []testCase
+}
+
+// scenarios are all that is measured, in the order of the report. A further one is a file with a function, and a line
+// here.
+var scenarios = []scenario{
+	{"Messages", "Echoes and broadcasts.", (*measurement).messages},
+	{"HTTP", "Plain answers of 13 bytes, keep-alive.", (*measurement).answers},
+	{"TLS", "The same over TLS 1.3, and handshakes.", (*measurement).secured},
+	{"Memory", "Of idle connections that have exchanged something.", (*measurement).memories},
+	{"Beside a busy loop", "What clients wait for goroutines of the server.", (*measurement).besideBusyLoop},
+	{"The push server", "Publications are counted with their delivery.", (*measurement).pushes},
+	{"Level 1 and history", "What the push server keeps.", (*measurement).followed},
+	{"What back ends hear", "What pages say, until a back end has it.", (*measurement).heard},
+	{"Several nodes", "Push servers that meet in Redis.", (*measurement).overNodes},
+}
+
+// testCase is something that contenders are compared by.
+type testCase struct {
+	name       string
+	contenders []contender // those whose programs cannot be had are left out
+	rows       []row       // what once measures, in this order
+	rounds     int
+	once       func(r *running) ([]float64, error) // NaN where it is not known of this contender
+
+	needs string // a further program, without which it is left out
+	axis  string // what row.at counts, for a chart of growth; empty: no such chart
+}
+
+// contender is a program that serves something, under the name of its column.
+type contender struct{ name, program, proto string }
+
+// row is a figure of a case.
+type row struct {
+	what string // follows the case's name
+	unit string
+	aims []aim
+	at   float64 // where on the axis of the case
+}
+
+// aim is what a figure is to be at most, or its ratio to another contender's.
+type aim struct {
+	Of   string  `json:"of"`
+	To   string  `json:"to,omitempty"`
+	Most float64 `json:"most"`
+}
+
+// reached is the figure, or the ratio, of the rounds' figures by contender.
+func (a aim) reached(figures map[string][]float64) float64 {
+	if a.To == "" {
+		return median(figures[a.Of])
+	}
+	var ratios []float64
+	for i, v := range figures[a.Of] { // of the same round: what disturbs it disturbs both
+		ratios = append(ratios, v/figures[a.To][i])
+	}
+	return median(ratios)
+}

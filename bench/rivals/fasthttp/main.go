@@ -1,0 +1,21 @@
+//go:build unix
+
+// Command fasthttp is github.com/valyala/fasthttp, as subject answers.
+package main
+
+import (
+	"github.com/valyala/fasthttp"
+
+	"github.com/lineman-go/lineman/bench/served"
+)
+
+func main() {
+	served.By(map[string]served.Server{
+		"http": func(addr, _, _ string) error { return fasthttp.ListenAndServe(addr, answer) },
+	})
+}
+
+func answer(ctx *fasthttp.RequestCtx) {
+	ctx.SetContentType("text/plain; charset=utf-8")
+	ctx.SetBodyString(served.Greeting)
+}
