@@ -155,7 +155,7 @@ func (c *Conn) Request() *http1.Request {
 // Subprotocol is the WebSocket subprotocol that was agreed on, or "".
 func (c *Conn) Subprotocol() string {
 	if s, ok := c.session.(*wsSession); ok {
-		return s.subprotocol
+		return s.Subprotocol()
 	}
 	return ""
 }

@@ -305,7 +305,7 @@ func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 	header := h.acceptance.accept(&accepted)
 	c.out.sayLocked(c, func(dst []byte) []byte { return websocket.AppendAccept(dst, accepted, header...) })
 	codec := websocket.NewServerCodec(c.service.limits.MaxMessage, accepted)
-	c.session = &wsSession{Codec: *codec, subprotocol: accepted.Subprotocol}
+	c.session = &wsSession{Codec: *codec}
 	c.markLocked(0)
 	c.mu.Unlock()
 	c.watch(c.service.after.ping)

@@ -11,9 +11,7 @@ import (
 type wsSession struct {
 	plain
 	websocket.Codec
-	subprotocol string
-	peerParted  bool // the peer's Close frame has come, or never will be looked at. Owned by the loop.
-	agreed      bool // both sides have said goodbye. Owned by the loop.
+	goodbyes closingHandshake // how far they have come; 0 before the peer's. Owned by the loop.
 }
 
 func (s *wsSession) deliver(c *Conn, msg []byte) {
@@ -40,7 +38,7 @@ func (s *wsSession) parted(c *Conn, payload []byte) {
 		c.end.refuse(c, err)
 		return
 	}
-	s.peerParted, s.agreed = true, true
+	s.goodbyes = bothClosed
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() == open {
@@ -79,7 +77,7 @@ func (s *wsSession) brokenLocked(dst []byte, cause error) []byte {
 	case errors.Is(cause, ErrTimeout):
 		reason = "timeout"
 	}
-	s.peerParted = true
+	s.goodbyes = refusesClose
 	return s.AppendClose(dst, code, reason)
 }
 
@@ -87,15 +85,7 @@ func (s *wsSession) goodbyeLocked(dst []byte, code websocket.Code, reason string
 	return s.AppendClose(dst, code, reason)
 }
 
-func (s *wsSession) closingHandshake() closingHandshake {
-	switch {
-	case s.agreed:
-		return bothClosed
-	case s.peerParted:
-		return refusesClose
-	}
-	return awaitsClose
-}
+func (s *wsSession) closingHandshake() closingHandshake { return max(s.goodbyes, awaitsClose) }
 
 func (s *wsSession) appendBinary(dst, msg []byte) ([]byte, error) {
 	return s.AppendMessage(dst, websocket.Binary, msg)

@@ -51,7 +51,7 @@ func (g *greeting) Decode(data []byte) (n int, head []byte, err error) {
 func (g *greeting) deliver(c *Conn, _ []byte) {
 	c.mu.Lock()
 	codec := websocket.NewClientCodec(c.service.limits.MaxMessage, g.accepted)
-	c.session = &wsSession{Codec: *codec, subprotocol: g.accepted.Subprotocol}
+	c.session = &wsSession{Codec: *codec}
 	c.mu.Unlock()
 	c.dial.opened(c)
 	c.watch(c.service.after.ping)

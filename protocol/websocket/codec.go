@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"errors"
+	"math"
 	"unicode/utf8"
 
 	"github.com/lineman-go/lineman/protocol"
@@ -19,52 +20,93 @@ import (
 //	   └─────────────────────────────────┘   └──────┘
 //	        continuation with FIN: deliver
 type Codec struct {
-	max       int
-	fragments *fragments // of a message that has not ended; nil between messages: an idle connection carries none
-	deflate   *deflate   // nil if permessage-deflate was not agreed on
-	seen      int        // payload bytes of the frame at hand that are unmasked, and checked if they are text
-	opcode    Opcode     // of what was delivered last
-	tail      utf8Tail
-	parted    bool // the peer's Close frame was delivered
-	client    bool // this side is the client: it masks, and its peer does not
+	partial *partial // a message or a frame that is half received; nil between them: an idle connection carries none
+	agreed  *agreed  // nil if the handshake agreed on nothing
+	max     uint32
+	opcode  Opcode // of what was delivered last
+	parted  bool   // the peer's Close frame was delivered
+	client  bool   // this side is the client: it masks, and its peer does not
 }
 
-// fragments are the beginning of a message.
-type fragments struct {
-	opcode   Opcode
-	deflated bool
-	payload  []byte // as it came, but without its masks
+// partial is what has come of a message that has not ended.
+type partial struct {
+	seen       int // payload bytes of the frame at hand that are unmasked, and checked if they are text
+	tail       utf8Tail
+	fragmented bool   // frames of a message have come whole, and it goes on
+	opcode     Opcode // of that message
+	deflated   bool   // likewise
+	payload    []byte // of those frames, as it came, but without its masks
+}
+
+// agreed is what a handshake has agreed on, and what that needs.
+type agreed struct {
+	subprotocol string
+	deflate     *deflate // nil without permessage-deflate
 }
 
 // NewServerCodec makes the codec of a server's connection whose handshake Protocol.Check accepted. max is the largest
-// message in bytes that is received, above zero; of a compressed one it counts what it is inflated.
+// message in bytes that is received, above zero and at most 2 GiB, which anything above it means too; of a compressed
+// one it counts what it is inflated.
 func NewServerCodec(max int, a Accepted) *Codec { return newCodec(max, a, false) }
 
 // NewClientCodec is NewServerCodec for a client, with what Handshake.Decode accepted.
 func NewClientCodec(max int, a Accepted) *Codec { return newCodec(max, a, true) }
 
 // Limit changes the size of the largest message, of one that is half received too.
-func (c *Codec) Limit(max int) { c.max = max }
+func (c *Codec) Limit(max int) { c.max = uint32(min(max, math.MaxInt32)) }
 
 func newCodec(max int, a Accepted, client bool) *Codec {
-	c := &Codec{max: max, client: client}
-	if a.deflate.bits != 0 {
-		c.deflate = &deflate{agreement: a.deflate}
+	c := &Codec{client: client}
+	c.Limit(max)
+	if a.Subprotocol != "" || a.deflate.bits != 0 {
+		c.agreed = newAgreed(a)
 	}
 	return c
+}
+
+func newAgreed(a Accepted) *agreed {
+	g := &agreed{subprotocol: a.Subprotocol}
+	if a.deflate.bits != 0 {
+		g.deflate = &deflate{agreement: a.deflate}
+	}
+	return g
+}
+
+// Subprotocol is the one that the handshake agreed on, or "".
+func (c *Codec) Subprotocol() string {
+	if c.agreed == nil {
+		return ""
+	}
+	return c.agreed.subprotocol
+}
+
+// deflate is what compression needs; nil without it.
+func (c *Codec) deflate() *deflate {
+	if c.agreed == nil {
+		return nil
+	}
+	return c.agreed.deflate
+}
+
+// fragments are the beginning of a message whose other frames are to come; nil if there is none.
+func (c *Codec) fragments() *partial {
+	if c.partial == nil || !c.partial.fragmented {
+		return nil
+	}
+	return c.partial
 }
 
 // Opcode says what Decode returned last: Text, Binary, Close, Ping or Pong.
 func (c *Codec) Opcode() Opcode { return c.opcode }
 
 // Idle reports whether no message is half received, as far as the codec keeps any.
-func (c *Codec) Idle() bool { return c.fragments == nil }
+func (c *Codec) Idle() bool { return c.fragments() == nil }
 
 // Release gives the memory of the message that Decode returned last back, which must not be used after it. Only that of
 // compressed messages is on loan. The next Decode does it too: calling Release before has an idle connection keep none.
 func (c *Codec) Release() {
-	if c.deflate != nil {
-		c.deflate.release()
+	if d := c.deflate(); d != nil {
+		d.release()
 	}
 }
 
@@ -87,13 +129,15 @@ func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	if uint64(len(body)) >= h.payload {
 		body = body[:h.payload:h.payload]
 	}
-	if err := c.uncover(h, body); err != nil || uint64(len(body)) < h.payload {
+	whole := uint64(len(body)) == h.payload
+	if whole && h.fin && c.partial == nil {
+		msg, err = c.single(h, body)
+	} else {
+		msg, err = c.take(h, body, whole)
+	}
+	if err != nil || !whole {
 		return 0, nil, err
 	}
-	if msg, err = c.complete(h, body); err != nil {
-		return 0, nil, err
-	}
-	c.seen = 0
 	return h.size + len(body), msg, nil
 }
 
@@ -106,87 +150,93 @@ func (c *Codec) Size(data []byte) int {
 	return h.size + int(h.payload) // Decode has found it to be within the limit
 }
 
-// uncover unmasks what is new of a payload and checks it if it is text.
-func (c *Codec) uncover(h header, body []byte) error {
-	fresh := body[c.seen:]
+// single handles a message of one frame that is there at once: by far the most frequent.
+func (c *Codec) single(h header, body []byte) (msg []byte, err error) {
 	if h.mask != 0 {
-		unmask(fresh, h.mask, c.seen)
+		unmask(body, h.mask, 0)
 	}
-	first := c.seen == 0
-	c.seen = len(body)
-	if !c.plainText(h) {
-		return nil
+	if h.opcode == Text && !h.deflated && !utf8.Valid(body) {
+		return nil, errInvalidText()
 	}
-	if first && h.opcode == Text {
-		c.tail = utf8Tail{}
-		if h.fin && uint64(len(body)) == h.payload && utf8.Valid(body) {
-			return nil // the whole message at once: by far the most frequent
-		}
+	return c.deliver(h.opcode, h.deflated, body)
+}
+
+// take handles what is new of the payload of a frame, and the frame when it is whole.
+func (c *Codec) take(h header, body []byte, whole bool) (msg []byte, err error) {
+	if c.partial == nil {
+		c.partial = new(partial)
 	}
-	ok := c.tail.feed(fresh)
-	if ok && h.fin && uint64(len(body)) == h.payload {
-		ok = c.tail.whole()
+	p := c.partial
+	fresh := body[p.seen:]
+	if h.mask != 0 {
+		unmask(fresh, h.mask, p.seen)
 	}
-	if !ok {
-		return errInvalidText()
+	p.seen = len(body)
+	switch {
+	case c.plainText(h) && (!p.tail.feed(fresh) || whole && h.fin && !p.tail.whole()):
+		return nil, errInvalidText()
+	case !whole:
+		return nil, nil
 	}
-	return nil
+	return c.complete(h, body)
 }
 
 // plainText reports whether the payload of a frame is text as it lies.
 func (c *Codec) plainText(h header) bool {
 	if h.opcode == Continuation {
-		return c.fragments.opcode == Text && !c.fragments.deflated
+		return c.partial.opcode == Text && !c.partial.deflated
 	}
 	return h.opcode == Text && !h.deflated
 }
 
 // checkOrder refuses frames that are out of order or too long, before any of the payload is waited for.
 func (c *Codec) checkOrder(h header) error {
-	room, deflated := uint64(c.max), h.deflated
-	switch {
-	case h.opcode.control():
+	if h.opcode.control() {
 		return nil
-	case h.opcode == Continuation && c.fragments == nil:
+	}
+	room, size, deflated := uint64(c.max), h.payload, h.deflated
+	switch f := c.fragments(); {
+	case h.opcode == Continuation && f == nil:
 		return violation("continuation without a beginning") // RFC 6455, 5.4
 	case h.opcode == Continuation:
-		deflated = c.fragments.deflated
-	case c.fragments != nil:
+		size, deflated = size+uint64(len(f.payload)), f.deflated
+	case f != nil:
 		return violation("new message inside a fragmented one") // RFC 6455, 5.4
 	}
 	if deflated {
 		room += room/8 + 64 // what cannot be compressed grows, by less than this
 	}
-	if h.opcode == Continuation {
-		room -= uint64(len(c.fragments.payload))
-	}
-	if h.payload > room {
+	if size > room {
 		return &Error{TooBig, protocol.ErrTooLarge}
 	}
 	return nil
 }
 
-// complete handles a frame that is all there.
+// complete handles a frame that is all there, of a message that was not there at once.
 func (c *Codec) complete(h header, body []byte) (msg []byte, err error) {
+	p := c.partial
+	p.seen = 0
 	switch {
-	case h.fin && h.opcode != Continuation:
+	case h.fin && h.opcode != Continuation: // between fragments it is a control frame
+		if !p.fragmented {
+			c.partial = nil
+		}
 		return c.deliver(h.opcode, h.deflated, body)
 	case h.opcode != Continuation:
-		c.fragments = &fragments{opcode: h.opcode, deflated: h.deflated, payload: []byte{}}
+		p.fragmented, p.opcode, p.deflated, p.payload = true, h.opcode, h.deflated, []byte{}
 	}
-	f := c.fragments
-	f.payload = append(f.payload, body...)
+	p.payload = append(p.payload, body...)
 	if !h.fin {
 		return nil, nil
 	}
-	c.fragments = nil
-	return c.deliver(f.opcode, f.deflated, f.payload)
+	c.partial = nil
+	return c.deliver(p.opcode, p.deflated, p.payload)
 }
 
 // deliver gives a whole message, or a control frame.
 func (c *Codec) deliver(op Opcode, deflated bool, payload []byte) (msg []byte, err error) {
 	if deflated {
-		if payload, err = c.deflate.inflate(payload, c.max); err != nil {
+		if payload, err = c.agreed.deflate.inflate(payload, int(c.max)); err != nil {
 			return nil, err
 		}
 		if op == Text && !utf8.Valid(payload) {

@@ -121,7 +121,7 @@ func (c *Codec) wrongMask() error {
 func (c *Codec) checkFirst(h header, b byte) error {
 	switch {
 	case b&rsvBits == 0:
-	case b&rsvBits != rsv1Bit || c.deflate == nil:
+	case b&rsvBits != rsv1Bit || c.deflate() == nil:
 		return violation("reserved bit without an extension") // RFC 6455, 5.2
 	case h.opcode != Text && h.opcode != Binary:
 		return violation("reserved bit 1 inside a message or on a control frame") // RFC 7692, 6.1

@@ -1,14 +1,18 @@
 package websocket
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"unsafe"
+
+	"github.com/lineman-go/lineman/protocol"
 )
 
 // TestSize holds what an idle connection pays for its codec.
 func TestSize(t *testing.T) {
-	if size := unsafe.Sizeof(Codec{}); size > 40 {
-		t.Errorf("a codec takes %d bytes, want 40 at most", size)
+	if size := unsafe.Sizeof(Codec{}); size > 24 {
+		t.Errorf("a codec takes %d bytes, want 24 at most", size)
 	}
 }
 
@@ -21,8 +25,21 @@ func TestFragmentsGo(t *testing.T) {
 	if _, msg, err := c.Decode([]byte("\x80\x83\x00\x00\x00\x00llo")); string(msg) != "hello" || err != nil {
 		t.Fatalf("got %q, %v", msg, err)
 	}
-	if !c.Idle() || c.fragments != nil {
+	if !c.Idle() || c.partial != nil {
 		t.Error("fragments stay after the message")
+	}
+}
+
+// TestLimitLowered has the limit of a message that is half received count what has come.
+func TestLimitLowered(t *testing.T) {
+	c := NewServerCodec(1000, Accepted{})
+	first := []byte("\x02\xfe\x01\xf4\x00\x00\x00\x00" + strings.Repeat("x", 500))
+	if n, msg, err := c.Decode(first); n != len(first) || msg != nil || err != nil {
+		t.Fatalf("used %d, %q, %v", n, msg, err)
+	}
+	c.Limit(100)
+	if _, _, err := c.Decode([]byte("\x80\x84\x00\x00\x00\x00more")); !errors.Is(err, protocol.ErrTooLarge) {
+		t.Errorf("504 bytes with a limit of 100: %v", err)
 	}
 }
 
@@ -37,7 +54,7 @@ func TestCompressionGoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Release()
-	if d := c.deflate; d.loan != nil || d.sent != nil || d.received != nil {
+	if d := c.deflate(); d.loan != nil || d.sent != nil || d.received != nil {
 		t.Errorf("%+v stays", d)
 	}
 }

@@ -21,15 +21,16 @@ const (
 // Kind says which connections of one Protocol a message can be encoded once for: those of the same kind get the same
 // bytes, unless it is Unshared. 0 is without compression; all others are below Kinds.
 func (c *Codec) Kind() uint8 {
-	switch {
+	switch d := c.deflate(); {
 	case c.client: // each frame has a mask of its own
 		return Unshared
-	case c.deflate == nil:
+	case d == nil:
 		return 0
-	case c.deflate.keepsSent:
+	case d.keepsSent:
 		return Unshared
+	default:
+		return d.bits
 	}
-	return c.deflate.bits
 }
 
 // Append appends msg as a text message, see AppendMessage.
@@ -43,10 +44,10 @@ func (c *Codec) AppendMessage(dst []byte, op Opcode, msg []byte) ([]byte, error)
 	if op == Text && !utf8.Valid(msg) {
 		return dst, ErrNotUTF8
 	}
-	if c.deflate != nil && len(msg) >= c.deflate.threshold {
+	if d := c.deflate(); d != nil && len(msg) >= d.threshold {
 		framed, smaller := c.appendDeflated(dst, op, msg)
 		if smaller {
-			c.deflate.keep(msg)
+			d.keep(msg)
 			return framed, nil
 		}
 		dst = framed[:len(dst)]
@@ -77,7 +78,7 @@ const maxHeader = 14
 // longest header, and moved.
 func (c *Codec) appendDeflated(dst []byte, op Opcode, msg []byte) (framed []byte, smaller bool) {
 	start := len(dst) + maxHeader
-	out := c.deflate.compress(append(dst, make([]byte, maxHeader)...), msg)
+	out := c.agreed.deflate.compress(append(dst, make([]byte, maxHeader)...), msg)
 	payload := out[start:]
 	if len(payload) >= len(msg) {
 		return out, false
