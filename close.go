@@ -241,7 +241,7 @@ func (e *ending) awaitsServer(c *Conn) bool {
 func (e *ending) begin(c *Conn) {
 	if *e&timed == 0 {
 		*e |= timed
-		c.since = c.loop.ticks(c.loop.now)
+		c.since = c.loop.present
 		c.watch(c.service.after.close)
 	}
 }

@@ -217,7 +217,7 @@ func (c *Conn) Resume() {
 	}
 	c.state.paused = false
 	c.state.pinged = false
-	now := c.loop.ticks(c.loop.now)
+	now := c.loop.present
 	c.in.touched, c.since = now, now // the limits did not run
 	c.watch(1)
 	c.mu.Lock()
@@ -279,7 +279,7 @@ func (c *Conn) move(s *service) {
 	c.service = s
 	c.mu.Unlock()
 	if c.phase.get() == open {
-		c.since = c.loop.ticks(c.loop.now)
+		c.since = c.loop.present
 	}
 	c.watch(1) // other limits hold from now on
 }
@@ -366,7 +366,7 @@ func (c *Conn) Release() {
 // awaitAnswers begins the time that answers may take after the end of the peer's stream.
 func (e *ending) awaitAnswers(c *Conn) {
 	if e.outlasts(c) {
-		c.since = c.loop.ticks(c.loop.now)
+		c.since = c.loop.present
 		c.watch(c.service.after.answer)
 	}
 }

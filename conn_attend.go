@@ -87,7 +87,7 @@ func (c *Conn) follow(d due) {
 
 // goOn handles the messages that waited for Resume or for an answer.
 func (r *reader) goOn(c *Conn) {
-	c.since = c.loop.ticks(c.loop.now)
+	c.since = c.loop.present
 	c.session.goOn(c)
 	c.state.holding = false
 	if r.rest != nil {

@@ -7,7 +7,7 @@ func (c *Conn) watch(after uint32) {
 	if after == 0 || c.handle == absent {
 		return
 	}
-	at := c.loop.ticks(c.loop.now) + after + 1 // a tick has begun when it is read
+	at := c.loop.present + after + 1 // a tick has begun when it is read
 	if s := &c.loop.scheduled[c.handle]; *s == 0 || int32(at-*s) < 0 {
 		*s = at
 		c.loop.wheel.Schedule(int32(c.handle), at)
@@ -17,7 +17,7 @@ func (c *Conn) watch(after uint32) {
 // look is called by the wheel. Limits that moved on since it was told are looked at again later: that is why a
 // message costs the wheel nothing.
 func (l *Loop) look(c *Conn) {
-	now, before := c.loop.ticks(c.loop.now), c.phase.get()
+	now, before := c.loop.present, c.phase.get()
 	next := uint32(0)
 	for _, lim := range limitsOf(c) {
 		if lim.after == 0 {

@@ -23,7 +23,7 @@ func newConn(s *service, h poll.Handle, remote netip.AddrPort) bool {
 		loop: l, id: lastID.Add(1), remote: remote, handle: h,
 		service: s, session: s.newSession(),
 	}
-	now := l.ticks(l.now)
+	now := l.present
 	c.in.touched, c.since = now, now
 	c.state.armedRead = true
 	l.enter(c)
@@ -66,7 +66,7 @@ func (c *Conn) connect() {
 // guard runs a callback of the connection; a panic in it closes the connection.
 func (c *Conn) guard(what callback, f func()) {
 	defer c.survive()
-	c.loop.doing.set(what)
+	c.loop.enters(what)
 	f()
 }
 
@@ -124,7 +124,7 @@ func (r *reader) came(c *Conn, n int) {
 	l := c.loop
 	atomic.StoreUint64(&r.bytes, r.bytes+uint64(n))
 	l.stats.BytesIn += uint64(n)
-	r.touched = l.ticks(l.now)
+	r.touched = l.present
 	c.state.pinged = false
 }
 
@@ -221,7 +221,7 @@ func (r *reader) message(c *Conn, msg []byte) {
 	}
 	r.count(c)
 	if f := c.service.worker.OnMessage; f != nil {
-		c.loop.doing.set(inOnMessage)
+		c.loop.enters(inOnMessage)
 		f(c, msg)
 	}
 }
@@ -235,7 +235,7 @@ func (r *reader) count(c *Conn) {
 func (r *reader) invalid(c *Conn, err error) {
 	c.loop.stats.Invalid++
 	if f := c.service.worker.OnInvalid; f != nil && (c.phase.get() == open || c.end.hasRest(c)) {
-		c.loop.doing.set(inOnInvalid)
+		c.loop.enters(inOnInvalid)
 		f(c, err)
 		return
 	}

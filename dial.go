@@ -232,7 +232,7 @@ func parseURI(u *url.URL, port string) (*dialing, error) {
 func (d *dialing) attempt(c *Conn) {
 	l := c.loop
 	ctx, cancel := context.WithTimeout(l.ctx, d.timeout(c.service.limits.Handshake))
-	d.cancel, d.again, d.began = cancel, nil, l.ticks(l.now)
+	d.cancel, d.again, d.began = cancel, nil, l.present
 	c.service.adopt(c)
 	l.dials[c] = true
 	l.live++
@@ -281,7 +281,7 @@ func (d *dialing) dialed(c *Conn, conn net.Conn, err error) {
 	c.mu.Lock()
 	c.handle, c.remote = h, remote
 	c.mu.Unlock()
-	now := c.loop.ticks(c.loop.now)
+	now := c.loop.present
 	c.in.touched, c.since = now, now
 	c.state.armedRead = true
 	c.loop.enter(c)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman/internal/grace"
+	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
@@ -27,6 +28,9 @@ func Open(w *Worker) (*Loop, error) {
 // Step runs one tick without waiting.
 func (l *Loop) Step() error { return l.step(false) }
 
+// Turn runs one tick as a loop that serves does: it waits, if its poller does.
+func (l *Loop) Turn() error { return l.step(true) }
+
 // Shut ends a loop that Open made.
 func (l *Loop) Shut() { l.shut() }
 
@@ -45,4 +49,11 @@ func (c *Conn) TLSMemory(t *testing.T) int {
 // Leave has a loop let its connections go, as a predecessor does. On the loop.
 func (l *Loop) Leave(code websocket.Code, d time.Duration, patient bool) {
 	l.beginLeaving(code, grace.Period(d), patient)
+}
+
+// OpenOver makes a loop over a poller of the test's own, that listens for w and runs only by Step.
+func OpenOver(w *Worker, p poll.Poller) (*Loop, error) {
+	l := newLoop(0, p, time.Now)
+	_, err := l.Listen(w)
+	return l, err
 }

@@ -156,7 +156,7 @@ func (h *httpSession) sentLocked(c *Conn) {
 
 func (h *httpSession) deliver(c *Conn, msg []byte) {
 	h.asked = true
-	c.since = c.loop.ticks(c.loop.now) // KeepAlive counts from here, or from the answer if that comes later
+	c.since = c.loop.present // KeepAlive counts from here, or from the answer if that comes later
 	r := h.lend(c)
 	defer h.release(c)
 	if h.asksUpgrade(c, r) {
@@ -203,7 +203,7 @@ func (h *httpSession) admits(c *Conn, r *http1.Request) bool {
 	if f == nil || h.admitted {
 		return true
 	}
-	c.loop.doing.set(inOnHead)
+	c.loop.enters(inOnHead)
 	err := f(c, r)
 	switch rest := c.end.hasRest(c); {
 	case c.phase.get() != open && !rest:
@@ -246,7 +246,7 @@ func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {
 	switch {
 	case w.OnRequest != nil:
 		c.in.count(c)
-		c.loop.doing.set(inOnRequest)
+		c.loop.enters(inOnRequest)
 		w.OnRequest(c, r)
 	case w.OnMessage != nil:
 		c.in.message(c, msg)
@@ -263,7 +263,7 @@ func (h *httpSession) await(c *Conn) {
 		return
 	}
 	h.awaits = true
-	c.since = c.loop.ticks(c.loop.now)
+	c.since = c.loop.present
 	c.watch(c.service.after.answer)
 	c.markLocked(0)
 }
@@ -284,14 +284,14 @@ func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 	if err != nil {
 		var why *websocket.HandshakeError
 		if f := c.service.worker.OnRefuse; f != nil && errors.As(err, &why) {
-			c.loop.doing.set(inOnRefuse)
+			c.loop.enters(inOnRefuse)
 			f(c, r, why)
 		}
 		h.refuse(c, err)
 		return
 	}
 	if f := c.service.worker.OnUpgrade; f != nil {
-		c.loop.doing.set(inOnUpgrade)
+		c.loop.enters(inOnUpgrade)
 		if err := f(c, r); err != nil {
 			h.refuse(c, err)
 			return

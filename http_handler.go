@@ -41,7 +41,7 @@ func (h *handlerSession) Decode(data []byte) (int, []byte, error) {
 func (h *handlerSession) deliver(c *Conn, msg []byte) {
 	if h.piece.Begins {
 		c.in.count(c)
-		c.since = c.loop.ticks(c.loop.now)
+		c.since = c.loop.present
 		h.current = newExchange(c, h.service.worker.Handler)
 	}
 	h.current.Feed(msg, h.piece.Ends)
@@ -176,7 +176,7 @@ func (c *Conn) Serve(handler http.Handler) error {
 // exchangeLimits are those of a request with a handler: the peer has to go on with the body that the handler waits for,
 // and to take what was written. The handler may take its time.
 func exchangeLimits(c *Conn, x *exchange.Exchange) (on [3]limit) {
-	now := c.loop.ticks(c.loop.now)
+	now := c.loop.present
 	after := &c.service.after
 	c.since = now // keep-alive counts from the end of the exchange
 	on[0] = limit{now, after.keepAlive, func(*Conn) {}}
@@ -193,7 +193,7 @@ func exchangeLimits(c *Conn, x *exchange.Exchange) (on [3]limit) {
 // when they could be passed.
 func exchangeWritten(c *Conn, x *exchange.Exchange) {
 	x.Wake()
-	now := c.loop.ticks(c.loop.now)
+	now := c.loop.present
 	if _, ok := x.Stalled(now); ok {
 		c.watch(c.service.after.answer)
 	}

@@ -17,7 +17,7 @@ type handlerConn struct{ *Conn }
 
 // newExchange begins the exchange of a request with an http.Handler. On the loop.
 func newExchange(c *Conn, h http.Handler) *exchange.Exchange {
-	return exchange.New(handlerConn{c}, h, c.loop.ticks(c.loop.now))
+	return exchange.New(handlerConn{c}, h, c.loop.present)
 }
 
 // connOf is the connection that an exchange is on.

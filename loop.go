@@ -36,7 +36,10 @@ type Loop struct {
 	stop  context.CancelFunc
 
 	// Owned by the loop.
-	now       time.Time
+	now       time.Time // when the clock was read last
+	present   uint32    // that in ticks of the wheel
+	unread    int       // events, calls and connections attended to since then
+	reach     int       // of which so many may pass before it is read again
 	started   time.Time // tick 0 of the wheel; later by the time that the loop stood still
 	yielded   time.Time
 	conns     []*Conn  // by handle
@@ -72,18 +75,19 @@ type Loop struct {
 
 	date http1.Date
 
-	doing    doing
-	turned   atomic.Int64 // when the last tick began, since the loop was made; in nanoseconds
-	second   atomic.Int64 // when the last tick began, by the clock on the wall; in Unix seconds
-	sleeping atomic.Bool
-	stage    atomic.Int32         // of a loop in a group
-	parting  atomic.Bool          // last answers of HTTP say that connections close. Set by the loop.
-	dirty    atomic.Pointer[Conn] // connections that want attention, linked by nextDirty
-	someFull atomic.Bool          // OnFull is due for one of them
-	refused  atomic.Uint64
-	bytesOut atomic.Uint64
-	helpers  sync.WaitGroup // goroutines of handshakes, and of net/http's servers
-	over     chan struct{}  // closed when nothing posted will run any more
+	doing      doing
+	turned     atomic.Int64 // when the clock was read last, since the loop was made; in nanoseconds
+	second     atomic.Int64 // likewise, by the clock on the wall; in Unix seconds
+	sleeping   atomic.Bool
+	stage      atomic.Int32         // of a loop in a group
+	parting    atomic.Bool          // last answers of HTTP say that connections close. Set by the loop.
+	dirty      atomic.Pointer[Conn] // connections that want attention, linked by nextDirty
+	someFull   atomic.Bool          // OnFull is due for one of them
+	somePosted atomic.Bool          // posted is not empty
+	refused    atomic.Uint64
+	bytesOut   atomic.Uint64
+	helpers    sync.WaitGroup // goroutines of handshakes, and of net/http's servers
+	over       chan struct{}  // closed when nothing posted will run any more
 
 	mu     sync.Mutex // guards the following
 	posted []func()
@@ -95,7 +99,6 @@ type socket interface{ ready(ev poll.Event) }
 
 const (
 	readSize = 68 << 10               // a message of 64 KiB, with what frames it, comes by one read
-	slow     = 100 * time.Millisecond // a callback that takes longer is named in the log: rule 6
 	yieldAt  = 500 * time.Microsecond // a busy loop lets other goroutines run this often
 )
 
@@ -111,9 +114,9 @@ func newLoop(id int, p poll.Poller, clock func() time.Time) *Loop {
 	}
 	l.memory.Filled = func() { l.Do(l.giveBackLater) }
 	l.ctx, l.stop = context.WithCancel(context.Background())
-	l.now = clock()
-	l.born, l.started, l.yielded = l.now, l.now, l.now
-	l.second.Store(l.now.Unix())
+	l.born = clock()
+	l.started, l.yielded = l.born, l.born
+	l.resumeClock()
 	return l
 }
 
@@ -147,6 +150,7 @@ func (l *Loop) Do(f func()) bool {
 		return false
 	}
 	l.posted = append(l.posted, f)
+	l.somePosted.Store(true)
 	l.mu.Unlock()
 	l.wake()
 	return true
@@ -181,26 +185,16 @@ func (l *Loop) run() error {
 	return nil
 }
 
-// step runs one tick: waits for what is ready, unless block is false, and handles it; then what is due, what was
-// asked for by Do, and last the connections that want attention, which writes what all of it has sent.
+// step runs one tick: takes what is ready, or waits for it, unless block is false, and handles it; then what is due,
+// what was asked for by Do, and last the connections that want attention, which writes what all of it has sent.
 func (l *Loop) step(block bool) error {
-	d := time.Duration(0)
-	if block {
-		if d = l.untilDue(); d != 0 {
-			l.sleeping.Store(true)
-			if l.wanted() {
-				d = 0
-			}
-		}
+	events, err := l.poll.Wait(0)
+	if err == nil && len(events) == 0 {
+		events, err = l.idle(block)
 	}
-	events, err := l.poll.Wait(d)
-	l.sleeping.Store(false)
 	if err != nil {
 		return fmt.Errorf("lineman: %w", err)
 	}
-	l.now = l.clock()
-	l.turned.Store(int64(l.now.Sub(l.born)))
-	l.second.Store(l.now.Unix())
 	for _, ev := range events {
 		l.dispatch(ev)
 	}
@@ -210,13 +204,39 @@ func (l *Loop) step(block bool) error {
 	if l.now.Sub(l.yielded) > yieldAt {
 		// A busy loop makes no call that lets the scheduler in.
 		runtime.Gosched()
+		l.resumeClock()
 		l.yielded = l.now
 	}
 	return nil
 }
 
-// dateField is the value of a Date field (RFC 9110, 6.6.1). While a callback runs it is that of the tick: to read the
-// clock for each of the answers of a tick costs as much as to make one up. Any goroutine may call it.
+// idle sleeps until something happens or is due, if it may block.
+func (l *Loop) idle(block bool) ([]poll.Event, error) {
+	l.readClock()
+	l.doing.set(noCallback)
+	if !block {
+		return nil, nil
+	}
+	// The loop is about to stop its thread: whatever its goroutines have to do comes first, because with one processor
+	// only the scheduler's monitor would give them this one, up to 10 ms later.
+	runtime.Gosched()
+	l.sleeping.Store(true)
+	defer l.wokeUp()
+	d := l.untilDue()
+	if d == 0 || l.wanted() {
+		return nil, nil
+	}
+	return l.poll.Wait(d)
+}
+
+func (l *Loop) wokeUp() {
+	l.sleeping.Store(false)
+	l.resumeClock()
+	l.yielded = l.now
+}
+
+// dateField is the value of a Date field (RFC 9110, 6.6.1). While the loop is busy it is that of the last look at the
+// clock: another one for each answer would cost as much as to make it up. Any goroutine may call it.
 func (l *Loop) dateField() []byte {
 	if l.doing.get() == noCallback {
 		return l.date.Now(l.clock())
@@ -241,48 +261,9 @@ func (l *Loop) tellFull() {
 	}
 }
 
-// measure reads the clock after a callback and tells of a slow one.
-func (l *Loop) measure() {
-	before := l.now
-	l.now = l.clock()
-	if took := l.now.Sub(before); took > slow && l.doing.get() != noCallback {
-		l.stats.Slow++
-		l.log.Warn("lineman: slow callback: every connection of the loop waited; hand slow work to a goroutine",
-			"callback", l.doing.get().String(), "took", took)
-	}
-	l.doing.set(noCallback)
-}
-
-// untilDue is how long the loop may sleep: negative means until something happens.
-func (l *Loop) untilDue() time.Duration {
-	next, ok := l.nextDue()
-	if !ok {
-		return -1
-	}
-	return max(0, next.Sub(l.clock()))
-}
-
-func (l *Loop) nextDue() (next time.Time, ok bool) {
-	if at, some := l.wheel.Next(); some {
-		next, ok = l.started.Add(time.Duration(at)*tick), true
-	}
-	if len(l.timers) > 0 && (!ok || l.timers[0].due.Before(next)) {
-		next, ok = l.timers[0].due, true
-	}
-	if l.stopping && (!ok || l.giveUp.Before(next)) {
-		next, ok = l.giveUp, true
-	}
-	return next, ok
-}
-
 // wanted reports whether there is something to do that is no event.
 func (l *Loop) wanted() bool {
-	if l.dirty.Load() != nil {
-		return true
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.posted) > 0
+	return l.dirty.Load() != nil || l.somePosted.Load()
 }
 
 func (l *Loop) wake() {
@@ -292,9 +273,13 @@ func (l *Loop) wake() {
 }
 
 func (l *Loop) runPosted() {
+	if !l.somePosted.Load() {
+		return
+	}
 	l.mu.Lock()
 	posted := l.posted
 	l.posted = nil
+	l.somePosted.Store(false)
 	l.mu.Unlock()
 	for _, f := range posted {
 		l.call(inDo, f)
@@ -308,7 +293,7 @@ func (l *Loop) call(what callback, f func()) {
 			l.panicked(what.String(), v)
 		}
 	}()
-	l.doing.set(what)
+	l.enters(what)
 	f()
 	l.measure()
 	l.tellFull()
@@ -336,6 +321,9 @@ func (l *Loop) pushLocked(c *Conn) {
 
 // attend gives every connection that wants it its attention, once. What that causes waits for the next tick.
 func (l *Loop) attend() {
+	if l.dirty.Load() == nil {
+		return
+	}
 	l.someFull.Store(false)
 	c := l.dirty.Swap(nil)
 	for c != nil {
@@ -345,9 +333,7 @@ func (l *Loop) attend() {
 		c.flags &^= dirty
 		c.mu.Unlock()
 		c.attend()
-		if l.doing.get() != noCallback {
-			l.measure()
-		}
+		l.measure()
 		c = next
 	}
 }

@@ -102,7 +102,7 @@ func (e *ending) isAtRest(c *Conn) bool {
 	if c.in.waits(c) || c.state.half || c.state.holding || c.state.paused || c.held > 0 || c.session.half() {
 		return false
 	}
-	quiet := c.loop.ticks(c.loop.now) - c.in.touched
+	quiet := c.loop.present - c.in.touched
 	return quiet >= young || quiet > 1 && c.in.messages > 0
 }
 

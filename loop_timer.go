@@ -94,7 +94,7 @@ func (l *Loop) timer(d, every time.Duration, f func()) *Timer {
 // runDue runs what is due by the clock: limits of connections, then timers. A timer that a callback sets to now waits
 // for the next tick.
 func (l *Loop) runDue() {
-	l.wheel.Advance(l.ticks(l.now), func(id int32, due uint32) {
+	l.wheel.Advance(l.present, func(id int32, due uint32) {
 		if l.scheduled[id] != due {
 			return // an earlier look took its place
 		}
@@ -118,6 +118,28 @@ func (l *Loop) runDue() {
 		}
 		l.call(inTimer, t.f)
 	}
+}
+
+// untilDue is how long the loop may sleep: negative means until something happens.
+func (l *Loop) untilDue() time.Duration {
+	next, ok := l.nextDue()
+	if !ok {
+		return -1
+	}
+	return max(0, next.Sub(l.now))
+}
+
+func (l *Loop) nextDue() (next time.Time, ok bool) {
+	if at, some := l.wheel.Next(); some {
+		next, ok = l.started.Add(time.Duration(at)*tick), true
+	}
+	if len(l.timers) > 0 && (!ok || l.timers[0].due.Before(next)) {
+		next, ok = l.timers[0].due, true
+	}
+	if l.stopping && (!ok || l.giveUp.Before(next)) {
+		next, ok = l.giveUp, true
+	}
+	return next, ok
 }
 
 // ticks is a time in ticks of the wheel.

@@ -79,7 +79,7 @@ func (p *piped) takes(*Conn) bool {
 
 func (p *piped) deliver(_ *Conn, data []byte) {
 	to := p.to
-	to.in.touched = to.loop.ticks(to.loop.now)
+	to.in.touched = to.loop.present
 	to.mu.Lock()
 	defer to.mu.Unlock()
 	if to.phase.get() != open {

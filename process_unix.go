@@ -272,7 +272,7 @@ func (p *process) freeze(r *channel.Request) {
 // skip has limits of time not count a time in which the loop stood still.
 func (l *Loop) skip(d time.Duration) {
 	l.started = l.started.Add(d)
-	l.now = l.clock()
+	l.resumeClock()
 	l.doing.set(noCallback)
 }
 

@@ -187,7 +187,7 @@ func (plain) written(*Conn, bool) (goOn bool) { return false }
 func (plain) keepsUnsent() bool               { return true }
 
 func (plain) halfReceived(c *Conn) {
-	c.since = c.loop.ticks(c.loop.now)
+	c.since = c.loop.present
 	c.watch(c.service.after.message)
 }
 

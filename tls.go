@@ -331,7 +331,7 @@ func (t *handshakeSlots) acquire(c *Conn) {
 
 func (t *handshakeSlots) start(c *Conn) {
 	c.secure.queued = false
-	c.secure.began = c.loop.ticks(c.loop.now)
+	c.secure.began = c.loop.present
 	t.running = append(t.running, c)
 	if len(t.queue) > 0 {
 		c.watch(brief)

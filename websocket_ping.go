@@ -95,7 +95,7 @@ func (s *wsSession) ponged(c *Conn, payload []byte) {
 	}
 	c.mu.Unlock()
 	if f := c.service.worker.OnPong; f != nil && c.phase.get() == open {
-		c.loop.doing.set(inOnPong)
+		c.loop.enters(inOnPong)
 		f(c, payload)
 	}
 }

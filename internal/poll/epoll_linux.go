@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -330,11 +329,11 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 
 func (p *epoll) Wait(d time.Duration) ([]Event, error) {
 	p.release()
-	n, e := epollWait(p.epfd, p.raw[:])
-	if n == 0 && e == 0 && d != 0 {
-		// The loop is about to stop its thread: whatever its goroutines have to do comes first, because with one
-		// processor only the scheduler's monitor would give them this one, up to 10 ms later.
-		runtime.Gosched()
+	var n int
+	var e syscall.Errno
+	if d == 0 {
+		n, e = epollWait(p.epfd, p.raw[:])
+	} else {
 		n, e = epollWaitBlocking(p.epfd, p.raw[:], d)
 	}
 	if e != 0 && e != unix.EINTR {
