@@ -125,7 +125,10 @@ func (r *reader) came(c *Conn, n int) {
 	atomic.StoreUint64(&r.bytes, r.bytes+uint64(n))
 	l.stats.BytesIn += uint64(n)
 	r.touched = l.present
-	c.state.pinged = false
+	if c.state.pinged {
+		c.state.pinged = false
+		c.watch(c.service.after.ping) // which may be due before the pong was
+	}
 }
 
 // decode handles the messages in what waits and in data, which follows it, and keeps the rest.

@@ -85,6 +85,26 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestPingInterval has a connection pinged again in time, though its pong might have come later.
+func TestPingInterval(t *testing.T) {
+	linemantest.NoLeaks(t)
+	pongs := make(chan string, 1)
+	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Logger: quiet}
+	w.Protocol = &websocket.Protocol{PingInterval: 3 * second, PongTimeout: 60 * second}
+	w.OnPong = func(_ *lineman.Conn, payload []byte) { pongs <- string(payload) }
+	s, clock := startByClock(t, w)
+	client := s.Dial(w)
+	for range 3 {
+		clock.jump(s, w, 4*second)
+		if op, _ := client.NextFrame(); op != websocket.Ping {
+			t.Fatalf("the client got %v, want a ping", op)
+		}
+		client.Frame(true, websocket.Pong, "")
+		next(t, pongs, "OnPong")
+	}
+	client.Goodbye(websocket.Normal, "")
+}
+
 // TestPingDialed has both sides of a WebSocket ask each other.
 func TestPingDialed(t *testing.T) {
 	linemantest.NoLeaks(t)
