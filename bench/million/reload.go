@@ -1,0 +1,134 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// reloaded is what happened while every process was replaced, and every page came back.
+type reloaded struct {
+	command time.Duration // until the last process was replaced
+	back    time.Duration // until the last page was back
+	failed  int           // handshakes
+	pushes  pushes
+}
+
+// pushes are messages to one user each.
+type pushes struct {
+	taken, away, again int // by the user's connection; nobody was there; asked again, as nobody had answered
+	answers            []time.Duration
+}
+
+// reload replaces every process, and pushes to one random user after the other until all pages are back.
+func (s *scene) reload(ctx context.Context, on *servers, by *audience, f *figures) error {
+	pushing, stop := context.WithCancel(ctx)
+	pushed := make(chan error, 1)
+	go func() { pushed <- f.reload.pushes.run(pushing, on, s.connections) }()
+	err := s.replace(ctx, on, by, &f.reload)
+	stop()
+	if err := errors.Join(err, <-pushed); err != nil {
+		return err
+	}
+	return s.allTaken(ctx, by, f)
+}
+
+// replace replaces every process, and returns when all pages are back.
+func (s *scene) replace(ctx context.Context, on *servers, by *audience, r *reloaded) error {
+	began := time.Now()
+	if out, err := on.command(s.programs["server"], s.pings, "reload").CombinedOutput(); err != nil {
+		return fmt.Errorf("reload: %w: %s", err, out)
+	}
+	r.command = time.Since(began)
+	err := s.allOpen(ctx, by, s.connections)
+	r.back = time.Since(began)
+	return err
+}
+
+// allTaken waits until each message that a connection took has come, and looks whether each came once.
+func (s *scene) allTaken(ctx context.Context, by *audience, f *figures) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var c counts
+	err := eventually(ctx, func() (yes bool, err error) {
+		c, err = by.counts(ctx)
+		return c.One >= f.reload.pushes.taken, err
+	})
+	if errors.Is(err, context.DeadlineExceeded) || c.One > f.reload.pushes.taken || c.Wrong > 0 {
+		return fmt.Errorf("%d messages to one user were taken, %d have come, and %d wrong ones", f.reload.pushes.taken,
+			c.One, c.Wrong)
+	}
+	f.reload.failed = c.Failed
+	return err
+}
+
+// run pushes until ctx is done.
+func (p *pushes) run(ctx context.Context, on *servers, users int) error {
+	for ctx.Err() == nil {
+		user := rand.IntN(users)
+		began := time.Now()
+		answer, err := push(ctx, on.linesOf(user, users), user)
+		switch {
+		case err == nil && answer == "1":
+			p.taken++
+		case err == nil && answer == "0":
+			p.away++
+		case ctx.Err() == nil && errors.Is(err, io.EOF):
+			p.again++
+			continue
+		case ctx.Err() == nil:
+			return fmt.Errorf("push to user %d: %q: %w", user, answer, err)
+		}
+		p.answers = append(p.answers, time.Since(began))
+		_ = wait(ctx, time.Millisecond) // then it is over
+	}
+	return nil
+}
+
+// push asks once, over a connection of its own, so that whoever accepts now answers.
+func push(ctx context.Context, socket string, user int) (answer string, err error) {
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		return "", err
+	}
+	if _, err := fmt.Fprintf(conn, "%d one %d\n", user, user); err != nil {
+		return "", err
+	}
+	answer, err = bufio.NewReader(conn).ReadString('\n')
+	return strings.TrimSuffix(answer, "\n"), err
+}
+
+// linesOf is the Unix socket of the process that has a user.
+func (s *servers) linesOf(user, users int) string {
+	i := (user*len(s.ports) + len(s.ports) - 1) / users
+	for users*(i+1)/len(s.ports) <= user {
+		i++
+	}
+	for users*i/len(s.ports) > user {
+		i--
+	}
+	return filepath.Join(s.folder, s.ports[i]+".lines")
+}
+
+// quantile is the time within which that part of the answers came.
+func (p *pushes) quantile(part float64) time.Duration {
+	if len(p.answers) == 0 {
+		return 0
+	}
+	slices.Sort(p.answers)
+	return p.answers[int(part*float64(len(p.answers)-1))]
+}

@@ -1,0 +1,181 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+const (
+	messageSize = 128 // bytes of a message to all
+	broadcasts  = 3
+)
+
+// scene is what is done, once for each kind of server.
+type scene struct {
+	out         io.Writer
+	connections int
+	each        int
+	pings       time.Duration
+	watched     time.Duration
+	quiet       time.Duration
+
+	programs map[string]string // the path of each
+	folder   string
+}
+
+// figures are what a server has shown.
+type figures struct {
+	connect    time.Duration
+	base, user uint64 // bytes of user memory before the first connection, and with all
+	kernel     uint64 // bytes of kernel memory of both ends
+	toAll      []time.Duration
+	cpu        time.Duration // of all broadcasts together
+	pings      pinged
+	reload     reloaded
+}
+
+// run has Lineman show its figures and, if wanted, floor before; else those are nil.
+func (s *scene) run(ctx context.Context, withFloor bool) (lineman, floor *figures, err error) {
+	if s.folder, err = os.MkdirTemp("", "lineman-million-"); err != nil {
+		return nil, nil, err
+	}
+	defer os.RemoveAll(s.folder)
+	if err := s.build(ctx); err != nil {
+		return nil, nil, err
+	}
+	n := (s.connections + s.each - 1) / s.each
+	s.say("%d connections to %d processes", s.connections, n)
+	if withFloor {
+		start := func() (*servers, error) { return startFloor(s.programs["floor"], n) }
+		if floor, err = s.play(ctx, start, s.pushToAll); err != nil {
+			return nil, nil, fmt.Errorf("floor: %w", err)
+		}
+	}
+	do := []act{s.pushToAll, s.reload}
+	if s.pings > 0 {
+		do = []act{s.watchPings}
+	}
+	start := func() (*servers, error) { return startLineman(s.programs["server"], s.folder, n, s.pings) }
+	lineman, err = s.play(ctx, start, do...)
+	return lineman, floor, err
+}
+
+// build makes the programs.
+func (s *scene) build(ctx context.Context) error {
+	s.programs = map[string]string{}
+	for _, pkg := range []string{"floor", "million/server", "million/pages"} {
+		name := filepath.Base(pkg)
+		s.programs[name] = filepath.Join(s.folder, name)
+		cmd := exec.CommandContext(ctx, "go", "build", "-o", s.programs[name],
+			"github.com/lineman-go/lineman/bench/"+pkg)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w: %s", pkg, err, out)
+		}
+	}
+	return nil
+}
+
+// act is something that is done with all connections open.
+type act func(ctx context.Context, on *servers, by *audience, f *figures) error
+
+// play starts servers, has all pages connect, and does something with them.
+func (s *scene) play(ctx context.Context, start func() (*servers, error), do ...act) (*figures, error) {
+	on, err := start()
+	if on != nil {
+		defer on.kill()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := on.listen(ctx); err != nil {
+		return nil, err
+	}
+	f := &figures{}
+	kernel, err := kernelMemory()
+	if err != nil {
+		return nil, err
+	}
+	if f.base, err = on.memory(); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	by, err := invite(s.programs["pages"], on, s.connections)
+	defer by.leave()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.allOpen(ctx, by, 0); err != nil {
+		return nil, err
+	}
+	f.connect = time.Since(began)
+	s.say("%s: %d connected in %.1f s", on.name, s.connections, f.connect.Seconds())
+	if err := wait(ctx, s.quiet); err != nil {
+		return nil, err
+	}
+	if f.user, err = on.memory(); err != nil {
+		return nil, err
+	}
+	more, err := kernelMemory()
+	if err != nil {
+		return nil, err
+	}
+	f.kernel = more - min(kernel, more)
+	s.say("%s: %d bytes of user memory each, %d of kernel memory a pair", on.name, f.user/uint64(s.connections),
+		f.kernel/uint64(s.connections))
+	for _, act := range do {
+		if err := act(ctx, on, by, f); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// say tells how far it is.
+func (s *scene) say(format string, args ...any) { fmt.Fprintf(s.out, format+"\n", args...) }
+
+// allOpen waits until every page is open, after so many connections have ended.
+func (s *scene) allOpen(ctx context.Context, by *audience, ended int) error {
+	return eventually(ctx, func() (bool, error) {
+		c, err := by.counts(ctx)
+		return c.Open == s.connections && c.Ended >= ended, err
+	})
+}
+
+// pushToAll pushes messages to everybody, one after the other.
+func (s *scene) pushToAll(ctx context.Context, on *servers, by *audience, f *figures) error {
+	before, err := on.cpu()
+	if err != nil {
+		return err
+	}
+	for number := range broadcasts {
+		began := time.Now()
+		if err := by.hear(ctx, number+1); err != nil {
+			return err
+		}
+		f.toAll = append(f.toAll, time.Since(began))
+	}
+	after, err := on.cpu()
+	if err != nil {
+		return err
+	}
+	f.cpu = after - before
+	c, err := by.counts(ctx)
+	if err != nil {
+		return err
+	}
+	s.say("%s: to all in %.3f s at best, %.1f us of CPU each", on.name, slices.Min(f.toAll).Seconds(),
+		f.cpu.Seconds()*1e6/float64(broadcasts*s.connections))
+	if c.Wrong > 0 || c.All != broadcasts*s.connections {
+		return fmt.Errorf("pages got %d messages to all, want %d, and %d wrong ones", c.All, broadcasts*s.connections,
+			c.Wrong)
+	}
+	return nil
+}
