@@ -13,24 +13,29 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 func main() {
-	proto := flag.String("proto", "tcp", "what to serve: tcp, text, http, ws or wsbc, as subject does")
+	proto := flag.String("proto", "tcp", "what to serve: tcp, udp, text, http, ws or wsbc, as subject does")
 	port := flag.Int("port", 7000, "port on 127.0.0.1")
 	flag.Parse()
 	handlers := map[string]func(*conn, []byte) int{
-		"tcp": echoBytes, "text": echoLines, "http": sayHello, "ws": webSocket, "wsbc": webSocket,
+		"tcp": echoBytes, "udp": echoBytes, "text": echoLines, "http": sayHello, "ws": webSocket, "wsbc": webSocket,
 	}
 	f := &floor{handle: handlers[*proto], toAll: *proto == "wsbc"}
 	if f.handle == nil {
-		fmt.Fprintf(os.Stderr, "floor: protocol %q: want tcp, text, http, ws or wsbc\n", *proto)
+		fmt.Fprintf(os.Stderr, "floor: protocol %q: want tcp, udp, text, http, ws or wsbc\n", *proto)
 		os.Exit(2)
 	}
-	if err := f.serve(*port); err != nil {
+	serve := f.serve
+	if *proto == "udp" {
+		serve = f.serveDatagrams
+	}
+	if err := serve(*port); err != nil {
 		fmt.Fprintln(os.Stderr, "floor:", err)
 		os.Exit(1)
 	}
@@ -84,6 +89,34 @@ func (f *floor) serve(port int) error {
 	}
 }
 
+// serveDatagrams echoes datagrams on one socket.
+func (f *floor) serveDatagrams(port int) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return err
+	}
+	if f.epfd, err = unix.EpollCreate1(0); err != nil {
+		return err
+	}
+	if err := f.watch(fd); err != nil {
+		return err
+	}
+	var events [1]unix.EpollEvent
+	for {
+		f.wait(events[:])
+		for {
+			n, from, err := recvfrom(fd, f.buf[:])
+			if err != 0 {
+				break
+			}
+			sendto(fd, f.buf[:n], from)
+		}
+	}
+}
+
 func (f *floor) watch(fd int) error {
 	return unix.EpollCtl(f.epfd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
 }
@@ -124,8 +157,14 @@ func (f *floor) read(c *conn) {
 	if c == nil {
 		return
 	}
-	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&f.buf[0])),
-		uintptr(len(f.buf)), 0, 0, 0)
+	old := len(c.rest)
+	into := f.buf[:]
+	if old > 0 { // it goes on
+		c.rest = slices.Grow(c.rest, len(f.buf))
+		into = c.rest[old:cap(c.rest)]
+	}
+	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&into[0])),
+		uintptr(len(into)), 0, 0, 0)
 	if e == unix.EAGAIN {
 		return
 	}
@@ -133,21 +172,32 @@ func (f *floor) read(c *conn) {
 		f.close(c)
 		return
 	}
-	data := f.buf[:n]
-	if len(c.rest) > 0 {
-		data = append(c.rest, data...)
+	data := into[:n]
+	if old > 0 {
+		data = c.rest[:old+int(n)]
 	}
 	f.out = f.out[:0]
 	used := f.handle(c, data)
-	c.rest = append(c.rest[:0], data[used:]...)
+	if used > 0 || old == 0 {
+		c.rest = append(c.rest[:0], data[used:]...)
+	} else {
+		c.rest = data
+	}
 	f.write(c, f.out)
 }
 
-// write writes at once. What the kernel refuses is lost: in a measurement it refuses nothing.
+// write writes at once, and again until the kernel has taken it: in a measurement all peers read.
 func (f *floor) write(c *conn, b []byte) {
-	if len(b) > 0 {
-		_, _, _ = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+	for len(b) > 0 {
+		n, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
 			unix.MSG_NOSIGNAL, 0, 0)
+		switch e {
+		case 0:
+			b = b[n:]
+		case unix.EAGAIN:
+		default:
+			return
+		}
 	}
 }
 
@@ -202,17 +252,21 @@ func webSocket(c *conn, data []byte) (used int) {
 	}
 }
 
-// frame handles one frame of up to 64 KiB and returns its length, 0 if it is not whole.
+// frame handles one frame and returns its length, 0 if it is not whole.
 func (c *conn) frame(data []byte) int {
 	if len(data) < 6 {
 		return 0
 	}
 	header, size := 6, int(data[1]&0x7f)
-	if size == 126 {
-		if len(data) < 8 {
-			return 0
+	switch size {
+	case 126:
+		if header = 8; len(data) >= header {
+			size = int(binary.BigEndian.Uint16(data[2:]))
 		}
-		header, size = 8, int(binary.BigEndian.Uint16(data[2:]))
+	case 127:
+		if header = 14; len(data) >= header {
+			size = int(binary.BigEndian.Uint64(data[2:]))
+		}
 	}
 	if len(data) < header+size {
 		return 0
@@ -221,10 +275,13 @@ func (c *conn) frame(data []byte) int {
 	unmask(payload, mask)
 	start := len(c.floor.out)
 	out := append(c.floor.out, data[0])
-	if size < 126 {
+	switch {
+	case size < 126:
 		out = append(out, byte(size))
-	} else {
+	case size < 1<<16:
 		out = binary.BigEndian.AppendUint16(append(out, 126), uint16(size))
+	default:
+		out = binary.BigEndian.AppendUint64(append(out, 127), uint64(size))
 	}
 	out = append(out, payload...)
 	if !c.floor.toAll {

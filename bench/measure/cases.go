@@ -61,14 +61,17 @@ func (m *measurement) messages() []testCase {
 	line, frame := strings.Repeat("x", 63)+"\n", strings.Repeat("x", 64)
 	least := m.least()
 	return []testCase{
+		m.cost("tcp echo 64 B, 100 connections", serving("tcp"), 100, plain, echoPlain(line, 1),
+			aim{"Lineman", least, 1.08}),
 		m.cost("text echo 64 B, 100 connections", serving("text"), 100, plain, echoPlain(line, 1),
-			aim{"Lineman", least, 1.20}),
+			aim{"Lineman", least, 1.08}),
 		m.cost("text echo 64 B, 100 connections, 16 pipelined", serving("text"), 100, plain, echoPlain(line, 16),
-			aim{"Lineman", least, 1.6}),
+			aim{"Lineman", least, 1.18}),
 		m.cost("ws echo 64 B, 100 connections", serving("ws"), 100, webSocket, echoText(frame, 1),
-			aim{"Lineman", least, 1.20}),
+			aim{"Lineman", least, 1.08}),
 		m.cost("ws echo 64 B, 100 connections, 16 pipelined", serving("ws"), 100, webSocket, echoText(frame, 16),
-			aim{"Lineman", least, 1.6}),
+			aim{"Lineman", least, 1.18}),
+		m.cost("udp echo 64 B, 100 sockets", serving("udp"), 100, udp, echoPlain(line, 1)),
 		m.cost(fmt.Sprintf("ws broadcast 128 B to %d", m.many), serving("wsbc"), m.many, webSocket, toAll(128, 1),
 			aim{"Lineman", least, 1.20}),
 		m.cost("ws broadcast 128 B to 1000, 16 under way", serving("wsbc"), 1000, webSocket, toAll(128, 16),

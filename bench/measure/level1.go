@@ -35,8 +35,8 @@ func (m *measurement) followed() []testCase {
 	lines.name = "history: " + strings.TrimPrefix(lines.name, "push: ")
 	recovers := costs(aim{"push server", "", 50})
 	return []testCase{
-		{name: fmt.Sprintf("history: 128 B to %d of a channel", m.many), contenders: levels,
-			rows: costs(aim{"level 1", "level 0", 1.15}), rounds: m.rounds, once: m.channelByLevel},
+		m.fanout(fmt.Sprintf("history: 128 B to %d of a channel", m.many), levels, publication{m.many, 128, 1},
+			aim{"level 1", "level 0", 1.15}),
 		lines,
 		{name: "history: 100 messages, missed by all alike", contenders: channels, rows: recovers, rounds: m.rounds,
 			once: func(r *running) ([]float64, error) {
@@ -53,49 +53,6 @@ func (m *measurement) followed() []testCase {
 			m.here, aim{"push server", "", 1200}),
 		m.stormOfFollowers(),
 	}
-}
-
-// channelByLevel is a publication on a channel of many, of a level by the contender's name.
-func (m *measurement) channelByLevel(r *running) ([]float64, error) {
-	how := map[string]opening{"level 0": subscriber, "level 1": follower, "events": listener}[r.as]
-	l, err := connect(r.addrs[0], m.many, how)
-	if err != nil {
-		return nil, err
-	}
-	defer l.close()
-	if err := l.add(r.addrs[1], plain); err != nil {
-		return nil, err
-	}
-	if err := r.known(m.many); err != nil {
-		return nil, err
-	}
-	if _, err := l.settle(); err != nil { // what is said first is over
-		return nil, err
-	}
-	line := []byte(`{"cmd":"pub","to":"news","text":"` + strings.Repeat("x", 128) + "\"}\n")
-	publish := func() error { return l.send(m.many, line) }
-	return m.perOperation(r, func(d time.Duration) (int, error) {
-		size := always(128 + 4)
-		if r.as != "level 0" {
-			epoch, offset, err := r.top("news")
-			if err != nil {
-				return 0, err
-			}
-			size = func(number int) int { return envelope(epoch, offset+1+number) + 128 + 4 }
-			if r.as == "events" {
-				size = func(number int) int {
-					id := len("id: news=.\n") + len(epoch) + digits(offset+1+number)
-					return id + len("data: \n\n") + envelope(epoch, offset+1+number) + 128
-				}
-			}
-		}
-		return l.fanoutBy(publish, m.many, size, 1, d)
-	})
-}
-
-// envelope is how much a text on the channel news has around it.
-func envelope(epoch string, offset int) int {
-	return len(`{"op":"msg","ch":"news","pos":".","text":""}`) + len(epoch) + digits(offset)
 }
 
 // digits is how many an offset has as it is written.

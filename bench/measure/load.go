@@ -3,9 +3,11 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 	"unsafe"
 
@@ -30,6 +32,7 @@ type client struct {
 
 // opening is how a connection begins.
 type opening struct {
+	network           string // empty: tcp; or udp
 	secure, webSocket bool
 	deflate           bool // permessage-deflate without context takeover, which the server must agree to
 	// of the handshake from a port, which no other connection has; nil means none
@@ -43,6 +46,8 @@ var (
 	webSocket     = opening{webSocket: true}
 	secure        = opening{secure: true}
 	secureSockets = opening{secure: true, webSocket: true}
+	deflating     = opening{webSocket: true, deflate: true}
+	udp           = opening{network: "udp"}
 )
 
 // connect opens n connections.
@@ -62,12 +67,12 @@ func connect(addr string, n int, how opening) (*load, error) {
 }
 
 func (l *load) add(addr string, how opening) error {
-	conn, err := net.Dial("tcp", addr)
+	conn, err := net.Dial(cmp.Or(how.network, "tcp"), addr)
 	if err != nil {
 		return err
 	}
 	defer conn.Close() // its duplicate stays
-	c := client{socket: &socket{Conn: conn, fd: -1}, port: conn.LocalAddr().(*net.TCPAddr).Port}
+	c := client{socket: &socket{Conn: conn, fd: -1}, port: portOf(conn)}
 	if how.secure {
 		c.secure = tls.Client(c.socket, &tls.Config{InsecureSkipVerify: true, DynamicRecordSizingDisabled: true})
 		if err := c.secure.Handshake(); err != nil {
@@ -91,6 +96,8 @@ func (l *load) add(addr string, how opening) error {
 	return l.watch(len(l.conns)-1, unix.EPOLL_CTL_ADD, unix.EPOLLIN)
 }
 
+func portOf(conn net.Conn) int { return int(netip.MustParseAddrPort(conn.LocalAddr().String()).Port()) }
+
 func (l *load) close() {
 	for _, c := range l.conns {
 		unix.Close(c.fd)
@@ -98,17 +105,23 @@ func (l *load) close() {
 	unix.Close(l.epfd)
 }
 
-// each reads what has come and calls got for each connection with the number of bytes, until done says so or time is
-// up.
+// each reads what has come and calls got for each connection with the number of bytes, until done says so, or nothing
+// has come for so long.
 func (l *load) each(limit time.Duration, got func(i, n int) error, done func() bool) error {
 	var events [512]unix.EpollEvent
-	for until := time.Now().Add(limit); !done(); {
+	until := time.Now().Add(limit)
+	for came := false; !done(); {
 		n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epfd), uintptr(unsafe.Pointer(&events[0])),
 			uintptr(len(events)), 0, 0, 0)
 		if e != 0 && e != unix.EINTR {
 			return e
 		}
-		if n == 0 && time.Now().After(until) {
+		switch now := time.Now(); {
+		case n > 0:
+			came = true
+		case came:
+			until, came = now.Add(limit), false
+		case now.After(until):
 			return fmt.Errorf("no reply within %v", limit)
 		}
 		for _, ev := range events[:n] {
@@ -178,9 +191,9 @@ func (l *load) echoEach(batch func(i int) []byte, requests int, reply func(i int
 			return 0, err
 		}
 	}
-	end, over := time.Now().Add(d), false
+	end, over, unseen := time.Now().Add(d), false, 0
 	waiting := len(l.conns)
-	err = l.each(d+10*time.Second, func(i, n int) error {
+	err = l.each(10*time.Second, func(i, n int) error {
 		c := &l.conns[i]
 		c.received += n
 		if c.received < reply(i) {
@@ -191,8 +204,8 @@ func (l *load) echoEach(batch func(i int) []byte, requests int, reply func(i int
 		}
 		c.received = 0
 		ops += requests
-		if ops&1023 < requests {
-			over = over || time.Now().After(end)
+		if unseen += reply(i); unseen > 64<<10 { // the time is not looked at for each small reply
+			unseen, over = 0, over || time.Now().After(end)
 		}
 		if over {
 			waiting--
@@ -228,7 +241,7 @@ func (l *load) fanoutBy(send func() error, to int, size func(number int) int, un
 	}
 	end, finished := time.Now().Add(d), 0
 	over := false
-	err = l.each(d+20*time.Second, func(i, n int) error {
+	err = l.each(20*time.Second, func(i, n int) error {
 		if i >= to {
 			return nil // an answer
 		}

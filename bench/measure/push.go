@@ -35,8 +35,8 @@ func (m *measurement) pushes() []testCase {
 	return []testCase{
 		m.lines(thousand, 1, pushServer), m.lines(thousand, 16, pushServer),
 		m.lines(m.many, 64, beside, aim{"push server", "Lineman", 0.8}),
-		{name: fmt.Sprintf("push: 128 B to %d of a channel", m.many), contenders: beside,
-			rows: costs(aim{"push server", "Lineman", 1.25}), rounds: m.rounds, once: m.channel},
+		m.fanout(fmt.Sprintf("push: 128 B to %d of a channel", m.many), beside, publication{m.many, 128, 1},
+			aim{"push server", "Lineman", 1.25}),
 		m.heldAfter("push: memory of an idle connection with its uid and a group", pushServer, page, m.joined,
 			aim{"push server", "", 800}),
 		m.slowReaders(), m.storm(),
@@ -48,7 +48,7 @@ func (m *measurement) pushes() []testCase {
 func (m *measurement) lines(uids, backEnds int, contenders []contender, aims ...aim) testCase {
 	once := func(r *running) ([]float64, error) {
 		if len(r.addrs) == 1 {
-			return m.broadcast(r, uids)
+			return m.broadcast(r, publication{uids, 128, 1})
 		}
 		l, err := connect(r.addrs[0], uids, page)
 		if err != nil {
@@ -109,42 +109,6 @@ func (l *load) lines(pages, underWay int, d time.Duration) (published int, err e
 		return send(i)
 	}, func() bool { return due == 0 && published == next })
 	return published, err
-}
-
-// broadcast is what the loop's own broadcast of 128 B costs for each of so many connections.
-func (m *measurement) broadcast(r *running, conns int) ([]float64, error) {
-	l, err := connect(r.addrs[0], conns, webSocket)
-	if err != nil {
-		return nil, err
-	}
-	defer l.close()
-	return m.perOperation(r, func(d time.Duration) (int, error) { return toAll(128, 1).run(l, d) })
-}
-
-// channel is a publication on a channel of many, beside a broadcast of the loop to as many.
-func (m *measurement) channel(r *running) ([]float64, error) {
-	if len(r.addrs) == 1 {
-		return m.broadcast(r, m.many)
-	}
-	l, err := connect(r.addrs[0], m.many, page)
-	if err != nil {
-		return nil, err
-	}
-	defer l.close()
-	if err := l.add(r.addrs[1], plain); err != nil {
-		return nil, err
-	}
-	if err := r.known(m.many); err != nil {
-		return nil, err
-	}
-	if _, err := r.ask(`{"cmd":"subscribe","to":"*","channel":"news"}`); err != nil {
-		return nil, err
-	}
-	line := []byte(`{"cmd":"pub","to":"news","text":"` + strings.Repeat("x", 128) + "\"}\n")
-	publish := func() error { return l.send(m.many, line) }
-	return m.perOperation(r, func(d time.Duration) (int, error) {
-		return l.fanoutBy(publish, m.many, always(128+4), 1, d)
-	})
 }
 
 // quiet is how long after the last page has come the server has given back what it needed for that.

@@ -22,8 +22,8 @@ type rival struct {
 // of its own.
 var rivals = []rival{
 	{"goepoll", "goepoll", "text http ws wsbc", baseline},
-	{"floor", "floor", "tcp text http ws wsbc", goFloor},
-	{"Lineman", "subject", "tcp text http https ws wss wsbc", nil},
+	{"floor", "floor", "tcp udp text http ws wsbc", goFloor},
+	{"Lineman", "subject", "tcp udp text http https ws wss wsz wsbc", nil},
 	{"Handler", "subject", "http=handler https=handlers", nil},
 	{"net/http", "nethttp", "http https", module("nethttp")},
 	{"fasthttp", "fasthttp", "http", module("fasthttp")},

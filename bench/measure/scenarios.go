@@ -13,6 +13,7 @@ type scenario struct {
 // here.
 var scenarios = []scenario{
 	{"Messages", "Echoes and broadcasts.", (*measurement).messages},
+	{"Large messages", "One under way on each connection; and compressed ones.", (*measurement).sizes},
 	{"HTTP", "Plain answers of 13 bytes, keep-alive.", (*measurement).answers},
 	{"TLS", "The same over TLS 1.3, and handshakes.", (*measurement).secured},
 	{"Memory", "Of idle connections that have exchanged something.", (*measurement).memories},

@@ -87,7 +87,7 @@ func (p *program) startOn(protos string, ports []string, folder string) (*runnin
 	if err := r.cmd.Start(); err != nil {
 		return nil, err
 	}
-	if err := r.settle(p); err != nil {
+	if err := r.settle(p, protos); err != nil {
 		r.stop()
 		return nil, fmt.Errorf("%s: %w", p.name, err)
 	}
@@ -95,12 +95,16 @@ func (p *program) startOn(protos string, ports []string, folder string) (*runnin
 }
 
 // settle waits until the program answers, and puts it on its core.
-func (r *running) settle(p *program) (err error) {
+func (r *running) settle(p *program, protos string) (err error) {
 	if err := pin(r.cmd.Process.Pid, serverCores(p.cores)...); err != nil { // and what it will start
 		return err
 	}
-	for _, addr := range r.addrs {
-		if err := answers(addr); err != nil {
+	for i, addr := range r.addrs {
+		await := answers
+		if strings.Split(protos, ",")[i] == "udp" {
+			await = echoesDatagrams
+		}
+		if err := await(addr); err != nil {
 			return err
 		}
 	}
@@ -153,6 +157,27 @@ func answers(addr string) error {
 			return c.Close()
 		}
 		last = err
+	}
+	return last
+}
+
+// echoesDatagrams waits until a datagram comes back.
+func echoesDatagrams(addr string) error {
+	c, err := net.Dial("udp", addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	last := error(nil)
+	for range 50 {
+		if err := c.SetDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+			return err
+		}
+		_, _ = c.Write([]byte("?")) // fails as long as nobody listens
+		if _, last = c.Read(make([]byte, 1)); last == nil {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 	return last
 }

@@ -21,12 +21,14 @@ import (
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/bench/census"
 	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
 func main() {
 	protos := flag.String("proto", "tcp",
-		"what to serve, separated by commas: tcp, text, ws or wss (echo), wsbc (each message to all connections), "+
-			"http or https (Hello, World! by OnRequest), handler or handlers (by Handler)")
+		"what to serve, separated by commas: tcp, udp, text, ws or wss (echo), wsz (echo of compressed messages), "+
+			"wsbc (each message to all connections), http or https (Hello, World! by OnRequest), handler or handlers "+
+			"(by Handler)")
 	ports := flag.String("port", "7000", "as many ports on 127.0.0.1")
 	cert := flag.String("cert", "cert.pem", "certificate, for wss, https and handlers")
 	key := flag.String("key", "key.pem", "its key")
@@ -79,10 +81,13 @@ func services(protos, ports []string, cert, key string) ([]*lineman.Worker, erro
 func service(proto, addr string) (*lineman.Worker, error) {
 	w := &lineman.Worker{Limits: lineman.Limits{KeepAlive: time.Hour}}
 	switch proto {
-	case "tcp", "text":
+	case "tcp", "text", "udp":
 		w.Addr, w.OnMessage = proto+"://"+addr, echo
 	case "ws", "wss":
 		w.Addr, w.OnMessage = "websocket://"+addr, echo
+	case "wsz":
+		w.Addr, w.OnMessage = "websocket://"+addr, echo
+		w.Protocol = &websocket.Protocol{Compression: &websocket.Compression{}}
 	case "wsbc":
 		w.Addr = "websocket://" + addr
 		w.OnMessage = func(c *lineman.Conn, msg []byte) { c.Loop().Broadcast(c.Loop().Conns(w), msg) }
@@ -91,7 +96,8 @@ func service(proto, addr string) (*lineman.Worker, error) {
 	case "handler", "handlers":
 		w.Addr, w.Handler = "http://"+addr, http.HandlerFunc(handle)
 	default:
-		return nil, fmt.Errorf("protocol %q: want tcp, text, ws, wss, wsbc, http, https, handler or handlers", proto)
+		return nil, fmt.Errorf("protocol %q: want tcp, udp, text, ws, wss, wsz, wsbc, http, https, handler or handlers",
+			proto)
 	}
 	return w, nil
 }
