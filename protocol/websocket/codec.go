@@ -3,7 +3,6 @@ package websocket
 import (
 	"errors"
 	"math"
-	"unicode/utf8"
 
 	"github.com/lineman-go/lineman/protocol"
 )
@@ -152,10 +151,8 @@ func (c *Codec) Size(data []byte) int {
 
 // single handles a message of one frame that is there at once: by far the most frequent.
 func (c *Codec) single(h header, body []byte) (msg []byte, err error) {
-	if h.mask != 0 {
-		unmask(body, h.mask, 0)
-	}
-	if h.opcode == Text && !h.deflated && !utf8.Valid(body) {
+	ascii := h.mask != 0 && unmask(body, h.mask, 0)
+	if h.opcode == Text && !h.deflated && !ascii && !valid(body) {
 		return nil, errInvalidText()
 	}
 	return c.deliver(h.opcode, h.deflated, body)
@@ -239,7 +236,7 @@ func (c *Codec) deliver(op Opcode, deflated bool, payload []byte) (msg []byte, e
 		if payload, err = c.agreed.deflate.inflate(payload, int(c.max)); err != nil {
 			return nil, err
 		}
-		if op == Text && !utf8.Valid(payload) {
+		if op == Text && !valid(payload) {
 			return nil, errInvalidText()
 		}
 	}

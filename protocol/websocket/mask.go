@@ -8,26 +8,35 @@ import (
 )
 
 // unmask applies the mask in place to bytes that begin at offset at of their payload (RFC 6455, 5.3). The mask holds
-// its four bytes as they lie.
-func unmask(b []byte, mask uint32, at int) {
+// its four bytes as they lie. It reports whether the result is ASCII, which is known on the way for next to nothing.
+func unmask(b []byte, mask uint32, at int) (ascii bool) {
 	if shift := at & 3 * 8; shift != 0 {
 		mask = mask>>shift | mask<<(32-shift)
 	}
-	wide := uint64(mask)<<32 | uint64(mask)
+	wide, all := uint64(mask)<<32|uint64(mask), uint64(0)
 	for len(b) >= 32 {
-		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^wide)
-		binary.LittleEndian.PutUint64(b[8:], binary.LittleEndian.Uint64(b[8:])^wide)
-		binary.LittleEndian.PutUint64(b[16:], binary.LittleEndian.Uint64(b[16:])^wide)
-		binary.LittleEndian.PutUint64(b[24:], binary.LittleEndian.Uint64(b[24:])^wide)
+		p := (*[32]byte)(b)
+		w0, w1 := binary.LittleEndian.Uint64(p[:])^wide, binary.LittleEndian.Uint64(p[8:])^wide
+		w2, w3 := binary.LittleEndian.Uint64(p[16:])^wide, binary.LittleEndian.Uint64(p[24:])^wide
+		binary.LittleEndian.PutUint64(p[:], w0)
+		binary.LittleEndian.PutUint64(p[8:], w1)
+		binary.LittleEndian.PutUint64(p[16:], w2)
+		binary.LittleEndian.PutUint64(p[24:], w3)
+		all |= w0 | w1 | w2 | w3
 		b = b[32:]
 	}
 	for len(b) >= 8 {
-		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^wide)
+		w := binary.LittleEndian.Uint64(b) ^ wide
+		binary.LittleEndian.PutUint64(b, w)
+		all |= w
 		b = b[8:]
 	}
-	for i := range b {
-		b[i] ^= byte(mask >> (i & 3 * 8))
+	for i, c := range b {
+		c ^= byte(mask >> (i & 3 * 8))
+		b[i] = c
+		all |= uint64(c)
 	}
+	return all&highBits == 0
 }
 
 // randoms are sources that whoever sees some of their numbers cannot continue (RFC 6455, 10.3).

@@ -23,6 +23,26 @@ func TestUnmask(t *testing.T) {
 	}
 }
 
+// TestASCII has one byte at a time that is no ASCII, in texts of every length, masked and not.
+func TestASCII(t *testing.T) {
+	const mask = 0x78d63412
+	for n := range 100 {
+		for odd := -1; odd < n; odd++ {
+			b := bytes.Repeat([]byte{0x7f}, n)
+			if odd >= 0 {
+				b[odd] = 0x80
+			}
+			if got := isASCII(b); got != (odd < 0) {
+				t.Errorf("%d bytes, the odd one at %d: isASCII is %v", n, odd, got)
+			}
+			unmask(b, mask, 3)
+			if got := unmask(b, mask, 3); got != (odd < 0) {
+				t.Errorf("%d bytes, the odd one at %d: unmask tells %v", n, odd, got)
+			}
+		}
+	}
+}
+
 func BenchmarkUnmask(b *testing.B) {
 	for _, size := range []int{64, 1 << 10, 16 << 10} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {

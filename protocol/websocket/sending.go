@@ -3,7 +3,6 @@ package websocket
 import (
 	"encoding/binary"
 	"errors"
-	"unicode/utf8"
 )
 
 // ErrNotUTF8 is what Append and AppendMessage give for a text that is not UTF-8: the peer would have to close the
@@ -41,7 +40,7 @@ func (c *Codec) Append(dst, msg []byte) ([]byte, error) { return c.AppendMessage
 //
 // With Compression.ContextTakeover what is appended must be sent, and in this order: later messages refer to it.
 func (c *Codec) AppendMessage(dst []byte, op Opcode, msg []byte) ([]byte, error) {
-	if op == Text && !utf8.Valid(msg) {
+	if op == Text && !valid(msg) {
 		return dst, ErrNotUTF8
 	}
 	if d := c.deflate(); d != nil && len(msg) >= d.threshold {

@@ -1,6 +1,35 @@
 package websocket
 
-import "unicode/utf8"
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
+
+// highBits are set in no eight bytes of ASCII.
+const highBits = 0x8080808080808080
+
+// valid is utf8.Valid, and quicker where text is ASCII.
+func valid(text []byte) bool { return isASCII(text) || utf8.Valid(text) }
+
+func isASCII(b []byte) bool {
+	for len(b) >= 32 {
+		p := (*[32]byte)(b)
+		if (binary.LittleEndian.Uint64(p[:])|binary.LittleEndian.Uint64(p[8:])|
+			binary.LittleEndian.Uint64(p[16:])|binary.LittleEndian.Uint64(p[24:]))&highBits != 0 {
+			return false
+		}
+		b = b[32:]
+	}
+	all := uint64(0)
+	for len(b) >= 8 {
+		all |= binary.LittleEndian.Uint64(b)
+		b = b[8:]
+	}
+	for _, c := range b {
+		all |= uint64(c)
+	}
+	return all&highBits == 0
+}
 
 // utf8Tail checks text that comes in pieces. It keeps the beginning of a character that the pieces cut.
 type utf8Tail struct {
@@ -34,7 +63,7 @@ func (t *utf8Tail) feed(b []byte) bool {
 			break
 		}
 	}
-	if !utf8.Valid(b[:cut]) {
+	if !valid(b[:cut]) {
 		return false
 	}
 	if cut < len(b) {
