@@ -38,10 +38,11 @@ type Conn struct {
 	state  connState
 	end    ending
 
-	mu        sync.Mutex     // guards the following, which the loop alone changes where it says so
-	remote    netip.AddrPort // changed by the loop
+	mu        sync.Mutex // guards the following, which the loop alone changes where it says so
+	remote    endpoint
 	flags     flags
 	held      uint16        // by Hold. Owned by the loop; here for the sake of size
+	accepted  uint32        // messages, by Send; likewise here
 	phase     atomicPhase   // read anywhere
 	service   *service      // changed by the loop
 	session   session       // changed by the loop
@@ -170,11 +171,11 @@ func (c *Conn) RemoteAddr() net.Addr {
 	}
 	switch {
 	case !c.transport().carriesStream():
-		return net.UDPAddrFromAddrPort(c.remote)
-	case !c.remote.IsValid() && (c.dial == nil || c.dial.network == "unix"):
+		return net.UDPAddrFromAddrPort(c.remote.addrLocked(c))
+	case !c.remote.known && (c.dial == nil || c.dial.network == "unix"):
 		return &net.UnixAddr{Net: "unix"}
 	}
-	return net.TCPAddrFromAddrPort(c.remote)
+	return net.TCPAddrFromAddrPort(c.remote.addrLocked(c))
 }
 
 // LocalAddr is this side's address; nil once the connection has closed, and before a dialed one is there. For a
@@ -300,15 +301,19 @@ type extra struct {
 	timers []*Timer
 	piped  poll.Pipe  // bytes in the kernel that go before the output; nil when there are none
 	client netip.Addr // whom a trusted proxy speaks for
+	zone   string     // of the peer's address, if that is link-local (RFC 4007)
 	ping   *pinging   // nil until Ping was called
 	pongs  *pongs     // nil but for a peer that pings and does not read
 	origin *service   // whose OnGone is due; nil means that of the service that has the connection
+
+	refused uint32 // messages that Send has refused with ErrFull
 }
 
 // isEmptyLocked reports whether there is nothing that the connection needs any more.
 func (x *extra) isEmptyLocked() bool {
 	return x.cause == nil && x.life == nil && x.timers == nil && x.piped == nil && !x.client.IsValid() &&
-		x.ping == nil && x.pongs == nil && x.origin == nil
+		x.zone == "" &&
+		x.ping == nil && x.pongs == nil && x.origin == nil && x.refused == 0
 }
 
 // life is the context of a connection, and its end.
@@ -334,6 +339,14 @@ func (c *Conn) Context() context.Context {
 		}
 	}
 	return x.life.Context
+}
+
+// refusedLocked is how many messages Send has refused.
+func (x *extra) refusedLocked() uint32 {
+	if x == nil {
+		return 0
+	}
+	return x.refused
 }
 
 func (c *Conn) extrasLocked() *extra {

@@ -16,13 +16,15 @@ type reader struct {
 	touched  uint32 // tick of the last byte
 }
 
-// newConn makes a connection of an accepted socket, and reports whether it may be there.
+// newConn makes a connection of an accepted socket, without the lock, as nobody knows it yet, and reports whether it
+// may be there.
 func newConn(s *service, h poll.Handle, remote netip.AddrPort) bool {
 	l := s.loop
 	c := &Conn{
-		loop: l, id: lastID.Add(1), remote: remote, handle: h,
+		loop: l, id: lastID.Add(1), handle: h,
 		service: s, session: s.newSession(),
 	}
+	c.remote.setLocked(c, remote)
 	now := l.present
 	c.in.touched, c.since = now, now
 	c.state.armedRead = true

@@ -11,10 +11,8 @@ import (
 // writer is the send queue of a connection, with back-pressure by Limits.MaxPending. Guarded by the connection's lock:
 // methods want it held where their names end in Locked, and take it elsewhere.
 type writer struct {
-	queue    *output.Queue // what is to be written; nil when there is nothing
-	bytes    uint64        // that the kernel has taken
-	messages uint32        // that Send has accepted
-	refused  uint32        // that Send has refused with ErrFull
+	queue *output.Queue // what is to be written; nil when there is nothing
+	bytes uint64        // that the kernel has taken
 }
 
 // Send sends a message: a WebSocket text message, a line, a frame, bytes, the answer 200 text/plain to the HTTP request
@@ -112,7 +110,7 @@ func (w *writer) releaseLocked(c *Conn) {
 
 // acceptLocked is called when a message was queued.
 func (w *writer) acceptLocked(c *Conn) {
-	w.messages++
+	c.accepted++
 	w.queuedLocked(c)
 	c.session.sentLocked(c)
 }
@@ -149,7 +147,7 @@ func (w *writer) isFullLocked(c *Conn) bool {
 }
 
 func (w *writer) refuseLocked(c *Conn) error {
-	w.refused++
+	c.extrasLocked().refused++
 	c.loop.refused.Add(1)
 	return ErrFull
 }

@@ -50,8 +50,8 @@ func (c *Conn) Stats() ConnStats {
 	defer c.mu.Unlock()
 	return ConnStats{
 		BytesIn: atomic.LoadUint64(&c.in.bytes), BytesOut: c.out.bytes,
-		MessagesIn: atomic.LoadUint32(&c.in.messages), MessagesOut: c.out.messages,
-		Refused: c.out.refused, Pending: c.out.acceptedLocked(c), RoundTrip: c.extra.roundTripLocked(),
+		MessagesIn: atomic.LoadUint32(&c.in.messages), MessagesOut: c.accepted,
+		Refused: c.extra.refusedLocked(), Pending: c.out.acceptedLocked(c), RoundTrip: c.extra.roundTripLocked(),
 	}
 }
 

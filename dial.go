@@ -168,7 +168,12 @@ func (d *dialing) failed(err error) error { return fmt.Errorf("lineman: dial %s:
 
 // resetLocked makes c a connection that is not there yet.
 func (d *dialing) resetLocked(c *Conn) {
-	c.state, c.end, c.extra, c.secure, c.handle = connState{}, 0, nil, nil, absent
+	c.state, c.end, c.secure, c.handle = connState{}, 0, nil, absent
+	if refused := c.extra.refusedLocked(); refused > 0 {
+		c.extra = &extra{refused: refused}
+	} else {
+		c.extra = nil
+	}
 	stays := dirty
 	if c.out.queue, d.kept = d.kept, nil; c.out.queue != nil {
 		stays |= full | notifyFull
@@ -279,7 +284,8 @@ func (d *dialing) dialed(c *Conn, conn net.Conn, err error) {
 	}
 	delete(c.loop.dials, c)
 	c.mu.Lock()
-	c.handle, c.remote = h, remote
+	c.handle = h
+	c.remote.setLocked(c, remote)
 	c.mu.Unlock()
 	now := c.loop.present
 	c.in.touched, c.since = now, now

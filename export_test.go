@@ -2,8 +2,10 @@ package lineman
 
 import (
 	"context"
+	"net/netip"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/lineman-go/lineman/internal/grace"
 	"github.com/lineman-go/lineman/internal/poll"
@@ -45,6 +47,26 @@ func (c *Conn) TLSMemory(t *testing.T) int {
 	}
 	return s.raw.Cap() + s.hand.Cap()
 }
+
+// Remembered are the addresses, one after the other, as a connection remembers them.
+func Remembered(addrs ...netip.AddrPort) (back []netip.AddrPort) {
+	c := &Conn{}
+	for _, a := range addrs {
+		c.remote.setLocked(c, a)
+		back = append(back, c.remote.addrLocked(c))
+	}
+	return back
+}
+
+// IsBare reports whether c has nothing of what few connections need.
+func (c *Conn) IsBare() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.extra == nil
+}
+
+// Size is what a connection takes, and its session as a WebSocket.
+func Size() (conn, session uintptr) { return unsafe.Sizeof(Conn{}), unsafe.Sizeof(wsSession{}) }
 
 // Leave has a loop let its connections go, as a predecessor does. On the loop.
 func (l *Loop) Leave(code websocket.Code, d time.Duration, patient bool) {

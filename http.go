@@ -306,6 +306,7 @@ func (h *httpSession) upgrade(c *Conn, r *http1.Request) {
 	c.out.sayLocked(c, func(dst []byte) []byte { return websocket.AppendAccept(dst, accepted, header...) })
 	codec := websocket.NewServerCodec(c.service.limits.MaxMessage, accepted)
 	c.session = &wsSession{Codec: *codec}
+	c.remote.settleLocked(c)
 	c.markLocked(0)
 	c.mu.Unlock()
 	c.watch(c.service.after.ping)

@@ -215,7 +215,7 @@ func leaveExchange(c *Conn, x *exchange.Exchange, late bool) bool {
 func (s *service) serveHTTP(x *exchange.Exchange) {
 	if s.handler == nil {
 		s.handler = exchange.NewServer(s.log, func(c exchange.Conn, r *http.Request) {
-			s.noteClient(c.(handlerConn).remote.Addr(), r)
+			s.noteClient(c.(handlerConn).Conn, r)
 		})
 		s.loop.helpers.Go(s.handler.Run)
 	}

@@ -22,7 +22,7 @@ func (s *service) accepts(c *Conn, f func(*Conn) error) (in bool) {
 		err := f(c)
 		if in = err == nil; !in {
 			c.loop.stats.Rejected++
-			s.log.Debug("lineman: a connection was refused", "peer", c.remote, "error", err)
+			s.log.Debug("lineman: a connection was refused", "peer", c.remote.addr(c), "error", err)
 		}
 	})
 	return in

@@ -338,10 +338,10 @@ func (l *Loop) attend() {
 	}
 }
 
-// enter makes c a connection of the loop.
+// enter makes c a connection of the loop. What it is found by grows by a quarter: doubled, half of it might be idle.
 func (l *Loop) enter(c *Conn) {
 	for int(c.handle) >= len(l.conns) {
-		l.conns = append(l.conns, make([]*Conn, max(64, len(l.conns)))...)
+		l.conns = append(l.conns, make([]*Conn, max(64, len(l.conns)/4))...)
 		l.scheduled = append(l.scheduled, make([]uint32, len(l.conns)-len(l.scheduled))...)
 	}
 	l.conns[c.handle] = c

@@ -145,7 +145,7 @@ func (w *writer) sendShared(c *Conn, frame []byte) bool {
 		w.queue = output.Get()
 	}
 	w.queue.Share(frame)
-	w.messages++
+	c.accepted++
 	w.queuedLocked(c)
 	return true
 }

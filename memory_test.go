@@ -15,14 +15,14 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// TestMemory has the memory of idle WebSocket connections grow by at most 400 bytes for each, and 100 more if messages
+// TestMemory has the memory of idle WebSocket connections grow by at most 300 bytes for each, and 100 more if messages
 // are compressed.
 func TestMemory(t *testing.T) {
 	if portable() || linemantest.Raced() {
 		t.Skip("the figure is for the native loop, without the race detector")
 	}
-	t.Run("plain", func(t *testing.T) { growth(t, nil, "\x81\x81\x00\x00\x00\x00x", 400) })
-	t.Run("compressed", func(t *testing.T) { growth(t, &websocket.Compression{}, compressedZeros, 500) })
+	t.Run("plain", func(t *testing.T) { growth(t, nil, "\x81\x81\x00\x00\x00\x00x", 300) })
+	t.Run("compressed", func(t *testing.T) { growth(t, &websocket.Compression{}, compressedZeros, 400) })
 }
 
 // growth measures the heap between a thousand and three thousand connections that another process holds, each after a

@@ -139,7 +139,7 @@ func (s *tlsTransport) shaken(c *Conn, err error) {
 	}
 	broke := c.end.isBroken(c)
 	if err != nil {
-		c.service.log.Debug("lineman: TLS handshake", "peer", c.remote, "error", err)
+		c.service.log.Debug("lineman: TLS handshake", "peer", c.remote.addr(c), "error", err)
 		if broke {
 			c.end.finish(c, &ProtocolError{Protocol: "tls", Err: err})
 			return

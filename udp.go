@@ -33,7 +33,10 @@ func (p *packets) ready(poll.Event) {
 		l.stats.Datagrams++
 		l.stats.BytesIn += uint64(n)
 		c := &l.datagram
-		c.loop, c.id, c.remote = l, lastID.Add(1), between.Peer
+		c.loop, c.id = l, lastID.Add(1)
+		c.mu.Lock()
+		c.remote.setLocked(c, between.Peer)
+		c.mu.Unlock()
 		l.asked = between.Local
 		c.handle, c.service = p.listener.handle, p.listener.service
 		p.handle(c, l.buf[:n])
@@ -108,11 +111,11 @@ func (workerUDP) bufferLocked(c *Conn) []byte { return c.loop.scratch[:0] }
 
 // queueLocked sends a datagram at once: nothing is kept for a peer that may not exist.
 func (workerUDP) queueLocked(c *Conn, b []byte) error {
-	switch err := c.loop.poll.WriteTo(c.handle, b, poll.Ends{Peer: c.remote, Local: c.loop.asked}); {
+	switch err := c.loop.poll.WriteTo(c.handle, b, poll.Ends{Peer: c.remote.addrLocked(c), Local: c.loop.asked}); {
 	case err == poll.ErrAgain:
 		return ErrFull
 	case err != nil:
-		return fmt.Errorf("lineman: send to %s: %w", c.remote, err)
+		return fmt.Errorf("lineman: send to %s: %w", c.remote.addrLocked(c), err)
 	}
 	c.loop.bytesOut.Add(uint64(len(b)))
 	return nil

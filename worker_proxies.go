@@ -25,7 +25,7 @@ func (r *reader) readHeader(c *Conn, data []byte) {
 	r.rest.bytes = append(r.rest.bytes, data...)
 	n, from, err := proxyheader.Parse(r.rest.bytes)
 	if err != nil {
-		c.service.log.Warn("lineman: PROXY header", "peer", c.remote, "error", err)
+		c.service.log.Warn("lineman: PROXY header", "peer", c.remote.addr(c), "error", err)
 		c.end.finish(c, &ProtocolError{Protocol: "proxy", Err: err})
 		return
 	}
@@ -36,7 +36,7 @@ func (r *reader) readHeader(c *Conn, data []byte) {
 	c.loop.freeInput(c)
 	if !from.Local {
 		c.mu.Lock()
-		c.remote = from.Source
+		c.remote.setLocked(c, from.Source)
 		c.mu.Unlock()
 	}
 	c.start()
@@ -45,15 +45,20 @@ func (r *reader) readHeader(c *Conn, data []byte) {
 	}
 }
 
+// speaksFor reports whether the peer of c is a proxy that is trusted.
+func (s *service) speaksFor(c *Conn) bool {
+	return len(s.proxies) > 0 && s.proxies.Has(c.remote.addr(c).Addr())
+}
+
 // noteClient keeps who a request comes from, if a proxy that is trusted says so. On the loop.
 func (h *httpSession) noteClient(c *Conn, r *http1.Request) {
 	s := c.service
-	if len(s.proxies) == 0 || !s.proxies.Has(c.remote.Addr()) {
+	if !s.speaksFor(c) {
 		return
 	}
 	var client netip.Addr
 	if r.Value("X-Forwarded-For", 0) != nil {
-		client = s.proxies.Client(c.remote.Addr(), func(i int) []byte { return r.Value("X-Forwarded-For", i) })
+		client = s.proxies.Client(c.remote.addr(c).Addr(), func(i int) []byte { return r.Value("X-Forwarded-For", i) })
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,7 +75,7 @@ func (secured) Secure() bool { return true }
 // handshakeOf is a request as the protocol sees it. The client may speak TLS with us, or, as a proxy that is trusted
 // says, with that.
 func handshakeOf(c *Conn, r *http1.Request) websocket.Request {
-	if c.secure != nil || c.service.proxies.Has(c.remote.Addr()) && forwardsTLS(r) {
+	if c.secure != nil || c.service.speaksFor(c) && forwardsTLS(r) {
 		return secured{r}
 	}
 	return r
@@ -90,15 +95,15 @@ func forwardsTLS(r *http1.Request) bool {
 }
 
 // noteClient is that for a handler.
-func (s *service) noteClient(peer netip.Addr, r *http.Request) {
-	if len(s.proxies) == 0 || !s.proxies.Has(peer) {
+func (s *service) noteClient(c *Conn, r *http.Request) {
+	if !s.speaksFor(c) {
 		return
 	}
 	fields := r.Header["X-Forwarded-For"]
 	if len(fields) == 0 {
 		return
 	}
-	client := s.proxies.Client(peer, func(i int) []byte {
+	client := s.proxies.Client(c.remote.addr(c).Addr(), func(i int) []byte {
 		if i == len(fields) {
 			return nil
 		}

@@ -126,6 +126,25 @@ func TestForwardedFor(t *testing.T) {
 	}
 }
 
+// TestForwardedForWebSocket has a WebSocket be its client's, whom its handshake named, and pay nothing for the proxy.
+func TestForwardedForWebSocket(t *testing.T) {
+	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Proxies: []string{"127.0.0.1"}}
+	w.OnMessage = func(c *lineman.Conn, _ []byte) {
+		_ = c.Send(fmt.Append(nil, c.RemoteAddr(), " ", c.IsBare()))
+	}
+	s := linemantest.Start(t, w)
+	for client, want := range map[string]string{
+		"203.0.113.7": "203.0.113.7:0 true", "2001:db8::7": "[2001:db8::7]:0 true",
+	} {
+		c := s.Connect(w)
+		c.Upgrade("/", http.Header{"X-Forwarded-For": {client}})
+		c.Send("who")
+		if got := c.Receive(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestProxiesArguments(t *testing.T) {
 	for want, w := range map[string]*lineman.Worker{
 		"10.0.0.0/8":    {Addr: "text://127.0.0.1:0", Proxies: []string{"10.0.0.1/8"}},

@@ -1,0 +1,50 @@
+package lineman
+
+import "net/netip"
+
+// endpoint is where the peer of a connection is, in less memory than a netip.AddrPort takes. Guarded by the
+// connection's lock; changed by the loop.
+type endpoint struct {
+	ip    [16]byte // that of IPv4 as IPv6 has it (RFC 4291, 2.5.5.2)
+	port  uint16
+	known bool // a Unix socket has no address, and a connection that is being dialed none yet
+}
+
+// setLocked notes where the peer is. The zone of an address is for few, and so in extra.
+func (e *endpoint) setLocked(c *Conn, to netip.AddrPort) {
+	*e = endpoint{to.Addr().As16(), to.Port(), to.IsValid()}
+	if zone := to.Addr().Zone(); zone != "" || c.extra != nil {
+		c.extrasLocked().zone = zone
+	}
+}
+
+// addrLocked is where the peer is; not valid if that is not known.
+func (e *endpoint) addrLocked(c *Conn) netip.AddrPort {
+	if !e.known {
+		return netip.AddrPort{}
+	}
+	ip := netip.AddrFrom16(e.ip).Unmap()
+	if x := c.extra; x != nil {
+		ip = ip.WithZone(x.zone)
+	}
+	return netip.AddrPortFrom(ip, e.port)
+}
+
+// addr is addrLocked for who does not have the lock.
+func (e *endpoint) addr(c *Conn) netip.AddrPort {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return e.addrLocked(c)
+}
+
+// settleLocked has the client that a trusted proxy speaks for be the peer, when no more requests say who it is.
+func (e *endpoint) settleLocked(c *Conn) {
+	x := c.extra
+	if x == nil || !x.client.IsValid() {
+		return
+	}
+	e.setLocked(c, netip.AddrPortFrom(x.client, 0))
+	if x.client = (netip.Addr{}); x.isEmptyLocked() {
+		c.extra = nil
+	}
+}
