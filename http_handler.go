@@ -21,6 +21,7 @@ type handlerSession struct {
 	service *service
 	current *exchange.Exchange // nil while idle. Written by the loop.
 	piece   http1.Piece
+	ends    exchange.Ends // of the connection; zero before its first request. Owned by the loop.
 }
 
 func (h *handlerSession) Decode(data []byte) (int, []byte, error) {
@@ -42,7 +43,10 @@ func (h *handlerSession) deliver(c *Conn, msg []byte) {
 	if h.piece.Begins {
 		c.in.count(c)
 		c.since = c.loop.present
-		h.current = newExchange(c, h.service.worker.Handler)
+		if h.ends.Local == nil {
+			h.ends = endsOf(c)
+		}
+		h.current = newExchange(c, h.ends, h.service.worker.Handler)
 	}
 	h.current.Feed(msg, h.piece.Ends)
 	if h.piece.Ends && c.end.hasRest(c) {
@@ -160,7 +164,7 @@ func (c *Conn) Serve(handler http.Handler) error {
 	if !ok || c.loop.requestOf != c || h.served != nil || !h.waits(c) {
 		return ErrAnswered
 	}
-	x := newExchange(c, handler)
+	x := newExchange(c, endsOf(c), handler)
 	x.Hold() // the end of the exchange resumes the connection
 	x.Feed(c.loop.request.AppendTo(nil), true)
 	if c.end.hasRest(c) {

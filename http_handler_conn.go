@@ -16,8 +16,13 @@ import (
 type handlerConn struct{ *Conn }
 
 // newExchange begins the exchange of a request with an http.Handler. On the loop.
-func newExchange(c *Conn, h http.Handler) *exchange.Exchange {
-	return exchange.New(handlerConn{c}, h, c.loop.present)
+func newExchange(c *Conn, ends exchange.Ends, h http.Handler) *exchange.Exchange {
+	return exchange.New(handlerConn{c}, ends, h, c.loop.ticks(c.loop.now))
+}
+
+// endsOf are the addresses of a connection. The kernel is asked for one of them.
+func endsOf(c *Conn) exchange.Ends {
+	return exchange.Ends{Local: c.LocalAddr(), Peer: c.RemoteAddr().String()}
 }
 
 // connOf is the connection that an exchange is on.

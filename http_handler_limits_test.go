@@ -52,33 +52,34 @@ func openConns(s *linemantest.Server, w *lineman.Worker) (n int) {
 	return n
 }
 
-// waitForGoroutines returns when so many goroutines have all of these in their stack: what a handler does inside
-// net/http cannot be seen otherwise.
-func waitForGoroutines(t *testing.T, want int, inStack ...string) {
-	t.Helper()
+// goroutines counts those that have all of these in their stack: what a handler does inside net/http cannot be seen
+// otherwise.
+func goroutines(inStack ...string) (n int) {
 	dump := make([]byte, 1<<20)
-	linemantest.Until(t, fmt.Sprintf("there are not %d goroutines in %v", want, inStack), func() bool {
-		n := 0
-		for _, stack := range strings.Split(string(dump[:runtime.Stack(dump, true)]), "\n\n") {
-			if !slices.ContainsFunc(inStack, func(what string) bool { return !strings.Contains(stack, what) }) {
-				n++
-			}
+	for _, stack := range strings.Split(string(dump[:runtime.Stack(dump, true)]), "\n\n") {
+		if !slices.ContainsFunc(inStack, func(what string) bool { return !strings.Contains(stack, what) }) {
+			n++
 		}
-		return n == want
-	})
+	}
+	return n
 }
 
 // waitForEnd returns when the loop has seen the end of every exchange.
 func waitForEnd(t *testing.T, s *linemantest.Server, w *lineman.Worker) {
 	t.Helper()
-	waitForGoroutines(t, 0, "net/http.(*conn).serve(")
+	linemantest.Until(t, "an exchange is under way", func() bool {
+		spare := goroutines("net/http.(*conn).serve(", "(*serverConn).goOn(", "[chan receive")
+		return goroutines("net/http.(*conn).serve(") == spare
+	})
 	twoTicks(s, w)
 }
 
 // waitForReader returns when a handler waits for its body, and the loop could know.
 func waitForReader(t *testing.T, s *linemantest.Server, w *lineman.Worker) {
 	t.Helper()
-	waitForGoroutines(t, 1, "sync.Cond.Wait", "(*Exchange).Read(", "(*body).Read(")
+	linemantest.Until(t, "no handler waits for its body", func() bool {
+		return goroutines("sync.Cond.Wait", "(*Exchange).Read(", "(*body).Read(") == 1
+	})
 	twoTicks(s, w)
 }
 

@@ -40,8 +40,13 @@ type Conn interface {
 	// TLS is nil without TLS. On the loop.
 	TLS() *tls.ConnectionState
 
-	LocalAddr() net.Addr
 	RemoteAddr() net.Addr
+}
+
+// Ends are the addresses of a connection.
+type Ends struct {
+	Local net.Addr
+	Peer  string // as net/http writes it
 }
 
 // State is how a connection does at one time.

@@ -13,13 +13,12 @@ package exchange
 
 import (
 	"crypto/tls"
-	"net"
 	"net/http"
 	"sync"
 )
 
-// An Exchange is one request with an http.Handler, as the net.Conn that net/http serves. A Server serves it. It ends
-// when net/http closes it:
+// An Exchange is one request with an http.Handler, as the net.Conn that net/http serves. A Server serves it, by a
+// connection that net/http keeps for many. It ends when net/http closes that, or waits for the next request on it:
 //
 //	             answered              Close
 //	under way ─────────────▶ kept ─────────────▶ over: the loop resumes, and Room says Ended
@@ -33,9 +32,11 @@ type Exchange struct {
 	conn    Conn
 	handler http.Handler
 	tls     *tls.ConnectionState
-	local   net.Addr
+	ends    Ends
 
-	response Response // net/http's own. Set before the handler runs.
+	// Set before the handler runs.
+	context requestContext
+	answer  responder
 
 	// Owned by the loop.
 	awaits  bool   // the handler waits for the body
@@ -62,8 +63,8 @@ type Exchange struct {
 const bodyAhead = 64 << 10
 
 // New makes the exchange of a request that has begun to come on c. now is the tick of the loop.
-func New(c Conn, h http.Handler, now uint32) *Exchange {
-	x := &Exchange{conn: c, handler: h, tls: c.TLS(), local: c.LocalAddr(), sent: c.State().Sent, wentAt: now}
+func New(c Conn, ends Ends, h http.Handler, now uint32) *Exchange {
+	x := &Exchange{conn: c, ends: ends, handler: h, tls: c.TLS(), sent: c.State().Sent, wentAt: now}
 	x.changed.L = &x.mu
 	return x
 }

@@ -163,7 +163,8 @@ func TestRest(t *testing.T) {
 func TestHold(t *testing.T) {
 	try(t, func(t *trial) {
 		leave := make(chan struct{})
-		x := exchange.New(t.fake, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-leave }), 0)
+		waits := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-leave })
+		x := exchange.New(t.fake, t.ends(), waits, 0)
 		x.Hold()
 		x.Feed([]byte(get), true)
 		t.server.Serve(x)
@@ -281,7 +282,7 @@ func TestStalled(t *testing.T) {
 	try(t, func(t *trial) {
 		t.room = 1
 		_, _ = t.WriteSome([]byte("of an answer before"), 64<<10)
-		x := exchange.New(t.fake, nil, 2)
+		x := exchange.New(t.fake, t.ends(), nil, 2)
 		for _, step := range []struct {
 			now    uint32
 			change func(f *fake)

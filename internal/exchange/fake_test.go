@@ -142,8 +142,10 @@ func (f *fake) Detach() (net.Conn, []byte, error) {
 }
 
 func (f *fake) TLS() *tls.ConnectionState { return f.tls }
-func (f *fake) LocalAddr() net.Addr       { return f.local }
-func (f *fake) RemoteAddr() net.Addr      { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1} }
+func (f *fake) ends() exchange.Ends {
+	return exchange.Ends{Local: f.local, Peer: f.RemoteAddr().String()}
+}
+func (f *fake) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1} }
 
 // trial serves exchanges of one fake connection, in a bubble whose time passes at once. What still waits at its end
 // fails the test.
@@ -179,20 +181,22 @@ func startServer(t *testing.T, log *slog.Logger, prepare func(exchange.Conn, *ht
 
 // begin has a handler serve a request of which a first piece has come. ends means that it is whole.
 func (t *trial) begin(h http.HandlerFunc, piece string, ends bool) *exchange.Exchange {
-	x := exchange.New(t.fake, h, 0)
+	x := exchange.New(t.fake, t.ends(), h, 0)
 	x.Feed([]byte(piece), ends)
 	t.server.Serve(x)
 	synctest.Wait()
 	return x
 }
 
-// set changes the connection, as its loop does, and tells the exchange.
+// set changes the connection, as its loop does, and tells the exchange, unless that is nil.
 func (t *trial) set(x *exchange.Exchange, change func(f *fake)) {
 	t.mu.Lock()
 	change(t.fake)
 	t.flushLocked()
 	t.mu.Unlock()
-	x.Wake()
+	if x != nil {
+		x.Wake()
+	}
 	synctest.Wait()
 }
 

@@ -6,7 +6,7 @@ import "net"
 // Unix socket it is the exchange itself, and all that comes is fed to it.
 func (x *Exchange) hijack() (net.Conn, []byte, error) {
 	x.beginTunnel()
-	if _, isTCP := x.local.(*net.TCPAddr); !isTCP || x.tls != nil {
+	if _, isTCP := x.ends.Local.(*net.TCPAddr); !isTCP || x.tls != nil {
 		return x, nil, nil
 	}
 	if err := x.await(func(s State) bool { return s.Pending == 0 }); err != nil {

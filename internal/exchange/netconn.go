@@ -121,7 +121,7 @@ func (x *Exchange) Close() error {
 	return nil
 }
 
-func (x *Exchange) LocalAddr() net.Addr  { return x.local }
+func (x *Exchange) LocalAddr() net.Addr  { return x.ends.Local }
 func (x *Exchange) RemoteAddr() net.Addr { return x.conn.RemoteAddr() }
 
 func (x *Exchange) SetDeadline(t time.Time) error {

@@ -19,7 +19,7 @@ func TestBackPressure(t *testing.T) {
 	try(t, func(t *trial) {
 		t.room = 0
 		answer := bytes.Repeat([]byte("0123456789abcdef"), 20<<10)
-		x := exchange.New(t.fake, nil, 0)
+		x := exchange.New(t.fake, t.ends(), nil, 0)
 		written := make(chan int, 1)
 		go func() {
 			n, err := x.Write(answer)
@@ -76,7 +76,7 @@ var waits = []struct {
 func (t *trial) stuck() *exchange.Exchange {
 	t.room = 0
 	_, _ = t.WriteSome([]byte("unread"), 64<<10)
-	return exchange.New(t.fake, nil, 0)
+	return exchange.New(t.fake, t.ends(), nil, 0)
 }
 
 // TestEnds ends what a handler waits for, in every way in which that can end.
@@ -173,7 +173,7 @@ func TestClosed(t *testing.T) {
 		t.want("after all of it", 1, 0)
 	})
 	try(t, func(t *trial) {
-		x := exchange.New(t.fake, nil, 0)
+		x := exchange.New(t.fake, t.ends(), nil, 0)
 		x.Feed([]byte("before"), false)
 		_ = x.Close()
 		x.Feed([]byte("after"), false)
@@ -188,7 +188,7 @@ func TestAddresses(t *testing.T) {
 	try(t, func(t *trial) {
 		want := &net.UnixAddr{Name: "/x", Net: "unix"}
 		t.local = want
-		x := exchange.New(t.fake, nil, 0)
+		x := exchange.New(t.fake, t.ends(), nil, 0)
 		t.local = nil
 		if x.LocalAddr() != net.Addr(want) || x.RemoteAddr().String() != "192.0.2.1:1" {
 			t.Errorf("%v, %v", x.LocalAddr(), x.RemoteAddr())

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 )
 
 // Response is what net/http's own ResponseWriter for HTTP/1.1 can do, so that middleware finds all of it.
@@ -62,7 +63,11 @@ func (r *responder) Flush() {
 	r.Response.Flush()
 }
 
-// Unwrap is for http.ResponseController.
+// SetReadDeadline and SetWriteDeadline are for http.ResponseController, and for this request only.
+func (r *responder) SetReadDeadline(t time.Time) error  { return r.exchange.SetReadDeadline(t) }
+func (r *responder) SetWriteDeadline(t time.Time) error { return r.exchange.SetWriteDeadline(t) }
+
+// Unwrap is for http.ResponseController, as the two above.
 func (r *responder) Unwrap() http.ResponseWriter { return r.Response }
 
 // Hijack gives the connection away: below TLS and on a Unix socket as a net.Conn of the loop's, else as a *net.TCPConn

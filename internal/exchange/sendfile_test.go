@@ -49,7 +49,7 @@ func TestSendFile(t *testing.T) {
 			try(t, func(t *trial) {
 				t.room = 0
 				_, _ = t.WriteSome([]byte("head "), 64<<10)
-				x := exchange.New(t.fake, nil, 0)
+				x := exchange.New(t.fake, t.ends(), nil, 0)
 				sent := make(chan int64, 1)
 				go func() {
 					n, err := x.ReadFrom(c.src(f))
@@ -83,7 +83,8 @@ func TestCopy(t *testing.T) {
 			f, content := file(t, 200<<10)
 			try(t, func(t *trial) {
 				prepare(t.fake)
-				if n, err := exchange.New(t.fake, nil, 0).ReadFrom(f); err != nil || n != int64(len(content)) {
+				x := exchange.New(t.fake, t.ends(), nil, 0)
+				if n, err := x.ReadFrom(f); err != nil || n != int64(len(content)) {
 					t.Errorf("%d, %v", n, err)
 				}
 				if t.sent() != content {
@@ -99,7 +100,7 @@ func TestSendFileEnds(t *testing.T) {
 	f, _ := file(t, 1<<20)
 	try(t, func(t *trial) {
 		t.room = 1000
-		x := exchange.New(t.fake, nil, 0)
+		x := exchange.New(t.fake, t.ends(), nil, 0)
 		sent, failed := make(chan int64, 1), make(chan error, 1)
 		go func() {
 			n, err := x.ReadFrom(f)
@@ -117,7 +118,7 @@ func TestSendFileEnds(t *testing.T) {
 	})
 	try(t, func(t *trial) {
 		t.noFiles = os.ErrPermission
-		if n, err := exchange.New(t.fake, nil, 0).ReadFrom(f); n != 0 || err != os.ErrPermission {
+		if n, err := exchange.New(t.fake, t.ends(), nil, 0).ReadFrom(f); n != 0 || err != os.ErrPermission {
 			t.Errorf("%d, %v", n, err)
 		}
 	})
