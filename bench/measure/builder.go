@@ -65,10 +65,13 @@ func (b *builder) program(name string) (*program, error) {
 		return nil, fmt.Errorf("nobody makes the program %q", name)
 	}
 	p, err := make(b)
+	if err != nil {
+		p = nil
+	}
 	if errors.Is(err, errAbsent) {
 		b.absences = append(b.absences, absence{name, err.Error()})
 		fmt.Fprintf(os.Stderr, "measure: without %s: %v\n", name, err)
-		p, err = nil, nil
+		err = nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("make %s: %w", name, err)

@@ -14,7 +14,10 @@ func (m *measurement) least() string {
 	if m.baseline != "" {
 		return "goepoll"
 	}
-	return "floor"
+	if p, _ := m.program("c-floor"); p != nil { // a failure to make it comes to light when it is measured
+		return "C floor"
+	}
+	return "Go floor"
 }
 
 // cost is a case of the server's CPU time for an operation.
@@ -30,7 +33,9 @@ func (m *measurement) cost(name string, contenders []contender, conns int, how o
 		}
 		return m.perOperation(r, func(length time.Duration) (int, error) { return d.run(l, length) })
 	}
-	return testCase{name: name, contenders: contenders, rows: costs(aims...), rounds: m.rounds, once: once}
+	return testCase{
+		name: name, contenders: contenders, rows: costs(aims...), rounds: m.rounds, once: once, conns: conns,
+	}
 }
 
 // costs are the rows of what perOperation returns.

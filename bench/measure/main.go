@@ -8,6 +8,7 @@
 //	go -C bench run ./measure -only TLS        the cases whose name contains this
 //	go -C bench run ./measure -baseline DIR    beside a further raw loop, goepoll, built from DIR
 //	go -C bench run ./measure -before DIR      beside a push server of another commit, built from DIR
+//	go -C bench run ./measure -with gnet=DIR   also a rival whose files are there; may be said for each of them
 //	go -C bench run ./measure -quick           one short round: whether it runs, not how fast
 //	go -C bench run ./measure -json            print JSON in place of tables
 //
@@ -19,6 +20,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -32,6 +34,7 @@ func main() {
 	flag.StringVar(&o.before, "before", "",
 		"folder of this project at another commit: its push server is compared with")
 	flag.StringVar(&o.only, "only", "", "only the cases whose name contains this")
+	flag.Var(&o.with, "with", "NAME=PATH: where the files of a rival are; may be said for each")
 	asJSON := flag.Bool("json", false, "print JSON")
 	flag.BoolVar(&o.quick, "quick", false, "one round of 200 ms, a tenth of the connections, no verdict")
 	flag.Parse()
@@ -58,5 +61,24 @@ type options struct {
 	many             int
 	baseline, before string
 	only             string
+	with             files
 	quick            bool
+}
+
+// files are where those of rivals are, by name.
+type files map[string]string
+
+func (f *files) String() string { return "" }
+
+// Set takes NAME=PATH.
+func (f *files) Set(text string) error {
+	name, path, ok := strings.Cut(text, "=")
+	if !ok || name == "" || path == "" {
+		return fmt.Errorf("%q: want NAME=PATH", text)
+	}
+	if *f == nil {
+		*f = files{}
+	}
+	(*f)[name] = path
+	return nil
 }

@@ -15,6 +15,7 @@ import (
 type measurement struct {
 	options
 	*builder
+	shown map[contender]bool // by enough
 }
 
 // measureAll measures all cases that the options do not leave out.
@@ -33,7 +34,7 @@ func measureAll(o options) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &measurement{options: o, builder: b}
+	m := &measurement{options: o, builder: b, shown: map[contender]bool{}}
 	if err := pin(os.Getpid(), clientCore); err != nil {
 		return nil, err
 	}
@@ -94,7 +95,7 @@ func (m *measurement) measure(c testCase) (outcome, error) {
 	return c.outcome(present, figures), nil
 }
 
-// present are the contenders of a case whose programs can be had. Who stands there twice takes part once.
+// present are the contenders of a case that take part. Who stands there twice takes part once.
 func (m *measurement) present(c testCase) (some []contender, err error) {
 	if c.needs != "" {
 		if p, err := m.program(c.needs); p == nil {
@@ -106,11 +107,21 @@ func (m *measurement) present(c testCase) (some []contender, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if p != nil && !slices.Contains(some, who) {
+		if p != nil && (p.most == 0 || c.conns <= p.most) && !slices.Contains(some, who) && !m.enough(who) {
 			some = append(some, who)
 		}
 	}
 	return some, nil
+}
+
+// enough is whether a rival has shown that it runs, if that is all that is wanted.
+func (m *measurement) enough(who contender) bool {
+	if !m.quick || ours[who.program] != nil || variants[who.program] != nil {
+		return false
+	}
+	before := m.shown[who]
+	m.shown[who] = true
+	return before
 }
 
 // outcome is what figures, by contender, row and round, say.

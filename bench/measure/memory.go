@@ -81,7 +81,7 @@ func (m *measurement) heldAfter(name string, contenders []contender, how opening
 		{what: collected + ", heap in use", unit: "bytes"},
 		{what: collected + ", goroutines", unit: "each"},
 	}
-	return testCase{name: name, contenders: contenders, rows: rows, rounds: 1, once: once}
+	return testCase{name: name, contenders: contenders, rows: rows, rounds: 1, once: once, conns: many}
 }
 
 // holds is memory, heap in use and goroutines after a collection; NaN of a program that does not tell.

@@ -22,12 +22,25 @@ type rival struct {
 // of its own.
 var rivals = []rival{
 	{"goepoll", "goepoll", "text http ws wsbc", baseline},
-	{"floor", "floor", "tcp udp text http ws wsbc", goFloor},
+	{"C floor", "c-floor", "tcp text http ws wsbc", cFloor},
+	{"C floor, gathers", "c-floor", "wsbc=wsgather", nil},
+	{"Go floor", "floor", "tcp udp text http ws wsbc", goFloor},
 	{"Lineman", "subject", "tcp udp text http https ws wss wsz wsbc", nil},
 	{"Handler", "subject", "http=handler https=handlers", nil},
-	{"net/http", "nethttp", "http https", module("nethttp")},
-	{"fasthttp", "fasthttp", "http", module("fasthttp")},
+	{"uWebSockets", "uwebsockets", "http ws wsz wsbc", uWebSockets},
+	{"gnet", "gnet", "tcp text http ws wsbc", sources("gnet", "github.com/panjf2000/gnet/v2")},
+	{"nbio", "nbio", "tcp text http ws wsz wsbc", sources("nbio", "github.com/lesismal/nbio")},
+	{"net", "net", "tcp text", module("net")},
+	{"net/http", "net/http", "http https", module("nethttp")},
+	{"fasthttp", "fasthttp", "http https", module("fasthttp")},
 	{"nginx", "nginx", "http https", nginx},
+	{"gws", "gws", "ws wss wsz wsbc", module("gws")},
+	{"gobwas/ws", "gobwas/ws", "ws wsz wsbc", module("gobwas")},
+	{"gorilla", "gorilla", "ws wss wsz wsbc", module("gorilla")},
+	{"coder", "coder", "ws wss wsz wsbc", module("coder")},
+	{"melody", "melody", "ws wss wsz wsbc", module("melody")},
+	{"Node", "node", "tcp text http https ws wss wsz wsbc", node},
+	{"Workerman", "workerman", "tcp text http https ws wss wsbc", workerman},
 }
 
 // serving are all rivals that serve a protocol, in the order of the columns.

@@ -32,6 +32,7 @@ type testCase struct {
 	rounds     int
 	once       func(r *running) ([]float64, error) // NaN where it is not known of this contender
 
+	conns int    // at most so many at once: who does not take them is left out; 0: few
 	needs string // a further program, without which it is left out
 	axis  string // what row.at counts, for a chart of growth; empty: no such chart
 }

@@ -36,6 +36,7 @@ type program struct {
 	supervised bool     // its only child serves
 	env        []string // beside this process's
 	cores      int      // that it may use; 0: one
+	most       int      // connections that it takes; 0: any number
 }
 
 // running is a server's process, alone on its core.
@@ -115,8 +116,17 @@ func (r *running) settle(p *program, protos string) (err error) {
 	return err
 }
 
-// child is the only child of a process.
-func child(pid int) (int, error) {
+// child waits for the only child of a process.
+func child(pid int) (of int, err error) {
+	for until := time.Now().Add(5 * time.Second); time.Now().Before(until); time.Sleep(time.Millisecond) {
+		if of, err = childNow(pid); err == nil {
+			break
+		}
+	}
+	return of, err
+}
+
+func childNow(pid int) (int, error) {
 	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	if err != nil {
 		return 0, err

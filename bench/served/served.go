@@ -6,6 +6,9 @@ package served
 import (
 	"flag"
 	"fmt"
+	"io"
+	"log"
+	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -13,11 +16,31 @@ import (
 	"github.com/lineman-go/lineman/bench/census"
 )
 
-// Greeting is the answer to each request for http.
-const Greeting = "Hello, World!"
+const (
+	// Greeting is the answer to each request for http.
+	Greeting = "Hello, World!"
+
+	// MostBytes is how large a message may be.
+	MostBytes = 16 << 20
+)
 
 // A Server serves on addr until it fails. cert and key are files.
 type Server func(addr, cert, key string) error
+
+// HTTP is a Server by net/http.
+func HTTP(h http.HandlerFunc) Server {
+	return func(addr, _, _ string) error { return server(addr, h).ListenAndServe() }
+}
+
+// HTTPS is HTTP over TLS.
+func HTTPS(h http.HandlerFunc) Server {
+	return func(addr, cert, key string) error { return server(addr, h).ListenAndServeTLS(cert, key) }
+}
+
+func server(addr string, h http.HandlerFunc) *http.Server {
+	quiet := log.New(io.Discard, "", 0) // of clients that come only to see whether it listens
+	return &http.Server{Addr: addr, Handler: h, ErrorLog: quiet}
+}
 
 // By runs the Server of the protocol that the flags name, and does not return:
 //

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Command fasthttp is github.com/valyala/fasthttp, as subject answers.
+// Command fasthttp is github.com/valyala/fasthttp.
 package main
 
 import (
@@ -11,11 +11,12 @@ import (
 
 func main() {
 	served.By(map[string]served.Server{
-		"http": func(addr, _, _ string) error { return fasthttp.ListenAndServe(addr, answer) },
+		"http":  func(addr, _, _ string) error { return fasthttp.ListenAndServe(addr, greet) },
+		"https": func(addr, cert, key string) error { return fasthttp.ListenAndServeTLS(addr, cert, key, greet) },
 	})
 }
 
-func answer(ctx *fasthttp.RequestCtx) {
+func greet(ctx *fasthttp.RequestCtx) {
 	ctx.SetContentType("text/plain; charset=utf-8")
 	ctx.SetBodyString(served.Greeting)
 }
