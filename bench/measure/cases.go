@@ -48,6 +48,10 @@ func (m *measurement) perOperation(r *running, do func(time.Duration) (ops int, 
 	if _, err := do(m.length / 10); err != nil {
 		return nil, err
 	}
+	w, err := beginWatch()
+	if err != nil {
+		return nil, err
+	}
 	before, err := r.cpu()
 	if err != nil {
 		return nil, err
@@ -57,6 +61,11 @@ func (m *measurement) perOperation(r *running, do func(time.Duration) (ops int, 
 		return nil, err
 	}
 	after, err := r.cpu()
+	if err != nil {
+		return nil, err
+	}
+	foreign, err := w.foreign()
+	m.seen = m.seen.worse(disturbance{foreign: foreign})
 	each := float64(ops) * float64(time.Microsecond)
 	return []float64{float64(after.total-before.total) / each, float64(after.user-before.user) / each}, err
 }

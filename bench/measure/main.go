@@ -33,13 +33,16 @@ func main() {
 		"folder of the source of another raw loop, called as: goepoll PROTO PORT")
 	flag.StringVar(&o.before, "before", "",
 		"folder of this project at another commit: its push server is compared with")
+	flag.IntVar(&o.repeats, "repeats", 2, "how often a run is measured again that was disturbed; 0: nobody looks")
+	flag.DurationVar(&o.far, "far", farApart,
+		"how long a cache line takes from core to core and back when they are too far apart for a figure to count")
 	flag.StringVar(&o.only, "only", "", "only the cases whose name contains this")
 	flag.Var(&o.with, "with", "NAME=PATH: where the files of a rival are; may be said for each")
 	asJSON := flag.Bool("json", false, "print JSON")
 	flag.BoolVar(&o.quick, "quick", false, "one round of 200 ms, a tenth of the connections, no verdict")
 	flag.Parse()
 	if o.quick {
-		o.rounds, o.length, o.many = 1, 200*time.Millisecond, o.many/10
+		o.rounds, o.length, o.many, o.repeats = 1, 200*time.Millisecond, o.many/10, 0
 	}
 	report, err := measureAll(o)
 	if err != nil {
@@ -61,6 +64,8 @@ type options struct {
 	many             int
 	baseline, before string
 	only             string
+	repeats          int
+	far              time.Duration
 	with             files
 	quick            bool
 }

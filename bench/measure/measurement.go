@@ -9,13 +9,17 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 )
 
 // measurement is one run of this program.
 type measurement struct {
 	options
 	*builder
-	shown map[contender]bool // by enough
+	shown  map[contender]bool // by enough
+	may    tolerance
+	seen   disturbance   // of the run that is under way
+	waited time.Duration // by near
 }
 
 // measureAll measures all cases that the options do not leave out.
@@ -34,7 +38,9 @@ func measureAll(o options) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &measurement{options: o, builder: b, shown: map[contender]bool{}}
+	m := &measurement{
+		options: o, builder: b, shown: map[contender]bool{}, may: tolerance{foreign: mostForeign, trip: o.far},
+	}
 	if err := pin(os.Getpid(), clientCore); err != nil {
 		return nil, err
 	}
@@ -78,21 +84,29 @@ func (m *measurement) measure(c testCase) (outcome, error) {
 		return outcome{}, err
 	}
 	figures := map[string][][]float64{} // by contender, row and round
+	disturbed := map[string][]disturbance{}
 	for _, who := range present {
 		figures[who.name] = make([][]float64, len(c.rows))
 	}
 	for range c.rounds {
 		for _, who := range present {
-			row, err := m.once(c, who)
+			row, d, err := m.once(c, who)
 			if err != nil {
 				return outcome{}, fmt.Errorf("%s: %w", who.name, err)
 			}
+			disturbed[who.name] = append(disturbed[who.name], d)
 			for i, v := range row {
 				figures[who.name][i] = append(figures[who.name][i], v)
 			}
 		}
 	}
-	return c.outcome(present, figures), nil
+	o := c.outcome(present, figures)
+	for name, rounds := range disturbed {
+		if note := m.may.note(m.may.typical(rounds)); note != "" {
+			o.Notes[name] = note
+		}
+	}
+	return o, nil
 }
 
 // present are the contenders of a case that take part. Who stands there twice takes part once.
@@ -126,7 +140,7 @@ func (m *measurement) enough(who contender) bool {
 
 // outcome is what figures, by contender, row and round, say.
 func (c testCase) outcome(present []contender, figures map[string][][]float64) outcome {
-	o := outcome{Name: c.name, Axis: c.axis}
+	o := outcome{Name: c.name, Axis: c.axis, Notes: map[string]string{}}
 	for _, who := range present {
 		o.Contenders = append(o.Contenders, who.name)
 	}
@@ -149,7 +163,33 @@ func (c testCase) outcome(present []contender, figures map[string][][]float64) o
 	return o
 }
 
-func (m *measurement) once(c testCase, who contender) ([]float64, error) {
+// once measures a contender once, and again if it was disturbed.
+func (m *measurement) once(c testCase, who contender) ([]float64, disturbance, error) {
+	return m.may.steadily(m.repeats, func() ([]float64, disturbance, error) {
+		m.seen = disturbance{trip: m.near()}
+		figures, err := m.attempt(c, who)
+		if m.repeats > 0 {
+			m.seen.trip = max(m.seen.trip, roundTrip(serverCore, clientCore))
+		}
+		return figures, m.seen, err
+	})
+}
+
+// near waits until the cores are near each other, and tells how near they are; it does not wait for long.
+func (m *measurement) near() (trip time.Duration) {
+	if m.repeats == 0 {
+		return 0
+	}
+	trip = roundTrip(serverCore, clientCore)
+	for until := time.Now().Add(waitForNear); trip > m.may.trip && time.Now().Before(until) && m.waited < allWaiting; {
+		time.Sleep(lookAgain)
+		m.waited += lookAgain
+		trip = roundTrip(serverCore, clientCore)
+	}
+	return trip
+}
+
+func (m *measurement) attempt(c testCase, who contender) ([]float64, error) {
 	run, err := m.start(who.program, who.proto)
 	if err != nil {
 		return nil, err

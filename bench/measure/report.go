@@ -27,6 +27,9 @@ type outcome struct {
 	Axis       string   `json:"axis,omitempty"` // what At of its rows counts
 	Contenders []string `json:"contenders"`     // in the order of the columns
 	Rows       []result `json:"rows"`
+
+	// Notes are why figures of a contender are doubtful.
+	Notes map[string]string `json:"notes,omitempty"`
 }
 
 // result is a figure of each contender.

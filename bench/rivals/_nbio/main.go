@@ -16,6 +16,8 @@ import (
 	"github.com/lesismal/nbio/nbhttp/websocket"
 )
 
+const mostBytes = 16 << 20 // of a message
+
 func main() {
 	proto, addr := os.Args[1], "127.0.0.1:"+os.Args[2]
 	logging.SetLevel(logging.LevelError)
@@ -51,7 +53,10 @@ func serveBytes(proto, addr string) error {
 }
 
 func serveHTTP(addr string, h http.HandlerFunc) error {
-	e := nbhttp.NewEngine(nbhttp.Config{Network: "tcp", Addrs: []string{addr}, Handler: h, NPoller: 1})
+	e := nbhttp.NewEngine(nbhttp.Config{
+		Network: "tcp", Addrs: []string{addr}, Handler: h, NPoller: 1,
+		MaxWebsocketFramePayloadSize: mostBytes, // one frame for a message
+	})
 	return e.Start()
 }
 
@@ -66,7 +71,7 @@ func upgrade(proto string) http.HandlerFunc {
 	u := websocket.NewUpgrader()
 	u.EnableCompression(proto == "wsz")
 	u.KeepaliveTime = 0
-	u.MessageLengthLimit = 16 << 20
+	u.MessageLengthLimit = mostBytes
 	u.OnOpen(func(c *websocket.Conn) { all.Store(c, true) })
 	u.OnClose(func(c *websocket.Conn, _ error) { all.Delete(c) })
 	u.OnMessage(func(c *websocket.Conn, kind websocket.MessageType, data []byte) {
