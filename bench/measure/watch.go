@@ -49,6 +49,9 @@ func coreTimes() (busy, servers time.Duration, err error) {
 	return busy, usedBelow(all, os.Getpid(), serverCore), err
 }
 
+// busyFields are user, nice, system, irq, softirq and steal (proc_stat(5)).
+var busyFields = []int{0, 1, 2, 5, 6, 7}
+
 // busyTime is how long a core was not idle so far, with what the host has taken away from it, as /proc/stat tells.
 func busyTime(text []byte, core int) (sum time.Duration, err error) {
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
@@ -57,7 +60,7 @@ func busyTime(text []byte, core int) (sum time.Duration, err error) {
 			continue
 		}
 		for i, field := range strings.Fields(rest) {
-			if !slices.Contains([]int{0, 1, 2, 5, 6, 7}, i) { // user, nice, system, irq, softirq and steal: proc_stat(5)
+			if !slices.Contains(busyFields, i) {
 				continue
 			}
 			ticks, err := strconv.Atoi(field)

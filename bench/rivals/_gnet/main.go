@@ -83,14 +83,15 @@ func webSocket(s *server, c gnet.Conn) gnet.Action {
 	}
 	var out bytes.Buffer
 	for {
-		b, _ := c.Peek(-1)
+		b, _ := c.Peek(min(c.InboundBuffered(), ws.MaxHeaderSize))
 		r := bytes.NewReader(b)
 		h, err := ws.ReadHeader(r)
 		head := len(b) - r.Len()
-		if err != nil || r.Len() < int(h.Length) {
+		if err != nil || c.InboundBuffered() < head+int(h.Length) {
 			break
 		}
-		payload := b[head : head+int(h.Length)]
+		b, _ = c.Peek(head + int(h.Length))
+		payload := b[head:]
 		ws.Cipher(payload, h.Mask, 0)
 		if err := s.answer(&out, ws.NewFrame(h.OpCode, true, payload)); err != nil {
 			return gnet.Close
