@@ -19,6 +19,7 @@ var ours = map[string]recipe{
 var variants = map[string][]string{
 	"lineman-strict":   {checks, "LINEMAN_TOKEN_REVOCATIONS=", "LINEMAN_LIMITS_PENDING=64KiB", "LINEMAN_PING=0s"},
 	"lineman-channels": {keepsChannels, inMemory, saysMuch, "LINEMAN_PING=0s"},
+	"lineman-growth":   {"LINEMAN_LIMITS_PLACES=10000000", saysMuch, "LINEMAN_PING=0s"},
 	"lineman-uids":     {keepsUIDs, inMemory},
 	"lineman-journal":  {keepsUIDs},
 	"lineman-hears":    {speaks, saysMuch, "LINEMAN_EVENTS_MESSAGES=back end"},
@@ -68,9 +69,13 @@ func pushServerIn(bin string, env []string) *program {
 	return &program{
 		supervised: true, env: append(slices.Clone(roomForPages), env...),
 		command: func(_ string, ports []string) ([]string, error) {
+			api := "0"
+			if len(ports) > 2 {
+				api = ports[2]
+			}
 			return []string{
 				bin, "start", "--listen", "127.0.0.1:" + ports[0], "--text", "127.0.0.1:" + ports[1],
-				"--api", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+				"--api", "127.0.0.1:" + api, "--admin", "127.0.0.1:0",
 			}, nil
 		},
 	}

@@ -35,10 +35,8 @@ func (m *measurement) pushes() []testCase {
 	return []testCase{
 		m.lines(thousand, 1, pushServer), m.lines(thousand, 16, pushServer),
 		m.lines(m.many, 64, beside, aim{"push server", "Lineman", 0.8}),
-		m.fanout(fmt.Sprintf("push: 128 B to %d of a channel", m.many), beside, publication{m.many, 128, 1},
-			aim{"push server", "Lineman", 1.25}),
 		m.heldAfter("push: memory of an idle connection with its uid and a group", pushServer, page, m.joined,
-			aim{"push server", "", 800}),
+			aim{"push server", "", 600}),
 		m.slowReaders(), m.storm(),
 	}
 }

@@ -78,6 +78,12 @@ func (s *section) printTable(w io.Writer) {
 			fmt.Fprintln(w)
 		}
 	}
+	for _, c := range s.Cases {
+		for _, sentence := range c.sentences() {
+			fmt.Fprintf(w, "\n- %s", sentence)
+		}
+	}
+	fmt.Fprintln(w)
 }
 
 // columns are the contenders of all cases, in the order of the rivals, and then as the cases name them.

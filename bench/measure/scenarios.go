@@ -14,13 +14,16 @@ type scenario struct {
 var scenarios = []scenario{
 	{"Messages", "Echoes and broadcasts.", (*measurement).messages},
 	{"Large messages", "One under way on each connection; and compressed ones.", (*measurement).sizes},
+	{"Fan-out", "128 B to many; a cost for each delivery.", (*measurement).fanouts},
 	{"HTTP", "Plain answers of 13 bytes, keep-alive.", (*measurement).answers},
 	{"TLS", "The same over TLS 1.3, and handshakes.", (*measurement).secured},
 	{"Memory", "Of idle connections that have exchanged something.", (*measurement).memories},
 	{"Beside a busy loop", "What clients wait for goroutines of the server.", (*measurement).besideBusyLoop},
 	{"The push server", "Publications are counted with their delivery.", (*measurement).pushes},
+	{"Calls", "Publications by HTTP, keep-alive; pages that connect.", (*measurement).calls},
 	{"Level 1 and history", "What the push server keeps.", (*measurement).followed},
 	{"What back ends hear", "What pages say, until a back end has it.", (*measurement).heard},
+	{"Growth", "What one more connection, channel, subscription or byte costs.", (*measurement).growths},
 	{"Several nodes", "Push servers that meet in Redis.", (*measurement).overNodes},
 }
 

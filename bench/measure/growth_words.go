@@ -1,0 +1,106 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// growth is how the cost of something changes with the size of something else.
+type growth struct{ x, y []float64 }
+
+// growth is that of a contender.
+func (o outcome) growth(contender string) (g growth) {
+	for _, row := range o.Rows {
+		if y, ok := row.Figures[contender]; ok && row.At > 0 {
+			g.x, g.y = append(g.x, row.At), append(g.y, y)
+		}
+	}
+	return g
+}
+
+// sentences say for each contender how its cost grows. There are none of a case without an axis.
+func (o outcome) sentences() (all []string) {
+	if o.Axis == "" {
+		return nil
+	}
+	for _, name := range o.Contenders {
+		g := o.growth(name)
+		what := strings.TrimPrefix(o.Name, "growth: ")
+		all = append(all, fmt.Sprintf("%s: %s (slope %.2f).", name, g.inWords(what, o.Axis), g.slope()))
+	}
+	return all
+}
+
+// slope is that of the line that fits the logarithms of both best: 0 means that y does not change with x, 1 that it is
+// in proportion to it. It is NaN of fewer than two points.
+func (g growth) slope() float64 {
+	var n, sx, sy, sxx, sxy float64
+	for i, x := range g.x {
+		if x <= 0 || !(g.y[i] > 0) {
+			continue
+		}
+		lx, ly := math.Log(x), math.Log(g.y[i])
+		n, sx, sy, sxx, sxy = n+1, sx+lx, sy+ly, sxx+lx*lx, sxy+lx*ly
+	}
+	if n < 2 {
+		return math.NaN()
+	}
+	return (n*sxy - sx*sy) / (n*sxx - sx*sx)
+}
+
+// Slopes up to which words hold. One of 0.05 is a tenth more for ten times as much: what machines differ by from one
+// minute to the next.
+const (
+	flat         = 0.05
+	slight       = 0.3
+	lessThan     = 0.85
+	proportional = 1.15
+)
+
+// words say how y grows with what x counts.
+func words(slope float64, what, axis string) string {
+	tenfold := math.Pow(10, slope)
+	switch {
+	case math.IsNaN(slope):
+		return what + " was measured at too few points to say how it grows with " + axis
+	case slope < -flat:
+		return fmt.Sprintf("%s falls with %s: by %.0f %% for ten times as many", what, axis, 100*(1-tenfold))
+	case slope <= flat:
+		return fmt.Sprintf("%s does not grow with %s", what, axis)
+	case slope <= slight:
+		return fmt.Sprintf("%s hardly grows with %s: by %.0f %% for ten times as many", what, axis, 100*(tenfold-1))
+	case slope < lessThan:
+		const less = "%s grows less than in proportion to %s: %.1f-fold for ten times as many"
+		return fmt.Sprintf(less, what, axis, tenfold)
+	case slope <= proportional:
+		return fmt.Sprintf("%s grows in proportion to %s", what, axis)
+	}
+	const more = "%s grows more than in proportion to %s: %.1f-fold for ten times as many"
+	return fmt.Sprintf(more, what, axis, tenfold)
+}
+
+// inWords says how the cost grows. One that is flat first and then grows, as that of a message with its size, is said
+// in two halves.
+func (g growth) inWords(what, axis string) string {
+	half := len(g.x) / 2
+	if half >= 2 && len(g.x)-half >= 2 {
+		low, high := growth{g.x[:half+1], g.y[:half+1]}, growth{g.x[half:], g.y[half:]}
+		if math.Abs(low.slope()-high.slope()) > slight {
+			return fmt.Sprintf("up to %s %s, %s; from there on, %s", number(g.x[half]), axis,
+				words(low.slope(), what, axis), words(high.slope(), "it", axis))
+		}
+	}
+	return words(g.slope(), what, axis)
+}
+
+// number is a number with commas.
+func number(v float64) string {
+	s := fmt.Sprintf("%.0f", v)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
