@@ -21,23 +21,29 @@ type writer struct {
 // the peer does not read, net.ErrClosed closed or closing; other errors are the protocol's, about this message. What is
 // accepted while Loop.Dial makes the connection, or makes it again, waits until it is there.
 func (c *Conn) Send(msg []byte) error {
-	return c.out.send(c, func(dst []byte) ([]byte, error) { return c.session.Append(dst, msg) })
+	if len(msg) >= large {
+		return c.out.sendLarge(c, msg, false)
+	}
+	return c.out.send(c, 0, func(dst []byte) ([]byte, error) { return c.session.Append(dst, msg) })
 }
 
 // SendBinary sends a binary message on a WebSocket; elsewhere it is Send.
 func (c *Conn) SendBinary(msg []byte) error {
-	return c.out.send(c, func(dst []byte) ([]byte, error) { return appendBinary(c.session, dst, msg) })
+	if len(msg) >= large {
+		return c.out.sendLarge(c, msg, true)
+	}
+	return c.out.send(c, 0, func(dst []byte) ([]byte, error) { return appendBinary(c.session, dst, msg) })
 }
 
 // SendTyped sends a message of a type, such as the opcode of a frame, where the codec is a protocol.Typed. Elsewhere
 // the error matches errors.ErrUnsupported. In all else it is Send.
 func (c *Conn) SendTyped(msg []byte, t protocol.Type) error {
-	return c.out.send(c, func(dst []byte) ([]byte, error) { return c.session.appendTyped(dst, msg, t) })
+	return c.out.send(c, len(msg), func(dst []byte) ([]byte, error) { return c.session.appendTyped(dst, msg, t) })
 }
 
 // Write sends p as it is, past the protocol, in the manner of io.Writer. Its errors are those of Send.
 func (c *Conn) Write(p []byte) (int, error) {
-	if err := c.out.send(c, func(dst []byte) ([]byte, error) { return append(dst, p...), nil }); err != nil {
+	if err := c.out.send(c, len(p), func(dst []byte) ([]byte, error) { return append(dst, p...), nil }); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -46,7 +52,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 // Respond answers the HTTP request that waits. The response is copied. ErrAnswered means that no request waits: each
 // takes one answer. If it has Stream, each Send adds to its body until EndStream.
 func (c *Conn) Respond(r *http1.Response) error {
-	return c.out.send(c, func(dst []byte) ([]byte, error) {
+	return c.out.send(c, len(r.Body), func(dst []byte) ([]byte, error) {
 		h, ok := c.session.(*httpSession)
 		if !ok {
 			return dst, ErrAnswered
@@ -76,13 +82,22 @@ func (c *Conn) EndStream() error {
 	return nil
 }
 
-// send appends what encode gives to the output, under the lock, and sees to it that the loop writes it.
-func (w *writer) send(c *Conn, encode func(dst []byte) ([]byte, error)) error {
+// send appends what encode gives, of about n bytes, to the output, under the lock, and sees to it that the loop writes
+// it.
+func (w *writer) send(c *Conn, n int, encode func(dst []byte) ([]byte, error)) error {
 	if c.loop == nil {
 		return net.ErrClosed
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := w.admitLocked(c); err != nil {
+		return err
+	}
+	return w.encodeLocked(c, n, encode)
+}
+
+// admitLocked reports why nothing can be sent, if that is so.
+func (w *writer) admitLocked(c *Conn) error {
 	if c.phase.get() != open {
 		c.session.unsentLocked(c)
 		return net.ErrClosed
@@ -90,8 +105,16 @@ func (w *writer) send(c *Conn, encode func(dst []byte) ([]byte, error)) error {
 	if w.isFullLocked(c) {
 		return w.refuseLocked(c)
 	}
+	return nil
+}
+
+// encodeLocked queues what encode appends, about n bytes.
+func (w *writer) encodeLocked(c *Conn, n int, encode func(dst []byte) ([]byte, error)) error {
 	t := c.transport()
 	dst := t.bufferLocked(c)
+	if n >= large && t.carriesStream() {
+		dst = w.queue.Room(&c.loop.memory, n+maxAround)
+	}
 	b, err := encode(dst)
 	if err != nil || len(b) == len(dst) && t.carriesStream() {
 		w.releaseLocked(c)

@@ -70,6 +70,10 @@ type outputRules interface {
 	// appendTyped is Append for a message of a type. Under the lock, as Append.
 	appendTyped(dst, msg []byte, t protocol.Type) ([]byte, error)
 
+	// aroundLocked appends to dst what goes over the wire before msg, and then what goes after it. before is how many
+	// bytes the former is; it is negative if msg does not go as it is, and Append has to do it.
+	aroundLocked(dst, msg []byte, binary bool) (around []byte, before int, err error)
+
 	// sentLocked is told that a message was queued.
 	sentLocked(c *Conn)
 
@@ -180,6 +184,8 @@ func (plain) half() bool                                   { return false }
 func (plain) goOn(*Conn)                                   {}
 func (plain) change(*Conn, *service) (stays bool, _ error) { return false, nil }
 
+func (plain) aroundLocked(dst, _ []byte, _ bool) ([]byte, int, error) { return dst, -1, nil }
+
 func (plain) sentLocked(*Conn)                {}
 func (plain) unsentLocked(*Conn)              {}
 func (plain) writtenLocked(*Conn)             {}
@@ -249,6 +255,13 @@ func (f *framing) size(data []byte) int {
 
 func (f *framing) Append(dst, msg []byte) ([]byte, error) { return f.codec.Append(dst, msg) }
 
+func (f *framing) aroundLocked(dst, msg []byte, _ bool) (around []byte, before int, err error) {
+	if c, ok := f.codec.(protocol.Framer); ok {
+		return c.AppendFrame(dst, msg)
+	}
+	return dst, -1, nil
+}
+
 func (f *framing) messageType() protocol.Type {
 	if t, ok := f.codec.(protocol.Typed); ok {
 		return t.Type()
@@ -268,3 +281,5 @@ type raw struct{ plain }
 
 func (raw) Decode(data []byte) (int, []byte, error) { return len(data), data, nil }
 func (raw) Append(dst, msg []byte) ([]byte, error)  { return append(dst, msg...), nil }
+
+func (raw) aroundLocked(dst, _ []byte, _ bool) ([]byte, int, error) { return dst, 0, nil }

@@ -271,7 +271,7 @@ func (s *tlsTransport) writeLocked(c *Conn, scratch []byte) { c.out.writeStreamL
 
 // transmitLocked encrypts what is plain and hands it to the kernel. What the kernel has not taken of that stays in the
 // wire: ErrAgain tells.
-func (s *tlsTransport) transmitLocked(c *Conn, plain []byte) (used, written int, err error) {
+func (s *tlsTransport) transmitLocked(c *Conn, plain []byte, _ [][]byte) (used, written int, err error) {
 	if written, err = s.wire.flush(c.loop.poll, c.handle); err != nil || !s.done || len(plain) == 0 {
 		return 0, written, err
 	}

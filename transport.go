@@ -130,8 +130,11 @@ func (stream) queueLocked(c *Conn, b []byte) error {
 
 func (stream) writeLocked(c *Conn, scratch []byte) { c.out.writeStreamLocked(c, scratch, stream{}) }
 
-func (stream) transmitLocked(c *Conn, p []byte) (used, written int, err error) {
-	if len(p) > 0 {
+func (stream) transmitLocked(c *Conn, p []byte, parts [][]byte) (used, written int, err error) {
+	switch {
+	case len(parts) > 0:
+		used, err = c.loop.poll.WriteParts(c.handle, parts)
+	case len(p) > 0:
 		used, err = c.loop.poll.Write(c.handle, p)
 	}
 	return used, used, err
@@ -144,10 +147,10 @@ func (stream) severed(*Conn) bool                             { return false }
 func (stream) closed()                                        {}
 func (stream) localAddrLocked(_ *Conn, own net.Addr) net.Addr { return own }
 
-// transmitter hands the next bytes of a stream to the kernel. It returns how many of p were used, and how many bytes
-// the kernel has taken.
+// transmitter hands the next bytes of a stream to the kernel: p, or parts, of which p is the first, where there are
+// some. It returns how many of them were used, and how many bytes the kernel has taken.
 type transmitter interface {
-	transmitLocked(c *Conn, p []byte) (used, written int, err error)
+	transmitLocked(c *Conn, p []byte, parts [][]byte) (used, written int, err error)
 }
 
 // writeStreamLocked hands the output to the kernel by t, until it is empty or refused.
@@ -178,14 +181,16 @@ func (w *writer) transmitLocked(c *Conn, scratch []byte, t transmitter) (n int, 
 		return n, err
 	}
 	var p []byte
+	var parts [][]byte
 	greets := c.dial != nil && len(c.dial.request) > 0
 	switch {
 	case greets:
 		p = c.dial.request
 	case w.queue != nil && c.flags&opening == 0:
 		p = w.queue.Head(scratch)
+		parts = w.queue.Parts(p)
 	}
-	n, written, err := t.transmitLocked(c, p)
+	n, written, err := t.transmitLocked(c, p, parts)
 	w.wroteLocked(c, written)
 	switch {
 	case n == 0:

@@ -87,6 +87,19 @@ func (s *wsSession) goodbyeLocked(dst []byte, code websocket.Code, reason string
 
 func (s *wsSession) closingHandshake() closingHandshake { return max(s.goodbyes, awaitsClose) }
 
+// aroundLocked is the header of a frame whose payload is the message itself.
+func (s *wsSession) aroundLocked(dst, msg []byte, binary bool) (header []byte, before int, err error) {
+	op := websocket.Text
+	if binary {
+		op = websocket.Binary
+	}
+	header, plain, err := s.AppendHeader(dst, op, msg)
+	if err != nil || !plain {
+		return dst, -1, err
+	}
+	return header, len(header) - len(dst), nil
+}
+
 func (s *wsSession) appendBinary(dst, msg []byte) ([]byte, error) {
 	return s.AppendMessage(dst, websocket.Binary, msg)
 }

@@ -1,14 +1,17 @@
 // Package output is the send queue of a connection: the bytes that the kernel has not taken yet. It is pure: the owner
 // hands the bytes to the kernel, and says how many it took.
 //
-// There are three ways in. Bytes of the connection's own are appended to memory of the queue (Tail, SetTail). What
-// many connections get stays in the memory of who broadcasts it (Share). A datagram keeps its bounds (AddDatagram). A
-// queue is for a stream or for datagrams, never for both.
+// There are four ways in. Bytes of the connection's own are appended to memory of the queue (Tail, SetTail). What many
+// connections get stays in the memory of who broadcasts it (Share). A large message stays in the memory of who sends it
+// while it is written for the first time (Lend), and what is left of it then is copied (Keep). A datagram keeps its
+// bounds (AddDatagram). A queue is for a stream or for datagrams, never for both.
 package output
 
 import (
 	"iter"
 	"sync"
+
+	"github.com/lineman-go/lineman/internal/buffer"
 )
 
 // A Queue is what waits to be written, in order. It is not safe for use by several goroutines at once: its owner has a
@@ -17,18 +20,22 @@ type Queue struct {
 	segments []segment
 	written  int // bytes of segments[0] that the kernel has taken
 	size     int // bytes still to be written
+	parts    [][]byte
+	large    *buffer.Pool // whose memory some of the segments may have; nil for none
 }
 
 // segment is a run of bytes.
 type segment struct {
 	bytes  []byte
-	sealed bool // nothing is appended to it: other connections hold it too, or it is a datagram
+	sealed bool // nothing is appended to it: others hold it too, or it is a datagram
+	lent   bool // it is the sender's, until Keep
 }
 
 const (
 	ownSegment  = 64 << 10 // own bytes go to a new segment above this, so that appending never copies much
 	keepSegment = 64 << 10 // the largest memory of its own that a free queue keeps
 	keepList    = 64       // the longest list of segments that a free queue keeps
+	maxParts    = 8        // segments that are written by one call
 )
 
 var pool = sync.Pool{New: func() any { return &Queue{segments: make([]segment, 0, 2)} }}
@@ -46,9 +53,12 @@ func (q *Queue) Release() {
 // reset empties the queue.
 func (q *Queue) reset() {
 	if len(q.segments) == 0 {
+		q.large = nil
 		return
 	}
+	clear(q.parts)
 	first := q.segments[0]
+	q.giveBack(q.segments)
 	clear(q.segments)
 	if cap(q.segments) > keepList {
 		q.segments = make([]segment, 0, 2)
@@ -56,7 +66,19 @@ func (q *Queue) reset() {
 	if !first.sealed && cap(first.bytes) <= keepSegment {
 		q.segments[:1][0] = segment{bytes: first.bytes[:0]}
 	}
-	q.segments, q.written, q.size = q.segments[:0], 0, 0
+	q.segments, q.written, q.size, q.large = q.segments[:0], 0, 0, nil
+}
+
+// giveBack gives the memory of segments back that is the pool's.
+func (q *Queue) giveBack(written []segment) {
+	if q.large == nil {
+		return
+	}
+	for _, s := range written {
+		if !s.sealed && cap(s.bytes) > keepSegment {
+			q.large.Put(s.bytes)
+		}
+	}
 }
 
 // Len is how many bytes wait. An empty datagram counts as one byte.
@@ -73,6 +95,22 @@ func (q *Queue) Tail() []byte {
 		return q.segments[:1][0].bytes[:0] // reset has kept it
 	}
 	return nil
+}
+
+// Room is Tail for n bytes that are appended next. Where they are many, the memory is the pool's, which gets it back
+// once it is written.
+func (q *Queue) Room(p *buffer.Pool, n int) []byte {
+	tail := q.Tail()
+	if n < buffer.Smallest || cap(tail)-len(tail) >= n {
+		return tail
+	}
+	q.large = p
+	if len(tail) == 0 {
+		return p.Get(n)
+	}
+	moved := p.Grow(tail, n)
+	q.last().bytes = moved
+	return moved
 }
 
 // SetTail stores what Tail returned, with bytes appended. The queue owns b from then on.
@@ -100,6 +138,28 @@ func (q *Queue) Share(frame []byte) {
 		}
 	}
 	q.segments = append(q.segments, segment{bytes: frame, sealed: true})
+}
+
+// Lend adds a message, not empty, that is the sender's until Keep is called, which has to be before the sender goes on.
+func (q *Queue) Lend(msg []byte) {
+	q.size += len(msg)
+	q.segments = append(q.segments, segment{bytes: msg, sealed: true, lent: true})
+}
+
+// Keep copies what is left of messages that were lent, to memory of the pool where it is much.
+func (q *Queue) Keep(p *buffer.Pool) {
+	for i := range q.segments {
+		s := &q.segments[i]
+		if !s.lent {
+			continue
+		}
+		rest := s.bytes
+		if i == 0 {
+			rest, q.written = rest[q.written:], 0
+		}
+		*s = segment{bytes: append(p.Get(len(rest)), rest...)}
+		q.large = p
+	}
 }
 
 // last is the last segment; nil if nothing waits.
@@ -130,6 +190,19 @@ func (q *Queue) Head(scratch []byte) []byte {
 	return scratch[:n]
 }
 
+// Parts are the first segments, to be written by one call in place of head, if that is only the first of several; nil
+// if not. They are valid until the queue is changed.
+func (q *Queue) Parts(head []byte) [][]byte {
+	if len(q.segments) == 1 || len(head) != len(q.segments[0].bytes)-q.written {
+		return nil
+	}
+	q.parts = append(q.parts[:0], head)
+	for _, s := range q.segments[1:min(len(q.segments), maxParts)] {
+		q.parts = append(q.parts, s.bytes)
+	}
+	return q.parts
+}
+
 // Advance forgets the first n bytes, at most Len, which the kernel has taken.
 func (q *Queue) Advance(n int) {
 	if q.size -= n; q.size == 0 {
@@ -151,6 +224,7 @@ func (q *Queue) drop(n int) {
 	if n == 0 {
 		return
 	}
+	q.giveBack(q.segments[:n])
 	kept := copy(q.segments, q.segments[n:])
 	clear(q.segments[kept:])
 	q.segments = q.segments[:kept]

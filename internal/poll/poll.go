@@ -73,7 +73,8 @@ type Accepted struct {
 // A Poller owns the sockets that were handed to it. Everything runs on the goroutine that calls Wait, except
 //
 //	Wake                which may run anywhere, at any time
-//	Write and WriteTo   which may run anywhere, but never twice at once for one handle, nor beside its Close
+//	Write, WriteParts
+//	and WriteTo         which may run anywhere, but never twice at once for one handle, nor beside its Close
 //	LocalAddr           which may run anywhere, but not beside the handle's Close
 type Poller interface {
 	// Listen takes ln over (TCP or Unix) and arms it for reading: an event means that Accept will succeed. shared means
@@ -121,6 +122,10 @@ type Poller interface {
 
 	// Write writes what it can: n < len(p) comes with ErrAgain or with the error that broke the connection.
 	Write(h Handle, p []byte) (int, error)
+
+	// WriteParts is Write for bytes in several places, none of them empty. It may stop before the end without an error;
+	// n tells. The list is used until it returns.
+	WriteParts(h Handle, parts [][]byte) (int, error)
 
 	// Unsent reports whether something that Write took is not with the peer of a stream yet, as far as the system
 	// tells.

@@ -315,3 +315,14 @@ func (s *socket) hurryLocked() bool {
 	_ = s.net.(net.Conn).SetWriteDeadline(until) // it can fail only on a dead socket
 	return now.Before(until)
 }
+
+func (p *portable) WriteParts(h Handle, parts [][]byte) (int, error) {
+	done := 0
+	for _, b := range parts {
+		n, err := p.Write(h, b)
+		if done += n; err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}

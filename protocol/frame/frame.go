@@ -56,9 +56,18 @@ func (c Codec) Size(data []byte) int {
 
 // Append appends the header and msg.
 func (c Codec) Append(dst, msg []byte) ([]byte, error) {
+	dst, _, err := c.AppendFrame(dst, msg)
+	if err != nil {
+		return dst, err
+	}
+	return append(dst, msg...), nil
+}
+
+// AppendFrame appends the header.
+func (c Codec) AppendFrame(dst, msg []byte) (framed []byte, before int, err error) {
 	length := uint64(len(msg)) + header
 	if length > math.MaxUint32 {
-		return dst, fmt.Errorf("frame: a message of %d bytes does not fit a length of four bytes", len(msg))
+		return dst, 0, fmt.Errorf("frame: a message of %d bytes does not fit a length of four bytes", len(msg))
 	}
-	return append(binary.BigEndian.AppendUint32(dst, uint32(length)), msg...), nil
+	return binary.BigEndian.AppendUint32(dst, uint32(length)), header, nil
 }

@@ -157,6 +157,14 @@ func (c *Codec) Append(dst, msg []byte) ([]byte, error) {
 	return append(append(dst, msg...), '\n'), nil
 }
 
+// AppendFrame appends "\n", which goes after the message.
+func (c *Codec) AppendFrame(dst, msg []byte) (framed []byte, before int, err error) {
+	if bytes.IndexByte(msg, '\n') >= 0 {
+		return dst, 0, ErrNewline
+	}
+	return append(dst, '\n'), 0, nil
+}
+
 // verdict is what a beginning says about the rest.
 type verdict uint8
 

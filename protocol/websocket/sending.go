@@ -54,6 +54,19 @@ func (c *Codec) AppendMessage(dst []byte, op Opcode, msg []byte) ([]byte, error)
 	return c.appendFrame(dst, op, msg), nil
 }
 
+// AppendHeader appends the header of the frame that AppendMessage would make, where its payload is msg as it is. If
+// not, because it is compressed or masked, plain is false. The error is ErrNotUTF8. dst is as it was then.
+func (c *Codec) AppendHeader(dst []byte, op Opcode, msg []byte) (header []byte, plain bool, err error) {
+	switch {
+	case c.client || c.deflate != nil && len(msg) >= c.deflate.threshold:
+		return dst, false, nil
+	case op == Text && !utf8.Valid(msg):
+		return dst, false, ErrNotUTF8
+	}
+	header, _ = c.appendHeader(dst, finBit|byte(op), len(msg))
+	return header, true, nil
+}
+
 // AppendControl appends a control frame. A payload above 125 bytes is cut there. For Close see AppendClose.
 func (c *Codec) AppendControl(dst []byte, op Opcode, payload []byte) []byte {
 	return c.appendFrame(dst, op, payload[:min(len(payload), MaxControl)])
