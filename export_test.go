@@ -79,3 +79,6 @@ func OpenOver(w *Worker, p poll.Poller) (*Loop, error) {
 	_, err := l.Listen(w)
 	return l, err
 }
+
+// Spare is how much memory for large messages is free, in bytes.
+func (l *Loop) Spare() int { return l.memory.Kept() }

@@ -9,7 +9,7 @@ const (
 	keepInput  = 64 << 10 // the largest free input that is kept; the memory of larger ones is the pool's
 	keepInputs = 64       // and how many
 
-	straight = 16 << 10 // a message of which so much has come is read straight to where it waits
+	straight = 32 << 10 // a message of which so much has come is read straight to where it waits
 	missing  = 4 << 10  // unless less than this is missing: then what follows comes by the same read
 	maxRead  = 1 << 20  // and so much at a time, so that others have their turn
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/lineman-go/lineman/internal/buffer"
 	"github.com/lineman-go/lineman/internal/output"
 	"github.com/lineman-go/lineman/linemantest"
 )
@@ -234,6 +235,7 @@ func check(t *testing.T, steps []byte) {
 	q := output.Get()
 	defer q.Release()
 	var want, scratch []byte
+	var memory buffer.Pool
 	block, shared := make([]byte, 0, 4<<10), 0
 	for i, step := range steps {
 		n := int(step >> 3)
@@ -254,8 +256,17 @@ func check(t *testing.T, steps []byte) {
 				want = append(want, text...)
 			}
 		case 5:
-			say(q, string(bytes.Repeat(text, 1<<10)))
-			want = append(want, bytes.Repeat(text, 1<<10)...)
+			large := bytes.Repeat(text, 5<<10)
+			if want = append(want, large...); i%2 == 0 && n > 0 {
+				q.Lend(large)
+				took := min(n<<9, len(q.Head(nil)))
+				q.Advance(took)
+				q.Keep(&memory)
+				clear(large)
+				want = want[took:]
+			} else {
+				q.SetTail(append(q.Room(&memory, len(large)), large...))
+			}
 		case 6:
 			scratch = make([]byte, n*n)
 		case 7:
@@ -269,8 +280,12 @@ func check(t *testing.T, steps []byte) {
 			t.Fatalf("step %d: Len is %d, want %d", i, q.Len(), len(want))
 		}
 		if len(want) > 0 {
-			if head := q.Head(scratch); len(head) == 0 || !bytes.HasPrefix(want, head) {
+			head := q.Head(scratch)
+			if len(head) == 0 || !bytes.HasPrefix(want, head) {
 				t.Fatalf("step %d: the head is %.40q, of what is %.40q", i, head, want)
+			}
+			if parts := bytes.Join(q.Parts(head), nil); !bytes.HasPrefix(want, parts) {
+				t.Fatalf("step %d: the parts are %.40q, of what is %.40q", i, parts, want)
 			}
 		}
 	}
@@ -321,7 +336,14 @@ func BenchmarkQueue(b *testing.B) {
 // messages are the ways in which a message comes into a queue.
 func messages() map[string]func(*output.Queue) {
 	message := bytes.Repeat([]byte("m"), 100)
+	large := bytes.Repeat([]byte("m"), 100<<10)
+	memory := new(buffer.Pool)
 	return map[string]func(*output.Queue){
+		"lent, and kept": func(q *output.Queue) {
+			q.Lend(large)
+			q.Keep(memory)
+		},
+		"large":  func(q *output.Queue) { q.SetTail(append(q.Room(memory, len(large)), large...)) },
 		"own":    func(q *output.Queue) { q.SetTail(append(q.Tail(), message...)) },
 		"shared": func(q *output.Queue) { q.Share(message) },
 	}

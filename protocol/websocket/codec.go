@@ -3,6 +3,8 @@ package websocket
 import (
 	"errors"
 	"math"
+	"slices"
+	"sync"
 
 	"github.com/lineman-go/lineman/protocol"
 )
@@ -34,7 +36,8 @@ type partial struct {
 	fragmented bool   // frames of a message have come whole, and it goes on
 	opcode     Opcode // of that message
 	deflated   bool   // likewise
-	payload    []byte // of those frames, as it came, but without its masks
+	payload    []byte // of those frames, as it came, but without its masks; never nil
+	delivered  bool   // all of it, on loan until Release
 }
 
 // agreed is what a handshake has agreed on, and what that needs.
@@ -102,8 +105,12 @@ func (c *Codec) Opcode() Opcode { return c.opcode }
 func (c *Codec) Idle() bool { return c.fragments() == nil }
 
 // Release gives the memory of the message that Decode returned last back, which must not be used after it. Only that of
-// compressed messages is on loan. The next Decode does it too: calling Release before has an idle connection keep none.
+// messages that were compressed, or came in fragments, is on loan. The next Decode does it too: calling Release before
+// has an idle connection keep none.
 func (c *Codec) Release() {
+	if p := c.partial; p != nil && p.delivered {
+		c.forget()
+	}
 	if d := c.deflate(); d != nil {
 		d.release()
 	}
@@ -161,16 +168,14 @@ func (c *Codec) single(h header, body []byte) (msg []byte, err error) {
 // take handles what is new of the payload of a frame, and the frame when it is whole.
 func (c *Codec) take(h header, body []byte, whole bool) (msg []byte, err error) {
 	if c.partial == nil {
-		c.partial = new(partial)
+		c.partial = partials.Get().(*partial)
 	}
 	p := c.partial
 	fresh := body[p.seen:]
-	if h.mask != 0 {
-		unmask(fresh, h.mask, p.seen)
-	}
+	ascii := h.mask != 0 && unmask(fresh, h.mask, p.seen) && p.tail.whole()
 	p.seen = len(body)
 	switch {
-	case c.plainText(h) && (!p.tail.feed(fresh) || whole && h.fin && !p.tail.whole()):
+	case c.plainText(h) && (!ascii && !p.tail.feed(fresh) || whole && h.fin && !p.tail.whole()):
 		return nil, errInvalidText()
 	case !whole:
 		return nil, nil
@@ -216,18 +221,43 @@ func (c *Codec) complete(h header, body []byte) (msg []byte, err error) {
 	switch {
 	case h.fin && h.opcode != Continuation: // between fragments it is a control frame
 		if !p.fragmented {
-			c.partial = nil
+			c.forget()
 		}
 		return c.deliver(h.opcode, h.deflated, body)
 	case h.opcode != Continuation:
-		p.fragmented, p.opcode, p.deflated, p.payload = true, h.opcode, h.deflated, []byte{}
+		p.fragmented, p.opcode, p.deflated = true, h.opcode, h.deflated
 	}
-	p.payload = append(p.payload, body...)
+	p.add(body)
 	if !h.fin {
 		return nil, nil
 	}
+	p.fragmented, p.delivered = false, true
+	return c.deliver(p.opcode, p.deflated, p.payload[:len(p.payload):len(p.payload)])
+}
+
+// partials are free, with memory for fragments.
+var partials = sync.Pool{New: func() any { return &partial{payload: []byte{}} }}
+
+// keepFragments is the largest memory for fragments that is kept for another message.
+const keepFragments = 1 << 20
+
+// forget gives the partial back.
+func (c *Codec) forget() {
+	p := c.partial
 	c.partial = nil
-	return c.deliver(p.opcode, p.deflated, p.payload)
+	if cap(p.payload) > keepFragments {
+		p.payload = []byte{}
+	}
+	*p = partial{payload: p.payload[:0]}
+	partials.Put(p)
+}
+
+// add adds a fragment. Memory doubles: append would copy a large message more often.
+func (p *partial) add(fragment []byte) {
+	if len(p.payload)+len(fragment) > cap(p.payload) {
+		p.payload = slices.Grow(p.payload, max(len(fragment), cap(p.payload)))
+	}
+	p.payload = append(p.payload, fragment...)
 }
 
 // deliver gives a whole message, or a control frame.

@@ -25,6 +25,7 @@ func TestFragmentsGo(t *testing.T) {
 	if _, msg, err := c.Decode([]byte("\x80\x83\x00\x00\x00\x00llo")); string(msg) != "hello" || err != nil {
 		t.Fatalf("got %q, %v", msg, err)
 	}
+	c.Release()
 	if !c.Idle() || c.partial != nil {
 		t.Error("fragments stay after the message")
 	}

@@ -57,10 +57,10 @@ func (c *Codec) AppendMessage(dst []byte, op Opcode, msg []byte) ([]byte, error)
 // AppendHeader appends the header of the frame that AppendMessage would make, where its payload is msg as it is. If
 // not, because it is compressed or masked, plain is false. The error is ErrNotUTF8. dst is as it was then.
 func (c *Codec) AppendHeader(dst []byte, op Opcode, msg []byte) (header []byte, plain bool, err error) {
-	switch {
-	case c.client || c.deflate != nil && len(msg) >= c.deflate.threshold:
+	switch d := c.deflate(); {
+	case c.client || d != nil && len(msg) >= d.threshold:
 		return dst, false, nil
-	case op == Text && !utf8.Valid(msg):
+	case op == Text && !valid(msg):
 		return dst, false, ErrNotUTF8
 	}
 	header, _ = c.appendHeader(dst, finBit|byte(op), len(msg))
