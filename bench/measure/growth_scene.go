@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,7 +13,7 @@ import (
 // messages.
 func (m *measurement) growths() []testCase {
 	few := func(all []contender) []contender {
-		return only(all, "floor", "C floor", "Go floor", "Lineman", "uWebSockets", "gws")
+		return only(all, "C floor", "Go floor", "Lineman", "uWebSockets", "gws")
 	}
 	server := contender{"push server", "lineman-growth", "pages,lines"}
 	pages := append(few(serving("wsbc")), server)
@@ -49,6 +50,9 @@ func (m *measurement) grow(what, axis string, contenders []contender, at []int, 
 		at = []int{at[0], at[len(at)/2], at[len(at)-1]}
 	}
 	c := testCase{name: "growth: " + what, axis: axis, contenders: contenders, rounds: min(m.rounds, 3)}
+	if axis == "connections" {
+		c.conns = slices.Max(at)
+	}
 	for _, n := range at {
 		c.rows = append(c.rows, row{what: ", " + number(float64(n)) + " " + axis, unit: "us", at: float64(n)})
 	}
@@ -65,20 +69,16 @@ func (m *measurement) grow(what, axis string, contenders []contender, at []int, 
 	return c
 }
 
-// point is perOperation in a shorter time.
-func (m *measurement) point(r *running, do func(time.Duration) (ops int, err error)) (float64, error) {
-	figures, err := m.shorter().perOperation(r, do)
+// point is what do costs, in a shorter time.
+func (m *measurement) point(do func() (figures []float64, err error)) (float64, error) {
+	whole := m.length
+	m.length = max(whole/3, 100*time.Millisecond)
+	defer func() { m.length = whole }()
+	figures, err := do()
 	if err != nil {
 		return 0, err
 	}
 	return figures[0], nil
-}
-
-// shorter is this measurement in less time.
-func (m *measurement) shorter() *measurement {
-	short := *m
-	short.length = max(m.length/3, 100*time.Millisecond)
-	return &short
 }
 
 // echoAmong is an echo of n connections, all of which have one under way.
@@ -100,16 +100,14 @@ func (m *measurement) echoesBy(r *running, conns int, d drive) (float64, error) 
 	if err := d.check(l); err != nil {
 		return 0, err
 	}
-	return m.point(r, func(length time.Duration) (int, error) { return d.run(l, length) })
+	return m.point(func() ([]float64, error) {
+		return m.perOperation(r, func(length time.Duration) (int, error) { return d.run(l, length) })
+	})
 }
 
 // deliveryTo is a delivery to one of n connections, or pages, all of which get it.
 func (m *measurement) deliveryTo(r *running, n int) (float64, error) {
-	figures, err := m.shorter().published(r, publication{n, 128, 1})
-	if err != nil {
-		return 0, err
-	}
-	return figures[0], nil
+	return m.point(func() ([]float64, error) { return m.published(r, publication{n, 128, 1}) })
 }
 
 // followedBy is a publication on one of n channels, in turns, each of which is followed by one of some pages.
@@ -139,7 +137,7 @@ func (m *measurement) followedBy(pages int) cost {
 			const stride = 7919 // a prime: all channels come, and not one beside the other
 			return fmt.Appendf(nil, "{\"cmd\":\"pub\",\"to\":\"of:%d\",\"text\":%q}\n", i*stride%n, text)
 		}, size + 2, len(`{"ok":true,"n":1}` + "\n")}
-		return m.point(r, p.run)
+		return m.point(func() ([]float64, error) { return m.perOperation(r, p.run) })
 	}
 }
 

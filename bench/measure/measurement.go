@@ -152,6 +152,9 @@ func (c testCase) outcome(present []contender, figures map[string][][]float64) o
 				r.Figures[name] = median(all[i])
 			}
 		}
+		if lowest := best(of); lowest != nil {
+			of[bestPeer] = lowest
+		}
 		for _, a := range row.aims {
 			if of[a.Of] == nil || a.To != "" && of[a.To] == nil {
 				continue

@@ -14,7 +14,7 @@ func (m *measurement) memories() []testCase {
 	tenth := []aim{{"Lineman", "net/http", 0.1}, {"Handler", "net/http", 0.1}}
 	return []testCase{
 		m.held("memory of an idle WebSocket", serving("ws"), webSocket, echoText(small, 1),
-			aim{"Lineman", "", 400}),
+			aim{"Lineman", "", 300}),
 		m.held("memory of an idle HTTP connection", serving("http"), plain, hello(1), tenth...),
 		m.held("TLS: memory of an idle WebSocket after small messages", serving("wss"), secureSockets,
 			echoText(small, 1), aim{"Lineman", "", 10 << 10}),
@@ -35,7 +35,7 @@ func (m *measurement) held(name string, contenders []contender, how opening, d d
 		}
 		_, err := d.run(l, 0)
 		return err
-	}, aims...)
+	}, append(aims, ahead)...)
 }
 
 // heldAfter is held after something else.

@@ -13,8 +13,8 @@ type publication struct{ pages, size, underWay int }
 
 // fanout is the case of a publication to many: a cost for each delivery.
 func (m *measurement) fanout(name string, contenders []contender, p publication, aims ...aim) testCase {
-	return testCase{name: name, contenders: contenders, rows: costs(aims...), rounds: m.rounds,
-		once: func(r *running) ([]float64, error) { return m.published(r, p) }}
+	return testCase{name: name, contenders: contenders, rows: costs(append(aims, ahead)...), rounds: m.rounds,
+		conns: p.pages, once: func(r *running) ([]float64, error) { return m.published(r, p) }}
 }
 
 // published is what a delivery costs.

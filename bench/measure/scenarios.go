@@ -12,7 +12,7 @@ type scenario struct {
 // scenarios are all that is measured, in the order of the report. A further one is a file with a function, and a line
 // here.
 var scenarios = []scenario{
-	{"Messages", "Echoes and broadcasts.", (*measurement).messages},
+	{"Messages", "Echoes of 64 B.", (*measurement).messages},
 	{"Large messages", "One under way on each connection; and compressed ones.", (*measurement).sizes},
 	{"Fan-out", "128 B to many; a cost for each delivery.", (*measurement).fanouts},
 	{"HTTP", "Plain answers of 13 bytes, keep-alive.", (*measurement).answers},
@@ -56,6 +56,27 @@ type aim struct {
 	Of   string  `json:"of"`
 	To   string  `json:"to,omitempty"`
 	Most float64 `json:"most"`
+}
+
+// bestPeer is whoever of the rivals in Go, in PHP and of Node does best, in each round.
+const bestPeer = "the best peer"
+
+var peers = []string{
+	"gnet", "nbio", "net", "net/http", "fasthttp", "gws", "gobwas/ws", "gorilla", "coder", "melody", "Node",
+	"Workerman",
+}
+
+// best are the lowest figures of the peers by round, nil if there are none.
+func best(figures map[string][]float64) (lowest []float64) {
+	for _, name := range peers {
+		for i, v := range figures[name] {
+			if i == len(lowest) {
+				lowest = append(lowest, v)
+			}
+			lowest[i] = min(lowest[i], v)
+		}
+	}
+	return lowest
 }
 
 // reached is the figure, or the ratio, of the rounds' figures by contender.
