@@ -95,47 +95,62 @@ func (s *scene) play(ctx context.Context, start func() (*servers, error), do ...
 	if err != nil {
 		return nil, err
 	}
-	if err := on.listen(ctx); err != nil {
-		return nil, err
-	}
 	f := &figures{}
+	if err := s.perform(ctx, on, f, do); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, on.says())
+	}
+	return f, nil
+}
+
+func (s *scene) perform(ctx context.Context, on *servers, f *figures, do []act) error {
+	if err := on.listen(ctx); err != nil {
+		return err
+	}
 	kernel, err := kernelMemory()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if f.base, err = on.memory(); err != nil {
-		return nil, err
+		return err
 	}
 	began := time.Now()
 	by, err := invite(s.programs["pages"], on, s.connections)
 	defer by.leave()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.allOpen(ctx, by, 0); err != nil {
-		return nil, err
+		return err
 	}
 	f.connect = time.Since(began)
 	s.say("%s: %d connected in %.1f s", on.name, s.connections, f.connect.Seconds())
-	if err := wait(ctx, s.quiet); err != nil {
-		return nil, err
+	if err := s.weigh(ctx, on, kernel, f); err != nil {
+		return err
 	}
-	if f.user, err = on.memory(); err != nil {
-		return nil, err
-	}
-	more, err := kernelMemory()
-	if err != nil {
-		return nil, err
-	}
-	f.kernel = more - min(kernel, more)
-	s.say("%s: %d bytes of user memory each, %d of kernel memory a pair", on.name, f.user/uint64(s.connections),
-		f.kernel/uint64(s.connections))
 	for _, act := range do {
 		if err := act(ctx, on, by, f); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return f, nil
+	return nil
+}
+
+// weigh looks at memory once it is quiet; before the first connection the kernel had so much.
+func (s *scene) weigh(ctx context.Context, on *servers, kernel uint64, f *figures) error {
+	if err := wait(ctx, s.quiet); err != nil {
+		return err
+	}
+	after, err := kernelMemory()
+	if err != nil {
+		return err
+	}
+	f.kernel = after - min(kernel, after)
+	if f.user, err = on.memory(); err != nil {
+		return err
+	}
+	s.say("%s: %d bytes of user memory each, %d of kernel memory a pair", on.name, f.user/uint64(s.connections),
+		f.kernel/uint64(s.connections))
+	return nil
 }
 
 // say tells how far it is.
@@ -145,12 +160,18 @@ func (s *scene) say(format string, args ...any) { fmt.Fprintf(s.out, format+"\n"
 func (s *scene) allOpen(ctx context.Context, by *audience, ended int) error {
 	return eventually(ctx, func() (bool, error) {
 		c, err := by.counts(ctx)
-		return c.Open == s.connections && c.Ended >= ended, err
+		if err == nil && c.Ended > ended {
+			err = fmt.Errorf("%d connections have ended, want %d", c.Ended, ended)
+		}
+		return c.Open == s.connections && c.Ended == ended, err
 	})
 }
 
 // pushToAll pushes messages to everybody, one after the other.
 func (s *scene) pushToAll(ctx context.Context, on *servers, by *audience, f *figures) error {
+	if err := s.allOpen(ctx, by, 0); err != nil { // still
+		return err
+	}
 	before, err := on.cpu()
 	if err != nil {
 		return err

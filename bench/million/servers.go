@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,6 +32,7 @@ type servers struct {
 	ports  []string
 	roots  []*exec.Cmd // what was started here; a master has children
 	folder string      // of the files of Lineman
+	log    *os.File    // what they say
 }
 
 // startLineman starts one master with a process for each port.
@@ -40,6 +42,9 @@ func startLineman(bin, folder string, n int, pings time.Duration) (*servers, err
 		return nil, err
 	}
 	s := &servers{name: "Lineman", ports: ports, folder: folder}
+	if s.log, err = os.Create(filepath.Join(folder, "log")); err != nil {
+		return nil, err
+	}
 	return s, s.start(s.command(bin, pings, "start"))
 }
 
@@ -54,7 +59,7 @@ func startFloor(bin string, n int) (*servers, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &servers{name: "floor", ports: ports}
+	s := &servers{name: "floor", ports: ports, log: os.Stderr}
 	for _, port := range ports {
 		if err := s.start(exec.Command(bin, "-proto", "wsbc", "-port", port)); err != nil {
 			return s, err
@@ -64,7 +69,7 @@ func startFloor(bin string, n int) (*servers, error) {
 }
 
 func (s *servers) start(cmd *exec.Cmd) error {
-	cmd.Stderr = os.Stderr
+	cmd.Stdout, cmd.Stderr = s.log, s.log
 	if err := startOn(serverCore, cmd); err != nil {
 		return err
 	}
@@ -167,10 +172,19 @@ func (s *servers) cpu() (sum time.Duration, err error) {
 	return sum, err
 }
 
+// says is the end of what the servers have said, for who looks for why something failed.
+func (s *servers) says() string {
+	b, err := os.ReadFile(s.log.Name())
+	if err != nil || s.log == os.Stderr {
+		return ""
+	}
+	return string(b[max(0, len(b)-2000):])
+}
+
 // kill ends all processes, and returns when they have gone.
 func (s *servers) kill() {
-	pids, _ := s.pids() // of what has ended already there is nothing to kill
-	for _, pid := range pids {
+	pids, _ := s.pids()                         // of what has ended already there is nothing to kill
+	for _, pid := range slices.Backward(pids) { // a master last, or the others would say that it has gone
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	for _, root := range s.roots {
