@@ -23,8 +23,8 @@ type scene struct {
 	out         io.Writer
 	connections int
 	each        int
-	pings       time.Duration
-	watched     time.Duration
+	pings       time.Duration // 0: push messages; else watch pings
+	watched     time.Duration // how long
 	quiet       time.Duration
 
 	programs map[string]string // the path of each
