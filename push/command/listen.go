@@ -89,7 +89,7 @@ func (t *Table[C]) reply(q *Request, done func(Reply)) {
 		done(t.refuse(q, invalid(`"code" is 1 to %d, and goes with "error"`, maxReplyCode)))
 		return
 	}
-	a := CallAnswer{Data: q.Data, Code: q.Code}
+	a := CallAnswer{Data: slices.Clone(q.Data), Code: q.Code}
 	if q.Failure != nil {
 		a.Text = *q.Failure
 	}

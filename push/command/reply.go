@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/lineman-go/lineman/push"
@@ -54,11 +55,33 @@ func (r Reply) JSON() []byte {
 	if r.text != nil {
 		return r.text
 	}
+	if r.isCount() {
+		return r.countJSON()
+	}
 	text, err := json.Marshal(r)
 	if err != nil {
 		return []byte(`{"ok":false,"error":{"code":"invalid","text":"the answer cannot be written"}}`)
 	}
 	return text
+}
+
+// isCount reports whether a reply has nothing but how many connections there are, as that of a publication: it is
+// written without encoding/json.
+func (r *Reply) isCount() bool {
+	asked := r.Counts != nil || r.Online != nil || r.UIDs != nil || r.Conns != nil || r.Sessions != nil ||
+		r.Groups != nil || r.Channels != nil || r.Nodes != nil
+	kept := r.Pos != nil || r.Messages != nil || r.Top != push.Position{} || r.Gap != ""
+	present := r.Users != nil || r.More || r.Stats != nil
+	return r.OK && r.Error == nil && r.N != nil && !asked && !kept && !present
+}
+
+func (r *Reply) countJSON() []byte {
+	text := append(make([]byte, 0, 48), `{"ok":true,"n":`...)
+	text = strconv.AppendInt(text, int64(*r.N), 10)
+	if r.Incomplete {
+		text = append(text, `,"incomplete":true`...)
+	}
+	return append(text, '}')
 }
 
 // Code tells programs what went wrong.

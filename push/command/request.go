@@ -42,7 +42,8 @@ type Request struct {
 	Call    string   `json:"call"`
 	Failure *string  `json:"error"`
 
-	by Caller
+	by   Caller
+	text []byte // Text as it lies in the request, where that is written plainly; Text is nil then
 }
 
 // maxID is how long a Request.ID may be, in bytes.
@@ -92,17 +93,25 @@ func parseUID(raw []byte) (string, error) {
 }
 
 // parse reads a request, and refuses fields that its command does not take. cmd is that of an HTTP request's path;
-// empty if the object has it.
+// empty if the object has it. What parse returns may hold parts of text.
 func (t *Table[C]) parse(text []byte, cmd string) (*Request, *row[C], error) {
 	o, err := parseObject(text)
 	if err != nil {
 		return nil, nil, err
 	}
+	if q, r := t.parsePlain(o, cmd); r != nil {
+		return q, r, nil
+	}
+	return t.parseAny(o, cmd)
+}
+
+// parseAny is parse of any object.
+func (t *Table[C]) parseAny(o object, cmd string) (*Request, *row[C], error) {
 	if err := checkExtent(o); err != nil {
 		return nil, nil, err
 	}
 	q := &Request{}
-	if err := json.Unmarshal(text, q); err != nil {
+	if err := json.Unmarshal(o, q); err != nil {
 		return nil, nil, describe(err)
 	}
 	if cmd != "" {

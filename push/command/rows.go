@@ -184,7 +184,7 @@ func session(q *Request) (push.Question, error) {
 	}
 	ask := push.Question{Verb: push.SetSession, To: q.To}
 	if string(q.Data) != "null" {
-		ask.Data = q.Data
+		ask.Data = slices.Clone(q.Data)
 	}
 	return ask, nil
 }
@@ -233,12 +233,14 @@ func (t *Table[C]) publish(q *Request, done func(Reply)) {
 		To: q.To, Data: q.Data, Except: q.Except, From: q.by.From, Wait: time.Duration(q.Wait) * time.Millisecond,
 	}
 	switch {
-	case (q.Data == nil) == (q.Text == nil):
+	case (q.Data == nil) == (q.Text == nil && q.text == nil):
 		done(t.refuse(q, invalid(`pub wants "data", any JSON, or "text", a string`)))
 		return
 	case q.Wait < 0 || q.Wait > maxWait:
 		done(t.refuse(q, invalid(`"wait" is 0 to %d milliseconds`, maxWait)))
 		return
+	case q.text != nil:
+		m.Data = q.text
 	case q.Text != nil:
 		m.Data = []byte(*q.Text)
 	}

@@ -56,6 +56,8 @@ type row[C push.Conn] struct {
 	lists   bool     // its answer grows with what is there
 	streams bool     // its answer is followed by events: it is for lines only
 	run     func(t *Table[C], q *Request, done func(Reply))
+
+	takesPlain, needsPlain fieldSet // of fields and needs
 }
 
 func (r *row[C]) takes(field string) bool {
@@ -72,6 +74,7 @@ func New[C push.Conn](hub *push.Hub[C], o Options) *Table[C] {
 		if r.name == "revoke" && o.Revoke == nil || r.scope == Listen && o.Dispatcher == nil {
 			continue
 		}
+		r.takesPlain, r.needsPlain = plainFields(r.fields), plainFields(r.needs)
 		t.rows[r.name] = r
 		t.order = append(t.order, r)
 	}
@@ -160,7 +163,7 @@ func (t *Table[C]) fingerprint(text object, cmd string) (fingerprint uint64) {
 
 // about are the targets that a request names.
 func (q *Request) about() []push.Target {
-	about := slices.Clone(q.To)
+	about := []push.Target(slices.Clip(q.To))
 	if q.UID != "" {
 		about = append(about, push.UID(string(q.UID)))
 	}
