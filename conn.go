@@ -50,7 +50,7 @@ type Conn struct {
 	dial      *dialing      // nil for an accepted connection. Immutable
 	out       writer
 	extra     *extra
-	nextDirty *Conn
+	nextDirty *Conn // owned by the loop's dirty list while the connection is in it
 }
 
 // phase is how far a connection has come. It only moves forward.
@@ -118,6 +118,7 @@ const (
 	broken                       // a write failed; the cause is in extra
 	aborted                      // Abort was called
 	opening                      // this side dials, or shakes hands: nothing of the output is written yet
+	handed                       // the loop is writing what comes first in the output: nobody else writes
 )
 
 // lastID numbers the connections of the process.

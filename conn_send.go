@@ -177,7 +177,7 @@ func (w *writer) refuseLocked(c *Conn) error {
 
 // queuedLocked is called with lock held when the output has grown.
 func (w *writer) queuedLocked(c *Conn) {
-	if w.queue.Len() > flushAt && c.flags&(stalled|opening) == 0 {
+	if w.queue.Len() > flushAt && c.flags&(stalled|opening|handed) == 0 {
 		w.writeLocked(c, nil)
 	}
 	if w.isFullLocked(c) && c.flags&full == 0 {

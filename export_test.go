@@ -2,6 +2,7 @@ package lineman
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"testing"
 	"time"
@@ -82,3 +83,10 @@ func OpenOver(w *Worker, p poll.Poller) (*Loop, error) {
 
 // Spare is how much memory for large messages is free, in bytes.
 func (l *Loop) Spare() int { return l.memory.Kept() }
+
+// ForbidBatch has the system of a loop that Open made refuse to write to many connections by one call.
+func (l *Loop) ForbidBatch() { l.poll = noBatch{l.poll} }
+
+type noBatch struct{ poll.Poller }
+
+func (noBatch) Batch() (poll.Batch, error) { return nil, errors.ErrUnsupported }

@@ -40,7 +40,7 @@ func (c handlerConn) WriteSome(p []byte, ahead int) (n int, err error) {
 		return 0, nil
 	}
 	c.out.sayLocked(c.Conn, func(dst []byte) []byte { return append(dst, p[:n]...) })
-	if c.flags&stalled == 0 {
+	if c.flags&(stalled|handed) == 0 {
 		c.out.writeLocked(c.Conn, nil)
 	}
 	if c.flags&broken != 0 {

@@ -51,11 +51,13 @@ type Loop struct {
 	outgoing  int            // those of them that were dialed
 	wheel     *wheel.Wheel
 	timers    timerHeap
-	buf       []byte      // what is read
-	behind    int         // bytes that were read behind the message at hand
-	scratch   []byte      // what is gathered to be written
-	block     []byte      // frames of broadcasts
-	spare     *broadcast  // for the next one; nil while there is none
+	buf       []byte     // what is read
+	behind    int        // bytes that were read behind the message at hand
+	scratch   []byte     // what is gathered to be written
+	block     []byte     // frames of broadcasts
+	spare     *broadcast // for the next one; nil while there is none
+	chunk     *chunk     // that attend uses; nil while it does
+	batch     batch
 	inputs    []*input    // free
 	memory    buffer.Pool // for what is larger; output too
 	decrypts  *decryption // nil until there is TLS
@@ -319,23 +321,10 @@ func (l *Loop) pushLocked(c *Conn) {
 	l.wake()
 }
 
-// attend gives every connection that wants it its attention, once. What that causes waits for the next tick.
-func (l *Loop) attend() {
-	if l.dirty.Load() == nil {
-		return
-	}
-	l.someFull.Store(false)
-	c := l.dirty.Swap(nil)
-	for c != nil {
-		c.mu.Lock()
-		next := c.nextDirty
-		c.nextDirty = nil
-		c.flags &^= dirty
-		c.mu.Unlock()
-		c.attend()
-		l.measure()
-		c = next
-	}
+// pulledLocked is told that c has left the dirty list, under the lock of c.
+func (l *Loop) pulledLocked(c *Conn) {
+	c.nextDirty = nil
+	c.flags &^= dirty
 }
 
 // enter makes c a connection of the loop. What it is found by grows by a quarter: doubled, half of it might be idle.

@@ -113,6 +113,7 @@ func (l *Loop) shut() {
 	for _, p := range l.pipes {
 		p.Close()
 	}
+	l.batch.close()
 	l.poll.Shut()
 	l.helpers.Wait()
 }

@@ -70,6 +70,25 @@ type Accepted struct {
 	kind uint32 // of the descriptor
 }
 
+// A Write is bytes for a stream, not empty, and what became of them.
+type Write struct {
+	Handle Handle
+	Bytes  []byte
+
+	// Results, as those of Poller.Write.
+	N   int
+	Err error
+}
+
+// A Batch writes to many streams by one call of the system. It is used on the goroutine that calls Wait.
+type Batch interface {
+	// Write does for each of writes what Poller.Write does, and sets N and Err. A handle may occur once. When it
+	// returns, all is done: nothing uses the bytes any more.
+	Write(writes []Write)
+
+	Close() error
+}
+
 // A Poller owns the sockets that were handed to it. Everything runs on the goroutine that calls Wait, except
 //
 //	Wake                which may run anywhere, at any time
@@ -126,6 +145,9 @@ type Poller interface {
 	// WriteParts is Write for bytes in several places, none of them empty. It may stop before the end without an error;
 	// n tells. The list is used until it returns.
 	WriteParts(h Handle, parts [][]byte) (int, error)
+
+	// Batch makes a Batch. errors.ErrUnsupported means that the poller has no such thing, or the system forbids it.
+	Batch() (Batch, error)
 
 	// Unsent reports whether something that Write took is not with the peer of a stream yet, as far as the system
 	// tells.

@@ -158,6 +158,8 @@ func (p *portable) Output(Handle) (Output, error) { return nil, errors.ErrUnsupp
 
 func (p *portable) Pipe() (Pipe, error) { return nil, errors.ErrUnsupported }
 
+func (p *portable) Batch() (Batch, error) { return nil, errors.ErrUnsupported }
+
 // detached is the socket of a handle whose connection was given away.
 type detached struct{}
 
