@@ -10,6 +10,8 @@ import (
 // ours are the programs that are no rivals.
 var ours = map[string]recipe{
 	"subject":        served("./subject"),
+	"subject-2":      subjectOn2(2),
+	"subject-2-on-1": subjectOn2(1),
 	"lineman":        pushServerWith(),
 	"lineman-before": pushServerBefore,
 	"redis":          redisServer,
@@ -53,6 +55,23 @@ func pushServerWith(env ...string) recipe {
 			}
 		}
 		return pushServerIn(b.pushServer, env), nil
+	}
+}
+
+// subjectOn2 makes the subject on two loops, with so many cores.
+func subjectOn2(cores int) recipe {
+	return func(b *builder) (*program, error) {
+		one, err := b.program("subject")
+		if err != nil {
+			return nil, err
+		}
+		two := *one
+		two.cores, two.env = cores, []string{"GOMAXPROCS=2"}
+		two.command = func(protos string, ports []string) ([]string, error) {
+			command, err := one.command(protos, ports)
+			return append(command, "-loops", "2"), err
+		}
+		return &two, nil
 	}
 }
 

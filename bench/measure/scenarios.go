@@ -24,6 +24,7 @@ var scenarios = []scenario{
 	{"Level 1 and history", "What the push server keeps.", (*measurement).followed},
 	{"What back ends hear", "What pages say, until a back end has it.", (*measurement).heard},
 	{"Growth", "What one more connection, channel, subscription or byte costs.", (*measurement).growths},
+	{"Loops", "Two loops of a process beside one.", (*measurement).loops},
 	{"Several nodes", "Push servers that meet in Redis.", (*measurement).overNodes},
 }
 

@@ -32,8 +32,12 @@ func main() {
 	ports := flag.String("port", "7000", "as many ports on 127.0.0.1")
 	cert := flag.String("cert", "cert.pem", "certificate, for wss, https and handlers")
 	key := flag.String("key", "key.pem", "its key")
+	loops := flag.Int("loops", 1, "how many loops serve the one protocol, if there is only one, and no TLS")
 	flag.Parse()
 	workers, err := services(strings.Split(*protos, ","), strings.Split(*ports, ","), *cert, *key)
+	if err == nil && *loops > 1 {
+		workers[0], err = onLoops(*loops, *protos, "127.0.0.1:"+*ports)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "subject:", err)
 		os.Exit(2)

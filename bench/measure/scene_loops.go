@@ -1,0 +1,29 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// loops are what two loops of a process cost beside one: the sum of what they use. On a machine of two cores, the
+// second loop shares its core with the clients; so there are also two loops that share one.
+func (m *measurement) loops() []testCase {
+	on := func(proto string) []contender {
+		return []contender{
+			{"one loop", "subject", proto}, {"two loops", "subject-2", proto},
+			{"two loops, one core", "subject-2-on-1", proto},
+		}
+	}
+	same := aim{"two loops", "one loop", 1.08}
+	frame := strings.Repeat("x", 64)
+	return []testCase{
+		m.cost("loops: ws echo 64 B, 100 connections", on("ws"), 100, webSocket, echoText(frame, 1), same),
+		m.cost("loops: ws echo 64 B, 100 connections, 16 pipelined", on("ws"), 100, webSocket, echoText(frame, 16),
+			same),
+		m.fanout(fmt.Sprintf("loops: ws broadcast 128 B to %d", m.many), on("wsbc"), publication{m.many, 128, 1}, same),
+		m.fanout(fmt.Sprintf("loops: ws broadcast 128 B to %d, 16 under way", m.many/10), on("wsbc"),
+			publication{m.many / 10, 128, 16}, same),
+	}
+}
