@@ -28,8 +28,11 @@ type builder struct {
 // recipe makes a program. An error that is errAbsent says why it cannot be had here.
 type recipe func(b *builder) (*program, error)
 
-// errAbsent is that a program cannot be had here, which is no failure.
-var errAbsent = errors.New("left out")
+// errAbsent is that a program cannot be had here, which is no failure, and why.
+type errAbsent struct{ error }
+
+// because is an errAbsent.
+func because(format string, a ...any) error { return errAbsent{fmt.Errorf(format, a...)} }
 
 // absence is a program that is left out.
 type absence struct {
@@ -68,8 +71,8 @@ func (b *builder) program(name string) (*program, error) {
 	if err != nil {
 		p = nil
 	}
-	if errors.Is(err, errAbsent) {
-		b.absences = append(b.absences, absence{name, err.Error()})
+	if absent := (errAbsent{}); errors.As(err, &absent) {
+		b.absences = append(b.absences, absence{name, absent.Error()})
 		fmt.Fprintf(os.Stderr, "measure: without %s: %v\n", name, err)
 		err = nil
 	}
@@ -81,6 +84,17 @@ func (b *builder) program(name string) (*program, error) {
 	}
 	b.made[name] = p
 	return p, nil
+}
+
+// versions are those of the programs that were made, as far as they are known.
+func (b *builder) versions() map[string]string {
+	all := map[string]string{}
+	for name, p := range b.made {
+		if p != nil && p.version != "" {
+			all[name] = p.version
+		}
+	}
+	return all
 }
 
 // leftOut are the programs that could not be had.
@@ -103,16 +117,20 @@ func (b *builder) compile(folder, pkg string) (bin string, err error) {
 	return f.Name(), nil
 }
 
-// module makes the program of a rival whose library is a Go module.
-func module(folder string) recipe { return served("./rivals/" + folder) }
+// module makes the program of a rival that is a Go module, or a package of Go itself.
+func module(folder, path string) recipe { return served("./rivals/"+folder, path) }
 
-// served makes a program of this module that has the flags of package served.
-func served(pkg string) recipe {
+// served makes a program of this module that has the flags of package served, and measures the module of a path.
+func served(pkg, module string) recipe {
 	return func(b *builder) (*program, error) {
 		bin, err := b.compile(".", pkg)
-		return &program{counts: true, command: func(protos string, ports []string) ([]string, error) {
+		p := &program{counts: true, command: func(protos string, ports []string) ([]string, error) {
 			return append(flags(bin, protos, ports), "-cert", b.cert, "-key", b.key), nil
-		}}, err
+		}}
+		if err == nil && module != "" {
+			p.version = moduleVersion(bin, module)
+		}
+		return p, err
 	}
 }
 
@@ -128,10 +146,20 @@ func flags(bin, protos string, ports []string) []string {
 	return []string{bin, "-proto", protos, "-port", strings.Join(ports, ",")}
 }
 
+// says is the first line that a command prints; empty if it fails.
+func says(name string, arguments ...string) string {
+	out, err := exec.Command(name, arguments...).CombinedOutput()
+	if err != nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return line
+}
+
 // installed is where a command is.
 func installed(name string) (bin string, err error) {
 	if bin, err = exec.LookPath(name); err != nil {
-		return "", fmt.Errorf("%w: %s is not installed", errAbsent, name)
+		return "", because("%s is not installed", name)
 	}
 	return filepath.Abs(bin)
 }

@@ -43,7 +43,7 @@ var ahead = aim{"Lineman", bestPeer, 1}
 
 // costs are the rows of what perOperation returns.
 func costs(aims ...aim) []row {
-	return []row{{unit: "us/op", aims: aims}, {what: ", outside the kernel", unit: "us/op"}}
+	return []row{{unit: "us/op", aims: aims}, {what: outside, unit: "us/op"}}
 }
 
 // outside has aims of the part outside the kernel.
@@ -74,7 +74,7 @@ func (m *measurement) perOperation(r *running, do func(time.Duration) (ops int, 
 		return nil, err
 	}
 	foreign, err := w.foreign()
-	m.seen = m.seen.worse(disturbance{foreign: foreign})
+	*m.seen = m.seen.worse(disturbance{foreign: foreign})
 	each := float64(ops) * float64(time.Microsecond)
 	return []float64{float64(after.total-before.total) / each, float64(after.user-before.user) / each}, err
 }

@@ -15,9 +15,14 @@ import (
 func (b *builder) given(name, what string) (path string, err error) {
 	path = b.options.with[name]
 	if path == "" {
-		return "", fmt.Errorf("%w: its %s is not given (-with %s=PATH)", errAbsent, what, name)
+		return "", because("its %s is not given (-with %s=PATH)", what, name)
 	}
 	return filepath.Abs(path)
+}
+
+// revision is that of a folder in git; empty of another one.
+func revision(folder string) string {
+	return says("git", "-C", folder, "describe", "--always", "--tags")
 }
 
 // run runs a command in a folder. That it fails is a reason to leave a program out.
@@ -25,7 +30,7 @@ func run(folder, name string, arguments ...string) error {
 	cmd := exec.Command(name, arguments...)
 	cmd.Dir = folder
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s: %w: %.2000s", errAbsent, name, err, out)
+		return because("%s: %w: %.2000s", filepath.Base(name), err, out)
 	}
 	return nil
 }
@@ -87,7 +92,9 @@ func sources(name, module string) recipe {
 			return nil, err
 		}
 		bin := filepath.Join(dir, name)
-		return protoAndPort(bin), errors.Join(
+		p := protoAndPort(bin)
+		p.version = revision(from)
+		return p, errors.Join(
 			run(dir, "go", "mod", "tidy"), run(dir, "go", "build", "-o", bin, "."))
 	}
 }
@@ -109,7 +116,8 @@ func node(b *builder) (*program, error) {
 	if err := run(dir, npm, "install", "--no-audit", "--no-fund", "ws@8"); err != nil {
 		return nil, err
 	}
-	return &program{command: func(proto string, ports []string) ([]string, error) {
+	version := says(bin, "-p", `process.version + ", ws " + require("`+dir+`/node_modules/ws/package.json").version`)
+	return &program{version: version, command: func(proto string, ports []string) ([]string, error) {
 		return []string{bin, filepath.Join(dir, "server.mjs"), proto, ports[0], b.cert, b.key}, nil
 	}}, nil
 }
@@ -132,6 +140,7 @@ func workerman(b *builder) (*program, error) {
 		server := filepath.Join(dir, "server.php")
 		return []string{php, server, "start", proto, ports[0], from, dir, b.cert, b.key}, nil
 	}}
+	p.version = revision(from)
 	// Without an extension for events it waits by select, which takes 1,024 descriptors.
 	if run(dir, php, "-r", `exit(array_filter(["ev", "event", "swoole", "uv"], "extension_loaded") ? 0 : 1);`) != nil {
 		p.most = 1000
@@ -177,5 +186,7 @@ func uWebSockets(b *builder) (*program, error) {
 	arguments := []string{
 		"-std=c++20", "-O3", "-DLIBUS_NO_SSL", include, "-I" + filepath.Join(from, "src"), "-o", bin, main,
 	}
-	return protoAndPort(bin), run(dir, compiler, append(append(arguments, objects...), "-lz")...)
+	p := protoAndPort(bin)
+	p.version = revision(from)
+	return p, run(dir, compiler, append(append(arguments, objects...), "-lz")...)
 }

@@ -10,6 +10,7 @@
 //	go -C bench run ./measure -before DIR      beside a push server of another commit, built from DIR
 //	go -C bench run ./measure -with gnet=DIR   also a rival whose files are there; may be said for each of them
 //	go -C bench run ./measure -quick           one short round: whether it runs, not how fast
+//	go -C bench run ./measure -report DIR      also write report.md, report.json and charts there
 //	go -C bench run ./measure -json            print JSON in place of tables
 //
 // What is not installed is left out, and the report says so.
@@ -38,6 +39,7 @@ func main() {
 		"how long a cache line takes from core to core and back when they are too far apart for a figure to count")
 	flag.StringVar(&o.only, "only", "", "only the cases whose name contains this")
 	flag.Var(&o.with, "with", "NAME=PATH: where the files of a rival are; may be said for each")
+	folder := flag.String("report", "", "folder for a report: report.md, report.json and charts")
 	asJSON := flag.Bool("json", false, "print JSON")
 	flag.BoolVar(&o.quick, "quick", false, "one round of 200 ms, a tenth of the connections, no verdict")
 	flag.Parse()
@@ -48,6 +50,12 @@ func main() {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "measure:", err)
 		os.Exit(1)
+	}
+	if *folder != "" {
+		if err := report.write(*folder, !o.quick); err != nil {
+			fmt.Fprintln(os.Stderr, "measure:", err)
+			os.Exit(1)
+		}
 	}
 	if *asJSON {
 		_ = json.NewEncoder(os.Stdout).Encode(report) // nobody reads it

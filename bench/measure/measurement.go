@@ -18,8 +18,15 @@ type measurement struct {
 	*builder
 	shown  map[contender]bool // by enough
 	may    tolerance
-	seen   disturbance   // of the run that is under way
+	seen   *disturbance  // of the run that is under way
 	waited time.Duration // by near
+}
+
+func newMeasurement(o options, b *builder) *measurement {
+	return &measurement{
+		options: o, builder: b, shown: map[contender]bool{}, seen: &disturbance{},
+		may: tolerance{foreign: mostForeign, trip: o.far},
+	}
 }
 
 // measureAll measures all cases that the options do not leave out.
@@ -38,9 +45,7 @@ func measureAll(o options) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &measurement{
-		options: o, builder: b, shown: map[contender]bool{}, may: tolerance{foreign: mostForeign, trip: o.far},
-	}
+	m := newMeasurement(o, b)
 	if err := pin(os.Getpid(), clientCore); err != nil {
 		return nil, err
 	}
@@ -54,7 +59,7 @@ func measureAll(o options) (*report, error) {
 			r.Sections = append(r.Sections, section)
 		}
 	}
-	r.LeftOut = m.leftOut()
+	r.Machine, r.LeftOut = m.machine(), m.leftOut()
 	return r, nil
 }
 
@@ -148,7 +153,7 @@ func (c testCase) outcome(present []contender, figures map[string][][]float64) o
 		r := result{What: row.what, Unit: row.unit, At: row.at, Figures: map[string]float64{}}
 		of := map[string][]float64{}
 		for name, all := range figures {
-			if of[name] = all[i]; len(all[i]) > 0 && !math.IsNaN(all[i][0]) {
+			if of[name] = all[i]; len(all[i]) > 0 && known(median(all[i])) {
 				r.Figures[name] = median(all[i])
 			}
 		}
@@ -159,7 +164,9 @@ func (c testCase) outcome(present []contender, figures map[string][][]float64) o
 			if of[a.Of] == nil || a.To != "" && of[a.To] == nil {
 				continue
 			}
-			r.Aims = append(r.Aims, verdict{a, a.reached(of)})
+			if is := a.reached(of); known(is) {
+				r.Aims = append(r.Aims, verdict{a, is})
+			}
 		}
 		o.Rows = append(o.Rows, r)
 	}
@@ -169,12 +176,12 @@ func (c testCase) outcome(present []contender, figures map[string][][]float64) o
 // once measures a contender once, and again if it was disturbed.
 func (m *measurement) once(c testCase, who contender) ([]float64, disturbance, error) {
 	return m.may.steadily(m.repeats, func() ([]float64, disturbance, error) {
-		m.seen = disturbance{trip: m.near()}
+		*m.seen = disturbance{trip: m.near()}
 		figures, err := m.attempt(c, who)
 		if m.repeats > 0 {
 			m.seen.trip = max(m.seen.trip, roundTrip(serverCore, clientCore))
 		}
-		return figures, m.seen, err
+		return figures, *m.seen, err
 	})
 }
 
@@ -219,6 +226,9 @@ func (m *measurement) startOn(program string, ports []string, folder string) (*r
 	}
 	return p.startOn("pages,lines", ports, folder)
 }
+
+// known is whether a figure is a number: a contender does not tell all, and in a short run the clock may stand still.
+func known(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 func median(v []float64) float64 {
 	v = slices.Clone(v)

@@ -42,7 +42,8 @@ func nginx(b *builder) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &program{command: func(proto string, ports []string) ([]string, error) {
+	version := strings.TrimPrefix(says(bin, "-v"), "nginx version: ")
+	return &program{version: version, command: func(proto string, ports []string) ([]string, error) {
 		listen := ports[0]
 		if proto == "https" {
 			listen += " ssl"

@@ -3,13 +3,12 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 )
 
 // ours are the programs that are no rivals.
 var ours = map[string]recipe{
-	"subject":        served("./subject"),
+	"subject":        served("./subject", ""),
 	"subject-2":      subjectOn2(2),
 	"subject-2-on-1": subjectOn2(1),
 	"lineman":        pushServerWith(),
@@ -78,7 +77,7 @@ func subjectOn2(cores int) recipe {
 // pushServerBefore makes the push server of another commit.
 func pushServerBefore(b *builder) (*program, error) {
 	if b.options.before == "" {
-		return nil, fmt.Errorf("%w: no other commit is given (-before)", errAbsent)
+		return nil, because("no other commit is given (-before DIR)")
 	}
 	bin, err := b.compile(b.options.before, "./cmd/lineman")
 	return pushServerIn(bin, nil), err
@@ -103,7 +102,7 @@ func pushServerIn(bin string, env []string) *program {
 // baseline is a further raw loop.
 func baseline(b *builder) (*program, error) {
 	if b.options.baseline == "" {
-		return nil, fmt.Errorf("%w: no folder of it is given (-baseline)", errAbsent)
+		return nil, because("no folder of it is given (-baseline DIR)")
 	}
 	bin, err := b.compile(b.options.baseline, ".")
 	return &program{command: func(proto string, ports []string) ([]string, error) {

@@ -10,6 +10,7 @@ import (
 
 // report is what a run has found.
 type report struct {
+	Machine  machine   `json:"machine"`
 	Sections []section `json:"sections"`
 	LeftOut  []absence `json:"left_out,omitempty"`
 }
@@ -53,8 +54,13 @@ func (r *report) printTables(w io.Writer) {
 		fmt.Fprintf(w, "\n## %s\n\n", s.Title)
 		s.printTable(w)
 	}
+	r.printAbsences(w)
+}
+
+// printAbsences prints what was left out.
+func (r *report) printAbsences(w io.Writer) {
 	if len(r.LeftOut) > 0 {
-		fmt.Fprintf(w, "\nWithout:\n")
+		fmt.Fprintf(w, "\n## Left out\n\n")
 	}
 	for _, a := range r.LeftOut {
 		fmt.Fprintf(w, "- %s: %s\n", a.Program, a.Why)
@@ -69,11 +75,11 @@ func (s *section) printTable(w io.Writer) {
 		for _, row := range c.Rows {
 			fmt.Fprintf(w, "| %s%s | %s |", c.Name, row.What, row.Unit)
 			for _, name := range names {
-				if v, ok := row.Figures[name]; ok {
-					fmt.Fprintf(w, " %.3g |", v)
-				} else {
-					fmt.Fprint(w, " |")
+				cell := row.cell(name)
+				if c.Notes[name] != "" && cell != "" {
+					cell += "*"
 				}
+				fmt.Fprintf(w, "%s |", cell)
 			}
 			fmt.Fprintln(w)
 		}
@@ -81,6 +87,11 @@ func (s *section) printTable(w io.Writer) {
 	for _, c := range s.Cases {
 		for _, sentence := range c.sentences() {
 			fmt.Fprintf(w, "\n- %s", sentence)
+		}
+		for _, name := range c.Contenders {
+			if note := c.Notes[name]; note != "" {
+				fmt.Fprintf(w, "\n\\* %s, %s: %s.\n", c.Name, name, note)
+			}
 		}
 	}
 	fmt.Fprintln(w)

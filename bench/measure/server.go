@@ -30,6 +30,7 @@ const (
 // program is a server to be started. Its protocols, separated by commas, get as many ports.
 type program struct {
 	name    string
+	version string // empty: not known
 	command func(protos string, ports []string) ([]string, error)
 	counts  bool // it tells what it holds: see census
 

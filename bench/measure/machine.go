@@ -1,0 +1,87 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"debug/buildinfo"
+	"fmt"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// machine is where and when was measured.
+type machine struct {
+	When      string            `json:"when"`
+	Processor string            `json:"processor"`
+	Cores     int               `json:"cores"`
+	Kernel    string            `json:"kernel"`
+	Go        string            `json:"go"`
+	Commit    string            `json:"commit,omitempty"`
+	Rounds    int               `json:"rounds"`
+	Seconds   float64           `json:"seconds"`  // of a round
+	Versions  map[string]string `json:"versions"` // of rivals, by program, as far as they are known
+}
+
+func (m *measurement) machine() machine {
+	var name unix.Utsname
+	_ = unix.Uname(&name) // of a buffer that is there it cannot fail
+	return machine{
+		When: time.Now().UTC().Format(time.DateOnly), Processor: processor(), Cores: runtime.NumCPU(),
+		Kernel: unix.ByteSliceToString(name.Release[:]), Go: runtime.Version(),
+		Commit: says("git", "describe", "--always", "--dirty"), Rounds: m.rounds, Seconds: m.length.Seconds(),
+		Versions: m.versions(),
+	}
+}
+
+// String is a paragraph of a report.
+func (m machine) String() string {
+	text := fmt.Sprintf("%s, %s, %d cores, Linux %s, %s", m.When, m.Processor, m.Cores, m.Kernel, m.Go)
+	if m.Commit != "" {
+		text += ", Lineman at " + m.Commit
+	}
+	text += fmt.Sprintf("; the median of %d rounds of %v.", m.Rounds, time.Duration(m.Seconds*float64(time.Second)))
+	if len(m.Versions) == 0 {
+		return text
+	}
+	var with []string
+	for _, program := range slices.Sorted(maps.Keys(m.Versions)) {
+		with = append(with, program+" "+m.Versions[program])
+	}
+	return text + " With " + strings.Join(with, ", ") + "."
+}
+
+// processor is what /proc/cpuinfo calls the first core.
+func processor() string {
+	f, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOARCH
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if key, value, _ := strings.Cut(lines.Text(), ":"); strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}
+
+// moduleVersion is the version of a module in a program, empty if it is not in it.
+func moduleVersion(bin, module string) string {
+	info, err := buildinfo.ReadFile(bin)
+	if err != nil {
+		return ""
+	}
+	for _, d := range info.Deps {
+		if d.Path == module {
+			return d.Version
+		}
+	}
+	return ""
+}
