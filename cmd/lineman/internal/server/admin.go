@@ -82,7 +82,7 @@ func (s *Server) operatorHead(c *lineman.Conn, r *http1.Request) error {
 		}
 	}
 	scheme, key, _ := strings.Cut(field("Authorization"), " ")
-	p := s.keys.find(key)
+	p := s.keys.find([]byte(key))
 	if !s.isOpenAdmin() &&
 		(p == nil || !strings.EqualFold(scheme, "Bearer") || !slices.Contains(p.Scopes, command.Admin)) {
 		s.guard.refuse("key", "an operator was turned away: no key with the scope admin", "remote", c.RemoteAddr())

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"iter"
 	"mime"
 	"net"
@@ -56,17 +57,24 @@ var statuses = map[command.Code]int{
 type caller struct {
 	admission
 	call *apiCall // the request at hand; nil before the first
+	host string   // that its last request was for, and may be for; empty before the first
 }
 
 // isOpenAPI reports whether the HTTP API wants no key.
 func (s *Server) isOpenAPI() bool { return len(s.keys) == 0 && config.Loopback(s.config.API.Listen) }
 
-// apiCall is what the head of a request to the HTTP API asks for.
+// apiCall is what the head of a request to the HTTP API asks for. Immutable: requests of a connection that ask for the
+// same share it.
 type apiCall struct {
 	name    string // of the command
 	several bool   // the body is lines, of which each is one, or has its own name if this one is empty
 	permit  *command.Permit
 	from    push.Source
+}
+
+// asks reports whether another head asks for the same.
+func (a *apiCall) asks(name []byte, several bool, permit *command.Permit) bool {
+	return a != nil && a.name == string(name) && a.several == several && a.permit == permit
 }
 
 // caller is who gives its commands.
@@ -85,7 +93,7 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
 	}
 	field := func(name string) string { return string(r.Header(name)) }
-	if isPage(r.Method(), field) || !s.knowsHost(string(r.Host())) {
+	if isPage(r.Method(), field) || !s.mayBeFor(one, r.Host()) {
 		s.guard.refuse("page", "a page, or a host that is not in api.hosts, asked the HTTP API", "remote",
 			c.RemoteAddr())
 		return refused(&command.Error{
@@ -105,7 +113,7 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 		return refused(err)
 	}
 	s.guard.keylessCalls.remove(&one.admission)
-	name, ok := strings.CutPrefix(string(r.Path()), "/v1/")
+	name, ok := bytes.CutPrefix(r.Path(), []byte("/v1/"))
 	if !ok {
 		return refused(&command.Error{
 			Code: command.UnknownCommand, Text: "commands are at /v1/NAME: GET /v1/openapi.json describes them",
@@ -114,22 +122,35 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 	if isEncoded(r.Values("Content-Encoding")) {
 		return encodedBody
 	}
-	kind, _, _ := mime.ParseMediaType(field("Content-Type"))
+	isBatch := string(name) == "batch"
+	kind := mediaType(r.Header("Content-Type"))
 	several := kind == "application/x-ndjson"
-	if !several && (kind != "application/json" || name == "batch") {
+	if !several && (kind != "application/json" || isBatch) {
 		return &lineman.RefuseError{
 			Status: 415,
 			Reason: "want Content-Type: application/json, or application/x-ndjson for several objects, one a line",
 		}
 	}
-	if name == "batch" {
-		name = ""
+	if isBatch {
+		name = nil
 	}
-	one.call = &apiCall{name, several, permit, push.Source{Via: "http", Peer: peer{c}}}
-	if permit != nil {
-		one.call.from.Key = permit.Name
+	if !one.call.asks(name, several, permit) {
+		one.call = &apiCall{string(name), several, permit, push.Source{Via: "http", Peer: peer{c}}}
+		if permit != nil {
+			one.call.from.Key = permit.Name
+		}
 	}
 	return nil
+}
+
+// mediaType is that of a value of Content-Type, without its parameters; empty if there is none.
+func mediaType(value []byte) string {
+	const usual = "application/json"
+	if string(value) == usual {
+		return usual
+	}
+	kind, _, _ := mime.ParseMediaType(string(value))
+	return kind
 }
 
 // call answers a request whose head was found right.
@@ -234,6 +255,18 @@ func isEncoded[T string | []byte](codings iter.Seq[T]) bool {
 	return false
 }
 
+// mayBeFor is knowsHost, which is asked once for a connection whose requests name the same host.
+func (s *Server) mayBeFor(one *caller, host []byte) bool {
+	if one.host != "" && one.host == string(host) {
+		return true
+	}
+	if !s.knowsHost(string(host)) {
+		return false
+	}
+	one.host = string(host)
+	return true
+}
+
 // knowsHost reports whether a request may be for a host. A page could give this machine's address a name of its own
 // (DNS rebinding).
 func (s *Server) knowsHost(host string) bool {
@@ -251,9 +284,9 @@ func (s *Server) permit(c *lineman.Conn, r *http1.Request) (*command.Permit, err
 	if s.isOpenAPI() {
 		return nil, nil
 	}
-	scheme, key, _ := strings.Cut(string(r.Header("Authorization")), " ")
+	scheme, key, _ := bytes.Cut(r.Header("Authorization"), []byte(" "))
 	permit := s.keys.find(key)
-	if !strings.EqualFold(scheme, "Bearer") || permit == nil {
+	if !bytes.EqualFold(scheme, []byte("Bearer")) || permit == nil {
 		s.guard.refuse("key", "a back end was turned away: it has no key", "remote", c.RemoteAddr())
 		return nil, &command.Error{
 			Code: command.Unauthorized, Text: "want Authorization: Bearer KEY, with a key of api.keys",

@@ -31,8 +31,8 @@ func newKeyring(keys []config.Key) (k keyring) {
 }
 
 // find is what a key permits; nil if it is none of the ring's. How long that takes tells nothing about the keys.
-func (k keyring) find(key string) (found *command.Permit) {
-	hash := sha256.Sum256([]byte(key))
+func (k keyring) find(key []byte) (found *command.Permit) {
+	hash := sha256.Sum256(key)
 	for _, one := range k {
 		if subtle.ConstantTimeCompare(hash[:], one.hash[:]) == 1 {
 			found = one.permit

@@ -11,6 +11,8 @@ import (
 type lag struct {
 	observe func(time.Duration)
 	waiting bool
+	began   time.Time
+	written func() // end; nil before the first sample
 }
 
 // begin starts a sample, unless one is under way. What the first function asks for runs in the next tick: when this one
@@ -19,12 +21,14 @@ func (l *lag) begin(loop *lineman.Loop) {
 	if l.waiting || l.observe == nil {
 		return
 	}
-	l.waiting = true
-	began := time.Now()
-	loop.Do(func() {
-		loop.Do(func() {
-			l.waiting = false
-			l.observe(time.Since(began))
-		})
-	})
+	l.waiting, l.began = true, time.Now()
+	if l.written == nil {
+		l.written = l.end
+	}
+	loop.Do(func() { loop.Do(l.written) })
+}
+
+func (l *lag) end() {
+	l.waiting = false
+	l.observe(time.Since(l.began))
 }

@@ -259,7 +259,7 @@ func (s *Server) line(b *backend, line []byte) {
 
 // admit lets a back end in that has said its key. If no key is needed, and there is none, any key will do.
 func (s *Server) admit(b *backend, a int, key string) {
-	p := s.keys.find(key)
+	p := s.keys.find([]byte(key))
 	if p == nil && !(b.in && len(s.keys) == 0) {
 		s.turnAway(b, a)
 		return

@@ -16,6 +16,7 @@ type timeSlice struct {
 	since  time.Time     // of its first in a row, or a little before
 	looked time.Time     // when the clock was looked at
 	work   int           // done since then
+	over   func()        // end; nil before the first request
 }
 
 const (
@@ -31,14 +32,17 @@ func (t *timeSlice) begin(of *lineman.Conn, bytes int) {
 	if t.began.IsZero() {
 		t.began = time.Now()
 		t.looked = t.began
-		t.loop.Do(t.end)
+		if t.over == nil {
+			t.over = t.end
+		}
+		t.loop.Do(t.over)
 	}
 	if t.of != of {
 		t.of, t.since = of, t.looked
 	}
 }
 
-func (t *timeSlice) end() { *t = timeSlice{loop: t.loop} }
+func (t *timeSlice) end() { *t = timeSlice{loop: t.loop, over: t.over} }
 
 // answered is told of an answer.
 func (t *timeSlice) answered(bytes int) { t.work += bytes / 100 }

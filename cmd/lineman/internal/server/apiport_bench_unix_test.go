@@ -1,0 +1,70 @@
+//go:build unix
+
+package server_test
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
+	"github.com/lineman-go/lineman/linemantest"
+)
+
+// publisher publishes to a page again and again by HTTP, over one connection, without an allocation of its own.
+type publisher struct {
+	conn    net.Conn
+	request []byte
+	answer  []byte
+}
+
+func newPublisher(tb testing.TB) *publisher {
+	r := start(tb, devMode(), server.Options{})
+	conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(r.api, "http://"), "/v1/"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { conn.Close() })
+	p := &publisher{conn: conn, answer: make([]byte, 4096), request: []byte(
+		"POST /v1/pub HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n" +
+			`{"to":"u:nobody","data":{"percent":100}}`)}
+	if _, err := conn.Write(p.request); err != nil {
+		tb.Fatal(err)
+	}
+	n, err := conn.Read(p.answer)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p.answer = p.answer[:n] // each has this length
+	return p
+}
+
+func (p *publisher) publish(tb testing.TB) {
+	if _, err := p.conn.Write(p.request); err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := io.ReadFull(p.conn, p.answer); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// BenchmarkAPI is a publication by HTTP, one after the other.
+func BenchmarkAPI(b *testing.B) {
+	p := newPublisher(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		p.publish(b)
+	}
+}
+
+// TestAPIAllocations bounds those of a publication by HTTP.
+func TestAPIAllocations(t *testing.T) {
+	if linemantest.Raced() {
+		t.Skip("the race detector allocates too")
+	}
+	p := newPublisher(t)
+	if n := testing.AllocsPerRun(500, func() { p.publish(t) }); n > 16 {
+		t.Errorf("%v allocations", n)
+	}
+}
