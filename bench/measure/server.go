@@ -238,7 +238,8 @@ func pin(pid int, cores ...int) error {
 // cpu is the processor time that a process has used, over all and outside the kernel.
 type cpu struct{ total, user time.Duration }
 
-// cpu is what the process has used so far.
+// cpu is what the process has used so far. The part outside the kernel is counted in ticks, so it is rough in a short
+// time.
 func (r *running) cpu() (c cpu, err error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.pid))
 	if err != nil {
@@ -250,7 +251,35 @@ func (r *running) cpu() (c cpu, err error) {
 		return c, err
 	}
 	system, err := strconv.Atoi(fields[12])
-	return cpu{time.Duration(user+system) * clockTick, time.Duration(user) * clockTick}, err
+	if err != nil {
+		return c, err
+	}
+	c = cpu{time.Duration(user+system) * clockTick, time.Duration(user) * clockTick}
+	if exact := r.onProcessor(); exact > 0 {
+		c.total = exact
+	}
+	return c, nil
+}
+
+// onProcessor is how long the threads have been on a processor, to the nanosecond; 0 if the kernel does not tell.
+func (r *running) onProcessor() (sum time.Duration) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", r.pid))
+	if err != nil {
+		return 0
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // a thread that has ended
+		}
+		first, _, _ := strings.Cut(string(text), " ")
+		n, err := strconv.ParseInt(first, 10, 64)
+		if err != nil {
+			return 0
+		}
+		sum += time.Duration(n)
+	}
+	return sum
 }
 
 // memory is the proportional set size of the process in bytes.
