@@ -330,3 +330,14 @@ func (e *ending) cause(c *Conn) error {
 	}
 	return c.extra.cause
 }
+
+// awaitAnswers begins the time that answers may take after the end of the peer's stream.
+func (e *ending) awaitAnswers(c *Conn) {
+	if e.outlasts(c) {
+		c.since = c.loop.present
+		c.watch(c.service.after.answer)
+	}
+}
+
+// outlasts reports whether the end of the peer's stream is not the end, as answers are on their way.
+func (e *ending) outlasts(c *Conn) bool { return c.held > 0 && c.state.ended && c.phase.get() == open }

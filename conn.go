@@ -119,6 +119,8 @@ const (
 	aborted                      // Abort was called
 	opening                      // this side dials, or shakes hands: nothing of the output is written yet
 	handed                       // the loop is writing what comes first in the output: nobody else writes
+	served                       // an event of the connection is handled: answers are written when it was
+	marked                       // more than that is wanted: it enters the dirty list then
 )
 
 // lastID numbers the connections of the process.
@@ -376,17 +378,6 @@ func (c *Conn) Release() {
 		c.end.depart(c, io.EOF)
 	}
 }
-
-// awaitAnswers begins the time that answers may take after the end of the peer's stream.
-func (e *ending) awaitAnswers(c *Conn) {
-	if e.outlasts(c) {
-		c.since = c.loop.present
-		c.watch(c.service.after.answer)
-	}
-}
-
-// outlasts reports whether the end of the peer's stream is not the end, as answers are on their way.
-func (e *ending) outlasts(c *Conn) bool { return c.held > 0 && c.state.ended && c.phase.get() == open }
 
 // transport is what carries the connection's bytes. On the loop, or under the lock.
 func (c *Conn) transport() transport {

@@ -3,6 +3,7 @@ package lineman
 import (
 	"io"
 
+	"github.com/lineman-go/lineman/internal/output"
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
@@ -141,6 +142,58 @@ func (b *batch) close() {
 	if b.Batch != nil {
 		b.Batch.Close()
 	}
+}
+
+// beginAnswer is called before an event of the connection is handled: what is sent to it meanwhile gathers in a queue
+// that the loop has at hand, and endAnswer writes it. So the usual answer needs no turn in the dirty list. Whatever
+// else is wanted waits for the end of the tick, and the answer with it.
+func (w *writer) beginAnswer(c *Conn) {
+	c.mu.Lock()
+	if c.flags == 0 && w.queue == nil && c.secure == nil && c.dial == nil {
+		c.flags = served
+	}
+	c.mu.Unlock()
+}
+
+// endAnswer writes what was sent since beginAnswer.
+func (w *writer) endAnswer(c *Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.flags&served == 0 {
+		return
+	}
+	more := c.flags&marked != 0
+	c.flags &^= served | marked
+	if w.queue == nil && !more {
+		return
+	}
+	if x := c.extra; more || x != nil && (x.pongs != nil || x.piped != nil) {
+		c.markLocked(0)
+		return
+	}
+	n, err := c.loop.poll.Write(c.handle, w.queue.Head(c.loop.scratch))
+	w.wroteLocked(c, n)
+	w.queue.Advance(n)
+	switch {
+	case err != nil:
+		w.stoppedLocked(c, err)
+		c.markLocked(0)
+	case w.queue.Len() > 0:
+		c.markLocked(0)
+	case c.loop.answers == nil:
+		c.loop.answers, w.queue = w.queue, nil
+	default:
+		w.releaseLocked(c)
+	}
+}
+
+// beginQueueLocked makes the queue of a connection that has none.
+func (w *writer) beginQueueLocked(c *Conn) {
+	if l := c.loop; c.flags&served != 0 && l.answers != nil {
+		w.queue, l.answers = l.answers, nil
+		return
+	}
+	w.queue = output.Get()
 }
 
 // attend does for the connection what was asked for: it tells of a full queue, writes, goes on with messages that
@@ -297,6 +350,10 @@ func (c *Conn) opens() bool {
 // markLocked links the connection into the loop's dirty list, with lock held, and wakes the loop if it sleeps.
 func (c *Conn) markLocked(f flags) {
 	c.flags |= f
+	if c.flags&served != 0 {
+		c.flags |= marked // endAnswer does it
+		return
+	}
 	if c.flags&dirty == 0 {
 		c.flags |= dirty
 		c.loop.pushLocked(c)

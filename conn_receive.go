@@ -95,7 +95,9 @@ func (c *Conn) ready(ev poll.Event) {
 		c.end.sever(c)
 		return
 	}
+	c.out.beginAnswer(c)
 	c.in.receive(c)
+	c.out.endAnswer(c)
 }
 
 // receive reads once and handles every whole message that there is.

@@ -186,7 +186,7 @@ func (w *writer) queuedLocked(c *Conn) {
 		c.loop.someFull.Store(true)
 		return
 	}
-	if c.flags&stalled == 0 || c.flags&broken != 0 {
+	if c.flags&(stalled|served) == 0 || c.flags&broken != 0 {
 		c.markLocked(0)
 	}
 }

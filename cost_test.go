@@ -3,6 +3,7 @@ package lineman_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lineman-go/lineman"
 )
@@ -13,13 +14,23 @@ const (
 	costEach    = 4
 )
 
+// steadyClock goes on by ten microseconds whenever it is read: a loop by it does the same, whatever else the machine
+// does.
+func steadyClock() func() time.Time {
+	now := time.Now()
+	return func() time.Time {
+		now = now.Add(10 * time.Microsecond)
+		return now
+	}
+}
+
 // newCost makes a loop whose clients each send the request of a hot path whenever it looks.
 func newCost(tb testing.TB, i int) (*lineman.Loop, *memoryPoller) {
 	tb.Helper()
 	path := hotPaths[i]
 	p := &memoryPoller{clients: costClients, each: costEach}
 	w := &lineman.Worker{Addr: path.scheme + "://127.0.0.1:0", Protocol: path.protocol, Events: path.handle}
-	l, err := lineman.OpenOver(w, p)
+	l, err := lineman.OpenOver(w, p, steadyClock())
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -59,6 +70,56 @@ func BenchmarkLoop(b *testing.B) {
 				b.Errorf("%d writes, want %d", got, b.N*costEach)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*costEach*path.repeat), "ns/msg")
+		})
+	}
+}
+
+// TestAnswerWrites has an answer written when its event was handled, and what is broadcast once for each connection,
+// at the end of the tick, with the answers of those that are among its receivers.
+func TestAnswerWrites(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		event func(c *lineman.Conn, w *lineman.Worker, msg []byte)
+		want  int // writes in a tick
+		bytes int
+	}{
+		{"answer", func(c *lineman.Conn, _ *lineman.Worker, msg []byte) { _ = c.Send(msg) }, costEach, 8 * costEach},
+		{"two answers", func(c *lineman.Conn, _ *lineman.Worker, msg []byte) {
+			_ = c.Send(msg)
+			_ = c.Send(msg)
+		}, costEach, 16 * costEach},
+		{"broadcast", func(c *lineman.Conn, w *lineman.Worker, msg []byte) {
+			c.Loop().Broadcast(c.Loop().Conns(w), msg)
+		}, costClients, 8 * costEach * costClients},
+		{"both", func(c *lineman.Conn, w *lineman.Worker, msg []byte) {
+			_ = c.Send(msg)
+			c.Loop().Broadcast(c.Loop().Conns(w), msg)
+		}, costClients, 8*costEach*costClients + 8*costEach},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &memoryPoller{clients: costClients, each: costEach, request: []byte("message\n"), quiet: true}
+			w := &lineman.Worker{Addr: "text://127.0.0.1:0"}
+			w.OnMessage = func(c *lineman.Conn, msg []byte) {
+				before := p.writes
+				if tt.event(c, w, msg); p.writes != before {
+					t.Error("it was written in the callback")
+				}
+			}
+			l, err := lineman.OpenOver(w, p, steadyClock())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Shut()
+			for p.quiet = true; p.arrived < p.clients; {
+				_ = l.Turn()
+			}
+			p.quiet = false
+			for range 3 {
+				p.writes, p.written = 0, 0
+				if _ = l.Turn(); p.writes != tt.want || p.written != tt.bytes {
+					t.Errorf("%d writes of %d bytes, want %d of %d", p.writes, p.written, tt.want, tt.bytes)
+				}
+			}
 		})
 	}
 }

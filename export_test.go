@@ -74,9 +74,9 @@ func (l *Loop) Leave(code websocket.Code, d time.Duration, patient bool) {
 	l.beginLeaving(code, grace.Period(d), patient)
 }
 
-// OpenOver makes a loop over a poller of the test's own, that listens for w and runs only by Step.
-func OpenOver(w *Worker, p poll.Poller) (*Loop, error) {
-	l := newLoop(0, p, time.Now)
+// OpenOver makes a loop over a poller and a clock of the test's own, that listens for w and runs only by Step.
+func OpenOver(w *Worker, p poll.Poller, clock func() time.Time) (*Loop, error) {
+	l := newLoop(0, p, clock)
 	_, err := l.Listen(w)
 	return l, err
 }

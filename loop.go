@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman/internal/buffer"
+	"github.com/lineman-go/lineman/internal/output"
 	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/internal/wheel"
 	"github.com/lineman-go/lineman/protocol/http1"
@@ -51,12 +52,13 @@ type Loop struct {
 	outgoing  int            // those of them that were dialed
 	wheel     *wheel.Wheel
 	timers    timerHeap
-	buf       []byte     // what is read
-	behind    int        // bytes that were read behind the message at hand
-	scratch   []byte     // what is gathered to be written
-	block     []byte     // frames of broadcasts
-	spare     *broadcast // for the next one; nil while there is none
-	chunk     *chunk     // that attend uses; nil while it does
+	buf       []byte        // what is read
+	behind    int           // bytes that were read behind the message at hand
+	scratch   []byte        // what is gathered to be written
+	block     []byte        // frames of broadcasts
+	answers   *output.Queue // for the connection that is served, under its lock; nil while it has it
+	spare     *broadcast    // for the next one; nil while there is none
+	chunk     *chunk        // that attend uses; nil while it does
 	batch     batch
 	inputs    []*input    // free
 	memory    buffer.Pool // for what is larger; output too

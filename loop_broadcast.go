@@ -147,5 +147,8 @@ func (w *writer) sendShared(c *Conn, frame []byte) bool {
 	w.queue.Share(frame)
 	c.accepted++
 	w.queuedLocked(c)
+	if c.flags&served != 0 {
+		c.markLocked(0) // more may follow: it is written at the end of the tick, with that
+	}
 	return true
 }

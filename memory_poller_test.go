@@ -1,6 +1,7 @@
 package lineman_test
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"time"
@@ -70,5 +71,6 @@ func (p *memoryPoller) Close(poll.Handle, bool)                {}
 func (p *memoryPoller) Halt(poll.Handle) bool                  { return false }
 func (p *memoryPoller) LocalAddr(poll.Handle) net.Addr         { return &net.TCPAddr{} }
 func (p *memoryPoller) Unsent(poll.Handle) bool                { return false }
+func (p *memoryPoller) Batch() (poll.Batch, error)             { return nil, errors.ErrUnsupported }
 func (p *memoryPoller) Wake()                                  {}
 func (p *memoryPoller) Shut()                                  {}

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net"
 
-	"github.com/lineman-go/lineman/internal/output"
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
@@ -117,7 +116,7 @@ func (stream) limits(*Conn) [3]limit     { return [3]limit{} }
 
 func (stream) bufferLocked(c *Conn) []byte {
 	if c.out.queue == nil {
-		c.out.queue = output.Get()
+		c.out.beginQueueLocked(c)
 	}
 	return c.out.queue.Tail()
 }
@@ -158,18 +157,24 @@ func (w *writer) writeStreamLocked(c *Conn, scratch []byte, t transmitter) {
 	for w.pendingLocked(c) > 0 {
 		n, err := w.transmitLocked(c, scratch, t)
 		switch {
-		case err == poll.ErrAgain:
-			c.flags |= stalled
-			c.markLocked(0)
-			return
 		case err != nil:
-			c.flags |= broken
-			c.end.setCauseLocked(c, err)
+			w.stoppedLocked(c, err)
 			return
 		case n == 0:
 			return // the handshake comes first
 		}
 	}
+}
+
+// stoppedLocked notes why the kernel took no more.
+func (w *writer) stoppedLocked(c *Conn, err error) {
+	if err == poll.ErrAgain {
+		c.flags |= stalled
+		c.markLocked(0)
+		return
+	}
+	c.flags |= broken
+	c.end.setCauseLocked(c, err)
 }
 
 // transmitLocked hands what is next to the kernel and returns how much of the output that was: the request of a
