@@ -76,7 +76,7 @@ func (s *spares) look() {
 func (s *spares) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ended = true
+	s.ended, s.least = true, 0
 	s.dropLocked(len(s.conns))
 }
 
