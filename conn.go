@@ -99,11 +99,11 @@ type connState struct {
 	pinged     bool // a ping has not been answered
 	ended      bool // the peer's stream has ended
 	stalled    bool // the flag of this name, as attend saw it last
-	binary     bool // the message being handled is binary
 	arriving   bool // OnAccept has not let it in yet: a PROXY header comes first
 	fresh      bool // OnConnect is due: SetWorker took it from a WebSocket worker before a handshake
 	armedRead  bool
 	armedWrite bool
+	large      uint8 // what the last message took, in units of 8 KiB; 0 if it was not large
 }
 
 // flags are what the loop has to do for a connection, and what senders have to know of it.
@@ -142,7 +142,7 @@ func (c *Conn) Value() any { return c.value }
 func (c *Conn) SetValue(v any) { c.value = v }
 
 // Binary reports whether the message being handled is a binary one. Only WebSocket tells them apart.
-func (c *Conn) Binary() bool { return c.state.binary }
+func (c *Conn) Binary() bool { return c.loop.binary == c }
 
 // MessageType is the type of the message being handled, where the codec is a protocol.Typed; the zero Type elsewhere.
 func (c *Conn) MessageType() protocol.Type { return c.session.messageType() }

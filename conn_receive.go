@@ -152,9 +152,10 @@ func (r *reader) decode(c *Conn, data []byte) {
 
 // decodeRest handles the messages in what waits.
 func (r *reader) decodeRest(c *Conn) {
-	delivered := r.messages
+	delivered, size := r.messages, len(r.rest.bytes)
 	rest := r.deliver(c, r.rest.bytes)
 	if len(rest) == 0 || c.phase.get() >= lingering {
+		r.noteSize(c, size)
 		c.loop.freeInput(c)
 	} else if len(rest) < len(r.rest.bytes) {
 		r.rest.bytes = r.rest.bytes[:copy(r.rest.bytes, rest)]

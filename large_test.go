@@ -254,6 +254,38 @@ func TestLargeAnnounced(t *testing.T) {
 	}
 }
 
+// TestLargeAhead has a peer send a large message, and then little: what is ready for another large one goes back to the
+// pool, so that few bytes never keep it.
+func TestLargeAhead(t *testing.T) {
+	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnMessage: echo}}
+	s := linemantest.Start(t, w)
+	c := s.Dial(w)
+	spare := func() (n int) {
+		s.Do(w, func(l *lineman.Loop) { n = l.Spare() })
+		return n
+	}
+	msg := largeText(1_000_000)
+	wire := largeWires[2].wire(msg)
+	for _, cut := range []int{1, 13, 20, 40 << 10, 999_000, len(wire)} {
+		c.Send(msg)
+		if got := c.Receive(); got != msg {
+			t.Fatalf("%d bytes came back", len(got))
+		}
+		free := spare()
+		c.Write(wire[:cut])
+		untilRead(t, s, w, c.Written())
+		if got := spare(); (got < free) != (cut >= 40<<10 && cut < len(wire)) {
+			t.Errorf("with %d bytes of a message, %d bytes are free, and %d were before", cut, got, free)
+		}
+		c.Write(wire[cut:])
+		if got := c.Receive(); got != msg {
+			t.Fatalf("cut at %d: %d bytes came back, want %d, or they are others", cut, len(got), len(msg))
+		}
+		c.Send("a small one")
+		c.Receive()
+	}
+}
+
 // TestLargeQuiet has the memory of large messages given back when none have come for a while, and not before.
 func TestLargeQuiet(t *testing.T) {
 	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnMessage: echo}}

@@ -65,6 +65,7 @@ type Loop struct {
 	decrypts  *decryption // nil until there is TLS
 	pipes     []poll.Pipe // free
 	datagram  Conn
+	binary    *Conn      // whose message at hand is a binary one; nil for none
 	asked     netip.Addr // where the datagram at hand was sent to; zero where its socket has one address
 	stats     Stats
 	stopping  bool

@@ -93,6 +93,9 @@ func (stream) read(c *Conn, room []byte) (full bool) {
 		buf = c.loop.buf
 	}
 	n, err := c.loop.poll.Read(c.handle, buf)
+	if err != nil {
+		c.in.empty(c)
+	}
 	switch {
 	case err == poll.ErrAgain:
 	case err == io.EOF:

@@ -24,9 +24,11 @@ func (s *wsSession) deliver(c *Conn, msg []byte) {
 	case websocket.Close:
 		s.parted(c, msg)
 	default:
-		c.state.binary = s.Opcode() == websocket.Binary
+		if s.Opcode() == websocket.Binary {
+			c.loop.binary = c
+		}
 		c.in.message(c, msg)
-		c.state.binary = false
+		c.loop.binary = nil
 	}
 }
 

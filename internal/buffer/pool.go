@@ -46,7 +46,7 @@ func size(class int) int { return Smallest<<class + frame }
 
 // Get is an empty buffer with room for n bytes.
 func (p *Pool) Get(n int) []byte {
-	if b := p.take(n); b != nil {
+	if b := p.Take(n); b != nil {
 		return b
 	}
 	if i := class(n); n >= Smallest && i < classes {
@@ -55,8 +55,8 @@ func (p *Pool) Get(n int) []byte {
 	return make([]byte, 0, n)
 }
 
-// take is a free buffer with room for n bytes, of the class for that size; nil if there is none.
-func (p *Pool) take(n int) []byte {
+// Take is Get for memory that is free; nil if there is none of that size.
+func (p *Pool) Take(n int) []byte {
 	i := class(n)
 	if n < Smallest || i == classes {
 		return nil
@@ -122,7 +122,7 @@ func (p *Pool) Reserve(b []byte, want int) []byte {
 	}
 	var bigger []byte
 	if i := class(want); i < classes && size(i) <= max(ready*len(b), Smallest)+frame {
-		bigger = p.take(want)
+		bigger = p.Take(want)
 	}
 	if bigger == nil {
 		most := atMost(grown*len(b) + frame)
@@ -134,6 +134,16 @@ func (p *Pool) Reserve(b []byte, want int) []byte {
 	bigger = append(bigger, b...)
 	p.Put(b)
 	return bigger
+}
+
+// Fit is b, moved to less memory if it holds less than a free buffer may for it: see Reserve.
+func (p *Pool) Fit(b []byte) []byte {
+	if cap(b) <= max(ready*len(b), Smallest)+frame {
+		return b
+	}
+	smaller := append(p.Get(len(b)), b...)
+	p.Put(b)
+	return smaller
 }
 
 // atMost is the size of the largest buffers that have at most n bytes, or of the smallest ones. Above all classes it is

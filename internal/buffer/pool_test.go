@@ -165,6 +165,32 @@ func TestReserveInPlace(t *testing.T) {
 	}
 }
 
+// TestFit has few bytes not keep much memory.
+func TestFit(t *testing.T) {
+	var p buffer.Pool
+	for _, c := range []struct{ holds, room int }{{10, 10}, {31 * kib, 31 * kib}, {32 * kib, mib + 8*kib}} {
+		b := append(p.Get(mib), bytes.Repeat([]byte("x"), c.holds)...)
+		if got := p.Fit(b); !bytes.Equal(got, b) || cap(got) > c.room+c.room/4+8 {
+			t.Errorf("%d bytes have room for %d, want %d", c.holds, cap(got), c.room)
+		}
+	}
+	if p.Kept() != 0 {
+		t.Errorf("%d bytes are free, want none: the one buffer is in use", p.Kept())
+	}
+}
+
+// TestTake has nothing new made.
+func TestTake(t *testing.T) {
+	var p buffer.Pool
+	if b := p.Take(mib); b != nil {
+		t.Errorf("there is room for %d, though nothing was free", cap(b))
+	}
+	p.Put(p.Get(mib))
+	if b := p.Take(mib); cap(b) < mib || p.Kept() != 0 {
+		t.Errorf("there is room for %d", cap(b))
+	}
+}
+
 // TestReserveModel brings messages in pieces of any size: they are whole, and memory is never far ahead of them.
 func TestReserveModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(17, 0))
