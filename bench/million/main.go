@@ -30,8 +30,8 @@ func main() {
 	idle := flag.Bool("idle", false, "push nothing, and watch the CPU time of pings")
 	flag.DurationVar(&s.pings, "pings", 25*time.Second, "how long a connection is quiet before a ping, with -idle")
 	flag.DurationVar(&s.watched, "for", time.Minute, "how long pings are watched, with -idle")
-	flag.DurationVar(&s.quiet, "quiet", 12*time.Second, "from the last connection until memory is looked at")
-	withFloor := flag.Bool("floor", true, "do the same with floor first")
+	flag.DurationVar(&s.quiet, "quiet", 25*time.Second, "from the last connection until memory is looked at")
+	only := flag.String("only", "", "only this: floor, or Lineman")
 	leave := flag.Int("leave", 3, "GiB of memory that stay available")
 	limit := flag.Duration("limit", 10*time.Minute, "the longest that it may take")
 	flag.Parse()
@@ -44,7 +44,7 @@ func main() {
 	defer cancel()
 	ctx, giveUp := context.WithCancelCause(ctx)
 	go watchMemory(ctx, uint64(*leave)<<30, giveUp)
-	lineman, floor, err := s.run(ctx, *withFloor && !*idle)
+	lineman, floor, err := s.run(ctx, !*idle && *only != "Lineman", *only != "floor")
 	if err != nil {
 		if why := context.Cause(ctx); why != nil && errors.Is(err, ctx.Err()) {
 			err = why

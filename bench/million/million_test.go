@@ -15,7 +15,7 @@ func TestSmall(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	s := scene{out: io.Discard, connections: 3000, each: 800}
-	lineman, floor, err := s.run(ctx, true)
+	lineman, floor, err := s.run(ctx, true, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestPings(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	s := scene{out: io.Discard, connections: 500, each: 250, pings: 200 * time.Millisecond, watched: time.Second}
-	lineman, _, err := s.run(ctx, false)
+	lineman, _, err := s.run(ctx, false, true)
 	if err != nil {
 		t.Fatal(err)
 	}

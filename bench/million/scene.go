@@ -33,6 +33,7 @@ type scene struct {
 
 // figures are what a server has shown.
 type figures struct {
+	name       string
 	connect    time.Duration
 	base, user uint64 // bytes of user memory before the first connection, and with all
 	kernel     uint64 // bytes of kernel memory of both ends
@@ -42,8 +43,8 @@ type figures struct {
 	reload     reloaded
 }
 
-// run has Lineman show its figures and, if wanted, floor before; else those are nil.
-func (s *scene) run(ctx context.Context, withFloor bool) (lineman, floor *figures, err error) {
+// run has floor and Lineman show their figures, those that are wanted; the others are nil.
+func (s *scene) run(ctx context.Context, withFloor, withLineman bool) (lineman, floor *figures, err error) {
 	if s.folder, err = os.MkdirTemp("", "lineman-million-"); err != nil {
 		return nil, nil, err
 	}
@@ -58,6 +59,9 @@ func (s *scene) run(ctx context.Context, withFloor bool) (lineman, floor *figure
 		if floor, err = s.play(ctx, start, s.pushToAll); err != nil {
 			return nil, nil, fmt.Errorf("floor: %w", err)
 		}
+	}
+	if !withLineman {
+		return nil, floor, nil
 	}
 	do := []act{s.pushToAll, s.reload}
 	if s.pings > 0 {
@@ -95,7 +99,7 @@ func (s *scene) play(ctx context.Context, start func() (*servers, error), do ...
 	if err != nil {
 		return nil, err
 	}
-	f := &figures{}
+	f := &figures{name: on.name}
 	if err := s.perform(ctx, on, f, do); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, on.says())
 	}

@@ -51,7 +51,7 @@ func service(port, folder string, pings time.Duration) *lineman.Worker {
 	pages.OnMessage = func(c *lineman.Conn, msg []byte) { c.Loop().Broadcast(c.Loop().Conns(pages), msg) }
 	pages.OnStart = func(l *lineman.Loop) error {
 		memory := scavenger{}
-		l.Every(2*time.Second, func() { memory.tidy(len(users)) })
+		l.Every(10*time.Second, func() { memory.tidy(len(users)) })
 		_, err := l.Listen(&lineman.Worker{
 			Name: port + " lines", Addr: "text+unix://" + filepath.Join(folder, port+".lines"), Events: lineman.Events{
 				OnMessage: users.push,
