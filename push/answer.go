@@ -104,13 +104,13 @@ func (h *Hub[C]) tell(q *Question) (a Answer) {
 	for _, m := range h.chosen(q.To) {
 		a.N++
 		name := m.Target()
-		data, hasData := m.value.(json.RawMessage)
+		data, hasData := m.Value().(json.RawMessage)
 		switch {
 		case q.Verb == List:
 			a.Conns = append(a.Conns, name)
-			if bytes += len(name) + aroundName; m.uid != "" {
-				a.UIDs = append(a.UIDs, m.uid)
-				bytes += len(m.uid) + aroundName
+			if bytes += len(name) + aroundName; m.own != nil {
+				a.UIDs = append(a.UIDs, m.UID())
+				bytes += len(m.UID()) + aroundName
 			}
 		case hasData:
 			if a.Sessions == nil {

@@ -46,10 +46,10 @@ const leaveDelay = 5 * time.Second
 
 // attend notes that a connection has come to a set.
 func (h *Hub[C]) attend(m *Member[C], s *set[C]) {
-	if h.presence == nil || s.kind != ToChannel || m.uid == "" || h.namespace(s.name).Presence == PresenceOff {
+	if h.presence == nil || s.kind != ToChannel || m.own == nil || h.namespace(s.name).Presence == PresenceOff {
 		return
 	}
-	at, info := seat{s.target(), m.uid}, m.info()
+	at, info := seat{s.target(), m.UID()}, m.info()
 	a := h.attendance.seats[at]
 	known := a != nil
 	if !known {
@@ -70,7 +70,7 @@ func (h *Hub[C]) unattend(m *Member[C], s *set[C]) {
 	if h.presence == nil || s.kind != ToChannel {
 		return
 	}
-	at := seat{s.target(), m.uid}
+	at := seat{s.target(), m.UID()}
 	a := h.attendance.seats[at]
 	if a == nil {
 		return
@@ -147,7 +147,7 @@ func (m *Member[C]) info() json.RawMessage {
 	if m.hub == nil || m.hub.presence == nil {
 		return nil
 	}
-	if session, ok := m.value.(json.RawMessage); ok {
+	if session, ok := m.Value().(json.RawMessage); ok {
 		if info := sessionInfo(session); info != nil {
 			return info
 		}
@@ -181,7 +181,7 @@ func (m *Member[C]) tellInfo(before json.RawMessage) {
 		info = json.RawMessage("null")
 	}
 	for _, p := range m.positions {
-		at := seat{p.set.target(), m.uid}
+		at := seat{p.set.target(), m.UID()}
 		if m.hub.attendance.seats[at] != nil {
 			m.hub.presence.Enter(at.channel, at.uid, info)
 		}

@@ -309,7 +309,7 @@ func (h *Hub[C]) cancelCatchUp(m *Member[C], s *set[C]) {
 }
 
 // markHeld marks those who are catching up with a target by a number, which is 0 if nobody is.
-func (h *Hub[C]) markHeld(t Target) uint64 {
+func (h *Hub[C]) markHeld(t Target) uint32 {
 	if len(h.tails) == 0 {
 		return 0
 	}
@@ -317,7 +317,12 @@ func (h *Hub[C]) markHeld(t Target) uint64 {
 	if tail == nil || len(tail.catchUps) == 0 {
 		return 0
 	}
-	h.holding++
+	if h.holding++; h.holding == 0 { // it has come round
+		for _, m := range h.everyone.members {
+			m.heldIn = 0
+		}
+		h.holding = 1
+	}
 	for _, c := range tail.catchUps {
 		for _, m := range c.members {
 			m.heldIn = h.holding

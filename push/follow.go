@@ -116,7 +116,7 @@ func (m *Member[C]) isIn(s *set[C]) bool {
 	case ToEveryone:
 		return true
 	case ToUID:
-		return m.uid == s.name
+		return m.own == s
 	}
 	return m.positionIn(s) >= 0
 }

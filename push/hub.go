@@ -47,7 +47,7 @@ type Hub[C Conn] struct {
 
 	tails     map[*set[C]]*tail[C]
 	followers int    // members that follow
-	holding   uint64 // number of the last marking of those who catch up
+	holding   uint32 // number of the last marking of those who catch up
 	allTails  []*tail[C]
 	checked   int // index of the tail that CheckTails has looked at last
 
@@ -180,7 +180,7 @@ func (h *Hub[C]) add(c C, uid string, follows bool) (*Member[C], error) {
 			return nil, err
 		}
 	}
-	m := &Member[C]{conn: c, hub: h, uid: uid, follows: follows}
+	m := &Member[C]{conn: c, hub: h, follows: follows}
 	h.members[c.ID()] = m
 	h.everyone.enter(m)
 	if follows {
@@ -190,7 +190,8 @@ func (h *Hub[C]) add(c C, uid string, follows bool) (*Member[C], error) {
 		if h.options.SingleLogin {
 			h.KickUID(uid, CodeReplaced, replaced)
 		}
-		h.setOf(ToUID, uid).enter(m)
+		m.own = h.setOf(ToUID, uid)
+		m.own.enter(m)
 		if h.options.SingleLogin {
 			h.single(m)
 		}
@@ -199,7 +200,7 @@ func (h *Hub[C]) add(c C, uid string, follows bool) (*Member[C], error) {
 		h.trace.login(m.recipient(), h.remote(m))
 	}
 	if uid != "" {
-		h.begin(m, h.sets[ToUID][uid], false)
+		h.begin(m, m.own, false)
 	}
 	return m, nil
 }
@@ -216,8 +217,8 @@ func (h *Hub[C]) Remove(m *Member[C]) {
 		h.depart(m, m.positions[len(m.positions)-1].set)
 	}
 	h.everyone.leave(m)
-	if m.uid != "" {
-		h.depart(m, h.sets[ToUID][m.uid])
+	if m.own != nil {
+		h.depart(m, m.own)
 	}
 	if m.follows {
 		h.followers--

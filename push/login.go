@@ -11,7 +11,7 @@ func (h *Hub[C]) single(m *Member[C]) {
 		return // KickUID has done it
 	}
 	m.announcing = true
-	q := Question{Verb: login, To: []Target{UID(m.uid)}, Name: string(m.Target())}
+	q := Question{Verb: login, To: []Target{UID(m.UID())}, Name: string(m.Target())}
 	_ = h.Ask(q, func(_ Answer, err error) { // the question is right
 		if err != nil && m.announcing && m.hub != nil {
 			h.unannounced[m] = true

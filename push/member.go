@@ -14,18 +14,17 @@ type Conn interface {
 // A Member is a connection that a Hub knows. There is one for each: every byte counts.
 type Member[C Conn] struct {
 	conn      C
-	hub       *Hub[C] // nil once it was removed
-	uid       string
+	hub       *Hub[C]       // nil once it was removed
+	own       *set[C]       // the connections of its uid; nil if it is nobody's
 	positions []position[C] // in the groups and channels that it is in
-	value     any
-	inAll     uint32 // where it stands among everyone
-	inUID     uint32 // where it stands among those of its uid
-	walked    uint32 // the last delivery to several targets that it got
+	value     *any          // nil for most
+	inAll     uint32        // where it stands among everyone
+	inUID     uint32        // where it stands among those of its uid
+	walked    uint32        // the last delivery to several targets that it got
+	heldIn    uint32        // the last delivery in which it was held: see markHeld
 
 	announcing bool // other nodes have not all heard of its login yet
 	follows    bool // it gets Positions: see Followers
-
-	heldIn uint64 // the last delivery in which it was held: see markHeld
 }
 
 // position is where a Member stands in a group or a channel.
@@ -103,17 +102,29 @@ func (m *Member[C]) Target() Target {
 }
 
 // UID is whose connection it is; empty if nobody's.
-func (m *Member[C]) UID() string { return m.uid }
+func (m *Member[C]) UID() string {
+	if m.own == nil {
+		return ""
+	}
+	return m.own.name
+}
 
 // Value is what SetValue stored last, or nil: the session of the connection. One that a Question has set is a
 // json.RawMessage.
-func (m *Member[C]) Value() any { return m.value }
+func (m *Member[C]) Value() any {
+	if m.value == nil {
+		return nil
+	}
+	return *m.value
+}
 
 // SetValue stores a value with the connection. What a json.RawMessage, an object, has as "info" is told of the uid in
 // place of what SetInfo was given.
 func (m *Member[C]) SetValue(v any) {
 	before := m.info()
-	m.value = v
+	if m.value = nil; v != nil {
+		m.value = &v
+	}
 	m.tellInfo(before)
 }
 

@@ -303,7 +303,7 @@ func TestPresenceCosts(t *testing.T) {
 	if with != without {
 		t.Errorf("%v allocations where another namespace has presence, and %v without", with, without)
 	}
-	if size := unsafe.Sizeof(member{}); size > 96 {
+	if size := unsafe.Sizeof(member{}); size > 80 {
 		t.Errorf("a connection has %d bytes", size)
 	}
 }

@@ -66,8 +66,8 @@ func (h *Hub[C]) Online(uids []string) []bool {
 func (h *Hub[C]) UIDs(t Target) []string {
 	seen := make(map[string]bool)
 	for m := range h.Members(t) {
-		if m.uid != "" {
-			seen[m.uid] = true
+		if m.own != nil {
+			seen[m.UID()] = true
 		}
 	}
 	return sorted(seen)

@@ -98,8 +98,8 @@ func (h *Hub[C]) Replay(m *Member[C]) {
 		return
 	}
 	waiting := slices.Clone(h.replay.kept[Everyone])
-	if m.uid != "" {
-		waiting = append(waiting, h.replay.kept[UID(m.uid)]...)
+	if m.own != nil {
+		waiting = append(waiting, h.replay.kept[UID(m.UID())]...)
 	}
 	for _, p := range m.positions {
 		waiting = append(waiting, h.replay.kept[p.set.target()]...)

@@ -145,7 +145,7 @@ func (w *watching[C]) begin() {
 func (w *watching[C]) note(m *Member[C]) {
 	switch w.kind {
 	case ToUID:
-		if m.uid != w.name {
+		if m.UID() != w.name {
 			return
 		}
 	case ToConn:
@@ -267,5 +267,5 @@ func numberOf(node string, number uint64) string { return fmt.Sprintf("%s.%d", n
 
 // recipient is the connection as it is told of.
 func (m *Member[C]) recipient() Recipient {
-	return Recipient{connTarget(m.hub.node, m.conn.ID()), m.uid}
+	return Recipient{connTarget(m.hub.node, m.conn.ID()), m.UID()}
 }
