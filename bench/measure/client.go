@@ -124,6 +124,9 @@ func (c *client) shakeHands(how opening) error {
 	if err == nil && how.deflate && !strings.Contains(head, "permessage-deflate") {
 		return fmt.Errorf("handshake without permessage-deflate: %q", head)
 	}
+	if err == nil && how.first != nil {
+		_, err = conn.Write(maskedText(how.first(c.port)))
+	}
 	if err == nil && how.hello != nil {
 		_, err = conn.Write(maskedText(how.hello(c.port)))
 	}

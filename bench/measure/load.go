@@ -27,6 +27,8 @@ type client struct {
 	secure   *tls.Conn // nil without TLS
 	received int       // bytes of replies under way
 	unsent   []byte    // what the kernel has not taken yet
+	halfMark bool      // of what has come last: see marks
+	asks     bool      // it has said something first, to which there is an answer
 	port     int       // of this side
 }
 
@@ -39,6 +41,7 @@ type opening struct {
 	query  func(port int) string
 	hello  func(port int) string // of level 1, likewise; nil means level 0
 	events func(port int) string // address of a stream of events, likewise; nil means none
+	first  func(port int) string // what a WebSocket says first, likewise; nil means nothing
 }
 
 var (
@@ -92,6 +95,7 @@ func (l *load) add(addr string, how opening) error {
 	if err := c.duplicate(); err != nil {
 		return err
 	}
+	c.asks = how.first != nil
 	l.conns = append(l.conns, c)
 	return l.watch(len(l.conns)-1, unix.EPOLL_CTL_ADD, unix.EPOLLIN)
 }
@@ -229,6 +233,22 @@ func always(size int) func(number int) int { return func(int) int { return size 
 func (l *load) fanoutBy(send func() error, to int, size func(number int) int, underWay int, d time.Duration) (
 	deliveries int, err error) {
 	have := make([]int, to) // messages that each connection has
+	return l.fanoutCounted(send, to, func(i, n int) (whole int) {
+		c := &l.conns[i]
+		c.received += n
+		for c.received >= size(have[i]) {
+			c.received -= size(have[i])
+			have[i]++
+			whole++
+		}
+		return whole
+	}, underWay, d)
+}
+
+// fanoutCounted is fanoutBy with another way to tell how many messages are whole with n more bytes of a connection.
+func (l *load) fanoutCounted(send func() error, to int, whole func(i, n int) int, underWay int, d time.Duration) (
+	deliveries int, err error) {
+	have := make([]int, to) // messages that each connection has
 	missing := []int{}      // for each message published, how many connections have not got it
 	publish := func() error {
 		missing = append(missing, to)
@@ -245,10 +265,7 @@ func (l *load) fanoutBy(send func() error, to int, size func(number int) int, un
 		if i >= to {
 			return nil // an answer
 		}
-		c := &l.conns[i]
-		c.received += n
-		for c.received >= size(have[i]) {
-			c.received -= size(have[i])
+		for range whole(i, n) {
 			deliveries++
 			k := have[i]
 			have[i]++

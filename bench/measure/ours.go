@@ -24,6 +24,7 @@ var variants = map[string][]string{
 	"lineman-uids":     {keepsUIDs, inMemory},
 	"lineman-journal":  {keepsUIDs},
 	"lineman-hears":    {speaks, saysMuch, "LINEMAN_EVENTS_MESSAGES=back end"},
+	"lineman-hub":      {checks, "LINEMAN_TOKEN_REVOCATIONS=", followsAll, saysMuch, "LINEMAN_PING=0s"},
 	"lineman-storm":    {checks, "LINEMAN_TOKEN_REVOCATIONS=", keepsChannels, manyWait, allConnect},
 	"lineman-forgets":  {checks, "LINEMAN_TOKEN_REVOCATIONS=", keepsChannels, manyWait, allConnect, inMemory},
 }
@@ -32,6 +33,7 @@ const (
 	checks        = "LINEMAN_TOKEN_SECRETS=" + tokenSecret
 	keepsChannels = `LINEMAN_NAMESPACES={"default": {"subscribe": "all", "history": {"size": 1000}}}`
 	speaks        = `LINEMAN_NAMESPACES={"default": {"subscribe": "all", "publish": "all", "publish_rate": 0}}`
+	followsAll    = `LINEMAN_NAMESPACES={"default": {"subscribe": "all"}}`
 	saysMuch      = "LINEMAN_LIMITS_MESSAGES_PER_CONNECTION=0"
 	keepsUIDs     = "LINEMAN_HISTORY_UIDS_SIZE=100"
 	inMemory      = "LINEMAN_HISTORY_JOURNAL=none"

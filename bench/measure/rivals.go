@@ -11,9 +11,9 @@ import (
 type rival struct {
 	name    string
 	program string
-	// serves are the protocols of the cases in which it takes part: tcp and text (echo), http and https (Hello, World!
-	// to each request), ws and wss (echo), wsz (echo of compressed messages), wsbc (each message to all connections).
-	// "http=handler" is one that its program has another name for.
+	// serves are the protocols of the cases in which it takes part: tcp, udp and text (echo), http and https (Hello,
+	// World! to each request), ws and wss (echo), wsz (echo of compressed messages), wsbc (each message to all
+	// connections), hub (see hubs). "http=handler" is one that its program has another name for.
 	serves string
 	make   recipe // nil: another rival's program, or one of the project's own
 }
@@ -41,6 +41,9 @@ var rivals = []rival{
 	{"melody", "melody", "ws wss wsz wsbc", module("melody", "github.com/olahol/melody")},
 	{"Node", "node", "tcp text http https ws wss wsz wsbc", node},
 	{"Workerman", "workerman", "tcp text http https ws wss wsbc", workerman},
+	{"push server", "lineman-hub", "hub=pages,lines,api", nil},
+	{"Centrifugo", "centrifugo", "hub", centrifugo},
+	{"Mercure", "mercure", "hub", mercure},
 }
 
 // serving are all rivals that serve a protocol, in the order of the columns.

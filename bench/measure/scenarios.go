@@ -21,6 +21,8 @@ var scenarios = []scenario{
 	{"Beside a busy loop", "What clients wait for goroutines of the server.", (*measurement).besideBusyLoop},
 	{"The push server", "Publications are counted with their delivery.", (*measurement).pushes},
 	{"Calls", "Publications by HTTP, keep-alive; pages that connect.", (*measurement).calls},
+	{"Beside other push servers", "Pages have credentials and follow a channel; back ends publish by HTTP.",
+		(*measurement).besideHubs},
 	{"Level 1 and history", "What the push server keeps.", (*measurement).followed},
 	{"What back ends hear", "What pages say, until a back end has it.", (*measurement).heard},
 	{"Growth", "What one more connection, channel, subscription or byte costs.", (*measurement).growths},
