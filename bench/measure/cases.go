@@ -118,8 +118,10 @@ func (m *measurement) secured() []testCase {
 	return []testCase{
 		m.cost("TLS: ws echo 64 B, 100 connections", serving("wss"), 100, secureSockets,
 			echoText(strings.Repeat("x", 64), 1)),
+		m.cost("TLS: ws echo 64 B, 100 connections, 16 pipelined", serving("wss"), 100, secureSockets,
+			echoText(strings.Repeat("x", 64), 16)),
 		m.cost("TLS: http GET, 100 connections", serving("https"), 100, secure, hello(1)),
-		{name: "TLS: handshake, http GET and close", contenders: serving("https"), rows: costs(), rounds: m.rounds,
+		{name: "TLS: handshake, http GET and close", contenders: serving("https"), rows: costs(ahead), rounds: m.rounds,
 			once: func(r *running) ([]float64, error) {
 				return m.perOperation(r, func(d time.Duration) (int, error) { return visit(r.addrs[0], d) })
 			}},

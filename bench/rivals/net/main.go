@@ -1,6 +1,6 @@
 //go:build unix
 
-// Command net is package net: a goroutine for each connection.
+// Command net is package net: a goroutine for each connection, and one for all datagrams.
 package main
 
 import (
@@ -11,7 +11,7 @@ import (
 )
 
 func main() {
-	served.By(map[string]served.Server{"tcp": serve(echoBytes), "text": serve(echoLines)})
+	served.By(map[string]served.Server{"tcp": serve(echoBytes), "text": serve(echoLines), "udp": echoDatagrams})
 }
 
 func serve(echo func(net.Conn)) served.Server {
@@ -59,6 +59,26 @@ func echoLines(c net.Conn) {
 			if err := w.Flush(); err != nil {
 				return
 			}
+		}
+	}
+}
+
+func echoDatagrams(addr, _, _ string) error {
+	at, err := net.ResolveUDPAddr("udp", addr)
+	if err != nil {
+		return err
+	}
+	conn, err := net.ListenUDP("udp", at)
+	if err != nil {
+		return err
+	}
+	for b := make([]byte, 64<<10); ; {
+		n, from, err := conn.ReadFromUDPAddrPort(b)
+		if err != nil {
+			return err
+		}
+		if _, err := conn.WriteToUDPAddrPort(b[:n], from); err != nil {
+			return err
 		}
 	}
 }
