@@ -165,7 +165,7 @@ func (s *scene) allOpen(ctx context.Context, by *audience, ended int) error {
 	return eventually(ctx, func() (bool, error) {
 		c, err := by.counts(ctx)
 		if err == nil && c.Ended > ended {
-			err = fmt.Errorf("%d connections have ended, want %d", c.Ended, ended)
+			err = fmt.Errorf("%d connections have ended, want %d: after two minutes try -backlog", c.Ended, ended)
 		}
 		return c.Open == s.connections && c.Ended == ended, err
 	})

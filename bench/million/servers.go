@@ -35,7 +35,7 @@ type servers struct {
 	log    *os.File    // what they say
 }
 
-// startLineman starts one master with a process for each port. Without pings it has its default.
+// startLineman starts one master with a process for each port.
 func startLineman(bin, folder string, n int, pings time.Duration) (*servers, error) {
 	ports, err := freePorts(n)
 	if err != nil {
@@ -50,11 +50,7 @@ func startLineman(bin, folder string, n int, pings time.Duration) (*servers, err
 
 // command is a command of the program server.
 func (s *servers) command(bin string, pings time.Duration, name string) *exec.Cmd {
-	args := []string{"-ports", strings.Join(s.ports, ","), "-folder", s.folder}
-	if pings > 0 {
-		args = append(args, "-pings", pings.String())
-	}
-	return exec.Command(bin, append(args, name)...)
+	return exec.Command(bin, "-ports", strings.Join(s.ports, ","), "-folder", s.folder, "-pings", pings.String(), name)
 }
 
 // startFloor starts a raw loop for each port.

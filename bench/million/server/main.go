@@ -18,15 +18,10 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// rarely is before the kernel takes a silent peer for dead, after two minutes: its own probes do not suffice. Those of
-// connections that have come within two seconds leave at once, and loopback drops what is more than
-// net.core.netdev_max_backlog.
-const rarely = 100 * time.Second
-
 func main() {
 	ports := flag.String("ports", "7000", "ports on 127.0.0.1, separated by commas: each is a process")
 	folder := flag.String("folder", ".", "where the files of the program are, and PORT.lines of each process")
-	pings := flag.Duration("pings", rarely, "how long a connection may send nothing before it is pinged")
+	pings := flag.Duration("pings", 0, "how long a connection may send nothing before it is pinged; 0 means for ever")
 	flag.Parse()
 	m := &lineman.Master{
 		PIDFile: filepath.Join(*folder, "server.pid"), Socket: filepath.Join(*folder, "server.sock"),
@@ -44,7 +39,7 @@ func service(port, folder string, pings time.Duration) *lineman.Worker {
 	users := users{}
 	pages := &lineman.Worker{
 		Name: port, Addr: "websocket://127.0.0.1:" + port,
-		Protocol: &websocket.Protocol{PingInterval: pings, PongTimeout: time.Minute},
+		Protocol: &websocket.Protocol{PingInterval: pings},
 	}
 	pages.OnConnect = users.come
 	pages.OnClosing = users.leave
