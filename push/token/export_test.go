@@ -1,6 +1,7 @@
 package token
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 )
@@ -66,3 +67,6 @@ func WithClaims(credential, claims string) string {
 	parts := strings.Split(credential, ".")
 	return parts[0] + "." + encoding().EncodeToString([]byte(claims)) + "." + parts[2]
 }
+
+// ObjectOf is a JSON object by its names.
+func ObjectOf(text []byte) (map[string]json.RawMessage, error) { return parseObject(text) }

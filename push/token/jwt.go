@@ -21,11 +21,15 @@ func (v *Verifier) openJWT(ctx context.Context, credential string) ([]byte, erro
 	end := strings.LastIndexByte(credential, '.')
 	signed := credential[:end]
 	head, body, _ := strings.Cut(signed, ".")
-	algorithm, kid, err := parseHeader(head)
-	if err != nil {
-		return nil, err
+	h := v.header.Load()
+	if h == nil || h.part != head {
+		var err error
+		if h, err = parseHeader(head); err != nil {
+			return nil, err
+		}
+		v.header.Store(h)
 	}
-	method := v.allowed[algorithm]
+	method := v.allowed[h.algorithm]
 	if method == nil {
 		return nil, ErrAlgorithm
 	}
@@ -33,7 +37,7 @@ func (v *Verifier) openJWT(ctx context.Context, credential string) ([]byte, erro
 	if err != nil {
 		return nil, fmt.Errorf("%w: the signature is no base64url", ErrMalformed)
 	}
-	if err := v.checkSignature(ctx, method, kid, signed, signature); err != nil {
+	if err := v.checkSignature(ctx, method, h.kid, signed, signature); err != nil {
 		return nil, err
 	}
 	claims, err := encoding().DecodeString(body)
@@ -43,25 +47,29 @@ func (v *Verifier) openJWT(ctx context.Context, credential string) ([]byte, erro
 	return claims, nil
 }
 
-// parseHeader reads what the header says about the signature.
-func parseHeader(part string) (algorithm, kid string, err error) {
+// header is what the header of a JWT says about its signature. Immutable.
+type header struct{ part, algorithm, kid string }
+
+// parseHeader reads the header that is the first part of a JWT.
+func parseHeader(part string) (*header, error) {
 	text, err := encoding().DecodeString(part)
 	if err != nil {
-		return "", "", fmt.Errorf("%w: the header is no base64url", ErrMalformed)
+		return nil, fmt.Errorf("%w: the header is no base64url", ErrMalformed)
 	}
-	header, err := parseObject(text)
+	said, err := parseObject(text)
 	if err != nil {
-		return "", "", err
+		return nil, err
 	}
-	if header["crit"] != nil {
+	if said["crit"] != nil {
 		// RFC 7515, section 4.1.11
-		return "", "", fmt.Errorf("%w: it wants extensions, and there are none", ErrMalformed)
+		return nil, fmt.Errorf("%w: it wants extensions, and there are none", ErrMalformed)
 	}
-	if algorithm, err = header.text("alg"); err != nil {
-		return "", "", err
+	h := &header{part: strings.Clone(part)}
+	if h.algorithm, err = said.text("alg"); err != nil {
+		return nil, err
 	}
-	kid, err = header.text("kid")
-	return algorithm, kid, err
+	h.kid, err = said.text("kid")
+	return h, err
 }
 
 // checkSignature tries the keys that were given, and then the one of the key set.

@@ -7,9 +7,12 @@ import (
 	"math"
 	"time"
 	"unicode/utf8"
+
+	"github.com/lineman-go/lineman/internal/jsontext"
 )
 
-// object is a JSON object by its names. Unlike a struct's, they are told apart by case.
+// object is a JSON object by its names, with values that are parts of its text. Unlike a struct's, names are told apart
+// by case.
 type object map[string]json.RawMessage
 
 // parseObject reads a JSON object. It refuses a name that is there twice, as programs differ in which one they take.
@@ -17,25 +20,15 @@ func parseObject(text []byte) (object, error) {
 	if !utf8.Valid(text) || !json.Valid(text) {
 		return nil, fmt.Errorf("%w: no JSON in UTF-8", ErrMalformed)
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	if first, err := d.Token(); err != nil || first != json.Delim('{') {
+	if jsontext.Begins(text) != '{' {
 		return nil, fmt.Errorf("%w: no JSON object", ErrMalformed)
 	}
 	o := make(object)
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return nil, ErrMalformed
-		}
-		key, ok := name.(string)
-		if _, twice := o[key]; twice || !ok {
+	for name, value := range jsontext.Fields(text) {
+		if _, twice := o[string(name)]; twice {
 			return nil, fmt.Errorf("%w: a name is there twice", ErrMalformed)
 		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, ErrMalformed
-		}
-		o[key] = value
+		o[string(name)] = value
 	}
 	return o, nil
 }
@@ -48,6 +41,9 @@ func (o object) text(name string) (s string, err error) {
 	if !o.has(name) {
 		return "", nil
 	}
+	if inside, plain := jsontext.Plain(o[name]); plain {
+		return string(inside), nil
+	}
 	if json.Unmarshal(o[name], &s) != nil {
 		return "", fmt.Errorf("%w: %s is no string", ErrMalformed, name)
 	}
@@ -59,10 +55,28 @@ func (o object) texts(name string) (list []string, err error) {
 	if !o.has(name) {
 		return nil, nil
 	}
+	if list, plain := plainTexts(o[name]); plain {
+		return list, nil
+	}
 	if json.Unmarshal(o[name], &list) != nil {
 		return nil, fmt.Errorf("%w: %s is no list of strings", ErrMalformed, name)
 	}
 	return list, nil
+}
+
+// plainTexts is a list of strings without escapes. Any other is not plain.
+func plainTexts(value []byte) (list []string, plain bool) {
+	if value[0] != '[' {
+		return nil, false
+	}
+	for element := range jsontext.Elements(value) {
+		inside, plain := jsontext.Plain(element)
+		if !plain {
+			return nil, false
+		}
+		list = append(list, string(inside))
+	}
+	return list, list != nil
 }
 
 // oneOf reports whether a string, or a string of a list, is the one that is wanted. RFC 7519, section 4.1.3.

@@ -1,10 +1,12 @@
 package token
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -56,6 +58,7 @@ type Verifier struct {
 	keys    []knownKey
 	set     *keySet // nil: none
 	allowed map[string]jwt.SigningMethod
+	header  atomic.Pointer[header] // the last one that was read: most credentials have the same
 }
 
 // knownKey is a key to check credentials by.
@@ -213,7 +216,7 @@ func (v *Verifier) read(said object) (c Claims, err error) {
 		return c, err
 	}
 	if said.has("info") && len(said["info"]) <= push.MaxInfo { // what is longer is somebody else's claim
-		c.Info = said["info"]
+		c.Info = bytes.Clone(said["info"]) // it is kept, and the rest is not
 	}
 	return c, c.check()
 }
