@@ -96,11 +96,9 @@ func TestLoopsApart(t *testing.T) {
 	where := map[bool]*linemantest.Client{strings.HasPrefix(one.Receive(), "0"): one}
 	where[strings.HasPrefix(two.Receive(), "0")] = two
 	blocked, free := make(chan struct{}), make(chan struct{})
-	go s.Do(w, func(l *lineman.Loop) {
-		if l.Index() == 0 {
-			close(blocked)
-			<-free
-		}
+	go s.Do(w, func(*lineman.Loop) {
+		close(blocked)
+		<-free
 	})
 	<-blocked
 	where[false].Send("y")
@@ -247,7 +245,7 @@ func TestBus(t *testing.T) {
 	}
 	all.Wait()
 	lists := make(chan []string, len(got))
-	s.Do(w, func(l *lineman.Loop) { lists <- got[l.Index()] }) // after what was published before
+	s.DoEach(w, func(l *lineman.Loop) { lists <- got[l.Index()] }) // after what was published before
 	first := <-lists
 	if len(first) != publishers*values {
 		t.Errorf("%d values came, want %d", len(first), publishers*values)

@@ -132,24 +132,36 @@ func (s *Server) own(w *lineman.Worker, l *lineman.Loop) *lineman.Worker {
 }
 
 // Do runs f on the loop of w, one of the workers given to Start or opened by Listen, and returns when it has run: on
-// each of its loops, if there are several. A panic in f fails the test.
+// the first one, if there are several. A panic in f fails the test.
 func (s *Server) Do(w *lineman.Worker, f func(l *lineman.Loop)) {
 	s.t.Helper()
-	found, ended := false, false
+	s.do(w, func(l *lineman.Loop) bool { return l.Index() == 0 }, f)
+}
+
+// DoEach is Do on each loop of w, one after the other.
+func (s *Server) DoEach(w *lineman.Worker, f func(l *lineman.Loop)) {
+	s.t.Helper()
+	s.do(w, func(*lineman.Loop) bool { return true }, f)
+}
+
+// do runs f on those loops of w that are wanted.
+func (s *Server) do(w *lineman.Worker, wanted func(*lineman.Loop) bool, f func(l *lineman.Loop)) {
+	s.t.Helper()
+	found, ended := 0, 0
 	s.each(func(l *lineman.Loop) {
 		s.mu.Lock()
 		home := s.homes[l].given == w
 		s.mu.Unlock()
-		if home || l.Listener(w) != nil {
-			found = true
+		if (home || l.Listener(w) != nil) && (wanted(l) || !home) {
+			found++
 			f(l)
-			ended = true
+			ended++
 		}
 	})
 	switch {
-	case !found:
+	case found == 0:
 		s.t.Fatalf("linemantest: no loop has worker %q", w.Addr)
-	case !ended:
+	case ended < found:
 		s.t.Errorf("linemantest: the function for Do panicked, or called Goexit: see the log")
 	}
 }

@@ -104,6 +104,8 @@ type Publication struct {
 	// Of what is delivered: the Positions that it has in the histories of its targets, in the order of these. That of a
 	// target without history is zero; nil if none has any. They never change.
 	Positions []Position
+
+	kept *sharedKept // for a Memory; nil: it is not to be kept for connections that come back
 }
 
 // Receipt is what a node is told of what it has published.

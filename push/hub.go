@@ -192,6 +192,7 @@ func (h *Hub[C]) add(c C, uid string, follows bool) (*Member[C], error) {
 		}
 		m.own = h.setOf(ToUID, uid)
 		m.own.enter(m)
+		h.count(uid, 1)
 		if h.options.SingleLogin {
 			h.single(m)
 		}
@@ -218,7 +219,9 @@ func (h *Hub[C]) Remove(m *Member[C]) {
 	}
 	h.everyone.leave(m)
 	if m.own != nil {
+		uid := m.own.name
 		h.depart(m, m.own)
+		h.count(uid, -1)
 	}
 	if m.follows {
 		h.followers--
@@ -227,6 +230,12 @@ func (h *Hub[C]) Remove(m *Member[C]) {
 	delete(h.unannounced, m)
 	delete(h.attendance.infos, m)
 	m.hub = nil
+}
+
+func (h *Hub[C]) count(uid string, by int) {
+	if f := h.options.Counted; f != nil {
+		f(uid, by)
+	}
 }
 
 // setOf finds or makes the set of a name, and subscribes to what is published for it.
@@ -245,6 +254,7 @@ func (h *Hub[C]) setOf(k Kind, name string) *set[C] {
 func (h *Hub[C]) depart(m *Member[C], s *set[C]) {
 	h.cancelCatchUp(m, s)
 	s.leave(m)
+	h.vacate(s)
 	h.unattend(m, s)
 	h.tidy(s)
 }
@@ -267,7 +277,7 @@ func (h *Hub[C]) namespace(channel string) Namespace {
 	return h.options.Namespaces[""]
 }
 
-// admit tells whether one more may be in a set; s is nil if nobody is.
+// admit tells whether one more may be in a set; s is nil if nobody is. Who may enters it next: see vacate.
 func (h *Hub[C]) admit(k Kind, name string, s *set[C]) error {
 	if k != ToChannel {
 		return nil
@@ -276,10 +286,29 @@ func (h *Hub[C]) admit(k Kind, name string, s *set[C]) error {
 	if n.Closed {
 		return fmt.Errorf("push: the namespace of channel %q is closed", name)
 	}
-	if n.MaxSubscribers > 0 && s != nil && len(s.members) >= n.MaxSubscribers {
-		return fmt.Errorf("%w: channel %q has %d subscribers", ErrLimit, name, len(s.members))
+	if n.MaxSubscribers <= 0 {
+		return nil
+	}
+	taken := 0
+	if l, shared := h.link.(*memoryLink); shared {
+		taken, shared = l.takeSeat(Channel(name), n.MaxSubscribers)
+		if shared {
+			return nil
+		}
+	} else if s != nil {
+		taken = len(s.members)
+	}
+	if taken >= n.MaxSubscribers {
+		return fmt.Errorf("%w: channel %q has %d subscribers", ErrLimit, name, taken)
 	}
 	return nil
+}
+
+// vacate gives back what admit has given.
+func (h *Hub[C]) vacate(s *set[C]) {
+	if l, shared := h.link.(*memoryLink); shared && s.kind == ToChannel && h.namespace(s.name).MaxSubscribers > 0 {
+		l.leaveSeat(Channel(s.name))
+	}
 }
 
 // Kick closes one connection with a code and a reason, and forgets it.

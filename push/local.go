@@ -23,6 +23,12 @@ func (localBroker) Join(n Node) (Link, error) {
 // isAlone reports whether there are no other nodes.
 func (h *Hub[C]) isAlone() bool { return h.options.Broker == (localBroker{}) }
 
+// isOneProcess reports whether all nodes are in this process.
+func (h *Hub[C]) isOneProcess() bool {
+	_, shared := h.link.(*memoryLink)
+	return shared || h.isAlone()
+}
+
 // localLink delivers at once or, with a Journal, when it is written there. Owned by the loop.
 type localLink struct {
 	node    Node

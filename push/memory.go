@@ -15,28 +15,36 @@ type Memory struct {
 	history *rings       // guarded by mu, as what follows; nil until a node keeps some
 	commits *groupCommit // nil without a Journal
 	roster  *roster      // nil until a node asks who is present
+	replay  sharedReplay
+
+	interest interest
+	seats    seats
 }
 
-// NewMemory makes a Broker for the Hubs of this process. It keeps history, in memory, and knows who is
-// present.
+// NewMemory makes a Broker for the Hubs of this process, of which there are at most 64 at a time. It keeps history, in
+// memory, and knows who is present.
 func NewMemory() *Memory { return &Memory{} }
 
 // memoryLink is a node in a Memory.
 type memoryLink struct {
 	broker *Memory
 	node   Node
+	bit    uint64 // in the broker's interest
 
 	// Guarded by the broker's lock.
-	topics  map[Target]bool
 	leaving bool // a successor is to have the Journal
 	closed  bool
 }
 
-// Join makes a node part of it. It never fails.
+// Join makes a node part of it. It fails if there are too many, with ErrLimit.
 func (b *Memory) Join(n Node) (Link, error) {
-	l := &memoryLink{broker: b, node: n, topics: make(map[Target]bool)}
+	l := &memoryLink{broker: b, node: n}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	var err error
+	if l.bit, err = b.interest.take(); err != nil {
+		return nil, err
+	}
 	b.links = append(b.links, l)
 	b.several = b.several || len(b.links) > 1
 	if n.Retain != nil {
@@ -70,15 +78,9 @@ func (l *memoryLink) change(topics []Target, wanted bool) error {
 		return ErrClosed
 	}
 	for _, t := range topics {
-		if wanted == l.topics[t] {
-			continue
+		if l.broker.interest.set(t, l.bit, wanted) {
+			l.pinLocked(t, wanted)
 		}
-		if wanted {
-			l.topics[t] = true
-		} else {
-			delete(l.topics, t)
-		}
-		l.pinLocked(t, wanted)
 	}
 	return nil
 }
@@ -244,12 +246,12 @@ func (l *memoryLink) carry(x carriage) {
 	case p != nil:
 		p.Positions = b.history.publish(p.to, p.Data, l.node.Retain)
 	}
-	if b.several || b.commits != nil {
+	if b.several || b.commits != nil || keptBy(x) != nil {
 		defer b.mu.Unlock()
 		l.visitLocked(x)
 		return
 	}
-	wanted := l.wants(x.targets())
+	wanted := b.interest.of(x.targets())&l.bit != 0
 	b.mu.Unlock()
 	end := func() { x.done(nil) }
 	if wanted {
@@ -285,6 +287,10 @@ func (f memoryTurn) take(at []Position, err error) { f(at, err) }
 // visitLocked has the nodes be visited, each on its loop.
 func (l *memoryLink) visitLocked(x carriage) {
 	to := x.targets()
+	kept := keptBy(x)
+	if kept != nil {
+		l.broker.visitingLocked(kept, to)
+	}
 	var left atomic.Int64
 	left.Store(1)
 	end := func() {
@@ -292,15 +298,29 @@ func (l *memoryLink) visitLocked(x carriage) {
 			l.node.Do(func() { x.done(nil) })
 		}
 	}
+	wanting := l.broker.interest.of(to)
 	for _, link := range l.broker.links {
-		if link.wants(to) {
+		if wanting&link.bit != 0 {
 			left.Add(1)
-			if !link.node.Do(func() { link.unlessClosed(func() { x.visit(link.node, end) }, end) }) {
+			if !link.node.Do(func() {
+				link.unlessClosed(func() { x.visit(link.node, end) }, end)
+				if kept != nil {
+					link.visited(kept)
+				}
+			}) {
 				end()
 			}
 		}
 	}
 	end()
+}
+
+// keptBy is what of a carriage is to be kept for connections that come back; nil: nothing.
+func keptBy(x carriage) *sharedKept {
+	if p, ok := x.(*memoryPublication); ok {
+		return p.kept
+	}
+	return nil
 }
 
 // unlessClosed runs one of two functions.
@@ -315,9 +335,14 @@ func (l *memoryLink) unlessClosed(f, otherwise func()) {
 	f()
 }
 
-// wants reports whether one of the targets is subscribed to. The broker's lock is held.
-func (l *memoryLink) wants(to []Target) bool {
-	return slices.ContainsFunc(to, func(t Target) bool { return l.topics[t.Topic()] })
+// Close has all nodes leave, as Link.Close does for one. It may be called from any goroutine.
+func (b *Memory) Close() {
+	b.mu.Lock()
+	links := b.links // never changed in place by Close
+	b.mu.Unlock()
+	for _, l := range links {
+		l.Close()
+	}
 }
 
 func (l *memoryLink) Close() {
@@ -325,9 +350,10 @@ func (l *memoryLink) Close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !l.closed {
-		for t := range l.topics {
+		for _, t := range b.interest.release(l.bit) {
 			l.pinLocked(t, false)
 		}
+		l.leaveSeatsLocked()
 	}
 	l.closed = true
 	b.links = slices.DeleteFunc(slices.Clone(b.links), func(other *memoryLink) bool { return other == l })

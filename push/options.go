@@ -99,6 +99,10 @@ type Options[C Conn] struct {
 	// A list of Presence has at most MaxRecoverBytes too.
 	MaxRecover, MaxRecoverBytes int
 
+	// Counted is told of each connection of a uid that becomes a member, by 1, and of each that no longer is, by -1.
+	// nil: nobody is.
+	Counted func(uid string, by int)
+
 	MaxPlaces  int // groups and channels of one connection; 0 means 128
 	MaxMessage int // bytes of a publication; 0 means 64 KiB
 }
@@ -106,7 +110,7 @@ type Options[C Conn] struct {
 // Namespace is what the channels of a name allow. The zero value allows what Options do.
 type Namespace struct {
 	Closed         bool // nobody subscribes
-	MaxSubscribers int  // of one channel; 0 means any number
+	MaxSubscribers int  // of one channel, on a node, or on all nodes of a Memory; 0 means any number
 	MaxMessage     int  // bytes; 0 means that of Options
 
 	History Retention // what is kept of what is published on a channel; the zero value keeps nothing

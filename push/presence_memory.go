@@ -103,7 +103,7 @@ func (b *Memory) tellLocked(c change) {
 
 // attends reports whether the node is told who comes to a channel and goes. The broker's lock is held.
 func (l *memoryLink) attends(in Target) bool {
-	return l.topics[in] && l.node.PresenceEvents != nil && l.node.PresenceEvents(in)
+	return l.broker.interest.links[in]&l.bit != 0 && l.node.PresenceEvents != nil && l.node.PresenceEvents(in)
 }
 
 // departLocked takes out what a node has said that leaves. The link is no longer in the broker's list.

@@ -17,8 +17,8 @@ type Message[C Conn] struct {
 	From *Source // for the debug log and for who watches; nil: that is not told
 
 	// Wait is how long the message may wait for the link to other nodes when that is down, in order with others that
-	// wait. On a node that is alone it is how long it may wait for connections that come back: see Options.Reconnect. 0
-	// or less: not at all.
+	// wait. Where all nodes are in one process it is how long it may wait for connections that come back: see
+	// Options.Reconnect. 0 or less: not at all.
 	Wait time.Duration
 }
 
@@ -47,7 +47,7 @@ func (h *Hub[C]) Publish(m Message[C], done func(Outcome)) error {
 		return err
 	}
 	switch {
-	case h.closed, m.Wait > 0 && h.isAlone() && h.replay.over, h.isPassedOn(m.To):
+	case h.closed, m.Wait > 0 && h.isOneProcess() && h.replay.over, h.isPassedOn(m.To):
 		h.refuse(m, ErrClosed, done)
 	case h.keeps(m):
 		h.keep(m, done)
@@ -60,10 +60,13 @@ func (h *Hub[C]) Publish(m Message[C], done func(Outcome)) error {
 }
 
 // send publishes a message that was checked.
-func (h *Hub[C]) send(m Message[C], done func(Outcome)) {
+func (h *Hub[C]) send(m Message[C], done func(Outcome)) { h.sendKept(m, nil, done) }
+
+// sendKept is send of a message that a Memory is to keep, unless k is nil.
+func (h *Hub[C]) sendKept(m Message[C], k *sharedKept, done func(Outcome)) {
 	h.last++
 	h.stats.Published++
-	p := Publication{Node: h.node, Number: h.last, Except: m.Except, Data: m.Data}
+	p := Publication{Node: h.node, Number: h.last, Except: m.Except, Data: m.Data, kept: k}
 	if len(h.watches) > 0 {
 		done = h.watched(m, p.Number, done)
 	}

@@ -19,7 +19,8 @@ type replayBuffer[C Conn] struct {
 // kept is a message that was published, and that those get too who come in time.
 type kept[C Conn] struct {
 	Message[C]
-	number uint64        // of the publication
+	node   string        // that has published it
+	number uint64        // of the publication there
 	done   func(Outcome) // nil once it was told
 
 	positions []Position // in the histories of its targets
@@ -36,7 +37,7 @@ func (k *kept[C]) tell(o Outcome) {
 // keeps reports whether a message is also for connections that come back.
 func (h *Hub[C]) keeps(m Message[C]) bool {
 	b := &h.replay
-	return m.Wait > 0 && h.isAlone() && h.options.After != nil && time.Now().Before(b.until) &&
+	return m.Wait > 0 && h.isOneProcess() && h.options.After != nil && time.Now().Before(b.until) &&
 		b.count < maxWaiting && b.bytes+len(m.Data) <= maxWaitingBytes
 }
 
@@ -44,7 +45,11 @@ func (h *Hub[C]) keeps(m Message[C]) bool {
 // the latest when that time is over.
 func (h *Hub[C]) keep(m Message[C], done func(Outcome)) {
 	m.To, m.Data = slices.Clone(m.To), slices.Clone(m.Data)
-	k := &kept[C]{Message: m, number: h.last + 1, done: done}
+	if l, shared := h.link.(*memoryLink); shared {
+		h.keepShared(l, m, done)
+		return
+	}
+	k := &kept[C]{Message: m, node: h.node, number: h.last + 1, done: done}
 	h.send(m, func(o Outcome) { // at once, unless a journal has it first
 		b := &h.replay
 		k.positions = o.Positions
@@ -94,6 +99,10 @@ func (b *replayBuffer[C]) remove(k *kept[C]) {
 // Reconnect. Call it when the connection has just become a member, and is in its groups and channels. It gets this in
 // the order in which it was published, and before anything that is published later.
 func (h *Hub[C]) Replay(m *Member[C]) {
+	if l, shared := h.link.(*memoryLink); shared && m.hub != nil && time.Now().Before(h.replay.until) {
+		h.replayShared(l, m)
+		return
+	}
 	if m.hub == nil || h.replay.count == 0 {
 		return
 	}
@@ -130,7 +139,7 @@ func (h *Hub[C]) replayTo(m *Member[C], k *kept[C]) int {
 	}
 	h.beginNoting()
 	n := h.options.Fanout(h.noting(audience), k.Data)
-	h.told(k.To, Publication{Node: h.node, Number: k.number, Data: k.Data}, n)
+	h.told(k.To, Publication{Node: k.node, Number: k.number, Data: k.Data}, n)
 	return n
 }
 
@@ -156,6 +165,9 @@ func (h *Hub[C]) Leaving() {
 		for _, k := range waiting {
 			k.tell(Outcome{Err: ErrClosed})
 		}
+	}
+	if l, shared := h.link.(*memoryLink); shared {
+		l.endReplay()
 	}
 	if l, ok := h.link.(interface{ passOn() }); ok {
 		l.passOn()

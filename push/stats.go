@@ -37,3 +37,23 @@ func (h *Hub[C]) Stats() Stats {
 	s.UIDs, s.Groups, s.Channels = len(h.sets[ToUID]), len(h.sets[ToGroup]), len(h.sets[ToChannel])
 	return s
 }
+
+// Add counts the Hub of another loop of the process in. Names that both have count twice: see Memory.Names.
+func (s *Stats) Add(other Stats) {
+	s.Conns += other.Conns
+	s.Followers += other.Followers
+	s.UIDs += other.UIDs
+	s.Groups += other.Groups
+	s.Channels += other.Channels
+	s.Published += other.Published
+	s.Delivered += other.Delivered
+	s.Recovered += other.Recovered
+	for why, n := range other.Gaps {
+		s.Gaps[why] += n
+	}
+	s.Repairs += other.Repairs
+	s.Breaks += other.Breaks
+	s.Away += other.Away
+	s.Unlinked += other.Unlinked
+	s.Unanswered += other.Unanswered
+}

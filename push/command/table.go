@@ -27,6 +27,9 @@ type Options struct {
 	// nobody waits for it. Required with a Dispatcher.
 	Reply func(call string, a CallAnswer, done func(error))
 
+	// Watch is that of several Hubs together; nil means the Hub's. Its functions are called on the loop of the Hub.
+	Watch func(w push.Watch, began func()) (stop func(), err error)
+
 	// NoHistory is told with an error that is push.ErrNoHistory, in the same way, and NoPresence with one that is
 	// push.ErrNoPresence.
 	NoHistory, NoPresence string

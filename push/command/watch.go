@@ -83,7 +83,11 @@ func (t *Table[C]) watch(q *Request, done func(Reply)) {
 		return
 	}
 	w := &Watching{stream: q.by.Stream, failed: t.failed}
-	stop, err := t.hub.Watch(
+	begin := t.hub.Watch
+	if t.options.Watch != nil {
+		begin = t.options.Watch
+	}
+	stop, err := begin(
 		push.Watch{Target: q.To[0], May: q.by.Permit.filter(), MaxConns: shownConns, Tell: w.tell},
 		func() { done(Reply{OK: true}) },
 	)

@@ -43,6 +43,9 @@ type Options struct {
 	// Began is told when there is a group to tell events, where there was none. nil: nobody is.
 	Began func()
 
+	// Changed is told when what Wants, HasListeners and IsIdle tell may have changed. nil: nobody is.
+	Changed func()
+
 	// State tells who is there: the uids that have a connection, or the channels that have a subscriber, or both. It is
 	// not older than what was emitted before the call of done, on the loop. nil: nobody knows, and there is no Sync.
 	State func(uids, channels bool, done func(uids, channels []string, err error))
@@ -198,6 +201,7 @@ func (d *Dispatcher) listen(w Listen, r *relay) (*Listener, error) {
 		}
 		g = d.newGroup(w.Group)
 		d.groups = slices.Insert(d.groups, at, g)
+		d.changed()
 		if len(d.groups) == 1 && d.options.Began != nil {
 			d.options.Began()
 		}
@@ -253,12 +257,20 @@ func (d *Dispatcher) rewant(g *group, kinds []Kind, of []string) {
 	for _, k := range g.kinds {
 		d.wanted[k]++
 	}
+	d.changed()
+}
+
+func (d *Dispatcher) changed() {
+	if d.options.Changed != nil {
+		d.options.Changed()
+	}
 }
 
 // unclaimedGroup is the group of what nobody wants yet.
 func (d *Dispatcher) unclaimedGroup() *group {
 	if d.unclaimed == nil {
 		d.unclaimed = d.newGroup("")
+		d.changed()
 		d.options.After(d.options.Keep, d.unclaimed.expire)
 	}
 	return d.unclaimed
@@ -268,6 +280,7 @@ func (d *Dispatcher) unclaimedGroup() *group {
 func (d *Dispatcher) claim(g *group) {
 	from := d.unclaimed
 	d.unclaimed = nil
+	d.changed()
 	d.early.claimed()
 	for from.waiting.len() > 0 {
 		it := from.waiting.pop()
@@ -284,6 +297,7 @@ func (d *Dispatcher) claim(g *group) {
 func (d *Dispatcher) forget(g *group) {
 	d.rewant(g, nil, nil)
 	d.groups = slices.DeleteFunc(d.groups, func(other *group) bool { return other == g })
+	d.changed()
 	for g.waiting.len() > 0 {
 		g.dropFirst()
 	}

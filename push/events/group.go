@@ -266,6 +266,7 @@ func (g *group) expire() {
 		return
 	}
 	d.unclaimed = nil
+	d.changed()
 	d.forgotten.add(g.counters)
 	g.release(true)
 }

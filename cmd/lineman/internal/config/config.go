@@ -30,6 +30,7 @@ type Config struct {
 	Ping        time.Duration `koanf:"ping"`
 	SingleLogin bool          `koanf:"single_login"`
 	Drain       time.Duration `koanf:"drain"`
+	Loops       int           `koanf:"loops"`
 	Count       int           `koanf:"count" is:"positive"`
 
 	TLS        TLS                  `koanf:"tls"`

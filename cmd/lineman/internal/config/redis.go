@@ -6,6 +6,7 @@ import (
 	"net"
 	"reflect"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -37,12 +38,32 @@ func checkServer(addr string) error {
 	return nil
 }
 
+// maxLoops is how many loops may meet in a process.
+const maxLoops = 64
+
+// EventLoops is how many loops a process runs.
+func (c *Config) EventLoops() int {
+	switch {
+	case c.Loops > 0:
+		return c.Loops
+	case c.Count > 1 || len(c.Redis.Addresses) > 0:
+		return 1
+	}
+	return min(runtime.GOMAXPROCS(0), 8)
+}
+
 // processes want something that joins them.
 func (c *Config) processes(p *problems) {
 	if c.Count > 1 && len(c.Redis.Addresses) == 0 {
 		p.addf("count",
 			"%d: a page is known only to the process that holds it: set redis.addresses, by which processes reach "+
 				"the pages of others, or count: 1", c.Count)
+	}
+	switch {
+	case c.Loops < 0 || c.Loops > maxLoops:
+		p.addf("loops", "%d: want 0 to %d; 0 means one for each processor", c.Loops, maxLoops)
+	case c.Loops > 1 && len(c.Redis.Addresses) > 0:
+		p.addf("loops", "%d: what meets by redis.addresses are processes: set count", c.Loops)
 	}
 	if len(c.Redis.Addresses) > 0 && c.Token.Revocations != "" {
 		p.addf("token.revocations", "%s: revocations are kept in Redis, where all nodes see them: leave it out",

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -113,6 +114,32 @@ func TestCount(t *testing.T) {
 		c.change(&config)
 		says(t, c.name, config.Check(), c.says...)
 	}
+}
+
+// TestEventLoops has a process that is alone use all processors, up to a bound, and one among others a single one.
+func TestEventLoops(t *testing.T) {
+	processors := min(runtime.GOMAXPROCS(0), 8)
+	for _, c := range []struct {
+		name   string
+		change func(*Config)
+		want   int
+	}{
+		{"alone", func(*Config) {}, processors},
+		{"as set", func(c *Config) { c.Loops = 3 }, 3},
+		{"over Redis", func(c *Config) { c.Redis.Addresses = []string{"localhost:6379"} }, 1},
+		{"several processes", func(c *Config) { c.Count = 2 }, 1},
+	} {
+		config := Default()
+		c.change(&config)
+		if got := config.EventLoops(); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+	config := Default()
+	config.Dev, config.Loops = true, 65
+	says(t, "too many", config.Check(), "config: loops: 65: want 0 to 64; 0 means one for each processor")
+	config.Loops, config.Redis.Addresses, config.Token.Revocations = 2, []string{"localhost:6379"}, ""
+	says(t, "over Redis", config.Check(), "config: loops: 2: what meets by redis.addresses are processes: set count")
 }
 
 func TestAdminAt(t *testing.T) {

@@ -13,6 +13,7 @@ type Shares struct {
 
 const (
 	ownFiles     = 32 // descriptors that a process has beside connections: listeners, the log, files that are read
+	loopFiles    = 5  // and those of each loop: its poller, and the listeners
 	linkFiles    = 4  // and those of its links to Redis, for each partition
 	mostBackends = 10_000
 	mostSpare    = 64
@@ -64,7 +65,7 @@ func (c *Config) leave(files int) (s Shares, left int) {
 		s.Admin = min(files/16, 100)
 	}
 	s.Spare = min(max(files/16, 4), mostSpare)
-	left = files - ownFiles - s.Spare - s.Text - s.API - s.Admin
+	left = files - ownFiles - loopFiles*(c.EventLoops()-1) - s.Spare - s.Text - s.API - s.Admin
 	if len(c.Redis.Addresses) > 0 {
 		left -= linkFiles * (c.Redis.Partitions + 1)
 	}

@@ -29,10 +29,12 @@ func TestShare(t *testing.T) {
 			Shares{112, 56, 12, 12, 12, 12}, "", ""},
 		"none left": {200, func(c *Config) { c.Text.Connections = 200 }, Shares{}, "",
 			"leaves none for pages beside text.connections 200"},
-		"waiting free": {0, func(c *Config) { c.Limits.Waiting = 0 }, Shares{Spare: 64}, "", ""},
+		"on several loops": {1024, func(c *Config) { c.Loops = 9 }, Shares{696, 348, 64, 64, 64, 64}, "", ""},
+		"waiting free":     {0, func(c *Config) { c.Limits.Waiting = 0 }, Shares{Spare: 64}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := Default()
+			c.Loops = 1
 			tt.set(&c)
 			got, warning, err := c.Share(tt.files)
 			switch {

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"maps"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -15,7 +14,6 @@ import (
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/push/command"
-	"github.com/lineman-go/lineman/push/metrics"
 )
 
 // adminWorker is the port for operators: metrics and profiles. It works on goroutines, so a profile holds nobody up.
@@ -123,28 +121,4 @@ func ask[T any](l *lineman.Loop, f func() T) (T, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	return lineman.Ask(ctx, l, f)
-}
-
-// take is how the server is now.
-func (s *Server) take() (metrics.Snapshot, error) {
-	return ask(s.loop, func() metrics.Snapshot { return s.snapshot(time.Now()) })
-}
-
-func (s *Server) snapshot(now time.Time) metrics.Snapshot {
-	s.queued.measure(s.hub.Members("*"), now)
-	l, g := s.loop.Stats(), s.guard
-	var broker metrics.Broker
-	if s.options.BrokerStats != nil {
-		broker = s.options.BrokerStats()
-	}
-	return metrics.Snapshot{
-		Broker: broker, Journal: s.journalStats(),
-		EventGroups: s.eventGroups(), Hooks: s.hookMetrics(), Calls: s.callMetrics(),
-		Stats: s.hub.Stats(), Waiting: g.waiting.taken[""], QueuedBytes: s.queued.bytes, QueuedMost: s.queued.most,
-		Linked: s.hub.Linked(), Accepted: l.Accepted, BytesIn: l.BytesIn, BytesOut: l.BytesOut,
-		Panics: l.Panics, Slow: l.Slow,
-		SlowClients: g.refused["slow"] +
-			g.refused["memory"],
-		Refused: maps.Clone(g.refused), WouldRefuse: maps.Clone(g.wouldRefuse), Credentials: maps.Clone(g.credentials),
-	}
 }

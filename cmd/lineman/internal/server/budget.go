@@ -25,12 +25,14 @@ func (s *Server) fanout(to iter.Seq[*lineman.Conn], msg []byte) int {
 
 // charge counts bytes that were sent to pages.
 func (s *Server) charge(bytes int) {
-	if s.budget.sent += bytes; s.config.Limits.Memory > 0 && s.budget.sent > s.config.Limits.Memory/8 &&
-		!s.budget.due {
+	if s.budget.sent += bytes; s.config.Limits.Memory > 0 && s.budget.sent > s.memoryShare()/8 && !s.budget.due {
 		s.budget.due = true
 		s.loop.After(time.Millisecond, s.shed) // once the kernel has taken what it takes
 	}
 }
+
+// memoryShare is how much of the memory for send queues this loop may take.
+func (s *Server) memoryShare() int { return s.config.Limits.Memory / (1 + len(s.first().others)) }
 
 // shed is the load shedding: it cuts the connections for which most waits, until the rest is within the budget.
 func (s *Server) shed() {
@@ -49,7 +51,7 @@ func (s *Server) shed() {
 	}
 	slices.SortFunc(slow, func(a, b waiting) int { return b.bytes - a.bytes })
 	for _, w := range slow {
-		if total <= s.config.Limits.Memory {
+		if total <= s.memoryShare() {
 			return
 		}
 		total -= w.bytes

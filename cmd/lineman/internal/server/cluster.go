@@ -18,7 +18,7 @@ const patienceAtStart = 2 * time.Second
 // linked is told whether other processes are reached.
 func (s *Server) linked(up bool) {
 	s.links++
-	if up {
+	if up && s.home == nil {
 		s.open()
 		s.beginGap()
 		s.refresh(s.links)

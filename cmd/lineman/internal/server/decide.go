@@ -20,6 +20,8 @@ type decider struct {
 	name   string
 	client *hook.Client
 	allows bool // what is asked while it is away is not refused by that alone
+
+	own, asked *lineman.Loop // of who asks, and of the Decider; nil: they are the same
 }
 
 // deciders are the hooks that decide; nil: none does. One may be there several times. Owned by the loop.
@@ -61,7 +63,7 @@ func (s *Server) newDecider(name string, h config.Hook) (*decider, error) {
 		Ask: client.Ask, Context: s.loop.Context(), Do: func(f func()) { s.loop.Do(f) },
 		After:   func(d time.Duration, f func()) { s.loop.After(d, f) },
 		Timeout: h.Timeout, Most: config.MostAsked,
-		Problem: func(err error) { s.guard.log.info(time.Now(), "a hook has not decided", name, "error", err) },
+		Problem: func(err error) { s.guard.note(name, "a hook has not decided", "error", err) },
 	})
 	return d, nil
 }

@@ -20,6 +20,10 @@ type hearing struct {
 	listening  map[*backend]struct{}    // the listeners
 	held       map[uint64]*lineman.Conn // pages that are not read, as their listener is too slow
 	settled    time.Time                // pages of a predecessor have come back, as far as they will
+
+	// Of the first loop.
+	audience  audience
+	elsewhere int // speakers of other loops
 }
 
 // speaker is a member as back ends hear of it. It is kept until nothing more comes of its connection.
@@ -36,19 +40,29 @@ type speaker struct {
 // openDispatcher makes the Dispatcher.
 func (s *Server) openDispatcher() {
 	h := &s.hearing
-	h.speakers, h.listening = make(map[uint64]*speaker), make(map[*backend]struct{})
-	h.held = make(map[uint64]*lineman.Conn)
+	h.listening = make(map[*backend]struct{})
 	h.settled = time.Now().Add(s.reconnectWindow())
 	h.dispatcher = events.New(events.Options{
 		Do: s.loop.Do, After: func(d time.Duration, f func()) { s.loop.After(d, f) },
 		Waiting: s.config.Events.Waiting, Bytes: s.config.Events.Bytes, Keep: s.config.Events.Keep,
 		Early: min(s.config.Events.Keep, s.reconnectWindow()),
-		Hold:  s.holdPage, State: s.whoIsThere, Began: s.beginHearing,
+		Hold:  s.holdSpeaker, State: s.whoIsThere, Began: s.beginHearing, Changed: s.publishAudience,
 	})
 }
 
 // reconnectWindow is how long pages of a predecessor may take to come back.
 func (s *Server) reconnectWindow() time.Duration { return 2*s.config.Drain + reconnectTime }
+
+// holdSpeaker has a page of any loop not be read, or be read again.
+func (s *Server) holdSpeaker(conn push.Target, on bool) {
+	switch one := s.owning(conn); one {
+	case nil:
+	case s:
+		s.holdPage(conn, on)
+	default:
+		one.loop.Do(func() { one.holdPage(conn, on) })
+	}
+}
 
 // holdPage has a page not be read, or be read again.
 func (s *Server) holdPage(conn push.Target, on bool) {
@@ -70,9 +84,6 @@ func (s *Server) holdPage(conn push.Target, on bool) {
 	}
 }
 
-// hears reports whether somebody listens.
-func (s *Server) hears() bool { return s.hearing.dispatcher.HasListeners() }
-
 // beginSpeaking tells back ends that a page is a member now.
 func (s *Server) beginSpeaking(c *lineman.Conn) {
 	if !s.hears() {
@@ -82,24 +93,39 @@ func (s *Server) beginSpeaking(c *lineman.Conn) {
 	if m == nil {
 		return
 	}
-	s.hearing.speakers[c.ID()] = &speaker{conn: m.Target(), uid: m.UID(), since: time.Now()}
-	s.hearing.dispatcher.Came(m.Target(), m.UID())
+	s.addSpeaker(m, time.Now())
 	s.emitConnect(m, false)
 }
 
-// beginHearing notes the pages that are there when somebody begins to listen.
+// addSpeaker notes a member that back ends hear of; since is zero if it was there before.
+func (s *Server) addSpeaker(m *push.Member[*lineman.Conn], since time.Time) {
+	conn, uid := m.Target(), m.UID()
+	s.hearing.speakers[m.Conn().ID()] = &speaker{conn: conn, uid: uid, since: since}
+	s.countSpeakers(1)
+	s.tellDispatcher(func(d *events.Dispatcher) { d.Came(conn, uid) })
+}
+
+// beginHearing notes the pages that are there when somebody begins to listen, on all loops.
 func (s *Server) beginHearing() {
+	s.addSpeakers()
+	for _, one := range s.others {
+		if one.loop != nil { // else it has not started, and has no pages
+			one.loop.Do(one.addSpeakers)
+		}
+	}
+}
+
+func (s *Server) addSpeakers() {
 	for m := range s.hub.Members(push.Everyone) {
-		if id := m.Conn().ID(); s.hearing.speakers[id] == nil {
-			s.hearing.speakers[id] = &speaker{conn: m.Target(), uid: m.UID()}
-			s.hearing.dispatcher.Came(m.Target(), m.UID())
+		if s.hearing.speakers[m.Conn().ID()] == nil {
+			s.addSpeaker(m, time.Time{})
 		}
 	}
 }
 
 // emitConnect tells back ends that a page is there.
 func (s *Server) emitConnect(m *push.Member[*lineman.Conn], again bool) {
-	if !s.hearing.dispatcher.Wants(events.Connect) {
+	if !s.wants(events.Connect) {
 		return
 	}
 	e := s.eventOf(m, events.Connect)
@@ -107,7 +133,7 @@ func (s *Server) emitConnect(m *push.Member[*lineman.Conn], again bool) {
 	if m.Conn().Value().(*page).live != nil {
 		e.Level = 1
 	}
-	s.hearing.dispatcher.Emit(&e, nil)
+	s.report(&e, nil)
 }
 
 // eventOf is the beginning of an event about a member.
@@ -149,14 +175,16 @@ func (s *Server) endSpeaking(c *lineman.Conn, err error) {
 	h := &s.hearing
 	sp := h.speakers[c.ID()]
 	if sp == nil {
-		if !h.dispatcher.IsIdle() {
-			h.dispatcher.Gone(s.hub.Name(c))
+		if !s.isIdle() {
+			name := s.hub.Name(c)
+			s.tellDispatcher(func(d *events.Dispatcher) { d.Gone(name) })
 		}
 		return
 	}
 	delete(h.speakers, c.ID())
-	told := func(error) { h.dispatcher.Went(sp.conn) }
-	if !h.dispatcher.Wants(events.Close) {
+	s.countSpeakers(-1)
+	told := func(error) { s.tellDispatcher(func(d *events.Dispatcher) { d.Went(sp.conn) }) }
+	if !s.wants(events.Close) {
 		told(nil)
 	} else {
 		e := events.Event{
@@ -169,9 +197,9 @@ func (s *Server) endSpeaking(c *lineman.Conn, err error) {
 		if !sp.since.IsZero() {
 			e.Lasted = time.Since(sp.since)
 		}
-		h.dispatcher.Emit(&e, told)
+		s.report(&e, told)
 	}
-	h.dispatcher.Gone(sp.conn)
+	s.tellDispatcher(func(d *events.Dispatcher) { d.Gone(sp.conn) })
 }
 
 // closedBy is the code and the reason of a page that has closed by itself: 1006 without a goodbye (RFC 6455, 7.1.5).
@@ -258,7 +286,7 @@ func (b *backend) retire() {
 
 // pagesGone reports whether the server has a successor, and the last page has been sent away.
 func (s *Server) pagesGone() bool {
-	return !s.ready && time.Now().After(s.emptied) && len(s.hearing.speakers) == 0
+	return !s.ready && time.Now().After(s.emptied) && len(s.hearing.speakers)+s.hearing.elsewhere == 0
 }
 
 // endListening gives what a back end has not acknowledged to others.

@@ -20,18 +20,16 @@ const busyTime = 500 * time.Millisecond
 func (s *Server) stop(l *lineman.Loop) {
 	s.drain(l, false)
 	s.stopping = true
-	if left := time.Until(s.emptied); left > 0 {
-		l.After(left, s.quit)
-	} else {
-		l.Do(s.quit) // after what back ends have sent; there may be no later
+	s.noteStopped()
+	if s.home != nil {
+		return
 	}
 	if err := s.who.Close(); err != nil {
 		s.log.Error("lineman: closing", "error", err)
 	}
 }
 
-// quit leaves the other processes, when the last page has been sent away, or has gone before that: then the loop may
-// end at once. It is the last that the loop does.
+// quit leaves the other processes. It is the last that the first loop does.
 func (s *Server) quit() {
 	if s.left {
 		return
@@ -40,6 +38,12 @@ func (s *Server) quit() {
 	s.closeTellers()
 	s.hearing.dispatcher.Bye()
 	s.hub.Close()
+	for _, one := range s.others {
+		one.loop.Do(one.hub.Close)
+	}
+	if s.memory != nil {
+		s.memory.Close()
+	}
 	s.closeJournal()
 	s.decides.close()
 	if s.options.BrokerWait != nil {
@@ -57,7 +61,9 @@ func (s *Server) drain(l *lineman.Loop, succeeded bool) {
 	}
 	s.ready = false
 	s.hub.Leaving()
-	s.hearing.dispatcher.Leave(succeeded)
+	if s.home == nil {
+		s.hearing.dispatcher.Leave(succeeded)
+	}
 	var pages []*lineman.Conn
 	for _, w := range []*lineman.Worker{s.pages, s.streams} {
 		for c := range l.Conns(w) {
@@ -79,6 +85,7 @@ func (s *Server) drain(l *lineman.Loop, succeeded bool) {
 	}
 	if window > 0 {
 		s.emptied = time.Now().Add(window + perConnection)
+		s.noteEmptied()
 	}
 	l.After(window+perConnection, s.retireListeners)
 }

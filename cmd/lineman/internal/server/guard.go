@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
@@ -14,26 +15,29 @@ import (
 
 // guard is the admission control: it has the connection slots and the rate limits, which bound what others can take. It
 // gives a reason for each refusal, and counts it. In a dry run it refuses nothing for a rate, but counts and logs all
-// the same. Owned by the loop.
+// the same. All loops of a process have one.
 type guard struct {
-	limits       config.Limits
-	log          limitedLog
-	proxies      []netip.Prefix // whose own addresses are not counted
-	pages        slots          // with those that are members
-	waiting      slots          // of these, those that have not logged in yet
-	backends     slots          // at the port for lines
-	keylessLines keyless        // of these, the unauthenticated ones, where a key is wanted
-	api          slots
-	keylessCalls keyless // of these, likewise
-	operators    slots
+	limits  config.Limits
+	proxies []netip.Prefix // whose own addresses are not counted
 
+	// Owned by the loop that has the back ends.
+	backends         slots   // at the port for lines
+	keylessLines     keyless // of these, the unauthenticated ones, where a key is wanted
+	api              slots
+	keylessCalls     keyless // of these, likewise
+	operators        slots
 	keylessOperators keyless // of these, likewise
+	commands         rateLimiter
 
+	mu         sync.Mutex // guards the following
+	log        limitedLog
+	pages      slots       // with those that are members
+	waiting    slots       // of these, those that have not logged in yet
 	spares     slots       // connections that are there to be told that there is no slot
 	tellings   rateLimiter // of these
 	handshakes rateLimiter
 	logins     rateLimiter
-	commands   rateLimiter
+	uids       map[string]int // connections that are members, where there are several loops; else nil
 
 	refused     tally
 	wouldRefuse tally // in a dry run
@@ -72,6 +76,7 @@ func (s *Server) guardPorts() error {
 		s.log.Warn("lineman: " + warning)
 	}
 	s.guard = newGuard(s.config, shares, s.log)
+	s.guard.countUIDs(s.memory != nil)
 	return nil
 }
 
@@ -148,6 +153,8 @@ func (g *guard) isProxy(ip netip.Addr) bool {
 }
 
 func (g *guard) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	now := time.Now()
 	for _, r := range []*rateLimiter{&g.handshakes, &g.tellings, &g.logins, &g.commands} {
 		r.forget(now)
@@ -157,6 +164,26 @@ func (g *guard) forget() {
 
 // refuse counts a refusal, and logs it.
 func (g *guard) refuse(why, message string, args ...any) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refuseLocked(why, message, args...)
+}
+
+// note logs something that others can cause.
+func (g *guard) note(why, message string, args ...any) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.log.info(time.Now(), message, why, args...)
+}
+
+// refuseCredential counts one.
+func (g *guard) refuseCredential(why string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.credentials.add(why)
+}
+
+func (g *guard) refuseLocked(why, message string, args ...any) {
 	g.refused.add(why)
 	g.log.info(time.Now(), message, why, args...)
 }
@@ -189,6 +216,12 @@ func addressOf(a net.Addr) netip.Addr {
 
 // tooMuch counts a refusal, unless it is a dry run, and returns its reason.
 func (g *guard) tooMuch(why, who string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.tooMuchLocked(why, who)
+}
+
+func (g *guard) tooMuchLocked(why, who string) string {
 	if g.limits.DryRun {
 		g.wouldRefuse.add(why)
 		g.log.info(time.Now(), "a limit would refuse", why, "who", who)
@@ -201,10 +234,12 @@ func (g *guard) tooMuch(why, who string) string {
 // got a spare slot only, its login has the refusal.
 func (g *guard) accept(p *page, remote net.Addr) bool {
 	p.ip = g.address(remote)
-	if p.login.refusal = g.admit(p.ip); p.login.refusal == "" || g.takeSpare(p.ip) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if p.login.refusal = g.admitLocked(p.ip); p.login.refusal == "" || g.takeSpareLocked(p.ip) {
 		return true
 	}
-	g.refuse(p.login.refusal, "a connection was refused", "remote", remote)
+	g.refuseLocked(p.login.refusal, "a connection was refused", "remote", remote)
 	return false
 }
 
@@ -215,24 +250,26 @@ func (g *guard) readmit(p *page, remote net.Addr) (why string) {
 	if p.login.refusal == "" && ip == p.ip {
 		return ""
 	}
-	g.leave(p)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.leaveLocked(p)
 	p.ip = ip
-	if p.login.refusal = g.admit(ip); p.login.refusal != "" {
+	if p.login.refusal = g.admitLocked(ip); p.login.refusal != "" {
 		g.spares.taken.add(ip, 1) // until it has gone
-		g.refuse(p.login.refusal, "a connection was refused", "remote", remote)
+		g.refuseLocked(p.login.refusal, "a connection was refused", "remote", remote)
 	}
 	return p.login.refusal
 }
 
-// admit takes a slot for a page that waits, or tells why there is none.
-func (g *guard) admit(ip string) (why string) {
+// admitLocked takes a slot for a page that waits, or tells why there is none.
+func (g *guard) admitLocked(ip string) (why string) {
 	switch pages, waiting := g.pages.full(ip), g.waiting.full(ip); {
 	case pages != "":
 		return pages
 	case waiting != "":
 		return waiting
 	case ip != "" && !g.handshakes.allow(ip, time.Now()):
-		if why := g.tooMuch("handshakes_per_ip", ip); why != "" {
+		if why := g.tooMuchLocked("handshakes_per_ip", ip); why != "" {
 			return why
 		}
 	}
@@ -242,27 +279,82 @@ func (g *guard) admit(ip string) (why string) {
 }
 
 // known counts a page as no longer waiting.
-func (g *guard) known(p *page) { g.waiting.taken.add(p.ip, -1) }
+func (g *guard) known(p *page) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting.taken.add(p.ip, -1)
+}
 
-// leave counts a page's connection out.
-func (g *guard) leave(p *page) {
+// leave counts a page's connection out, and tells how many are left.
+func (g *guard) leave(p *page) (left int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.leaveLocked(p)
+	return g.pages.taken[""]
+}
+
+func (g *guard) leaveLocked(p *page) {
 	switch {
 	case p.login != nil && p.login.refusal != "":
 		g.spares.taken.add(p.ip, -1)
 		return
 	case p.login != nil:
-		g.known(p)
+		g.waiting.taken.add(p.ip, -1)
 	}
 	g.pages.taken.add(p.ip, -1)
 }
 
+// countUIDs has connections of uids be counted here, as loops know only their own.
+func (g *guard) countUIDs(on bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if on {
+		g.uids = make(map[string]int)
+	}
+}
+
+// pageCount is how many pages there are.
+func (g *guard) pageCount() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.pages.taken[""]
+}
+
+// crowded reports whether more connections are told that there is no slot than there are spare ones.
+func (g *guard) crowded() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return over(g.spares.taken[""]-1, g.spares.most)
+}
+
+// count counts the connections of a uid on all loops.
+func (g *guard) count(uid string, by int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.uids[uid] += by; g.uids[uid] == 0 {
+		delete(g.uids, uid)
+	}
+}
+
+// connections is how many a uid has, of which so many are on the loop that asks.
+func (g *guard) connections(uid string, here int) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.uids == nil {
+		return here
+	}
+	return g.uids[uid]
+}
+
 // login tells why a uid that has so many connections may not have another one.
 func (g *guard) login(uid string, connections int) (why string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	switch {
 	case g.limits.ConnectionsPerUID > 0 && connections >= g.limits.ConnectionsPerUID:
 		return "connections_per_uid"
 	case !g.logins.allow(uid, time.Now()):
-		return g.tooMuch("logins_per_uid", uid)
+		return g.tooMuchLocked("logins_per_uid", uid)
 	}
 	return ""
 }

@@ -85,7 +85,7 @@ func (s *Server) checkToken(c *lineman.Conn, p *page, credential string) {
 			case err == nil && revocations != s.revocations: // it may have been revoked since
 				s.login(c, p, credential)
 			case err != nil:
-				s.guard.credentials.add(token.Reason(err))
+				s.guard.refuseCredential(token.Reason(err))
 				code, reason := refusal(err)
 				s.refuse(c, "credential", code, reason, "error", err)
 			default:
@@ -101,7 +101,8 @@ func (s *Server) addMember(c *lineman.Conn, p *page, who Identity) {
 		s.refuse(c, "credential", codeUnauthorized, "a uid has 1 to 255 bytes of text")
 		return
 	}
-	if why := s.guard.login(who.UID, s.hub.Count(push.UID(who.UID))); why != "" {
+	connections := s.guard.connections(who.UID, s.hub.Count(push.UID(who.UID)))
+	if why := s.guard.login(who.UID, connections); why != "" {
 		s.refuse(c, why, codeTooMany, retryLater)
 		return
 	}

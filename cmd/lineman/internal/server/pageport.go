@@ -107,7 +107,7 @@ func (s *Server) accept(c *lineman.Conn) error {
 // spareTime is how long a connection may take to read that there is no slot for it. It is 0 where more connections are
 // told so than there are spare slots: behind a proxy this is found out only when a slot was taken.
 func (s *Server) spareTime() time.Duration {
-	if spares := &s.guard.spares; over(spares.taken[""]-1, spares.most) {
+	if s.guard.crowded() {
 		return 0
 	}
 	return refusalTime
@@ -118,8 +118,8 @@ var errNoSlot = errors.New("server: no connection slot")
 
 // gone gives back the slot of a connection.
 func (s *Server) gone(c *lineman.Conn) {
-	if s.guard.leave(c.Value().(*page)); s.stopping && s.guard.pages.taken[""] == 0 {
-		s.loop.Do(s.quit)
+	if left := s.guard.leave(c.Value().(*page)); s.stopping && left == 0 {
+		s.first().loop.Do(s.first().endIfDue)
 	}
 }
 

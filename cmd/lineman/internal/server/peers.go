@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/lineman-go/lineman/push"
@@ -37,6 +38,10 @@ func (s *Server) toldByPeer(node string, what json.RawMessage) {
 // reply gives a page what a back end answers to its call, wherever the page is.
 func (s *Server) reply(call string, a command.CallAnswer, done func(error)) {
 	node, _, _ := strings.Cut(strings.TrimPrefix(call, "c:"), ".")
+	if one := s.owning(push.Target(call)); one != nil && one != s {
+		one.answerFrom(s, call, a, done)
+		return
+	}
 	if s.options.Broker == nil || node == s.hub.ID() || node == "" {
 		if !s.answerCall(call, a.Data, a.Code, a.Text) {
 			done(command.ErrNoCall)
@@ -51,6 +56,18 @@ func (s *Server) reply(call string, a command.CallAnswer, done func(error)) {
 		return
 	}
 	s.hub.Tell(node, what, done)
+}
+
+// answerFrom is reply for the page of another loop than that which asks.
+func (s *Server) answerFrom(asking *Server, call string, a command.CallAnswer, done func(error)) {
+	a.Data = slices.Clone(a.Data) // it is on loan
+	s.loop.Do(func() {
+		var err error
+		if !s.answerCall(call, a.Data, a.Code, a.Text) {
+			err = command.ErrNoCall
+		}
+		asking.loop.Do(func() { done(err) })
+	})
 }
 
 // connectAgain tells that the pages are there which others have told as closed.

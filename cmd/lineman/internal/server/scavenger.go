@@ -24,9 +24,12 @@ func differs(a, b int) int { return max(a-b, b-a) }
 
 // tidy is called every few seconds.
 func (s *Server) tidy() {
-	s.guard.forget()
 	s.replays.forget()
-	if s.scavenger.due(s.hub.Count("*")) {
+	if s.home != nil {
+		return
+	}
+	s.guard.forget()
+	if s.scavenger.due(s.guard.pageCount()) {
 		go debug.FreeOSMemory() // it takes its time
 	}
 }

@@ -1,5 +1,5 @@
 // Package server is the push server: browsers on one port, back ends on two others, and a push.Hub between them, all on
-// one loop.
+// one loop, or the browsers on several.
 package server
 
 import (
@@ -94,10 +94,13 @@ type Identity struct {
 	Session json.RawMessage // kept with its connection; nil: nothing
 }
 
-// Server is the push server of one process.
+// Server is the push server of one loop.
 type Server struct {
 	config  config.Config
 	options Options
+	home    *Server      // of the first loop of the process; nil: that is this one
+	others  []*Server    // of the other loops; those of the first one know none. Immutable once it serves.
+	memory  *push.Memory // joins them; nil where there is one loop
 	keys    keyring
 	pages   *lineman.Worker
 	streams *lineman.Worker // of pages, those that get server-sent events
@@ -134,6 +137,7 @@ type Server struct {
 	scavenger   scavenger
 	ready       bool
 	stopping    bool
+	stopped     int                 // Servers of the process that stop
 	left        bool                // it has left the other processes
 	emptied     time.Time           // when the last page has been sent away, while a drain lasts
 	links       int                 // times that the link to other processes has come or gone
@@ -168,10 +172,10 @@ func New(c config.Config, o Options) *Server {
 	return s
 }
 
-// Worker is the worker to run. A page is known to the process that holds its WebSocket: several need a Broker.
-func (s *Server) Worker() *lineman.Worker { return s.pages }
-
 func (s *Server) start(l *lineman.Loop) (err error) {
+	if s.home != nil {
+		return s.startBeside(l)
+	}
 	if s.log = s.options.Log; s.log == nil {
 		s.log = slog.Default() // of this process
 	}
@@ -186,9 +190,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 			s.closeJournal()
 		}
 	}()
-	s.loop, s.expiries, s.heartbeats = l, make(expiries), newHeartbeats(s.config.Ping, level1.Heartbeat{}.Append(nil))
-	s.speaking.begin()
-	s.streaming.comments = newHeartbeats(s.config.Ping, []byte(":\n\n"))
+	s.begin(l)
 	if err = s.guardPorts(); err != nil {
 		return err
 	}
@@ -205,7 +207,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 			Revoke: s.revoke(), TooLarge: "limits.publish, or max_message of a namespace, says so",
 			NoHistory:  "history of its namespace, history.uids or history.groups says what is kept",
 			NoPresence: "presence of its namespace says whether it is known",
-			Dispatcher: s.hearing.dispatcher, Reply: s.reply,
+			Dispatcher: s.hearing.dispatcher, Reply: s.reply, Watch: s.watchAll(),
 		})
 	s.slice.loop, s.description = l, s.table.OpenAPI(lineman.Version())
 	if s.config.Admin.Listen != "" {
@@ -227,18 +229,31 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	return nil
 }
 
+// begin makes what the Server of each loop has for its pages.
+func (s *Server) begin(l *lineman.Loop) {
+	s.loop, s.expiries, s.heartbeats = l, make(expiries), newHeartbeats(s.config.Ping, level1.Heartbeat{}.Append(nil))
+	s.speaking.begin()
+	s.streaming.comments = newHeartbeats(s.config.Ping, []byte(":\n\n"))
+	h := &s.hearing
+	h.speakers, h.held = make(map[uint64]*speaker), make(map[uint64]*lineman.Conn)
+}
+
 // keepTime has the server do what it does from time to time.
 func (s *Server) keepTime(l *lineman.Loop) {
-	l.After(patienceAtStart, s.overdue)
 	l.Every(time.Second, func() {
 		s.expire(time.Now())
 		s.heartbeats.beat(s.fanout)
 		s.streaming.comments.beat(s.fanout)
 		s.hub.CheckTails(checkTime)
-		s.followRolls()
-		s.hearing.dispatcher.Beat(s.hub.Linked())
+		if s.home == nil {
+			s.followRolls()
+			s.hearing.dispatcher.Beat(s.hub.Linked())
+		}
 	})
 	l.Every(burstTime*time.Second, s.tidy)
+	if s.home == nil {
+		l.After(patienceAtStart, s.overdue)
+	}
 }
 
 // openWho opens what tells who a page is.
@@ -256,23 +271,45 @@ func (s *Server) openWho() (err error) {
 
 // openHub makes the hub, over the journal if there is to be one.
 func (s *Server) openHub() (err error) {
-	if err = s.openJournal(); err != nil {
-		return err
+	if s.home == nil {
+		if err = s.openJournal(); err != nil {
+			return err
+		}
+	}
+	rollChanged := s.rollChanged
+	if s.home != nil {
+		rollChanged = func(push.Roll, string, bool) {} // the first loop tells it
 	}
 	s.hub, err = push.New(push.Options[*lineman.Conn]{
 		Fanout: s.fanout, Do: s.loop.Do, Close: s.closeWith,
 		After:  func(d time.Duration, f func()) { s.loop.After(d, f) },
-		Broker: s.options.Broker, Linked: s.linked, Revoked: s.revoked, Restored: s.restored, Took: s.metrics.Took,
+		Broker: s.broker(), Linked: s.linked, Revoked: s.revoked, Restored: s.restored, Took: s.metrics.Took,
 		Log: s.log, Remote: func(c *lineman.Conn) string { return c.RemoteAddr().String() },
 		Reconnect:   s.reconnectWindow(),
 		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Publish,
 		Namespaces: namespaces(s.config.Namespaces), HistoryBytes: s.config.History.Memory, Journal: s.journal,
 		UIDHistory: retention(s.config.History.UIDs), GroupHistory: retention(s.config.History.Groups),
 		Followers: followers{s}, PresenceChanged: s.presenceChanged, PresenceRenewed: s.presenceRenewed,
-		Told: s.toldByPeer, RollChanged: s.rollChanged, RollDelay: orAtOnce(s.config.Events.Debounce),
-		MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(),
+		Told: s.toldByPeer, RollChanged: rollChanged, RollDelay: orAtOnce(s.config.Events.Debounce),
+		MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(), Counted: s.counted(),
 	})
 	return err
+}
+
+// broker joins the Hub with others; nil if there are none.
+func (s *Server) broker() push.Broker {
+	if s.memory != nil {
+		return s.memory
+	}
+	return s.options.Broker
+}
+
+// counted counts the connections of uids on all loops; nil where there is one.
+func (s *Server) counted() func(uid string, by int) {
+	if s.memory == nil {
+		return nil
+	}
+	return s.guard.count
 }
 
 // listen adds the ports beside that for pages. Those for back ends are shut until the link to other nodes is up.

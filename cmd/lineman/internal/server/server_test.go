@@ -6,7 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,9 +39,13 @@ type running struct {
 	admin string // that of the port for operators
 }
 
-// settings are the default, on free ports.
+// settings are the default, on free ports and on one loop: LINEMAN_TEST_LOOPS=3 runs the tests on so many.
 func settings() config.Config {
 	c := config.Default()
+	c.Loops = 1
+	if n, err := strconv.Atoi(os.Getenv("LINEMAN_TEST_LOOPS")); err == nil {
+		c.Loops = n
+	}
 	c.Listen, c.Text.Listen, c.API.Listen, c.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	return c
 }

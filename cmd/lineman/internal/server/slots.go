@@ -51,7 +51,8 @@ type slot struct {
 	why string // why it has a spare one only; empty if it has its own
 }
 
-// acquire takes a slot for a connection, or a spare one for refusalTime; false means that there is none.
+// acquire takes a slot for a connection, or a spare one for refusalTime; false means that there is none. s is none of
+// those for pages.
 func (g *guard) acquire(s *slots, c *lineman.Conn) (p slot, ok bool) {
 	p.ip = g.address(c.RemoteAddr())
 	if p.why = s.full(p.ip); p.why != "" && !(s.tells && g.takeSpare(p.ip)) {
@@ -69,7 +70,7 @@ func (g *guard) acquire(s *slots, c *lineman.Conn) (p slot, ok bool) {
 // release gives a slot back.
 func (g *guard) release(s *slots, p slot) {
 	if p.why != "" {
-		g.spares.taken.add(p.ip, -1)
+		g.releaseSpare(p.ip)
 		return
 	}
 	s.taken.add(p.ip, -1)
@@ -78,6 +79,18 @@ func (g *guard) release(s *slots, p slot) {
 // takeSpare takes a spare slot, and reports whether there was one. How many an address may have, and how often, is
 // bounded too.
 func (g *guard) takeSpare(ip string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.takeSpareLocked(ip)
+}
+
+func (g *guard) releaseSpare(ip string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.spares.taken.add(ip, -1)
+}
+
+func (g *guard) takeSpareLocked(ip string) bool {
 	if g.spares.full(ip) != "" || ip != "" && !g.tellings.allow(ip, time.Now()) {
 		return false
 	}

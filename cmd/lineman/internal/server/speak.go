@@ -142,6 +142,6 @@ func (s *Server) emit(m *push.Member[*lineman.Conn], e *events.Event, done func(
 	e.UID = m.UID()
 	e.Session, _ = m.Value().(json.RawMessage)
 	s.speaking.member, e.About = m, s.speaking.places
-	s.hearing.dispatcher.Emit(e, done)
+	s.report(e, done)
 	s.speaking.member = nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/protocol/text"
@@ -70,7 +69,7 @@ func (b *backend) send(text []byte) bool {
 	case b.full && refused:
 		return false
 	case refused:
-		b.server.guard.log.info(time.Now(), "a back end does not read its answers: this one is lost", "unread",
+		b.server.guard.note("unread", "a back end does not read its answers: this one is lost",
 			"remote", b.conn.RemoteAddr())
 	}
 	b.conn.Release()

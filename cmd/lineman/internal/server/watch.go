@@ -1,7 +1,11 @@
 package server
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/command"
 )
 
@@ -28,4 +32,104 @@ func (b *backend) Send(event []byte) bool {
 		return true
 	}
 	return b.conn.Send(event) == nil
+}
+
+// watchAll watches on all loops; nil where there is one.
+func (s *Server) watchAll() func(w push.Watch, began func()) (stop func(), err error) {
+	if s.memory == nil {
+		return nil
+	}
+	return s.watch
+}
+
+// watch is that of the Hubs of all loops together. A connection is watched on the loop that has it.
+func (s *Server) watch(w push.Watch, began func()) (stop func(), err error) {
+	if kind, _ := w.Target.Split(); kind == push.ToConn {
+		one := s.owning(w.Target)
+		if one == nil || one == s {
+			return s.hub.Watch(w, began)
+		}
+		far := &farWatch{Watch: w, near: s, far: one}
+		far.begin(began)
+		return far.end, nil
+	}
+	near := w
+	near.Tell = func(e *push.Event) {
+		if e.Step != push.Published || e.From != nil || !s.publishesElsewhere(e.Number) {
+			w.Tell(e)
+		}
+	}
+	left := len(s.all())
+	begun := func() {
+		if left--; left == 0 {
+			began()
+		}
+	}
+	stopHere, err := s.hub.Watch(near, begun)
+	if err != nil {
+		return nil, err
+	}
+	var stops []func()
+	for _, one := range s.others {
+		far := &farWatch{Watch: w, near: s, far: one}
+		far.begin(begun)
+		stops = append(stops, far.end)
+	}
+	return func() {
+		stopHere()
+		for _, stop := range stops {
+			stop()
+		}
+	}, nil
+}
+
+// publishesElsewhere reports whether a publication began on another loop, which tells of it.
+func (s *Server) publishesElsewhere(number string) bool {
+	return slices.ContainsFunc(s.others, func(one *Server) bool { return strings.HasPrefix(number, one.hub.ID()) })
+}
+
+// farWatch is a Watch on the Hub of another loop.
+type farWatch struct {
+	push.Watch
+	near, far *Server
+	ended     bool   // Owned by the loop of near.
+	stop      func() // Owned by the loop of far; nil: there is nothing to stop.
+}
+
+func (f *farWatch) begin(began func()) {
+	f.far.loop.Do(func() {
+		w := f.Watch
+		w.Tell = f.tell
+		begun := func() { f.near.loop.Do(began) }
+		stop, err := f.far.hub.Watch(w, begun)
+		if f.stop = stop; err != nil {
+			begun() // the connection has gone: there is nothing to tell
+		}
+	})
+}
+
+// tell brings an event to the loop of near, unless that one tells of it.
+func (f *farWatch) tell(e *push.Event) {
+	switch {
+	case e.Step == push.Published && e.From == nil:
+		return
+	case e.Step == push.Delivered && e.N == 0 && e.Full == 0:
+		return
+	}
+	own := *e // with all that it has, it is on loan
+	own.To, own.Data, own.Conns = slices.Clone(e.To), slices.Clone(e.Data), slices.Clone(e.Conns)
+	f.near.loop.Do(func() {
+		if !f.ended {
+			f.Watch.Tell(&own)
+		}
+	})
+}
+
+func (f *farWatch) end() {
+	f.ended = true
+	f.far.loop.Do(func() {
+		if f.stop != nil {
+			f.stop()
+		}
+	})
 }
