@@ -20,7 +20,9 @@ type publisher struct {
 }
 
 func newPublisher(tb testing.TB) *publisher {
-	r := start(tb, devMode(), server.Options{})
+	c := devMode()
+	c.Loops = 1 // several hand what is published to each other
+	r := start(tb, c, server.Options{})
 	conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(r.api, "http://"), "/v1/"))
 	if err != nil {
 		tb.Fatal(err)
