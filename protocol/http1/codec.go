@@ -159,16 +159,29 @@ func (c *Codec) nextLine(data []byte) (line []byte, ok bool, err error) {
 	}
 	end := c.looked + i
 	if end == c.line || data[end-1] != '\r' {
-		return nil, false, bad("line feed without carriage return")
+		return nil, false, bareLineFeed()
 	}
 	line = data[c.line : end-1]
 	c.line, c.looked = end+1, end+1
 	return line, true, nil
 }
 
+func bareLineFeed() error { return bad("line feed without carriage return") }
+
+var endOfHead = []byte("\r\n\r\n")
+
 // readHead looks for the empty line that ends the head, and then reads from the head how the body is framed. The
 // request is nil as long as the head is not whole.
 func (c *Codec) readHead(data []byte) (*Request, error) {
+	if c.looked == 0 && len(data) > 0 && data[0] != '\r' {
+		// Nearly always it comes at once, is short, and has no error: what is one is said by looking line by line.
+		most := min(len(data), maxLine, c.maxHeader)
+		if i := bytes.Index(data[:most], endOfHead); i >= 0 {
+			if r, err := c.parseHead(data, i+len(endOfHead)); err == nil {
+				return r, nil
+			}
+		}
+	}
 	for {
 		start := c.line
 		line, ok, err := c.nextLine(data)
@@ -185,12 +198,15 @@ func (c *Codec) readHead(data []byte) (*Request, error) {
 			if start == 0 {
 				return nil, bad("an empty line, and no request")
 			}
-			break
+			return c.parseHead(data, c.line)
 		}
 	}
-	c.head = c.line
+}
+
+// parseHead reads the head that the first n bytes are.
+func (c *Codec) parseHead(data []byte, n int) (*Request, error) {
 	r := requests.Get().(*Request)
-	err := r.parse(data[:c.head])
+	err := r.parse(data[:n])
 	if err == nil {
 		err = c.frame(r)
 	}
@@ -199,6 +215,7 @@ func (c *Codec) readHead(data []byte) (*Request, error) {
 		r.release()
 		return nil, err
 	}
+	c.head, c.line, c.looked = n, n, n
 	return r, nil
 }
 

@@ -9,6 +9,9 @@ import (
 // parse reads a whole head, its empty line included.
 func (r *Request) parse(head []byte) error {
 	i := bytes.IndexByte(head, '\n')
+	if i == 0 || head[i-1] != '\r' {
+		return bareLineFeed()
+	}
 	if err := r.requestLine(head[:i-1]); err != nil {
 		return err
 	}
@@ -16,11 +19,49 @@ func (r *Request) parse(head []byte) error {
 	if r.fields, err = appendFields(r.fields[:0], head[i+1:]); err != nil {
 		return err
 	}
+	r.notice()
 	if err := r.checkHost(); err != nil {
 		return err
 	}
-	r.close = r.hasToken("Connection", "close") || r.http10 && !r.hasToken("Connection", "keep-alive")
-	return r.checkExpect()
+	r.close = r.http10
+	if r.noticed&hasConnection != 0 {
+		r.close = r.hasToken("Connection", "close") || r.http10 && !r.hasToken("Connection", "keep-alive")
+	}
+	if r.noticed&hasExpect != 0 {
+		return r.checkExpect()
+	}
+	return nil
+}
+
+// What fields that the server itself looks at a head has, so that those which most have not need not be looked for.
+const (
+	hasConnection = 1 << iota
+	hasExpect
+	hasFraming
+)
+
+// notice looks at the names of the fields once.
+func (r *Request) notice() {
+	for i := range r.fields {
+		switch name := r.fields[i].name; len(name) {
+		case len("Expect"):
+			if equalFold(name, "Expect") {
+				r.noticed |= hasExpect
+			}
+		case len("Connection"):
+			if equalFold(name, "Connection") {
+				r.noticed |= hasConnection
+			}
+		case len("Content-Length"):
+			if equalFold(name, "Content-Length") {
+				r.noticed |= hasFraming
+			}
+		case len("Transfer-Encoding"):
+			if equalFold(name, "Transfer-Encoding") {
+				r.noticed |= hasFraming
+			}
+		}
+	}
 }
 
 // requestLine is method, target, version, with one space between each (RFC 9112, 3).
@@ -148,6 +189,9 @@ func trim(v []byte) []byte {
 func appendFields(fields []field, lines []byte) ([]field, error) {
 	for {
 		i := bytes.IndexByte(lines, '\n')
+		if i == 0 || lines[i-1] != '\r' {
+			return fields, bareLineFeed()
+		}
 		line := lines[:i-1]
 		lines = lines[i+1:]
 		if len(line) == 0 {
@@ -156,8 +200,8 @@ func appendFields(fields []field, lines []byte) ([]field, error) {
 		if len(fields) == maxFields {
 			return fields, &Error{Status: 431, Reason: "too many header fields"}
 		}
-		colon := bytes.IndexByte(line, ':')
-		if colon < 0 || !isToken(line[:colon]) {
+		colon := tokenLength(line)
+		if colon == 0 || colon == len(line) || line[colon] != ':' {
 			return fields, bad("malformed field name") // RFC 9112, 5.1 and 5.2: space before ":", folded lines
 		}
 		value := trim(line[colon+1:])
@@ -211,6 +255,9 @@ type framing struct {
 // framing reads it from the fields. What a second parser might read otherwise is refused (RFC 9112, 6.1 to 6.3, 11.2).
 func (r *Request) framing() (framing, error) {
 	var f framing
+	if r.noticed&hasFraming == 0 {
+		return f, nil
+	}
 	lengths, codings := 0, 0
 	for v := range r.Values("Content-Length") {
 		n, ok := decimal(v)
@@ -301,42 +348,4 @@ func validPort(v []byte) bool {
 		}
 	}
 	return len(v) <= len(":65535")
-}
-
-func isToken(b []byte) bool {
-	for _, c := range b {
-		if !tokenBytes[c] {
-			return false
-		}
-	}
-	return len(b) > 0
-}
-
-func isValue(b []byte) bool {
-	for _, c := range b {
-		if !isText(c) {
-			return false
-		}
-	}
-	return true
-}
-
-// isText is what a field value may hold (RFC 9110, 5.5).
-func isText(b byte) bool { return b >= ' ' && b != 0x7f || b == '\t' }
-
-var (
-	tokenBytes = table("!#$%&'*+-.^_`|~")  // RFC 9110, 5.6.2
-	hostBytes  = table("-._~!$&'()*+,;=%") // RFC 3986, 3.2.2
-)
-
-// table holds letters, digits and more.
-func table(more string) (t [256]bool) {
-	for b := range t {
-		c := byte(b)
-		t[b] = digit(c) || 'a' <= lower(c) && lower(c) <= 'z'
-	}
-	for _, b := range []byte(more) {
-		t[b] = true
-	}
-	return t
 }

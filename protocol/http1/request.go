@@ -20,6 +20,7 @@ type Request struct {
 	http10   bool
 	close    bool // the client wants the connection closed after the answer
 	expect   bool
+	noticed  uint8 // of the fields
 }
 
 type field struct{ name, value []byte }

@@ -67,11 +67,10 @@ func (r *Response) Append(dst []byte, x Exchange, date []byte) ([]byte, error) {
 			return dst, err
 		}
 	}
-	if !isValue([]byte(r.Type)) {
+	if r.Type != "" && !isValue([]byte(r.Type)) {
 		return dst, fmt.Errorf("http1: Content-Type %q has a control character", r.Type)
 	}
-	b := appendStatus(dst, status)
-	b = append(append(append(b, "Date: "...), date...), crlf...)
+	b := append(append(append(appendStatus(dst, status), "Date: "...), date...), crlf...)
 	if status == 205 && len(r.Body) > 0 {
 		return dst, errors.New("http1: status 205 has no body: leave it out") // RFC 9110, 15.3.6
 	}
@@ -83,6 +82,7 @@ func (r *Response) Append(dst []byte, x Exchange, date []byte) ([]byte, error) {
 		b = append(append(append(append(b, f.Name...), ": "...), f.Value...), crlf...)
 	}
 	switch closes := r.Close || x.Close || r.Stream && x.closeDelimited(); {
+	case len(r.Header) == 0 && !closes && !x.HTTP10: // nearly always
 	case r.upgrades() && closes:
 		b = append(b, "Connection: close, Upgrade\r\n"...) // RFC 9110, 7.8
 	case r.upgrades():
@@ -136,7 +136,11 @@ func (r *Response) appendType(b []byte) []byte {
 }
 
 func (r *Response) appendLength(b []byte) []byte {
-	b = append(r.appendType(b), "Content-Length: "...)
+	if r.Type == "" && len(r.Body) > 0 {
+		b = append(b, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: "...)
+	} else {
+		b = append(r.appendType(b), "Content-Length: "...)
+	}
 	return append(strconv.AppendInt(b, int64(len(r.Body)), 10), crlf...)
 }
 

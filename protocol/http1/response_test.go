@@ -128,3 +128,20 @@ func TestAppendErrorHead(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestIsValue has each byte at each place of values of several lengths.
+func TestIsValue(t *testing.T) {
+	for n := 1; n < 20; n++ {
+		for at := range n {
+			for b := range 256 {
+				value := bytes.Repeat([]byte{'a'}, n)
+				value[at] = byte(b)
+				r := http1.Response{Header: []http1.Field{{Name: "X", Value: string(value)}}}
+				_, err := r.Append(nil, http1.Exchange{}, nil)
+				if want := b >= ' ' && b != 0x7f || b == '\t'; (err == nil) != want {
+					t.Fatalf("%q: %v", value, err)
+				}
+			}
+		}
+	}
+}
