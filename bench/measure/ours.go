@@ -12,6 +12,8 @@ var ours = map[string]recipe{
 	"subject-2":      subjectOn2(2),
 	"subject-2-on-1": subjectOn2(1),
 	"lineman":        pushServerWith(),
+	"lineman-2":      pushServerOn2(2),
+	"lineman-2-on-1": pushServerOn2(1),
 	"lineman-before": pushServerBefore,
 	"redis":          redisServer,
 }
@@ -73,6 +75,18 @@ func subjectOn2(cores int) recipe {
 			return append(command, "-loops", "2"), err
 		}
 		return &two, nil
+	}
+}
+
+// pushServerOn2 makes the push server on two loops, with so many cores.
+func pushServerOn2(cores int) recipe {
+	return func(b *builder) (*program, error) {
+		p, err := pushServerWith("LINEMAN_LOOPS=2", "GOMAXPROCS=2")(b)
+		if err != nil {
+			return nil, err
+		}
+		p.cores = cores
+		return p, nil
 	}
 }
 

@@ -27,7 +27,7 @@ func (m *measurement) published(r *running, p publication) ([]float64, error) {
 		return nil, err
 	}
 	defer l.close()
-	if r.as == "push server" || r.as == "level 0" {
+	if r.as == "level 0" || r.byBackEnd() {
 		if err := p.check(r, l); err != nil {
 			return nil, err
 		}
@@ -61,9 +61,21 @@ func (p publication) text() string { return strings.Repeat("x", p.size) }
 
 func (p publication) command() string { return `{"cmd":"pub","to":"news","text":"` + p.text() + `"}` }
 
+// levels are how pages follow a channel themselves, by the contender's name.
+var levels = map[string]opening{"level 0": subscriber, "level 1": follower, "events": listener}
+
+// byBackEnd reports whether a back end has to put the pages on a channel.
+func (r *running) byBackEnd() bool {
+	_, byThemselves := levels[r.as]
+	return !byThemselves
+}
+
 // audience are the pages, and a back end behind them.
 func (p publication) audience(r *running) (*load, error) {
-	how := map[string]opening{"level 0": subscriber, "level 1": follower, "events": listener, "push server": page}[r.as]
+	how := page
+	if !r.byBackEnd() {
+		how = levels[r.as]
+	}
 	l, err := connect(r.addrs[0], p.pages, how)
 	if err != nil {
 		return nil, err
@@ -83,7 +95,7 @@ func (p publication) gather(r *running, l *load) error {
 	if err := r.known(p.pages); err != nil {
 		return err
 	}
-	if r.as == "push server" {
+	if r.byBackEnd() {
 		_, err := r.ask(`{"cmd":"subscribe","to":"*","channel":"news"}`)
 		return err
 	}
@@ -102,7 +114,7 @@ func (p publication) check(r *running, l *load) error {
 // sizes are those of the publications that are next, on the wire.
 func (p publication) sizes(r *running) (func(number int) int, error) {
 	message := len(frameHead(0x81, 0, p.size)) + p.size
-	if r.as == "level 0" || r.as == "push server" {
+	if r.as == "level 0" || r.byBackEnd() {
 		return always(message), nil
 	}
 	epoch, offset, err := r.top("news")
