@@ -43,7 +43,8 @@
 // back with [Conn.Do] or [Loop.Do]. A callback that holds the loop longer than 100 ms is counted and named in the log.
 //
 // From any goroutine, returning at once: Send, SendBinary, SendTyped, Write, Respond, Ping, Close, CloseWith, Abort,
-// Do, Connected, Pending, ID, Context, LocalAddr, RemoteAddr and Stats of a [Conn], and Do, Context and ID of a [Loop].
+// Do, Connected, Pending, ID, Context, LocalAddr, RemoteAddr and Stats of a [Conn], and Do, Context,
+// ID and Index of a [Loop].
 // Everything else is for the loop only, that is for callbacks, timers and functions given to Do.
 //
 // A message given to a callback is on loan until the callback returns, and so are an HTTP request and the Conn of a

@@ -21,7 +21,7 @@ import (
 
 // A Loop is one event loop: its listeners, connections and timers. Every callback of theirs runs on it, one at a time.
 //
-// Do, Context and ID may be called from any goroutine; everything else on the loop, that is in its callbacks.
+// Do, Context, ID and Index may be called from any goroutine; everything else on the loop, that is in its callbacks.
 type Loop struct {
 	// Immutable.
 	id    int

@@ -70,7 +70,7 @@ func (w *crowd) use() {
 	}
 	useAll(c)
 	l := c.Loop()
-	_, _, _ = l.ID(), l.Context(), l.Do(func() {})
+	_, _, _, _ = l.ID(), l.Index(), l.Context(), l.Do(func() {})
 	switch rand.IntN(40) {
 	case 0:
 		_ = c.Close() // it may be closing, here and below
