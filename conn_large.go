@@ -12,6 +12,20 @@ const (
 
 // sendLarge is send for a message that is large.
 func (w *writer) sendLarge(c *Conn, msg []byte, binary bool) error {
+	return w.lend(c, msg, func(dst []byte) (around []byte, before int, err error) {
+		return c.session.aroundLocked(dst, msg, binary)
+	}, func(dst []byte) ([]byte, error) {
+		if binary {
+			return appendBinary(c.session, dst, msg)
+		}
+		return c.session.Append(dst, msg)
+	})
+}
+
+// lend is send for large bytes that go over the wire as they are. It runs around, which gives what a session's
+// aroundLocked does, under the lock; and encode, if the bytes do not go as they are.
+func (w *writer) lend(c *Conn, msg []byte, around func(dst []byte) (around []byte, before int, err error),
+	encode func(dst []byte) ([]byte, error)) error {
 	if c.loop == nil {
 		return net.ErrClosed
 	}
@@ -22,23 +36,18 @@ func (w *writer) sendLarge(c *Conn, msg []byte, binary bool) error {
 	}
 	if t := c.transport(); t.carriesStream() {
 		tail := t.bufferLocked(c)
-		around, before, err := c.session.aroundLocked(tail, msg, binary)
+		framed, before, err := around(tail)
 		if err != nil {
 			w.releaseLocked(c)
 			return err
 		}
 		if before >= 0 {
 			before += len(tail)
-			w.lendLocked(c, around[:before], msg, around[before:])
+			w.lendLocked(c, framed[:before], msg, framed[before:])
 			return nil
 		}
 	}
-	return w.encodeLocked(c, len(msg), func(dst []byte) ([]byte, error) {
-		if binary {
-			return appendBinary(c.session, dst, msg)
-		}
-		return c.session.Append(dst, msg)
-	})
+	return w.encodeLocked(c, len(msg), encode)
 }
 
 // lendLocked queues a message between what goes before and after it; tail is the queue's, and ends with the former. It

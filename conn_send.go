@@ -52,13 +52,12 @@ func (c *Conn) Write(p []byte) (int, error) {
 // Respond answers the HTTP request that waits. The response is copied. ErrAnswered means that no request waits: each
 // takes one answer. If it has Stream, each Send adds to its body until EndStream.
 func (c *Conn) Respond(r *http1.Response) error {
-	return c.out.send(c, len(r.Body), func(dst []byte) ([]byte, error) {
-		h, ok := c.session.(*httpSession)
-		if !ok {
-			return dst, ErrAnswered
-		}
-		return h.respondLocked(dst, r)
-	})
+	if len(r.Body) >= large {
+		return c.out.lend(c, r.Body,
+			func(dst []byte) ([]byte, int, error) { return headLocked(c.session, dst, r) },
+			func(dst []byte) ([]byte, error) { return answerLocked(c.session, dst, r) })
+	}
+	return c.out.send(c, 0, func(dst []byte) ([]byte, error) { return answerLocked(c.session, dst, r) })
 }
 
 // EndStream ends the body of an answer with Stream, and the connection goes on to the next request. ErrAnswered means

@@ -112,6 +112,15 @@ func (h *httpSession) Append(dst, msg []byte) ([]byte, error) {
 	return h.respondLocked(dst, &http1.Response{Body: msg})
 }
 
+// answerLocked appends an answer of the application's, with the connection's lock held.
+func answerLocked(s session, dst []byte, r *http1.Response) ([]byte, error) {
+	h, ok := s.(*httpSession)
+	if !ok {
+		return dst, ErrAnswered
+	}
+	return h.respondLocked(dst, r)
+}
+
 // respondLocked appends the answer to the request that waits, with the connection's lock held.
 func (h *httpSession) respondLocked(dst []byte, r *http1.Response) ([]byte, error) {
 	if !h.waiting || h.served != nil {
@@ -126,6 +135,19 @@ func (h *httpSession) respondLocked(dst []byte, r *http1.Response) ([]byte, erro
 	h.waiting = false
 	h.streaming = r.Streams(h.exchange)
 	return b, nil
+}
+
+// headLocked is respondLocked without the body of r, and says how many bytes that is: -1, and nothing was appended, if
+// the body does not follow as it is.
+func headLocked(s session, dst []byte, r *http1.Response) (head []byte, before int, err error) {
+	h, ok := s.(*httpSession)
+	if !ok || h.streaming || h.exchange.Head || r.Stream || r.Status == 204 || r.Status == 304 {
+		return dst, -1, nil
+	}
+	h.exchange.Head = true // as if nobody wanted the body
+	head, err = h.respondLocked(dst, r)
+	h.exchange.Head = false
+	return head, len(head) - len(dst), err
 }
 
 // endStreamLocked ends the body of a stream, with lock held.

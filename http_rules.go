@@ -176,3 +176,8 @@ func refusal(dst []byte, cause error, l *Loop) []byte {
 	}
 	return http1.AppendError(dst, e, l.dateField())
 }
+
+// aroundLocked is the head of the answer to the request that waits, where msg follows as its body.
+func (h *httpSession) aroundLocked(dst, msg []byte, _ bool) (head []byte, before int, err error) {
+	return headLocked(h, dst, &http1.Response{Body: msg})
+}

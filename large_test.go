@@ -11,6 +11,7 @@ import (
 	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/protocol"
 	"github.com/lineman-go/lineman/protocol/frame"
+	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/protocol/text"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
@@ -178,6 +179,59 @@ func TestLargeUnread(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLargeAnswers has answers with large bodies arrive as small ones do: whole, or without the body where none is due.
+func TestLargeAnswers(t *testing.T) {
+	msg := largeText(1 << 20)
+	w := &lineman.Worker{Addr: "http://127.0.0.1:0"}
+	w.OnRequest = func(c *lineman.Conn, r *http1.Request) {
+		path := string(r.Path())
+		answer := &http1.Response{Body: []byte(msg), Type: "text/x", Stream: path == "/stream"}
+		switch path {
+		case "/204":
+			answer.Status = 204
+		case "/500":
+			answer.Status, answer.Close = 500, true
+		}
+		if err := c.Respond(answer); err != nil {
+			t.Error(err)
+		}
+		clear(answer.Body)
+		if err := c.Respond(answer); !answer.Stream && err == nil {
+			t.Error("a second answer was accepted")
+		}
+		if answer.Stream {
+			more := []byte(msg)
+			if err := c.Send(more); err != nil {
+				t.Error(err)
+			}
+			clear(more)
+			_ = c.EndStream()
+		}
+	}
+	c := linemantest.Start(t, w).Dial(w)
+	for _, x := range []struct {
+		method, path string
+		status       int
+		body         string
+	}{
+		{"GET", "/", 200, msg}, {"HEAD", "/", 200, ""}, {"GET", "/204", 204, ""}, {"GET", "/stream", 200, msg + msg},
+		{"GET", "/500", 500, msg},
+	} {
+		c.Write(x.method + " " + x.path + " HTTP/1.1\r\nHost: x\r\n\r\n")
+		r, body := c.Response(x.method)
+		if r.StatusCode != x.status || body != x.body {
+			t.Errorf("%s %s: %d with %d bytes, want %d with %d", x.method, x.path, r.StatusCode, len(body), x.status,
+				len(x.body))
+		}
+		if x.status == 200 && r.Header.Get("Content-Type") != "text/x" {
+			t.Errorf("%s %s: %v", x.method, x.path, r.Header)
+		}
+	}
+	if rest := c.Rest(); rest != "" {
+		t.Errorf("%d bytes come behind the last answer", len(rest))
 	}
 }
 
