@@ -77,7 +77,7 @@ func (p *pushes) run(ctx context.Context, on *servers, users int) error {
 	for ctx.Err() == nil {
 		user := rand.IntN(users)
 		began := time.Now()
-		answer, err := push(ctx, on.linesOf(user, users), user)
+		answer, err := push(on.linesOf(user, users), user)
 		switch {
 		case err == nil && answer == "1":
 			p.taken++
@@ -96,7 +96,7 @@ func (p *pushes) run(ctx context.Context, on *servers, users int) error {
 }
 
 // push asks once, over a connection of its own, so that whoever accepts now answers.
-func push(ctx context.Context, socket string, user int) (answer string, err error) {
+func push(socket string, user int) (answer string, err error) {
 	conn, err := net.Dial("unix", socket)
 	if err != nil {
 		return "", err
@@ -121,8 +121,11 @@ func (s *servers) linesOf(user, users int) string {
 	for users*i/len(s.ports) > user {
 		i--
 	}
-	return filepath.Join(s.folder, s.ports[i]+".lines")
+	return s.lines(s.ports[i])
 }
+
+// lines is the Unix socket of the process that has a port.
+func (s *servers) lines(port string) string { return filepath.Join(s.folder, port+".lines") }
 
 // quantile is the time within which that part of the answers came.
 func (p *pushes) quantile(part float64) time.Duration {

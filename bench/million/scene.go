@@ -107,7 +107,7 @@ func (s *scene) play(ctx context.Context, start func() (*servers, error), do ...
 }
 
 func (s *scene) perform(ctx context.Context, on *servers, f *figures, do []act) error {
-	if err := on.listen(ctx); err != nil {
+	if err := on.begun(ctx); err != nil {
 		return err
 	}
 	kernel, err := kernelMemory()

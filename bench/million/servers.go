@@ -98,10 +98,14 @@ func startOn(core int, cmd *exec.Cmd) error {
 	return err
 }
 
-// listen waits until every port is listened on.
-func (s *servers) listen(ctx context.Context) error {
+// begun waits until every process has begun to serve. A port of Lineman is the master's, and open before.
+func (s *servers) begun(ctx context.Context) error {
 	for _, port := range s.ports {
 		err := eventually(ctx, func() (bool, error) {
+			if s.folder != "" {
+				answer, err := push(s.lines(port), 0)
+				return err == nil && answer == "0", nil
+			}
 			c, err := net.Dial("tcp", "127.0.0.1:"+port)
 			if err != nil {
 				return false, nil
