@@ -33,7 +33,7 @@ func main() {
 	idle := flag.Bool("idle", false, "push nothing, and watch the CPU time of pings")
 	flag.DurationVar(&s.pings, "pings", 25*time.Second, "how long a connection is quiet before a ping, with -idle")
 	flag.DurationVar(&s.watched, "for", time.Minute, "how long pings are watched, with -idle")
-	flag.DurationVar(&s.quiet, "quiet", 25*time.Second, "from the last connection until memory is looked at")
+	flag.DurationVar(&s.quiet, "quiet", 30*time.Second, "from the last connection until memory is looked at")
 	only := flag.String("only", "", "only this: floor, or Lineman")
 	leave := flag.Int("leave", 3, "GiB of memory that stay available")
 	backlog := flag.Int("backlog", 0, "net.core.netdev_max_backlog meanwhile; 0 leaves it as it is")
