@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -146,17 +147,29 @@ func childNow(pid int) (int, error) {
 	return strconv.Atoi(all[0])
 }
 
-// freePorts are ports that nobody listened on a moment ago.
+// freePorts are ports that nobody listened on a moment ago. They are below those that the system gives to clients, of
+// which there are many thousands here.
 func freePorts(n int) (ports []string, err error) {
-	for range n {
-		probe, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+	const least = 10000
+	below := least + 20000
+	if text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
+		if first, err := strconv.Atoi(strings.Fields(string(text))[0]); err == nil && first > least {
+			below = first
+		}
+	}
+	for range 100 * n {
+		port := strconv.Itoa(least + rand.IntN(below-least))
+		probe, listenErr := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
+		if listenErr != nil {
+			err = listenErr
+			continue
 		}
 		defer probe.Close() // all together, or one would come twice
-		ports = append(ports, strconv.Itoa(probe.Addr().(*net.TCPAddr).Port))
+		if ports = append(ports, port); len(ports) == n {
+			return ports, nil
+		}
 	}
-	return ports, nil
+	return nil, err
 }
 
 // answers waits until something listens.
