@@ -112,8 +112,7 @@ func (k *chunk) settle() {
 		w, c := &k.writes[i], k.conns[i]
 		taken += w.N
 		c.mu.Lock()
-		c.out.settleLocked(c, w.N, w.Err)
-		k.dues = append(k.dues, c.writeOutLocked())
+		k.dues = append(k.dues, c.out.settleLocked(c, w.N, w.Err))
 		c.mu.Unlock()
 	}
 	k.loop.bytesOut.Add(uint64(taken))
@@ -239,8 +238,12 @@ func (c *Conn) writeOutLocked() due {
 		c.out.writeLocked(c, c.loop.scratch)
 		c.session.writtenLocked(c)
 	}
+	return c.dueLocked(c.out.pendingLocked(c) == 0)
+}
+
+// dueLocked is what follows now that the output was written; empty tells whether all of it was.
+func (c *Conn) dueLocked(empty bool) due {
 	c.state.stalled = c.flags&stalled != 0
-	empty := c.out.pendingLocked(c) == 0
 	d := due{
 		failed: c.flags&broken != 0, empty: empty, full: c.flags&notifyFull != 0,
 		drained: c.flags&full != 0 && empty, goOn: c.flags&resume != 0, phase: c.phase.get(),
@@ -377,8 +380,8 @@ func (w *writer) handLocked(c *Conn) []byte {
 }
 
 // settleLocked is told that the kernel took n bytes of what handLocked has returned, and why not more: nil where it was
-// not asked.
-func (w *writer) settleLocked(c *Conn, n int, err error) {
+// not asked. It writes what came to the output meanwhile.
+func (w *writer) settleLocked(c *Conn, n int, err error) due {
 	c.flags &^= handed
 	if n > 0 {
 		w.bytes += uint64(n)
@@ -393,4 +396,9 @@ func (w *writer) settleLocked(c *Conn, n int, err error) {
 		c.flags |= broken
 		c.end.setCauseLocked(c, err)
 	}
+	if w.queue != nil {
+		return c.writeOutLocked()
+	}
+	c.session.writtenLocked(c)
+	return c.dueLocked(w.queue == nil)
 }

@@ -111,7 +111,7 @@ func (w *writer) admitLocked(c *Conn) error {
 func (w *writer) encodeLocked(c *Conn, n int, encode func(dst []byte) ([]byte, error)) error {
 	t := c.transport()
 	dst := t.bufferLocked(c)
-	if n >= large && t.carriesStream() {
+	if n >= large && t.carriesStream() && c.flags&handed == 0 { // what is handed over stays where it is
 		dst = w.queue.Room(&c.loop.memory, n+maxAround)
 	}
 	b, err := encode(dst)
