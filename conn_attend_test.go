@@ -177,7 +177,7 @@ func TestAttendEnds(t *testing.T) {
 // TestAttendSenders has goroutines send, small messages and such as are written at once, while the loop writes to all
 // connections together: each client gets the messages of each sender whole and in order.
 func TestAttendSenders(t *testing.T) {
-	const senders, rounds, conns = 3, 60, 12
+	const senders, rounds, conns = 3, 20, 12
 	patient := func() lineman.Worker { return lineman.Worker{Limits: lineman.Limits{MaxPending: 1 << 30}} }
 	overMany(t, conns, patient, func(t *testing.T, m *many) {
 		message := func(sender, i int) string {
