@@ -4,7 +4,6 @@ import (
 	"io"
 
 	"github.com/lineman-go/lineman/internal/output"
-	"github.com/lineman-go/lineman/internal/poll"
 )
 
 // attend gives every connection that wants it its attention, once. What that causes waits for the next tick.
@@ -22,125 +21,6 @@ func (l *Loop) attend() {
 		k.attend()
 	}
 	l.chunk = k
-}
-
-// chunk is connections that the loop attends to together. Where the poller can, what they have to write is handed to
-// the kernel by one system call:
-//
-//	dirty list ── collect ──▶ conns ── hand ──▶ writes ── poll.Batch ──▶ settle, all ──▶ follow, each
-//	                            └── what is not one piece for a bare stream: attend, each
-//
-// Nothing of the application's runs between hand and settle. Other goroutines may append to the output meanwhile, and
-// leave its writing to the loop: see handed. Owned by the loop.
-type chunk struct {
-	loop   *Loop
-	conns  []*Conn
-	writes []poll.Write
-	dues   []due // of the conns whose output is in writes, which come first
-}
-
-const (
-	chunkSize = 64 // connections: so many stay in the cache from one step to the next
-	fewWrites = 4  // with fewer, a system call for each takes no longer
-)
-
-// collect fills the chunk with connections of the dirty list, and returns the rest. A connection of the list is linked
-// by nobody else until the flag is gone.
-func (k *chunk) collect(c *Conn) (rest *Conn) {
-	k.conns = k.conns[:0]
-	for c != nil && len(k.conns) < chunkSize {
-		k.conns = append(k.conns, c)
-		c = c.nextDirty
-	}
-	return c
-}
-
-// attend gives the connections of the chunk their attention.
-func (k *chunk) attend() {
-	if len(k.conns) >= fewWrites && k.loop.batch.there(k.loop) {
-		k.attendTogether()
-	} else {
-		for _, c := range k.conns {
-			c.mu.Lock()
-			k.loop.pulledLocked(c)
-			c.mu.Unlock()
-			c.attend()
-			k.loop.measure()
-		}
-	}
-	clear(k.conns)
-}
-
-func (k *chunk) attendTogether() {
-	together := k.write()
-	for i, c := range k.conns {
-		switch {
-		case i >= together:
-			c.attend()
-		case c.phase.get() != closed:
-			c.follow(k.dues[i])
-		}
-		k.loop.measure()
-	}
-}
-
-// write hands the outputs over, and puts the connections that they are of first. It returns how many those are.
-func (k *chunk) write() (together int) {
-	k.writes, k.dues = k.writes[:0], k.dues[:0]
-	for i, c := range k.conns {
-		c.mu.Lock()
-		k.loop.pulledLocked(c)
-		head := c.out.handLocked(c)
-		c.mu.Unlock()
-		if head != nil {
-			k.conns[i], k.conns[len(k.writes)] = k.conns[len(k.writes)], c
-			k.writes = append(k.writes, poll.Write{Handle: c.handle, Bytes: head})
-		}
-	}
-	if len(k.writes) >= fewWrites {
-		k.loop.batch.Write(k.writes)
-	}
-	k.settle()
-	clear(k.writes)
-	return len(k.writes)
-}
-
-// settle accounts for what was written.
-func (k *chunk) settle() {
-	taken := 0
-	for i := range k.writes {
-		w, c := &k.writes[i], k.conns[i]
-		taken += w.N
-		c.mu.Lock()
-		k.dues = append(k.dues, c.out.settleLocked(c, w.N, w.Err))
-		c.mu.Unlock()
-	}
-	k.loop.bytesOut.Add(uint64(taken))
-}
-
-// batch is the poller's way to write to many connections by one system call, from the first time on that it is wanted.
-// Owned by the loop.
-type batch struct {
-	poll.Batch      // nil where there is none
-	asked      bool // whether there is one
-}
-
-// there reports whether the poller has it.
-func (b *batch) there(l *Loop) bool {
-	if !b.asked {
-		b.asked = true
-		var err error
-		if b.Batch, err = l.poll.Batch(); err != nil {
-			l.log.Debug("lineman: each connection of a broadcast has a system call of its own", "error", err)
-		}
-	}
-	return b.Batch != nil
-}
-
-func (b *batch) close() {
-	if b.Batch != nil {
-		b.Batch.Close()
-	}
 }
 
 // beginAnswer is called before an event of the connection is handled: what is sent to it meanwhile gathers in a queue
@@ -361,44 +241,4 @@ func (c *Conn) markLocked(f flags) {
 		c.flags |= dirty
 		c.loop.pushLocked(c)
 	}
-}
-
-// handLocked returns the whole output if it is one piece that goes to the kernel as it is, and nil otherwise.
-// settleLocked follows.
-func (w *writer) handLocked(c *Conn) []byte {
-	if c.flags&(stalled|broken|aborted|opening) != 0 || c.phase.get() == closed || c.end&remains != 0 ||
-		c.dial != nil || c.extra != nil && c.extra.piped != nil || w.queue == nil || w.queue.Len() == 0 ||
-		c.secure != nil || !c.transport().carriesStream() {
-		return nil
-	}
-	head := w.queue.Head(nil)
-	if len(head) < w.queue.Len() {
-		return nil
-	}
-	c.flags |= handed
-	return head
-}
-
-// settleLocked is told that the kernel took n bytes of what handLocked has returned, and why not more: nil where it was
-// not asked. It writes what came to the output meanwhile.
-func (w *writer) settleLocked(c *Conn, n int, err error) due {
-	c.flags &^= handed
-	if n > 0 {
-		w.bytes += uint64(n)
-		w.queue.Advance(n)
-		w.releaseLocked(c)
-	}
-	switch err {
-	case nil:
-	case poll.ErrAgain:
-		c.flags |= stalled
-	default:
-		c.flags |= broken
-		c.end.setCauseLocked(c, err)
-	}
-	if w.queue != nil {
-		return c.writeOutLocked()
-	}
-	c.session.writtenLocked(c)
-	return c.dueLocked(w.queue == nil)
 }
