@@ -73,7 +73,11 @@ func (s *Server) drain(l *lineman.Loop, succeeded bool) {
 		}
 	}
 	l.After(busyTime, func() { s.dismissBackends(l) })
-	window := min(s.config.Drain, time.Duration(len(pages))*perConnection)
+	inAll := len(pages)
+	if s.memory != nil {
+		inAll = s.guard.pagesToDrain()
+	}
+	window := min(s.config.Drain, time.Duration(inAll)*perConnection)
 	reason := fmt.Sprintf(`{"retry":%d}`, (window + time.Second).Milliseconds())
 	for i, c := range pages {
 		leave := func() { s.closeWith(c, int(codeRestart), reason) }

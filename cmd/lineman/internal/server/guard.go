@@ -38,6 +38,7 @@ type guard struct {
 	handshakes rateLimiter
 	logins     rateLimiter
 	uids       map[string]int // connections that are members, where there are several loops; else nil
+	draining   int            // pages that there were when the first loop began to send them away; 0: none has
 
 	refused     tally
 	wouldRefuse tally // in a dry run
@@ -318,6 +319,16 @@ func (g *guard) pageCount() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.pages.taken[""]
+}
+
+// pagesToDrain is how many pages all loops have to send away: the same for each of them.
+func (g *guard) pagesToDrain() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.draining == 0 {
+		g.draining = g.pages.taken[""]
+	}
+	return g.draining
 }
 
 // crowded reports whether more connections are told that there is no slot than there are spare ones.
