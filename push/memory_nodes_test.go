@@ -180,3 +180,20 @@ func TestMemoryFull(t *testing.T) {
 	}
 	broker.Close()
 }
+
+// TestReplayBesideLeaves has no message be refused that a connection gets all the same, though the process is succeeded
+// while it is on its way: who has published it would do so again.
+func TestReplayBesideLeaves(t *testing.T) {
+	const rounds = 100
+	for range rounds {
+		_, all := beside(t, 2, func(o *push.Options[*conn]) { o.Reconnect = time.Hour })
+		_, c := all[1].add("ann")
+		done := all[0].begin("x", time.Minute, "u:ann")
+		all[0].loop.Await(all[0].hub.Leaving)
+		o := <-done
+		got := all[1].got(c)
+		if told := o.Err == nil && o.Reached == 1; told != slices.Equal(got, []string{"x"}) {
+			t.Fatalf("it got %v, and the outcome is %+v", got, o)
+		}
+	}
+}

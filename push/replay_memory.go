@@ -97,18 +97,27 @@ func (l *memoryLink) missed(targets []Target) (all []*sharedKept) {
 	return slices.Compact(all)
 }
 
-// endReplay forgets all messages, and tells those who have published them.
+// endReplay forgets all messages, and tells those who have published them. Of what is on its way to some nodes the
+// outcome tells, as their connections still get it.
 func (l *memoryLink) endReplay() {
 	b := l.broker
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	all := b.replay.kept
 	b.replay = sharedReplay{over: true}
-	b.mu.Unlock()
 	for _, waiting := range all {
 		for _, k := range waiting {
-			k.tell(0, ErrClosed)
+			if k.inFlight == 0 {
+				k.tell(0, ErrClosed)
+			}
 		}
 	}
+}
+
+// isReplayOver reports whether connections go to a successor.
+func (l *memoryLink) isReplayOver() (over bool) {
+	l.broker.exclusively(func() { over = l.broker.replay.over })
+	return over
 }
 
 // keepShared is keep for a node of a Memory.
@@ -124,7 +133,7 @@ func (h *Hub[C]) keepShared(l *memoryLink, m Message[C], done func(Outcome)) {
 	h.sendKept(m, s, func(o Outcome) {
 		k.positions = o.Positions
 		switch {
-		case o.Err == nil && o.Reached == 0 && h.replay.over:
+		case o.Err == nil && o.Reached == 0 && l.isReplayOver():
 			o.Err = ErrClosed
 		case o.Err == nil:
 			h.options.After(time.Until(s.until), func() {
