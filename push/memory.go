@@ -10,7 +10,7 @@ import (
 type Memory struct {
 	mu      sync.Mutex // guards the following, and the order of what is published
 	links   []*memoryLink
-	several bool // there were several links: something may wait for the loop of the one that is left
+	several bool // there were several links: what is asked of presence may wait for the loop of the one that is left
 
 	history *rings       // guarded by mu, as what follows; nil until a node keeps some
 	commits *groupCommit // nil without a Journal
@@ -30,6 +30,8 @@ type memoryLink struct {
 	broker *Memory
 	node   Node
 	bit    uint64 // in the broker's interest
+	box    mailbox
+	gone   atomic.Bool // as closed, for who has not the lock
 
 	// Guarded by the broker's lock.
 	leaving bool // a successor is to have the Journal
@@ -39,6 +41,7 @@ type memoryLink struct {
 // Join makes a node part of it. It fails if there are too many, with ErrLimit.
 func (b *Memory) Join(n Node) (Link, error) {
 	l := &memoryLink{broker: b, node: n}
+	l.box.open = l.openMail
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var err error
@@ -113,8 +116,8 @@ func (b *Memory) later(f func()) bool {
 // soon runs a function under the broker's lock, later on the node's loop.
 func (l *memoryLink) soon(f func()) bool { return l.node.Do(func() { l.broker.exclusively(f) }) }
 
-// Publish delivers at once if there was never more than one node, and no Journal. With several, a node's own
-// publication is not ahead of others.
+// Publish delivers on the node itself at once, unless there is a Journal, or something else comes before: with several
+// nodes, a node's own publication is not ahead of others.
 func (l *memoryLink) Publish(to []Target, p Publication, done func(r Receipt, err error)) {
 	p.Data = slices.Clone(p.Data)
 	l.carry(&memoryPublication{Publication: p, to: slices.Clone(to), from: l.node.ID, finish: done})
@@ -172,7 +175,7 @@ func (l *memoryLink) withHistory(s step, f func(*rings), done func(error)) {
 			if err == nil {
 				f(b.history)
 			}
-			l.node.Do(func() { done(err) })
+			l.mailLocked(mail{do: func() { done(err) }})
 		})
 		c.add(s, l.soon)
 	default:
@@ -246,26 +249,26 @@ func (l *memoryLink) carry(x carriage) {
 	case p != nil:
 		p.Positions = b.history.publish(p.to, p.Data, l.node.Retain)
 	}
-	if b.several || b.commits != nil || keptBy(x) != nil {
+	if b.commits != nil || keptBy(x) != nil || !l.isIdleLocked() {
 		defer b.mu.Unlock()
 		l.visitLocked(x)
 		return
 	}
-	wanted := b.interest.of(x.targets())&l.bit != 0
+	wanting := b.interest.of(x.targets())
+	c := l.sendLocked(x, wanting&^l.bit)
 	b.mu.Unlock()
-	end := func() { x.done(nil) }
-	if wanted {
-		x.visit(l.node, end)
-	} else {
-		end()
+	if wanting&l.bit != 0 {
+		c.left.Add(1)
+		x.visit(l.node, c.endHere)
 	}
+	c.endHere()
 }
 
 // commitLocked carries in its turn: a publication that may be kept, when it is in the Journal. p is nil for others.
 func (l *memoryLink) commitLocked(x carriage, p *memoryPublication) {
 	s := step{turn: memoryTurn(func(at []Position, err error) {
 		if err != nil {
-			l.node.Do(func() { x.done(err) })
+			l.mailLocked(mail{do: func() { x.done(err) }})
 			return
 		}
 		if p != nil {
@@ -287,32 +290,32 @@ func (f memoryTurn) take(at []Position, err error) { f(at, err) }
 // visitLocked has the nodes be visited, each on its loop.
 func (l *memoryLink) visitLocked(x carriage) {
 	to := x.targets()
-	kept := keptBy(x)
-	if kept != nil {
+	if kept := keptBy(x); kept != nil {
 		l.broker.visitingLocked(kept, to)
 	}
-	var left atomic.Int64
-	left.Store(1)
-	end := func() {
-		if left.Add(-1) == 0 {
-			l.node.Do(func() { x.done(nil) })
-		}
+	c := l.sendLocked(x, l.broker.interest.of(to))
+	if c.left.Add(-1) == 0 {
+		l.mailLocked(mail{do: func() { x.done(nil) }})
 	}
-	wanting := l.broker.interest.of(to)
+}
+
+// sendLocked sends a carriage on its way to some links.
+func (l *memoryLink) sendLocked(x carriage, to uint64) *course {
+	c := &course{carriage: x, from: l}
+	c.left.Store(1)
+	if to == 0 {
+		return c
+	}
+	end := c.end
 	for _, link := range l.broker.links {
-		if wanting&link.bit != 0 {
-			left.Add(1)
-			if !link.node.Do(func() {
-				link.unlessClosed(func() { x.visit(link.node, end) }, end)
-				if kept != nil {
-					link.visited(kept)
-				}
-			}) {
-				end()
-			}
+		if to&link.bit == 0 {
+			continue
+		}
+		if c.left.Add(1); !link.mailLocked(mail{visit: x, end: end}) {
+			c.left.Add(-1)
 		}
 	}
-	end()
+	return c
 }
 
 // keptBy is what of a carriage is to be kept for connections that come back; nil: nothing.
@@ -321,18 +324,6 @@ func keptBy(x carriage) *sharedKept {
 		return p.kept
 	}
 	return nil
-}
-
-// unlessClosed runs one of two functions.
-func (l *memoryLink) unlessClosed(f, otherwise func()) {
-	l.broker.mu.Lock()
-	closed := l.closed
-	l.broker.mu.Unlock()
-	if closed {
-		otherwise()
-		return
-	}
-	f()
 }
 
 // Close has all nodes leave, as Link.Close does for one. It may be called from any goroutine.
@@ -356,6 +347,7 @@ func (l *memoryLink) Close() {
 		l.leaveSeatsLocked()
 	}
 	l.closed = true
+	l.gone.Store(true)
 	b.links = slices.DeleteFunc(slices.Clone(b.links), func(other *memoryLink) bool { return other == l })
 	l.departLocked()
 	if len(b.links) == 0 && b.commits != nil {

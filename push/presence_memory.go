@@ -94,9 +94,11 @@ func (l *memoryLink) attend(f func(*roster) (change, bool)) {
 func (b *Memory) tellLocked(c change) {
 	for _, link := range b.links {
 		if link.attends(c.in) {
-			link.node.Do(func() {
-				link.unlessClosed(func() { link.node.Presence(c.in, c.PresenceEvent) }, func() {})
-			})
+			link.mailLocked(mail{do: func() {
+				if !link.gone.Load() {
+					link.node.Presence(c.in, c.PresenceEvent)
+				}
+			}})
 		}
 	}
 }
@@ -144,7 +146,7 @@ func read[T any](l *memoryLink, from func(*roster) T, done func(T, error)) {
 			return ErrNoPresence
 		}
 		told = from(l.broker.roster)
-		if later = l.broker.several; later && !l.node.Do(func() { done(told, nil) }) {
+		if later = l.broker.several; later && !l.mailLocked(mail{do: func() { done(told, nil) }}) {
 			return ErrClosed
 		}
 		return nil
