@@ -108,7 +108,8 @@ type stage = int32
 const (
 	serving stage = iota
 	vacated       // it is leaving, and has no accepted connections
-	done          // it is stopping, and has no connections
+	drained       // it is stopping, and nothing is left to the application
+	done          // it has no connections
 )
 
 // reaches notes how far a loop has come, and reports whether all of its group have come as far.
@@ -119,7 +120,8 @@ func (l *Loop) reaches(now stage, yes bool) bool {
 	if !yes {
 		return false
 	}
-	if l.stage.Swap(now) != now {
+	if l.stage.Load() < now { // set by this loop alone
+		l.stage.Store(now)
 		for _, other := range l.group.loops {
 			other.Do(func() {}) // it may sleep, and have waited for this one
 		}

@@ -115,15 +115,15 @@ func (l *Loop) beginDrain(d grace.Period) {
 	l.drained = l.now.Add(d.Drain(longest))
 }
 
-// afterDrain calls f when the drain is over: now, if there is nothing to drain.
+// afterDrain calls f when the drain is over, on all loops of the process: now, if there is nothing to drain.
 func (l *Loop) afterDrain(f func()) {
-	if !l.draining() {
+	if l.reaches(drained, !l.draining()) {
 		f()
 		return
 	}
 	var again *Timer
 	again = l.Every(tick, func() {
-		if !l.draining() {
+		if l.reaches(drained, !l.draining()) {
 			again.Stop()
 			f()
 		}

@@ -41,7 +41,7 @@ type memoryLink struct {
 // Join makes a node part of it. It fails if there are too many, with ErrLimit.
 func (b *Memory) Join(n Node) (Link, error) {
 	l := &memoryLink{broker: b, node: n}
-	l.box.open = l.openMail
+	l.box.open, l.box.ask = l.openMail, l.askOthers
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var err error
@@ -135,10 +135,14 @@ type memoryPublication struct {
 func (p *memoryPublication) targets() []Target { return p.to }
 
 func (p *memoryPublication) visit(n Node, end func()) {
+	p.deliver(n)
+	end()
+}
+
+func (p *memoryPublication) deliver(n Node) {
 	if reached := n.Deliver(p.to, p.Publication); n.ID != p.from {
 		p.others.Add(int64(reached))
 	}
-	end()
 }
 
 func (p *memoryPublication) done(err error) {
@@ -255,13 +259,18 @@ func (l *memoryLink) carry(x carriage) {
 		return
 	}
 	wanting := b.interest.of(x.targets())
-	c := l.sendLocked(x, wanting&^l.bit)
+	c := l.beginLocked(x, wanting&^l.bit)
 	b.mu.Unlock()
+	end := func() {
+		if c.left.Add(-1) == 0 {
+			x.done(nil)
+		}
+	}
 	if wanting&l.bit != 0 {
 		c.left.Add(1)
-		x.visit(l.node, c.endHere)
+		x.visit(l.node, end)
 	}
-	c.endHere()
+	end()
 }
 
 // commitLocked carries in its turn: a publication that may be kept, when it is in the Journal. p is nil for others.
@@ -293,26 +302,23 @@ func (l *memoryLink) visitLocked(x carriage) {
 	if kept := keptBy(x); kept != nil {
 		l.broker.visitingLocked(kept, to)
 	}
-	c := l.sendLocked(x, l.broker.interest.of(to))
+	c := l.beginLocked(x, l.broker.interest.of(to))
 	if c.left.Add(-1) == 0 {
-		l.mailLocked(mail{do: func() { x.done(nil) }})
+		l.mailLocked(mail{course: c, over: true})
 	}
 }
 
-// sendLocked sends a carriage on its way to some links.
-func (l *memoryLink) sendLocked(x carriage, to uint64) *course {
+// beginLocked sends a carriage on its way to some links.
+func (l *memoryLink) beginLocked(x carriage, to uint64) *course {
 	c := &course{carriage: x, from: l}
 	c.left.Store(1)
 	if to == 0 {
 		return c
 	}
-	end := c.end
 	for _, link := range l.broker.links {
-		if to&link.bit == 0 {
-			continue
-		}
-		if c.left.Add(1); !link.mailLocked(mail{visit: x, end: end}) {
-			c.left.Add(-1)
+		if to&link.bit != 0 {
+			c.left.Add(1)
+			l.sendLocked(link, mail{course: c})
 		}
 	}
 	return c

@@ -2,34 +2,80 @@ package push
 
 import "sync/atomic"
 
-// mail is something that a node of a Memory is to do on its loop: a visit, or anything else that has its place in the
-// order.
+// mail is something that a node of a Memory is to do on its loop, in its place in the order: to be visited by a course,
+// to hear that all visits of its own are over, or anything else.
 type mail struct {
-	visit carriage
-	end   func() // of the visit
-	do    func() // nil: it is a visit
+	course *course
+	over   bool
+	do     func() // nil: it is about a course
 }
 
 // mailbox has the mail of a node. What is put in while the broker's lock is held, the loop gets in that order, all that
 // waits by one function.
+//
+//	Publish ── put ──▶ waiting of others ── end of the tick: one function for each loop ──▶ visits
+//	its done ◀── one function ── waiting of the node ◀── put, all together ── visits that were the last
 type mailbox struct {
-	waiting []mail // guarded by the broker's lock
+	waiting []mail        // guarded by the broker's lock
+	opened  bool          // the loop has been asked, or is to be; likewise
+	others  []*memoryLink // whose loops are to be asked at the end of the tick; likewise
 
 	// Owned by the loop.
 	taken []mail
-	next  int    // of taken; at its end there is nothing under way
-	open  func() // of the link; made once
+	next  int       // of taken; at its end there is nothing under way
+	ended []*course // whose last visit was here, and whose nodes were not told yet
+
+	open, ask func() // of the link; made once
 }
 
-// mailLocked puts something into the mailbox. It returns false if the loop has ended.
-func (l *memoryLink) mailLocked(m mail) bool {
+// putLocked puts something into the mailbox, and reports whether the loop is to be asked to open it.
+func (l *memoryLink) putLocked(m mail) (ask bool) {
 	b := &l.box
 	b.waiting = append(b.waiting, m)
-	if len(b.waiting) > 1 || l.node.Do(b.open) {
-		return true
+	ask = !b.opened
+	b.opened = true
+	return ask
+}
+
+// mailLocked puts something into the mailbox, and asks the loop at once. It returns false if that has ended.
+func (l *memoryLink) mailLocked(m mail) bool { return !l.putLocked(m) || l.node.Do(l.box.open) }
+
+// sendLocked puts something into the mailbox of another node. Its loop is asked at the end of the tick: what is
+// published in a tick wakes it once.
+func (l *memoryLink) sendLocked(to *memoryLink, m mail) {
+	if !to.putLocked(m) {
+		return
 	}
-	b.waiting = nil
-	return false
+	if l.box.others = append(l.box.others, to); len(l.box.others) == 1 && !l.node.Do(l.box.ask) {
+		l.box.others = nil
+		to.node.Do(to.box.open)
+	}
+}
+
+// askOthers asks the loops of other nodes to open their mailboxes.
+func (l *memoryLink) askOthers() {
+	l.broker.mu.Lock()
+	others := l.box.others
+	l.box.others = nil
+	l.broker.mu.Unlock()
+	for _, other := range others {
+		if !other.node.Do(other.box.open) {
+			other.refuseMail()
+		}
+	}
+}
+
+// refuseMail ends the visits that wait for a loop that has ended.
+func (l *memoryLink) refuseMail() {
+	l.broker.mu.Lock()
+	waiting := l.box.waiting
+	l.box.waiting = nil
+	l.broker.mu.Unlock()
+	for _, m := range waiting {
+		if m.course != nil && !m.over {
+			m.course.end()
+		}
+	}
 }
 
 // isIdleLocked reports whether everything that has been put in was done. On the loop.
@@ -44,10 +90,11 @@ func (l *memoryLink) openMail() {
 		if b.next < len(b.taken) {
 			l.node.Do(b.open)
 		}
+		l.tellEnded()
 	}()
 	l.doTaken() // what a panic has left
 	l.broker.mu.Lock()
-	b.taken, b.waiting, b.next = b.waiting, b.taken[:0], 0
+	b.taken, b.waiting, b.next, b.opened = b.waiting, b.taken[:0], 0, false
 	l.broker.mu.Unlock()
 	l.doTaken()
 	clear(b.taken)
@@ -56,7 +103,7 @@ func (l *memoryLink) openMail() {
 	}
 }
 
-// keepMail is how many visits a mailbox keeps room for between two ticks.
+// keepMail is for how much a mailbox keeps room between two ticks.
 const keepMail = 1024
 
 func (l *memoryLink) doTaken() {
@@ -67,15 +114,51 @@ func (l *memoryLink) doTaken() {
 		switch {
 		case m.do != nil:
 			m.do()
-		case l.gone.Load():
-			m.end()
+		case m.over:
+			m.course.done(nil)
 		default:
-			m.visit.visit(l.node, m.end)
-		}
-		if kept := keptBy(m.visit); kept != nil {
-			l.visited(kept)
+			l.visit(m.course)
 		}
 	}
+}
+
+// visit has a course do what it does on this node.
+func (l *memoryLink) visit(c *course) {
+	p, published := c.carriage.(*memoryPublication)
+	switch {
+	case l.gone.Load():
+		l.visitOver(c)
+	case published:
+		p.deliver(l.node)
+		l.visitOver(c)
+	default:
+		c.visit(l.node, c.end)
+	}
+	if published && p.kept != nil {
+		l.visited(p.kept)
+	}
+}
+
+// visitOver ends a visit. Who is to hear that it was the last is told when the mail is done.
+func (l *memoryLink) visitOver(c *course) {
+	if c.left.Add(-1) == 0 {
+		l.box.ended = append(l.box.ended, c)
+	}
+}
+
+// tellEnded has the nodes hear of the courses that are over.
+func (l *memoryLink) tellEnded() {
+	ended := l.box.ended
+	if len(ended) == 0 {
+		return
+	}
+	l.broker.mu.Lock()
+	for _, c := range ended {
+		c.from.mailLocked(mail{course: c, over: true})
+	}
+	l.broker.mu.Unlock()
+	clear(ended)
+	l.box.ended = ended[:0]
 }
 
 // course is a carriage on its way.
@@ -88,16 +171,6 @@ type course struct {
 // end ends a visit, on the loop of any node.
 func (c *course) end() {
 	if c.left.Add(-1) == 0 {
-		l := c.from
-		l.broker.exclusively(func() {
-			l.mailLocked(mail{do: func() { c.done(nil) }})
-		})
-	}
-}
-
-// endHere is end on the loop of the node that it is from, where that has nothing else to do before.
-func (c *course) endHere() {
-	if c.left.Add(-1) == 0 {
-		c.done(nil)
+		c.from.broker.exclusively(func() { c.from.mailLocked(mail{course: c, over: true}) })
 	}
 }
