@@ -170,7 +170,10 @@ type course struct {
 
 // end ends a visit, on the loop of any node.
 func (c *course) end() {
-	if c.left.Add(-1) == 0 {
-		c.from.broker.exclusively(func() { c.from.mailLocked(mail{course: c, over: true}) })
+	if c.left.Add(-1) > 0 {
+		return
 	}
+	c.from.broker.mu.Lock()
+	defer c.from.broker.mu.Unlock()
+	c.from.mailLocked(mail{course: c, over: true})
 }

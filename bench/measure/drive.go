@@ -24,16 +24,14 @@ func echoPlain(request string, pipelined int) drive {
 }
 
 // echoText keeps so many text messages under way on each WebSocket, each of which comes back.
-func echoText(text string, pipelined int) drive { return echoFrames(0x81, []byte(text), pipelined) }
-
-// echoBinary is echoText with binary messages.
-func echoBinary(data []byte, pipelined int) drive { return echoFrames(0x82, data, pipelined) }
-
-func echoFrames(first byte, payload []byte, pipelined int) drive {
-	return exchange(serverFrame(first, payload), pipelined, func() [][]byte {
-		return maskedInTurns(first, payload, pipelined)
+func echoText(text string, pipelined int) drive {
+	return exchange(serverFrame(textFrame, []byte(text)), pipelined, func() [][]byte {
+		return maskedInTurns(textFrame, []byte(text), pipelined)
 	})
 }
+
+// textFrame is the first byte of a text message of one frame (RFC 6455, 5.2).
+const textFrame = 0x81
 
 // exchange has each connection send batches in turns, each of so many requests, which all have the same reply.
 func exchange(reply []byte, pipelined int, batches func() [][]byte) drive {
