@@ -125,6 +125,7 @@ func (l *memoryLink) Publish(to []Target, p Publication, done func(r Receipt, er
 
 // memoryPublication is a publication under way. Its Positions are set where the order is made.
 type memoryPublication struct {
+	course
 	Publication
 	to     []Target
 	from   string
@@ -196,6 +197,7 @@ func (l *memoryLink) Ask(to []Target, question []byte, done func(answers [][]byt
 
 // memoryQuestion is a question under way.
 type memoryQuestion struct {
+	course
 	to       []Target
 	question []byte
 	finish   func(answers [][]byte, err error)
@@ -225,6 +227,7 @@ func (q *memoryQuestion) done(err error) {
 // carriage is what nodes are to get in one order.
 type carriage interface {
 	targets() []Target
+	way() *course
 
 	// visit is called on the loop of each node that wants one of the targets.
 	visit(n Node, end func())
@@ -261,16 +264,10 @@ func (l *memoryLink) carry(x carriage) {
 	wanting := b.interest.of(x.targets())
 	c := l.beginLocked(x, wanting&^l.bit)
 	b.mu.Unlock()
-	end := func() {
-		if c.left.Add(-1) == 0 {
-			x.done(nil)
-		}
-	}
 	if wanting&l.bit != 0 {
-		c.left.Add(1)
-		x.visit(l.node, end)
+		c.visitHere()
 	}
-	end()
+	c.endHere()
 }
 
 // commitLocked carries in its turn: a publication that may be kept, when it is in the Journal. p is nil for others.
@@ -310,8 +307,8 @@ func (l *memoryLink) visitLocked(x carriage) {
 
 // beginLocked sends a carriage on its way to some links.
 func (l *memoryLink) beginLocked(x carriage, to uint64) *course {
-	c := &course{carriage: x, from: l}
-	c.left.Store(1)
+	c := x.way()
+	c.begin(x, l)
 	if to == 0 {
 		return c
 	}

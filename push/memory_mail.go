@@ -22,8 +22,9 @@ type mailbox struct {
 
 	// Owned by the loop.
 	taken []mail
-	next  int       // of taken; at its end there is nothing under way
-	ended []*course // whose last visit was here, and whose nodes were not told yet
+	next  int           // of taken; at its end there is nothing under way
+	ended []*course     // whose last visit was here, and whose nodes were not told yet
+	kept  []*sharedKept // that were delivered here since
 
 	open, ask func() // of the link; made once
 }
@@ -135,7 +136,7 @@ func (l *memoryLink) visit(c *course) {
 		c.visit(l.node, c.end)
 	}
 	if published && p.kept != nil {
-		l.visited(p.kept)
+		l.box.kept = append(l.box.kept, p.kept)
 	}
 }
 
@@ -146,26 +147,56 @@ func (l *memoryLink) visitOver(c *course) {
 	}
 }
 
-// tellEnded has the nodes hear of the courses that are over.
+// tellEnded has the nodes hear of the courses that are over. Only then are messages that are kept no longer on their
+// way: see endReplay.
 func (l *memoryLink) tellEnded() {
-	ended := l.box.ended
-	if len(ended) == 0 {
+	ended, kept := l.box.ended, l.box.kept
+	if len(ended)+len(kept) == 0 {
 		return
 	}
 	l.broker.mu.Lock()
 	for _, c := range ended {
 		c.from.mailLocked(mail{course: c, over: true})
 	}
+	for _, k := range kept {
+		k.inFlight &^= l.bit
+	}
 	l.broker.mu.Unlock()
 	clear(ended)
-	l.box.ended = ended[:0]
+	l.box.ended, l.box.kept = ended[:0], nil
 }
 
-// course is a carriage on its way.
+// course is the way of a carriage, which is a part of it.
 type course struct {
 	carriage
 	from *memoryLink
 	left atomic.Int64 // visits, and 1 until all are known
+}
+
+func (c *course) way() *course { return c }
+
+// begin is called before the first visit.
+func (c *course) begin(x carriage, from *memoryLink) {
+	c.carriage, c.from = x, from
+	c.left.Store(1)
+}
+
+// visitHere does what the course does on the node that it is from, where that has nothing else to do before.
+func (c *course) visitHere() {
+	c.left.Add(1)
+	if p, published := c.carriage.(*memoryPublication); published {
+		p.deliver(c.from.node)
+		c.endHere()
+	} else {
+		c.visit(c.from.node, c.endHere)
+	}
+}
+
+// endHere is end where the node is told at once.
+func (c *course) endHere() {
+	if c.left.Add(-1) == 0 {
+		c.done(nil)
+	}
 }
 
 // end ends a visit, on the loop of any node.

@@ -74,11 +74,6 @@ func (b *Memory) visitingLocked(k *sharedKept, to []Target) {
 	b.replay.put(k)
 }
 
-// visited notes that the connections of a node have got a message.
-func (l *memoryLink) visited(k *sharedKept) {
-	l.broker.exclusively(func() { k.inFlight &^= l.bit })
-}
-
 // missed are the messages, in order, that are kept for one of some targets, and that the node does not get by itself
 // any more.
 func (l *memoryLink) missed(targets []Target) (all []*sharedKept) {

@@ -40,8 +40,10 @@ func newBroker(t testing.TB, o redis.Options) *redis.Broker {
 
 // TestMiniredis runs the conformance suite over a Redis that is part of the test.
 func TestMiniredis(t *testing.T) {
+	t.Parallel()
 	for name, partitions := range map[string]int{"undivided": 1, "partitions": 8} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			pushtest.TestBroker(t, func(t *testing.T) pushtest.Cluster {
 				p := newProxy(t, miniredis.RunT(t).Addr())
 				return pushtest.Cluster{
@@ -57,8 +59,10 @@ func TestMiniredis(t *testing.T) {
 
 // TestServer runs it over a Redis server, by a network that breaks.
 func TestServer(t *testing.T) {
+	t.Parallel()
 	for name, partitions := range map[string]int{"undivided": 1, "partitions": 8} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := startServer(t)
 			pushtest.TestBroker(t, func(t *testing.T) pushtest.Cluster {
 				do(t, s.address(), "FLUSHALL")

@@ -102,6 +102,7 @@ func rights(t testing.TB, cluster bool) []string {
 
 // TestRights runs the suite as a user who has exactly the rights that are documented.
 func TestRights(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	do(t, s.address(), rights(t, false)...)
 	do(t, s.address(), "CONFIG", "RESETSTAT")
