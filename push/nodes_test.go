@@ -373,6 +373,9 @@ func TestTell(t *testing.T) {
 		second := sites(t, 1, o)[0]
 		var id string
 		second.loop.Await(func() { id = second.hub.ID() })
+		if _, err := second.ask(push.Question{Verb: push.ListNodes}); err != nil { // comes behind its subscriptions
+			t.Fatal(err)
+		}
 		tell := func(node, what string) error {
 			told := make(chan error, 1)
 			first.loop.Await(func() { first.hub.Tell(node, json.RawMessage(what), func(err error) { told <- err }) })
