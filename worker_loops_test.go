@@ -131,7 +131,13 @@ func TestLoopsListenWithin(t *testing.T) {
 		return c.Receive()
 	}
 	s.Do(inner[0], func(l *lineman.Loop) { l.Listener(inner[0]).Close() })
-	s.Do(inner[2], func(l *lineman.Loop) { l.Listener(inner[2]).Pause() })
+	s.Do(inner[2], func(l *lineman.Loop) {
+		if portable() { // it takes a connection ahead, though it is paused
+			l.Listener(inner[2]).Close()
+		} else {
+			l.Listener(inner[2]).Pause()
+		}
+	})
 	for range 8 {
 		if got := ask(); got != "1" {
 			t.Errorf("loop %s has it, which does not accept", got)
