@@ -86,7 +86,6 @@ func (s *server) busPort() string {
 // TestCluster runs the conformance suite over a Cluster, with all in one partition, and with more than it has servers,
 // as a user who has what the documentation lists.
 func TestCluster(t *testing.T) {
-	t.Parallel()
 	servers, proxies := startCluster(t)
 	each := func(f func(p *proxy)) func() {
 		return func() {
