@@ -34,7 +34,11 @@ function rooms(array $event, Listener $lineman): void
     $counts = $lineman->ask('count', ['to' => array_map(fn ($room) => "room:$room", ROOMS)])['counts'];
     $rooms = array_map(fn ($room) => ['name' => $room, 'pages' => $counts["room:$room"]], ROOMS);
     $answer = $event['method'] === 'rooms' ? ['data' => $rooms] : ['error' => 'there is no such method', 'code' => 404];
-    $lineman->ask('reply', ['call' => $event['call']] + $answer);
+    try {
+        $lineman->ask('reply', ['call' => $event['call']] + $answer);
+    } catch (RuntimeException) {
+        // The page has gone, or has its answer already: then nobody waits.
+    }
 }
 
 $lineman = new Listener(getenv('LINEMAN_SERVER') ?: '127.0.0.1:5678', getenv('LINEMAN_KEY') ?: '', [

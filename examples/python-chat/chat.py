@@ -31,12 +31,14 @@ def online(event):
 
 def rooms(event):
     """Answers a page that asks which rooms there are, and how many pages are in each."""
-    if event["method"] != "rooms":
-        lineman.ask("reply", call=event["call"], error="there is no such method", code=404)
-        return
     counts = lineman.ask("count", to=[f"room:{room}" for room in ROOMS])["counts"]
-    answer = [{"name": room, "pages": counts[f"room:{room}"]} for room in ROOMS]
-    lineman.ask("reply", call=event["call"], data=answer)
+    answer = {"data": [{"name": room, "pages": counts[f"room:{room}"]} for room in ROOMS]}
+    if event["method"] != "rooms":
+        answer = {"error": "there is no such method", "code": 404}
+    try:
+        lineman.ask("reply", call=event["call"], **answer)
+    except RuntimeError:
+        pass  # the page has gone, or has its answer already: then nobody waits
 
 
 lineman = Listener(
