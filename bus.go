@@ -18,7 +18,8 @@ import (
 //		w.OnMessage = func(c *lineman.Conn, msg []byte) { said.Publish(string(msg)) }
 //	}
 //
-// Loops share what a value points to: nobody may change it once it was published.
+// Loops share what a value points to: nobody may change it once it was published. What waits for a loop has no bound,
+// as with Loop.Do: who publishes more than the slowest loop can take fills memory.
 type Bus[T any] struct {
 	mu      sync.Mutex // guards members, what waits for them, and so the order
 	members []*busMember[T]

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -160,11 +161,17 @@ func (o groupSockets) stream(s *service) (net.Listener, error) {
 		g.sockets[socketKey(s)] = k
 	}
 	k.users++
-	if ln, err := duplicate(k.listener); err == nil {
+	ln, err := duplicate(k.listener)
+	switch {
+	case err == nil:
 		return ln, nil
-	}
-	// The system cannot do it (Windows): the first loop accepts for all.
-	if k.users == 1 {
+	case runtime.GOOS != "windows":
+		if k.users--; k.users == 0 {
+			g.forgetLocked(s)
+			o.opener.ended(s)
+		}
+		return nil, err
+	case k.users == 1: // Windows duplicates none: the first loop accepts for all
 		return k.listener, nil
 	}
 	return &silentListener{Listener: k.listener, closed: make(chan struct{})}, nil

@@ -112,3 +112,41 @@ func (s *Server) dismissBackends(l *lineman.Loop) {
 		}
 	}
 }
+
+// The Servers of a process end together.
+
+// noteEmptied has the first loop know when the last page of this one has been sent away.
+func (s *Server) noteEmptied() {
+	if s.home == nil {
+		return
+	}
+	first, at := s.home, s.emptied
+	first.loop.Do(func() {
+		if at.After(first.emptied) {
+			first.emptied = at
+			first.loop.After(time.Until(at), first.retireListeners)
+		}
+	})
+}
+
+// noteStopped has the first loop know that this one stops.
+func (s *Server) noteStopped() {
+	first := s.first()
+	first.loop.Do(func() {
+		first.stopped++
+		first.endIfDue()
+	})
+}
+
+// endIfDue ends what is there once, when all loops stop, and the last page has been sent away, or has gone before.
+func (s *Server) endIfDue() {
+	if s.stopped <= len(s.others) {
+		return
+	}
+	left := time.Until(s.emptied)
+	if left <= 0 || s.guard.pageCount() == 0 {
+		s.quit()
+		return
+	}
+	s.loop.After(left, s.endIfDue)
+}
