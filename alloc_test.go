@@ -134,6 +134,26 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
+// TestDoAllocations has Do and the tick that runs it allocate nothing.
+func TestDoAllocations(t *testing.T) {
+	l, err := lineman.Open(&lineman.Worker{Addr: "text://127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Shut)
+	ran := 0
+	f := func() { ran++ }
+	linemantest.NoAllocations(t, func() {
+		before := ran
+		for range 3 {
+			l.Do(f)
+		}
+		if err := l.Step(); err != nil || ran != before+3 {
+			t.Fatalf("%d of 3 functions ran: %v", ran-before, err)
+		}
+	})
+}
+
 func BenchmarkExchange(b *testing.B) {
 	for i, p := range hotPaths {
 		b.Run(p.name, func(b *testing.B) {

@@ -59,6 +59,7 @@ type Loop struct {
 	answers   *output.Queue // for the connection that is served, under its lock; nil while it has it
 	spare     *broadcast    // for the next one; nil while there is none
 	chunk     *chunk        // that attend uses; nil while it does
+	emptied   []func()      // takes the place of posted when that is run; nil while it is
 	batch     batch
 	inputs    []*input    // free
 	memory    buffer.Pool // for what is larger; output too
@@ -283,13 +284,19 @@ func (l *Loop) runPosted() {
 	}
 	l.mu.Lock()
 	posted := l.posted
-	l.posted = nil
+	l.posted, l.emptied = l.emptied, nil
 	l.somePosted.Store(false)
 	l.mu.Unlock()
 	for _, f := range posted {
 		l.call(inDo, f)
 	}
+	if clear(posted); cap(posted) <= keepPosted {
+		l.emptied = posted[:0]
+	}
 }
+
+// keepPosted is for how many functions the loop keeps room between two ticks.
+const keepPosted = 1024
 
 // call runs a function of the application's that belongs to no connection.
 func (l *Loop) call(what callback, f func()) {

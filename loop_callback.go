@@ -77,6 +77,7 @@ func (l *Loop) enters(what callback) {
 		l.readClock()
 	}
 	l.doing.set(what)
+	l.unread++ // for the next one, though no event may be over until then
 }
 
 // readClock reads the clock, and tells of a callback that was slow.

@@ -85,9 +85,15 @@ func (m *Member[C]) index(s *set[C]) *uint32 {
 	return &m.positions[m.positionIn(s)].index
 }
 
-// positionIn is that of a group or a channel; negative if m is not in it.
+// positionIn is that of a group or a channel; negative if m is not in it. What it came to last is found first, and is
+// what Remove begins with: with thousands of channels, it would hold the loop otherwise.
 func (m *Member[C]) positionIn(s *set[C]) int {
-	return slices.IndexFunc(m.positions, func(p position[C]) bool { return p.set == s })
+	for i := len(m.positions) - 1; i >= 0; i-- {
+		if m.positions[i].set == s {
+			return i
+		}
+	}
+	return -1
 }
 
 // Conn is the connection.
