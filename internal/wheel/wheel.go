@@ -9,8 +9,17 @@ package wheel
 // A Wheel holds entries (id, tick). Owned by one loop.
 type Wheel struct {
 	now   uint32
-	slots [][]entry // by tick modulo their number, a power of two
+	slots []*block // by tick modulo their number, a power of two; the block that is filled, nil if it is empty
 	count int
+	free  *block // blocks for other slots
+	spare int    // how many these are
+}
+
+// block has entries of a slot. Blocks go from slot to slot, so a wheel that turns makes no garbage.
+type block struct {
+	next    *block
+	n       int
+	entries [30]entry // 256 bytes in all
 }
 
 type entry struct {
@@ -18,15 +27,15 @@ type entry struct {
 	at uint32
 }
 
-// keep is the largest slot whose memory is kept when it is empty, in entries.
-const keep = 64
+// mostSpare is how many blocks are kept that no slot needs.
+const mostSpare = 64
 
 // New makes a wheel at tick 0. The number of slots, a power of two, is how many ticks one turn takes.
 func New(slots int) *Wheel {
 	if slots <= 0 || slots&(slots-1) != 0 {
 		panic("wheel: the number of slots must be a power of two")
 	}
-	return &Wheel{slots: make([][]entry, slots)}
+	return &Wheel{slots: make([]*block, slots)}
 }
 
 // Now is the tick that the wheel has come to.
@@ -40,8 +49,40 @@ func (w *Wheel) Schedule(id int32, at uint32) {
 	if int32(at-w.now) <= 0 {
 		slot = w.now + 1
 	}
-	i := slot & uint32(len(w.slots)-1)
-	w.slots[i] = append(w.slots[i], entry{id, at})
+	w.add(w.slot(slot), entry{id, at})
+}
+
+// slot is that of a tick.
+func (w *Wheel) slot(tick uint32) **block { return &w.slots[tick&uint32(len(w.slots)-1)] }
+
+func (w *Wheel) add(to **block, e entry) {
+	b := *to
+	if b == nil || b.n == len(b.entries) {
+		b = w.take()
+		b.next, *to = *to, b
+	}
+	b.entries[b.n] = e
+	b.n++
+}
+
+// take gives an empty block.
+func (w *Wheel) take() *block {
+	b := w.free
+	if b == nil {
+		return &block{}
+	}
+	w.free = b.next
+	w.spare--
+	return b
+}
+
+// give takes one back.
+func (w *Wheel) give(b *block) {
+	if w.spare < mostSpare {
+		b.next, b.n = w.free, 0
+		w.free = b
+		w.spare++
+	}
 }
 
 // Advance moves the wheel to a tick and calls check for every entry that is due by then, in order of ticks, with the
@@ -60,22 +101,21 @@ func (w *Wheel) Advance(to uint32, check func(id int32, due uint32)) {
 
 // turn handles the slot of the present tick. Entries of later turns stay.
 func (w *Wheel) turn(check func(id int32, due uint32)) {
-	i := w.now & uint32(len(w.slots)-1)
-	due := w.slots[i]
-	if len(due) == 0 {
-		return
-	}
-	w.slots[i] = nil // check may schedule for a turn later, into this slot
-	for _, e := range due {
-		if int32(e.at-w.now) > 0 {
-			w.slots[i] = append(w.slots[i], e)
-			continue
+	slot := w.slot(w.now)
+	b := *slot
+	*slot = nil // check may schedule for a turn later, into this slot
+	for b != nil {
+		for _, e := range b.entries[:b.n] {
+			if int32(e.at-w.now) > 0 {
+				w.add(slot, e)
+				continue
+			}
+			w.count--
+			check(e.id, e.at)
 		}
-		w.count--
-		check(e.id, e.at)
-	}
-	if w.slots[i] == nil && cap(due) <= keep {
-		w.slots[i] = due[:0]
+		done := b
+		b = b.next
+		w.give(done)
 	}
 }
 
@@ -87,7 +127,7 @@ func (w *Wheel) Next() (tick uint32, ok bool) {
 	}
 	for d := range uint32(len(w.slots)) {
 		tick := w.now + 1 + d
-		if len(w.slots[tick&uint32(len(w.slots)-1)]) > 0 {
+		if *w.slot(tick) != nil {
 			return tick, true
 		}
 	}

@@ -3,6 +3,7 @@ package wheel_test
 import (
 	"cmp"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -238,15 +239,42 @@ func steady(w *wheel.Wheel, entries int) func() {
 	return func() { w.Advance(w.Now()+1, look) }
 }
 
+// TestAllocations has a wheel that turns allocate nothing, with few entries in a slot and with thousands.
 func TestAllocations(t *testing.T) {
+	for _, entries := range []int{1000, 100_000} {
+		w := wheel.New(128)
+		turn := steady(w, entries)
+		for range 1000 {
+			turn() // every slot gets its memory
+		}
+		if n := testing.AllocsPerRun(1000, turn); n != 0 {
+			t.Errorf("%v allocations a tick with %d entries, want 0", n, entries)
+		}
+	}
+}
+
+// TestGivesBack has a wheel that was full for once keep little of its memory.
+func TestGivesBack(t *testing.T) {
+	const entries = 1_000_000
 	w := wheel.New(128)
-	turn := steady(w, 1000)
-	for range 1000 {
-		turn() // every slot gets its memory
+	before := heap()
+	for i := range entries {
+		w.Schedule(int32(i), uint32(1+i%100))
 	}
-	if n := testing.AllocsPerRun(1000, turn); n != 0 {
-		t.Errorf("%v allocations a tick, want 0", n)
+	full := heap() - before
+	w.Advance(200, func(int32, uint32) {})
+	if kept := heap() - before; full < 8*entries || kept > full/100 {
+		t.Errorf("%d bytes when it was full, %d when it was empty", full, kept)
 	}
+	runtime.KeepAlive(w)
+}
+
+// heap is how many bytes are in use.
+func heap() int {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
 
 func BenchmarkTick(b *testing.B) {
