@@ -38,9 +38,10 @@ func (l *Loop) beginLeaving(code websocket.Code, d grace.Period, patient bool) {
 	if d >= 0 {
 		l.After(d.Begun(), func() { l.beginStop(d.Goodbyes()) })
 	}
+	idle := &walk{loop: l, visit: partAtRest}
 	l.Every(tick, func() {
 		if !patient {
-			l.partAtRest()
+			idle.begin()
 		}
 		if l.reaches(vacated, l.live == l.outgoing) {
 			l.beginStop(d.Last())
@@ -56,13 +57,10 @@ func (l *Loop) farewell() websocket.Code {
 	return websocket.GoingAway
 }
 
-// partAtRest says goodbye to the connections that have nothing under way, and of which a read finds nothing in the
-// kernel.
-func (l *Loop) partAtRest() {
-	for _, c := range l.conns {
-		if c != nil && !c.end.drains(c) && c.end.isAtRest(c) && c.in.foundNothing(c) {
-			c.end.leave(c, false)
-		}
+// partAtRest says goodbye to a connection that has nothing under way, and of which a read finds nothing in the kernel.
+func partAtRest(c *Conn) {
+	if !c.end.drains(c) && c.end.isAtRest(c) && c.in.foundNothing(c) {
+		c.end.leave(c, false)
 	}
 }
 

@@ -44,24 +44,28 @@ func (l *Loop) beginStop(d grace.Period) {
 func (l *Loop) sayGoodbye() {
 	l.closeListeners()
 	l.parting.Store(true)
-	l.partAll(false)
+	all := &walk{loop: l, visit: func(c *Conn) { c.end.partStopping(c, false) }}
+	all.begin()
 	for c := range l.dials {
 		c.dial.abandon(c)
 	}
 	patience := grace.Period(l.giveUp.Sub(l.now)).Patience()
 	var again *Timer
 	again = l.Every(tick, func() {
-		if patience -= tick; patience <= 0 {
-			again.Stop()
+		if patience -= tick; patience > 0 {
+			all.begin()
+			return
 		}
-		l.partAll(patience <= 0)
+		again.Stop()
+		l.partLate()
 	})
 }
 
-func (l *Loop) partAll(late bool) {
+// partLate says goodbye to the connections that are still there, in one tick: there is no more time.
+func (l *Loop) partLate() {
 	for _, c := range l.conns {
 		if c != nil {
-			c.end.partStopping(c, late)
+			c.end.partStopping(c, true)
 		}
 	}
 }
@@ -127,4 +131,45 @@ func (l *Loop) end(last bool) bool {
 	defer l.mu.Unlock()
 	l.ended = last || len(l.posted) == 0
 	return l.ended
+}
+
+// walk visits all connections of a loop, for at most walkTime in each tick: what is ready is handled between. One that
+// comes meanwhile may be left out. Owned by the loop.
+//
+//	begin ──▶ visits ── walkTime is over ──▶ the next tick
+//	            ▲────────────────────────────────┘
+type walk struct {
+	loop  *Loop
+	visit func(c *Conn)
+	at    int  // the handle that comes next
+	going bool // it is not over
+}
+
+// walkTime is how long a tick may take longer because of a walk.
+const walkTime = 4 * time.Millisecond
+
+// begin visits all connections, unless they are being visited.
+func (w *walk) begin() {
+	if !w.going {
+		w.going, w.at = true, 0
+		w.goOn()
+	}
+}
+
+func (w *walk) goOn() {
+	l := w.loop
+	l.readClock()
+	for began := l.now; w.at < len(l.conns); {
+		c := l.conns[w.at]
+		w.at++
+		if c == nil {
+			continue
+		}
+		w.visit(c)
+		if l.measure(); l.now.Sub(began) >= walkTime {
+			l.Do(w.goOn)
+			return
+		}
+	}
+	w.going = false
 }
