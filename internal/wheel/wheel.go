@@ -11,6 +11,7 @@ type Wheel struct {
 	now   uint32
 	slots []*block // by tick modulo their number, a power of two; the block that is filled, nil if it is empty
 	count int
+	idle  uint32 // so many ticks from now on are known to have empty slots: Next looks behind them
 	free  *block // blocks for other slots
 	spare int    // how many these are
 }
@@ -49,6 +50,7 @@ func (w *Wheel) Schedule(id int32, at uint32) {
 	if int32(at-w.now) <= 0 {
 		slot = w.now + 1
 	}
+	w.idle = min(w.idle, (slot-w.now-1)&uint32(len(w.slots)-1))
 	w.add(w.slot(slot), entry{id, at})
 }
 
@@ -91,10 +93,11 @@ func (w *Wheel) give(b *block) {
 func (w *Wheel) Advance(to uint32, check func(id int32, due uint32)) {
 	for int32(to-w.now) > 0 {
 		if w.count == 0 {
-			w.now = to
+			w.now, w.idle = to, 0
 			return
 		}
 		w.now++
+		w.idle = max(w.idle, 1) - 1
 		w.turn(check)
 	}
 }
@@ -125,9 +128,8 @@ func (w *Wheel) Next() (tick uint32, ok bool) {
 	if w.count == 0 {
 		return 0, false
 	}
-	for d := range uint32(len(w.slots)) {
-		tick := w.now + 1 + d
-		if *w.slot(tick) != nil {
+	for ; w.idle < uint32(len(w.slots)); w.idle++ {
+		if tick := w.now + 1 + w.idle; *w.slot(tick) != nil {
 			return tick, true
 		}
 	}
