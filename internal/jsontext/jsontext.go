@@ -4,30 +4,8 @@ package jsontext
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"iter"
-	"unicode/utf8"
 )
-
-// MaxDepth is how deep a text may be nested: the parser of who gets it may be recursive.
-const MaxDepth = 64
-
-// ErrInvalid is what Check says of a text that is not JSON.
-var ErrInvalid = errors.New("not JSON")
-
-// Check says what is wrong with a text that should be JSON (RFC 8259) in UTF-8.
-func Check(text []byte) error {
-	switch {
-	case !utf8.Valid(text):
-		return errors.New("not UTF-8")
-	case !json.Valid(text):
-		return ErrInvalid
-	case Depth(text) > MaxDepth:
-		return fmt.Errorf("nested deeper than %d", MaxDepth)
-	}
-	return nil
-}
 
 // Depth is how deep a text is nested, which is JSON: 0 if it is neither an object nor an array.
 func Depth(text []byte) (deepest int) {
