@@ -25,7 +25,7 @@ func (t *Table[C]) Line(line []byte, by Caller, done func(answer []byte)) (chang
 	switch {
 	case err != nil:
 	case o.has("cmd"):
-		return t.Do(line, "", by, func(r Reply) { done(r.JSON()) })
+		return t.do(o, "", by, func(r Reply) { done(r.JSON()) })
 	default:
 		err = t.pass(o, by, done)
 	}

@@ -67,7 +67,8 @@ func plainFields(names []string) (set fieldSet) {
 
 // parsePlain is parse of a request that is written plainly, and right; nil of any other.
 func (t *Table[C]) parsePlain(o object, cmd string) (*Request, *row[C]) {
-	q := &Request{}
+	q := &t.scratch
+	*q = Request{}
 	has, plain := q.readPlain(o)
 	if !plain || cmd != "" && q.Cmd != "" && q.Cmd != cmd || len(q.ID) > maxID {
 		return nil, nil
@@ -78,6 +79,10 @@ func (t *Table[C]) parsePlain(o object, cmd string) (*Request, *row[C]) {
 	r := t.rows[q.Cmd]
 	if r == nil || has&^(r.takesPlain|hasCmd|hasID) != 0 || r.needsPlain&^has != 0 {
 		return nil, nil
+	}
+	if !r.drops {
+		kept := *q
+		q = &kept
 	}
 	return q, r
 }

@@ -93,12 +93,8 @@ func parseUID(raw []byte) (string, error) {
 }
 
 // parse reads a request, and refuses fields that its command does not take. cmd is that of an HTTP request's path;
-// empty if the object has it. What parse returns may hold parts of text.
-func (t *Table[C]) parse(text []byte, cmd string) (*Request, *row[C], error) {
-	o, err := parseObject(text)
-	if err != nil {
-		return nil, nil, err
-	}
+// empty if the object has it. What parse returns may hold parts of o.
+func (t *Table[C]) parse(o object, cmd string) (*Request, *row[C], error) {
 	if q, r := t.parsePlain(o, cmd); r != nil {
 		return q, r, nil
 	}

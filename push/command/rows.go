@@ -20,8 +20,7 @@ func changes[C push.Conn]() []*row[C] {
 			name: "pub", scope: Publish,
 			does:  "sends data as it is written, or text, to the connections of the targets, once to each",
 			needs: []string{"to"}, fields: []string{"to", "data", "text", "except", "wait"},
-			answers: []string{"n", "pos"},
-			run:     (*Table[C]).publish,
+			answers: []string{"n", "pos"}, drops: true, run: (*Table[C]).publish,
 		},
 		{
 			name: "join", scope: Manage, does: "puts connections into a group",
@@ -244,6 +243,7 @@ func (t *Table[C]) publish(q *Request, done func(Reply)) {
 	case q.Text != nil:
 		m.Data = []byte(*q.Text)
 	}
+	to := q.To
 	err := t.hub.Publish(m, func(o push.Outcome) {
 		if o.Err != nil && !errors.Is(o.Err, push.ErrUnanswered) {
 			done(Failed(o.Err))
@@ -251,7 +251,7 @@ func (t *Table[C]) publish(q *Request, done func(Reply)) {
 		}
 		r := reached(o.Reached)
 		r.Incomplete = o.Err != nil
-		done(r.withPositions(placed(q.To, o.Positions)))
+		done(r.withPositions(placed(to, o.Positions)))
 	})
 	if err != nil {
 		done(t.failed(err))

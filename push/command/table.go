@@ -46,6 +46,7 @@ type Table[C push.Conn] struct {
 	seed        maphash.Seed
 	watching    int            // connections that watch
 	to          [1]push.Target // of the plain line at hand
+	scratch     Request        // a plain one at hand
 }
 
 // row is a command.
@@ -58,6 +59,7 @@ type row[C push.Conn] struct {
 	answers []string // fields of its Reply beside ok and error
 	lists   bool     // its answer grows with what is there
 	streams bool     // its answer is followed by events: it is for lines only
+	drops   bool     // it needs its Request no longer when run has returned
 	run     func(t *Table[C], q *Request, done func(Reply))
 
 	takesPlain, needsPlain fieldSet // of fields and needs
@@ -99,35 +101,60 @@ func (t *Table[C]) Names() (names []string) {
 // command changes who gets what, and the next goes by the change, or its answer may be long, and there is to be one of
 // them at a time.
 func (t *Table[C]) Do(text []byte, cmd string, by Caller, done func(Reply)) (wait bool) {
-	q, r, err := t.parse(text, cmd)
+	o, err := parseObject(text)
+	if err != nil {
+		done(t.refuse(&Request{Cmd: cmd, by: by}, err))
+		return false
+	}
+	return t.do(o, cmd, by, done)
+}
+
+// do is Do with a text that was checked.
+func (t *Table[C]) do(o object, cmd string, by Caller, done func(Reply)) (wait bool) {
+	q, r, err := t.parse(o, cmd)
 	if err != nil {
 		done(t.refuse(&Request{Cmd: cmd, by: by}, err))
 		return false
 	}
 	q.by = by
+	if err := t.permits(q, r); err != nil {
+		done(t.refuse(q, err))
+		return false
+	}
+	if r.scope != Manage && !r.lists {
+		t.run(o, q, r, done)
+		return false
+	}
+	answered := false
+	t.run(o, q, r, func(reply Reply) { answered = true; done(reply) })
+	return !answered
+}
+
+// permits tells whether who asks may do so.
+func (t *Table[C]) permits(q *Request, r *row[C]) error {
+	if q.by.Permit == nil {
+		return nil
+	}
 	about := q.about()
 	if r.scope == Listen { // what a listener asks for is narrowed to what its key is for
 		about = nil
 	}
-	if err := by.Permit.check(r.scope, about); err != nil {
-		done(t.refuse(q, err))
-		return false
-	}
-	answered := false
-	answer := func(reply Reply) { answered = true; done(reply) }
-	waits := r.scope == Manage || r.lists
+	return q.by.Permit.check(r.scope, about)
+}
+
+// run runs a request that is right, unless it was done before.
+func (t *Table[C]) run(o object, q *Request, r *row[C], done func(Reply)) {
+	answer := done
 	switch {
 	case r.streams: // what comes again begins again
 	case r.scope == Read: // what only tells may be asked again
-		answer = func(reply Reply) { answered = true; done(reply.bounded()) }
+		answer = func(reply Reply) { done(reply.bounded()) }
 	case q.ID != "":
-		cache := t.idempotencyFor(by.Permit)
-		if answer = cache.begin(q.ID, t.fingerprint(text, q.Cmd), time.Now(), answer); answer == nil {
-			return waits && !answered
-		}
+		answer = t.idempotencyFor(q.by.Permit).begin(q.ID, t.fingerprint(o, q.Cmd), time.Now(), done)
 	}
-	r.run(t, q, answer)
-	return waits && !answered
+	if answer != nil {
+		r.run(t, q, answer)
+	}
 }
 
 // refuse is the answer to a request of which nothing was done. The debug log is told.

@@ -56,8 +56,9 @@ var statuses = map[command.Code]int{
 // caller is a connection to the HTTP API.
 type caller struct {
 	admission
-	call *apiCall // the request at hand; nil before the first
-	host string   // that its last request was for, and may be for; empty before the first
+	call   *apiCall            // the request at hand; nil before the first
+	answer func(command.Reply) // to that, unless it is several; nil before the first
+	host   string              // that its last request was for, and may be for; empty before the first
 }
 
 // isOpenAPI reports whether the HTTP API wants no key.
@@ -159,9 +160,10 @@ func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 		_ = c.Respond(&http1.Response{Type: "application/json", Body: s.description})
 		return
 	}
-	call := c.Value().(*caller).call
-	s.lag.begin(s.loop)
+	one := c.Value().(*caller)
+	call := one.call
 	s.slice.begin(c, len(r.Body()))
+	s.lag.begin(s.loop, s.slice.began)
 	if call.several {
 		s.batch(c, r.Body(), call)
 		return
@@ -170,7 +172,10 @@ func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 		respond(c, tooManyCommands)
 		return
 	}
-	s.table.Do(r.Body(), call.name, call.caller(), func(reply command.Reply) { s.slice.answered(respond(c, reply)) })
+	if one.answer == nil {
+		one.answer = func(reply command.Reply) { s.slice.answered(respond(c, reply)) }
+	}
+	s.table.Do(r.Body(), call.name, call.caller(), one.answer)
 	if s.slice.isOver() { // others have the loop before the connection's next request
 		c.Pause()
 		s.slice.next(c.Resume)

@@ -66,7 +66,7 @@ func TestAPIAllocations(t *testing.T) {
 		t.Skip("the race detector allocates too")
 	}
 	p := newPublisher(t)
-	if n := testing.AllocsPerRun(500, func() { p.publish(t) }); n > 16 {
+	if n := testing.AllocsPerRun(500, func() { p.publish(t) }); n > 8 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -12,20 +12,20 @@ type lag struct {
 	observe func(time.Duration)
 	waiting bool
 	began   time.Time
-	written func() // end; nil before the first sample
+	handled func() // has end run in the next tick, when this one has written; nil before the first sample
 }
 
-// begin starts a sample, unless one is under way. What the first function asks for runs in the next tick: when this one
-// has written.
-func (l *lag) begin(loop *lineman.Loop) {
+// begin starts a sample with a request that came just now, unless one is under way.
+func (l *lag) begin(loop *lineman.Loop, now time.Time) {
 	if l.waiting || l.observe == nil {
 		return
 	}
-	l.waiting, l.began = true, time.Now()
-	if l.written == nil {
-		l.written = l.end
+	l.waiting, l.began = true, now
+	if l.handled == nil {
+		written := l.end
+		l.handled = func() { loop.Do(written) }
 	}
-	loop.Do(func() { loop.Do(l.written) })
+	loop.Do(l.handled)
 }
 
 func (l *lag) end() {

@@ -26,8 +26,8 @@ func TestLag(t *testing.T) {
 	w := &lineman.Worker{Addr: "text://127.0.0.1:0", Protocol: text.Protocol{}}
 	w.OnMessage = func(c *lineman.Conn, _ []byte) {
 		l.observe = func(d time.Duration) { samples <- sample{d, c.Loop().Stats().BytesOut} }
-		l.begin(c.Loop())
-		l.begin(c.Loop())
+		l.begin(c.Loop(), time.Now())
+		l.begin(c.Loop(), time.Now())
 		_ = c.Send([]byte("one"))
 	}
 	c := linemantest.Start(t, w).Dial(w)

@@ -216,8 +216,8 @@ func (s *Server) receive(b *backend) {
 
 // line does what a line asks.
 func (s *Server) line(b *backend, line []byte) {
-	s.lag.begin(s.loop)
 	s.slice.begin(b.conn, len(line))
+	s.lag.begin(s.loop, s.slice.began)
 	if b.listener != nil {
 		if n, says, err := command.Acknowledged(line); says {
 			s.acknowledge(b, n, err)
