@@ -41,9 +41,20 @@ var hotPaths = []struct {
 		lineman.Events{OnMessage: helloMessage}, nil},
 	{"http OnRequest", "http", "", "GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n", 1,
 		lineman.Events{OnRequest: helloRequest}, nil},
+	{"http pipelined", "http", "", "GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\n\r\n", 16,
+		lineman.Events{OnRequest: helloRequest}, nil},
+	{"http browser", "http", "", browserRequest, 1, lineman.Events{OnRequest: helloRequest}, nil},
 	{"http POST", "http", "", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", 4,
 		lineman.Events{OnMessage: echo}, nil},
 }
+
+// browserRequest is a request with the fields of a usual browser.
+const browserRequest = "GET /news?page=2 HTTP/1.1\r\nHost: www.example.com\r\nConnection: keep-alive\r\n" +
+	"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126 Safari/537.36\r\n" +
+	"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n" +
+	"Accept-Encoding: gzip, deflate, br\r\nAccept-Language: en-GB,en;q=0.9,de;q=0.8\r\nCache-Control: no-cache\r\n" +
+	"Referer: http://www.example.com/news\r\nUpgrade-Insecure-Requests: 1\r\n" +
+	"Cookie: session=5c1b2f7e9d3a4b60; theme=dark\r\n\r\n"
 
 // compressedZeros is a frame of 1,000 binary zeros.
 const compressedZeros = "\xc2\x8b\x00\x00\x00\x00" + "\x62\x60\x18\x05\xa3\x60\x14\x0c\x77\x00\x00"

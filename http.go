@@ -243,16 +243,18 @@ func (h *httpSession) admits(c *Conn, r *http1.Request) bool {
 }
 
 // endLoan takes back what lend has lent.
-func (h *httpSession) endLoan(c *Conn) {
-	c.loop.request, c.loop.requestOf = nil, nil
-	h.Release()
-}
+func (h *httpSession) endLoan(c *Conn) { c.loop.request, c.loop.requestOf = nil, nil }
 
-// release ends the loan of a request that was handled.
+// release ends the loan of a request that was handled. One that follows at once is read into the same memory.
 func (h *httpSession) release(c *Conn) {
 	h.endLoan(c)
 	h.acceptance = nil
+	stays := c.session == session(h) && h.of == h.service
+	if c.loop.behind == 0 || !stays {
+		h.Release()
+	}
 	switch {
+	case stays:
 	case c.session != session(h):
 		h.of.freeHTTP(h) // a WebSocket now
 	case h.of != h.service:
@@ -386,6 +388,7 @@ func (h *httpSession) more(c *Conn) {
 // awaitsBody decides by the head whether the body of a request is waited for. A handshake has none.
 func (h *httpSession) awaitsBody(c *Conn) bool {
 	r := h.lend(c)
+	defer h.Release()
 	defer h.endLoan(c)
 	if h.asksUpgrade(c, r) {
 		h.expectAnswer(c, r)

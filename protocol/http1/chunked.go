@@ -1,7 +1,5 @@
 package http1
 
-import "bytes"
-
 // readChunks joins the chunks of a body in place, directly behind the head (RFC 9112, 7.1). It returns the end of the
 // request, 0 while it is not whole.
 func (c *Codec) readChunks(data []byte) (end int, err error) {
@@ -28,7 +26,7 @@ func (c *Codec) readChunks(data []byte) (end int, err error) {
 			if len(data) < c.line+2 {
 				return 0, nil
 			}
-			if !bytes.Equal(data[c.line:c.line+2], crlf) {
+			if !isCRLF(data, c.line) {
 				return 0, bad("chunk does not end with CRLF")
 			}
 			c.line, c.looked, c.state = c.line+2, c.line+2, inChunkLine

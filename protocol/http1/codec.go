@@ -73,12 +73,14 @@ func (c *Codec) WantsContinue() bool {
 // Decode finds the next request: the message is its body, empty but not nil if there is none, and Request tells the
 // rest. Chunks are joined in place. The error is an *Error and ends the connection.
 func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
-	c.Release()
 	var r *Request // it is parsed again when its body has come, for data may have moved
-	if c.state == inHead {
-		if c.strayLine(data) {
-			return len(crlf), nil, nil
-		}
+	switch {
+	case c.state != inHead:
+		c.Release()
+	case c.strayLine(data):
+		c.Release()
+		return len(crlf), nil, nil
+	default:
 		if r, err = c.readHead(data); r == nil {
 			return 0, nil, err
 		}
@@ -106,18 +108,28 @@ func (c *Codec) readBody(data []byte) (end int, err error) {
 	return end, nil
 }
 
+// newRequest is an empty request: the one whose loan has just ended, or one of the pool's.
+func (c *Codec) newRequest() *Request {
+	r := c.request
+	if r == nil {
+		return requests.Get().(*Request)
+	}
+	c.request = nil
+	r.forget()
+	return r
+}
+
 // finish makes the request of the bytes up to end; r is what its head was found to be, or nil.
 func (c *Codec) finish(r *Request, data []byte, end int) (int, []byte, error) {
 	if r == nil {
-		r = requests.Get().(*Request)
-		if err := r.parse(data[:c.head]); err != nil {
+		r = c.newRequest()
+		if _, err := r.parse(data[:c.head]); err != nil {
 			r.release()
 			return 0, nil, err
 		}
 	}
 	if c.state == inTrailers {
-		var err error
-		if r.trailers, err = appendFields(r.trailers[:0], data[c.line:end]); err != nil {
+		if _, err := r.trailers.read(data[:end], c.line); err != nil {
 			r.release()
 			return 0, nil, err
 		}
@@ -140,14 +152,12 @@ func (c *Codec) Release() {
 // strayLine reports whether data begins with the empty line that some clients send after the body of a POST (RFC 9112,
 // 2.2).
 func (c *Codec) strayLine(data []byte) bool {
-	if !c.posted || c.line > 0 || !bytes.HasPrefix(data, crlf) {
+	if !c.posted || c.line > 0 || !isCRLF(data, 0) {
 		return false
 	}
 	c.posted, c.looked = false, 0
 	return true
 }
-
-var crlf = []byte("\r\n")
 
 // nextLine finds the end of the line at hand and moves on to the next. Lines end with CRLF, and a CR stands nowhere
 // else (RFC 9112, 2.2).
@@ -168,18 +178,13 @@ func (c *Codec) nextLine(data []byte) (line []byte, ok bool, err error) {
 
 func bareLineFeed() error { return bad("line feed without carriage return") }
 
-var endOfHead = []byte("\r\n\r\n")
-
 // readHead looks for the empty line that ends the head, and then reads from the head how the body is framed. The
 // request is nil as long as the head is not whole.
 func (c *Codec) readHead(data []byte) (*Request, error) {
-	if c.looked == 0 && len(data) > 0 && data[0] != '\r' {
+	if c.looked == 0 {
 		// Nearly always it comes at once, is short, and has no error: what is one is said by looking line by line.
-		most := min(len(data), maxLine, c.maxHeader)
-		if i := bytes.Index(data[:most], endOfHead); i >= 0 {
-			if r, err := c.parseHead(data, i+len(endOfHead)); err == nil {
-				return r, nil
-			}
+		if r, err := c.parseHead(data[:min(len(data), maxLine, c.maxHeader)]); err == nil {
+			return r, nil
 		}
 	}
 	for {
@@ -198,15 +203,15 @@ func (c *Codec) readHead(data []byte) (*Request, error) {
 			if start == 0 {
 				return nil, bad("an empty line, and no request")
 			}
-			return c.parseHead(data, c.line)
+			return c.parseHead(data[:c.line])
 		}
 	}
 }
 
-// parseHead reads the head that the first n bytes are.
-func (c *Codec) parseHead(data []byte, n int) (*Request, error) {
-	r := requests.Get().(*Request)
-	err := r.parse(data[:n])
+// parseHead reads the head that data begins with.
+func (c *Codec) parseHead(data []byte) (*Request, error) {
+	r := c.newRequest()
+	n, err := r.parse(data)
 	if err == nil {
 		err = c.frame(r)
 	}

@@ -6,89 +6,66 @@ import (
 	"net/url"
 )
 
-// parse reads a whole head, its empty line included.
-func (r *Request) parse(head []byte) error {
-	i := bytes.IndexByte(head, '\n')
-	if i == 0 || head[i-1] != '\r' {
-		return bareLineFeed()
+// parse reads the head that data begins with, its empty line included, and returns how long it is.
+func (r *Request) parse(data []byte) (n int, err error) {
+	line, err := r.requestLine(data)
+	if err != nil {
+		return 0, err
 	}
-	if err := r.requestLine(head[:i-1]); err != nil {
-		return err
+	if n, err = r.fields.read(data, line); err != nil {
+		return 0, err
 	}
-	var err error
-	if r.fields, err = appendFields(r.fields[:0], head[i+1:]); err != nil {
-		return err
-	}
-	r.notice()
 	if err := r.checkHost(); err != nil {
-		return err
+		return 0, err
 	}
 	r.close = r.http10
-	if r.noticed&hasConnection != 0 {
+	if r.fields.noticed&hasConnection != 0 {
 		r.close = r.hasToken("Connection", "close") || r.http10 && !r.hasToken("Connection", "keep-alive")
 	}
-	if r.noticed&hasExpect != 0 {
-		return r.checkExpect()
+	if r.fields.noticed&hasExpect != 0 {
+		err = r.checkExpect()
 	}
-	return nil
+	return n, err
 }
 
-// What fields that the server itself looks at a head has, so that those which most have not need not be looked for.
-const (
-	hasConnection = 1 << iota
-	hasExpect
-	hasFraming
-)
-
-// notice looks at the names of the fields once.
-func (r *Request) notice() {
-	for i := range r.fields {
-		switch name := r.fields[i].name; len(name) {
-		case len("Expect"):
-			if equalFold(name, "Expect") {
-				r.noticed |= hasExpect
-			}
-		case len("Connection"):
-			if equalFold(name, "Connection") {
-				r.noticed |= hasConnection
-			}
-		case len("Content-Length"):
-			if equalFold(name, "Content-Length") {
-				r.noticed |= hasFraming
-			}
-		case len("Transfer-Encoding"):
-			if equalFold(name, "Transfer-Encoding") {
-				r.noticed |= hasFraming
-			}
-		}
+// requestLine is method, target, version, with one space between each (RFC 9112, 3). It returns how long it is.
+func (r *Request) requestLine(data []byte) (n int, err error) {
+	space := tokenEnd(data, 0)
+	if space == 0 || space == len(data) || data[space] != ' ' {
+		return 0, bad("malformed request line")
 	}
-}
-
-// requestLine is method, target, version, with one space between each (RFC 9112, 3).
-func (r *Request) requestLine(line []byte) error {
-	method, rest, ok := bytes.Cut(line, []byte{' '})
-	target, version, ok2 := bytes.Cut(rest, []byte{' '})
-	if !ok || !ok2 || !isToken(method) || len(target) == 0 {
-		return bad("malformed request line")
+	method, rest := data[:space], data[space+1:]
+	end := targetLength(rest)
+	if end == 0 || end == len(rest) || rest[end] != ' ' {
+		return 0, bad("malformed request line")
 	}
 	if len(method) > maxMethod {
-		return &Error{Status: 501, Reason: "method too long"}
+		return 0, &Error{Status: 501, Reason: "method too long"}
 	}
+	target, version := rest[:end], rest[end+1:]
 	if len(target) > maxTarget {
-		return &Error{Status: 414, Reason: "request target too long"}
+		return 0, &Error{Status: 414, Reason: "request target too long"}
 	}
-	if err := r.version(version); err != nil {
-		return err
+	const size = len("HTTP/1.1")
+	if !isCRLF(version, size) {
+		return 0, bad("malformed HTTP version")
+	}
+	if err := r.version(version[:size]); err != nil {
+		return 0, err
 	}
 	r.method = known(method)
 	if r.method == "CONNECT" {
-		return &Error{Status: 501, Reason: "this is no proxy"}
+		return 0, &Error{Status: 501, Reason: "this is no proxy"}
 	}
-	return r.parseTarget(target)
+	return space + 1 + end + 1 + size + len(crlf), r.parseTarget(target)
 }
 
 func (r *Request) version(v []byte) error {
-	if len(v) != len("HTTP/1.1") || string(v[:5]) != "HTTP/" || v[6] != '.' || !digit(v[5]) || !digit(v[7]) {
+	if string(v) == "HTTP/1.1" {
+		r.http10 = false
+		return nil
+	}
+	if string(v[:5]) != "HTTP/" || v[6] != '.' || !digit(v[5]) || !digit(v[7]) {
 		return bad("malformed HTTP version")
 	}
 	if v[5] != '1' {
@@ -123,15 +100,17 @@ func known(method []byte) string {
 
 // parseTarget takes the origin form, the absolute form and the asterisk form (RFC 9112, 3.2).
 func (r *Request) parseTarget(target []byte) error {
-	for _, b := range target {
-		if b <= ' ' || b >= 0x7f || b == '#' {
-			return bad("malformed request target")
-		}
-	}
 	r.target = target
 	rest := target
 	switch {
 	case target[0] == '/':
+		if n := plainLength(target); n == len(target) {
+			r.path = target
+			return nil
+		} else if target[n] == '?' {
+			r.path, r.query = target[:n], target[n+1:]
+			return nil
+		}
 	case string(target) == "*" && r.method == "OPTIONS":
 	default:
 		scheme, after, ok := bytes.Cut(target, []byte("://"))
@@ -174,57 +153,20 @@ func isEncoded(path []byte) bool {
 	}
 }
 
-// trim leaves out the white space around a value (RFC 9112, 5.1). What is left of an empty one is not nil.
-func trim(v []byte) []byte {
-	for len(v) > 0 && (v[0] == ' ' || v[0] == '\t') {
-		v = v[1:]
-	}
-	for len(v) > 0 && (v[len(v)-1] == ' ' || v[len(v)-1] == '\t') {
-		v = v[:len(v)-1]
-	}
-	return v
-}
-
-// appendFields reads field lines up to and with the empty one (RFC 9112, 5).
-func appendFields(fields []field, lines []byte) ([]field, error) {
-	for {
-		i := bytes.IndexByte(lines, '\n')
-		if i == 0 || lines[i-1] != '\r' {
-			return fields, bareLineFeed()
-		}
-		line := lines[:i-1]
-		lines = lines[i+1:]
-		if len(line) == 0 {
-			return fields, nil
-		}
-		if len(fields) == maxFields {
-			return fields, &Error{Status: 431, Reason: "too many header fields"}
-		}
-		colon := tokenLength(line)
-		if colon == 0 || colon == len(line) || line[colon] != ':' {
-			return fields, bad("malformed field name") // RFC 9112, 5.1 and 5.2: space before ":", folded lines
-		}
-		value := trim(line[colon+1:])
-		if !isValue(value) {
-			return fields, bad("control character in a field value")
-		}
-		fields = append(fields, field{line[:colon:colon], value})
-	}
-}
-
 // checkHost wants exactly one valid Host, in HTTP/1.0 at most one (RFC 9112, 3.2).
 func (r *Request) checkHost() error {
-	n := 0
-	for v := range r.Values("Host") {
-		if n++; n > 1 || !validHost(v) {
-			return bad("more than one Host, or a malformed one")
+	if r.fields.noticed&hasHost == 0 {
+		if !r.http10 {
+			return bad("no Host")
 		}
-		if r.host == nil { // of an absolute target it is the target's that counts (RFC 9112, 3.2.2)
-			r.host = v
-		}
+		return nil
 	}
-	if n == 0 && !r.http10 {
-		return bad("no Host")
+	v := r.fields.value(r.fields.host)
+	if r.fields.noticed&hasHosts != 0 || !validHost(v) {
+		return bad("more than one Host, or a malformed one")
+	}
+	if r.host == nil { // of an absolute target it is the target's that counts (RFC 9112, 3.2.2)
+		r.host = v
 	}
 	return nil
 }
@@ -235,7 +177,7 @@ func (r *Request) checkExpect() error {
 		for len(v) > 0 {
 			var item []byte
 			item, v, _ = bytes.Cut(v, []byte{','})
-			switch item = trim(item); {
+			switch item = bytes.Trim(item, " \t"); {
 			case equalFold(item, "100-continue"):
 				r.expect = !r.http10
 			case len(item) > 0: // RFC 9110, 5.6.1.2: empty elements do not count
@@ -255,7 +197,7 @@ type framing struct {
 // framing reads it from the fields. What a second parser might read otherwise is refused (RFC 9112, 6.1 to 6.3, 11.2).
 func (r *Request) framing() (framing, error) {
 	var f framing
-	if r.noticed&hasFraming == 0 {
+	if r.fields.noticed&hasFraming == 0 {
 		return f, nil
 	}
 	lengths, codings := 0, 0
@@ -326,16 +268,11 @@ func validHost(v []byte) bool {
 		}
 		return end > 1 && validPort(v[end+1:])
 	}
-	name, port := v, []byte(nil)
-	if i := bytes.IndexByte(v, ':'); i >= 0 {
-		name, port = v[:i], v[i:]
+	n := 0
+	for n < len(v) && hostBytes[v[n]] {
+		n++
 	}
-	for _, b := range name {
-		if !hostBytes[b] {
-			return false
-		}
-	}
-	return validPort(port) && (len(name) > 0 || len(v) == 0)
+	return n == len(v) || n > 0 && v[n] == ':' && validPort(v[n:])
 }
 
 func validPort(v []byte) bool {

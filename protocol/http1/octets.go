@@ -1,47 +1,88 @@
 package http1
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // What follows says which bytes may stand where.
 
-func isToken(b []byte) bool { return len(b) > 0 && tokenLength(b) == len(b) }
-
-// tokenLength is how many bytes of a token b begins with.
-func tokenLength(b []byte) int {
-	for i, c := range b {
-		if !tokenBytes[c] {
-			return i
-		}
-	}
-	return len(b)
-}
+func isToken(b []byte) bool { return len(b) > 0 && tokenEnd(b, 0) == len(b) }
 
 const (
 	ones  = 0x0101010101010101
 	highs = 0x80 * ones
 )
 
-// isValue looks at eight bytes at a time, and at those that are not plainly text one by one.
-func isValue(b []byte) bool {
-	for len(b) >= 8 {
-		w := binary.LittleEndian.Uint64(b)
-		control, del := (w-' '*ones)&^w, w^0x7f*ones
-		if (control|(del-ones)&^del)&highs != 0 && !isTextEach(b[:8]) {
-			return false
+// tokenEnd is where the bytes from i on end that a token may hold (RFC 9110, 5.6.2). It looks at eight at a time: those
+// that are neither letters nor "-" have their high bit set in stops, and are looked at one by one.
+func tokenEnd(b []byte, i int) int {
+	for ; len(b)-i >= 8; i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		ascii := w &^ highs
+		small := ascii | ' '*ones
+		letters := (small + (0x80-'a')*ones) &^ (small + (0x7f-'z')*ones)
+		hyphens := highs - (ascii ^ '-'*ones)
+		if stops := (^(letters | hyphens) | w) & highs; stops != 0 {
+			if i += bits.TrailingZeros64(stops) / 8; !tokenBytes[b[i]] {
+				return i
+			}
+			i -= 7 // on behind it
 		}
-		b = b[8:]
 	}
-	return isTextEach(b)
+	for i < len(b) && tokenBytes[b[i]] {
+		i++
+	}
+	return i
 }
 
-func isTextEach(b []byte) bool {
-	for _, c := range b {
-		if !isText(c) {
-			return false
+// targetLength is how many bytes of a request target b begins with: visible ones, and no fragment (RFC 9112, 3.2).
+func targetLength(b []byte) int {
+	for i, c := range b {
+		if !targetBytes[c] {
+			return i
 		}
 	}
-	return true
+	return len(b)
 }
+
+// plainLength is how many of them come before one that means something in a path: a "?" or a "%".
+func plainLength(target []byte) int {
+	for i, c := range target {
+		if c == '?' || c == '%' {
+			return i
+		}
+	}
+	return len(target)
+}
+
+func isValue(b []byte) bool { return textEnd(b, 0) == len(b) }
+
+// textEnd is where the bytes from i on end that a field value may hold. It looks at eight at a time: the lowest of them
+// that is a control character, or DEL, is the lowest whose high bit is set in stops.
+func textEnd(b []byte, i int) int {
+	for ; len(b)-i >= 8; i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		control, del := (w-' '*ones)&^w, w^0x7f*ones
+		if stops := (control | (del-ones)&^del) & highs; stops != 0 {
+			if i += bits.TrailingZeros64(stops) / 8; !isText(b[i]) {
+				return i
+			}
+			i -= 7 // on behind the tab
+		}
+	}
+	for i < len(b) && isText(b[i]) {
+		i++
+	}
+	return i
+}
+
+const crlf = "\r\n"
+
+func isCRLF(b []byte, i int) bool { return len(b)-i >= len(crlf) && string(b[i:i+len(crlf)]) == crlf }
+
+// isBlank is what may stand around a field value (RFC 9110, 5.6.3).
+func isBlank(b byte) bool { return b == ' ' || b == '\t' }
 
 // isText is what a field value may hold (RFC 9110, 5.5).
 func isText(b byte) bool { return b >= ' ' && b != 0x7f || b == '\t' }
@@ -49,6 +90,8 @@ func isText(b byte) bool { return b >= ' ' && b != 0x7f || b == '\t' }
 var (
 	tokenBytes = table("!#$%&'*+-.^_`|~")  // RFC 9110, 5.6.2
 	hostBytes  = table("-._~!$&'()*+,;=%") // RFC 3986, 3.2.2
+
+	targetBytes = table("!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~") // visible, and not "#"
 )
 
 // table holds letters, digits and more.

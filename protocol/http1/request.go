@@ -15,15 +15,12 @@ type Request struct {
 	query    []byte
 	host     []byte
 	body     []byte
-	fields   []field
-	trailers []field
+	fields   fields
+	trailers fields
 	http10   bool
 	close    bool // the client wants the connection closed after the answer
 	expect   bool
-	noticed  uint8 // of the fields
 }
-
-type field struct{ name, value []byte }
 
 var requests = sync.Pool{New: func() any { return new(Request) }}
 
@@ -31,10 +28,16 @@ func (r *Request) release() {
 	if r == nil {
 		return
 	}
-	clear(r.fields)
-	clear(r.trailers)
-	*r = Request{fields: r.fields[:0], trailers: r.trailers[:0]}
+	r.forget()
 	requests.Put(r)
+}
+
+// forget leaves nothing of a request but memory for the next one.
+func (r *Request) forget() {
+	r.method, r.target, r.path, r.query, r.host, r.body = "", nil, nil, nil, nil, nil
+	r.fields.forget()
+	r.trailers.forget()
+	r.http10, r.close, r.expect = false, false, false
 }
 
 // Method is the method, such as "GET".
@@ -65,24 +68,15 @@ func (r *Request) Body() []byte { return r.body }
 func (r *Request) ProtoAtLeast11() bool { return !r.http10 }
 
 // Header is the first value of a field, whose name is given in any case; nil if there is none.
-func (r *Request) Header(name string) []byte {
-	for i := range r.fields {
-		if equalFold(r.fields[i].name, name) {
-			return r.fields[i].value
-		}
-	}
-	return nil
-}
+func (r *Request) Header(name string) []byte { return r.Value(name, 0) }
 
 // Value is the value of the i-th field of this name, in any case, counted from 0; nil if there are not so many.
 func (r *Request) Value(name string, i int) []byte {
-	for f := range r.fields {
-		if equalFold(r.fields[f].name, name) {
-			if i == 0 {
-				return r.fields[f].value
-			}
-			i--
+	for line := r.fields.find(name, 0); line >= 0; line = r.fields.find(name, line+1) {
+		if i == 0 {
+			return r.fields.value(line)
 		}
+		i--
 	}
 	return nil
 }
@@ -90,8 +84,8 @@ func (r *Request) Value(name string, i int) []byte {
 // Values are all values of a field, in order.
 func (r *Request) Values(name string) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		for i := range r.fields {
-			if equalFold(r.fields[i].name, name) && !yield(r.fields[i].value) {
+		for line := r.fields.find(name, 0); line >= 0; line = r.fields.find(name, line+1) {
+			if !yield(r.fields.value(line)) {
 				return
 			}
 		}
@@ -99,20 +93,10 @@ func (r *Request) Values(name string) iter.Seq[[]byte] {
 }
 
 // Fields are the names and values of the header, in order.
-func (r *Request) Fields() iter.Seq2[[]byte, []byte] { return each(r.fields) }
+func (r *Request) Fields() iter.Seq2[[]byte, []byte] { return r.fields.each() }
 
 // Trailers are the names and values after a chunked body, in order.
-func (r *Request) Trailers() iter.Seq2[[]byte, []byte] { return each(r.trailers) }
-
-func each(fields []field) iter.Seq2[[]byte, []byte] {
-	return func(yield func(name, value []byte) bool) {
-		for _, f := range fields {
-			if !yield(f.name, f.value) {
-				return
-			}
-		}
-	}
-}
+func (r *Request) Trailers() iter.Seq2[[]byte, []byte] { return r.trailers.each() }
 
 // Exchange is what an answer has to know of its request. It is a value and may be kept.
 type Exchange struct {

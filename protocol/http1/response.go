@@ -54,6 +54,9 @@ type Field struct{ Name, Value string }
 // Append appends the whole answer. date is the value of the Date field. An error means a status or a field that cannot
 // be sent; nothing is appended then.
 func (r *Response) Append(dst []byte, x Exchange, date []byte) ([]byte, error) {
+	if r.isPlain() && x == (Exchange{}) {
+		return r.appendPlain(dst, date), nil
+	}
 	x.CloseDelimited = r.CloseDelimited
 	status := r.Status
 	if status == 0 {
@@ -102,6 +105,21 @@ func (r *Response) Append(dst []byte, x Exchange, date []byte) ([]byte, error) {
 	}
 	return b, nil
 }
+
+// isPlain reports whether nothing but a body is said.
+func (r *Response) isPlain() bool {
+	return r.Status == 0 && len(r.Header) == 0 && r.Type == "" && len(r.Body) > 0 &&
+		!r.Close && !r.Stream && !r.CloseDelimited
+}
+
+// appendPlain is Append for most answers: a plain one to a client that stays.
+func (r *Response) appendPlain(b, date []byte) []byte {
+	b = append(append(append(b, "HTTP/1.1 200 OK\r\nDate: "...), date...), plainType...)
+	b = append(strconv.AppendInt(b, int64(len(r.Body)), 10), "\r\n\r\n"...)
+	return append(b, r.Body...)
+}
+
+const plainType = "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: "
 
 // upgrades reports whether the answer names a protocol to change to.
 func (r *Response) upgrades() bool {

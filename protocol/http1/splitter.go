@@ -1,9 +1,6 @@
 package http1
 
-import (
-	"bytes"
-	"math"
-)
+import "math"
 
 // A Splitter finds where requests begin and end, for a server that handles a body while it comes, of any length. It is
 // as strict as Codec: what it lets pass is read as one request by whoever reads it.
@@ -126,7 +123,7 @@ func (s *Splitter) trailers(data []byte) (Piece, error) {
 		if len(data) < 2 {
 			return Piece{}, nil
 		}
-		if !bytes.HasPrefix(data, crlf) {
+		if !isCRLF(data, 0) {
 			return Piece{}, bad("chunk does not end with CRLF")
 		}
 		s.state = inChunkLine
@@ -136,7 +133,8 @@ func (s *Splitter) trailers(data []byte) (Piece, error) {
 	if err != nil || end == 0 {
 		return Piece{}, err
 	}
-	if _, err := appendFields(nil, data[:end]); err != nil {
+	var trailers fields
+	if _, err := trailers.read(data[:end], 0); err != nil {
 		return Piece{}, err
 	}
 	s.restart()
