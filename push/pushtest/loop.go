@@ -80,3 +80,14 @@ func (l *Loop) Await(f func()) {
 		l.t.Fatal("pushtest: the loop does not come round")
 	}
 }
+
+// until waits until something holds, and leaves the processor to others meanwhile. It returns false if that takes too
+// long.
+func until(holds func() bool) bool {
+	for late := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			return false
+		}
+	}
+	return true
+}

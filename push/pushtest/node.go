@@ -11,8 +11,9 @@ import (
 
 type cluster struct {
 	Cluster
-	t     *testing.T
-	nodes int
+	t         *testing.T
+	nodes     int
+	rollDelay time.Duration // of nodes that are made from now on
 }
 
 // placed is a publication as it stands in the history of a target.
@@ -91,15 +92,8 @@ func (c *cluster) join() *node {
 // until waits until something holds on the loop.
 func (n *node) until(what string, holds func() bool) {
 	n.t.Helper()
-	for late := time.Now().Add(patience); ; {
-		held := false
-		n.loop.Await(func() { held = holds() })
-		if held {
-			return
-		}
-		if time.Now().After(late) {
-			n.t.Fatalf("%s: it never holds: %s", n.id, what)
-		}
+	if !until(func() (held bool) { n.loop.Await(func() { held = holds() }); return held }) {
+		n.t.Fatalf("%s: it never holds: %s", n.id, what)
 	}
 }
 

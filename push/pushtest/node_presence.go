@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/lineman-go/lineman/push"
 )
@@ -83,15 +82,13 @@ func seen(users map[string]json.RawMessage) string {
 // has waits until a node sees who is in a channel: what others have said may be under way.
 func (n *node) has(in push.Target, want string) {
 	n.t.Helper()
-	for late := time.Now().Add(patience); ; {
-		p, err := n.present(in, 1000)
-		got := seen(p.Users)
-		if got == want && err == nil && p.N == len(p.Users) && !p.More {
-			return
-		}
-		if time.Now().After(late) {
-			n.t.Fatalf("%s: %s has %q (%d), %v; want %q", n.id, in, got, p.N, err, want)
-		}
+	var p push.Presence
+	var err error
+	if !until(func() bool {
+		p, err = n.present(in, 1000)
+		return err == nil && seen(p.Users) == want && p.N == len(p.Users) && !p.More
+	}) {
+		n.t.Fatalf("%s: %s has %q (%d), %v; want %q", n.id, in, seen(p.Users), p.N, err, want)
 	}
 }
 

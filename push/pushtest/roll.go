@@ -29,16 +29,13 @@ type rollConn struct{ id uint64 }
 
 func (c *rollConn) ID() uint64 { return c.id }
 
-// rollDelay is that of the nodes.
-const rollDelay = 200 * time.Millisecond
-
 // rollNode makes one, and waits until it is linked.
 func (c *cluster) rollNode() *rollNode {
 	c.t.Helper()
 	n := &rollNode{t: c.t, loop: NewLoop(c.t), list: make(map[string]struct{})}
 	o := push.Options[*rollConn]{
 		Fanout: func(iter.Seq[*rollConn], []byte) int { return 0 },
-		Do:     n.loop.Do, Broker: c.Broker(), RollDelay: rollDelay, RollChanged: n.changed,
+		Do:     n.loop.Do, Broker: c.Broker(), RollDelay: c.rollDelay, RollChanged: n.changed,
 		After: func(d time.Duration, f func()) {
 			timer := time.AfterFunc(d, func() { n.loop.Do(f) })
 			c.t.Cleanup(func() { timer.Stop() })
@@ -75,15 +72,9 @@ func (n *rollNode) changed(_ push.Roll, name string, here bool) {
 // until waits until something holds on the loop.
 func (n *rollNode) until(what string, holds func() bool) {
 	n.t.Helper()
-	for late := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		held, told := false, []string(nil)
-		n.loop.Await(func() { held, told = holds(), n.told })
-		if held {
-			return
-		}
-		if time.Now().After(late) {
-			n.t.Fatalf("it never holds: %s; told %q", what, told)
-		}
+	var told []string
+	if !until(func() (held bool) { n.loop.Await(func() { held, told = holds(), n.told }); return held }) {
+		n.t.Fatalf("it never holds: %s; told %q", what, told)
 	}
 }
 
@@ -177,6 +168,7 @@ func testRoll(t *testing.T, c *cluster) {
 // testRollMoves tells nothing of a uid that goes at one node and comes to another.
 func testRollMoves(t *testing.T, c *cluster) {
 	c.knowsPresence()
+	c.rollDelay = 3 * time.Second // a move is to be shorter, on a busy machine too
 	a, b := c.rollNode(), c.rollNode()
 	a.begins()
 	goes := a.comes("ann")

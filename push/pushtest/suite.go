@@ -4,6 +4,7 @@ package pushtest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/lineman-go/lineman/push"
 )
@@ -76,7 +77,7 @@ func TestBroker(t *testing.T, open func(t *testing.T) Cluster) {
 		"rolls, hidden":         testRollHidden,
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &cluster{Cluster: open(t), t: t}
+			c := &cluster{Cluster: open(t), t: t, rollDelay: 200 * time.Millisecond}
 			if (c.Cut == nil) != (c.Mend == nil) {
 				t.Fatal("pushtest: a Cluster has Cut and Mend, or neither")
 			}

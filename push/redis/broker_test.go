@@ -1,9 +1,11 @@
 package redis_test
 
 import (
+	"flag"
 	"io"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"go.uber.org/goleak"
@@ -13,9 +15,12 @@ import (
 	"github.com/lineman-go/lineman/push/redis"
 )
 
-// TestMain lets the client of a Cluster have a goroutine that looks at the Cluster a second after an error, and ends
-// then.
+// TestMain has many tests run at a time: most of them wait, as for a node that is silent to be given up. It lets the
+// client of a Cluster have a goroutine that looks at the Cluster a second after an error, and ends then.
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "5"); err != nil {
+		panic(err)
+	}
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).LazyDo.func1"),
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
@@ -24,9 +29,13 @@ func TestMain(m *testing.M) {
 // silent is a log that nobody reads.
 var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// newBroker makes a Broker whose links have left at the end of the test.
+// newBroker makes a Broker whose links have left at the end of the test. On a busy machine the others may take long to
+// answer.
 func newBroker(t testing.TB, o redis.Options) *redis.Broker {
 	t.Helper()
+	if o.Answer == 0 {
+		o.Answer = 5 * time.Second
+	}
 	if o.Log == nil {
 		o.Log = silent
 	}

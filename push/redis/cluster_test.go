@@ -86,32 +86,29 @@ func (s *server) busPort() string {
 // TestCluster runs the conformance suite over a Cluster, with all in one partition, and with more than it has servers,
 // as a user who has what the documentation lists.
 func TestCluster(t *testing.T) {
-	servers, proxies := startCluster(t)
-	each := func(f func(p *proxy)) func() {
-		return func() {
-			for _, p := range proxies {
-				f(p)
-			}
-		}
-	}
-	var addresses []string
-	for _, p := range proxies {
-		addresses = append(addresses, p.address())
-	}
+	t.Parallel()
 	for name, partitions := range map[string]int{"undivided": 1, "partitions": 8} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			servers, proxies := startCluster(t)
+			each := func(f func(p *proxy)) func() {
+				return func() {
+					for _, p := range proxies {
+						f(p)
+					}
+				}
+			}
+			o := redis.Options{Cluster: true, Partitions: partitions, Username: "lineman", Password: "SECRET"}
+			for _, p := range proxies {
+				o.Addresses = append(o.Addresses, p.address())
+			}
 			pushtest.TestBroker(t, func(t *testing.T) pushtest.Cluster {
 				for _, s := range servers {
 					do(t, s.address(), "FLUSHALL")
 				}
 				return pushtest.Cluster{
-					Broker: func() push.Broker {
-						return newBroker(t, redis.Options{
-							Addresses: addresses, Cluster: true, Partitions: partitions, Username: "lineman",
-							Password: "SECRET",
-						})
-					},
-					Cut: each((*proxy).Cut), Mend: each((*proxy).Mend),
+					Broker: func() push.Broker { return newBroker(t, o) },
+					Cut:    each((*proxy).Cut), Mend: each((*proxy).Mend),
 					Divided: partitions > 1, History: true, Presence: true,
 				}
 			})
@@ -121,6 +118,7 @@ func TestCluster(t *testing.T) {
 
 // TestSlotMoves has a partition go to another server: links break, and are up again there.
 func TestSlotMoves(t *testing.T) {
+	t.Parallel()
 	servers, proxies := startCluster(t)
 	o := redis.Options{
 		Addresses: []string{proxies[0].address()}, Cluster: true, Username: "lineman", Password: "SECRET",
@@ -145,6 +143,7 @@ func TestSlotMoves(t *testing.T) {
 
 // TestReplicaTakesOver has a server of a Cluster die: its replica takes its slots over, and links are up again there.
 func TestReplicaTakesOver(t *testing.T) {
+	t.Parallel()
 	servers, proxies := startCluster(t)
 	replica, p := startOfCluster(t)
 	all, at := append(servers, replica), append(proxies, p)

@@ -25,6 +25,7 @@ func (p *proxy) say(text string) {
 
 // TestStrayReplies has the link break, and be made again, when the server says what no client could bear.
 func TestStrayReplies(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	p := newProxy(t, s.address())
 	log := &journal{}
@@ -119,6 +120,7 @@ func (l *liar) serve(c net.Conn) {
 // TestLiars lives through whatever a server answers to whatever is asked: alone, as a sentinel, and as one of a
 // Cluster.
 func TestLiars(t *testing.T) {
+	t.Parallel()
 	const hello = "%3\r\n$5\r\nproto\r\n:3\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
 	old := strings.Replace(hello, "7.0.0", "6.2.0", 1)
 	young := strings.Replace(hello, "7.0.0", "8.1.0", 1)

@@ -105,6 +105,7 @@ func TestMissingAfterRestart(t *testing.T) {
 
 // TestEmptied connects anew to a server that has forgotten everything, and has kept its connections.
 func TestEmptied(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	log := &journal{}
 	a := join(t, "a", redis.Options{Addresses: []string{s.address()}, Log: log.logger()})

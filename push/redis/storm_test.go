@@ -26,7 +26,6 @@ type storm struct {
 // arrived: nothing comes twice or in another order, nobody gets what was not sent, and whoever is said to have been
 // reached was.
 func TestStorm(t *testing.T) {
-	t.Parallel()
 	t.Run("server", func(t *testing.T) {
 		s := startServer(t)
 		brew(t, []*server{s}, func() (redis.Options, func()) {

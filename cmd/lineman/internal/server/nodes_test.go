@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -149,11 +148,7 @@ func TestUninformed(t *testing.T) {
 		t.Errorf("a page that comes later: %d, ready %d", answer.StatusCode, r.ready())
 	}
 	who.away.Store(false)
-	for until := time.Now().Add(20 * time.Second); r.ready() != 200; {
-		if time.Now().After(until) {
-			t.Fatal("it is never ready")
-		}
-	}
+	linemantest.Until(t, "it is not ready", func() bool { return r.ready() == 200 })
 	r.page("secret-ann")
 	r.known(b, "ann")
 }
@@ -185,18 +180,10 @@ func TestRestored(t *testing.T) {
 	broker := push.NewMemory()
 	first, second := &credentials{verify: secret}, &credentials{verify: secret}
 	start(t, settings(), server.Options{Broker: broker, Credentials: given(first)})
-	for until := time.Now().Add(20 * time.Second); first.reads.Load() == 0; runtime.Gosched() {
-		if time.Now().After(until) {
-			t.Fatal("it never reads")
-		}
-	}
+	linemantest.Until(t, "it has never read", func() bool { return first.reads.Load() > 0 })
 	second.lost.Store(true)
 	start(t, settings(), server.Options{Broker: broker, Credentials: given(second)})
-	for until := time.Now().Add(20 * time.Second); first.reads.Load() < 2; runtime.Gosched() {
-		if time.Now().After(until) {
-			t.Fatal("the other one never reads again")
-		}
-	}
+	linemantest.Until(t, "the other one has not read again", func() bool { return first.reads.Load() >= 2 })
 }
 
 // TestRevokeDuringLogin has a credential that was good when it was looked at, and is revoked before the page is a
@@ -298,9 +285,5 @@ func TestGap(t *testing.T) {
 // linked waits until a server reaches the others, or no longer.
 func (r *running) linked(is bool) {
 	r.t.Helper()
-	for until := time.Now().Add(20 * time.Second); (r.ready() == 200) != is; {
-		if time.Now().After(until) {
-			r.t.Fatal("the link does not change")
-		}
-	}
+	linemantest.Until(r.t, "the link has not changed", func() bool { return (r.ready() == 200) == is })
 }
