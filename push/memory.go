@@ -116,40 +116,6 @@ func (b *Memory) later(f func()) bool {
 // soon runs a function under the broker's lock, later on the node's loop.
 func (l *memoryLink) soon(f func()) bool { return l.node.Do(func() { l.broker.exclusively(f) }) }
 
-// Publish delivers on the node itself at once, unless there is a Journal, or something else comes before: with several
-// nodes, a node's own publication is not ahead of others.
-func (l *memoryLink) Publish(to []Target, p Publication, done func(r Receipt, err error)) {
-	p.Data = slices.Clone(p.Data)
-	l.carry(&memoryPublication{Publication: p, to: slices.Clone(to), from: l.node.ID, finish: done})
-}
-
-// memoryPublication is a publication under way. Its Positions are set where the order is made.
-type memoryPublication struct {
-	course
-	Publication
-	to     []Target
-	from   string
-	others atomic.Int64
-	finish func(r Receipt, err error)
-}
-
-func (p *memoryPublication) targets() []Target { return p.to }
-
-func (p *memoryPublication) visit(n Node, end func()) {
-	p.deliver(n)
-	end()
-}
-
-func (p *memoryPublication) deliver(n Node) {
-	if reached := n.Deliver(p.to, p.Publication); n.ID != p.from {
-		p.others.Add(int64(reached))
-	}
-}
-
-func (p *memoryPublication) done(err error) {
-	p.finish(Receipt{int(p.others.Load()), p.Positions}, err)
-}
-
 // History reads it, when what was published before is kept.
 func (l *memoryLink) History(of Target, r Range, done func(History, error)) {
 	var h History
@@ -242,7 +208,7 @@ func (l *memoryLink) carry(x carriage) {
 	b.mu.Lock()
 	p, _ := x.(*memoryPublication)
 	if l.node.Retain == nil {
-		p = nil // it is not to be kept
+		p = nil // no history is kept of it
 	}
 	switch c := b.commits; {
 	case l.closed:
@@ -272,6 +238,9 @@ func (l *memoryLink) carry(x carriage) {
 
 // commitLocked carries in its turn: a publication that may be kept, when it is in the Journal. p is nil for others.
 func (l *memoryLink) commitLocked(x carriage, p *memoryPublication) {
+	if p != nil {
+		p.lasts = true
+	}
 	s := step{turn: memoryTurn(func(at []Position, err error) {
 		if err != nil {
 			l.mailLocked(mail{do: func() { x.done(err) }})
@@ -301,7 +270,7 @@ func (l *memoryLink) visitLocked(x carriage) {
 	}
 	c := l.beginLocked(x, l.broker.interest.of(to))
 	if c.left.Add(-1) == 0 {
-		l.mailLocked(mail{course: c, over: true})
+		c.overLocked()
 	}
 }
 

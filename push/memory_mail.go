@@ -3,26 +3,28 @@ package push
 import "sync/atomic"
 
 // mail is something that a node of a Memory is to do on its loop, in its place in the order: to be visited by a course,
-// to hear that all visits of its own are over, or anything else.
+// or anything else.
 type mail struct {
 	course *course
-	over   bool
-	do     func() // nil: it is about a course
+	do     func() // nil: it is a visit
 }
 
 // mailbox has the mail of a node. What is put in while the broker's lock is held, the loop gets in that order, all that
-// waits by one function.
+// waits by one function. What it does behind that is to hear that all visits of its own courses are over.
 //
 //	Publish ── put ──▶ waiting of others ── end of the tick: one function for each loop ──▶ visits
-//	its done ◀── one function ── waiting of the node ◀── put, all together ── visits that were the last
+//	its done ◀── one function ── over of the node ◀── all together ── visits that were the last
 type mailbox struct {
 	waiting []mail        // guarded by the broker's lock
+	over    []*course     // of the node, and it was not told yet; likewise
 	opened  bool          // the loop has been asked, or is to be; likewise
 	others  []*memoryLink // whose loops are to be asked at the end of the tick; likewise
 
 	// Owned by the loop.
 	taken []mail
 	next  int           // of taken; at its end there is nothing under way
+	told  []*course     // that were over when the mail was taken
+	heard int           // of told, as next
 	ended []*course     // whose last visit was here, and whose nodes were not told yet
 	kept  []*sharedKept // that were delivered here since
 
@@ -31,8 +33,12 @@ type mailbox struct {
 
 // putLocked puts something into the mailbox, and reports whether the loop is to be asked to open it.
 func (l *memoryLink) putLocked(m mail) (ask bool) {
-	b := &l.box
-	b.waiting = append(b.waiting, m)
+	l.box.waiting = append(l.box.waiting, m)
+	return l.box.fillLocked()
+}
+
+// fillLocked notes that there is something in the mailbox, and reports whether the loop is to be asked to open it.
+func (b *mailbox) fillLocked() (ask bool) {
 	ask = !b.opened
 	b.opened = true
 	return ask
@@ -40,6 +46,14 @@ func (l *memoryLink) putLocked(m mail) (ask bool) {
 
 // mailLocked puts something into the mailbox, and asks the loop at once. It returns false if that has ended.
 func (l *memoryLink) mailLocked(m mail) bool { return !l.putLocked(m) || l.node.Do(l.box.open) }
+
+// overLocked has the node of a course hear that all its visits are over.
+func (c *course) overLocked() {
+	b := &c.from.box
+	if b.over = append(b.over, c); b.fillLocked() {
+		c.from.node.Do(b.open)
+	}
+}
 
 // sendLocked puts something into the mailbox of another node. Its loop is asked at the end of the tick: what is
 // published in a tick wakes it once.
@@ -73,7 +87,7 @@ func (l *memoryLink) refuseMail() {
 	l.box.waiting = nil
 	l.broker.mu.Unlock()
 	for _, m := range waiting {
-		if m.course != nil && !m.over {
+		if m.course != nil {
 			m.course.end()
 		}
 	}
@@ -88,44 +102,58 @@ func (l *memoryLink) isIdleLocked() bool {
 func (l *memoryLink) openMail() {
 	b := &l.box
 	defer func() {
-		if b.next < len(b.taken) {
+		if b.next < len(b.taken) || b.heard < len(b.told) {
 			l.node.Do(b.open)
 		}
 		l.tellEnded()
 	}()
 	l.doTaken() // what a panic has left
 	l.broker.mu.Lock()
-	b.taken, b.waiting, b.next, b.opened = b.waiting, b.taken[:0], 0, false
+	b.taken, b.waiting, b.next = b.waiting, b.taken, 0
+	b.told, b.over, b.heard = b.over, b.told, 0
+	b.opened = false
 	l.broker.mu.Unlock()
 	l.doTaken()
-	clear(b.taken)
-	if b.taken, b.next = b.taken[:0], 0; cap(b.taken) > keepMail {
-		b.taken = nil
-	}
 }
 
 // keepMail is for how much a mailbox keeps room between two ticks.
-const keepMail = 1024
+const keepMail = 4096
 
 func (l *memoryLink) doTaken() {
 	b := &l.box
 	for b.next < len(b.taken) {
 		m := b.taken[b.next]
 		b.next++
-		switch {
-		case m.do != nil:
+		if m.do != nil {
 			m.do()
-		case m.over:
-			m.course.done(nil)
-		default:
+		} else {
 			l.visit(m.course)
 		}
 	}
+	for b.heard < len(b.told) {
+		c := b.told[b.heard]
+		b.heard++
+		c.done(nil)
+	}
+	b.taken, b.told = emptied(b.taken), emptied(b.told)
+	b.next, b.heard = 0, 0
+}
+
+// emptied is the room of a list for the next one.
+func emptied[T any](list []T) []T {
+	if cap(list) > keepMail {
+		return nil
+	}
+	clear(list)
+	return list[:0]
 }
 
 // visit has a course do what it does on this node.
 func (l *memoryLink) visit(c *course) {
 	p, published := c.carriage.(*memoryPublication)
+	if published && p.kept != nil {
+		l.box.kept = append(l.box.kept, p.kept)
+	}
 	switch {
 	case l.gone.Load():
 		l.visitOver(c)
@@ -134,9 +162,6 @@ func (l *memoryLink) visit(c *course) {
 		l.visitOver(c)
 	default:
 		c.visit(l.node, c.end)
-	}
-	if published && p.kept != nil {
-		l.box.kept = append(l.box.kept, p.kept)
 	}
 }
 
@@ -156,14 +181,13 @@ func (l *memoryLink) tellEnded() {
 	}
 	l.broker.mu.Lock()
 	for _, c := range ended {
-		c.from.mailLocked(mail{course: c, over: true})
+		c.overLocked()
 	}
 	for _, k := range kept {
 		k.inFlight &^= l.bit
 	}
 	l.broker.mu.Unlock()
-	clear(ended)
-	l.box.ended, l.box.kept = ended[:0], nil
+	l.box.ended, l.box.kept = emptied(ended), nil
 }
 
 // course is the way of a carriage, which is a part of it.
@@ -206,5 +230,5 @@ func (c *course) end() {
 	}
 	c.from.broker.mu.Lock()
 	defer c.from.broker.mu.Unlock()
-	c.from.mailLocked(mail{course: c, over: true})
+	c.overLocked()
 }

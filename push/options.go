@@ -34,7 +34,8 @@ type Options[C Conn] struct {
 	// what they publish may be missed. nil: nobody is told.
 	Linked func(up bool)
 
-	// Took is told how long it took until all nodes had confirmed a message, or were given up. nil: nobody is told.
+	// Took is told how long it took until all nodes had confirmed a message, or were given up, where there are nodes in
+	// other processes. nil: nobody is told.
 	Took func(time.Duration)
 
 	// Revoked is told on the loop of each node when the credentials of a uid that were issued up to an instant are no

@@ -103,7 +103,7 @@ func (h *Hub[C]) expect(number uint64, done func(Outcome)) *pending {
 		w.finish = func(r Receipt, err error) { h.finish(w, r, err) }
 	}
 	w.number, w.reached, w.done = number, 0, done
-	if h.options.Took != nil && !h.isAlone() {
+	if h.options.Took != nil && !h.isOneProcess() {
 		w.began = time.Now()
 	}
 	h.pending[number] = w
