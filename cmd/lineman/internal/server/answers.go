@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// answers is the queue of answers to the pipelined lines of a back end, in the order of the lines: one that is known
-// waits for those before it.
+// answers is the queue of answers to pipelined requests, the lines of a back end or what a page publishes, in the order
+// of the requests: one that is known waits for those before it.
 type answers struct {
 	first int      // the number of texts[sent]
 	sent  int      // of texts
@@ -14,7 +14,7 @@ type answers struct {
 	last  []byte   // short one that has had to wait; nil: there is none
 }
 
-// len is how many lines have no answer that was sent.
+// len is how many requests have no answer that was sent.
 func (a *answers) len() int { return len(a.texts) - a.sent }
 
 // expect adds an answer that is not known yet, and returns its number.

@@ -37,7 +37,7 @@ type guard struct {
 	tellings   rateLimiter // of these
 	handshakes rateLimiter
 	logins     rateLimiter
-	uids       map[string]int // connections that are members, where there are several loops; else nil
+	uids       map[string]int // connections that have logged in, where there are several loops; else nil
 	draining   int            // pages that there were when the first loop began to send them away; 0: none has
 
 	refused     tally
@@ -300,18 +300,10 @@ func (g *guard) leaveLocked(p *page) {
 		g.spares.taken.add(p.ip, -1)
 		return
 	case p.login != nil:
+		g.logoutLocked(p.login)
 		g.waiting.taken.add(p.ip, -1)
 	}
 	g.pages.taken.add(p.ip, -1)
-}
-
-// countUIDs has connections of uids be counted here, as loops know only their own.
-func (g *guard) countUIDs(on bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if on {
-		g.uids = make(map[string]int)
-	}
 }
 
 // pageCount is how many pages there are.
@@ -336,38 +328,6 @@ func (g *guard) crowded() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return over(g.spares.taken[""]-1, g.spares.most)
-}
-
-// count counts the connections of a uid on all loops.
-func (g *guard) count(uid string, by int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.uids[uid] += by; g.uids[uid] == 0 {
-		delete(g.uids, uid)
-	}
-}
-
-// connections is how many a uid has, of which so many are on the loop that asks.
-func (g *guard) connections(uid string, here int) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.uids == nil {
-		return here
-	}
-	return g.uids[uid]
-}
-
-// login tells why a uid that has so many connections may not have another one.
-func (g *guard) login(uid string, connections int) (why string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	switch {
-	case g.limits.ConnectionsPerUID > 0 && connections >= g.limits.ConnectionsPerUID:
-		return "connections_per_uid"
-	case !g.logins.allow(uid, time.Now()):
-		return g.tooMuchLocked("logins_per_uid", uid)
-	}
-	return ""
 }
 
 // command reports whether a key may be used once more.

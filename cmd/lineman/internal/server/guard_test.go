@@ -213,14 +213,14 @@ func TestMessages(t *testing.T) {
 func TestLogin(t *testing.T) {
 	g := guarding(config.Limits{ConnectionsPerUID: 3, LoginsPerUID: 0.4}, nil)
 	for i, want := range []string{"", "", "logins_per_uid"} {
-		if got := g.login("ann", 0); got != want {
+		if got := g.login("ann", 0, &login{}); got != want {
 			t.Errorf("login %d: %q, want %q", i, got, want)
 		}
 	}
-	if got := g.login("bob", 2); got != "" {
+	if got := g.login("bob", 2, &login{}); got != "" {
 		t.Errorf("the third connection: %q", got)
 	}
-	if got := g.login("bob", 3); got != "connections_per_uid" {
+	if got := g.login("bob", 3, &login{}); got != "connections_per_uid" {
 		t.Errorf("the fourth connection: %q", got)
 	}
 }

@@ -173,6 +173,7 @@ func (s *Server) addLive(c *lineman.Conn, p *page, who Identity) bool {
 	s.welcome(c, p, who)
 	m, err := s.hub.AddFollower(c, who.UID)
 	if err == nil {
+		p.login.joined()
 		err = introduce(m, who)
 	}
 	subs := p.login.subs

@@ -48,6 +48,7 @@ type login struct {
 	question   *hook.Connect  // for a hook that tells who it is; nil: there is none
 	stream     *streamRequest // for server-sent events, until they begin; nil: it is for none
 	refusal    string         // why it is refused, as it has a spare slot only; empty if it has its own
+	counted    string         // the uid that the guard counts for it; empty: it does not, or the Hub tells when it goes
 	verifying  bool
 	left       bool // the connection can no longer be sent to
 	late       *lineman.Timer
@@ -101,8 +102,7 @@ func (s *Server) addMember(c *lineman.Conn, p *page, who Identity) {
 		s.refuse(c, "credential", codeUnauthorized, "a uid has 1 to 255 bytes of text")
 		return
 	}
-	connections := s.guard.connections(who.UID, s.hub.Count(push.UID(who.UID)))
-	if why := s.guard.login(who.UID, connections); why != "" {
+	if why := s.guard.login(who.UID, s.hub.Count(push.UID(who.UID)), p.login); why != "" {
 		s.refuse(c, why, codeTooMany, retryLater)
 		return
 	}
@@ -135,6 +135,7 @@ func (s *Server) addPlain(c *lineman.Conn, p *page, who Identity) bool {
 	}
 	m, err := s.hub.Add(c, who.UID)
 	if err == nil {
+		p.login.joined()
 		err = introduce(m, who)
 	}
 	for _, name := range channels {
@@ -144,6 +145,9 @@ func (s *Server) addPlain(c *lineman.Conn, p *page, who Identity) bool {
 	}
 	return s.endLogin(c, p, m, who, len(channels), err)
 }
+
+// joined notes that the page is a member: when it goes, the Hub tells the guard.
+func (e *login) joined() { e.counted = "" }
 
 // introduce notes what the credential of a page says: its info, its session, and its groups.
 func introduce(m *push.Member[*lineman.Conn], who Identity) error {

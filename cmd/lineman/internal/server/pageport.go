@@ -203,6 +203,7 @@ func (s *Server) leave(c *lineman.Conn) {
 	p := c.Value().(*page)
 	if p.login != nil {
 		p.login.leave()
+		s.guard.logout(p.login)
 		c.Resume() // it may wait for its login
 	}
 	delete(s.speaking.upstreams, c.ID())

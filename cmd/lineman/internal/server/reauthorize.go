@@ -14,7 +14,7 @@ func (s *Server) authorize(c *lineman.Conn, p *page, r *level1.Request) *level1.
 	switch {
 	case p.live.verifying:
 		return failure(r, level1.CodeBusy, "another token is being checked")
-	case s.guard.login(s.member(c).UID(), 0) != "":
+	case s.guard.loginAgain(s.member(c).UID()) != "":
 		return failure(r, level1.CodeTooMany, "too many tokens: come later")
 	}
 	p.live.verifying = true

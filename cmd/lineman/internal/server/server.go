@@ -304,12 +304,17 @@ func (s *Server) broker() push.Broker {
 	return s.options.Broker
 }
 
-// counted counts the connections of uids on all loops; nil where there is one.
+// counted has the guard count out members that go; nil where there is one loop. Those that come it has counted when
+// they have logged in.
 func (s *Server) counted() func(uid string, by int) {
 	if s.memory == nil {
 		return nil
 	}
-	return s.guard.count
+	return func(uid string, by int) {
+		if by < 0 {
+			s.guard.uncount(uid)
+		}
+	}
 }
 
 // listen adds the ports beside that for pages. Those for back ends are shut until the link to other nodes is up.

@@ -36,6 +36,7 @@ type upstream struct {
 	source     push.Source   // of what it publishes
 	rates      []channelRate // of what it has published of late
 	deciding   []*publication
+	published  answers         // to what it publishes
 	unanswered int             // requests that were taken, and not answered
 	calls      map[uint64]call // that wait for the answer of a back end, by their numbers
 	lastCall   uint64

@@ -98,6 +98,7 @@ func TestDecidedInOrder(t *testing.T) {
 	for _, data := range []string{"1", "2", "3", "4"} {
 		up.deciding = append(up.deciding, &publication{
 			Request: level1.Request{Op: level1.OpPub, Channel: "chat:7", Data: []byte(data)},
+			number:  up.published.expect(),
 		})
 	}
 	all := up.deciding

@@ -36,13 +36,26 @@ func (up *upstream) spend(namespace string, perSecond float64) bool {
 // publication is what a page publishes, while a hook decides about it or about one before it.
 type publication struct {
 	level1.Request
+	number  int // of its answer
 	settled bool
 	skip    bool            // it is done: nothing is published
 	wrong   *level1.Failure // why it may not; nil: it may
 }
 
-// publish publishes what a page says on a channel.
+// publish publishes what a page says on a channel. What is refused at once is answered in its turn, too, but for one
+// request too many.
 func (s *Server) publish(c *lineman.Conn, r *level1.Request) *level1.Failure {
+	wrong := s.tryPublish(c, r)
+	up := s.speaking.upstreams[c.ID()]
+	if wrong == nil || up == nil || up.published.len() == 0 || !up.take() {
+		return wrong
+	}
+	s.answerPublication(c, up, up.published.expect(), wrong)
+	return nil
+}
+
+// tryPublish does it, unless it returns why not.
+func (s *Server) tryPublish(c *lineman.Conn, r *level1.Request) *level1.Failure {
 	m := s.member(c)
 	_, channel := r.Channel.Split()
 	name, space := s.namespaceOf(channel)
@@ -65,14 +78,29 @@ func (s *Server) publish(c *lineman.Conn, r *level1.Request) *level1.Failure {
 		up.unanswered--
 		return failure(r, level1.CodeForbidden, "it may not publish to it")
 	default:
-		s.publishNow(c, up, r)
+		s.publishNow(c, up, up.published.expect(), r)
 	}
 	return nil
 }
 
+// answerPublication has a request of a page to publish be answered, when those before it are: what other loops or nodes
+// get is done later than what they do not. f is nil if no answer is wanted.
+func (s *Server) answerPublication(c *lineman.Conn, up *upstream, number int, f frame) {
+	if s.scratch = s.scratch[:0]; f != nil {
+		s.scratch = f.Append(s.scratch)
+	}
+	up.published.settle(number, s.scratch, func(text []byte) bool {
+		up.unanswered--
+		if len(text) > 0 && s.member(c) != nil {
+			s.say(c, text)
+		}
+		return true
+	})
+}
+
 // decidePublication has a hook decide what a page publishes.
 func (s *Server) decidePublication(c *lineman.Conn, up *upstream, r *level1.Request, allowed bool) {
-	pub := &publication{Request: *r}
+	pub := &publication{Request: *r, number: up.published.expect()}
 	pub.Data = bytes.Clone(r.Data)
 	up.deciding = append(up.deciding, pub)
 	_, channel := r.Channel.Split()
@@ -91,58 +119,50 @@ func (s *Server) publishDecided(c *lineman.Conn, up *upstream) {
 		up.deciding = up.deciding[1:]
 		switch {
 		case s.member(c) == nil: // it has gone
-			up.unanswered--
+			s.answerPublication(c, up, pub.number, nil)
 		case pub.wrong != nil:
-			up.unanswered--
 			pub.wrong.ID, pub.wrong.Channel = pub.ID, pub.Channel
-			s.tell(c, pub.wrong)
+			s.answerPublication(c, up, pub.number, pub.wrong)
 		case pub.skip:
-			up.unanswered--
-			s.tellPublished(c, pub.ID, pub.Channel, push.Outcome{})
+			s.answerPublication(c, up, pub.number, published(pub.ID, pub.Channel, push.Outcome{}))
 		default:
-			s.publishNow(c, up, &pub.Request)
+			s.publishNow(c, up, pub.number, &pub.Request)
 		}
 	}
 }
 
 // publishNow publishes as a back end's pub does.
-func (s *Server) publishNow(c *lineman.Conn, up *upstream, r *level1.Request) {
+func (s *Server) publishNow(c *lineman.Conn, up *upstream, number int, r *level1.Request) {
 	id, to := r.ID, r.Channel
 	s.speaking.to[0] = to
 	m := push.Message[*lineman.Conn]{To: s.speaking.to[:], Data: r.Data, From: &up.source}
 	if r.NoEcho {
 		m.Except = up.conn
 	}
-	err := s.hub.Publish(m, func(o push.Outcome) {
-		up.unanswered--
-		if s.member(c) != nil {
-			s.tellPublished(c, id, to, o)
-		}
-	})
+	err := s.hub.Publish(m, func(o push.Outcome) { s.answerPublication(c, up, number, published(id, to, o)) })
 	if err != nil {
-		up.unanswered--
 		code := level1.CodeMalformed
 		if errors.Is(err, push.ErrTooLarge) {
 			code = level1.CodeTooLarge
 		}
-		s.tell(c, failure(r, code, strings.TrimPrefix(err.Error(), "push: ")))
+		s.answerPublication(c, up, number, failure(r, code, strings.TrimPrefix(err.Error(), "push: ")))
 	}
 }
 
-// tellPublished answers pub. Where others have not confirmed it, they may still have got it.
-func (s *Server) tellPublished(c *lineman.Conn, id int64, to push.Target, o push.Outcome) {
+// published is the answer to pub; nil if none is wanted. Where others have not confirmed it, they may still have got
+// it.
+func published(id int64, to push.Target, o push.Outcome) frame {
 	if o.Err != nil && !errors.Is(o.Err, push.ErrUnanswered) {
-		s.tell(c, level1.Failure{
+		return level1.Failure{
 			ID: id, Channel: to, Code: level1.CodeUnavailable, Text: "it cannot be published now: try again later",
-		})
-		return
+		}
 	}
 	if id == 0 {
-		return
+		return nil
 	}
 	done := level1.Published{ID: id, Channel: to}
 	if len(o.Positions) > 0 {
 		done.Position = o.Positions[0]
 	}
-	s.tell(c, done)
+	return done
 }
