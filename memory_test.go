@@ -15,22 +15,25 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// TestMemory has the memory of idle WebSocket connections grow by at most 300 bytes for each, and 100 more if messages
-// are compressed.
+// TestMemory has the memory of idle WebSocket connections grow by at most 300 bytes for each, on one loop and on eight,
+// and 100 more if messages are compressed.
 func TestMemory(t *testing.T) {
 	if portable() || linemantest.Raced() {
 		t.Skip("the figure is for the native loop, without the race detector")
 	}
-	t.Run("plain", func(t *testing.T) { growth(t, nil, "\x81\x81\x00\x00\x00\x00x", 300) })
-	t.Run("compressed", func(t *testing.T) { growth(t, &websocket.Compression{}, compressedZeros, 400) })
+	const plain = "\x81\x81\x00\x00\x00\x00x"
+	t.Run("plain", func(t *testing.T) { growth(t, 1, nil, plain, 300) })
+	t.Run("8 loops", func(t *testing.T) { growth(t, 8, nil, plain, 310) })
+	t.Run("compressed", func(t *testing.T) { growth(t, 1, &websocket.Compression{}, compressedZeros, 400) })
 }
 
 // growth measures the heap between a thousand and three thousand connections that another process holds, each after a
 // message and its echo.
-func growth(t *testing.T, compression *websocket.Compression, message string, most float64) {
+func growth(t *testing.T, loops int, compression *websocket.Compression, message string, most float64) {
 	const few, many = 1000, 3000
-	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnMessage: echo}}
+	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Loops: loops}
 	w.Protocol = &websocket.Protocol{Compression: compression}
+	w.PerLoop = func(w *lineman.Worker) { w.OnMessage = echo }
 	s := linemantest.Start(t, w)
 	hold := func(n int) {
 		cmd := exec.Command(os.Args[0])
@@ -59,11 +62,11 @@ func growth(t *testing.T, compression *websocket.Compression, message string, mo
 	before := liveHeap()
 	hold(many - few)
 	slope := float64(liveHeap()-before) / float64(many-few)
-	s.Do(w, func(l *lineman.Loop) {
-		if n := l.Stats().Conns; n != many {
-			t.Errorf("%d connections, want %d", n, many)
-		}
-	})
+	open := 0
+	s.DoEach(w, func(l *lineman.Loop) { open += l.Stats().Conns })
+	if open != many {
+		t.Errorf("%d connections, want %d", open, many)
+	}
 	t.Logf("%.0f bytes for each connection", slope)
 	if slope > most {
 		t.Errorf("%.0f bytes for each connection, want at most %.0f", slope, most)

@@ -19,7 +19,7 @@ import (
 // produce stays in the cache until it is written.
 const batch = 256
 
-// epoll is a Poller over one level-triggered epoll set. A handle is its descriptor.
+// epoll is a Poller over one level-triggered epoll set, which tells of a socket by its handle.
 type epoll struct {
 	epfd    int
 	slots   slots
@@ -43,8 +43,8 @@ func New() (Poller, error) {
 		unix.Close(epfd)
 		return nil, fmt.Errorf("poll: eventfd: %w", err)
 	}
-	p := &epoll{epfd: epfd, wakefd: wakefd, bound: make(map[Handle]bool)}
-	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(wakefd)}
+	p := &epoll{epfd: epfd, wakefd: wakefd, slots: slots{free: none}, bound: make(map[Handle]bool)}
+	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(none)}
 	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wakefd, &ev); err != nil {
 		p.Shut()
 		return nil, fmt.Errorf("poll: epoll_ctl: %w", err)
@@ -104,35 +104,37 @@ func takeOver(c io.Closer) (int, error) {
 	return fd, nil
 }
 
+// fd is the descriptor of a handle that is in use.
+func (p *epoll) fd(h Handle) int { return int(p.slots.at(h).fd) }
+
 // add takes fd into the set, or closes it.
 func (p *epoll) add(fd int, k kind) (Handle, error) { return p.addFor(fd, k, unix.EPOLLIN) }
 
 func (p *epoll) addFor(fd int, k kind, events uint32) (Handle, error) {
-	ev := unix.EpollEvent{Events: events, Fd: int32(fd)}
+	h := p.slots.take(fd)
+	ev := unix.EpollEvent{Events: events, Fd: int32(h)}
 	if err := epollCtl(p.epfd, unix.EPOLL_CTL_ADD, fd, &ev); err != 0 {
+		p.slots.put(h)
 		unix.Close(fd)
 		return 0, fmt.Errorf("poll: epoll_ctl: %w", err)
 	}
-	p.slots.cover(fd)
-	s := p.slots.at(fd)
-	s.armed = events
-	s.kind.Store(k)
-	return Handle(fd), nil
+	p.slots.at(h).state.Store(k | events)
+	return h, nil
 }
 
 func (p *epoll) Accept(ln Handle) (Accepted, netip.AddrPort, error) {
 	for {
-		fd, peer, e := accept(int(ln))
+		fd, peer, e := accept(p.fd(ln))
 		switch e {
 		case 0:
-			s := p.slots.at(int(ln))
+			s := p.slots.at(ln)
 			if p.bound[ln] {
-				if err := p.enqueue(ln, s.armed); err != nil { // the others come first now
+				if err := p.enqueue(ln, s.armed()); err != nil { // the others come first now
 					unix.Close(fd)
 					return Accepted{}, peer, err
 				}
 			}
-			return Accepted{fd: fd, kind: s.kind.Load()}, peer, nil
+			return Accepted{fd: fd, kind: s.kind()}, peer, nil
 		case unix.EINTR, unix.ECONNABORTED:
 		case unix.EAGAIN:
 			return Accepted{}, netip.AddrPort{}, ErrAgain
@@ -161,10 +163,10 @@ func (p *epoll) Halt(Handle) bool { return false }
 
 // Detach duplicates the descriptor. The set knows the connection by the old one, so that leaves it first.
 func (p *epoll) Detach(h Handle) (net.Conn, []byte, error) {
-	if err := epollCtl(p.epfd, unix.EPOLL_CTL_DEL, int(h), &unix.EpollEvent{}); err != 0 {
+	if err := epollCtl(p.epfd, unix.EPOLL_CTL_DEL, p.fd(h), &unix.EpollEvent{}); err != 0 {
 		return nil, nil, fmt.Errorf("poll: epoll_ctl: %w", err)
 	}
-	fd, err := unix.FcntlInt(uintptr(h), unix.F_DUPFD_CLOEXEC, 0)
+	fd, err := unix.FcntlInt(uintptr(p.fd(h)), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("poll: dup: %w", err)
 	}
@@ -194,20 +196,20 @@ func (p *epoll) Arm(h Handle, read, write bool) error {
 	if want == 0 {
 		want = unix.EPOLLET // the end of both sides cannot be masked: it is reported once, not again and again
 	}
-	s := p.slots.at(int(h))
-	if s.armed == want {
+	s := p.slots.at(h)
+	if s.armed() == want {
 		return nil
 	}
 	ev := unix.EpollEvent{Events: want, Fd: int32(h)}
-	if err := epollCtl(p.epfd, unix.EPOLL_CTL_MOD, int(h), &ev); err != 0 {
+	if err := epollCtl(p.epfd, unix.EPOLL_CTL_MOD, int(s.fd), &ev); err != 0 {
 		return fmt.Errorf("poll: epoll_ctl: %w", err)
 	}
-	s.armed = want
+	s.arm(want)
 	return nil
 }
 
 func (p *epoll) Read(h Handle, b []byte) (int, error) {
-	n, e := receive(int(h), b)
+	n, e := receive(p.fd(h), b)
 	switch {
 	case e == unix.EAGAIN:
 		return 0, ErrAgain
@@ -222,7 +224,7 @@ func (p *epoll) Read(h Handle, b []byte) (int, error) {
 func (p *epoll) Write(h Handle, b []byte) (int, error) {
 	done := 0
 	for done < len(b) {
-		n, e := send(int(h), b[done:])
+		n, e := send(p.fd(h), b[done:])
 		if e == unix.EAGAIN {
 			return done, ErrAgain
 		}
@@ -234,16 +236,16 @@ func (p *epoll) Write(h Handle, b []byte) (int, error) {
 	return done, nil
 }
 
-func (p *epoll) Unsent(h Handle) bool { return unsent(uintptr(h)) }
+func (p *epoll) Unsent(h Handle) bool { return unsent(uintptr(p.fd(h))) }
 
-func (p *epoll) UserTimeout(h Handle, d time.Duration) { setUserTimeout(uintptr(h), d) }
+func (p *epoll) UserTimeout(h Handle, d time.Duration) { setUserTimeout(uintptr(p.fd(h)), d) }
 
 func (p *epoll) ReadFrom(h Handle, b []byte) (n int, between Ends, err error) {
 	var e syscall.Errno
-	if p.slots.at(int(h)).kind.Load()&anyAddress != 0 {
-		n, between, e = recvmsg(int(h), b)
+	if p.slots.at(h).kind()&anyAddress != 0 {
+		n, between, e = recvmsg(p.fd(h), b)
 	} else {
-		n, between.Peer, e = recvfrom(int(h), b)
+		n, between.Peer, e = recvfrom(p.fd(h), b)
 	}
 	switch e {
 	case 0:
@@ -257,9 +259,9 @@ func (p *epoll) ReadFrom(h Handle, b []byte) (n int, between Ends, err error) {
 func (p *epoll) WriteTo(h Handle, b []byte, between Ends) error {
 	var e syscall.Errno
 	if between.Peer.IsValid() {
-		e = sendto(int(h), b, between, p.slots.at(int(h)).kind.Load()&^anyAddress == udp4)
+		e = sendto(p.fd(h), b, between, p.slots.at(h).kind()&^anyAddress == udp4)
 	} else {
-		_, e = send(int(h), b)
+		_, e = send(p.fd(h), b)
 	}
 	switch e {
 	case 0:
@@ -270,40 +272,41 @@ func (p *epoll) WriteTo(h Handle, b []byte, between Ends) error {
 	return e
 }
 
-func (p *epoll) CloseWrite(h Handle) error { return unix.Shutdown(int(h), unix.SHUT_WR) }
+func (p *epoll) CloseWrite(h Handle) error { return unix.Shutdown(p.fd(h), unix.SHUT_WR) }
 
 // Close keeps the descriptor until the next Wait: an event of this batch that is still to come cannot then meet a new
 // connection under the same number. It reads wakefd without the lock, as translate does.
 func (p *epoll) Close(h Handle, abort bool) {
-	s := p.slots.at(int(h))
-	if abort && s.kind.Load() == tcp {
+	s := p.slots.at(h)
+	if abort && s.kind() == tcp {
 		// Without it the kernel would still deliver what it has taken. It can fail only on a dead socket.
-		_ = unix.SetsockoptLinger(int(h), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+		_ = unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
-	s.kind.Store(closed)
+	s.state.Store(closed)
 	p.closing = append(p.closing, h)
 	if _, ok := p.bound[h]; ok {
 		delete(p.bound, h)
 		// Where another process has the socket too, it would stay in the set for ever.
-		_ = epollCtl(p.epfd, unix.EPOLL_CTL_DEL, int(h), &unix.EpollEvent{}) // disarmed, it is not there
+		_ = epollCtl(p.epfd, unix.EPOLL_CTL_DEL, p.fd(h), &unix.EpollEvent{}) // disarmed, it is not there
 		// Another description under the number frees the address now. If it fails, the next Wait does.
-		_ = unix.Dup3(p.wakefd, int(h), unix.O_CLOEXEC)
+		_ = unix.Dup3(p.wakefd, int(s.fd), unix.O_CLOEXEC)
 	}
 }
 
 func (p *epoll) release() {
 	for _, h := range p.closing {
-		unix.Close(int(h))
+		unix.Close(p.fd(h))
+		p.slots.put(h)
 	}
 	p.closing = p.closing[:0]
 }
 
 func (p *epoll) LocalAddr(h Handle) net.Addr {
-	k := p.slots.at(int(h)).kind.Load()
+	k := p.slots.at(h).kind()
 	if k == closed {
 		return nil
 	}
-	sa, err := unix.Getsockname(int(h))
+	sa, err := unix.Getsockname(p.fd(h))
 	if err != nil {
 		return nil
 	}
@@ -347,7 +350,7 @@ func (p *epoll) translate(n int) []Event {
 	events := p.events[:0]
 	for i := range p.raw[:max(n, 0)] {
 		ev := &p.raw[i]
-		if int(ev.Fd) == p.wakefd {
+		if Handle(ev.Fd) == none {
 			var drain [8]byte
 			_, _ = read(p.wakefd, drain[:])
 			continue
@@ -377,9 +380,9 @@ func (p *epoll) Wake() {
 
 func (p *epoll) Shut() {
 	p.release()
-	p.slots.open(func(fd int, s *slot) {
-		s.kind.Store(closed)
-		unix.Close(fd)
+	p.slots.open(func(s *slot) {
+		s.state.Store(closed)
+		unix.Close(int(s.fd))
 	})
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 const maxParts = 8
 
 func (p *epoll) WriteParts(h Handle, parts [][]byte) (int, error) {
-	switch n, e := sendParts(int(h), parts); e {
+	switch n, e := sendParts(p.fd(h), parts); e {
 	case 0:
 		return n, nil
 	case unix.EAGAIN:

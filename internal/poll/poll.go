@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// A Handle names an open socket of one Poller. Handles are small numbers, fit to index a slice, and are used again
-// after the Wait that follows their Close: no event of one Wait ever means a handle that was closed before it.
+// A Handle names an open socket of one Poller. Handles are numbers from 0 on, below the most sockets that the poller
+// had open at once: fit to index a slice. They are used again after the Wait that follows their Close: no event of one
+// Wait ever means a handle that was closed before it.
 type Handle int32
 
 // An Event says what a socket is ready for. Fail is set, alone or beside the others, when the connection is broken; it

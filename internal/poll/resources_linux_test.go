@@ -3,6 +3,7 @@ package poll_test
 import (
 	"net"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -153,30 +154,47 @@ func takeDescriptors(t *testing.T, most uint64) (free func(n int)) {
 	}
 }
 
-// TestHighDescriptors opens sockets far apart: what is known of the first outlives the growth of the table.
-func TestHighDescriptors(t *testing.T) {
+// TestManyHandles opens more sockets than a block of the table has slots, while others take descriptors too: what is
+// known of the first outlives the growth of the table, and handles are dense, and used again.
+func TestManyHandles(t *testing.T) {
 	overEach(t, func(t *testing.T, p *poller) {
+		const many = 1100
 		low, lowPeer := p.connect("tcp4")
 		packets, to := p.packet("udp4")
 		want := p.LocalAddr(low).String()
-		free := takeDescriptors(t, 4096)
-		free(8)
+		var handles []poll.Handle
+		for range many {
+			h, _ := p.packet("udp4")
+			handles = append(handles, h)
+			other, err := syscall.Dup(0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer syscall.Close(other)
+		}
 		high, highPeer := p.connect("tcp4")
+		if most := slices.Max(append(handles, high)); int(most) > many+10 {
+			t.Errorf("handles go up to %d for %d sockets", most, many)
+		}
 		if got := p.LocalAddr(low); got == nil || got.String() != want {
 			t.Errorf("local address %v, want %s", got, want)
 		}
 		if err := p.WriteTo(packets, []byte("x"), poll.Ends{Peer: to}); err != nil {
 			t.Error(err)
 		}
-		for _, c := range []struct {
-			h    poll.Handle
-			peer net.Conn
-		}{{low, lowPeer}, {high, highPeer}} {
-			p.send(c.peer, "x")
-			if got := p.read(c.h, 10); got != "x" {
+		for h, peer := range map[poll.Handle]net.Conn{low: lowPeer, high: highPeer} {
+			p.send(peer, "x")
+			if got := p.read(h, 10); got != "x" {
 				t.Errorf("read %q", got)
 			}
-			p.Close(c.h, true)
+			p.Close(h, true)
+		}
+		for _, h := range handles {
+			p.Close(h, false)
+		}
+		p.wait(0)
+		if h, _ := p.connect("tcp4"); int(h) > many+10 {
+			t.Errorf("handle %d after all were closed", h)
 		}
 	})
 }

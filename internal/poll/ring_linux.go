@@ -146,7 +146,7 @@ func (r *ring) write(writes []Write) {
 		w := &writes[i]
 		w.N, w.Err = 0, errUntold
 		r.submissions[(first+uint32(i))%uint32(len(r.submissions))] = submission{
-			operation: ringSend, fd: int32(w.Handle), message: unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL,
+			operation: ringSend, fd: r.poller.slots.at(w.Handle).fd, message: unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL,
 			address: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(w.Bytes)))), length: uint32(len(w.Bytes)),
 			data: uint64(i),
 		}

@@ -12,7 +12,7 @@ import (
 type output struct{ fd int }
 
 func (p *epoll) Output(h Handle) (Output, error) {
-	fd, err := unix.FcntlInt(uintptr(h), unix.F_DUPFD_CLOEXEC, 0)
+	fd, err := unix.FcntlInt(uintptr(p.fd(h)), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("poll: dup: %w", err)
 	}

@@ -26,20 +26,20 @@ func (p *epoll) bind(fd int, k kind, shared bool) (Handle, error) {
 // enqueue arms a shared listener, at the end of the socket's queue. Such an entry of the set cannot be changed, only
 // made anew.
 func (p *epoll) enqueue(h Handle, want uint32) error {
-	s := p.slots.at(int(h))
-	if s.armed != 0 {
-		if err := epollCtl(p.epfd, unix.EPOLL_CTL_DEL, int(h), &unix.EpollEvent{}); err != 0 {
+	s := p.slots.at(h)
+	if s.armed() != 0 {
+		if err := epollCtl(p.epfd, unix.EPOLL_CTL_DEL, int(s.fd), &unix.EpollEvent{}); err != 0 {
 			return fmt.Errorf("poll: epoll_ctl: %w", err)
 		}
-		s.armed = 0
+		s.arm(0)
 	}
 	if want == 0 {
 		return nil
 	}
 	ev := unix.EpollEvent{Events: want, Fd: int32(h)}
-	if err := epollCtl(p.epfd, unix.EPOLL_CTL_ADD, int(h), &ev); err != 0 {
+	if err := epollCtl(p.epfd, unix.EPOLL_CTL_ADD, int(s.fd), &ev); err != 0 {
 		return fmt.Errorf("poll: epoll_ctl: %w", err)
 	}
-	s.armed = want
+	s.arm(want)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 // pipe is one of the kernel's, for splice.
 type pipe struct {
+	poller  *epoll
 	in, out int // descriptors
 	n       int
 }
@@ -23,11 +24,11 @@ func (p *epoll) Pipe() (Pipe, error) {
 		return nil, fmt.Errorf("poll: pipe: %w", err)
 	}
 	_, _ = unix.FcntlInt(uintptr(fds[1]), unix.F_SETPIPE_SZ, pipeSize) // else it is smaller
-	return &pipe{in: fds[1], out: fds[0]}, nil
+	return &pipe{poller: p, in: fds[1], out: fds[0]}, nil
 }
 
 func (p *pipe) Fill(from Handle) (int, error) {
-	n, err := move(int(from), p.in, pipeSize)
+	n, err := move(p.poller.fd(from), p.in, pipeSize)
 	p.n += n
 	if n == 0 && err == nil {
 		err = io.EOF
@@ -38,7 +39,7 @@ func (p *pipe) Fill(from Handle) (int, error) {
 func (p *pipe) Drain(to Handle) (done int, err error) {
 	for p.n > 0 && err == nil {
 		var n int
-		n, err = move(p.out, int(to), p.n)
+		n, err = move(p.out, p.poller.fd(to), p.n)
 		p.n -= n
 		done += n
 	}
