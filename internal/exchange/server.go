@@ -45,7 +45,10 @@ func (s *Server) Serve(x *Exchange) {
 		c.next <- x
 		return
 	}
-	s.accept.conns <- newServerConn(s, x)
+	select {
+	case s.accept.conns <- newServerConn(s, x):
+	case <-s.accept.ended: // nobody accepts any more
+	}
 }
 
 // Close ends Run.

@@ -3,6 +3,7 @@ package exchange_test
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"runtime"
@@ -123,6 +124,26 @@ func TestSparesEnd(t *testing.T) {
 			t.Errorf("%d goroutines of a quiet server", n)
 		}
 		t.serve(get, nop)
+	})
+}
+
+// TestServeAfterClose has a server that has ended hold nobody up who wants many exchanges served.
+func TestServeAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := exchange.NewServer(slog.New(slog.DiscardHandler), func(exchange.Conn, *http.Request) {})
+		s.Close()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for range 1000 {
+				s.Serve(exchange.New(&fake{}, exchange.Ends{}, http.HandlerFunc(nop), 0))
+			}
+		}()
+		select {
+		case <-done:
+		case <-time.After(time.Minute):
+			t.Fatal("Serve waits for a server that has ended")
+		}
 	})
 }
 
