@@ -18,14 +18,27 @@ func Check(text []byte) error {
 	if !utf8.Valid(text) {
 		return errors.New("not UTF-8")
 	}
-	c := checker{text: text}
-	switch {
-	case c.document():
-		return nil
-	case c.tooDeep && json.Valid(text):
+	switch valid, deep := check(text); {
+	case !valid:
+		return ErrInvalid
+	case deep:
 		return fmt.Errorf("nested deeper than %d", MaxDepth)
 	}
-	return ErrInvalid
+	return nil
+}
+
+// Valid reports whether a text is JSON in UTF-8, however deep it is nested.
+func Valid(text []byte) bool {
+	valid, _ := check(text)
+	return valid && utf8.Valid(text)
+}
+
+func check(text []byte) (valid, deep bool) {
+	c := checker{text: text}
+	if c.document() {
+		return true, false
+	}
+	return c.tooDeep && json.Valid(text), true
 }
 
 // checker goes through a text once, by the grammar of RFC 8259. Its methods report whether there is what they are named

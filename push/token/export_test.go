@@ -58,14 +58,14 @@ func JournalOf(text []byte) (compact []byte, err error) {
 
 // Ticketed makes a ticket of a text that is put into it as it is.
 func Ticketed(secret []byte, claims string) string {
-	signed := ticketPrefix + encoding().EncodeToString([]byte(claims))
+	signed := ticketPrefix + encoding.EncodeToString([]byte(claims))
 	return signed + "." + ticketMAC(secret, signed)
 }
 
 // WithClaims is a credential with other claims and the same signature.
 func WithClaims(credential, claims string) string {
 	parts := strings.Split(credential, ".")
-	return parts[0] + "." + encoding().EncodeToString([]byte(claims)) + "." + parts[2]
+	return parts[0] + "." + encoding.EncodeToString([]byte(claims)) + "." + parts[2]
 }
 
 // ObjectOf is a JSON object by its names.

@@ -10,8 +10,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// encoding is base64url, each text having one spelling.
-func encoding() *base64.Encoding { return base64.RawURLEncoding.Strict() }
+// encoding is base64url, each text having one spelling. Immutable.
+var encoding = base64.RawURLEncoding.Strict()
 
 // openJWT gives the claims of a JWT as they were signed: RFC 7515, section 5.2.
 func (v *Verifier) openJWT(ctx context.Context, credential string) ([]byte, error) {
@@ -33,14 +33,14 @@ func (v *Verifier) openJWT(ctx context.Context, credential string) ([]byte, erro
 	if method == nil {
 		return nil, ErrAlgorithm
 	}
-	signature, err := encoding().DecodeString(credential[end+1:])
+	signature, err := encoding.DecodeString(credential[end+1:])
 	if err != nil {
 		return nil, fmt.Errorf("%w: the signature is no base64url", ErrMalformed)
 	}
 	if err := v.checkSignature(ctx, method, h.kid, signed, signature); err != nil {
 		return nil, err
 	}
-	claims, err := encoding().DecodeString(body)
+	claims, err := encoding.DecodeString(body)
 	if err != nil {
 		return nil, fmt.Errorf("%w: the claims are no base64url", ErrMalformed)
 	}
@@ -52,7 +52,7 @@ type header struct{ part, algorithm, kid string }
 
 // parseHeader reads the header that is the first part of a JWT.
 func parseHeader(part string) (*header, error) {
-	text, err := encoding().DecodeString(part)
+	text, err := encoding.DecodeString(part)
 	if err != nil {
 		return nil, fmt.Errorf("%w: the header is no base64url", ErrMalformed)
 	}
@@ -80,7 +80,7 @@ func (v *Verifier) checkSignature(ctx context.Context, m jwt.SigningMethod, kid,
 		if !slices.Contains(k.algorithms, m.Alg()) || kid != "" && k.id != "" && k.id != kid {
 			continue
 		}
-		if m.Verify(signed, signature, k.value) == nil {
+		if k.signed(m, signed, signature) {
 			return nil
 		}
 		reason = ErrSignature
@@ -96,4 +96,12 @@ func (v *Verifier) checkSignature(ctx context.Context, m jwt.SigningMethod, kid,
 		return ErrSignature
 	}
 	return nil
+}
+
+// signed reports whether the key has made a signature, by a method that it can do.
+func (k *knownKey) signed(m jwt.SigningMethod, text string, signature []byte) bool {
+	if macs := k.macs[m.Alg()]; macs != nil {
+		return macs.made(signature, "", text)
+	}
+	return m.Verify(text, signature, k.value) == nil
 }

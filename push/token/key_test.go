@@ -119,6 +119,25 @@ func TestSign(t *testing.T) {
 	}
 }
 
+// TestIsQuick has a loop check credentials by secrets alone.
+func TestIsQuick(t *testing.T) {
+	secret, public := signing(t, "HS256"), signing(t, "ES256")
+	for name, c := range map[string]struct {
+		o    token.Options
+		want bool
+	}{
+		"a secret":                  {token.Options{Keys: []token.Key{secret}}, true},
+		"two secrets":               {token.Options{Keys: []token.Key{secret, secret}}, true},
+		"a public key":              {token.Options{Keys: []token.Key{public}}, false},
+		"a secret and a public key": {token.Options{Keys: []token.Key{secret, public}}, false},
+		"a secret and a key set":    {token.Options{Keys: []token.Key{secret}, JWKS: "http://127.0.0.1:1/"}, false},
+	} {
+		if got := verifier(t, c.o).IsQuick(); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // TestAllowed asks for channels.
 func TestAllowed(t *testing.T) {
 	c := token.Claims{Channels: []string{"news", "chat:*"}}

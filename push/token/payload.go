@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/lineman-go/lineman/internal/jsontext"
 )
@@ -17,7 +17,7 @@ type object map[string]json.RawMessage
 
 // parseObject reads a JSON object. It refuses a name that is there twice, as programs differ in which one they take.
 func parseObject(text []byte) (object, error) {
-	if !utf8.Valid(text) || !json.Valid(text) {
+	if !jsontext.Valid(text) {
 		return nil, fmt.Errorf("%w: no JSON in UTF-8", ErrMalformed)
 	}
 	if jsontext.Begins(text) != '{' {
@@ -37,13 +37,14 @@ func parseObject(text []byte) (object, error) {
 func (o object) has(name string) bool { return o[name] != nil && string(o[name]) != "null" }
 
 // text is a string; "" if there is none.
-func (o object) text(name string) (s string, err error) {
+func (o object) text(name string) (string, error) {
 	if !o.has(name) {
 		return "", nil
 	}
 	if inside, plain := jsontext.Plain(o[name]); plain {
 		return string(inside), nil
 	}
+	var s string
 	if json.Unmarshal(o[name], &s) != nil {
 		return "", fmt.Errorf("%w: %s is no string", ErrMalformed, name)
 	}
@@ -51,13 +52,14 @@ func (o object) text(name string) (s string, err error) {
 }
 
 // texts is a list of strings; nil if there is none.
-func (o object) texts(name string) (list []string, err error) {
+func (o object) texts(name string) ([]string, error) {
 	if !o.has(name) {
 		return nil, nil
 	}
 	if list, plain := plainTexts(o[name]); plain {
 		return list, nil
 	}
+	var list []string
 	if json.Unmarshal(o[name], &list) != nil {
 		return nil, fmt.Errorf("%w: %s is no list of strings", ErrMalformed, name)
 	}
@@ -122,10 +124,22 @@ func (o object) instant(name string) (time.Time, error) {
 	if !o.has(name) {
 		return time.Time{}, nil
 	}
+	if whole, plain := plainSeconds(o[name]); plain {
+		return time.Unix(whole, 0), nil
+	}
 	var seconds float64
 	if json.Unmarshal(o[name], &seconds) != nil || seconds < 0 || seconds > lastInstant {
 		return time.Time{}, fmt.Errorf("%w: %s is no count of seconds since 1970", ErrMalformed, name)
 	}
 	whole, part := math.Modf(seconds)
 	return time.Unix(int64(whole), int64(part*1e9)), nil
+}
+
+// plainSeconds is a whole number of them, of today and for centuries. Any other is not plain.
+func plainSeconds(value []byte) (seconds int64, plain bool) {
+	if !isInteger(value) || len(value) > 11 {
+		return 0, false
+	}
+	seconds, err := strconv.ParseInt(string(value), 10, 64)
+	return seconds, err == nil && seconds >= 0
 }

@@ -64,7 +64,7 @@ func (s *Signer) Sign(c Claims) (string, error) {
 	if err := e.Encode(s.payload(c)); err != nil {
 		return "", fmt.Errorf("token: %w", err)
 	}
-	credential, err := s.seal(encoding().EncodeToString(bytes.TrimSpace(claims.Bytes())))
+	credential, err := s.seal(encoding.EncodeToString(bytes.TrimSpace(claims.Bytes())))
 	if err == nil && len(credential) > MaxLength {
 		return "", fmt.Errorf("%w: it would have more than %d bytes", ErrMalformed, MaxLength)
 	}
@@ -116,10 +116,10 @@ func (s *Signer) seal(claims string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("token: %w", err)
 	}
-	signed := encoding().EncodeToString(head) + "." + claims
+	signed := encoding.EncodeToString(head) + "." + claims
 	signature, err := jwt.GetSigningMethod(s.algorithm).Sign(signed, s.key)
 	if err != nil {
 		return "", fmt.Errorf("token: signing: %w", err)
 	}
-	return signed + "." + encoding().EncodeToString(signature), nil
+	return signed + "." + encoding.EncodeToString(signature), nil
 }

@@ -26,18 +26,27 @@ func (v *Verifier) openTicket(credential string) ([]byte, error) {
 	}
 	end := strings.LastIndexByte(credential, '.')
 	signed, mac := credential[:end], credential[end+1:]
-	made := func(k knownKey) bool {
-		secret, ok := k.value.([]byte)
-		return ok && hmac.Equal([]byte(ticketMAC(secret, signed)), []byte(mac))
+	sum, err := decodeMAC(mac)
+	if err != nil {
+		return nil, ErrSignature
 	}
+	made := func(k knownKey) bool { return k.macs != nil && k.macs[Ticket].made(sum, ticketLabel, signed) }
 	if !slices.ContainsFunc(v.keys, made) {
 		return nil, ErrSignature
 	}
-	claims, err := encoding().DecodeString(signed[len(ticketPrefix):])
+	claims, err := encoding.DecodeString(signed[len(ticketPrefix):])
 	if err != nil {
 		return nil, fmt.Errorf("%w: the claims of the ticket are no base64url", ErrMalformed)
 	}
 	return claims, nil
+}
+
+// decodeMAC is what ticketMAC has encoded: in lower case, so that a ticket has one spelling.
+func decodeMAC(text string) ([]byte, error) {
+	if text != strings.ToLower(text) {
+		return nil, ErrSignature
+	}
+	return hex.DecodeString(text)
 }
 
 // ticketMAC signs what a ticket begins with.

@@ -66,6 +66,7 @@ type knownKey struct {
 	id         string
 	value      any // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
 	algorithms []string
+	macs       map[string]*macs // of a secret, by its algorithms; nil of any other key
 }
 
 // New makes a Verifier. Without a key the error is ErrNoKey. It does not wait for the key set.
@@ -95,6 +96,9 @@ func New(o Options) (*Verifier, error) {
 		known := knownKey{id: k.ID, value: value}
 		if known.algorithms, err = algorithmsOf(value); err != nil {
 			return nil, err
+		}
+		if secret, ok := value.([]byte); ok {
+			known.macs = macsOf(secret)
 		}
 		v.keys = append(v.keys, known)
 	}
@@ -134,6 +138,12 @@ func (v *Verifier) allow(list []string) error {
 func isPublic(m jwt.SigningMethod) bool {
 	_, symmetric := m.(*jwt.SigningMethodHMAC)
 	return m != nil && !symmetric
+}
+
+// IsQuick reports whether Verify waits for nothing, and computes hashes alone: there are neither public keys nor a key
+// set. Then it takes some microseconds, and a loop may call it.
+func (v *Verifier) IsQuick() bool {
+	return v.set == nil && !slices.ContainsFunc(v.keys, func(k knownKey) bool { return k.macs == nil })
 }
 
 // Close ends what runs in the background. A key set knows its keys still, and learns of no others.
