@@ -75,6 +75,8 @@ func tokenKeys(c config.Token) (keys []token.Key, err error) {
 	return keys, nil
 }
 
+func (c *credentials) IsQuick() bool { return c.verifier.IsQuick() }
+
 func (c *credentials) Verify(ctx context.Context, credential string) (server.Identity, error) {
 	said, err := c.verifier.Verify(ctx, credential)
 	if err != nil {

@@ -22,7 +22,7 @@ func (r *running) get(path string, header map[string]string) (status int, answer
 
 // TestAdmin tells operators how the server is, and nobody else.
 func TestAdmin(t *testing.T) {
-	r := start(t, settings(), server.Options{Credentials: open(secret)})
+	r := start(t, settings(), server.Options{Credentials: openQuick(secret)})
 	b := r.backend()
 	r.page("secret-ann")
 	r.known(b, "ann")

@@ -38,6 +38,8 @@ func TestCodesOfCredentials(t *testing.T) {
 		verify := func(context.Context, string) (server.Identity, error) { return server.Identity{}, c.err }
 		r := start(t, settings(), server.Options{Credentials: open(verify)})
 		told(t, r.page("anything"), c.code)
+		r = start(t, settings(), server.Options{Credentials: openQuick(verify)})
+		told(t, r.page("anything"), c.code)
 	}
 }
 

@@ -27,7 +27,7 @@ const offers = "Sec-WebSocket-Protocol"
 func TestWays(t *testing.T) {
 	c := settings()
 	c.Cookie, c.Subprotocols = "session", []string{"chat.v1"}
-	r := start(t, c, server.Options{Credentials: open(secret)})
+	r := start(t, c, server.Options{Credentials: openQuick(secret)})
 	b := r.backend()
 	for _, w := range []struct {
 		uid   string

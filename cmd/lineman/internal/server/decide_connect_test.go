@@ -134,7 +134,7 @@ func TestConnectHookAway(t *testing.T) {
 	h := c.Hooks["app"]
 	h.Away = "allow"
 	c.Hooks["app"] = h
-	r := start(t, c, server.Options{Credentials: open(secret)})
+	r := start(t, c, server.Options{Credentials: openQuick(secret)})
 	b := r.backend()
 	p := r.visit("token=secret-ann")
 	r.known(b, "ann")

@@ -29,7 +29,7 @@ func TestSubscribeHook(t *testing.T) {
 	c := app.decides("subscribe")
 	c.Namespaces["open"] = config.Namespace{Subscribe: "all"}
 	c.Namespaces["shut"] = config.Namespace{Subscribe: "none"}
-	r := start(t, c, server.Options{Credentials: open(secret)})
+	r := start(t, c, server.Options{Credentials: openQuick(secret)})
 	b := r.backend()
 	p := r.live(t)
 	p.hello(`,"token":"secret-ann","sub":{"chat:1":"","open:1":"","friends:1":"","shut:1":""}`)
@@ -81,7 +81,7 @@ func TestSubscribeHook(t *testing.T) {
 func TestSubscribeHookGivenUp(t *testing.T) {
 	asked, answer := make(chan question), make(chan string)
 	app := startApplication(t, func(q question) string { asked <- q; return <-answer })
-	r := start(t, app.decides("subscribe"), server.Options{Credentials: open(secret)})
+	r := start(t, app.decides("subscribe"), server.Options{Credentials: openQuick(secret)})
 	b := r.backend()
 	p := r.live(t)
 	p.hello(`,"token":"secret-ann","sub":{}`)

@@ -138,7 +138,7 @@ func TestDrain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := settings()
 			c.Drain = drain
-			r := start(t, c, server.Options{Credentials: open(secret)})
+			r := start(t, c, server.Options{Credentials: openQuick(secret)})
 			b := r.backend()
 			pages := []*linemantest.Client{r.page("secret-a"), r.page("secret-b")}
 			r.counts(b, "*", 2)

@@ -219,6 +219,13 @@ func TestLiveServer(t *testing.T) {
 
 // TestLiveToken has a page show another token in time, which counts from then on.
 func TestLiveToken(t *testing.T) {
+	t.Run("on a goroutine", func(t *testing.T) { testLiveToken(t, open) })
+	t.Run("on the loop", func(t *testing.T) { testLiveToken(t, openQuick) })
+}
+
+func testLiveToken(
+	t *testing.T, open func(func(context.Context, string) (server.Identity, error)) func() (server.Credentials, error),
+) {
 	c := chats(10)
 	c.Dev = false
 	verify := func(ctx context.Context, credential string) (server.Identity, error) {

@@ -156,7 +156,7 @@ func TestUninformed(t *testing.T) {
 // TestInformed has a page that comes before what was revoked is known wait for that.
 func TestInformed(t *testing.T) {
 	broker := &late{up: make(chan func(), 1)}
-	r := start(t, settings(), server.Options{Broker: broker, Credentials: open(secret)})
+	r := start(t, settings(), server.Options{Broker: broker, Credentials: openQuick(secret)})
 	r.page("secret-ann")
 	gone := r.page("secret-bob")
 	gone.Close()

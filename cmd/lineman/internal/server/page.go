@@ -73,27 +73,39 @@ func (s *Server) login(c *lineman.Conn, p *page, credential string) {
 	s.checkToken(c, p, credential)
 }
 
-// checkToken finds out who has a token.
+// checkToken finds out who has a token. A goroutine for it would cost more than the check of one that is quick.
 func (s *Server) checkToken(c *lineman.Conn, p *page, credential string) {
+	if s.who.IsQuick() {
+		who, err := s.who.Verify(s.loop.Context(), credential)
+		s.checked(c, p, who, err)
+		return
+	}
 	revocations := s.revocations
 	go func() {
 		ctx, cancel := context.WithTimeout(s.loop.Context(), s.config.Limits.Login)
 		defer cancel()
 		who, err := s.who.Verify(ctx, credential)
 		c.Do(func() {
-			switch {
-			case p.login.left:
-			case err == nil && revocations != s.revocations: // it may have been revoked since
+			if err == nil && revocations != s.revocations && !p.login.left { // it may have been revoked since
 				s.login(c, p, credential)
-			case err != nil:
-				s.guard.refuseCredential(token.Reason(err))
-				code, reason := refusal(err)
-				s.refuse(c, "credential", code, reason, "error", err)
-			default:
-				s.addMember(c, p, who)
+				return
 			}
+			s.checked(c, p, who, err)
 		})
 	}()
+}
+
+// checked makes a page a member whose credential is good, and refuses another.
+func (s *Server) checked(c *lineman.Conn, p *page, who Identity, err error) {
+	switch {
+	case p.login.left:
+	case err != nil:
+		s.guard.refuseCredential(token.Reason(err))
+		code, reason := refusal(err)
+		s.refuse(c, "credential", code, reason, "error", err)
+	default:
+		s.addMember(c, p, who)
+	}
 }
 
 // addMember makes a page a member.

@@ -23,7 +23,7 @@ func TestChannels(t *testing.T) {
 		"default": {Subscribe: "token"}, "open": {Subscribe: "all"}, "shut": {Subscribe: "none"},
 		"chat": {Subscribe: "token"},
 	}
-	r := start(t, c, server.Options{Credentials: open(secret)})
+	r := start(t, c, server.Options{Credentials: openQuick(secret)})
 	b := r.backend()
 	for uid, sub := range map[string]string{"plain": "", "chooses": "&sub=chat:42,open:x,news"} {
 		r.visit("token=secret-" + uid + sub)
@@ -46,7 +46,7 @@ func TestChannels(t *testing.T) {
 func TestHosts(t *testing.T) {
 	c := devMode()
 	c.API.Hosts = []string{"dev.example"}
-	dev, strict := start(t, c, server.Options{}), start(t, settings(), server.Options{Credentials: open(secret)})
+	dev, strict := start(t, c, server.Options{}), start(t, settings(), server.Options{Credentials: openQuick(secret)})
 	for _, w := range []struct {
 		r      *running
 		host   string
@@ -78,7 +78,7 @@ func TestOriginsOfPages(t *testing.T) {
 	listed.Origins = []string{"https://shop.example"}
 	cookie.Cookie, cookie.Origins = "session", []string{"http://localhost:8000"}
 	file, strict := start(t, c, server.Options{}), start(t, listed, server.Options{})
-	byCookie := start(t, cookie, server.Options{Credentials: open(secret)})
+	byCookie := start(t, cookie, server.Options{Credentials: openQuick(secret)})
 	for _, w := range []struct {
 		r      *running
 		origin string
@@ -106,7 +106,7 @@ func TestExpired(t *testing.T) {
 
 // TestRevoke closes the connections of a uid once it is kept that its credentials are no longer good.
 func TestRevoke(t *testing.T) {
-	r := start(t, settings(), server.Options{Credentials: open(secret)})
+	r := start(t, settings(), server.Options{Credentials: openQuick(secret)})
 	b := r.backend()
 	page := r.page("secret-ann")
 	r.known(b, "ann")
@@ -170,7 +170,7 @@ func TestGreeting(t *testing.T) {
 // TestRequests answers health and readiness, and has the page in dev mode only.
 func TestRequests(t *testing.T) {
 	dev := start(t, devMode(), server.Options{})
-	strict := start(t, settings(), server.Options{Credentials: open(secret)})
+	strict := start(t, settings(), server.Options{Credentials: openQuick(secret)})
 	client := &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
 	defer client.CloseIdleConnections()
 	for _, c := range []struct {

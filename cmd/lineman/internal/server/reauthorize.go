@@ -27,23 +27,34 @@ func (s *Server) authorize(c *lineman.Conn, p *page, r *level1.Request) *level1.
 }
 
 func (s *Server) verify(c *lineman.Conn, id int64, credential string) {
+	if s.who.IsQuick() {
+		who, err := s.who.Verify(s.loop.Context(), credential)
+		s.verified(c, id, who, err)
+		return
+	}
 	revocations := s.revocations
 	go func() {
 		ctx, cancel := context.WithTimeout(s.loop.Context(), s.config.Limits.Login)
 		defer cancel()
 		who, err := s.who.Verify(ctx, credential)
 		c.Do(func() {
-			p := c.Value().(*page)
-			switch {
-			case s.member(c) == nil: // it has gone
-			case err == nil && revocations != s.revocations: // it may have been revoked since
+			if err == nil && revocations != s.revocations { // it may have been revoked since
 				s.verify(c, id, credential)
-			default:
-				p.live.verifying = false
-				s.reauthorize(c, p, id, who, err)
+				return
 			}
+			s.verified(c, id, who, err)
 		})
 	}()
+}
+
+// verified ends what authorize has begun, unless the page has gone.
+func (s *Server) verified(c *lineman.Conn, id int64, who Identity, err error) {
+	if s.member(c) == nil {
+		return
+	}
+	p := c.Value().(*page)
+	p.live.verifying = false
+	s.reauthorize(c, p, id, who, err)
 }
 
 // reauthorize has a credential that was checked take the place of the first one.

@@ -47,8 +47,12 @@ type Options struct {
 	Out     io.Writer    // gets the greeting; nil means nobody does
 }
 
-// Credentials tell who a page is. Verify, Revoke and Refresh are called on goroutines, and may wait.
+// Credentials tell who a page is. Verify, Revoke and Refresh are called on goroutines, and may wait, but for a Verify
+// that is quick.
 type Credentials interface {
+	// IsQuick reports whether Verify takes microseconds, and waits for nothing: then it is called on the loop.
+	IsQuick() bool
+
 	// Verify tells who has a credential. The text of an error reaches nobody but the log.
 	Verify(ctx context.Context, credential string) (Identity, error)
 
@@ -68,6 +72,8 @@ type Credentials interface {
 
 // anybody is who it says it is, and may have what a token could give.
 type anybody struct{}
+
+func (anybody) IsQuick() bool { return true }
 
 func (a anybody) Verify(_ context.Context, credential string) (Identity, error) {
 	return a.identity(credential), nil

@@ -159,7 +159,7 @@ func TestLineTooLong(t *testing.T) {
 
 // TestPageBodies has the port for pages answer by the head what has a body: nothing of that is kept.
 func TestPageBodies(t *testing.T) {
-	r := start(t, settings(), server.Options{Credentials: open(secret)})
+	r := start(t, settings(), server.Options{Credentials: openQuick(secret)})
 	const shake = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 	for head, want := range map[string]int{
@@ -290,7 +290,7 @@ func TestCredential(t *testing.T) {
 	c := settings()
 	c.Cookie, c.Limits.Login = "session", 300*time.Millisecond
 	journal := &journal{}
-	r := start(t, c, server.Options{Credentials: open(secret), Log: journal.logger()})
+	r := start(t, c, server.Options{Credentials: openQuick(secret), Log: journal.logger()})
 	b := r.backend()
 	r.page("secret-frame")
 	r.known(b, "frame")
@@ -313,7 +313,7 @@ func TestCredential(t *testing.T) {
 func TestLateGoes(t *testing.T) {
 	c := settings()
 	c.Limits.Login = 100 * time.Millisecond
-	r := start(t, c, server.Options{Credentials: open(secret)})
+	r := start(t, c, server.Options{Credentials: openQuick(secret)})
 	conn := dial(t, r.Addr(r.pages).String())
 	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")

@@ -15,7 +15,7 @@ func TestStreamRefused(t *testing.T) {
 	c := settings()
 	c.Origins, c.Cookie = []string{"https://shop.example"}, "session"
 	c.Limits.ConnectionsPerUID = 1
-	r := start(t, c, server.Options{Credentials: open(secret)})
+	r := start(t, c, server.Options{Credentials: openQuick(secret)})
 	r.ask(t, "token=secret-late", "").welcome("late")
 	long := make([]string, 200)
 	for i := range long {
@@ -69,7 +69,7 @@ func TestStreamRefused(t *testing.T) {
 func TestStreamOrigins(t *testing.T) {
 	c := settings()
 	c.Origins, c.Cookie = []string{"https://shop.example"}, "session"
-	r := start(t, c, server.Options{Credentials: open(secret)})
+	r := start(t, c, server.Options{Credentials: openQuick(secret)})
 	for _, w := range []struct{ method, fields, allowed string }{
 		{"GET", "Cookie: session=secret-a\r\n", ""},
 		{"GET", "Cookie: session=secret-a\r\nOrigin: https://shop.example\r\n", "https://shop.example"},

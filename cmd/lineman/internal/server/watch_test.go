@@ -211,7 +211,7 @@ func TestDebugLog(t *testing.T) {
 func TestDebugRefusals(t *testing.T) {
 	j := &journal{}
 	log := slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	r := start(t, settings(), server.Options{Credentials: open(secret), Log: log})
+	r := start(t, settings(), server.Options{Credentials: openQuick(secret), Log: log})
 	began := time.Now()
 	const pages = 20
 	for range pages {
