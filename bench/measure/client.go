@@ -135,7 +135,11 @@ func (c *client) shakeHands(how opening) error {
 
 // listen asks for a stream of events.
 func (c *client) listen(how opening) error {
-	head, err := ask(c.socket, "GET "+how.events(c.port)+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	fields := ""
+	if how.fields != nil {
+		fields = how.fields(c.port)
+	}
+	head, err := ask(c.socket, "GET "+how.events(c.port)+" HTTP/1.1\r\nHost: localhost\r\n"+fields+"\r\n")
 	if err == nil && !strings.HasPrefix(head, "HTTP/1.1 200 ") {
 		return fmt.Errorf("events: %.40q", head)
 	}

@@ -31,8 +31,8 @@ var hubs = map[string]hub{
 		return post("/api/publish", "application/json", "", fmt.Sprintf(`{"channel":"news","data":%q}`, text))
 	}},
 	"Mercure": {page: mercurePage, publish: func(text string) []byte {
-		bearer := "Authorization: Bearer " + sign(`{"mercure":{"publish":["*"]}}`) + "\r\n"
-		return post("/.well-known/mercure", "application/x-www-form-urlencoded", bearer, "topic=news&data="+text)
+		return post("/.well-known/mercure", "application/x-www-form-urlencoded", mercureMay("publish"),
+			"topic=news&data="+text)
 	}},
 }
 
@@ -59,14 +59,27 @@ var centrifugoPage = opening{
 	},
 }
 
-var mercurePage = opening{events: func(int) string {
-	return "/.well-known/mercure?topic=news&authorization=" + sign(`{"mercure":{"subscribe":["*"]}}`)
-}}
+var mercurePage = opening{
+	events: func(int) string { return "/.well-known/mercure?match=news" },
+	fields: func(int) string { return mercureMay("subscribe") },
+}
+
+const mercureIssuer = "https://localhost"
+
+// mercureMay is a header field with a credential for an action (RFC 9068, RFC 9396).
+func mercureMay(action string) string {
+	claims := fmt.Sprintf(`{"iss":%[1]q,"aud":%[1]q,"sub":"somebody","exp":%[2]d,"authorization_details":[`+
+		`{"type":"https://mercure.rocks/authorization-detail","actions":[%[3]q],"topics":[{"match":"news"}]}]}`,
+		mercureIssuer, time.Now().Add(time.Hour).Unix(), action)
+	return "Authorization: Bearer " + signAs("at+jwt", claims) + "\r\n"
+}
 
 // sign makes a JSON web token of claims (RFC 7519), with the secret that all hubs know.
-func sign(claims string) string {
+func sign(claims string) string { return signAs("JWT", claims) }
+
+func signAs(kind, claims string) string {
 	encode := base64.RawURLEncoding.EncodeToString
-	text := encode([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + encode([]byte(claims))
+	text := encode([]byte(`{"alg":"HS256","typ":"`+kind+`"}`)) + "." + encode([]byte(claims))
 	mac := hmac.New(sha256.New, []byte(tokenSecret))
 	mac.Write([]byte(text))
 	return text + "." + encode(mac.Sum(nil))
@@ -106,21 +119,32 @@ func mercure(b *builder) (*program, error) {
 	admin off
 	auto_https off
 	persist_config off
+	log {
+		level ERROR
+	}
 }
-http://127.0.0.1:PORT {
+http://:PORT {
+	bind 127.0.0.1
 	mercure {
 		anonymous
 		heartbeat 1h
+		issuer ISSUER {
+			publisher {
+				jwt "SECRET" HS256
+			}
+			subscriber {
+				jwt "SECRET" HS256
+			}
+		}
+		resource_identifier ISSUER
 		transport local
-		publisher_jwt "SECRET"
-		subscriber_jwt "SECRET"
 		write_timeout 0s
 	}
 }
 `
 	return &program{version: says(bin, "version"), command: func(_ string, ports []string) ([]string, error) {
 		file := filepath.Join(b.dir, "Caddyfile")
-		text := strings.NewReplacer("PORT", ports[0], "SECRET", tokenSecret).Replace(config)
+		text := strings.NewReplacer("PORT", ports[0], "SECRET", tokenSecret, "ISSUER", mercureIssuer).Replace(config)
 		return []string{bin, "run", "--config", file, "--adapter", "caddyfile"}, os.WriteFile(file, []byte(text), 0o600)
 	}}, nil
 }

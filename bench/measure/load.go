@@ -41,6 +41,7 @@ type opening struct {
 	query  func(port int) string
 	hello  func(port int) string // of level 1, likewise; nil means level 0
 	events func(port int) string // address of a stream of events, likewise; nil means none
+	fields func(port int) string // header fields of the request for it, likewise; nil means none
 	first  func(port int) string // what a WebSocket says first, likewise; nil means nothing
 }
 
