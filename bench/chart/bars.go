@@ -9,7 +9,7 @@ import (
 type Bars struct {
 	Title string
 	Unit  string
-	Part  string // what Part of a bar is; may be empty
+	Part  string // what the left part of a bar is; may be empty
 	Bars  []Bar
 }
 
@@ -17,7 +17,7 @@ type Bars struct {
 type Bar struct {
 	Name  string
 	Value float64 // below 0 counts as 0
-	Part  float64 // of Value, drawn darker; 0: none
+	Part  float64 // of Value, in another shade; 0: none
 	Ours  bool    // the one that the others are compared with
 	Note  string  // follows the value
 }
@@ -43,7 +43,7 @@ func (b Bars) SVG() []byte {
 	}
 	about := b.Unit
 	if b.Part != "" {
-		about += "; dark: " + b.Part
+		about += "; left part: " + b.Part
 	}
 	p.text(nameWidth+margin, top+float64(len(b.Bars)*barStep)+16, "minor", "start", about)
 	return p.end()

@@ -79,7 +79,7 @@ func TestBars(t *testing.T) {
 		{Name: "floor", Value: 5}, {Name: "ours", Value: 10, Part: 4, Ours: true},
 		{Name: "dear", Value: 40, Part: 50, Note: "disturbed, 9 %"}, {Name: "nothing"}, {Name: "less", Value: -3},
 	}}.SVG())
-	for _, text := range []string{`a <b> & "c"`, "floor", "5", "40 (disturbed, 9 %)", "us; dark: of its own"} {
+	for _, text := range []string{`a <b> & "c"`, "floor", "5", "40 (disturbed, 9 %)", "us; left part: of its own"} {
 		if !has(all, text) {
 			t.Errorf("%q is not there", text)
 		}

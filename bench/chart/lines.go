@@ -33,7 +33,8 @@ const (
 	plotBottom = 340.0
 )
 
-const oursColor = "#0969da"
+// oursColors are those of our lines, the first one first.
+var oursColors = []string{"#0969da", "#54aeff"}
 
 // colors are told apart on light pages and dark ones, also by people who do not see all colors.
 var colors = []string{"#bf8700", "#8250df", "#1a7f37", "#cf222e", "#6e7781", "#bc4c00", "#bf3989"}
@@ -61,6 +62,7 @@ func (l Lines) SVG() []byte {
 
 func (l Lines) draw(p *picture, x, y axis) {
 	var labels []label
+	ours := 0
 	for i, line := range l.Lines {
 		points := line.drawn()
 		if len(points) == 0 {
@@ -68,7 +70,8 @@ func (l Lines) draw(p *picture, x, y axis) {
 		}
 		color, class, wide := colors[i%len(colors)], "other", 2
 		if line.Ours {
-			color, class, wide = oursColor, "ours", 3
+			color, class, wide = oursColors[min(ours, len(oursColors)-1)], "ours", 3
+			ours++
 		}
 		var at []string
 		for _, point := range points {
