@@ -11,18 +11,28 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
-// builder makes programs, each when a case first wants it.
+// builder makes programs, each once. It may be asked from any goroutine.
 type builder struct {
 	dir       string // for what it makes
 	cert, key string // files, for TLS
 	options   options
 	recipes   map[string]recipe
-	made      map[string]*program // nil: cannot be had
-	absences  []absence
 
-	pushServer string // where the push server is, once it was built
+	pushServer func() (bin string, err error) // builds the push server, once
+
+	mu   sync.Mutex // guards made
+	made map[string]*product
+}
+
+// product is a program that was made, or is being made.
+type product struct {
+	once    sync.Once
+	program *program // nil: cannot be had
+	absent  string   // why not
+	err     error    // what made it fail
 }
 
 // recipe makes a program. An error that is errAbsent says why it cannot be had here.
@@ -45,7 +55,11 @@ func newBuilder(dir string, o options) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{dir: dir, cert: cert, key: key, options: o, recipes: map[string]recipe{}, made: map[string]*program{}}
+	if err := os.Mkdir(filepath.Join(dir, "runs"), 0o700); err != nil {
+		return nil, err
+	}
+	b := &builder{dir: dir, cert: cert, key: key, options: o, recipes: map[string]recipe{}, made: map[string]*product{}}
+	b.pushServer = sync.OnceValues(func() (string, error) { return b.compile("..", "./cmd/lineman") })
 	maps.Copy(b.recipes, ours)
 	for name, env := range variants {
 		b.recipes[name] = pushServerWith(env...)
@@ -60,45 +74,79 @@ func newBuilder(dir string, o options) (*builder, error) {
 
 // program is the program of a name, nil if it cannot be had here.
 func (b *builder) program(name string) (*program, error) {
-	if p, known := b.made[name]; known {
-		return p, nil
+	made := b.product(name)
+	made.once.Do(func() { b.make(name, made) })
+	return made.program, made.err
+}
+
+func (b *builder) product(name string) *product {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.made[name] == nil {
+		b.made[name] = &product{}
 	}
+	return b.made[name]
+}
+
+func (b *builder) make(name string, into *product) {
 	make := b.recipes[name]
 	if make == nil {
-		return nil, fmt.Errorf("nobody makes the program %q", name)
+		into.err = fmt.Errorf("nobody makes the program %q", name)
+		return
 	}
 	p, err := make(b)
-	if err != nil {
-		p = nil
-	}
-	if absent := (errAbsent{}); errors.As(err, &absent) {
-		b.absences = append(b.absences, absence{name, absent.Error()})
+	switch absent := (errAbsent{}); {
+	case errors.As(err, &absent):
+		into.absent = absent.Error()
 		fmt.Fprintf(os.Stderr, "measure: without %s: %v\n", name, err)
-		err = nil
+	case err != nil:
+		into.err = fmt.Errorf("make %s: %w", name, err)
+	default:
+		p.name, p.folders, into.program = name, b.runs(), p
 	}
-	if err != nil {
-		return nil, fmt.Errorf("make %s: %w", name, err)
+}
+
+// runs is the folder for what programs leave that run.
+func (b *builder) runs() string { return filepath.Join(b.dir, "runs") }
+
+// makeAll makes programs, some at a time. What fails comes to light when it is wanted.
+func (b *builder) makeAll(names []string) {
+	var all sync.WaitGroup
+	room := make(chan struct{}, 4)
+	for _, name := range names {
+		all.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			_, _ = b.program(name)
+		})
 	}
-	if p != nil {
-		p.name = name
-	}
-	b.made[name] = p
-	return p, nil
+	all.Wait()
 }
 
 // versions are those of the programs that were made, as far as they are known.
 func (b *builder) versions() map[string]string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	all := map[string]string{}
-	for name, p := range b.made {
-		if p != nil && p.version != "" {
-			all[name] = p.version
+	for name, made := range b.made {
+		if made.program != nil && made.program.version != "" {
+			all[name] = made.program.version
 		}
 	}
 	return all
 }
 
-// leftOut are the programs that could not be had.
-func (b *builder) leftOut() []absence { return slices.Clone(b.absences) }
+// leftOut are the programs that could not be had, in the order of their names.
+func (b *builder) leftOut() (all []absence) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(b.made)) {
+		if why := b.made[name].absent; why != "" {
+			all = append(all, absence{name, why})
+		}
+	}
+	return all
+}
 
 // compile builds a package in a folder, and returns where the program is.
 func (b *builder) compile(folder, pkg string) (bin string, err error) {

@@ -43,12 +43,15 @@ var ahead = aim{"Lineman", bestPeer, 1}
 
 // costs are the rows of what perOperation returns.
 func costs(aims ...aim) []row {
-	return []row{{unit: "us/op", aims: aims}, {what: outside, unit: "us/op"}}
+	return []row{{unit: "us/op", aims: aims}, {what: outside, unit: "us/op", byTicks: true}}
 }
 
 // outside has aims of the part outside the kernel.
 func (c testCase) outside(aims ...aim) testCase {
 	c.rows[1].aims = aims
+	for _, a := range aims {
+		c.longer = append(c.longer, a.Of, a.To)
+	}
 	return c
 }
 

@@ -44,16 +44,20 @@ func (m *measurement) upTo(most int) (all []int) {
 // cost is what something costs with n of what grows.
 type cost func(r *running, n int) (us float64, err error)
 
+// by stands in the name of a case of growth between what costs and what grows.
+const by = ", by "
+
 // grow is the case of a cost at several points, of one server.
 func (m *measurement) grow(what, axis string, contenders []contender, at []int, of cost) testCase {
 	if m.quick {
 		at = []int{at[0], at[len(at)/2], at[len(at)-1]}
 	}
-	c := testCase{name: "growth: " + what, axis: axis, contenders: contenders, rounds: min(m.rounds, 3)}
+	c := testCase{name: "growth: " + what + by + axis, axis: axis, contenders: contenders, rounds: min(m.rounds, 3)}
 	if axis == "connections" {
 		c.conns = slices.Max(at)
 	}
 	for _, n := range at {
+		c.takes += m.arrival(min(n, 2*m.many)) + max(m.length/3, 100*time.Millisecond)
 		c.rows = append(c.rows, row{what: ", " + number(float64(n)) + " " + axis, unit: "us", at: float64(n)})
 	}
 	c.once = func(r *running) (costs []float64, err error) {
@@ -144,6 +148,9 @@ func (m *measurement) followedBy(pages int) cost {
 // askAll asks n times, many lines at once.
 func (r *running) askAll(n int, line func(i int) string) error {
 	const atOnce = 1000
+	if err := r.reach(); err != nil {
+		return err
+	}
 	for i := 0; i < n; {
 		var batch []byte
 		first := i

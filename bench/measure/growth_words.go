@@ -28,8 +28,8 @@ func (o outcome) sentences() (all []string) {
 	}
 	for _, name := range o.Contenders {
 		g := o.growth(name)
-		what := strings.TrimPrefix(o.Name, "growth: ")
-		all = append(all, fmt.Sprintf("%s: %s (slope %.2f).", name, g.inWords(what, o.Axis), g.slope()))
+		what := strings.TrimSuffix(strings.TrimPrefix(o.Name, "growth: "), by+o.Axis)
+		all = append(all, name+": "+g.inWords(what, o.Axis)+".")
 	}
 	return all
 }
@@ -90,10 +90,18 @@ func (g growth) inWords(what, axis string) string {
 		low, high := growth{g.x[:half+1], g.y[:half+1]}, growth{g.x[half:], g.y[half:]}
 		if math.Abs(low.slope()-high.slope()) > slight {
 			return fmt.Sprintf("up to %s %s, %s; from there on, %s", number(g.x[half]), axis,
-				words(low.slope(), what, axis), words(high.slope(), "it", axis))
+				low.withSlope(what, axis), high.withSlope("it", axis))
 		}
 	}
-	return words(g.slope(), what, axis)
+	return g.withSlope(what, axis)
+}
+
+func (g growth) withSlope(what, axis string) string {
+	slope := g.slope()
+	if math.IsNaN(slope) {
+		return words(slope, what, axis)
+	}
+	return fmt.Sprintf("%s (slope %.2f)", words(slope, what, axis), slope+0) // no -0
 }
 
 // number is a number with commas.

@@ -47,10 +47,10 @@ func (m *measurement) followed() []testCase {
 			once: func(r *running) ([]float64, error) {
 				return m.recovery(r, func(i int) string { return fmt.Sprint("news:", i) })
 			}},
-		m.heldAfter("history: memory of an idle page of level 1 with one channel", channels, follower, m.here,
-			aim{"push server", "", 1200}),
-		m.heldAfter("history: memory of an idle page of server-sent events with one channel", channels, listener,
+		m.heldAfter("history: memory of an idle page of level 1 with one channel", channels, follower, m.quiet(),
 			m.here, aim{"push server", "", 1200}),
+		m.heldAfter("history: memory of an idle page of server-sent events with one channel", channels, listener,
+			m.quiet(), m.here, aim{"push server", "", 1200}),
 		m.stormOfFollowers(),
 	}
 }
@@ -102,13 +102,13 @@ func (m *measurement) recovery(r *running, channel func(page int) string) ([]flo
 	if _, err := l.settle(); err != nil {
 		return nil, err
 	}
-	sizes := make([]int, pages)
 	for i, request := range requests {
 		if err := l.send(i, request); err != nil {
 			return nil, err
 		}
 	}
-	if sizes, err = l.settle(); err != nil {
+	sizes, err := l.settle()
+	if err != nil {
 		return nil, err
 	}
 	if sizes[0] < missed*128 {
@@ -130,12 +130,8 @@ func (l *load) settle() (got []int, err error) {
 	return got, err
 }
 
-// here waits until all pages are known, and until it is quiet.
+// here waits until all pages are known.
 func (m *measurement) here(r *running, l *load) error {
 	r.pages += len(l.conns)
-	if err := r.known(r.pages); err != nil {
-		return err
-	}
-	time.Sleep(m.quiet())
-	return nil
+	return r.known(r.pages)
 }

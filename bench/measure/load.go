@@ -35,6 +35,7 @@ type client struct {
 // opening is how a connection begins.
 type opening struct {
 	network           string // empty: tcp; or udp
+	before            int    // connections to the same server that there are already
 	secure, webSocket bool
 	deflate           bool // permessage-deflate without context takeover, which the server must agree to
 	// of the handshake from a port, which no other connection has; nil means none
@@ -71,7 +72,7 @@ func connect(addr string, n int, how opening) (*load, error) {
 }
 
 func (l *load) add(addr string, how opening) error {
-	conn, err := net.Dial(cmp.Or(how.network, "tcp"), addr)
+	conn, err := how.dialer(how.before+len(l.conns)).Dial(cmp.Or(how.network, "tcp"), addr)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"debug/buildinfo"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -24,8 +25,6 @@ type machine struct {
 	Kernel    string            `json:"kernel"`
 	Go        string            `json:"go"`
 	Commit    string            `json:"commit,omitempty"`
-	Rounds    int               `json:"rounds"`
-	Seconds   float64           `json:"seconds"`  // of a round
 	Versions  map[string]string `json:"versions"` // of rivals, by program, as far as they are known
 }
 
@@ -35,9 +34,36 @@ func (m *measurement) machine() machine {
 	return machine{
 		When: time.Now().UTC().Format(time.DateOnly), Processor: processor(), Cores: runtime.NumCPU(),
 		Kernel: unix.ByteSliceToString(name.Release[:]), Go: runtime.Version(),
-		Commit: says("git", "describe", "--always", "--dirty"), Rounds: m.rounds, Seconds: m.length.Seconds(),
-		Versions: m.versions(),
+		Commit: commit(), Versions: m.versions(),
 	}
+}
+
+func commit() string { return says("git", "describe", "--always", "--dirty") }
+
+// by is when figures were measured, of what, and by which command. Where files are is nobody else's business.
+func (m *measurement) by() string {
+	command := "go -C bench run ./measure"
+	flag.Visit(func(f *flag.Flag) {
+		switch f.Name {
+		case "report", "json", "with", "baseline", "before":
+		case "only":
+			for _, one := range m.only {
+				command += fmt.Sprintf(" -only %q", one)
+			}
+		case "quick":
+			command += " -quick"
+		default:
+			command += fmt.Sprintf(" -%s %s", f.Name, f.Value)
+		}
+	})
+	text := fmt.Sprintf("`%s`, %s", command, time.Now().UTC().Format("2006-01-02 15:04 UTC"))
+	if at := commit(); at != "" {
+		text += ", at " + at
+	}
+	if m.rounds == 1 {
+		return text + fmt.Sprintf("; one round of %v", m.length)
+	}
+	return text + fmt.Sprintf("; the median of %d rounds of %v", m.rounds, m.length)
 }
 
 // String is a paragraph of a report.
@@ -46,7 +72,7 @@ func (m machine) String() string {
 	if m.Commit != "" {
 		text += ", Lineman at " + m.Commit
 	}
-	text += fmt.Sprintf("; the median of %d rounds of %v.", m.Rounds, time.Duration(m.Seconds*float64(time.Second)))
+	text += "."
 	if len(m.Versions) == 0 {
 		return text
 	}

@@ -8,18 +8,31 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/lineman-go/lineman/bench/chart"
 )
 
+// introduction is the first paragraph of a report.
+const introduction = `What one run found, as it was written by the program that measured. A figure is CPU time of the
+server for an operation, where it has no other unit; less is better. Figures are for comparing what stands side by side,
+which was measured in turns; a note tells what was disturbed.`
+
 // outside is what the row is called that tells how much of the row before is the program's own.
 const outside = ", outside the kernel"
 
-// write writes the report into a folder: report.json, report.md, and its charts.
+// write writes the report into a folder, in place of the one that is there: report.json, report.md, and its charts.
 func (r *report) write(folder string, judged bool) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	old, err := readReport(folder)
+	if err != nil {
+		return err
+	}
+	if err := old.removeCharts(folder); err != nil {
 		return err
 	}
 	text, err := json.MarshalIndent(r, "", "\t")
@@ -42,11 +55,25 @@ func (r *report) write(folder string, judged bool) error {
 // printPage prints the report in Markdown, and returns the charts that it shows, by the names of their files.
 func (r *report) printPage(w io.Writer, judged bool) (charts map[string][]byte) {
 	charts = map[string][]byte{}
-	fmt.Fprintf(w, "# Measurements\n\n%s\n", r.Machine)
+	fmt.Fprintf(w, "# Measurements\n\n%s\n", introduction)
+	fmt.Fprintf(w, "\n%s\n", r.Machine)
+	commands := commandsOf(r.Sections...)
+	if len(commands) == 1 {
+		fmt.Fprintf(w, "\nBy %s.\n", commands[0])
+	}
+	if failed := r.failed(); len(failed) > 0 {
+		fmt.Fprintf(w, "\n## Failed\n\n%s\n", strings.Join(failed, "\n"))
+	}
+	if judged {
+		r.printGoals(w)
+	}
 	for _, s := range r.Sections {
 		fmt.Fprintf(w, "\n## %s\n", s.Title)
 		if s.About != "" {
 			fmt.Fprintf(w, "\n%s\n", s.About)
+		}
+		if len(commands) > 1 {
+			fmt.Fprintf(w, "\nBy %s.\n", strings.Join(commandsOf(s), "; and by "))
 		}
 		for _, c := range s.Cases {
 			c.printPage(w, charts)
@@ -56,6 +83,18 @@ func (r *report) printPage(w io.Writer, judged bool) (charts map[string][]byte) 
 	fmt.Fprintf(w, "\n## Aims\n")
 	r.printAims(w, judged)
 	return charts
+}
+
+// commandsOf are the commands that have measured sections, each once.
+func commandsOf(all ...section) (commands []string) {
+	for _, s := range all {
+		for _, c := range s.Cases {
+			if !slices.Contains(commands, c.By) {
+				commands = append(commands, c.By)
+			}
+		}
+	}
+	return commands
 }
 
 func (o outcome) printPage(w io.Writer, charts map[string][]byte) {

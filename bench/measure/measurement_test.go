@@ -32,39 +32,41 @@ func TestRival(t *testing.T) {
 		t.Fatalf("contenders are %v", contenders)
 	}
 	c := m.cost("ws echo", contenders, 10, webSocket, echoText("hello", 2), aim{"Lineman", "gws", 1})
-	o, err := m.measure(c)
-	if err != nil {
-		t.Fatal(err)
+	o := m.measure(c)
+	if len(o.Failures) > 0 {
+		t.Fatal(o.Failures)
 	}
 	for _, who := range []string{"Lineman", "gws"} {
 		if _, ok := o.Rows[0].Figures[who]; !ok {
 			t.Errorf("no figure of %s: %v", who, o.Rows)
 		}
 	}
-	if o, err = m.measure(c); err != nil || len(o.Contenders) != 1 || o.Contenders[0] != "Lineman" {
-		t.Errorf("the second time: %v, %v; want Lineman alone", o.Contenders, err)
+	if o = m.measure(c); len(o.Failures) > 0 || len(o.Contenders) != 1 || o.Contenders[0] != "Lineman" {
+		t.Errorf("the second time: %v, %v; want Lineman alone", o.Contenders, o.Failures)
 	}
 	if m.versions()["gws"] == "" {
 		t.Error("nobody tells the version of gws")
 	}
 }
 
-// TestWrongAnswer has a server that answers wrongly fail a case, rather than be measured.
+// TestWrongAnswer has a server that answers wrongly left out, and the report say so.
 func TestWrongAnswer(t *testing.T) {
 	m := quickly(t)
 	wrong := exchange([]byte("hellO\n"), 1, func() [][]byte { return [][]byte{[]byte("hello\n")} })
-	_, err := m.measure(m.cost("text echo", only(serving("text"), "Lineman"), 2, plain, wrong))
-	if err == nil || !strings.Contains(err.Error(), `got "hello\n", want "hellO\n"`) {
-		t.Errorf("%v, want it to tell what came", err)
+	o := m.measure(m.cost("text echo", only(serving("text"), "Lineman"), 2, plain, wrong))
+	r := report{Sections: []section{{Cases: []outcome{o}}}}
+	failed := strings.Join(r.failed(), "\n")
+	if len(o.Contenders) != 0 || !strings.Contains(failed, `got "hello\n", want "hellO\n"`) {
+		t.Errorf("%v, %q, want it to tell what came", o.Contenders, failed)
 	}
 }
 
 // TestAbsent leaves out what cannot be had, and says so.
 func TestAbsent(t *testing.T) {
 	m := quickly(t)
-	o, err := m.measure(m.cost("ws echo", only(serving("ws"), "gnet"), 2, webSocket, echoText("hello", 1)))
-	if err != nil || len(o.Contenders) != 0 {
-		t.Errorf("%v, %v; want nobody", o.Contenders, err)
+	o := m.measure(m.cost("ws echo", only(serving("ws"), "gnet"), 2, webSocket, echoText("hello", 1)))
+	if len(o.Contenders)+len(o.Failures) != 0 {
+		t.Errorf("%v, %v; want nobody", o.Contenders, o.Failures)
 	}
 	if all := m.leftOut(); len(all) != 1 || all[0].Program != "gnet" || !strings.Contains(all[0].Why, "-with gnet=") {
 		t.Errorf("left out are %v, want gnet, and how to give it", all)
@@ -74,11 +76,12 @@ func TestAbsent(t *testing.T) {
 // TestMost leaves a rival out of a case with more connections than it takes.
 func TestMost(t *testing.T) {
 	m := quickly(t)
-	m.made["few"] = &program{name: "few", most: 1000}
+	m.recipes["few"] = func(*builder) (*program, error) { return &program{most: 1000}, nil }
 	for conns, want := range map[int]int{1000: 1, 1001: 0} {
-		some, err := m.present(testCase{conns: conns, contenders: []contender{{"few", "few", "ws"}}})
-		if err != nil || len(some) != want {
-			t.Errorf("%d connections: %v, %v; want %d", conns, some, err, want)
+		some := m.present(testCase{conns: conns, contenders: []contender{{"few", "few", "ws"}}},
+			func(who contender, err error) { t.Errorf("%s: %v", who.name, err) })
+		if len(some) != want {
+			t.Errorf("%d connections: %v; want %d", conns, some, want)
 		}
 		m.quick = false // both times
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 )
 
 // memories are what a server holds for idle connections that have exchanged something.
@@ -29,7 +30,7 @@ const maxRecord = 16 << 10 // bytes of plaintext (RFC 8446, 5.1)
 // held is a case of what a server holds for a connection that has done something: the slope between few and many, which
 // leaves out what it needs anyway, and what it holds at last for each of them when garbage is collected.
 func (m *measurement) held(name string, contenders []contender, how opening, d drive, aims ...aim) testCase {
-	return m.heldAfter(name, contenders, how, func(_ *running, l *load) error {
+	return m.heldAfter(name, contenders, how, 0, func(_ *running, l *load) error {
 		if err := d.check(l); err != nil {
 			return err
 		}
@@ -38,11 +39,15 @@ func (m *measurement) held(name string, contenders []contender, how opening, d d
 	}, append(aims, ahead)...)
 }
 
-// heldAfter is held after something else.
-func (m *measurement) heldAfter(name string, contenders []contender, how opening, do func(*running, *load) error,
-	aims ...aim) testCase {
-	few, many := m.many*9/10, m.many*19/10
+// heldAfter is held after something else, and after a while.
+func (m *measurement) heldAfter(name string, contenders []contender, how opening, wait time.Duration,
+	do func(*running, *load) error, aims ...aim) testCase {
+	few, many, each := m.many*9/10, m.many*19/10, connecting
+	if how.secure { // a handshake takes long, and what it leaves is much
+		few, many, each = few/5, many/5, 10*connecting
+	}
 	once := func(r *running) ([]float64, error) {
+		how := how
 		before, err := r.holds()
 		if err != nil {
 			return nil, err
@@ -59,10 +64,11 @@ func (m *measurement) heldAfter(name string, contenders []contender, how opening
 			if err != nil {
 				return nil, err
 			}
-			loads = append(loads, l)
+			loads, how.before = append(loads, l), n
 			if err := do(r, l); err != nil {
 				return nil, err
 			}
+			time.Sleep(wait)
 			if at[i], err = r.memory(); err != nil {
 				return nil, err
 			}
@@ -81,7 +87,8 @@ func (m *measurement) heldAfter(name string, contenders []contender, how opening
 		{what: collected + ", heap in use", unit: "bytes"},
 		{what: collected + ", goroutines", unit: "each"},
 	}
-	return testCase{name: name, contenders: contenders, rows: rows, rounds: 1, once: once, conns: many}
+	return testCase{name: name, contenders: contenders, rows: rows, rounds: 1, once: once, conns: many,
+		takes: time.Duration(many)*each + 2*wait}
 }
 
 // holds is memory, heap in use and goroutines after a collection; NaN of a program that does not tell.

@@ -91,11 +91,14 @@ func (m *measurement) overNodes() []testCase {
 	memory := []row{{what: ", a node", unit: "bytes"}, {what: ", Redis", unit: "bytes"}}
 	return []testCase{
 		{name: "push: nodes: memory of an idle connection with its uid and a group", contenders: pushServer,
-			rows: memory, rounds: 1, needs: "redis", once: m.memoryOfNodes},
+			rows: memory, rounds: 1, needs: "redis", once: m.memoryOfNodes,
+			takes: 2*m.quiet() + m.arrival(2*m.many)},
 		{name: fmt.Sprintf("push: nodes: 128 B to %d of a channel", m.third()*3), contenders: pushServer,
-			rows: fanout, rounds: m.rounds, needs: "redis", once: m.channelOfNodes},
+			rows: fanout, rounds: m.rounds, needs: "redis", once: m.channelOfNodes,
+			takes: 3*m.length + m.arrival(2*m.many)},
 		{name: "push: nodes: lines to 1000 uids of another node", contenders: pushServer,
-			rows: lines, rounds: m.rounds, needs: "redis", once: m.linesToOthers},
+			rows: lines, rounds: m.rounds, needs: "redis", once: m.linesToOthers,
+			takes: 2*m.length + m.arrival(m.many)},
 	}
 }
 
@@ -252,6 +255,7 @@ func (m *measurement) memoryOfNodes(*running) ([]float64, error) {
 		if err := m.joined(c.all[0], l); err != nil {
 			return nil, err
 		}
+		time.Sleep(m.quiet())
 		if at[i][0], err = c.all[0].memory(); err != nil {
 			return nil, err
 		}

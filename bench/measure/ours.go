@@ -51,13 +51,11 @@ var roomForPages = []string{
 // pushServerWith makes the push server with settings.
 func pushServerWith(env ...string) recipe {
 	return func(b *builder) (*program, error) {
-		if b.pushServer == "" {
-			var err error
-			if b.pushServer, err = b.compile("..", "./cmd/lineman"); err != nil {
-				return nil, err
-			}
+		bin, err := b.pushServer()
+		if err != nil {
+			return nil, err
 		}
-		return pushServerIn(b.pushServer, env), nil
+		return pushServerIn(bin, env), nil
 	}
 }
 

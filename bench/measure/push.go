@@ -35,8 +35,8 @@ func (m *measurement) pushes() []testCase {
 	return []testCase{
 		m.lines(thousand, 1, pushServer), m.lines(thousand, 16, pushServer),
 		m.lines(m.many, 64, beside, aim{"push server", "Lineman", 0.8}),
-		m.heldAfter("push: memory of an idle connection with its uid and a group", pushServer, page, m.joined,
-			aim{"push server", "", 600}),
+		m.heldAfter("push: memory of an idle connection with its uid and a group", pushServer, page, m.quiet(),
+			m.joined, aim{"push server", "", 600}),
 		m.slowReaders(), m.storm(),
 	}
 }
@@ -117,17 +117,14 @@ func (m *measurement) quiet() time.Duration {
 	return 12 * time.Second
 }
 
-// joined waits until all pages are known, puts them into a group, and waits until it is quiet.
+// joined waits until all pages are known, and puts them into a group.
 func (m *measurement) joined(r *running, l *load) error {
 	r.pages += len(l.conns)
 	if err := r.known(r.pages); err != nil {
 		return err
 	}
-	if _, err := r.ask(`{"cmd":"join","to":"*","group":"all"}`); err != nil {
-		return err
-	}
-	time.Sleep(m.quiet())
-	return nil
+	_, err := r.ask(`{"cmd":"join","to":"*","group":"all"}`)
+	return err
 }
 
 // known waits until the server knows so many pages.
@@ -147,13 +144,21 @@ func (r *running) eventually(line, want string) error {
 	return fmt.Errorf("%s: %s, want %s", line, answer, want)
 }
 
+// reach connects to the port for lines, once.
+func (r *running) reach() (err error) {
+	if r.lines != nil {
+		return nil
+	}
+	if r.lines, err = net.Dial("tcp", r.addrs[1]); err == nil {
+		r.answers = bufio.NewReader(r.lines)
+	}
+	return err
+}
+
 // ask asks the port for lines.
 func (r *running) ask(line string) (answer string, err error) {
-	if r.lines == nil {
-		if r.lines, err = net.Dial("tcp", r.addrs[1]); err != nil {
-			return "", err
-		}
-		r.answers = bufio.NewReader(r.lines)
+	if err := r.reach(); err != nil {
+		return "", err
 	}
 	if err := r.lines.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		return "", err

@@ -27,7 +27,7 @@ func (m *measurement) stormOfFollowers() testCase {
 		contenders: []contender{
 			{"in memory", "lineman-forgets", "pages,lines"}, {"journal", "lineman-storm", "pages,lines"},
 		},
-		rows: rows, rounds: 1, once: m.comeBack,
+		rows: rows, rounds: 1, once: m.comeBack, takes: 10 * m.arrival(m.many),
 	}
 }
 
@@ -143,12 +143,7 @@ func recovered(c net.Conn, last string) (gap bool, err error) {
 
 // publish publishes messages of 128 B.
 func (r *running) publish(channel string, n int) error {
-	for i := range n {
-		if _, err := r.ask(fmt.Sprintf(`{"cmd":"pub","to":%q,"text":"%0128d"}`, channel, i)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.askAll(n, func(i int) string { return fmt.Sprintf(`{"cmd":"pub","to":%q,"text":"%0128d"}`, channel, i) })
 }
 
 func position(epoch string, offset int) string {

@@ -5,6 +5,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +15,8 @@ type report struct {
 	Machine  machine   `json:"machine"`
 	Sections []section `json:"sections"`
 	LeftOut  []absence `json:"left_out,omitempty"`
+
+	wanted []string // programs that this run asked for
 }
 
 // section is what a scenario has found.
@@ -31,6 +35,22 @@ type outcome struct {
 
 	// Notes are why figures of a contender are doubtful.
 	Notes map[string]string `json:"notes,omitempty"`
+
+	Failures map[string]string `json:"failures,omitempty"` // why somebody was not measured
+	By       string            `json:"by,omitempty"`       // when, and by which command
+	Seconds  float64           `json:"seconds,omitempty"`  // that it took
+}
+
+// failed says what could not be measured.
+func (r *report) failed() (all []string) {
+	for _, s := range r.Sections {
+		for _, c := range s.Cases {
+			for _, who := range slices.Sorted(maps.Keys(c.Failures)) {
+				all = append(all, fmt.Sprintf("- %s, %s: %s", c.Name, who, c.Failures[who]))
+			}
+		}
+	}
+	return all
 }
 
 // result is a figure of each contender.
@@ -137,7 +157,7 @@ func (r *report) printAims(w io.Writer, judged bool) {
 	}
 }
 
-func (a verdict) who() string {
+func (a aim) who() string {
 	if a.To == "" {
 		return a.Of
 	}

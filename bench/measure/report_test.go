@@ -14,7 +14,7 @@ import (
 func example() *report {
 	return &report{
 		Machine: machine{
-			When: "2026-01-02", Processor: "a processor", Cores: 2, Kernel: "6.18", Go: "go1.26", Rounds: 5, Seconds: 3,
+			When: "2026-01-02", Processor: "a processor", Cores: 2, Kernel: "6.18", Go: "go1.26",
 			Versions: map[string]string{"gws": "v1", "nginx": "nginx/1.22"},
 		},
 		Sections: []section{
@@ -27,10 +27,13 @@ func example() *report {
 					},
 					{What: outside, Unit: "us/op", Figures: map[string]float64{"Lineman": 1.5}},
 				},
-				Notes: map[string]string{"gws": "disturbed, 9 %"},
+				Notes:    map[string]string{"gws": "disturbed, 9 %"},
+				Failures: map[string]string{"nbio": "no reply"},
+				By:       "a command",
 			}}},
 			{Title: "Growth", Cases: []outcome{{
-				Name: "growth: an echo", Axis: "connections", Contenders: []string{"Lineman"},
+				Name: "growth: an echo, by connections", By: "another command", Axis: "connections",
+				Contenders: []string{"Lineman"},
 				Rows: []result{
 					{What: ", 10 connections", Unit: "us", At: 10, Figures: map[string]float64{"Lineman": 5}},
 					{What: ", 100 connections", Unit: "us", At: 100, Figures: map[string]float64{"Lineman": 50}},
@@ -43,11 +46,20 @@ func example() *report {
 
 const printed = `# Measurements
 
-2026-01-02, a processor, 2 cores, Linux 6.18, go1.26; the median of 5 rounds of 3s. With gws v1, nginx nginx/1.22.
+INTRODUCTION
+
+2026-01-02, a processor, 2 cores, Linux 6.18, go1.26. With gws v1, nginx nginx/1.22.
+
+## Failed
+
+- ws echo 64 B, nbio: no reply
+GOALS
 
 ## Echoes
 
 Some of them.
+
+By a command.
 
 ### ws echo 64 B
 
@@ -61,9 +73,11 @@ Some of them.
 
 ## Growth
 
-### growth: an echo
+By another command.
 
-![growth: an echo](growth-an-echo.svg)
+### growth: an echo, by connections
+
+![growth: an echo, by connections](growth-an-echo-by-connections.svg)
 
 SENTENCES
 
@@ -88,10 +102,14 @@ func TestPage(t *testing.T) {
 	var text strings.Builder
 	charts := r.printPage(&text, true)
 	said := "- " + strings.Join(r.Sections[1].Cases[0].sentences(), "\n- ")
-	if want := strings.ReplaceAll(printed, "SENTENCES", said); text.String() != want {
+	var goals strings.Builder
+	r.printGoals(&goals)
+	want := strings.NewReplacer("INTRODUCTION", introduction, "GOALS\n", goals.String(), "SENTENCES", said).
+		Replace(printed)
+	if text.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", &text, want)
 	}
-	for _, name := range []string{"ws-echo-64-b.svg", "growth-an-echo.svg"} {
+	for _, name := range []string{"ws-echo-64-b.svg", "growth-an-echo-by-connections.svg"} {
 		if !strings.HasPrefix(string(charts[name]), "<svg ") {
 			t.Errorf("no chart %s", name)
 		}
@@ -107,7 +125,7 @@ func TestWrite(t *testing.T) {
 	if err := example().write(folder, false); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"report.md", "ws-echo-64-b.svg", "growth-an-echo.svg"} {
+	for _, name := range []string{"report.md", "ws-echo-64-b.svg", "growth-an-echo-by-connections.svg"} {
 		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -2,6 +2,8 @@
 
 package main
 
+import "time"
+
 // scenario is a section of the report: cases that belong together.
 type scenario struct {
 	title string
@@ -38,10 +40,16 @@ type testCase struct {
 	rounds     int
 	once       func(r *running) ([]float64, error) // NaN where it is not known of this contender
 
-	conns int    // at most so many at once: who does not take them is left out; 0: few
-	needs string // a further program, without which it is left out
-	axis  string // what row.at counts, for a chart of growth; empty: no such chart
+	longer []string // contenders that are measured longer, as a part of their time is to be told that is short
+
+	takes time.Duration // a run; 0: m.length and a little, and connecting
+	conns int           // at most so many at once: who does not take them is left out; 0: few
+	needs string        // a further program, without which it is left out
+	axis  string        // what row.at counts, for a chart of growth; empty: no such chart
 }
+
+// longer is how many times as long testCase.longer are measured.
+const longer = 4
 
 // contender is a program that serves something, under the name of its column.
 type contender struct{ name, program, proto string }
@@ -52,6 +60,16 @@ type row struct {
 	unit string
 	aims []aim
 	at   float64 // where on the axis of the case
+
+	byTicks bool // the kernel counts it in ticks, which are few in a round: the rounds are added up
+}
+
+// typical is what rounds have in common.
+func (r row) typical(rounds []float64) float64 {
+	if r.byTicks {
+		return mean(rounds)
+	}
+	return median(rounds)
 }
 
 // aim is what a figure is to be at most, or its ratio to another contender's.
@@ -82,10 +100,13 @@ func best(figures map[string][]float64) (lowest []float64) {
 	return lowest
 }
 
-// reached is the figure, or the ratio, of the rounds' figures by contender.
-func (a aim) reached(figures map[string][]float64) float64 {
+// reached is what an aim says of the rounds' figures by contender: the figure, or the ratio.
+func (r row) reached(a aim, figures map[string][]float64) float64 {
 	if a.To == "" {
-		return median(figures[a.Of])
+		return r.typical(figures[a.Of])
+	}
+	if r.byTicks {
+		return mean(figures[a.Of]) / mean(figures[a.To])
 	}
 	var ratios []float64
 	for i, v := range figures[a.Of] { // of the same round: what disturbs it disturbs both

@@ -17,17 +17,21 @@ func (m *measurement) besideHubs() []testCase {
 		}
 		once := m.onHub(func(r *running, h hub) ([]float64, error) { return m.deliveredBy(r, h, p) })
 		return testCase{name: name, contenders: all, rounds: m.rounds, conns: p.pages,
-			rows: costs(aim{"push server", "Centrifugo", most}), once: once}
+			rows: costs(aim{"push server", "Centrifugo", most}, aheadOfMercure), once: once}
 	}
 	return []testCase{
 		delivery(publication{m.many, 128, 1}, 1.0/2), delivery(publication{m.many / 10, 128, 16}, 1.0/4),
 		{name: "hubs: a publication by HTTP to one page, 16 at once", contenders: all, rounds: m.rounds,
-			rows: costs(aim{"push server", "Centrifugo", 1.0 / 5}), once: m.onHub(m.publishedBy)},
+			rows: costs(aim{"push server", "Centrifugo", 1.0 / 5}, aim{"push server", "", 10}, aheadOfMercure),
+			once: m.onHub(m.publishedBy)},
 		{name: "hubs: connect with a token, follow a channel and leave", contenders: all, rounds: m.rounds,
-			rows: costs(aim{"push server", "Centrifugo", 1.0 / 5}), once: m.onHub(m.connectedBy)},
+			rows: costs(aim{"push server", "Centrifugo", 1.0 / 5}, aheadOfMercure), once: m.onHub(m.connectedBy)},
 		m.heldByHubs(all),
 	}
 }
+
+// aheadOfMercure is what holds for each of them.
+var aheadOfMercure = aim{"push server", "Mercure", 1}
 
 // onHub is once with what is known of a hub.
 func (m *measurement) onHub(do func(*running, hub) ([]float64, error)) func(*running) ([]float64, error) {
@@ -188,7 +192,7 @@ func (m *measurement) heldByHubs(all []contender) testCase {
 		return []float64{(at[1] - at[0]) / float64(few)}, nil
 	})
 	rows := []row{{what: fmt.Sprintf(", between %d and %d", many-few, many), unit: "bytes",
-		aims: []aim{{"push server", "Centrifugo", 1.0 / 50}}}}
+		aims: []aim{{"push server", "Centrifugo", 1.0 / 50}, aheadOfMercure}}}
 	return testCase{name: "hubs: memory of an idle page that follows a channel", contenders: all, rows: rows, rounds: 1,
-		once: once, conns: many}
+		once: once, conns: many, takes: 2*m.quiet() + 2*m.arrival(many)}
 }

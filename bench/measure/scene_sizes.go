@@ -22,7 +22,7 @@ func (m *measurement) sizes() (cases []testCase) {
 		}
 		name := fmt.Sprintf("ws echo %s, %d connections", inBytes(size), conns)
 		cases = append(cases, m.cost(name, serving("ws"), conns, webSocket, echoText(fox(size), 1),
-			aim{"Lineman", "uWebSockets", 1}))
+			aim{"Lineman", "gws", 1}, aim{"Lineman", "gnet", 1}, aim{"Lineman", "uWebSockets", 1}))
 	}
 	for _, pipelined := range []int{1, 16} {
 		name := "ws echo 1 KiB compressed, 100 connections"

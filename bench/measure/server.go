@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -39,6 +40,7 @@ type program struct {
 	env        []string // beside this process's
 	cores      int      // that it may use; 0: one
 	most       int      // connections that it takes; 0: any number
+	folders    string   // where it is given folders to run in
 }
 
 // running is a server's process, alone on its core.
@@ -63,7 +65,7 @@ func (p *program) start(protos string) (*running, error) {
 	return p.startOn(protos, ports, "")
 }
 
-// startOn starts it on ports, in a folder; an empty one means in a new one, beside the program.
+// startOn starts it on ports, in a folder; an empty one means in a new one. It ends with the thread that calls this.
 func (p *program) startOn(protos string, ports []string, folder string) (*running, error) {
 	r := &running{counts: p.counts}
 	for _, port := range ports {
@@ -77,11 +79,11 @@ func (p *program) startOn(protos string, ports []string, folder string) (*runnin
 	cores := max(1, p.cores)
 	r.cmd.Env = append(append(os.Environ(), fmt.Sprint("GOMAXPROCS=", cores)), p.env...)
 	if r.cmd.Dir = folder; folder == "" {
-		if r.cmd.Dir, err = os.MkdirTemp(filepath.Dir(args[0]), "run-"); err != nil { // where it leaves its files
+		if r.cmd.Dir, err = os.MkdirTemp(p.folders, "run-"); err != nil { // where it leaves its files
 			return nil, err
 		}
 	}
-	r.cmd.Stderr = os.Stderr
+	r.cmd.Stderr, r.cmd.SysProcAttr = os.Stderr, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -216,10 +218,18 @@ func (r *running) stop() {
 	if r.pid == 0 || r.pid == r.cmd.Process.Pid {
 		return
 	}
-	for unix.Kill(r.pid, unix.SIGKILL) == nil {
+	_ = unix.Kill(r.pid, unix.SIGKILL)
+	if _, err := unix.Wait4(r.pid, nil, 0, nil); err == nil { // see adopt
+		return
+	}
+	for unix.Kill(r.pid, 0) == nil {
 		time.Sleep(time.Millisecond)
 	}
 }
+
+// adopt makes orphans of servers that are stopped children of this process, which waits for them then: those who do it
+// otherwise may take a second.
+func adopt() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
 // serverCores are those that a server may use, the first of which has no client; 0 means one.
 func serverCores(n int) (cores []int) {

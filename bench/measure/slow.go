@@ -28,7 +28,7 @@ func (m *measurement) slowReaders() testCase {
 	}
 	return testCase{
 		name: fmt.Sprintf("push: 1 %% of %d stop reading", m.half()), contenders: strict, rows: rows, rounds: 1,
-		once: m.stall,
+		once: m.stall, takes: 2*m.arrival(m.many) + slowRounds*m.arrival(m.many)/8,
 	}
 }
 

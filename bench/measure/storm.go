@@ -19,7 +19,7 @@ func (m *measurement) storm() testCase {
 	}
 	return testCase{
 		name: fmt.Sprintf("push: %d reconnect at once", m.many), contenders: strict, rows: rows, rounds: 1,
-		once: m.reconnect,
+		once: m.reconnect, takes: 4 * m.arrival(m.many),
 	}
 }
 
