@@ -23,9 +23,12 @@ const (
 	tabColumns  = 4
 )
 
+// written is a document that a program has written.
+const written = "docs/benchmarks/report.md"
+
 func TestFileLength(t *testing.T) {
 	for file, text := range sources(t, ".go", ".html", ".js", ".md") {
-		if n := bytes.Count(text, []byte("\n")); n > maxLines && file != "CHANGELOG.md" {
+		if n := bytes.Count(text, []byte("\n")); n > maxLines && file != "CHANGELOG.md" && file != written {
 			t.Errorf("%s has %d lines, more than %d", file, n, maxLines)
 		}
 	}
@@ -57,6 +60,9 @@ func TestFunctionLength(t *testing.T) {
 // the targets of links and what programs print cannot be wrapped, and do not count.
 func TestColumns(t *testing.T) {
 	for file, text := range project(t, ".go", ".md", ".html", ".js", ".sh") {
+		if file == written {
+			continue
+		}
 		for _, wide := range wideLines(file, text) {
 			t.Error(wide)
 		}
