@@ -32,6 +32,7 @@ var chats = []struct {
 
 // TestChats has people talk in the chats with rooms, while one of two listeners is killed.
 func TestChats(t *testing.T) {
+	t.Parallel()
 	for _, chat := range chats {
 		t.Run(chat.name, func(t *testing.T) {
 			const folder = "../examples/php-chat"

@@ -60,6 +60,7 @@ func scrape(admin, name string) float64 {
 // TestClusterCount has two processes of one server share its ports, and its pages: whichever a back end comes to, it
 // reaches all.
 func TestClusterCount(t *testing.T) {
+	t.Parallel()
 	const pages = 60
 	r, admin := startRedis(t), row(t, 2)
 	p := startLineman(t, "--count", "2", "--listen", free(t), "--text", free(t), "--api", free(t), "--admin", admin,

@@ -20,6 +20,7 @@ const keptChats = "  chat: {subscribe: all, history: {size: 10000, ttl: 1h}}\n"
 // go wrong between the machines. Each follower gets every message once and in order; when Redis has lost everything,
 // it is told so, and of nothing else.
 func TestClusterFollowed(t *testing.T) {
+	t.Parallel()
 	need(t, "redis-server")
 	c := &cluster{network: newNetwork(t, 3)}
 	c.redis = startRedisOn(t, c.machine)

@@ -19,6 +19,7 @@ var again = regexp.MustCompile(`(?m)^.* level=ERROR msg="lineman: lines/0 .* doe
 // TestCrashLoop has a process fail at each start: the pauses grow, each is one line, the program takes next to no time
 // of the processor, and its other workers serve.
 func TestCrashLoop(t *testing.T) {
+	t.Parallel()
 	i := newInstance(t, "misbehave", "-count", "1")
 	i.do("start", "-d")
 	requests := i.addr("requests")

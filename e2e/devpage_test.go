@@ -85,6 +85,7 @@ func TestDevPage(t *testing.T) {
 // TestDevPageRecovers cuts the link of the page of dev mode, and has it get what it has missed when it comes back; or
 // told that nothing is kept.
 func TestDevPageRecovers(t *testing.T) {
+	t.Parallel()
 	for _, kept := range []bool{true, false} {
 		var flags []string
 		if kept {

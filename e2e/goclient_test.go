@@ -87,6 +87,7 @@ func (l *listener) told() (got []int, gaps []linemanpush.Gap) {
 // them away, and the process that serves is killed: each is told every message, once and in order. One that is kicked
 // does not come again.
 func TestGoClient(t *testing.T) {
+	t.Parallel()
 	const clients, messages = 50, 250 // no client can miss more than it may get when it comes back: 300
 	m := newMortal(t)
 	publish := func(n int) {
@@ -155,6 +156,7 @@ func TestGoClient(t *testing.T) {
 // TestGoClientToken has a Go client renew its credential on the connection that it has. A new one without a channel
 // ends the subscription to it.
 func TestGoClientToken(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	key, settings := filepath.Join(folder, "key"), filepath.Join(folder, "lineman.yaml")
 	write(t, key, "a secret for this test only\n")
@@ -221,6 +223,7 @@ func TestGoClientToken(t *testing.T) {
 
 // TestGoClientPresence has a Go client be told who comes to a channel, who is there, and who has gone for good.
 func TestGoClientPresence(t *testing.T) {
+	t.Parallel()
 	settings := filepath.Join(t.TempDir(), "lineman.yaml")
 	write(t, settings, "namespaces:\n  room: {subscribe: all, presence: events}\n")
 	p := startLineman(t, "--config", settings)

@@ -16,6 +16,7 @@ import (
 
 // TestStopInTime stops a program whose processes do their worst. Nothing is left of it.
 func TestStopInTime(t *testing.T) {
+	t.Parallel()
 	const limit = 2 * time.Second
 	for name, prepare := range map[string]func(i *instance){
 		"hung":           func(i *instance) { i.hang("hang") },
@@ -45,6 +46,7 @@ func TestStopInTime(t *testing.T) {
 
 // TestStopWaits gives a command that was told a shorter limit than the program that runs: it waits nevertheless.
 func TestStopWaits(t *testing.T) {
+	t.Parallel()
 	i := newInstance(t, "misbehave", "-stop-timeout", "6s")
 	i.do("start", "-d")
 	i.hang("hang")
@@ -160,6 +162,7 @@ func TestHungIsReplaced(t *testing.T) {
 
 // TestRounds starts and stops a program a hundred times.
 func TestRounds(t *testing.T) {
+	t.Parallel()
 	i := newInstance(t, "echo", "-addr", "text://"+free(t), "-count", "2")
 	i.env = []string{"TMPDIR=" + i.dir}
 	for range 100 {

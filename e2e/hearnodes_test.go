@@ -38,6 +38,7 @@ namespaces: {room: {subscribe: all}}
 // TestHearNodes has listeners of two groups at one of three nodes, at two, and at all, which hear of the pages of all
 // nodes; they are killed at random, users go from node to node, and at last a node is killed.
 func TestHearNodes(t *testing.T) {
+	t.Parallel()
 	r := startRedis(t)
 	h := &earshot{hearsay: newHearsay("one", "two"), t: t}
 	for range 3 {

@@ -87,6 +87,7 @@ func (p *livePage) hasAll() {
 // TestScriptNothingMissed cuts the network of a page that uses lineman.js, has it lose everything while the page
 // sleeps, kills the server, and loads the page anew: everything comes once, and in order.
 func TestScriptNothingMissed(t *testing.T) {
+	t.Parallel()
 	m := newMortal(t)
 	c := newCable(t, m.pages)
 	first := &tab{t: t, ctx: browser(t)}
@@ -133,6 +134,7 @@ func TestScriptNothingMissed(t *testing.T) {
 
 // TestScriptTabs has two tabs share a connection, and one of them go on when the other one is closed.
 func TestScriptTabs(t *testing.T) {
+	t.Parallel()
 	m := newMortal(t)
 	c := newCable(t, m.pages)
 	first := &tab{t: t, ctx: browser(t)}
@@ -245,6 +247,7 @@ func TestScriptExample(t *testing.T) {
 
 // TestScriptStream has a page whose WebSockets do not get through use server-sent events, and miss nothing.
 func TestScriptStream(t *testing.T) {
+	t.Parallel()
 	m := newMortal(t)
 	c := newCable(t, m.pages)
 	c.noWebSockets()
@@ -268,6 +271,7 @@ func TestScriptStream(t *testing.T) {
 
 // TestScriptPresence has two pages see each other come and go.
 func TestScriptPresence(t *testing.T) {
+	t.Parallel()
 	settings := filepath.Join(t.TempDir(), "lineman.yaml")
 	write(t, settings, "namespaces: {room: {subscribe: all, presence: events}}\n")
 	p := startLineman(t, "--config", settings)

@@ -57,6 +57,7 @@ func TestScriptBuilds(t *testing.T) {
 
 // TestScript runs the tests of lineman.js, with its source and with each build.
 func TestScript(t *testing.T) {
+	t.Parallel()
 	need(t, "node")
 	tests, err := filepath.Glob(filepath.Join(scripts, "test", "*.test.js"))
 	if err != nil || len(tests) == 0 {

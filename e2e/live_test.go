@@ -36,6 +36,7 @@ func recipe(t *testing.T) (function, use string) {
 // TestPageComesBack runs the page of docs/pages.md: it comes back when the server is replaced, asks for a credential
 // each time, and stays away when it was kicked.
 func TestPageComesBack(t *testing.T) {
+	t.Parallel()
 	function, _ := recipe(t)
 	p := startLineman(t)
 	page := open(t, browser(t), "http://"+p.pages+"/")

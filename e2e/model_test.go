@@ -13,6 +13,7 @@ import (
 // TestModel has spin search all states of the model of subscribing: nothing is violated, unless a part of the rule is
 // taken out.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	need(t, "spin")
 	need(t, "gcc")
 	for _, c := range []struct{ name, flags, how string }{

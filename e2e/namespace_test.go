@@ -61,7 +61,7 @@ func newNetwork(t *testing.T, machines int) *network {
 // add makes a namespace.
 func (n *network) add(t *testing.T, name, at string) *machine {
 	t.Helper()
-	m := &machine{t: t, name: fmt.Sprint(namespaces, os.Getpid(), "-", name), at: at, on: n}
+	m := &machine{t: t, name: fmt.Sprint(namespaces, os.Getpid(), "-", t.Name(), "-", name), at: at, on: n}
 	if out, err := exec.Command("ip", "netns", "add", m.name).CombinedOutput(); err != nil {
 		missing(t, fmt.Sprintf("no network namespace can be made: %v: %s", err, out))
 	}

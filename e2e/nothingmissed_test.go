@@ -199,6 +199,7 @@ func TestNothingMissed(t *testing.T) {
 // TestNothingMissedNodes has the clients of three nodes go through the same, while a node is killed, and Redis, and a
 // node is reloaded. All that was published is in Redis, so there is no gap.
 func TestNothingMissedNodes(t *testing.T) {
+	besideOthers(t)
 	r := startLastingRedis(t)
 	var nodes []*mortal
 	for range 3 {

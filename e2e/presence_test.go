@@ -28,6 +28,7 @@ func watchRoom(p *tab, server, uid string) {
 // TestPresence has two browsers see each other come and go. A page that is loaded again is no event; when the server
 // was killed, they see each other again.
 func TestPresence(t *testing.T) {
+	t.Parallel()
 	m := &mortal{t: t, folder: t.TempDir(), pages: free(t), backend: free(t)}
 	write(t, filepath.Join(m.folder, "lineman.yaml"), "namespaces: {room: {subscribe: all, presence: events}}\n")
 	m.start()

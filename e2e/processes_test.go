@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -64,13 +65,22 @@ func kill(t *testing.T, pid int, s syscall.Signal) {
 	}
 }
 
-// free is an address that nobody listens on.
+// given is how many ports free has tried.
+var given atomic.Int64
+
+// free is an address that nobody listens on, and that no other test gets. Kernels give higher ports to who asks for
+// any, so what listens at this one can be stopped and started. The three ports after it are for who needs a row.
 func free(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const lowest, ports, row = 10_000, 22_000, 4
+	for range ports / row {
+		port := lowest + (int64(os.Getpid())*100+given.Add(row))%ports
+		ln, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
+		if err == nil {
+			defer ln.Close()
+			return ln.Addr().String()
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }

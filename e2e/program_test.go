@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +25,11 @@ var told = map[string]string{
 	"LINEMAN_SEED": "", "LINEMAN_SCREENSHOTS": "", "LINEMAN_E2E_STRICT": "", "LINEMAN_E2E_LONG": "",
 }
 
+// TestMain has four tests run at a time, of those that run beside others: they wait for most of their time.
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	os.Exit(run(m))
 }
 

@@ -62,6 +62,7 @@ func attend(t *testing.T, addr, uid, channel string) *attendee {
 // TestPresenceOverRedis has clients of one node hear who comes to a channel at another one, and goes for good. When
 // that node is killed and started again, and its client comes back, nobody hears of it.
 func TestPresenceOverRedis(t *testing.T) {
+	t.Parallel()
 	const channel = "room:1"
 	r := startRedis(t)
 	settings := filepath.Join(t.TempDir(), "presence.yaml")

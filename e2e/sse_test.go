@@ -72,6 +72,7 @@ func (p streamPage) shows(want []string) {
 // and again: it comes back by itself, and misses nothing. A server that has lost its memory tells it of a gap. A back
 // end that kicks it ends it for good, without a script.
 func TestStreamBrowser(t *testing.T) {
+	t.Parallel()
 	p, network := openStream(t, blocks(t, "../docs/sse.md", "js")[0])
 	p.online(1)
 	var want []string
@@ -113,6 +114,7 @@ func TestStreamBrowser(t *testing.T) {
 // TestStreamAnew runs the second script of docs/sse.md, which makes its EventSource anew where a browser gives up: when
 // its token has expired, and when what is in front answers that there is no server.
 func TestStreamAnew(t *testing.T) {
+	t.Parallel()
 	script := strings.Replace(blocks(t, "../docs/sse.md", "js")[1], "5000 + Math.random() * 5000", "1", 1)
 	p, network := openStream(t, script+"\nlisten()")
 	p.online(1)
