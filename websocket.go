@@ -15,7 +15,6 @@ type wsSession struct {
 }
 
 func (s *wsSession) deliver(c *Conn, msg []byte) {
-	defer s.Release()
 	switch s.Opcode() {
 	case websocket.Ping:
 		s.pinged(c, msg)
@@ -30,6 +29,7 @@ func (s *wsSession) deliver(c *Conn, msg []byte) {
 		c.in.message(c, msg)
 		c.loop.binary = nil
 	}
+	s.Release()
 }
 
 // parted handles the peer's Close frame: the answer to ours, or the beginning of its goodbye, which is echoed

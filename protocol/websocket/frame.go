@@ -48,6 +48,8 @@ const (
 
 	length16 = 126 // the length is in the next two bytes
 	length64 = 127 // the length is in the next eight
+
+	shortHeader = 6 // of a masked frame whose length is in its second byte
 )
 
 // MaxControl is the longest payload of a control frame, in bytes (RFC 6455, 5.5).

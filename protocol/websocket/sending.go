@@ -73,6 +73,9 @@ func (c *Codec) AppendControl(dst []byte, op Opcode, payload []byte) []byte {
 }
 
 func (c *Codec) appendFrame(dst []byte, op Opcode, payload []byte) []byte {
+	if n := len(payload); n < length16 && !c.client {
+		return append(append(dst, finBit|byte(op), byte(n)), payload...)
+	}
 	dst, mask := c.appendHeader(dst, finBit|byte(op), len(payload))
 	start := len(dst)
 	dst = append(dst, payload...)
