@@ -37,10 +37,13 @@ func (w *writer) beginAnswer(c *Conn) {
 // endAnswer writes what was sent since beginAnswer.
 func (w *writer) endAnswer(c *Conn) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.flags&served == 0 {
-		return
+	if c.flags&served != 0 {
+		w.endAnswerLocked(c)
 	}
+	c.mu.Unlock()
+}
+
+func (w *writer) endAnswerLocked(c *Conn) {
 	more := c.flags&marked != 0
 	c.flags &^= served | marked
 	if w.queue == nil && !more {

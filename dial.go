@@ -127,7 +127,7 @@ func (l *Loop) Dial(addr string, d Dialer) (*Conn, error) {
 	}
 	s.address.network = target.network
 	if target.network == "udp" {
-		s.transport = dialedUDP{}
+		s.transport = &dialedUDP{}
 	}
 	c := newDialed(s, target)
 	c.dial.attempt(c)

@@ -71,13 +71,13 @@ type transport interface {
 // stream is the transport of TCP and of Unix sockets.
 type stream struct{}
 
-func (stream) carriesStream() bool { return true }
+func (*stream) carriesStream() bool { return true }
 
-func (stream) socket(p poll.Poller, conn net.Conn) (poll.Handle, error) { return p.Stream(conn) }
+func (*stream) socket(p poll.Poller, conn net.Conn) (poll.Handle, error) { return p.Stream(conn) }
 
 // receive reads again at once if a read has brought as much as it could of a large message: it needs no event to know
 // of more.
-func (s stream) receive(c *Conn) {
+func (s *stream) receive(c *Conn) {
 	if !s.read(c, c.in.room(c)) || !c.in.goesOn(c) {
 		return
 	}
@@ -87,7 +87,7 @@ func (s stream) receive(c *Conn) {
 }
 
 // read reads once, to room if there is any, and reports whether that has filled the memory.
-func (stream) read(c *Conn, room []byte) (full bool) {
+func (*stream) read(c *Conn, room []byte) (full bool) {
 	buf := room
 	if room == nil {
 		buf = c.loop.buf
@@ -110,29 +110,29 @@ func (stream) read(c *Conn, room []byte) (full bool) {
 	return n == len(buf)
 }
 
-func (stream) take(c *Conn, data []byte) { c.in.decode(c, data) }
-func (stream) goOn(*Conn)                {}
-func (stream) waits() bool               { return false }
-func (stream) shaking() bool             { return false }
-func (stream) hasEnough() bool           { return false }
-func (stream) limits(*Conn) [3]limit     { return [3]limit{} }
+func (*stream) take(c *Conn, data []byte) { c.in.decode(c, data) }
+func (*stream) goOn(*Conn)                {}
+func (*stream) waits() bool               { return false }
+func (*stream) shaking() bool             { return false }
+func (*stream) hasEnough() bool           { return false }
+func (*stream) limits(*Conn) [3]limit     { return [3]limit{} }
 
-func (stream) bufferLocked(c *Conn) []byte {
+func (*stream) bufferLocked(c *Conn) []byte {
 	if c.out.queue == nil {
 		c.out.beginQueueLocked(c)
 	}
 	return c.out.queue.Tail()
 }
 
-func (stream) queueLocked(c *Conn, b []byte) error {
+func (*stream) queueLocked(c *Conn, b []byte) error {
 	c.out.queue.SetTail(b)
 	c.out.acceptLocked(c)
 	return nil
 }
 
-func (stream) writeLocked(c *Conn, scratch []byte) { c.out.writeStreamLocked(c, scratch, stream{}) }
+func (s *stream) writeLocked(c *Conn, scratch []byte) { c.out.writeStreamLocked(c, scratch, s) }
 
-func (stream) transmitLocked(c *Conn, p []byte, parts [][]byte) (used, written int, err error) {
+func (*stream) transmitLocked(c *Conn, p []byte, parts [][]byte) (used, written int, err error) {
 	switch {
 	case len(parts) > 0:
 		used, err = c.loop.poll.WriteParts(c.handle, parts)
@@ -142,12 +142,12 @@ func (stream) transmitLocked(c *Conn, p []byte, parts [][]byte) (used, written i
 	return used, used, err
 }
 
-func (stream) unsent() int                                    { return 0 }
-func (stream) dropUnsent()                                    {}
-func (stream) sayGoodbye() bool                               { return false }
-func (stream) severed(*Conn) bool                             { return false }
-func (stream) closed()                                        {}
-func (stream) localAddrLocked(_ *Conn, own net.Addr) net.Addr { return own }
+func (*stream) unsent() int                                    { return 0 }
+func (*stream) dropUnsent()                                    {}
+func (*stream) sayGoodbye() bool                               { return false }
+func (*stream) severed(*Conn) bool                             { return false }
+func (*stream) closed()                                        {}
+func (*stream) localAddrLocked(_ *Conn, own net.Addr) net.Addr { return own }
 
 // transmitter hands the next bytes of a stream to the kernel: p, or parts, of which p is the first, where there are
 // some. It returns how many of them were used, and how many bytes the kernel has taken.

@@ -102,15 +102,15 @@ func (l *Loop) askedAddr(own net.Addr) net.Addr {
 // workerUDP is the transport of the Conn that is on loan to a datagram which a worker received.
 type workerUDP struct{ stream }
 
-func (workerUDP) carriesStream() bool { return false }
+func (*workerUDP) carriesStream() bool { return false }
 
 // localAddrLocked is the address that the datagram was sent to.
-func (workerUDP) localAddrLocked(c *Conn, own net.Addr) net.Addr { return c.loop.askedAddr(own) }
+func (*workerUDP) localAddrLocked(c *Conn, own net.Addr) net.Addr { return c.loop.askedAddr(own) }
 
-func (workerUDP) bufferLocked(c *Conn) []byte { return c.loop.scratch[:0] }
+func (*workerUDP) bufferLocked(c *Conn) []byte { return c.loop.scratch[:0] }
 
 // queueLocked sends a datagram at once: nothing is kept for a peer that may not exist.
-func (workerUDP) queueLocked(c *Conn, b []byte) error {
+func (*workerUDP) queueLocked(c *Conn, b []byte) error {
 	switch err := c.loop.poll.WriteTo(c.handle, b, poll.Ends{Peer: c.remote.addrLocked(c), Local: c.loop.asked}); {
 	case err == poll.ErrAgain:
 		return ErrFull
@@ -125,9 +125,9 @@ func (workerUDP) queueLocked(c *Conn, b []byte) error {
 // connected to its peer, so it has limits, an output and an end as streams have.
 type dialedUDP struct{ stream }
 
-func (dialedUDP) carriesStream() bool { return false }
+func (*dialedUDP) carriesStream() bool { return false }
 
-func (dialedUDP) socket(p poll.Poller, conn net.Conn) (poll.Handle, error) {
+func (*dialedUDP) socket(p poll.Poller, conn net.Conn) (poll.Handle, error) {
 	u, ok := conn.(*net.UDPConn)
 	if !ok {
 		return absent, fmt.Errorf("%T is no UDP socket", conn)
@@ -136,7 +136,7 @@ func (dialedUDP) socket(p poll.Poller, conn net.Conn) (poll.Handle, error) {
 }
 
 // receive handles what has come.
-func (d dialedUDP) receive(c *Conn) {
+func (d *dialedUDP) receive(c *Conn) {
 	l, h := c.loop, c.handle
 	for range packetBatch {
 		n, _, err := l.poll.ReadFrom(h, l.buf)
@@ -157,7 +157,7 @@ func (d dialedUDP) receive(c *Conn) {
 	}
 }
 
-func (dialedUDP) handle(c *Conn, data []byte) {
+func (*dialedUDP) handle(c *Conn, data []byte) {
 	defer c.survive()
 	if !unpack(c, data) {
 		c.mu.Lock()
@@ -168,7 +168,7 @@ func (dialedUDP) handle(c *Conn, data []byte) {
 
 // undelivered tells of a datagram that the system could not send, or that came back to handle h: by OnInvalid, or else
 // as the end of the connection.
-func (dialedUDP) undelivered(c *Conn, h poll.Handle, err error) {
+func (*dialedUDP) undelivered(c *Conn, h poll.Handle, err error) {
 	if c.phase.get() != open || c.handle != h {
 		return
 	}
@@ -181,9 +181,9 @@ func (dialedUDP) undelivered(c *Conn, h poll.Handle, err error) {
 	c.end.finish(c, err)
 }
 
-func (dialedUDP) bufferLocked(*Conn) []byte { return nil }
+func (*dialedUDP) bufferLocked(*Conn) []byte { return nil }
 
-func (dialedUDP) queueLocked(c *Conn, b []byte) error {
+func (*dialedUDP) queueLocked(c *Conn, b []byte) error {
 	if c.out.queue == nil {
 		c.out.queue = output.Get()
 	}
@@ -193,7 +193,7 @@ func (dialedUDP) queueLocked(c *Conn, b []byte) error {
 }
 
 // writeLocked hands one datagram after the other to the kernel.
-func (d dialedUDP) writeLocked(c *Conn, _ []byte) {
+func (d *dialedUDP) writeLocked(c *Conn, _ []byte) {
 	if c.out.queue == nil || c.flags&opening != 0 {
 		return
 	}

@@ -70,11 +70,11 @@ func newService(l *Loop, w *Worker) (*service, error) {
 	}
 	s := &service{
 		loop: l, worker: w, name: w.name(), address: a,
-		transport: stream{}, protocol: a.protocol, packet: a.network == "udp", limits: w.Limits.withDefaults(),
+		transport: &stream{}, protocol: a.protocol, packet: a.network == "udp", limits: w.Limits.withDefaults(),
 		log: l.log,
 	}
 	if s.packet {
-		s.transport = workerUDP{}
+		s.transport = &workerUDP{}
 	}
 	if w.Protocol != nil {
 		s.protocol = w.Protocol

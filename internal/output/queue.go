@@ -56,8 +56,13 @@ func (q *Queue) reset() {
 		q.large = nil
 		return
 	}
-	clear(q.parts)
 	first := q.segments[0]
+	if len(q.segments) == 1 && !first.sealed && cap(first.bytes) <= keepSegment { // the usual one
+		q.segments[0].bytes = first.bytes[:0]
+		q.segments, q.written, q.size, q.large = q.segments[:0], 0, 0, nil
+		return
+	}
+	clear(q.parts)
 	q.giveBack(q.segments)
 	clear(q.segments)
 	if cap(q.segments) > keepList {
@@ -224,6 +229,7 @@ func (q *Queue) drop(n int) {
 	if n == 0 {
 		return
 	}
+	clear(q.parts)
 	q.giveBack(q.segments[:n])
 	kept := copy(q.segments, q.segments[n:])
 	clear(q.segments[kept:])

@@ -99,6 +99,8 @@ func TestDecode(t *testing.T) {
 		linemantest.Vector{Name: "65,536 bytes", Wire: client(fin|bin, long[:65536]),
 			Messages: []string{"binary:" + long[:65536]}},
 		linemantest.Vector{Name: "no mask", Wire: "\x81\x05hello", Err: violated, ErrAfter: 2},
+		linemantest.Vector{Name: "no mask, and more behind", Wire: "\x81\x05hello" + client(fin|txt, "hello"), Err: violated,
+			ErrAfter: 2},
 		linemantest.Vector{Name: "reserved bit 1", Wire: client(0xc1, "x"), Err: violated, ErrAfter: 1},
 		linemantest.Vector{Name: "reserved bit 2", Wire: client(0xa1, "x"), Err: violated, ErrAfter: 1},
 		linemantest.Vector{Name: "reserved bit 3", Wire: client(0x91, "x"), Err: violated, ErrAfter: 1},
