@@ -3,6 +3,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -10,6 +12,21 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// lookHowFar looks how far apart the cores are at the start. Where they are far apart, and stay it, figures count that
+// are measured so: they are to be compared with each other.
+func (m *measurement) lookHowFar() {
+	var trips []time.Duration
+	for range 5 {
+		trips = append(trips, roundTrip(serverCore, clientCore))
+	}
+	slices.Sort(trips)
+	m.apart = trips[len(trips)/2]
+	if m.may.trip == 0 {
+		m.may.trip = max(farApart, m.apart*3/2)
+	}
+	fmt.Fprintf(os.Stderr, "a cache line takes %v from core to core and back\n", m.apart)
+}
 
 // roundTrip is how long a cache line takes from one core to another and back: the fastest of many short samples. It is
 // 0 if the other core had no time for it.

@@ -57,6 +57,9 @@ func (m *measurement) by() string {
 		}
 	})
 	text := fmt.Sprintf("`%s`, %s", command, time.Now().UTC().Format("2006-01-02 15:04 UTC"))
+	if m.apart > 0 {
+		text += fmt.Sprintf(", cores %d ns apart", m.apart.Nanoseconds())
+	}
 	if at := commit(); at != "" {
 		text += ", at " + at
 	}

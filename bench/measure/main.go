@@ -38,8 +38,8 @@ func main() {
 		"folder of this project at another commit: its push server is compared with")
 	flag.IntVar(&o.repeats, "repeats", 2, "how often a run is measured again that was disturbed; 0: nobody looks")
 	flag.DurationVar(&o.again, "again", 5*time.Minute, "how long all runs together may take that are measured again")
-	flag.DurationVar(&o.far, "far", farApart,
-		"how long a cache line takes from core to core and back when they are too far apart for a figure to count")
+	flag.DurationVar(&o.far, "far", 0, "how long a cache line takes from core to core and back when they are too far "+
+		"apart for a figure to count; 0: half as long again as at the start, and 150ns at least")
 	flag.Var(&o.only, "only", "only the section of this title, or else the cases whose name contains this; "+
 		"may be said again")
 	flag.Var(&o.with, "with", "NAME=PATH: where the files of a rival are; may be said for each")

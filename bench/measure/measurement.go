@@ -21,6 +21,7 @@ type measurement struct {
 	seen     *disturbance  // of the run that is under way
 	waited   time.Duration // by near
 	repeated time.Duration // by once
+	apart    time.Duration // are the cores, by lookHowFar
 }
 
 func newMeasurement(o options, b *builder) *measurement {
@@ -57,6 +58,7 @@ func measureAll(o options, save func(*report) error) (*report, error) {
 	if err := pin(os.Getpid(), clientCore); err != nil {
 		return nil, err
 	}
+	m.lookHowFar()
 	if err := adopt(); err != nil {
 		return nil, err
 	}
