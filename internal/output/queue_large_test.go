@@ -86,3 +86,42 @@ func TestRoom(t *testing.T) {
 		t.Errorf("%d bytes for a small message", cap(b))
 	}
 }
+
+// TestRoomMoves has what waits stay as it is when room for more has moved it, though nothing is appended then: the
+// memory that it was in is somebody else's.
+func TestRoomMoves(t *testing.T) {
+	var memory buffer.Pool
+	q := output.Get()
+	defer q.Release()
+	q.SetTail(append(q.Room(&memory, 64<<10), "waits"...))
+	q.Room(&memory, 1<<20)
+	if memory.Kept() == 0 {
+		t.Fatal("it was not moved")
+	}
+	copy(memory.Get(64 << 10)[:5], "other")
+	if got := all(q); got != "waits" {
+		t.Errorf("%q waits", got)
+	}
+}
+
+// TestOthersMemory has the memory of senders, and what other queues hold too, not be given to the pool, though it is of
+// a size that a pool has.
+func TestOthersMemory(t *testing.T) {
+	others := func() []byte { return make([]byte, 72<<10) }
+	for name, add := range map[string]func(q *output.Queue){
+		"lent":   func(q *output.Queue) { q.Lend(others()) },
+		"shared": func(q *output.Queue) { q.Share(others()) },
+	} {
+		var memory buffer.Pool
+		q := output.Get()
+		own := q.Room(&memory, 1<<20)
+		q.SetTail(append(own, make([]byte, 1<<20)...))
+		add(q)
+		add(q)
+		q.Advance(q.Len() - 10)
+		q.Release()
+		if memory.Kept() != cap(own) {
+			t.Errorf("%s: %d bytes are free, want those of the queue's own: %d", name, memory.Kept(), cap(own))
+		}
+	}
+}
