@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/protocol"
 )
 
 // many is a stepped loop of a text worker with so many connections, and their clients, in the same order.
@@ -30,26 +31,12 @@ func overMany(t *testing.T, n int, worker func() lineman.Worker, f func(t *testi
 	for _, way := range []string{"together", "each alone"} {
 		t.Run(way, func(t *testing.T) {
 			log := &journal{}
-			logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			w := worker()
-			w.Addr, w.Logger = "text://127.0.0.1:0", logger
-			l, err := lineman.Open(&w)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(l.Shut)
-			told := 0
+			w.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			m, told := openMany(t, n, &w), 0
 			if way == "each alone" {
-				l.ForbidBatch()
+				m.ForbidBatch()
 				told = 1
-			}
-			m := &many{Loop: l, worker: &w}
-			for range n {
-				m.clients = append(m.clients, dial(t, l.Listener(&w).Addr()))
-				stepTo(t, l, "one more is accepted", func() bool { return l.Stats().Conns == len(m.clients) })
-				m.conns = slices.AppendSeq(m.conns, func(yield func(*lineman.Conn) bool) {
-					l.Conns(&w)(func(c *lineman.Conn) bool { return slices.Contains(m.conns, c) || yield(c) })
-				})
 			}
 			f(t, m)
 			if n := log.count("a system call of its own"); n != told && !portable() {
@@ -57,6 +44,26 @@ func overMany(t *testing.T, n int, worker func() lineman.Worker, f func(t *testi
 			}
 		})
 	}
+}
+
+// openMany opens a loop with so many connections of a worker, a text worker unless it has a protocol of its own.
+func openMany(t *testing.T, n int, w *lineman.Worker) *many {
+	t.Helper()
+	w.Addr = "text://127.0.0.1:0"
+	l, err := lineman.Open(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Shut)
+	m := &many{Loop: l, worker: w}
+	for range n {
+		m.clients = append(m.clients, dial(t, l.Listener(w).Addr()))
+		stepTo(t, l, "one more is accepted", func() bool { return l.Stats().Conns == len(m.clients) })
+		m.conns = slices.AppendSeq(m.conns, func(yield func(*lineman.Conn) bool) {
+			l.Conns(w)(func(c *lineman.Conn) bool { return slices.Contains(m.conns, c) || yield(c) })
+		})
+	}
+	return m
 }
 
 // lines fails the test if the client does not receive just these next.
@@ -174,25 +181,27 @@ func TestAttendEnds(t *testing.T) {
 	})
 }
 
-// TestAttendSenders has goroutines send, small messages and such as are written at once, while the loop writes to all
-// connections together: each client gets the messages of each sender whole and in order.
+// TestAttendSenders has goroutines send, small messages and such as are written at once, while the kernel has the
+// output of all connections: each client gets what it had first, and then the messages of each sender whole and in
+// order.
 func TestAttendSenders(t *testing.T) {
-	const senders, rounds, conns = 3, 20, 12
-	patient := func() lineman.Worker { return lineman.Worker{Limits: lineman.Limits{MaxPending: 1 << 30}} }
-	overMany(t, conns, patient, func(t *testing.T, m *many) {
-		message := func(sender, i int) string {
-			size := 10
-			if i%4 == 3 {
-				size = 70 << 10
-			}
-			return fmt.Sprintf("%d %d %s", sender, i, strings.Repeat(string(rune('a'+sender)), size))
+	const conns, senders, rounds = 8, 3, 8
+	message := func(sender, i int) string {
+		size := 10
+		if i%4 == 3 {
+			size = 70 << 10
 		}
-		var clients, others sync.WaitGroup
-		for _, c := range m.clients {
-			clients.Go(func() { readAll(t, c, senders+1, rounds, message) })
+		return fmt.Sprintf("%d %d %s", sender, i, strings.Repeat(string(rune('a'+sender)), size))
+	}
+	m := openMany(t, conns, &lineman.Worker{Limits: lineman.Limits{MaxPending: 1 << 30}})
+	times := 0
+	m.BeforeBatch(func() {
+		if times++; times > 1 {
+			return
 		}
+		var all sync.WaitGroup
 		for s := range senders {
-			others.Go(func() {
+			all.Go(func() {
 				for i := range rounds {
 					for _, c := range m.conns {
 						if err := c.Send([]byte(message(s, i))); err != nil {
@@ -202,23 +211,76 @@ func TestAttendSenders(t *testing.T) {
 				}
 			})
 		}
-		done := make(chan struct{})
-		go func() { others.Wait(); clients.Wait(); close(done) }()
-		for i := range rounds {
-			m.Broadcast(m.Conns(m.worker), []byte(message(senders, i)))
-			if err := m.Step(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		stepTo(t, m.Loop, "all have everything", func() bool {
-			select {
-			case <-done:
-				return true
-			default:
-				return false
-			}
-		})
+		all.Wait()
 	})
+	m.Broadcast(m.Conns(m.worker), []byte("first"))
+	var clients sync.WaitGroup
+	for _, c := range m.clients {
+		clients.Go(func() {
+			lines(t, c, "first\n")
+			readAll(t, c, senders, rounds, message)
+		})
+	}
+	done := make(chan struct{})
+	go func() { clients.Wait(); close(done) }()
+	stepTo(t, m.Loop, "all have everything", func() bool {
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	})
+	if times == 0 {
+		t.Error("nothing was written together")
+	}
+}
+
+// shortLines is a protocol of lines that are cut to ten bytes: what is sent takes far less than was asked room for.
+type shortLines struct{ linesBackwards }
+
+func (shortLines) NewCodec(int) protocol.Codec { return shortLines{} }
+
+func (shortLines) Append(dst, msg []byte) ([]byte, error) {
+	return append(append(dst, msg[:min(len(msg), 10)]...), '\n'), nil
+}
+
+// TestAttendHanded has output that the kernel has stay where it is, though what is sent meanwhile asks for more room
+// than there is behind it: its memory would be somebody else's before it was written.
+func TestAttendHanded(t *testing.T) {
+	const conns = 8
+	m := openMany(t, conns, &lineman.Worker{Protocol: shortLines{}})
+	send := func(c *lineman.Conn, start string, n int) {
+		if err := c.Send([]byte(start + strings.Repeat("x", n))); err != nil {
+			t.Error(err)
+		}
+	}
+	times := 0
+	m.BeforeBatch(func() {
+		if times++; times > 1 {
+			return
+		}
+		for _, c := range m.conns[:conns/2] {
+			send(c, "the second", 200<<10)
+		}
+		for _, c := range m.conns[conns/2:] {
+			send(c, "of another", 100<<10) // which takes the memory that is free
+		}
+	})
+	for _, c := range m.conns[:conns/2] {
+		send(c, "the first!", 100<<10)
+	}
+	if err := m.Step(); err != nil || times != 1 {
+		t.Fatalf("%d times something was written together: %v", times, err)
+	}
+	stepTo(t, m.Loop, "all is written", func() bool { return m.Stats().BytesOut == conns/2*33 })
+	for i, c := range m.clients {
+		if i < conns/2 {
+			lines(t, c, "the first!\nthe second\n")
+		} else {
+			lines(t, c, "of another\n")
+		}
+	}
 }
 
 // readAll reads so many messages of each sender, in the order of each.

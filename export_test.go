@@ -90,3 +90,26 @@ func (l *Loop) ForbidBatch() { l.poll = noBatch{l.poll} }
 type noBatch struct{ poll.Poller }
 
 func (noBatch) Batch() (poll.Batch, error) { return nil, errors.ErrUnsupported }
+
+// BeforeBatch has a loop that Open made run a function when the outputs of many connections have been handed over, just
+// before they are written.
+func (l *Loop) BeforeBatch(f func()) { l.poll = heldBatch{l.poll, f} }
+
+type heldBatch struct {
+	poll.Poller
+	before func()
+}
+
+func (h heldBatch) Batch() (poll.Batch, error) { return heldWrites(h), nil }
+
+type heldWrites heldBatch
+
+func (h heldWrites) Write(writes []poll.Write) {
+	h.before()
+	for i := range writes {
+		w := &writes[i]
+		w.N, w.Err = h.Poller.Write(w.Handle, w.Bytes)
+	}
+}
+
+func (heldWrites) Close() error { return nil }
