@@ -10,6 +10,7 @@ import (
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
 // TestLargeAllocations has an echo of a large message allocate nothing.
@@ -32,7 +33,24 @@ func TestLargeAllocations(t *testing.T) {
 	}
 }
 
-var largeEchoes = []int{64 << 10, 256 << 10, 1_000_000}
+// TestLargeLeaves has a connection that has sent a large message be told goodbye as others are: the read that finds
+// nothing leaves no memory with it, which would look like the beginning of another message.
+func TestLargeLeaves(t *testing.T) {
+	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0", Events: lineman.Events{OnMessage: echo}}
+	s, now, ended := startLeaver(t, w)
+	c := s.Dial(w)
+	for range 2 { // the memory of the first is free for the next
+		c.Send(largeText(1_000_000))
+		c.Receive()
+	}
+	s.Do(w, func(l *lineman.Loop) { l.Leave(websocket.Restart, 1000*second, false) })
+	now.jump(s, w, 2*second)
+	told(t, c, websocket.Restart)
+	c.Close()
+	ended()
+}
+
+var largeEchoes = []int{64 << 10, 256 << 10, 1_000_000, 2_000_000} // the last comes by several reads
 
 func BenchmarkLargeEcho(b *testing.B) {
 	for _, n := range largeEchoes {

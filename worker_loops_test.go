@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
@@ -125,9 +127,8 @@ func TestLoopsListenWithin(t *testing.T) {
 		t.Fatalf("the loops listen on %s and %s", a, b)
 	}
 	ask := func() string {
-		c := s.Dial(inner[1])
+		c := s.Dial(inner[1]) // and stays: the others have fewer
 		c.Send("?")
-		defer c.Close()
 		return c.Receive()
 	}
 	s.Do(inner[0], func(l *lineman.Loop) { l.Listener(inner[0]).Close() })
@@ -208,6 +209,31 @@ func TestLoopsWrong(t *testing.T) {
 	}
 }
 
+// TestLoopsStart has one loop start after the other.
+func TestLoopsStart(t *testing.T) {
+	started := make([]chan bool, 3)
+	for i := range started {
+		started[i] = make(chan bool)
+	}
+	w := &lineman.Worker{Addr: "text://127.0.0.1:0", Loops: len(started), PerLoop: func(w *lineman.Worker) {
+		w.OnStart = func(l *lineman.Loop) error {
+			for _, later := range started[l.Index()+1:] {
+				select {
+				case <-later:
+					t.Errorf("a later loop starts before loop %d", l.Index())
+				case <-time.After(20 * time.Millisecond): // it would have by now
+				}
+			}
+			close(started[l.Index()])
+			return nil
+		}
+	}}
+	linemantest.Start(t, w)
+	for _, c := range started {
+		next(t, c, "a start")
+	}
+}
+
 // TestLoopsFail has no loop serve when one does not start.
 func TestLoopsFail(t *testing.T) {
 	no := errors.New("not this one")
@@ -263,16 +289,35 @@ func TestBus(t *testing.T) {
 	}
 }
 
-// TestBusAfterEnd has a loop that has ended keep nobody from publishing.
-func TestBusAfterEnd(t *testing.T) {
-	var bus lineman.Bus[int]
+// TestBusKeepsNothing has neither a loop that has received what was published keep it, nor one that has ended.
+func TestBusKeepsNothing(t *testing.T) {
+	var bus lineman.Bus[*[100]int]
+	received := make(chan bool, 1)
 	w := &lineman.Worker{Addr: "text://127.0.0.1:0"}
-	w.OnStart = func(l *lineman.Loop) error { bus.Join(l, func(int) {}); return nil }
-	if err := linemantest.Start(t, w).Stop(); err != nil {
+	w.OnStart = func(l *lineman.Loop) error {
+		bus.Join(l, func(*[100]int) { received <- true })
+		return nil
+	}
+	s := linemantest.Start(t, w)
+	publish := func() weak.Pointer[[100]int] {
+		value := new([100]int)
+		bus.Publish(value)
+		return weak.Make(value)
+	}
+	gone := func(p weak.Pointer[[100]int]) bool {
+		runtime.GC()
+		return p.Value() == nil
+	}
+	first := publish()
+	next(t, received, "the value")
+	linemantest.Until(t, "what was received is kept", func() bool { return gone(first) })
+	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	for i := range 3 {
-		bus.Publish(i)
+	for range 3 {
+		if !gone(publish()) {
+			t.Fatal("what no loop receives is kept")
+		}
 	}
 }
 
