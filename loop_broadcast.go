@@ -34,6 +34,7 @@ type broadcast struct {
 	each      func(*Conn) bool // sendTo for a sequence; made once, so that a broadcast allocates nothing
 	msg       []byte
 	binary    bool
+	prepared  *Prepared // nil: no other loop has it
 	accepted  int
 	encodings []encoding
 	last      int // of encodings
@@ -77,7 +78,11 @@ func (b *broadcast) sendTo(c *Conn) {
 		return
 	}
 	frame := &b.encodingFor(c.service).frames[kind]
-	if *frame == nil {
+	switch {
+	case *frame != nil:
+	case b.prepared != nil:
+		*frame = b.prepared.frame(c, kind)
+	default:
 		*frame = b.loop.encode(c.session, b.msg, b.binary)
 	}
 	if len(*frame) > 0 && c.out.sendShared(c, *frame) {

@@ -105,7 +105,8 @@ type Publication struct {
 	// target without history is zero; nil if none has any. They never change.
 	Positions []Position
 
-	kept *sharedKept // for a Memory; nil: it is not to be kept for connections that come back
+	forms *Forms      // that the nodes of a Memory share; nil where no other gets it
+	kept  *sharedKept // for a Memory; nil: it is not to be kept for connections that come back
 }
 
 // Receipt is what a node is told of what it has published.

@@ -236,7 +236,7 @@ func (h *Hub[C]) tellAll(c *catchUp[C], s Stored) {
 	if c.follow {
 		n = h.options.Followers.Published(c.conns, c.tail.target, s)
 	} else {
-		n = h.options.Fanout(c.conns, s.Data)
+		n = h.options.Fanout(c.conns, s.Data, s.Forms)
 	}
 	h.stats.Delivered += uint64(n)
 }

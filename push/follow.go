@@ -137,7 +137,7 @@ func (h *Hub[C]) setFor(t Target) *set[C] {
 // it has there. It returns how many connections have accepted it.
 func (h *Hub[C]) follow(to []Target, p Publication, except *Member[C]) (n int) {
 	for i, t := range to {
-		s := Stored{Data: p.Data}
+		s := Stored{Data: p.Data, Forms: p.forms}
 		if p.Positions != nil {
 			s.Position = p.Positions[i]
 		}

@@ -71,6 +71,8 @@ type Stored struct {
 	Position Position
 	At       time.Time // when it was published
 	Data     []byte
+
+	Forms *Forms // of what is published now, as Options.Fanout gets them; else nil
 }
 
 // Errors of history.

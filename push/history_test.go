@@ -180,8 +180,8 @@ func TestHistoryCosts(t *testing.T) {
 			t.Errorf("%s: %v allocations in a Hub without history, want 3", to, n)
 		}
 	}
-	if n := cost(push.NewMemory(), push.Retention{}, "u:ann"); n != 6 {
-		t.Errorf("%v allocations over a Memory without history, want 6", n)
+	if n := cost(push.NewMemory(), push.Retention{}, "u:ann"); n != 3 {
+		t.Errorf("%v allocations over a Memory without history, want 3", n)
 	}
 	if n := cost(nil, push.Retention{Size: 100}, "g:room"); n != 3 {
 		t.Errorf("%v allocations for a target without history, want 3", n)

@@ -39,7 +39,7 @@ type (
 // options are those of a Hub whose connections are conns.
 func options() push.Options[*conn] {
 	return push.Options[*conn]{
-		Fanout: func(to iter.Seq[*conn], msg []byte) (n int) {
+		Fanout: func(to iter.Seq[*conn], msg []byte, _ *push.Forms) (n int) {
 			for c := range to {
 				if !c.full {
 					c.got = append(c.got, string(msg))
@@ -379,7 +379,7 @@ func TestNodes(t *testing.T) {
 }
 
 // count is a Fanout that reaches everybody.
-func count(to iter.Seq[*conn], _ []byte) (n int) {
+func count(to iter.Seq[*conn], _ []byte, _ *push.Forms) (n int) {
 	for range to {
 		n++
 	}

@@ -228,6 +228,7 @@ func (l *memoryLink) carry(x carriage) {
 		return
 	}
 	wanting := b.interest.of(x.targets())
+	shareForms(x, wanting)
 	c := l.beginLocked(x, wanting&^l.bit)
 	b.mu.Unlock()
 	if wanting&l.bit != 0 {
@@ -268,7 +269,9 @@ func (l *memoryLink) visitLocked(x carriage) {
 	if kept := keptBy(x); kept != nil {
 		l.broker.visitingLocked(kept, to)
 	}
-	c := l.beginLocked(x, l.broker.interest.of(to))
+	wanting := l.broker.interest.of(to)
+	shareForms(x, wanting)
+	c := l.beginLocked(x, wanting)
 	if c.left.Add(-1) == 0 {
 		c.overLocked()
 	}

@@ -1,6 +1,7 @@
 package push
 
 import (
+	"math/bits"
 	"sync"
 	"sync/atomic"
 )
@@ -73,6 +74,13 @@ const (
 	keepData    = 4 << 10 // bytes
 	keepTargets = 16
 )
+
+// shareForms has the nodes share the forms of a publication that several of them get.
+func shareForms(x carriage, links uint64) {
+	if p, published := x.(*memoryPublication); published && bits.OnesCount64(links) > 1 {
+		p.forms = new(Forms)
+	}
+}
 
 func (p *memoryPublication) targets() []Target { return p.to }
 

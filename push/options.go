@@ -9,8 +9,9 @@ import (
 
 // Options are what a Hub needs of the program, and what it allows. Fanout is required.
 type Options[C Conn] struct {
-	// Fanout sends a message to connections and returns how many have accepted it: a loop's Broadcast.
-	Fanout func(to iter.Seq[C], msg []byte) int
+	// Fanout sends a message to connections and returns how many have accepted it: a loop's Broadcast. forms are what
+	// the Hubs of other loops share, which get the same message; nil: there are none. msg is on loan until it returns.
+	Fanout func(to iter.Seq[C], msg []byte, forms *Forms) int
 
 	// Close ends a connection with a code and a reason of the program's. nil: Kick only removes.
 	Close func(c C, code int, reason string)

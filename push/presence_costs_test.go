@@ -55,7 +55,7 @@ func BenchmarkPresence(b *testing.B) {
 			n := o.Namespaces["room"]
 			n.MaxPresent = 1000
 			o.Namespaces["room"] = n
-			o.PresenceChanged = func(to iter.Seq[*conn], _ push.Target, _ push.PresenceEvent) { count(to, nil) }
+			o.PresenceChanged = func(to iter.Seq[*conn], _ push.Target, _ push.PresenceEvent) { count(to, nil, nil) }
 			h, err := push.New(o) // who leaves is gone at once
 			if err != nil {
 				b.Fatal(err)

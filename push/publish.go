@@ -200,7 +200,7 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 	if watched {
 		audience = h.noting(audience)
 	}
-	n += h.options.Fanout(audience, p.Data)
+	n += h.options.Fanout(audience, p.Data, p.forms)
 	h.stats.Delivered += uint64(n)
 	if watched {
 		h.told(to, p, n)

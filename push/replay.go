@@ -135,10 +135,10 @@ func (h *Hub[C]) replayTo(m *Member[C], k *kept[C]) int {
 		return 1 // it got it with the last messages
 	}
 	if len(h.watches) == 0 {
-		return h.options.Fanout(audience, k.Data)
+		return h.options.Fanout(audience, k.Data, nil)
 	}
 	h.beginNoting()
-	n := h.options.Fanout(h.noting(audience), k.Data)
+	n := h.options.Fanout(h.noting(audience), k.Data, nil)
 	h.told(k.To, Publication{Node: k.node, Number: k.number, Data: k.Data}, n)
 	return n
 }

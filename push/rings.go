@@ -233,7 +233,7 @@ func (s *rings) read(of Target, keep Retention, want Range) History {
 	h.Messages = slices.Grow(h.Messages, to-from)
 	for i, m := range r.messages[first-oldest.Offset:][from:to] {
 		at := Position{s.epoch, first + uint64(from+i) + 1}
-		h.Messages = append(h.Messages, Stored{at, s.began.Add(m.at), m.data})
+		h.Messages = append(h.Messages, Stored{Position: at, At: s.began.Add(m.at), Data: m.data})
 	}
 	return h
 }

@@ -82,7 +82,7 @@ func (t *tail[C]) hold(s Stored) {
 	if t.repair == nil && len(t.catchUps) == 0 {
 		return
 	}
-	s.Data = slices.Clone(s.Data) // it is on loan
+	s.Data, s.Forms = slices.Clone(s.Data), nil // it is on loan, and who is late shares nothing
 	if t.repair != nil {
 		t.repair.hold(s)
 	}

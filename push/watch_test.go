@@ -299,7 +299,7 @@ msg="push: refusal" from.via=line from.remote=192.0.2.1 from.key=shop cmd=kick t
 // watches any more.
 func TestUntraced(t *testing.T) {
 	cost := func(o push.Options[*conn]) float64 {
-		o.Fanout = func(to iter.Seq[*conn], _ []byte) (n int) {
+		o.Fanout = func(to iter.Seq[*conn], _ []byte, _ *push.Forms) (n int) {
 			for range to {
 				n++
 			}

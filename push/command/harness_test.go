@@ -50,7 +50,7 @@ func newBenchOver(t testing.TB, broker push.Broker) *bench {
 	t.Helper()
 	hub, err := push.New(push.Options[*conn]{
 		Broker: broker, Do: func(f func()) bool { f(); return true },
-		Fanout: func(to iter.Seq[*conn], msg []byte) (n int) {
+		Fanout: func(to iter.Seq[*conn], msg []byte, _ *push.Forms) (n int) {
 			for c := range to {
 				c.got = append(c.got, string(msg))
 				n++

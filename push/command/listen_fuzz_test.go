@@ -84,7 +84,7 @@ func FuzzListening(f *testing.F) {
 
 // hearingTable is one with commands of listeners.
 func hearingTable(t *testing.T) (*command.Table[*conn], *events.Dispatcher) {
-	hub, err := push.New(push.Options[*conn]{Fanout: func(iter.Seq[*conn], []byte) int { return 0 }})
+	hub, err := push.New(push.Options[*conn]{Fanout: func(iter.Seq[*conn], []byte, *push.Forms) int { return 0 }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func (none) ID() uint64 { return 0 }
 // TestOpenAPI compares the description with the table: each command has its path, with the fields that it takes and
 // needs and those of its answer, and every field is described.
 func TestOpenAPI(t *testing.T) {
-	hub, err := push.New(push.Options[none]{Fanout: func(iter.Seq[none], []byte) int { return 0 }})
+	hub, err := push.New(push.Options[none]{Fanout: func(iter.Seq[none], []byte, *push.Forms) int { return 0 }})
 	if err != nil {
 		t.Fatal(err)
 	}

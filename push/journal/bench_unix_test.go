@@ -36,7 +36,7 @@ func benchmarkPublish(b *testing.B, sync time.Duration, burst int) {
 	l := pushtest.NewLoop(b)
 	o := push.Options[page]{
 		Do: l.Do, UIDHistory: push.Retention{Size: 100, TTL: time.Hour}, HistoryBytes: 64 << 20,
-		Fanout: func(to iter.Seq[page], _ []byte) (n int) {
+		Fanout: func(to iter.Seq[page], _ []byte, _ *push.Forms) (n int) {
 			for range to {
 				n++
 			}
@@ -133,7 +133,7 @@ func BenchmarkRecover(b *testing.B) {
 		l.Do(func() {
 			hub, err = push.New(push.Options[page]{
 				Do: l.Do, UIDHistory: push.Retention{Size: 1000}, HistoryBytes: 1 << 30, Journal: j,
-				Fanout: func(iter.Seq[page], []byte) int { return 0 },
+				Fanout: func(iter.Seq[page], []byte, *push.Forms) int { return 0 },
 			})
 			if err == nil {
 				err = hub.History("u:user-7", push.Range{Limit: 1000}, func(h push.History, _ error) { read <- h })

@@ -34,7 +34,7 @@ func (c *cluster) rollNode() *rollNode {
 	c.t.Helper()
 	n := &rollNode{t: c.t, loop: NewLoop(c.t), list: make(map[string]struct{})}
 	o := push.Options[*rollConn]{
-		Fanout: func(iter.Seq[*rollConn], []byte) int { return 0 },
+		Fanout: func(iter.Seq[*rollConn], []byte, *push.Forms) int { return 0 },
 		Do:     n.loop.Do, Broker: c.Broker(), RollDelay: c.rollDelay, RollChanged: n.changed,
 		After: func(d time.Duration, f func()) {
 			timer := time.AfterFunc(d, func() { n.loop.Do(f) })

@@ -27,7 +27,7 @@ func (g *cluster) newNode(name string) *node {
 	n.rolls.here = make(map[string]time.Time)
 	namespace := push.Namespace{History: g.retention, Presence: push.PresenceEvents}
 	o := push.Options[*conn]{
-		Fanout: func(to iter.Seq[*conn], _ []byte) int { return len(slices.Collect(to)) },
+		Fanout: func(to iter.Seq[*conn], _ []byte, _ *push.Forms) int { return len(slices.Collect(to)) },
 		Do:     n.do, After: n.after, Followers: n, MaxRecover: g.maxRecover,
 		Namespaces:   map[string]push.Namespace{"chat": namespace},
 		HistoryBytes: g.historyBytes, PresenceChanged: n.present, PresenceRenewed: n.renewed,

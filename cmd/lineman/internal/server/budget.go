@@ -1,7 +1,6 @@
 package server
 
 import (
-	"iter"
 	"slices"
 	"time"
 
@@ -13,14 +12,6 @@ import (
 type budget struct {
 	sent int // bytes since it was counted
 	due  bool
-}
-
-// fanout is the fan-out of a publication: it sends a message to connections.
-func (s *Server) fanout(to iter.Seq[*lineman.Conn], msg []byte) int {
-	n := s.loop.Broadcast(to, msg)
-	s.slice.work += n
-	s.charge(n * len(msg))
-	return n
 }
 
 // charge counts bytes that were sent to pages.

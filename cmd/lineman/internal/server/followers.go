@@ -54,9 +54,13 @@ func (f followers) Begun(c *lineman.Conn, of push.Target, r push.Recovery) {
 
 // Published encodes a message once for all.
 func (f followers) Published(to iter.Seq[*lineman.Conn], of push.Target, m push.Stored) int {
-	s := f.server
-	s.scratch = level1.Message{Channel: of, Position: m.Position, Data: m.Data}.Append(s.scratch[:0])
-	return s.tellAll(to, of, m.Position, s.scratch)
+	s, told := f.server, level1.Message{Channel: of, Position: m.Position, Data: m.Data}
+	if m.Forms != nil {
+		key := push.FormKey{Kind: frameForm, Of: of}
+		return s.tellAll(to, of, m, sharing(m.Forms, key, func() []byte { return told.Append(nil) }))
+	}
+	s.scratch = told.Append(s.scratch[:0])
+	return s.tellAll(to, of, m, outgoing{text: s.scratch})
 }
 
 // Passed moves the position of a page on.
@@ -68,7 +72,7 @@ func (f followers) Passed(c *lineman.Conn, of push.Target, at push.Position) {
 func (f followers) Missed(to iter.Seq[*lineman.Conn], of push.Target, why push.Gap, top push.Position) {
 	s := f.server
 	s.scratch = level1.Missed{Channel: of, Gap: why, Position: top}.Append(s.scratch[:0])
-	s.tellAll(to, of, top, s.scratch)
+	s.tellAll(to, of, push.Stored{Position: top}, outgoing{text: s.scratch})
 }
 
 // Ended tells a page that a back end has taken it out of a target.

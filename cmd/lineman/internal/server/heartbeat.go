@@ -54,17 +54,17 @@ func (h *heartbeats) remove(b *heart) {
 }
 
 // beat sends those whose turn it is. It is called every second.
-func (h *heartbeats) beat(fanout func(to iter.Seq[*lineman.Conn], msg []byte) int) {
+func (h *heartbeats) beat(send func(to iter.Seq[*lineman.Conn], m outgoing) int) {
 	if len(h.parts) == 0 {
 		return
 	}
 	part := h.parts[h.next]
 	h.next = (h.next + 1) % len(h.parts)
-	fanout(func(yield func(*lineman.Conn) bool) {
+	send(func(yield func(*lineman.Conn) bool) {
 		for _, b := range part {
 			if !yield(b.conn) {
 				return
 			}
 		}
-	}, h.frame)
+	}, outgoing{text: h.frame})
 }

@@ -44,13 +44,13 @@ func (s *Server) presenceChanged(to iter.Seq[*lineman.Conn], in push.Target, e p
 		f = level1.Joined{Channel: in, UID: e.UID, Info: e.Info, N: e.N}
 	}
 	s.scratch = f.Append(s.scratch[:0])
-	s.tellAll(to, in, push.Position{}, s.scratch)
+	s.tellAll(to, in, push.Stored{}, outgoing{text: s.scratch})
 }
 
 // presenceRenewed tells pages of level 1 who is in a channel, in place of what they know.
 func (s *Server) presenceRenewed(to iter.Seq[*lineman.Conn], in push.Target, p push.Presence) {
 	s.scratch = whoIsThere(0, in, p).Append(s.scratch[:0])
-	s.tellAll(to, in, push.Position{}, s.scratch)
+	s.tellAll(to, in, push.Stored{}, outgoing{text: s.scratch})
 }
 
 // tellPresence tells a stream, which cannot ask, who is in a channel that it has begun with.

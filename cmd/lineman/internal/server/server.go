@@ -248,8 +248,8 @@ func (s *Server) begin(l *lineman.Loop) {
 func (s *Server) keepTime(l *lineman.Loop) {
 	l.Every(time.Second, func() {
 		s.expire(time.Now())
-		s.heartbeats.beat(s.fanout)
-		s.streaming.comments.beat(s.fanout)
+		s.heartbeats.beat(s.send)
+		s.streaming.comments.beat(s.send)
 		s.hub.CheckTails(checkTime)
 		if s.home == nil {
 			s.followRolls()

@@ -42,7 +42,7 @@ func TestSpeakingCosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.hub, err = push.New(push.Options[*lineman.Conn]{
-		Fanout: func(iter.Seq[*lineman.Conn], []byte) int { return 0 },
+		Fanout: func(iter.Seq[*lineman.Conn], []byte, *push.Forms) int { return 0 },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestDecidedInOrder(t *testing.T) {
 	s := &Server{}
 	var err error
 	s.hub, err = push.New(push.Options[*lineman.Conn]{
-		Fanout: func(_ iter.Seq[*lineman.Conn], msg []byte) int {
+		Fanout: func(_ iter.Seq[*lineman.Conn], msg []byte, _ *push.Forms) int {
 			got = append(got, string(msg))
 			return 0
 		},

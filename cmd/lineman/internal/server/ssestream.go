@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"iter"
 	"slices"
 	"strconv"
@@ -163,14 +164,14 @@ func (s *Server) boundID(c *lineman.Conn, st *stream) {
 	}
 }
 
-// tellAll sends a frame about a target to pages, of which streams stand at a position then. It returns how many have
-// accepted it.
-func (s *Server) tellAll(to iter.Seq[*lineman.Conn], of push.Target, at push.Position, frame []byte) int {
+// tellAll sends a frame about a target to pages, of which streams stand at the position of m then. It returns how many
+// have accepted it.
+func (s *Server) tellAll(to iter.Seq[*lineman.Conn], of push.Target, m push.Stored, frame outgoing) int {
 	if s.streaming.open == 0 {
-		return s.fanout(to, frame)
+		return s.send(to, frame)
 	}
 	s.streaming.audience = s.streaming.audience[:0]
-	n := s.fanout(func(yield func(*lineman.Conn) bool) {
+	n := s.send(func(yield func(*lineman.Conn) bool) {
 		for c := range to {
 			if c.Worker() == s.streams {
 				s.streaming.audience = append(s.streaming.audience, c)
@@ -179,12 +180,12 @@ func (s *Server) tellAll(to iter.Seq[*lineman.Conn], of push.Target, at push.Pos
 			}
 		}
 	}, frame)
-	return n + s.tellStreams(s.streaming.audience, of, at, frame)
+	return n + s.tellStreams(s.streaming.audience, of, m, frame.text)
 }
 
 // tellStreams is that for streams. Those whose ids are alike get the same event: they are about this target alone.
-func (s *Server) tellStreams(to []*lineman.Conn, of push.Target, at push.Position, frame []byte) (n int) {
-	alike := to[:0]
+func (s *Server) tellStreams(to []*lineman.Conn, of push.Target, m push.Stored, frame []byte) (n int) {
+	at, alike := m.Position, to[:0]
 	for _, c := range to {
 		st := c.Value().(*page).live.stream
 		st.move(of, at)
@@ -199,9 +200,19 @@ func (s *Server) tellStreams(to []*lineman.Conn, of push.Target, at push.Positio
 		}
 	}
 	if len(alike) > 0 {
-		one := stream{places: []level1.Place{{Target: of, Position: at}}}
-		n += s.fanout(slices.Values(alike), s.event(&one, 0, frame))
+		n += s.send(slices.Values(alike), s.eventAlone(of, m, frame))
 	}
 	clear(to)
 	return n
+}
+
+// eventAlone is an event about a target for streams that have no other one.
+func (s *Server) eventAlone(of push.Target, m push.Stored, frame []byte) outgoing {
+	one := stream{places: []level1.Place{{Target: of, Position: m.Position}}}
+	if m.Forms == nil {
+		return outgoing{text: s.event(&one, 0, frame)}
+	}
+	return sharing(m.Forms, push.FormKey{Kind: eventForm, Of: of}, func() []byte {
+		return bytes.Clone(s.event(&one, 0, frame))
+	})
 }
