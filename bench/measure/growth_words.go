@@ -37,27 +37,50 @@ func (o outcome) sentences() (all []string) {
 // slope is that of the line that fits the logarithms of both best: 0 means that y does not change with x, 1 that it is
 // in proportion to it. It is NaN of fewer than two points.
 func (g growth) slope() float64 {
-	var n, sx, sy, sxx, sxy float64
+	slope, _ := g.fit()
+	return slope
+}
+
+// fit is the slope of that line, and the sum of the squares by which the points are beside it.
+func (g growth) fit() (slope, beside float64) {
+	var n, sx, sy, sxx, sxy, syy float64
 	for i, x := range g.x {
 		if x <= 0 || !(g.y[i] > 0) {
 			continue
 		}
 		lx, ly := math.Log(x), math.Log(g.y[i])
-		n, sx, sy, sxx, sxy = n+1, sx+lx, sy+ly, sxx+lx*lx, sxy+lx*ly
+		n, sx, sy, sxx, sxy, syy = n+1, sx+lx, sy+ly, sxx+lx*lx, sxy+lx*ly, syy+ly*ly
 	}
 	if n < 2 {
-		return math.NaN()
+		return math.NaN(), 0
 	}
-	return (n*sxy - sx*sy) / (n*sxx - sx*sx)
+	slope = (n*sxy - sx*sy) / (n*sxx - sx*sx)
+	return slope, syy - sy*sy/n - slope*(sxy-sx*sy/n)
+}
+
+// halves are the two parts that two lines fit best, of three points at least, with one in common.
+func (g growth) halves() (low, high growth, ok bool) {
+	least := math.Inf(1)
+	for at := 2; at+2 < len(g.x); at++ {
+		a, b := growth{g.x[:at+1], g.y[:at+1]}, growth{g.x[at:], g.y[at:]}
+		_, besideA := a.fit()
+		_, besideB := b.fit()
+		if besideA+besideB < least {
+			least, low, high, ok = besideA+besideB, a, b, true
+		}
+	}
+	return low, high, ok
 }
 
 // Slopes up to which words hold. One of 0.05 is a tenth more for ten times as much: what machines differ by from one
 // minute to the next.
 const (
 	flat         = 0.05
-	slight       = 0.3
+	slight       = 0.15
 	lessThan     = 0.85
 	proportional = 1.15
+
+	apartSlopes = 0.3 // by which two halves are told apart
 )
 
 // words say how y grows with what x counts.
@@ -85,13 +108,10 @@ func words(slope float64, what, axis string) string {
 // inWords says how the cost grows. One that is flat first and then grows, as that of a message with its size, is said
 // in two halves.
 func (g growth) inWords(what, axis string) string {
-	half := len(g.x) / 2
-	if half >= 2 && len(g.x)-half >= 2 {
-		low, high := growth{g.x[:half+1], g.y[:half+1]}, growth{g.x[half:], g.y[half:]}
-		if math.Abs(low.slope()-high.slope()) > slight {
-			return fmt.Sprintf("up to %s %s, %s; from there on, %s", number(g.x[half]), axis,
-				low.withSlope(what, axis), high.withSlope("it", axis))
-		}
+	low, high, ok := g.halves()
+	if ok && math.Abs(low.slope()-high.slope()) > apartSlopes {
+		return fmt.Sprintf("up to %s %s, %s; from there on, %s", number(high.x[0]), axis, low.withSlope(what, axis),
+			high.withSlope("it", axis))
 	}
 	return g.withSlope(what, axis)
 }

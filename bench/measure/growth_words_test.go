@@ -26,16 +26,21 @@ func TestSlope(t *testing.T) {
 
 // TestInWords says each kind of growth.
 func TestInWords(t *testing.T) {
-	x := []float64{16, 256, 4096, 65536, 1048576}
+	x := []float64{16, 256, 4096, 65536, 1048576, 1 << 24, 1 << 28, 1 << 32}
 	for _, tt := range []struct {
 		y    []float64
 		want string
 	}{
 		{[]float64{5, 5.1, 5, 5.2, 5.1}, "the cost does not grow with bytes (slope 0.00)"},
 		{[]float64{1, 1.4, 2, 2.8, 4}, "the cost hardly grows with bytes: by 33 % for ten times as many (slope 0.12)"},
+		{[]float64{1, 2, 4, 8, 16},
+			"the cost grows less than in proportion to bytes: 1.8-fold for ten times as many (slope 0.25)"},
+		{[]float64{5, 5, 5, 5, 5, 40, 320, 2560}, "up to 1,048,576 bytes, the cost does not grow with bytes " +
+			"(slope 0.00); from there on, it grows less than in proportion to bytes: 5.6-fold for ten times as many " +
+			"(slope 0.75)"},
 		{[]float64{1, 4, 16, 64, 256},
 			"the cost grows less than in proportion to bytes: 3.2-fold for ten times as many (slope 0.50)"},
-		{x, "the cost grows in proportion to bytes (slope 1.00)"},
+		{x[:5], "the cost grows in proportion to bytes (slope 1.00)"},
 		{[]float64{1, 1 << 8, 1 << 16, 1 << 24, 1 << 32},
 			"the cost grows more than in proportion to bytes: 100.0-fold for ten times as many (slope 2.00)"},
 		{[]float64{16, 8, 4, 2, 1}, "the cost falls with bytes: by 44 % for ten times as many (slope -0.25)"},
@@ -43,7 +48,7 @@ func TestInWords(t *testing.T) {
 			"up to 4,096 bytes, the cost does not grow with bytes (slope 0.00); " +
 				"from there on, it grows in proportion to bytes (slope 1.00)"},
 	} {
-		if got := (growth{x, tt.y}).inWords("the cost", "bytes"); got != tt.want {
+		if got := (growth{x[:len(tt.y)], tt.y}).inWords("the cost", "bytes"); got != tt.want {
 			t.Errorf("%v: %q, want %q", tt.y, got, tt.want)
 		}
 	}
