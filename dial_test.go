@@ -184,8 +184,10 @@ func TestDialFails(t *testing.T) {
 	if err := c.Send(nil); err != net.ErrClosed {
 		t.Errorf("after that Send says %v", err)
 	}
-	dialFrom(t, s, w, "text://example.com:1", d.Dialer) // under way when the loop stops
-	d.Connect = nil
+	dialFrom(t, s, w, "text://example.com:1", d.Dialer)                               // under way when the loop stops
+	d.Connect = func(ctx context.Context, network, target string) (net.Conn, error) { // however long that takes
+		return (&net.Dialer{}).DialContext(context.WithoutCancel(ctx), network, target)
+	}
 	d.TLS = linemantest.TLS(t)
 	d.Limits.Handshake = 100 * time.Millisecond
 	dialFrom(t, s, w, "text://"+s.Addr(plain).String(), d.Dialer) // a server that says nothing

@@ -25,6 +25,7 @@ type running struct {
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
 	ended bool
+	stuck *time.Timer // ends a program that does not say, or do, what is waited for
 }
 
 func startProgram(t *testing.T, asUser string) *running {
@@ -40,10 +41,10 @@ func startProgram(t *testing.T, asUser string) *running {
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	stuck := time.AfterFunc(patience, func() { _ = r.cmd.Process.Kill() }) // it has ended
+	r.stuck = time.AfterFunc(patience, func() { _ = r.cmd.Process.Kill() }) // it has ended
 	r.lines = bufio.NewScanner(out)
 	t.Cleanup(func() {
-		stuck.Stop()
+		r.stuck.Stop()
 		if !r.ended {
 			_ = r.cmd.Process.Kill() // likewise
 			_ = r.cmd.Wait()
@@ -55,6 +56,7 @@ func startProgram(t *testing.T, asUser string) *running {
 // until returns the lines up to the one that begins with a word.
 func (r *running) until(word string) (lines []string) {
 	r.t.Helper()
+	r.stuck.Reset(patience)
 	for r.lines.Scan() {
 		lines = append(lines, r.lines.Text())
 		if strings.HasPrefix(r.lines.Text(), word) {
@@ -68,6 +70,7 @@ func (r *running) until(word string) (lines []string) {
 // end waits for the program and returns its exit code and what it said last.
 func (r *running) end() (code int, lines []string) {
 	r.t.Helper()
+	r.stuck.Reset(patience)
 	for r.lines.Scan() {
 		lines = append(lines, r.lines.Text())
 	}

@@ -278,6 +278,7 @@ func TestKeys(t *testing.T) {
 
 // TestKeyless bounds the back ends that have not said a key, in number and in time.
 func TestKeyless(t *testing.T) {
+	t.Parallel()
 	c := devMode()
 	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters"}}
 	c.Text.Auth, c.Limits.Waiting, c.Limits.Login = true, 2, 2*time.Second

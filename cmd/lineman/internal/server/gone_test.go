@@ -59,6 +59,7 @@ func pushUntil(t *testing.T, b *linemantest.Client) {
 // TestToldAndGone has a page that the server ends be in no answer once it has been told so, though it keeps its side of
 // the connection.
 func TestToldAndGone(t *testing.T) {
+	t.Parallel()
 	const short = 1500 * time.Millisecond
 	verify := func(ctx context.Context, credential string) (server.Identity, error) {
 		credential, expires := strings.CutSuffix(credential, "-soon")

@@ -92,6 +92,7 @@ func TestListenerEnds(t *testing.T) {
 
 // A page that a back end closes tells why.
 func TestKickedIsHeard(t *testing.T) {
+	t.Parallel()
 	r := start(t, devMode(), server.Options{})
 	r.page("ann")
 	b := r.backend()

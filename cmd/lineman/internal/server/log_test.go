@@ -32,6 +32,7 @@ func signed(t *testing.T, secret, uid string, lasts time.Duration) string {
 // TestLogSecrets logs each refusal with its reason and from where it came, and nothing of the credential, whichever way
 // that came.
 func TestLogSecrets(t *testing.T) {
+	t.Parallel()
 	const ours, theirs = "the secret of this server: 0123456789", "the secret of somebody else: 9876543210"
 	v, err := token.New(token.Options{Keys: []token.Key{{Secret: []byte(ours)}}})
 	if err != nil {

@@ -132,6 +132,7 @@ func given(who *credentials) func() (server.Credentials, error) {
 // TestUninformed lets no page in before what was revoked has been read once: those that come at once wait, and are sent
 // away for a while when that takes long; a proxy goes to the next node then.
 func TestUninformed(t *testing.T) {
+	t.Parallel()
 	who := &credentials{verify: secret}
 	who.away.Store(true)
 	r := start(t, settings(), server.Options{Broker: push.NewMemory(), Credentials: given(who)})

@@ -81,6 +81,7 @@ func TestPresence(t *testing.T) {
 
 // TestPresenceReload has a page that is loaded again be no event, and one that has gone be told of after a while.
 func TestPresenceReload(t *testing.T) {
+	t.Parallel()
 	c := chats(10)
 	c.Namespaces["room"] = config.Namespace{Subscribe: "all", Presence: "events", MaxPresent: 10}
 	r := start(t, c, server.Options{})

@@ -52,6 +52,7 @@ func TestStreamBye(t *testing.T) {
 // TestStreamQuiet has a stream on which nothing happens get comments, and none be cut by a limit; and what comes behind
 // its request be nobody's.
 func TestStreamQuiet(t *testing.T) {
+	t.Parallel()
 	c := devMode()
 	c.Ping = time.Second
 	c.Limits.Login = 100 * time.Millisecond
