@@ -291,7 +291,7 @@ func (e *ending) finish(c *Conn, err error) {
 		x.stopTimers()
 	}
 	if c.handle != absent {
-		l.conns[c.handle] = nil
+		*l.conns.At(int(c.handle)) = nil
 	}
 	delete(l.dials, c)
 	l.live--

@@ -8,7 +8,7 @@ func (c *Conn) watch(after uint32) {
 		return
 	}
 	at := c.loop.present + after + 1 // a tick has begun when it is read
-	if s := &c.loop.scheduled[c.handle]; *s == 0 || int32(at-*s) < 0 {
+	if s := c.loop.scheduled.At(int(c.handle)); *s == 0 || int32(at-*s) < 0 {
 		*s = at
 		c.loop.wheel.Schedule(int32(c.handle), at)
 	}

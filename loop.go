@@ -14,6 +14,7 @@ import (
 	"github.com/lineman-go/lineman/internal/buffer"
 	"github.com/lineman-go/lineman/internal/output"
 	"github.com/lineman-go/lineman/internal/poll"
+	"github.com/lineman-go/lineman/internal/table"
 	"github.com/lineman-go/lineman/internal/wheel"
 	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/protocol/websocket"
@@ -43,8 +44,8 @@ type Loop struct {
 	reach     int       // of which so many may pass before it is read again
 	started   time.Time // tick 0 of the wheel; later by the time that the loop stood still
 	yielded   time.Time
-	conns     []*Conn  // by handle
-	scheduled []uint32 // by handle: tick at which the wheel looks at it, 0 never. It outlives a connection
+	conns     table.Table[*Conn]  // by handle
+	scheduled table.Table[uint32] // by handle: tick at which the wheel looks at it, 0 never. It outlives a connection
 	sockets   map[poll.Handle]socket
 	dials     map[*Conn]bool // that are not there yet
 	services  []*service     // in the order in which the loop came to know them
@@ -170,11 +171,11 @@ func (l *Loop) Conns(w *Worker) iter.Seq[*Conn] {
 		if s == nil {
 			return
 		}
-		for i := len(s.conns) - 1; i >= 0; i-- {
-			if i >= len(s.conns) {
+		for i := s.count - 1; i >= 0; i-- {
+			if i >= s.count {
 				continue // more than the one at hand went
 			}
-			if c := s.conns[i]; c.Connected() && !yield(c) {
+			if c := *s.conns.At(i); c.Connected() && !yield(c) {
 				return
 			}
 		}
@@ -251,8 +252,8 @@ func (l *Loop) dateField() []byte {
 }
 
 func (l *Loop) dispatch(ev poll.Event) {
-	if h := int(ev.Handle); h < len(l.conns) && l.conns[h] != nil {
-		l.conns[h].ready(ev)
+	if c := l.conns.Get(int(ev.Handle)); c != nil {
+		c.ready(ev)
 	} else if s := l.sockets[ev.Handle]; s != nil {
 		s.ready(ev)
 	}
@@ -337,11 +338,20 @@ func (l *Loop) pulledLocked(c *Conn) {
 	c.flags &^= dirty
 }
 
-// enter makes c a connection of the loop. What it is found by grows by a quarter: doubled, half of it might be idle.
+// enter makes c a connection of the loop.
 func (l *Loop) enter(c *Conn) {
-	for int(c.handle) >= len(l.conns) {
-		l.conns = append(l.conns, make([]*Conn, max(64, len(l.conns)/4))...)
-		l.scheduled = append(l.scheduled, make([]uint32, len(l.conns)-len(l.scheduled))...)
+	l.conns.Cover(int(c.handle))
+	l.scheduled.Cover(int(c.handle))
+	*l.conns.At(int(c.handle)) = c
+}
+
+// all are the connections that have a handle. One may be closed while they are walked through.
+func (l *Loop) all() iter.Seq[*Conn] {
+	return func(yield func(*Conn) bool) {
+		for i := range l.conns.Len() {
+			if c := *l.conns.At(i); c != nil && !yield(c) {
+				return
+			}
+		}
 	}
-	l.conns[c.handle] = c
 }

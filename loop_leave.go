@@ -29,10 +29,8 @@ func (l *Loop) beginLeaving(code websocket.Code, d grace.Period, patient bool) {
 	}
 	l.takeAhead()
 	l.closeListeners()
-	for _, c := range l.conns {
-		if c != nil {
-			c.session.lastAnswer(c)
-		}
+	for c := range l.all() {
+		c.session.lastAnswer(c)
 	}
 	l.beginDrain(d)
 	if d >= 0 {
@@ -133,8 +131,8 @@ func (l *Loop) draining() bool {
 	if !l.now.Before(l.drained) {
 		return false
 	}
-	for _, c := range l.conns {
-		if c != nil && c.end.drains(c) {
+	for c := range l.all() {
+		if c.end.drains(c) {
 			return true
 		}
 	}

@@ -63,10 +63,8 @@ func (l *Loop) sayGoodbye() {
 
 // partLate says goodbye to the connections that are still there, in one tick: there is no more time.
 func (l *Loop) partLate() {
-	for _, c := range l.conns {
-		if c != nil {
-			c.end.partStopping(c, true)
-		}
+	for c := range l.all() {
+		c.end.partStopping(c, true)
 	}
 }
 
@@ -96,10 +94,8 @@ func (l *Loop) finished() bool {
 func (l *Loop) shut() {
 	l.stop()
 	l.reaches(done, true)
-	for _, c := range l.conns {
-		if c != nil {
-			c.end.finish(c, ErrTimeout)
-		}
+	for c := range l.all() {
+		c.end.finish(c, ErrTimeout)
 	}
 	for c := range l.dials {
 		c.dial.abandon(c)
@@ -159,8 +155,8 @@ func (w *walk) begin() {
 func (w *walk) goOn() {
 	l := w.loop
 	l.readClock()
-	for began := l.now; w.at < len(l.conns); {
-		c := l.conns[w.at]
+	for began := l.now; w.at < l.conns.Len(); {
+		c := *l.conns.At(w.at)
 		w.at++
 		if c == nil {
 			continue

@@ -95,11 +95,12 @@ func (l *Loop) timer(d, every time.Duration, f func()) *Timer {
 // for the next tick.
 func (l *Loop) runDue() {
 	l.wheel.Advance(l.present, func(id int32, due uint32) {
-		if l.scheduled[id] != due {
+		at := l.scheduled.At(int(id))
+		if *at != due {
 			return // an earlier look took its place
 		}
-		l.scheduled[id] = 0
-		if c := l.conns[id]; c != nil {
+		*at = 0
+		if c := *l.conns.At(int(id)); c != nil {
 			l.look(c)
 		}
 	})

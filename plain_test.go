@@ -41,10 +41,7 @@ func TestRule10PlainBytes(t *testing.T) {
 			if len(l.timers) != 0 {
 				t.Errorf("%d timer objects", len(l.timers))
 			}
-			for _, c := range l.conns {
-				if c == nil {
-					continue
-				}
+			for c := range l.all() {
 				if c.in.rest != nil || c.out.queue != nil || c.extra != nil {
 					t.Fatal("an idle connection has a buffer")
 				}

@@ -154,7 +154,7 @@ func (l *Loop) status() ProcessStatus {
 	for _, sv := range l.services {
 		if n := sv.listener; n != nil && n.addr != nil {
 			addr := sv.address.scheme + "://" + n.addr.String()
-			s.Listeners = append(s.Listeners, ListenerStatus{Worker: sv.name, Addr: addr, Conns: len(sv.conns)})
+			s.Listeners = append(s.Listeners, ListenerStatus{Worker: sv.name, Addr: addr, Conns: sv.count})
 		}
 	}
 	return s
@@ -192,13 +192,13 @@ func (p *process) list(r *channel.Request) {
 
 // page are the connections from a place on, and where the next ones begin; 0 after the last.
 func (l *Loop) page(from int) (conns []ConnStatus, next int) {
-	until := min(from+pageSize, len(l.conns))
-	for _, c := range l.conns[min(from, until):until] {
-		if c != nil {
+	until := min(from+pageSize, l.conns.Len())
+	for i := from; i < until; i++ {
+		if c := *l.conns.At(i); c != nil {
 			conns = append(conns, c.status())
 		}
 	}
-	if until < len(l.conns) {
+	if until < l.conns.Len() {
 		next = until
 	}
 	return conns, next

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lineman-go/lineman/internal/exchange"
 	"github.com/lineman-go/lineman/internal/proxyheader"
+	"github.com/lineman-go/lineman/internal/table"
 	"github.com/lineman-go/lineman/protocol"
 	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/protocol/websocket"
@@ -35,8 +36,9 @@ type service struct {
 
 	// Owned by the loop.
 	listener   *Listener
-	handler    *exchange.Server // nil until a request needs it
-	conns      []*Conn
+	handler    *exchange.Server   // nil until a request needs it
+	conns      table.Table[*Conn] // the first count of them
+	count      int
 	handshakes []*httpSession // free
 	slots      handshakeSlots
 
@@ -206,8 +208,9 @@ func (s *service) newSession() session {
 }
 
 func (s *service) adopt(c *Conn) {
-	c.slot = int32(len(s.conns))
-	s.conns = append(s.conns, c)
+	s.conns.Cover(s.count)
+	*s.conns.At(s.count), c.slot = c, int32(s.count)
+	s.count++
 	s.load.Add(1)
 }
 
@@ -219,10 +222,10 @@ func (s *service) bound(c *Conn, before time.Duration) {
 }
 
 func (s *service) drop(c *Conn) {
-	last := len(s.conns) - 1
-	moved := s.conns[last]
-	s.conns[c.slot], moved.slot = moved, c.slot
-	s.conns[last] = nil
-	s.conns = s.conns[:last]
+	s.count--
+	last := s.conns.At(s.count)
+	moved := *last
+	*s.conns.At(int(c.slot)), moved.slot = moved, c.slot
+	*last = nil
 	s.load.Add(-1)
 }
