@@ -1,7 +1,6 @@
 package push_test
 
 import (
-	"math"
 	"strconv"
 	"testing"
 	"time"
@@ -11,24 +10,24 @@ import (
 // a hundred times. Else one page that goes would hold the loop.
 func TestRemoveCost(t *testing.T) {
 	remove := func(channels int) time.Duration {
-		least := time.Duration(math.MaxInt64)
-		for range 5 { // what else runs on the machine can only add to it
-			o := options()
-			o.MaxPlaces = channels
-			h := newHub(t, o)
-			m, _ := add(t, h, 1, "ann")
-			for n := range channels {
-				if err := m.Subscribe(strconv.Itoa(n)); err != nil {
-					t.Fatal(err)
-				}
+		o := options()
+		o.MaxPlaces = channels
+		h := newHub(t, o)
+		m, _ := add(t, h, 1, "ann")
+		for n := range channels {
+			if err := m.Subscribe(strconv.Itoa(n)); err != nil {
+				t.Fatal(err)
 			}
-			began := time.Now()
-			h.Remove(m)
-			least = min(least, time.Since(began))
 		}
-		return least
+		began := time.Now()
+		h.Remove(m)
+		return time.Since(began)
 	}
-	if few, many := remove(2000), remove(20_000); many > 40*few {
+	few, many := time.Hour, time.Hour
+	for round := 0; round < 3 || round < 20 && many > 40*few; round++ { // what else runs can only add to a time
+		few, many = min(few, remove(2000)), min(many, remove(20_000))
+	}
+	if many > 40*few {
 		t.Errorf("with 2,000 channels it takes %v, with 20,000 %v", few, many)
 	}
 }
