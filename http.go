@@ -31,6 +31,7 @@ type httpSession struct {
 	acceptance *acceptance // of the handshake at hand; nil for an ordinary one
 	asked      bool        // a request has come
 	admitted   bool        // the head of the request at hand was decided about
+	follows    bool        // takes was answered when the request before was
 
 	// Guarded by the connection's lock.
 	service   *service           // changed by the loop
@@ -82,25 +83,6 @@ func (s *service) freeHTTP(h *httpSession) {
 		*h = httpSession{Codec: h.Codec, service: s, of: s}
 		s.handshakes = append(s.handshakes, h)
 	}
-}
-
-// takes lets no request in while its peer does not read the answers to those before: they would pile up.
-func (h *httpSession) takes(c *Conn) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return !h.waiting && !h.streaming && c.flags&(full|stalled) == 0
-}
-
-func (h *httpSession) waits(c *Conn) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return h.waiting
-}
-
-func (h *httpSession) streams(c *Conn) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return h.streaming
 }
 
 // Append answers 200 with msg as plain text, or adds it to the body of a stream. As every session's, it is called under
@@ -279,11 +261,12 @@ func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {
 	}
 }
 
-// await starts the limit of an answer that the callback did not give.
+// await starts the limit of an answer that the callback did not give. If it gave one, the next request may follow.
 func (h *httpSession) await(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !h.waiting && !h.streaming || c.phase.get() != open {
+		h.follows = c.loop.behind > 0 && h.takesLocked(c)
 		return
 	}
 	h.awaits = true

@@ -15,6 +15,33 @@ func (h *httpSession) half() bool                   { return !h.Idle() }
 func (h *httpSession) busy(c *Conn) bool            { return h.waits(c) }
 func (h *httpSession) partsAtRest() bool            { return false }
 
+// takes lets no request in while its peer does not read the answers to those before: they would pile up.
+func (h *httpSession) takes(c *Conn) bool {
+	if h.follows {
+		h.follows = false
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return h.takesLocked(c)
+}
+
+func (h *httpSession) takesLocked(c *Conn) bool {
+	return !h.waiting && !h.streaming && c.flags&(full|stalled) == 0
+}
+
+func (h *httpSession) waits(c *Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return h.waiting
+}
+
+func (h *httpSession) streams(c *Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return h.streaming
+}
+
 // begin has OnConnect called, but for one that is to become a WebSocket.
 func (h *httpSession) begin(c *Conn) {
 	after := &c.service.after
@@ -74,6 +101,7 @@ func (h *httpSession) giveUp(c *Conn) {
 // goOn forgets an exchange whose handler is done. KeepAlive counts from here.
 func (h *httpSession) goOn(c *Conn) {
 	c.watch(c.service.after.keepAlive)
+	h.follows = false
 	if h.served == nil || !h.served.Over() {
 		return
 	}

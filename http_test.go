@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
@@ -80,6 +81,60 @@ func TestHTTPPipelining(t *testing.T) {
 			t.Fatalf("answer %d is %s %q", i, r.Status, body)
 		}
 	}
+}
+
+// TestHTTPPipelinedUnread has pipelined requests wait while their peer does not read the answers: none is refused one.
+func TestHTTPPipelinedUnread(t *testing.T) {
+	const requests, size = 100, 1 << 20
+	w := &lineman.Worker{Addr: "http://127.0.0.1:0"}
+	answer, answered := make([]byte, size), 0
+	w.OnRequest = func(c *lineman.Conn, _ *http1.Request) {
+		if err := c.Send(answer); err != nil {
+			t.Errorf("answer %d: %v", answered, err)
+		}
+		answered++
+	}
+	l, err := lineman.Open(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Shut()
+	client, err := net.Dial("tcp", l.Listener(w).Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	asked := strings.Repeat("GET / HTTP/1.1\r\nHost: x\r\n\r\n", requests)
+	if _, err := io.WriteString(client, asked); err != nil {
+		t.Fatal(err)
+	}
+	step := func() {
+		if err := l.Step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for l.Stats().BytesIn < uint64(len(asked)) {
+		step()
+	}
+	if answered > requests/2 {
+		t.Errorf("%d requests were looked at, and no answer read", answered)
+	}
+	read := make(chan error, 1)
+	go func() {
+		_, err := io.CopyN(io.Discard, client, requests*size)
+		read <- err
+	}()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); step() {
+		select {
+		case err := <-read:
+			if err != nil || answered != requests {
+				t.Errorf("%d of %d answers, %v", answered, requests, err)
+			}
+			return
+		default:
+		}
+	}
+	t.Error("the answers did not come in time")
 }
 
 // TestHTTPKeepAlive has connections live on or end as the request and its version want.

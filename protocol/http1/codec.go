@@ -129,7 +129,7 @@ func (c *Codec) finish(r *Request, data []byte, end int) (int, []byte, error) {
 		}
 	}
 	if c.state == inTrailers {
-		if _, err := r.trailers.read(data[:end], c.line); err != nil {
+		if _, err := r.trailers.read(data[c.line:end], 0); err != nil {
 			r.release()
 			return 0, nil, err
 		}
@@ -248,6 +248,10 @@ func (c *Codec) checkHead(data []byte, start, n int) error {
 
 // frame decides how the body is framed (RFC 9112, 6.3).
 func (c *Codec) frame(r *Request) error {
+	if r.fields.noticed&hasFraming == 0 {
+		c.state, c.body, c.expect = inBody, 0, false
+		return nil
+	}
 	f, err := r.framing()
 	if err != nil {
 		return err

@@ -35,12 +35,13 @@ func (r *Request) requestLine(data []byte) (n int, err error) {
 		return 0, bad("malformed request line")
 	}
 	method, rest := data[:space], data[space+1:]
+	if len(method) > maxMethod {
+		return 0, &Error{Status: 501, Reason: "method too long"}
+	}
+	r.method = known(method)
 	end := targetLength(rest)
 	if end == 0 || end == len(rest) || rest[end] != ' ' {
 		return 0, bad("malformed request line")
-	}
-	if len(method) > maxMethod {
-		return 0, &Error{Status: 501, Reason: "method too long"}
 	}
 	target, version := rest[:end], rest[end+1:]
 	if len(target) > maxTarget {
@@ -53,7 +54,6 @@ func (r *Request) requestLine(data []byte) (n int, err error) {
 	if err := r.version(version[:size]); err != nil {
 		return 0, err
 	}
-	r.method = known(method)
 	if r.method == "CONNECT" {
 		return 0, &Error{Status: 501, Reason: "this is no proxy"}
 	}

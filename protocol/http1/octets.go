@@ -9,27 +9,8 @@ import (
 
 func isToken(b []byte) bool { return len(b) > 0 && tokenEnd(b, 0) == len(b) }
 
-const (
-	ones  = 0x0101010101010101
-	highs = 0x80 * ones
-)
-
-// tokenEnd is where the bytes from i on end that a token may hold (RFC 9110, 5.6.2). It looks at eight at a time: those
-// that are neither letters nor "-" have their high bit set in stops, and are looked at one by one.
+// tokenEnd is where the bytes from i on end that a token may hold (RFC 9110, 5.6.2).
 func tokenEnd(b []byte, i int) int {
-	for ; len(b)-i >= 8; i += 8 {
-		w := binary.LittleEndian.Uint64(b[i:])
-		ascii := w &^ highs
-		small := ascii | ' '*ones
-		letters := (small + (0x80-'a')*ones) &^ (small + (0x7f-'z')*ones)
-		hyphens := highs - (ascii ^ '-'*ones)
-		if stops := (^(letters | hyphens) | w) & highs; stops != 0 {
-			if i += bits.TrailingZeros64(stops) / 8; !tokenBytes[b[i]] {
-				return i
-			}
-			i -= 7 // on behind it
-		}
-	}
 	for i < len(b) && tokenBytes[b[i]] {
 		i++
 	}
@@ -56,19 +37,24 @@ func plainLength(target []byte) int {
 	return len(target)
 }
 
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
 func isValue(b []byte) bool { return textEnd(b, 0) == len(b) }
 
-// textEnd is where the bytes from i on end that a field value may hold. It looks at eight at a time: the lowest of them
-// that is a control character, or DEL, is the lowest whose high bit is set in stops.
+// textEnd is where the bytes from i on end that a field value may hold. It looks at eight at a time: those that are
+// control characters, or DEL, have their high bit set in stops, and are looked at one by one; so may be others behind
+// them.
 func textEnd(b []byte, i int) int {
 	for ; len(b)-i >= 8; i += 8 {
 		w := binary.LittleEndian.Uint64(b[i:])
-		control, del := (w-' '*ones)&^w, w^0x7f*ones
-		if stops := (control | (del-ones)&^del) & highs; stops != 0 {
+		if stops := ((w - ' '*ones) | (w + ones)) &^ w & highs; stops != 0 {
 			if i += bits.TrailingZeros64(stops) / 8; !isText(b[i]) {
 				return i
 			}
-			i -= 7 // on behind the tab
+			i -= 7 // on behind it
 		}
 	}
 	for i < len(b) && isText(b[i]) {

@@ -2,7 +2,11 @@
 // lies, whole, and strictly: what two parsers could read in two ways is refused.
 package http1
 
-import "github.com/lineman-go/lineman/protocol"
+import (
+	"math"
+
+	"github.com/lineman-go/lineman/protocol"
+)
 
 // Protocol is HTTP/1.1 with its options. The zero value is ready.
 type Protocol struct {
@@ -25,7 +29,7 @@ func (*Protocol) Name() string { return "http" }
 func (p *Protocol) NewCodec(maxMessage int) protocol.Codec {
 	c := &Codec{maxBody: maxMessage, maxHeader: defaultHeader}
 	if p.MaxHeader > 0 {
-		c.maxHeader = p.MaxHeader
+		c.maxHeader = min(p.MaxHeader, math.MaxInt32) // places in a head are kept as int32
 	}
 	return c
 }
