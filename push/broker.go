@@ -106,6 +106,7 @@ type Publication struct {
 	Positions []Position
 
 	forms *Forms      // that the nodes of a Memory share; nil where no other gets it
+	from  *Source     // nil if it came from another process, or is not told
 	kept  *sharedKept // for a Memory; nil: it is not to be kept for connections that come back
 }
 

@@ -66,7 +66,7 @@ func (h *Hub[C]) send(m Message[C], done func(Outcome)) { h.sendKept(m, nil, don
 func (h *Hub[C]) sendKept(m Message[C], k *sharedKept, done func(Outcome)) {
 	h.last++
 	h.stats.Published++
-	p := Publication{Node: h.node, Number: h.last, Except: m.Except, Data: m.Data, kept: k}
+	p := Publication{Node: h.node, Number: h.last, Except: m.Except, Data: m.Data, from: m.From, kept: k}
 	if len(h.watches) > 0 {
 		done = h.watched(m, p.Number, done)
 	}

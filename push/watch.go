@@ -29,7 +29,7 @@ type Event struct {
 	// Of Published and Refused.
 	To     []Target // its targets, without those that may not be told of
 	Hidden int      // how many these are
-	From   *Source  // nil on other nodes than the one that was asked
+	From   *Source  // nil on nodes of other processes than that which was asked
 	Data   []byte
 
 	// Of Delivered.
@@ -232,7 +232,7 @@ func (h *Hub[C]) noting(audience iter.Seq[C]) iter.Seq[C] {
 
 // told tells of a delivery whose audience was noted, and of its publication who has not been told of that yet.
 func (h *Hub[C]) told(to []Target, p Publication, reached int) {
-	e := Event{Step: Published, Node: h.node, Number: numberOf(p.Node, p.Number), Data: p.Data}
+	e := Event{Step: Published, Node: h.node, Number: numberOf(p.Node, p.Number), From: p.from, Data: p.Data}
 	own := p.Node == h.node
 	if pending := h.pending[p.Number]; own && pending != nil {
 		e.From = pending.from

@@ -53,19 +53,14 @@ func (s *Server) watch(w push.Watch, began func()) (stop func(), err error) {
 		far.begin(began)
 		return far.end, nil
 	}
-	near := w
-	near.Tell = func(e *push.Event) {
-		if e.Step != push.Published || e.From != nil || !s.publishesElsewhere(e.Number) {
-			w.Tell(e)
-		}
-	}
+	w.Tell = once(w)
 	left := len(s.all())
 	begun := func() {
 		if left--; left == 0 {
 			began()
 		}
 	}
-	stopHere, err := s.hub.Watch(near, begun)
+	stopHere, err := s.hub.Watch(w, begun)
 	if err != nil {
 		return nil, err
 	}
@@ -83,9 +78,40 @@ func (s *Server) watch(w push.Watch, began func()) (stop func(), err error) {
 	}, nil
 }
 
-// publishesElsewhere reports whether a publication began on another loop, which tells of it.
-func (s *Server) publishesElsewhere(number string) bool {
-	return slices.ContainsFunc(s.others, func(one *Server) bool { return strings.HasPrefix(number, one.hub.ID()) })
+// once tells of each publication once. One for another target is told of by each loop that has a connection which gets
+// it: the first one counts.
+func once(w push.Watch) func(*push.Event) {
+	var told recently
+	return func(e *push.Event) {
+		if e.Step != push.Published || !isToldElsewhere(w.Target, e) && told.isNew(e.Number) {
+			w.Tell(e)
+		}
+	}
+}
+
+// isToldElsewhere reports whether the loop that was asked to publish something tells of it: it was for the target.
+func isToldElsewhere(watched push.Target, e *push.Event) bool {
+	if strings.HasPrefix(e.Number, e.Node+".") { // it was asked itself
+		return false
+	}
+	kind, _ := watched.Split()
+	return kind == push.ToEveryone || kind != push.ToConn && slices.Contains(e.To, watched)
+}
+
+// recently is what was met lately.
+type recently struct {
+	numbers [64]string
+	next    int // the oldest one
+}
+
+// isNew reports whether a number was not met lately. Now it is.
+func (r *recently) isNew(number string) bool {
+	if slices.Contains(r.numbers[:], number) {
+		return false
+	}
+	r.numbers[r.next] = number
+	r.next = (r.next + 1) % len(r.numbers)
+	return true
 }
 
 // farWatch is a Watch on the Hub of another loop.
@@ -108,10 +134,10 @@ func (f *farWatch) begin(began func()) {
 	})
 }
 
-// tell brings an event to the loop of near, unless that one tells of it.
+// tell brings an event to the loop of near.
 func (f *farWatch) tell(e *push.Event) {
 	switch {
-	case e.Step == push.Published && e.From == nil:
+	case e.Step == push.Published && isToldElsewhere(f.Target, e):
 		return
 	case e.Step == push.Delivered && e.N == 0 && e.Full == 0:
 		return

@@ -87,6 +87,28 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// TestWatchEach watches pages on whichever loop: of what they get by another target, who watches is told first where it
+// came from.
+func TestWatchEach(t *testing.T) {
+	r := start(t, devMode(), server.Options{})
+	b := r.backend()
+	uids := []string{"ann", "bob", "cho"}
+	for _, uid := range uids {
+		r.page(uid)
+		r.known(b, uid)
+	}
+	for _, uid := range uids {
+		w := r.watching("u:" + uid)
+		ask(b, `{"cmd":"pub","to":"*","text":"1"}`)
+		if e := event(t, w); e.Event != "publication" || e.From == nil || e.From.Via != "line" {
+			t.Errorf("%s: first told %+v", uid, e)
+		}
+		if e := event(t, w); e.Event != "delivery" || len(e.Conns) != 1 || e.Conns[0].UID != uid {
+			t.Errorf("%s: then told %+v", uid, e)
+		}
+	}
+}
+
 // TestWatchEnd has as many connections watch as may, and others when some have gone.
 func TestWatchEnd(t *testing.T) {
 	r := start(t, devMode(), server.Options{})
@@ -156,7 +178,7 @@ func TestWatchNodes(t *testing.T) {
 		t.Errorf("the node that was asked tells %+v, %+v", first, last)
 	}
 	came, went := event(t, here), event(t, here)
-	if came.Event != "publication" || came.From != nil || came.Number != first.Number || came.Node == first.Node {
+	if came.Event != "publication" || came.From == nil || came.Number != first.Number || came.Node == first.Node {
 		t.Errorf("the other node tells %+v of %+v", came, first)
 	}
 	if went.Event != "delivery" || *went.N != 1 || went.Number != first.Number {
