@@ -1,17 +1,16 @@
 package lineman
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/lineman-go/lineman/internal/poll"
+	"github.com/lineman-go/lineman/internal/sock"
 )
 
 // loopGroup is the loops of one process, each with its own copy of a worker. They start and end together. A loop that
@@ -161,7 +160,7 @@ func (o groupSockets) stream(s *service) (net.Listener, error) {
 		g.sockets[socketKey(s)] = k
 	}
 	k.users++
-	ln, err := duplicate(k.listener)
+	ln, err := sock.Duplicate(k.listener)
 	switch {
 	case err == nil:
 		return ln, nil
@@ -175,20 +174,6 @@ func (o groupSockets) stream(s *service) (net.Listener, error) {
 		return k.listener, nil
 	}
 	return &silentListener{Listener: k.listener, closed: make(chan struct{})}, nil
-}
-
-// duplicate is another listener for the same socket.
-func duplicate(ln net.Listener) (net.Listener, error) {
-	filer, ok := ln.(interface{ File() (*os.File, error) })
-	if !ok {
-		return nil, errors.ErrUnsupported
-	}
-	f, err := filer.File()
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return net.FileListener(f)
 }
 
 // silentListener has an address, and accepts nothing.

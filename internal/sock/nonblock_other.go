@@ -1,0 +1,5 @@
+//go:build !unix
+
+package sock
+
+func setNonblock(uintptr) error { return nil }
