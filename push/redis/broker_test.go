@@ -16,14 +16,16 @@ import (
 )
 
 // TestMain has many tests run at a time: most of them wait, as for a node that is silent to be given up. It lets the
-// client of a Cluster have a goroutine that looks at the Cluster a second after an error, and ends then.
+// client of a Cluster have goroutines that end by themselves: one looks at the Cluster a second after an error, another
+// closes after five seconds the connections that it no longer needs.
 func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "5"); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).LazyDo.func1"),
-		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"),
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"))
 }
 
 // silent is a log that nobody reads.
