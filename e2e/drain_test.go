@@ -52,10 +52,16 @@ func ends(pages []net.Conn) []end {
 // arriveAll opens so many pages, each of a uid of its own.
 func arriveAll(t *testing.T, p push, n int) (pages []net.Conn) {
 	t.Helper()
-	for i := range n {
-		pages = append(pages, arrive(t, p.pages, fmt.Sprint("token=uid", i)))
+	return arriveMore(t, p, nil, n)
+}
+
+// arriveMore has n pages come beside those that are there, and returns all of them.
+func arriveMore(t *testing.T, p push, pages []net.Conn, n int) []net.Conn {
+	t.Helper()
+	for range n {
+		pages = append(pages, arrive(t, p.pages, fmt.Sprint("token=uid", len(pages))))
 	}
-	want := fmt.Sprintf(`{"ok":true,"counts":{"*":%d}}`+"\n", n)
+	want := fmt.Sprintf(`{"ok":true,"counts":{"*":%d}}`+"\n", len(pages))
 	linemantest.Until(t, "the pages are not known",
 		func() bool { return p.ask(`{"cmd":"count","to":"*"}`+"\n") == want })
 	return pages
