@@ -31,13 +31,16 @@ type machine struct {
 func (m *measurement) machine() machine {
 	var name unix.Utsname
 	_ = unix.Uname(&name) // of a buffer that is there it cannot fail
+	// Behind the number is who has built it.
+	kernel, _, _ := strings.Cut(unix.ByteSliceToString(name.Release[:]), "-")
 	return machine{
 		When: time.Now().UTC().Format(time.DateOnly), Processor: processor(), Cores: runtime.NumCPU(),
-		Kernel: unix.ByteSliceToString(name.Release[:]), Go: runtime.Version(),
-		Commit: commit(), Versions: m.versions(),
+		Kernel: kernel, Go: runtime.Version(), Commit: m.commit,
+		Versions: m.versions(),
 	}
 }
 
+// commit is what is measured. It is asked before a report is written, which may be a file of the same repository.
 func commit() string { return says("git", "describe", "--always", "--dirty") }
 
 // by is when figures were measured, of what, and by which command. Where files are is nobody else's business.
@@ -60,8 +63,8 @@ func (m *measurement) by() string {
 	if m.apart > 0 {
 		text += fmt.Sprintf(", cores %d ns apart", m.apart.Nanoseconds())
 	}
-	if at := commit(); at != "" {
-		text += ", at " + at
+	if m.commit != "" {
+		text += ", at " + m.commit
 	}
 	if m.rounds == 1 {
 		return text + fmt.Sprintf("; one round of %v", m.length)

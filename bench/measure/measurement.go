@@ -22,12 +22,13 @@ type measurement struct {
 	waited   time.Duration // by near
 	repeated time.Duration // by once
 	apart    time.Duration // are the cores, by lookHowFar
+	commit   string
 }
 
 func newMeasurement(o options, b *builder) *measurement {
 	return &measurement{
 		options: o, builder: b, shown: map[contender]bool{}, seen: &disturbance{},
-		may: tolerance{foreign: mostForeign, trip: o.far},
+		may: tolerance{foreign: mostForeign, trip: o.far}, commit: commit(),
 	}
 }
 
