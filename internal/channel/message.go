@@ -16,8 +16,9 @@ type Op string
 const (
 	Hello   Op = "hello"   // Assignment; the answer is a Description
 	Prepare Op = "prepare" // run OnPrepare; nothing is served yet
-	Start   Op = "start"   // listen, run OnStart, serve
+	Start   Op = "start"   // listen, run OnStart, serve; with a descriptor, take what a predecessor hands over by it
 	Freeze  Op = "freeze"  // accept and read nothing, until Resume or Leave
+	Hand    Op = "hand"    // while frozen, hand connections to the successor at the descriptor; the answer is a Handed
 	Resume  Op = "resume"
 	Leave   Op = "leave"  // Shutdown: another process takes over
 	Stop    Op = "stop"   // Shutdown: the program ends
@@ -47,8 +48,10 @@ type Assignment struct {
 
 // Description is what a program says of itself, so that its master can tell whether it fits.
 type Description struct {
-	Version int      `json:"version"`
-	Workers []Worker `json:"workers"`
+	Version  int      `json:"version"`
+	Workers  []Worker `json:"workers"`
+	Handover int      `json:"handover,omitempty"` // version of the transfer that this process speaks; 0: none
+	Program  string   `json:"program,omitempty"`  // version of the program, for people
 }
 
 // Worker is what a master has to know of a worker.
@@ -71,6 +74,25 @@ type Address struct {
 	ReusePort bool   `json:"reuse_port"`
 	Mode      uint32 `json:"mode,omitempty"`
 	Owner     string `json:"owner,omitempty"`
+}
+
+// Started is what a process has taken over from its predecessor. The answer to a Start without a descriptor is zero.
+type Started struct {
+	Kept   int     `json:"kept"` // connections
+	Pauses []Pause `json:"pauses,omitempty"`
+}
+
+// Pause is how long the connections of one loop were not served: from when the loop of the predecessor stood still
+// until that of the successor ran, by the monotonic clock that all processes of a machine share.
+type Pause struct {
+	Conns int           `json:"conns"`
+	Time  time.Duration `json:"time"`
+}
+
+// Handed is what became of the connections of a predecessor. An error in its place means that it has all of them still.
+type Handed struct {
+	Crossed int            `json:"crossed"`
+	Stayed  map[string]int `json:"stayed,omitempty"` // how many, by reason
 }
 
 // Shutdown is how a process is to end: gracefully, within a time.
