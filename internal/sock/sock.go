@@ -205,22 +205,3 @@ func Lookup(owner string) (uid, gid int, groups []int, err error) {
 	}
 	return uid, gid, groups, nil
 }
-
-// Duplicate is another listener for the same socket. The error matches errors.ErrUnsupported where it has none.
-func Duplicate(ln net.Listener) (net.Listener, error) {
-	filer, ok := ln.(interface{ File() (*os.File, error) })
-	if !ok {
-		return nil, errors.ErrUnsupported
-	}
-	f, err := filer.File()
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	other, err := net.FileListener(f)
-	if err != nil {
-		// It has made the socket a blocking one, for all who have it: who accepts next would stand still.
-		_ = setNonblock(f.Fd())
-	}
-	return other, err
-}

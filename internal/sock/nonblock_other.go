@@ -1,5 +1,0 @@
-//go:build !unix
-
-package sock
-
-func setNonblock(uintptr) error { return nil }
