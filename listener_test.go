@@ -141,6 +141,11 @@ func TestBadWorkers(t *testing.T) {
 		{lineman.Worker{Addr: "text://127.0.0.1:0", Limits: lineman.Limits{MaxMessage: -1}}, "size in Limits"},
 		{lineman.Worker{Addr: "text://127.0.0.1:0", Mode: 0o600}, "unix address"},
 		{lineman.Worker{}, "neither Name nor Addr"},
+		{lineman.Worker{Addr: "text://127.0.0.1:0", Save: saveNothing}, "one of Save and Restore"},
+		{lineman.Worker{Addr: "text://127.0.0.1:0", Restore: restoreNothing}, "one of Save and Restore"},
+		{lineman.Worker{Addr: "text://127.0.0.1:0", SaveState: saveNoState}, "one of SaveState and RestoreState"},
+		{lineman.Worker{Addr: "text://127.0.0.1:0", RestoreState: restoreNoState}, "one of SaveState and RestoreState"},
+		{lineman.Worker{Addr: "text+udp://127.0.0.1:0", Save: saveNothing, Restore: restoreNothing}, "for streams"},
 	} {
 		err := lineman.Run(context.Background(), &tt.worker)
 		if err == nil || !strings.HasPrefix(err.Error(), "lineman: ") || !strings.Contains(err.Error(), tt.want) {

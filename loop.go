@@ -70,6 +70,7 @@ type Loop struct {
 	binary    *Conn      // whose message at hand is a binary one; nil for none
 	asked     netip.Addr // where the datagram at hand was sent to; zero where its socket has one address
 	stats     Stats
+	succeeds  bool // a predecessor hands over
 	stopping  bool
 	leaving   bool           // connections are let go
 	goodbye   websocket.Code // that they are told; 0 before

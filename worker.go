@@ -112,6 +112,40 @@ type Worker struct {
 	// files again.
 	OnReload func(l *Loop)
 
+	// Save and Restore have the connections of the worker cross to the successor of the process, in a reload, instead
+	// of ending. Both or neither are set; a worker opened by Listen may have them too. What must be alike on both sides
+	// is the Name, and that both speak the same protocol.
+	//
+	// Save runs on the loop, for each connection that can cross, after SaveState, while the loop stands still: no other
+	// callback runs until the handover is over. It returns what the value of the connection is as bytes, which are
+	// used before the next call. It must not give anything up, as the connection may stay after all. An error has it
+	// stay, and is the reason that the operator is told. In the predecessor neither OnClosing, OnClose nor OnGone runs
+	// for a connection that has crossed: Send gives net.ErrClosed, and its Context is cancelled.
+	Save func(c *Conn) ([]byte, error)
+
+	// Restore runs in the successor in place of OnAccept and OnConnect, for each connection, before the loop serves. It
+	// makes of the bytes, which are on loan until it returns, the value again. The connection has the ID that it had,
+	// and may be used as in a callback: what is sent goes out behind what waited to be sent already. An error, or a
+	// panic, has the connection stay with the predecessor: nothing more is called for it here.
+	Restore func(c *Conn, value []byte) error
+
+	// SaveState and RestoreState have the state of a loop cross, beside that of its connections. Both or neither are
+	// set. They mean nothing for a worker that was opened by Listen.
+	//
+	// SaveState runs on each loop of the predecessor, before any Save. It must not give anything up: the handover may
+	// fail, and the predecessor go on. An error ends the handover, and the reload with it.
+	SaveState func(l *Loop) ([]byte, error)
+
+	// RestoreState runs in the successor once for each loop of the predecessor, after OnStart of all loops and before
+	// any Restore: on the loop with that Index, modulo the number of loops here. state is on loan until it returns. An
+	// error ends the handover, and the reload with it.
+	RestoreState func(l *Loop, state []byte) error
+
+	// OnHandover runs on each loop of the predecessor, once the successor has taken over for good, before OnReload:
+	// connections that have crossed are here no more. It is the place to close what the successor opens now, and to
+	// stop what it goes on with.
+	OnHandover func(l *Loop)
+
 	// OnStop runs on the loop once, when it begins to stop: listeners and connections are still open. Workers opened
 	// by Listen are told before the one that opened them.
 	OnStop func(l *Loop)

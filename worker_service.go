@@ -186,6 +186,12 @@ func (s *service) check() error {
 		return fmt.Errorf("TLS is for streams, not %q", w.Addr)
 	case w.TLS != nil && len(w.TLS.Certificates) == 0 && w.TLS.GetCertificate == nil && w.TLS.GetConfigForClient == nil:
 		return fmt.Errorf("TLS has no certificate: set Certificates, or GetCertificate to Certificate(files)")
+	case (w.Save == nil) != (w.Restore == nil):
+		return fmt.Errorf("has one of Save and Restore: set both, or neither")
+	case (w.SaveState == nil) != (w.RestoreState == nil):
+		return fmt.Errorf("has one of SaveState and RestoreState: set both, or neither")
+	case w.Save != nil && s.packet:
+		return fmt.Errorf("Save and Restore are for streams, not %q", w.Addr)
 	case w.ReusePort && s.address.network == "unix":
 		return fmt.Errorf("ReusePort is for tcp and udp, not %q", w.Addr)
 	}
