@@ -1,0 +1,55 @@
+// Package handover carries the connections of a process to the process that takes its place: the predecessor's side is
+// Send, the successor's is Accept and Receiver.Receive. It knows bytes, descriptors and who may serve them; what a
+// record means is for those who make it and those who read it.
+//
+//	predecessor                                        successor
+//
+//	stands still                                       has its end of the socket pair
+//	hello {version, last id, loops, workers}  ──────▶
+//	                                                   listens, OnStart
+//	                                          ◀──────  welcome
+//	state {worker, loop, value}*              ──────▶  restores, before any connection
+//	record {…} with its descriptor*           ──────▶  makes the connection, which does not run yet, or refuses it
+//	end {number of records}                   ──────▶
+//	                                          ◀──────  refused {id, reason}*
+//	                                          ◀──────  ready
+//	tail {id, output} | keep {id}*            ──────▶  what has changed since the record
+//	yours                                     ──────▶
+//	serves what stayed                                 serves what crossed
+//
+//	at any time before yours: abort {reason}  ──────▶  closes what it has
+//	at any time before ready:                 ◀──────  failed {reason}
+//
+// # Who serves
+//
+// A connection is served by one process at a time, and by none only while both stand still, or if who had it has died:
+//
+//   - The predecessor gives up when it has written yours, and at no other time. It writes that only after ready. Any
+//     failure before means that it serves again: an error, the end of the stream, a limit of time.
+//   - It never closes its end without a word: yours, or abort. So an end without a word is the death of its process.
+//   - The successor serves when it has read yours; or, once it has all records, when the predecessor has died.
+//   - A successor that has said ready and waits too long first closes its reading side, so that yours cannot come any
+//     more, and then looks whether it has come.
+//
+// docs/model has a model of these rules, which is searched in full.
+//
+// # Bytes
+//
+// What crosses is a stream of frames, the same in both directions:
+//
+//	kind (1) | more (1) | length (4) | payload | sum (4)
+//
+// Numbers are big-endian. The sum is the CRC-32C of all that this side has written so far, so that a frame which is
+// lost, doubled, moved or damaged is noticed. A message longer than a frame comes in several, with more = 1 in all but
+// the last. The payload of a message is a list of fields: a number and a length, both uvarints, and that many bytes. A
+// field that is absent is zero.
+//
+// Descriptors come along with the bytes, in the order of the records, one for each. Frames are written in batches of at
+// most BatchRecords records and about BatchBytes bytes, and a batch is all that either side keeps of the transfer,
+// whatever the number of connections; but for a record, a state or a tail that is larger.
+//
+// # Versions
+//
+// A successor reads what it gets in the version that hello tells, its own or an older one, and refuses a later one, as
+// well as a field that its version does not have. A predecessor writes its own version, and knows no other.
+package handover
