@@ -28,6 +28,7 @@ type session interface {
 	outputRules
 	timeRules
 	endingRules
+	handoverRules
 }
 
 // messageRules say what is done with what comes.
@@ -138,6 +139,20 @@ type endingRules interface {
 	// leave is told that the loop stops, and reports whether what is under way ends the connection: late means that
 	// there is no time for requests that have not been looked at.
 	leave(c *Conn, late bool) bool
+}
+
+// handoverRules say what of a session goes to another process with its connection: see handover_session.go.
+type handoverRules interface {
+	// recordKind says which session a record is of.
+	recordKind(c *Conn) string
+
+	// appendStateLocked appends to dst what the session knows beside the input that waits. An error is why the
+	// connection stays. It is asked again when the connection goes: what was sent since, by other goroutines, may have
+	// changed it.
+	appendStateLocked(c *Conn, dst []byte) ([]byte, error)
+
+	// restoreState gives a new session of a new connection that state. The error says why it cannot be.
+	restoreState(c *Conn, state []byte) error
 }
 
 // closingHandshake is how far the goodbyes of a protocol have come, once this side has said its own (RFC 6455, 7.1.2

@@ -75,6 +75,8 @@ func (c *Codec) WantsContinue() bool {
 func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	var r *Request // it is parsed again when its body has come, for data may have moved
 	switch {
+	case len(data) < c.line:
+		return 0, nil, errState // of RestoreState: what the codec had seen is not there
 	case c.state != inHead:
 		c.Release()
 	case c.strayLine(data):

@@ -197,6 +197,9 @@ func (c *Codec) take(h header, body []byte, whole bool) (msg []byte, err error) 
 		c.partial = partials.Get().(*partial)
 	}
 	p := c.partial
+	if p.seen > len(body) {
+		return nil, errState // of RestoreState: what the codec had seen is not there
+	}
 	fresh := body[p.seen:]
 	ascii := h.mask != 0 && unmask(fresh, h.mask, p.seen) && p.tail.whole()
 	p.seen = len(body)
@@ -222,7 +225,7 @@ func (c *Codec) checkOrder(h header) error {
 	if h.opcode.control() {
 		return nil
 	}
-	room, size, deflated := uint64(c.max), h.payload, h.deflated
+	size, deflated := h.payload, h.deflated
 	switch f := c.fragments(); {
 	case h.opcode == Continuation && f == nil:
 		return violation("continuation without a beginning") // RFC 6455, 5.4
@@ -231,13 +234,19 @@ func (c *Codec) checkOrder(h header) error {
 	case f != nil:
 		return violation("new message inside a fragmented one") // RFC 6455, 5.4
 	}
-	if deflated {
-		room += room/8 + 64 // what cannot be compressed grows, by less than this
-	}
-	if size > room {
+	if size > roomFor(c.max, deflated) {
 		return &Error{TooBig, protocol.ErrTooLarge}
 	}
 	return nil
+}
+
+// roomFor is how many bytes of payload a message of max bytes may have.
+func roomFor(max uint32, deflated bool) uint64 {
+	room := uint64(max)
+	if deflated {
+		room += room/8 + 64 // what cannot be compressed grows, by less than this
+	}
+	return room
 }
 
 // complete handles a frame that is all there, of a message that was not there at once.
