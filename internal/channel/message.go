@@ -18,7 +18,7 @@ const (
 	Prepare Op = "prepare" // run OnPrepare; nothing is served yet
 	Start   Op = "start"   // listen, run OnStart, serve; with a descriptor, take what a predecessor hands over by it
 	Freeze  Op = "freeze"  // accept and read nothing, until Resume or Leave
-	Hand    Op = "hand"    // while frozen, hand connections to the successor at the descriptor; the answer is a Handed
+	Hand    Op = "hand"    // Transfer: while frozen, hand connections over by the descriptor; the answer is a Handed
 	Resume  Op = "resume"
 	Leave   Op = "leave"  // Shutdown: another process takes over
 	Stop    Op = "stop"   // Shutdown: the program ends
@@ -76,6 +76,12 @@ type Address struct {
 	Owner     string `json:"owner,omitempty"`
 }
 
+// Transfer is how long a predecessor waits for its successor to start, before it gives up and answers with an error. A
+// negative time is no limit. A predecessor that has not answered some seconds later is killed.
+type Transfer struct {
+	Within time.Duration `json:"within"`
+}
+
 // Started is what a process has taken over from its predecessor. The answer to a Start without a descriptor is zero.
 type Started struct {
 	Kept   int     `json:"kept"` // connections
@@ -93,6 +99,7 @@ type Pause struct {
 type Handed struct {
 	Crossed int            `json:"crossed"`
 	Stayed  map[string]int `json:"stayed,omitempty"` // how many, by reason
+	Relays  int            `json:"relays,omitempty"` // of those that crossed, and need this process
 }
 
 // Shutdown is how a process is to end: gracefully, within a time.
@@ -111,6 +118,7 @@ type Heartbeat struct {
 	Busy     time.Duration   `json:"busy"` // how long the loop has not come round; 0 when it answered
 	Callback string          `json:"callback,omitempty"`
 	Messages uint64          `json:"messages"`         // ever, for a rate
+	Relays   int             `json:"relays,omitempty"` // connections of the successor that need this process
 	Status   json.RawMessage `json:"status,omitempty"` // for operators; as it was when the loop last came round
 }
 

@@ -77,14 +77,16 @@ func (e *Error) Unwrap() error {
 	return e.Number
 }
 
-// Pair makes the two ends of a channel: one to Open, one to give to a child process.
+// Pair makes two ends of a stream, such as those of a channel: one to Open, one to give to a child process.
 func Pair() (own, child *os.File, err error) {
+	syscall.ForkLock.RLock() // a process that another goroutine starts must not have the ends, too
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("channel: %w", os.NewSyscallError("socketpair", err))
-	}
 	for _, fd := range fds {
 		unix.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, nil, fmt.Errorf("channel: %w", os.NewSyscallError("socketpair", err))
 	}
 	return os.NewFile(uintptr(fds[0]), "channel"), os.NewFile(uintptr(fds[1]), "channel"), nil
 }
@@ -116,22 +118,48 @@ func (p *Peer) Close() { p.conn.Close() }
 // Call asks the other end and waits for its answer, which is decoded into answer unless that is nil. It returns the
 // descriptors that came with it. files stay the caller's. An *Error is the other end's.
 func (p *Peer) Call(ctx context.Context, op Op, body, answer any, files ...int) ([]int, error) {
+	id, reply, err := p.ask(op, body, files)
+	if err != nil {
+		return nil, err
+	}
+	return p.await(ctx, id, reply, answer)
+}
+
+// Give is Call with a file that becomes the other end's: it is closed here as soon as it was sent, and before the
+// answer. So if it is an end of a pair, the end of the process that has it is the end of the stream.
+func (p *Peer) Give(ctx context.Context, op Op, body, answer any, file *os.File) error {
+	id, reply, err := p.ask(op, body, []int{int(file.Fd())})
+	file.Close()
+	if err != nil {
+		return err
+	}
+	files, err := p.await(ctx, id, reply, answer)
+	closeAll(files) // none is expected
+	return err
+}
+
+// ask sends a request.
+func (p *Peer) ask(op Op, body any, files []int) (id uint64, reply chan *message, err error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
-		return nil, fmt.Errorf("channel: %w", err)
+		return 0, nil, fmt.Errorf("channel: %w", err)
 	}
-	reply := make(chan *message, 1)
+	reply = make(chan *message, 1)
 	p.mu.Lock()
 	if p.calls == nil {
 		p.mu.Unlock()
-		return nil, ErrClosed
+		return 0, nil, ErrClosed
 	}
 	p.last++
-	id := p.last
+	id = p.last
 	p.calls[id] = reply
 	p.mu.Unlock()
-
 	p.write(&message{ID: id, Op: op, Body: raw, Files: len(files), files: files})
+	return id, reply, nil
+}
+
+// await waits for the answer to the request of an id.
+func (p *Peer) await(ctx context.Context, id uint64, reply chan *message, answer any) ([]int, error) {
 	select {
 	case m := <-reply:
 		return m.files, m.decode(answer)

@@ -165,6 +165,48 @@ func TestDescriptors(t *testing.T) {
 	}
 }
 
+// TestGive has the only end of a stream go to the other process: when that closes it, the stream ends, while the
+// request is not answered yet.
+func TestGive(t *testing.T) {
+	requests := make(chan *Request, 1)
+	a, _ := pair(t, nobody, func(r *Request) { requests <- r })
+	from, to, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	given := make(chan error, 1)
+	var answer int
+	go func() { given <- a.Give(patiently(t), Hand, nil, &answer, to) }()
+	r := <-requests
+	closeAll(r.Files)
+	if _, err := io.ReadAll(from); err != nil {
+		t.Error(err) // it would never end with a descriptor left open
+	}
+	r.Answer(7, nil)
+	if err := <-given; err != nil || answer != 7 {
+		t.Errorf("%d, %v", answer, err)
+	}
+}
+
+// TestGiveToNobody closes the file.
+func TestGiveToNobody(t *testing.T) {
+	a, b := pair(t, nobody, nobody)
+	b.Close()
+	<-a.Done()
+	from, to, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	if err := a.Give(patiently(t), Hand, nil, nil, to); !errors.Is(err, ErrClosed) {
+		t.Errorf("the error is %v", err)
+	}
+	if _, err := io.ReadAll(from); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestAnswerNobodyWaitsFor has its descriptors closed.
 func TestAnswerNobodyWaitsFor(t *testing.T) {
 	requests := make(chan *Request, 1)
