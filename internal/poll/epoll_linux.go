@@ -201,7 +201,8 @@ func (p *epoll) Arm(h Handle, read, write bool) error {
 		return nil
 	}
 	ev := unix.EpollEvent{Events: want, Fd: int32(h)}
-	if err := epollCtl(p.epfd, unix.EPOLL_CTL_MOD, int(s.fd), &ev); err != 0 {
+	err := epollCtl(p.epfd, unix.EPOLL_CTL_MOD, int(s.fd), &ev)
+	if err != 0 && err != unix.ENOENT { // a suspended one is not in the set: Restore does it
 		return fmt.Errorf("poll: epoll_ctl: %w", err)
 	}
 	s.arm(want)

@@ -126,6 +126,20 @@ type Poller interface {
 	// what was written is still on its way. Close the handle afterwards: it no longer touches the connection.
 	Detach(h Handle) (c net.Conn, unread []byte, err error)
 
+	// Suspend has the poller not watch a stream until Restore, and returns its descriptor, which stays the poller's: to
+	// be given to another process. Of a handle that is suspended only Arm, which then holds from Restore on, LocalAddr
+	// and Close are of use; Close without abort leaves the connection to who has it too. errors.ErrUnsupported means
+	// that the poller has no such thing.
+	Suspend(h Handle) (fd int, err error)
+
+	// Restore has a suspended stream be watched again, for what is armed.
+	Restore(h Handle) error
+
+	// Take takes over the descriptor of a stream (TCP or Unix, not blocking) that another process has given. The handle
+	// is suspended, and armed for reading. If it fails, the descriptor is closed, but for errors.ErrUnsupported: then
+	// the poller has no such thing.
+	Take(fd int) (Handle, error)
+
 	// Output lends the sending side of a stream to somebody who sends files: to be used on one goroutine, beside
 	// everything else but Write, and to be closed. errors.ErrUnsupported means that the poller has no such thing.
 	Output(h Handle) (Output, error)

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -326,3 +327,9 @@ func (p *portable) WriteParts(h Handle, parts [][]byte) (int, error) {
 	}
 	return done, nil
 }
+
+func (p *portable) Suspend(Handle) (int, error) { return -1, errors.ErrUnsupported }
+
+func (p *portable) Restore(Handle) error { return errors.ErrUnsupported }
+
+func (p *portable) Take(int) (Handle, error) { return 0, errors.ErrUnsupported }
