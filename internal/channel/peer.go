@@ -32,11 +32,18 @@ type Peer struct {
 	serve func(*Request)
 	done  chan struct{} // closed when nothing more will come
 
-	writing sync.Mutex // guards the order of what is written
+	writing chan struct{} // held, by sending, by who writes a message; a Peer at rest holds it
 
-	mu    sync.Mutex // guards the following
-	last  uint64
-	calls map[uint64]chan *message // nil once nothing more will come
+	// Owned by the goroutine that reads; by Suspend while that rests.
+	in    lines
+	files []int // descriptors that came, of a message that has not come whole
+
+	mu         sync.Mutex // guards the following
+	last       uint64
+	calls      map[uint64]chan *message // nil once nothing more will come
+	rest       *rest                    // nil while the Peer reads
+	unanswered int                      // requests of the other end's
+	answered   chan struct{}            // closed when there are no more of those; nil while nobody waits for that
 }
 
 // message is what crosses: one line of JSON.
@@ -93,7 +100,10 @@ func Pair() (own, child *os.File, err error) {
 
 // Open makes a Peer of an end of a channel, which it takes over. serve gets each request in order, on one goroutine
 // that reads nothing more until serve returns; it may answer later.
-func Open(f *os.File, serve func(*Request)) (*Peer, error) {
+func Open(f *os.File, serve func(*Request)) (*Peer, error) { return Continue(f, Suspended{}, serve) }
+
+// Continue is Open for the end of a channel at which another Peer was suspended.
+func Continue(f *os.File, s Suspended, serve func(*Request)) (*Peer, error) {
 	c, err := net.FileConn(f)
 	if err != nil {
 		return nil, fmt.Errorf("channel: %w", err)
@@ -104,7 +114,11 @@ func Open(f *os.File, serve func(*Request)) (*Peer, error) {
 		c.Close()
 		return nil, fmt.Errorf("channel: descriptor %s is no Unix socket", f.Name())
 	}
-	p := &Peer{conn: conn, serve: serve, done: make(chan struct{}), calls: make(map[uint64]chan *message)}
+	p := &Peer{
+		conn: conn, serve: serve, done: make(chan struct{}), writing: make(chan struct{}, 1),
+		last: s.Last, calls: make(map[uint64]chan *message), files: s.Files,
+	}
+	p.in.add(s.Unread)
 	go p.read()
 	return p, nil
 }
@@ -216,6 +230,7 @@ func (r *Request) Answer(body any, err error, files ...int) {
 		}
 	}
 	r.peer.write(m)
+	r.peer.settle()
 }
 
 // write sends a message. A failure ends the channel: who waits for an answer learns it by that.
@@ -226,8 +241,8 @@ func (p *Peer) write(m *message) {
 		return
 	}
 	line = append(line, '\n')
-	p.writing.Lock()
-	defer p.writing.Unlock()
+	p.writing <- struct{}{}
+	defer func() { <-p.writing }()
 	if err := p.send(line, m.files); err != nil {
 		p.conn.Close()
 	}
@@ -252,26 +267,28 @@ func (p *Peer) send(line []byte, files []int) error {
 // those which are left belong to one message at most.
 func (p *Peer) read() {
 	defer p.end()
-	var in lines
-	var files []int
-	defer func() { closeAll(files) }()
+	defer func() { closeAll(p.files) }()
 	chunk, control := make([]byte, 32<<10), make([]byte, unix.CmsgSpace(4*maxFiles))
 	for {
 		n, oobn, _, _, err := p.conn.ReadMsgUnix(chunk, control)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			p.pause()
+			continue
+		}
 		if err != nil || n == 0 {
 			return
 		}
-		files = append(files, received(control[:oobn])...)
-		in.add(chunk[:n])
-		for line, whole := in.next(); whole; line, whole = in.next() {
+		p.files = append(p.files, received(control[:oobn])...)
+		p.in.add(chunk[:n])
+		for line, whole := p.in.next(); whole; line, whole = p.in.next() {
 			m := &message{}
-			if json.Unmarshal(line, m) != nil || m.Files < 0 || m.Files > len(files) {
+			if json.Unmarshal(line, m) != nil || m.Files < 0 || m.Files > len(p.files) {
 				return
 			}
-			m.files, files = files[:m.Files:m.Files], files[m.Files:]
+			m.files, p.files = p.files[:m.Files:m.Files], p.files[m.Files:]
 			p.dispatch(m)
 		}
-		if len(in.rest) > maxLine || len(files) > maxFiles {
+		if len(p.in.rest) > maxLine || len(p.files) > maxFiles {
 			return
 		}
 	}
@@ -279,6 +296,9 @@ func (p *Peer) read() {
 
 func (p *Peer) dispatch(m *message) {
 	if m.Op != "" {
+		p.mu.Lock()
+		p.unanswered++
+		p.mu.Unlock()
 		p.serve(&Request{Op: m.Op, Files: m.files, peer: p, id: m.ID, body: m.Body})
 		return
 	}
