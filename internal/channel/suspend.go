@@ -32,11 +32,8 @@ func (p *Peer) Suspend(ctx context.Context) (Suspended, error) {
 	p.mu.Lock()
 	p.rest = r
 	p.mu.Unlock()
-	err := p.conn.SetReadDeadline(time.Unix(1, 0)) // wakes who reads
-	if err == nil {
-		err = p.quiesce(ctx, r)
-	}
-	if err != nil {
+	_ = p.conn.SetReadDeadline(time.Unix(1, 0)) // wakes who reads; if it is closed, nobody does
+	if err := p.quiesce(ctx, r); err != nil {
 		p.wake()
 		return Suspended{}, err
 	}
