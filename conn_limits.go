@@ -51,7 +51,7 @@ func limitsOf(c *Conn) (on [3]limit) {
 	case c.phase.get() != open:
 		from := c.since
 		if c.end&remains != 0 {
-			from = max(from, c.in.touched) // some of it was taken
+			from = latest(from, c.in.touched) // some of it was taken
 		}
 		on[0] = limit{from, after.close, endOverdue}
 		return on
@@ -70,6 +70,14 @@ func limitsOf(c *Conn) (on [3]limit) {
 		return c.transport().limits(c)
 	}
 	return c.session.limits(c)
+}
+
+// latest is the later one of two ticks, which wrap round.
+func latest(a, b uint32) uint32 {
+	if int32(a-b) > 0 {
+		return a
+	}
+	return b
 }
 
 func timeOut(c *Conn) { c.end.refuse(c, ErrTimeout) }

@@ -113,3 +113,16 @@ func (h heldWrites) Write(writes []poll.Write) {
 }
 
 func (heldWrites) Close() error { return nil }
+
+// StandStill has loops stand still together, and returns when they do: until thaw, who called it owns what they own.
+func StandStill(loops ...*Loop) (thaw func()) {
+	s := newStandstill(loops, nil)
+	if !s.begin() {
+		panic("a loop has ended")
+	}
+	<-s.still
+	return func() { close(s.thaw) }
+}
+
+// HasWork reports whether something was given to Do, or a connection wants attention.
+func (l *Loop) HasWork() bool { return l.wanted() }

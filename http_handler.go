@@ -185,7 +185,7 @@ func exchangeLimits(c *Conn, x *exchange.Exchange) (on [3]limit) {
 	c.since = now // keep-alive counts from the end of the exchange
 	on[0] = limit{now, after.keepAlive, func(*Conn) {}}
 	if since, ok := x.AwaitsBody(now); ok {
-		on[1] = limit{max(c.in.touched, since), after.message, timeOut}
+		on[1] = limit{latest(c.in.touched, since), after.message, timeOut}
 	}
 	if since, ok := x.Stalled(now); ok {
 		on[2] = limit{since, after.answer, endOverdue}

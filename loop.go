@@ -70,7 +70,8 @@ type Loop struct {
 	binary    *Conn      // whose message at hand is a binary one; nil for none
 	asked     netip.Addr // where the datagram at hand was sent to; zero where its socket has one address
 	stats     Stats
-	succeeds  bool // a predecessor hands over
+	standing  *standstill // that it has been asked to join; nil while there is none
+	succeeds  bool        // a predecessor hands over
 	stopping  bool
 	leaving   bool           // connections are let go
 	goodbye   websocket.Code // that they are told; 0 before
@@ -294,6 +295,10 @@ func (l *Loop) runPosted() {
 	}
 	if clear(posted); cap(posted) <= keepPosted {
 		l.emptied = posted[:0]
+	}
+	if s := l.standing; s != nil { // the attention that follows is its own affair: so this is the end of the tick
+		l.standing = nil
+		s.hold(l)
 	}
 }
 

@@ -34,7 +34,7 @@ type process struct {
 	siblings bool       // accept from the sockets of the worker too
 
 	// Of the channel's goroutine.
-	thaw chan struct{} // the loops stand still until this is closed; nil when they do not
+	standing *standstill // of the loops; nil when they do not stand still
 
 	lent      map[channel.Loan]*Listener // Owned by the first loop.
 	heartbeat heartbeat
@@ -246,40 +246,33 @@ func (p *process) become(a channel.Assignment) error {
 
 // freeze has the loops stand still: they accept and read nothing, and their timers wait. It answers when all do.
 func (p *process) freeze(r *channel.Request) {
-	thaw := make(chan struct{})
-	p.thaw = thaw
-	var moving atomic.Int64
-	moving.Store(int64(len(p.runs)))
+	var loops []*Loop
 	for _, own := range p.runs {
-		l := own.loop
-		if !l.Do(func() {
-			began := l.clock()
-			if moving.Add(-1) == 0 {
-				go r.Answer(nil, nil)
-			}
-			select {
-			case <-thaw:
-			case <-p.peer.Done():
-			}
-			l.skip(l.clock().Sub(began))
-		}) {
-			r.Answer(nil, errEnded)
-			return // they end together
-		}
+		loops = append(loops, own.loop)
 	}
+	s := newStandstill(loops, p.peer.Done())
+	p.standing = s
+	if !s.begin() {
+		r.Answer(nil, errEnded)
+		return
+	}
+	go func() {
+		select {
+		case <-s.still:
+			r.Answer(nil, nil)
+		case <-s.thaw:
+			r.Answer(nil, errThawed)
+		case <-s.gone:
+		}
+	}()
 }
 
-// skip has limits of time not count a time in which the loop stood still.
-func (l *Loop) skip(d time.Duration) {
-	l.started = l.started.Add(d)
-	l.resumeClock()
-	l.doing.set(noCallback)
-}
+var errThawed = errors.New("lineman: the loops were told to go on before they stood still")
 
 func (p *process) resume() {
-	if p.thaw != nil {
-		close(p.thaw)
-		p.thaw = nil
+	if p.standing != nil {
+		close(p.standing.thaw)
+		p.standing = nil
 	}
 }
 
