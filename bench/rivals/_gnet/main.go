@@ -45,12 +45,17 @@ func echoBytes(_ *server, c gnet.Conn) gnet.Action {
 
 func echoLines(_ *server, c gnet.Conn) gnet.Action {
 	b, _ := c.Peek(-1)
-	end := bytes.LastIndexByte(b, '\n') + 1
-	if end == 0 {
+	var out []byte
+	for line := range bytes.Lines(b) {
+		if line[len(line)-1] == '\n' {
+			out = append(out, line...)
+		}
+	}
+	if len(out) == 0 {
 		return gnet.None
 	}
-	defer c.Discard(end)
-	return sent(c.Write(b[:end]))
+	defer c.Discard(len(out))
+	return sent(c.Write(out))
 }
 
 var (
@@ -58,7 +63,7 @@ var (
 	hello     = []byte("HTTP/1.1 200 OK\r\nContent-Length: 13\r\nContent-Type: text/plain\r\n\r\nHello, World!")
 )
 
-// greet parses nothing: gnet has no HTTP.
+// greet looks for the ends of requests and parses nothing: gnet has no HTTP.
 func greet(_ *server, c gnet.Conn) gnet.Action {
 	b, _ := c.Peek(-1)
 	n, end := bytes.Count(b, endOfHead), bytes.LastIndex(b, endOfHead)
