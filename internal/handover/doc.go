@@ -15,21 +15,23 @@
 //	                                          ◀──────  ready
 //	tail {id, output} | keep {id}*            ──────▶  what has changed since the record
 //	yours                                     ──────▶
+//	                                          ◀──────  mine
 //	serves what stayed                                 serves what crossed
 //
 //	at any time before yours: abort {reason}  ──────▶  closes what it has
-//	at any time before ready:                 ◀──────  failed {reason}
+//	serves again                              ◀──────  failed {reason}, at any time before mine
 //
 // # Who serves
 //
 // A connection is served by one process at a time, and by none only while both stand still, or if who had it has died:
 //
-//   - The predecessor gives up when it has written yours, and at no other time. It writes that only after ready. Any
-//     failure before means that it serves again: an error, the end of the stream, a limit of time.
-//   - It never closes its end without a word: yours, or abort. So an end without a word is the death of its process.
+//   - The predecessor writes yours when it has read ready, and gives its connections up by that. Any failure before
+//     means that it serves again: an error, the end of the stream, a limit of time.
+//   - It never ends the stream without a word: mine, or abort. So an end without a word is the death of its process.
 //   - The successor serves when it has read yours; or, once it has all records, when the predecessor has died.
-//   - A successor that has said ready and waits too long first closes its reading side, so that yours cannot come any
-//     more, and then looks whether it has come.
+//   - A successor that cannot, even after yours, says failed, and closes what it has. The predecessor waits for that
+//     word, however long it takes: who watches both kills a successor that hangs. Only after failed does it serve
+//     again, as a successor that is gone without a word may have served.
 //
 // docs/model has a model of these rules, which is searched in full.
 //

@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"cmp"
 	"errors"
 	"time"
 )
@@ -16,14 +17,14 @@ const (
 
 // Errors of a handover. All mean that the predecessor serves, or has died.
 var (
-	ErrVersion     = errors.New("handover: the running program is newer than the one that is to take its place")
+	ErrVersion     = errors.New("handover: the running program is newer than its successor: reload with --drain")
 	ErrCorrupt     = errors.New("handover: what came is not what was sent")
 	ErrTruncated   = errors.New("handover: the other process closed the stream within a message")
 	ErrClosed      = errors.New("handover: the other process closed the stream without a word")
 	ErrDescriptors = errors.New("handover: descriptors are missing or left over")
-	ErrNoRoom      = errors.New("handover: the process has no room for more descriptors; raise its limit (ulimit -n)")
+	ErrNoRoom      = errors.New("handover: the process has no room for more descriptors: raise its limit (ulimit -n)")
 	ErrTime        = errors.New("handover: the other process took too long")
-	ErrTooLarge    = errors.New("handover: larger than the limit") // of a record; it was not sent, and the rest may be
+	ErrTooLarge    = errors.New("handover: larger than the limit")
 )
 
 // Aborted is the error of a successor whose predecessor gave up, for this reason.
@@ -42,6 +43,27 @@ type Limits struct {
 	Step  time.Duration // how long either waits until something comes or goes; 10 seconds
 	Bytes int           // of a record, and of a tail; 64 MiB
 	State int           // bytes of a state; 1 GiB
+}
+
+// filled is l with the defaults for what is zero.
+func (l Limits) filled() Limits {
+	return Limits{
+		Start: cmp.Or(l.Start, time.Minute),
+		Step:  cmp.Or(l.Step, 10*time.Second),
+		Bytes: cmp.Or(l.Bytes, 64<<20),
+		State: cmp.Or(l.State, 1<<30),
+	}
+}
+
+// of is how long a message may be.
+func (l Limits) of(k kind) int {
+	switch k {
+	case kindState:
+		return l.State
+	case kindRecord, kindTail:
+		return l.Bytes
+	}
+	return BatchBytes
 }
 
 // Hello is what a successor has to know before it starts.

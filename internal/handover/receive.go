@@ -4,31 +4,207 @@ package handover
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"syscall"
 )
 
 // A Receiver is the successor's side of a transfer. Its methods are called on one goroutine.
 type Receiver struct {
-	hello Hello
+	*stream
+	hello   Hello
+	sink    Sink
+	record  Record // is read to again and again
+	records uint64 // have come
+	refused []note
 }
 
-// Accept reads hello from a predecessor at the other end of conn, which it takes over. It returns an error that matches
-// ErrVersion if that is of a later version.
+// Accept reads hello from the predecessor at the other end of conn, which it takes over. Its error matches ErrVersion
+// if that is of a later version.
 func Accept(conn *net.UnixConn, limits Limits) (*Receiver, error) {
-	conn.Close()
-	return nil, errors.ErrUnsupported
+	r := &Receiver{stream: newStream(conn, limits)}
+	m, err := r.hear()
+	if err == nil && m.kind != kindHello {
+		err = fmt.Errorf("%w: %s in place of %s", ErrCorrupt, m.kind, kindHello)
+	}
+	if err == nil {
+		err = r.hello.parse(m.payload)
+	}
+	if err != nil {
+		r.Fail(err)
+		return nil, err
+	}
+	return r, nil
 }
 
 // Hello is what the predecessor said.
 func (r *Receiver) Hello() Hello { return r.hello }
 
-// Fail tells the predecessor why the successor cannot start. Nothing else is called then.
-func (r *Receiver) Fail(reason error) {}
+// Fail tells the predecessor why the successor cannot start, in place of Receive.
+func (r *Receiver) Fail(reason error) { r.tell(kindFailed, reason, r.limits.Step) }
 
 // Receive is called once, when the successor has started. It gives what comes to sink, and returns when it is decided
-// who serves. Nil means the caller, which has what the sink took and was not told to keep; inherited is true if the
-// predecessor has died before it could say so. An error means that the caller closes what the sink took; an *Aborted is
+// who serves. Nil means the caller: it has what the sink took and was not told to keep. inherited tells that the
+// predecessor has died before it had said all. An error means that the caller closes what the sink took; an *Aborted is
 // the predecessor's reason.
 func (r *Receiver) Receive(sink Sink) (inherited bool, err error) {
-	return false, errors.ErrUnsupported
+	r.sink = sink
+	for _, step := range []func() error{r.welcome, r.load, r.ready} {
+		if err := step(); err != nil {
+			r.Fail(err)
+			return false, err
+		}
+	}
+	err = r.settle()
+	// The predecessor never ends the stream without a word while it lives, and all records are here.
+	inherited = errors.Is(err, ErrClosed) || errors.Is(err, ErrTruncated)
+	if err != nil && !inherited {
+		r.Fail(err)
+		return false, err
+	}
+	r.close()
+	return inherited, nil
+}
+
+func (r *Receiver) welcome() error {
+	if err := r.put(kindWelcome, nil); err != nil {
+		return err
+	}
+	return r.flush(r.limits.Step)
+}
+
+// load takes all that the predecessor has when it stands still.
+func (r *Receiver) load() error {
+	for {
+		m, err := r.hear()
+		if err != nil {
+			return err
+		}
+		switch m.kind {
+		case kindState:
+			err = r.loadState(m.payload)
+		case kindRecord:
+			err = r.loadRecord(m.payload)
+		case kindEnd:
+			return r.loaded(m.payload)
+		default:
+			err = fmt.Errorf("%w: %s in place of a record", ErrCorrupt, m.kind)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (r *Receiver) loadState(payload []byte) error {
+	if r.records > 0 {
+		return fmt.Errorf("%w: a state after a record", ErrCorrupt)
+	}
+	var s State
+	if err := s.parse(payload); err != nil {
+		return err
+	}
+	return r.sink.State(s)
+}
+
+func (r *Receiver) loadRecord(payload []byte) error {
+	fd, ok := r.takeFile()
+	if !ok {
+		return fmt.Errorf("%w: a record has come without one", ErrDescriptors)
+	}
+	if err := r.record.Parse(payload); err != nil {
+		syscall.Close(fd)
+		return err
+	}
+	r.records++
+	if err := r.sink.Record(&r.record, fd); err != nil {
+		reason := err.Error()
+		r.refused = append(r.refused, note{id: r.record.ID, reason: reason[:min(len(reason), longestReason)]})
+	}
+	return nil
+}
+
+// loaded compares what the predecessor has sent with what has come.
+func (r *Receiver) loaded(payload []byte) error {
+	var end note
+	if err := end.parse(payload); err != nil {
+		return err
+	}
+	if end.count != r.records {
+		return fmt.Errorf("%w: %d records were sent, and %d have come", ErrCorrupt, end.count, r.records)
+	}
+	if left := len(r.files); left > 0 {
+		return fmt.Errorf("%w: %d have come that are in no record", ErrDescriptors, left)
+	}
+	return nil
+}
+
+// ready tells the predecessor what is here. If that has gone, what it said before is read next.
+func (r *Receiver) ready() error {
+	err := r.tellRefused()
+	if err == nil {
+		err = r.put(kindReady, nil)
+	}
+	if err == nil {
+		err = r.flush(r.limits.Step)
+	}
+	if errors.Is(err, ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (r *Receiver) tellRefused() error {
+	var message []byte
+	for _, n := range r.refused {
+		message = n.append(message[:0])
+		if err := r.put(kindRefused, message); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle takes what has changed since, until the predecessor gives all up. An answer to yours that does not arrive
+// changes nothing: who does not get it has died.
+func (r *Receiver) settle() error {
+	for {
+		m, err := r.hear()
+		if err != nil {
+			return err
+		}
+		var n note
+		if err := n.parse(m.payload); err != nil {
+			return err
+		}
+		switch m.kind {
+		case kindTail:
+			err = r.sink.Tail(n.id, n.output)
+		case kindKeep:
+			err = r.sink.Keep(n.id)
+		case kindYours:
+			if err := r.put(kindMine, nil); err == nil {
+				_ = r.flush(r.limits.Step)
+			}
+			return nil
+		default:
+			err = fmt.Errorf("%w: %s in place of %s", ErrCorrupt, m.kind, kindYours)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// hear reads the next message, and returns an *Aborted if it is that.
+func (r *Receiver) hear() (message, error) {
+	m, err := r.read(r.limits.Step)
+	if err != nil || m.kind != kindAbort {
+		return m, err
+	}
+	var n note
+	if err := n.parse(m.payload); err != nil {
+		return message{}, err
+	}
+	return message{}, &Aborted{n.reason}
 }
