@@ -49,6 +49,9 @@ func (c *Conn) TLSMemory(t *testing.T) int {
 	return s.raw.Cap() + s.hand.Cap()
 }
 
+// SpareShakers is how many goroutines wait for a handshake of TLS. On the loop.
+func (l *Loop) SpareShakers() int { return len(l.shakers.spare) }
+
 // Remembered are the addresses, one after the other, as a connection remembers them.
 func Remembered(addrs ...netip.AddrPort) (back []netip.AddrPort) {
 	c := &Conn{}

@@ -65,6 +65,7 @@ type Loop struct {
 	inputs    []*input    // free
 	memory    buffer.Pool // for what is larger; output too
 	decrypts  *decryption // nil until there is TLS
+	shakers   shakers
 	pipes     []poll.Pipe // free
 	datagram  Conn
 	binary    *Conn      // whose message at hand is a binary one; nil for none

@@ -12,9 +12,9 @@ import (
 )
 
 // tlsTransport is TLS below the protocol of one connection. crypto/tls sees a net.Conn, wire, whose bytes come from the
-// loop and go to it.
+// loop.
 //
-//	             the handshake's goroutine, from the first bytes on, reads what the loop feeds
+//	             a goroutine, from the first bytes on, reads what the loop feeds, and writes
 //	handshaking ────────────────────────────────────────────────────▶ established
 //	                                                     the loop reads, senders write under the
 //	                                                     connection's lock: no goroutine
@@ -43,7 +43,7 @@ const (
 func beginTLS(c *Conn, client bool, config *tls.Config) {
 	s := &tlsTransport{wire: &wire{}}
 	s.wire.changed = sync.NewCond(&s.wire.mu)
-	s.wire.wrote = c.attention
+	s.wire.wrote = func() { s.flight(c) }
 	if client {
 		s.conn = tls.Client(s.wire, config)
 	} else {
@@ -61,17 +61,22 @@ func beginTLS(c *Conn, client bool, config *tls.Config) {
 // shake begins the handshake. It has a slot of t; nil means that it needs none.
 func (s *tlsTransport) shake(c *Conn, t *handshakeSlots) {
 	s.begun = true
-	c.loop.helpers.Add(1)
-	go func() {
-		defer c.loop.helpers.Done()
-		err := s.conn.Handshake()
-		c.loop.Do(func() {
-			if t != nil {
-				t.release(c)
-			}
-			s.shaken(c, err)
-		})
-	}()
+	c.loop.shakers.run(c.loop, handshake{c, s, t})
+}
+
+// flight writes at once what the handshake says, on its goroutine: the loop need not wake up for it.
+func (s *tlsTransport) flight(c *Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.secure != s || c.phase.get() == closed || c.flags&stalled != 0 {
+		return
+	}
+	if c.flags&broken == 0 {
+		c.out.writeLocked(c, nil)
+	}
+	if c.flags&broken != 0 {
+		c.markLocked(0)
+	}
 }
 
 // receive reads once, unless the first bytes have to wait because too many handshakes are under way.
@@ -153,9 +158,9 @@ func (s *tlsTransport) shaken(c *Conn, err error) {
 		return
 	}
 	c.mu.Lock()
+	s.wire.unblock() // before anybody encrypts, with the lock held
 	s.done = true
 	c.mu.Unlock()
-	s.wire.unblock()
 	c.session.begin(c)
 	if broke {
 		c.end.sever(c) // and handles what came

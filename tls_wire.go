@@ -19,7 +19,7 @@ import (
 type wire struct {
 	mu      sync.Mutex    // guards the following
 	changed *sync.Cond    // nil once nothing blocks any more
-	wrote   func()        // tells the loop of output, during the handshake
+	wrote   func()        // hands output to the kernel, during the handshake; nil after it
 	in      []byte        // has come, and was not looked at yet
 	out     *output.Queue // to be written; nil when there is nothing
 	ended   bool
