@@ -216,7 +216,9 @@ func (p *process) hello(r *channel.Request) {
 		_ = p.log.Use(os.NewFile(uintptr(r.Files[0]), "log")) // it writes to the terminal in any case
 	}
 	err := p.become(a)
-	r.Answer(channel.Description{Version: channel.Version, Workers: p.master.describe()}, err)
+	r.Answer(channel.Description{
+		Version: channel.Version, Workers: p.master.describe(), Program: programVersion(),
+	}, err)
 }
 
 // become makes the loops, unless the program is another one, which the master sees by its description.
