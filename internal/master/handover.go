@@ -43,7 +43,7 @@ func (p *process) yield(ctx context.Context, q *process, how Manner) (r Successi
 func (p *process) handOver(ctx context.Context, q *process, r *Succession) error {
 	one, other, err := p.slot.supervisor.config.System.Pair()
 	if err != nil {
-		return fmt.Errorf("lineman: %s does not hand over: %w", p, Bare(err))
+		return fmt.Errorf("lineman: %s does not hand its connections over: %w", p, Bare(err))
 	}
 	times := p.transferTimes()
 	handing, giveUp := context.WithCancel(ctx)
@@ -63,9 +63,9 @@ func (p *process) handOver(ctx context.Context, q *process, r *Succession) error
 	}
 	q.discard()
 	if took := <-began; q.ownFault(took) {
-		return took
+		gave = took
 	}
-	return gave
+	return fmt.Errorf("%w; %s has its connections back, and serves on", gave, p)
 }
 
 // transferTimes are the limits of a handover.
@@ -101,8 +101,8 @@ func (p *process) give(ctx context.Context, times transferTimes, end *os.File, h
 	case s.ctx.Err() != nil:
 		return errStopping
 	case errors.As(err, &told):
-		return fmt.Errorf("lineman: %s does not hand its connections over, and serves on: %s; "+
-			"reload --drain replaces it without", p, strings.TrimPrefix(told.Text, "lineman: "))
+		return fmt.Errorf("lineman: %s does not hand its connections over: %s", p,
+			strings.TrimPrefix(told.Text, "lineman: "))
 	case bounded.Err() != nil:
 		s.config.Log.Warn(fmt.Sprintf("lineman: %s does not say whether it has handed over: it is killed", p))
 		p.leaving.Store(true)
@@ -127,7 +127,8 @@ func (p *process) handedOver(q *process, took error, r *Succession) error {
 
 // ownFault reports whether a process that was killed had failed before, by what its start came to.
 func (p *process) ownFault(failed error) bool {
-	return failed != nil && !p.Status().isKill()
+	var said *refusal
+	return errors.As(failed, &said) || failed != nil && !p.Status().isKill()
 }
 
 // beginWith is begin, with what a predecessor hands over by its end of a pair.

@@ -249,7 +249,7 @@ func (p *process) attempt(
 	case s.ctx.Err() != nil:
 		return errStopping
 	case errors.As(err, &told):
-		return fmt.Errorf("lineman: %s does not %s: %s", p, what, strings.TrimPrefix(told.Text, "lineman: "))
+		return &refusal{fmt.Sprintf("lineman: %s does not %s: %s", p, what, strings.TrimPrefix(told.Text, "lineman: "))}
 	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("lineman: %s does not %s: it is not ready after %v", p, what, limit)
 	case bounded.Err() != nil:
@@ -259,6 +259,11 @@ func (p *process) attempt(
 	<-p.Exited()
 	return fmt.Errorf("lineman: %s does not %s: it ended with %v; the log has what it said", p, what, p.Status())
 }
+
+// refusal is what a process itself says that it does not do, and why.
+type refusal struct{ text string }
+
+func (r *refusal) Error() string { return r.text }
 
 // discard ends a process that serves nothing.
 func (p *process) discard() {
