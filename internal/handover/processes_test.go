@@ -81,6 +81,7 @@ type predecessor struct {
 	tails   map[uint64]string
 	kept    []uint64
 
+	skipsLarge                       bool  // records that are too large stay
 	statesErr, recordsErr, commitErr error // in place of the last one
 
 	refused   map[uint64]string
@@ -112,7 +113,8 @@ func (p *predecessor) Records(send func(*Record, int) error) error {
 		if p.record != nil {
 			r = p.record(id)
 		}
-		if err := send(&r, p.clients[id].fd); err != nil {
+		err := send(&r, p.clients[id].fd)
+		if err != nil && !(p.skipsLarge && errors.Is(err, ErrTooLarge)) {
 			return err
 		}
 	}
