@@ -28,6 +28,11 @@ const (
 	inOnClosing
 	inOnClose
 	inOnGone
+	inSave
+	inRestore
+	inSaveState
+	inRestoreState
+	inOnHandover
 	inDo
 	inTimer
 )
@@ -35,7 +40,7 @@ const (
 var callbackNames = [...]string{
 	"", "OnStart", "OnPrepare", "OnReload", "OnStop", "OnAccept", "OnConnect", "OnMessage",
 	"OnInvalid", "OnHead", "OnRequest", "OnUpgrade", "OnRefuse", "OnPong", "OnFull", "OnDrain",
-	"OnClosing", "OnClose", "OnGone", "Do", "timer",
+	"OnClosing", "OnClose", "OnGone", "Save", "Restore", "SaveState", "RestoreState", "OnHandover", "Do", "timer",
 }
 
 func (c callback) String() string { return callbackNames[c] }

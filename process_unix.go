@@ -14,6 +14,7 @@ import (
 
 	"github.com/lineman-go/lineman/internal/channel"
 	"github.com/lineman-go/lineman/internal/grace"
+	"github.com/lineman-go/lineman/internal/handover"
 	"github.com/lineman-go/lineman/internal/master"
 	"github.com/lineman-go/lineman/internal/program"
 	"github.com/lineman-go/lineman/protocol/websocket"
@@ -133,18 +134,32 @@ func (p *process) prepare() bool {
 				r.Answer(nil, p.each((*Loop).prepare))
 				continue
 			}
-			err := p.each(func(l *Loop, w *Worker) error {
-				_, err := l.Listen(w)
-				return err
-			})
-			if err == nil {
-				err = p.each((*Loop).start)
-			}
-			p.heartbeat.begin(p.runs)
-			r.Answer(nil, err)
-			return err == nil
+			return p.start(r)
 		}
 	}
+}
+
+// start does what Start asks, and reports whether the loops are to run.
+func (p *process) start(r *channel.Request) bool {
+	if len(r.Files) > 0 {
+		return p.succeed(r)
+	}
+	err := p.begin()
+	r.Answer(channel.Started{}, err)
+	return err == nil
+}
+
+// begin has the loops listen, and then runs OnStart.
+func (p *process) begin() error {
+	err := p.each(func(l *Loop, w *Worker) error {
+		_, err := l.Listen(w)
+		return err
+	})
+	if err == nil {
+		err = p.each((*Loop).start)
+	}
+	p.heartbeat.begin(p.runs)
+	return err
 }
 
 // each does something for one loop after the other, until it fails.
@@ -166,6 +181,8 @@ func (p *process) serve(r *channel.Request) {
 		p.steps <- r
 	case channel.Freeze:
 		p.freeze(r)
+	case channel.Hand:
+		p.hand(r)
 	case channel.Resume:
 		p.resume()
 		r.Answer(nil, nil)
@@ -217,7 +234,7 @@ func (p *process) hello(r *channel.Request) {
 	}
 	err := p.become(a)
 	r.Answer(channel.Description{
-		Version: channel.Version, Workers: p.master.describe(), Program: programVersion(),
+		Version: channel.Version, Workers: p.master.describe(), Handover: handover.Version,
 	}, err)
 }
 

@@ -12,9 +12,7 @@ func (h *Hub[C]) relink(up bool) {
 	}
 	h.linked = up
 	h.links++
-	switch {
-	case up && h.arriving != nil: // nothing was missed
-	case up:
+	if up {
 		if !h.unlinked.IsZero() {
 			h.stats.Away += time.Since(h.unlinked)
 		}
@@ -26,7 +24,7 @@ func (h *Hub[C]) relink(up bool) {
 			h.announceLogins()
 			h.closeOutdated()
 		}
-	default:
+	} else {
 		h.unlinkRolls()
 		h.stats.Breaks++
 		h.unlinked = time.Now()
@@ -89,5 +87,5 @@ func (h *Hub[C]) refuse(m Message[C], err error, done func(Outcome)) {
 
 // isOwn reports whether some targets are connections of this node: no other is concerned.
 func (h *Hub[C]) isOwn(to []Target) bool {
-	return !slices.ContainsFunc(to, func(t Target) bool { return !h.hasName(t.Topic()) })
+	return !slices.ContainsFunc(to, func(t Target) bool { return t.Topic() != nodeTopic(h.node) })
 }

@@ -160,11 +160,7 @@ func (h *Hub[C]) Ask(q Question, done func(Answer, error)) error {
 	if err := q.check(); err != nil {
 		return err
 	}
-	switch {
-	case h.closed:
-		done(Answer{}, ErrClosed)
-		return nil
-	case h.isAlone():
+	if h.isAlone() {
 		h.answer(&q, func(a Answer) { done(a, a.err()) })
 		return nil
 	}

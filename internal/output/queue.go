@@ -195,6 +195,16 @@ func (q *Queue) Head(scratch []byte) []byte {
 	return scratch[:n]
 }
 
+// AppendTo appends to dst what waits, but for the first skip bytes.
+func (q *Queue) AppendTo(dst []byte, skip int) []byte {
+	skip += q.written
+	for _, s := range q.segments {
+		dst = append(dst, s.bytes[min(skip, len(s.bytes)):]...)
+		skip -= min(skip, len(s.bytes))
+	}
+	return dst
+}
+
 // Parts are the first segments, to be written by one call in place of head, if that is only the first of several; nil
 // if not. They are valid until the queue is changed.
 func (q *Queue) Parts(head []byte) [][]byte {

@@ -136,8 +136,8 @@ type Poller interface {
 	Restore(h Handle) error
 
 	// Take takes over the descriptor of a stream (TCP or Unix, not blocking) that another process has given. The handle
-	// is suspended, and armed for reading. If it fails, the descriptor is closed, but for errors.ErrUnsupported: then
-	// the poller has no such thing.
+	// is suspended, and armed for reading. If it fails, the descriptor is closed. errors.ErrUnsupported means that the
+	// poller has no such thing.
 	Take(fd int) (Handle, error)
 
 	// Output lends the sending side of a stream to somebody who sends files: to be used on one goroutine, beside

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -332,4 +333,6 @@ func (p *portable) Suspend(Handle) (int, error) { return -1, errors.ErrUnsupport
 
 func (p *portable) Restore(Handle) error { return errors.ErrUnsupported }
 
-func (p *portable) Take(int) (Handle, error) { return 0, errors.ErrUnsupported }
+func (p *portable) Take(fd int) (Handle, error) {
+	return 0, errors.Join(errors.ErrUnsupported, os.NewFile(uintptr(fd), "stream").Close())
+}

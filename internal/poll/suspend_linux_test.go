@@ -121,7 +121,15 @@ func TestNoSuspend(t *testing.T) {
 	if _, err := p.Suspend(h); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("Suspend: %v", err)
 	}
-	if _, err := p.Take(0); !errors.Is(err, errors.ErrUnsupported) {
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pipe[1])
+	if _, err := p.Take(pipe[0]); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("Take: %v", err)
+	}
+	if _, err := unix.Write(pipe[1], []byte("x")); err != unix.EPIPE {
+		t.Errorf("%v: the descriptor is open", err)
 	}
 }

@@ -28,9 +28,7 @@ func (r *running) obey(ctx context.Context, o order, last *reply, send func(any)
 		r.stop(o.ending())
 		return nil
 	case "reload":
-		return last.tell(r.reload(o.manner(), o.Program)) // to its end, even if who asked goes away
-	case "check":
-		return last.tell(r.check(o.manner(), o.Program))
+		return r.reload(o.ending(), o.Program) // to its end, even if who asked goes away
 	case "status":
 		last.Status, err = json.Marshal(r.TellStatus(r.state()))
 		return err

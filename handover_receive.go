@@ -1,0 +1,155 @@
+package lineman
+
+import (
+	"fmt"
+	"net"
+
+	"github.com/lineman-go/lineman/internal/handover"
+)
+
+// successor takes what a predecessor hands over. It is a handover.Sink. Its loops do not run yet, and who calls owns
+// what they own.
+//
+//	       Record                    serve
+//	sent ─────────▶ made, suspended ───────▶ served
+//	                      │ Keep, or the handover fails
+//	                      └────────────────────────────▶ the predecessor's
+type successor struct {
+	loops []*loopRun
+	made  map[uint64]*Conn
+}
+
+// newSuccessor has loops expect what a predecessor hands over.
+func newSuccessor(loops []*loopRun, hello handover.Hello) *successor {
+	raiseLastID(hello.LastID)
+	for _, own := range loops {
+		own.loop.succeeds = true
+	}
+	return &successor{loops: loops, made: make(map[uint64]*Conn)}
+}
+
+// of is the loop that takes the place of one of the predecessor's, which may have had more of them.
+func (s *successor) of(index int) *loopRun { return s.loops[index%len(s.loops)] }
+
+func (s *successor) State(state handover.State) error {
+	own := s.of(state.Loop)
+	restore := own.worker.RestoreState
+	if restore == nil {
+		return nil // the new program does without
+	}
+	err := own.loop.first(inRestoreState, func(l *Loop) error { return restore(l, state.Value) })
+	if err != nil {
+		return fmt.Errorf("lineman: RestoreState of worker %q: %w", own.worker.name(), err)
+	}
+	return nil
+}
+
+func (s *successor) Record(r *handover.Record, fd int) error {
+	l := s.of(r.Loop).loop
+	h, err := l.poll.Take(fd)
+	if err != nil {
+		return err
+	}
+	var c *Conn
+	to := l.named(r.Worker)
+	switch {
+	case to == nil:
+		err = unknownWorker(r.Worker)
+	case to.worker.Restore == nil:
+		err = fmt.Errorf("worker %q of the new program has no Restore", r.Worker)
+	case s.made[r.ID] != nil:
+		err = fmt.Errorf("connection %d comes twice", r.ID)
+	default:
+		c, err = newCrossed(to, h, r)
+	}
+	if err != nil {
+		l.poll.Close(h, false)
+		return err
+	}
+	l.enter(c)
+	l.live++
+	to.adopt(c)
+	c.watch(1)
+	c.rearm()
+	if err := l.first(inRestore, func(*Loop) error { return to.worker.Restore(c, r.Value) }); err != nil {
+		forget(c)
+		return err
+	}
+	s.made[c.id] = c
+	return nil
+}
+
+func (s *successor) Tail(id uint64, output []byte) error {
+	c := s.made[id]
+	if c == nil {
+		return errNotMade
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase.get() == open {
+		c.out.sayLocked(c, func(dst []byte) []byte { return append(dst, output...) })
+		c.out.queuedLocked(c)
+	}
+	return nil
+}
+
+// Keep ends a connection that stays with the predecessor after all. Restore has made it, so the application is told.
+func (s *successor) Keep(id uint64) error {
+	c := s.made[id]
+	if c == nil {
+		return errNotMade
+	}
+	delete(s.made, id)
+	c.mu.Lock()
+	c.flags &^= aborted // its peer is not to be reset
+	c.mu.Unlock()
+	c.end.finish(c, net.ErrClosed)
+	return nil
+}
+
+var errNotMade = fmt.Errorf("lineman: %w: it is about a connection that has not come", handover.ErrCorrupt)
+
+// drop gives everything back: the handover has failed, and this process ends.
+func (s *successor) drop() {
+	for _, c := range s.made {
+		forget(c)
+	}
+	for _, own := range s.loops {
+		own.loop.poll.Shut()
+	}
+}
+
+// serve has the loops serve what they have, from their first tick on. It returns how many connections each has.
+func (s *successor) serve() (conns []int) {
+	of := make(map[*Loop][]*Conn)
+	for _, c := range s.made {
+		of[c.loop] = append(of[c.loop], c)
+	}
+	for _, own := range s.loops {
+		crossed := of[own.loop]
+		own.loop.Do(func() {
+			for _, c := range crossed {
+				beginCrossed(c)
+			}
+		})
+		conns = append(conns, len(crossed))
+	}
+	return conns
+}
+
+// beginCrossed has a connection run. What waits to be sent is written at the end of the tick.
+func beginCrossed(c *Conn) {
+	if c.phase.get() == closed {
+		return // by what OnStart gave to Do
+	}
+	c.mu.Lock()
+	c.flags &^= stalled
+	if c.out.queue != nil {
+		c.markLocked(0)
+	}
+	c.mu.Unlock()
+	c.service.bound(c, 0)
+	if err := c.loop.poll.Restore(c.handle); err != nil {
+		c.end.depart(c, err)
+	}
+}

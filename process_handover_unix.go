@@ -1,0 +1,117 @@
+//go:build unix
+
+package lineman
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync/atomic"
+
+	"github.com/lineman-go/lineman/internal/channel"
+	"github.com/lineman-go/lineman/internal/handover"
+)
+
+// hand hands what the loops have to the successor at the other end of a socket that comes along.
+func (p *process) hand(r *channel.Request) {
+	conn, err := p.handoverSocket(r)
+	if err != nil {
+		r.Answer(nil, err)
+		return
+	}
+	if !p.standsStill() {
+		conn.Close()
+		r.Answer(nil, errMoving)
+		return
+	}
+	own := newPredecessor(p.runs)
+	if err := handover.Send(conn, own, handover.Limits{}); err != nil {
+		own.takeBack()
+		r.Answer(nil, err)
+		return
+	}
+	crossed := own.leave()
+	r.Answer(channel.Handed{Crossed: crossed, Stayed: own.stayed}, nil)
+}
+
+// standsStill reports whether all loops do, until resume: then what they own is the channel's goroutine's.
+func (p *process) standsStill() bool {
+	if p.standing == nil {
+		return false
+	}
+	select {
+	case <-p.standing.still:
+		return true
+	default:
+		return false
+	}
+}
+
+var errMoving = errors.New("lineman: the loops do not stand still: freeze them before they hand over")
+
+func (p *process) handoverSocket(r *channel.Request) (*net.UnixConn, error) {
+	if len(r.Files) != 1 {
+		return nil, fmt.Errorf("lineman: a handover came with %d descriptors, want 1", len(r.Files))
+	}
+	f := os.NewFile(uintptr(r.Files[0]), "handover")
+	defer f.Close()
+	c, err := net.FileConn(f)
+	if err != nil {
+		return nil, fmt.Errorf("lineman: handover: %w", err)
+	}
+	conn, ok := c.(*net.UnixConn)
+	if !ok {
+		c.Close()
+		return nil, fmt.Errorf("lineman: a handover came with %T", c)
+	}
+	return conn, nil
+}
+
+// succeed starts, and takes what a predecessor hands over. It answers when the loops serve that, or reports false.
+func (p *process) succeed(r *channel.Request) bool {
+	conn, err := p.handoverSocket(r)
+	if err != nil {
+		r.Answer(nil, err)
+		return false
+	}
+	from, err := handover.Accept(conn, handover.Limits{})
+	if err != nil {
+		r.Answer(nil, err)
+		return false
+	}
+	s := newSuccessor(p.runs, from.Hello())
+	if err := p.begin(); err != nil {
+		from.Fail(err)
+		r.Answer(nil, err)
+		return false
+	}
+	inherited, err := from.Receive(s)
+	if err != nil {
+		s.drop()
+		r.Answer(nil, err)
+		return false
+	}
+	if inherited {
+		p.first().log.Warn("lineman: the predecessor has died; what it had handed over is served")
+	}
+	p.heartbeat.begin(p.runs)
+	p.answerServing(r, s.serve())
+	return true
+}
+
+// answerServing answers when each loop has come to serve what it got.
+func (p *process) answerServing(r *channel.Request, conns []int) {
+	started := channel.Started{Pauses: make([]channel.Pause, len(conns))}
+	var left atomic.Int64
+	left.Store(int64(len(conns)))
+	for i, n := range conns {
+		started.Kept += n
+		started.Pauses[i].Conns = n
+		p.runs[i].loop.Do(func() {
+			if left.Add(-1) == 0 {
+				go r.Answer(started, nil)
+			}
+		})
+	}
+}
