@@ -47,9 +47,11 @@ const (
 	kindHTTP      = "http"
 )
 
-// restoreSession makes the session of a connection that comes from another process, whose service is set. An error
-// means that it cannot be made here. It goes without the lock: nobody else knows the connection yet.
+// restoreSession makes the session of a connection that comes from another process, whose service and counters are set,
+// and notes whether it is connected: what is not has had no OnConnect, and has no value. An error means that it cannot
+// be made here. It goes without the lock: nobody else knows the connection yet.
 func restoreSession(c *Conn, kind string, state []byte) (session, error) {
+	c.phase.connect(true)
 	s := c.service.newSession()
 	if kind == kindWebSocket && c.service.kind == speaksWebSocket {
 		s = &wsSession{Codec: *websocket.NewServerCodec(c.service.limits.MaxMessage, websocket.Accepted{})}
@@ -209,6 +211,7 @@ func restorePings(c *Conn, flags byte, r *stateReader) {
 // Handler is of the same form, and has no flag.
 const (
 	httpAsked          = 1 << iota // a request has come
+	httpUnconnected                // OnConnect follows a handshake that has not come
 	httpAdmitted                   // the head of the request that is half received was decided about
 	httpStreams                    // the body of an answer goes on; the following are about it:
 	httpOld                        // the client speaks HTTP/1.0
@@ -219,7 +222,7 @@ const (
 
 func (h *httpSession) recordKind(*Conn) string { return kindHTTP }
 
-func (h *httpSession) appendStateLocked(_ *Conn, dst []byte) ([]byte, error) {
+func (h *httpSession) appendStateLocked(c *Conn, dst []byte) ([]byte, error) {
 	switch {
 	case h.served != nil:
 		return nil, staysHandler
@@ -228,16 +231,17 @@ func (h *httpSession) appendStateLocked(_ *Conn, dst []byte) ([]byte, error) {
 	case h.from != nil || h.acceptance != nil:
 		return nil, staysHandshake
 	}
-	return appendHTTPState(dst, h.flagsLocked(), h.Codec), nil
+	return appendHTTPState(dst, h.flagsLocked(c), h.Codec), nil
 }
 
-func (h *httpSession) flagsLocked() (flags byte) {
+func (h *httpSession) flagsLocked(c *Conn) (flags byte) {
 	set := func(on bool, flag byte) {
 		if on {
 			flags |= flag
 		}
 	}
 	set(h.asked, httpAsked)
+	set(!c.phase.connected(), httpUnconnected)
 	set(h.admitted, httpAdmitted)
 	if h.streaming {
 		flags |= httpStreams
@@ -266,6 +270,7 @@ func (h *httpSession) restoreState(c *Conn, state []byte) error {
 	flags := state[0]
 	h.asked, h.admitted = flags&httpAsked != 0, flags&httpAdmitted != 0
 	h.streaming = flags&httpStreams != 0
+	c.phase.connect(flags&httpUnconnected == 0)
 	h.awaits = h.streaming
 	h.exchange = http1.Exchange{
 		HTTP10: flags&httpOld != 0, Close: flags&httpClose != 0, CloseDelimited: flags&httpCloseDelimited != 0,

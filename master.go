@@ -41,6 +41,7 @@ type Master struct {
 	StopTimeout     time.Duration // from stop to kill; 0 means 5 s, and what the longest Limits.Drain needs
 	ReloadTimeout   time.Duration // for a predecessor to finish what was begun; 0 means 2 s, likewise
 	GracefulTimeout time.Duration // for connections to end by themselves, with -g; 0 means 10 min
+	RelayTimeout    time.Duration // for a predecessor to relay connections under TLS to its successor; 0 means 24 h
 	HangTimeout     time.Duration // a process whose loop stands still for so long is killed and replaced; 0 means 60 s
 
 	// Hooks run in the master, one at a time, never on a loop. They should be short: nothing is supervised meanwhile.

@@ -1,6 +1,7 @@
 package lineman
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,7 +20,9 @@ import (
 //	start [-d]                   in the foreground, or as a daemon once every process is ready
 //	stop [-g]                    end it; -g waits for the connections to end by themselves
 //	restart [-d|-f] [-g]         stop, then start as it ran before; -d: as a daemon, -f: in the foreground
-//	reload [-g]                  replace the processes by new ones of the program as it is now on disk
+//	reload [-g] [--json]         replace the processes by new ones of the program as it is now on disk
+//	  --drain                    end their connections, and hand none over
+//	  --dry-run                  replace nothing: tell what a reload would do, and why it would fail
 //	status [--watch] [--json]    how the processes are
 //	connections [--json]         which connections they have
 //
@@ -48,7 +51,9 @@ func (m *Master) usage() string {
   start [-d]                   run in the foreground; -d: as a daemon, once every process is ready
   stop [-g]                    end it; -g: when its connections have ended by themselves
   restart [-d|-f] [-g]         stop, then start as it ran before; -d: as a daemon, -f: in the foreground
-  reload [-g]                  replace the processes by new ones of the program as it is now on disk
+  reload [-g] [--json]         replace the processes by new ones of the program as it is now on disk
+    --drain                    end their connections, and hand none over
+    --dry-run                  replace nothing: tell what a reload would do, and why it would fail
   status [--watch] [--json]    how the processes are
   connections [--json]         which connections they have
   version, help
@@ -80,7 +85,10 @@ func (m *Master) command(args []string) error {
 		run = func() error { return m.restartAs(&o) }
 	case "reload":
 		o.BoolVar(&o.graceful, "g", false, "")
-		run = func() error { return m.Reload(o.ending()) }
+		o.BoolVar(&o.drain, "drain", false, "")
+		o.BoolVar(&o.dryRun, "dry-run", false, "")
+		o.BoolVar(&o.json, "json", false, "")
+		run = func() error { return m.PrintReload(os.Stdout, o.reload(), o.format()) }
 	case "status":
 		o.BoolVar(&o.watch, "watch", false, "")
 		o.BoolVar(&o.json, "json", false, "")
@@ -110,7 +118,7 @@ func (m *Master) command(args []string) error {
 // options are the flags of a command.
 type options struct {
 	*flag.FlagSet
-	daemon, foreground, graceful, watch, json bool
+	daemon, foreground, graceful, drain, dryRun, watch, json bool
 }
 
 // mode is what the flags say, or otherwise.
@@ -129,6 +137,10 @@ func (o *options) ending() Ending {
 		return Graceful
 	}
 	return Prompt
+}
+
+func (o *options) reload() ReloadOptions {
+	return ReloadOptions{Ending: o.ending(), Drain: o.drain, DryRun: o.dryRun}
 }
 
 func (o *options) format() Format {
@@ -170,6 +182,15 @@ func Version() string {
 		}
 	}
 	return fmt.Sprintf("%s, %s", text, info.GoVersion)
+}
+
+// programVersion is that of the program, as it was built.
+func programVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(unknown version)"
+	}
+	return cmp.Or(info.Main.Version, "(unknown version)")
 }
 
 // linemanVersion is the version of this package in the program.

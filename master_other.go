@@ -55,6 +55,11 @@ func (m *Master) Restart(Mode, Ending) error { return errUnsupported("restart") 
 // Reload is an error that matches ErrUsage.
 func (m *Master) Reload(Ending) error { return errUnsupported("reload") }
 
+// ReloadWith is an error that matches ErrUsage.
+func (m *Master) ReloadWith(ReloadOptions) (*ReloadReport, error) {
+	return nil, errUnsupported("reload")
+}
+
 // Status is an error that matches ErrUsage.
 func (m *Master) Status() (*Status, error) { return nil, errUnsupported("status") }
 

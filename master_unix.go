@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/lineman-go/lineman/internal/channel"
@@ -68,8 +70,26 @@ func (m *Master) Restart(mode Mode, e Ending) error {
 }
 
 // Reload has every process of the running program succeeded by one of the program as it is now on disk, and returns
-// when that is done or has failed. The ending is that of the predecessors.
-func (m *Master) Reload(e Ending) error { return m.instance().Reload(e.urgency()) }
+// when that is done or has failed. The ending is that of connections which are not handed over.
+func (m *Master) Reload(e Ending) error {
+	_, err := m.ReloadWith(ReloadOptions{Ending: e})
+	return err
+}
+
+// ReloadWith is Reload, and tells what was done. If it fails half way, the report is of the processes that were
+// replaced before. It is nil if nothing is known, as of a program that was started by an older Lineman.
+func (m *Master) ReloadWith(o ReloadOptions) (*ReloadReport, error) {
+	how := master.Manner{Patient: o.Ending == Graceful, Drain: o.Drain}
+	ask := program.Instance.Reload
+	if o.DryRun {
+		ask = program.Instance.Check
+	}
+	did, err := ask(m.instance(), how)
+	if did == nil {
+		return nil, err
+	}
+	return reloadReport(did, o.DryRun), err
+}
 
 // Status asks the running program how it is.
 func (m *Master) Status() (*Status, error) {
@@ -129,7 +149,7 @@ func (m *Master) limits() master.Limits {
 	return master.Limits{
 		Start: cmp.Or(m.StartTimeout, time.Minute), Stop: cmp.Or(m.StopTimeout, grace.ForStop(drain)),
 		Reload: cmp.Or(m.ReloadTimeout, grace.ForReload(drain)), Graceful: cmp.Or(m.GracefulTimeout, 10*time.Minute),
-		Hang: cmp.Or(m.HangTimeout, time.Minute),
+		Relay: cmp.Or(m.RelayTimeout, 24*time.Hour), Hang: cmp.Or(m.HangTimeout, time.Minute),
 	}
 }
 
@@ -188,4 +208,33 @@ func connsOf(worker string, id, pid int, page json.RawMessage) (conns []ConnStat
 		conns[i].PID, conns[i].Process = pid, fmt.Sprintf("%s/%d", worker, id)
 	}
 	return conns, nil
+}
+
+// reloadReport is a report as programs are told it.
+func reloadReport(did *master.Report, isDryRun bool) *ReloadReport {
+	r := &ReloadReport{DryRun: isDryRun, Kept: did.Kept(), Drained: did.Drained(), Rest: did.Rest}
+	r.Reasons = make(map[string]int)
+	var waited pauses
+	var before, now []string
+	for _, s := range did.Slots {
+		r.Processes = append(r.Processes, ReloadedProcess{
+			Worker: s.Worker, ID: s.ID, Drains: string(s.Drains), Kept: s.Kept, Drained: s.Drained(), Died: s.Died,
+		})
+		for why, n := range s.Stayed {
+			r.Reasons[why] += n
+		}
+		for _, p := range s.Pauses {
+			waited = append(waited, pause{p.Conns, p.Time})
+		}
+		before, now = append(before, s.Old), append(now, s.New)
+	}
+	r.PauseP50, r.PauseP99, r.PauseMax = waited.quantile(50), waited.quantile(99), waited.quantile(100)
+	r.OldVersion, r.NewVersion = versions(before), versions(now)
+	return r
+}
+
+// versions are the different ones.
+func versions(of []string) string {
+	slices.Sort(of)
+	return strings.Join(slices.DeleteFunc(slices.Compact(of), func(v string) bool { return v == "" }), ", ")
 }

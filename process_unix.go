@@ -234,7 +234,8 @@ func (p *process) hello(r *channel.Request) {
 	}
 	err := p.become(a)
 	r.Answer(channel.Description{
-		Version: channel.Version, Workers: p.master.describe(), Handover: handover.Version,
+		Version: channel.Version, Workers: p.master.describe(),
+		Handover: handover.Version, Program: programVersion(),
 	}, err)
 }
 

@@ -32,6 +32,9 @@ type Vector struct {
 // same end; errors are the same if their texts are. It does so as a loop does: data grows from the same byte until
 // Decode advances, and what is left moves in memory. What a codec keeps of the former memory is overwritten, and so is
 // the room behind a message, as an append to it would.
+//
+// If the codecs are protocol.Movable, each way is tried a second time, and at each cut a new codec goes on with what
+// AppendState says, as in another process.
 func TestCodec(t *testing.T, p protocol.Protocol, vectors ...Vector) {
 	t.Helper()
 	for _, v := range vectors {
@@ -44,7 +47,8 @@ func TestCodec(t *testing.T, p protocol.Protocol, vectors ...Vector) {
 }
 
 // FuzzCodec is the body of a fuzz target: it checks that whatever comes, however it is cut, gives the same messages,
-// refusals and end, as in TestCodec, and that nothing above the limit of 1 KiB is delivered.
+// refusals and end, as in TestCodec, and that nothing above the limit of 1 KiB is delivered. Those that are
+// protocol.Movable go on in new ones there too.
 func FuzzCodec(f *testing.F, p protocol.Protocol, seeds ...string) {
 	for _, s := range seeds {
 		f.Add([]byte(s), uint16(1), uint16(3))
@@ -65,14 +69,17 @@ const fuzzLimit = 1 << 10
 
 // checkCuts compares what comes of the wire whole with what comes of it in other ways.
 func checkCuts(p protocol.Protocol, wire string, ways ...[]int) error {
-	whole := feed(p.NewCodec(fuzzLimit), wire, nil)
+	source := source{p: p, limit: fuzzLimit}
+	whole := source.feed(wire, nil)
 	for _, cuts := range ways {
-		got := feed(p.NewCodec(fuzzLimit), wire, cuts)
-		if got.breach != nil {
-			return fmt.Errorf("%s: %w", describe(cuts), got.breach)
-		}
-		if !got.same(whole) {
-			return fmt.Errorf("whole: %s\n%s: %s", whole, describe(cuts), got)
+		for _, s := range source.both() {
+			got := s.feed(wire, cuts)
+			if got.breach != nil {
+				return fmt.Errorf("%s: %w", s.describe(cuts), got.breach)
+			}
+			if !got.same(whole) {
+				return fmt.Errorf("whole: %s\n%s: %s", whole, s.describe(cuts), got)
+			}
 		}
 	}
 	for _, msg := range whole.messages {
@@ -88,16 +95,19 @@ func (v Vector) check(p protocol.Protocol) error {
 	if v.Max == 0 {
 		v.Max = 1 << 20
 	}
-	whole := feed(p.NewCodec(v.Max), v.Wire, nil)
+	source := source{p: p, limit: v.Max}
+	whole := source.feed(v.Wire, nil)
 	for _, cuts := range waysToCut(len(v.Wire)) {
-		got := feed(p.NewCodec(v.Max), v.Wire, cuts)
-		switch {
-		case got.breach != nil:
-			return fmt.Errorf("%s: %w", describe(cuts), got.breach)
-		case !got.is(v):
-			return fmt.Errorf("%s: got %s", describe(cuts), got)
-		case !got.same(whole):
-			return fmt.Errorf("whole: %s\n%s: %s", whole, describe(cuts), got)
+		for _, s := range source.both() {
+			got := s.feed(v.Wire, cuts)
+			switch {
+			case got.breach != nil:
+				return fmt.Errorf("%s: %w", s.describe(cuts), got.breach)
+			case !got.is(v):
+				return fmt.Errorf("%s: got %s", s.describe(cuts), got)
+			case !got.same(whole):
+				return fmt.Errorf("whole: %s\n%s: %s", whole, s.describe(cuts), got)
+			}
 		}
 	}
 	if err := v.checkEnd(p); err != nil || !v.RoundTrip {
@@ -111,7 +121,7 @@ func (v Vector) checkEnd(p protocol.Protocol) error {
 	if v.ErrAfter == 0 {
 		return nil
 	}
-	got := feed(p.NewCodec(v.Max), v.Wire, bytewise(len(v.Wire)))
+	got := source{p: p, limit: v.Max}.feed(v.Wire, bytewise(len(v.Wire)))
 	if got.fed != v.ErrAfter {
 		return fmt.Errorf("the stream ended after %d bytes, want %d", got.fed, v.ErrAfter)
 	}
@@ -185,12 +195,18 @@ func (o outcome) String() string {
 }
 
 // feed gives a codec the wire in pieces.
-func feed(c protocol.Codec, wire string, cuts []int) (o outcome) {
+func (s source) feed(wire string, cuts []int) (o outcome) {
+	c := s.p.NewCodec(s.limit)
 	var waiting []byte
 	for i := range len(cuts) + 1 {
 		end := len(wire)
 		if i < len(cuts) {
 			end = cuts[i]
+		}
+		if s.moves && i > 0 {
+			if c, o.breach = s.move(c); o.breach != nil {
+				return o
+			}
 		}
 		waiting = join(waiting, wire[o.fed:end])
 		o.fed = end

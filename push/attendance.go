@@ -20,6 +20,8 @@ type attendance[C Conn] struct {
 	seats   map[seat]*attendee
 	infos   map[*Member[C]]json.RawMessage // of the connections that have one by SetInfo
 	leaving []leaver                       // those that no timer runs for yet
+
+	departures []*departure // those that one runs for
 }
 
 // seat is a uid in a channel.
@@ -39,6 +41,12 @@ type leaver struct {
 	*attendee
 	at   seat
 	left int // as it was then
+}
+
+// departure are those whose last connections have gone in one tick.
+type departure struct {
+	at      time.Time // when they leave
+	leavers []leaver
 }
 
 // leaveDelay is how long a uid stays in a channel without a connection.
@@ -89,20 +97,37 @@ func (h *Hub[C]) unattend(m *Member[C], s *set[C]) {
 func (h *Hub[C]) leaveLater() {
 	leaving := h.attendance.leaving
 	h.attendance.leaving = nil
-	leave := func() {
-		for _, l := range leaving {
-			if l.conns == 0 && l.attendee.left == l.left {
-				delete(h.attendance.seats, l.at)
-				h.presence.Leave(l.at.channel, l.at.uid)
-			}
-		}
-	}
+	h.leaveAfter(leaveDelay, leaving)
+}
+
+// leaveAfter does it after some time.
+func (h *Hub[C]) leaveAfter(delay time.Duration, leaving []leaver) {
 	if h.options.After == nil {
-		leave()
+		h.leave(leaving)
 		return
 	}
-	h.options.After(leaveDelay, leave)
+	a, d := &h.attendance, &departure{time.Now().Add(delay), leaving}
+	a.departures = append(a.departures, d)
+	h.options.After(delay, func() {
+		if i := slices.Index(a.departures, d); i >= 0 {
+			a.departures = slices.Delete(a.departures, i, i+1)
+			h.leave(d.leavers)
+		}
+	})
 }
+
+// leave tells the Broker of those that have not come back.
+func (h *Hub[C]) leave(leaving []leaver) {
+	for _, l := range leaving {
+		if l.isGone() {
+			delete(h.attendance.seats, l.at)
+			h.presence.Leave(l.at.channel, l.at.uid)
+		}
+	}
+}
+
+// isGone reports whether it has not come back.
+func (l *leaver) isGone() bool { return l.conns == 0 && l.attendee.left == l.left }
 
 // SetInfo stores what the channels of the connection that have presence are told of its uid: JSON of at most MaxInfo
 // bytes. What several connections of a uid have, replaces each other: what was told last is told. nil removes it.

@@ -83,8 +83,13 @@ func (h *Hub[C]) begin(m *Member[C], s *set[C], again bool) {
 	if !m.follows && !keeps {
 		return
 	}
-	since := f.Since(m.conn, target)
-	switch {
+	h.beginSince(m, s, f.Since(m.conn, target), again)
+}
+
+// beginSince has it begin somewhere.
+func (h *Hub[C]) beginSince(m *Member[C], s *set[C], since Since, again bool) {
+	target := s.target()
+	switch keeps := h.hasHistory(target); {
 	case m.follows && keeps:
 		h.tailOf(s).followers++
 	case m.follows && h.isAlone():

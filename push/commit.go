@@ -33,6 +33,7 @@ type groupCommit struct {
 	places  []Place
 	leaving bool // nothing more is to be kept
 	closed  bool
+	quiet   chan struct{} // is closed when it is no longer busy; nil: nobody waits for that
 }
 
 // step is something that is done in its turn.
@@ -136,6 +137,7 @@ func (c *groupCommit) next() {
 		}
 	}
 	c.busy = false
+	c.tellQuiet()
 	if c.leaving {
 		c.journal.Close()
 	}
@@ -320,4 +322,5 @@ func (c *groupCommit) close() {
 		}
 	}
 	c.written, c.waiting, c.busy = nil, nil, false
+	c.tellQuiet()
 }

@@ -1,6 +1,7 @@
 package push
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -56,11 +57,14 @@ const (
 	defaultRecoverBytes = 512 << 10
 )
 
+// errNoFollowers is that of a connection that follows.
+var errNoFollowers = errors.New("push: Options.Followers is required for connections that follow")
+
 // AddFollower is Add for a connection that follows: what it gets is told to Options.Followers, which is required, and
 // not to Fanout.
 func (h *Hub[C]) AddFollower(c C, uid string) (*Member[C], error) {
 	if h.options.Followers == nil {
-		return nil, fmt.Errorf("push: Options.Followers is required for connections that follow")
+		return nil, errNoFollowers
 	}
 	return h.add(c, uid, true)
 }

@@ -1,6 +1,12 @@
 package push
 
-import "errors"
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/lineman-go/lineman/internal/fields"
+)
 
 // A handover gives the connections of this process, the predecessor, to another one, its successor, with all that the
 // Hubs know of them: nobody comes, nobody goes, and nothing is published meanwhile. The loops of the predecessor stand
@@ -21,47 +27,122 @@ import "errors"
 // What does not cross: functions that the predecessor waits to call. So who publishes with Wait and was not answered is
 // told ErrClosed by the predecessor, and nobody has got it; and a Watch ends with its process.
 
-// errNotYet is that of a Hub that cannot be handed over.
-var errNotYet = errors.New("push: this Hub cannot be handed over")
+// stateVersion is that of all states of this package.
+const stateVersion = 1
+
+// errStays is that of a Broker that cannot be handed over.
+var errStays = errors.New("push: this broker cannot be handed over: have connections drain")
+
+// handoverSettleTime is how long it may take until nothing waits for a Journal.
+const handoverSettleTime = 500 * time.Millisecond
+
+// handoverLink is a Link that can be handed over. As all of a handover, its methods are called while the loops of all
+// nodes of the process stand still.
+type handoverLink interface {
+	// settle does what waits for the Journal or for a loop.
+	settle(limit time.Duration) error
+
+	// rings are the history, if it is in memory alone; else nil.
+	rings() *rings
+
+	// releaseRings has rings of a predecessor go as any other, now that those who follow are here.
+	releaseRings()
+
+	// rename gives the node another name.
+	rename(id string)
+
+	// seated tells what is known of a uid that is present; seat has one be so that this node has said before.
+	seated(at seat) (info []byte)
+	seat(at seat, info []byte)
+
+	// abandon closes the link of a node whose connections a successor has. Others are told nothing.
+	abandon()
+}
+
+// handoverLink is that of the Hub.
+func (h *Hub[C]) handoverLink() (handoverLink, error) {
+	if l, ok := h.link.(handoverLink); ok {
+		return l, nil
+	}
+	return nil, errStays
+}
+
+// The fields of the state of a Broker.
+const (
+	fieldHistory = 1
+	fieldKept    = 2 // once for each message
+)
 
 // AppendBrokerState appends what the Broker has in this process for all its Hubs: the history in memory, and what is
 // kept for connections that come back. First all that waits for a Journal, or for another loop, is done, as far as that
 // takes no longer than half a second: connections may be sent to, and functions that wait for outcomes are called. With
 // a Journal the history does not cross: the successor reads it there. An error is why there can be no handover now.
-func (h *Hub[C]) AppendBrokerState(dst []byte) ([]byte, error) { return dst, errNotYet }
+func (h *Hub[C]) AppendBrokerState(dst []byte) ([]byte, error) {
+	l, err := h.handoverLink()
+	if err == nil {
+		err = l.settle(handoverSettleTime)
+	}
+	if err != nil {
+		return dst, err
+	}
+	dst = fields.Begin(dst, stateVersion)
+	if s := l.rings(); s != nil {
+		dst = slices.Grow(dst, s.bytes)
+		dst = fields.Nested(dst, fieldHistory, s.appendState)
+	}
+	for _, k := range h.keptMessages() {
+		dst = fields.Nested(dst, fieldKept, k.append)
+	}
+	return dst, nil
+}
 
-// AppendState appends what the Hub knows beside its connections: its name among the nodes, who is present and for how
-// long who is leaving stays, its rolls, and its Stats. AppendBrokerState was called before.
-func (h *Hub[C]) AppendState(dst []byte) ([]byte, error) { return dst, errNotYet }
-
-// AppendMember appends what the Hub knows of a connection: its uid, its groups and channels, where it stands in what it
-// follows, its value, and its info. An error is why it cannot cross: its value is neither nil nor a json.RawMessage, or
-// it is no member any more.
-func (h *Hub[C]) AppendMember(dst []byte, m *Member[C]) ([]byte, error) { return dst, errNotYet }
+// RestoreBrokerState takes what AppendBrokerState of the predecessor has said. It is called once, by one Hub of the
+// process, before any RestoreState. The state is on loan until it returns. An error says that it cannot be understood.
+func (h *Hub[C]) RestoreBrokerState(state []byte) error {
+	l, err := h.handoverLink()
+	if err != nil {
+		return err
+	}
+	if state, err = fields.Open(state, stateVersion); err != nil {
+		return err
+	}
+	return fields.Each(state, func(number uint64, value []byte) error {
+		switch number {
+		case fieldHistory:
+			if s := l.rings(); s != nil {
+				return s.restoreState(value, h.retention)
+			}
+		case fieldKept:
+			return h.restoreKept(value)
+		}
+		return nil
+	})
+}
 
 // HandedOver notes that the successor has the connections for which crossed reports true, and all that is published
 // from now on. The Hub forgets them, and tells nobody: Options.Counted alone is told. It closes the Journal, and does
 // nothing for others any more: what is published or asked ends with ErrClosed. Those that it still knows may be closed,
 // and removed, as always.
-func (h *Hub[C]) HandedOver(crossed func(C) bool) {}
+func (h *Hub[C]) HandedOver(crossed func(C) bool) {
+	h.Leaving()
+	h.closed = true
+	for r := range rolls {
+		h.rolls[r] = rollState{}
+	}
+	if l, err := h.handoverLink(); err == nil {
+		l.abandon()
+	}
+	for _, m := range slices.Clone(h.everyone.members) {
+		if crossed(m.conn) {
+			h.forget(m)
+		}
+	}
+}
 
-// RestoreBrokerState takes what AppendBrokerState of the predecessor has said. It is called once, by one Hub of the
-// process, before any RestoreState. The state is on loan until it returns. An error says that it cannot be understood.
-func (h *Hub[C]) RestoreBrokerState(state []byte) error { return errNotYet }
-
-// RestoreState takes what AppendState of a Hub of the predecessor has said: from then on this Hub has its name. Another
-// call, with the state of another Hub, has it have that name, too, for the connections that have it in theirs. The
-// state is on loan until it returns. An error says that it cannot be understood.
-func (h *Hub[C]) RestoreState(state []byte) error { return errNotYet }
-
-// RestoreMember makes a connection a member as AppendMember has found it, in place of Add or AddFollower, and of what
-// was called for it since. Its name is as it was. It may be called after Restored, too. Nobody is told that it has
-// come, but for Options.Counted, and no limit is asked. Followers may be told before it returns what it has still to be
-// told of what it follows; Followers.Since is not asked. The state is on loan until it returns. An error says that it
-// cannot be understood, that the Hub does not have its name, or that the connection is a member already.
-func (h *Hub[C]) RestoreMember(c C, state []byte) (*Member[C], error) { return nil, errNotYet }
-
-// Restored notes that the connections which have crossed are members again, and that the loop runs. Who was present by
-// connections that have not crossed goes now, as when its last connection has gone. The Hub that was not restored does
-// nothing.
-func (h *Hub[C]) Restored() {}
+// forget is Remove of a connection that has not closed.
+func (h *Hub[C]) forget(m *Member[C]) {
+	trace := h.trace
+	h.trace = nil // it has not logged out
+	h.Remove(m)
+	h.trace = trace
+}

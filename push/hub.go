@@ -27,7 +27,8 @@ const (
 // Hub is the registry of subscriptions: it knows the connections of a node, and what each gets. Owned by a loop.
 type Hub[C Conn] struct {
 	options  Options[C]
-	node     string // told apart from others by this
+	node     string   // told apart from others by this
+	former   []string // names of other Hubs of a predecessor, whose connections it has now
 	everyone *set[C]
 	sets     [ToConn]map[string]*set[C] // none is empty
 	members  map[uint64]*Member[C]      // by the connections' ids
@@ -65,6 +66,7 @@ type Hub[C Conn] struct {
 	replay      replayBuffer[C]
 	attendance  attendance[C]
 	rolls       [rolls]rollState
+	arriving    *arriving // what a predecessor has said, until Restored; nil: there was none
 }
 
 // New makes a Hub and joins its Broker, if there is one.

@@ -12,7 +12,9 @@ func (h *Hub[C]) relink(up bool) {
 	}
 	h.linked = up
 	h.links++
-	if up {
+	switch {
+	case up && h.arriving != nil: // nothing was missed
+	case up:
 		if !h.unlinked.IsZero() {
 			h.stats.Away += time.Since(h.unlinked)
 		}
@@ -24,7 +26,7 @@ func (h *Hub[C]) relink(up bool) {
 			h.announceLogins()
 			h.closeOutdated()
 		}
-	} else {
+	default:
 		h.unlinkRolls()
 		h.stats.Breaks++
 		h.unlinked = time.Now()
@@ -87,5 +89,5 @@ func (h *Hub[C]) refuse(m Message[C], err error, done func(Outcome)) {
 
 // isOwn reports whether some targets are connections of this node: no other is concerned.
 func (h *Hub[C]) isOwn(to []Target) bool {
-	return !slices.ContainsFunc(to, func(t Target) bool { return t.Topic() != nodeTopic(h.node) })
+	return !slices.ContainsFunc(to, func(t Target) bool { return !h.hasName(t.Topic()) })
 }

@@ -11,7 +11,8 @@ func (localBroker) Join(n Node) (Link, error) {
 	if n.Retain != nil {
 		l.history = newRings(n.HistoryBytes)
 		if n.Journal != nil {
-			l.commits = newGroupCommit(l.history, n.Journal, n.Retain, n.Do, n.Do)
+			l.returns = newReturns(n.Do)
+			l.commits = newGroupCommit(l.history, n.Journal, n.Retain, l.returns.do, l.returns.do)
 		}
 	}
 	if n.Presence != nil {
@@ -34,6 +35,7 @@ type localLink struct {
 	node    Node
 	history *rings       // nil if nothing is kept
 	commits *groupCommit // nil without a Journal
+	returns *returns     // from that to the loop; likewise
 	roster  *roster      // nil if the Hub does not ask who is present
 	closed  bool
 }

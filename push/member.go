@@ -23,8 +23,9 @@ type Member[C Conn] struct {
 	walked    uint32        // the last delivery to several targets that it got
 	heldIn    uint32        // the last delivery in which it was held: see markHeld
 
-	announcing bool // other nodes have not all heard of its login yet
-	follows    bool // it gets Positions: see Followers
+	announcing bool   // other nodes have not all heard of its login yet
+	follows    bool   // it gets Positions: see Followers
+	former     uint16 // that its name has, of the Hub's; 0: it has the name of the Hub
 }
 
 // position is where a Member stands in a group or a channel.
@@ -104,7 +105,15 @@ func (m *Member[C]) Target() Target {
 	if m.hub == nil {
 		return ""
 	}
-	return connTarget(m.hub.node, m.conn.ID())
+	return connTarget(m.node(), m.conn.ID())
+}
+
+// node is the Hub that the name of the connection has in it: its own, or one of a predecessor.
+func (m *Member[C]) node() string {
+	if m.former == 0 {
+		return m.hub.node
+	}
+	return m.hub.former[m.former-1]
 }
 
 // UID is whose connection it is; empty if nobody's.

@@ -46,7 +46,31 @@ func (m model) named(to ...push.Target) (ids []uint64) {
 	return ids
 }
 
-// TestModel does thousands of random things to a Hub, and compares all that it tells with the model.
+// targets are the names of all connections.
+func (m model) targets() map[uint64]push.Target {
+	all := make(map[uint64]push.Target)
+	for id, r := range m {
+		all[id] = r.member.Target()
+	}
+	return all
+}
+
+// handOver has another Hub have all connections.
+func (m model) handOver(t *testing.T, from *hub) *hub {
+	to := newHub(t, options())
+	members := handOver(t, from, to)
+	for _, r := range m {
+		before := r.member
+		r.member = members[r.conn]
+		if r.member == nil || before.Target() != "" {
+			t.Fatalf("connection %d has not crossed", r.conn.id)
+		}
+	}
+	return to
+}
+
+// TestModel does thousands of random things to a Hub, which is handed over now and then, and compares all that it tells
+// with the model.
 func TestModel(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 0))
@@ -104,6 +128,12 @@ func TestModel(t *testing.T) {
 				channel := name("news:", 6)
 				r.member.Unsubscribe(channel)
 				delete(r.channels, channel)
+			case action == 8 && random.IntN(50) == 0:
+				names := m.targets()
+				h = m.handOver(t, h)
+				if got := m.targets(); !maps.Equal(got, names) {
+					t.Fatalf("seed %d, step %d: connections are called %v, and were %v", seed, step, got, names)
+				}
 			case action == 7 && random.IntN(10) == 0:
 				uid := name("uid", 20)
 				want := m.named(push.UID(uid))

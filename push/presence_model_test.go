@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/lineman-go/lineman/push"
 )
@@ -126,7 +128,9 @@ func (w *world) settle() {
 // pass has some time pass.
 func (w *world) pass() {
 	w.settle()
-	w.now += w.random.IntN(4)
+	seconds := w.random.IntN(4)
+	w.now += seconds
+	time.Sleep(time.Duration(seconds) * time.Second)
 	for _, n := range w.nodes {
 		due := func(t timer) bool { return t.at <= w.now }
 		for _, t := range slices.Clone(n.timers) {
@@ -146,6 +150,85 @@ func (w *world) die() {
 	w.nodes[i].hub.Close()
 	w.nodes[i] = w.node()
 	w.forget()
+}
+
+// handOver has other nodes, perhaps more of them, or less, have all connections, but for some that close.
+func (w *world) handOver() {
+	w.settle()
+	before := w.nodes
+	var from, to []*hub
+	for _, n := range before {
+		from = append(from, n.hub)
+	}
+	leaves := make(map[*conn]bool)
+	for _, n := range before {
+		for _, c := range n.conns {
+			leaves[c.conn] = w.random.IntN(8) == 0
+		}
+	}
+	crosses := func(c *conn) bool { return !leaves[c] }
+	x := save(w.t, from, crosses)
+	if w.random.IntN(3) == 0 {
+		return // it has failed
+	}
+	w.silent = true
+	w.broker, w.nodes = nil, nil
+	n := 1 + w.random.IntN(3)
+	if n > 1 {
+		w.broker = push.NewMemory()
+	}
+	for range n {
+		w.nodes = append(w.nodes, w.node())
+		to = append(to, w.nodes[len(w.nodes)-1].hub)
+	}
+	members := x.restore(to)
+	for i, n := range before {
+		w.nodes[i%len(w.nodes)].takeOver(n, members)
+	}
+	for _, n := range before {
+		n.hub.HandedOver(crosses)
+		n.end()
+	}
+	w.settle()
+	for _, n := range w.nodes {
+		n.hub.Restored()
+	}
+	w.settle()
+	w.silent = false
+}
+
+// takeOver has the node have what another one has.
+func (n *worldNode) takeOver(from *worldNode, members map[*conn]*member) {
+	for s, left := range from.gone {
+		n.gone[s] = max(left, n.gone[s])
+	}
+	for _, c := range from.conns {
+		c.member = members[c.conn]
+		n.conns = append(n.conns, c)
+	}
+	for _, c := range slices.Clone(n.conns) {
+		if c.member == nil {
+			n.goes(c)
+		}
+	}
+}
+
+// end has the node do all that is left: nobody is told anything of it.
+func (n *worldNode) end() {
+	for m := range n.hub.Members(push.Everyone) {
+		n.hub.Remove(m)
+	}
+	for len(n.queue)+len(n.timers) > 0 {
+		queue, timers := n.queue, n.timers
+		n.queue, n.timers = nil, nil
+		for _, f := range queue {
+			f()
+		}
+		for _, t := range timers {
+			t.run()
+		}
+	}
+	n.hub.Close()
 }
 
 // check compares who is present, and the lists of all connections, with who should be.
@@ -174,8 +257,10 @@ func (w *world) check() {
 }
 
 // TestPresenceModel does thousands of random things to nodes in virtual time, and compares who is present, and who
-// those who follow think is, with the model.
-func TestPresenceModel(t *testing.T) {
+// those who follow think is, with the model. Now and then all nodes are handed over.
+func TestPresenceModel(t *testing.T) { synctest.Test(t, testPresenceModel) }
+
+func testPresenceModel(t *testing.T) {
 	for seed := range uint64(60) {
 		w := &world{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 15)), infos: make(map[seat]string)}
 		nodes := 1
@@ -191,6 +276,8 @@ func TestPresenceModel(t *testing.T) {
 				w.pass()
 			case r == 4 && w.broker != nil && w.step%3 == 0:
 				w.die()
+			case r == 5:
+				w.handOver()
 			default:
 				w.act()
 			}

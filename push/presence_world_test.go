@@ -24,6 +24,7 @@ type world struct {
 	nodes  []*worldNode
 	last   uint64 // connection
 	infos  map[seat]string
+	silent bool // nobody comes, and nobody goes
 }
 
 // seat is a uid in a channel.
@@ -93,6 +94,7 @@ func (n *worldNode) of(c *conn) *worldConn {
 
 // changed applies a change to the lists of those who have one. Those that have none, as they were too many, ask again.
 func (n *worldNode) changed(to iter.Seq[*conn], in push.Target, e push.PresenceEvent) {
+	n.world.checkSilence(in)
 	for c := range to {
 		one := n.of(c)
 		switch list := one.lists[string(in)]; {
@@ -107,8 +109,16 @@ func (n *worldNode) changed(to iter.Seq[*conn], in push.Target, e push.PresenceE
 }
 
 func (n *worldNode) renewed(to iter.Seq[*conn], in push.Target, p push.Presence) {
+	n.world.checkSilence(in)
 	for c := range to {
 		n.of(c).lists[string(in)] = listed(p)
+	}
+}
+
+// checkSilence checks that nobody is told anything in a handover.
+func (w *world) checkSilence(in push.Target) {
+	if w.silent {
+		w.fatalf("a change of %s is told in a handover", in)
 	}
 }
 

@@ -27,8 +27,10 @@ func (h *Hub[C]) find(t Target) []*Member[C] {
 	case ToEveryone:
 		return h.everyone.members
 	case ToConn:
-		if node, id, ok := splitConn(name); ok && node == h.node && h.members[id] != nil {
-			return []*Member[C]{h.members[id]}
+		if node, id, ok := splitConn(name); ok {
+			if m := h.members[id]; m != nil && m.node() == node {
+				return []*Member[C]{m}
+			}
 		}
 	default:
 		if s := h.sets[kind][name]; s != nil {
@@ -39,7 +41,12 @@ func (h *Hub[C]) find(t Target) []*Member[C] {
 }
 
 // Name is the Target that a connection has as a Member, also before it is one.
-func (h *Hub[C]) Name(c C) Target { return connTarget(h.node, c.ID()) }
+func (h *Hub[C]) Name(c C) Target {
+	if m := h.members[c.ID()]; m != nil {
+		return m.Target()
+	}
+	return connTarget(h.node, c.ID())
+}
 
 // Count is how many connections a Target names.
 func (h *Hub[C]) Count(t Target) int { return len(h.find(t)) }

@@ -160,7 +160,11 @@ func (h *Hub[C]) Ask(q Question, done func(Answer, error)) error {
 	if err := q.check(); err != nil {
 		return err
 	}
-	if h.isAlone() {
+	switch {
+	case h.closed:
+		done(Answer{}, ErrClosed)
+		return nil
+	case h.isAlone():
 		h.answer(&q, func(a Answer) { done(a, a.err()) })
 		return nil
 	}

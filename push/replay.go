@@ -12,6 +12,7 @@ type replayBuffer[C Conn] struct {
 	until time.Time // afterwards they had time enough
 	over  bool      // they go to a successor
 	kept  map[Target][]*kept[C]
+	last  uint64 // of the order in which they were published
 	count int
 	bytes int
 }
@@ -22,6 +23,8 @@ type kept[C Conn] struct {
 	node   string        // that has published it
 	number uint64        // of the publication there
 	done   func(Outcome) // nil once it was told
+	order  uint64
+	until  time.Time
 
 	positions []Position // in the histories of its targets
 }
@@ -57,8 +60,9 @@ func (h *Hub[C]) keep(m Message[C], done func(Outcome)) {
 		case o.Err == nil && o.Reached == 0 && b.over:
 			o.Err = ErrClosed
 		case o.Err == nil && !b.over:
+			k.until = time.Now().Add(min(m.Wait, time.Until(b.until)))
 			b.put(k)
-			h.options.After(min(m.Wait, time.Until(b.until)), func() {
+			h.options.After(time.Until(k.until), func() {
 				b.remove(k)
 				k.tell(Outcome{})
 			})
@@ -76,6 +80,8 @@ func (b *replayBuffer[C]) put(k *kept[C]) {
 	for _, t := range k.To {
 		b.kept[t] = append(b.kept[t], k)
 	}
+	b.last++
+	k.order = b.last
 	b.count++
 	b.bytes += len(k.Data)
 }
@@ -113,7 +119,7 @@ func (h *Hub[C]) Replay(m *Member[C]) {
 	for _, p := range m.positions {
 		waiting = append(waiting, h.replay.kept[p.set.target()]...)
 	}
-	slices.SortFunc(waiting, func(a, b *kept[C]) int { return int(a.number) - int(b.number) })
+	slices.SortFunc(waiting, func(a, b *kept[C]) int { return int(a.order) - int(b.order) })
 	for _, k := range slices.Compact(waiting) {
 		n := h.replayTo(m, k)
 		h.stats.Delivered += uint64(n)

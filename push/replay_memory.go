@@ -23,6 +23,7 @@ type sharedKept struct {
 	number uint64
 	until  time.Time
 	tell   func(reached int, err error) // on the loop of that node, perhaps several times
+	owes   func() bool                  // reports there whether its publisher was not answered yet
 
 	// Guarded by the broker's lock.
 	order    uint64
@@ -125,6 +126,7 @@ func (h *Hub[C]) keepShared(l *memoryLink, m Message[C], done func(Outcome)) {
 	s.tell = func(reached int, err error) {
 		h.options.Do(func() { k.tell(Outcome{Reached: reached, Err: err}) })
 	}
+	s.owes = func() bool { return k.done != nil }
 	h.sendKept(m, s, func(o Outcome) {
 		k.positions = o.Positions
 		switch {

@@ -32,6 +32,8 @@ type rings struct {
 	journaled    bool
 	leaving      []*ring // that are to be forgotten
 	leavingBytes int
+
+	arrived []*ring // of a predecessor: they are pinned until those who follow are here
 }
 
 // maxExpired is how many messages that have expired go with a publication: more than it brings, and few enough not to

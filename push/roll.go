@@ -58,6 +58,7 @@ type toldRoll struct {
 	names   map[string]struct{} // here and gone
 	gone    map[string]int      // of these, who is gone, and the departure that it is in
 	last    int                 // departure
+	due     map[int]time.Time   // when those of a departure are told
 	leaving []string            // those that no timer runs for yet
 
 	read    bool  // the names that were there at the beginning are in it
@@ -67,7 +68,9 @@ type toldRoll struct {
 }
 
 func newToldRoll() *toldRoll {
-	return &toldRoll{names: make(map[string]struct{}), gone: make(map[string]int), last: 1}
+	return &toldRoll{
+		names: make(map[string]struct{}), gone: make(map[string]int), last: 1, due: make(map[int]time.Time),
+	}
 }
 
 // Roll begins a roll, or ends it: RollChanged is told of it from then on, or no longer. Who is there when it begins is
@@ -186,7 +189,9 @@ func (h *Hub[C]) leaveRollLater(r Roll, told *toldRoll) {
 
 // leaveRoll tells of some names that they have gone when they have not come back.
 func (h *Hub[C]) leaveRoll(r Roll, told *toldRoll, leaving []string, departure int, delay time.Duration) {
+	told.due[departure] = time.Now().Add(delay)
 	h.options.After(delay, func() {
+		delete(told.due, departure)
 		for _, name := range leaving {
 			if h.closed || h.rolls[r].told != told || told.behind { // compare begins anew
 				return

@@ -20,8 +20,9 @@ const rollCalls Target = connPrefix + "rolls"
 type caller struct {
 	asked   bool // some node asks
 	says    bool
-	rests   int      // times that it has begun, or was to end
-	changed []string // names that have come or gone, and are not said yet
+	rests   int       // times that it has begun, or was to end
+	until   time.Time // what it is to end at, if nobody asks
+	changed []string  // names that have come or gone, and are not said yet
 }
 
 // callsFor is how long a node goes on when nobody asks any more. Who asked may be back in a moment, and everything
@@ -97,8 +98,14 @@ func (h *Hub[C]) beginSaying(r Roll) {
 func (h *Hub[C]) endSaying(r Roll) {
 	c := &h.rolls[r].caller
 	c.rests++
+	h.restAfter(r, callsFor)
+}
+
+func (h *Hub[C]) restAfter(r Roll, delay time.Duration) {
+	c := &h.rolls[r].caller
 	rests := c.rests
-	h.options.After(callsFor, func() {
+	c.until = time.Now().Add(delay)
+	h.options.After(delay, func() {
 		if c.rests == rests && c.says && !c.asked {
 			c.says = false
 			h.sayAll(r, false)

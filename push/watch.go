@@ -267,5 +267,5 @@ func numberOf(node string, number uint64) string { return fmt.Sprintf("%s.%d", n
 
 // recipient is the connection as it is told of.
 func (m *Member[C]) recipient() Recipient {
-	return Recipient{connTarget(m.hub.node, m.conn.ID()), m.UID()}
+	return Recipient{m.Target(), m.UID()}
 }

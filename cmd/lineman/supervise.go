@@ -146,11 +146,22 @@ func stopCommand() *cobra.Command {
 }
 
 func reloadCommand() *cobra.Command {
+	var o lineman.ReloadOptions
 	c := &cobra.Command{
 		Use: "reload", Short: "Replace the processes by the program as it is now on disk", Args: noArguments,
+		Long: "Replace the processes by the program as it is now on disk, with its settings read again, and tell " +
+			"what that did:\nhow many connections were kept, how long they were not served, and why others drain. " +
+			"If the new program fails,\nthe old one goes on, and the command says why.",
 	}
-	ending := endingFlag(c, "predecessors stay until their connections have ended by themselves")
-	c.RunE = func(*cobra.Command, []string) error { return (&lineman.Master{}).Reload(ending()) }
+	c.Flags().BoolVar(&o.Drain, "drain", false, "end the connections of the predecessors, and hand none over")
+	c.Flags().BoolVar(&o.DryRun, "dry-run", false,
+		"replace nothing: check the new program and its settings, and tell what a reload would do")
+	ending := endingFlag(c, "connections that are not handed over end by themselves; their process stays until then")
+	format := formatFlag(c, "for programs")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		o.Ending = ending()
+		return (&lineman.Master{}).PrintReload(c.OutOrStdout(), o, format())
+	}
 	return c
 }
 

@@ -32,14 +32,27 @@ func appendBytes[T []byte | string](dst []byte, number uint64, value T) []byte {
 }
 
 func appendAddr(dst []byte, number uint64, value netip.Addr) []byte {
-	return appendBytes(dst, number, value.AsSlice())
+	var room [16]byte
+	return appendBytes(dst, number, appendOctets(room[:0], value))
 }
 
 func appendAddrPort(dst []byte, number uint64, value netip.AddrPort) []byte {
 	if !value.IsValid() {
 		return dst
 	}
-	return appendBytes(dst, number, binary.BigEndian.AppendUint16(value.Addr().AsSlice(), value.Port()))
+	var room [18]byte
+	return appendBytes(dst, number, binary.BigEndian.AppendUint16(appendOctets(room[:0], value.Addr()), value.Port()))
+}
+
+// appendOctets appends 4 or 16 bytes, or none of an address that is not valid.
+func appendOctets(dst []byte, addr netip.Addr) []byte {
+	switch octets := addr.As16(); {
+	case addr.Is4():
+		return append(dst, octets[12:]...)
+	case addr.IsValid():
+		return append(dst, octets[:]...)
+	}
+	return dst
 }
 
 func appendField[T []byte | string](dst []byte, number uint64, value T) []byte {

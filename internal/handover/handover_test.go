@@ -5,10 +5,14 @@ package handover
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestHandover has all kinds of messages cross.
@@ -54,6 +58,9 @@ func TestHandover(t *testing.T) {
 		if here.Ino != there.Ino {
 			t.Errorf("connection %d has the descriptor of another one", id)
 		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+			t.Errorf("connection %d would be a child's too: %v", id, err)
+		}
 	}
 	mustLeaveNothing(t, from, to)
 }
@@ -66,4 +73,92 @@ func mustLeaveNothing(t *testing.T, from *predecessor, to *successor) {
 	for _, c := range from.clients {
 		c.mustBeGone(t)
 	}
+}
+
+// crowd is a Source of many connections with one descriptor.
+type crowd struct {
+	predecessor
+	size, fd int
+	value    []byte
+}
+
+func (c *crowd) Records(send func(*Record, int) error) error {
+	r := Record{Worker: "lobby", Kind: "websocket", Peer: netip.MustParseAddrPort("192.0.2.1:4000"), Value: c.value}
+	for id := range uint64(c.size) {
+		r.ID = id + 1
+		if err := send(&r, c.fd); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// counter is a Sink that counts. It closes descriptors when room for them is full.
+type counter struct {
+	successor
+	records int
+	fds     []int
+}
+
+func (c *counter) Record(_ *Record, fd int) error {
+	c.records++
+	if len(c.fds) == cap(c.fds) {
+		c.close()
+	}
+	c.fds = append(c.fds, fd)
+	return nil
+}
+
+func (c *counter) close() {
+	for _, fd := range c.fds {
+		syscall.Close(fd)
+	}
+	c.fds = c.fds[:0]
+}
+
+// cross has a crowd cross.
+func cross(t testing.TB, from *crowd, to *counter) {
+	own, other := pair(t)
+	sent := make(chan error, 1)
+	go func() { sent <- Send(own, from, Limits{}) }()
+	r, err := Accept(other, Limits{})
+	if err == nil {
+		_, err = r.Receive(to)
+	}
+	if err := errors.Join(err, <-sent); err != nil || to.records != from.size {
+		t.Fatalf("%d of %d have crossed: %v", to.records, from.size, err)
+	}
+}
+
+// TestMemory has many connections cross with no more memory than a few.
+func TestMemory(t *testing.T) {
+	allocated := func(connections int) int64 {
+		from, to := &crowd{size: connections, value: make([]byte, 250)}, &counter{fds: make([]int, 0, 100)}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		cross(t, from, to)
+		runtime.ReadMemStats(&after)
+		to.close()
+		return int64(after.TotalAlloc - before.TotalAlloc)
+	}
+	const few, many = 1000, 5000
+	more := allocated(many) - allocated(few)
+	t.Logf("%d bytes for each connection", more/(many-few))
+	if most := int64(64 * (many - few)); more > most {
+		t.Errorf("%d connections take %d bytes more than %d, want at most %d", many, more, few, most)
+	}
+}
+
+// BenchmarkHandover has 15,000 connections cross, with records of 300 bytes. All descriptors stay open until the end.
+func BenchmarkHandover(b *testing.B) {
+	const connections = 15000
+	from, to := &crowd{size: connections, value: make([]byte, 250)}, &counter{fds: make([]int, 0, connections)}
+	for b.Loop() {
+		cross(b, from, to)
+		b.StopTimer()
+		to.close()
+		to.records = 0
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*connections), "ns/conn")
 }

@@ -98,7 +98,7 @@ func (s *stream) fill(within time.Duration) error {
 	if err := s.takeRights(s.rights[:rights]); err != nil {
 		return err
 	}
-	s.end += n
+	s.end += max(n, 0) // -1 with an error
 	switch {
 	case err != nil:
 		return broken(err, s.messages.end(s.end-s.begin))

@@ -8,16 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
-	"slices"
-	"strings"
 	"sync"
 	"syscall"
-	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/lineman-go/lineman/internal/channel"
 )
@@ -32,6 +26,8 @@ type machine struct {
 	taken     map[string]bool // addresses that somebody else has
 	behave    func(*fake)     // says how the next processes are; nil: they do all that is asked
 	launching error
+	pairing   error
+	ends      []*os.File // of all pairs
 	events    []string
 	images    []*Image // all that were ever open
 	log       journal
@@ -66,7 +62,11 @@ type fake struct {
 	status  Status
 
 	version   int
+	handover  int // version of the transfer
+	program   string
 	workers   []channel.Worker
+	handed    channel.Handed
+	started   channel.Started
 	answers   map[channel.Op]func(f *fake) error // nil: it does what is asked
 	heartbeat func() channel.Heartbeat           // nil: its loop comes round
 	deaf      bool                               // it does not end when it is told
@@ -117,6 +117,13 @@ func (f *fake) exit(s Status) {
 	}
 }
 
+// Give closes the file as a process does that has ended with it.
+func (f *fake) Give(ctx context.Context, op channel.Op, body, answer any, file *os.File) error {
+	defer file.Close()
+	_, err := f.Call(ctx, op, body, answer)
+	return err
+}
+
 func (f *fake) Call(ctx context.Context, op channel.Op, body, answer any, _ ...int) ([]int, error) {
 	f.machine.mu.Lock()
 	act := f.answers[op]
@@ -153,8 +160,17 @@ func (f *fake) obey(op channel.Op, body, answer any) error {
 	case channel.Hello:
 		a := body.(channel.Assignment)
 		f.name = fmt.Sprintf("%s/%d", a.Name, a.ID)
-		return copyTo(answer, channel.Description{Version: f.version, Workers: f.workers})
-	case channel.Start, channel.Resume:
+		return copyTo(answer, channel.Description{
+			Version: f.version, Workers: f.workers, Handover: f.handover, Program: f.program,
+		})
+	case channel.Start:
+		f.state = "serving"
+		if answer != nil {
+			_ = copyTo(answer, f.started) // its own kind
+		}
+	case channel.Hand:
+		_ = copyTo(answer, f.handed) // likewise
+	case channel.Resume:
 		f.state = "serving"
 	case channel.Freeze:
 		f.state = "frozen"
@@ -199,6 +215,19 @@ func (m *machine) image() *Image {
 // isClosed reports whether nothing can be started from the program any more.
 func (i *Image) isClosed() bool { return i.file.Fd() == ^uintptr(0) }
 
+// Pair makes two ends that nobody uses. They have to be closed all the same.
+func (m *machine) Pair() (one, other *os.File, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.pairing != nil {
+		return nil, nil, m.pairing
+	}
+	if one, other, err = os.Pipe(); err == nil {
+		m.ends = append(m.ends, one, other)
+	}
+	return one, other, err
+}
+
 type fakeSocket struct {
 	machine *machine
 	address string
@@ -222,167 +251,4 @@ func (s *fakeSocket) Close() {
 	s.machine.mu.Lock()
 	defer s.machine.mu.Unlock()
 	delete(s.machine.sockets, s.address)
-}
-
-// trial is a Supervisor over a machine.
-type trial struct {
-	*testing.T
-	*machine
-	s *Supervisor
-}
-
-// try runs a test by a clock that stands still while anything runs.
-func try(t *testing.T, workers []channel.Worker, f func(t *trial)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		m := &machine{sockets: make(map[string]*fakeSocket), taken: make(map[string]bool)}
-		c := Config{
-			Image: m.image(), System: m, Log: slog.New(slog.NewTextHandler(&m.log, nil)),
-			Limits: Limits{
-				Start: 10 * time.Second, Stop: 5 * time.Second, Reload: 2 * time.Second,
-				Graceful: time.Minute, Hang: time.Minute,
-			},
-		}
-		for _, w := range workers {
-			a := channel.Address{Worker: w.Name, Network: "tcp", Target: w.Addr, ReusePort: w.ReusePort}
-			if w.Addr == "" {
-				a.Network = ""
-			}
-			c.Workers = append(c.Workers, Worker{Worker: w, Address: a})
-		}
-		good := func(f *fake) { f.workers = slices.Clone(workers) }
-		m.behave = good
-		tr := &trial{t, m, New(c)}
-		defer tr.end()
-		f(tr)
-	})
-}
-
-// end stops everything, after which nothing may be left.
-func (t *trial) end() {
-	t.s.Stop(AtOnce)
-	synctest.Wait()
-	for _, p := range t.processes {
-		if p.state != "ended" {
-			t.Errorf("%s (pid %d) is left, %s", p.name, p.pid, p.state)
-		}
-	}
-	if len(t.sockets) > 0 {
-		t.Errorf("sockets are left: %v", t.sockets)
-	}
-	if slices.ContainsFunc(t.images, func(i *Image) bool { return !i.isClosed() }) {
-		t.Error("an image is left open")
-	}
-}
-
-// start starts everything.
-func (t *trial) start() {
-	t.Helper()
-	if err := t.s.Start(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// reload has a new program succeed.
-func (t *trial) reload() {
-	t.Helper()
-	if err := t.s.Reload(t.image(), false, noHook); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// recycle has a process ask for a replacement.
-func (t *trial) recycle(name string) {
-	t.Helper()
-	if _, _, err := t.process(t.serving()[name]).ask(channel.Recycle, nil); err != nil {
-		t.Fatal(err)
-	}
-	synctest.Wait()
-}
-
-// next says how the processes launched from now on are, beside what all are.
-func (t *trial) next(how func(f *fake)) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	old := t.behave
-	t.behave = func(f *fake) {
-		old(f)
-		how(f)
-	}
-}
-
-// change says how the process of a pid is from now on.
-func (t *trial) change(pid int, how func(*fake)) {
-	p := t.process(pid)
-	t.machine.mu.Lock()
-	defer t.machine.mu.Unlock()
-	how(p)
-}
-
-// behaveLike says how the processes launched from now on are, whatever was said before.
-func (t *trial) behaveLike(plain func(*fake), how ...func(*fake)) {
-	t.machine.mu.Lock()
-	defer t.machine.mu.Unlock()
-	t.behave = func(f *fake) {
-		plain(f)
-		for _, h := range how {
-			h(f)
-		}
-	}
-}
-
-// serving are the processes that serve, by name, each with its pid. Every name must have one.
-func (t *trial) serving() map[string]int {
-	t.Helper()
-	synctest.Wait()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	all := make(map[string]int)
-	for _, p := range t.processes {
-		if p.state == "serving" {
-			if all[p.name] != 0 {
-				t.Errorf("two processes serve as %s: %d and %d", p.name, all[p.name], p.pid)
-			}
-			all[p.name] = p.pid
-		}
-	}
-	return all
-}
-
-// process is that of a pid.
-func (t *trial) process(pid int) *fake {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.processes[pid-1]
-}
-
-// stateOf is what the process of a pid is about.
-func (t *trial) stateOf(pid int) string {
-	p := t.process(pid)
-	t.machine.mu.Lock()
-	defer t.machine.mu.Unlock()
-	return p.state
-}
-
-// seen are the requests that processes have obeyed, each with the process.
-func (t *trial) seen() []string {
-	synctest.Wait()
-	t.machine.mu.Lock()
-	defer t.machine.mu.Unlock()
-	return slices.Clone(t.events)
-}
-
-// logged counts the lines of the log that have these words.
-func (t *trial) logged(words string) (n int) {
-	synctest.Wait()
-	for line := range strings.Lines(t.log.String()) {
-		if strings.Contains(line, words) {
-			n++
-		}
-	}
-	return n
-}
-
-func two(count int) []channel.Worker {
-	return []channel.Worker{{Name: "a", Addr: "one", Count: count}, {Name: "b", Addr: "two", Count: 1}}
 }

@@ -34,7 +34,7 @@ func TestImages(t *testing.T) {
 		first := t.imageOf("a/0")
 		failing := t.image()
 		t.behaveLike(plain, op(channel.Prepare, refuse))
-		if err := t.s.Reload(failing, false, noHook); err == nil {
+		if _, err := t.s.Reload(failing, Manner{}, noHook); err == nil {
 			t.Fatal("the reload succeeded")
 		}
 		if !failing.isClosed() || first.isClosed() {
@@ -47,7 +47,7 @@ func TestImages(t *testing.T) {
 			}
 			return nil
 		}))
-		if err := t.s.Reload(half, false, noHook); err == nil {
+		if _, err := t.s.Reload(half, Manner{}, noHook); err == nil {
 			t.Fatal("the reload succeeded")
 		}
 		t.behaveLike(plain)
@@ -61,7 +61,7 @@ func TestImages(t *testing.T) {
 			t.Error("a process was started again from another program")
 		}
 		last := t.image()
-		if err := t.s.Reload(last, false, noHook); err != nil {
+		if _, err := t.s.Reload(last, Manner{}, noHook); err != nil {
 			t.Fatal(err)
 		}
 		t.recycle("a/0")
@@ -77,7 +77,7 @@ func TestReloadLaunchFails(t *testing.T) {
 		t.start()
 		before := t.serving()
 		t.launching = errors.New("fork: no memory")
-		err := t.s.Reload(t.image(), false, noHook)
+		_, err := t.s.Reload(t.image(), Manner{}, noHook)
 		if err == nil || !strings.Contains(err.Error(), "does not start: fork: no memory") {
 			t.Errorf("the error is %v", err)
 		}
@@ -93,7 +93,7 @@ func TestReloadHook(t *testing.T) {
 		t.start()
 		ended := false
 		refused := errors.New("not now")
-		err := t.s.Reload(t.image(), false, func() (func(), error) { return func() { ended = true }, refused })
+		_, err := t.s.Reload(t.image(), Manner{}, func() (func(), error) { return func() { ended = true }, refused })
 		if !errors.Is(err, refused) || !ended || len(t.processes) != 3 {
 			t.Errorf("%v; %d processes", err, len(t.processes))
 		}
@@ -118,7 +118,7 @@ func TestReloadVacant(t *testing.T) {
 			time.Sleep(c.waits)
 			t.behaveLike(plain)
 			image := t.image()
-			if err := t.s.Reload(image, false, noHook); err != nil {
+			if _, err := t.s.Reload(image, Manner{}, noHook); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 			if t.imageOf("a/1") != image || len(t.serving()) != 3 {
@@ -165,7 +165,7 @@ func TestReloadCrashes(t *testing.T) {
 							return nil
 						}
 					})
-					err := t.s.Reload(t.image(), false, noHook)
+					_, err := t.s.Reload(t.image(), Manner{}, noHook)
 					if (err != nil) != fails {
 						t.Errorf("%s, %s: %v", at, victim, err)
 					}
@@ -200,7 +200,7 @@ func TestKept(t *testing.T) {
 			before := t.serving()
 			t.change(before["a/1"], op(channel.Reload, c.act))
 			began := time.Now()
-			err := t.s.Reload(t.image(), false, noHook)
+			_, err := t.s.Reload(t.image(), Manner{}, noHook)
 			if err == nil || !strings.Contains(err.Error(), c.text) || strings.Count(err.Error(), "a/") != 1 {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -247,10 +247,10 @@ func TestSecondReload(t *testing.T) {
 		slow := make(chan struct{})
 		t.next(op(channel.Prepare, func(*fake) error { <-slow; return nil }))
 		first := make(chan error)
-		go func() { first <- t.s.Reload(t.image(), false, noHook) }()
+		go func() { first <- t.tryReload() }()
 		synctest.Wait()
 		image := t.image()
-		if err := t.s.Reload(image, false, noHook); !errors.Is(err, ErrReloading) || !image.isClosed() {
+		if _, err := t.s.Reload(image, Manner{}, noHook); !errors.Is(err, ErrReloading) || !image.isClosed() {
 			t.Errorf("%v; its image is closed: %v", err, image.isClosed())
 		}
 		close(slow)

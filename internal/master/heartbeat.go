@@ -67,6 +67,7 @@ func (p *process) hear(heartbeat channel.Heartbeat, err error) {
 		p.rate = float64(heartbeat.Messages-p.heartbeat.Messages) / passed
 	}
 	p.heartbeat, p.heard = heartbeat, now
+	p.relays.Store(int64(heartbeat.Relays))
 }
 
 // standstillLocked is how long the loop has not come round, and in which callback; 0 when it does. The lock of p is
@@ -83,7 +84,7 @@ func (p *process) standstillLocked() (time.Duration, string) {
 }
 
 // watchdog warns of a process whose loop stands still, and kills it when that has lasted too long: its keeper starts
-// another.
+// another. One that leaves has limits of its own, unless it relays.
 func (p *process) watchdog() {
 	s := p.slot.supervisor
 	p.mu.Lock()
@@ -98,12 +99,20 @@ func (p *process) watchdog() {
 	}
 	limit := s.config.Hang
 	switch {
-	case p.leaving.Load(), p.ended():
+	case p.leaving.Load() && p.relays.Load() == 0, p.ended():
 	case limit >= 0 && still > limit:
-		s.config.Log.Error(fmt.Sprintf("lineman: %s has stood still for %v: %s; it is killed and replaced",
-			p, still.Round(time.Millisecond), callback))
+		s.config.Log.Error(fmt.Sprintf("lineman: %s has stood still for %v: %s; it is killed%s",
+			p, still.Round(time.Millisecond), callback, p.andThen()))
 		p.discard()
 	case warn:
 		s.config.Log.Warn(fmt.Sprintf("lineman: %s stands still: %s; nobody is served there", p, callback))
 	}
+}
+
+// andThen is what follows when a process is killed because it stands still.
+func (p *process) andThen() string {
+	if p.leaving.Load() {
+		return ", and the connections that it relays end"
+	}
+	return " and replaced"
 }

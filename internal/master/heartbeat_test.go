@@ -139,7 +139,7 @@ func TestFrozenIsNotHung(t *testing.T) {
 			close(t.process(before["a/0"]).busy(""))
 			return errRefused
 		}))
-		if err := t.s.Reload(t.image(), false, noHook); err == nil {
+		if _, err := t.s.Reload(t.image(), Manner{}, noHook); err == nil {
 			t.Error("the reload succeeded")
 		}
 		time.Sleep(time.Minute)

@@ -41,6 +41,9 @@ func NewHost(args []string, variable string, activated []Inherited) (*Host, erro
 	return &Host{args: args, variable: variable, null: null, activated: activated}, nil
 }
 
+// Pair makes two ends of a stream.
+func (h *Host) Pair() (one, other *os.File, err error) { return channel.Pair() }
+
 // Await has Listen wait for addresses in use to become free, for a time from now: the processes of a master that was
 // killed listen until they have noticed.
 func (h *Host) Await(d time.Duration) { h.patience = time.Now().Add(d) }

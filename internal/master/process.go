@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 type System interface {
 	Launch(Command) (Process, error)
 	Listen(channel.Address) (Socket, error)
+	Pair() (one, other *os.File, err error) // two ends of a stream, for two processes
 }
 
 // Command is a process to start.
@@ -34,6 +36,8 @@ type Command struct {
 type Process interface {
 	PID() int
 	Call(ctx context.Context, op channel.Op, body, answer any, files ...int) ([]int, error)
+	Give(ctx context.Context, op channel.Op, body, answer any, file *os.File) error
+
 	Kill()                   // for good, and at once
 	Exited() <-chan struct{} // closed when it has ended and was waited for
 	Status() Status          // once it has
@@ -51,6 +55,9 @@ func (s Status) String() string {
 	}
 	return fmt.Sprintf("exit code %d", s.Code)
 }
+
+// isKill reports whether it was killed, as by Kill.
+func (s Status) isKill() bool { return strings.HasPrefix(s.Signal, "9 ") }
 
 // Exit tells of a process that has ended.
 type Exit struct {
@@ -79,10 +86,14 @@ type process struct {
 	image  *Image    // Immutable
 	born   time.Time // Immutable
 
+	isTrial bool                // Immutable: it never serves, and nobody is told of it
+	about   channel.Description // Immutable once it is prepared
+
 	frozen  atomic.Bool
 	leaving atomic.Bool
 	spent   atomic.Bool  // it wants to be replaced
 	ready   atomic.Int64 // when it began to serve, Unix nanoseconds; 0 before
+	relays  atomic.Int64 // connections of its successor that need it, as it said last
 
 	mu        sync.Mutex // guards the following
 	heartbeat channel.Heartbeat
@@ -106,8 +117,21 @@ func (s *Supervisor) count() int {
 
 // launch starts a program up to the point where it would serve.
 func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
+	p, err := sl.create(image, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.prepare(ctx); err != nil {
+		p.discard()
+		return nil, err
+	}
+	return p, nil
+}
+
+// create starts a program.
+func (sl *slot) create(image *Image, isTrial bool) (*process, error) {
 	s := sl.supervisor
-	p := &process{slot: sl, image: image, born: time.Now(), number: s.count()}
+	p := &process{slot: sl, image: image, born: time.Now(), number: s.count(), isTrial: isTrial}
 	launched := make(chan struct{})
 	s.launching.RLock()
 	real, err := s.config.System.Launch(Command{
@@ -131,10 +155,6 @@ func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
 	close(launched)
 	s.ends.Add(1)
 	go s.noteEnd(p)
-	if err := p.prepare(ctx); err != nil {
-		p.discard()
-		return nil, err
-	}
 	return p, nil
 }
 
@@ -145,9 +165,11 @@ func (s *Supervisor) noteEnd(p *process) {
 	status := p.Status()
 	s.mu.Lock()
 	delete(s.processes, p)
-	s.exits[exitKey{p.slot.group.Name, status}]++
+	if !p.isTrial {
+		s.exits[exitKey{p.slot.group.Name, status}]++
+	}
 	s.mu.Unlock()
-	if f := s.config.Exited; f != nil {
+	if f := s.config.Exited; f != nil && !p.isTrial {
 		f(Exit{Worker: p.slot.group.Name, ID: p.slot.id, PID: p.PID(), Status: status})
 	}
 }
@@ -161,9 +183,17 @@ func (p *process) ended() bool {
 	}
 }
 
+// prepare has a process say what it is, and do what takes long while others serve.
 func (p *process) prepare(ctx context.Context) error {
+	if err := p.hello(ctx); err != nil {
+		return err
+	}
+	return p.step(ctx, "prepare", channel.Prepare, nil, nil)
+}
+
+// hello tells a process which one it is, and looks whether its program fits.
+func (p *process) hello(ctx context.Context) error {
 	s, g := p.slot.supervisor, p.slot.group
-	var d channel.Description
 	a := channel.Assignment{
 		Worker: g.index, Name: g.Name, ID: p.slot.id, Shared: g.Count > 1 && !g.ReusePort, Daemon: s.config.Daemon,
 	}
@@ -174,20 +204,22 @@ func (p *process) prepare(ctx context.Context) error {
 			files = append(files, fd)
 		}
 	}
-	if err := p.step(ctx, "start", channel.Hello, a, &d, files...); err != nil {
+	if err := p.step(ctx, "start", channel.Hello, a, &p.about, files...); err != nil {
 		return err
 	}
-	if err := s.compare(d); err != nil {
-		return err
-	}
-	return p.step(ctx, "prepare", channel.Prepare, nil, nil)
+	return s.compare(p.about)
 }
 
 // begin has a prepared process serve.
 func (p *process) begin(ctx context.Context) error {
-	if err := p.step(ctx, "start", channel.Start, nil, nil); err != nil {
+	return p.serveAfter(p.step(ctx, "start", channel.Start, nil, nil))
+}
+
+// serveAfter notes that a process serves, unless its start has failed: then it is ended.
+func (p *process) serveAfter(failed error) error {
+	if failed != nil {
 		p.discard()
-		return err
+		return failed
 	}
 	p.ready.Store(time.Now().UnixNano())
 	go p.beat()
@@ -196,11 +228,20 @@ func (p *process) begin(ctx context.Context) error {
 
 // step is a step of the start: it ends when the process does, and after Config.Start.
 func (p *process) step(ctx context.Context, what string, op channel.Op, body, answer any, files ...int) error {
+	return p.attempt(ctx, p.slot.supervisor.config.Start, what, func(ctx context.Context) error {
+		_, err := p.Call(ctx, op, body, answer, files...)
+		return err
+	})
+}
+
+// attempt is a step that call does, within a limit of time unless that is not above zero.
+func (p *process) attempt(
+	ctx context.Context, limit time.Duration, what string, call func(context.Context) error,
+) error {
 	s := p.slot.supervisor
-	limit := s.config.Start
 	bounded, cancel := s.bounded(ctx, limit)
 	defer cancel()
-	_, err := p.Call(bounded, op, body, answer, files...)
+	err := call(bounded)
 	var told *channel.Error
 	switch {
 	case err == nil:
@@ -208,7 +249,7 @@ func (p *process) step(ctx context.Context, what string, op channel.Op, body, an
 	case s.ctx.Err() != nil:
 		return errStopping
 	case errors.As(err, &told):
-		return fmt.Errorf("lineman: %s does not %s: %s", p, what, strings.TrimPrefix(told.Text, "lineman: "))
+		return &refusal{fmt.Sprintf("lineman: %s does not %s: %s", p, what, strings.TrimPrefix(told.Text, "lineman: "))}
 	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("lineman: %s does not %s: it is not ready after %v", p, what, limit)
 	case bounded.Err() != nil:
@@ -218,6 +259,11 @@ func (p *process) step(ctx context.Context, what string, op channel.Op, body, an
 	<-p.Exited()
 	return fmt.Errorf("lineman: %s does not %s: it ended with %v; the log has what it said", p, what, p.Status())
 }
+
+// refusal is what a process itself says that it does not do, and why.
+type refusal struct{ text string }
+
+func (r *refusal) Error() string { return r.text }
 
 // discard ends a process that serves nothing.
 func (p *process) discard() {
@@ -245,29 +291,6 @@ func (p *process) end() {
 	}
 }
 
-// leave is the graceful shutdown of a predecessor: it finishes what its clients have begun, and goes. leave does not
-// wait for that.
-func (p *process) leave(isPatient bool) {
-	s := p.slot.supervisor
-	if p.ended() {
-		s.sockets.sweep(p.slot)
-		return // its keeper says how
-	}
-	p.leaving.Store(true)
-	f := channel.Shutdown{Within: s.config.Reload, Patient: isPatient}
-	if isPatient {
-		f.Within = s.config.Graceful
-	}
-	_, urged := s.urge()
-	go p.tell(channel.Leave, f)
-	p.frozen.Store(false)
-	go func() {
-		if p.awaitExit(f.Within, urged) {
-			s.sockets.sweep(p.slot)
-		}
-	}()
-}
-
 // tell asks for something whose answer tells nothing: what matters is what the process does.
 func (p *process) tell(op channel.Op, body any, files ...int) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTime)
@@ -288,24 +311,4 @@ func (p *process) oneByOne(f func()) {
 		}
 		f()
 	}()
-}
-
-// awaitExit waits for the end of a process and kills it when it is overdue. It returns false if more urgency was asked
-// for.
-func (p *process) awaitExit(within time.Duration, urged <-chan struct{}) bool {
-	var overdue <-chan time.Time
-	if within >= 0 {
-		t := time.NewTimer(within)
-		defer t.Stop()
-		overdue = t.C
-	}
-	select {
-	case <-p.Exited():
-	case <-overdue:
-		p.slot.supervisor.config.Log.Warn(fmt.Sprintf("lineman: %s has not ended within %v: it is killed", p, within))
-		p.discard()
-	case <-urged:
-		return false
-	}
-	return true
 }

@@ -18,47 +18,48 @@ var ErrReloading = errors.New("lineman: a start or a reload is under way: try ag
 
 // Reload is a rolling reload. It calls before, and what that returns at its end. If before succeeds, every process gets
 // a successor from the image, which the Supervisor takes over. All successors are started and prepared while their
-// predecessors serve. Then, one slot after the other, the predecessor stands still while the successor's OnStart runs,
-// and either leaves or, if that fails, goes on. Reload returns when every slot is served by its successor: predecessors
-// may still have connections then. An error names what failed, and which processes were replaced before it.
-func (s *Supervisor) Reload(image *Image, isPatient bool, before func() (after func(), err error)) error {
+// predecessors serve. Then, one slot after the other, the predecessor stands still while the successor's OnStart runs
+// and connections are handed over, and either leaves or, if that fails, goes on. Reload returns when every slot is
+// served by its successor: predecessors may still have connections then. An error names what failed, and which
+// processes were replaced before it; they are in the report.
+func (s *Supervisor) Reload(image *Image, how Manner, before func() (after func(), err error)) (Report, error) {
 	select {
 	case s.reloading <- struct{}{}:
 	default:
 		image.Close()
-		return ErrReloading
+		return Report{}, ErrReloading
 	}
 	defer func() { <-s.reloading }()
 	after, err := before()
 	defer after()
+	var r Report
 	if err == nil {
-		err = s.reload(s.ctx, image, isPatient)
+		r, err = s.reload(s.ctx, image, how)
 	}
 	s.closeUnused(image)
-	return err
+	return r, err
 }
 
-func (s *Supervisor) reload(ctx context.Context, image *Image, isPatient bool) error {
-	var replaced, kept []*slot
-	for _, sl := range s.slots() {
-		if sl.group.NoReload {
-			kept = append(kept, sl)
-		} else {
-			replaced = append(replaced, sl)
-		}
-	}
+func (s *Supervisor) reload(ctx context.Context, image *Image, how Manner) (r Report, err error) {
+	replaced, kept := s.replaceable()
 	successors := make([]*process, len(replaced))
-	err := s.together(ctx, replaced, func(ctx context.Context, i int) (err error) {
+	err = s.together(ctx, replaced, func(ctx context.Context, i int) (err error) {
 		successors[i], err = replaced[i].launch(ctx, image)
+		if err == nil {
+			err = replaced[i].serves().fits(successors[i], how)
+		}
 		return err
 	})
 	for i, sl := range replaced {
 		if err == nil {
-			if err = sl.succeed(ctx, successors[i], isPatient); err == nil {
+			var done Succession
+			if done, err = sl.succeed(ctx, successors[i], how); err == nil {
+				r.Slots = append(r.Slots, done)
 				continue
 			}
 			if i > 0 {
-				err = fmt.Errorf("%w; %s run the new program, the others still the old", err, names(replaced[:i]))
+				err = fmt.Errorf("%w; %s run the new program, the others still the old", err,
+					strings.Join(names(replaced[:i]), ", "))
 			}
 		}
 		if successors[i] != nil {
@@ -66,58 +67,57 @@ func (s *Supervisor) reload(ctx context.Context, image *Image, isPatient bool) e
 		}
 	}
 	if err != nil {
-		return err
+		return r, err
 	}
-	return s.tellKept(kept)
+	r.Rest = names(kept)
+	return r, s.tellKept(kept)
 }
 
-func names(slots []*slot) string {
-	var all []string
+// replaceable are the slots that a reload replaces the processes of, and the others.
+func (s *Supervisor) replaceable() (replaced, kept []*slot) {
+	for _, sl := range s.slots() {
+		if sl.group.NoReload {
+			kept = append(kept, sl)
+		} else {
+			replaced = append(replaced, sl)
+		}
+	}
+	return replaced, kept
+}
+
+func names(slots []*slot) (all []string) {
 	for _, sl := range slots {
 		all = append(all, sl.String())
 	}
-	return strings.Join(all, ", ")
+	return all
 }
 
 // succeed has q take the place of the process in the slot.
-func (sl *slot) succeed(ctx context.Context, q *process, isPatient bool) error {
+func (sl *slot) succeed(ctx context.Context, q *process, how Manner) (r Succession, err error) {
 	s := sl.supervisor
 	select {
 	case sl.turn <- struct{}{}:
 	case <-s.ctx.Done():
-		return errStopping
+		return r, errStopping
 	}
 	defer func() { <-sl.turn }()
 	p := sl.serves()
-	if err := p.yield(ctx, q); err != nil {
-		return err
+	if r, err = p.yield(ctx, q, how); err != nil {
+		return r, err
 	}
 	sl.image = q.image
 	sl.occupy(q)
 	select {
 	case sl.successor <- q:
 	case <-s.ctx.Done():
-		return errStopping
+		return r, errStopping
 	}
 	if p == nil {
 		s.sockets.sweep(sl)
 	} else {
-		p.leave(isPatient)
+		p.leave(how.Patient)
 	}
-	return nil
-}
-
-// yield has p, unless it is nil, stand still while q begins. If q fails, p goes on.
-func (p *process) yield(ctx context.Context, q *process) error {
-	if p == nil {
-		return q.begin(ctx)
-	}
-	p.freeze(ctx)
-	err := q.begin(ctx)
-	if err != nil {
-		p.thaw()
-	}
-	return err
+	return r, nil
 }
 
 // freeze has a process stand still. One that cannot be reached is killed: it serves nobody.
@@ -197,7 +197,7 @@ func (sl *slot) renew(p *process) (*process, error) {
 	defer func() { <-sl.turn }()
 	q, err := sl.launch(s.ctx, sl.image)
 	if err == nil {
-		err = p.yield(s.ctx, q)
+		_, err = p.yield(s.ctx, q, Manner{})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lineman: %s was not recycled: %w", p, Bare(err))

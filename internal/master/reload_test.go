@@ -21,7 +21,7 @@ func TestReload(t *testing.T) {
 		before := t.serving()
 		image := t.image()
 		hooked, ended := 0, 0
-		err := t.s.Reload(image, false, func() (func(), error) { hooked++; return func() { ended++ }, nil })
+		_, err := t.s.Reload(image, Manner{}, func() (func(), error) { hooked++; return func() { ended++ }, nil })
 		if err != nil || hooked != 1 || ended != 1 {
 			t.Fatalf("%v; the hook ran %d times, and what it asked for %d", err, hooked, ended)
 		}
@@ -45,7 +45,7 @@ func TestNoReload(t *testing.T) {
 	try(t, workers, func(t *trial) {
 		t.start()
 		before := t.serving()
-		if err := t.s.Reload(t.image(), false, noHook); err != nil {
+		if _, err := t.s.Reload(t.image(), Manner{}, noHook); err != nil {
 			t.Fatal(err)
 		}
 		after := t.serving()
@@ -107,7 +107,7 @@ func TestReloadFaults(t *testing.T) {
 					}
 				}
 			})
-			err := t.s.Reload(t.image(), false, noHook)
+			_, err := t.s.Reload(t.image(), Manner{}, noHook)
 			if err == nil || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("%s: the error is %v", c.name, err)
 			}
@@ -153,7 +153,7 @@ func TestReloadPredecessorFaults(t *testing.T) {
 			t.behave = plain
 			t.machine.mu.Unlock()
 			before, began := t.serving(), time.Now()
-			if err := t.s.Reload(t.image(), false, noHook); err != nil {
+			if _, err := t.s.Reload(t.image(), Manner{}, noHook); err != nil {
 				t.Errorf("%s: %v", c.name, err)
 			}
 			if took := time.Since(began); took > c.took {
@@ -187,7 +187,7 @@ func TestReloadDiesFrozen(t *testing.T) {
 			}
 			return errRefused
 		}))
-		err := t.s.Reload(t.image(), false, noHook)
+		_, err := t.s.Reload(t.image(), Manner{}, noHook)
 		t.machine.mu.Lock()
 		t.behave = plain
 		t.machine.mu.Unlock()
@@ -210,9 +210,9 @@ func TestReloadTwice(t *testing.T) {
 		slow := make(chan struct{})
 		t.next(op(channel.Prepare, func(*fake) error { <-slow; return nil }))
 		first := make(chan error)
-		go func() { first <- t.s.Reload(t.image(), false, noHook) }()
+		go func() { first <- t.tryReload() }()
 		synctest.Wait()
-		if err := t.s.Reload(t.image(), false, noHook); !errors.Is(err, ErrReloading) {
+		if _, err := t.s.Reload(t.image(), Manner{}, noHook); !errors.Is(err, ErrReloading) {
 			t.Errorf("the second reload: %v", err)
 		}
 		close(slow)
@@ -222,7 +222,7 @@ func TestReloadTwice(t *testing.T) {
 		t.machine.mu.Lock()
 		t.behave = plain
 		t.machine.mu.Unlock()
-		if err := t.s.Reload(t.image(), true, noHook); err != nil {
+		if _, err := t.s.Reload(t.image(), Manner{Patient: true}, noHook); err != nil {
 			t.Errorf("the third reload: %v", err)
 		}
 	})
@@ -240,7 +240,7 @@ func TestStopWhileReloading(t *testing.T) {
 				t.next(op(o, never))
 			}
 			failed := make(chan error)
-			go func() { failed <- t.s.Reload(t.image(), false, noHook) }()
+			go func() { failed <- t.tryReload() }()
 			synctest.Wait()
 			began := time.Now()
 			go t.s.Stop(Prompt)
@@ -260,7 +260,7 @@ func TestReloadPatience(t *testing.T) {
 	try(t, two(2), func(t *trial) {
 		t.start()
 		before := t.serving()
-		if err := t.s.Reload(t.image(), true, noHook); err != nil {
+		if _, err := t.s.Reload(t.image(), Manner{Patient: true}, noHook); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(59 * time.Second)
@@ -282,7 +282,7 @@ func TestReloadWhileStarting(t *testing.T) {
 		started := make(chan error)
 		go func() { started <- t.s.Start(context.Background()) }()
 		synctest.Wait()
-		if err := t.s.Reload(t.image(), false, noHook); !errors.Is(err, ErrReloading) {
+		if _, err := t.s.Reload(t.image(), Manner{}, noHook); !errors.Is(err, ErrReloading) {
 			t.Errorf("a reload during the start: %v", err)
 		}
 		close(slow)

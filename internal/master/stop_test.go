@@ -106,7 +106,7 @@ func TestStopWhileVacant(t *testing.T) {
 				if more := strings.TrimPrefix(t.log.String(), said); more != "" {
 					t.Errorf("%s: the stop says %s", name, more)
 				}
-				if err := t.s.Reload(t.image(), false, noHook); err == nil {
+				if _, err := t.s.Reload(t.image(), Manner{}, noHook); err == nil {
 					t.Errorf("%s: a reload afterwards succeeded", name)
 				}
 			})
@@ -118,7 +118,7 @@ func TestStopWhileVacant(t *testing.T) {
 func TestStopWhileLeaving(t *testing.T) {
 	try(t, two(2), func(t *trial) {
 		t.start()
-		if err := t.s.Reload(t.image(), true, noHook); err != nil {
+		if _, err := t.s.Reload(t.image(), Manner{Patient: true}, noHook); err != nil {
 			t.Fatal(err)
 		}
 		if n := len(t.s.alive()); n != 6 {

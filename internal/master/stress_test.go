@@ -92,7 +92,7 @@ func (st *storm) victim(random *rand.Rand, isReady bool) *process {
 func (st *storm) act(random *rand.Rand) {
 	switch n := random.IntN(100); {
 	case n < 10:
-		err := st.s.Reload(st.image(), n%2 == 0, noHook)
+		_, err := st.s.Reload(st.image(), Manner{Patient: n%2 == 0}, noHook)
 		if err != nil && !errors.Is(err, ErrReloading) && !strings.Contains(err.Error(), "ended with signal 9") {
 			st.Errorf("reload: %v", err)
 		}
@@ -157,7 +157,7 @@ func TestStorm(t *testing.T) {
 	}
 	sides.Wait()
 	last := st.image()
-	if err := st.s.Reload(last, false, noHook); err != nil {
+	if _, err := st.s.Reload(last, Manner{}, noHook); err != nil {
 		t.Error(err)
 	}
 	served := make(map[string]int)

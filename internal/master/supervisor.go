@@ -33,6 +33,7 @@ type Limits struct {
 	Stop     time.Duration // then a process is killed
 	Reload   time.Duration // for a predecessor to finish what was begun
 	Graceful time.Duration // for its connections to end by themselves
+	Relay    time.Duration // for one that leaves to relay connections of its successor
 	Hang     time.Duration // a process whose loop stands still for so long is replaced
 }
 

@@ -330,7 +330,7 @@ func TestInnerSockets(t *testing.T) {
 		if t.serving()["a/0"] == 0 || t.sockets["inner"] != kept {
 			t.Error("the replacement did not get the socket of its predecessor")
 		}
-		if err := t.s.Reload(t.image(), false, noHook); err != nil {
+		if _, err := t.s.Reload(t.image(), Manner{}, noHook); err != nil {
 			t.Fatal(err)
 		}
 		if t.serving(); t.sockets["inner"] != kept {
@@ -340,7 +340,7 @@ func TestInnerSockets(t *testing.T) {
 		base := t.behave
 		t.behave = func(f *fake) { base(f); delete(f.answers, channel.Start) }
 		t.machine.mu.Unlock()
-		if err := t.s.Reload(t.image(), false, noHook); err != nil {
+		if _, err := t.s.Reload(t.image(), Manner{}, noHook); err != nil {
 			t.Fatal(err)
 		}
 		if t.serving(); t.sockets["inner"] != nil {

@@ -28,7 +28,7 @@ func TestTurns(t *testing.T) {
 				synctest.Wait()
 				t.behaveLike(plain)
 				reloaded := make(chan error)
-				go func() { reloaded <- t.s.Reload(t.image(), false, noHook) }()
+				go func() { reloaded <- t.tryReload() }()
 				synctest.Wait() // it waits for its turn
 				close(slow)
 				if err := <-reloaded; err != nil {

@@ -28,7 +28,9 @@ func (r *running) obey(ctx context.Context, o order, last *reply, send func(any)
 		r.stop(o.ending())
 		return nil
 	case "reload":
-		return r.reload(o.ending(), o.Program) // to its end, even if who asked goes away
+		return last.tell(r.reload(o.manner(), o.Program)) // to its end, even if who asked goes away
+	case "check":
+		return last.tell(r.check(o.manner(), o.Program))
 	case "status":
 		last.Status, err = json.Marshal(r.TellStatus(r.state()))
 		return err

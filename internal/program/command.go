@@ -18,6 +18,7 @@ import (
 type order struct {
 	Command  string `json:"command"`
 	Graceful bool   `json:"graceful,omitempty"`
+	Drain    bool   `json:"drain,omitempty"`   // no connection is handed over
 	Program  string `json:"program,omitempty"` // the file of the program that asks
 }
 
@@ -34,6 +35,9 @@ func (o order) ending() master.Urgency {
 	return master.Prompt
 }
 
+// manner is how a reload is to go.
+func (o order) manner() master.Manner { return master.Manner{Patient: o.Graceful, Drain: o.Drain} }
+
 // reply is a line of the answer. The last one has a PID.
 type reply struct {
 	PID    int             `json:"pid"`
@@ -42,6 +46,13 @@ type reply struct {
 	Code   int             `json:"code,omitempty"`
 	Status json.RawMessage `json:"status,omitempty"`
 	Conns  json.RawMessage `json:"connections,omitempty"`
+	Report *master.Report  `json:"report,omitempty"` // also of a reload that has failed half way
+}
+
+// tell answers with a report.
+func (r *reply) tell(report master.Report, err error) error {
+	r.Report = &report
+	return err
 }
 
 // replyTime bounds what a running program answers at once.
@@ -67,10 +78,11 @@ func (i Instance) ask(within time.Duration, o order, f func(reply) error) error 
 		if err := answers.Next(&r); err != nil {
 			return fmt.Errorf("lineman: the running program did not answer the command in full: %w", master.Bare(err))
 		}
+		err := f(r)
 		if r.Error != "" {
 			return remoteError{r.Error, r.Code}
 		}
-		if err := f(r); err != nil || r.PID != 0 {
+		if err != nil || r.PID != 0 {
 			return err
 		}
 	}
@@ -150,13 +162,22 @@ func (i Instance) awaitEnd(pid int) error {
 }
 
 // Reload has every process of the running program succeeded by one of the program as it is now on disk, and returns
-// when that is done or has failed. The ending is that of the predecessors.
-func (i Instance) Reload(ending master.Urgency) error {
-	o := newOrder("reload", ending)
+// when that is done or has failed. The report is of what was done, also with an error; nil if that is not known.
+func (i Instance) Reload(how master.Manner) (*master.Report, error) { return i.reload("reload", how) }
+
+// Check tells what Reload would do, or why it would fail, and changes nothing.
+func (i Instance) Check(how master.Manner) (*master.Report, error) { return i.reload("check", how) }
+
+func (i Instance) reload(command string, how master.Manner) (report *master.Report, err error) {
+	o := order{Command: command, Graceful: how.Patient, Drain: how.Drain}
 	if own, err := os.Executable(); err == nil {
 		o.Program = own // it matters to programs of go run alone
 	}
-	return i.ask(0, o, func(reply) error { return nil })
+	err = i.ask(0, o, func(r reply) error {
+		report = r.Report
+		return nil
+	})
+	return report, err
 }
 
 // Status asks the running program how it is, and decodes what Program.TellStatus says.

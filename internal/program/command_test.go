@@ -53,7 +53,7 @@ func TestNobodyRuns(t *testing.T) {
 	i := instance(t)
 	for name, command := range map[string]func() error{
 		"stop":        func() error { _, err := i.Stop(master.Prompt); return err },
-		"reload":      func() error { return i.Reload(master.Patient) },
+		"reload":      func() error { _, err := i.Reload(master.Manner{Patient: true}); return err },
 		"status":      func() error { return i.Status(new(any)) },
 		"connections": func() error { return i.Connections(func(json.RawMessage) error { return nil }) },
 	} {
@@ -113,9 +113,35 @@ func TestConnectionsAnswered(t *testing.T) {
 // TestEndings asks for the ending that was meant.
 func TestEndings(t *testing.T) {
 	for _, u := range []master.Urgency{master.Prompt, master.Patient} {
-		i, asked := answering(t, reply{PID: 1})
-		if err := i.Reload(u); err != nil || asked.ending() != u || asked.Command != "reload" || asked.Program == "" {
-			t.Errorf("%v, asked %+v", err, *asked)
+		if o := newOrder("stop", u); o.ending() != u || o.Command != "stop" {
+			t.Errorf("%+v", o)
+		}
+	}
+}
+
+// TestReloadAsked asks for the reload that was meant, or for none, and has the report, be it with an error. A program
+// that is older than reports gives none.
+func TestReloadAsked(t *testing.T) {
+	did := &master.Report{Slots: []master.Succession{{Worker: "w"}}}
+	did.Slots[0].Kept = 3
+	for command, ask := range map[string]func(Instance, master.Manner) (*master.Report, error){
+		"reload": Instance.Reload, "check": Instance.Check,
+	} {
+		for _, how := range []master.Manner{{}, {Patient: true}, {Drain: true}} {
+			i, asked := answering(t, reply{PID: 1, Report: did})
+			got, err := ask(i, how)
+			if err != nil || got == nil || got.Kept() != 3 || asked.manner() != how || asked.Command != command ||
+				asked.Program == "" {
+				t.Errorf("%+v, %v, asked %+v", got, err, *asked)
+			}
+		}
+		i, _ := answering(t, reply{PID: 1, Report: did, Error: "half way", Code: ExitFailed})
+		if got, err := ask(i, master.Manner{}); err == nil || got == nil || got.Kept() != 3 {
+			t.Errorf("with an error: %+v, %v", got, err)
+		}
+		i, _ = answering(t, reply{PID: 1})
+		if got, err := ask(i, master.Manner{}); err != nil || got != nil {
+			t.Errorf("without a report: %+v, %v", got, err)
 		}
 	}
 }
@@ -123,7 +149,7 @@ func TestEndings(t *testing.T) {
 // TestRefusal has the error of the running program be that of the command, with its kind.
 func TestRefusal(t *testing.T) {
 	i, _ := answering(t, reply{PID: 1, Error: "wrong usage: no such command", Code: ExitUsage})
-	if err := i.Reload(master.Prompt); !errors.Is(err, ErrUsage) || err.Error() != "wrong usage: no such command" {
+	if _, err := i.Reload(master.Manner{}); !errors.Is(err, ErrUsage) || err.Error() != "wrong usage: no such command" {
 		t.Error(err)
 	}
 	half, _ := answering(t, reply{Conns: json.RawMessage(`[1]`)})

@@ -51,9 +51,9 @@ func (r *running) heed() {
 				slog.Info("lineman: graceful stop", "signal", sig)
 				go r.stop(master.Patient)
 			case syscall.SIGUSR1:
-				go func() { _ = r.reload(master.Prompt, "") }() // the log has its error
+				go func() { _, _ = r.reload(master.Manner{}, "") }() // the log has what it did
 			case syscall.SIGUSR2:
-				go func() { _ = r.reload(master.Patient, "") }() // likewise
+				go func() { _, _ = r.reload(master.Manner{Patient: true}, "") }() // likewise
 			case syscall.SIGHUP:
 				r.hangup()
 			case syscall.SIGCHLD:

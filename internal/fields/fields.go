@@ -1,0 +1,131 @@
+// Package fields is how a process writes what it knows for its successor: a version, and then fields with numbers. One
+// that is not written is zero, and one whose number is not known is skipped. So each version reads what those before it
+// have written.
+//
+//	version  number length value  number length value ...
+//
+// All numbers are those of encoding/binary's Uvarint. A value is bytes, a number, or again fields.
+package fields
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// ErrMalformed is the error of what cannot be read.
+var ErrMalformed = errors.New("fields: the state of the predecessor is malformed")
+
+// Begin appends a version, which is below 128.
+func Begin(dst []byte, version byte) []byte { return append(dst, version) }
+
+// Bytes appends a field, unless it is empty.
+func Bytes[T ~string | ~[]byte](dst []byte, number uint64, value T) []byte {
+	if len(value) == 0 {
+		return dst
+	}
+	return Item(dst, number, value)
+}
+
+// Item appends a field, though it is empty: one of a list.
+func Item[T ~string | ~[]byte](dst []byte, number uint64, value T) []byte {
+	dst = binary.AppendUvarint(dst, number)
+	dst = binary.AppendUvarint(dst, uint64(len(value)))
+	return append(dst, value...)
+}
+
+// Uint appends a field that is a number, unless it is 0.
+func Uint(dst []byte, number, value uint64) []byte {
+	if value == 0 {
+		return dst
+	}
+	dst = binary.AppendUvarint(dst, number)
+	dst = append(dst, byte(uvarintLen(value)))
+	return binary.AppendUvarint(dst, value)
+}
+
+// Bool appends a field that is 1, if it is true.
+func Bool(dst []byte, number uint64, value bool) []byte {
+	if value {
+		return Uint(dst, number, 1)
+	}
+	return dst
+}
+
+func uvarintLen(value uint64) (n int) {
+	for n = 1; value >= 0x80; n++ {
+		value >>= 7
+	}
+	return n
+}
+
+// aroundNested is how long the length of fields in a field is: it is known when they are written.
+const aroundNested = 5
+
+// Nested appends a field that has fields, which write appends. They have less than 32 GiB.
+func Nested(dst []byte, number uint64, write func(dst []byte) []byte) []byte {
+	dst = binary.AppendUvarint(dst, number)
+	at := len(dst)
+	dst = write(append(dst, make([]byte, aroundNested)...))
+	length := len(dst) - at - aroundNested
+	for i := range aroundNested {
+		dst[at+i] = byte(length)&0x7f | 0x80
+		length >>= 7
+	}
+	dst[at+aroundNested-1] &= 0x7f
+	return dst
+}
+
+// Open reads the version of a state, and returns what follows. It is an error if the version is none, or greater than
+// newest.
+func Open(state []byte, newest byte) (rest []byte, err error) {
+	switch {
+	case len(state) == 0 || state[0] == 0:
+		return nil, ErrMalformed
+	case state[0] > newest:
+		return nil, fmt.Errorf("fields: the state of the predecessor has version %d, and this program reads up to %d: "+
+			"hand over to one that is not older", state[0], newest)
+	}
+	return state[1:], nil
+}
+
+// Each calls take with all fields, in order. The values are parts of the state. It ends with the first error.
+func Each(state []byte, take func(number uint64, value []byte) error) error {
+	for len(state) > 0 {
+		number, n := binary.Uvarint(state)
+		if n <= 0 {
+			return ErrMalformed
+		}
+		length, m := binary.Uvarint(state[n:])
+		if state = state[n:]; m <= 0 || length > uint64(len(state)-m) {
+			return ErrMalformed
+		}
+		end := m + int(length)
+		if err := take(number, state[m:end:end]); err != nil {
+			return err
+		}
+		state = state[end:]
+	}
+	return nil
+}
+
+// Number reads a value that is a number.
+func Number(value []byte) (uint64, error) {
+	v, n := binary.Uvarint(value)
+	if n <= 0 || n != len(value) {
+		return 0, ErrMalformed
+	}
+	return v, nil
+}
+
+// Put reads a value that is a number into a variable. It is an error if that cannot have it.
+func Put[T ~int | ~int64 | ~uint8 | ~uint32 | ~uint64](to *T, value []byte) error {
+	v, err := Number(value)
+	if err != nil {
+		return err
+	}
+	if *to = T(v); *to < 0 || uint64(*to) != v {
+		return ErrMalformed
+	}
+	return nil
+}

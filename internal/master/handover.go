@@ -1,0 +1,139 @@
+//go:build unix
+
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lineman-go/lineman/internal/channel"
+)
+
+// yield has p, unless it is nil, stand still while q begins, and hand its connections over if both can. If q fails, p
+// goes on.
+func (p *process) yield(ctx context.Context, q *process, how Manner) (r Succession, err error) {
+	if p == nil {
+		return q.slot.succession(p, q, how), q.begin(ctx)
+	}
+	p.freeze(ctx)
+	r = q.slot.succession(p, q, how)
+	if r.Drains != "" {
+		err = q.begin(ctx)
+	} else {
+		err = p.handOver(ctx, q, &r)
+	}
+	if err != nil {
+		p.thaw()
+	}
+	return r, err
+}
+
+// handOver has q begin with the connections of p, which stands still. They have a pair of sockets for it:
+//
+//	Hand ───▶ p ═════════════════▶ q ◀─── Start
+//	Handed ◀── p                   q ───▶ Started
+//
+// p decides whether its connections have crossed, and what it answers holds: if that is an error, it has all of them,
+// and q is killed before p goes on. If p dies, or is killed because it does not answer, q knows by the end of the
+// stream, and its answer holds.
+func (p *process) handOver(ctx context.Context, q *process, r *Succession) error {
+	one, other, err := p.slot.supervisor.config.System.Pair()
+	if err != nil {
+		return fmt.Errorf("lineman: %s does not hand its connections over: %w", p, Bare(err))
+	}
+	times := p.transferTimes()
+	handing, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	handed, began := make(chan error, 1), make(chan error, 1)
+	go func() {
+		handed <- p.give(handing, times, one, &r.Handed)
+	}()
+	go func() {
+		err := q.beginWith(ctx, times.start, other, &r.Started)
+		time.AfterFunc(times.answer, giveUp) // p knows by now, too
+		began <- err
+	}()
+	gave := <-handed
+	if gave == nil || p.ended() {
+		return p.handedOver(q, <-began, r)
+	}
+	q.discard()
+	if took := <-began; q.ownFault(took) {
+		gave = took
+	}
+	return fmt.Errorf("%w; %s has its connections back, and serves on", gave, p)
+}
+
+// transferTimes are the limits of a handover.
+type transferTimes struct {
+	within time.Duration // for p to wait until q has started, and for all of the transfer
+	hand   time.Duration // for p to answer
+	start  time.Duration // for q to answer: later, so that it can take what a dead p leaves
+	answer time.Duration // for p to answer once q has
+}
+
+func (p *process) transferTimes() transferTimes {
+	l := p.slot.supervisor.config.Limits
+	if l.Start < 0 {
+		return transferTimes{within: l.Start, answer: max(l.Reload, callTime)}
+	}
+	return transferTimes{
+		within: l.Start, hand: l.Start + 2*callTime, start: l.Start + 4*callTime, answer: max(l.Reload, callTime),
+	}
+}
+
+// give has p hand over. If it does not answer, it is killed. An error of a p that lives means that it has all of its
+// connections.
+func (p *process) give(ctx context.Context, times transferTimes, end *os.File, handed *channel.Handed) error {
+	s := p.slot.supervisor
+	bounded, cancel := s.bounded(ctx, times.hand)
+	defer cancel()
+	err := p.Give(bounded, channel.Hand, channel.Transfer{Within: times.within}, handed, end)
+	var told *channel.Error
+	switch {
+	case err == nil:
+		p.relays.Store(int64(handed.Relays))
+		return nil
+	case s.ctx.Err() != nil:
+		return errStopping
+	case errors.As(err, &told):
+		return fmt.Errorf("lineman: %s does not hand its connections over: %s", p,
+			strings.TrimPrefix(told.Text, "lineman: "))
+	case bounded.Err() != nil:
+		s.config.Log.Warn(fmt.Sprintf("lineman: %s does not say whether it has handed over: it is killed", p))
+		p.leaving.Store(true)
+	}
+	p.discard()
+	return err
+}
+
+// handedOver is the end of a handover in which p has given its connections up, or has died: took is what became of q.
+func (p *process) handedOver(q *process, took error, r *Succession) error {
+	switch died := p.ended(); {
+	case took == nil && died:
+		r.Died = true
+		p.slot.supervisor.config.Log.Warn(fmt.Sprintf("lineman: %s ended while it handed over: its successor has %d "+
+			"of its connections, the others have ended", p, r.Kept))
+		return nil
+	case took != nil && r.Crossed > 0:
+		return fmt.Errorf("%w; %d connections of %s, which had crossed, have ended", took, r.Crossed, p)
+	}
+	return took
+}
+
+// ownFault reports whether a process that was killed had failed before, by what its start came to.
+func (p *process) ownFault(failed error) bool {
+	var said *refusal
+	return errors.As(failed, &said) || failed != nil && !p.Status().isKill()
+}
+
+// beginWith is begin, with what a predecessor hands over by its end of a pair.
+func (p *process) beginWith(ctx context.Context, limit time.Duration, end *os.File, started *channel.Started) error {
+	return p.serveAfter(p.attempt(ctx, limit, "start", func(ctx context.Context) error {
+		return p.Give(ctx, channel.Start, nil, started, end)
+	}))
+}
