@@ -67,6 +67,10 @@ type Dispatcher struct {
 	forgotten Counters            // of groups that are no more
 	scratch   []byte              // for the line at hand
 	due       []func()            // what is to be told to who waits for events
+
+	lastListener uint64    // number of the one that came last
+	arriving     *arriving // what a predecessor had, until Restored; nil: there was none
+	handedOver   bool      // a successor has all
 }
 
 // New makes a Dispatcher without listeners.
@@ -104,7 +108,7 @@ func (d *Dispatcher) Emit(e *Event, done func(error)) {
 	text := e.append(make([]byte, 0, aroundData+len(e.Data)+len(e.Session)))
 	var c *completion
 	if done != nil {
-		c = &completion{left: len(to), done: done}
+		c = &completion{left: len(to), done: done, receipt: e.Receipt}
 	}
 	if len(to) > 0 {
 		d.keepEarly(e, text, to[0] == d.unclaimed)
@@ -130,7 +134,7 @@ func (d *Dispatcher) audience(e *Event, to []*group) (all []*group, observed boo
 			to = append(to, g)
 		}
 	}
-	if len(to) == 0 && e.Kind == Message && !d.isClaimed() {
+	if len(to) == 0 && e.Kind == Message && !d.isClaimed() && !d.handedOver {
 		to = append(to, d.unclaimedGroup())
 	}
 	return to, observed
@@ -211,7 +215,10 @@ func (d *Dispatcher) listen(w Listen, r *relay) (*Listener, error) {
 		d.rewant(g, w.Events, w.Of)
 	}
 	g.hook, g.observes = w.Hook, w.Observe
-	l := &Listener{group: g, sink: w.Sink, window: cmp.Or(w.Window, defaultWindow), relay: r}
+	d.lastListener++
+	l := &Listener{
+		group: g, number: d.lastListener, sink: w.Sink, window: cmp.Or(w.Window, defaultWindow), relay: r,
+	}
 	g.listeners = append(g.listeners, l)
 	g.mute = g.mute || r != nil && !known
 	if !known && !w.Hook && g.claims() {
@@ -271,7 +278,7 @@ func (d *Dispatcher) unclaimedGroup() *group {
 	if d.unclaimed == nil {
 		d.unclaimed = d.newGroup("")
 		d.changed()
-		d.options.After(d.options.Keep, d.unclaimed.expire)
+		d.unclaimed.expireAfter(d.options.Keep)
 	}
 	return d.unclaimed
 }

@@ -78,6 +78,10 @@ type Event struct {
 	Why    string        // likewise
 	Lasted time.Duration // likewise: since Connect
 
+	// Receipt is what the program of a successor calls who waits for this event: see Dispatcher.Await. Empty: nobody is
+	// told there what has become of it.
+	Receipt string
+
 	Channel string // of Occupied and Vacated
 
 	// About tells the groups and channels of the connection, if a group wants events of some only; nil: it has none.

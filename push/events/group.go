@@ -24,8 +24,9 @@ type group struct {
 
 	listeners []*Listener
 	bindings  map[string]*binding
-	waiting   queue // while there is no listener
-	deserted  int   // times that the last listener has gone
+	waiting   queue     // while there is no listener
+	deserted  int       // times that the last listener has gone
+	until     time.Time // when it is forgotten, if it has none, or expires
 	holding   map[push.Target]bool
 	omitted   int  // events that were dropped and not told of
 	syncing   bool // what holds is being asked for
@@ -200,9 +201,15 @@ func (g *group) desert() {
 		g.dispatcher.forget(g)
 		return
 	}
+	g.forgetAfter(g.dispatcher.options.Keep)
+}
+
+// forgetAfter has the group be forgotten after a time, if no listener comes.
+func (g *group) forgetAfter(keep time.Duration) {
 	g.deserted++
 	times := g.deserted
-	g.dispatcher.options.After(g.dispatcher.options.Keep, func() {
+	g.until = g.dispatcher.options.Now().Add(keep)
+	g.dispatcher.options.After(keep, func() {
 		if times == g.deserted && len(g.listeners) == 0 {
 			g.dispatcher.forget(g)
 		}
@@ -262,13 +269,19 @@ func (g *group) expire() {
 		g.dropFirst()
 	}
 	if g.waiting.len() > 0 {
-		d.options.After(d.options.Keep/4, g.expire)
+		g.expireAfter(d.options.Keep / 4)
 		return
 	}
 	d.unclaimed = nil
 	d.changed()
 	d.forgotten.add(g.counters)
 	g.release(true)
+}
+
+// expireAfter has the group expire after a time.
+func (g *group) expireAfter(delay time.Duration) {
+	g.until = g.dispatcher.options.Now().Add(delay)
+	g.dispatcher.options.After(delay, g.expire)
 }
 
 // dropFirst drops what has waited longest.

@@ -73,9 +73,10 @@ func (q *queue) pop() item {
 
 // completion is what waits until all groups have done with an event.
 type completion struct {
-	left int
-	err  error // the first one
-	done func(error)
+	left    int
+	err     error // the first one
+	done    func(error)
+	receipt string // that of the Event
 }
 
 // settle notes that one of them has.

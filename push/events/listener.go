@@ -46,6 +46,7 @@ const (
 // Listener gets events of its group, in order, with numbers from 1 on, until it is closed. Owned by the loop.
 type Listener struct {
 	group  *group
+	number uint64
 	sink   Sink
 	window int
 	queue  queue

@@ -14,7 +14,7 @@ import (
 // world is a Dispatcher on a loop of its own.
 type world struct {
 	*Dispatcher
-	t      *testing.T
+	t      testing.TB
 	now    time.Time
 	due    []func()
 	timers []timer
@@ -28,7 +28,7 @@ type timer struct {
 	f  func()
 }
 
-func newWorld(t *testing.T, o Options) *world {
+func newWorld(t testing.TB, o Options) *world {
 	w := &world{t: t, now: time.Unix(1_795_400_000, 0), held: make(map[push.Target]bool)}
 	o.Do = func(f func()) bool { w.due = append(w.due, f); return true }
 	o.After = func(d time.Duration, f func()) { w.timers = append(w.timers, timer{w.now.Add(d), f}) }
@@ -132,7 +132,7 @@ func texts(all []told) (texts []string) {
 	return texts
 }
 
-func check(t *testing.T, got, want any) {
+func check(t testing.TB, got, want any) {
 	t.Helper()
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%v, want %v", got, want)

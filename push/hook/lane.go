@@ -127,7 +127,7 @@ func (l *lane) settle() {
 // deliver posts a batch until the hook has taken it, or it was given up.
 func (l *lane) deliver(b *batch) (taken bool) {
 	s, began, tries := l.sender, time.Now(), 0
-	for {
+	for !s.passed.Load() {
 		wait, why := s.admit(), "the hook is away"
 		if wait == 0 {
 			if tries++; tries > 1 {
@@ -139,6 +139,8 @@ func (l *lane) deliver(b *batch) (taken bool) {
 			switch {
 			case err == nil && a.IsGood():
 				return true
+			case s.passed.Load():
+				return false
 			case err == nil && !a.IsAway():
 				if s.bury(b, why) != nil {
 					s.lose(b.len())
@@ -148,6 +150,9 @@ func (l *lane) deliver(b *batch) (taken bool) {
 			wait = max(jitter(backOff(tries)), a.RetryAfter)
 		}
 		stopped, left := s.isStopped(), s.options.Retry-time.Since(began)
+		if s.passed.Load() {
+			return false
+		}
 		if stopped || left <= 0 {
 			switch {
 			case s.bury(b, why) == nil:
@@ -160,6 +165,7 @@ func (l *lane) deliver(b *batch) (taken bool) {
 		}
 		s.pause(min(wait, left))
 	}
+	return false
 }
 
 // close ends the goroutine, once nothing is under way.

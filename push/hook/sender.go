@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lineman-go/lineman/push/events"
@@ -23,6 +24,7 @@ type Sender struct {
 	cut     context.CancelFunc
 	stop    chan struct{} // closed when there is no more time to wait for the hook
 	settled chan struct{} // gets a value, if it has room, when a lane has done with a batch
+	passed  atomic.Bool   // a successor has the events
 
 	mu      sync.Mutex // guards the following
 	breaker breaker
@@ -108,6 +110,9 @@ func (s *Sender) Listen(d *events.Dispatcher, kinds []events.Kind, of []string) 
 // Stop ends the Sender. Until ctx ends, the loop waits for what is under way, and what waits is posted once; what the
 // hook does not take then is written to the dead letters. All its goroutines have ended then.
 func (s *Sender) Stop(ctx context.Context) {
+	if s.passed.Load() {
+		return
+	}
 	close(s.stop)
 	for s.settle() > 0 && ctx.Err() == nil {
 		select {
@@ -125,6 +130,17 @@ func (s *Sender) Stop(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tellLocked()
+}
+
+// HandedOver ends the Sender in place of Stop, as the Dispatcher was handed over: the successor posts what the hook has
+// not taken. What is under way is cut, and is posted there again, marked. All goroutines of the Sender have ended then.
+func (s *Sender) HandedOver() {
+	s.passed.Store(true)
+	close(s.stop)
+	s.cut()
+	for _, l := range s.lanes {
+		l.close()
+	}
 }
 
 // settle tells the Dispatcher what has become of events, and returns how many are left.
