@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"time"
 
 	"github.com/lineman-go/lineman/internal/handover"
 )
@@ -23,6 +24,7 @@ func (l *Loop) Succeeds() bool { return l.succeeds }
 //	     └── takeBack ────────┴────────────────────┘
 type predecessor struct {
 	loops    []*loopRun
+	stood    time.Duration // since when they stand still, by handover.Clock
 	crossing []crossing
 	places   map[uint64]int // in crossing, by id; nil until one is refused
 	stayed   map[string]int // connections, by reason
@@ -41,12 +43,12 @@ type crossing struct {
 	givenUp  bool
 }
 
-func newPredecessor(loops []*loopRun) *predecessor {
-	return &predecessor{loops: loops, stayed: make(map[string]int), seed: maphash.MakeSeed()}
+func newPredecessor(loops []*loopRun, stood time.Duration) *predecessor {
+	return &predecessor{loops: loops, stood: stood, stayed: make(map[string]int), seed: maphash.MakeSeed()}
 }
 
 func (p *predecessor) Hello() handover.Hello {
-	h := handover.Hello{LastID: lastID.Load(), Loops: len(p.loops)}
+	h := handover.Hello{LastID: lastID.Load(), Loops: len(p.loops), Stood: p.stood}
 	for _, s := range p.loops[0].loop.services {
 		if s.worker.Save != nil {
 			h.Workers = append(h.Workers, s.name)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/lineman-go/lineman/internal/channel"
 	"github.com/lineman-go/lineman/internal/handover"
@@ -25,7 +26,7 @@ func (p *process) hand(r *channel.Request) {
 		r.Answer(nil, errMoving)
 		return
 	}
-	own := newPredecessor(p.runs)
+	own := newPredecessor(p.runs, p.stood)
 	if err := handover.Send(conn, own, handover.Limits{}); err != nil {
 		own.takeBack()
 		r.Answer(nil, err)
@@ -96,19 +97,19 @@ func (p *process) succeed(r *channel.Request) bool {
 		p.first().log.Warn("lineman: the predecessor has died; what it had handed over is served")
 	}
 	p.heartbeat.begin(p.runs)
-	p.answerServing(r, s.serve())
+	p.answerServing(r, s.serve(), from.Hello().Stood)
 	return true
 }
 
-// answerServing answers when each loop has come to serve what it got.
-func (p *process) answerServing(r *channel.Request, conns []int) {
+// answerServing answers when each loop has come to serve what it got, after its predecessor's has stood still since.
+func (p *process) answerServing(r *channel.Request, conns []int, since time.Duration) {
 	started := channel.Started{Pauses: make([]channel.Pause, len(conns))}
 	var left atomic.Int64
 	left.Store(int64(len(conns)))
 	for i, n := range conns {
 		started.Kept += n
-		started.Pauses[i].Conns = n
 		p.runs[i].loop.Do(func() {
+			started.Pauses[i] = channel.Pause{Conns: n, Time: handover.Clock() - since}
 			if left.Add(-1) == 0 {
 				go r.Answer(started, nil)
 			}

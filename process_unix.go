@@ -35,7 +35,8 @@ type process struct {
 	siblings bool       // accept from the sockets of the worker too
 
 	// Of the channel's goroutine.
-	standing *standstill // of the loops; nil when they do not stand still
+	standing *standstill   // of the loops; nil when they do not stand still
+	stood    time.Duration // since when, by handover.Clock
 
 	lent      map[channel.Loan]*Listener // Owned by the first loop.
 	heartbeat heartbeat
@@ -271,7 +272,7 @@ func (p *process) freeze(r *channel.Request) {
 		loops = append(loops, own.loop)
 	}
 	s := newStandstill(loops, p.peer.Done())
-	p.standing = s
+	p.standing, p.stood = s, handover.Clock()
 	if !s.begin() {
 		r.Answer(nil, errEnded)
 		return

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"time"
 )
 
 // A message is a list of fields: a number, a length, both uvarints, and that many bytes. Those that are zero are left
@@ -86,7 +87,7 @@ func unknownField(message string, number uint64) error {
 	return fmt.Errorf("%w: version %d has no field %d of %s", ErrVersion, Version, number, message)
 }
 
-func parseUint[T int | uint16 | uint32 | uint64](value []byte, into *T) error {
+func parseUint[T int | time.Duration | uint16 | uint32 | uint64](value []byte, into *T) error {
 	v, n := binary.Uvarint(value)
 	if n <= 0 || n != len(value) || T(v) < 0 || uint64(T(v)) != v {
 		return fmt.Errorf("%w: %x is not a number of this size", ErrCorrupt, value)

@@ -71,7 +71,8 @@ type Hello struct {
 	Version int    // of the predecessor; Send sets it
 	LastID  uint64 // no connection of the predecessor has a greater id
 	Loops   int
-	Workers []string // names of those that may be in a record
+	Workers []string      // names of those that may be in a record
+	Stood   time.Duration // since when its loops have stood still, by Clock; 0: it does not say
 }
 
 // A Source is what a predecessor hands over. Its methods are called by Send, in this order, each once.

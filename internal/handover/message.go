@@ -59,7 +59,7 @@ func (h *Hello) append(dst []byte) []byte {
 	for _, name := range h.Workers {
 		dst = appendField(dst, 4, name)
 	}
-	return dst
+	return appendUint(dst, 5, uint64(h.Stood))
 }
 
 // parse looks at the version first, as a later one may have anything after it.
@@ -79,6 +79,8 @@ func (h *Hello) parse(payload []byte) error {
 		case 4:
 			h.Workers = append(h.Workers, string(value))
 			return nil
+		case 5:
+			return parseUint(value, &h.Stood)
 		}
 		return unknownField("hello", number)
 	})

@@ -1,5 +1,3 @@
-//go:build unix
-
 package lineman
 
 import (
@@ -98,7 +96,7 @@ func (h *Handover) hand(conn *net.UnixConn) {
 	for _, l := range h.From {
 		runs = append(runs, &loopRun{loop: l, worker: l.services[0].worker})
 	}
-	p := newPredecessor(runs)
+	p := newPredecessor(runs, handover.Clock())
 	if h.Handed = handover.Send(conn, &source{p, h}, handover.Limits{}); h.Handed != nil {
 		p.takeBack()
 		return

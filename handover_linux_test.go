@@ -1,0 +1,181 @@
+package lineman_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/linemantest"
+)
+
+// diary notes which callbacks have run.
+type diary struct {
+	mu   sync.Mutex // guards the following
+	seen map[string]int
+}
+
+func (d *diary) note(what string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.seen == nil {
+		d.seen = make(map[string]int)
+	}
+	d.seen[what]++
+}
+
+func (d *diary) count(what string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.seen[what]
+}
+
+// remembering is a worker that answers each message with the id of its connection and all that it has said so far,
+// which is the value that crosses. It notes in d what is called.
+func remembering(addr string, d *diary) *lineman.Worker {
+	w := &lineman.Worker{Addr: addr, Name: "service", Logger: quiet}
+	w.OnConnect = func(c *lineman.Conn) { d.note("OnConnect"); c.SetValue("") }
+	w.OnClosing = func(*lineman.Conn) { d.note("OnClosing") }
+	w.OnClose = func(*lineman.Conn, error) { d.note("OnClose") }
+	w.OnGone = func(*lineman.Conn) { d.note("OnGone") }
+	w.OnHandover = func(*lineman.Loop) { d.note("OnHandover") }
+	w.OnMessage = func(c *lineman.Conn, msg []byte) {
+		said := c.Value().(string) + string(msg)
+		c.SetValue(said)
+		_ = c.Send(fmt.Appendf(nil, "%d %s", c.ID(), said))
+	}
+	w.Save = func(c *lineman.Conn) ([]byte, error) {
+		d.note("Save")
+		said, _ := c.Value().(string)
+		return []byte(said), nil
+	}
+	w.Restore = func(c *lineman.Conn, value []byte) error {
+		d.note("Restore")
+		c.SetValue(string(value))
+		return nil
+	}
+	return w
+}
+
+// handOver hands what the loops of s have over to worker to, and returns the process that takes its place, and what has
+// become of it.
+func handOver(t *testing.T, s *linemantest.Server, w, to *lineman.Worker, at func(step string) error) (
+	*linemantest.Server, *lineman.Handover) {
+	t.Helper()
+	if portable() {
+		t.Skip("over package net, connections stay where they are")
+	}
+	var loops []*lineman.Loop
+	s.DoEach(w, func(l *lineman.Loop) { loops = append(loops, l) })
+	thaw := lineman.StandStill(loops...)
+	defer thaw()
+	h := &lineman.Handover{From: loops, At: at, Over: make(chan struct{})}
+	next := linemantest.StartBy(t, h.Run, to)
+	<-h.Over
+	return next, h
+}
+
+// TestHandover has connections of each protocol go on with a successor: same id, same value, nothing lost, and no
+// callback tells of it.
+func TestHandover(t *testing.T) {
+	for _, scheme := range []string{"tcp", "text", "frame", "websocket"} {
+		t.Run(scheme, func(t *testing.T) {
+			linemantest.NoLeaks(t)
+			var before, after diary
+			w, to := remembering(scheme+"://127.0.0.1:0", &before), remembering(scheme+"://127.0.0.1:0", &after)
+			s := linemantest.Start(t, w)
+			const clients = 10
+			all, ids := make([]*linemantest.Client, clients), make([]string, clients)
+			for i := range all {
+				all[i] = s.Dial(w)
+				all[i].Send("a")
+				ids[i], _, _ = strings.Cut(all[i].Receive(), " ")
+			}
+			next, h := handOver(t, s, w, to, nil)
+			if h.Handed != nil || h.Received != nil || h.Crossed != clients || len(h.Stayed) > 0 {
+				t.Fatalf("%d crossed, %v stayed: %v, %v", h.Crossed, h.Stayed, h.Handed, h.Received)
+			}
+			for i, c := range all {
+				c.Send("b")
+				if got := c.Receive(); got != ids[i]+" ab" {
+					t.Errorf("%q, want %q", got, ids[i]+" ab")
+				}
+			}
+			fresh := next.Dial(to)
+			fresh.Send("x")
+			id, _, _ := strings.Cut(fresh.Receive(), " ")
+			if strings.Contains(" "+strings.Join(ids, " ")+" ", " "+id+" ") {
+				t.Errorf("a new connection has the id %s, as an old one", id)
+			}
+			s.Do(w, func(l *lineman.Loop) {
+				if n := l.Stats().Conns; n != 0 {
+					t.Errorf("the predecessor has %d connections", n)
+				}
+			})
+			for what, want := range map[string]int{
+				"OnClosing": 0, "OnClose": 0, "OnGone": 0, "OnConnect": clients, "Save": clients, "OnHandover": 1,
+			} {
+				if n := before.count(what); n != want {
+					t.Errorf("the predecessor has seen %s %d times, want %d", what, n, want)
+				}
+			}
+			for what, want := range map[string]int{"OnConnect": 1, "Restore": clients, "OnClose": 0} {
+				if n := after.count(what); n != want {
+					t.Errorf("the successor has seen %s %d times, want %d", what, n, want)
+				}
+			}
+			all[0].Close()
+			linemantest.Until(t, "OnGone does not come", func() bool { return after.count("OnGone") == 1 })
+		})
+	}
+}
+
+// TestHandoverFails has the predecessor go on with all of its connections, wherever the handover fails.
+func TestHandoverFails(t *testing.T) {
+	fault := errors.New("as the test wants it")
+	for _, step := range []string{"states", "records", "commit", "committed", "started", "state"} {
+		t.Run(step, func(t *testing.T) {
+			linemantest.NoLeaks(t)
+			var before, after diary
+			w, to := remembering("text://127.0.0.1:0", &before), remembering("text://127.0.0.1:0", &after)
+			w.SaveState, to.RestoreState = saveNoState, restoreNoState
+			w.RestoreState, to.SaveState = restoreNoState, saveNoState
+			s := linemantest.Start(t, w)
+			const clients = 5
+			var all []*linemantest.Client
+			for range clients {
+				c := s.Dial(w)
+				c.Send("a")
+				c.Receive()
+				all = append(all, c)
+			}
+			met := 0
+			_, h := handOver(t, s, w, to, func(now string) error {
+				if now != step {
+					return nil
+				}
+				if met++; step == "records" && met < clients {
+					return nil // some have been sent
+				}
+				return fault
+			})
+			if h.Handed == nil || h.Received == nil {
+				t.Fatalf("%v and %v, want errors", h.Handed, h.Received)
+			}
+			if !errors.Is(h.Handed, fault) && !strings.Contains(h.Handed.Error(), fault.Error()) {
+				t.Errorf("the predecessor has %v", h.Handed)
+			}
+			for _, c := range all {
+				c.Send("b")
+				if got := c.Receive(); !strings.HasSuffix(got, " ab") {
+					t.Errorf("%q, want ab", got)
+				}
+			}
+			if n := before.count("OnClose") + before.count("OnHandover") + after.count("OnConnect"); n > 0 {
+				t.Errorf("%d callbacks have told of it", n)
+			}
+		})
+	}
+}
