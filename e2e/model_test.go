@@ -24,26 +24,57 @@ func TestModel(t *testing.T) {
 		{"every run has an end", "-DMESSAGES=2 -DBREAKS=0", "-DNP"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			said := search(t, []string{"-O2", c.how}, strings.Fields(c.flags)...)
-			if !strings.Contains(said, "errors: 0\n") || strings.Contains(said, "Search not completed") {
-				t.Errorf("spin says:\n%s", said)
-			}
+			mustHold(t, search(t, "subscribe", []string{"-O2", c.how}, strings.Fields(c.flags)...))
 		})
 	}
 	for _, part := range []string{"SUBSCRIBING_FIRST", "HOLDING", "SKIPPING", "EPOCH", "REPAIR", "COMPARING"} {
 		t.Run("without "+part, func(t *testing.T) {
-			said := search(t, []string{"-O0", "-DSAFETY"}, "-DMESSAGES=2", "-DWITHOUT_"+part)
-			if !strings.Contains(said, "assertion violated") {
-				t.Errorf("nothing is violated:\n%s", said)
-			}
+			mustBreak(t, search(t, "subscribe", []string{"-O0", "-DSAFETY"}, "-DMESSAGES=2", "-DWITHOUT_"+part))
 		})
 	}
 }
 
-// search has spin look at every state of the model, for assertions or, with -DNP, for runs without an end.
-func search(t *testing.T, compiled []string, flags ...string) (said string) {
+// TestModelHandover does the same with the model of a handover.
+func TestModelHandover(t *testing.T) {
+	t.Parallel()
+	need(t, "spin")
+	need(t, "gcc")
+	for _, c := range []struct{ name, flags, how string }{
+		{"all may die", "", "-DSAFETY"},
+		{"the socket holds one message", "-DROOM=1", "-DSAFETY"},
+		{"every run has an end", "", "-DNP"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			mustHold(t, search(t, "handover", []string{"-O2", c.how}, strings.Fields(c.flags)...))
+		})
+	}
+	for _, part := range []string{"READY", "WORD", "ABORT", "INHERITING", "KEEPING"} {
+		t.Run("without "+part, func(t *testing.T) {
+			mustBreak(t, search(t, "handover", []string{"-O0", "-DSAFETY"}, "-DWITHOUT_"+part))
+		})
+	}
+}
+
+// mustHold fails the test unless spin has seen all states, and found nothing.
+func mustHold(t *testing.T, said string) {
 	t.Helper()
-	model, err := filepath.Abs("../docs/model/subscribe.pml")
+	if !strings.Contains(said, "errors: 0\n") || strings.Contains(said, "Search not completed") {
+		t.Errorf("spin says:\n%s", said)
+	}
+}
+
+// mustBreak fails the test unless spin has found what is wrong.
+func mustBreak(t *testing.T, said string) {
+	t.Helper()
+	if !strings.Contains(said, "assertion violated") {
+		t.Errorf("nothing is violated:\n%s", said)
+	}
+}
+
+// search has spin look at every state of a model, for assertions or, with -DNP, for runs without an end.
+func search(t *testing.T, name string, compiled []string, flags ...string) (said string) {
+	t.Helper()
+	model, err := filepath.Abs("../docs/model/" + name + ".pml")
 	if err != nil {
 		t.Fatal(err)
 	}
