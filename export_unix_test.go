@@ -19,3 +19,6 @@ func (m *Master) StatusOf(s master.Snapshot, began time.Time, reloads int) *Stat
 func ConnsOf(worker string, id, pid int, page json.RawMessage) ([]ConnStatus, error) {
 	return connsOf(worker, id, pid, page)
 }
+
+// ReloadReportOf is what a reload has done, as programs are told it.
+func ReloadReportOf(did *master.Report, isDryRun bool) *ReloadReport { return reloadReport(did, isDryRun) }

@@ -37,6 +37,7 @@ type ProcessStatus struct {
 	Listeners []ListenerStatus `json:"listeners"`        // with those of Loop.Listen
 	Conns     int              `json:"connections"`      // open now, outgoing ones too
 	Outgoing  int              `json:"outgoing"`         // those of them that were dialed
+	Relays    int              `json:"relays,omitempty"` // those of them that its successor serves
 	Accepted  uint64           `json:"accepted"`         // ever
 	Requests  uint64           `json:"requests"`         // messages and requests handled
 	Rate      float64          `json:"requests_per_sec"` // in the last second or so
@@ -159,6 +160,9 @@ func (s *Status) writeProcesses(w io.Writer) {
 }
 
 func (p *ProcessStatus) state() string {
+	if p.State == "leaving" {
+		return "[leaving] " + p.staysFor()
+	}
 	if p.State != "busy" {
 		return "[" + p.State + "]"
 	}
@@ -167,6 +171,14 @@ func (p *ProcessStatus) state() string {
 		return "[busy] " + program.Duration(d) // it starts
 	}
 	return fmt.Sprintf("[busy] %s in %s", program.Duration(d), p.Callback)
+}
+
+// staysFor is why a process that leaves is there still.
+func (p *ProcessStatus) staysFor() string {
+	if p.Relays == 0 {
+		return fmt.Sprintf("%s connections drain", grouped(p.Conns))
+	}
+	return fmt.Sprintf("%s connections drain, %s are relayed", grouped(p.Conns-p.Relays), grouped(p.Relays))
 }
 
 // PrintStatus writes the status.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/internal/channel"
 	"github.com/lineman-go/lineman/internal/master"
 )
 
@@ -72,5 +73,35 @@ func TestConnsOf(t *testing.T) {
 	_, err = lineman.ConnsOf("w", 2, 3, json.RawMessage(`{}`))
 	if err == nil || !strings.Contains(err.Error(), "w/2 (pid 3)") {
 		t.Error(err)
+	}
+}
+
+// TestReloadReportOf weighs pauses by connections, and adds up what processes did.
+func TestReloadReportOf(t *testing.T) {
+	did := func(id, kept int, old string, pauses ...channel.Pause) (s master.Succession) {
+		s.Worker, s.ID, s.Old, s.New = "w", id, old, "v2"
+		s.Kept, s.Pauses = kept, pauses
+		s.Stayed = map[string]int{"busy": 1, string(rune('a' + id)): id}
+		return s
+	}
+	ms := time.Millisecond
+	r := lineman.ReloadReportOf(&master.Report{
+		Slots: []master.Succession{
+			did(0, 60, "v1", channel.Pause{Conns: 49, Time: 10 * ms}, channel.Pause{Conns: 0, Time: time.Hour}),
+			did(1, 40, "v0", channel.Pause{Conns: 50, Time: 20 * ms}, channel.Pause{Conns: 1, Time: 30 * ms}),
+			did(2, 0, ""),
+		},
+		Rest: []string{"b/0"},
+	}, false)
+	got, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"dry_run":false,"kept":100,"drained":6,"reasons":{"a":0,"b":1,"busy":3,"c":2},` +
+		`"pause_p50":0.02,"pause_p99":0.02,"pause_max":0.03,"old_version":"v0, v1","new_version":"v2","processes":[` +
+		`{"worker":"w","id":0,"kept":60,"drained":1},{"worker":"w","id":1,"kept":40,"drained":2},` +
+		`{"worker":"w","id":2,"kept":0,"drained":3}],"rest":["b/0"]}`
+	if string(got) != want {
+		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }

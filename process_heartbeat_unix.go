@@ -51,7 +51,7 @@ func (p *process) beat(r *channel.Request) {
 		over = pulses[i].await(late.C, over)
 	}
 	status := p.heartbeat.sum(pulses)
-	answer := channel.Heartbeat{Messages: status.Requests}
+	answer := channel.Heartbeat{Messages: status.Requests, Relays: status.Relays}
 	for _, u := range pulses {
 		if u.busy > answer.Busy {
 			answer.Busy, answer.Callback = u.busy, u.callback
@@ -126,6 +126,7 @@ func (h *heartbeat) sum(pulses []pulse) ProcessStatus {
 func (s *ProcessStatus) add(other *ProcessStatus) {
 	s.Conns += other.Conns
 	s.Outgoing += other.Outgoing
+	s.Relays += other.Relays
 	s.Accepted += other.Accepted
 	s.Requests += other.Requests
 	s.Refused += other.Refused
