@@ -21,4 +21,6 @@ func ConnsOf(worker string, id, pid int, page json.RawMessage) ([]ConnStatus, er
 }
 
 // ReloadReportOf is what a reload has done, as programs are told it.
-func ReloadReportOf(did *master.Report, isDryRun bool) *ReloadReport { return reloadReport(did, isDryRun) }
+func ReloadReportOf(did *master.Report, isDryRun bool) *ReloadReport {
+	return reloadReport(did, isDryRun)
+}

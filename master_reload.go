@@ -171,16 +171,17 @@ func milliseconds(seconds float64) string {
 	return fmt.Sprintf("%.1f ms", seconds*1000)
 }
 
-// PrintReload reloads the running program, and writes what that did: a line for people or, AsJSON, the report. It also
-// writes that of a reload that has failed half way, and returns the error.
+// PrintReload reloads the running program, and writes what that did: a line for people or, AsJSON, the report, also of
+// a reload that has failed half way. Then it returns the error, too.
 func (m *Master) PrintReload(w io.Writer, o ReloadOptions, f Format) error {
 	r, err := m.ReloadWith(o)
+	var failed error
 	switch {
 	case r == nil || err != nil && len(r.Processes) == 0:
-		return err
 	case f == AsJSON:
-		return cmp.Or(err, json.NewEncoder(w).Encode(r))
+		failed = json.NewEncoder(w).Encode(r)
+	case err == nil:
+		_, failed = fmt.Fprintln(w, r)
 	}
-	_, failed := fmt.Fprintln(w, r)
 	return cmp.Or(err, failed)
 }

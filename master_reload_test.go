@@ -24,7 +24,8 @@ func TestReloadReport(t *testing.T) {
 		"reloaded: 0 connections kept, 0 drained; program v1 → v2": {
 			OldVersion: "v1", NewVersion: "v2", Processes: kept(0),
 		},
-		"reloaded: 3 processes replaced, no connection handed over; a/0, a/1 drain: why; b/0 drain: because; program v1": {
+		"reloaded: 3 processes replaced, no connection handed over; " +
+			"a/0, a/1 drain: why; b/0 drain: because; program v1": {
 			NewVersion: "v1", Processes: []lineman.ReloadedProcess{
 				{Worker: "a", Drains: "why"}, {Worker: "b", Drains: "because"}, {Worker: "a", ID: 1, Drains: "why"},
 			},

@@ -115,13 +115,13 @@ func TestServerDrain(t *testing.T) {
 	}
 }
 
-// TestServerReload sends the pages of the predecessor away, and the successor serves them.
+// TestServerReload sends the pages of the predecessor away, as that is asked for, and the successor serves them.
 func TestServerReload(t *testing.T) {
 	p := startLineman(t)
 	pages := arriveAll(t, p, 20)
 	reloaded := make(chan string)
 	go func() {
-		out, err := tryIn(t, p.cmd.Dir, "", binaries+"/lineman", "reload")
+		out, err := tryIn(t, p.cmd.Dir, "", binaries+"/lineman", "reload", "--drain")
 		reloaded <- fmt.Sprint(out, err)
 	}()
 	for i, e := range ends(pages) {
@@ -129,7 +129,7 @@ func TestServerReload(t *testing.T) {
 			t.Errorf("page %d was sent away with %d %s", i, e.code, e.reason)
 		}
 	}
-	if got := <-reloaded; got != "<nil>" {
+	if got := <-reloaded; !strings.HasPrefix(got, "reloaded: ") || !strings.HasSuffix(got, "\n<nil>") {
 		t.Errorf("reload: %s", got)
 	}
 	arriveAll(t, p, 20)
