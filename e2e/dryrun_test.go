@@ -17,7 +17,7 @@ func TestDryRun(t *testing.T) {
 	i.idle(6)
 	before := pids(i.status())
 	i.replace(filepath.Join(binaries, "misbehave-2"))
-	if said := i.do("reload", "--dry-run"); !strings.HasPrefix(said, "nothing was replaced; a reload would do: 6 proc") {
+	if said := i.do("reload", "--dry-run"); !strings.HasPrefix(said, "nothing was replaced; a reload would do: 6 ") {
 		t.Errorf("it says %q", said)
 	}
 	r := i.report("reload", "--dry-run", "--json")
