@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -55,18 +54,7 @@ func (p *process) handoverSocket(r *channel.Request) (*net.UnixConn, error) {
 	if len(r.Files) != 1 {
 		return nil, fmt.Errorf("lineman: a handover came with %d descriptors, want 1", len(r.Files))
 	}
-	f := os.NewFile(uintptr(r.Files[0]), "handover")
-	defer f.Close()
-	c, err := net.FileConn(f)
-	if err != nil {
-		return nil, fmt.Errorf("lineman: handover: %w", err)
-	}
-	conn, ok := c.(*net.UnixConn)
-	if !ok {
-		c.Close()
-		return nil, fmt.Errorf("lineman: a handover came with %T", c)
-	}
-	return conn, nil
+	return handover.Open(r.Files[0])
 }
 
 // succeed starts, and takes what a predecessor hands over. It answers when the loops serve that, or reports false.

@@ -5,7 +5,7 @@
 //	predecessor                                        successor
 //
 //	stands still                                       has its end of the socket pair
-//	hello {version, last id, loops, workers}  ──────▶
+//	hello {version, last id, loops, …}        ──────▶
 //	                                                   listens, OnStart
 //	                                          ◀──────  welcome
 //	state {worker, loop, value}*              ──────▶  restores, before any connection

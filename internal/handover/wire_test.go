@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // fullRecord has a value in every field.
@@ -38,6 +39,7 @@ var version1 = []struct {
 	message readWriter
 }{
 	{"hello", &Hello{Version: 1, LastID: 1 << 33, Loops: 2, Workers: []string{"lobby", "", "pages"}}},
+	{"hello that says since when", &Hello{Version: 1, LastID: 7, Loops: 1, Stood: 1500 * time.Millisecond}},
 	{"hello of one loop", &Hello{Version: 1, Loops: 1}},
 	{"state", &State{Worker: "lobby", Loop: 1, Value: []byte("six rooms")}},
 	{"state without a value", &State{}},
