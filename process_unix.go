@@ -197,6 +197,8 @@ func (p *process) serve(r *channel.Request) {
 		p.list(r)
 	case channel.Log:
 		r.Answer(nil, p.log.Use(os.NewFile(uintptr(r.Files[0]), "log")))
+	case channel.Check:
+		r.Answer(nil, p.master.program().CheckState(os.NewFile(uintptr(r.Files[0]), "state")))
 	case channel.Adopt, channel.Return:
 		p.standIn(r)
 	default:
@@ -235,8 +237,8 @@ func (p *process) hello(r *channel.Request) {
 	}
 	err := p.become(a)
 	r.Answer(channel.Description{
-		Version: channel.Version, Workers: p.master.describe(),
-		Handover: handover.Version, Program: programVersion(),
+		Version: channel.Version, Workers: p.master.describe(), Handover: handover.Version,
+		Master: program.StateVersion(), Program: programVersion(),
 	}, err)
 }
 

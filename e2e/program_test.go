@@ -48,6 +48,7 @@ func run(m *testing.M) int {
 	build(".", "-o", folder, "./misbehave")
 	for name, set := range map[string]string{
 		"misbehave-2": "version=2", "misbehave-extra": "extra=more", "misbehave-crash": "crash=yes",
+		"misbehave-log": "log=elsewhere",
 	} {
 		build(".", "-o", folder+name, "-ldflags", "-X main."+set, "./misbehave")
 	}

@@ -20,6 +20,7 @@ var (
 	version = "1"
 	extra   string // the name of one worker more; empty: none
 	crash   string // not empty: every process ends before it has become one
+	log     string // the log's name; empty: as it is without
 )
 
 func main() {
@@ -39,7 +40,8 @@ func main() {
 	for _, w := range workers {
 		w.Count = *count
 	}
-	m := lineman.Master{Workers: workers, ReloadTimeout: *reload, StopTimeout: *stop, HangTimeout: *hang}
+	m := lineman.Master{Workers: workers, ReloadTimeout: *reload, StopTimeout: *stop, HangTimeout: *hang, LogFile: log}
+	m.Err = refuse("wrong-configuration")
 	m.Main()
 }
 

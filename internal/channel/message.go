@@ -29,6 +29,7 @@ const (
 	Log     Op = "log"    // write to the descriptor that comes along
 	Adopt   Op = "adopt"  // Loan: accept from a sibling's socket too, whose descriptor comes along
 	Return  Op = "return" // Loan: no longer
+	Check   Op = "check"  // whether a master of this program can go on from the state in the descriptor
 )
 
 // What a worker process asks of its master.
@@ -52,6 +53,7 @@ type Description struct {
 	Version  int      `json:"version"`
 	Workers  []Worker `json:"workers"`
 	Handover int      `json:"handover,omitempty"` // version of the transfer that this process speaks; 0: none
+	Master   int      `json:"master,omitempty"`   // version of a master's state that this program reads; 0: none
 	Program  string   `json:"program,omitempty"`  // version of the program, for people
 }
 

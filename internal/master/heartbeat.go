@@ -20,7 +20,7 @@ func (p *process) beat() {
 	s := p.slot.supervisor
 	t := time.NewTicker(heartbeatEvery)
 	defer t.Stop()
-	p.hear(channel.Heartbeat{}, nil)
+	p.hear(p.lastHeartbeat(), nil) // as if it came now
 	asking, answered := false, make(chan bool, 1)
 	for {
 		select {
@@ -42,6 +42,12 @@ func (p *process) beat() {
 		}
 		p.watchdog()
 	}
+}
+
+func (p *process) lastHeartbeat() channel.Heartbeat {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.heartbeat
 }
 
 // ask asks a process for a heartbeat, however long that takes.

@@ -25,7 +25,8 @@ type Host struct {
 	args     []string
 	variable string // tells a worker process the number of its channel
 	null     *os.File
-	patience time.Time // until then, an address in use may become free
+	patience time.Time    // until then, an address in use may become free
+	reaping  sync.RWMutex // held for reading while a process that has ended is waited for
 
 	mu        sync.Mutex // guards activated
 	activated []Inherited
@@ -73,15 +74,10 @@ func (h *Host) Launch(c Command) (Process, error) {
 		return nil, notRun(err)
 	}
 	p := &hostProcess{process: started, pid: started.Pid, exited: make(chan struct{})}
-	p.Peer, err = channel.Open(own, func(r *channel.Request) {
-		go func() {
-			body, files, err := c.Answer(r.Op, r.Decode)
-			r.Answer(body, err, files...)
-			for _, fd := range files {
-				closeFile(fd)
-			}
-		}()
-	})
+	if p.reaping = &h.reaping; c.Trial {
+		p.reaping = &sync.RWMutex{}
+	}
+	p.Peer, err = channel.Open(own, c.Answer.serve)
 	if err != nil {
 		p.Kill()
 		_, _ = started.Wait()
@@ -89,6 +85,17 @@ func (h *Host) Launch(c Command) (Process, error) {
 	}
 	go p.wait()
 	return p, nil
+}
+
+// serve answers a request beside the others.
+func (a Answer) serve(r *channel.Request) {
+	go func() {
+		body, files, err := a(r.Op, r.Decode)
+		r.Answer(body, err, files...)
+		for _, fd := range files {
+			closeFile(fd)
+		}
+	}()
 }
 
 // environment is that of the master, without what is meant for it alone.
@@ -105,6 +112,7 @@ func (h *Host) environment() (env []string) {
 // hostProcess is a Process of this machine.
 type hostProcess struct {
 	*channel.Peer
+	reaping *sync.RWMutex
 	process *os.Process
 	pid     int
 	exited  chan struct{}
@@ -114,13 +122,21 @@ type hostProcess struct {
 func (p *hostProcess) PID() int                { return p.pid }
 func (p *hostProcess) Exited() <-chan struct{} { return p.exited }
 func (p *hostProcess) Status() Status          { return p.status }
-func (p *hostProcess) Kill()                   { _ = p.process.Kill() } // it has ended already
+
+func (p *hostProcess) Kill() {
+	if p.process != nil {
+		_ = p.process.Kill() // it has ended already
+	}
+}
 
 func (p *hostProcess) wait() {
+	awaitEnd(p.pid)
+	p.reaping.RLock()
+	defer p.reaping.RUnlock()
 	state, err := p.process.Wait()
 	p.Close()
 	if err != nil {
-		p.status = Status{Code: -1, Signal: "unknown: " + err.Error()}
+		p.status = unknownEnd(err)
 	} else if w, ok := state.Sys().(syscall.WaitStatus); ok && w.Signaled() {
 		p.status = Status{Code: -1, Signal: fmt.Sprintf("%d (%v)", int(w.Signal()), w.Signal())}
 	} else {
@@ -225,6 +241,8 @@ func detach(c syscall.Conn, addr net.Addr) (*hostSocket, error) {
 }
 
 func (s *hostSocket) Addr() net.Addr { return s.addr }
+
+func (s *hostSocket) File() (fd int, path string) { return s.fd, s.path }
 
 func (s *hostSocket) Dup() (int, error) {
 	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)

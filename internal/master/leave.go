@@ -30,29 +30,35 @@ func (p *process) leave(isPatient bool) {
 		f.Within = s.config.Graceful
 	}
 	_, urged := s.urge()
-	go p.tell(channel.Leave, f)
+	left := SavedLeaving{Since: time.Now(), Within: f.Within}
+	p.mu.Lock()
+	p.left = &left
+	p.mu.Unlock()
+	s.errands.run(func() { p.tell(channel.Leave, f) })
 	p.frozen.Store(false)
-	go func() {
-		if p.awaitLeft(f.Within, urged) {
-			s.sockets.sweep(p.slot)
-		}
-	}()
+	go p.seeOff(left, urged)
+}
+
+// seeOff waits until a process that leaves has ended, unless more urgency is asked for.
+func (p *process) seeOff(l SavedLeaving, urged <-chan struct{}) {
+	if p.awaitLeft(l, urged) {
+		p.slot.supervisor.sockets.sweep(p.slot)
+	}
 }
 
 // awaitLeft waits for the end of a process that leaves: within a time, and longer as long as it relays. It returns
 // false if more urgency was asked for.
-func (p *process) awaitLeft(within time.Duration, urged <-chan struct{}) bool {
-	began := time.Now()
-	switch p.await(within, urged) {
+func (p *process) awaitLeft(l SavedLeaving, urged <-chan struct{}) bool {
+	switch p.await(l.remains(), urged) {
 	case gone:
 		return true
 	case hurried:
 		return false
 	}
 	if p.isRelay() {
-		return p.awaitRelays(began, urged)
+		return p.awaitRelays(l.Since, urged)
 	}
-	p.killOverdue(within)
+	p.killOverdue(l.Within)
 	return true
 }
 

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // LoadAverage is the load of the machine over 1, 5 and 15 minutes.
@@ -42,6 +44,31 @@ func Resident(pid int) int64 {
 func Gone(pid int) bool {
 	p, ok := readStat(fmt.Sprintf("/proc/%d/stat", pid))
 	return !ok || p.state == 'Z'
+}
+
+// startOf is when a process was started, in the system's ticks since its own start; 0 if there is no such process. With
+// the pid it is known for sure, also after that was given to another one.
+func startOf(pid int) uint64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	const place = 22 - 3 // of starttime, proc_pid_stat(5), after the name and its bracket
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	if len(fields) <= place {
+		return 0
+	}
+	began, err := strconv.ParseUint(string(fields[place]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return began
+}
+
+// awaitEnd waits until a child has ended, which somebody has to wait for still.
+func awaitEnd(pid int) {
+	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
 }
 
 // stat is what proc(5) says of a process.

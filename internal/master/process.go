@@ -20,17 +20,28 @@ type System interface {
 	Launch(Command) (Process, error)
 	Listen(channel.Address) (Socket, error)
 	Pair() (one, other *os.File, err error) // two ends of a stream, for two processes
+
+	// HoldEnds has no process be known to have ended that has not by now, until again.
+	HoldEnds() (again func())
+
+	// Adopt is the process, and Reopen the socket, that another System has started or opened in this process: by its
+	// descriptor and, for a Unix socket, its file.
+	Adopt(SavedProcess, Answer) (Process, error)
+	Reopen(fd int, path string) (Socket, error)
 }
 
 // Command is a process to start.
 type Command struct {
 	Image *Image
 	User  string // "user" or "user:group"; empty: the master's own
+	Trial bool   // HoldEnds is not for it
 
-	// Answer answers what the process asks. It may be called on many goroutines. The descriptors are closed when they
-	// were sent.
-	Answer func(op channel.Op, decode func(any) error) (body any, files []int, err error)
+	Answer Answer
 }
+
+// Answer answers what a process asks. It may be called on many goroutines. The descriptors are closed when they were
+// sent.
+type Answer func(op channel.Op, decode func(any) error) (body any, files []int, err error)
 
 // A Process is one that was started.
 type Process interface {
@@ -41,12 +52,16 @@ type Process interface {
 	Kill()                   // for good, and at once
 	Exited() <-chan struct{} // closed when it has ended and was waited for
 	Status() Status          // once it has
+
+	// Suspend and Resume are those of its channel.
+	Suspend(ctx context.Context) (channel.Suspended, error)
+	Resume()
 }
 
 // Status is how a process ended.
 type Status struct {
-	Code   int    // of exit; -1 if a signal ended it
-	Signal string // its number and name; empty if none did
+	Code   int    `json:"code"`             // of exit; -1 if a signal ended it
+	Signal string `json:"signal,omitempty"` // its number and name; empty if none did
 }
 
 func (s Status) String() string {
@@ -101,6 +116,7 @@ type process struct {
 	rate      float64       // messages a second, between the last two
 	warned    bool          // that it hangs
 	errand    chan struct{} // closed when the last oneByOne is over; nil before the first
+	left      *SavedLeaving // since when it leaves; nil before
 }
 
 func (p *process) String() string {
@@ -137,6 +153,7 @@ func (sl *slot) create(image *Image, isTrial bool) (*process, error) {
 	real, err := s.config.System.Launch(Command{
 		Image: image,
 		User:  sl.group.User,
+		Trial: isTrial,
 		Answer: func(op channel.Op, decode func(any) error) (any, []int, error) {
 			<-launched
 			return s.answer(p, op, decode)
@@ -163,6 +180,8 @@ func (s *Supervisor) noteEnd(p *process) {
 	defer s.ends.Done()
 	<-p.Exited()
 	status := p.Status()
+	s.noting <- struct{}{}
+	defer func() { <-s.noting }()
 	s.mu.Lock()
 	delete(s.processes, p)
 	if !p.isTrial {
@@ -304,11 +323,11 @@ func (p *process) oneByOne(f func()) {
 	defer p.mu.Unlock()
 	before, done := p.errand, make(chan struct{})
 	p.errand = done
-	go func() {
+	p.slot.supervisor.errands.run(func() {
 		defer close(done)
 		if before != nil {
 			<-before
 		}
 		f()
-	}()
+	})
 }

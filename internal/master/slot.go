@@ -39,8 +39,8 @@ func newSlot(s *Supervisor, g *group, id int) *slot {
 
 func (sl *slot) String() string { return fmt.Sprintf("%s/%d", sl.group.Name, sl.id) }
 
-// keep is the keeper of the slot: it has a process in it at all times, beginning with p, and restarts one that has
-// ended.
+// keep is the keeper of the slot: it has a process in it at all times, beginning with p unless that is nil, and
+// restarts one that has ended.
 //
 //	          it ends                          the pause is over
 //	occupied ─────────▶ vacant, for a pause ─────────────────────▶ starting ──▶ occupied
@@ -51,6 +51,9 @@ func (sl *slot) keep(p *process) {
 	defer s.keepers.Done()
 	var pause backOff
 	var due <-chan time.Time
+	if p == nil {
+		due = time.After(0)
+	}
 	for {
 		if p != nil && p.spent.Swap(false) {
 			if q, err := sl.renew(p); err == nil {

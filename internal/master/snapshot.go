@@ -49,9 +49,9 @@ const (
 
 // ExitCount is how often processes of a worker ended in the same way.
 type ExitCount struct {
-	Worker string
-	Status Status
-	Count  int
+	Worker string `json:"worker"`
+	Status Status `json:"status"`
+	Count  int    `json:"count"`
 }
 
 // Snapshot asks every process how it is. It waits for none of them longer than some milliseconds.
@@ -90,7 +90,11 @@ func (s *Snapshot) sort() {
 	slices.SortStableFunc(s.Processes, func(a, b ProcessState) int {
 		return cmp.Or(a.Index-b.Index, a.ID-b.ID, a.Born.Compare(b.Born))
 	})
-	slices.SortFunc(s.Exits, func(a, b ExitCount) int {
+	sortExits(s.Exits)
+}
+
+func sortExits(all []ExitCount) {
+	slices.SortFunc(all, func(a, b ExitCount) int {
 		return cmp.Or(cmp.Compare(a.Worker, b.Worker), a.Status.Code-b.Status.Code,
 			cmp.Compare(a.Status.Signal, b.Status.Signal))
 	})

@@ -19,6 +19,9 @@ type Socket interface {
 	Addr() net.Addr
 	Dup() (int, error) // another descriptor of it, close-on-exec
 	Close()            // with the file of a Unix socket
+
+	// File is its own descriptor and, for a Unix socket, the path of its file.
+	File() (fd int, path string)
 }
 
 // sockets are those of a program. They stay open while processes come and go.

@@ -57,6 +57,8 @@ type Supervisor struct {
 	reaper    Reaper         // guarded by launching
 	reloading chan struct{}  // held, by sending, by the one Reload under way; guards images
 	images    []*Image       // open
+	noting    chan struct{}  // held, by sending, by who notes the end of a process
+	errands   errands        // what is being told to processes
 
 	mu        sync.Mutex // guards the following
 	processes map[*process]bool
@@ -89,7 +91,8 @@ type group struct {
 func New(c Config) *Supervisor {
 	s := &Supervisor{
 		config: c, sockets: newSockets(c.System), processes: make(map[*process]bool), exits: make(map[exitKey]int),
-		urged: make(chan struct{}), reloading: make(chan struct{}, 1), images: []*Image{c.Image},
+		urged: make(chan struct{}), reloading: make(chan struct{}, 1), noting: make(chan struct{}, 1),
+		images: []*Image{c.Image},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for i, w := range c.Workers {

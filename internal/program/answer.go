@@ -28,7 +28,7 @@ func (r *running) obey(ctx context.Context, o order, last *reply, send func(any)
 		r.stop(o.ending())
 		return nil
 	case "reload":
-		return last.tell(r.reload(o.manner(), o.Program)) // to its end, even if who asked goes away
+		return r.reload(ctx, o.manner(), o.Program, last) // to its end, even if who asked goes away
 	case "check":
 		return last.tell(r.check(o.manner(), o.Program))
 	case "status":

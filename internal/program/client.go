@@ -33,7 +33,7 @@ type client struct {
 
 func newClient(c *Control, conn *net.UnixConn) *client {
 	cl := &client{control: c, conn: conn, in: bufio.NewReader(conn)}
-	cl.ctx, cl.cancel = context.WithCancel(c.ctx)
+	cl.ctx, cl.cancel = context.WithCancel(context.WithValue(c.ctx, clientKey{}, cl))
 	return cl
 }
 

@@ -34,7 +34,7 @@ type Serve func(ctx context.Context, request json.RawMessage, answer func(v any)
 // their own connection and nothing else. Clients that keep the others waiting make room: of those who are not being
 // answered yet, a newcomer takes the place of the one that came first.
 type Control struct {
-	listener    net.Listener
+	listener    *net.UnixListener
 	path        string
 	serve       Serve
 	requestTime time.Duration
@@ -44,8 +44,10 @@ type Control struct {
 	answered    chan struct{} // holds one for each client that is being answered
 	served      sync.WaitGroup
 
-	mu      sync.Mutex // guards waiting
-	waiting []*client  // in the order in which they came
+	mu      sync.Mutex   // guards the following
+	waiting []*client    // in the order in which they came
+	clients int          // that there are
+	rest    *controlRest // nil while it accepts
 }
 
 // ListenControl listens on a Unix socket that nobody but this user and root can open. It replaces the file that a dead
@@ -63,13 +65,18 @@ func (c *Control) listen(path string) error {
 	if err != nil {
 		return placeError("control socket", path, err)
 	}
-	ln.(*net.UnixListener).SetUnlinkOnClose(false)
+	c.open(ln.(*net.UnixListener), path)
+	return nil
+}
+
+// open accepts from a listener.
+func (c *Control) open(ln *net.UnixListener, path string) {
+	ln.SetUnlinkOnClose(false)
 	c.listener, c.path = ln, path
 	c.answered = make(chan struct{}, maxAnswered)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.served.Add(1)
 	go c.accept()
-	return nil
 }
 
 // Close removes the socket and waits for the answers under way: as long as Serve takes to return once its ctx has
@@ -92,6 +99,10 @@ func (c *Control) accept() {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.pauseForRest()
+			continue
+		}
 		if err != nil {
 			c.pause()
 			continue
@@ -104,6 +115,7 @@ func (c *Control) accept() {
 		c.served.Add(1)
 		go func() {
 			defer c.served.Done()
+			defer c.dismiss()
 			cl.run()
 		}()
 	}
@@ -126,6 +138,7 @@ func (c *Control) admit(conn *net.UnixConn) *client {
 		c.waiting = slices.Delete(c.waiting, 0, 1)
 	}
 	c.waiting = append(c.waiting, cl)
+	c.clients++
 	return cl
 }
 

@@ -18,6 +18,16 @@ func (l *Log) descriptor() int {
 	return fd
 }
 
+// fd is the descriptor of the file; -1 without.
+func (l *Log) fd() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return -1
+	}
+	return int(l.file.Fd())
+}
+
 // Use has the log go to f, which it takes over, in place of the file before.
 func (l *Log) Use(f *os.File) error {
 	l.mu.Lock()

@@ -49,10 +49,14 @@ type State struct {
 const (
 	workerVariable = "LINEMAN_WORKER" // the channel to the master
 	daemonVariable = "LINEMAN_DAEMON" // where to report how the start went
+	masterVariable = "LINEMAN_MASTER" // the state of the master that this process was until now
 )
 
-// Started reports whether this process was started by a program that runs, as a worker or as a daemon.
-func Started() bool { return os.Getenv(workerVariable) != "" || os.Getenv(daemonVariable) != "" }
+// Started reports whether this process was started by a program that runs, as a worker or as a daemon, or was such a
+// program until now.
+func Started() bool {
+	return os.Getenv(workerVariable) != "" || os.Getenv(daemonVariable) != "" || os.Getenv(masterVariable) != ""
+}
 
 // Run runs the program in the foreground to its end. It writes no files and takes no commands.
 func (p *Program) Run() error { return p.live(false, nil) }
@@ -74,6 +78,9 @@ func (p *Program) StartDaemon() error {
 func (p *Program) live(files bool, report *os.File) error {
 	if control := inherited(workerVariable); control != nil {
 		os.Exit(p.Work(control))
+	}
+	if state := inherited(masterVariable); state != nil {
+		return p.goOn(state)
 	}
 	if p.Err != nil && report == nil {
 		return p.Err

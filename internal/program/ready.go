@@ -13,12 +13,7 @@ import (
 
 // ready tells everybody that the program serves.
 func (r *running) ready() {
-	if err := r.notifier.Ready(fmt.Sprintf("serves with %d processes", r.processes())); err != nil {
-		slog.Warn("lineman: the service manager could not be told", "error", err)
-	}
-	if every := r.notifier.WatchdogInterval(); every > 0 {
-		go r.watchdog(every)
-	}
+	r.tellManager()
 	if r.report != nil {
 		r.tell(nil)
 		return
@@ -28,6 +23,16 @@ func (r *running) ready() {
 		fmt.Printf("%s runs in the foreground as pid %d. Press Ctrl+C to stop.\n", r.Name, os.Getpid())
 	} else {
 		fmt.Println("Press Ctrl+C to stop.")
+	}
+}
+
+// tellManager tells a service manager that the program serves, and from now on that the master lives.
+func (r *running) tellManager() {
+	if err := r.notifier.Ready(fmt.Sprintf("serves with %d processes", r.processes())); err != nil {
+		slog.Warn("lineman: the service manager could not be told", "error", err)
+	}
+	if every := r.notifier.WatchdogInterval(); every > 0 {
+		go r.watchdog(every)
 	}
 }
 

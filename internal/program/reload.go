@@ -3,33 +3,55 @@
 package program
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 
 	"github.com/lineman-go/lineman/internal/master"
 )
 
-// reload replaces the processes by new ones of the program. other is another file of it, for programs that have none of
-// their own.
-func (r *running) reload(how master.Manner, other string) (master.Report, error) {
-	report, err := r.tryReload(how, other)
+// reload replaces the processes by new ones of the program and then, if that is another one, the program of this
+// process: ctx is that of who waits for the answer. other is another file of it, for programs that have none of their
+// own.
+func (r *running) reload(ctx context.Context, how master.Manner, other string, answer *reply) error {
+	next, report, err := r.tryReload(how, other)
+	answer.Report = &report
 	if err != nil {
 		slog.Error("lineman: no reload: " + strings.TrimPrefix(err.Error(), "lineman: "))
-		return report, err
+		return err
 	}
 	r.mu.Lock()
 	r.reloads++
 	r.mu.Unlock()
 	slog.Info("lineman: reloaded", "kept", report.Kept())
-	return report, nil
+	if next == nil {
+		return nil
+	}
+	defer next.End()
+	return r.become(ctx, next, answer)
 }
 
-func (r *running) tryReload(how master.Manner, other string) (master.Report, error) {
+// tryReload replaces the processes. next is of the program that this process is to become then, or nil.
+func (r *running) tryReload(how master.Manner, other string) (
+	next *master.Candidate, report master.Report, err error,
+) {
 	path := r.file(other)
 	image, err := master.OpenImage(path)
 	if err != nil {
-		return master.Report{}, err
+		return nil, report, err
 	}
+	if next, err = r.candidate(image); err != nil {
+		image.Close()
+		return nil, report, err
+	}
+	report, err = r.reloadFrom(image, path, how)
+	if err != nil && next != nil {
+		next.End()
+	}
+	return next, report, err
+}
+
+func (r *running) reloadFrom(image *master.Image, path string, how master.Manner) (master.Report, error) {
 	return r.supervisor.Reload(image, how, func() (after func(), err error) {
 		slog.Info("lineman: reload", "program", path)
 		_ = r.notifier.Reloading() // likewise

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lineman-go/lineman/internal/grace"
@@ -30,10 +31,17 @@ type running struct {
 	hangsUp bool            // SIGHUP is the end of its terminal, and so its own
 	path    string          // where a reload finds the program
 
+	environ []string // that it was started with
+
 	log        *Log
+	pidFile    *PIDFile // nil without files
+	control    *Control // likewise
+	host       *master.Host
 	supervisor *master.Supervisor
 	notifier   *Notifier
 	signals    chan os.Signal
+	heedless   chan chan struct{} // to heed: it waits until what it gets is closed
+	ending     atomic.Bool        // a signal has ended the program
 	stopping   sync.Once
 	stopped    chan struct{} // closed when every process has ended
 	hooks      sync.Mutex    // held while a hook runs
@@ -48,35 +56,42 @@ func (r *running) run() error {
 		master.Rename(Name())
 	}
 	r.hangsUp = r.endsAtHangup()
-	r.signals = make(chan os.Signal, 16)
-	signal.Notify(r.signals, handled...)
+	r.attend()
 	defer signal.Stop(r.signals)
-	SurvivePipes()
-	r.stopped = make(chan struct{})
-	r.notifier = NewNotifier(os.Getenv)
 	r.log.SetDefault(r.LogHandler, "process", "master")
 	var err error
 	if r.workers, err = r.Workers(); err != nil {
 		return err
 	}
 	if r.files {
-		release, err := r.claim()
-		if err != nil {
+		if err := r.claim(); err != nil {
 			return err
 		}
-		defer release()
+		defer r.release()
 	}
 	if err := r.prepare(); err != nil {
 		return err
 	}
 	if r.files {
-		control, err := ListenControl(SocketPath(r.Socket), r.answer)
-		if err != nil {
+		if r.control, err = ListenControl(SocketPath(r.Socket), r.answer); err != nil {
 			return err
 		}
-		defer control.Close()
+		defer r.control.Close()
 	}
-	err = r.serve()
+	return r.finish(r.serve())
+}
+
+// attend begins to take signals, and to know who is to be told of what.
+func (r *running) attend() {
+	r.signals, r.heedless = make(chan os.Signal, 16), make(chan chan struct{})
+	signal.Notify(r.signals, handled...)
+	SurvivePipes()
+	r.stopped = make(chan struct{})
+	r.notifier = NewNotifier(os.Getenv)
+}
+
+// finish runs OnStop, last of all.
+func (r *running) finish(err error) error {
 	return errors.Join(err, r.hook("OnStop", func() error {
 		if r.OnStop != nil {
 			r.OnStop()
@@ -102,30 +117,32 @@ func (r *running) serve() error {
 }
 
 // claim takes the pid file and opens the log.
-func (r *running) claim() (release func(), err error) {
+func (r *running) claim() (err error) {
 	if pid, err := r.pid(); err != nil {
-		return nil, err
+		return err
 	} else if pid != 0 {
-		return nil, errRunning(pid)
+		return errRunning(pid)
 	}
-	pid, err := Claim(r.PIDFile)
 	var running *RunningError
-	switch {
+	switch r.pidFile, err = Claim(r.PIDFile); {
 	case errors.As(err, &running):
-		return nil, errRunning(running.PID)
+		return errRunning(running.PID)
 	case err != nil:
-		return nil, err
+		return err
 	}
-	r.killed = pid.Stale
+	r.killed = r.pidFile.Stale
 	if err := r.reopen(); err != nil {
-		_ = pid.Release() // the failure that counts is the log's
-		return nil, err
+		_ = r.pidFile.Release() // the failure that counts is the log's
+		return err
 	}
-	return func() {
-		if err := pid.Release(); err != nil {
-			slog.Warn("lineman: pid file", "error", err)
-		}
-	}, nil
+	return nil
+}
+
+// release lets the pid file go.
+func (r *running) release() {
+	if err := r.pidFile.Release(); err != nil {
+		slog.Warn("lineman: pid file", "error", err)
+	}
 }
 
 // reopen opens the log anew, here and in every process.
@@ -159,23 +176,28 @@ func (r *running) prepare() (err error) {
 		return err
 	}
 	master.CloseOnExecFrom(3) // what the caller left open is none of the workers' business
-	host, err := master.NewHost(os.Args, workerVariable, activated)
-	if err != nil {
+	r.environ = os.Environ()
+	if r.host, err = master.NewHost(os.Args, workerVariable, activated); err != nil {
 		return err
 	}
 	if r.killed {
-		host.Await(time.Duration(grace.OrphanGone))
+		r.host.Await(time.Duration(grace.OrphanGone))
 	}
 	for _, w := range r.workers {
-		if err := host.CheckUser(w.User); err != nil {
+		if err := r.host.CheckUser(w.User); err != nil {
 			return fmt.Errorf("lineman: worker %q: %w", w.Name, master.Bare(err))
 		}
 	}
-	r.supervisor = master.New(master.Config{
-		Workers: r.workers, Limits: r.Limits, Image: image, System: host, Exited: r.exited,
-		Log: slog.Default(), LogFile: r.log.descriptor, Daemon: r.daemon,
-	})
+	r.supervisor = master.New(r.config(image))
 	return r.hook("OnStart", r.OnStart)
+}
+
+// config is that of the supervisor.
+func (r *running) config(image *master.Image) master.Config {
+	return master.Config{
+		Workers: r.workers, Limits: r.Limits, Image: image, System: r.host, Exited: r.exited,
+		Log: slog.Default(), LogFile: r.log.descriptor, Daemon: r.daemon,
+	}
 }
 
 // stop ends the program, with more urgency at each call that asks for more. It returns when every process has ended.

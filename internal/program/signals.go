@@ -3,6 +3,7 @@
 package program
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -38,6 +39,8 @@ func (r *running) heed() {
 			r.reap()
 		case <-r.stopped:
 			return
+		case waits := <-r.heedless:
+			<-waits
 		case sig := <-r.signals:
 			switch sig {
 			case syscall.SIGINT, syscall.SIGTERM:
@@ -46,14 +49,14 @@ func (r *running) heed() {
 					u = master.AtOnce
 				}
 				slog.Info("lineman: stop", "signal", sig)
-				go r.stop(u)
+				r.stopSoon(u)
 			case syscall.SIGQUIT:
 				slog.Info("lineman: graceful stop", "signal", sig)
-				go r.stop(master.Patient)
+				r.stopSoon(master.Patient)
 			case syscall.SIGUSR1:
-				go func() { _, _ = r.reload(master.Manner{}, "") }() // the log has what it did
+				go r.reloadUnasked(master.Manner{})
 			case syscall.SIGUSR2:
-				go func() { _, _ = r.reload(master.Manner{Patient: true}, "") }() // likewise
+				go r.reloadUnasked(master.Manner{Patient: true})
 			case syscall.SIGHUP:
 				r.hangup()
 			case syscall.SIGCHLD:
@@ -63,12 +66,23 @@ func (r *running) heed() {
 	}
 }
 
+// stopSoon ends the program, because of a signal.
+func (r *running) stopSoon(u master.Urgency) {
+	r.ending.Store(true)
+	go r.stop(u)
+}
+
+// reloadUnasked is a reload that nobody waits for: the log has what it did.
+func (r *running) reloadUnasked(how master.Manner) {
+	_ = r.reload(context.Background(), how, "", &reply{}) // likewise
+}
+
 // hangup ends the program with its terminal, and otherwise reopens the log. A shell passes the signal on that the
 // terminal sends, so it may come twice.
 func (r *running) hangup() {
 	if r.hangsUp {
 		slog.Info("lineman: stop, as the terminal has hung up")
-		go r.stop(master.Prompt)
+		r.stopSoon(master.Prompt)
 		return
 	}
 	if !r.files {

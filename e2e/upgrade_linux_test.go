@@ -1,0 +1,399 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lineman-go/lineman/linemantest"
+)
+
+// TestMasterUpgrade replaces the program under load, three times in a row. Each time the master goes on as the new one,
+// in the same process: with its pid file, its counters, its commands, its log and its sockets. Nobody is refused.
+func TestMasterUpgrade(t *testing.T) {
+	for name, flags := range listening {
+		t.Run(name, func(t *testing.T) {
+			i := startFour(t, flags)
+			began, addr := i.status(), i.outer()
+			load := newLoad(4, func() error { return request(addr) })
+			for n := range 3 {
+				i.upgrade(i.path)
+				s := i.status()
+				if s.PID != began.PID || s.Reloads != n+1 || !s.Started.Equal(began.Started) {
+					t.Errorf("the status tells of pid %d, %d reloads, since %v: it was %d, and began at %v",
+						s.PID, s.Reloads, s.Started, began.PID, began.Started)
+				}
+				load.goOn(t, load.done()+100)
+			}
+			if text := strings.TrimSpace(i.read("echo.pid")); text != fmt.Sprint(began.PID) {
+				t.Errorf("the pid file has %q, want %d", text, began.PID)
+			}
+			if out, code := i.try("start", "-d"); code != 4 {
+				t.Errorf("a second start: exit code %d, want 4\n%s", code, out)
+			}
+			load.endWhole(t, "requests")
+			i.idle(4)
+			kill(t, i.pid("echo", 2), syscall.SIGKILL)
+			i.logs("ended with signal 9 (killed); it starts again")
+			i.idle(4)
+			i.do("connections", "--json")
+			i.do("stop")
+			i.allGone()
+		})
+	}
+}
+
+// upgrade puts a copy of a program in the place of the instance's, and reloads: the master has to run it then.
+func (i *instance) upgrade(from string) {
+	i.t.Helper()
+	pid := i.status().PID
+	i.replace(from)
+	i.do("reload")
+	exe, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	if file, err := os.Stat(i.path); err != nil || !os.SameFile(exe, file) {
+		i.t.Fatalf("the master does not run the new program: %v", err)
+	}
+}
+
+// read is a file in the instance's folder.
+func (i *instance) read(name string) string {
+	i.t.Helper()
+	text, err := os.ReadFile(filepath.Join(i.dir, name))
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// allGone waits until no process of the instance is left, and wants its files to be free.
+func (i *instance) allGone() {
+	i.t.Helper()
+	linemantest.Until(i.t, "a process is left", i.hasEnded)
+	for _, file := range []string{".pid", ".sock"} {
+		if path := filepath.Join(i.dir, filepath.Base(i.path)+file); exists(path) {
+			i.t.Errorf("%s is left", path)
+		}
+	}
+}
+
+// hasEnded reports whether no process of the instance is left.
+func (i *instance) hasEnded() bool {
+	return !slices.ContainsFunc(i.processes(), func(pid int) bool { return !hasEnded(pid) })
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// TestMasterUpgradeVersions goes to another program and back, by a signal and with a patient ending. A connection that
+// stays is finished by its process, which the master of the other program ends.
+func TestMasterUpgradeVersions(t *testing.T) {
+	i := newInstance(t, "misbehave", "-count", "1")
+	i.do("start", "-d")
+	addr, pid := i.addr("lines"), i.status().PID
+	c := dial(t, addr)
+	tell(t, c, "version\n")
+	if got := line(t, c); got != "1" {
+		t.Fatalf("version %q", got)
+	}
+	i.replace(filepath.Join(binaries, "misbehave-2"))
+	i.do("reload", "-g")
+	i.logs("the master runs the new program")
+	if answer, err := askLine(addr, "version"); answer != "2" {
+		t.Errorf("version %q, %v", answer, err)
+	}
+	tell(t, c, "version\n")
+	if got := line(t, c); got != "1" {
+		t.Errorf("the old connection has version %q", got)
+	}
+	c.Close()
+	i.idle(3)
+
+	i.replace(filepath.Join(binaries, "misbehave"))
+	kill(t, pid, syscall.SIGUSR1)
+	linemantest.Until(t, "the signal is not heeded", func() bool { return i.status().Reloads == 2 })
+	linemantest.Until(t, "the master did not go back", func() bool {
+		return strings.Count(i.log(), "the master runs the new program") == 2
+	})
+	if answer, err := askLine(addr, "version"); answer != "1" {
+		t.Errorf("version %q, %v", answer, err)
+	}
+	i.do("stop")
+	i.allGone()
+}
+
+// TestMasterUpgradeRefused has a new program that cannot be the master: nothing changes, and one line says why.
+func TestMasterUpgradeRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		program, spoil, words string
+	}{
+		"does not start":      {"misbehave-crash", "", "it ended with exit code 7"},
+		"wrong configuration": {"misbehave-2", "wrong-configuration", "there is a file wrong-configuration"},
+		"other workers":       {"misbehave-extra", "", "4 workers now, and had 3: that needs a restart"},
+		"refuses the state":   {"misbehave-log", "", "elsewhere now, and was "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newInstance(t, "misbehave")
+			i.do("start", "-d")
+			before := i.status()
+			exe := exeOf(t, before.PID)
+			i.replace(filepath.Join(binaries, test.program))
+			if test.spoil != "" {
+				i.put(test.spoil)
+			}
+			i.refused(test.words, "reload")
+			if test.spoil != "" {
+				i.remove(test.spoil)
+			}
+			after := i.status()
+			if !os.SameFile(exe, exeOf(t, before.PID)) {
+				t.Error("the master runs another program")
+			}
+			if !slices.Equal(pids(before), pids(after)) || after.Reloads != 0 {
+				t.Errorf("%d reloads; the processes were %v, and are %v", after.Reloads, pids(before), pids(after))
+			}
+			if n := len(i.processes()); n != 7 {
+				t.Errorf("%d processes are there", n)
+			}
+			i.upgrade(filepath.Join(binaries, "misbehave-2"))
+			i.do("stop")
+		})
+	}
+}
+
+func exeOf(t *testing.T, pid int) os.FileInfo {
+	t.Helper()
+	info, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
+}
+
+// TestMasterUpgradeTerminated ends the program by SIGTERM at forty moments around the one in which the master becomes
+// the new program. It stops each time: as at any other time or, in the moment in which no program takes signals, as
+// when its master is killed. Then the next start serves.
+func TestMasterUpgradeTerminated(t *testing.T) {
+	between := 0
+	for n := range 40 {
+		i := newInstance(t, "echo", "-addr", "http://127.0.0.1:0", "-count", "1")
+		i.do("start", "-d")
+		pid := i.status().PID
+		i.replace(i.path)
+		end := i.background("reload")
+		i.logsSoon("lineman: reloaded")
+		spin(time.Duration(n) * 500 * time.Microsecond)
+		kill(t, pid, syscall.SIGTERM)
+		end()
+		linemantest.Until(t, "the signal was lost", func() bool { return hasEnded(pid) })
+		linemantest.Until(t, "a process is left", i.hasEnded)
+		if strings.Contains(i.log(), "lineman: stop") {
+			i.allGone()
+			continue
+		}
+		between++
+		i.do("start", "-d")
+		if err := request(i.outer()); err != nil {
+			t.Error(err)
+		}
+		i.do("stop")
+		i.allGone()
+	}
+	t.Logf("%d of 40 signals came in the moment in which no program takes them", between)
+}
+
+// logsSoon waits for a text without a pause.
+func (i *instance) logsSoon(text string) {
+	i.t.Helper()
+	for late := time.Now().Add(patience); !bytes.Contains([]byte(i.log()), []byte(text)); {
+		if time.Now().After(late) {
+			i.t.Fatalf("the log does not have %q", text)
+		}
+	}
+}
+
+// spin passes a time that is too short to sleep.
+func spin(d time.Duration) {
+	for began := time.Now(); time.Since(began) < d; {
+	}
+}
+
+// TestMasterUpgradeKilled kills the master of the new program: its processes end by themselves, and the next start
+// serves.
+func TestMasterUpgradeKilled(t *testing.T) {
+	i := newInstance(t, "misbehave", "-lines", free(t))
+	i.do("start", "-d")
+	i.upgrade(i.path)
+	pid := i.status().PID
+	kill(t, pid, syscall.SIGKILL)
+	linemantest.Until(t, "a process is left", i.hasEnded)
+	i.do("start", "-d")
+	if answer, err := askLine(i.addr("lines"), "version"); answer != "1" {
+		t.Errorf("version %q, %v", answer, err)
+	}
+	i.do("stop")
+}
+
+// TestMasterUpgradeCrash has a process end in the moment in which the master becomes the new program: it is started
+// again, and waited for.
+func TestMasterUpgradeCrash(t *testing.T) {
+	i := newInstance(t, "misbehave", "-count", "1")
+	i.do("start", "-d")
+	master := i.status().PID
+	for n := range 20 {
+		i.idle(3)
+		victim := i.pid("lines", 0)
+		i.replace(i.path)
+		end := i.background("reload")
+		linemantest.Until(t, "no successor serves", func() bool {
+			p := i.processesOf("lines", 0)
+			victim = p[len(p)-1].PID
+			return strings.Count(i.log(), "lineman: reloaded") > n
+		})
+		_ = syscall.Kill(victim, syscall.SIGKILL) // it may have been the predecessor, and ended
+		if out, code := end(); code != 0 {
+			t.Fatalf("exit code %d\n%s", code, out)
+		}
+		i.idle(3)
+	}
+	if zombies := childrenIn(t, master, "Z"); len(zombies) > 0 {
+		t.Errorf("nobody has waited for %v", zombies)
+	}
+	i.do("stop")
+	i.allGone()
+}
+
+// childrenIn are the children of a process that are in a state, by proc_pid_stat(5).
+func childrenIn(t *testing.T, parent int, state string) (pids []string) {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range stats {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has gone
+		}
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		if fields[0] == state && fields[1] == fmt.Sprint(parent) {
+			pids = append(pids, strings.Split(file, "/")[2])
+		}
+	}
+	return pids
+}
+
+// TestMasterUpgradeDescriptors has 20 masters follow each other: no descriptor is left over.
+func TestMasterUpgradeDescriptors(t *testing.T) {
+	i := newInstance(t, "misbehave", "-count", "1")
+	i.do("start", "-d")
+	pid := i.status().PID
+	var first []string
+	for n := range 20 {
+		i.upgrade(i.path)
+		i.idle(3)
+		switch all := descriptorsOf(t, pid); {
+		case n == 1:
+			first = all // the first master has what it was started with
+		case n > 1 && len(all) != len(first):
+			t.Fatalf("after %d: %d descriptors, and there were %d:\n%v\n%v", n, len(all), len(first), all, first)
+		}
+	}
+	i.do("stop")
+}
+
+// descriptorsOf are those of a process, by what they are, as soon as two looks see the same number.
+func descriptorsOf(t *testing.T, pid int) (all []string) {
+	t.Helper()
+	linemantest.Until(t, "the descriptors do not settle", func() bool {
+		before := len(all)
+		all = nil
+		folder := fmt.Sprintf("/proc/%d/fd", pid)
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if to, err := os.Readlink(filepath.Join(folder, e.Name())); err == nil {
+				all = append(all, e.Name()+" "+to)
+			}
+		}
+		return len(all) == before
+	})
+	return all
+}
+
+// TestMasterUpgradeForeground has a master on no terminal and without files go on as the new program: it is reloaded by
+// a signal, keeps its standard output, and ends with its exit code.
+func TestMasterUpgradeForeground(t *testing.T) {
+	i := newInstance(t, "misbehave", "-count", "1")
+	cmd := i.command(t.Context(), "start")
+	cmd.Args = cmd.Args[:len(cmd.Args)-1] // without a command
+	p := launch(t, cmd)
+	p.find("Press Ctrl")
+	addr := p.find(`text://(\S+)`)[0]
+	for range 2 {
+		i.replace(filepath.Join(binaries, "misbehave-2"))
+		kill(t, cmd.Process.Pid, syscall.SIGUSR1)
+		linemantest.Until(t, "the master does not run the new program", func() bool {
+			file, err := os.Stat(i.path)
+			return err == nil && os.SameFile(file, exeOf(t, cmd.Process.Pid))
+		})
+		linemantest.Until(t, "the new program does not serve", func() bool {
+			answer, _ := askLine(addr, "version")
+			return answer == "2"
+		})
+	}
+	p.find("the master runs the new program[^$]*the master runs the new program")
+	kill(t, cmd.Process.Pid, syscall.SIGTERM)
+	if code := p.end(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestMasterUpgradeClients has other clients of the control socket be there: those who come meanwhile are answered
+// later, and one that says nothing holds the upgrade up no longer than it may.
+func TestMasterUpgradeClients(t *testing.T) {
+	i := newInstance(t, "echo", "-addr", "http://127.0.0.1:0", "-count", "1")
+	i.do("start", "-d")
+	silent, err := net.Dial("unix", filepath.Join(i.dir, "echo.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	i.replace(i.path)
+	end := i.background("reload")
+	i.logs("lineman: reloaded")
+	var statuses sync.WaitGroup
+	for range 8 {
+		statuses.Add(1)
+		go func() {
+			defer statuses.Done()
+			if out, code := i.background("connections", "--json")(); code != 0 {
+				t.Errorf("exit code %d\n%s", code, out)
+			}
+		}()
+	}
+	if out, code := end(); code != 0 {
+		t.Errorf("the reload: exit code %d\n%s", code, out)
+	}
+	i.logs("the master runs the new program")
+	if _, err := io.ReadAll(silent); err != nil {
+		t.Errorf("who said nothing has %v", err)
+	}
+	statuses.Wait()
+	i.do("stop")
+}
