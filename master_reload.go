@@ -106,6 +106,8 @@ func (r *ReloadReport) connections() string {
 	switch {
 	case handing == 0:
 		return fmt.Sprintf("%d processes replaced, no connection handed over", len(r.Processes))
+	case r.DryRun && handing == len(r.Processes):
+		return fmt.Sprintf("%d processes replaced, all of which hand their connections over", handing)
 	case r.DryRun:
 		return fmt.Sprintf("%d processes replaced, %d of which hand their connections over", len(r.Processes), handing)
 	}

@@ -42,6 +42,8 @@ func TestReloadReport(t *testing.T) {
 				{Worker: "a"}, {Worker: "b", Drains: "why"},
 			},
 		},
+		"nothing was replaced; a reload would do: 1 processes replaced, all of which hand their connections over; " +
+			"program v1": {DryRun: true, NewVersion: "v1", Processes: kept(0)},
 	} {
 		if got := r.String(); got != want {
 			t.Errorf("%s\nwant\n%s", got, want)
@@ -52,6 +54,7 @@ func TestReloadReport(t *testing.T) {
 // TestStatusLeaving says why a process that leaves is there still.
 func TestStatusLeaving(t *testing.T) {
 	for want, p := range map[string]lineman.ProcessStatus{
+		"[leaving]\n":                                        {},
 		"[leaving] 1,200 connections drain\n":                {Conns: 1200},
 		"[leaving] 3 connections drain, 2,000 are relayed\n": {Conns: 2003, Relays: 2000},
 		"[leaving] 0 connections drain, 2,000 are relayed\n": {Conns: 2000, Relays: 2000},

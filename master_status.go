@@ -160,7 +160,7 @@ func (s *Status) writeProcesses(w io.Writer) {
 }
 
 func (p *ProcessStatus) state() string {
-	if p.State == "leaving" {
+	if p.State == "leaving" && p.Conns > 0 {
 		return "[leaving] " + p.staysFor()
 	}
 	if p.State != "busy" {

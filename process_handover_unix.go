@@ -20,13 +20,19 @@ func (p *process) hand(r *channel.Request) {
 		r.Answer(nil, err)
 		return
 	}
+	var transfer channel.Transfer
+	if err := r.Decode(&transfer); err != nil {
+		conn.Close()
+		r.Answer(nil, err)
+		return
+	}
 	if !p.standsStill() {
 		conn.Close()
 		r.Answer(nil, errMoving)
 		return
 	}
 	own := newPredecessor(p.runs, p.stood)
-	if err := handover.Send(conn, own, handover.Limits{}); err != nil {
+	if err := handover.Send(conn, own, handover.Limits{Start: transfer.Within}); err != nil {
 		own.takeBack()
 		r.Answer(nil, err)
 		return

@@ -3,7 +3,6 @@ package channel
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
 )
 
@@ -79,8 +78,7 @@ type Address struct {
 	Owner     string `json:"owner,omitempty"`
 }
 
-// Transfer is how long a predecessor waits for its successor to start, before it gives up and answers with an error. A
-// negative time is no limit. A predecessor that has not answered some seconds later is killed.
+// Transfer is how long a predecessor waits for its successor to start. Then it gives up, and answers with an error.
 type Transfer struct {
 	Within time.Duration `json:"within"`
 }
@@ -103,26 +101,6 @@ type Handed struct {
 	Crossed int            `json:"crossed"`
 	Stayed  map[string]int `json:"stayed,omitempty"` // how many, by reason
 	Relays  int            `json:"relays,omitempty"` // of those that crossed, and need this process
-}
-
-const (
-	maxReasons = 16  // of a Handed
-	maxReason  = 200 // bytes
-)
-
-// Stay counts a connection that stays. Applications give reasons, too, so there are so many at most, and what is left
-// has one for all.
-func (h *Handed) Stay(reason string) {
-	if len(reason) > maxReason {
-		reason = strings.ToValidUTF8(reason[:maxReason], "")
-	}
-	if h.Stayed == nil {
-		h.Stayed = make(map[string]int)
-	}
-	if h.Stayed[reason] == 0 && len(h.Stayed) >= maxReasons {
-		reason = "other reasons"
-	}
-	h.Stayed[reason]++
 }
 
 // Shutdown is how a process is to end: gracefully, within a time.

@@ -50,7 +50,7 @@ func (p *process) handOver(ctx context.Context, q *process, r *Succession) error
 	defer giveUp()
 	handed, began := make(chan error, 1), make(chan error, 1)
 	go func() {
-		handed <- p.give(handing, times, one, &r.Handed)
+		handed <- p.give(handing, times.within, one, &r.Handed)
 	}()
 	go func() {
 		err := q.beginWith(ctx, times.start, other, &r.Started)
@@ -68,31 +68,35 @@ func (p *process) handOver(ctx context.Context, q *process, r *Succession) error
 	return fmt.Errorf("%w; %s has its connections back, and serves on", gave, p)
 }
 
-// transferTimes are the limits of a handover.
+// transferTimes are the limits of a handover. Both sides have limits of their own for what the other does, and answer
+// when they give up: if neither does, q hangs, as p may have to wait for its last word. So p is not killed before.
 type transferTimes struct {
-	within time.Duration // for p to wait until q has started, and for all of the transfer
-	hand   time.Duration // for p to answer
-	start  time.Duration // for q to answer: later, so that it can take what a dead p leaves
+	within time.Duration // for q to start; p gives up then
+	start  time.Duration // for q to answer; without a limit unless above zero
 	answer time.Duration // for p to answer once q has
 }
 
+const (
+	transferTime = 30 * time.Second // for connections to cross, and for either side to give up
+	longStart    = 24 * time.Hour   // where the start has no limit
+)
+
 func (p *process) transferTimes() transferTimes {
 	l := p.slot.supervisor.config.Limits
-	if l.Start < 0 {
-		return transferTimes{within: l.Start, answer: max(l.Reload, callTime)}
+	times := transferTimes{within: longStart, answer: max(l.Reload, callTime)}
+	if l.Start > 0 {
+		times.within, times.start = l.Start, l.Start+transferTime
 	}
-	return transferTimes{
-		within: l.Start, hand: l.Start + 2*callTime, start: l.Start + 4*callTime, answer: max(l.Reload, callTime),
-	}
+	return times
 }
 
-// give has p hand over. If it does not answer, it is killed. An error of a p that lives means that it has all of its
+// give has p hand over, until ctx ends: then it is killed. An error of a p that lives means that it has all of its
 // connections.
-func (p *process) give(ctx context.Context, times transferTimes, end *os.File, handed *channel.Handed) error {
+func (p *process) give(ctx context.Context, within time.Duration, end *os.File, handed *channel.Handed) error {
 	s := p.slot.supervisor
-	bounded, cancel := s.bounded(ctx, times.hand)
+	bounded, cancel := s.bounded(ctx, 0)
 	defer cancel()
-	err := p.Give(bounded, channel.Hand, channel.Transfer{Within: times.within}, handed, end)
+	err := p.Give(bounded, channel.Hand, channel.Transfer{Within: within}, handed, end)
 	var told *channel.Error
 	switch {
 	case err == nil:
@@ -103,7 +107,7 @@ func (p *process) give(ctx context.Context, times transferTimes, end *os.File, h
 	case errors.As(err, &told):
 		return fmt.Errorf("lineman: %s does not hand its connections over: %s", p,
 			strings.TrimPrefix(told.Text, "lineman: "))
-	case bounded.Err() != nil:
+	case ctx.Err() != nil:
 		s.config.Log.Warn(fmt.Sprintf("lineman: %s does not say whether it has handed over: it is killed", p))
 		p.leaving.Store(true)
 	}
