@@ -1,7 +1,7 @@
 package command
 
 import (
-	"hash/maphash"
+	"hash/crc32"
 	"slices"
 	"time"
 
@@ -43,7 +43,6 @@ type Table[C push.Conn] struct {
 	order   []*row[C]
 	// idempotency caches by the names of keys, so that none makes the server forget what others have asked.
 	idempotency map[string]*idempotencyCache
-	seed        maphash.Seed
 	watching    int            // connections that watch
 	to          [1]push.Target // of the plain line at hand
 	scratch     Request        // a plain one at hand
@@ -73,7 +72,6 @@ func (r *row[C]) takes(field string) bool {
 func New[C push.Conn](hub *push.Hub[C], o Options) *Table[C] {
 	t := &Table[C]{
 		hub: hub, options: o, rows: make(map[string]*row[C]), idempotency: make(map[string]*idempotencyCache),
-		seed: maphash.MakeSeed(),
 	}
 	for _, r := range rows[C]() {
 		if r.name == "revoke" && o.Revoke == nil || r.scope == Listen && o.Dispatcher == nil {
@@ -150,7 +148,7 @@ func (t *Table[C]) run(o object, q *Request, r *row[C], done func(Reply)) {
 	case r.scope == Read: // what only tells may be asked again
 		answer = func(reply Reply) { done(reply.bounded()) }
 	case q.ID != "":
-		answer = t.idempotencyFor(q.by.Permit).begin(q.ID, t.fingerprint(o, q.Cmd), time.Now(), done)
+		answer = t.idempotencyFor(q.by.Permit).begin(q.ID, fingerprint(o, q.Cmd), time.Now(), done)
 	}
 	if answer != nil {
 		r.run(t, q, answer)
@@ -174,22 +172,29 @@ func (t *Table[C]) idempotencyFor(p *Permit) *idempotencyCache {
 	return c
 }
 
-// fingerprint tells requests with the same id apart: by their command and the values of their fields, in any order.
-func (t *Table[C]) fingerprint(text object, cmd string) (fingerprint uint64) {
-	var h maphash.Hash
-	h.SetSeed(t.seed)
+// fingerprint tells requests with the same id apart: by their command and the values of their fields, in any order. It
+// is the same in every process, as answers cross to a successor. It is for mistakes: who makes two requests that have
+// one gets the answer of the first.
+func fingerprint(text object, cmd string) (sum uint64) {
 	for name, value := range text.fields() {
-		if string(name) == "cmd" || string(name) == "id" {
-			continue
+		if string(name) != "cmd" && string(name) != "id" {
+			sum += checksum(name, value)
 		}
-		h.Reset()
-		_, _ = h.Write(name) // it never fails
-		_ = h.WriteByte(0)
-		_, _ = h.Write(value)
-		fingerprint += h.Sum64()
 	}
-	return fingerprint ^ maphash.String(t.seed, cmd)
+	for _, c := range []byte(cmd) { // FNV-1a
+		sum = (sum ^ uint64(c)) * 0x100000001b3
+	}
+	return sum
 }
+
+// checksum is that of a field: two of 32 bits, for which processors have instructions.
+func checksum(name, value []byte) uint64 {
+	a := crc32.Update(crc32.Update(^uint32(len(name)), crc32.IEEETable, name), crc32.IEEETable, value)
+	b := crc32.Update(crc32.Update(^uint32(len(name)), castagnoli, name), castagnoli, value)
+	return uint64(a)<<32 | uint64(b)
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // about are the targets that a request names.
 func (q *Request) about() []push.Target {

@@ -60,6 +60,7 @@ const (
 
 // Watching is a connection that is told events. Owned by the loop of the Hub.
 type Watching struct {
+	target push.Target
 	stream Stream
 	failed func(error) Reply
 	end    func() // nil once it has ended
@@ -82,18 +83,26 @@ func (t *Table[C]) watch(q *Request, done func(Reply)) {
 		done(t.refuse(q, &Error{Code: TooMany, Text: text}))
 		return
 	}
-	w := &Watching{stream: q.by.Stream, failed: t.failed}
+	w := t.newWatching(q.by)
+	w.target = q.To[0]
+	if err := t.begin(w, q.by.Permit, func() { done(Reply{OK: true}) }); err != nil {
+		done(t.refuse(q, err))
+	}
+}
+
+func (t *Table[C]) newWatching(by Caller) *Watching {
+	return &Watching{stream: by.Stream, failed: t.failed}
+}
+
+// begin has a connection be told events.
+func (t *Table[C]) begin(w *Watching, p *Permit, began func()) error {
 	begin := t.hub.Watch
 	if t.options.Watch != nil {
 		begin = t.options.Watch
 	}
-	stop, err := begin(
-		push.Watch{Target: q.To[0], May: q.by.Permit.filter(), MaxConns: shownConns, Tell: w.tell},
-		func() { done(Reply{OK: true}) },
-	)
+	stop, err := begin(push.Watch{Target: w.target, May: p.filter(), MaxConns: shownConns, Tell: w.tell}, began)
 	if err != nil {
-		done(t.refuse(q, err))
-		return
+		return err
 	}
 	t.watching++
 	w.end = func() {
@@ -101,6 +110,7 @@ func (t *Table[C]) watch(q *Request, done func(Reply)) {
 		stop()
 	}
 	w.stream.Begin(w)
+	return nil
 }
 
 // End ends it. The second End does nothing.
