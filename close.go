@@ -39,6 +39,7 @@ const (
 	told                       // OnClosing has run
 	remains                    // it broke, and what had come before is still handled
 	lost                       // the peer is taken for gone: nothing of it is awaited
+	refused                    // the peer was told what is wrong: what it says is not looked at (RFC 6455, 7.1.7)
 )
 
 // Close ends the connection: what was accepted by Send is written, the protocol says goodbye, the peer's end is
@@ -170,6 +171,7 @@ func (e *ending) refuse(c *Conn, err error) {
 		return
 	}
 	defer c.mu.Unlock()
+	*e |= refused
 	e.setCauseLocked(c, reason)
 	c.out.sayLocked(c, func(dst []byte) []byte { return c.session.brokenLocked(dst, err) })
 	e.closeLocked(c)
@@ -206,7 +208,7 @@ func (e *ending) goOn(c *Conn, empty bool) {
 		return
 	}
 	if c.state.ended || !c.transport().carriesStream() || square || *e&lost != 0 ||
-		c.session.closingHandshake() == bothClosed {
+		e.closingHandshake(c) == bothClosed {
 		e.finish(c, e.cause(c))
 		return
 	}
@@ -221,9 +223,18 @@ func (e *ending) goOn(c *Conn, empty bool) {
 	c.rearm()
 }
 
+// closingHandshake is how far the goodbyes of the protocol have come, where it has some.
+func (e *ending) closingHandshake(c *Conn) closingHandshake {
+	far := c.session.closingHandshake()
+	if far != noClosingHandshake && *e&refused != 0 {
+		return refusesClose
+	}
+	return far
+}
+
 // awaitsClose reports whether the peer's goodbye is still to come, and is read for.
 func (e *ending) awaitsClose(c *Conn) bool {
-	return c.phase.get() == closing && !c.state.ended && c.session.closingHandshake() == awaitsClose
+	return c.phase.get() == closing && !c.state.ended && e.closingHandshake(c) == awaitsClose
 }
 
 // isBusy reports whether a request is with the application, or the peer's end is not this side's.
@@ -234,7 +245,7 @@ func (e *ending) isBusy(c *Conn) bool {
 // awaitsServer reports whether both sides have said goodbye, and ending the stream is up to the other one: the server
 // (RFC 6455, 7.1.1).
 func (e *ending) awaitsServer(c *Conn) bool {
-	return c.dial != nil && !c.state.ended && c.session.closingHandshake() == bothClosed
+	return c.dial != nil && !c.state.ended && e.closingHandshake(c) == bothClosed
 }
 
 // begin begins the time that the ending may take.

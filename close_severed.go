@@ -87,7 +87,7 @@ func (e *ending) hasRest(c *Conn) bool {
 	if *e&remains == 0 {
 		return false
 	}
-	if c.session.closingHandshake() > awaitsClose {
+	if e.closingHandshake(c) > awaitsClose {
 		return false
 	}
 	c.mu.Lock()

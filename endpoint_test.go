@@ -25,7 +25,7 @@ func TestEndpoint(t *testing.T) {
 
 // TestSizes holds what an idle WebSocket pays for its connection: the classes of sizes in which memory is given out.
 func TestSizes(t *testing.T) {
-	if conn, session := lineman.Size(); conn > 192 || session > 32 {
-		t.Errorf("a connection takes %d bytes and its session %d, want 192 and 32 at most", conn, session)
+	if conn, session := lineman.Size(); conn > 192 || session > 24 {
+		t.Errorf("a connection takes %d bytes and its session %d, want 192 and 24 at most", conn, session)
 	}
 }

@@ -162,7 +162,7 @@ type closingHandshake uint8
 const (
 	noClosingHandshake closingHandshake = iota // the end of the stream is the goodbye
 	awaitsClose                                // the peer's goodbye has not come
-	refusesClose                               // it is not looked at: the peer broke the protocol
+	refusesClose                               // it is not looked at: see refused
 	bothClosed                                 // both have said goodbye
 )
 

@@ -11,7 +11,6 @@ import (
 type wsSession struct {
 	plain
 	websocket.Codec
-	goodbyes closingHandshake // how far they have come; 0 before the peer's. Owned by the loop.
 }
 
 func (s *wsSession) deliver(c *Conn, msg []byte) {
@@ -40,7 +39,6 @@ func (s *wsSession) parted(c *Conn, payload []byte) {
 		c.end.refuse(c, err)
 		return
 	}
-	s.goodbyes = bothClosed
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() == open {
@@ -67,7 +65,7 @@ func (s *wsSession) change(_ *Conn, to *service) (stays bool, _ error) {
 	return true, nil
 }
 
-// brokenLocked says why, and has nothing more be read from a peer that broke the protocol (RFC 6455, 7.1.7).
+// brokenLocked says why.
 func (s *wsSession) brokenLocked(dst []byte, cause error) []byte {
 	code, reason := websocket.Policy, ""
 	var e *websocket.Error
@@ -79,7 +77,6 @@ func (s *wsSession) brokenLocked(dst []byte, cause error) []byte {
 	case errors.Is(cause, ErrTimeout):
 		reason = "timeout"
 	}
-	s.goodbyes = refusesClose
 	return s.AppendClose(dst, code, reason)
 }
 
@@ -87,7 +84,12 @@ func (s *wsSession) goodbyeLocked(dst []byte, code websocket.Code, reason string
 	return s.AppendClose(dst, code, reason)
 }
 
-func (s *wsSession) closingHandshake() closingHandshake { return max(s.goodbyes, awaitsClose) }
+func (s *wsSession) closingHandshake() closingHandshake {
+	if s.Parted() {
+		return bothClosed
+	}
+	return awaitsClose
+}
 
 // aroundLocked is the header of a frame whose payload is the message itself.
 func (s *wsSession) aroundLocked(dst, msg []byte, binary bool) (header []byte, before int, err error) {

@@ -103,6 +103,9 @@ func (c *Codec) fragments() *partial {
 // Opcode says what Decode returned last: Text, Binary, Close, Ping or Pong.
 func (c *Codec) Opcode() Opcode { return c.opcode }
 
+// Parted reports whether Decode has returned the peer's Close frame, after which nothing more comes.
+func (c *Codec) Parted() bool { return c.parted }
+
 // Idle reports whether no message is half received, as far as the codec keeps any.
 func (c *Codec) Idle() bool { return c.fragments() == nil }
 
