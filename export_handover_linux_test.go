@@ -19,6 +19,8 @@ type Handover struct {
 	// means none.
 	At func(step string) error
 
+	Clock func() time.Time // of the successor; nil means time.Now
+
 	// Results, valid when Run has begun to serve, or closed Over.
 	Crossed          int
 	Stayed           map[string]int
@@ -47,7 +49,11 @@ func (h *Handover) Run(ctx context.Context, workers ...*Worker) error {
 		defer close(handed)
 		h.hand(own)
 	}()
-	runs, err := openLoops(workers[0], 0, time.Now, ownSockets{})
+	clock := h.Clock
+	if clock == nil {
+		clock = time.Now
+	}
+	runs, err := openLoops(workers[0], 0, clock, ownSockets{})
 	if err != nil {
 		return err
 	}

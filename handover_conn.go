@@ -74,7 +74,7 @@ func connects(s *service, kind string) bool {
 // written. It goes without the lock, as nobody knows the connection yet.
 func newCrossed(s *service, h poll.Handle, r *handover.Record) (*Conn, error) {
 	l := s.loop
-	c := &Conn{loop: l, id: r.ID, handle: h, service: s, held: r.Held, accepted: r.Accepted, flags: stalled}
+	c := &Conn{loop: l, id: r.ID, handle: h, service: s, held: r.Held, accepted: r.Accepted}
 	c.out.bytes = r.BytesOut
 	c.in.bytes, c.in.messages = r.BytesIn, r.MessagesIn
 	c.in.touched, c.since = l.present-r.Touched, l.present-r.Since
@@ -103,9 +103,11 @@ func newCrossed(s *service, h poll.Handle, r *handover.Record) (*Conn, error) {
 	}
 	if len(r.Unsent) > 0 {
 		c.out.sayLocked(c, func(dst []byte) []byte { return append(dst, r.Unsent...) })
+		c.flags |= stalled // in the predecessor too
 	}
 	c.state.holding = c.in.rest != nil && !c.in.takes(c)
 	c.state.half = (c.in.rest != nil || c.session.half()) && !c.state.paused && !c.state.holding
+	c.flags |= stalled
 	return c, nil
 }
 

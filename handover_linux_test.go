@@ -64,17 +64,55 @@ func remembering(addr string, d *diary) *lineman.Worker {
 func handOver(t *testing.T, s *linemantest.Server, w, to *lineman.Worker, at func(step string) error) (
 	*linemantest.Server, *lineman.Handover) {
 	t.Helper()
+	h := &lineman.Handover{At: at}
+	return handOverBy(t, h, s, w, to), h
+}
+
+// handOverBy is handOver as h says.
+func handOverBy(t *testing.T, h *lineman.Handover, s *linemantest.Server, w, to *lineman.Worker) *linemantest.Server {
+	t.Helper()
 	if portable() {
 		t.Skip("over package net, connections stay where they are")
 	}
-	var loops []*lineman.Loop
-	s.DoEach(w, func(l *lineman.Loop) { loops = append(loops, l) })
-	thaw := lineman.StandStill(loops...)
+	s.DoEach(w, func(l *lineman.Loop) { h.From = append(h.From, l) })
+	thaw := lineman.StandStill(h.From...)
 	defer thaw()
-	h := &lineman.Handover{From: loops, At: at, Over: make(chan struct{})}
+	h.Over = make(chan struct{})
 	next := linemantest.StartBy(t, h.Run, to)
 	<-h.Over
-	return next, h
+	return next
+}
+
+// allCross is handOver that has to succeed with all connections.
+func allCross(t *testing.T, s *linemantest.Server, w, to *lineman.Worker) *linemantest.Server {
+	t.Helper()
+	next, h := handOver(t, s, w, to, nil)
+	if h.Handed != nil || h.Received != nil || len(h.Stayed) > 0 {
+		t.Fatalf("%d crossed, %v stayed: %v, %v", h.Crossed, h.Stayed, h.Handed, h.Received)
+	}
+	return next
+}
+
+// accepted has a worker tell of each connection.
+func accepted(w *lineman.Worker) <-chan *lineman.Conn {
+	conns, before := make(chan *lineman.Conn, 100), w.OnConnect
+	w.OnConnect = func(c *lineman.Conn) {
+		if before != nil {
+			before(c)
+		}
+		conns <- c
+	}
+	return conns
+}
+
+// restored has a worker tell of each connection that crosses.
+func restored(w *lineman.Worker) <-chan *lineman.Conn {
+	conns, before := make(chan *lineman.Conn, 100), w.Restore
+	w.Restore = func(c *lineman.Conn, value []byte) error {
+		conns <- c
+		return before(c, value)
+	}
+	return conns
 }
 
 // TestHandover has connections of each protocol go on with a successor: same id, same value, nothing lost, and no
