@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/push"
@@ -19,8 +20,9 @@ import (
 //	            ├── nobody has taken it ────────────────▶ 503
 //	            └── events.rpc has passed ──────────────▶ 504
 type call struct {
-	id   int64 // of the request
-	late *lineman.Timer
+	id    int64 // of the request
+	until time.Time
+	late  *lineman.Timer
 }
 
 // askBackEnd asks a back end what a page wants to know: the hook that decides it, or else a listener.
@@ -38,9 +40,7 @@ func (s *Server) askBackEnd(c *lineman.Conn, r *level1.Request) *level1.Failure 
 	if up.calls == nil {
 		up.calls = make(map[uint64]call)
 	}
-	up.calls[n] = call{id: r.ID, late: c.After(s.config.Events.RPC, func() {
-		s.endCall(c, up, n, level1.Failure{Code: level1.CodeTimeout, Text: "the back end has not answered in time"})
-	})}
+	s.awaitAnswer(c, up, n, call{id: r.ID, until: time.Now().Add(s.config.Events.RPC)})
 	if s.askRPC(c, m, r.Method, r.Data, func(data []byte, wrong *level1.Failure) {
 		if wrong != nil {
 			s.endCall(c, up, n, *wrong)
@@ -51,15 +51,34 @@ func (s *Server) askBackEnd(c *lineman.Conn, r *level1.Request) *level1.Failure 
 		return nil
 	}
 	e := events.Event{
-		Kind: events.RPC, Conn: up.conn, Call: string(up.conn) + "." + strconv.FormatUint(n, 10), Method: r.Method,
+		Kind: events.RPC, Conn: up.conn, Call: up.callName(n), Method: r.Method,
 		Data: r.Data,
 	}
-	s.emit(m, &e, func(err error) {
+	e.Receipt = e.Call
+	s.emit(m, &e, s.called(c, up, n))
+	return nil
+}
+
+// callName is the name of a call.
+func (up *upstream) callName(n uint64) string {
+	return string(up.conn) + "." + strconv.FormatUint(n, 10)
+}
+
+// called ends a call that no back end has taken.
+func (s *Server) called(c *lineman.Conn, up *upstream, n uint64) func(error) {
+	return func(err error) {
 		if err != nil {
 			s.endCall(c, up, n, level1.Failure{Code: level1.CodeUnavailable, Text: untaken(err)})
 		}
+	}
+}
+
+// awaitAnswer has a call end that is not answered in time.
+func (s *Server) awaitAnswer(c *lineman.Conn, up *upstream, n uint64, waiting call) {
+	waiting.late = c.After(time.Until(waiting.until), func() {
+		s.endCall(c, up, n, level1.Failure{Code: level1.CodeTimeout, Text: "the back end has not answered in time"})
 	})
-	return nil
+	up.calls[n] = waiting
 }
 
 // endCall answers a call by a Replied or a Failure, unless it was answered before, and reports whether it was not.

@@ -181,7 +181,12 @@ func (s *Server) endSpeaking(c *lineman.Conn, err error) {
 		}
 		return
 	}
-	delete(h.speakers, c.ID())
+	s.endSpeaker(c.ID(), sp, err)
+}
+
+// endSpeaker is that for a speaker.
+func (s *Server) endSpeaker(id uint64, sp *speaker, err error) {
+	delete(s.hearing.speakers, id)
 	s.countSpeakers(-1)
 	told := func(error) { s.tellDispatcher(func(d *events.Dispatcher) { d.Went(sp.conn) }) }
 	if !s.wants(events.Close) {

@@ -60,7 +60,9 @@ func (s *Server) drain(l *lineman.Loop, succeeded bool) {
 		return
 	}
 	s.ready = false
-	s.hub.Leaving()
+	if !s.crossing.over {
+		s.hub.Leaving()
+	}
 	if s.home == nil {
 		s.hearing.dispatcher.Leave(succeeded)
 	}

@@ -31,14 +31,22 @@ func (h *heartbeats) interval() time.Duration { return time.Duration(len(h.parts
 
 // add has a page get heartbeats, the first one after an interval.
 func (h *heartbeats) add(c *lineman.Conn) *heart {
+	return h.addDue(c, len(h.parts))
+}
+
+// addDue is that with the first one due in so many seconds, or after an interval if that is less.
+func (h *heartbeats) addDue(c *lineman.Conn, seconds int) *heart {
 	if len(h.parts) == 0 {
 		return nil
 	}
-	part := (h.next + len(h.parts) - 1) % len(h.parts)
+	part := (h.next + min(max(seconds, 1), len(h.parts)) - 1) % len(h.parts)
 	b := &heart{c, part, len(h.parts[part])}
 	h.parts[part] = append(h.parts[part], b)
 	return b
 }
+
+// dueIn is in how many seconds a page gets its next one.
+func (h *heartbeats) dueIn(b *heart) int { return (b.part-h.next+len(h.parts))%len(h.parts) + 1 }
 
 // remove ends that; nil does nothing.
 func (h *heartbeats) remove(b *heart) {

@@ -51,6 +51,11 @@ func (s *Server) awaitKey(k *keyless, a *admission) {
 	a.waits = true
 	k.taken.add(ip, 1)
 	k.waiting = append(k.waiting, a)
+	s.awaitKeyInTime(a)
+}
+
+// awaitKeyInTime ends the connection of a back end that has not said its key when its time is over.
+func (s *Server) awaitKeyInTime(a *admission) {
 	a.conn.After(s.config.Limits.Login, func() {
 		if a.waits {
 			s.guard.refuse("late", "a back end was turned away: no key came in time", "remote", a.conn.RemoteAddr())

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/lineman-go/lineman"
@@ -25,6 +26,7 @@ func (s *Server) Worker() *lineman.Worker {
 	}
 	w := *s.pages
 	w.Events, w.OnStart, w.OnReload, w.OnStop = lineman.Events{}, nil, nil, nil
+	w.Save, w.Restore, w.SaveState, w.RestoreState, w.OnHandover = nil, nil, nil, nil, nil
 	w.Loops = loops
 	s.memory = push.NewMemory()
 	made := 0
@@ -35,6 +37,7 @@ func (s *Server) Worker() *lineman.Worker {
 		}
 		own.Events = one.pages.Events
 		own.OnStart, own.OnReload, own.OnStop = one.pages.OnStart, one.pages.OnReload, one.pages.OnStop
+		one.handsOver(own)
 		one.pages = own
 	}
 	return &w
@@ -66,6 +69,9 @@ func (s *Server) startBeside(l *lineman.Loop) error {
 	if err := s.openHub(); err != nil {
 		return err
 	}
+	if err := s.expectWorkers(l); err != nil {
+		return err
+	}
 	s.slice.loop = l
 	s.keepTime(l)
 	s.ready = true
@@ -79,7 +85,7 @@ func (s *Server) all() []*Server { return append([]*Server{s}, s.others...) }
 func (s *Server) owning(conn push.Target) *Server {
 	node, _, _ := strings.Cut(strings.TrimPrefix(string(conn), "c:"), ".")
 	for _, one := range s.all() {
-		if one.hub.ID() == node {
+		if one.hub.ID() == node || slices.Contains(one.crossing.names, node) {
 			return one
 		}
 	}

@@ -56,7 +56,7 @@ type login struct {
 
 // login finds out who has a credential.
 func (s *Server) login(c *lineman.Conn, p *page, credential string) {
-	p.login.verifying = true
+	p.login.verifying, p.login.credential = true, credential
 	s.awaitLogin(c, p)
 	if !s.informed {
 		s.hold(c, p, credential)
@@ -110,6 +110,10 @@ func (s *Server) checked(c *lineman.Conn, p *page, who Identity, err error) {
 
 // addMember makes a page a member.
 func (s *Server) addMember(c *lineman.Conn, p *page, who Identity) {
+	if s.crossing.over {
+		s.closeWith(c, int(codeRestart), comeAgain)
+		return
+	}
 	if err := push.UID(who.UID).Check(); err != nil {
 		s.refuse(c, "credential", codeUnauthorized, "a uid has 1 to 255 bytes of text")
 		return

@@ -66,6 +66,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 	w.OnRequest = s.request
 	w.OnFull = s.tooSlow
 	w.OnReload = func(l *lineman.Loop) { s.drain(l, true) }
+	s.handsOver(w)
 	w.OnStop = s.stop
 	return w
 }
@@ -176,6 +177,11 @@ func (s *Server) connect(c *lineman.Conn) {
 		s.login(c, p, p.login.credential)
 		return
 	}
+	s.awaitCredential(c, p)
+}
+
+// awaitCredential gives a page some time to say who it is.
+func (s *Server) awaitCredential(c *lineman.Conn, p *page) {
 	p.login.late = c.After(s.config.Limits.Login, func() {
 		s.refuse(c, "late", codeLate, "no credential came in time")
 		c.After(refusalTime, c.Abort) // who has said nothing may not answer the goodbye either

@@ -139,6 +139,7 @@ type Server struct {
 	scratch     []byte // for the frame at hand
 	streaming   streaming
 	slice       timeSlice
+	crossing    crossing
 	queued      queued
 	scavenger   scavenger
 	ready       bool
@@ -221,6 +222,9 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	}
 	addrs, err := s.listen(l)
 	if err != nil {
+		return err
+	}
+	if err = s.expectWorkers(l); err != nil {
 		return err
 	}
 	if err = s.openTellers(); err != nil {

@@ -3,6 +3,8 @@ package server
 import (
 	"encoding/json"
 	"errors"
+	"slices"
+	"strconv"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/push"
@@ -38,6 +40,7 @@ type upstream struct {
 	deciding   []*publication
 	published  answers         // to what it publishes
 	unanswered int             // requests that were taken, and not answered
+	saying     []int64         // of these, what it has said to back ends, by the ids of the requests
 	calls      map[uint64]call // that wait for the answer of a back end, by their numbers
 	lastCall   uint64
 }
@@ -101,21 +104,36 @@ func tooMany(r *level1.Request) *level1.Failure {
 func (s *Server) sayToBackEnd(c *lineman.Conn, r *level1.Request) *level1.Failure {
 	m := s.member(c)
 	up := s.upstreamOf(m)
-	var done func(error)
-	if r.ID != 0 {
-		if !up.take() {
-			return tooMany(r)
+	e := events.Event{Kind: events.Message, Conn: up.conn, Data: r.Data, Again: r.Again}
+	if r.ID == 0 {
+		s.emit(m, &e, nil)
+		return nil
+	}
+	if !up.take() {
+		return tooMany(r)
+	}
+	up.saying = append(up.saying, r.ID)
+	e.Receipt = up.receipt(r.ID)
+	s.emit(m, &e, s.said(c, up, r.ID))
+	return nil
+}
+
+// receipt is by what a successor knows who waits for what was said.
+func (up *upstream) receipt(id int64) string {
+	return string(up.conn) + " " + strconv.FormatInt(id, 10)
+}
+
+// said answers what a page has said, when back ends have taken it.
+func (s *Server) said(c *lineman.Conn, up *upstream, id int64) func(error) {
+	return func(err error) {
+		up.unanswered--
+		if i := slices.Index(up.saying, id); i >= 0 {
+			up.saying = slices.Delete(up.saying, i, i+1)
 		}
-		id := r.ID
-		done = func(err error) {
-			up.unanswered--
-			if s.member(c) != nil {
-				s.tellSaid(c, id, err)
-			}
+		if s.member(c) != nil {
+			s.tellSaid(c, id, err)
 		}
 	}
-	s.emit(m, &events.Event{Kind: events.Message, Conn: up.conn, Data: r.Data, Again: r.Again}, done)
-	return nil
 }
 
 // tellSaid answers say.

@@ -20,8 +20,12 @@ func (s *Server) awaitLogin(c *lineman.Conn, p *page) {
 // sayPlain tells back ends what a page of level 0 says, as its exact bytes.
 func (s *Server) sayPlain(c *lineman.Conn, msg []byte) {
 	m := s.member(c)
-	if m == nil {
+	switch {
+	case m == nil:
 		return // it is told to go
+	case s.crossing.over: // nobody would hear it
+		s.closeWith(c, int(codeRestart), comeAgain)
+		return
 	}
 	form := events.Text
 	if c.Binary() {

@@ -1,0 +1,225 @@
+package server
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/internal/fields"
+)
+
+// A reload hands the connections over, with all that the server knows of them, where it is alone: with nodes over Redis
+// it sends them away. push/DESIGN.md has the table of what crosses and what does not.
+//
+//	predecessor: saveState ──▶ savePage, … of each connection                            ──▶ handedOver
+//	successor:   restoreState, behind start ──▶ restorePage, … ──▶ settle, in the first tick
+//
+// A page that stays is sent away by the predecessor, as in a reload without handover. Back ends hear from the successor
+// that it has closed.
+
+// crossing is what a Server notes while it hands over, or is handed over to. Owned by the loop, and by who hands over
+// while it stands still.
+type crossing struct {
+	saved    []*lineman.Conn     // pages that may have crossed
+	over     bool                // the successor has taken over
+	names    []string            // of Hubs of predecessors, whose connections this one has
+	expected map[uint64]*speaker // pages that back ends have heard of at the predecessor, and that have not come yet
+	distrust bool                // who may come in is decided otherwise than by the predecessor
+	settling bool
+}
+
+// handsOver sets the callbacks of the worker of pages.
+func (s *Server) handsOver(w *lineman.Worker) {
+	s.crosses(w, s.savePage, s.restorePage)
+	if s.options.Broker == nil {
+		w.SaveState = func(*lineman.Loop) ([]byte, error) { return s.saveState() }
+		w.RestoreState = func(_ *lineman.Loop, state []byte) error { return s.restoreState(state) }
+		w.OnHandover = func(*lineman.Loop) { s.handedOver() }
+	}
+}
+
+// crosses has the connections of a worker cross.
+func (s *Server) crosses(
+	w *lineman.Worker, save func(*lineman.Conn) ([]byte, error), restore func(*lineman.Conn, []byte) error,
+) {
+	if s.options.Broker == nil {
+		w.Save, w.Restore = save, restore
+	}
+}
+
+// expectWorkers makes the workers known to which connections come by SetWorker.
+func (s *Server) expectWorkers(l *lineman.Loop) error {
+	for _, w := range []*lineman.Worker{s.streams, s.known, s.hearing.worker} {
+		if w == nil {
+			continue
+		}
+		if err := l.Expect(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stateVersion is that of all that crosses of a server. Each version reads what those before it have written.
+const stateVersion = 1
+
+const (
+	stateTrust = iota + 1
+	stateName  // once for each
+	stateHub
+	stateWarned
+	stateSpeaker // once for each
+
+	// Of the first loop.
+	stateBroker // before that of any Hub
+	stateEvents
+	stateCommands
+	stateGuard
+	stateSettled // seconds of Unix time
+)
+
+// saveState is the state of the loop. It gives nothing up.
+func (s *Server) saveState() ([]byte, error) {
+	f := saved(fields.Begin(nil, stateVersion))
+	f.add(stateTrust, s.trust())
+	if s.home == nil {
+		if err := s.appendShared(&f); err != nil {
+			return nil, err
+		}
+	}
+	hub, err := s.hub.AppendState(nil)
+	if err != nil {
+		return nil, err
+	}
+	f.add(stateHub, hub)
+	f.texts(stateName, append([]string{s.hub.ID()}, s.crossing.names...))
+	f.integer(stateWarned, s.warned)
+	for id, sp := range s.hearing.speakers {
+		f.nested(stateSpeaker, s.asItEnds(id, sp).appendState)
+	}
+	s.crossing.saved = nil
+	return f, nil
+}
+
+// appendShared appends what the process has once. What waits for a journal is done first.
+func (s *Server) appendShared(f *saved) error {
+	broker, err := s.hub.AppendBrokerState(nil)
+	if err != nil {
+		return err
+	}
+	f.add(stateBroker, broker)
+	f.add(stateEvents, s.hearing.dispatcher.AppendState(nil))
+	//TODO f.add(stateCommands, s.table.AppendState(nil))
+	f.nested(stateGuard, func(f *saved) { s.guard.appendState(f, time.Now()) })
+	f.integer(stateSettled, s.hearing.settled.Unix())
+	return nil
+}
+
+// restoreState takes what a loop of the predecessor has saved.
+func (s *Server) restoreState(state []byte) error {
+	state, err := fields.Open(state, stateVersion)
+	if err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	if !s.crossing.settling {
+		s.crossing.settling = true
+		s.loop.Do(s.settle)
+	}
+	return readFields(state, func(f *field) {
+		switch f.number {
+		case stateTrust:
+			s.crossing.distrust = !s.trusts(f.bytes())
+		case stateName:
+			s.crossing.names = append(s.crossing.names, f.text())
+		case stateHub:
+			f.take(s.hub.RestoreState(f.bytes()))
+		case stateWarned:
+			s.warned = f.integer()
+		case stateSpeaker:
+			f.take(s.expect(f.bytes()))
+		default:
+			s.restoreShared(f)
+		}
+	})
+}
+
+// restoreShared takes a field of what the process has once.
+func (s *Server) restoreShared(f *field) {
+	switch f.number {
+	case stateBroker:
+		f.take(s.hub.RestoreBrokerState(f.bytes()))
+	case stateEvents:
+		f.take(s.hearing.dispatcher.RestoreState(f.bytes()))
+	case stateCommands:
+		//TODO f.take(s.table.RestoreState(f.bytes()))
+	case stateGuard:
+		f.take(s.guard.restoreState(f.bytes()))
+	case stateSettled:
+		s.hearing.settled = time.Unix(f.integer(), 0)
+	}
+}
+
+// settle ends what has come from the predecessor, in the first tick: what has not come is gone.
+func (s *Server) settle() {
+	s.hub.Restored()
+	if s.home == nil {
+		s.hearing.dispatcher.Restored()
+	}
+	for id, sp := range s.crossing.expected {
+		if sp.code == 0 {
+			sp.code, sp.why = int(codeRestart), byeReasons[int(codeRestart)]
+		}
+		s.hearing.speakers[id] = sp
+		s.countSpeakers(1)
+		s.endSpeaker(id, sp, nil)
+	}
+	s.crossing.expected = nil
+	if s.hears() {
+		s.addSpeakers() // somebody may listen who did not at the predecessor
+	}
+}
+
+// handedOver gives up what the successor has now. What is left is sent away by drain.
+func (s *Server) handedOver() {
+	s.crossing.over = true
+	for _, c := range s.crossing.saved {
+		if p, ok := c.Value().(*page); ok && !c.Connected() {
+			s.giveUp(c, p)
+		}
+	}
+	s.crossing.saved = nil
+	s.hub.HandedOver(func(c *lineman.Conn) bool { return !c.Connected() })
+	clear(s.hearing.speakers)
+	clear(s.hearing.held)
+	if s.home != nil {
+		return
+	}
+	s.hearing.dispatcher.HandedOver()
+	for _, t := range s.tellers {
+		t.sender.HandedOver()
+		t.client.Close()
+	}
+	s.tellers = nil
+	s.dismissBackends(s.loop)
+	for c := range s.loop.Conns(s.hearing.worker) {
+		c.Value().(*backend).leave()
+	}
+}
+
+// giveUp forgets a page that has crossed.
+func (s *Server) giveUp(c *lineman.Conn, p *page) {
+	s.guard.leave(p)
+	if p.login != nil {
+		p.login.leave()
+	}
+	if p.end != 0 {
+		s.expiries.remove(c.ID(), p.end)
+	}
+	if p.live != nil {
+		s.leaveLive(p)
+	}
+	delete(s.speaking.upstreams, c.ID())
+}
+
+// comeAgain is the reason of codeRestart for a page that says something to a process that has handed over.
+const comeAgain = `{"retry":1000}`

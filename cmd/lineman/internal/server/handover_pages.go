@@ -1,0 +1,194 @@
+package server
+
+import (
+	"time"
+
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/internal/fields"
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/events"
+)
+
+// Pages that cross, of all kinds: with their WebSocket, with half a handshake, and those that get server-sent events.
+
+const (
+	crossPage = iota + 1
+	crossMember
+	crossUpstream
+	crossAwaited // its credential is awaited
+	crossHeart   // in how many seconds it gets a heartbeat
+)
+
+// savePage is a page as bytes, or why it stays.
+func (s *Server) savePage(c *lineman.Conn) ([]byte, error) {
+	p := c.Value().(*page)
+	if err := p.mayCross(); err != nil {
+		return nil, err
+	}
+	var f saved
+	f.nested(crossPage, p.appendState)
+	if m := s.member(c); m != nil {
+		member, err := s.hub.AppendMember(nil, m)
+		if err != nil {
+			return nil, err
+		}
+		f.add(crossMember, member)
+	} else if p.login == nil {
+		return nil, errRefused
+	}
+	if up := s.speaking.upstreams[c.ID()]; up != nil {
+		if err := up.mayCross(s.decides.rpc != nil); err != nil {
+			return nil, err
+		}
+		f.nested(crossUpstream, func(f *saved) { up.appendState(f, time.Now()) })
+	}
+	f.flag(crossAwaited, p.login != nil && p.login.late != nil && !p.login.verifying)
+	if p.live != nil && p.live.heart != nil {
+		f.integer(crossHeart, int64(s.heartsOf(p).dueIn(p.live.heart)))
+	}
+	s.crossing.saved = append(s.crossing.saved, c)
+	return f, nil
+}
+
+// heartsOf are those that a page of level 1 is among.
+func (s *Server) heartsOf(p *page) *heartbeats {
+	if p.live.stream != nil {
+		return &s.streaming.comments
+	}
+	return &s.heartbeats
+}
+
+// crossedPage is what savePage has said, taken apart.
+type crossedPage struct {
+	page     *page
+	member   []byte    // on loan; nil: it has not logged in
+	upstream *upstream // nil: it has none
+	awaited  bool
+	heart    int // 0: it gets none
+}
+
+func (x *crossedPage) restoreState(value []byte) error {
+	err := readFields(value, func(f *field) {
+		switch f.number {
+		case crossPage:
+			x.page = &page{}
+			f.take(x.page.restoreState(f.bytes()))
+		case crossMember:
+			x.member = f.bytes()
+		case crossUpstream:
+			x.upstream = &upstream{}
+			f.take(x.upstream.restoreState(f.bytes(), time.Now()))
+		case crossAwaited:
+			x.awaited = f.flag()
+		case crossHeart:
+			x.heart = int(f.integer())
+		}
+	})
+	if err == nil && (x.page == nil || (x.page.login == nil) == (x.member == nil)) {
+		err = fields.ErrMalformed
+	}
+	return err
+}
+
+// restorePage makes a page of it again, as the predecessor has had it.
+func (s *Server) restorePage(c *lineman.Conn, value []byte) error {
+	if s.crossing.distrust {
+		return errDistrust
+	}
+	var x crossedPage
+	if err := x.restoreState(value); err != nil {
+		return err
+	}
+	p, end := x.page, x.page.end
+	p.ip, p.end = s.guard.address(c.RemoteAddr()), 0
+	c.SetValue(p)
+	s.restoreLive(c, p, x.heart)
+	uid := ""
+	if x.member != nil {
+		m, err := s.hub.RestoreMember(c, x.member)
+		if err != nil {
+			s.forgetLive(p)
+			return err
+		}
+		uid = m.UID()
+	}
+	s.guard.restorePage(p, uid)
+	if end != 0 {
+		s.setExpiry(c, p, time.Unix(end, 0))
+	}
+	if x.upstream != nil {
+		s.restoreUpstream(c, x.upstream)
+	}
+	s.arrive(c.ID())
+	if p.login != nil {
+		s.restoreLogin(c, p, x.awaited)
+	}
+	return nil
+}
+
+// restoreUpstream has a page speak on.
+func (s *Server) restoreUpstream(c *lineman.Conn, up *upstream) {
+	s.speaking.upstreams[c.ID()] = up
+	if m := s.member(c); m != nil {
+		s.upstreamOf(m) // by its name it is answered
+	}
+	for n, waiting := range up.calls {
+		s.awaitAnswer(c, up, n, waiting)
+		s.await(up.callName(n), s.called(c, up, n))
+	}
+	for _, id := range up.saying {
+		if said := s.said(c, up, id); !s.await(up.receipt(id), said) {
+			s.loop.Do(func() { said(events.ErrDropped) })
+		}
+	}
+}
+
+// await has a page wait for what back ends do with something that it has said to the predecessor. It reports whether
+// that is known.
+func (s *Server) await(receipt string, done func(error)) bool {
+	return s.first().hearing.dispatcher.Await(receipt, func(err error) { s.loop.Do(func() { done(err) }) })
+}
+
+// restoreLive has a page of level 1 go on with what it was about to get.
+func (s *Server) restoreLive(c *lineman.Conn, p *page, heart int) {
+	if p.live == nil {
+		return
+	}
+	if p.live.stream != nil {
+		s.streaming.open++
+	}
+	if heart > 0 {
+		p.live.heart = s.heartsOf(p).addDue(c, heart)
+	}
+	if p.login == nil && len(p.live.waiting) > 0 {
+		s.loop.Do(func() { s.enterWaiting(c, p) })
+	}
+}
+
+// forgetLive forgets what restoreLive has made.
+func (s *Server) forgetLive(p *page) {
+	if p.live != nil {
+		s.leaveLive(p)
+	}
+}
+
+// restoreLogin has a page log in. One whose credential was being checked has it checked again.
+func (s *Server) restoreLogin(c *lineman.Conn, p *page, awaited bool) {
+	if awaited {
+		s.awaitCredential(c, p)
+	}
+	if !p.login.verifying {
+		return
+	}
+	if p.live != nil {
+		p.live.starting = make(map[push.Target]start, len(p.login.subs))
+		for _, sub := range p.login.subs {
+			p.live.starting[sub.Target] = start{since: sub.Since}
+		}
+	}
+	s.loop.Do(func() {
+		if p.login != nil && !p.login.left {
+			s.login(c, p, p.login.credential)
+		}
+	})
+}
