@@ -144,7 +144,10 @@ func beginCrossed(c *Conn) {
 	}
 	c.mu.Lock()
 	c.flags &^= stalled
-	if c.out.queue != nil {
+	switch {
+	case c.in.rest != nil:
+		c.markLocked(resume) // it could not be looked at while nothing was written
+	case c.out.queue != nil:
 		c.markLocked(0)
 	}
 	c.mu.Unlock()

@@ -67,7 +67,7 @@ func (i *instance) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, path, append(slices.Clone(i.flags), args...)...)
 	cmd.Dir = i.dir
 	cmd.Env = append(os.Environ(), i.env...)
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = patience
 	return cmd
 }
 

@@ -45,7 +45,8 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(binaries)
 	folder := binaries + string(filepath.Separator)
 	build("..", "-o", folder, "./cmd/...", "./examples/...")
-	build(".", "-o", folder, "./misbehave")
+	build(".", "-o", folder, "./misbehave", "./converse")
+	build(".", "-o", folder+"converse-2", "-ldflags", "-X main.version=2", "./converse")
 	for name, set := range map[string]string{
 		"misbehave-2": "version=2", "misbehave-extra": "extra=more", "misbehave-crash": "crash=yes",
 		"misbehave-log": "log=elsewhere",
