@@ -1,11 +1,13 @@
 package lineman_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/exec"
+	"strconv"
 
 	"github.com/lineman-go/lineman"
 )
@@ -16,6 +18,10 @@ const programVariable = "LINEMAN_TEST_PROGRAM"
 
 // logVariable has it log as a LogHandler says, to its standard output.
 const logVariable = "LINEMAN_TEST_LOG"
+
+// handoverVariable has its connections cross in a reload. Its value is where it fails: "", "OnStart", "RestoreState",
+// "Restore", or "exit" for a successor that ends while it receives.
+const handoverVariable = "LINEMAN_TEST_HANDOVER"
 
 // program is what such a process does: it tells of each callback and hook, one line each.
 func program(asUser string) {
@@ -33,6 +39,9 @@ func program(asUser string) {
 			c.Loop().Recycle()
 		}
 		_ = c.Send(msg)
+	}
+	if where, ok := os.LookupEnv(handoverVariable); ok {
+		handsOver(w, where, say)
 	}
 	m := &lineman.Master{Workers: []*lineman.Worker{w}}
 	m.ReloadTimeout, m.StopTimeout = patience, patience // nothing is killed because the machine is busy
@@ -52,4 +61,41 @@ func program(asUser string) {
 	m.OnExit = func(e lineman.Exit) { say("master OnExit %s/%d code %d signal %q", e.Worker, e.ID, e.Code, e.Signal) }
 	os.Args = os.Args[:1]
 	m.Main()
+}
+
+// handsOver has the connections of a program's worker cross. Each answers with its id, the number of its messages so
+// far, which is its value, and the pid of who serves it.
+func handsOver(w *lineman.Worker, where string, say func(string, ...any)) {
+	fault := func(l *lineman.Loop, here string) error {
+		switch {
+		case where == here && l.Succeeds():
+			return errors.New("as the test wants it")
+		case where == "exit" && here == "Restore":
+			os.Exit(3)
+		}
+		return nil
+	}
+	start := w.OnStart
+	w.OnStart = func(l *lineman.Loop) error {
+		if err := fault(l, "OnStart"); err != nil {
+			return err
+		}
+		return start(l)
+	}
+	w.OnConnect = func(c *lineman.Conn) { c.SetValue(0) }
+	w.OnMessage = func(c *lineman.Conn, _ []byte) {
+		n := c.Value().(int) + 1
+		c.SetValue(n)
+		_ = c.Send(fmt.Appendf(nil, "%d %d %d", c.ID(), n, os.Getpid()))
+	}
+	w.OnClose = func(c *lineman.Conn, err error) { say("OnClose %d %v", c.ID(), err) }
+	w.OnHandover = func(l *lineman.Loop) { say("OnHandover %d", l.ID()) }
+	w.Save = func(c *lineman.Conn) ([]byte, error) { return strconv.AppendInt(nil, int64(c.Value().(int)), 10), nil }
+	w.Restore = func(c *lineman.Conn, value []byte) error {
+		n, err := strconv.Atoi(string(value))
+		c.SetValue(n)
+		return errors.Join(err, fault(c.Loop(), "Restore"))
+	}
+	w.SaveState = saveNoState
+	w.RestoreState = func(l *lineman.Loop, _ []byte) error { return fault(l, "RestoreState") }
 }

@@ -1,0 +1,114 @@
+package lineman_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// caller is a client of a program whose connections cross.
+type caller struct {
+	t     *testing.T
+	conn  net.Conn
+	lines *bufio.Scanner
+	id    string
+	said  int
+}
+
+func callProgram(t *testing.T, addr string) *caller {
+	t.Helper()
+	c := &caller{t: t, conn: dial(t, tcp(addr))}
+	c.lines = bufio.NewScanner(c.conn)
+	return c
+}
+
+// say says something, and returns which process has answered.
+func (c *caller) say() (pid string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c.conn, "x\n"); err != nil {
+		c.t.Fatal(err)
+	}
+	if !c.lines.Scan() {
+		c.t.Fatalf("connection %s has no answer to message %d: %v", c.id, c.said+1, c.lines.Err())
+	}
+	c.said++
+	answer := strings.Fields(c.lines.Text())
+	if c.id == "" {
+		c.id = answer[0]
+	}
+	if want := []string{c.id, fmt.Sprint(c.said)}; !slices.Equal(answer[:2], want) {
+		c.t.Errorf("connection %s is answered %q to message %d", c.id, answer, c.said)
+	}
+	return answer[2]
+}
+
+// callers starts a program whose connections cross, and some clients of it.
+func callers(t *testing.T, fails string) (r *running, all []*caller, pid string) {
+	t.Helper()
+	if portable() {
+		t.Skip("over package net, connections stay where they are")
+	}
+	t.Setenv(handoverVariable, fails)
+	r = startProgram(t, "")
+	said := r.until("Press Ctrl+C")
+	i := slices.IndexFunc(said, func(s string) bool { return strings.HasPrefix(s, "OnStart") })
+	for range 20 {
+		c := callProgram(t, strings.Fields(said[i])[2])
+		pid = c.say()
+		all = append(all, c)
+	}
+	return r, all, pid
+}
+
+// TestMasterHandover reloads a program three times: each client goes on with the next process, on the same connection.
+func TestMasterHandover(t *testing.T) {
+	r, all, pid := callers(t, "")
+	for range 3 {
+		r.signal(syscall.SIGUSR1)
+		said := r.until("master OnExit")
+		if !in(said, "OnStart 0", "OnHandover 0", "OnReload 0", "OnStop 0", `master OnExit w/0 code 0 signal ""`) {
+			t.Errorf("the reload: %q", said)
+		}
+		if slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, "OnClose") }) {
+			t.Errorf("OnClose was called: %q", said)
+		}
+		before := pid
+		for _, c := range all {
+			if pid = c.say(); pid == before {
+				t.Errorf("connection %s is served by process %s still", c.id, pid)
+			}
+		}
+	}
+	r.signal(syscall.SIGTERM)
+	if code, said := r.end(); code != 0 || !in(said, "OnClose") {
+		t.Errorf("the stop: exit code %d, %q", code, said)
+	}
+}
+
+// TestMasterHandoverFails has the predecessor go on, wherever its successor fails or dies.
+func TestMasterHandoverFails(t *testing.T) {
+	for _, where := range []string{"OnStart", "RestoreState", "exit"} {
+		t.Run(where, func(t *testing.T) {
+			r, all, pid := callers(t, where)
+			for range 2 {
+				r.signal(syscall.SIGUSR1)
+				said := r.until("master OnExit")
+				if slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, "OnHandover") }) {
+					t.Errorf("OnHandover was called: %q", said)
+				}
+				for _, c := range all {
+					if by := c.say(); by != pid {
+						t.Errorf("connection %s is served by process %s", c.id, by)
+					}
+				}
+			}
+			r.signal(syscall.SIGTERM)
+			r.end()
+		})
+	}
+}
