@@ -156,8 +156,8 @@ func (b *lobby) play(c *lineman.Conn, p *player) {
 		return
 	}
 	b.tell(p.Table, "%s rolls %d and wins; %s begins", p.Name, n, b.name(t.next()))
-	for _, other := range b.at(p.Table) {
-		other.Points = 0
+	for other := range b.at(p.Table) {
+		other.Value().(*player).Points = 0
 	}
 }
 
@@ -195,11 +195,15 @@ func (b *lobby) name(id uint64) string {
 	return "somebody who has gone"
 }
 
-// at are the players at a table.
-func (b *lobby) at(name string) iter.Seq2[*lineman.Conn, *player] {
-	return func(yield func(*lineman.Conn, *player) bool) {
-		for _, c := range b.conns {
-			if p := c.Value().(*player); p.Table == name && !yield(c, p) {
+// at are the connections at a table.
+func (b *lobby) at(name string) iter.Seq[*lineman.Conn] {
+	return func(yield func(*lineman.Conn) bool) {
+		t := b.tables[name]
+		if t == nil {
+			return
+		}
+		for _, id := range t.Players {
+			if c := b.conns[id]; c != nil && !yield(c) {
 				return
 			}
 		}
