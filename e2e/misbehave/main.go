@@ -29,11 +29,15 @@ func main() {
 	reload := flag.Duration("reload-timeout", 0, "Master.ReloadTimeout")
 	stop := flag.Duration("stop-timeout", 0, "Master.StopTimeout")
 	hang := flag.Duration("hang-timeout", 0, "Master.HangTimeout")
+	hands := flag.Bool("handover", false, "connections for lines are handed over")
 	flag.Parse()
 	if crash != "" {
 		os.Exit(7)
 	}
 	workers := []*lineman.Worker{lines(*addr), requests(), echo()}
+	if *hands {
+		handsOver(workers[0])
+	}
 	if extra != "" {
 		workers = append(workers, &lineman.Worker{Name: extra})
 	}
@@ -101,6 +105,9 @@ func do(c *lineman.Conn, verb, rest string) {
 		_ = c.Send(make([]byte, n))
 	case "later": // answers in n milliseconds
 		c.Loop().After(time.Duration(n)*time.Millisecond, func() { _ = c.Send([]byte("now")) })
+	case "stay":
+		c.SetValue("stays")
+		_ = c.Send([]byte("staying"))
 	case "recycle":
 		c.Loop().Recycle()
 		_ = c.Send([]byte("recycling"))
