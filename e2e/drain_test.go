@@ -162,7 +162,7 @@ func TestServerReloadBackend(t *testing.T) {
 	}
 	reloaded := make(chan time.Time, 1)
 	go func() {
-		if out, err := tryIn(t, p.cmd.Dir, "", binaries+"/lineman", "reload"); err != nil {
+		if out, err := tryIn(t, p.cmd.Dir, "", binaries+"/lineman", "reload", "--drain"); err != nil {
 			t.Errorf("reload: %v: %s", err, out)
 		}
 		reloaded <- time.Now()

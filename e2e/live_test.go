@@ -49,7 +49,7 @@ func TestPageComesBack(t *testing.T) {
 	reload := func() {
 		t.Helper()
 		eval[string](page, `got = []; ""`)
-		p.command("reload")
+		p.command("reload", "--drain")
 		p.known("uid1")
 		linemantest.Until(t, "the page gets nothing from the successor",
 			func() bool { return eval[int](page, "got.length") > 0 })

@@ -164,7 +164,7 @@ func reloadWhilePublishing(t *testing.T, wait int) (all []*reconnecter) {
 		}
 	}
 	more(5)
-	if out, err := tryIn(t, p.cmd.Dir, "", binaries+"/lineman", "reload"); err != nil {
+	if out, err := tryIn(t, p.cmd.Dir, "", binaries+"/lineman", "reload", "--drain"); err != nil {
 		t.Errorf("reload: %v: %s", err, out)
 	}
 	for _, r := range all {
