@@ -39,6 +39,7 @@ type crossing struct {
 	unsent   int    // bytes of output that are in its record
 	accepted uint32 // messages to send, likewise
 	session  uint64 // hash of what its session knew
+	resumed  bool   // its loop was about to look at what waits
 	stays    bool   // after all
 	givenUp  bool
 }
@@ -141,6 +142,7 @@ func (p *predecessor) save(c *Conn) error {
 	r.Value = value
 	p.crossing = append(p.crossing, crossing{
 		conn: c, unsent: len(r.Unsent), accepted: r.Accepted, session: maphash.Bytes(p.seed, r.Session),
+		resumed: c.flags&resume != 0,
 	})
 	return nil
 }
@@ -207,7 +209,7 @@ func (p *predecessor) giveUp(x *crossing) (output []byte, done bool) {
 	c := x.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if staysLocked(c) != nil || c.flags&resume != 0 || !p.isAsSentLocked(x) {
+	if staysLocked(c) != nil || c.flags&resume != 0 && !x.resumed || !p.isAsSentLocked(x) {
 		return nil, false
 	}
 	p.output = p.output[:0]

@@ -14,7 +14,6 @@ const (
 	staysDialed stays = "this side dialed it"
 	staysTLS    stays = "its keys of TLS cannot leave the process"
 	staysWorker stays = "its worker has no Save"
-	staysBusy   stays = "the loop is not done with it"
 )
 
 // recordLocked tells in r, whose memory it uses again, all of a connection but its value. Its loop stands still. From
@@ -23,11 +22,8 @@ func recordLocked(c *Conn, r *handover.Record) error {
 	if err := staysLocked(c); err != nil {
 		return err
 	}
-	switch {
-	case c.secure != nil:
+	if c.secure != nil {
 		return staysTLS
-	case c.flags&resume != 0:
-		return staysBusy
 	}
 	kind := c.session.recordKind(c)
 	if c.phase.connected() != connects(c.service, kind) {
