@@ -154,6 +154,7 @@ func TestMasterUpgradeRefused(t *testing.T) {
 			if test.spoil != "" {
 				i.put(test.spoil)
 			}
+			i.refused(test.words, "reload", "--dry-run")
 			i.refused(test.words, "reload")
 			if test.spoil != "" {
 				i.remove(test.spoil)

@@ -90,7 +90,7 @@ func (p *process) awaitRelays(began time.Time, urged <-chan struct{}) bool {
 		case <-over:
 			s.config.Log.Info(fmt.Sprintf("lineman: %s has relayed %d connections for %v: it ends, and so do they",
 				p, p.relays.Load(), s.config.Relay))
-			go p.tell(channel.Stop, channel.Shutdown{Within: s.config.Stop})
+			s.errands.run(func() { p.tell(channel.Stop, channel.Shutdown{Within: s.config.Stop}) })
 			return p.awaitExit(s.config.Stop, urged)
 		case <-t.C:
 		}

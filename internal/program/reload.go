@@ -59,11 +59,19 @@ func (r *running) reloadFrom(image *master.Image, path string, how master.Manner
 	})
 }
 
-// check tells what a reload would do.
+// check tells what a reload would do, also with this process.
 func (r *running) check(how master.Manner, other string) (master.Report, error) {
 	image, err := master.OpenImage(r.file(other))
 	if err != nil {
 		return master.Report{}, err
+	}
+	next, err := r.candidate(image)
+	if err != nil {
+		image.Close()
+		return master.Report{}, err
+	}
+	if next != nil {
+		defer next.End()
 	}
 	return r.supervisor.Check(image, how)
 }
