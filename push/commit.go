@@ -22,6 +22,7 @@ type groupCommit struct {
 	later   func(f func()) bool // likewise, from there too
 
 	busy    bool // a batch is being written, or about to, or the Journal is not recovered yet
+	planned bool // that begins when what is under way on the loop is done
 	waiting []step
 	bytes   int // of the data of these
 	written []step
@@ -104,10 +105,18 @@ func (c *groupCommit) add(s step, plan func(func()) bool) {
 	c.waiting = append(c.waiting, s)
 	c.bytes += len(s.data)
 	if !c.busy {
-		c.busy = true
-		if !plan(c.next) {
-			c.next()
+		c.busy, c.planned = true, true
+		if !plan(c.begin) {
+			c.begin()
 		}
+	}
+}
+
+// begin begins to write as it was planned, unless that was done before.
+func (c *groupCommit) begin() {
+	if c.planned {
+		c.planned = false
+		c.next()
 	}
 }
 

@@ -43,7 +43,7 @@ func (s *rings) appendState(dst []byte) []byte {
 	dst = fields.Uint(dst, fieldAge, uint64(max(0, s.age())))
 	dst = fields.Uint(dst, fieldSaved, uint64(s.now().UnixNano()))
 	index := make(map[*ring]uint64, len(s.byTarget))
-	for _, r := range s.byTarget {
+	for r := range s.inOrder {
 		index[r] = uint64(len(index))
 		dst = fields.Nested(dst, fieldRing, func(dst []byte) []byte {
 			dst = fields.Bytes(dst, fieldRingTarget, r.target)
@@ -59,6 +59,20 @@ func (s *rings) appendState(dst []byte) []byte {
 		before = m
 	}
 	return dst
+}
+
+// inOrder are all rings: those without messages behind the others, in the order in which they are forgotten.
+func (s *rings) inOrder(yield func(*ring) bool) {
+	for _, r := range s.byTarget {
+		if r.after == nil && !yield(r) {
+			return
+		}
+	}
+	for r := s.empty.sentinel.after; r != s.empty.sentinel; r = r.after {
+		if s.byTarget[r.target] == r && !yield(r) {
+			return
+		}
+	}
 }
 
 // byNumber are all messages, the oldest first: in each queue they have that order.

@@ -69,7 +69,11 @@ func (l *localLink) settle(limit time.Duration) error {
 	late := time.NewTimer(limit)
 	defer late.Stop()
 	for l.commits.untilQuiet() != nil {
+		l.commits.begin()
 		l.returns.run()
+		if !l.commits.busy {
+			break
+		}
 		select {
 		case <-l.returns.came:
 		case <-late.C:
@@ -114,6 +118,9 @@ func (b *Memory) unsettled() (quiet <-chan struct{}, links []*memoryLink) {
 		if !l.isIdleLocked() || len(l.box.over) > 0 || l.box.heard < len(l.box.told) {
 			links = append(links, l)
 		}
+	}
+	if b.commits != nil {
+		b.commits.begin()
 	}
 	return b.commits.untilQuiet(), links
 }
