@@ -2,6 +2,8 @@ package master
 
 // roles are what this program is when a test starts it as another process.
 var roles = map[string]func(args []string) error{
+	"became":       playBecame,
+	"become":       playBecome,
 	"mate":         runMate,
 	"orphaner":     playOrphaner,
 	"program path": playProgramPath,

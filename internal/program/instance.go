@@ -9,10 +9,10 @@ import (
 // An Instance is one program that runs, or could run. It is known by its files: a command finds the instance that was
 // started with the same names.
 type Instance struct {
-	Name    string // in messages and file names; empty means that of the program's file
-	PIDFile string // empty means ./NAME.pid
-	Socket  string // empty means ./NAME.sock
-	LogFile string // empty means ./NAME.log
+	Name    string `json:"name"`     // in messages and file names; empty means that of the program's file
+	PIDFile string `json:"pid_file"` // empty means ./NAME.pid
+	Socket  string `json:"socket"`   // empty means ./NAME.sock
+	LogFile string `json:"log"`      // empty means ./NAME.log
 }
 
 // Resolve has nothing empty, and paths that do not depend on the working folder.
