@@ -45,7 +45,8 @@ type Master struct {
 	HangTimeout     time.Duration // a process whose loop stands still for so long is killed and replaced; 0 means 60 s
 
 	// Hooks run in the master, one at a time, never on a loop. They should be short: nothing is supervised meanwhile.
-	// The master's variables are none of the workers'.
+	// The master's variables are none of the workers'. On Linux, after a reload from another file, the master's process
+	// goes on as that program: with variables of its own, and without OnStart.
 	OnStart  func() error // before the first process; an error is a failed start
 	OnReload func() error // before a reload; an error is a failed reload
 	OnStop   func()       // last of all, when every process has ended

@@ -15,7 +15,8 @@ import (
 	"github.com/lineman-go/lineman/internal/master"
 )
 
-// goldenState is version 1 of a state, with all that one can have, as it was written when that was new: of process 4711.
+// goldenState is a state of version 1, with all that one can have, as it was written when that was new: of the process
+// 4711.
 func goldenState(t testing.TB) (s *savedMaster, text []byte) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "state-1.json"))
