@@ -313,25 +313,22 @@ func (h *Hub[C]) cancelCatchUp(m *Member[C], s *set[C]) {
 	h.tidyTail(t)
 }
 
-// markHeld marks those who are catching up with a target by a number, which is 0 if nobody is.
-func (h *Hub[C]) markHeld(t Target) uint32 {
+// findBehind finds those who are catching up with a target, to whom nothing is delivered.
+func (h *Hub[C]) findBehind(t Target) {
+	clear(h.behind)
 	if len(h.tails) == 0 {
-		return 0
+		return
 	}
 	tail := h.tails[h.setFor(t)]
-	if tail == nil || len(tail.catchUps) == 0 {
-		return 0
+	if tail == nil {
+		return
 	}
-	if h.holding++; h.holding == 0 { // it has come round
-		for _, m := range h.everyone.members {
-			m.heldIn = 0
-		}
-		h.holding = 1
+	if h.behind == nil {
+		h.behind = make(map[*Member[C]]bool)
 	}
 	for _, c := range tail.catchUps {
 		for _, m := range c.members {
-			m.heldIn = h.holding
+			h.behind[m] = true
 		}
 	}
-	return h.holding
 }

@@ -1,6 +1,9 @@
 package push
 
-import "time"
+import (
+	"time"
+	"unsafe"
+)
 
 // Arrivals is how many logins other nodes have not been told.
 func (h *Hub[C]) Arrivals() int { return len(h.unannounced) }
@@ -19,3 +22,6 @@ func GapSince(since, oldest, top Position) Gap { return gapSince(since, oldest, 
 
 // Alone is the Broker of a Hub that has none.
 func Alone() Broker { return localBroker{} }
+
+// MemberSize is how many bytes a Member takes.
+func MemberSize[C Conn]() uintptr { return unsafe.Sizeof(Member[C]{}) }

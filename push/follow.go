@@ -157,10 +157,10 @@ func (h *Hub[C]) follow(to []Target, p Publication, except *Member[C]) (n int) {
 // publishTo hands a message to the connections that follow a target. It returns how many have accepted it, and how many
 // have got the publication at hand by another target.
 func (h *Hub[C]) publishTo(t Target, s Stored, except *Member[C]) (accepted, again int) {
-	hold := h.markHeld(t)
+	h.findBehind(t)
 	audience := func(yield func(C) bool) {
 		for _, m := range h.find(t) {
-			if !m.follows || m == except || hold != 0 && m.heldIn == hold {
+			if !m.follows || m == except || h.behind[m] {
 				continue
 			}
 			if m.walked == h.walk {
@@ -178,7 +178,7 @@ func (h *Hub[C]) publishTo(t Target, s Stored, except *Member[C]) (accepted, aga
 		accepted = h.options.Followers.Published(audience, t, s)
 	}
 	if except != nil && except.follows && s.Position != (Position{}) && except.IsIn(t) &&
-		(hold == 0 || except.heldIn != hold) { // who is catching up has its position from the history
+		!h.behind[except] { // who is catching up has its position from the history
 		h.options.Followers.Passed(except.conn, t, s.Position)
 	}
 	return accepted, again

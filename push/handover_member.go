@@ -38,7 +38,7 @@ func (h *Hub[C]) AppendMember(dst []byte, m *Member[C]) ([]byte, error) {
 	switch {
 	case m.hub != h:
 		return dst, ErrRemoved
-	case m.value != nil && !isJSON:
+	case m.Value() != nil && !isJSON:
 		return dst, errValue
 	}
 	dst = fields.Begin(dst, stateVersion)
@@ -215,8 +215,7 @@ func (h *Hub[C]) restoreMember(m *Member[C], had *memberState) {
 		h.count(had.uid, 1)
 	}
 	if had.value != nil {
-		var value any = *had.value
-		m.value = &value
+		m.keep(*had.value)
 	}
 	if len(had.info) > 0 && h.presence != nil {
 		if h.attendance.infos == nil {

@@ -32,6 +32,7 @@ type Hub[C Conn] struct {
 	everyone *set[C]
 	sets     [ToConn]map[string]*set[C] // none is empty
 	members  map[uint64]*Member[C]      // by the connections' ids
+	values   map[*Member[C]]any         // of those that have one
 
 	link     Link
 	history  HistoryLink         // that link; nil if nothing is kept
@@ -47,8 +48,8 @@ type Hub[C Conn] struct {
 	stats    Stats
 
 	tails     map[*set[C]]*tail[C]
-	followers int    // members that follow
-	holding   uint32 // number of the last marking of those who catch up
+	followers int                 // members that follow
+	behind    map[*Member[C]]bool // who catches up with the target that is delivered to
 	allTails  []*tail[C]
 	checked   int // index of the tail that CheckTails has looked at last
 
@@ -229,6 +230,8 @@ func (h *Hub[C]) Remove(m *Member[C]) {
 		h.followers--
 	}
 	delete(h.members, m.conn.ID())
+	delete(h.values, m)
+	delete(h.behind, m)
 	delete(h.unannounced, m)
 	delete(h.attendance.infos, m)
 	m.hub = nil

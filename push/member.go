@@ -17,11 +17,9 @@ type Member[C Conn] struct {
 	hub       *Hub[C]       // nil once it was removed
 	own       *set[C]       // the connections of its uid; nil if it is nobody's
 	positions []position[C] // in the groups and channels that it is in
-	value     *any          // nil for most
 	inAll     uint32        // where it stands among everyone
 	inUID     uint32        // where it stands among those of its uid
 	walked    uint32        // the last delivery to several targets that it got
-	heldIn    uint32        // the last delivery in which it was held: see markHeld
 
 	announcing bool   // other nodes have not all heard of its login yet
 	follows    bool   // it gets Positions: see Followers
@@ -125,22 +123,36 @@ func (m *Member[C]) UID() string {
 }
 
 // Value is what SetValue stored last, or nil: the session of the connection. One that a Question has set is a
-// json.RawMessage.
+// json.RawMessage. It is nil once the Hub no longer knows the connection.
 func (m *Member[C]) Value() any {
-	if m.value == nil {
+	if m.hub == nil {
 		return nil
 	}
-	return *m.value
+	return m.hub.values[m]
 }
 
 // SetValue stores a value with the connection. What a json.RawMessage, an object, has as "info" is told of the uid in
 // place of what SetInfo was given.
 func (m *Member[C]) SetValue(v any) {
-	before := m.info()
-	if m.value = nil; v != nil {
-		m.value = &v
+	if m.hub == nil {
+		return
 	}
+	before := m.info()
+	m.keep(v)
 	m.tellInfo(before)
+}
+
+// keep stores a value. Few connections have one.
+func (m *Member[C]) keep(v any) {
+	h := m.hub
+	switch {
+	case v == nil:
+		delete(h.values, m)
+		return
+	case h.values == nil:
+		h.values = make(map[*Member[C]]any)
+	}
+	h.values[m] = v
 }
 
 // Join puts the connection into a group, if it is not there. ErrRemoved means that the Hub no longer knows it.

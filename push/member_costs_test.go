@@ -4,7 +4,30 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/lineman-go/lineman/push"
 )
+
+// TestMemberSize holds what each connection pays: a class of sizes in which memory is given out.
+func TestMemberSize(t *testing.T) {
+	if size := push.MemberSize[*conn](); size > 64 {
+		t.Errorf("a Member takes %d bytes, want 64 at most", size)
+	}
+}
+
+// TestValueGone has a connection that the Hub no longer knows hold no value, and take none.
+func TestValueGone(t *testing.T) {
+	h := newHub(t, options())
+	m, _ := add(t, h, 1, "ann")
+	m.SetValue("kept")
+	if m.Value() != "kept" {
+		t.Errorf("%v, want what was stored", m.Value())
+	}
+	h.Remove(m)
+	if m.SetValue("late"); m.Value() != nil {
+		t.Errorf("%v of a connection that is no member", m.Value())
+	}
+}
 
 // TestRemoveCost removes connections with many channels of their own: ten times as many take ten times as long, and not
 // a hundred times. Else one page that goes would hold the loop.

@@ -228,9 +228,9 @@ func (h *Hub[C]) nextWalk() {
 func (h *Hub[C]) audience(to []Target, except *Member[C], got map[*Member[C]]bool) iter.Seq[C] {
 	return func(yield func(C) bool) {
 		for _, t := range to {
-			hold := h.markHeld(t)
+			h.findBehind(t)
 			for _, m := range h.find(t) {
-				if m.follows || hold != 0 && m.heldIn == hold {
+				if m.follows || h.behind[m] {
 					continue
 				}
 				if len(to) > 1 {

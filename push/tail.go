@@ -165,10 +165,10 @@ func (h *Hub[C]) republish(t *tail[C], s Stored) {
 
 // missed tells those who have caught up of a gap. Those who are further than the tail read the history again.
 func (h *Hub[C]) missed(t *tail[C], why Gap, top Position) {
-	hold := h.markHeld(t.target)
+	h.findBehind(t.target)
 	h.options.Followers.Missed(func(yield func(C) bool) {
 		for _, m := range h.find(t.target) {
-			if !m.follows || hold != 0 && m.heldIn == hold {
+			if !m.follows || h.behind[m] {
 				continue
 			}
 			h.stats.Gaps[why]++
