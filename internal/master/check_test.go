@@ -41,6 +41,11 @@ func TestCheck(t *testing.T) {
 		if after := t.serving(); !maps.Equal(before, after) {
 			t.Errorf("%v became %v", before, after)
 		}
+		for _, p := range t.processes[len(before):] {
+			if got := t.stateOf(p.pid); got != "ended" {
+				t.Errorf("pid %d, which was started to look at it, is %s", p.pid, got)
+			}
+		}
 		if got := t.seen(); !slices.Equal(got, asked) {
 			t.Errorf("asked were %q", got[len(asked):])
 		}
