@@ -69,9 +69,18 @@ func (m *mate) serve(r *channel.Request) {
 	switch r.Op {
 	case channel.Hello:
 		err = r.Decode(&m.assignment)
-		body = channel.Description{Version: channel.Version, Workers: crew()}
+		body = channel.Description{Version: channel.Version, Workers: crew(), Handover: 1}
 	case channel.Start:
-		go func() { r.Answer(nil, m.listen()) }()
+		go func() {
+			if len(r.Files) > 0 {
+				m.succeed(r)
+			} else {
+				r.Answer(nil, m.listen())
+			}
+		}()
+		return
+	case channel.Hand:
+		go m.hand(r)
 		return
 	case channel.Freeze, channel.Resume:
 		m.stand(r.Op == channel.Freeze)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -27,6 +28,8 @@ import (
 type storm struct {
 	*testing.T
 	s *Supervisor
+
+	kept atomic.Int64 // connections, by all reloads
 
 	mu    sync.Mutex // guards ended
 	ended int
@@ -92,10 +95,12 @@ func (st *storm) victim(random *rand.Rand, isReady bool) *process {
 func (st *storm) act(random *rand.Rand) {
 	switch n := random.IntN(100); {
 	case n < 10:
-		_, err := st.s.Reload(st.image(), Manner{Patient: n%2 == 0}, noHook)
-		if err != nil && !errors.Is(err, ErrReloading) && !strings.Contains(err.Error(), "ended with signal 9") {
+		r, err := st.s.Reload(st.image(), Manner{Patient: n%2 == 0, Drain: n == 0}, noHook)
+		if err != nil && !errors.Is(err, ErrReloading) && !strings.Contains(err.Error(), "ended with signal 9") &&
+			!strings.Contains(err.Error(), errDied.Error()) {
 			st.Errorf("reload: %v", err)
 		}
+		st.kept.Add(int64(r.Kept()))
 	case n < 30:
 		if p := st.victim(random, false); p != nil {
 			p.Kill()
@@ -157,8 +162,9 @@ func TestStorm(t *testing.T) {
 	}
 	sides.Wait()
 	last := st.image()
-	if _, err := st.s.Reload(last, Manner{}, noHook); err != nil {
-		t.Error(err)
+	r, err := st.s.Reload(last, Manner{}, noHook)
+	if err != nil || r.Kept() != 4 {
+		t.Errorf("the last reload: %+v, %v", r, err)
 	}
 	served := make(map[string]int)
 	for _, p := range st.s.alive() {
@@ -176,5 +182,5 @@ func TestStorm(t *testing.T) {
 	if st.ended != st.s.launched {
 		t.Errorf("%d processes were started, %d have ended", st.s.launched, st.ended)
 	}
-	t.Logf("%d processes", st.s.launched)
+	t.Logf("%d processes, %d times something crossed", st.s.launched, st.kept.Load())
 }
