@@ -16,6 +16,7 @@ import (
 // aside is a Hub alone, with all that a Hub may have, in a bubble.
 type aside struct {
 	*hub
+	alarms
 	told  *recorder
 	rolls []string // that were told
 }
@@ -23,7 +24,7 @@ type aside struct {
 func newAside(t *testing.T) *aside {
 	a := &aside{told: &recorder{since: make(map[string]push.Since)}}
 	o := options()
-	o.After = func(d time.Duration, f func()) { time.AfterFunc(d, f) }
+	o.After = a.after
 	o.Followers, o.Reconnect = a.told, time.Minute
 	o.Namespaces = map[string]push.Namespace{
 		"chat": {History: push.Retention{Size: 8, TTL: time.Minute}}, "room": {Presence: push.PresenceList},
@@ -133,7 +134,7 @@ func TestHandoverKept(t *testing.T) {
 		}
 		had, owed := wait(from.hub, "u:ann"), wait(from.hub, "u:bob")
 		from.Remove(m)
-		time.Sleep(10 * time.Second)
+		from.pass(10 * time.Second)
 		handOver(t, from.hub, to.hub)
 		if had.Reached != 1 || !errors.Is(owed.Err, push.ErrClosed) {
 			t.Errorf("the outcomes are %+v and %+v", had, owed)
@@ -146,7 +147,7 @@ func TestHandoverKept(t *testing.T) {
 		if ann, bob := replayed(2, "ann"), replayed(3, "bob"); ann != "[u:ann]" || bob != "[]" {
 			t.Errorf("who comes back gets %s, and %s", ann, bob)
 		}
-		time.Sleep(20 * time.Second)
+		to.pass(20 * time.Second)
 		if late := replayed(4, "ann"); late != "[]" {
 			t.Errorf("after half a minute one gets %s", late)
 		}
@@ -162,13 +163,14 @@ func TestHandoverRolls(t *testing.T) {
 			add(t, from.hub, uint64(id), uid)
 		}
 		from.Remove(from.Member(1))
-		time.Sleep(3 * time.Second)
+		from.pass(3 * time.Second)
 		x := save(t, []*hub{from.hub}, func(c *conn) bool { return c.id != 2 })
 		x.restore([]*hub{to.hub})
 		from.HandedOver(func(c *conn) bool { return c.id != 2 })
 		to.Restored()
 		from.Remove(from.Member(2))
-		time.Sleep(time.Minute)
+		from.pass(time.Minute)
+		to.pass(0)
 		if len(from.rolls) != 3 {
 			t.Errorf("the predecessor tells %q", from.rolls)
 		}

@@ -1,7 +1,10 @@
 package push_test
 
 import (
+	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/lineman-go/lineman/push"
 )
@@ -81,4 +84,71 @@ func handOver(t *testing.T, from *hub, to *hub) map[*conn]*member {
 	from.HandedOver(everybody)
 	to.Restored()
 	return members
+}
+
+// alarms are functions that run after a time, on the goroutine of the test, which is in a bubble.
+type alarms struct{ all []alarm }
+
+type alarm struct {
+	at  time.Time
+	run func()
+}
+
+func (s *alarms) after(d time.Duration, f func()) { s.all = append(s.all, alarm{time.Now().Add(d), f}) }
+
+// due takes out the next one, if its time has come.
+func (s *alarms) due() (run func()) {
+	next := -1
+	for i, t := range s.all {
+		if !t.at.After(time.Now()) && (next < 0 || t.at.Before(s.all[next].at)) {
+			next = i
+		}
+	}
+	if next < 0 {
+		return nil
+	}
+	run = s.all[next].run
+	s.all = slices.Delete(s.all, next, next+1)
+	return run
+}
+
+// pass lets time go by.
+func (s *alarms) pass(d time.Duration) {
+	for end := time.Now().Add(d); ; {
+		for run := s.due(); run != nil; run = s.due() {
+			run()
+		}
+		next := end
+		for _, t := range s.all {
+			if t.at.Before(next) {
+				next = t.at
+			}
+		}
+		if time.Sleep(time.Until(next)); next.Equal(end) && !slices.ContainsFunc(s.all, func(t alarm) bool {
+			return !t.at.After(end)
+		}) {
+			return
+		}
+	}
+}
+
+// tasks wait for a loop, which the test runs.
+type tasks struct {
+	mu      sync.Mutex // guards the following
+	waiting []func()
+}
+
+func (q *tasks) do(f func()) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, f)
+	return true
+}
+
+func (q *tasks) take() []func() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	waiting := q.waiting
+	q.waiting = nil
+	return waiting
 }

@@ -17,13 +17,14 @@ import (
 // crossing is a process with Hubs that keep history, in a bubble: what its loops have to do waits until the test runs
 // it. Another one, to which the same happens, is never handed over.
 type crossing struct {
+	alarms
 	t       *testing.T
 	random  *rand.Rand // of the handovers
 	bytes   int
 	journal *notebook // nil: there is none
 	memory  *push.Memory
 	hubs    []*hub
-	queues  []*[]func()
+	queues  []*tasks
 	told    *recorder
 	conns   map[uint64]*conn
 	members map[*conn]*member
@@ -54,7 +55,7 @@ func (x *crossing) start(n int) {
 		x.memory = push.NewMemory()
 	}
 	for range n {
-		queue := new([]func())
+		queue := new(tasks)
 		o := options()
 		if x.memory != nil {
 			o.Broker = x.memory
@@ -62,8 +63,8 @@ func (x *crossing) start(n int) {
 		if x.journal != nil {
 			o.Journal = x.journal
 		}
-		o.Do = func(f func()) bool { *queue = append(*queue, f); return true }
-		o.After = func(d time.Duration, f func()) { time.AfterFunc(d, func() { *queue = append(*queue, f) }) }
+		o.Do = queue.do
+		o.After = x.after
 		o.Followers, o.HistoryBytes, o.MaxRecover = x.told, x.bytes, 5
 		o.UIDHistory = push.Retention{Size: 3}
 		o.Namespaces = map[string]push.Namespace{
@@ -80,12 +81,15 @@ func (x *crossing) settle() {
 		synctest.Wait()
 		again = false
 		for _, queue := range x.queues {
-			waiting := *queue
-			*queue = nil
+			waiting := queue.take()
 			for _, f := range waiting {
 				f()
 			}
 			again = again || len(waiting) > 0
+		}
+		for run := x.due(); run != nil; run = x.due() {
+			run()
+			again = true
 		}
 	}
 }
@@ -182,7 +186,7 @@ func (x *crossing) handOver() {
 		}); err != nil {
 			x.t.Error(err)
 		}
-		*before.queues[i] = nil
+		before.queues[i].take()
 	}
 	if x.journal != nil {
 		if before.journal.closed == 0 {
@@ -193,7 +197,7 @@ func (x *crossing) handOver() {
 		close(x.journal.late)
 	}
 	for i, h := range x.hubs {
-		*x.queues[i] = append(*x.queues[i], h.Restored)
+		x.queues[i].do(h.Restored)
 	}
 	x.crossed++
 	x.settle()
