@@ -216,7 +216,7 @@ func (e *ending) goOn(c *Conn, empty bool) {
 	c.phase.set(lingering)
 	c.mu.Unlock()
 	c.loop.freeInput(c)
-	if err := c.loop.poll.CloseWrite(c.handle); err != nil {
+	if err := closeWrite(c); err != nil {
 		e.finish(c, e.cause(c))
 		return
 	}

@@ -190,6 +190,9 @@ func (c *Conn) LocalAddr() net.Addr {
 	if c.phase.get() == closed || c.handle == absent {
 		return nil
 	}
+	if r := relayedLocked(c); r != nil && r.state != nil {
+		return r.local
+	}
 	return c.transport().localAddrLocked(c, c.loop.poll.LocalAddr(c.handle))
 }
 
@@ -290,7 +293,10 @@ func (c *Conn) move(s *service) {
 
 // TLS is the state of the connection's TLS, or nil without TLS. On the loop only.
 func (c *Conn) TLS() *tls.ConnectionState {
-	if c.secure == nil || !c.secure.done {
+	switch {
+	case c.secure == nil:
+		return relayedTLS(c)
+	case !c.secure.done:
 		return nil
 	}
 	state := c.secure.conn.ConnectionState()
@@ -299,15 +305,16 @@ func (c *Conn) TLS() *tls.ConnectionState {
 
 // extra is what few connections need. Guarded by the connection's lock.
 type extra struct {
-	cause  error // why the connection ends
-	life   *life // nil until Context was called
-	timers []*Timer
-	piped  poll.Pipe  // bytes in the kernel that go before the output; nil when there are none
-	client netip.Addr // whom a trusted proxy speaks for
-	zone   string     // of the peer's address, if that is link-local (RFC 4007)
-	ping   *pinging   // nil until Ping was called
-	pongs  *pongs     // nil but for a peer that pings and does not read
-	origin *service   // whose OnGone is due; nil means that of the service that has the connection
+	cause   error // why the connection ends
+	life    *life // nil until Context was called
+	timers  []*Timer
+	piped   poll.Pipe  // bytes in the kernel that go before the output; nil when there are none
+	client  netip.Addr // whom a trusted proxy speaks for
+	zone    string     // of the peer's address, if that is link-local (RFC 4007)
+	ping    *pinging   // nil until Ping was called
+	pongs   *pongs     // nil but for a peer that pings and does not read
+	relayed *relayed   // nil but for a connection that a relay has an end of
+	origin  *service   // whose OnGone is due; nil means that of the service that has the connection
 
 	refused uint32 // messages that Send has refused with ErrFull
 }
@@ -316,7 +323,7 @@ type extra struct {
 func (x *extra) isEmptyLocked() bool {
 	return x.cause == nil && x.life == nil && x.timers == nil && x.piped == nil && !x.client.IsValid() &&
 		x.zone == "" &&
-		x.ping == nil && x.pongs == nil && x.origin == nil && x.refused == 0
+		x.ping == nil && x.pongs == nil && x.relayed == nil && x.origin == nil && x.refused == 0
 }
 
 // life is the context of a connection, and its end.

@@ -209,3 +209,6 @@ func (s *sink) Keep(id uint64) error {
 	}
 	return s.successor.Keep(id)
 }
+
+// Relaying is how many connections the loop relays. On the loop.
+func (l *Loop) Relaying() int { return l.relaying() }

@@ -40,6 +40,7 @@ type crossing struct {
 	accepted uint32 // messages to send, likewise
 	session  uint64 // hash of what its session knew
 	resumed  bool   // its loop was about to look at what waits
+	pair     *pair  // that it crosses by, under TLS; nil without
 	stays    bool   // after all
 	givenUp  bool
 }
@@ -100,7 +101,7 @@ func (p *predecessor) hand(c *Conn, send func(r *handover.Record, fd int) error)
 		return nil
 	}
 	x := &p.crossing[len(p.crossing)-1]
-	fd, err := c.loop.poll.Suspend(c.handle)
+	fd, err := x.suspend()
 	if err != nil {
 		x.takeBack(false)
 	} else if err = send(&p.record, fd); err == nil {
@@ -113,6 +114,21 @@ func (p *predecessor) hand(c *Conn, send func(r *handover.Record, fd int) error)
 	p.crossing = p.crossing[:len(p.crossing)-1]
 	p.stay(err.Error())
 	return nil
+}
+
+// suspend has the poller not watch a connection, and returns the descriptor that crosses.
+func (x *crossing) suspend() (fd int, err error) {
+	c, p := x.conn, x.conn.loop.poll
+	if c.secure != nil {
+		var ends pair
+		if ends.inner, ends.far, fd, err = p.Pair(); err != nil {
+			return -1, err
+		}
+		x.pair = &ends
+		_, err = p.Suspend(c.handle)
+		return fd, err
+	}
+	return p.Suspend(c.handle)
 }
 
 // save makes the record of a connection, as the last one of those that cross. The error is why it stays.
@@ -247,7 +263,11 @@ func (p *predecessor) leave() (crossed int) {
 			x.takeBack(true)
 			continue
 		}
-		forget(x.conn)
+		if x.pair != nil {
+			relay(x.conn, x.pair)
+		} else {
+			forget(x.conn)
+		}
 		crossed++
 	}
 	return crossed
@@ -263,6 +283,9 @@ func (p *predecessor) takeBack() {
 // takeBack goes on with a connection as before its record.
 func (x *crossing) takeBack(suspended bool) {
 	c := x.conn
+	if x.pair != nil {
+		x.pair.close(c.loop.poll)
+	}
 	c.mu.Lock()
 	if x.givenUp {
 		x.reopenLocked()

@@ -12,7 +12,6 @@ import (
 
 const (
 	staysDialed stays = "this side dialed it"
-	staysTLS    stays = "its keys of TLS cannot leave the process"
 	staysWorker stays = "its worker has no Save"
 )
 
@@ -21,9 +20,6 @@ const (
 func recordLocked(c *Conn, r *handover.Record) error {
 	if err := staysLocked(c); err != nil {
 		return err
-	}
-	if c.secure != nil {
-		return staysTLS
 	}
 	kind := c.session.recordKind(c)
 	if c.phase.connected() != connects(c.service, kind) {
@@ -56,6 +52,9 @@ func recordLocked(c *Conn, r *handover.Record) error {
 	if c.out.queue != nil {
 		r.Unsent = c.out.queue.AppendTo(r.Unsent, 0)
 	}
+	if err := recordTLSLocked(c, r); err != nil {
+		return err
+	}
 	c.flags |= stalled
 	return nil
 }
@@ -84,7 +83,10 @@ func newCrossed(s *service, h poll.Handle, r *handover.Record) (*Conn, error) {
 			return nil, unknownWorker(r.Origin)
 		}
 	}
-	var err error
+	err := restoreTLS(c, r)
+	if err != nil {
+		return nil, err
+	}
 	if c.session, err = restoreSession(c, r.Kind, r.Session); err != nil {
 		return nil, err
 	}
@@ -123,11 +125,19 @@ func unknownWorker(name string) error {
 
 // forget takes a connection that another process has off its loop, without a word to the application or to the peer.
 func forget(c *Conn) {
+	c.mu.Lock()
+	c.phase.set(closed)
+	c.loop.poll.Close(c.handle, false)
+	c.mu.Unlock()
+	forgetBut(c)
+}
+
+// forgetBut is forget for a connection whose socket stays.
+func forgetBut(c *Conn) {
 	l := c.loop
 	c.mu.Lock()
 	c.phase.set(closed)
 	c.out.dropLocked(c)
-	l.poll.Close(c.handle, false)
 	x := c.extra
 	c.mu.Unlock()
 	if x != nil {

@@ -78,7 +78,7 @@ func TestHandoverSome(t *testing.T) {
 	var before, after diary
 	w, to := remembering("text://127.0.0.1:0", &before), remembering("text://127.0.0.1:0", &after)
 	secret := remembering("text://127.0.0.1:0", &before)
-	secret.Name, secret.TLS = "secret", linemantest.TLS(t)
+	secret.Name, secret.TLS, secret.Save, secret.Restore = "secret", linemantest.TLS(t), nil, nil
 	dialed := make(chan *lineman.Conn, 1)
 	w.OnStart = func(l *lineman.Loop) error {
 		if _, err := l.Listen(secret); err != nil {
@@ -104,7 +104,7 @@ func TestHandoverSome(t *testing.T) {
 		c.Receive()
 	}
 	_, h := handOver(t, s, w, to, nil)
-	want := map[string]int{"this side dialed it": 1, "its keys of TLS cannot leave the process": 1}
+	want := map[string]int{"this side dialed it": 1, "its worker has no Save": 1}
 	if h.Crossed != 2 || !maps.Equal(h.Stayed, want) {
 		t.Fatalf("%d crossed, %v stayed: %v, %v", h.Crossed, h.Stayed, h.Handed, h.Received)
 	}

@@ -67,6 +67,7 @@ type Loop struct {
 	decrypts  *decryption // nil until there is TLS
 	shakers   shakers
 	pipes     []poll.Pipe // free
+	relays    *relays     // nil until there is one
 	datagram  Conn
 	binary    *Conn      // whose message at hand is a binary one; nil for none
 	asked     netip.Addr // where the datagram at hand was sent to; zero where its socket has one address

@@ -41,7 +41,7 @@ func (l *Loop) beginLeaving(code websocket.Code, d grace.Period, patient bool) {
 		if !patient {
 			idle.begin()
 		}
-		if l.reaches(vacated, l.live == l.outgoing) {
+		if l.reaches(vacated, l.live-l.staying() == l.outgoing) {
 			l.beginStop(d.Last())
 		}
 	})
@@ -69,7 +69,7 @@ const partRounds = 64
 // the application has paused, or holds for an answer, or that has requests to be answered by a Handler, is told later,
 // unless there is no more time.
 func (e *ending) partStopping(c *Conn, late bool) {
-	if c.phase.get() != open {
+	if c.phase.get() != open || isRelay(c) {
 		return
 	}
 	if e.canHaveRest(c) {
@@ -89,7 +89,7 @@ const young = uint32(time.Second / tick)
 
 // isAtRest reports whether an accepted connection can be told goodbye without breaking off what it does.
 func (e *ending) isAtRest(c *Conn) bool {
-	if c.dial != nil || c.phase.get() != open || c.state.arriving {
+	if c.dial != nil || c.phase.get() != open || c.state.arriving || isRelay(c) {
 		return false
 	}
 	if !c.session.partsAtRest() || c.transport().shaking() {

@@ -36,6 +36,9 @@ func (l *Loop) beginStop(d grace.Period) {
 		l.beginDrain(d)
 	}
 	l.giveUp = earlier(later(l.now, l.drained).Add(shutdown), until)
+	if l.staying() > 0 {
+		l.After(l.giveUp.Sub(l.now), l.outlast)
+	}
 	l.afterDrain(l.sayGoodbye)
 }
 
@@ -87,7 +90,8 @@ func earlier(a, b time.Time) time.Time {
 
 // finished reports whether a stopping loop has nothing left to wait for.
 func (l *Loop) finished() bool {
-	return l.reaches(done, l.stopping && l.live == 0) || l.stopping && !l.now.Before(l.giveUp)
+	return l.reaches(done, l.stopping && l.live == 0) ||
+		l.stopping && !l.now.Before(l.giveUp) && l.staying() == 0
 }
 
 // shut ends what is still open and refuses further work.

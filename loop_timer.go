@@ -137,7 +137,7 @@ func (l *Loop) nextDue() (next time.Time, ok bool) {
 	if len(l.timers) > 0 && (!ok || l.timers[0].due.Before(next)) {
 		next, ok = l.timers[0].due, true
 	}
-	if l.stopping && (!ok || l.giveUp.Before(next)) {
+	if l.stopping && l.staying() == 0 && (!ok || l.giveUp.Before(next)) {
 		next, ok = l.giveUp, true
 	}
 	return next, ok

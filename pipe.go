@@ -90,9 +90,14 @@ func (p *piped) deliver(_ *Conn, data []byte) {
 }
 
 // peerEnded has the other connection's stream end behind its output.
-func (p *piped) peerEnded(_ *Conn, cause error) bool {
-	if cause != io.EOF {
+func (p *piped) peerEnded(c *Conn, cause error) bool {
+	switch cause {
+	case io.EOF:
+	case net.ErrClosed:
 		return false
+	default: // cut, without the goodbye of TLS
+		c.end.finish(c, cause)
+		return true
 	}
 	if p.joined() {
 		p.back.due = true
@@ -127,7 +132,7 @@ func (p *piped) goOnWriting(c *Conn, empty bool) {
 	}
 	if !p.ended {
 		p.ended = true
-		if err := c.loop.poll.CloseWrite(c.handle); err != nil {
+		if err := closeWrite(c); err != nil {
 			c.end.finish(c, err)
 			return
 		}
@@ -182,7 +187,7 @@ func (p *piped) splice(c *Conn) bool {
 			c.rearm()
 		}
 	case err == io.EOF:
-		c.in.end(c, io.EOF)
+		c.in.ended(c)
 	case errors.Is(err, errors.ErrUnsupported):
 		return false
 	case err != poll.ErrAgain:

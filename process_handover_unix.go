@@ -37,8 +37,11 @@ func (p *process) hand(r *channel.Request) {
 		r.Answer(nil, err)
 		return
 	}
-	crossed := own.leave()
-	r.Answer(channel.Handed{Crossed: crossed, Stayed: own.stayed}, nil)
+	handed := channel.Handed{Crossed: own.leave(), Stayed: own.stayed}
+	for _, of := range p.runs {
+		handed.Relays += of.loop.relaying()
+	}
+	r.Answer(handed, nil)
 }
 
 // standsStill reports whether all loops do, until resume: then what they own is the channel's goroutine's.

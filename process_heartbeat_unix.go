@@ -149,7 +149,8 @@ func (s *ProcessStatus) add(other *ProcessStatus) {
 func (l *Loop) status() ProcessStatus {
 	st := l.Stats()
 	s := ProcessStatus{
-		Conns: st.Conns, Outgoing: l.outgoing, Accepted: st.Accepted, Requests: st.MessagesIn, Refused: st.Refused,
+		Conns: st.Conns - l.relayEnds() + l.relaying(), Outgoing: l.outgoing, Relays: l.relaying(),
+		Accepted: st.Accepted, Requests: st.MessagesIn, Refused: st.Refused,
 		Panics: st.Panics, Slow: st.Slow, Timers: st.Timers,
 	}
 	for _, sv := range l.services {
@@ -210,7 +211,7 @@ func (c *Conn) status() ConnStatus {
 	st := c.Stats()
 	d := ConnStatus{
 		ID: c.id, Loop: c.loop.index, Worker: c.service.name, Protocol: c.session.protocolName(c.service),
-		TLS: c.secure != nil, Dialed: c.dial != nil,
+		TLS: isSecure(c), Dialed: c.dial != nil,
 		State: c.phase.get().String(), Pending: st.Pending, BytesIn: st.BytesIn, BytesOut: st.BytesOut,
 	}
 	if c.in.rest != nil {

@@ -102,7 +102,10 @@ func (p *process) outlive() {
 	}
 	p.first().log.Error("lineman: the master has gone, and so does this process")
 	for _, own := range p.runs {
-		own.loop.Do(func() { own.loop.beginStop(grace.OrphanStop) })
+		own.loop.Do(func() {
+			own.loop.endRelays()
+			own.loop.beginStop(grace.OrphanStop)
+		})
 	}
 }
 
@@ -316,6 +319,9 @@ func (p *process) leave(r *channel.Request) {
 func (l *Loop) depart(succeeded bool, within grace.Period, patient bool) {
 	if succeeded {
 		l.reloaded()
+	}
+	if !succeeded {
+		l.endRelays()
 	}
 	switch {
 	case succeeded:

@@ -99,7 +99,7 @@ func (*stream) read(c *Conn, room []byte) (full bool) {
 	switch {
 	case err == poll.ErrAgain:
 	case err == io.EOF:
-		c.in.end(c, io.EOF)
+		c.in.ended(c)
 	case err != nil:
 		c.end.finish(c, err)
 	case room != nil:

@@ -75,7 +75,7 @@ func (secured) Secure() bool { return true }
 // handshakeOf is a request as the protocol sees it. The client may speak TLS with us, or, as a proxy that is trusted
 // says, with that.
 func handshakeOf(c *Conn, r *http1.Request) websocket.Request {
-	if c.secure != nil || c.service.speaksFor(c) && forwardsTLS(r) {
+	if isSecure(c) || c.service.speaksFor(c) && forwardsTLS(r) {
 		return secured{r}
 	}
 	return r

@@ -140,6 +140,14 @@ type Poller interface {
 	// poller has no such thing.
 	Take(fd int) (Handle, error)
 
+	// Pair makes two streams that are joined with each other, both suspended, and armed for reading. fd is the
+	// descriptor of the second one, as that of Suspend. errors.ErrUnsupported means that the poller has no such thing.
+	Pair() (one, other Handle, fd int, err error)
+
+	// HungUp reports whether both streams of a connection have ended: if this side has not ended its own, the other one
+	// has closed the whole. It is for Unix sockets.
+	HungUp(h Handle) bool
+
 	// Output lends the sending side of a stream to somebody who sends files: to be used on one goroutine, beside
 	// everything else but Write, and to be closed. errors.ErrUnsupported means that the poller has no such thing.
 	Output(h Handle) (Output, error)

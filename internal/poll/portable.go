@@ -333,6 +333,12 @@ func (p *portable) Suspend(Handle) (int, error) { return -1, errors.ErrUnsupport
 
 func (p *portable) Restore(Handle) error { return errors.ErrUnsupported }
 
+func (p *portable) Pair() (one, other Handle, fd int, err error) {
+	return 0, 0, -1, errors.ErrUnsupported
+}
+
+func (p *portable) HungUp(Handle) bool { return false }
+
 func (p *portable) Take(fd int) (Handle, error) {
 	return 0, errors.Join(errors.ErrUnsupported, os.NewFile(uintptr(fd), "stream").Close())
 }

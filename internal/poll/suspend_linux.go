@@ -39,3 +39,25 @@ func (p *epoll) Take(fd int) (Handle, error) {
 	p.slots.at(h).state.Store(k | unix.EPOLLIN)
 	return h, nil
 }
+
+func (p *epoll) Pair() (one, other Handle, fd int, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, 0, -1, fmt.Errorf("poll: socketpair: %w", err)
+	}
+	var handles [2]Handle
+	for i, fd := range fds {
+		handles[i] = p.slots.take(fd)
+		p.slots.at(handles[i]).state.Store(unixStream | unix.EPOLLIN)
+	}
+	return handles[0], handles[1], fds[1], nil
+}
+
+func (p *epoll) HungUp(h Handle) bool {
+	fds := []unix.PollFd{{Fd: int32(p.fd(h))}}
+	for {
+		if _, err := unix.Poll(fds, 0); err != unix.EINTR {
+			return err == nil && fds[0].Revents&unix.POLLHUP != 0
+		}
+	}
+}

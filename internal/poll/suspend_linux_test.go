@@ -133,3 +133,35 @@ func TestNoSuspend(t *testing.T) {
 		t.Errorf("%v: the descriptor is open", err)
 	}
 }
+
+// TestPair has both ends of a pair say when the other stream has ended, and when all of it has.
+func TestPair(t *testing.T) {
+	p := open(t, poll.New)
+	one, other, fd, err := p.Pair()
+	if err != nil || fd < 0 {
+		t.Fatal(fd, err)
+	}
+	for _, h := range []poll.Handle{one, other} {
+		if err := p.Restore(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := p.Write(one, []byte("x")); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	p.untilReadable(other)
+	if n, err := p.Read(other, make([]byte, 10)); n != 1 || err != nil || p.HungUp(other) {
+		t.Errorf("%d bytes, %v, hung up: %v", n, err, p.HungUp(other))
+	}
+	if err := p.CloseWrite(one); err != nil {
+		t.Fatal(err)
+	}
+	p.untilReadable(other)
+	if _, err := p.Read(other, make([]byte, 10)); err != io.EOF || p.HungUp(other) {
+		t.Errorf("after the end of a stream: %v, hung up: %v", err, p.HungUp(other))
+	}
+	p.Close(one, false)
+	if _, err := p.Wait(0); err != nil || !p.HungUp(other) {
+		t.Error("it does not notice that the other end has closed")
+	}
+}
