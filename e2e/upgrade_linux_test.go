@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -360,6 +361,64 @@ func TestMasterUpgradeForeground(t *testing.T) {
 	}
 	p.find("the master runs the new program[^$]*the master runs the new program")
 	kill(t, cmd.Process.Pid, syscall.SIGTERM)
+	if code := p.end(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestMasterUpgradeManager is under a service manager, which has opened a socket that nobody has asked for yet: the new
+// master tells it that the same main process is ready, lives on, and still has the socket.
+func TestMasterUpgradeManager(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	addr := ln.Addr().String()
+	ln.Close()
+	i := newInstance(t, "misbehave", "-count", "1")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: filepath.Join(i.dir, "notify")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"`, i.path)
+	cmd.Args = append(cmd.Args, append(slices.Clone(i.flags), "start")...)
+	cmd.Dir, cmd.ExtraFiles = i.dir, []*os.File{f}
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET=notify", "WATCHDOG_USEC=100000")
+	p := launch(t, cmd)
+	p.find("runs in the foreground")
+	pid := i.status().PID
+	for range 2 {
+		i.upgrade(i.path)
+	}
+	want := []string{"READY=1", "RELOADING=1", "READY=1", "RELOADING=1", "READY=1", "WATCHDOG=1", "WATCHDOG=1"}
+	if err := manager.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	for message := make([]byte, 4096); len(want) > 0; {
+		n, err := manager.Read(message)
+		if err != nil {
+			t.Fatalf("%s is not told: %v", want[0], err)
+		}
+		text := string(message[:n])
+		if strings.HasPrefix(text, "READY=1") && !strings.Contains(text, fmt.Sprintf("\nMAINPID=%d", pid)) {
+			t.Errorf("pid %d told %q", pid, text)
+		}
+		if strings.HasPrefix(text, want[0]) {
+			want = want[1:]
+		}
+	}
+	if c, err := net.DialTimeout("tcp", addr, patience); err != nil {
+		t.Errorf("the socket that nobody has asked for is shut: %v", err)
+	} else {
+		c.Close()
+	}
+	i.do("stop")
 	if code := p.end(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}

@@ -56,7 +56,7 @@ type ExitCount struct {
 
 // Snapshot asks every process how it is. It waits for none of them longer than some milliseconds.
 func (s *Supervisor) Snapshot() Snapshot {
-	all := s.alive()
+	all := slices.DeleteFunc(s.alive(), func(p *process) bool { return p.isTrial })
 	states := make([]ProcessState, len(all))
 	done := make(chan struct{})
 	for i, p := range all {
