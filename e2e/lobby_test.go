@@ -55,6 +55,39 @@ func TestLobby(t *testing.T) {
 	i.do("stop")
 }
 
+// TestLobbyPage has somebody play in a browser through a reload: the page notices nothing.
+func TestLobbyPage(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("connections cross on Linux only")
+	}
+	i := newInstance(t, "handover", "-addr", "127.0.0.1:0")
+	chrome := browser(t)
+	i.do("start", "-d")
+	ann := open(t, chrome, "http://"+i.addr("lobby")+"/")
+	ann.enter("Ann")
+	ann.state("You are Ann.")
+	move := func(button int) {
+		eval[string](ann, fmt.Sprintf(`document.querySelectorAll("#moves button")[%d].click(); ""`, button))
+	}
+	move(0)
+	move(2)
+	said := ann.messages(3)
+	if said[1] != "Ann sits down; Ann is to roll" {
+		t.Errorf("the page shows %q", said)
+	}
+	i.do("reload")
+	move(1)
+	move(2)
+	said = ann.messages(5)
+	if !strings.HasPrefix(said[3], "Ann rolls ") || !strings.HasPrefix(said[4], "process ") || said[4] == said[2] {
+		t.Errorf("the page shows %q", said)
+	}
+	ann.state("You are Ann.")
+	ann.picture("lobby")
+	i.do("stop")
+	ann.state("Closed (1001")
+}
+
 // someone plays, over a WebSocket.
 type someone struct {
 	t    *testing.T
