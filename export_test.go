@@ -49,6 +49,14 @@ func (c *Conn) TLSMemory(t *testing.T) int {
 	return s.raw.Cap() + s.hand.Cap()
 }
 
+// Handshakes is how many handshakes of TLS with a slot are under way. On the loop.
+func (l *Loop) Handshakes() (n int) {
+	for _, s := range l.services {
+		n += len(s.slots.running)
+	}
+	return n
+}
+
 // SpareShakers is how many goroutines wait for a handshake of TLS. On the loop.
 func (l *Loop) SpareShakers() int { return len(l.shakers.spare) }
 

@@ -27,7 +27,9 @@ func TestTLSShakers(t *testing.T) {
 	if n := spare(); n != 1 {
 		t.Errorf("%d goroutines wait after five handshakes in turn, want 1", n)
 	}
-	for _, c := range stall(t, s, w, 3) {
+	stalled := stall(t, s, w, 3)
+	waitUntil(t, s, w, func(l *lineman.Loop) bool { return l.Handshakes() == 3 })
+	for _, c := range stalled {
 		c.Close()
 	}
 	waitUntil(t, s, w, func(l *lineman.Loop) bool { return l.SpareShakers() == 3 })
