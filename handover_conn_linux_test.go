@@ -242,16 +242,16 @@ func TestHandoverKeeps(t *testing.T) {
 func TestHandoverLimits(t *testing.T) {
 	for _, tt := range []struct {
 		name, said string
+		limits     lineman.Limits
 		want       error
 	}{
-		{"idle", "", lineman.ErrIdle},
-		{"message", "half a line", lineman.ErrTimeout},
+		{"idle", "", lineman.Limits{Idle: 20 * time.Second}, lineman.ErrIdle},
+		{"message", "half a line", lineman.Limits{Message: 20 * time.Second}, lineman.ErrTimeout},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var d diary
-			limits := lineman.Limits{Idle: 20 * time.Second, Message: 20 * time.Second}
 			w, to := remembering("text://127.0.0.1:0", &d), remembering("text://127.0.0.1:0", &d)
-			w.Limits, to.Limits = limits, limits
+			w.Limits, to.Limits = tt.limits, tt.limits
 			ended := make(chan error, 1)
 			to.OnClose = func(_ *lineman.Conn, err error) { ended <- err }
 			s, own := startByClock(t, w)

@@ -115,6 +115,7 @@ func (s *successor) drop() {
 		forget(c)
 	}
 	for _, own := range s.loops {
+		own.loop.closeListeners()
 		own.loop.poll.Shut()
 	}
 }
@@ -144,10 +145,7 @@ func beginCrossed(c *Conn) {
 	}
 	c.mu.Lock()
 	c.flags &^= stalled
-	switch {
-	case c.in.rest != nil:
-		c.markLocked(resume) // it could not be looked at while nothing was written
-	case c.out.queue != nil:
+	if c.out.queue != nil {
 		c.markLocked(0)
 	}
 	c.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // caller is a client of a program whose connections cross.
@@ -65,11 +66,20 @@ func callers(t *testing.T, fails string) (r *running, all []*caller, pid string)
 	return r, all, pid
 }
 
+// reload has a reload begin. The one before may be under way still, though what it is about has been said.
+func (r *running) reload() {
+	r.t.Helper()
+	r.signal(syscall.SIGUSR1)
+	again := time.AfterFunc(3*second, func() { _ = r.cmd.Process.Signal(syscall.SIGUSR1) }) // else it has ended
+	defer again.Stop()
+	r.until("master OnReload")
+}
+
 // TestMasterHandover reloads a program three times: each client goes on with the next process, on the same connection.
 func TestMasterHandover(t *testing.T) {
 	r, all, pid := callers(t, "")
 	for range 3 {
-		r.signal(syscall.SIGUSR1)
+		r.reload()
 		said := r.until("master OnExit")
 		if !in(said, "OnStart 0", "OnHandover 0", "OnReload 0", "OnStop 0", `master OnExit w/0 code 0 signal ""`) {
 			t.Errorf("the reload: %q", said)
@@ -96,7 +106,7 @@ func TestMasterHandoverFails(t *testing.T) {
 		t.Run(where, func(t *testing.T) {
 			r, all, pid := callers(t, where)
 			for range 2 {
-				r.signal(syscall.SIGUSR1)
+				r.reload()
 				said := r.until("master OnExit")
 				if slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, "OnHandover") }) {
 					t.Errorf("OnHandover was called: %q", said)
