@@ -27,8 +27,8 @@ func TestHandedOver(t *testing.T) {
 		}
 		for n := range 9 {
 			before.say(1, n+1)
+			synctest.Wait() // 1 is under way, and then 2 and 3 gather; a window is 4
 		}
-		synctest.Wait() // 1 is under way, and 2 and 3 gather; a window is 4
 		after := newApp(t, SenderOptions{Parallel: 3, Batch: 100}, func(int) (Answer, error) { return good, nil })
 		var state []byte
 		before.run(func() { state = before.dispatcher.AppendState(nil) })
