@@ -206,6 +206,9 @@ func (g *cluster) epochs() int {
 // mishap has something go wrong.
 func (g *cluster) mishap() {
 	w := g.world
+	if g.server == nil && w.odds.IntN(4) == 0 {
+		g.handOver()
+	}
 	switch w.random.IntN(6) {
 	case 0, 1, 2:
 		c := g.clients[w.random.IntN(len(g.clients))]

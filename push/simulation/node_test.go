@@ -15,7 +15,8 @@ type node struct {
 	group *cluster
 	hub   *push.Hub[*conn]
 	conns map[uint64]*conn
-	queue *wire // of its loop
+	queue *wire    // of its loop
+	due   []func() // that are under way there
 	dead  bool
 	link  *link // nil: no network joins it with others
 	rolls listener
@@ -60,8 +61,25 @@ func (n *node) do(f func()) bool {
 	if n.dead {
 		return false
 	}
-	n.queue.carry(f)
+	n.due = append(n.due, f)
+	n.queue.carry(func() {
+		if len(n.due) > 0 { // else it was done in a handover
+			f := n.due[0]
+			n.due = n.due[1:]
+			f()
+		}
+	})
 	return true
+}
+
+// runDue runs all that is under way, and reports whether there was something.
+func (n *node) runDue() (any bool) {
+	for ; len(n.due) > 0; any = true {
+		f := n.due[0]
+		n.due = n.due[1:]
+		f()
+	}
+	return any
 }
 
 // later is do for what comes from outside.
@@ -84,6 +102,7 @@ func (n *node) die() {
 	n.group.world.note("%s dies", n.name)
 	n.dead = true
 	n.queue.lose()
+	n.due = nil
 	for uid := range n.rolls.here {
 		n.group.guests.sees(uid)
 	}
