@@ -30,7 +30,13 @@ type running struct {
 
 func startProgram(t *testing.T, asUser string) *running {
 	t.Helper()
-	r := &running{t: t, cmd: exec.Command(os.Args[0])}
+	return startFile(t, os.Args[0], asUser)
+}
+
+// startFile starts a program that is a file of its own.
+func startFile(t *testing.T, path, asUser string) *running {
+	t.Helper()
+	r := &running{t: t, cmd: exec.Command(path)}
 	r.cmd.Env = append(os.Environ(), programVariable+"="+asUser, "GORACE=atexit_sleep_ms=0")
 	r.cmd.Dir = t.TempDir()
 	r.cmd.Stderr = os.Stderr
