@@ -195,6 +195,22 @@ func TestBecomeEnds(t *testing.T) {
 	})
 }
 
+// TestBecomeSpent has a process ask for a successor while the Supervisor comes to rest: the second one gives it one.
+func TestBecomeSpent(t *testing.T) {
+	try(t, two(1), func(t *trial) {
+		t.start()
+		pid := t.serving()["a/0"]
+		t.change(pid, op(suspended, func(f *fake) error {
+			_, _, err := f.ask(channel.Recycle, nil)
+			return err
+		}))
+		t.become()
+		if t.serving()["a/0"] == pid {
+			t.Error("nobody has replaced it")
+		}
+	})
+}
+
 // TestSuspendFails has the Supervisor not come to rest, for each reason: it says which, and goes on.
 func TestSuspendFails(t *testing.T) {
 	for name, c := range map[string]struct {
