@@ -14,7 +14,8 @@ import (
 //	                   ▲  └── one has: all do what they have ──┐
 //	                   └───────────────────────────────────────┘
 //
-// Who posts without end does not hold it up for more than settleTime, or settleRounds.
+// Who posts without end does not hold it up for more than settleTime, or settleRounds. What is done in a few steps is
+// done in any case, be it that the machine is busy: that is leastRounds.
 type standstill struct {
 	loops []*Loop
 	thaw  chan struct{}   // closed when the loops are to go on
@@ -33,6 +34,7 @@ type standstill struct {
 const (
 	settleTime   = 20 * time.Millisecond
 	settleRounds = 1000
+	leastRounds  = 20
 )
 
 func newStandstill(loops []*Loop, gone <-chan struct{}) *standstill {
@@ -89,7 +91,8 @@ func (s *standstill) meet(now time.Time) (again bool) {
 // decideLocked is called for the last one that comes.
 func (s *standstill) decideLocked() {
 	s.rounds++
-	patient := s.rounds < settleRounds && s.loops[0].clock().Sub(s.began) < settleTime
+	patient := s.rounds < leastRounds ||
+		s.rounds < settleRounds && s.loops[0].clock().Sub(s.began) < settleTime
 	s.again = patient && slices.ContainsFunc(s.loops, (*Loop).wanted)
 	if !s.again {
 		close(s.still)

@@ -217,6 +217,29 @@ func (k *crossings) stream(uid, channels string) func() ([]byte, error) {
 	}
 }
 
+// watcher is a connection that watches what is published as it is for a target.
+func (k *crossings) watcher(target string) func() ([]byte, error) {
+	k.t.Helper()
+	c := k.dial(k.server.backend)
+	fmt.Fprintf(c, "{\"cmd\":\"watch\",\"to\":%q}\n", target)
+	lines := bufio.NewReader(c)
+	if err := wantLine(lines); err != nil {
+		k.t.Fatal(err)
+	}
+	return func() ([]byte, error) {
+		for {
+			line, err := lines.ReadBytes('\n')
+			var e struct{ Event, Text string }
+			if err == nil {
+				err = json.Unmarshal(line, &e)
+			}
+			if err != nil || e.Event == "publication" {
+				return []byte(e.Text), err
+			}
+		}
+	}
+}
+
 // publisher publishes numbers over one connection, with some requests ahead of their answers.
 type publisher struct {
 	*crossings
@@ -266,7 +289,7 @@ func (p *publisher) live(stop <-chan struct{}) {
 // wantLine reads the answer to a line.
 func wantLine(r *bufio.Reader) error {
 	line, err := r.ReadString('\n')
-	if err == nil && line != "ok\n" && !strings.HasPrefix(line, `{"ok":true,`) {
+	if err == nil && line != "ok\n" && !strings.HasPrefix(line, `{"ok":true`) {
 		err = fmt.Errorf("the answer is %.200q", line)
 	}
 	return err
@@ -345,17 +368,11 @@ func (k *crossings) reload() {
 // finish waits until all pages have all, and tells what was wrong. last are the last numbers by the names of pages.
 func (k *crossings) finish(last map[string]map[string]int) {
 	k.t.Helper()
-	linemantest.Until(k.t, "not all pages have all", func() bool {
-		if k.hasComplaints() {
-			return true
-		}
-		for _, r := range k.listeners {
-			if !r.has(last[r.name]) {
-				return false
-			}
-		}
-		return true
-	})
+	for _, r := range k.listeners {
+		linemantest.Until(k.t, fmt.Sprintf("%s has not all of %v", r.name, last[r.name]), func() bool {
+			return k.hasComplaints() || r.has(last[r.name])
+		})
+	}
 	k.over.Store(true)
 	k.mu.Lock()
 	defer k.mu.Unlock()

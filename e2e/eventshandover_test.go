@@ -23,6 +23,7 @@ type hearer struct {
 	pages   int
 	connect atomic.Int32 // events of pages that have come
 	last    atomic.Int64 // number of the last event
+	listens atomic.Bool
 
 	mu    sync.Mutex     // guards heard
 	heard map[string]int // the last number that each uid has said
@@ -52,6 +53,7 @@ func (e *hearer) listen() {
 			return
 		}
 		if h.Type == "" {
+			e.listens.Store(true)
 			if n--; h.OK == nil || !*h.OK {
 				e.complain("the listener is answered %s", line)
 			}
@@ -148,6 +150,7 @@ func testEventsHandover(t *testing.T, m *mortal) {
 	e := &hearer{crossings: k, conn: c, pages: pages, heard: map[string]int{}}
 	fmt.Fprintln(c, `{"cmd":"listen","events":["connect","message","close","join","leave","rpc"]}`)
 	go e.listen()
+	linemantest.Until(t, "it does not listen", e.listens.Load)
 
 	stop := make(chan struct{})
 	var all []*publisher

@@ -15,8 +15,8 @@ limits: {messages_per_connection: 0}
 `
 
 // TestPushHandover reloads the push server three times in a row, while pages of level 0 and 1 and streams of events are
-// there, and back ends and a page publish. No connection ends, nothing is lost, doubled or out of order, nobody is seen
-// to come or go, and all is as it was.
+// there, back ends and a page publish, and somebody watches. No connection ends, nothing is lost, doubled or out of
+// order, nobody is seen to come or go, and all is as it was.
 func TestPushHandover(t *testing.T) {
 	for name, flags := range map[string][]string{
 		"in memory": inMemory, "on three loops": append([]string{"--loops", "3"}, inMemory...), "with a journal": nil,
@@ -45,6 +45,8 @@ func testPushHandover(t *testing.T, k *crossings, api string) {
 		next := k.stream(fmt.Sprint("stream", i), "chat:1")
 		pages = append(pages, func() { k.listen("stream", next) })
 	}
+	watches := k.watcher("u:plain")
+	pages = append(pages, func() { k.listen("watcher", watches) })
 	stalled, talker := k.plain("stalled"), k.live("talker", "chat:2")
 	ask := func(line string) string {
 		t.Helper()
@@ -125,9 +127,10 @@ func testPushHandover(t *testing.T, k *crossings, api string) {
 		last[p.name] = p.last
 	}
 	k.finish(map[string]map[string]int{
-		"plain": {"plain lines": last["lines"]}, "stalled": {"stalled long": 3 * long},
-		"stream": {"chat:1 commands": last["commands"]},
-		"live":   {"chat:1 commands": last["commands"], "chat:2 http": last["http"], "chat:2 page": last["page"]},
+		"plain": {"plain lines": last["lines"]}, "watcher": {"watcher lines": last["lines"]},
+		"stalled": {"stalled long": 3 * long},
+		"stream":  {"chat:1 commands": last["commands"]},
+		"live":    {"chat:1 commands": last["commands"], "chat:2 http": last["http"], "chat:2 page": last["page"]},
 	})
 	t.Logf("published: %v", last)
 	for i, after := range states() {

@@ -24,6 +24,7 @@ type crossing struct {
 	over     bool                // the successor has taken over
 	names    []string            // of Hubs of predecessors, whose connections this one has
 	expected map[uint64]*speaker // pages that back ends have heard of at the predecessor, and that have not come yet
+	watching []func()            // have back ends watch again what they watched at the predecessor
 	distrust bool                // who may come in is decided otherwise than by the predecessor
 	settling bool
 }
@@ -109,7 +110,7 @@ func (s *Server) appendShared(f *saved) error {
 	}
 	f.add(stateBroker, broker)
 	f.add(stateEvents, s.hearing.dispatcher.AppendState(nil))
-	//TODO f.add(stateCommands, s.table.AppendState(nil))
+	f.add(stateCommands, s.table.AppendState(nil))
 	f.nested(stateGuard, func(f *saved) { s.guard.appendState(f, time.Now()) })
 	f.integer(stateSettled, s.hearing.settled.Unix())
 	return nil
@@ -151,7 +152,7 @@ func (s *Server) restoreShared(f *field) {
 	case stateEvents:
 		f.take(s.hearing.dispatcher.RestoreState(f.bytes()))
 	case stateCommands:
-		//TODO f.take(s.table.RestoreState(f.bytes()))
+		f.take(s.table.RestoreState(f.bytes()))
 	case stateGuard:
 		f.take(s.guard.restoreState(f.bytes()))
 	case stateSettled:
@@ -173,7 +174,10 @@ func (s *Server) settle() {
 		s.countSpeakers(1)
 		s.endSpeaker(id, sp, nil)
 	}
-	s.crossing.expected = nil
+	for _, watch := range s.crossing.watching {
+		watch()
+	}
+	s.crossing.expected, s.crossing.watching = nil, nil
 	if s.hears() {
 		s.addSpeakers() // somebody may listen who did not at the predecessor
 	}

@@ -1,10 +1,12 @@
 package server
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/command"
 )
 
 // Connections to the ports for back ends that cross. Those of operators do not: they are answered on goroutines.
@@ -24,7 +26,8 @@ func (s *Server) saveBackend(c *lineman.Conn) ([]byte, error) {
 // that does not read its answers.
 func (s *Server) restoreBackend(c *lineman.Conn, value []byte) error {
 	b := &backend{admission: admission{conn: c}, server: s, from: &push.Source{Via: "line", Peer: peer{c}}}
-	listener, err := b.restoreState(value, s.keys)
+	x := crossedBackend{backend: b}
+	err := x.restoreState(value, s.keys)
 	switch {
 	case err != nil:
 		return err
@@ -33,11 +36,14 @@ func (s *Server) restoreBackend(c *lineman.Conn, value []byte) error {
 	case b.in && s.wantsKey():
 		return errKeyGone
 	}
-	if listener > 0 {
-		if b.listener, err = s.hearing.dispatcher.Reattach(listener, (*listening)(b)); err != nil {
+	if x.listener > 0 {
+		if b.listener, err = s.hearing.dispatcher.Reattach(x.listener, (*listening)(b)); err != nil {
 			return err
 		}
 		s.hearing.listening[b] = struct{}{}
+	}
+	if x.watches != nil {
+		s.restoreWatching(b, bytes.Clone(x.watches))
 	}
 	c.SetValue(b)
 	s.guard.restoreSlot(&s.guard.backends, &b.admission)
@@ -47,6 +53,16 @@ func (s *Server) restoreBackend(c *lineman.Conn, value []byte) error {
 	}
 	b.applyBackpressure()
 	return nil
+}
+
+// restoreWatching has a back end watch what it has watched, when all that can be watched has come.
+func (s *Server) restoreWatching(b *backend, state []byte) {
+	s.crossing.watching = append(s.crossing.watching, func() {
+		by := command.Caller{Permit: b.permit, From: b.from, Stream: b}
+		if _, err := s.table.RestoreWatching(state, by); err != nil {
+			b.leave() // what it watches has gone, or its key does not allow it any more
+		}
+	})
 }
 
 // saveCaller is a connection to the HTTP API as bytes: what it has asked was answered.

@@ -20,6 +20,7 @@ const (
 	backendListener // its number among listeners
 	backendListened
 	backendBegan
+	backendWatches
 )
 
 // appendState appends what there is of a back end itself.
@@ -40,12 +41,22 @@ func (b *backend) appendState(f *saved, keys keyring) {
 	}
 	f.integer(backendListened, int64(b.listened))
 	f.flag(backendBegan, b.began)
+	if b.watching != nil {
+		f.add(backendWatches, b.watching.AppendState(nil))
+	}
 }
 
-// restoreState makes a back end of it, but for its connection and its listener, of which it tells the number; 0: it has
-// none. It may do what its key is for now: one that is gone leaves it with the predecessor.
-func (b *backend) restoreState(state []byte, keys keyring) (listener uint64, err error) {
-	err = readFields(state, func(f *field) {
+// crossedBackend is what saveBackend has said, taken apart.
+type crossedBackend struct {
+	*backend
+	listener uint64 // its number among listeners; 0: it is none
+	watches  []byte // on loan; nil: nothing
+}
+
+// restoreState makes a back end of it, but for its connection. It may do what its key is for now: one that is gone
+// leaves it with the predecessor.
+func (b *crossedBackend) restoreState(state []byte, keys keyring) error {
+	return readFields(state, func(f *field) {
 		switch f.number {
 		case backendIn:
 			b.in = f.flag()
@@ -64,14 +75,15 @@ func (b *backend) restoreState(state []byte, keys keyring) (listener uint64, err
 		case backendPaused:
 			b.paused = f.flag()
 		case backendListener:
-			listener = uint64(f.integer())
+			b.listener = uint64(f.integer())
 		case backendListened:
 			b.listened = int(f.integer())
 		case backendBegan:
 			b.began = f.flag()
+		case backendWatches:
+			b.watches = f.bytes()
 		}
 	})
-	return listener, err
 }
 
 // Why a back end stays with the predecessor.
@@ -79,16 +91,12 @@ var (
 	errTurnedAway = errors.New("it is turned away")
 	errKeyGone    = errors.New("its key is gone")
 	errOwed       = errors.New("a command of it is not answered")
-	errWatches    = errors.New("it watches")
 )
 
 // mayCross tells why a back end has to stay.
 func (b *backend) mayCross() error {
-	switch {
-	case b.slot.why != "" || b.leaving:
+	if b.slot.why != "" || b.leaving {
 		return errTurnedAway
-	case b.watching != nil:
-		return errWatches
 	}
 	for _, text := range b.answers.texts[b.answers.sent:] {
 		if text == nil {

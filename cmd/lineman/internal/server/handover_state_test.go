@@ -170,9 +170,9 @@ func TestBackendCrosses(t *testing.T) {
 	b.answers.settle(b.answers.expect(), nil, func([]byte) bool { return false })
 	var f saved
 	b.appendState(&f, before)
-	again := &backend{}
-	if listener, err := again.restoreState(f, now); err != nil || listener != 0 {
-		t.Fatal(listener, err)
+	again := &crossedBackend{backend: &backend{}}
+	if err := again.restoreState(f, now); err != nil {
+		t.Fatal(err)
 	}
 	if again.permit != now[0].permit || again.answers.first != 4 || again.answers.len() != 2 ||
 		string(again.answers.texts[0]) != "more" || again.answers.texts[1] == nil {
@@ -183,7 +183,7 @@ func TestBackendCrosses(t *testing.T) {
 	}
 	b.permit, f = before[1].permit, nil
 	b.appendState(&f, before)
-	if _, err := (&backend{}).restoreState(f, now); !errors.Is(err, errKeyGone) {
+	if err := (&crossedBackend{backend: &backend{}}).restoreState(f, now); !errors.Is(err, errKeyGone) {
 		t.Errorf("with a key that is gone: %v", err)
 	}
 }
@@ -303,7 +303,7 @@ func FuzzState(f *testing.F) {
 	f.Fuzz(func(t *testing.T, state []byte) {
 		_ = (&ended{}).restoreState(state)
 		_ = (&upstream{}).restoreState(state, someTime)
-		_, _ = (&backend{}).restoreState(state, nil)
+		_ = (&crossedBackend{backend: &backend{}}).restoreState(state, nil)
 		_ = newGuard(config.Default(), config.Shares{}, nil).restoreState(state)
 		_ = (&crossedPage{}).restoreState(state)
 		(&Server{config: config.Default()}).trusts(state)
