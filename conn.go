@@ -126,7 +126,8 @@ const (
 // lastID numbers the connections of the process.
 var lastID atomic.Uint64
 
-// ID is the connection's number, unique in this process and never used again.
+// ID is the connection's number, unique in this process and never used again. A connection that crosses to the
+// successor of its process keeps it, and it is unique there.
 func (c *Conn) ID() uint64 { return c.id }
 
 // Loop is the loop that the connection belongs to.

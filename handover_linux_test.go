@@ -1,6 +1,7 @@
 package lineman_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -170,16 +171,18 @@ func TestHandover(t *testing.T) {
 	}
 }
 
-// TestHandoverFails has the predecessor go on with all of its connections, wherever the handover fails.
+// TestHandoverFails has the predecessor go on with all of its connections, wherever the handover fails. What is sent
+// while they cross comes once, and nobody is told that a connection has closed.
 func TestHandoverFails(t *testing.T) {
 	fault := errors.New("as the test wants it")
-	for _, step := range []string{"states", "records", "commit", "committed", "started", "state"} {
+	for _, step := range []string{"states", "records", "commit", "committed", "started", "state", "tail"} {
 		t.Run(step, func(t *testing.T) {
 			linemantest.NoLeaks(t)
 			var before, after diary
 			w, to := remembering("text://127.0.0.1:0", &before), remembering("text://127.0.0.1:0", &after)
 			w.SaveState, to.RestoreState = saveNoState, restoreNoState
 			w.RestoreState, to.SaveState = restoreNoState, saveNoState
+			conns := accepted(w)
 			s := linemantest.Start(t, w)
 			const clients = 5
 			var all []*linemantest.Client
@@ -189,8 +192,16 @@ func TestHandoverFails(t *testing.T) {
 				c.Receive()
 				all = append(all, c)
 			}
-			met := 0
+			first := next(t, conns, "a connection")
+			var ctx context.Context
+			sent, met := false, 0
 			_, h := handOver(t, s, w, to, func(now string) error {
+				switch now {
+				case "commit":
+					sent = first.Send([]byte("meanwhile")) == nil
+				case "committed":
+					ctx = first.Context()
+				}
 				if now != step {
 					return nil
 				}
@@ -205,11 +216,17 @@ func TestHandoverFails(t *testing.T) {
 			if !errors.Is(h.Handed, fault) && !strings.Contains(h.Handed.Error(), fault.Error()) {
 				t.Errorf("the predecessor has %v", h.Handed)
 			}
+			if got := "meanwhile"; sent && all[0].Receive() != got {
+				t.Errorf("%q did not come", got)
+			}
 			for _, c := range all {
 				c.Send("b")
 				if got := c.Receive(); !strings.HasSuffix(got, " ab") {
 					t.Errorf("%q, want ab", got)
 				}
+			}
+			if first.Context().Err() != nil || ctx != nil && first.Context() == ctx {
+				t.Error("its Context has been cancelled")
 			}
 			if n := before.count("OnClose") + before.count("OnHandover") + after.count("OnConnect"); n > 0 {
 				t.Errorf("%d callbacks have told of it", n)

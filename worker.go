@@ -120,13 +120,16 @@ type Worker struct {
 	// callback runs until the handover is over. It returns what the value of the connection is as bytes, which are
 	// used before the next call. It must not give anything up, as the connection may stay after all. An error has it
 	// stay, and is the reason that the operator is told. In the predecessor neither OnClosing, OnClose nor OnGone runs
-	// for a connection that has crossed: Send gives net.ErrClosed, and its Context is cancelled.
+	// for a connection that has crossed: Send gives net.ErrClosed, its Context is cancelled, and its timers, which do
+	// not cross, are stopped. What goroutines send while it crosses goes with it.
 	Save func(c *Conn) ([]byte, error)
 
 	// Restore runs in the successor in place of OnAccept and OnConnect, for each connection, before the loop serves. It
 	// makes of the bytes, which are on loan until it returns, the value again. The connection has the ID that it had,
 	// and may be used as in a callback: what is sent goes out behind what waited to be sent already. An error, or a
-	// panic, has the connection stay with the predecessor: nothing more is called for it here.
+	// panic, has the connection stay with the predecessor: nothing more is called for it here. If something happens to
+	// a connection in the predecessor after Save, such as a Close by a goroutine, it stays there too, and here OnClose
+	// has net.ErrClosed. A WebSocket whose handshake is under way, as Connected tells, has OnConnect after that.
 	Restore func(c *Conn, value []byte) error
 
 	// SaveState and RestoreState have the state of a loop cross, beside that of its connections. Both or neither are
