@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // handed is a program whose clients cross to its successors.
@@ -57,6 +59,32 @@ func TestHandover(t *testing.T) {
 			h.end()
 		})
 	}
+}
+
+// TestHandoverTLS is the same for clients under TLS, whose keys stay in the process that has shaken hands with them: it
+// is there as long as they are, and not longer.
+func TestHandoverTLS(t *testing.T) {
+	clients := 300
+	if told["LINEMAN_E2E_LONG"] != "" {
+		clients = 2000
+	}
+	cert, key := linemantest.CertificateFiles(t, t.TempDir())
+	h := newHanded(t, "-cert", cert, "-key", key)
+	h.come(clients, slices.DeleteFunc(slices.Clone(manners), func(m *manner) bool { return m.worker != "talk" }),
+		&tls.Config{InsecureSkipVerify: true})
+	for n := range 13 {
+		if n%4 == 3 {
+			h.replace(filepath.Join(binaries, []string{"converse-2", "converse"}[n/4%2]))
+		}
+		h.reload()
+	}
+	linemantest.Until(t, "there are others than who serves and who has the keys", func() bool {
+		return len(h.status().Processes) == 2
+	})
+	h.leave()
+	h.clients.Wait()
+	h.idle(1)
+	h.end()
 }
 
 // newHanded starts the program converse.
