@@ -99,21 +99,6 @@ func TestTake(t *testing.T) {
 	}
 }
 
-// TestTakeNoSocket closes what is no socket.
-func TestTakeNoSocket(t *testing.T) {
-	var pipe [2]int
-	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(pipe[1])
-	if _, err := open(t, poll.New).Take(pipe[0]); !errors.Is(err, unix.ENOTSOCK) {
-		t.Errorf("%v, want that it is no socket", err)
-	}
-	if _, err := unix.Write(pipe[1], []byte("x")); err != unix.EPIPE {
-		t.Errorf("%v: the descriptor is open", err)
-	}
-}
-
 // TestNoSuspend has the portable poller say that it has no such thing.
 func TestNoSuspend(t *testing.T) {
 	p := open(t, func() (poll.Poller, error) { return poll.NewPortable(), nil })
