@@ -276,7 +276,7 @@ func (s *Supervisor) Reopen(file int) error {
 	var errs []error
 	for _, p := range s.alive() {
 		ctx, cancel := context.WithTimeout(s.ctx, callTime)
-		if _, err := p.Call(ctx, channel.Log, nil, nil, file); err != nil {
+		if _, err := p.Call(ctx, channel.Log, nil, nil, file); err != nil && !errors.Is(err, channel.ErrClosed) {
 			errs = append(errs, fmt.Errorf("lineman: %s: its log was not reopened: %w", p, Bare(err)))
 		}
 		cancel()
