@@ -36,6 +36,7 @@ func (t *trial) become() Saved {
 	}
 	old.cancel()
 	close(old.urged) // who waits for a process that leaves does so no more
+	synctest.Wait()  // nor does a keeper for its turn
 	rest.End()
 	synctest.Wait()
 	for _, i := range old.images {
