@@ -56,6 +56,9 @@ func (p *predecessor) Hello() handover.Hello {
 			h.Workers = append(h.Workers, s.name)
 		}
 	}
+	for _, own := range p.loops {
+		h.Conns += own.loop.live
+	}
 	return h
 }
 

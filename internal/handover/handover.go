@@ -73,6 +73,7 @@ type Hello struct {
 	Loops   int
 	Workers []string      // names of those that may be in a record
 	Stood   time.Duration // since when its loops have stood still, by Clock; 0: it does not say
+	Conns   int           // how many connections it has
 }
 
 // A Source is what a predecessor hands over. Its methods are called by Send, in this order, each once.

@@ -82,6 +82,8 @@ type crowd struct {
 	value    []byte
 }
 
+func (c *crowd) Hello() Hello { return Hello{Conns: c.size} }
+
 func (c *crowd) Records(send func(*Record, int) error) error {
 	r := Record{Worker: "lobby", Kind: "websocket", Peer: netip.MustParseAddrPort("192.0.2.1:4000"), Value: c.value}
 	for id := range uint64(c.size) {

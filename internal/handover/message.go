@@ -59,7 +59,8 @@ func (h *Hello) append(dst []byte) []byte {
 	for _, name := range h.Workers {
 		dst = appendField(dst, 4, name)
 	}
-	return appendUint(dst, 5, uint64(h.Stood))
+	dst = appendUint(dst, 5, uint64(h.Stood))
+	return appendUint(dst, 6, uint64(h.Conns))
 }
 
 // parse looks at the version first, as a later one may have anything after it.
@@ -81,6 +82,8 @@ func (h *Hello) parse(payload []byte) error {
 			return nil
 		case 5:
 			return parseUint(value, &h.Stood)
+		case 6:
+			return parseUint(value, &h.Conns)
 		}
 		return unknownField("hello", number)
 	})

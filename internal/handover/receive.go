@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // A Receiver is the successor's side of a transfer. Its methods are called on one goroutine.
@@ -34,8 +36,26 @@ func Accept(conn *net.UnixConn, limits Limits) (*Receiver, error) {
 		r.Fail(err)
 		return nil, err
 	}
+	go r.makeRoom(r.hello.Conns)
 	return r, nil
 }
+
+// makeRoom has the table of descriptors grow once, while the process starts. Else the kernel doubles it again and again
+// as they come, and waits each time until all processors have seen it.
+func (r *Receiver) makeRoom(descriptors int) {
+	raw, err := r.conn.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) { // if there is not so much room, the records that find none tell
+		if last, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, descriptors+otherDescriptors); err == nil {
+			unix.Close(last)
+		}
+	})
+}
+
+// otherDescriptors is about how many a process has beside those of connections.
+const otherDescriptors = 64
 
 // Hello is what the predecessor said.
 func (r *Receiver) Hello() Hello { return r.hello }

@@ -40,6 +40,7 @@ var version1 = []struct {
 }{
 	{"hello", &Hello{Version: 1, LastID: 1 << 33, Loops: 2, Workers: []string{"lobby", "", "pages"}}},
 	{"hello that says since when", &Hello{Version: 1, LastID: 7, Loops: 1, Stood: 1500 * time.Millisecond}},
+	{"hello that says how many", &Hello{Version: 1, LastID: 7, Loops: 1, Conns: 15000}},
 	{"hello of one loop", &Hello{Version: 1, Loops: 1}},
 	{"state", &State{Worker: "lobby", Loop: 1, Value: []byte("six rooms")}},
 	{"state without a value", &State{}},
