@@ -14,6 +14,7 @@ import (
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
 // underTLS is remembering under TLS.
@@ -188,11 +189,12 @@ func flowing(t *testing.T, came func(at int)) *lineman.Worker {
 	w.Limits.MaxPending = 256 << 10
 	pump := func(c *lineman.Conn) {
 		f := c.Value().(*flows)
-		for n := 1; c.Send(f.out.next(n)) == nil; n = n*3%50_000 + 1 {
-			f.out.at += n
-			if c.Pending() > 128<<10 {
-				break
+		for i := range 8 { // so that others have their turn
+			n := 1 + (f.out.at+i*9_000)%50_000
+			if c.Send(f.out.next(n)) != nil {
+				return
 			}
+			f.out.at += n
 		}
 	}
 	w.OnStart = func(l *lineman.Loop) error {
@@ -290,4 +292,46 @@ func TestRelayFlow(t *testing.T) {
 	}
 	client.Close()
 	linemantest.Until(t, "the relay does not end", func() bool { return relaying(s, w) == 0 })
+}
+
+// TestRelayLeaves has a loop that leaves end what has not crossed, call OnStop, and go on for its relays alone.
+func TestRelayLeaves(t *testing.T) {
+	linemantest.NoLeaks(t)
+	var before, after diary
+	w, to := underTLS(t, "text", &before), underTLS(t, "text", &after)
+	stays := remembering("websocket://127.0.0.1:0", &before)
+	stays.Name, stays.Save, stays.Restore = "stays", nil, nil
+	w.OnStart = func(l *lineman.Loop) error {
+		_, err := l.Listen(stays)
+		return err
+	}
+	w.OnStop = func(*lineman.Loop) { before.note("OnStop") }
+	s := linemantest.Start(t, w)
+	relayed, other := s.Dial(w), s.Dial(stays)
+	for _, c := range []*linemantest.Client{relayed, other} {
+		c.Send("a")
+		c.Receive()
+	}
+	if _, h := handOver(t, s, w, to, nil); h.Crossed != 1 {
+		t.Fatalf("%d crossed, %v stayed: %v, %v", h.Crossed, h.Stayed, h.Handed, h.Received)
+	}
+	var loop *lineman.Loop
+	s.Do(w, func(l *lineman.Loop) {
+		loop = l
+		l.Leave(websocket.Restart, 2*second, false)
+	})
+	var goodbye *websocket.CloseError
+	if err := other.Ended(); !errors.As(err, &goodbye) || goodbye.Code != websocket.Restart {
+		t.Errorf("the other one ends with %v", err)
+	}
+	linemantest.Until(t, "OnStop does not come", func() bool { return before.count("OnStop") == 1 })
+	for until := time.Now().Add(3 * second); time.Now().Before(until); { // longer than the loop may take to leave
+		relayed.Send("b")
+		relayed.Receive()
+	}
+	if n := relaying(s, w); n != 1 {
+		t.Errorf("%d relays, want 1", n)
+	}
+	relayed.Close()
+	linemantest.Until(t, "the loop does not end", func() bool { return !loop.Do(func() {}) })
 }

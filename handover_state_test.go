@@ -19,7 +19,7 @@ func ofWorker(t testing.TB, w Worker) *Conn {
 	}
 	t.Cleanup(l.Shut)
 	now := time.Now()
-	l.clock = func() time.Time { return now }
+	l.now, l.clock = now, func() time.Time { return now }
 	return &Conn{loop: l, service: l.services[0]}
 }
 

@@ -2,14 +2,19 @@ package lineman_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // caller is a client of a program whose connections cross.
@@ -60,6 +65,10 @@ func callers(t *testing.T, fails string) (r *running, all []*caller, pid string)
 	i := slices.IndexFunc(said, func(s string) bool { return strings.HasPrefix(s, "OnStart") })
 	for range 20 {
 		c := callProgram(t, strings.Fields(said[i])[2])
+		if _, secure := os.LookupEnv(relayVariable); secure {
+			c.conn = tls.Client(c.conn, &tls.Config{InsecureSkipVerify: true}) // it is this test's own
+			c.lines = bufio.NewScanner(c.conn)
+		}
 		pid = c.say()
 		all = append(all, c)
 	}
@@ -121,4 +130,93 @@ func TestMasterHandoverFails(t *testing.T) {
 			r.end()
 		})
 	}
+}
+
+// TestMasterRelay reloads a program twice whose connections are under TLS. The first process relays them, beyond the
+// time for a reload, until the last one ends.
+func TestMasterRelay(t *testing.T) {
+	folder := t.TempDir()
+	linemantest.CertificateFiles(t, folder)
+	t.Setenv(relayVariable, "1h "+folder)
+	r, all, pid := callers(t, "")
+	for i := range 2 {
+		r.signal(syscall.SIGUSR1)
+		if i == 0 {
+			if said := r.until("OnStop"); !in(said, "OnHandover 0", "OnReload 0", "OnStop 0") {
+				t.Errorf("the first reload: %q", said)
+			}
+		} else {
+			r.until("master OnExit") // of the second process, which relays nothing
+		}
+		before := pid
+		for _, c := range all {
+			if pid = c.say(); pid == before {
+				t.Errorf("connection %s is served by process %s still", c.id, pid)
+			}
+		}
+	}
+	for until := time.Now().Add(2 * second); time.Now().Before(until); { // longer than ReloadTimeout
+		for _, c := range all {
+			c.say()
+		}
+	}
+	for _, c := range all {
+		if err := c.conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if said := r.until("master OnExit"); !in(said, `master OnExit w/0 code 0 signal ""`) {
+		t.Errorf("the relay: %q", said)
+	}
+	r.signal(syscall.SIGTERM)
+	if code, said := r.end(); code != 0 {
+		t.Errorf("the stop: exit code %d, %q", code, said)
+	}
+}
+
+// TestMasterRelayTimeout has the relay, and its connections, end when its time is over.
+func TestMasterRelayTimeout(t *testing.T) {
+	folder := t.TempDir()
+	linemantest.CertificateFiles(t, folder)
+	t.Setenv(relayVariable, "1500ms "+folder)
+	r, all, _ := callers(t, "")
+	r.signal(syscall.SIGUSR1)
+	r.until("OnStop")
+	for _, c := range all {
+		c.say()
+	}
+	if said := r.until("master OnExit"); !in(said, `master OnExit w/0 code 0 signal ""`) {
+		t.Errorf("the relay: %q", said)
+	}
+	for _, c := range all {
+		if c.lines.Scan() || c.lines.Err() != nil {
+			t.Errorf("connection %s ends with %q, %v", c.id, c.lines.Text(), c.lines.Err())
+		}
+	}
+	r.signal(syscall.SIGTERM)
+	r.end()
+}
+
+// TestMasterRelayDies has the successor notice that the relay has died, and serve others.
+func TestMasterRelayDies(t *testing.T) {
+	folder := t.TempDir()
+	linemantest.CertificateFiles(t, folder)
+	t.Setenv(relayVariable, "1h "+folder)
+	r, all, pid := callers(t, "")
+	r.signal(syscall.SIGUSR1)
+	r.until("OnStop")
+	relay, err := strconv.Atoi(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(relay, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for range all {
+		if said := r.until("OnClose"); !strings.HasSuffix(said[len(said)-1], syscall.ECONNRESET.Error()) {
+			t.Errorf("it ends with %q", said)
+		}
+	}
+	r.signal(syscall.SIGTERM)
+	r.end()
 }

@@ -1,13 +1,17 @@
 package lineman_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/lineman-go/lineman"
 )
@@ -22,6 +26,23 @@ const logVariable = "LINEMAN_TEST_LOG"
 // handoverVariable has its connections cross in a reload. Its value is where it fails: "", "OnStart", "RestoreState",
 // "Restore", or "exit" for a successor that ends while it receives.
 const handoverVariable = "LINEMAN_TEST_HANDOVER"
+
+// relayVariable has it speak TLS, with the certificate in a folder, and have little time for a reload. Its value is
+// RelayTimeout and the folder.
+const relayVariable = "LINEMAN_TEST_RELAY"
+
+// relays has the connections of a program be relayed, and for how long.
+func relays(m *lineman.Master, w *lineman.Worker, how string) error {
+	timeout, folder, _ := strings.Cut(how, " ")
+	pair, err := tls.LoadX509KeyPair(filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem"))
+	if err != nil {
+		return err
+	}
+	w.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	m.ReloadTimeout = second
+	m.RelayTimeout, err = time.ParseDuration(timeout)
+	return err
+}
 
 // program is what such a process does: it tells of each callback and hook, one line each.
 func program(asUser string) {
@@ -45,6 +66,9 @@ func program(asUser string) {
 	}
 	m := &lineman.Master{Workers: []*lineman.Worker{w}}
 	m.ReloadTimeout, m.StopTimeout = patience, patience // nothing is killed because the machine is busy
+	if how, ok := os.LookupEnv(relayVariable); ok {
+		m.Err = relays(m, w, how)
+	}
 	if os.Getenv(logVariable) != "" {
 		m.LogHandler = func(io.Writer) slog.Handler { return slog.NewJSONHandler(os.Stdout, nil) }
 		w.OnPrepare = func(*lineman.Loop) error { slog.Info("OnPrepare"); return nil }
