@@ -195,6 +195,7 @@ func (sl *slot) renew(p *process) (*process, error) {
 		return nil, errStopping
 	}
 	defer func() { <-sl.turn }()
+	p.spent.Store(false) // not before: until then it is for whoever goes on in the place of this Supervisor
 	q, err := sl.launch(s.ctx, sl.image)
 	if err == nil {
 		_, err = p.yield(s.ctx, q, Manner{})

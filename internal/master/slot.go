@@ -55,7 +55,7 @@ func (sl *slot) keep(p *process) {
 		due = time.After(0)
 	}
 	for {
-		if p != nil && p.spent.Swap(false) {
+		if p != nil && p.spent.Load() {
 			if q, err := sl.renew(p); err == nil {
 				p = p.succeededBy(q)
 			} else if s.ctx.Err() == nil {
