@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ import (
 type crossings struct {
 	t      *testing.T
 	server *mortal
+	secure bool        // pages come by TLS
 	over   atomic.Bool // connections may end from now on
 
 	listeners  []*reader
@@ -130,6 +132,9 @@ func (k *crossings) dial(addr string) net.Conn {
 		k.t.Fatal(err)
 	}
 	k.t.Cleanup(func() { c.Close() })
+	if k.secure && addr == k.server.pages {
+		return tls.Client(c, &tls.Config{InsecureSkipVerify: true}) // it is this test's own
+	}
 	return c
 }
 

@@ -54,7 +54,7 @@ func (m *mortal) start() {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	m.program = launch(m.t, cmd)
 	m.t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }) // gone already, mostly
-	m.find(`pages on ws://`)
+	m.find(`pages on wss?://`)
 }
 
 // kill ends all processes of the server at once, and starts it again.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"fmt"
 	"strings"
 	"testing"
@@ -18,14 +19,16 @@ limits: {messages_per_connection: 0}
 // there, back ends and a page publish, and somebody watches. No connection ends, nothing is lost, doubled or out of
 // order, nobody is seen to come or go, and all is as it was.
 func TestPushHandover(t *testing.T) {
+	cert, key := linemantest.CertificateFiles(t, t.TempDir())
 	for name, flags := range map[string][]string{
 		"in memory": inMemory, "on three loops": append([]string{"--loops", "3"}, inMemory...), "with a journal": nil,
+		"under TLS": append([]string{"--tls-cert", cert, "--tls-key", key}, inMemory...),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			api := free(t)
 			m := newMortalOf(t, crossingSettings, append([]string{"--api", api}, flags...)...)
-			testPushHandover(t, &crossings{t: t, server: m}, api)
+			testPushHandover(t, &crossings{t: t, server: m, secure: name == "under TLS"}, api)
 		})
 	}
 }
@@ -110,14 +113,31 @@ func testPushHandover(t *testing.T, k *crossings, api string) {
 			},
 		}, stop),
 	}
-	const long = 50 // lines for the page that does not read, at a time
+	const long = 50     // lines for the page that does not read, at a time
+	late := k.upgrade() // says later who it is
 	for i := range 3 {
+		half := k.dial(k.server.pages)
+		fmt.Fprintf(half, "GET / HTTP/1.1\r\nHost: %s\r\nUpgr", k.server.pages)
 		for n := range long {
 			ask(fmt.Sprintf(`{"uid":"stalled","n":%d,"from":"long","text":%q}`, i*long+n+1, strings.Repeat("x", 4000)))
 		}
 		k.progress(300)
 		k.reload()
+		fmt.Fprint(half, "ade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"+
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		if answer, err := bufio.NewReader(half).ReadString('\n'); !strings.HasPrefix(answer, "HTTP/1.1 101 ") {
+			t.Errorf("half a handshake is answered %q, %v", answer, err)
+		}
+		half.Close()
 	}
+	k.say(late, "late")
+	linemantest.Until(t, "who says later who it is does not come", func() bool {
+		return ask(`{"cmd":"online","uids":["late"]}`) == `{"ok":true,"online":{"late":true}}`
+	})
+	late.to.Close()
+	linemantest.Until(t, "who came late does not go", func() bool {
+		return ask(`{"cmd":"online","uids":["late"]}`) == `{"ok":true,"online":{"late":false}}`
+	})
 	k.progress(300)
 	close(stop)
 	k.listen("stalled", texts(stalled))
