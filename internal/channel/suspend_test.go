@@ -130,14 +130,16 @@ func awaitRead(t *testing.T, p *Peer, sent int) {
 	}
 	for until := time.Now().Add(patience); sent > 0; {
 		waiting := 0
-		if err := rc.Control(func(fd uintptr) { waiting, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }); err != nil {
+		if err := rc.Control(func(fd uintptr) {
+			waiting, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		}); err != nil {
 			t.Fatal(err)
 		}
 		if waiting == 0 {
 			return
 		}
 		if time.Now().After(until) {
-			t.Fatalf("%d bytes are not read", waiting)
+			t.Fatal("not all bytes are read")
 		}
 	}
 }

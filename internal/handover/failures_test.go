@@ -232,7 +232,7 @@ func TestNoRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	lower := limit
-	lower.Cur = uint64(next) + 10
+	assign(&lower.Cur, next+10)
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &lower); err != nil {
 		t.Fatal(err)
 	}
@@ -255,3 +255,6 @@ func TestNoRoom(t *testing.T) {
 	}
 	mustLeaveNothing(t, p, s)
 }
+
+// assign sets a number whose type is not the same on all systems.
+func assign[N int64 | uint64](to *N, n int) { *to = N(n) }
