@@ -107,6 +107,7 @@ func TestEnvironment(t *testing.T) {
 		"LINEMAN_POLLER=portable":                   nil,
 		"LINEMAN_WORKER=3":                          nil,
 		"LINEMAN_DAEMON=3":                          nil,
+		"LINEMAN_MASTER=3":                          nil,
 		"LINEMAN_SERVICE_HOST=10.0.0.1":             nil,
 		"LINEMAN_SERVICE_PORT_HTTP=80":              nil,
 		"LINEMAN_PORT=tcp://10.0.0.1":               nil,

@@ -17,7 +17,7 @@ const (
 // another command or for package lineman, or is what Kubernetes tells every container of a service.
 func isForeign(name string) bool {
 	rest := strings.TrimPrefix(name, prefix)
-	return slices.Contains([]string{"CONFIG", "KEY", "TOKEN_KEY", "WORKER", "DAEMON", "POLLER"}, rest) ||
+	return slices.Contains([]string{"CONFIG", "KEY", "TOKEN_KEY", "WORKER", "DAEMON", "MASTER", "POLLER"}, rest) ||
 		service.MatchString(rest)
 }
 
