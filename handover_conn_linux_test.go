@@ -3,6 +3,7 @@ package lineman_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
@@ -164,6 +166,8 @@ func TestHandoverTail(t *testing.T) {
 			big := strings.Repeat("b", 100_000) // is written at once where it may be
 			_, h := handOver(t, s, w, to, func(step string) error {
 				switch step {
+				case "states":
+					return c.Send([]byte("before its record"))
 				case "records":
 					return c.Send([]byte("after its record"))
 				case "commit":
@@ -185,7 +189,7 @@ func TestHandoverTail(t *testing.T) {
 			if err := other.Send([]byte("from the successor")); err != nil {
 				t.Error(err)
 			}
-			want := []string{"after its record", big, "from the successor"}
+			want := []string{"before its record", "after its record", big, "from the successor"}
 			if scheme == "tcp" {
 				all := strings.Join(want, "")
 				if got := client.Read(len(all)); got != all {
@@ -236,6 +240,59 @@ func TestHandoverKeeps(t *testing.T) {
 	linemantest.Until(t, "OnClose does not come in the predecessor", func() bool { return before.count("OnGone") == 1 })
 	other.Send("a")
 	other.Receive()
+}
+
+// TestHandoverStream has the answer to a request, which goes on, cross; and stay if it ends while it crosses.
+func TestHandoverStream(t *testing.T) {
+	for _, ends := range []bool{false, true} {
+		t.Run(fmt.Sprintf("ends %v", ends), func(t *testing.T) {
+			worker := func(who string) (*lineman.Worker, chan *lineman.Conn) {
+				w := &lineman.Worker{Addr: "http://127.0.0.1:0", Name: "service"}
+				asked := make(chan *lineman.Conn, 2)
+				w.Save, w.Restore = saveNothing, restoreNothing
+				w.OnRequest = func(c *lineman.Conn, _ *http1.Request) {
+					_ = c.Respond(&http1.Response{Body: []byte(who), Stream: true})
+					asked <- c
+				}
+				return w, asked
+			}
+			w, asked := worker("old")
+			to, askedAgain := worker("new")
+			crossed := restored(to)
+			s := linemantest.Start(t, w)
+			client := s.Connect(w)
+			const request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+			client.Write(request)
+			c := next(t, asked, "a request")
+			_, h := handOver(t, s, w, to, func(step string) error {
+				if step == "commit" && ends {
+					return c.EndStream()
+				}
+				return nil
+			})
+			if h.Handed != nil || (h.Crossed == 1) == ends {
+				t.Fatalf("%d crossed, %v stayed: %v, %v", h.Crossed, h.Stayed, h.Handed, h.Received)
+			}
+			want := "old"
+			if !ends {
+				c = next(t, crossed, "the connection")
+				asked, want = askedAgain, "old, and more"
+				if err := errors.Join(c.Send([]byte(", and more")), c.EndStream()); err != nil {
+					t.Error(err)
+				}
+			}
+			if _, body := client.Response("GET"); body != want {
+				t.Errorf("%q, want %q", body, want)
+			}
+			client.Write(request)
+			if err := next(t, asked, "another request").EndStream(); err != nil {
+				t.Error(err)
+			}
+			if _, body := client.Response("GET"); (body == "old") != ends {
+				t.Errorf("the next request is answered by %q", body)
+			}
+		})
+	}
 }
 
 // TestHandoverLimits has limits that are running go on.

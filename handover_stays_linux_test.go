@@ -11,6 +11,7 @@ import (
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/protocol"
 )
 
 // TestHandoverStays has connections stay with the predecessor that cannot cross, or that one side does not want, with
@@ -300,5 +301,63 @@ func TestHandoverHTTP(t *testing.T) {
 	}
 	if _, body := waiting.Response(http.MethodPost); body != "at last" {
 		t.Errorf("%q", body)
+	}
+}
+
+// linesNumbered is a protocol of lines, of which each that goes has a number.
+type linesNumbered struct{ linesBackwards }
+
+func (linesNumbered) Name() string                { return "numbered" }
+func (linesNumbered) NewCodec(int) protocol.Codec { return &numbering{} }
+
+type numbering struct {
+	linesBackwards
+	next byte
+}
+
+func (n *numbering) Append(dst, msg []byte) ([]byte, error) {
+	n.next++
+	return fmt.Appendf(dst, "%d %s\n", n.next, msg), nil
+}
+
+func (n *numbering) AppendState(dst []byte) []byte { return append(dst, n.next) }
+
+func (n *numbering) RestoreState(state []byte) error {
+	n.next = state[0]
+	return nil
+}
+
+// TestHandoverCodec has a codec of one's own cross; and a connection stay whose codec knows more than is in its record,
+// because a goroutine has sent something meanwhile.
+func TestHandoverCodec(t *testing.T) {
+	for _, sends := range []bool{false, true} {
+		t.Run(fmt.Sprintf("sends %v", sends), func(t *testing.T) {
+			var d diary
+			w, to := remembering("tcp://127.0.0.1:0", &d), remembering("tcp://127.0.0.1:0", &d)
+			w.Protocol, to.Protocol = linesNumbered{}, linesNumbered{}
+			conns := accepted(w)
+			s := linemantest.Start(t, w)
+			client := s.Connect(w)
+			client.Write("a\n")
+			c := next(t, conns, "a connection")
+			client.Read(len(fmt.Sprintf("1 %d a\n", c.ID())))
+			_, h := handOver(t, s, w, to, func(step string) error {
+				if step == "commit" && sends {
+					return c.Send([]byte("meanwhile"))
+				}
+				return nil
+			})
+			if h.Handed != nil || (h.Crossed == 1) == sends {
+				t.Fatalf("%d crossed, %v stayed: %v, %v", h.Crossed, h.Stayed, h.Handed, h.Received)
+			}
+			client.Write("b\n")
+			want := fmt.Sprintf("2 %d ab\n", c.ID())
+			if sends {
+				want = fmt.Sprintf("2 meanwhile\n3 %d ab\n", c.ID())
+			}
+			if got := client.Read(len(want)); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		})
 	}
 }

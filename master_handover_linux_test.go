@@ -102,6 +102,12 @@ func TestMasterHandover(t *testing.T) {
 				t.Errorf("connection %s is served by process %s still", c.id, pid)
 			}
 		}
+		fresh := callProgram(t, all[0].conn.RemoteAddr().String())
+		fresh.say()
+		if slices.ContainsFunc(all, func(c *caller) bool { return c.id == fresh.id }) {
+			t.Errorf("a new connection has the id %s, as an old one", fresh.id)
+		}
+		all = append(all, fresh)
 	}
 	r.signal(syscall.SIGTERM)
 	if code, said := r.end(); code != 0 || !in(said, "OnClose") {
