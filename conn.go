@@ -292,7 +292,8 @@ func (c *Conn) move(s *service) {
 	c.watch(1) // other limits hold from now on
 }
 
-// TLS is the state of the connection's TLS, or nil without TLS. On the loop only.
+// TLS is the state of the connection's TLS, or nil without TLS. Of a connection that has crossed from a predecessor,
+// which has its keys, ExportKeyingMaterial must not be called. On the loop only.
 func (c *Conn) TLS() *tls.ConnectionState {
 	switch {
 	case c.secure == nil:
