@@ -356,3 +356,17 @@ func roundTrip(add func(*output.Queue)) {
 	q.Advance(len(q.Head(nil)))
 	q.Release()
 }
+
+// TestAppendTo copies what waits, from any place on, and leaves it as it is.
+func TestAppendTo(t *testing.T) {
+	q, whole := parts()
+	defer q.Release()
+	for taken := range len(whole) {
+		for skip := range len(whole) - taken + 1 {
+			if got, want := string(q.AppendTo([]byte("x"), skip)), "x"+whole[taken+skip:]; got != want {
+				t.Errorf("after %d bytes, but for %d: %q, want %q", taken, skip, got, want)
+			}
+		}
+		q.Advance(1)
+	}
+}
