@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -160,140 +159,6 @@ func cut(c *linemantest.Client) {
 	_ = c.Conn.(*tls.Conn).NetConn().(interface{ CloseWrite() error }).CloseWrite()
 }
 
-// flow is bytes that tell where they stand.
-type flow struct{ at int }
-
-const flowPeriod = 251
-
-var flowBytes = func() (b [128<<10 + flowPeriod]byte) {
-	for i := range b {
-		b[i] = byte(i % flowPeriod)
-	}
-	return b
-}()
-
-// next are the next n bytes.
-func (f *flow) next(n int) []byte { return flowBytes[f.at%flowPeriod:][:n] }
-
-// check reports whether b are the next ones, and goes on behind them.
-func (f *flow) check(b []byte) bool {
-	same := bytes.Equal(b, f.next(len(b)))
-	f.at += len(b)
-	return same
-}
-
-// flowing is a worker that sends without an end, and checks what comes; how far both are is the value that crosses.
-func flowing(t *testing.T, came func(at int)) *lineman.Worker {
-	type flows struct{ in, out flow }
-	w := &lineman.Worker{Addr: "tcp://127.0.0.1:0", Name: "service", Logger: quiet, TLS: linemantest.TLS(t)}
-	w.Limits.MaxPending = 256 << 10
-	pump := func(c *lineman.Conn) {
-		f := c.Value().(*flows)
-		for i := range 8 { // so that others have their turn
-			n := 1 + (f.out.at+i*9_000)%50_000
-			if c.Send(f.out.next(n)) != nil {
-				return
-			}
-			f.out.at += n
-		}
-	}
-	w.OnStart = func(l *lineman.Loop) error {
-		l.Every(time.Millisecond, func() {
-			for c := range l.Conns(w) {
-				if c.Pending() < 64<<10 && c.Value() != nil {
-					pump(c)
-				}
-			}
-		})
-		return nil
-	}
-	w.OnConnect = func(c *lineman.Conn) { c.SetValue(&flows{}) }
-	w.OnMessage = func(c *lineman.Conn, msg []byte) {
-		f := c.Value().(*flows)
-		if at := f.in.at; !f.in.check(msg) {
-			t.Errorf("what has come behind byte %d is not what was sent", at)
-		}
-		came(f.in.at)
-	}
-	w.Save = func(c *lineman.Conn) ([]byte, error) {
-		f := c.Value().(*flows)
-		return fmt.Appendf(nil, "%d %d", f.in.at, f.out.at), nil
-	}
-	w.Restore = func(c *lineman.Conn, value []byte) error {
-		f := &flows{}
-		c.SetValue(f)
-		_, err := fmt.Sscan(string(value), &f.in.at, &f.out.at)
-		return err
-	}
-	return w
-}
-
-// TestRelayFlow has bytes go both ways under TLS, as fast as they can, while the connections cross twice: none is lost,
-// doubled, or out of order.
-func TestRelayFlow(t *testing.T) {
-	linemantest.NoLeaks(t)
-	var came atomic.Int64
-	note := func(at int) { came.Store(int64(at)) }
-	w, to, last := flowing(t, note), flowing(t, note), flowing(t, note)
-	s := linemantest.Start(t, w)
-	client := s.Dial(w)
-	conn := client.Conn
-	_ = conn.SetDeadline(time.Now().Add(patience)) // else the tests ends by its own
-	var got, sent flow
-	over, read := make(chan struct{}), make(chan error, 1)
-	wrote := make(chan error, 1)
-	go func() {
-		b := make([]byte, 40_000)
-		for {
-			n, err := conn.Read(b)
-			if at := got.at; !got.check(b[:n]) {
-				t.Errorf("the client got something else behind byte %d", at)
-			}
-			if err != nil {
-				read <- err
-				return
-			}
-		}
-	}()
-	go func() {
-		for n := 1; ; n = n*5%30_000 + 1 {
-			select {
-			case <-over:
-				wrote <- conn.(*tls.Conn).CloseWrite()
-				return
-			default:
-			}
-			if _, err := conn.Write(sent.next(n)); err != nil {
-				wrote <- err
-				return
-			}
-			sent.at += n
-		}
-	}()
-	goesOn := func() {
-		t.Helper()
-		from := came.Load()
-		linemantest.Until(t, "nothing comes any more", func() bool { return came.Load() > from+1_000_000 })
-	}
-	goesOn()
-	second := allCross(t, s, w, to)
-	goesOn()
-	allCross(t, second, to, last)
-	goesOn()
-	close(over)
-	if err := next(t, wrote, "the end of writing"); err != nil {
-		t.Fatal(err)
-	}
-	if err := next(t, read, "the end of reading"); err != io.EOF {
-		t.Errorf("the client ends with %v", err)
-	}
-	if int(came.Load()) != sent.at || got.at < 1_000_000 {
-		t.Errorf("%d bytes came of %d, and the client got %d", came.Load(), sent.at, got.at)
-	}
-	client.Close()
-	linemantest.Until(t, "the relay does not end", func() bool { return relaying(s, w) == 0 })
-}
-
 // TestRelayLeaves has a loop that leaves end what has not crossed, call OnStop, and go on for its relays alone.
 func TestRelayLeaves(t *testing.T) {
 	linemantest.NoLeaks(t)
@@ -334,4 +199,70 @@ func TestRelayLeaves(t *testing.T) {
 	}
 	relayed.Close()
 	linemantest.Until(t, "the loop does not end", func() bool { return !loop.Do(func() {}) })
+}
+
+// TestRelayTakenBack has connections under TLS go on where they were if the handover fails, or the successor does not
+// want them; no descriptor is left.
+func TestRelayTakenBack(t *testing.T) {
+	for _, step := range []string{"record", "records", "commit", "committed"} {
+		t.Run(step, func(t *testing.T) {
+			linemantest.NoLeaks(t)
+			var before, after diary
+			w, to := underTLS(t, "text", &before), underTLS(t, "text", &after)
+			s := linemantest.Start(t, w)
+			c := s.Dial(w)
+			c.Send("a")
+			c.Receive()
+			_, h := handOver(t, s, w, to, func(here string) error {
+				if here == step {
+					return errors.New("as the test wants it")
+				}
+				return nil
+			})
+			if h.Crossed > 0 {
+				t.Errorf("%d crossed", h.Crossed)
+			}
+			c.Send("b")
+			if got := c.Receive(); !strings.HasSuffix(got, " ab") {
+				t.Errorf("%q", got)
+			}
+			if n := relaying(s, w); n > 0 {
+				t.Errorf("%d relays", n)
+			}
+			allCross(t, s, w, underTLS(t, "text", &after))
+			c.Send("c")
+			if got := c.Receive(); !strings.HasSuffix(got, " abc") {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+// TestRelayCertificates has a successor know who the client is, by the certificates that were checked.
+func TestRelayCertificates(t *testing.T) {
+	var before, after diary
+	w, to := underTLS(t, "text", &before), underTLS(t, "text", &after)
+	config := linemantest.TLS(t)
+	w.TLS.ClientAuth, w.TLS.ClientCAs = tls.RequireAndVerifyClientCert, config.RootCAs
+	conns := restored(to)
+	s := linemantest.Start(t, w)
+	addr := s.Addr(w)
+	conn, err := tls.Dial(addr.Network(), addr.String(),
+		&tls.Config{Certificates: config.Certificates, InsecureSkipVerify: true}) // it is this test's own
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := linemantest.NewClient(t, conn, w)
+	client.Send("a")
+	client.Receive()
+	second := allCross(t, s, w, to)
+	c := next(t, conns, "the connection")
+	second.Do(to, func(*lineman.Loop) {
+		h := c.TLS()
+		if len(h.VerifiedChains) != 1 || len(h.PeerCertificates) != 1 ||
+			!bytes.Equal(h.PeerCertificates[0].Raw, config.Certificates[0].Certificate[0]) ||
+			!h.VerifiedChains[0][0].Equal(h.PeerCertificates[0]) {
+			t.Errorf("it knows %d certificates and %d chains", len(h.PeerCertificates), len(h.VerifiedChains))
+		}
+	})
 }
