@@ -64,13 +64,14 @@ func parseAll(raw [][]byte) (certificates []*x509.Certificate, err error) {
 
 // recordTLSLocked tells in r what a successor cannot see of a connection under TLS. An error is why it stays.
 func recordTLSLocked(c *Conn, r *handover.Record) error {
-	state, local := (*tls.ConnectionState)(nil), c.loop.poll.LocalAddr(c.handle)
+	var state *tls.ConnectionState
+	var local net.Addr
 	switch {
 	case c.secure != nil && (c.state.ended || c.secure.notified || c.secure.wire.over()):
 		return staysClosing
 	case c.secure != nil:
 		own := c.secure.conn.ConnectionState()
-		state = &own
+		state, local = &own, c.loop.poll.LocalAddr(c.handle)
 	case c.extra != nil && c.extra.relayed != nil:
 		state, local = c.extra.relayed.state, c.extra.relayed.local
 	default:
