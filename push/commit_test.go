@@ -114,6 +114,10 @@ func TestJournalFirst(t *testing.T) {
 			k.link.Ask([]push.Target{"kept"}, []byte("4"), func([][]byte, error) { note("4") })
 			k.link.Forget([]push.Target{"kept"}, func(error) { note("forgot") })
 		})
+		linemantest.Until(t, "what goes before is not done", func() (done bool) {
+			k.loop.Await(func() { done = len(order) > 0 })
+			return done
+		})
 		k.loop.Await(func() {
 			if want := []string{"before"}; !slices.Equal(k.delivered, want) || !slices.Equal(order, want) {
 				t.Errorf("before the journal has it, %q is delivered, and %q done", k.delivered, order)
