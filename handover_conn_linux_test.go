@@ -72,6 +72,13 @@ func TestHandoverStalled(t *testing.T) {
 	to.OnDrain = func(*lineman.Conn) { drained <- struct{}{} }
 	w.OnDrain = func(*lineman.Conn) { t.Error("OnDrain in the predecessor") }
 	crossed := restored(to)
+	restore := to.Restore
+	to.Restore = func(c *lineman.Conn, value []byte) error {
+		if err := c.Send([]byte("more")); !errors.Is(err, lineman.ErrFull) { // before the kernel is asked again
+			t.Errorf("%v, want that it is full", err)
+		}
+		return restore(c, value)
+	}
 	client := s.Dial(w)
 	c := next(t, conns, "a connection")
 	var sent bytes.Buffer
@@ -89,9 +96,6 @@ func TestHandoverStalled(t *testing.T) {
 	}
 	allCross(t, s, w, to)
 	other := next(t, crossed, "the connection")
-	if err := other.Send([]byte("more")); !errors.Is(err, lineman.ErrFull) {
-		t.Errorf("%v, want that it is full", err)
-	}
 	if got := client.Read(sent.Len()); got != sent.String() {
 		t.Error("what was sent has not come as it was")
 	}
