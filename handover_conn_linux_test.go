@@ -62,6 +62,7 @@ func TestHandoverFragments(t *testing.T) {
 // TestHandoverStalled has the queue of a peer that does not read cross: nothing is lost or doubled, Send refuses as
 // before, and OnDrain tells when all is written.
 func TestHandoverStalled(t *testing.T) {
+	needsNative(t)
 	var d diary
 	limits := lineman.Limits{MaxPending: 1 << 20}
 	w, to := remembering("tcp://127.0.0.1:0", &d), remembering("tcp://127.0.0.1:0", &d)

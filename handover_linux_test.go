@@ -69,12 +69,19 @@ func handOver(t *testing.T, s *linemantest.Server, w, to *lineman.Worker, at fun
 	return handOverBy(t, h, s, w, to), h
 }
 
-// handOverBy is handOver as h says.
-func handOverBy(t *testing.T, h *lineman.Handover, s *linemantest.Server, w, to *lineman.Worker) *linemantest.Server {
+// needsNative skips a test of handovers over package net. Who hands over is skipped too; it is for tests that would
+// take the end of their worker for something else.
+func needsNative(t *testing.T) {
 	t.Helper()
 	if portable() {
 		t.Skip("over package net, connections stay where they are")
 	}
+}
+
+// handOverBy is handOver as h says.
+func handOverBy(t *testing.T, h *lineman.Handover, s *linemantest.Server, w, to *lineman.Worker) *linemantest.Server {
+	t.Helper()
+	needsNative(t)
 	s.DoEach(w, func(l *lineman.Loop) { h.From = append(h.From, l) })
 	thaw := lineman.StandStill(h.From...)
 	defer thaw()

@@ -120,6 +120,7 @@ func firstOf(errs ...error) error {
 // TestHandoverUnderLoad hands over again and again, some of it in vain, while clients talk: nothing is lost, doubled or
 // out of order, in either direction.
 func TestHandoverUnderLoad(t *testing.T) {
+	needsNative(t)
 	linemantest.NoLeaks(t)
 	const clients, rounds = 30, 8
 	w := counting(t, 2)
