@@ -228,7 +228,7 @@ use GatewayClient\Gateway;
 chdir($folder);
 for ($i = 0; $i < 3; $i++) {
     echo Gateway::getAllClientIdCount(), Gateway::sendToAll('x'), "\n";
-    exec("$command reload", $said, $code);
+    exec("$command reload --drain", $said, $code);
     if ($code !== 0) echo implode("\n", $said);
     $ends = [(new ReflectionProperty(Gateway::class, 'socket'))->getValue()];
     if (stream_select($ends, $none, $none, 20) !== 1) echo "its connection stays\n";

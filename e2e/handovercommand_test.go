@@ -84,7 +84,7 @@ func TestHandoverCommand(t *testing.T) {
 // on where they were. When what was wrong is gone, they cross.
 func TestHandoverFallsBack(t *testing.T) {
 	for file, words := range map[string]string{
-		"fail-in-OnStart":      "does not start: there is a file fail-in-OnStart",
+		"fail-in-OnStart":      "there is a file fail-in-OnStart",
 		"fail-in-SaveState":    "there is a file fail-in-SaveState",
 		"fail-in-RestoreState": "there is a file fail-in-RestoreState",
 		"exit-in-RestoreState": "it ended with exit code 7",
