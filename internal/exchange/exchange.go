@@ -15,6 +15,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // An Exchange is one request with an http.Handler, as the net.Conn that net/http serves. A Server serves it, by a
@@ -46,16 +47,16 @@ type Exchange struct {
 
 	mu      sync.Mutex // guards the following; the connection's lock may be taken below it
 	changed sync.Cond
-	queue   []byte // of the request, not read yet
-	head    []byte // see Head
-	whole   bool   // nothing more of the request will come
-	gone    bool   // the connection has ended, or the peer's side of it
-	tunnel  bool   // all bytes that come are this exchange's
-	kept    bool   // net/http waits for the next request
-	last    bool   // there will be none
-	closed  bool   // net/http is done
-	held    bool   // the loop waits for room, or the end
-	reading bool   // the handler waits for the body
+	queue   []byte      // of the request, not read yet
+	head    []byte      // see Head
+	whole   bool        // nothing more of the request will come
+	gone    bool        // the connection has ended, or the peer's side of it
+	tunnel  bool        // all bytes that come are this exchange's
+	kept    bool        // net/http waits for the next request
+	last    bool        // there will be none
+	closed  atomic.Bool // net/http is done; changed under mu, read anywhere
+	held    bool        // the loop waits for room, or the end
+	reading bool        // the handler waits for the body
 	until   [2]deadline
 }
 
@@ -76,7 +77,7 @@ func (x *Exchange) Conn() Conn { return x.conn }
 func (x *Exchange) Feed(piece []byte, ends bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.closed {
+	if !x.closed.Load() {
 		x.queue = append(x.queue, piece...)
 	}
 	if x.whole = x.whole || ends; ends && x.head == nil {
@@ -106,8 +107,8 @@ func (x *Exchange) Room(between bool) Room {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch {
-	case x.closed && x.last: // the connection closes
-	case x.closed && between:
+	case x.closed.Load() && x.last: // the connection closes
+	case x.closed.Load() && between:
 		return Ended
 	case (!between || x.tunnel) && len(x.queue) < bodyAhead:
 		return Free
@@ -123,12 +124,8 @@ func (x *Exchange) Hold() {
 	x.held = true
 }
 
-// Over reports whether net/http is done.
-func (x *Exchange) Over() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.closed
-}
+// Over reports whether net/http is done. It takes no lock, so who asks may hold that of the connection.
+func (x *Exchange) Over() bool { return x.closed.Load() }
 
 // Tunnels reports whether all bytes that come are this exchange's: it was hijacked.
 func (x *Exchange) Tunnels() bool {
@@ -157,7 +154,7 @@ func (x *Exchange) MakeLast() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.last = true
-	return !x.closed
+	return !x.closed.Load()
 }
 
 // AwaitsBody reports whether the handler can go on only when the peer sends more of the body, and since which tick it
@@ -193,7 +190,7 @@ func (x *Exchange) keepAlive() {
 
 // goOnLocked has a loop that waits for room look again, with lock held.
 func (x *Exchange) goOnLocked() {
-	if !x.held || !x.closed && len(x.queue) > bodyAhead/2 {
+	if !x.held || !x.closed.Load() && len(x.queue) > bodyAhead/2 {
 		return
 	}
 	x.held = false

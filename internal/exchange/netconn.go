@@ -39,7 +39,7 @@ func (x *Exchange) Read(p []byte) (int, error) {
 	defer x.mu.Unlock()
 	for len(x.queue) == 0 {
 		switch {
-		case x.closed:
+		case x.closed.Load():
 			return 0, net.ErrClosed
 		case x.kept || x.gone:
 			return 0, io.EOF
@@ -87,7 +87,7 @@ func (x *Exchange) await(done func(State) bool) error {
 		switch {
 		case done(s):
 			return nil
-		case x.closed || !s.Open:
+		case x.closed.Load() || !s.Open:
 			return net.ErrClosed
 		case x.until[writeSide].passed():
 			return os.ErrDeadlineExceeded
@@ -100,10 +100,10 @@ func (x *Exchange) await(done func(State) bool) error {
 func (x *Exchange) Close() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.closed {
+	if x.closed.Load() {
 		return net.ErrClosed
 	}
-	x.closed = true
+	x.closed.Store(true)
 	x.queue = nil
 	for i := range x.until {
 		x.until[i].stop()
@@ -133,7 +133,7 @@ func (x *Exchange) SetWriteDeadline(t time.Time) error { return x.setDeadline(wr
 func (x *Exchange) setDeadline(side int, t time.Time) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.closed {
+	if x.closed.Load() {
 		return net.ErrClosed
 	}
 	d := &x.until[side]
