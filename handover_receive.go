@@ -17,7 +17,6 @@ import (
 type successor struct {
 	loops []*loopRun
 	made  map[uint64]*Conn
-	watch *watch // nil before the first record
 }
 
 // newSuccessor has loops expect what a predecessor hands over.
@@ -77,10 +76,6 @@ func (s *successor) Record(r *handover.Record, fd int) error {
 		return err
 	}
 	s.made[c.id] = c
-	if s.watch == nil {
-		s.watch = beginWatch()
-	}
-	s.watch.conns <- c
 	return nil
 }
 
@@ -105,20 +100,17 @@ func (s *successor) Keep(id uint64) error {
 		return errNotMade
 	}
 	delete(s.made, id)
-	s.watch.end()
-	_, err := c.loop.poll.Suspend(c.handle) // its registration would outlast this descriptor
 	c.mu.Lock()
 	c.flags &^= aborted // its peer is not to be reset
 	c.mu.Unlock()
 	c.end.finish(c, net.ErrClosed)
-	return err
+	return nil
 }
 
 var errNotMade = fmt.Errorf("lineman: %w: it is about a connection that has not come", handover.ErrCorrupt)
 
 // drop gives everything back: the handover has failed, and this process ends.
 func (s *successor) drop() {
-	s.watch.end()
 	for _, c := range s.made {
 		forget(c)
 	}
@@ -128,22 +120,29 @@ func (s *successor) drop() {
 	}
 }
 
-// serve has connections run when their loops do, which begin next. It returns how many each loop has.
+// serve has the loops serve what they have, from their first tick on. It returns how many connections each has.
 func (s *successor) serve() (conns []int) {
-	s.watch.end()
-	of := make(map[*Loop]int)
+	of := make(map[*Loop][]*Conn)
 	for _, c := range s.made {
-		beginCrossed(c, s.watch.failed[c])
-		of[c.loop]++
+		of[c.loop] = append(of[c.loop], c)
 	}
 	for _, own := range s.loops {
-		conns = append(conns, of[own.loop])
+		crossed := of[own.loop]
+		own.loop.Do(func() {
+			for _, c := range crossed {
+				beginCrossed(c)
+			}
+		})
+		conns = append(conns, len(crossed))
 	}
 	return conns
 }
 
-// beginCrossed has a connection run, unless it cannot be watched. What waits to be sent is written in the first tick.
-func beginCrossed(c *Conn, failed error) {
+// beginCrossed has a connection run. What waits to be sent is written at the end of the tick.
+func beginCrossed(c *Conn) {
+	if c.phase.get() == closed {
+		return // by what OnStart gave to Do
+	}
 	c.mu.Lock()
 	c.flags &^= stalled
 	if c.out.queue != nil {
@@ -151,39 +150,7 @@ func beginCrossed(c *Conn, failed error) {
 	}
 	c.mu.Unlock()
 	c.service.bound(c, 0)
-	if failed != nil {
-		c.end.depart(c, failed)
+	if err := c.loop.poll.Restore(c.handle); err != nil {
+		c.end.depart(c, err)
 	}
-}
-
-// watch has pollers watch connections that have crossed, while others are still made: it takes as long as to make them,
-// and both belong to the pause. Its methods may be called on nil.
-type watch struct {
-	conns  chan *Conn
-	over   chan struct{}
-	failed map[*Conn]error // owned by the goroutine until over is closed
-	ended  bool
-}
-
-func beginWatch() *watch {
-	w := &watch{conns: make(chan *Conn, handover.BatchRecords), over: make(chan struct{}), failed: map[*Conn]error{}}
-	go func() {
-		defer close(w.over)
-		for c := range w.conns {
-			if err := c.loop.poll.Restore(c.handle); err != nil {
-				w.failed[c] = err
-			}
-		}
-	}()
-	return w
-}
-
-// end returns when all that have come are watched.
-func (w *watch) end() {
-	if w == nil || w.ended {
-		return
-	}
-	w.ended = true
-	close(w.conns)
-	<-w.over
 }

@@ -132,8 +132,7 @@ type Poller interface {
 	// that the poller has no such thing.
 	Suspend(h Handle) (fd int, err error)
 
-	// Restore has a suspended stream be watched again, for what is armed. Before the first Wait it may run on another
-	// goroutine, beside Take and Arm.
+	// Restore has a suspended stream be watched again, for what is armed.
 	Restore(h Handle) error
 
 	// Take takes over the descriptor of a stream (TCP or Unix, not blocking) that another process has given. The handle

@@ -16,16 +16,10 @@ func (p *epoll) Suspend(h Handle) (int, error) {
 	return fd, nil
 }
 
-// Restore looks again at what is armed, as Arm may run beside it and find the handle suspended.
 func (p *epoll) Restore(h Handle) error {
 	s := p.slots.at(h)
 	ev := unix.EpollEvent{Events: s.armed(), Fd: int32(h)}
-	err := epollCtl(p.epfd, unix.EPOLL_CTL_ADD, int(s.fd), &ev)
-	for now := s.armed(); err == 0 && now != ev.Events; now = s.armed() {
-		ev.Events = now
-		err = epollCtl(p.epfd, unix.EPOLL_CTL_MOD, int(s.fd), &ev)
-	}
-	if err != 0 {
+	if err := epollCtl(p.epfd, unix.EPOLL_CTL_ADD, int(s.fd), &ev); err != 0 {
 		return fmt.Errorf("poll: epoll_ctl: %w", err)
 	}
 	return nil
