@@ -24,7 +24,18 @@ func (c *Conn) Send(msg []byte) error {
 	if len(msg) >= large {
 		return c.out.sendLarge(c, msg, false)
 	}
-	return c.out.send(c, 0, func(dst []byte) ([]byte, error) { return c.session.Append(dst, msg) })
+	if c.loop == nil {
+		return net.ErrClosed
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.out.admitLocked(c); err != nil {
+		return err
+	}
+	t := c.transport()
+	dst := t.bufferLocked(c)
+	b, err := c.session.Append(dst, msg)
+	return c.out.encodedLocked(c, t, dst, b, err)
 }
 
 // SendBinary sends a binary message on a WebSocket; elsewhere it is Send.
@@ -115,6 +126,11 @@ func (w *writer) encodeLocked(c *Conn, n int, encode func(dst []byte) ([]byte, e
 		dst = w.queue.Room(&c.loop.memory, n+maxAround)
 	}
 	b, err := encode(dst)
+	return w.encodedLocked(c, t, dst, b, err)
+}
+
+// encodedLocked queues b, which is dst, grown by what was encoded.
+func (w *writer) encodedLocked(c *Conn, t transport, dst, b []byte, err error) error {
 	if err != nil || len(b) == len(dst) && t.carriesStream() {
 		w.releaseLocked(c)
 		return err

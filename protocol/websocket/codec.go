@@ -113,6 +113,12 @@ func (c *Codec) Idle() bool { return c.fragments() == nil }
 // messages that were compressed, or came in fragments, is on loan. The next Decode does it too: calling Release before
 // has an idle connection keep none.
 func (c *Codec) Release() {
+	if c.partial != nil || c.agreed != nil { // else nothing is on loan: that is nearly always so, and is inlined
+		c.release()
+	}
+}
+
+func (c *Codec) release() {
 	if p := c.partial; p != nil && p.delivered {
 		c.forget()
 	}
