@@ -23,6 +23,7 @@ type cluster struct {
 	ward       ward
 	linked     bool // others can be reached
 	due        bool // others are to be told of the groups in the next tick
+	still      bool // the loop stands still, or is about to: nobody is told anything
 }
 
 // peer is another node.
@@ -33,6 +34,10 @@ type peer struct {
 	relays map[string]*relay  // of events of this node, by the names of the groups
 	came   map[string]*inflow // of events of that node, likewise
 	wards  map[push.Target]string
+}
+
+func newPeer(id string) *peer {
+	return &peer{id: id, relays: make(map[string]*relay), came: make(map[string]*inflow)}
 }
 
 // notice tells of a group that has listeners on a node.
@@ -133,6 +138,10 @@ func (d *Dispatcher) Bye() {
 func (c *cluster) say(node string, n note) { c.sayThen(node, n, func(error) {}) }
 
 func (c *cluster) sayThen(node string, n note, done func(error)) {
+	if c.still {
+		done(errStill)
+		return
+	}
 	n.Clock = c.dispatcher.clock.last
 	text, err := json.Marshal(n)
 	if err != nil { // it can always be written
@@ -175,7 +184,7 @@ func (c *cluster) told(node string, n *note) {
 		return
 	}
 	if p == nil {
-		p = &peer{id: node, relays: make(map[string]*relay), came: make(map[string]*inflow)}
+		p = newPeer(node)
 		c.peers[node] = p
 		defer c.sayGroups(node)
 		c.say(node, note{Ask: true})

@@ -15,16 +15,20 @@ import (
 
 // wires join worlds. What is told arrives in the next tick, unless it is lost.
 type wires struct {
-	t     *testing.T
+	t     testing.TB
 	all   map[string]*world
-	loses func() bool // a message that nobody hears of
-	doubt func() bool // one that arrives, and whose sender does not hear that
+	inbox map[string][]func() // what has come to a node, and what it hears of what it has told
+	loses func() bool         // a message that nobody hears of
+	doubt func() bool         // one that arrives, and whose sender does not hear that
 	cut   map[string]bool
 }
 
-func newWires(t *testing.T) *wires {
+func newWires(t testing.TB) *wires {
 	never := func() bool { return false }
-	return &wires{t: t, all: make(map[string]*world), loses: never, doubt: never, cut: make(map[string]bool)}
+	return &wires{
+		t: t, all: make(map[string]*world), inbox: make(map[string][]func()), loses: never, doubt: never,
+		cut: make(map[string]bool),
+	}
 }
 
 var errLost = errors.New("lost")
@@ -32,28 +36,37 @@ var errLost = errors.New("lost")
 // node adds a world.
 func (x *wires) node(id string) *world {
 	w := newWorld(x.t, Options{})
-	x.all[id] = w
+	x.all[id], w.name = w, id
+	x.join(w, id)
+	return w
+}
+
+// join has a world be a node, as long as it is the one of its name.
+func (x *wires) join(w *world, id string) {
 	w.Join(id, func(to string, what json.RawMessage, done func(error)) {
-		what = slices.Clone(what)
+		id, what := w.name, slices.Clone(what)
+		heard := func(err error) {
+			if to != "" {
+				x.inbox[id] = append(x.inbox[id], func() { done(err) })
+			}
+		}
+		if x.all[id] != w { // it is not linked yet
+			done(errLost)
+			return
+		}
 		for _, other := range x.ids() {
 			there := x.all[other]
 			if other == id || to != "" && to != other || x.cut[other] || x.cut[id] || x.loses() {
 				continue
 			}
-			there.due = append(there.due, func() { there.Told(id, what) })
-			if x.doubt() {
-				continue
-			}
-			if to != "" {
-				w.due = append(w.due, func() { done(nil) })
+			x.inbox[other] = append(x.inbox[other], func() { there.Told(id, what) })
+			if to != "" && !x.doubt() {
+				heard(nil)
 				return
 			}
 		}
-		if to != "" {
-			w.due = append(w.due, func() { done(errLost) })
-		}
+		heard(errLost)
 	}, func() { w.stale++ })
-	return w
 }
 
 // ids are those of the nodes, in order.
@@ -64,11 +77,20 @@ func (x *wires) run() {
 	for busy := true; busy; {
 		busy = false
 		for _, id := range x.ids() {
-			w := x.all[id]
-			busy = busy || len(w.due) > 0
-			w.tick()
+			busy = x.hear(id) || len(x.all[id].due) > 0 || busy
+			x.all[id].tick()
 		}
 	}
+}
+
+// hear has a node do what its inbox has, and reports whether there was something.
+func (x *wires) hear(id string) bool {
+	came := x.inbox[id]
+	x.inbox[id] = nil
+	for _, f := range came {
+		f()
+	}
+	return len(came) > 0
 }
 
 // pass lets time go by, a beat a second.
@@ -229,14 +251,17 @@ func TestAllCutOff(t *testing.T) {
 	check(t, a.stale, 0)
 }
 
-// Whatever is lost on the way, each event of a connection is done at least once, in order, and twice only where that is
-// marked.
+// Whatever is lost on the way, and whichever node is handed over, each event of a connection is done at least once, in
+// order, and twice only where that is marked.
 func TestRelayRandom(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		x := newWires(t)
 		x.loses, x.doubt = func() bool { return r.IntN(10) == 0 }, func() bool { return r.IntN(10) == 0 }
-		nodes := []*world{x.node("a"), x.node("b"), x.node("c")}
+		names := []string{"a", "b", "c"}
+		for _, id := range names {
+			x.node(id)
+		}
 		var all []*listener
 		said, done := map[string]int{}, map[string][]told{}
 		work := func(l *listener, n int) {
@@ -245,14 +270,14 @@ func TestRelayRandom(t *testing.T) {
 			}
 		}
 		for range 200 {
-			switch i := r.IntN(12); {
+			switch i := r.IntN(13); {
 			case i < 5:
 				at := r.IntN(3)
 				conn := fmt.Sprintf("c:%c.%d", 'a'+at, r.IntN(3))
 				said[conn]++
-				nodes[at].say(conn, "7", fmt.Sprint(said[conn]))
+				x.all[names[at]].say(conn, "7", fmt.Sprint(said[conn]))
 			case i < 7 && len(all) < 3:
-				w := nodes[r.IntN(3)]
+				w := x.all[names[r.IntN(3)]]
 				l := &listener{w: w, room: -1}
 				w.begin(l, Listen{Group: "chat", Events: []Kind{Message}, Window: 1 + r.IntN(4)})
 				all = append(all, l)
@@ -271,6 +296,8 @@ func TestRelayRandom(t *testing.T) {
 				all = slices.Delete(all, at, at+1)
 			case i == 10:
 				x.pass(time.Second)
+			case i == 11:
+				x.handOver(names[r.IntN(3)], r.IntN(4) == 0, all, nil)
 			default:
 				x.run()
 			}
@@ -278,7 +305,7 @@ func TestRelayRandom(t *testing.T) {
 		for _, l := range all {
 			l.Close()
 		}
-		last := nodes[0].listen("chat", Message)
+		last := x.all["a"].listen("chat", Message)
 		for range 20 {
 			x.pass(2 * time.Second)
 			if n := len(last.got); n > 0 {

@@ -351,13 +351,15 @@ func (d *Dispatcher) later(f func()) {
 	if d.due = append(d.due, f); len(d.due) > 1 {
 		return
 	}
-	d.options.Do(func() {
-		due := d.due
-		d.due = nil
-		for _, f := range due {
-			f()
-		}
-	})
+	d.options.Do(d.tellDue)
+}
+
+func (d *Dispatcher) tellDue() {
+	due := d.due
+	d.due = nil
+	for _, f := range due {
+		f()
+	}
 }
 
 // dropped is the event that tells how many were.

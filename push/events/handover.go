@@ -28,6 +28,7 @@ const (
 	fieldEarlyLeft  = 6 // for how long it is kept, in milliseconds
 	fieldEarlySaid  = 7 // once for each
 	fieldEarlyGone  = 8 // likewise
+	fieldCluster    = 9 // before the groups
 )
 
 // The fields of a completion.
@@ -39,9 +40,15 @@ const (
 // errs are those that a completion may have.
 var errs = []error{ErrNobody, ErrDropped, ErrFailed}
 
-// AppendState appends all groups with what waits in them, and who listens. It changes nothing.
+// AppendState appends all groups with what waits in them, who listens, and what is known of other nodes. Who waits for
+// an event that was acknowledged is told first. It gives nothing up.
 func (d *Dispatcher) AppendState(dst []byte) []byte {
-	w := &stateWriter{now: d.options.Now(), completions: make(map[*completion]uint64)}
+	for len(d.due) > 0 {
+		d.tellDue()
+	}
+	w := &stateWriter{
+		now: d.options.Now(), completions: make(map[*completion]uint64), inflows: make(map[*inflow]uint64),
+	}
 	dst = fields.Begin(dst, stateVersion)
 	dst = fields.Uint(dst, fieldClock, d.clock.last)
 	dst = fields.Nested(dst, fieldForgotten, d.forgotten.appendState)
@@ -53,6 +60,9 @@ func (d *Dispatcher) AppendState(dst []byte) []byte {
 		for it := range g.items {
 			dst = w.appendCompletion(dst, it.done)
 		}
+	}
+	if c := d.cluster; c != nil {
+		dst = fields.Nested(dst, fieldCluster, func(dst []byte) []byte { return w.appendCluster(dst, c) })
 	}
 	for _, g := range d.groups {
 		dst = fields.Nested(dst, fieldGroup, func(dst []byte) []byte { return w.appendGroup(dst, g) })
@@ -67,6 +77,7 @@ func (d *Dispatcher) AppendState(dst []byte) []byte {
 type stateWriter struct {
 	now         time.Time
 	completions map[*completion]uint64 // their places among all
+	inflows     map[*inflow]uint64     // likewise
 }
 
 // appendCompletion appends who waits for an event, if the successor can tell that one.
@@ -106,6 +117,9 @@ func (d *Dispatcher) HandedOver() {
 			l.closed = true
 		}
 	}
+	if d.cluster != nil {
+		clear(d.cluster.peers) // no timer tells them anything
+	}
 	d.groups, d.unclaimed, d.early, d.cluster = nil, nil, early{}, nil
 	clear(d.wanted)
 	d.handedOver = true
@@ -122,6 +136,7 @@ func (d *Dispatcher) HandedOver() {
 // arriving is what a predecessor had, until Restored.
 type arriving struct {
 	completions []*completion // nil where nobody can be told
+	inflows     []cameIn
 	waiters     map[string][]*completion
 	listeners   map[uint64]*Listener // that are to be reattached, by their numbers
 	deserted    map[*group]time.Duration
@@ -163,6 +178,8 @@ func (d *Dispatcher) takeState(number uint64, value []byte) (err error) {
 		err = d.forgotten.restoreState(value)
 	case fieldCompletion:
 		err = d.arriving.takeCompletion(value)
+	case fieldCluster:
+		err = d.takeCluster(value)
 	case fieldGroup:
 		err = d.takeGroup(value, false)
 	case fieldUnclaimed:
@@ -269,6 +286,9 @@ func (d *Dispatcher) Restored() {
 		for conn := range d.held {
 			d.options.Hold(conn, true)
 		}
+	}
+	if d.cluster != nil {
+		d.cluster.goOn()
 	}
 }
 

@@ -160,6 +160,9 @@ func (s *groupState) check(unclaimed bool) error {
 		if l.window == 0 || l.window > MaxWindow || int(l.sent) > len(l.items) {
 			return fields.ErrMalformed
 		}
+		if r := l.relay; r != nil && (r.arrived < l.acked || r.arrived > l.acked+uint64(l.sent)) {
+			return fields.ErrMalformed
+		}
 	}
 	for _, b := range s.bindings {
 		if int(b.listener) > len(s.listeners) {
@@ -215,6 +218,7 @@ func (s *groupState) size() (n int) {
 func (g *group) takeOver(s *groupState) {
 	g.counters.add(s.counters)
 	g.omitted += int(s.omitted)
+	g.mute = g.dispatcher.cluster != nil && s.mute != 0
 	for _, l := range s.listeners {
 		for i, it := range l.items {
 			if it.alone == 0 {
@@ -236,7 +240,9 @@ func (g *group) takeOver(s *groupState) {
 // restored is an event as the group has it.
 func (g *group) restored(s itemState) item {
 	it := item{text: s.text, at: s.at, again: s.again != 0}
-	if all := g.dispatcher.arriving.completions; s.done > 0 && int(s.done) <= len(all) {
+	if s.came != 0 && s.alone == 0 {
+		g.cameFrom(&it, &s)
+	} else if all := g.dispatcher.arriving.completions; s.done > 0 && int(s.done) <= len(all) {
 		it.done = all[s.done-1]
 		it.done.left++
 	}
@@ -254,7 +260,9 @@ func (g *group) goOn(s *groupState) {
 		}
 		d.lastListener = max(d.lastListener, was.number)
 		g.listeners = append(g.listeners, l)
-		d.arriving.listeners[was.number] = l
+		if was.relay == nil || !d.cluster.resumeRelay(l, was.relay) {
+			d.arriving.listeners[was.number] = l
+		}
 	}
 	for _, was := range s.bindings {
 		b := &binding{conn: was.conn, gone: was.gone != 0}

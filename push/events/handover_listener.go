@@ -14,6 +14,7 @@ const (
 	fieldListenerSent   = 4
 	fieldListenerBehind = 5
 	fieldListenerItem   = 6 // once for each
+	fieldListenerRelay  = 7 // it is on another node
 )
 
 // The fields of a binding.
@@ -25,12 +26,15 @@ const (
 
 // The fields of an item.
 const (
-	fieldItemText  = 1
-	fieldItemConn  = 2
-	fieldItemAlone = 3 // it is for its listener alone
-	fieldItemAt    = 4
-	fieldItemAgain = 5
-	fieldItemDone  = 6 // which completion, and 1; 0: none
+	fieldItemText   = 1
+	fieldItemConn   = 2
+	fieldItemAlone  = 3 // it is for its listener alone
+	fieldItemAt     = 4
+	fieldItemAgain  = 5
+	fieldItemDone   = 6 // which completion, and 1; 0: none
+	fieldItemCame   = 7 // another node has relayed it
+	fieldItemFrom   = 8 // by which inflow, and 1; 0: by one that has ended
+	fieldItemNumber = 9 // of what that relays
 )
 
 func (w *stateWriter) appendListener(dst []byte, l *Listener) []byte {
@@ -39,6 +43,9 @@ func (w *stateWriter) appendListener(dst []byte, l *Listener) []byte {
 	dst = fields.Uint(dst, fieldListenerAcked, l.acked)
 	dst = fields.Uint(dst, fieldListenerSent, uint64(l.sent))
 	dst = fields.Bool(dst, fieldListenerBehind, l.behind)
+	if l.relay != nil {
+		dst = fields.Nested(dst, fieldListenerRelay, l.relay.appendState)
+	}
 	return w.appendQueue(dst, fieldListenerItem, &l.queue)
 }
 
@@ -51,6 +58,9 @@ func (w *stateWriter) appendQueue(dst []byte, field uint64, q *queue) []byte {
 			dst = fields.Bool(dst, fieldItemAlone, it.binding == nil)
 			dst = fields.Uint(dst, fieldItemAt, uint64(max(0, it.at)))
 			dst = fields.Bool(dst, fieldItemAgain, it.again)
+			dst = fields.Bool(dst, fieldItemCame, it.from != nil)
+			dst = fields.Uint(dst, fieldItemFrom, w.inflows[it.from])
+			dst = fields.Uint(dst, fieldItemNumber, it.number)
 			return fields.Uint(dst, fieldItemDone, w.completions[it.done])
 		})
 	}
@@ -61,6 +71,7 @@ type listenerState struct {
 	number, acked        uint64
 	window, sent, behind uint32
 	items                []itemState
+	relay                *relayState // nil: it is here
 }
 
 type bindingState struct {
@@ -73,8 +84,10 @@ type itemState struct {
 	text         []byte
 	conn         string
 	at           int64
-	done         uint32
+	done, from   uint32
+	number       uint64
 	alone, again uint8
+	came         uint8
 }
 
 func (s *listenerState) take(number uint64, value []byte) (err error) {
@@ -91,6 +104,9 @@ func (s *listenerState) take(number uint64, value []byte) (err error) {
 		err = fields.Put(&s.behind, value)
 	case fieldListenerItem:
 		s.items, err = takeItem(s.items, value)
+	case fieldListenerRelay:
+		s.relay = &relayState{}
+		err = fields.Each(value, s.relay.take)
 	}
 	return err
 }
@@ -123,6 +139,12 @@ func takeItem(to []itemState, state []byte) ([]itemState, error) {
 			err = fields.Put(&it.again, value)
 		case fieldItemDone:
 			err = fields.Put(&it.done, value)
+		case fieldItemCame:
+			err = fields.Put(&it.came, value)
+		case fieldItemFrom:
+			err = fields.Put(&it.from, value)
+		case fieldItemNumber:
+			err = fields.Put(&it.number, value)
 		}
 		return err
 	})

@@ -269,8 +269,10 @@ func (deaf) Send([]byte) bool { return true }
 // FuzzRestoreState has no state make the Dispatcher panic, or keep more than the state has.
 func FuzzRestoreState(f *testing.F) {
 	f.Add(goldenState(f))
+	f.Add(goldenNode(f))
 	f.Fuzz(func(t *testing.T, state []byte) {
 		w := newWorld(t, Options{Early: 10 * time.Second})
+		newWires(t).join(w, "n")
 		if w.RestoreState(state) != nil {
 			return
 		}

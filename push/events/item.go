@@ -8,6 +8,7 @@ type item struct {
 	binding *binding    // nil: it is for this listener alone
 	done    *completion // nil: nobody waits for it
 	from    *inflow     // the node that relays it; nil: it is of this one
+	number  uint64      // that it has there
 	at      int64       // when it came, in milliseconds of Unix time
 	again   bool        // it was sent to a listener that has gone, or the page says it again
 }

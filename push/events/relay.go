@@ -201,7 +201,7 @@ func (c *cluster) take(p *peer, b *batch) {
 		in.open++
 		g.counters.Emitted++
 		done := &completion{left: 1, done: func(err error) { c.settled(p, in, n, err) }}
-		g.enqueue(item{text: e.Text, done: done, again: e.Again, from: in}, e.Conn)
+		g.enqueue(item{text: e.Text, done: done, again: e.Again, from: in, number: n}, e.Conn)
 	}
 	for _, conn := range b.Gone {
 		g.closed(push.Target(conn))

@@ -37,6 +37,7 @@ func (g *group) sync() {
 		g.syncing = false
 		switch {
 		case g.dispatcher.leaving: // pages go to the successor, which knows better
+		case g.mute: // another node tells it meanwhile
 		case err != nil:
 			g.dispatcher.options.After(retrySync, g.sync)
 		case g.stale:

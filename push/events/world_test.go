@@ -21,6 +21,7 @@ type world struct {
 	held   map[push.Target]bool
 	uids   []string
 	stale  int
+	name   string // among nodes
 }
 
 type timer struct {
