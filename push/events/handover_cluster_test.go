@@ -56,7 +56,9 @@ func (x *wires) handOver(id string, fails bool, listeners []*listener, results m
 	x.all[id], to.name = to, id
 	from.HandedOver()
 	from.tick()
-	from.pass(time.Hour)
+	if from.pass(time.Hour); len(from.timers) > 0 {
+		x.t.Error("the predecessor is still at something")
+	}
 	to.Restored()
 	return to
 }
@@ -223,6 +225,95 @@ func TestHandoverRecall(t *testing.T) {
 	_ = other.Ack(1)
 	x.run()
 	check(t, said["c:a.1 1"], nil)
+}
+
+// TestHandoverDue has what nodes were about to tell each other be told by the successor, without anything that happens.
+func TestHandoverDue(t *testing.T) {
+	x := newWires(t)
+	a, b := x.node("a"), x.node("b")
+	l := b.listen("chat", Message)
+	x.run()
+	said := map[string]string{}
+	say := func(w *world, conn string) {
+		said[conn+" 1"] = "pending"
+		w.Emit(&Event{
+			Kind: Message, Conn: push.Target(conn), Data: []byte("1"), Form: Text, Receipt: conn + " 1",
+		}, settledIn(said, conn+" 1"))
+	}
+	say(a, "c:a.1")
+	a = x.handOver("a", false, nil, said)
+	x.run()
+	check(t, texts(l.got), []string{"1"})
+	_ = l.Ack(1)
+	b = x.handOver("b", false, []*listener{l}, said)
+	x.run()
+	check(t, said["c:a.1 1"], nil)
+
+	other := &listener{w: a, room: -1}
+	a.begin(other, Listen{Group: "other", Events: []Kind{Message}})
+	a = x.handOver("a", false, []*listener{other}, said)
+	x.run()
+	say(b, "c:b.1")
+	x.run()
+	check(t, len(other.got), 1)
+
+	l.Close()
+	lost := 0
+	x.loses = func() bool { lost++; return lost == 1 } // that nobody listens any more
+	b.tick()
+	x.loses = func() bool { return false }
+	a = x.handOver("a", false, []*listener{other}, said)
+	x.run()
+	check(t, len(a.cluster.peers["b"].relays), 0)
+}
+
+// TestStandStill has a node whose loop stands still tell others nothing, and go on if no successor comes.
+func TestStandStill(t *testing.T) {
+	x := newWires(t)
+	a, b := x.node("a"), x.node("b")
+	l := &listener{w: b, room: -1}
+	b.begin(l, Listen{Group: "chat", Events: []Kind{Message}, Window: MaxWindow})
+	x.run()
+	for i := range maxRelayed + relayWindow {
+		a.say("c:a.1", "7", fmt.Sprint(i))
+	}
+	x.run()
+	a.StandStill()
+	_ = l.Ack(maxRelayed)
+	b.tick()
+	x.hear("a")
+	check(t, len(x.inbox["b"]), 1) // that its acknowledgement has come
+	check(t, len(l.got), relayWindow)
+	a.tick()
+	x.run()
+	check(t, len(l.got), relayWindow+maxRelayed)
+}
+
+// TestHandoverHook has a hook not be told who is there by a node that does not tell it of that.
+func TestHandoverHook(t *testing.T) {
+	x := newWires(t)
+	hook := Listen{Group: "hook:x", Events: []Kind{Join}, Hook: true}
+	for _, id := range []string{"a", "b"} {
+		l := &listener{w: x.node(id), room: -1}
+		l.w.begin(l, hook)
+		_ = l.Ack(1) // who was there at the start
+	}
+	x.run()
+	state := x.all["b"].AppendState(nil)
+	to := newWorld(t, Options{})
+	x.join(to, "b")
+	var told func(uids, channels []string, err error)
+	to.options.State = func(_, _ bool, done func(u, c []string, err error)) { told = done }
+	l := &listener{w: to, room: -1}
+	to.begin(l, hook)
+	if err := to.RestoreState(state); err != nil {
+		t.Fatal(err)
+	}
+	to.Restored()
+	to.tick()
+	told([]string{"7"}, nil, nil)
+	to.Emit(&Event{Kind: Join, UID: "7"}, nil)
+	check(t, fmt.Sprint(l.got), "[]")
 }
 
 // goldenNode is the state of a node with all that it may have of other nodes.

@@ -218,7 +218,6 @@ func (s *groupState) size() (n int) {
 func (g *group) takeOver(s *groupState) {
 	g.counters.add(s.counters)
 	g.omitted += int(s.omitted)
-	g.mute = g.dispatcher.cluster != nil && s.mute != 0
 	for _, l := range s.listeners {
 		for i, it := range l.items {
 			if it.alone == 0 {
