@@ -254,7 +254,7 @@ func TestAllCutOff(t *testing.T) {
 // Whatever is lost on the way, and whichever node is handed over, each event of a connection is done at least once, in
 // order, and twice only where that is marked.
 func TestRelayRandom(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(150) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		x := newWires(t)
 		x.loses, x.doubt = func() bool { return r.IntN(10) == 0 }, func() bool { return r.IntN(10) == 0 }
