@@ -307,7 +307,8 @@ func (c *cluster) resumeRelay(l *Listener, s *relayState) bool {
 		return false
 	}
 	r := &relay{
-		Listener: l, cluster: c, peer: c.peers[s.peer], run: s.run, arrived: s.arrived, recalled: s.recalled, gone: s.gone,
+		Listener: l, cluster: c, peer: c.peers[s.peer],
+		run: s.run, arrived: s.arrived, recalled: s.recalled, gone: s.gone,
 	}
 	l.relay, l.sink = r, r
 	r.peer.relays[l.group.name] = r

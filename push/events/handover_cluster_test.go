@@ -201,8 +201,8 @@ func TestHandoverDeadNode(t *testing.T) {
 	check(t, x.all["a"].stale, 1)
 }
 
-// TestHandoverRecall has a node that was told to let go of what was relayed to it do so after its handover, and one that
-// is handed over while it waits for that wait for it still.
+// TestHandoverRecall has a node that was told to let go of what was relayed to it do so after its handover, and one
+// that is handed over while it waits for that wait for it still.
 func TestHandoverRecall(t *testing.T) {
 	x := newWires(t)
 	a, b := x.node("a"), x.node("b")
