@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"time"
 
 	"github.com/lineman-go/lineman/internal/handover"
@@ -258,7 +259,7 @@ func (p *predecessor) isAsSentLocked(x *crossing) bool {
 // the application first. It returns how many have crossed.
 func (p *predecessor) leave() (crossed int) {
 	for _, own := range p.loops {
-		own.loop.Do(own.loop.handedOver)
+		own.loop.doFirst(own.loop.handedOver)
 	}
 	for i := range p.crossing {
 		x := &p.crossing[i]
@@ -315,6 +316,15 @@ func (x *crossing) reopenLocked() {
 	if e := c.extra; e != nil && e.life != nil && e.life.Err() != nil {
 		e.life = nil
 	}
+}
+
+// doFirst is Do, before all that waits: that may concern what the successor has now.
+func (l *Loop) doFirst(f func()) {
+	l.mu.Lock()
+	l.posted = slices.Insert(l.posted, 0, f)
+	l.somePosted.Store(true)
+	l.mu.Unlock()
+	l.wake()
 }
 
 // handedOver tells the application that the successor has taken over.

@@ -126,14 +126,19 @@ func TestHandoverStates(t *testing.T) {
 			var saved, restored diary
 			w := &lineman.Worker{Addr: "text://127.0.0.1:0", Name: "service", Loops: tt.from}
 			w.PerLoop = func(own *lineman.Worker) {
-				said := 0
+				said, handed := 0, false
 				own.OnMessage = func(c *lineman.Conn, _ []byte) { said++; _ = c.Send(nil) }
 				own.Save, own.Restore = saveNothing, restoreNothing
 				own.SaveState = func(l *lineman.Loop) ([]byte, error) {
+					l.Do(func() {
+						if !handed {
+							t.Error("what waits comes before OnHandover")
+						}
+					})
 					return fmt.Appendf(nil, "%d has %d", l.Index(), said), nil
 				}
 				own.RestoreState = restoreNoState
-				own.OnHandover = func(l *lineman.Loop) { saved.note(fmt.Sprint(l.Index())) }
+				own.OnHandover = func(l *lineman.Loop) { handed = true; saved.note(fmt.Sprint(l.Index())) }
 			}
 			to := &lineman.Worker{Addr: "text://127.0.0.1:0", Name: "service", Loops: tt.to}
 			to.PerLoop = func(own *lineman.Worker) {

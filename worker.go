@@ -144,9 +144,9 @@ type Worker struct {
 	// error ends the handover, and the reload with it.
 	RestoreState func(l *Loop, state []byte) error
 
-	// OnHandover runs on each loop of the predecessor, once the successor has taken over for good, before OnReload:
-	// connections that have crossed are here no more. It is the place to close what the successor opens now, and to
-	// stop what it goes on with.
+	// OnHandover runs on each loop of the predecessor, once the successor has taken over for good, before OnReload and
+	// what waits by Do: connections that have crossed are here no more. It is the place to close what the successor
+	// opens now, and to stop what it goes on with.
 	OnHandover func(l *Loop)
 
 	// OnStop runs on the loop once, when it begins to stop: listeners and connections are still open. Workers opened
