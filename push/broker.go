@@ -54,6 +54,10 @@ type Node struct {
 	// without Presence may be in one cluster.
 	OnlyRolls bool
 
+	// Succeeds says that the link may be that of a node of a predecessor: if it is a HandoverLink it connects when
+	// Restored is called, and not before.
+	Succeeds bool
+
 	// Linked is told when the link to the cluster is up, with all targets subscribed, and when it has broken: until it
 	// is up again, what others publish may be missed.
 	Linked func(up bool)

@@ -3,7 +3,6 @@ package push
 import (
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/lineman-go/lineman/internal/fields"
 )
@@ -33,35 +32,9 @@ const stateVersion = 1
 // errStays is that of a Broker that cannot be handed over.
 var errStays = errors.New("push: this broker cannot be handed over: have connections drain")
 
-// handoverSettleTime is how long it may take until nothing waits for a Journal.
-const handoverSettleTime = 500 * time.Millisecond
-
-// handoverLink is a Link that can be handed over. As all of a handover, its methods are called while the loops of all
-// nodes of the process stand still.
-type handoverLink interface {
-	// settle does what waits for the Journal or for a loop.
-	settle(limit time.Duration) error
-
-	// rings are the history, if it is in memory alone; else nil.
-	rings() *rings
-
-	// releaseRings has rings of a predecessor go as any other, now that those who follow are here.
-	releaseRings()
-
-	// rename gives the node another name.
-	rename(id string)
-
-	// seated tells what is known of a uid that is present; seat has one be so that this node has said before.
-	seated(at seat) (info []byte)
-	seat(at seat, info []byte)
-
-	// abandon closes the link of a node whose connections a successor has. Others are told nothing.
-	abandon()
-}
-
 // handoverLink is that of the Hub.
-func (h *Hub[C]) handoverLink() (handoverLink, error) {
-	if l, ok := h.link.(handoverLink); ok {
+func (h *Hub[C]) handoverLink() (HandoverLink, error) {
+	if l, ok := h.link.(HandoverLink); ok {
 		return l, nil
 	}
 	return nil, errStays
@@ -74,19 +47,20 @@ const (
 )
 
 // AppendBrokerState appends what the Broker has in this process for all its Hubs: the history in memory, and what is
-// kept for connections that come back. First all that waits for a Journal, or for another loop, is done, as far as that
-// takes no longer than half a second: connections may be sent to, and functions that wait for outcomes are called. With
-// a Journal the history does not cross: the successor reads it there. An error is why there can be no handover now.
+// kept for connections that come back. First all that waits for a Journal, for another loop, or for other nodes, is
+// done, as far as that takes no longer than half a second, or than the Broker says: connections may be sent to, and
+// functions that wait for outcomes are called. With a Journal the history does not cross: the successor reads it there.
+// An error is why there can be no handover now.
 func (h *Hub[C]) AppendBrokerState(dst []byte) ([]byte, error) {
 	l, err := h.handoverLink()
 	if err == nil {
-		err = l.settle(handoverSettleTime)
+		err = l.Settle()
 	}
 	if err != nil {
 		return dst, err
 	}
 	dst = fields.Begin(dst, stateVersion)
-	if s := l.rings(); s != nil {
+	if s := h.rings(); s != nil {
 		dst = slices.Grow(dst, s.bytes)
 		dst = fields.Nested(dst, fieldHistory, s.appendState)
 	}
@@ -96,20 +70,28 @@ func (h *Hub[C]) AppendBrokerState(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
+// rings are the history, if it is in the memory of this process alone; else nil.
+func (h *Hub[C]) rings() *rings {
+	if l, ok := h.link.(ringsLink); ok {
+		return l.rings()
+	}
+	return nil
+}
+
 // RestoreBrokerState takes what AppendBrokerState of the predecessor has said. It is called once, by one Hub of the
 // process, before any RestoreState. The state is on loan until it returns. An error says that it cannot be understood.
 func (h *Hub[C]) RestoreBrokerState(state []byte) error {
-	l, err := h.handoverLink()
-	if err != nil {
+	if _, err := h.handoverLink(); err != nil {
 		return err
 	}
-	if state, err = fields.Open(state, stateVersion); err != nil {
+	state, err := fields.Open(state, stateVersion)
+	if err != nil {
 		return err
 	}
 	return fields.Each(state, func(number uint64, value []byte) error {
 		switch number {
 		case fieldHistory:
-			if s := l.rings(); s != nil {
+			if s := h.rings(); s != nil {
 				return s.restoreState(value, h.retention)
 			}
 		case fieldKept:
@@ -130,7 +112,7 @@ func (h *Hub[C]) HandedOver(crossed func(C) bool) {
 		h.rolls[r] = rollState{}
 	}
 	if l, err := h.handoverLink(); err == nil {
-		l.abandon()
+		l.Abandon()
 	}
 	for _, m := range slices.Clone(h.everyone.members) {
 		if crossed(m.conn) {

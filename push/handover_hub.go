@@ -1,6 +1,7 @@
 package push
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -15,6 +16,7 @@ const (
 	fieldSeat  = 3 // once for each uid in a channel
 	fieldRoll  = 4 // once for each
 	fieldStats = 5
+	fieldLink  = 6 // what its Link says, and may be another Broker's
 )
 
 // The fields of a seat.
@@ -24,6 +26,9 @@ const (
 	fieldSeatLeft    = 3 // how long it stays, in milliseconds; 0: it has a connection
 	fieldSeatInfo    = 4
 )
+
+// errNoSuccessor is that of a Hub whose Broker has joined the other nodes already, as a new one.
+var errNoSuccessor = errors.New("push: over this broker a Hub takes another's place only with Options.Succeeds")
 
 // arriving is what a Hub has of a predecessor until Restored. Owned by the loop.
 type arriving struct {
@@ -52,13 +57,14 @@ func (h *Hub[C]) AppendState(dst []byte) ([]byte, error) {
 			if a.conns == 0 {
 				dst = fields.Uint(dst, fieldSeatLeft, milliseconds(left[at]))
 			}
-			return fields.Bytes(dst, fieldSeatInfo, l.seated(at))
+			return fields.Bytes(dst, fieldSeatInfo, l.Seated(at.channel, at.uid))
 		})
 	}
 	for r := range rolls {
 		dst = fields.Nested(dst, fieldRoll, func(dst []byte) []byte { return h.appendRoll(dst, r) })
 	}
-	return fields.Nested(dst, fieldStats, h.stats.appendState), nil
+	dst = fields.Nested(dst, fieldStats, h.stats.appendState)
+	return fields.Bytes(dst, fieldLink, l.AppendState(nil)), nil
 }
 
 // nodes are its own name, and those that its connections have.
@@ -96,8 +102,9 @@ func (h *Hub[C]) leavingFor() map[seat]time.Duration {
 }
 
 // RestoreState takes what AppendState of a Hub of the predecessor has said: from then on this Hub has its name. Another
-// call, with the state of another Hub, has it have that name, too, for the connections that have it in theirs. The
-// state is on loan until it returns. An error says that it cannot be understood.
+// call, with the state of another Hub, has it have that name, too, for the connections that have it in theirs; but over
+// a Broker of several processes a Hub has one name: other states are not taken, and their connections cannot be
+// restored. The state is on loan until it returns. An error says that it cannot be understood.
 func (h *Hub[C]) RestoreState(state []byte) error {
 	l, err := h.handoverLink()
 	if err != nil {
@@ -106,10 +113,16 @@ func (h *Hub[C]) RestoreState(state []byte) error {
 	if state, err = fields.Open(state, stateVersion); err != nil {
 		return err
 	}
+	if !h.options.Succeeds && !h.isOneProcess() {
+		return errNoSuccessor
+	}
 	if h.arriving == nil {
 		h.arriving = &arriving{seats: make(map[seat]time.Duration)}
 	}
 	first := !h.arriving.named
+	if !first && !h.isOneProcess() {
+		return nil
+	}
 	return fields.Each(state, func(number uint64, value []byte) error {
 		switch number {
 		case fieldName:
@@ -124,17 +137,19 @@ func (h *Hub[C]) RestoreState(state []byte) error {
 			return h.restoreRoll(l, value)
 		case fieldStats:
 			return h.stats.restoreState(value)
+		case fieldLink:
+			return l.RestoreState(value)
 		}
 		return nil
 	})
 }
 
 // restoreName has the Hub have a name of the predecessor: in place of its own, or beside it.
-func (h *Hub[C]) restoreName(l handoverLink, name string) error {
+func (h *Hub[C]) restoreName(l HandoverLink, name string) error {
 	switch {
 	case name == "" || checkName(ToConn, name+".0") != nil || len(h.former) >= 1<<16-1:
 		return fields.ErrMalformed
-	case h.hasName(nodeTopic(name)):
+	case h.hasName(nodeTopic(name)), h.arriving.named && !h.isOneProcess():
 		return nil
 	case h.arriving.named:
 		h.former = append(h.former, name)
@@ -142,7 +157,7 @@ func (h *Hub[C]) restoreName(l handoverLink, name string) error {
 		h.arriving.named = true
 		h.link.Unsubscribe([]Target{nodeTopic(h.node)})
 		h.node = name
-		l.rename(name)
+		l.Rename(name)
 		if h.trace != nil {
 			h.trace.node = name
 		}
@@ -158,7 +173,7 @@ func (h *Hub[C]) hasName(topic Target) bool {
 }
 
 // restoreSeat has a uid be present, as others know.
-func (h *Hub[C]) restoreSeat(l handoverLink, state []byte) error {
+func (h *Hub[C]) restoreSeat(l HandoverLink, state []byte) error {
 	var at seat
 	var left time.Duration
 	var info []byte
@@ -187,7 +202,7 @@ func (h *Hub[C]) restoreSeat(l handoverLink, state []byte) error {
 	if left == 0 || left > leaveDelay {
 		left = leaveDelay
 	}
-	l.seat(at, info)
+	l.Seat(at.channel, at.uid, info)
 	if h.attendance.seats == nil {
 		h.attendance.seats = make(map[seat]*attendee)
 	}
@@ -200,15 +215,17 @@ func (h *Hub[C]) restoreSeat(l handoverLink, state []byte) error {
 
 // Restored notes that the connections which have crossed are members again, and that the loop runs. Who was present by
 // connections that have not crossed goes now, as when its last connection has gone. The Hub that was not restored does
-// nothing.
+// nothing, but for joining the other nodes, if Options.Succeeds is true.
 func (h *Hub[C]) Restored() {
 	had := h.arriving
+	h.arriving = nil
 	l, err := h.handoverLink()
-	if had == nil || err != nil {
+	if err != nil {
 		return
 	}
-	h.arriving = nil
-	l.releaseRings()
+	if l.Restored(); had == nil {
+		return
+	}
 	leaving := make(map[time.Duration][]leaver)
 	for at, left := range had.seats {
 		if a := h.attendance.seats[at]; a != nil && a.conns == 0 {

@@ -193,6 +193,9 @@ func (h *Hub[C]) RestoreMember(c C, state []byte) (*Member[C], error) {
 	switch {
 	case h.members[c.ID()] != nil:
 		return nil, fmt.Errorf("push: connection %d is a member already", c.ID())
+	case former == 0 && had.node != h.node && !h.isOneProcess():
+		return nil, fmt.Errorf("push: the connection is of the node %.40q, and over this broker a process takes the "+
+			"place of one node: have it drain", had.node)
 	case former == 0 && had.node != h.node:
 		return nil, fmt.Errorf("push: the connection is of the node %.40q: restore its state first", had.node)
 	case had.follows != 0 && h.options.Followers == nil:

@@ -81,7 +81,7 @@ type rollArriving struct {
 }
 
 // restoreRoll has a roll go on as that of a predecessor, if there may be rolls.
-func (h *Hub[C]) restoreRoll(l handoverLink, state []byte) error {
+func (h *Hub[C]) restoreRoll(l HandoverLink, state []byte) error {
 	had, told := rollArriving{gone: make(map[time.Duration][]string)}, newToldRoll()
 	var is, on, read, behind, asked, says uint8
 	flags := map[uint64]*uint8{
@@ -145,7 +145,7 @@ func (a *rollArriving) add(b *rollArriving) {
 }
 
 // goOnTelling has a roll that was on be on.
-func (h *Hub[C]) goOnTelling(l handoverLink, r Roll, on bool, told *toldRoll, gone map[time.Duration][]string) {
+func (h *Hub[C]) goOnTelling(l HandoverLink, r Roll, on bool, told *toldRoll, gone map[time.Duration][]string) {
 	if !on {
 		return
 	}
@@ -162,12 +162,12 @@ func (h *Hub[C]) goOnTelling(l handoverLink, r Roll, on bool, told *toldRoll, go
 	h.rolls[r].told = told
 	if !h.isAlone() {
 		h.link.Subscribe([]Target{r.target()}, func(error) {}) // a link that is down subscribes when it is up
-		l.seat(seat{rollCalls, r.String()}, nil)
+		l.Seat(rollCalls, r.String(), nil)
 	}
 }
 
 // goOnSaying has the node go on to say who is there.
-func (h *Hub[C]) goOnSaying(l handoverLink, r Roll, asked, says bool, had *rollArriving) {
+func (h *Hub[C]) goOnSaying(l HandoverLink, r Roll, asked, says bool, had *rollArriving) {
 	c := &h.rolls[r].caller
 	if h.isAlone() {
 		c.says = h.rolls[r].told != nil
@@ -178,7 +178,7 @@ func (h *Hub[C]) goOnSaying(l handoverLink, r Roll, asked, says bool, had *rollA
 		return
 	}
 	for _, name := range had.said {
-		l.seat(seat{r.target(), name}, nil)
+		l.Seat(r.target(), name, nil)
 	}
 }
 

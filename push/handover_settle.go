@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// handoverSettleTime is how long it may take until nothing waits for a Journal.
+const handoverSettleTime = 500 * time.Millisecond
+
 // errBusy is why there can be no handover now.
 var errBusy = errors.New("push: what was published is not in the journal yet, or not everywhere: try again")
 
@@ -65,8 +68,9 @@ func (r *returns) run() {
 	}
 }
 
-func (l *localLink) settle(limit time.Duration) error {
-	late := time.NewTimer(limit)
+// Settle waits for the Journal.
+func (l *localLink) Settle() error {
+	late := time.NewTimer(handoverSettleTime)
 	defer late.Stop()
 	for l.commits.untilQuiet() != nil {
 		l.commits.begin()
@@ -83,9 +87,9 @@ func (l *localLink) settle(limit time.Duration) error {
 	return nil
 }
 
-// settle waits for the Journal, and then does what loops were mailed, until there is nothing more.
-func (l *memoryLink) settle(limit time.Duration) error {
-	b, late := l.broker, time.NewTimer(limit)
+// Settle waits for the Journal, and then does what loops were mailed, until there is nothing more.
+func (l *memoryLink) Settle() error {
+	b, late := l.broker, time.NewTimer(handoverSettleTime)
 	defer late.Stop()
 	for {
 		quiet, links := b.unsettled()

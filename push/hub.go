@@ -126,7 +126,9 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 // join joins the Broker, and asks it for history and presence if the options want them.
 func (h *Hub[C]) join() (err error) {
 	o := &h.options
-	n := Node{ID: h.node, Do: o.Do, Deliver: h.deliver, Answer: h.asked, Linked: h.relink}
+	n := Node{
+		ID: h.node, Do: o.Do, Deliver: h.deliver, Answer: h.asked, Linked: h.relink, Succeeds: o.Succeeds,
+	}
 	keeps := o.keepsHistory()
 	if keeps {
 		n.Retain, n.HistoryBytes, n.Journal = h.retention, o.HistoryBytes, o.Journal

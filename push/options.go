@@ -22,6 +22,11 @@ type Options[C Conn] struct {
 	// Broker carries publications between nodes; nil means none but this one.
 	Broker Broker
 
+	// Succeeds says that the process takes the place of a predecessor that may hand over: a loop's Succeeds. Over a
+	// Broker of several processes the Hub then joins the others when Restored is called, which it has to be in any
+	// case.
+	Succeeds bool
+
 	// After runs a function on the loop of the Hub after a time: a loop's After. nil: no message waits for the link,
 	// and who leaves a channel is gone at once.
 	After func(d time.Duration, f func())

@@ -76,6 +76,15 @@ func (p *pair) subscriptions(ops []op) error {
 			return err
 		}
 	}
+	p.subscribed(ops)
+	return nil
+}
+
+// subscribed tells who waits for subscriptions that they hold.
+func (p *pair) subscribed(ops []op) {
+	if len(ops) == 0 {
+		return
+	}
 	p.shard.link.post(func() {
 		for _, o := range ops {
 			if o.done != nil {
@@ -83,7 +92,6 @@ func (p *pair) subscriptions(ops []op) error {
 			}
 		}
 	})
-	return nil
 }
 
 // change is the command that subscribes to channels, or not any more.

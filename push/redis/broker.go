@@ -14,6 +14,7 @@ type Broker struct {
 	names    names
 	counters counters
 	gone     sync.WaitGroup // of every link
+	stirred  chan struct{}  // gets a value, if it has room, when settle may have something to do
 
 	mu    sync.Mutex // guards the following
 	links []*link
@@ -26,7 +27,9 @@ func New(o Options) (*Broker, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	return &Broker{options: o, names: names{prefix: o.Prefix, partitions: o.Partitions}}, nil
+	return &Broker{
+		options: o, names: names{prefix: o.Prefix, partitions: o.Partitions}, stirred: make(chan struct{}, 1),
+	}, nil
 }
 
 // Join makes a node part of the cluster. It returns at once, and connects until it succeeds: a server that is away is
@@ -64,7 +67,8 @@ func (b *Broker) forget(l *link) {
 const leaveWithin = time.Second
 
 // Wait returns when every link that was closed has left, after a second at most. Then the others know that its node is
-// gone, and nothing of it is left running. While a link is open, Wait waits.
+// gone, and nothing of it is left running. A link whose node a successor has leaves when that has everything, after six
+// seconds at most. While a link is open, Wait waits.
 func (b *Broker) Wait() { b.gone.Wait() }
 
 // Stats tells how it is.

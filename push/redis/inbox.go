@@ -15,6 +15,7 @@ type inbox struct {
 	items   []arrival
 	spare   []arrival // to be filled next
 	waiting int       // bytes
+	bequest *bequest  // takes everything; nil: it waits for the loop
 }
 
 // put takes a message. first says that the loop has to be told. ok is false if there are too many.
@@ -24,12 +25,27 @@ func (i *inbox) put(a arrival) (first, ok bool) {
 	if a.pair.over {
 		return false, true // its end was told: what still comes is lost on the way
 	}
+	if i.bequest != nil {
+		i.bequest.take(a)
+		return false, true
+	}
 	if i.waiting > maxWaiting {
 		return false, false
 	}
 	i.items = append(i.items, a)
 	i.waiting += len(a.channel) + len(a.payload)
 	return len(i.items) == 1, true
+}
+
+// bequeath has a bequest take what has come, and all that will come.
+func (i *inbox) bequeath(q *bequest) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	items := i.items
+	i.items, i.waiting, i.bequest = nil, 0, q
+	for _, a := range items {
+		q.take(a)
+	}
 }
 
 // take gives what has come. The caller gives the slice back by recycle.

@@ -15,6 +15,7 @@ import (
 
 // link is a node's part in a Broker.
 type link struct {
+	broker     *Broker
 	node       push.Node
 	options    *Options
 	names      names
@@ -25,13 +26,18 @@ type link struct {
 	dialer     *dialer
 	outage     outage
 	inbox      inbox
+	calls      calls
 
 	ctx     context.Context // of every connection
 	cancel  context.CancelFunc
 	leaving chan struct{} // closed when the link is
 	leave   func()        // closes it
+	begins  chan struct{} // closed when the link may be a node
+	begin   func()        // closes it
 	closed  atomic.Bool   // set by the loop
 	denied  atomic.Bool   // the server lets nobody be present
+
+	bequeathed atomic.Bool // a successor has the node
 
 	dialed chan struct{}  // closed when there is the
 	client rueidis.Client // which the link's goroutine makes
@@ -39,6 +45,7 @@ type link struct {
 	// Owned by the loop.
 	up       bool // all shards are
 	wasUp    bool
+	token    string // by which a successor is known; empty: there can be none
 	inFlight inFlight
 	replies  replies
 	queries  map[*query]struct{}   // that were asked and are not answered
@@ -48,18 +55,23 @@ type link struct {
 
 func newLink(b *Broker, n push.Node) *link {
 	l := &link{
-		node: n, options: &b.options, names: b.names, counters: &b.counters,
+		broker: b, node: n, options: &b.options, names: b.names, counters: &b.counters,
 		outage:  outage{log: b.log().With("servers", b.options.Addresses)},
-		leaving: make(chan struct{}), dialed: make(chan struct{}),
+		leaving: make(chan struct{}), begins: make(chan struct{}), dialed: make(chan struct{}),
+		calls: calls{do: n.Do, stir: b.stir},
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.leave = sync.OnceFunc(func() {
 		close(l.leaving)
 		time.AfterFunc(leaveWithin, l.cancel)
 	})
+	l.begin = sync.OnceFunc(func() { close(l.begins) })
+	if !n.Succeeds {
+		l.begin()
+	}
 	l.dialer = newDialer(l.ctx, b)
 	for i := range b.options.shards() {
-		l.shards = append(l.shards, &shard{link: l, index: i, outbox: newOutbox()})
+		l.shards = append(l.shards, &shard{link: l, index: i, outbox: newOutbox(b.stir)})
 	}
 	l.registry, l.membership = newRegistry(l), newMembership()
 	l.inFlight = newInFlight(l)
@@ -75,6 +87,11 @@ func (l *link) run() {
 		return
 	}
 	defer l.client.Close()
+	select {
+	case <-l.begins:
+	case <-l.leaving:
+		return
+	}
 	defer l.registry.leave()
 	if !l.registry.join() {
 		return
@@ -156,9 +173,9 @@ func (l *link) settings() string {
 	return l.options.settings(l.keepsHistory(), l.knowsPresence() && !l.node.OnlyRolls)
 }
 
-// post has the loop run something. A link whose loop has ended is closed.
+// post has the loop run something. A link whose loop has ended is closed, unless a successor is to have the rest.
 func (l *link) post(f func()) {
-	if !l.node.Do(f) {
+	if !l.calls.put(f) && !l.bequeathed.Load() {
 		l.leave()
 	}
 }
@@ -172,8 +189,8 @@ func (l *link) shardOf(t push.Target) *shard {
 }
 
 // linked notes that a shard is up. On the loop.
-func (l *link) linked(s *shard) {
-	s.up = true
+func (l *link) linked(s *shard, p *pair) {
+	s.up, s.pair = true, p
 	if l.closed.Load() || l.up || slices.ContainsFunc(l.shards, func(s *shard) bool { return !s.up }) {
 		return
 	}
@@ -194,6 +211,12 @@ func (l *link) linked(s *shard) {
 func (l *link) unlinked(s *shard, unsent []op) {
 	s.up = false
 	l.drain() // what came before that
+	s.lapse()
+	for _, o := range unsent {
+		if o.done != nil {
+			o.done(push.ErrUnlinked)
+		}
+	}
 	if l.closed.Load() || !l.up {
 		return
 	}

@@ -27,6 +27,8 @@ type node struct {
 	placed     []push.Position // of what of it is kept
 	ups, downs int
 	number     uint64
+	topics     []push.Target // of a node that is handed over
+	seated     []string      // likewise, in the channel x
 }
 
 // join makes a node, and waits until it is linked.

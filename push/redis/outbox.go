@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/lineman-go/lineman/push"
@@ -45,18 +46,23 @@ func (k opKind) isSent() bool { return k >= publish }
 // outbox is the send queue of a shard: what it is to do, in order, and what it is to be subscribed to.
 type outbox struct {
 	wake chan struct{} // has one when there is something to do
+	stir func()        // called when something was done
 
 	mu      sync.Mutex // guards the following
 	wanted  map[push.Target]struct{}
 	seats   map[seat]saying // what was said last, of each that the node has
 	said    uint64          // sayings
 	ops     []op
+	doing   []op // that were taken and are not done
 	waiting int  // bytes of payload
 	open    bool // there is a connection, or will be at once
 }
 
-func newOutbox() *outbox {
-	return &outbox{wake: make(chan struct{}, 1), wanted: make(map[push.Target]struct{}), seats: make(map[seat]saying)}
+func newOutbox(stir func()) *outbox {
+	return &outbox{
+		wake: make(chan struct{}, 1), stir: stir, wanted: make(map[push.Target]struct{}),
+		seats: make(map[seat]saying),
+	}
 }
 
 // outcome is what became of an op that was put into an outbox.
@@ -154,25 +160,57 @@ func (o *outbox) present() []saying {
 	return all
 }
 
-// take gives what is to be done.
+// take gives what is to be done. Who has done it calls finished.
 func (o *outbox) take() []op {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	ops := o.ops
-	o.ops, o.waiting = nil, 0
+	o.ops, o.doing, o.waiting = nil, ops, 0
 	return ops
 }
 
-// start opens the outbox, and gives what is to be subscribed to first.
-func (o *outbox) start() []push.Target {
+// finished notes that what was taken is done, or never will be, and that the loop is told.
+func (o *outbox) finished() {
+	o.mu.Lock()
+	o.doing = nil
+	o.mu.Unlock()
+	o.stir()
+}
+
+// owes reports whether there is something to do beside publishing.
+func (o *outbox) owes() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	other := func(p op) bool { return p.kind != publish }
+	return slices.ContainsFunc(o.ops, other) || slices.ContainsFunc(o.doing, other)
+}
+
+// hold opens the outbox before there is a connection.
+func (o *outbox) hold() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.open = true
-	wanted := make([]push.Target, 0, len(o.wanted))
+}
+
+// start opens the outbox, and gives what is to be subscribed to first, and the subscriptions that hold then.
+func (o *outbox) start() (wanted []push.Target, subscriptions []op) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.open = true
+	wanted = make([]push.Target, 0, len(o.wanted))
 	for t := range o.wanted {
 		wanted = append(wanted, t)
 	}
-	return wanted
+	var others []op
+	for _, p := range o.ops {
+		if p.kind.isSent() {
+			others = append(others, p)
+		} else {
+			subscriptions = append(subscriptions, p)
+		}
+	}
+	o.ops, o.doing = others, subscriptions
+	return wanted, subscriptions
 }
 
 // stop shuts the outbox, and gives what will not be done.
@@ -181,7 +219,7 @@ func (o *outbox) stop() []op {
 	defer o.mu.Unlock()
 	o.open = false
 	ops := o.ops
-	o.ops, o.waiting = nil, 0
+	o.ops, o.doing, o.waiting = nil, append(o.doing, ops...), 0
 	return ops
 }
 

@@ -75,6 +75,8 @@ func (p *pair) fail(err error) {
 // open subscribes to what the link needs, and to what is wanted.
 func (p *pair) open() error {
 	s := p.shard
+	heir := s.inherits
+	s.inherits = nil
 	if err := p.subscribe([]string{s.own()}); err != nil {
 		return err
 	}
@@ -89,7 +91,31 @@ func (p *pair) open() error {
 			return err
 		}
 	}
-	wanted := s.outbox.start()
+	if err := p.subscribeAll(); err != nil {
+		return err
+	}
+	if heir.isOver() {
+		if err := p.sayPresent(); err != nil {
+			return err
+		}
+		return p.subscribe([]string{s.all()})
+	}
+	if err := p.subscribe([]string{s.all()}); err != nil {
+		return err
+	}
+	if err := p.begins(heir); err != nil {
+		return err
+	}
+	if err := p.sayPresent(); err != nil { // meanwhile the predecessor sends what it has
+		return err
+	}
+	return p.succeeds(heir)
+}
+
+// subscribeAll subscribes to what is wanted.
+func (p *pair) subscribeAll() error {
+	s := p.shard
+	wanted, subscriptions := s.outbox.start()
 	channels := make([]string, 0, maxNames)
 	for len(wanted) > 0 {
 		n := min(len(wanted), maxNames)
@@ -102,12 +128,20 @@ func (p *pair) open() error {
 		}
 		wanted = wanted[n:]
 	}
-	if s.link.knowsPresence() {
-		if err := p.beginPresence(); err != nil && !s.link.goesWithout(err) {
-			return err
-		}
+	p.subscribed(subscriptions)
+	return nil
+}
+
+// sayPresent says who is present, if that may be said.
+func (p *pair) sayPresent() error {
+	l := p.shard.link
+	if !l.knowsPresence() {
+		return nil
 	}
-	return p.subscribe([]string{s.all()})
+	if err := p.beginPresence(); err != nil && !l.goesWithout(err) {
+		return err
+	}
+	return nil
 }
 
 func (p *pair) subscribe(channels []string) error {
@@ -167,6 +201,7 @@ func (p *pair) serve(leaving <-chan struct{}) (left []op, err error) {
 			if left, err = p.run(p.shard.outbox.take()); err != nil {
 				return left, err
 			}
+			p.shard.outbox.finished()
 		}
 	}
 }
@@ -179,10 +214,14 @@ func lost(err error) error {
 }
 
 // leave has nothing more come, and sends what is left: the answers to what came before. Others do not miss the node
-// then.
+// then. If a successor has it, it gets first what has come.
 func (p *pair) leave() {
 	p.unsubscribing.Store(1 << 62)
-	if l := p.shard.link; p.shard.index == 0 {
+	if l := p.shard.link; l.bequeathed.Load() {
+		if _, err := p.run(p.shard.outbox.take()); err != nil {
+			return
+		}
+	} else if p.shard.index == 0 {
 		m := message{kind: presence, from: l.node.ID}
 		// else it is missed for a while
 		_, _ = p.run([]op{{kind: publish, channels: []string{p.shard.all()}, payload: m.append(nil)}})

@@ -14,7 +14,7 @@ func (l *link) arrived(a arrival) bool {
 	if m, ok := peekMark(a.payload); ok {
 		a.pair.shard.reached.raise(m)
 	}
-	if l.closed.Load() {
+	if l.closed.Load() && !l.bequeathed.Load() {
 		l.decline(a)
 		return true
 	}
@@ -51,8 +51,18 @@ func (l *link) receive(a arrival) {
 		l.counters.malformed.Add(1)
 		return
 	}
+	switch h := a.pair.shard.heir; {
+	case m.kind == barrier || m.kind == legacy:
+		l.inherited(a, m)
+	case h == nil || !l.takes(h, a, m):
+		l.dispatch(a, m)
+	}
+}
+
+// dispatch handles a message that is for this node, and for its link.
+func (l *link) dispatch(a arrival, m message) {
 	switch m.kind {
-	case probe:
+	case probe, barrier, legacy:
 	case presence:
 		if m.here {
 			l.membership.heard(m.from, time.Now())
@@ -116,10 +126,10 @@ func (l *link) reply(s *shard, m message, a answer) {
 	l.replies.add(recipient{shard: s, node: m.from}, a)
 }
 
-// decline answers a message that comes when the link is closed.
+// decline answers a message that comes when the link is closed. One of its node is that of its successor, if any.
 func (l *link) decline(a arrival) {
 	m, err := decode([]byte(a.payload))
-	if err != nil || m.from == l.node.ID || m.kind != publication && m.kind != question {
+	if err != nil || m.from == l.node.ID && !l.bequeathed.Load() || m.kind != publication && m.kind != question {
 		return
 	}
 	l.tell(recipient{shard: a.pair.shard, node: m.from}, []answer{{seq: m.seq, form: nothing}})

@@ -165,6 +165,9 @@ func (r *registry) run() {
 		case <-ticker.C:
 		case <-r.changed:
 		}
+		if r.link.bequeathed.Load() {
+			continue // the successor says that it lives
+		}
 		err := r.heartbeat()
 		if err != nil && well && r.link.ctx.Err() == nil && !r.link.outage.lasts() {
 			r.link.outage.log.Warn("redis: the registry of nodes does not know this one", "error", err)
@@ -326,6 +329,9 @@ func (r *registry) leave() {
 	r.once.Do(func() {
 		defer close(r.gone)
 		l := r.link
+		if l.bequeathed.Load() {
+			return
+		}
 		// else it is removed as one that died
 		_ = r.do(l.client.B().Hdel().Key(l.names.nodes()).Field(l.node.ID).Build()).Error()
 	})

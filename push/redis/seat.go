@@ -124,6 +124,45 @@ func (s *shard) say(c asker, member string, all []saying) rueidis.Completed {
 	return c.B().Evalsha().Sha1(seating.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(arguments...).Build()
 }
 
+// infoOf is what the node has said of a seat.
+func (o *outbox) infoOf(at seat) json.RawMessage {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.seats[at].info
+}
+
+// seat has the node have said something that the server knows.
+func (o *outbox) seat(s saying) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.rememberLocked([]saying{s})
+	s = o.seats[s.seat]
+	s.fresh = false
+	o.seats[s.seat] = s
+}
+
+// unsaid are the seats whose info the server may not know.
+func (o *outbox) unsaid() (all []seat) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for at, s := range o.seats {
+		if s.fresh {
+			all = append(all, at)
+		}
+	}
+	return all
+}
+
+// unsay has the server perhaps not know the info of a seat.
+func (o *outbox) unsay(at seat) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s, is := o.seats[at]; is {
+		s.fresh = true
+		o.seats[at] = s
+	}
+}
+
 // isChannel reports whether it is one: rolls are present in targets of their own.
 func isChannel(t push.Target) bool {
 	kind, _ := t.Split()

@@ -3,8 +3,6 @@ package redis
 import (
 	"math/rand/v2"
 	"time"
-
-	"github.com/lineman-go/lineman/push"
 )
 
 // shard carries a part of the topics, over a pair of connections that it makes again when it breaks:
@@ -19,11 +17,14 @@ type shard struct {
 	reached highWater // of the history of the partition
 
 	// Owned by its goroutine.
-	stale endpoint // of the connection before
+	stale    endpoint    // of the connection before
+	inherits *succession // of the first connection; nil: there is no predecessor
 
 	// Owned by the loop.
 	up   bool
-	last origin // of what came last
+	pair *pair
+	heir *succession // nil if it is over
+	last origin      // of what came last
 }
 
 // origin tells messages apart.
@@ -42,7 +43,7 @@ func (s *shard) all() string { return s.link.names.all(s.index) }
 func (s *shard) run() {
 	l := s.link
 	var pause backoff
-	for {
+	for !l.bequeathed.Load() {
 		p := newPair(s)
 		err := p.open()
 		began := time.Now()
@@ -54,6 +55,9 @@ func (s *shard) run() {
 		l.inbox.end(p)
 		s.disconnected(append(left, s.outbox.stop()...), err)
 		p.close()
+		if l.bequeathed.Load() {
+			l.leave() // what came since is missing
+		}
 		if time.Since(began) > longest {
 			pause = 0
 		}
@@ -66,7 +70,7 @@ func (s *shard) run() {
 // connected tells that the shard is up, and has the connection before it be ended: the server may still take it to be
 // alive.
 func (s *shard) connected(p *pair) {
-	s.link.post(func() { s.link.linked(s) })
+	s.link.post(func() { s.link.linked(s, p) })
 	if s.stale != (endpoint{}) {
 		s.link.registry.endSoon(s.stale)
 	}
@@ -79,14 +83,8 @@ func (s *shard) disconnected(left []op, err error) {
 	if !s.link.left() {
 		s.link.outage.began(err)
 	}
-	s.link.post(func() {
-		for _, o := range left {
-			if o.done != nil {
-				o.done(push.ErrUnlinked)
-			}
-		}
-		s.link.unlinked(s, left)
-	})
+	s.link.post(func() { s.link.unlinked(s, left) })
+	s.outbox.finished()
 }
 
 // backoff is an exponential backoff with jitter: how long to wait before the next try, a quarter of it at random.

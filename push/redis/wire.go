@@ -24,6 +24,8 @@ const (
 	presence // that a node is up, or leaves
 	standing // a publication that stands in histories
 	change   // of who is present in the channel over whose channel it comes
+	barrier  // between what has come to a process and what comes to its successor
+	legacy   // what has come to it before
 )
 
 // message is what crosses:
@@ -35,6 +37,8 @@ const (
 //	version kind FROM here                                                    presence
 //	version kind standing NUL publication                                     standing
 //	version kind "VERSION N HERE LENGTH " uid info                            change
+//	version kind TOKEN                                                        barrier
+//	version kind TOKEN last (CHANNEL MESSAGE)…                                legacy
 //
 // Scripts write changes, and what is before that publication, which a node has written: a standing is "EPOCH TERM
 // CLOCK" and an " INDEX OFFSET" for each history. Else numbers are as encoding/binary has unsigned ones; in capitals
@@ -58,6 +62,10 @@ type message struct {
 
 	present push.PresenceEvent // of a change
 	version uint64             // counts the changes
+
+	token string // of a barrier, and of a legacy
+	last  bool   // there is no more
+	rest  []arrival
 }
 
 // stand is where a publication stands in the history of one of its targets.
@@ -124,6 +132,10 @@ func (m *message) append(to []byte) []byte {
 			to = a.append(to)
 		}
 		return to
+	case barrier:
+		return appendString(to, m.token)
+	case legacy:
+		return m.appendLegacy(to)
 	}
 	to = appendString(to, m.from)
 	to = binary.AppendUvarint(to, m.seq)
@@ -185,6 +197,9 @@ func decode(from []byte) (message, error) {
 		for !r.bad && len(r.rest) > 0 {
 			m.answers = append(m.answers, r.answer())
 		}
+	case barrier, legacy:
+		r.bad = r.bad || head != byte(m.kind)
+		r.legacy(&m)
 	case publication:
 		r.sender(&m, head)
 		if m.node = m.from; head&hasNode != 0 {

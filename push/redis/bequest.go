@@ -1,0 +1,140 @@
+package redis
+
+import (
+	"time"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// bequest is what the link of a predecessor does when a successor has its node: it has the successor get what still
+// comes. Guarded by the lock of the inbox.
+type bequest struct {
+	link   *link
+	token  string
+	shards map[*shard]*estate
+	left   int // shards that have not seen the barrier
+}
+
+// estate is what a shard leaves.
+type estate struct {
+	pair  *pair // over which everything has come since the handover began
+	rest  []arrival
+	bytes int
+	over  bool // the barrier has come
+}
+
+// bequestFor is how long the barrier of the successor is waited for.
+const bequestFor = 5 * time.Second
+
+// Abandon is that of push.HandoverLink.
+func (l *link) Abandon() {
+	if l.token == "" {
+		l.Close()
+		return
+	}
+	if l.closed.Load() {
+		return
+	}
+	l.bequeathed.Store(true)
+	l.closed.Store(true)
+	l.inFlight.close()
+	l.endQueries(push.ErrClosed)
+	if !l.up {
+		l.leave()
+		return
+	}
+	q := &bequest{link: l, token: l.token, shards: make(map[*shard]*estate), left: len(l.shards)}
+	for _, s := range l.shards {
+		q.shards[s] = &estate{pair: s.pair}
+	}
+	time.AfterFunc(bequestFor, l.leave)
+	l.inbox.bequeath(q)
+}
+
+// take takes what has come.
+func (q *bequest) take(a arrival) {
+	s := a.pair.shard
+	e := q.shards[s]
+	switch {
+	case e.over || e.pair != a.pair:
+		q.link.decline(a)
+	case q.isBarrier(a):
+		e.over = true
+		if !q.send(s, e.rest) {
+			q.link.leave() // it finds out that something is missing
+		} else if q.left--; q.left == 0 {
+			q.link.leave()
+		}
+		e.rest = nil
+	case !isOfNode(a.payload):
+	default:
+		e.rest = append(e.rest, a)
+		if e.bytes += len(a.payload); e.bytes > maxWaiting {
+			a.pair.fail(errDropped)
+		}
+	}
+}
+
+func (q *bequest) isBarrier(a arrival) bool {
+	if len(a.payload) < 2 || kind(a.payload[1]) != barrier {
+		return false
+	}
+	m, err := decode([]byte(a.payload))
+	return err == nil && m.token == q.token
+}
+
+// isOfNode reports whether a message is for the node, and not for the link that has got it.
+func isOfNode(payload string) bool {
+	if len(payload) < 2 {
+		return false
+	}
+	switch kind(payload[1] & kinds) {
+	case publication, question, standing, change, presence:
+		return true
+	}
+	return false
+}
+
+// restSize is about how many bytes of what has come go in one message.
+const restSize = 256 << 10
+
+// send sends the successor what has come, and reports whether there was room for it.
+func (q *bequest) send(s *shard, rest []arrival) bool {
+	for last := false; !last; {
+		n, size := 0, 0
+		for ; n < len(rest) && size < restSize; n++ {
+			size += len(rest[n].payload)
+		}
+		last = n == len(rest)
+		m := message{kind: legacy, token: q.token, rest: rest[:n], last: last}
+		rest = rest[n:]
+		o := op{kind: publish, channels: []string{s.own()}, payload: m.append(nil)}
+		if s.outbox.put(o) != taken {
+			return false
+		}
+	}
+	return true
+}
+
+// appendLegacy encodes what has come.
+func (m *message) appendLegacy(to []byte) []byte {
+	to = append(appendString(to, m.token), digit(m.last)...)
+	for _, a := range m.rest {
+		to = appendString(appendString(to, a.channel), a.payload)
+	}
+	return to
+}
+
+// legacy reads that, or a barrier, which has less.
+func (r *reader) legacy(m *message) {
+	if m.token = r.string(); m.kind == barrier {
+		r.bad = r.bad || len(r.rest) > 0
+		return
+	}
+	last := r.byte()
+	m.last = last == '1'
+	r.bad = r.bad || !m.last && last != '0'
+	for !r.bad && len(r.rest) > 0 {
+		m.rest = append(m.rest, arrival{channel: r.string(), payload: r.string()})
+	}
+}

@@ -1,0 +1,124 @@
+package redis_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/redis"
+)
+
+// handedOver hands a node over to another process, which it returns. Both loops stand still meanwhile.
+func (n *node) handedOver(o redis.Options, with push.Node) *node {
+	n.t.Helper()
+	with.ID, with.Succeeds = "new", true
+	next := enterWith(n.t, o, with)
+	n.loop.Await(func() {
+		from, to := n.link.(push.HandoverLink), next.link.(push.HandoverLink)
+		if err := from.Settle(); err != nil {
+			n.t.Error(err)
+			return
+		}
+		state := from.AppendState(nil)
+		next.loop.Await(func() {
+			to.Rename(n.id)
+			if err := to.RestoreState(state); err != nil {
+				n.t.Error(err)
+			}
+			next.id, next.number = n.id, n.number
+			for _, uid := range n.seated {
+				to.Seat("x", uid, from.Seated("x", uid))
+			}
+			to.Subscribe(n.topics, func(error) {})
+			to.Restored()
+		})
+		from.Abandon()
+	})
+	return next
+}
+
+// TestHandover hands a node over while others publish: what they publish reaches it once, in order, and is answered.
+func TestHandover(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	o := redis.Options{Addresses: []string{s.address()}}
+	a, b := join(t, "a", o), join(t, "b", o)
+	b.subscribe("x", "y")
+	b.topics = []push.Target{"x", "y"}
+	const rounds, each = 5, 200
+	var got []string
+	for round := range rounds {
+		outcomes := make(chan outcome, each)
+		stop := make(chan struct{})
+		go func() {
+			defer close(stop)
+			for i := range each {
+				outcomes <- <-a.publish(fmt.Sprint(round, ".", i), []push.Target{"x", "y"}[i%2])
+			}
+		}()
+		before := b
+		b = b.handedOver(o, push.Node{})
+		b.topics = before.topics
+		<-stop
+		for i := range each {
+			if o := <-outcomes; o.err != nil || o.others != 1 {
+				t.Fatalf("round %d: publication %d reached %d others, %v", round, i, o.others, o.err)
+			}
+		}
+		before.broker.Wait()
+		before.loop.Await(func() { got = append(got, before.got...) })
+		b.reaches(0, "nobody")
+	}
+	b.loop.Await(func() { got = append(got, b.got...) })
+	var want []string
+	for round := range rounds {
+		for i := range each {
+			want = append(want, fmt.Sprintf("%s %d.%d", []string{"x", "y"}[i%2], round, i))
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("it got %d, want %d:\n%q", len(got), len(want), got)
+	}
+	if b.downs > 0 || b.ups != 1 {
+		t.Errorf("its link was down %d times", b.downs)
+	}
+	linemantest.Until(t, "not one connection is subscribed",
+		func() bool { return subscribers(t, s, "lineman.{0}.x") == 1 })
+}
+
+// TestHandoverPresence has nobody hear of a handover who is present, and nobody stay who is not.
+func TestHandoverPresence(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	a, b := knowing(t, "a", s.address()), knowing(t, "b", s.address())
+	a.subscribe("x")
+	for i := range 150 {
+		b.enters(fmt.Sprint("uid", i), "")
+	}
+	b.enters("ann", `{"n":1}`)
+	b.enters("gone", "")
+	b.leaves("gone")
+	a.until("all have come", func() bool { return len(a.got) == 153 })
+	b.seated = append(b.seated, "ann")
+	for i := range 149 { // the last one has not crossed
+		b.seated = append(b.seated, fmt.Sprint("uid", i))
+	}
+	before := b
+	b = b.handedOver(redis.Options{Addresses: []string{s.address()}},
+		push.Node{PresenceEvents: func(push.Target) bool { return true }})
+	before.broker.Wait()
+	a.until("one has gone", func() bool { return len(a.got) == 154 })
+	b.leaves("ann")
+	a.until("another has gone", func() bool { return len(a.got) == 155 })
+	a.loop.Await(func() {
+		if got := a.got[153:]; !slices.Equal(got, []string{"x -uid149 150", "x -ann 149"}) {
+			t.Errorf("it hears %q", got)
+		}
+	})
+	m := do(t, s.address(), "KEYS", "lineman.{0}:seats:*")
+	if left, err := m.AsStrSlice(); err != nil || len(left) != 1 {
+		t.Errorf("what was said: %q, %v", left, err)
+	}
+}

@@ -1,0 +1,161 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// succession is how a shard takes over from that of a predecessor, which is a node of the same name. Both have
+// subscribed for a while, and the successor publishes a barrier over the channel of both: what has come to the
+// predecessor up to there it sends after, and what comes to the successor from there on is the successor's.
+//
+//	early ── the barrier ──▶ between ── the last of what the predecessor sends ──▶ over
+//	  what comes is not           what comes is kept
+//	  for this one
+//
+// It may also lapse: then the link was down, and comes up as any other. Owned by the loop.
+type succession struct {
+	token   string
+	ended   chan struct{} // closed when it is over
+	lapsed  chan struct{} // closed when it has lapsed
+	between bool
+	kept    []arrival
+	bytes   int
+}
+
+const (
+	succeedWithin = 5 * time.Second // how long it may take from the first step to the last
+	restWithin    = 2 * time.Second // how long the predecessor may take after the barrier
+)
+
+var errLapsed = errors.New("redis: what the predecessor of this process has got did not come in time")
+
+// inherit has the link be up as that of the predecessor was. What it is asked waits until it has taken over.
+func (l *link) inherit(token string) {
+	for _, s := range l.shards {
+		s.heir = &succession{token: token, ended: make(chan struct{}), lapsed: make(chan struct{})}
+		s.inherits, s.up = s.heir, true
+		s.outbox.hold()
+	}
+	l.up, l.wasUp = true, true
+	l.registry.up()
+	l.node.Linked(true)
+}
+
+// Restored is that of push.HandoverLink.
+func (l *link) Restored() {
+	if l.up {
+		time.AfterFunc(succeedWithin, func() { l.post(l.lapse) })
+	}
+	l.begin()
+}
+
+// lapse ends what takes too long.
+func (l *link) lapse() {
+	for _, s := range l.shards {
+		if s.heir != nil && !l.closed.Load() {
+			l.unlinked(s, s.outbox.stop())
+			s.outbox.finished()
+		}
+	}
+}
+
+// lapse ends the succession of a shard that is down. What came for it is handled: what is missing is missed.
+func (s *shard) lapse() {
+	if h := s.heir; h != nil {
+		s.heir = nil
+		close(h.lapsed)
+		s.link.receiveAll(h.kept)
+	}
+}
+
+// isOver reports whether there is nothing to take over, or no longer.
+func (h *succession) isOver() bool {
+	if h == nil {
+		return true
+	}
+	select {
+	case <-h.lapsed:
+		return true
+	default:
+		return false
+	}
+}
+
+// takes reports whether a message is not for the node now. Then it has done what is to be done.
+func (l *link) takes(h *succession, a arrival, m message) bool {
+	switch {
+	case m.kind != publication && m.kind != question && m.kind != change:
+		return false
+	case !h.between && m.kind != change: // the predecessor has it too
+		l.reply(a.pair.shard, m, answer{form: nothing})
+	case h.between:
+		h.kept = append(h.kept, a)
+		if h.bytes += len(a.payload); h.bytes > maxWaiting {
+			a.pair.fail(errDropped)
+		}
+	}
+	return true
+}
+
+// inherited handles what concerns the succession.
+func (l *link) inherited(a arrival, m message) {
+	s := a.pair.shard
+	h := s.heir
+	switch {
+	case h == nil || m.token != h.token:
+	case m.kind == barrier:
+		h.between = true
+	case h.between:
+		for _, one := range m.rest {
+			one.pair = a.pair
+			if at, ok := peekMark(one.payload); ok {
+				s.reached.raise(at)
+			}
+			if m, err := decode([]byte(one.payload)); err == nil {
+				l.dispatch(one, m)
+			}
+		}
+		if m.last {
+			s.heir, s.pair = nil, a.pair
+			close(h.ended)
+			l.receiveAll(h.kept)
+		}
+	}
+}
+
+func (l *link) receiveAll(all []arrival) {
+	for _, a := range all {
+		l.receive(a)
+	}
+}
+
+// begins publishes the barrier, when all is subscribed to.
+func (p *pair) begins(h *succession) error {
+	m := message{kind: barrier, token: h.token}
+	o := op{channels: []string{p.shard.own()}, payload: m.append(nil)}
+	return p.out.Do(context.Background(), p.command(o)).Error()
+}
+
+// succeeds waits until the predecessor has sent everything.
+func (p *pair) succeeds(h *succession) error {
+	late := time.NewTimer(restWithin)
+	defer late.Stop()
+	select {
+	case <-h.ended:
+		return nil
+	case <-p.shard.link.registry.gone:
+		return nil
+	case <-h.lapsed:
+		return errLapsed
+	case <-late.C:
+		return errLapsed
+	case err := <-p.inLost:
+		return lost(err)
+	case err := <-p.outLost:
+		return lost(err)
+	case err := <-p.failed:
+		return err
+	}
+}
