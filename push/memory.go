@@ -38,6 +38,16 @@ type memoryLink struct {
 	closed  bool
 }
 
+// Kept is how much memory the history takes, and how many messages it has. It may be called from any goroutine.
+func (b *Memory) Kept() (bytes, messages int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.history == nil {
+		return 0, 0
+	}
+	return b.history.bytes, b.history.entries
+}
+
 // Join makes a node part of it. It fails if there are too many, with ErrLimit.
 func (b *Memory) Join(n Node) (Link, error) {
 	l := &memoryLink{broker: b, node: n}

@@ -110,6 +110,11 @@ type Options[C Conn] struct {
 	// nil: nobody is.
 	Counted func(uid string, by int)
 
+	// Tally is told of each target of a publication that something was published for it by this Hub, and how many of
+	// its connections on this node were to get it: those that got it, where it is the only target. Like Fanout it must
+	// not call the Hub. nil: nobody is.
+	Tally func(to Target, published, delivered int)
+
 	MaxPlaces  int // groups and channels of one connection; 0 means 128
 	MaxMessage int // bytes of a publication; 0 means 64 KiB
 }

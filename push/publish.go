@@ -66,6 +66,7 @@ func (h *Hub[C]) send(m Message[C], done func(Outcome)) { h.sendKept(m, nil, don
 func (h *Hub[C]) sendKept(m Message[C], k *sharedKept, done func(Outcome)) {
 	h.last++
 	h.stats.Published++
+	h.tallyPublished(m.To)
 	p := Publication{Node: h.node, Number: h.last, Except: m.Except, Data: m.Data, from: m.From, kept: k}
 	if len(h.watches) > 0 {
 		done = h.watched(m, p.Number, done)
@@ -202,6 +203,7 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 	}
 	n += h.options.Fanout(audience, p.Data, p.forms)
 	h.stats.Delivered += uint64(n)
+	h.tallyDelivered(to, n)
 	if watched {
 		h.told(to, p, n)
 	}

@@ -22,6 +22,7 @@ type rings struct {
 	now      func() time.Time
 	most     int    // bytes
 	bytes    int    // that all take
+	entries  int    // messages of all rings
 	floor    uint64 // the highest offset that was forgotten
 	byTarget map[Target]*ring
 	queues   []*queue // one for each ttl
@@ -86,6 +87,7 @@ func (s *rings) put(r *ring, keep Retention, data []byte, at time.Duration, offs
 	r.put(m, offset)
 	s.queue(keep.TTL).put(m)
 	s.bytes += m.cost()
+	s.entries++
 	for len(r.messages) > keep.Messages() || keep.Bytes > 0 && r.bytes > keep.Bytes {
 		s.drop(r)
 	}
@@ -153,6 +155,7 @@ func (s *rings) drop(r *ring) {
 	m := r.take()
 	m.leave()
 	s.bytes -= m.cost()
+	s.entries--
 	s.rest(r)
 }
 

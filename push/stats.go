@@ -13,6 +13,9 @@ type Stats struct {
 	Groups    int // likewise
 	Channels  int // with a subscriber, now
 
+	HistoryBytes    int // that the history of this Hub takes in memory, now; see Memory.Kept for that of several
+	HistoryMessages int // in it
+
 	Published uint64 // messages that Publish took
 	Delivered uint64 // messages that connections of this node accepted
 
@@ -35,6 +38,9 @@ func (h *Hub[C]) Stats() Stats {
 	s.Gaps = maps.Clone(s.Gaps)
 	s.Conns, s.Followers = len(h.everyone.members), h.followers
 	s.UIDs, s.Groups, s.Channels = len(h.sets[ToUID]), len(h.sets[ToGroup]), len(h.sets[ToChannel])
+	if l, own := h.link.(*localLink); own && l.history != nil {
+		s.HistoryBytes, s.HistoryMessages = l.history.bytes, l.history.entries
+	}
 	return s
 }
 
@@ -56,4 +62,27 @@ func (s *Stats) Add(other Stats) {
 	s.Away += other.Away
 	s.Unlinked += other.Unlinked
 	s.Unanswered += other.Unanswered
+}
+
+// tallyPublished tells Options.Tally of a publication that begins here.
+func (h *Hub[C]) tallyPublished(to []Target) {
+	if h.options.Tally == nil {
+		return
+	}
+	for _, t := range to {
+		h.options.Tally(t, 1, 0)
+	}
+}
+
+// tallyDelivered tells it of a delivery to n connections.
+func (h *Hub[C]) tallyDelivered(to []Target, n int) {
+	switch {
+	case h.options.Tally == nil:
+	case len(to) == 1:
+		h.options.Tally(to[0], 0, n)
+	default:
+		for _, t := range to {
+			h.options.Tally(t, 0, len(h.find(t)))
+		}
+	}
 }

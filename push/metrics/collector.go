@@ -58,6 +58,10 @@ func ofPages() []metric {
 	return []metric{
 		gauge("connections", "Pages that are connected and known.", func(s *Snapshot) int { return s.Conns }),
 		gauge("following_connections", "Of these, those of level 1.", func(s *Snapshot) int { return s.Followers }),
+		gauge("stream_connections", "Of these, those that get server-sent events.",
+			func(s *Snapshot) int { return s.Streams }),
+		gauge("backend_connections", "Connections to the port for lines and to the HTTP API.",
+			func(s *Snapshot) int { return s.BackEnds }),
 		gauge("waiting_connections", "Pages that have not said who they are.",
 			func(s *Snapshot) int { return s.Waiting }),
 		gauge("uids", "Uids with a connection.", func(s *Snapshot) int { return s.UIDs }),
@@ -105,9 +109,13 @@ func ofBroker() []metric {
 	}
 }
 
-// ofJournal are those of the files that history is in.
+// ofJournal are those of what is kept, in memory and in files.
 func ofJournal() []metric {
 	return []metric{
+		gauge("history_bytes", "Bytes of the history in memory; that in Redis is not in it.",
+			func(s *Snapshot) int { return s.HistoryBytes }),
+		gauge("history_messages", "Messages of it: one for two targets counts twice.",
+			func(s *Snapshot) int { return s.HistoryMessages }),
 		gauge("journal_bytes", "Bytes of the journal; 0 without one.",
 			func(s *Snapshot) int { return s.Journal.Bytes }),
 		gauge("journal_segments", "Files of the journal.", func(s *Snapshot) int { return s.Journal.Segments }),
@@ -161,13 +169,21 @@ func gaps(s *Snapshot) map[string]uint64 {
 }
 
 // collector reads a Snapshot for each scrape.
-type collector struct{ take func() (Snapshot, error) }
+type collector struct {
+	take func() (Snapshot, error)
+	lag  *stopwatch
+}
+
+// lagSeconds is how long publications took.
+var lagSeconds = prometheus.NewDesc("lineman_publish_lag_seconds",
+	"From when a back end's request is read until what it publishes is written; sampled, one a tick.", nil, nil)
 
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, m := range metrics() {
 		to <- m.desc
 	}
 	to <- hookSeconds
+	to <- lagSeconds
 }
 
 func (c *collector) Collect(to chan<- prometheus.Metric) {
@@ -184,4 +200,5 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	for i := range s.Hooks {
 		to <- s.Hooks[i].histogram()
 	}
+	to <- c.lag.durations().histogram(lagSeconds)
 }

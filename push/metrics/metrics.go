@@ -17,6 +17,8 @@ type Snapshot struct {
 	push.Stats
 
 	Waiting     int  // connections that have not said who they are
+	Streams     int  // of those that follow, those that get server-sent events
+	BackEnds    int  // connections to the port for lines and to the HTTP API
 	QueuedBytes int  // that wait for connections which do not read as fast as they are sent to
 	QueuedMost  int  // of these, for one connection
 	Linked      bool // the broker is reached
@@ -62,7 +64,7 @@ type Journal struct {
 // Metrics are those of a server. Their methods may be called from any goroutine.
 type Metrics struct {
 	registry *prometheus.Registry
-	lag      prometheus.Histogram
+	lag      *stopwatch
 	took     prometheus.Histogram
 }
 
@@ -71,11 +73,7 @@ type Metrics struct {
 func New(take func() (Snapshot, error)) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "lineman_publish_lag_seconds",
-			Help:    "From when a back end's request is read until what it publishes is written; sampled, one a tick.",
-			Buckets: prometheus.ExponentialBuckets(50e-6, 2.5, 12),
-		}),
+		lag:      newStopwatch(),
 		took: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "lineman_broker_publish_seconds",
 			Help:    "From when a publication is given to the broker until all nodes have confirmed it.",
@@ -83,14 +81,17 @@ func New(take func() (Snapshot, error)) *Metrics {
 		}),
 	}
 	m.registry.MustRegister(
-		m.lag, m.took, &collector{take}, collectors.NewGoCollector(),
+		m.took, &collector{take, m.lag}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
 }
 
 // Lag adds a sample of how long a publication took.
-func (m *Metrics) Lag(d time.Duration) { m.lag.Observe(d.Seconds()) }
+func (m *Metrics) Lag(d time.Duration) { m.lag.add(d) }
+
+// Lags are all samples so far.
+func (m *Metrics) Lags() Durations { return m.lag.durations() }
 
 // Took adds how long it took until all nodes had confirmed a publication.
 func (m *Metrics) Took(d time.Duration) { m.took.Observe(d.Seconds()) }

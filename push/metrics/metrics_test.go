@@ -29,7 +29,7 @@ func TestMetrics(t *testing.T) {
 	s := metrics.Snapshot{
 		Stats: push.Stats{
 			Conns: 1, UIDs: 2, Groups: 3, Channels: 4, Published: 5, Delivered: 6, Breaks: 19, Away: 20 * time.Second,
-			Unlinked: 21, Unanswered: 22,
+			Unlinked: 21, Unanswered: 22, HistoryBytes: 55, HistoryMessages: 56,
 		},
 		Broker: metrics.Broker{
 			Nodes: 23, RoundTrip: 24 * time.Second, Waiting: 25, BytesIn: 26, BytesOut: 27, Stale: 28, Overflows: 29,
@@ -48,6 +48,7 @@ func TestMetrics(t *testing.T) {
 			},
 			{Name: "door", Questions: map[string]uint64{"posted": 51}, Asked: 52},
 		},
+		Streams: 57, BackEnds: 58,
 		Calls:   metrics.Calls{Waiting: 53, Ended: map[string]uint64{"late": 54}},
 		Waiting: 7, QueuedBytes: 8, QueuedMost: 9, Linked: true, Accepted: 10, BytesIn: 11, BytesOut: 12, Panics: 13,
 		Slow: 14, SlowClients: 15, Refused: map[string]uint64{"origin": 16, "late": 0},
@@ -90,7 +91,8 @@ func TestMetrics(t *testing.T) {
 		`lineman_hook_lost_events_total{hook="app"} 50`, `lineman_hook_open{hook="app"} 1`,
 		`lineman_hook_open{hook="door"} 0`, `lineman_hook_questions_total{hook="door",result="posted"} 51`,
 		`lineman_hook_questions_waiting{hook="door"} 52`, "lineman_calls_waiting 53",
-		`lineman_calls_total{result="late"} 54`,
+		`lineman_calls_total{result="late"} 54`, "lineman_history_bytes 55", "lineman_history_messages 56",
+		"lineman_stream_connections 57", "lineman_backend_connections 58",
 		"lineman_broker_publish_seconds_count 1", "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(text, "\n"+want) {

@@ -98,7 +98,8 @@ type Broker struct {
 }
 
 // Series is what is kept of the past, oldest first: each second of the last five minutes, and each ten seconds of the
-// last hour. What is now is in both.
+// last hour. Of ten seconds, what happened is told of all of them, and of what there was the most, or the worst. The
+// seconds that are not ten yet are in the first list only.
 type Series struct {
 	Seconds    []Figures `json:"seconds"`
 	TenSeconds []Figures `json:"ten_seconds"`
@@ -106,12 +107,12 @@ type Series struct {
 
 // Report is all about now.
 type Report struct {
-	Now      Figures    `json:"now"`
-	Groups   []Group    `json:"groups"`
-	Hooks    []Hook     `json:"hook_list"`
-	Top      Top        `json:"top"`
-	Slow     []SlowPage `json:"slow_pages"` // those for which most waits come first
-	Refusals []Refusal  `json:"refusals"`   // the newest comes first
+	Now      Figures   `json:"now"`
+	Groups   []Group   `json:"groups"`
+	Hooks    []Hook    `json:"hook_list"`
+	Top      Top       `json:"top"`
+	Slow     SlowPages `json:"slow_pages"`
+	Refusals []Refusal `json:"refusals"` // the newest comes first
 }
 
 // Group is a group of listeners. That without a name is what pages say and nobody wants yet.
@@ -141,8 +142,9 @@ type Top struct {
 	UIDs     []Busy `json:"uids"`
 }
 
-// Busy is a target of publications. Rates are means of about the last minute and a half, and estimates: that of a
-// target that is truly among the busiest is right to within a hundredth of the rate of all.
+// Busy is a target of publications. Rates are means of about the last three quarters of a minute, those of last seconds
+// count most. They are what the target had at least: of one that came lately, or that is not among the busiest hundred,
+// some may be missing.
 type Busy struct {
 	Name      string  `json:"name"` // without u: or g:
 	Published float64 `json:"published"`
@@ -163,5 +165,7 @@ type Refusal struct {
 	Reason string `json:"reason"` // a label of the metric
 	What   string `json:"what"`   // as in the log
 	Remote string `json:"remote"` // the address it came from; empty if it has none
+	UID    string `json:"uid"`    // empty if it is not known
+	Detail string `json:"detail"` // what else is known, as in the log
 	Advice string `json:"advice"` // what to do
 }

@@ -40,6 +40,7 @@ type guard struct {
 	uids       map[string]int // connections that have logged in, where there are several loops; else nil
 	draining   int            // pages that there were when the first loop began to send them away; 0: none has
 
+	newest      refusals
 	refused     tally
 	wouldRefuse tally // in a dry run
 	credentials tally // that were refused
@@ -52,7 +53,7 @@ func reasons() []string {
 		"origin", "handshake", "connections", "waiting", "connections_per_ip", "waiting_per_ip", "handshakes_per_ip",
 		// of a page that logs in
 		"late", "credential", "hook", "channel", "places", "connections_per_uid", "logins_per_uid",
-		"messages_per_connection", "publish_rate", "slow", "memory", // of one that has logged in
+		"messages_per_connection", "publish_rate", "slow", "memory", "malformed", // of one that has logged in
 		"key", "page", "stray", "commands_per_key", // of a back end
 		"keyless", "keyless_per_ip", "text.connections", "text.connections_per_ip", // likewise
 		"api.connections", "api.connections_per_ip", // likewise
@@ -98,7 +99,7 @@ func newGuard(c config.Config, s config.Shares, log *slog.Logger) *guard {
 		spares:           anew("spare", s.Spare, sparePerIP), tellings: newRateLimiter(tellingsPerIP),
 		handshakes: newRateLimiter(l.HandshakesPerIP), logins: newRateLimiter(l.LoginsPerUID),
 		commands: newRateLimiter(l.CommandsPerKey), refused: newTally(reasons()), wouldRefuse: newTally(rateReasons()),
-		credentials: newTally(token.Reasons()),
+		credentials: newTally(token.Reasons()), newest: make(refusals),
 	}
 }
 
@@ -185,8 +186,10 @@ func (g *guard) refuseCredential(why string) {
 }
 
 func (g *guard) refuseLocked(why, message string, args ...any) {
+	now := time.Now()
 	g.refused.add(why)
-	g.log.info(time.Now(), message, why, args...)
+	g.newest.note(now, why, message, args)
+	g.log.info(now, message, why, args...)
 }
 
 // address is what a peer is counted by: its IP address, or with IPv6 the network of 64 bits that a household has. It is

@@ -139,6 +139,7 @@ type Server struct {
 	scratch     []byte // for the frame at hand
 	streaming   streaming
 	slice       timeSlice
+	figuring    figuring
 	crossing    crossing
 	queued      queued
 	scavenger   scavenger
@@ -243,6 +244,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 func (s *Server) begin(l *lineman.Loop) {
 	s.loop, s.expiries, s.heartbeats = l, make(expiries), newHeartbeats(s.config.Ping, level1.Heartbeat{}.Append(nil))
 	s.speaking.begin()
+	s.figuring = newFiguring()
 	s.streaming.comments = newHeartbeats(s.config.Ping, []byte(":\n\n"))
 	h := &s.hearing
 	h.speakers, h.held = make(map[uint64]*speaker), make(map[uint64]*lineman.Conn)
@@ -251,6 +253,7 @@ func (s *Server) begin(l *lineman.Loop) {
 // keepTime has the server do what it does from time to time.
 func (s *Server) keepTime(l *lineman.Loop) {
 	l.Every(time.Second, func() {
+		s.sample()
 		s.expire(time.Now())
 		s.heartbeats.beat(s.send)
 		s.streaming.comments.beat(s.send)
@@ -301,7 +304,7 @@ func (s *Server) openHub() (err error) {
 		UIDHistory: retention(s.config.History.UIDs), GroupHistory: retention(s.config.History.Groups),
 		Followers: followers{s}, PresenceChanged: s.presenceChanged, PresenceRenewed: s.presenceRenewed,
 		Told: s.toldByPeer, RollChanged: rollChanged, RollDelay: orAtOnce(s.config.Events.Debounce),
-		MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(), Counted: s.counted(),
+		MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(), Counted: s.counted(), Tally: s.figuring.tally.Add,
 	})
 	return err
 }

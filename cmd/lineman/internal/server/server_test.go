@@ -32,11 +32,12 @@ var backends = &lineman.Worker{Addr: "text://127.0.0.1:0", Protocol: text.Protoc
 // running is a server on free ports.
 type running struct {
 	*linemantest.Server
-	t     testing.TB
-	pages *lineman.Worker
-	text  string
-	api   string // the URL of the HTTP API
-	admin string // that of the port for operators
+	t      testing.TB
+	server *server.Server
+	pages  *lineman.Worker
+	text   string
+	api    string // the URL of the HTTP API
+	admin  string // that of the port for operators
 }
 
 // settings are the default, on free ports and on one loop: LINEMAN_TEST_LOOPS=3 runs the tests on so many.
@@ -64,7 +65,8 @@ func start(t testing.TB, c config.Config, o server.Options) *running {
 	if o.Log == nil {
 		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	r := &running{t: t, pages: server.New(c, o).Worker()}
+	one := server.New(c, o)
+	r := &running{t: t, server: one, pages: one.Worker()}
 	r.Server = linemantest.Start(t, r.pages)
 	found := regexp.MustCompile(`back ends on ([^,\s]+), HTTP API on ([^,\s]+), metrics on (http://[^/]+)/metrics`).
 		FindStringSubmatch(said.String())

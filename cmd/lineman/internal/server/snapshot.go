@@ -24,8 +24,14 @@ func (s *Server) take() (metrics.Snapshot, error) {
 		}
 		add(&all, &one)
 	}
-	all.UIDs, all.Groups, all.Channels = s.memory.Names()
+	s.addMemory(&all)
 	return all, nil
+}
+
+// addMemory adds what the loops of the process share.
+func (s *Server) addMemory(to *metrics.Snapshot) {
+	to.UIDs, to.Groups, to.Channels = s.memory.Names()
+	to.HistoryBytes, to.HistoryMessages = s.memory.Kept()
 }
 
 // snapshot is how the Server of this loop is.
@@ -33,7 +39,7 @@ func (s *Server) snapshot(now time.Time) metrics.Snapshot {
 	s.queued.measure(s.hub.Members("*"), now)
 	l := s.loop.Stats()
 	return metrics.Snapshot{
-		Stats: s.hub.Stats(), Calls: s.callMetrics(), Linked: s.hub.Linked(),
+		Stats: s.hub.Stats(), Calls: s.callMetrics(), Linked: s.hub.Linked(), Streams: s.streaming.open,
 		QueuedBytes: s.queued.bytes, QueuedMost: s.queued.most,
 		Accepted: l.Accepted, BytesIn: l.BytesIn, BytesOut: l.BytesOut, Panics: l.Panics, Slow: l.Slow,
 	}
@@ -46,6 +52,7 @@ func (s *Server) addShared(to *metrics.Snapshot) {
 	}
 	to.Journal, to.EventGroups, to.Hooks = s.journalStats(), s.eventGroups(), s.hookMetrics()
 	g := s.guard
+	to.BackEnds = g.backends.taken[""] + g.api.taken[""]
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	to.Waiting, to.SlowClients = g.waiting.taken[""], g.refused["slow"]+g.refused["memory"]
@@ -57,6 +64,7 @@ func (s *Server) addShared(to *metrics.Snapshot) {
 func add(all, one *metrics.Snapshot) {
 	all.Stats.Add(one.Stats)
 	all.Linked = all.Linked && one.Linked
+	all.Streams += one.Streams
 	all.QueuedBytes += one.QueuedBytes
 	all.QueuedMost = max(all.QueuedMost, one.QueuedMost)
 	all.Accepted += one.Accepted
