@@ -3,13 +3,15 @@ package figures
 import (
 	"hash/maphash"
 	"math"
+	"math/rand/v2"
 )
 
-// sketch finds the busiest of any number of names in memory for a few, by the algorithm Space-Saving (Metwally, Agrawal
-// and El Abbadi, 2005) with weights that decay. A name whose weight is more than a slots-th of that of all has a slot.
-// A slot is never made anew, so names that come and go cost no memory.
+// sketch finds the busiest of any number of names in memory for a few: by RAP, the randomized admission policy of Ben
+// Basat, Einziger, Friedman and Kassner (2017), which is Space-Saving where most names that come once cost nothing, with
+// weights that decay. A slot is never made anew, so names that come and go cost no memory.
 //
-//	slots: a heap, the lightest first      name not there ──▶ takes the lightest slot, and inherits its weight
+//	slots: a heap, the lightest first      name not there ──▶ takes the lightest slot, and inherits its weight,
+//	                                                          once in as many times as that weighs more
 type sketch struct {
 	seed  maphash.Seed
 	slots []slot
@@ -43,6 +45,8 @@ func (s *sketch) add(name string, published, delivered float64) {
 		s.slots = append(s.slots, slot{hash: hash, name: []byte(name)})
 		s.at[hash] = i
 		i = s.rise(i)
+	case rand.Float64()*(s.slots[0].weight+published+delivered) > published+delivered:
+		return
 	default:
 		i = 0
 		one := &s.slots[0]
