@@ -52,7 +52,7 @@ func TestQueued(t *testing.T) {
 	for _, c := range []struct {
 		after time.Duration
 		want  int
-	}{{0, 1}, {time.Millisecond, 1}, {time.Second, 2}, {1999 * time.Millisecond, 2}, {time.Hour, 3}} {
+	}{{0, 1}, {time.Millisecond, 1}, {time.Second, 2}, {1899 * time.Millisecond, 2}, {time.Hour, 3}} {
 		if q.measure(none, now.Add(c.after)); looked != c.want {
 			t.Errorf("after %v it has looked %d times, want %d", c.after, looked, c.want)
 		}
