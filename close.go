@@ -309,7 +309,6 @@ func (e *ending) finish(c *Conn, err error) {
 	if c.dial != nil {
 		l.outgoing--
 	}
-	l.stats.MessagesOut += uint64(c.accepted)
 	c.service.drop(c)
 	l.freeInput(c)
 	e.tell(c)

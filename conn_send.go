@@ -149,6 +149,7 @@ func (w *writer) releaseLocked(c *Conn) {
 // acceptLocked is called when a message was queued.
 func (w *writer) acceptLocked(c *Conn) {
 	c.accepted++
+	c.loop.messagesOut.Add(1)
 	w.queuedLocked(c)
 	c.session.sentLocked(c)
 }

@@ -21,14 +21,14 @@ type Stats struct {
 	Datagrams   uint64 // datagrams received
 	Timers      int    // timers set now
 	Listeners   int    // listening sockets open now
-	MessagesOut uint64 // messages accepted by Send, of connections that have closed
+	MessagesOut uint64 // messages accepted by Send
 }
 
 // Stats are the loop's counters.
 func (l *Loop) Stats() Stats {
 	s := l.stats
 	s.Conns, s.Timers, s.Listeners, s.Refused = l.live, len(l.timers), len(l.sockets), l.refused.Load()
-	s.BytesOut = l.bytesOut.Load()
+	s.BytesOut, s.MessagesOut = l.bytesOut.Load(), l.messagesOut.Load()
 	return s
 }
 

@@ -49,3 +49,35 @@ func TestStatsBytes(t *testing.T) {
 		t.Errorf("a datagram of 5 bytes: %d in, %d out", in, out)
 	}
 }
+
+// TestStatsMessages counts each message that a connection accepts when it does, sent or broadcast, and no other.
+func TestStatsMessages(t *testing.T) {
+	w := &lineman.Worker{Addr: "text://127.0.0.1:0"}
+	w.OnMessage = func(c *lineman.Conn, msg []byte) { _ = c.Send(msg) }
+	s := linemantest.Start(t, w)
+	counts := func() (in, out uint64) {
+		s.Do(w, func(l *lineman.Loop) { in, out = l.Stats().MessagesIn, l.Stats().MessagesOut })
+		return in, out
+	}
+	first, second := s.Dial(w), s.Dial(w)
+	for _, c := range []*linemantest.Client{first, second} {
+		c.Send("hello")
+		c.Receive()
+	}
+	if in, out := counts(); in != 2 || out != 2 {
+		t.Errorf("%d came and %d were sent, want 2 and 2", in, out)
+	}
+	s.Do(w, func(l *lineman.Loop) { l.Broadcast(l.Conns(w), []byte("all")) })
+	if _, out := counts(); out != 4 {
+		t.Errorf("%d were sent with the broadcast, want 4", out)
+	}
+	second.Close()
+	linemantest.Until(t, "the connection is still there", func() (gone bool) {
+		s.Do(w, func(l *lineman.Loop) { gone = l.Stats().Conns == 1 })
+		return gone
+	})
+	s.Do(w, func(l *lineman.Loop) { l.Broadcast(l.Conns(w), []byte("all")) })
+	if _, out := counts(); out != 5 {
+		t.Errorf("%d were sent with that to one, want 5", out)
+	}
+}

@@ -24,3 +24,10 @@ func ConnsOf(worker string, id, pid int, page json.RawMessage) ([]ConnStatus, er
 func ReloadReportOf(did *master.Report, isDryRun bool) *ReloadReport {
 	return reloadReport(did, isDryRun)
 }
+
+// StatusOfLoop is what a loop tells of itself with each heartbeat.
+func StatusOfLoop(l *Loop) ProcessStatus {
+	s := l.status()
+	s.Report = l.report()
+	return s
+}

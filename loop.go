@@ -86,19 +86,20 @@ type Loop struct {
 
 	date http1.Date
 
-	doing      doing
-	turned     atomic.Int64 // when the clock was read last, since the loop was made; in nanoseconds
-	second     atomic.Int64 // likewise, by the clock on the wall; in Unix seconds
-	sleeping   atomic.Bool
-	stage      atomic.Int32         // of a loop in a group
-	parting    atomic.Bool          // last answers of HTTP say that connections close. Set by the loop.
-	dirty      atomic.Pointer[Conn] // connections that want attention, linked by nextDirty
-	someFull   atomic.Bool          // OnFull is due for one of them
-	somePosted atomic.Bool          // posted is not empty
-	refused    atomic.Uint64
-	bytesOut   atomic.Uint64
-	helpers    sync.WaitGroup // goroutines of handshakes, and of net/http's servers
-	over       chan struct{}  // closed when nothing posted will run any more
+	doing       doing
+	turned      atomic.Int64 // when the clock was read last, since the loop was made; in nanoseconds
+	second      atomic.Int64 // likewise, by the clock on the wall; in Unix seconds
+	sleeping    atomic.Bool
+	stage       atomic.Int32         // of a loop in a group
+	parting     atomic.Bool          // last answers of HTTP say that connections close. Set by the loop.
+	dirty       atomic.Pointer[Conn] // connections that want attention, linked by nextDirty
+	someFull    atomic.Bool          // OnFull is due for one of them
+	somePosted  atomic.Bool          // posted is not empty
+	refused     atomic.Uint64
+	bytesOut    atomic.Uint64
+	messagesOut atomic.Uint64
+	helpers     sync.WaitGroup // goroutines of handshakes, and of net/http's servers
+	over        chan struct{}  // closed when nothing posted will run any more
 
 	mu     sync.Mutex // guards the following
 	posted []func()

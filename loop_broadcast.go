@@ -36,6 +36,7 @@ type broadcast struct {
 	binary    bool
 	prepared  *Prepared // nil: no other loop has it
 	accepted  int
+	shared    int // of these, those that got bytes which others got, too
 	encodings []encoding
 	last      int // of encodings
 }
@@ -63,6 +64,7 @@ func (l *Loop) beginBroadcast(msg []byte, binary bool) *broadcast {
 // end leaves the broadcast to the next message, and returns how many have accepted this one.
 func (b *broadcast) end() int {
 	accepted := b.accepted
+	b.loop.messagesOut.Add(uint64(b.shared))
 	clear(b.encodings)
 	*b = broadcast{loop: b.loop, each: b.each, encodings: b.encodings[:0]}
 	b.loop.spare = b
@@ -87,6 +89,7 @@ func (b *broadcast) sendTo(c *Conn) {
 	}
 	if len(*frame) > 0 && c.out.sendShared(c, *frame) {
 		b.accepted++
+		b.shared++
 	}
 }
 

@@ -33,6 +33,7 @@ const (
 	inSaveState
 	inRestoreState
 	inOnHandover
+	inReport
 	inDo
 	inTimer
 )
@@ -40,7 +41,8 @@ const (
 var callbackNames = [...]string{
 	"", "OnStart", "OnPrepare", "OnReload", "OnStop", "OnAccept", "OnConnect", "OnMessage",
 	"OnInvalid", "OnHead", "OnRequest", "OnUpgrade", "OnRefuse", "OnPong", "OnFull", "OnDrain",
-	"OnClosing", "OnClose", "OnGone", "Save", "Restore", "SaveState", "RestoreState", "OnHandover", "Do", "timer",
+	"OnClosing", "OnClose", "OnGone", "Save", "Restore", "SaveState", "RestoreState", "OnHandover",
+	"Report", "Do", "timer",
 }
 
 func (c callback) String() string { return callbackNames[c] }

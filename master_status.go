@@ -40,12 +40,21 @@ type ProcessStatus struct {
 	Relays    int              `json:"relays,omitempty"` // those of them that its successor serves
 	Accepted  uint64           `json:"accepted"`         // ever
 	Requests  uint64           `json:"requests"`         // messages and requests handled
-	Rate      float64          `json:"requests_per_sec"` // in the last second or so
-	Refused   uint64           `json:"refused"`          // messages that Send refused with ErrFull
+	Sent      uint64           `json:"sent"`             // messages that connections accepted
+	BytesIn   uint64           `json:"bytes_in"`         // read
+	BytesOut  uint64           `json:"bytes_out"`        // written
+	Rate      float64          `json:"requests_per_sec"` // in the last second or so, as the next three
+	RateOut   float64          `json:"sent_per_sec"`
+	ReadRate  float64          `json:"bytes_in_per_sec"`
+	WriteRate float64          `json:"bytes_out_per_sec"`
+	Refused   uint64           `json:"refused"` // messages that Send refused with ErrFull
 	Panics    uint64           `json:"panics"`
 	Slow      uint64           `json:"slow"` // callbacks that took longer than 100 ms
 	Timers    int              `json:"timers"`
 	Loops     []LoopStatus     `json:"loops,omitempty"` // where there are several: all else is their sum
+
+	// Report is what the application says of itself: see Worker.Report.
+	Report json.RawMessage `json:"report,omitempty"`
 }
 
 // LoopStatus is one of several loops of a process.
@@ -124,7 +133,8 @@ func exitText(code int, signal string) string {
 
 func (s *Status) writeProcesses(w io.Writer) {
 	t := program.NewTable(w)
-	t.Row("pid", "memory", "listening", "name", "id", "connections", "refused", "timers", "requests", "qps", "status")
+	t.Row("pid", "memory", "listening", "name", "id", "connections", "refused", "timers", "requests", "qps", "out/s",
+		"read/s", "written/s", "status")
 	sum := ProcessStatus{}
 	for _, p := range s.Processes {
 		pid, listening := "-", "-"
@@ -134,18 +144,17 @@ func (s *Status) writeProcesses(w io.Writer) {
 		if len(p.Listeners) > 0 {
 			listening = p.Listeners[0].Addr
 		}
-		rate := fmt.Sprintf("%.0f", p.Rate)
-		t.Row(pid, program.Size(p.Memory), listening, p.Worker, p.ID, p.Conns, p.Refused, p.Timers, p.Requests, rate,
-			p.state())
+		cells := []any{pid, program.Size(p.Memory), listening, p.Worker, p.ID}
+		t.Row(append(append(cells, p.counts()...), p.state())...)
 		for _, l := range p.Loops {
 			state := "[idle]"
 			if l.Busy > 0 {
 				state = (&ProcessStatus{State: "busy", Busy: l.Busy, Callback: l.Callback}).state()
 			}
-			t.Row("", "", "", fmt.Sprintf("  loop %d", l.Index), "", l.Conns, "", "", l.Requests, "", state)
+			t.Row("", "", "", fmt.Sprintf("  loop %d", l.Index), "", l.Conns, "", "", l.Requests, "", "", "", "", state)
 		}
 		for _, l := range p.Listeners[min(1, len(p.Listeners)):] {
-			t.Row("", "", l.Addr, "+ "+l.Worker, "", l.Conns, "", "", "", "", "")
+			t.Row("", "", l.Addr, "+ "+l.Worker, "", l.Conns, "", "", "", "", "", "", "", "")
 		}
 		sum.Memory += p.Memory
 		sum.Conns += p.Conns
@@ -153,10 +162,20 @@ func (s *Status) writeProcesses(w io.Writer) {
 		sum.Timers += p.Timers
 		sum.Requests += p.Requests
 		sum.Rate += p.Rate
+		sum.RateOut += p.RateOut
+		sum.ReadRate += p.ReadRate
+		sum.WriteRate += p.WriteRate
 	}
-	rate := fmt.Sprintf("%.0f", sum.Rate)
-	t.Row("sum", program.Size(sum.Memory), "-", "-", "-", sum.Conns, sum.Refused, sum.Timers, sum.Requests, rate, "")
+	t.Row(append(append([]any{"sum", program.Size(sum.Memory), "-", "-", "-"}, sum.counts()...), "")...)
 	t.End()
+}
+
+// counts are the columns of a table from the connections on, without the state.
+func (p *ProcessStatus) counts() []any {
+	return []any{
+		p.Conns, p.Refused, p.Timers, p.Requests, fmt.Sprintf("%.0f", p.Rate), fmt.Sprintf("%.0f", p.RateOut),
+		program.Size(int64(p.ReadRate)), program.Size(int64(p.WriteRate)),
+	}
 }
 
 func (p *ProcessStatus) state() string {

@@ -4,6 +4,7 @@ package lineman_test
 
 import (
 	"encoding/json"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -12,14 +13,16 @@ import (
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/internal/channel"
 	"github.com/lineman-go/lineman/internal/master"
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // TestStatusOf takes from a process what that knows of itself, and nothing else: it may run as another user.
 func TestStatusOf(t *testing.T) {
 	born := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	listeners := `"listeners":[{"worker":"w","addr":"text://127.0.0.1:1","connections":3}]`
-	counted := `"connections":3,"outgoing":1,"accepted":4,"requests":5,"requests_per_sec":RATE,"refused":6,` +
-		`"panics":7,"slow":8,"timers":9}`
+	counted := `"connections":3,"outgoing":1,"accepted":4,"requests":5,"sent":10,"bytes_in":11,"bytes_out":12,` +
+		`"requests_per_sec":RATE,"sent_per_sec":3,"bytes_in_per_sec":4,"bytes_out_per_sec":5,"refused":6,` +
+		`"panics":7,"slow":8,"timers":9,"report":{"now":1}}`
 	said := `{"worker":"x","id":9,"pid":1,"state":"idle","busy":9,"callback":"?","memory":9,` +
 		listeners + "," + counted
 	m := &lineman.Master{Name: "a", Workers: []*lineman.Worker{{Name: "w"}}}
@@ -27,7 +30,8 @@ func TestStatusOf(t *testing.T) {
 		Processes: []master.ProcessState{
 			{
 				Worker: "w", ID: 1, PID: -7, Born: born, State: master.Busy, Busy: time.Second, Callback: "OnMessage",
-				Rate: 2.5, Status: json.RawMessage(strings.Replace(said, "RATE", "9", 1)),
+				Rates:  master.Rates{Messages: 2.5, MessagesOut: 3, BytesIn: 4, BytesOut: 5},
+				Status: json.RawMessage(strings.Replace(said, "RATE", "9", 1)),
 			},
 			{Worker: "w", Born: born, State: master.Starting},
 			{Worker: "w", ID: 2, Born: born, State: master.Idle, Status: json.RawMessage(`"nonsense"`)},
@@ -40,8 +44,9 @@ func TestStatusOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := `"started":"2026-01-02T03:04:05Z"`
-	nothing := at + `,"memory":0,"listeners":null,"connections":0,"outgoing":0,"accepted":0,"requests":0,` +
-		`"requests_per_sec":0,"refused":0,"panics":0,"slow":0,"timers":0}`
+	nothing := at + `,"memory":0,"listeners":null,"connections":0,"outgoing":0,"accepted":0,"requests":0,"sent":0,` +
+		`"bytes_in":0,"bytes_out":0,"requests_per_sec":0,"sent_per_sec":0,"bytes_in_per_sec":0,"bytes_out_per_sec":0,` +
+		`"refused":0,"panics":0,"slow":0,"timers":0}`
 	want := `{"name":"a","version":"` + s.Version + `","pid":1,` + at + `,"reloads":2,"workers":1,"processes":[` +
 		`{"worker":"w","id":1,"pid":-7,"state":"busy","busy":1,"callback":"OnMessage",` + at + `,"memory":0,` +
 		listeners + "," + strings.Replace(counted, "RATE", "2.5", 1) +
@@ -103,5 +108,36 @@ func TestReloadReportOf(t *testing.T) {
 		`{"worker":"w","id":2,"kept":0,"drained":3}],"rest":["b/0"]}`
 	if string(got) != want {
 		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+// TestReport has a process tell what its application says of itself, and what it has sent; nothing if that panics, or
+// is no JSON.
+func TestReport(t *testing.T) {
+	for name, c := range map[string]struct {
+		report func(l *lineman.Loop) any
+		want   string
+	}{
+		"a value":  {func(l *lineman.Loop) any { return []uint64{l.Stats().MessagesOut} }, `[1]`},
+		"none":     {nil, ""},
+		"a panic":  {func(*lineman.Loop) any { panic("a bug") }, ""},
+		"no value": {func(*lineman.Loop) any { return func() {} }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &lineman.Worker{Addr: "text://127.0.0.1:0", Report: c.report, Logger: slog.New(slog.DiscardHandler)}
+			w.OnMessage = func(c *lineman.Conn, msg []byte) { _ = c.Send(msg) }
+			s := linemantest.Start(t, w)
+			p := s.Dial(w)
+			p.Send("1234")
+			p.Receive()
+			var st lineman.ProcessStatus
+			s.Do(w, func(l *lineman.Loop) { st = lineman.StatusOfLoop(l) })
+			if string(st.Report) != c.want {
+				t.Errorf("it tells %s, want %s", st.Report, c.want)
+			}
+			if st.Sent != 1 || st.BytesIn != 5 || st.BytesOut != 5 {
+				t.Errorf("%d messages were sent, %d bytes read and %d written", st.Sent, st.BytesIn, st.BytesOut)
+			}
+		})
 	}
 }

@@ -188,7 +188,9 @@ func (m *Master) statusOf(s program.State) *Status {
 		var q ProcessStatus
 		_ = json.Unmarshal(p.Status, &q) // one that does not serve yet has said nothing
 		q.Worker, q.ID, q.PID, q.State, q.Started = p.Worker, p.ID, p.PID, string(p.State), p.Born
-		q.Busy, q.Callback, q.Rate, q.Memory = p.Busy.Seconds(), p.Callback, p.Rate, master.Resident(p.PID)
+		q.Busy, q.Callback, q.Memory = p.Busy.Seconds(), p.Callback, master.Resident(p.PID)
+		q.Rate, q.RateOut = p.Rates.Messages, p.Rates.MessagesOut
+		q.ReadRate, q.WriteRate = p.Rates.BytesIn, p.Rates.BytesOut
 		st.Processes = append(st.Processes, q)
 	}
 	for _, e := range s.Exits {

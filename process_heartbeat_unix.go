@@ -51,7 +51,9 @@ func (p *process) beat(r *channel.Request) {
 		over = pulses[i].await(late.C, over)
 	}
 	status := p.heartbeat.sum(pulses)
-	answer := channel.Heartbeat{Messages: status.Requests, Relays: status.Relays}
+	answer := channel.Heartbeat{Relays: status.Relays, Traffic: channel.Traffic{
+		Messages: status.Requests, MessagesOut: status.Sent, BytesIn: status.BytesIn, BytesOut: status.BytesOut,
+	}}
 	for _, u := range pulses {
 		if u.busy > answer.Busy {
 			answer.Busy, answer.Callback = u.busy, u.callback
@@ -75,7 +77,9 @@ type pulse struct {
 func (p *process) probe(i int, l *Loop) pulse {
 	u := pulse{loop: l, came: make(chan struct{})}
 	u.alive = l.Do(func() {
-		p.heartbeat.note(i, l.status())
+		s := l.status()
+		s.Report = l.report()
+		p.heartbeat.note(i, s)
 		close(u.came)
 	})
 	return u
@@ -129,6 +133,9 @@ func (s *ProcessStatus) add(other *ProcessStatus) {
 	s.Relays += other.Relays
 	s.Accepted += other.Accepted
 	s.Requests += other.Requests
+	s.Sent += other.Sent
+	s.BytesIn += other.BytesIn
+	s.BytesOut += other.BytesOut
 	s.Refused += other.Refused
 	s.Panics += other.Panics
 	s.Slow += other.Slow
@@ -152,6 +159,7 @@ func (l *Loop) status() ProcessStatus {
 		Conns: st.Conns - l.relayEnds() + l.relaying(), Outgoing: l.outgoing, Relays: l.relaying(),
 		Accepted: st.Accepted, Requests: st.MessagesIn, Refused: st.Refused,
 		Panics: st.Panics, Slow: st.Slow, Timers: st.Timers,
+		Sent: st.MessagesOut, BytesIn: st.BytesIn, BytesOut: st.BytesOut,
 	}
 	for _, sv := range l.services {
 		if n := sv.listener; n != nil && n.addr != nil {
@@ -160,6 +168,20 @@ func (l *Loop) status() ProcessStatus {
 		}
 	}
 	return s
+}
+
+// report is what the application says of itself, in JSON; nil if it says nothing.
+func (l *Loop) report() (text json.RawMessage) {
+	if l.index > 0 || len(l.services) == 0 || l.services[0].worker.Report == nil {
+		return nil
+	}
+	l.call(inReport, func() {
+		var err error
+		if text, err = json.Marshal(l.services[0].worker.Report(l)); err != nil {
+			l.log.Error("lineman: what Worker.Report returns is left out of the status: it is no JSON", "error", err)
+		}
+	})
+	return text
 }
 
 // pageSize is how many handles are looked at in one go, so that the list holds no callback up.

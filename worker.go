@@ -149,6 +149,11 @@ type Worker struct {
 	// opens now, and to stop what it goes on with.
 	OnHandover func(l *Loop)
 
+	// Report says how the application is: status --json shows it as JSON, beside what the framework knows of the
+	// process. It runs on the loop each second under a Master, where the process has several on that with Index 0, so
+	// it should be quick. nil says nothing.
+	Report func(l *Loop) any
+
 	// OnStop runs on the loop once, when it begins to stop: listeners and connections are still open. Workers opened
 	// by Listen are told before the one that opened them.
 	OnStop func(l *Loop)

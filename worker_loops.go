@@ -13,7 +13,7 @@ func (w *Worker) loops() int { return max(w.Loops, 1) }
 func (w *Worker) hasCallbacks() bool {
 	return w.OnStart != nil || w.OnPrepare != nil || w.OnReload != nil || w.OnStop != nil ||
 		w.Save != nil || w.Restore != nil || w.SaveState != nil || w.RestoreState != nil || w.OnHandover != nil ||
-		!reflect.ValueOf(w.Events).IsZero()
+		w.Report != nil || !reflect.ValueOf(w.Events).IsZero()
 }
 
 // perLoop makes the worker of one loop: a copy, which PerLoop has completed.

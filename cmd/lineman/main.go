@@ -55,7 +55,7 @@ func root() *cobra.Command {
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	c.AddCommand(startCommand(), restartCommand(), stopCommand(), reloadCommand(), statusCommand(),
-		connectionsCommand(), pushCommand(), watchCommand(), listenCommand(),
+		topCommand(), connectionsCommand(), pushCommand(), watchCommand(), listenCommand(),
 		tokenCommand(), configCommand(), benchCommand(), doctorCommand(), versionCommand())
 	return c
 }

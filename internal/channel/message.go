@@ -118,9 +118,17 @@ type Probe struct {
 type Heartbeat struct {
 	Busy     time.Duration   `json:"busy"` // how long the loop has not come round; 0 when it answered
 	Callback string          `json:"callback,omitempty"`
-	Messages uint64          `json:"messages"`         // ever, for a rate
+	Traffic                  // ever, for rates
 	Relays   int             `json:"relays,omitempty"` // connections of the successor that need this process
 	Status   json.RawMessage `json:"status,omitempty"` // for operators; as it was when the loop last came round
+}
+
+// Traffic is what a process has read and written.
+type Traffic struct {
+	Messages    uint64 `json:"messages"` // that came
+	MessagesOut uint64 `json:"messages_out,omitempty"`
+	BytesIn     uint64 `json:"bytes_in,omitempty"`
+	BytesOut    uint64 `json:"bytes_out,omitempty"`
 }
 
 // Page asks for some connections: those from a place on.

@@ -88,7 +88,7 @@ func (m *mate) serve(r *channel.Request) {
 		r.Answer(nil, nil)
 		os.Exit(0)
 	case channel.Beat:
-		body = channel.Heartbeat{Messages: uint64(os.Getpid())}
+		body = channel.Heartbeat{Traffic: channel.Traffic{Messages: uint64(os.Getpid())}}
 	}
 	for _, fd := range r.Files {
 		closeFile(fd)

@@ -70,10 +70,19 @@ func (p *process) hear(heartbeat channel.Heartbeat, err error) {
 	defer p.mu.Unlock()
 	now := time.Now()
 	if passed := now.Sub(p.heard).Seconds(); passed > 0 && !p.heard.IsZero() && heartbeat.Busy == 0 {
-		p.rate = float64(heartbeat.Messages-p.heartbeat.Messages) / passed
+		p.rates = ratesOf(heartbeat.Traffic, p.heartbeat.Traffic, passed)
 	}
 	p.heartbeat, p.heard = heartbeat, now
 	p.relays.Store(int64(heartbeat.Relays))
+}
+
+// ratesOf are what came between two heartbeats, per second.
+func ratesOf(now, then channel.Traffic, seconds float64) Rates {
+	rate := func(now, then uint64) float64 { return float64(now-then) / seconds }
+	return Rates{
+		Messages: rate(now.Messages, then.Messages), MessagesOut: rate(now.MessagesOut, then.MessagesOut),
+		BytesIn: rate(now.BytesIn, then.BytesIn), BytesOut: rate(now.BytesOut, then.BytesOut),
+	}
 }
 
 // standstillLocked is how long the loop has not come round, and in which callback; 0 when it does. The lock of p is

@@ -113,7 +113,7 @@ type process struct {
 	mu        sync.Mutex // guards the following
 	heartbeat channel.Heartbeat
 	heard     time.Time     // when the last heartbeat came
-	rate      float64       // messages a second, between the last two
+	rates     Rates         // between the last two
 	warned    bool          // that it hangs
 	errand    chan struct{} // closed when the last oneByOne is over; nil before the first
 	left      *SavedLeaving // since when it leaves; nil before

@@ -31,9 +31,12 @@ type ProcessState struct {
 	State    State
 	Busy     time.Duration
 	Callback string
-	Rate     float64         // messages a second
+	Rates    Rates
 	Status   json.RawMessage // of the process, in its own words
 }
+
+// Rates are what a process reads and writes, per second.
+type Rates struct{ Messages, MessagesOut, BytesIn, BytesOut float64 }
 
 // State is what a process is about.
 type State string
@@ -126,7 +129,7 @@ func (p *process) state() ProcessState {
 			heartbeat.Busy = time.Since(p.heard)
 		}
 	}
-	st.Status, st.Rate, st.Busy, st.Callback = heartbeat.Status, p.rate, heartbeat.Busy, heartbeat.Callback
+	st.Status, st.Rates, st.Busy, st.Callback = heartbeat.Status, p.rates, heartbeat.Busy, heartbeat.Callback
 	switch {
 	case p.leaving.Load():
 		st.State = Leaving

@@ -52,6 +52,9 @@ func (r *Recorder) Record(at time.Time, s *metrics.Snapshot, lag metrics.Duratio
 	r.ten, r.peak = m, m.present()
 }
 
+// Now are the Figures of the last interval; zero before the first Record.
+func (r *Recorder) Now() Figures { return r.now }
+
 // Report is about the last moment: the Figures, the groups and the hooks.
 func (r *Recorder) Report() Report {
 	to := Report{Now: r.now, Groups: []Group{}, Hooks: []Hook{}}

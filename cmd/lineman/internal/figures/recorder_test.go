@@ -30,8 +30,8 @@ func TestRecorder(t *testing.T) {
 	}
 	second := &metrics.Snapshot{
 		Stats: push.Stats{
-			Published: 1010, Delivered: 40, Conns: 9, Followers: 5, UIDs: 4, Gaps: map[push.Gap]uint64{push.GapLimit: 6},
-			HistoryBytes: 70, HistoryMessages: 3,
+			Published: 1010, Delivered: 40, Conns: 9, Followers: 5, UIDs: 4,
+			Gaps: map[push.Gap]uint64{push.GapLimit: 6}, HistoryBytes: 70, HistoryMessages: 3,
 		},
 		Streams: 2, BackEnds: 3, Waiting: 1, QueuedBytes: 50, QueuedMost: 30,
 		Refused:     map[string]uint64{"late": 7, "slow": 6},

@@ -26,7 +26,7 @@ func (s *Server) Worker() *lineman.Worker {
 	}
 	w := *s.pages
 	w.Events, w.OnStart, w.OnReload, w.OnStop = lineman.Events{}, nil, nil, nil
-	w.Save, w.Restore, w.SaveState, w.RestoreState, w.OnHandover = nil, nil, nil, nil, nil
+	w.Save, w.Restore, w.SaveState, w.RestoreState, w.OnHandover, w.Report = nil, nil, nil, nil, nil, nil
 	w.Loops = loops
 	s.memory = push.NewMemory()
 	made := 0
@@ -37,6 +37,7 @@ func (s *Server) Worker() *lineman.Worker {
 		}
 		own.Events = one.pages.Events
 		own.OnStart, own.OnReload, own.OnStop = one.pages.OnStart, one.pages.OnReload, one.pages.OnStop
+		own.Report = one.pages.Report
 		one.handsOver(own)
 		one.pages = own
 	}
@@ -45,7 +46,10 @@ func (s *Server) Worker() *lineman.Worker {
 
 // beside makes the Server of a further loop.
 func (s *Server) beside() *Server {
-	one := &Server{config: s.config, options: s.options, keys: s.keys, metrics: s.metrics, home: s, memory: s.memory}
+	one := &Server{
+		config: s.config, options: s.options, keys: s.keys, metrics: s.metrics, home: s, memory: s.memory,
+		figuring: newFiguring(),
+	}
 	one.pages, one.streams = one.pageWorker(), one.streamWorker()
 	s.others = append(s.others, one)
 	return one

@@ -54,6 +54,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 		},
 	}
 	w.OnStart = s.start
+	w.Report = func(*lineman.Loop) any { return s.figuring.recorder.Now() }
 	w.OnAccept = s.accept
 	w.OnGone = s.gone
 	w.OnUpgrade = s.handshake

@@ -167,7 +167,7 @@ func New(c config.Config, o Options) *Server {
 	if o.Out == nil {
 		o.Out = io.Discard
 	}
-	s := &Server{config: c, options: o, keys: newKeyring(c.API.Keys)}
+	s := &Server{config: c, options: o, keys: newKeyring(c.API.Keys), figuring: newFiguring()}
 	s.pages, s.streams = s.pageWorker(), s.streamWorker()
 	if c.Text.Listen != "" {
 		s.text = s.textWorker()
@@ -244,7 +244,6 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 func (s *Server) begin(l *lineman.Loop) {
 	s.loop, s.expiries, s.heartbeats = l, make(expiries), newHeartbeats(s.config.Ping, level1.Heartbeat{}.Append(nil))
 	s.speaking.begin()
-	s.figuring = newFiguring()
 	s.streaming.comments = newHeartbeats(s.config.Ping, []byte(":\n\n"))
 	h := &s.hearing
 	h.speakers, h.held = make(map[uint64]*speaker), make(map[uint64]*lineman.Conn)
@@ -304,7 +303,8 @@ func (s *Server) openHub() (err error) {
 		UIDHistory: retention(s.config.History.UIDs), GroupHistory: retention(s.config.History.Groups),
 		Followers: followers{s}, PresenceChanged: s.presenceChanged, PresenceRenewed: s.presenceRenewed,
 		Told: s.toldByPeer, RollChanged: rollChanged, RollDelay: orAtOnce(s.config.Events.Debounce),
-		MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(), Counted: s.counted(), Tally: s.figuring.tally.Add,
+		MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(), Counted: s.counted(),
+		Tally: s.figuring.tally.Add,
 	})
 	return err
 }
