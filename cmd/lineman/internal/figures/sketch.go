@@ -7,8 +7,8 @@ import (
 )
 
 // sketch finds the busiest of any number of names in memory for a few: by RAP, the randomized admission policy of Ben
-// Basat, Einziger, Friedman and Kassner (2017), with weights that decay. That is Space-Saving where most names that come
-// once cost nothing. A slot is never made anew, so names that come and go cost no memory.
+// Basat, Einziger, Friedman and Kassner (2017), with weights that decay. That is Space-Saving where most names that
+// come once cost nothing. A slot is never made anew, so names that come and go cost no memory.
 //
 //	slots: a heap, the lightest first      name not there ──▶ takes the lightest slot, and inherits its weight,
 //	                                                          once in as many times as that weighs more
