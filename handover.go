@@ -19,10 +19,13 @@ func (l *Loop) Succeeds() bool { return l.succeeds }
 // predecessor hands over what the loops of a process have, to the process that takes its place. It is a
 // handover.Source. The loops stand still, and who calls owns what they own.
 //
-//	             Records              Commit                leave
-//	served here ────────▶ suspended ────────▶ given up ────────────▶ served there
-//	     ▲                    │ refused            │ kept, or the handover fails
-//	     └── takeBack ────────┴────────────────────┘
+//	             Records         Commit                leave
+//	served here ────────▶ sent ────────▶ given up ────────────▶ served there
+//	     ▲                  │ refused         │ kept, or the handover fails
+//	     └─── takeBack ─────┴─────────────────┘
+//
+// The pollers watch all of them all the while, and say nothing as nobody waits. In the end they watch anew what is here
+// still: that costs as much as to have each not watched when it is sent, and comes after the pause.
 type predecessor struct {
 	loops    []*loopRun
 	stood    time.Duration // since when they stand still, by handover.Clock
@@ -105,34 +108,31 @@ func (p *predecessor) hand(c *Conn, send func(r *handover.Record, fd int) error)
 		return nil
 	}
 	x := &p.crossing[len(p.crossing)-1]
-	fd, err := x.suspend()
-	if err != nil {
-		x.takeBack(false)
-	} else if err = send(&p.record, fd); err == nil {
-		return nil
-	} else if errors.Is(err, handover.ErrTooLarge) {
-		x.takeBack(true)
-	} else {
-		return err // all are taken back
+	fd, err := x.descriptor()
+	if err == nil {
+		err = send(&p.record, fd)
+		if err == nil || !errors.Is(err, handover.ErrTooLarge) {
+			return err // all are taken back
+		}
 	}
+	x.takeBack()
 	p.crossing = p.crossing[:len(p.crossing)-1]
 	p.stay(err.Error())
 	return nil
 }
 
-// suspend has the poller not watch a connection, and returns the descriptor that crosses.
-func (x *crossing) suspend() (fd int, err error) {
+// descriptor is the one that crosses.
+func (x *crossing) descriptor() (fd int, err error) {
 	c, p := x.conn, x.conn.loop.poll
-	if c.secure != nil {
-		var ends pair
-		if ends.inner, ends.far, fd, err = p.Pair(); err != nil {
-			return -1, err
-		}
-		x.pair = &ends
-		_, err = p.Suspend(c.handle)
-		return fd, err
+	if c.secure == nil {
+		return p.Descriptor(c.handle)
 	}
-	return p.Suspend(c.handle)
+	var ends pair
+	if ends.inner, ends.far, fd, err = p.Pair(); err != nil {
+		return -1, err
+	}
+	x.pair = &ends
+	return fd, nil
 }
 
 // save makes the record of a connection, as the last one of those that cross. The error is why it stays.
@@ -264,7 +264,7 @@ func (p *predecessor) leave() (crossed int) {
 	for i := range p.crossing {
 		x := &p.crossing[i]
 		if x.stays {
-			x.takeBack(true)
+			x.takeBack()
 			continue
 		}
 		if x.pair != nil {
@@ -274,18 +274,31 @@ func (p *predecessor) leave() (crossed int) {
 		}
 		crossed++
 	}
+	if crossed > 0 {
+		p.renew()
+	}
 	return crossed
+}
+
+// renew has the pollers watch what is here, and no more what the successor has.
+func (p *predecessor) renew() {
+	for _, own := range p.loops {
+		if err := own.loop.poll.Renew(); err != nil {
+			own.loop.log.Error("lineman: after a handover: connections under TLS that have crossed are lost",
+				"error", err)
+		}
+	}
 }
 
 // takeBack goes on with all of them: the handover has failed.
 func (p *predecessor) takeBack() {
 	for i := range p.crossing {
-		p.crossing[i].takeBack(true)
+		p.crossing[i].takeBack()
 	}
 }
 
 // takeBack goes on with a connection as before its record.
-func (x *crossing) takeBack(suspended bool) {
+func (x *crossing) takeBack() {
 	c := x.conn
 	if x.pair != nil {
 		x.pair.close(c.loop.poll)
@@ -298,12 +311,6 @@ func (x *crossing) takeBack(suspended bool) {
 		c.flags &^= stalled
 	}
 	c.mu.Unlock()
-	if suspended {
-		if err := c.loop.poll.Restore(c.handle); err != nil {
-			c.service.log.Error("lineman: a connection that was to be handed over is lost", "error", err)
-			c.Abort()
-		}
-	}
 	c.attention()
 }
 

@@ -241,3 +241,52 @@ func TestHandoverFails(t *testing.T) {
 		})
 	}
 }
+
+// TestHandoverFirstTick has what a successor wants done in its first tick come before what clients have sent meanwhile,
+// and before those that have come.
+func TestHandoverFirstTick(t *testing.T) {
+	linemantest.NoLeaks(t)
+	var before, after diary
+	w, to := remembering("text://127.0.0.1:0", &before), remembering("text://127.0.0.1:0", &after)
+	w.SaveState = func(*lineman.Loop) ([]byte, error) { return nil, nil }
+	w.RestoreState = func(*lineman.Loop, []byte) error { return nil }
+	to.SaveState = w.SaveState
+	to.RestoreState = func(l *lineman.Loop, _ []byte) error {
+		l.Do(func() { after.note("Do") })
+		l.After(0, func() { after.note("After") })
+		return nil
+	}
+	early := func(c *lineman.Conn) {
+		if after.count("Do") == 0 || after.count("After") == 0 {
+			t.Error("a client was served first")
+		}
+	}
+	heard := to.OnMessage
+	to.OnMessage = func(c *lineman.Conn, msg []byte) { early(c); heard(c, msg) }
+	to.OnConnect = early
+	s := linemantest.Start(t, w)
+	var all []*linemantest.Client
+	for range 10 {
+		c := s.Dial(w)
+		c.Send("a")
+		c.Receive()
+		all = append(all, c)
+	}
+	next, h := handOver(t, s, w, to, func(step string) error {
+		if step == "commit" {
+			for _, c := range all {
+				c.Send("b")
+			}
+		}
+		return nil
+	})
+	if h.Crossed != len(all) {
+		t.Fatalf("%d have crossed: %v, %v", h.Crossed, h.Handed, h.Received)
+	}
+	for _, c := range all {
+		if got := c.Receive(); !strings.HasSuffix(got, " ab") {
+			t.Errorf("the answer is %q", got)
+		}
+	}
+	next.Dial(to)
+}

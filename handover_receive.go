@@ -3,6 +3,7 @@ package lineman
 import (
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/lineman-go/lineman/internal/handover"
 )
@@ -10,13 +11,15 @@ import (
 // successor takes what a predecessor hands over. It is a handover.Sink. Its loops do not run yet, and who calls owns
 // what they own.
 //
-//	       Record                    serve
-//	sent ─────────▶ made, suspended ───────▶ served
+//	       Record                  serve
+//	sent ─────────▶ made, watched ───────▶ served
 //	                      │ Keep, or the handover fails
-//	                      └────────────────────────────▶ the predecessor's
+//	                      └──────────────────────────▶ the predecessor's
 type successor struct {
 	loops []*loopRun
 	made  map[uint64]*Conn
+	came  map[*Loop][]*Conn // those that were made, in the order in which they came
+	watch *watcher
 }
 
 // newSuccessor has loops expect what a predecessor hands over.
@@ -25,7 +28,9 @@ func newSuccessor(loops []*loopRun, hello handover.Hello) *successor {
 	for _, own := range loops {
 		own.loop.succeeds = true
 	}
-	return &successor{loops: loops, made: make(map[uint64]*Conn)}
+	return &successor{
+		loops: loops, made: make(map[uint64]*Conn, hello.Conns), came: make(map[*Loop][]*Conn), watch: newWatcher(),
+	}
 }
 
 // of is the loop that takes the place of one of the predecessor's, which may have had more of them.
@@ -76,8 +81,13 @@ func (s *successor) Record(r *handover.Record, fd int) error {
 		return err
 	}
 	s.made[c.id] = c
+	s.came[l] = append(s.came[l], c)
+	s.watch.add(c)
 	return nil
 }
+
+// Ready waits until all are watched.
+func (s *successor) Ready() error { return s.watch.end() }
 
 func (s *successor) Tail(id uint64, output []byte) error {
 	c := s.made[id]
@@ -100,6 +110,9 @@ func (s *successor) Keep(id uint64) error {
 		return errNotMade
 	}
 	delete(s.made, id)
+	if err := c.loop.poll.Unwatch(c.handle); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	c.flags &^= aborted // its peer is not to be reset
 	c.mu.Unlock()
@@ -111,6 +124,7 @@ var errNotMade = fmt.Errorf("lineman: %w: it is about a connection that has not 
 
 // drop gives everything back: the handover has failed, and this process ends.
 func (s *successor) drop() {
+	_ = s.watch.end()
 	for _, c := range s.made {
 		forget(c)
 	}
@@ -122,12 +136,8 @@ func (s *successor) drop() {
 
 // serve has the loops serve what they have, from their first tick on. It returns how many connections each has.
 func (s *successor) serve() (conns []int) {
-	of := make(map[*Loop][]*Conn)
-	for _, c := range s.made {
-		of[c.loop] = append(of[c.loop], c)
-	}
 	for _, own := range s.loops {
-		crossed := of[own.loop]
+		crossed := slices.DeleteFunc(s.came[own.loop], func(c *Conn) bool { return s.made[c.id] != c })
 		own.loop.Do(func() {
 			for _, c := range crossed {
 				beginCrossed(c)
@@ -150,7 +160,53 @@ func beginCrossed(c *Conn) {
 	}
 	c.mu.Unlock()
 	c.service.bound(c, 0)
-	if err := c.loop.poll.Restore(c.handle); err != nil {
-		c.end.depart(c, err)
+}
+
+// watcher has pollers watch connections that have crossed, while others are still made: that takes about as long.
+type watcher struct {
+	batch   []*Conn        // the next one
+	batches chan<- []*Conn // nil when all have come
+	over    chan struct{}
+	failed  error // the first one. Owned by the goroutine until over is closed
+}
+
+const (
+	watchBatch = 64
+	watchAhead = 64 // batches that wait
+)
+
+func newWatcher() *watcher {
+	batches := make(chan []*Conn, watchAhead)
+	w := &watcher{batches: batches, over: make(chan struct{})}
+	go w.run(batches)
+	return w
+}
+
+func (w *watcher) run(batches <-chan []*Conn) {
+	defer close(w.over)
+	for batch := range batches {
+		for _, c := range batch {
+			if err := c.loop.poll.Watch(c.handle); err != nil && w.failed == nil {
+				w.failed = fmt.Errorf("lineman: a connection that has crossed cannot be watched: %w", err)
+			}
+		}
 	}
+}
+
+func (w *watcher) add(c *Conn) {
+	if w.batch = append(w.batch, c); len(w.batch) == watchBatch {
+		w.batches <- w.batch
+		w.batch = make([]*Conn, 0, watchBatch)
+	}
+}
+
+// end returns when all that have come are watched, or cannot be. No more may come.
+func (w *watcher) end() error {
+	if w.batches != nil {
+		w.batches <- w.batch
+		close(w.batches)
+		w.batches = nil
+	}
+	<-w.over
+	return w.failed
 }

@@ -178,7 +178,7 @@ func isTorn(c *Conn) bool {
 	return torn && c.loop.poll.HungUp(c.handle)
 }
 
-// pair is what a connection under TLS crosses by: the end that stays, and the one that goes, both suspended.
+// pair is what a connection under TLS crosses by: the end that stays, and the one that goes, both not watched.
 type pair struct{ inner, far poll.Handle }
 
 func (p *pair) close(of poll.Poller) {
@@ -207,12 +207,8 @@ func relay(c *Conn, p *pair) {
 	inner.extra = &extra{relayed: &relayed{}}
 	l.poll.Close(p.far, false)
 	err := Pipe(outer, inner)
-	for _, end := range []*Conn{outer, inner} {
-		if err == nil {
-			err = l.poll.Restore(end.handle)
-		}
-		end.rearm()
-	}
+	outer.rearm()
+	inner.rearm()
 	if err != nil {
 		l.relays.log.Error("lineman: a connection under TLS that has crossed is lost", "error", err)
 		outer.Abort()

@@ -187,8 +187,15 @@ func (l *Loop) Conns(w *Worker) iter.Seq[*Conn] {
 	}
 }
 
-// run steps until the loop has stopped.
+// run steps until the loop has stopped. What has come for connections of a predecessor is handled from the second tick
+// on, after what the application wants done in the first.
 func (l *Loop) run() error {
+	if l.succeeds {
+		l.resumeClock()
+		l.runDue()
+		l.runPosted()
+		l.attend()
+	}
 	for !l.finished() {
 		if err := l.step(true); err != nil {
 			return err

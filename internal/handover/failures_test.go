@@ -24,6 +24,7 @@ func TestFailures(t *testing.T) {
 		{"records", func(p *predecessor, _ *successor) { p.recordsErr = why }, "", "the predecessor gave up: "},
 		{"commit", func(p *predecessor, _ *successor) { p.commitErr = why }, "", "the predecessor gave up: "},
 		{"RestoreState", func(_ *predecessor, s *successor) { s.stateErr = why }, "the successor gave up: ", ""},
+		{"ready", func(_ *predecessor, s *successor) { s.readyErr = why }, "the successor gave up: ", ""},
 		{"a tail", func(_ *predecessor, s *successor) { s.tailErr = why }, "the successor gave up: ", ""},
 		{
 			"a long reason",

@@ -110,6 +110,10 @@ type Sink interface {
 	// the reason why the sink does not want it; it has closed the descriptor then.
 	Record(r *Record, fd int) error
 
+	// Ready is called when all records have come, before the predecessor may give up what was taken. An error ends the
+	// handover.
+	Ready() error
+
 	// Tail appends to the output of a connection that Record has made. An error ends the handover.
 	Tail(id uint64, output []byte) error
 

@@ -157,7 +157,7 @@ type successor struct {
 	fds     map[uint64]int
 	refuses map[uint64]string
 
-	stateErr, tailErr error
+	stateErr, readyErr, tailErr error
 }
 
 func newSuccessor() *successor { return &successor{fds: map[uint64]int{}} }
@@ -176,6 +176,8 @@ func (s *successor) Record(r *Record, fd int) error {
 	s.said = append(s.said, fmt.Sprintf("record %d %s", r.ID, bytes.TrimRight(r.Value, ".")))
 	return nil
 }
+
+func (s *successor) Ready() error { return s.readyErr }
 
 func (s *successor) Tail(id uint64, output []byte) error {
 	s.said = append(s.said, fmt.Sprintf("tail %d %s", id, output))

@@ -161,7 +161,10 @@ func (r *Receiver) loaded(payload []byte) error {
 
 // ready tells the predecessor what is here. If that has gone, what it said before is read next.
 func (r *Receiver) ready() error {
-	err := r.tellRefused()
+	err := r.sink.Ready()
+	if err == nil {
+		err = r.tellRefused()
+	}
 	if err == nil {
 		err = r.put(kindReady, nil)
 	}

@@ -34,22 +34,16 @@ type epoll struct {
 
 // New makes the best Poller of this system.
 func New() (Poller, error) {
-	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("poll: epoll_create: %w", err)
-	}
 	wakefd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
-		unix.Close(epfd)
 		return nil, fmt.Errorf("poll: eventfd: %w", err)
 	}
-	p := &epoll{epfd: epfd, wakefd: wakefd, slots: slots{free: none}, bound: make(map[Handle]bool)}
-	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(none)}
-	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wakefd, &ev); err != nil {
-		p.Shut()
-		return nil, fmt.Errorf("poll: epoll_ctl: %w", err)
+	epfd, err := newSet(wakefd)
+	if err != nil {
+		unix.Close(wakefd)
+		return nil, err
 	}
-	return p, nil
+	return &epoll{epfd: epfd, wakefd: wakefd, slots: slots{free: none}, bound: make(map[Handle]bool)}, nil
 }
 
 func (p *epoll) Listen(ln net.Listener, shared bool) (Handle, error) {
@@ -200,12 +194,14 @@ func (p *epoll) Arm(h Handle, read, write bool) error {
 	if s.armed() == want {
 		return nil
 	}
+	before := s.armed()
+	s.arm(want) // first, as Watch may run beside it
 	ev := unix.EpollEvent{Events: want, Fd: int32(h)}
 	err := epollCtl(p.epfd, unix.EPOLL_CTL_MOD, int(s.fd), &ev)
-	if err != 0 && err != unix.ENOENT { // a suspended one is not in the set: Restore does it
+	if err != 0 && err != unix.ENOENT { // one that was taken is not in the set before Watch, which looks what is armed
+		s.arm(before)
 		return fmt.Errorf("poll: epoll_ctl: %w", err)
 	}
-	s.arm(want)
 	return nil
 }
 
@@ -381,7 +377,7 @@ func (p *epoll) Wake() {
 
 func (p *epoll) Shut() {
 	p.release()
-	p.slots.open(func(s *slot) {
+	p.slots.open(func(_ Handle, s *slot) {
 		s.state.Store(closed)
 		unix.Close(int(s.fd))
 	})

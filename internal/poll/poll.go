@@ -126,23 +126,31 @@ type Poller interface {
 	// what was written is still on its way. Close the handle afterwards: it no longer touches the connection.
 	Detach(h Handle) (c net.Conn, unread []byte, err error)
 
-	// Suspend has the poller not watch a stream until Restore, and returns its descriptor, which stays the poller's: to
-	// be given to another process. Of a handle that is suspended only Arm, which then holds from Restore on, LocalAddr
-	// and Close are of use; Close without abort leaves the connection to who has it too. errors.ErrUnsupported means
-	// that the poller has no such thing.
-	Suspend(h Handle) (fd int, err error)
+	// Descriptor returns the descriptor of a stream, which stays the poller's: to be given to another process. While
+	// that may serve it, there must be no Wait: of a stream that was closed here, the system goes on to tell as long as
+	// the other process has it, until Renew. Close without abort leaves the connection to who has it too.
+	// errors.ErrUnsupported means that the poller has no such thing.
+	Descriptor(h Handle) (fd int, err error)
 
-	// Restore has a suspended stream be watched again, for what is armed.
-	Restore(h Handle) error
+	// Renew has the poller watch all that is open, for what is armed, and nothing else. If it fails, what was watched
+	// is as before.
+	Renew() error
 
-	// Take takes over the descriptor of a stream (TCP or Unix, not blocking) that another process has given. The handle
-	// is suspended, and armed for reading. If it fails, the descriptor is closed. errors.ErrUnsupported means that the
-	// poller has no such thing.
+	// Take takes over the descriptor of a stream (TCP or Unix, not blocking) that another process has given. It is
+	// armed for reading, and not watched until Watch or Renew. If it fails, the descriptor is closed.
+	// errors.ErrUnsupported means that the poller has no such thing.
 	Take(fd int) (Handle, error)
 
-	// Pair makes two streams that are joined with each other, both suspended, and armed for reading. fd is the
-	// descriptor of the second one, as that of Suspend. errors.ErrUnsupported means that the poller has no such thing.
+	// Pair makes two streams that are joined with each other, as Take makes one. fd is the descriptor of the second
+	// one, as that of Descriptor. errors.ErrUnsupported means that the poller has no such thing.
 	Pair() (one, other Handle, fd int, err error)
+
+	// Watch has a stream that was taken be watched, for what is armed. Before the first Wait it may run on another
+	// goroutine, beside everything else.
+	Watch(h Handle) error
+
+	// Unwatch undoes Watch for a stream that is closed next, while another process has it.
+	Unwatch(h Handle) error
 
 	// HungUp reports whether both streams of a connection have ended: if this side has not ended its own, the other one
 	// has closed the whole. It is for Unix sockets.

@@ -329,9 +329,11 @@ func (p *portable) WriteParts(h Handle, parts [][]byte) (int, error) {
 	return done, nil
 }
 
-func (p *portable) Suspend(Handle) (int, error) { return -1, errors.ErrUnsupported }
+func (p *portable) Descriptor(Handle) (int, error) { return -1, errors.ErrUnsupported }
 
-func (p *portable) Restore(Handle) error { return errors.ErrUnsupported }
+func (p *portable) Renew() error         { return errors.ErrUnsupported }
+func (p *portable) Watch(Handle) error   { return errors.ErrUnsupported }
+func (p *portable) Unwatch(Handle) error { return errors.ErrUnsupported }
 
 func (p *portable) Pair() (one, other Handle, fd int, err error) {
 	return 0, 0, -1, errors.ErrUnsupported

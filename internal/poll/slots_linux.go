@@ -86,10 +86,10 @@ func (s *slots) cover(h Handle) {
 }
 
 // open calls f for every slot of an open socket.
-func (s *slots) open(f func(s *slot)) {
+func (s *slots) open(f func(h Handle, s *slot)) {
 	for h := range Handle(s.used) {
 		if slot := s.at(h); slot.kind() != closed {
-			f(slot)
+			f(h, slot)
 		}
 	}
 }
