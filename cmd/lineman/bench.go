@@ -67,6 +67,7 @@ page of the server gets what is published, also those of its users.`,
 	f.StringVar(&o.From, "from", "", "IP `address` of this machine that the pages come from, such as 127.0.0.2")
 	f.BoolVar(&b.yes, "yes", false, "also against a server on another machine")
 	f.BoolVar(&b.asJSON, "json", false, "for programs")
+	completeWords(c, "mode", bench.ModeUID, bench.ModeAll)
 	return c
 }
 

@@ -30,6 +30,7 @@ func configInitCommand() *cobra.Command {
 	var withSecret bool
 	c := &cobra.Command{
 		Use: "init [FILE]", Short: "Write a file with every setting and its default", Args: atMostOneFile,
+		ValidArgsFunction: yamlFiles,
 		Long: "Write a file, " + config.DefaultFile +
 			" unless another is named, with every setting, what it is, and its default. It must not exist.",
 		RunE: func(c *cobra.Command, args []string) error {
@@ -55,6 +56,7 @@ func configInitCommand() *cobra.Command {
 func configCheckCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "check [FILE]", Short: "Tell what is wrong with the settings", Args: atMostOneFile,
+		ValidArgsFunction: yamlFiles,
 		Long: "Tell what is wrong with the settings, and with the files that they name, as `lineman start` with the " +
 			"same flags,\nthe same environment and the same folder would have them. It sees what its user sees: run " +
 			"it as the server's.",

@@ -130,12 +130,3 @@ func TestVersion(t *testing.T) {
 		t.Errorf("%s, %v", out, err)
 	}
 }
-
-// TestCompletion has a script for each shell.
-func TestCompletion(t *testing.T) {
-	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
-		if out, err := run("completion", shell); err != nil || !strings.Contains(out, "lineman") {
-			t.Errorf("%s: %q, %v", shell, out, err)
-		}
-	}
-}

@@ -60,6 +60,7 @@ in LINEMAN_KEY.`,
 	f.StringSliceVar(&l.of, "of", nil,
 		"`targets` that events are about, with commas between them: u:7, g:room, chat:*; empty means all")
 	f.BoolVar(&l.json, "json", false, "print each event as it comes, a JSON object a line")
+	completeWords(c, "event", kinds()...)
 	return c
 }
 

@@ -39,7 +39,9 @@ func pushCommand() *cobra.Command {
 DATA is JSON, or with --text any text. "-" reads lines from the input. It prints how many connections have accepted
 each, and exits with 1 if one was accepted by none, or if that is not known of a node. A key, where the server wants
 one, is in --key-file, or in LINEMAN_KEY.`,
-		Args: cobra.ArbitraryArgs,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: completePush,
+
 		RunE: func(c *cobra.Command, args []string) error { return p.run(args, c.InOrStdin(), c.OutOrStdout()) },
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {

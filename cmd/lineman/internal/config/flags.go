@@ -82,6 +82,21 @@ func (v *flagValue) Set(text string) error {
 	return nil
 }
 
+// Words are those that the value of a flag must be one of, where there are some. A flag that is true or false is true
+// where it only stands there, and needs none.
+func Words(f *pflag.Flag) []string {
+	if v, ok := f.Value.(*flagValue); ok {
+		return v.setting.words
+	}
+	return nil
+}
+
+// MayBeFile reports whether the value of a flag is text, which may be the name of a file.
+func MayBeFile(f *pflag.Flag) bool {
+	v, ok := f.Value.(*flagValue)
+	return ok && slices.Contains([]string{"text", "list"}, v.setting.kind())
+}
+
 // flags reads the layer of the flags.
 func (l *loader) flags(f *pflag.FlagSet) {
 	if f == nil {

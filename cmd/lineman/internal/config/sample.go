@@ -81,3 +81,15 @@ func (s *setting) document() string {
 	}
 	return text
 }
+
+// Setting is a setting as the manual has it.
+type Setting struct{ Key, Document, Default string }
+
+// Settings are all of them, in the order of Config.
+func Settings() (list []Setting) {
+	c := Default()
+	for _, s := range leaves(settings()) {
+		list = append(list, Setting{s.key, s.document(), flow(plain(&s, c.value(&s)))})
+	}
+	return list
+}
