@@ -22,8 +22,8 @@ func healthCommand() *cobra.Command {
 	var ready bool
 	c := &cobra.Command{
 		Use: "health", Short: "Ask the server of these settings whether it serves", Args: noArguments,
-		Long: `Ask the server that runs here with these settings whether it serves, by /health on its port for pages. With
---ready, ask whether it takes pages, by /ready.
+		Long: `Ask the server that runs here with these settings whether it serves: /health on its port for pages. With
+--ready, ask whether it takes pages: /ready.
 
 It prints the answer, and exits with 1 if that is not good, or does not come within 5 s. It is for supervisors that run
 a command: HEALTHCHECK of a container, an exec probe.`,
