@@ -24,7 +24,7 @@ import (
 // A Dialer says how Loop.Dial connects and what happens on the connection. The zero value connects once, by the address
 // alone.
 type Dialer struct {
-	Name string // in the log; "" means the address
+	Name string // in the log, and for Loop.ExpectDial; "" means the address
 
 	// Protocol replaces what the scheme of the address names, as Worker.Protocol does.
 	Protocol protocol.Protocol
@@ -49,6 +49,12 @@ type Dialer struct {
 
 	Logger *slog.Logger // nil means slog.Default()
 
+	// Save and Restore have connections cross to the successor of the process, in a reload, as those of Worker do; not
+	// those of datagrams. The successor knows the Dialer by Loop.ExpectDial. It dials what is not there yet: then Send
+	// has accepted for it what it had accepted in the predecessor, and OnConnect follows.
+	Save    func(c *Conn) ([]byte, error)
+	Restore func(c *Conn, value []byte) error
+
 	// Events are what happens: OnConnect after all handshakes, each time; OnClose each time that the connection ended,
 	// or did not come about. A connection of datagrams tells by OnInvalid what the system could not send, or could not
 	// deliver, such as syscall.ECONNREFUSED: it goes on, or ends with that error if OnInvalid is nil. OnRequest and
@@ -71,6 +77,7 @@ type Backoff struct {
 // dialing is a connection that this side opens.
 type dialing struct {
 	dialer   Dialer
+	own      *service          // of the Dialer's events; SetWorker may take the connection elsewhere
 	protocol protocol.Protocol // what the scheme names
 	network  string
 	target   string
@@ -100,6 +107,20 @@ type dialing struct {
 // A connection of datagrams (udp, text+udp, frame+udp) sends and takes those of its peer only. Each Send is one
 // datagram.
 func (l *Loop) Dial(addr string, d Dialer) (*Conn, error) {
+	target, err := l.newTarget(addr, d)
+	if err != nil {
+		return nil, err
+	}
+	if l.stopping {
+		return nil, fmt.Errorf("lineman: dial %s: %w: the loop is stopping", addr, net.ErrClosed)
+	}
+	c := newDialed(target.own, target, lastID.Add(1))
+	c.dial.attempt(c)
+	return c, nil
+}
+
+// newTarget is what one connection of a Dialer dials.
+func (l *Loop) newTarget(addr string, d Dialer) (*dialing, error) {
 	target, err := parseDialAddress(addr)
 	if err != nil {
 		return nil, err
@@ -112,31 +133,27 @@ func (l *Loop) Dial(addr string, d Dialer) (*Conn, error) {
 		d.Protocol = target.protocol
 	}
 	target.dialer = d
-	w := &Worker{
+	s, err := newService(l, &Worker{
 		Name: cmp.Or(d.Name, addr), Protocol: d.Protocol, Limits: d.Limits, Logger: d.Logger, Events: d.Events,
-	}
-	s, err := newService(l, w)
+		Save: d.Save, Restore: d.Restore,
+	})
 	if err != nil {
 		return nil, err
 	}
 	if err := target.check(s.kind); err != nil {
 		return nil, fmt.Errorf("lineman: dial %s: %w", addr, err)
 	}
-	if l.stopping {
-		return nil, fmt.Errorf("lineman: dial %s: %w: the loop is stopping", addr, net.ErrClosed)
-	}
 	s.address.network = target.network
 	if target.network == "udp" {
 		s.transport = &dialedUDP{}
 	}
-	c := newDialed(s, target)
-	c.dial.attempt(c)
-	return c, nil
+	target.own = s
+	return target, nil
 }
 
 // newDialed makes a connection that is not there yet, without the lock: nobody else knows it.
-func newDialed(s *service, d *dialing) *Conn {
-	c := &Conn{loop: s.loop, id: lastID.Add(1), service: s, dial: d}
+func newDialed(s *service, d *dialing, id uint64) *Conn {
+	c := &Conn{loop: s.loop, id: id, service: s, dial: d}
 	c.dial.resetLocked(c)
 	return c
 }
@@ -153,6 +170,8 @@ func (d *dialing) check(k kind) error {
 		return errors.New("ws and wss take a *websocket.Protocol and no other")
 	case d.network == "udp" && d.dialer.TLS != nil:
 		return errors.New("TLS is for streams")
+	case d.network == "udp" && d.dialer.Save != nil:
+		return errors.New("Save and Restore are for streams")
 	case isWebSocket:
 		h := d.handshake()
 		_, err := h.AppendRequest(nil)
@@ -301,14 +320,6 @@ func (d *dialing) dialed(c *Conn, conn net.Conn, err error) {
 	c.session.begin(c)
 }
 
-func remoteOf(c net.Conn) netip.AddrPort {
-	a, ok := c.RemoteAddr().(interface{ AddrPort() netip.AddrPort })
-	if !ok {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())
-}
-
 // config is that of TLS, nil without TLS.
 func (d *dialing) config(k kind) *tls.Config {
 	config := d.dialer.TLS.Clone() // nil of nil
@@ -347,8 +358,13 @@ func (d *dialing) redial(c *Conn) {
 	d.wait = min(max(2*d.wait, d.dialer.Backoff.First), d.dialer.Backoff.Most)
 	d.since = time.Time{}
 	d.resetLocked(c)
+	d.await(c, d.wait/2+rand.N(d.wait/2+1))
+}
+
+// await has the next attempt begin after a time.
+func (d *dialing) await(c *Conn, t time.Duration) {
 	c.loop.dials[c] = true
-	d.again = c.loop.After(d.wait/2+rand.N(d.wait/2+1), func() { d.attempt(c) })
+	d.again = c.loop.After(t, func() { d.attempt(c) })
 }
 
 // abandon ends a connection that is not there.

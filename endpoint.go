@@ -1,6 +1,9 @@
 package lineman
 
-import "net/netip"
+import (
+	"net"
+	"net/netip"
+)
 
 // endpoint is where the peer of a connection is, in less memory than a netip.AddrPort takes. Guarded by the
 // connection's lock; changed by the loop.
@@ -47,4 +50,13 @@ func (e *endpoint) settleLocked(c *Conn) {
 	if x.client = (netip.Addr{}); x.isEmptyLocked() {
 		c.extra = nil
 	}
+}
+
+// remoteOf is the peer of a connection of package net; the zero AddrPort on a Unix socket.
+func remoteOf(c net.Conn) netip.AddrPort {
+	a, ok := c.RemoteAddr().(interface{ AddrPort() netip.AddrPort })
+	if !ok {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())
 }

@@ -44,6 +44,7 @@ type crossing struct {
 	accepted uint32 // messages to send, likewise
 	session  uint64 // hash of what its session knew
 	resumed  bool   // its loop was about to look at what waits
+	absent   bool   // it is not there yet, or not there again
 	pair     *pair  // that it crosses by, under TLS; nil without
 	stays    bool   // after all
 	givenUp  bool
@@ -96,6 +97,11 @@ func (p *predecessor) Records(send func(r *handover.Record, fd int) error) error
 				return err
 			}
 		}
+		for c := range own.loop.dials {
+			if err := p.hand(c, send); err != nil {
+				return err
+			}
+		}
 		own.loop.doing.set(noCallback)
 	}
 	return nil
@@ -121,10 +127,13 @@ func (p *predecessor) hand(c *Conn, send func(r *handover.Record, fd int) error)
 	return nil
 }
 
-// descriptor is the one that crosses.
+// descriptor is the one that crosses, unless the connection is absent.
 func (x *crossing) descriptor() (fd int, err error) {
 	c, p := x.conn, x.conn.loop.poll
-	if c.secure == nil {
+	switch {
+	case x.absent:
+		return -1, nil
+	case c.secure == nil:
 		return p.Descriptor(c.handle)
 	}
 	var ends pair
@@ -138,9 +147,10 @@ func (x *crossing) descriptor() (fd int, err error) {
 // save makes the record of a connection, as the last one of those that cross. The error is why it stays.
 func (p *predecessor) save(c *Conn) error {
 	switch {
+	case c.service.worker.Save != nil:
 	case c.dial != nil:
 		return staysDialed
-	case c.service.worker.Save == nil:
+	default:
 		return staysWorker
 	}
 	if err := mayCross(c); err != nil {
@@ -162,7 +172,7 @@ func (p *predecessor) save(c *Conn) error {
 	r.Value = value
 	p.crossing = append(p.crossing, crossing{
 		conn: c, unsent: len(r.Unsent), accepted: r.Accepted, session: maphash.Bytes(p.seed, r.Session),
-		resumed: c.flags&resume != 0,
+		resumed: c.flags&resume != 0, absent: r.Absent,
 	})
 	return nil
 }
@@ -247,7 +257,7 @@ func (p *predecessor) isAsSentLocked(x *crossing) bool {
 	if c.accepted == x.accepted && c.out.pendingLocked(c) == x.unsent && c.flags&dirty == 0 {
 		return true
 	}
-	state, err := c.session.appendStateLocked(c, p.record.Session[:0])
+	state, err := stateLocked(c, p.record.Session[:0])
 	if err != nil {
 		return false
 	}

@@ -11,7 +11,7 @@ import (
 // What follows is a connection as a record, and back. Its session says by itself what it knows: handover_session.go.
 
 const (
-	staysDialed stays = "this side dialed it"
+	staysDialed stays = "its Dialer has no Save"
 	staysWorker stays = "its worker has no Save"
 )
 
@@ -22,10 +22,11 @@ func recordLocked(c *Conn, r *handover.Record) error {
 		return err
 	}
 	kind := c.session.recordKind(c)
-	if c.phase.connected() != connects(c.service, kind) {
+	isAbsent := isAbsentLocked(c)
+	if !isAbsent && c.phase.connected() != connects(c.service, kind) {
 		return staysHandshake
 	}
-	state, err := c.session.appendStateLocked(c, r.Session[:0])
+	state, err := stateLocked(c, r.Session[:0])
 	if err != nil {
 		return err
 	}
@@ -36,6 +37,15 @@ func recordLocked(c *Conn, r *handover.Record) error {
 		Since: l.present - c.since, Touched: l.present - c.in.touched,
 		BytesIn: c.in.bytes, BytesOut: c.out.bytes, MessagesIn: c.in.messages, Accepted: c.accepted,
 		Session: state, Unsent: r.Unsent[:0],
+	}
+	if c.out.queue != nil {
+		r.Unsent = c.out.queue.AppendTo(r.Unsent, 0)
+	}
+	if c.dial != nil {
+		recordDialLocked(c, r)
+	}
+	if isAbsent {
+		return nil
 	}
 	if c.remote.known {
 		r.Peer = netip.AddrPortFrom(netip.AddrFrom16(c.remote.ip).Unmap(), c.remote.port)
@@ -48,9 +58,6 @@ func recordLocked(c *Conn, r *handover.Record) error {
 	}
 	if c.in.rest != nil {
 		r.Unread = c.in.rest.bytes
-	}
-	if c.out.queue != nil {
-		r.Unsent = c.out.queue.AppendTo(r.Unsent, 0)
 	}
 	if err := recordTLSLocked(c, r); err != nil {
 		return err
@@ -67,9 +74,12 @@ func connects(s *service, kind string) bool {
 
 // newCrossed makes the connection of a record, which does not run yet: the poller does not watch it, and nothing is
 // written. It goes without the lock, as nobody knows the connection yet.
-func newCrossed(s *service, h poll.Handle, r *handover.Record) (*Conn, error) {
+func newCrossed(s *service, d *dialing, h poll.Handle, r *handover.Record) (*Conn, error) {
+	if r.Absent {
+		return newAbsent(s, d, r)
+	}
 	l := s.loop
-	c := &Conn{loop: l, id: r.ID, handle: h, service: s, held: r.Held, accepted: r.Accepted}
+	c := &Conn{loop: l, id: r.ID, handle: h, service: s, dial: d, held: r.Held, accepted: r.Accepted}
 	c.out.bytes = r.BytesOut
 	c.in.bytes, c.in.messages = r.BytesIn, r.MessagesIn
 	c.in.touched, c.since = l.present-r.Touched, l.present-r.Since
@@ -127,8 +137,11 @@ func unknownWorker(name string) error {
 func forget(c *Conn) {
 	c.mu.Lock()
 	c.phase.set(closed)
-	c.loop.poll.Close(c.handle, false)
+	if c.handle != absent {
+		c.loop.poll.Close(c.handle, false)
+	}
 	c.mu.Unlock()
+	c.transport().closed()
 	forgetBut(c)
 }
 
@@ -143,9 +156,13 @@ func forgetBut(c *Conn) {
 	if x != nil {
 		x.stopTimers()
 	}
-	*l.conns.At(int(c.handle)) = nil
-	l.live--
-	c.service.drop(c)
+	if c.handle != absent {
+		*l.conns.At(int(c.handle)) = nil
+	}
+	if c.dial == nil || !c.dial.withdraw(c) {
+		l.live--
+		c.service.drop(c)
+	}
 	l.freeInput(c)
 	c.end |= told
 	c.end.cancelContext(c)

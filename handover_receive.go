@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/lineman-go/lineman/internal/handover"
+	"github.com/lineman-go/lineman/internal/poll"
 )
 
 // successor takes what a predecessor hands over. It is a handover.Sink. Its loops do not run yet, and who calls owns
@@ -50,40 +51,59 @@ func (s *successor) State(state handover.State) error {
 }
 
 func (s *successor) Record(r *handover.Record, fd int) error {
-	l := s.of(r.Loop).loop
-	h, err := l.poll.Take(fd)
+	l, h := s.of(r.Loop).loop, absent
+	if !r.Absent {
+		var err error
+		if h, err = l.poll.Take(fd); err != nil {
+			return err
+		}
+	}
+	c, err := s.newConn(l, h, r)
 	if err != nil {
+		if h != absent {
+			l.poll.Close(h, false)
+		}
 		return err
 	}
-	var c *Conn
-	to := l.named(r.Worker)
-	switch {
-	case to == nil:
-		err = unknownWorker(r.Worker)
-	case to.worker.Restore == nil:
-		err = fmt.Errorf("worker %q of the new program has no Restore", r.Worker)
-	case s.made[r.ID] != nil:
-		err = fmt.Errorf("connection %d comes twice", r.ID)
-	default:
-		c, err = newCrossed(to, h, r)
-	}
-	if err != nil {
-		l.poll.Close(h, false)
-		return err
-	}
-	l.enter(c)
-	l.live++
-	to.adopt(c)
-	c.watch(1)
-	c.rearm()
-	if err := l.first(inRestore, func(*Loop) error { return to.worker.Restore(c, r.Value) }); err != nil {
+	enterCrossed(c, r)
+	if err := l.first(inRestore, func(*Loop) error { return c.service.worker.Restore(c, r.Value) }); err != nil {
 		forget(c)
 		return err
 	}
 	s.made[c.id] = c
 	s.came[l] = append(s.came[l], c)
-	s.watch.add(c)
+	if c.handle != absent {
+		s.watch.add(c)
+	}
 	return nil
+}
+
+func (s *successor) newConn(l *Loop, h poll.Handle, r *handover.Record) (*Conn, error) {
+	if s.made[r.ID] != nil {
+		return nil, fmt.Errorf("connection %d comes twice", r.ID)
+	}
+	to, dial, err := l.recipient(r)
+	if err != nil {
+		return nil, err
+	}
+	return newCrossed(to, dial, h, r)
+}
+
+// enterCrossed makes a connection known to its loop. One that is absent waits for its next attempt.
+func enterCrossed(c *Conn, r *handover.Record) {
+	l := c.loop
+	if r.Absent {
+		c.dial.await(c, r.Due)
+		return
+	}
+	l.enter(c)
+	l.live++
+	if c.dial != nil {
+		l.outgoing++
+	}
+	c.service.adopt(c)
+	c.watch(1)
+	c.rearm()
 }
 
 // Ready waits until all are watched.
@@ -110,13 +130,23 @@ func (s *successor) Keep(id uint64) error {
 		return errNotMade
 	}
 	delete(s.made, id)
-	if err := c.loop.poll.Unwatch(c.handle); err != nil {
-		return err
-	}
 	c.mu.Lock()
 	c.flags &^= aborted // its peer is not to be reset
+	if c.dial != nil {
+		c.dial.stopped = true
+	}
 	c.mu.Unlock()
-	c.end.finish(c, net.ErrClosed)
+	if c.handle != absent {
+		err := c.loop.poll.Unwatch(c.handle)
+		if err == nil {
+			c.end.finish(c, net.ErrClosed)
+		}
+		return err
+	}
+	c.dial.abandon(c)
+	if f := c.service.worker.OnClose; f != nil {
+		c.guard(inOnClose, func() { f(c, net.ErrClosed) })
+	}
 	return nil
 }
 
@@ -150,8 +180,8 @@ func (s *successor) serve() (conns []int) {
 
 // beginCrossed has a connection run. What waits to be sent is written at the end of the tick.
 func beginCrossed(c *Conn) {
-	if c.phase.get() == closed {
-		return // by what OnStart gave to Do
+	if c.phase.get() == closed || c.handle == absent {
+		return // by what OnStart gave to Do, or it is dialed when its time comes
 	}
 	c.mu.Lock()
 	c.flags &^= stalled

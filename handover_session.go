@@ -56,8 +56,8 @@ func restoreSession(c *Conn, kind string, state []byte) (session, error) {
 	if kind == kindWebSocket && c.service.kind == speaksWebSocket {
 		s = &wsSession{Codec: *websocket.NewServerCodec(c.service.limits.MaxMessage, websocket.Accepted{})}
 	}
-	if speaks := s.recordKind(c); speaks != kind {
-		return nil, fmt.Errorf("lineman: a connection of kind %q: worker %q has kind %q", kind, c.service.name, speaks)
+	if err := checkKind(c, s, kind); err != nil {
+		return nil, err
 	}
 	if err := s.restoreState(c, state); err != nil {
 		return nil, err
@@ -65,19 +65,38 @@ func restoreSession(c *Conn, kind string, state []byte) (session, error) {
 	return s, nil
 }
 
+// checkKind refuses a record of another kind than that of a session of c.
+func checkKind(c *Conn, s session, kind string) error {
+	if speaks := s.recordKind(c); speaks != kind {
+		return fmt.Errorf("lineman: a connection of kind %q: worker %q has kind %q", kind, c.service.name, speaks)
+	}
+	return nil
+}
+
+// stateLocked is what the session of a connection knows. Of one that is absent only what it has sent counts.
+func stateLocked(c *Conn, dst []byte) ([]byte, error) {
+	state, err := c.session.appendStateLocked(c, dst)
+	if err == staysCodec && isAbsentLocked(c) && c.out.queue == nil {
+		return dst, nil
+	}
+	return state, err
+}
+
 // staysLocked is why a connection stays whatever it speaks; nil if it need not.
 func staysLocked(c *Conn) error {
 	switch {
 	case c.phase.get() != open || c.end != 0 || c.flags&(broken|aborted) != 0:
 		return staysClosing
+	case c.extra != nil && c.extra.piped != nil:
+		return staysPiped
+	case isAbsentLocked(c):
+		return nil
 	case c.state.arriving:
 		return staysHeader
 	case c.flags&opening != 0 || c.transport().shaking():
 		return staysHandshake
 	case c.state.fresh:
 		return staysDue
-	case c.extra != nil && c.extra.piped != nil:
-		return staysPiped
 	}
 	return nil
 }
@@ -95,8 +114,10 @@ func (raw) restoreState(_ *Conn, state []byte) error {
 	return nil
 }
 
-func (p *piped) appendStateLocked(*Conn, []byte) ([]byte, error)    { return nil, staysPiped }
-func (g *greeting) appendStateLocked(*Conn, []byte) ([]byte, error) { return nil, staysHandshake }
+func (p *piped) appendStateLocked(*Conn, []byte) ([]byte, error) { return nil, staysPiped }
+
+// appendStateLocked appends nothing: what was sent before the handshake is over is whole frames.
+func (g *greeting) appendStateLocked(_ *Conn, dst []byte) ([]byte, error) { return dst, nil }
 
 func (f *framing) recordKind(c *Conn) string { return kindCodec + c.service.protocol.Name() }
 

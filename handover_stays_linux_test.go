@@ -105,7 +105,7 @@ func TestHandoverSome(t *testing.T) {
 		c.Receive()
 	}
 	_, h := handOver(t, s, w, to, nil)
-	want := map[string]int{"this side dialed it": 1, "its worker has no Save": 1}
+	want := map[string]int{"its Dialer has no Save": 1, "its worker has no Save": 1}
 	if h.Crossed != 2 || !maps.Equal(h.Stayed, want) {
 		t.Fatalf("%d crossed, %v stayed: %v, %v", h.Crossed, h.Stayed, h.Handed, h.Received)
 	}

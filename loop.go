@@ -47,10 +47,11 @@ type Loop struct {
 	conns     table.Table[*Conn]  // by handle
 	scheduled table.Table[uint32] // by handle: tick at which the wheel looks at it, 0 never. It outlives a connection
 	sockets   map[poll.Handle]socket
-	dials     map[*Conn]bool // that are not there yet
-	services  []*service     // in the order in which the loop came to know them
-	live      int            // connections that are not closed
-	outgoing  int            // those of them that were dialed
+	dials     map[*Conn]bool      // that are not there yet
+	expected  map[string]*dialing // by ExpectDial, by name; nil until one is
+	services  []*service          // in the order in which the loop came to know them
+	live      int                 // connections that are not closed
+	outgoing  int                 // those of them that were dialed
 	wheel     *wheel.Wheel
 	timers    timerHeap
 	buf       []byte        // what is read

@@ -46,9 +46,9 @@
 // the last. The payload of a message is a list of fields: a number and a length, both uvarints, and that many bytes. A
 // field that is absent is zero.
 //
-// Descriptors come along with the bytes, in the order of the records, one for each. Frames are written in batches of at
-// most BatchRecords records and about BatchBytes bytes, and a batch is all that either side keeps of the transfer,
-// whatever the number of connections; but for a record, a state or a tail that is larger.
+// Descriptors come along with the bytes, in the order of the records, one for each that is not absent. Frames are
+// written in batches of at most BatchRecords descriptors and about BatchBytes bytes, and a batch is all that either
+// side keeps of the transfer, whatever the number of connections; but for a record, a state or a tail that is larger.
 //
 // # Versions
 //

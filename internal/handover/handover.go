@@ -84,9 +84,9 @@ type Source interface {
 	// States gives each state to send. An error, be it that of send, ends the handover.
 	States(send func(State) error) error
 
-	// Records gives each connection that is to cross to send, with a descriptor that stays the source's. The record
-	// may be used again when send has returned. ErrTooLarge from send means that this one stays; any other error, be
-	// it that of send, ends the handover.
+	// Records gives each connection that is to cross to send, with a descriptor that stays the source's, or any number
+	// for one that is absent. The record may be used again when send has returned. ErrTooLarge from send means that
+	// this one stays; any other error, be it that of send, ends the handover.
 	Records(send func(r *Record, fd int) error) error
 
 	// Refused is called for each connection that the successor does not take: it stays. It may be called any number of
@@ -106,8 +106,8 @@ type Sink interface {
 	// State restores the state of a loop of the predecessor. An error ends the handover.
 	State(s State) error
 
-	// Record takes the descriptor over, whatever it returns, and makes a connection that does not run yet. An error is
-	// the reason why the sink does not want it; it has closed the descriptor then.
+	// Record takes the descriptor over, whatever it returns, and makes a connection that does not run yet; for one that
+	// is absent, fd is -1. An error is the reason why the sink does not want it; it has closed the descriptor then.
 	Record(r *Record, fd int) error
 
 	// Ready is called when all records have come, before the predecessor may give up what was taken. An error ends the

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -128,13 +127,15 @@ func (r *Receiver) loadState(payload []byte) error {
 }
 
 func (r *Receiver) loadRecord(payload []byte) error {
-	fd, ok := r.takeFile()
-	if !ok {
-		return fmt.Errorf("%w: a record has come without one", ErrDescriptors)
-	}
 	if err := r.record.Parse(payload); err != nil {
-		syscall.Close(fd)
 		return err
+	}
+	fd := -1
+	if !r.record.Absent {
+		var ok bool
+		if fd, ok = r.takeFile(); !ok {
+			return fmt.Errorf("%w: a record has come without one", ErrDescriptors)
+		}
 	}
 	r.records++
 	if err := r.sink.Record(&r.record, fd); err != nil {

@@ -1,8 +1,11 @@
 package handover
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
-// A Record is a connection as bytes. Its descriptor comes along.
+// A Record is a connection as bytes. Its descriptor comes along, unless it is absent.
 type Record struct {
 	ID     uint64
 	Loop   int    // index of its loop in the predecessor
@@ -28,6 +31,12 @@ type Record struct {
 	Unsent  []byte
 	Value   []byte // what the application keeps
 	TLS     []byte // what a relay tells of the handshake; empty without TLS
+
+	Dialer string        // who has dialed it, by name; empty: it was accepted
+	Absent bool          // it is not there yet, or not there again, and has no descriptor
+	Due    time.Duration // until its next attempt
+	Waited time.Duration // before its last attempt
+	Lasted time.Duration // since it is there
 }
 
 // A State is what a loop of the predecessor keeps beside connections.
@@ -64,6 +73,11 @@ const (
 	recordUnsent
 	recordValue
 	recordTLS
+	recordDialer
+	recordAbsent
+	recordDue
+	recordWaited
+	recordLasted
 )
 
 // Append appends the record to dst.
@@ -92,7 +106,12 @@ func (r *Record) Append(dst []byte) []byte {
 	dst = appendBytes(dst, recordUnread, r.Unread)
 	dst = appendBytes(dst, recordUnsent, r.Unsent)
 	dst = appendBytes(dst, recordValue, r.Value)
-	return appendBytes(dst, recordTLS, r.TLS)
+	dst = appendBytes(dst, recordTLS, r.TLS)
+	dst = appendBytes(dst, recordDialer, r.Dialer)
+	dst = appendBool(dst, recordAbsent, r.Absent)
+	dst = appendUint(dst, recordDue, uint64(r.Due))
+	dst = appendUint(dst, recordWaited, uint64(r.Waited))
+	return appendUint(dst, recordLasted, uint64(r.Lasted))
 }
 
 // Parse makes r the record that message is. Its bytes are those of message. The error matches ErrCorrupt or ErrVersion.
@@ -146,10 +165,10 @@ func (r *Record) parseField(number uint64, value []byte, before *Record) error {
 	case recordRefused:
 		return parseUint(value, &r.Refused)
 	}
-	return r.parseContent(number, value)
+	return r.parseContent(number, value, before)
 }
 
-func (r *Record) parseContent(number uint64, value []byte) error {
+func (r *Record) parseContent(number uint64, value []byte, before *Record) error {
 	switch number {
 	case recordSession:
 		return parseBytes(value, &r.Session)
@@ -161,6 +180,22 @@ func (r *Record) parseContent(number uint64, value []byte) error {
 		return parseBytes(value, &r.Value)
 	case recordTLS:
 		return parseBytes(value, &r.TLS)
+	}
+	return r.parseDialed(number, value, before)
+}
+
+func (r *Record) parseDialed(number uint64, value []byte, before *Record) error {
+	switch number {
+	case recordDialer:
+		return parseText(value, before.Dialer, &r.Dialer)
+	case recordAbsent:
+		return parseBool(value, &r.Absent)
+	case recordDue:
+		return parseUint(value, &r.Due)
+	case recordWaited:
+		return parseUint(value, &r.Waited)
+	case recordLasted:
+		return parseUint(value, &r.Lasted)
 	}
 	return unknownField("a record", number)
 }

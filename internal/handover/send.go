@@ -73,7 +73,11 @@ func (s *sender) sendStates() error {
 func (s *sender) sendRecords() error {
 	err := s.source.Records(func(r *Record, fd int) error {
 		s.message = r.Append(s.message[:0])
-		err := s.send(kindRecord, fd)
+		files := []int{fd}
+		if r.Absent {
+			files = nil
+		}
+		err := s.send(kindRecord, files...)
 		if err == nil {
 			s.records++
 		}

@@ -23,7 +23,7 @@ func fullRecord() Record {
 		Local: "127.0.0.1:443", Paused: true, Full: true, Pinged: true, Held: math.MaxUint16,
 		Since: math.MaxUint32, Touched: 7, BytesIn: 1 << 40, BytesOut: 5, MessagesIn: 300, Accepted: 200, Refused: 1,
 		Session: []byte("deflate"), Unread: []byte("half a fr"), Unsent: []byte("ame"), Value: []byte{0, 255},
-		TLS: []byte("1.3"),
+		TLS: []byte("1.3"), Dialer: "backend", Absent: true, Due: time.Second, Waited: time.Minute, Lasted: 1,
 	}
 }
 
@@ -50,6 +50,9 @@ var version1 = []struct {
 	}}},
 	{"record of a Unix socket", &wholeRecord{Record{
 		ID: 18, Worker: "lines", Kind: "codec", Unread: []byte("half a l"),
+	}}},
+	{"record of a connection that waits", &wholeRecord{Record{
+		ID: 20, Dialer: "backend", Absent: true, Due: time.Second,
 	}}},
 	{"end", &note{count: 15000}},
 	{"tail", &note{id: 17, output: []byte("hello")}},
@@ -271,7 +274,7 @@ func TestRefusedMessages(t *testing.T) {
 		{&Hello{}, "020101010101", corrupt + "hello without a version"},
 		{&State{}, "630101", newer + ": version 1 has no field 99 of a state"},
 		{&note{}, "630101", newer + ": version 1 has no field 99 of a message"},
-		{&wholeRecord{}, "1a0101", newer + ": version 1 has no field 26 of a record"},
+		{&wholeRecord{}, "1f0101", newer + ": version 1 has no field 31 of a record"},
 		{&wholeRecord{}, "000101", newer + ": version 1 has no field 0 of a record"},
 		{&wholeRecord{}, "80", corrupt + "a field without a number"},
 		{&wholeRecord{}, "0180", corrupt + "field 1 is longer than its message"},
