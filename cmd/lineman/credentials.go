@@ -101,6 +101,13 @@ func (c *credentials) Learn(uid string, at time.Time) {
 	}
 }
 
+func (c *credentials) Revoked() map[string]int64 {
+	if c.shared == nil {
+		return nil // they are in the file
+	}
+	return c.revocations.All()
+}
+
 func (c *credentials) Refresh(ctx context.Context) (uids []string, restored bool, err error) {
 	if c.shared == nil {
 		return nil, false, nil

@@ -98,6 +98,7 @@ func (strict) Verify(_ context.Context, credential string) (server.Identity, err
 
 func (strict) Revoke(context.Context, string, time.Time) error { return nil }
 func (strict) Learn(string, time.Time)                         {}
+func (strict) Revoked() map[string]int64                       { return nil }
 func (strict) Refresh(context.Context) ([]string, bool, error) { return nil, false, nil }
 func (strict) Close() error                                    { return nil }
 

@@ -42,7 +42,7 @@ func (s *Server) apiWorker() *lineman.Worker {
 	}
 	w.OnHead = s.callHead
 	w.OnRequest = s.call
-	s.crosses(w, saveCaller, s.restoreCaller)
+	w.Save, w.Restore = saveCaller, s.restoreCaller
 	return w
 }
 

@@ -18,10 +18,23 @@ const patienceAtStart = 2 * time.Second
 // linked is told whether other processes are reached.
 func (s *Server) linked(up bool) {
 	s.links++
-	if up && s.home == nil {
-		s.open()
+	if !up || s.home != nil {
+		return
+	}
+	s.open()
+	if !s.crossing.settling { // else it was up at the predecessor: nothing was missed
 		s.beginGap()
 		s.refresh(s.links)
+	}
+}
+
+// settleCluster goes on with what the predecessor had begun. What was revoked is read if that has not known it.
+func (s *Server) settleCluster() {
+	if s.unread && s.hub.Linked() {
+		s.refresh(s.links)
+	}
+	if s.gap != nil {
+		s.closeDue(s.gap)
 	}
 }
 
@@ -74,6 +87,7 @@ func (s *Server) open() {
 // refresh closes the pages whose credentials other processes have revoked while this one could not be told. It tries
 // until it has succeeded, or until the link that it was called for has broken.
 func (s *Server) refresh(link int) {
+	s.unread = true
 	go func() {
 		ctx, cancel := context.WithTimeout(s.loop.Context(), refreshTime)
 		defer cancel()
@@ -94,7 +108,11 @@ func (s *Server) refresh(link int) {
 				s.log.Warn("lineman: what other processes have revoked cannot be read: trying again", "error", err)
 				s.loop.After(refreshTime, func() { s.refresh(s.links) })
 			}
-			if err == nil && !s.informed {
+			if err != nil {
+				return
+			}
+			s.unread = s.unread && link != s.links // a later link reads again
+			if !s.informed {
 				s.informed = true
 				s.resume()
 			}
@@ -112,6 +130,40 @@ func (s *Server) revoked(uid string, at time.Time) {
 	if s.decides.connect != nil {
 		s.decides.connect.Forget(uid)
 	}
+}
+
+const (
+	revokedUID = iota + 1
+	revokedAt  // seconds of Unix time
+)
+
+// appendRevoked appends what was revoked, as far as the successor does not read it from a file, and whether that is
+// all.
+func (s *Server) appendRevoked(f *saved) {
+	for uid, seconds := range s.who.Revoked() {
+		f.nested(stateRevoked, func(f *saved) {
+			f.text(revokedUID, uid)
+			f.integer(revokedAt, seconds)
+		})
+	}
+	f.flag(stateInformed, s.options.Broker != nil && s.options.Credentials != nil && !s.unread)
+}
+
+func (s *Server) restoreRevoked(state []byte) error {
+	var uid string
+	var seconds int64
+	err := readFields(state, func(f *field) {
+		switch f.number {
+		case revokedUID:
+			uid = f.text()
+		case revokedAt:
+			seconds = f.integer()
+		}
+	})
+	if err == nil {
+		s.who.Learn(uid, time.Unix(seconds, 0))
+	}
+	return err
 }
 
 // revoke is the command's; nil if there is none.

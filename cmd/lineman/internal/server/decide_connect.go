@@ -24,6 +24,7 @@ func (nobody) Verify(context.Context, string) (Identity, error) { return Identit
 
 func (nobody) Revoke(context.Context, string, time.Time) error { return nil }
 func (nobody) Learn(string, time.Time)                         {}
+func (nobody) Revoked() map[string]int64                       { return nil }
 func (nobody) Refresh(context.Context) ([]string, bool, error) { return nil, false, nil }
 func (nobody) Close() error                                    { return nil }
 

@@ -37,6 +37,8 @@ func (c *credentials) Revoke(_ context.Context, uid string, _ time.Time) error {
 
 func (c *credentials) Learn(uid string, _ time.Time) { c.learned.Store(uid) }
 
+func (c *credentials) Revoked() map[string]int64 { return nil }
+
 func (c *credentials) Refresh(context.Context) (uids []string, restored bool, err error) {
 	if c.away.Load() {
 		return nil, false, errors.New("nothing can be read")

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/lineman-go/lineman/internal/fields"
 	"github.com/lineman-go/lineman/push"
 )
 
@@ -35,6 +36,37 @@ func (s *Server) beginGap() {
 		s.log.Warn("lineman: pages may have missed something: closing them", "pages", len(g.pages), "over", over)
 		s.closeDue(g)
 	}
+}
+
+const (
+	gapLasts = iota + 1 // for how long already, in milliseconds
+	gapTold
+	gapPage // once for each
+)
+
+func (g *gap) appendState(f *saved) {
+	f.integer(gapLasts, time.Since(g.began).Milliseconds())
+	f.integer(gapTold, int64(g.told))
+	for _, id := range g.pages {
+		f.integer(gapPage, int64(id))
+	}
+}
+
+func (g *gap) restoreState(state []byte) error {
+	err := readFields(state, func(f *field) {
+		switch f.number {
+		case gapLasts:
+			g.began = time.Now().Add(-time.Duration(f.integer()) * time.Millisecond)
+		case gapTold:
+			g.told = int(f.integer())
+		case gapPage:
+			g.pages = append(g.pages, uint64(f.integer()))
+		}
+	})
+	if err == nil && (g.told < 0 || g.told > len(g.pages)) {
+		err = fields.ErrMalformed
+	}
+	return err
 }
 
 // closeDue closes those whose time has come.

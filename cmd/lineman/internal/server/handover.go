@@ -8,8 +8,8 @@ import (
 	"github.com/lineman-go/lineman/internal/fields"
 )
 
-// A reload hands the connections over, with all that the server knows of them, where it is alone: with nodes over Redis
-// it sends them away. push/DESIGN.md has the table of what crosses and what does not.
+// A reload hands the connections over, with all that the server knows of them; to other nodes, the successor is the
+// node that its predecessor was. push/DESIGN.md has the table of what crosses and what does not.
 //
 //	predecessor: saveState ──▶ savePage, … of each connection                            ──▶ handedOver
 //	successor:   restoreState, behind start ──▶ restorePage, … ──▶ settle, in the first tick
@@ -26,26 +26,15 @@ type crossing struct {
 	expected map[uint64]*speaker // pages that back ends have heard of at the predecessor, and that have not come yet
 	watching []func()            // have back ends watch again what they watched at the predecessor
 	distrust bool                // who may come in is decided otherwise than by the predecessor
-	settling bool
+	settling bool                // until settle
 }
 
 // handsOver sets the callbacks of the worker of pages.
 func (s *Server) handsOver(w *lineman.Worker) {
-	s.crosses(w, s.savePage, s.restorePage)
-	if s.options.Broker == nil {
-		w.SaveState = func(*lineman.Loop) ([]byte, error) { return s.saveState() }
-		w.RestoreState = func(_ *lineman.Loop, state []byte) error { return s.restoreState(state) }
-		w.OnHandover = func(*lineman.Loop) { s.handedOver() }
-	}
-}
-
-// crosses has the connections of a worker cross.
-func (s *Server) crosses(
-	w *lineman.Worker, save func(*lineman.Conn) ([]byte, error), restore func(*lineman.Conn, []byte) error,
-) {
-	if s.options.Broker == nil {
-		w.Save, w.Restore = save, restore
-	}
+	w.Save, w.Restore = s.savePage, s.restorePage
+	w.SaveState = func(*lineman.Loop) ([]byte, error) { return s.saveState() }
+	w.RestoreState = func(_ *lineman.Loop, state []byte) error { return s.restoreState(state) }
+	w.OnHandover = func(*lineman.Loop) { s.handedOver() }
 }
 
 // expectWorkers makes the workers known to which connections come by SetWorker.
@@ -77,6 +66,9 @@ const (
 	stateCommands
 	stateGuard
 	stateSettled // seconds of Unix time
+	stateRevoked // once for each uid
+	stateInformed
+	stateGap
 )
 
 // saveState is the state of the loop. It gives nothing up.
@@ -102,8 +94,9 @@ func (s *Server) saveState() ([]byte, error) {
 	return f, nil
 }
 
-// appendShared appends what the process has once. What waits for a journal is done first.
+// appendShared appends what the process has once. What waits for a journal, or for other nodes, is done first.
 func (s *Server) appendShared(f *saved) error {
+	s.hearing.dispatcher.StandStill()
 	broker, err := s.hub.AppendBrokerState(nil)
 	if err != nil {
 		return err
@@ -113,6 +106,10 @@ func (s *Server) appendShared(f *saved) error {
 	f.add(stateCommands, s.table.AppendState(nil))
 	f.nested(stateGuard, func(f *saved) { s.guard.appendState(f, time.Now()) })
 	f.integer(stateSettled, s.hearing.settled.Unix())
+	s.appendRevoked(f)
+	if s.gap != nil && s.gap.told < len(s.gap.pages) {
+		f.nested(stateGap, s.gap.appendState)
+	}
 	return nil
 }
 
@@ -121,10 +118,6 @@ func (s *Server) restoreState(state []byte) error {
 	state, err := fields.Open(state, stateVersion)
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
-	}
-	if !s.crossing.settling {
-		s.crossing.settling = true
-		s.loop.Do(s.settle)
 	}
 	return readFields(state, func(f *field) {
 		switch f.number {
@@ -157,14 +150,23 @@ func (s *Server) restoreShared(f *field) {
 		f.take(s.guard.restoreState(f.bytes()))
 	case stateSettled:
 		s.hearing.settled = time.Unix(f.integer(), 0)
+	case stateRevoked:
+		f.take(s.restoreRevoked(f.bytes()))
+	case stateInformed:
+		s.informed, s.unread = true, false
+	case stateGap:
+		s.gap = &gap{}
+		f.take(s.gap.restoreState(f.bytes()))
 	}
 }
 
 // settle ends what has come from the predecessor, in the first tick: what has not come is gone.
 func (s *Server) settle() {
+	s.crossing.settling = false
 	s.hub.Restored()
 	if s.home == nil {
 		s.hearing.dispatcher.Restored()
+		s.settleCluster()
 	}
 	for id, sp := range s.crossing.expected {
 		if sp.code == 0 {

@@ -258,6 +258,65 @@ func TestTrust(t *testing.T) {
 	}
 }
 
+// TestGapCrosses has pages that may have missed something be closed when they would have been.
+func TestGapCrosses(t *testing.T) {
+	g := &gap{began: time.Now().Add(-time.Minute), pages: []uint64{1, 1 << 60, 3}, told: 1}
+	var f saved
+	g.appendState(&f)
+	again := &gap{}
+	if err := again.restoreState(f); err != nil {
+		t.Fatal(err)
+	}
+	if late := again.began.Sub(g.began); late < 0 || late > 10*time.Second {
+		t.Errorf("it began at %v, and now at %v", g.began, again.began)
+	}
+	if again.began = g.began; !reflect.DeepEqual(again, g) {
+		t.Errorf("it is %+v, want %+v", again, g)
+	}
+	for _, told := range []int64{-1, 2} {
+		var f saved
+		f.integer(gapTold, told)
+		f.integer(gapPage, 7)
+		if err := (&gap{}).restoreState(f); err == nil {
+			t.Errorf("%d of one page are told", told)
+		}
+	}
+}
+
+// revoking are credentials of which some were revoked.
+type revoking struct {
+	anybody
+	revoked map[string]int64
+}
+
+func (r *revoking) Revoked() map[string]int64 { return r.revoked }
+
+func (r *revoking) Learn(uid string, at time.Time) { r.revoked[uid] = at.Unix() }
+
+// TestRevokedCross has a successor know what was revoked, and believe credentials at once if its predecessor has read
+// all that was.
+func TestRevokedCross(t *testing.T) {
+	options := Options{
+		Broker: push.NewMemory(), Credentials: func() (Credentials, error) { return &revoking{}, nil },
+	}
+	for _, unread := range []bool{false, true} {
+		revoked := map[string]int64{"ann": 7, "bob": 8}
+		before := &Server{options: options, unread: unread, who: &revoking{revoked: revoked}}
+		now := &Server{options: options, unread: true, who: &revoking{revoked: map[string]int64{}}}
+		var f saved
+		before.appendRevoked(&f)
+		if err := readFields(f, now.restoreShared); err != nil {
+			t.Fatal(err)
+		}
+		if got := now.who.Revoked(); !reflect.DeepEqual(got, before.who.Revoked()) {
+			t.Errorf("revoked are %v, want %v", got, before.who.Revoked())
+		}
+		if now.informed == unread || now.unread != unread {
+			t.Errorf("unread %v: it is informed %v, unread %v", unread, now.informed, now.unread)
+		}
+	}
+}
+
 // goldenPage is a page as version 1 writes it.
 var goldenPage = &page{
 	end: 1795400000, spent: tokenBucket{level: 1, at: 1795400000},
@@ -306,6 +365,8 @@ func FuzzState(f *testing.F) {
 		_ = (&crossedBackend{backend: &backend{}}).restoreState(state, nil)
 		_ = newGuard(config.Default(), config.Shares{}, nil).restoreState(state)
 		_ = (&crossedPage{}).restoreState(state)
+		_ = (&gap{}).restoreState(state)
+		_ = (&Server{who: anybody{}}).restoreRevoked(state)
 		(&Server{config: config.Default()}).trusts(state)
 	})
 }

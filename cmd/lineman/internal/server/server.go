@@ -63,6 +63,10 @@ type Credentials interface {
 	// Learn is told, on the loop, what another process has revoked.
 	Learn(uid string, at time.Time)
 
+	// Revoked is all that was revoked, by uid, in seconds of Unix time, as far as a process that starts later does not
+	// know it by itself: the successor of this one is told by Learn.
+	Revoked() map[string]int64
+
 	// Refresh learns what other processes have revoked while they could not be reached, and returns whose credentials
 	// that concerns. What this one knows, and was lost where all read it, it puts back: restored tells that.
 	Refresh(ctx context.Context) (uids []string, restored bool, err error)
@@ -85,6 +89,7 @@ func (anybody) identity(credential string) Identity {
 
 func (anybody) Revoke(context.Context, string, time.Time) error { return nil }
 func (anybody) Learn(string, time.Time)                         {}
+func (anybody) Revoked() map[string]int64                       { return nil }
 func (anybody) Refresh(context.Context) ([]string, bool, error) { return nil, false, nil }
 func (anybody) Close() error                                    { return nil }
 
@@ -153,6 +158,7 @@ type Server struct {
 
 	revocations int      // that were learned: a credential that was checked before one is checked again
 	informed    bool     // what was revoked has been read once, or need not be: credentials can be believed
+	unread      bool     // it has not been read since the link is up, or not yet
 	gap         *gap     // nil: none was ever told of
 	late        bool     // it should have been by now
 	held        []func() // logins that wait until it is informed, or late
@@ -247,6 +253,9 @@ func (s *Server) begin(l *lineman.Loop) {
 	s.streaming.comments = newHeartbeats(s.config.Ping, []byte(":\n\n"))
 	h := &s.hearing
 	h.speakers, h.held = make(map[uint64]*speaker), make(map[uint64]*lineman.Conn)
+	if s.crossing.settling = l.Succeeds(); s.crossing.settling {
+		l.Do(s.settle)
+	}
 }
 
 // keepTime has the server do what it does from time to time.
@@ -274,7 +283,8 @@ func (s *Server) openWho() (err error) {
 	if s.config.AsksWho() {
 		s.who = nobody{}
 	}
-	s.informed = s.options.Broker == nil || s.options.Credentials == nil || s.config.Token.FailOpen
+	s.unread = s.options.Broker != nil && s.options.Credentials != nil
+	s.informed = !s.unread || s.config.Token.FailOpen
 	if s.options.Credentials != nil {
 		s.who, err = s.options.Credentials()
 	}
@@ -295,8 +305,8 @@ func (s *Server) openHub() (err error) {
 	s.hub, err = push.New(push.Options[*lineman.Conn]{
 		Fanout: s.fanout, Do: s.loop.Do, Close: s.closeWith,
 		After:  func(d time.Duration, f func()) { s.loop.After(d, f) },
-		Broker: s.broker(), Linked: s.linked, Revoked: s.revoked, Restored: s.restored, Took: s.metrics.Took,
-		Log: s.log, Remote: func(c *lineman.Conn) string { return c.RemoteAddr().String() },
+		Broker: s.broker(), Succeeds: s.loop.Succeeds(), Linked: s.linked, Revoked: s.revoked, Restored: s.restored,
+		Took: s.metrics.Took, Log: s.log, Remote: func(c *lineman.Conn) string { return c.RemoteAddr().String() },
 		Reconnect:   s.reconnectWindow(),
 		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Publish,
 		Namespaces: namespaces(s.config.Namespaces), HistoryBytes: s.config.History.Memory, Journal: s.journal,

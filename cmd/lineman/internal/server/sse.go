@@ -60,7 +60,7 @@ func (s *Server) streamWorker() *lineman.Worker {
 	w.OnClosing = s.leave
 	w.OnClose = s.endSpeaking
 	w.OnFull = s.tooSlow
-	s.crosses(w, s.savePage, s.restorePage)
+	w.Save, w.Restore = s.savePage, s.restorePage
 	return w
 }
 

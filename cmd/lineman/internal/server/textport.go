@@ -161,7 +161,7 @@ func (s *Server) textWorker() *lineman.Worker {
 	w.OnMessage = func(c *lineman.Conn, line []byte) { s.line(c.Value().(*backend), line) }
 	w.OnDrain = func(c *lineman.Conn) { c.Value().(*backend).drained() }
 	w.OnInvalid = func(c *lineman.Conn, err error) { s.invalid(c.Value().(*backend), err) }
-	s.crosses(w, s.saveBackend, s.restoreBackend)
+	w.Save, w.Restore = s.saveBackend, s.restoreBackend
 	s.hearing.worker = s.hearingWorker(w)
 	if !open {
 		known := *w // one has to be known before it has lines kept that are long
