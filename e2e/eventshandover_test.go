@@ -76,8 +76,11 @@ func (e *hearer) acknowledge(but int64) {
 
 func (e *hearer) hear(h *eventLine, line []byte) {
 	switch h.Type {
-	case "sync", "join":
+	case "sync", "join", "occupied":
 	case "connect":
+		e.mu.Lock()
+		e.heard[h.UID] = 0
+		e.mu.Unlock()
 		if int(e.connect.Add(1)) > e.pages {
 			e.complain("one more page has come: %s", line)
 		}
@@ -97,6 +100,14 @@ func (e *hearer) hear(h *eventLine, line []byte) {
 	default:
 		e.complain("the listener was told %s", line)
 	}
+}
+
+// knows reports whether a page has come.
+func (e *hearer) knows(uid string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, known := e.heard[uid]
+	return known
 }
 
 // hasAll reports whether all that was said was heard.
