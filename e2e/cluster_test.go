@@ -274,10 +274,10 @@ func nodeStops(t *testing.T, c *cluster) {
 	n.signal(syscall.SIGCONT)
 }
 
-// rollingReload: one after the other has a successor, to which its pages come back.
+// rollingReload: one after the other has a successor, and sends its pages away: TestNodesHandover keeps them.
 func rollingReload(t *testing.T, c *cluster) {
 	for _, n := range c.nodes {
-		if out, err := n.command("reload"); err != nil {
+		if out, err := n.command("reload", "--drain"); err != nil {
 			t.Errorf("reload of node %d: %v: %s", n.index, err, out)
 		}
 		linemantest.Until(t, "not all pages have come back", c.crowd.known)

@@ -78,7 +78,7 @@ func TestClusterCount(t *testing.T) {
 		p.reachAll(t, admin, all)
 		left := make(chan []end, 1)
 		go func() { left <- ends(all) }()
-		if out, err := tryIn(t, p.cmd.Dir, "", filepath.Join(binaries, "lineman"), "reload"); err != nil {
+		if out, err := tryIn(t, p.cmd.Dir, "", filepath.Join(binaries, "lineman"), "reload", "--drain"); err != nil {
 			t.Errorf("reload: %v: %s", err, out)
 		}
 		for i, e := range <-left {
