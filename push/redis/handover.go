@@ -123,7 +123,7 @@ func (l *link) RestoreState(state []byte) error {
 	for _, at := range had.unsaid {
 		l.shardOf(at.in.Topic()).outbox.unsay(at)
 	}
-	if had.up != 0 {
+	if had.up != 0 && had.token != "" {
 		l.inherit(had.token)
 	}
 	return nil

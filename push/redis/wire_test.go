@@ -56,6 +56,13 @@ var vectors = []struct {
 			}},
 		"\x01\x03\x05\x00\x06\x01\xc8\x01\x07\x02\x02me",
 	},
+	{"barrier", message{kind: barrier, token: "t1"}, "\x01\x08\x02t1"},
+	{"the end of a legacy", message{kind: legacy, token: "t1", last: true}, "\x01\x09\x02t11"},
+	{
+		"legacy",
+		message{kind: legacy, token: "t1", rest: []arrival{{channel: "x", payload: "ab"}, {channel: "y"}}},
+		"\x01\x09\x02t10\x01x\x02ab\x01y\x00",
+	},
 	{
 		"publication that stands in a history",
 		message{
@@ -165,6 +172,9 @@ func TestWireMalformed(t *testing.T) {
 		"one of too many":                "\x01\x071 2147483648 1 1 7",
 		"an info that is no JSON":        "\x01\x071 1 1 1 7{",
 		"an info of who has gone":        "\x01\x071 1 0 1 71",
+		"a barrier with something":       "\x01\x08\x02t1x",
+		"a legacy that may have an end":  "\x01\x09\x02t12",
+		"a legacy of half a message":     "\x01\x09\x02t10\x01x\x02a",
 		"a number that has no end":       "\x01\x01\x02n1" + strings.Repeat("\x80", 11),
 	} {
 		if m, err := decode([]byte(wire)); !errors.Is(err, errMalformed) {
