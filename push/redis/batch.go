@@ -24,15 +24,22 @@ return n`
 // may have taken.
 func (p *pair) run(ops []op) (left []op, err error) {
 	for len(ops) > 0 {
-		n := 1
-		for n < min(len(ops), maxBatch) && ops[n].kind.isSent() == ops[0].kind.isSent() {
+		n, first := 1, ops[0].kind
+		for n < min(len(ops), maxBatch) && ops[n].kind != renew && ops[n].kind.isSent() == first.isSent() {
 			n++
 		}
-		if ops[0].kind.isSent() {
-			if err := p.send(ops[:n]); err != nil {
+		switch {
+		case first == renew:
+			n = 1
+			err = p.renew(ops[0].renewal)
+		case first.isSent():
+			if err = p.send(ops[:n]); err != nil {
 				return ops[n:], err
 			}
-		} else if err := p.subscriptions(ops[:n]); err != nil {
+		default:
+			err = p.subscriptions(ops[:n])
+		}
+		if err != nil {
 			return ops, err
 		}
 		ops = ops[n:]

@@ -24,7 +24,7 @@ type estate struct {
 }
 
 // bequestFor is how long the barrier of the successor is waited for.
-const bequestFor = 5 * time.Second
+const bequestFor = 10 * time.Second
 
 // Abandon is that of push.HandoverLink.
 func (l *link) Abandon() {

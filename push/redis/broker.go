@@ -67,7 +67,7 @@ func (b *Broker) forget(l *link) {
 const leaveWithin = time.Second
 
 // Wait returns when every link that was closed has left, after a second at most. Then the others know that its node is
-// gone, and nothing of it is left running. A link whose node a successor has leaves when that has everything, after six
+// gone, and nothing of it is left running. A link whose node a successor has leaves when that has everything, after 11
 // seconds at most. While a link is open, Wait waits.
 func (b *Broker) Wait() { b.gone.Wait() }
 

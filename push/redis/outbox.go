@@ -28,6 +28,8 @@ type op struct {
 	query *query // to be asked
 
 	sayings []saying // to be said
+
+	renewal *renewal // to go on with
 }
 
 type opKind uint8
@@ -38,10 +40,14 @@ const (
 	publish
 	ask
 	say
+	renew
 )
 
-// isSent reports whether it goes over the connection that publishes.
-func (k opKind) isSent() bool { return k >= publish }
+// isSent reports whether it goes over the connection that publishes, with others.
+func (k opKind) isSent() bool { return k >= publish && k < renew }
+
+// isChange reports whether it changes what is subscribed to.
+func (k opKind) isChange() bool { return k < publish }
 
 // outbox is the send queue of a shard: what it is to do, in order, and what it is to be subscribed to.
 type outbox struct {
@@ -203,10 +209,10 @@ func (o *outbox) start() (wanted []push.Target, subscriptions []op) {
 	}
 	var others []op
 	for _, p := range o.ops {
-		if p.kind.isSent() {
-			others = append(others, p)
-		} else {
+		if p.kind.isChange() {
 			subscriptions = append(subscriptions, p)
+		} else {
+			others = append(others, p)
 		}
 	}
 	o.ops, o.doing = others, subscriptions

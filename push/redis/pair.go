@@ -95,7 +95,7 @@ func (p *pair) open() error {
 		return err
 	}
 	if heir.isOver() {
-		if err := p.sayPresent(); err != nil {
+		if err := p.sayPresent((*pair).beginPresence); err != nil {
 			return err
 		}
 		return p.subscribe([]string{s.all()})
@@ -106,7 +106,7 @@ func (p *pair) open() error {
 	if err := p.begins(heir); err != nil {
 		return err
 	}
-	if err := p.sayPresent(); err != nil { // meanwhile the predecessor sends what it has
+	if err := p.sayPresent((*pair).renewPresence); err != nil { // meanwhile the predecessor sends what it has
 		return err
 	}
 	return p.succeeds(heir)
@@ -132,13 +132,13 @@ func (p *pair) subscribeAll() error {
 	return nil
 }
 
-// sayPresent says who is present, if that may be said.
-func (p *pair) sayPresent() error {
+// sayPresent says who is present, in one way or the other, if that may be said.
+func (p *pair) sayPresent(begin func(*pair) error) error {
 	l := p.shard.link
 	if !l.knowsPresence() {
 		return nil
 	}
-	if err := p.beginPresence(); err != nil && !l.goesWithout(err) {
+	if err := begin(p); err != nil && !l.goesWithout(err) {
 		return err
 	}
 	return nil

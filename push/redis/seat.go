@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -198,53 +199,82 @@ func parseMember(text string) (s saying, ok bool) {
 // beginPresence says again what the node has said, and takes back what it said over the pairs before. So what it still
 // has does not go and come again.
 func (p *pair) beginPresence() error {
-	ctx, s := context.Background(), p.shard
+	if err := p.beginTerm(); err != nil {
+		return err
+	}
+	if err := p.sayAgain(p.shard.outbox.present()); err != nil {
+		return err
+	}
+	return p.shard.takeBack(context.Background(), p.out, p.isFormer)
+}
+
+// beginTerm has the node have said nothing over this pair.
+func (p *pair) beginTerm() error {
 	p.term = newName()
 	for _, script := range []script{seating, listingOf} {
-		if err := p.out.Do(ctx, p.out.B().ScriptLoad().Script(script.text).Build()).Error(); err != nil {
+		load := p.out.B().ScriptLoad().Script(script.text).Build()
+		if err := p.out.Do(context.Background(), load).Error(); err != nil {
 			return err
 		}
 	}
-	for all := s.outbox.present(); len(all) > 0; {
+	return nil
+}
+
+// isFormer reports whether what a member has said is what the node has said before.
+func (p *pair) isFormer(member string) bool {
+	return nodeOf(member) == p.shard.link.node.ID && member != p.member()
+}
+
+// sayAgain says what the node has said before.
+func (p *pair) sayAgain(all []saying) error {
+	s := p.shard
+	for len(all) > 0 {
 		n := min(len(all), atATime)
-		if err := p.out.Do(ctx, s.say(p.out, p.member(), all[:n])).Error(); err != nil {
+		if err := p.out.Do(context.Background(), s.say(p.out, p.member(), all[:n])).Error(); err != nil {
 			return err
 		}
 		s.outbox.known(all[:n])
 		all = all[n:]
 	}
-	return s.takeBack(ctx, p.out, func(member string) bool {
-		return nodeOf(member) == s.link.node.ID && member != p.member()
-	})
+	return nil
 }
 
 // takeBack takes back what some have said.
 func (s *shard) takeBack(ctx context.Context, c asker, of func(member string) bool) error {
-	n := s.link.names
-	all, err := c.Do(ctx, c.B().Smembers().Key(n.seated(s.index)).Build()).AsStrSlice()
+	all, err := s.members(ctx, c, of)
 	if err != nil {
 		return err
 	}
 	for _, member := range all {
-		for left := of(member); left; {
-			seats := c.B().Srandmember().Key(n.seats(s.index, member)).Count(atATime).Build()
-			found, err := c.Do(ctx, seats).AsStrSlice()
-			if err != nil {
-				return err
-			}
-			var sayings []saying
-			for _, text := range found {
-				if one, ok := parseMember(text); ok {
-					sayings = append(sayings, one)
-				}
-			}
-			left = len(sayings) > 0
-			if err := c.Do(ctx, s.say(c, member, sayings)).Error(); err != nil {
+		for left := true; left; {
+			if left, err = s.takeBackSome(ctx, c, member); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// members are some of those that have said something.
+func (s *shard) members(ctx context.Context, c asker, of func(member string) bool) ([]string, error) {
+	all, err := c.Do(ctx, c.B().Smembers().Key(s.link.names.seated(s.index)).Build()).AsStrSlice()
+	return slices.DeleteFunc(all, func(member string) bool { return !of(member) }), err
+}
+
+// takeBackSome takes back a part of what one has said, and reports whether there may be more.
+func (s *shard) takeBackSome(ctx context.Context, c asker, member string) (left bool, err error) {
+	seats := c.B().Srandmember().Key(s.link.names.seats(s.index, member)).Count(atATime).Build()
+	found, err := c.Do(ctx, seats).AsStrSlice()
+	if err != nil {
+		return false, err
+	}
+	var sayings []saying
+	for _, text := range found {
+		if one, ok := parseMember(text); ok {
+			sayings = append(sayings, one)
+		}
+	}
+	return len(sayings) > 0, c.Do(ctx, s.say(c, member, sayings)).Error()
 }
 
 // change reads one.

@@ -25,8 +25,8 @@ type succession struct {
 }
 
 const (
-	succeedWithin = 5 * time.Second // how long it may take from the first step to the last
-	restWithin    = 2 * time.Second // how long the predecessor may take after the barrier
+	succeedWithin = 10 * time.Second // how long it may take from the first step to the last
+	restWithin    = 5 * time.Second  // how long the predecessor may take after the barrier
 )
 
 var errLapsed = errors.New("redis: what the predecessor of this process has got did not come in time")
