@@ -14,11 +14,11 @@ type Recorder struct {
 	peak          Figures // of the ten seconds at hand
 }
 
-// How many intervals are kept, and how long the longer ones are.
+// How many intervals of a second are kept, and how many longer ones.
 const (
 	keptSeconds = 300
 	keptTens    = 360
-	tenSeconds  = 10 * time.Second
+	longer      = 10 * time.Second
 )
 
 // slack is how much too early a timer may fire.
@@ -42,7 +42,7 @@ func (r *Recorder) Record(at time.Time, s *metrics.Snapshot, lag metrics.Duratio
 	r.seconds.add(r.now)
 	r.second = m
 	r.peak.raise(&r.now)
-	if at.Sub(r.ten.at) < tenSeconds-slack {
+	if at.Sub(r.ten.at) < longer-slack {
 		return
 	}
 	ten := r.peak
