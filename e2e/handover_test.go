@@ -23,18 +23,19 @@ type handed struct {
 	leave   context.CancelFunc
 	clients sync.WaitGroup
 	count   int
-	longest float64 // pause of a connection, in seconds
+	pauses  []float64 // the longest of each reload, in seconds
 
 	mu   sync.Mutex // guards said
 	said int        // messages of clients that have gone
 }
 
 // TestHandover takes clients in every state through ten reloads and three new programs, under load: none is
-// disconnected, and nothing is lost, doubled or out of order, as the numbers say at both ends.
+// disconnected, and nothing is lost, doubled or out of order, as the numbers say at both ends. The pause is short: in
+// the long form, of 15,000 clients on a quiet machine; else as far as a busy one tells.
 func TestHandover(t *testing.T) {
-	clients := 1000
+	clients, pause := 1000, time.Second
 	if told["LINEMAN_E2E_LONG"] != "" {
-		clients = 15_000
+		clients, pause = 15_000, 100*time.Millisecond
 	}
 	for _, loops := range []int{1, 3} {
 		t.Run(strconv.Itoa(loops)+" loops", func(t *testing.T) {
@@ -49,7 +50,7 @@ func TestHandover(t *testing.T) {
 			if version, err := askLine(h.addr("lines"), "version"); version != "2" {
 				t.Errorf("version %q serves, %v", version, err)
 			}
-			t.Logf("%d clients; the longest pause: %.1f ms", h.count, 1000*h.longest)
+			h.paused(pause)
 			h.end()
 		})
 	}
@@ -147,9 +148,22 @@ func (h *handed) reload() {
 	if r.Kept != h.count || r.Drained != 0 {
 		h.t.Errorf("%d connections were kept, %d drained (%v), of %d", r.Kept, r.Drained, r.Reasons, h.count)
 	}
-	h.longest = max(h.longest, r.PauseMax)
+	h.pauses = append(h.pauses, r.PauseMax)
 	if h.t.Failed() {
 		h.t.FailNow() // a client may have said why
+	}
+}
+
+// paused tells how long the pauses were: half of the reloads have one that is shorter than the limit for every
+// connection.
+func (h *handed) paused(limit time.Duration) {
+	h.t.Helper()
+	all := slices.Sorted(slices.Values(h.pauses))
+	median := all[len(all)/2]
+	h.t.Logf("%d clients; the longest pause of a reload: median %.1f ms, at most %.1f ms",
+		h.count, 1000*median, 1000*all[len(all)-1])
+	if median >= limit.Seconds() {
+		h.t.Errorf("want a median below %v", limit)
 	}
 }
 
