@@ -38,6 +38,7 @@ type process struct {
 	standing *standstill   // of the loops; nil when they do not stand still
 	stood    time.Duration // since when, by handover.Clock
 
+	holds     atomic.Bool                // the signals of the master, and does nothing else any more
 	lent      map[channel.Loan]*Listener // Owned by the first loop.
 	heartbeat heartbeat
 }
@@ -96,6 +97,9 @@ func (p *process) first() *Loop { return p.runs[0].loop }
 // outlive ends the process when its master has gone, whatever the loop is doing, and be it that it does not run yet.
 func (p *process) outlive() {
 	<-p.peer.Done()
+	if p.holds.Load() {
+		return // it ends when the master has them
+	}
 	time.AfterFunc(time.Duration(grace.Orphan), func() { os.Exit(program.ExitFailed) })
 	if p.runs == nil {
 		return
@@ -134,12 +138,28 @@ func (p *process) prepare() bool {
 		case <-p.peer.Done():
 			return false
 		case r := <-p.steps:
-			if r.Op == channel.Prepare {
+			switch r.Op {
+			case channel.Prepare:
 				r.Answer(nil, p.each((*Loop).prepare))
-				continue
+			case channel.Hold:
+				p.hold(r)
+				return false
+			default:
+				return p.start(r)
 			}
-			return p.start(r)
 		}
+	}
+}
+
+// hold holds the signals of the master, which becomes another program.
+func (p *process) hold(r *channel.Request) {
+	var h channel.Holding
+	err := r.Decode(&h)
+	if err == nil {
+		err = program.HoldSignals(h.Within, os.NewFile(uintptr(r.Files[0]), "hold"), func() { r.Answer(nil, nil) })
+	}
+	if err != nil {
+		r.Answer(nil, err)
 	}
 }
 
@@ -182,6 +202,9 @@ func (p *process) serve(r *channel.Request) {
 	case channel.Hello:
 		p.hello(r)
 	case channel.Prepare, channel.Start:
+		p.steps <- r
+	case channel.Hold:
+		p.holds.Store(true)
 		p.steps <- r
 	case channel.Freeze:
 		p.freeze(r)

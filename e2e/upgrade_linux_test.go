@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -185,42 +186,84 @@ func exeOf(t *testing.T, pid int) os.FileInfo {
 	return info
 }
 
-// TestMasterUpgradeTerminated ends the program by SIGTERM at forty moments around the one in which the master becomes
-// the new program. It stops each time: as at any other time or, in the moment in which no program takes signals, as
-// when its master is killed. Then the next start serves.
+// TestMasterUpgradeTerminated ends the program at 45 random moments around the one in which the master becomes the
+// new program, by each signal that does: it stops as at any other time.
 func TestMasterUpgradeTerminated(t *testing.T) {
-	between := 0
-	for n := range 40 {
+	for n := range 45 {
+		s := []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT}[n%3]
 		i := newInstance(t, "echo", "-addr", "http://127.0.0.1:0", "-count", "1")
-		i.do("start", "-d")
-		pid := i.status().PID
+		p := launch(t, i.command(t.Context(), "start"))
+		p.find("Press Ctrl")
 		i.replace(i.path)
 		end := i.background("reload")
-		i.logsSoon("lineman: reloaded")
-		spin(time.Duration(n) * 500 * time.Microsecond)
-		kill(t, pid, syscall.SIGTERM)
+		i.logsSoon(1, "lineman: reloaded")
+		spin(rand.N(30 * time.Millisecond))
+		kill(t, p.cmd.Process.Pid, s)
 		end()
-		linemantest.Until(t, "the signal was lost", func() bool { return hasEnded(pid) })
-		linemantest.Until(t, "a process is left", i.hasEnded)
-		if strings.Contains(i.log(), "lineman: stop") {
-			i.allGone()
-			continue
+		if code := p.end(); code != 0 {
+			t.Errorf("%v: exit code %d", s, code)
 		}
-		between++
-		i.do("start", "-d")
-		if err := request(i.outer()); err != nil {
-			t.Error(err)
+		if log := i.log(); !strings.Contains(log, "stop\" process=master signal="+s.String()) {
+			t.Errorf("%v was not heeded:\n%s", s, log)
 		}
-		i.do("stop")
 		i.allGone()
 	}
-	t.Logf("%d of 40 signals came in the moment in which no program takes them", between)
 }
 
-// logsSoon waits for a text without a pause.
-func (i *instance) logsSoon(text string) {
+// TestMasterUpgradeSignalled has the program be told to reload at thirty random moments around the one in which the
+// master becomes the new program: each time it reloads once more, or says that it does not.
+func TestMasterUpgradeSignalled(t *testing.T) {
+	i := newInstance(t, "echo", "-addr", "http://127.0.0.1:0", "-count", "1")
+	i.do("start", "-d")
+	pid, reloads := i.status().PID, 0
+	for n := range 30 {
+		i.replace(i.path)
+		end := i.background("reload")
+		i.logsSoon(reloads+1, "lineman: reloaded")
+		spin(rand.N(30 * time.Millisecond))
+		kill(t, pid, []syscall.Signal{syscall.SIGUSR1, syscall.SIGUSR2}[n%2])
+		if out, code := end(); code != 0 {
+			t.Fatalf("exit code %d\n%s", code, out)
+		}
+		linemantest.Until(t, "the signal was lost", func() bool {
+			log := i.log()
+			reloads = strings.Count(log, "lineman: reloaded")
+			return reloads+strings.Count(log, "lineman: no reload: ") == 2*(n+1)
+		})
+	}
+	t.Logf("%d of 30 signals were a reload", reloads-30)
+	i.do("stop")
+	i.allGone()
+}
+
+// TestMasterUpgradeReopens has the log be taken away, and the program told, at thirty random moments around the one in
+// which the master becomes the new program: it opens another one each time.
+func TestMasterUpgradeReopens(t *testing.T) {
+	i := newInstance(t, "echo", "-addr", "http://127.0.0.1:0", "-count", "1")
+	i.do("start", "-d")
+	pid, log := i.status().PID, filepath.Join(i.dir, "echo.log")
+	for range 30 {
+		i.replace(i.path)
+		end := i.background("reload")
+		i.logsSoon(1, "lineman: reloaded")
+		spin(rand.N(30 * time.Millisecond))
+		if err := os.Rename(log, log+".old"); err != nil {
+			t.Fatal(err)
+		}
+		kill(t, pid, syscall.SIGHUP)
+		if out, code := end(); code != 0 {
+			t.Fatalf("exit code %d\n%s", code, out)
+		}
+		linemantest.Until(t, "the signal was lost", func() bool { return exists(log) })
+	}
+	i.do("stop")
+	i.allGone()
+}
+
+// logsSoon waits without a pause until the log has a text so often.
+func (i *instance) logsSoon(times int, text string) {
 	i.t.Helper()
-	for late := time.Now().Add(patience); !bytes.Contains([]byte(i.log()), []byte(text)); {
+	for late := time.Now().Add(patience); strings.Count(i.log(), text) < times; {
 		if time.Now().After(late) {
 			i.t.Fatalf("the log does not have %q", text)
 		}

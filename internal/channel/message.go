@@ -29,6 +29,7 @@ const (
 	Adopt   Op = "adopt"  // Loan: accept from a sibling's socket too, whose descriptor comes along
 	Return  Op = "return" // Loan: no longer
 	Check   Op = "check"  // whether a master of this program can go on from the state in the descriptor
+	Hold    Op = "hold"   // Holding: hold the signals of the master until the descriptor's other end is closed
 )
 
 // What a worker process asks of its master.
@@ -107,6 +108,11 @@ type Handed struct {
 type Shutdown struct {
 	Within  time.Duration `json:"within"`  // then the process is killed
 	Patient bool          `json:"patient"` // wait until the connections end by themselves
+}
+
+// Holding is how long signals are held at most.
+type Holding struct {
+	Within time.Duration `json:"within"`
 }
 
 // Probe asks for a Heartbeat. Wait is how long that waits for the loop.

@@ -46,7 +46,7 @@ func (s *Supervisor) Check(image *Image, how Manner) (r Report, err error) {
 
 // try has a process of a program say what it is.
 func (sl *slot) try(ctx context.Context, image *Image) (channel.Description, error) {
-	p, err := sl.create(image, true)
+	p, err := sl.create(image, sl.group.User, true)
 	if err != nil {
 		return channel.Description{}, err
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // A Candidate is a process of a program that this process may become. It says whether a master of that program could
-// go on, and serves nothing.
+// go on, and serves nothing. It runs as this process does, whatever the user of the worker.
 type Candidate struct {
 	process *process
 	ending  sync.Once
@@ -33,7 +33,7 @@ func (s *Supervisor) Candidate(image *Image) (*Candidate, error) {
 	if replaced, _ := s.replaceable(); len(replaced) == 0 {
 		return nil, nil
 	}
-	p, err := s.groups[0].slots[0].create(image, true)
+	p, err := s.groups[0].slots[0].create(image, "", true)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ package master
 import (
 	"errors"
 	"os"
+	"time"
 )
 
 // CanBecome tells whether a process of this system can become another program that goes on in its place.
@@ -21,3 +22,12 @@ func Seal(string, []byte) (*os.File, error) { return nil, errCannot }
 
 // Unseal fails on this system.
 func Unseal(*os.File) ([]byte, error) { return nil, errCannot }
+
+// HoldSignals fails on this system.
+func HoldSignals([]os.Signal, time.Duration, *os.File, func()) error { return errCannot }
+
+// letTrace does nothing on this system.
+func letTrace(int) {}
+
+// givesRights is of no interest on this system.
+func (*Image) givesRights() bool { return false }

@@ -133,7 +133,7 @@ func (s *Supervisor) count() int {
 
 // launch starts a program up to the point where it would serve.
 func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
-	p, err := sl.create(image, false)
+	p, err := sl.create(image, sl.group.User, false)
 	if err != nil {
 		return nil, err
 	}
@@ -144,15 +144,15 @@ func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
 	return p, nil
 }
 
-// create starts a program.
-func (sl *slot) create(image *Image, isTrial bool) (*process, error) {
+// create starts a program as a user.
+func (sl *slot) create(image *Image, user string, isTrial bool) (*process, error) {
 	s := sl.supervisor
 	p := &process{slot: sl, image: image, born: time.Now(), number: s.count(), isTrial: isTrial}
 	launched := make(chan struct{})
 	s.launching.RLock()
 	real, err := s.config.System.Launch(Command{
 		Image: image,
-		User:  sl.group.User,
+		User:  user,
 		Trial: isTrial,
 		Answer: func(op channel.Op, decode func(any) error) (any, []int, error) {
 			<-launched

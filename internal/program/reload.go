@@ -5,7 +5,6 @@ package program
 import (
 	"context"
 	"log/slog"
-	"strings"
 
 	"github.com/lineman-go/lineman/internal/master"
 )
@@ -14,11 +13,39 @@ import (
 // process: ctx is that of who waits for the answer. other is another file of it, for programs that have none of their
 // own.
 func (r *running) reload(ctx context.Context, how master.Manner, other string, answer *reply) error {
+	if !r.reloading.TryLock() {
+		answer.Report = &master.Report{}
+		return noReload(master.ErrReloading)
+	}
+	defer r.reloading.Unlock()
+	return r.reloadAlone(ctx, how, other, answer)
+}
+
+// reloadUnasked is a reload that nobody waits for: the log has what it did. It is under way, or refused, when
+// reloadUnasked returns.
+func (r *running) reloadUnasked(how master.Manner) {
+	if !r.reloading.TryLock() {
+		_ = noReload(master.ErrReloading) // the log has it
+		return
+	}
+	go func() {
+		defer r.reloading.Unlock()
+		_ = r.reloadAlone(context.Background(), how, "", &reply{}) // likewise
+	}()
+}
+
+// noReload logs why there is none.
+func noReload(err error) error {
+	slog.Error("lineman: no reload: " + master.Bare(err).Error())
+	return err
+}
+
+// reloadAlone is reload, while there is no other.
+func (r *running) reloadAlone(ctx context.Context, how master.Manner, other string, answer *reply) error {
 	next, report, err := r.tryReload(how, other)
 	answer.Report = &report
 	if err != nil {
-		slog.Error("lineman: no reload: " + strings.TrimPrefix(err.Error(), "lineman: "))
-		return err
+		return noReload(err)
 	}
 	r.mu.Lock()
 	r.reloads++

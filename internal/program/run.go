@@ -45,6 +45,7 @@ type running struct {
 	stopping   sync.Once
 	stopped    chan struct{} // closed when every process has ended
 	hooks      sync.Mutex    // held while a hook runs
+	reloading  sync.Mutex    // held by the one reload that may be under way
 
 	mu      sync.Mutex // guards the following
 	reloads int

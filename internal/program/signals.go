@@ -3,7 +3,6 @@
 package program
 
 import (
-	"context"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -54,9 +53,9 @@ func (r *running) heed() {
 				slog.Info("lineman: graceful stop", "signal", sig)
 				r.stopSoon(master.Patient)
 			case syscall.SIGUSR1:
-				go r.reloadUnasked(master.Manner{})
+				r.reloadUnasked(master.Manner{})
 			case syscall.SIGUSR2:
-				go r.reloadUnasked(master.Manner{Patient: true})
+				r.reloadUnasked(master.Manner{Patient: true})
 			case syscall.SIGHUP:
 				r.hangup()
 			case syscall.SIGCHLD:
@@ -70,11 +69,6 @@ func (r *running) heed() {
 func (r *running) stopSoon(u master.Urgency) {
 	r.ending.Store(true)
 	go r.stop(u)
-}
-
-// reloadUnasked is a reload that nobody waits for: the log has what it did.
-func (r *running) reloadUnasked(how master.Manner) {
-	_ = r.reload(context.Background(), how, "", &reply{}) // likewise
 }
 
 // hangup ends the program with its terminal, and otherwise reopens the log. A shell passes the signal on that the

@@ -82,7 +82,14 @@ func (r *running) tryBecome(ctx context.Context, c *master.Candidate, answer *re
 	if err != nil {
 		return err
 	}
-	return r.exec(s, c, image)
+	holder, err := c.Holder()
+	if err != nil {
+		return err
+	}
+	defer holder.Release()
+	saved := holder.Saved()
+	s.Holder = &saved
+	return r.exec(s, c, holder, image)
 }
 
 // quietControl has nobody be answered but who waits for this.
@@ -139,8 +146,8 @@ func (s *savedMaster) seal() (*os.File, error) {
 	return master.Seal("lineman-master", text)
 }
 
-// exec has the candidate look at the state as it is, ends it, and has this process become the program.
-func (r *running) exec(s *savedMaster, c *master.Candidate, image *master.Image) error {
+// exec has the candidate look at the state as it is, and hold signals, and has this process become the program.
+func (r *running) exec(s *savedMaster, c *master.Candidate, holder *master.Holder, image *master.Image) error {
 	sealed, err := s.seal()
 	if err != nil {
 		return err
@@ -149,7 +156,9 @@ func (r *running) exec(s *savedMaster, c *master.Candidate, image *master.Image)
 	if err := c.Check(sealed); err != nil {
 		return err
 	}
-	c.End()
+	if err := holder.Hold(); err != nil {
+		slog.Warn(err.Error())
+	}
 	hear, err := r.deafen()
 	if err != nil {
 		return err

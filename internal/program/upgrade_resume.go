@@ -72,6 +72,11 @@ func (r *running) resume(s *savedMaster) (err error) {
 		}
 		defer r.control.Close()
 	}
+	if r.files {
+		if err := r.reopen(); err != nil { // if signals are not held, one for that may have come at the wrong time
+			slog.Error(err.Error())
+		}
+	}
 	go r.heed()
 	r.announce(s)
 	<-r.stopped
@@ -83,6 +88,11 @@ func (r *running) supervise(s *savedMaster) (err error) {
 	if r.host, err = master.NewHost(os.Args, workerVariable, nil); err != nil {
 		return err
 	}
+	if s.Holder != nil {
+		if err := r.host.Release(*s.Holder); err != nil {
+			return err
+		}
+	}
 	if err := r.host.Inherit(s.Activated); err != nil {
 		return err
 	}
@@ -93,11 +103,6 @@ func (r *running) supervise(s *savedMaster) (err error) {
 
 // announce says to all who wait for it that the master goes on.
 func (r *running) announce(s *savedMaster) {
-	if r.files {
-		if err := r.reopen(); err != nil { // a signal for that may have come at the wrong time
-			slog.Error(err.Error())
-		}
-	}
 	slog.Info("lineman: the master runs the new program")
 	r.tellManager()
 	if s.Asker != nil {

@@ -9,16 +9,25 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
+
+	"github.com/lineman-go/lineman/internal/master"
 )
 
-// Signals in the moment in which a master becomes another program. Until deafen they wait in the channel of heed. From
-// then on nobody takes them: a program loses its handlers by exec, and one in Go takes none before it asks for them. A
-// mask would not keep them either, as the runtime unblocks at its start all those that end a program.
+// Signals in the moment in which a master becomes another program. Until deafen they wait in the channel of heed. Those
+// that come from then on are held by the candidate, until the new program takes signals. If it cannot do that, nobody
+// takes them: a program loses its handlers by exec, and one in Go takes none before it asks for them. Then
 //
 //	SIGUSR1, SIGUSR2          are ignored: a reload is under way, and a second one is refused
 //	SIGHUP                    is ignored: the new master opens the log anew at its start
 //	SIGTERM, SIGINT, SIGQUIT  end the program, as they are to, but at once
 //	SIGCHLD                   tells nothing that is not looked for: processes are waited for by their pids
+
+// HoldSignals is what a candidate does while its master becomes another program: see master.HoldSignals.
+func HoldSignals(within time.Duration, until *os.File, begun func()) error {
+	held := slices.DeleteFunc(slices.Clone(handled), func(s os.Signal) bool { return s == syscall.SIGCHLD })
+	return master.HoldSignals(held, within, until, begun)
+}
 
 var errStopped = errors.New("lineman: it was stopped")
 

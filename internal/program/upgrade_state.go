@@ -25,19 +25,20 @@ func StateVersion() int {
 
 // savedMaster is a master at rest: what the program that its process becomes needs to go on. Descriptors are numbers.
 type savedMaster struct {
-	Version    int             `json:"version"`
-	PID        int             `json:"pid"`
-	Instance   Instance        `json:"instance"`
-	Path       string          `json:"path"` // where a reload finds the program
-	Daemon     bool            `json:"daemon"`
-	HangsUp    bool            `json:"hangs_up"`
-	Began      time.Time       `json:"began"`
-	Reloads    int             `json:"reloads"`
-	Files      *savedFiles     `json:"files,omitempty"`      // nil: it has none, and takes no commands
-	Activated  []int           `json:"activated,omitempty"`  // of the service manager, not used yet
-	Asker      *int            `json:"asker,omitempty"`      // the connection of who waits for the answer
-	Answer     json.RawMessage `json:"answer,omitempty"`     // the last line for it
-	Supervisor *master.Saved   `json:"supervisor,omitempty"` // nil: it is at work, and asks whether it could rest
+	Version    int                 `json:"version"`
+	PID        int                 `json:"pid"`
+	Instance   Instance            `json:"instance"`
+	Path       string              `json:"path"` // where a reload finds the program
+	Daemon     bool                `json:"daemon"`
+	HangsUp    bool                `json:"hangs_up"`
+	Began      time.Time           `json:"began"`
+	Reloads    int                 `json:"reloads"`
+	Files      *savedFiles         `json:"files,omitempty"`      // nil: it has none, and takes no commands
+	Activated  []int               `json:"activated,omitempty"`  // of the service manager, not used yet
+	Asker      *int                `json:"asker,omitempty"`      // the connection of who waits for the answer
+	Answer     json.RawMessage     `json:"answer,omitempty"`     // the last line for it
+	Holder     *master.SavedHolder `json:"holder,omitempty"`     // who holds the signals that come meanwhile
+	Supervisor *master.Saved       `json:"supervisor,omitempty"` // nil: it is at work, and asks whether it could rest
 }
 
 // savedFiles are the descriptors of an instance's files.
@@ -77,6 +78,9 @@ func (s *savedMaster) descriptors() []int {
 	}
 	if s.Asker != nil {
 		all = append(all, *s.Asker)
+	}
+	if s.Holder != nil {
+		all = append(all, s.Holder.FD)
 	}
 	return all
 }

@@ -44,9 +44,10 @@ func TestStateGolden(t *testing.T) {
 // TestStateDescriptors has every descriptor of a state stay open across exec.
 func TestStateDescriptors(t *testing.T) {
 	s, _ := goldenState(t)
+	s.Holder = &master.SavedHolder{FD: 300}
 	all := s.descriptors()
 	slices.Sort(all)
-	if want := []int{5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 256}; !slices.Equal(all, want) {
+	if want := []int{5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 256, 300}; !slices.Equal(all, want) {
 		t.Errorf("%v, want %v", all, want)
 	}
 }
