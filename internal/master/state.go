@@ -50,7 +50,24 @@ type SavedProcess struct {
 // SavedLeaving is since when a process leaves, and within which time it is to end; negative means any.
 type SavedLeaving struct {
 	Since  time.Time     `json:"since"`
+	Spent  time.Duration `json:"spent,omitempty"` // since then, whatever the clock was set to meanwhile
 	Within time.Duration `json:"within"`
+}
+
+// saved is l as it crosses.
+func (l *SavedLeaving) saved() *SavedLeaving {
+	if l == nil {
+		return nil
+	}
+	return &SavedLeaving{Since: l.Since, Spent: time.Since(l.Since), Within: l.Within}
+}
+
+// restored is l as it has crossed.
+func (l *SavedLeaving) restored() *SavedLeaving {
+	if l == nil || l.Spent == 0 { // by an older Lineman
+		return l
+	}
+	return &SavedLeaving{Since: time.Now().Add(-l.Spent), Within: l.Within}
 }
 
 // SavedSocket is an open socket, with what processes find it by.

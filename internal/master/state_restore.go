@@ -75,7 +75,7 @@ func (s *Supervisor) adopt(saved SavedProcess, launched <-chan struct{}) (*proce
 	if err != nil {
 		return nil, err
 	}
-	p := &process{slot: sl, number: saved.Number, born: saved.Born, about: saved.About, left: saved.Leaving}
+	p := &process{slot: sl, number: saved.Number, born: saved.Born, about: saved.About, left: saved.Leaving.restored()}
 	p.leaving.Store(saved.Leaving != nil)
 	p.spent.Store(saved.Spent)
 	p.ready.Store(saved.Ready)

@@ -126,7 +126,7 @@ func (p *process) saved() SavedProcess {
 	defer p.mu.Unlock()
 	return SavedProcess{
 		Number: p.number, Worker: p.slot.group.index, ID: p.slot.id, PID: p.PID(), Began: startOf(p.PID()),
-		Born: p.born, Ready: p.ready.Load(), Leaving: p.left, About: p.about, Relays: p.relays.Load(),
+		Born: p.born, Ready: p.ready.Load(), Leaving: p.left.saved(), About: p.about, Relays: p.relays.Load(),
 		Told: p.heartbeat.Messages,
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 // become has a Supervisor go on in the place of the trial's, with what that has saved, as a text. The old one stops for
 // good, as one does whose program is gone.
-func (t *trial) become() Saved {
+func (t *trial) become(changes ...func(*Saved)) Saved {
 	t.Helper()
 	old := t.s
 	rest, err := old.Suspend()
@@ -45,6 +45,9 @@ func (t *trial) become() Saved {
 	var saved Saved
 	if err := json.Unmarshal(text, &saved); err != nil {
 		t.Fatal(err)
+	}
+	for _, change := range changes {
+		change(&saved)
 	}
 	config := old.config
 	config.Image = nil
@@ -147,6 +150,36 @@ func TestBecomeLeaving(t *testing.T) {
 			t.Errorf("%d times somebody was told to leave, want once each", leaves)
 		}
 	})
+}
+
+// TestBecomeClock has the clock be set while a predecessor leaves: its time stays as long as it is.
+func TestBecomeClock(t *testing.T) {
+	for _, jump := range []time.Duration{-24 * time.Hour, 24 * time.Hour} {
+		try(t, two(1), func(t *trial) {
+			t.start()
+			before := t.serving()
+			for _, pid := range before {
+				t.change(pid, deaf)
+			}
+			t.reload()
+			time.Sleep(1500 * time.Millisecond)
+			t.become(func(s *Saved) {
+				for _, p := range s.Processes {
+					if p.Leaving != nil {
+						p.Leaving.Since = p.Leaving.Since.Add(-jump) // as the clock that was set sees it
+					}
+				}
+			})
+			time.Sleep(400 * time.Millisecond)
+			if state := t.stateOf(before["a/0"]); state != "leaving" {
+				t.Errorf("set by %v: after 1.9 s of 2 it is %s", jump, state)
+			}
+			time.Sleep(200 * time.Millisecond)
+			if state := t.stateOf(before["a/0"]); state != "ended" {
+				t.Errorf("set by %v: after 2.1 s of 2 it is %s", jump, state)
+			}
+		})
+	}
 }
 
 // TestBecomeVacant has a slot be vacant, which a sibling accepts for: it is filled, and the sibling is told so.

@@ -200,7 +200,7 @@ func (s *Server) endSpeaker(id uint64, sp *speaker, err error) {
 			e.Code, e.Why = closedBy(err)
 		}
 		if !sp.since.IsZero() {
-			e.Lasted = time.Since(sp.since)
+			e.Lasted = max(0, time.Since(sp.since)) // the clock may have been set back in a handover
 		}
 		s.report(&e, told)
 	}

@@ -149,7 +149,7 @@ func (s *Server) restoreShared(f *field) {
 	case stateGuard:
 		f.take(s.guard.restoreState(f.bytes()))
 	case stateSettled:
-		s.hearing.settled = time.Unix(f.integer(), 0)
+		s.hearing.settled = earlier(time.Unix(f.integer(), 0), time.Now().Add(s.reconnectWindow()))
 	case stateRevoked:
 		f.take(s.restoreRevoked(f.bytes()))
 	case stateInformed:
@@ -158,6 +158,15 @@ func (s *Server) restoreShared(f *field) {
 		s.gap = &gap{}
 		f.take(s.gap.restoreState(f.bytes()))
 	}
+}
+
+// earlier is the first of two times. A time of day that has crossed is no later than it could be if it began now, as the
+// clock may have been set back.
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // settle ends what has come from the predecessor, in the first tick: what has not come is gone.

@@ -370,3 +370,23 @@ func FuzzState(f *testing.F) {
 		(&Server{config: config.Default()}).trusts(state)
 	})
 }
+
+// TestSettledClock has the clock be set back in a handover: pages of a predecessor are waited for no longer than at a
+// start. What is over stays so.
+func TestSettledClock(t *testing.T) {
+	s := &Server{config: config.Default()}
+	for at, longest := range map[time.Time]time.Duration{
+		time.Now().Add(24 * time.Hour): s.reconnectWindow(),
+		time.Now().Add(time.Second):    time.Second,
+		time.Now().Add(-time.Hour):     -time.Hour,
+	} {
+		var f saved
+		f.integer(stateSettled, at.Unix())
+		if err := readFields(f, s.restoreShared); err != nil {
+			t.Fatal(err)
+		}
+		if left := time.Until(s.hearing.settled); left > longest {
+			t.Errorf("%v are left, want at most %v", left, longest)
+		}
+	}
+}

@@ -58,6 +58,7 @@ func (b *tokenBucket) allow(perSecond float32, now time.Time) bool {
 
 func (b *tokenBucket) leak(perSecond float32, now time.Time) {
 	second := uint32(now.Unix())
-	b.level = max(0, b.level-float32(second-b.at)*perSecond)
+	passed := max(0, int32(second-b.at)) // a clock that was set back has nothing leak
+	b.level = max(0, b.level-float32(passed)*perSecond)
 	b.at = second
 }

@@ -38,3 +38,19 @@ func TestRateLimiter(t *testing.T) {
 		t.Error("once in ten seconds is not that")
 	}
 }
+
+// TestRateLimiterClock has the clock be set back by an hour: nobody may do more for that, and what was taken leaks away
+// from then on.
+func TestRateLimiterClock(t *testing.T) {
+	r := newRateLimiter(1)
+	now := time.Unix(1_800_000_000, 0)
+	for r.allow("a", now) {
+	}
+	now = now.Add(-time.Hour)
+	if r.allow("a", now) {
+		t.Error("one more may come")
+	}
+	if now = now.Add(time.Second); !r.allow("a", now) || r.allow("a", now) {
+		t.Error("after a second it is not one")
+	}
+}
