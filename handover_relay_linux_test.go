@@ -266,3 +266,77 @@ func TestRelayCertificates(t *testing.T) {
 		}
 	})
 }
+
+// TestHandoverNoRoom has the process be allowed so many descriptors more than it has, for each number up to that which
+// a handover needs: every connection is served by one side, and no descriptor is left. Both sides are one process here.
+func TestHandoverNoRoom(t *testing.T) {
+	const clients = 5
+	for name, make := range map[string]func(d *diary) *lineman.Worker{
+		"plain": func(d *diary) *lineman.Worker { return remembering("text://127.0.0.1:0", d) },
+		"TLS":   func(d *diary) *lineman.Worker { return underTLS(t, "text", d) },
+	} {
+		crossed := 0
+		for room := 0; crossed < clients; room++ {
+			if room > 4*clients {
+				t.Fatalf("%s: with room for %d descriptors, %d cross", name, room, crossed)
+			}
+			t.Run(fmt.Sprintf("%s, %d", name, room), func(t *testing.T) {
+				linemantest.NoLeaks(t)
+				var before, after diary
+				w, to := make(&before), make(&after)
+				s := linemantest.Start(t, w)
+				var all []*linemantest.Client
+				for range clients {
+					c := s.Dial(w)
+					c.Send("a")
+					c.Receive()
+					all = append(all, c)
+				}
+				lift := func() {}
+				_, h := handOver(t, s, w, to, func(step string) error {
+					if step == "states" {
+						lift = leaveRoom(t, room)
+					}
+					return nil
+				})
+				lift()
+				for _, c := range all {
+					c.Send("b")
+					if got := c.Receive(); !strings.HasSuffix(got, " ab") {
+						t.Errorf("%q, want ab", got)
+					}
+				}
+				if n := before.count("OnClose") + after.count("OnConnect"); n > 0 {
+					t.Errorf("%d callbacks have told of it", n)
+				}
+				crossed = h.Crossed
+			})
+		}
+	}
+}
+
+// leaveRoom lets this process have so many descriptors more than it has, until lift.
+func leaveRoom(t *testing.T, room int) (lift func()) {
+	t.Helper()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Error(err)
+	}
+	lower := limit
+	for range room + 1 {
+		fd, err := syscall.Dup(0)
+		if err != nil {
+			t.Error(err)
+		}
+		defer syscall.Close(fd)
+		lower.Cur = uint64(fd) // the first one that there is no room for
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &lower); err != nil {
+		t.Error(err)
+	}
+	return func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			t.Error(err)
+		}
+	}
+}

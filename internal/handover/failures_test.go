@@ -218,43 +218,60 @@ func TestNoHello(t *testing.T) {
 	}
 }
 
-// TestNoRoom has a successor that may not have so many descriptors. It is not parallel, as the limit is that of the
-// process.
+// TestNoRoom has a successor that may not have so many descriptors as cross, for each number that is too small, and the
+// first two that are not. It is not parallel, as the limit is that of the process.
 func TestNoRoom(t *testing.T) {
-	own, other := pair(t)
-	p, s := newPredecessor(t, 20), newSuccessor()
-	next, err := syscall.Dup(0)
-	if err != nil {
-		t.Fatal(err)
+	const records = 20
+	for room := range records + 2 {
+		own, other := pair(t)
+		p, s := newPredecessor(t, records), newSuccessor()
+		lift := leaveRoom(t, room)
+		sent := make(chan error, 1)
+		go func() { sent <- Send(own, p, Limits{}) }()
+		r, err := Accept(other, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, received := r.Receive(s)
+		err = <-sent
+		lift()
+		if room >= records || room > records-3 && received == nil { // the handover before may have closed its own late
+			if received != nil || err != nil || len(s.fds) != records {
+				t.Errorf("with room for %d: %v and %v; %d have crossed", room, received, err, len(s.fds))
+			}
+		} else if !errors.Is(received, ErrNoRoom) || err == nil || !strings.Contains(err.Error(), "ulimit") {
+			t.Errorf("with room for %d: Receive: %v; Send: %v", room, received, err)
+		}
+		mustLeaveNothing(t, p, s)
 	}
-	syscall.Close(next)
+}
+
+// leaveRoom lets this process have so many descriptors more than it has, until lift.
+func leaveRoom(t *testing.T, room int) (lift func()) {
+	t.Helper()
+	var none int // the first one that there is no room for
+	for range room + 1 {
+		fd, err := syscall.Dup(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer syscall.Close(fd)
+		none = fd
+	}
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
 	}
 	lower := limit
-	assign(&lower.Cur, next+10)
+	assign(&lower.Cur, none)
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &lower); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	return func() {
 		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 			t.Error(err)
 		}
-	}()
-	sent := make(chan error, 1)
-	go func() { sent <- Send(own, p, Limits{}) }()
-	r, err := Accept(other, Limits{})
-	if err != nil {
-		t.Fatal(err)
 	}
-	if _, err := r.Receive(s); !errors.Is(err, ErrNoRoom) {
-		t.Errorf("Receive: %v", err)
-	}
-	if err := <-sent; err == nil || !strings.Contains(err.Error(), "ulimit") {
-		t.Errorf("Send: %v", err)
-	}
-	mustLeaveNothing(t, p, s)
 }
 
 // assign sets a number whose type is not the same on all systems.

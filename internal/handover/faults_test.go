@@ -17,12 +17,13 @@ const (
 	cut       fault = iota // who writes it dies when half of it is written
 	corrupted              // a bit is another one
 	doubled                // it comes twice
+	pieces                 // it comes byte by byte
 	late                   // it comes when somebody has given up
 	before                 // who was to write it dies instead
 	after                  // who has written it dies
 )
 
-var faultNames = []string{"cut", "corrupted", "doubled", "late", "death before", "death after"}
+var faultNames = []string{"cut", "corrupted", "doubled", "pieces", "late", "death before", "death after"}
 
 func (f fault) String() string { return faultNames[f] }
 
@@ -40,6 +41,8 @@ func (f fault) do(frame []byte) action {
 		return action{bytes: damaged}
 	case doubled:
 		return action{bytes: slices.Concat(frame, frame)}
+	case pieces:
+		return action{bytes: frame, pieces: true}
 	case late:
 		return action{bytes: frame, late: true}
 	case before:
@@ -59,19 +62,19 @@ const (
 )
 
 // endings are those of each message, for each fault in turn.
-var endings = map[kind][len("cdlxba")]ending{
-	//           cut  corrupted  doubled  late  before  after
-	kindHello:   {nobody, from, from, from, nobody, nobody},
-	kindWelcome: {from, from, from, from, from, from},
-	kindState:   {nobody, from, from, from, nobody, nobody},
-	kindRecord:  {nobody, from, from, from, nobody, nobody},
-	kindEnd:     {nobody, from, from, from, nobody, to},
-	kindRefused: {from, from, from, from, from, from},
-	kindReady:   {from, from, to, from, from, either},
-	kindTail:    {to, from, from, from, to, to},
-	kindKeep:    {to, from, from, from, to, to},
-	kindYours:   {to, from, to, from, to, to},
-	kindMine:    {nobody, to, to, to, nobody, nobody},
+var endings = map[kind][len("cdlpxba")]ending{
+	//           cut  corrupted  doubled  pieces  late  before  after
+	kindHello:   {nobody, from, from, to, from, nobody, nobody},
+	kindWelcome: {from, from, from, to, from, from, from},
+	kindState:   {nobody, from, from, to, from, nobody, nobody},
+	kindRecord:  {nobody, from, from, to, from, nobody, nobody},
+	kindEnd:     {nobody, from, from, to, from, nobody, to},
+	kindRefused: {from, from, from, to, from, from, from},
+	kindReady:   {from, from, to, to, from, from, either},
+	kindTail:    {to, from, from, to, from, to, to},
+	kindKeep:    {to, from, from, to, from, to, to},
+	kindYours:   {to, from, to, to, from, to, to},
+	kindMine:    {nobody, to, to, to, to, nobody, nobody},
 }
 
 const crosses, isRefused, isKept = 1, 2, 3

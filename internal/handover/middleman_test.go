@@ -25,10 +25,16 @@ type carrier struct {
 
 // An action is what happens at a frame.
 type action struct {
-	late  bool   // it waits before it does the rest
-	bytes []byte // in place of the frame
-	ends  bool   // then who has written it dies
+	late   bool   // it waits before it does the rest
+	bytes  []byte // in place of the frame
+	pieces bool   // the first of them come one by one
+	ends   bool   // then who has written it dies
+
+	written int
 }
+
+// mostPieces is how many bytes come one by one: more than the head of a frame has, and than most messages.
+const mostPieces = 100
 
 // between puts a middleman between two processes, and returns the ends that they have.
 func between(t testing.TB) (m *middleman, own, other *net.UnixConn) {
@@ -95,11 +101,19 @@ func (c *carrier) do(act action, files []int) {
 	if act.late {
 		<-c.release
 	}
-	if len(act.bytes) > 0 {
-		n, _, err := c.to.conn.WriteMsgUnix(act.bytes, syscall.UnixRights(files...), nil)
-		if err == nil {
-			_, _ = c.to.conn.Write(act.bytes[n:])
+	for first := true; len(act.bytes) > 0; first = false {
+		size, rights := len(act.bytes), []byte(nil)
+		if act.pieces && act.written < mostPieces {
+			size = 1
 		}
+		if first {
+			rights = syscall.UnixRights(files...)
+		}
+		n, _, err := c.to.conn.WriteMsgUnix(act.bytes[:size], rights, nil)
+		if err != nil {
+			break
+		}
+		act.bytes, act.written = act.bytes[n:], act.written+n
 	}
 	for _, fd := range files {
 		syscall.Close(fd)
