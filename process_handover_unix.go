@@ -15,6 +15,7 @@ import (
 
 // hand hands what the loops have to the successor at the other end of a socket that comes along.
 func (p *process) hand(r *channel.Request) {
+	defer p.outliveAsked()() // SaveState and Save are the application's
 	conn, err := p.handoverSocket(r)
 	if err != nil {
 		r.Answer(nil, err)

@@ -100,7 +100,7 @@ func (p *process) outlive() {
 	if p.holds.Load() {
 		return // it ends when the master has them
 	}
-	time.AfterFunc(time.Duration(grace.Orphan), func() { os.Exit(program.ExitFailed) })
+	exitSoon()
 	if p.runs == nil {
 		return
 	}
@@ -111,6 +111,20 @@ func (p *process) outlive() {
 			own.loop.beginStop(grace.OrphanStop)
 		})
 	}
+}
+
+// exitSoon is for a process whose master has gone.
+func exitSoon() { time.AfterFunc(time.Duration(grace.Orphan), func() { os.Exit(program.ExitFailed) }) }
+
+// outliveAsked is outlive for a request during which the channel is not read, until over.
+func (p *process) outliveAsked() (over func()) {
+	done := make(chan struct{})
+	go func() {
+		if p.peer.AwaitGone(done) {
+			exitSoon()
+		}
+	}()
+	return func() { close(done) }
 }
 
 // heedSignals asks the master for a successor at SIGTERM. The others of the program are for the master.
@@ -253,6 +267,7 @@ var errEnded = errors.New("lineman: the loop has ended")
 
 // hello tells what the program is, and becomes the process that the master says, if the program fits.
 func (p *process) hello(r *channel.Request) {
+	defer p.outliveAsked()() // PerLoop is the application's
 	var a channel.Assignment
 	if err := r.Decode(&a); err != nil {
 		r.Answer(nil, err)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/lineman-go/lineman/linemantest"
@@ -144,4 +145,45 @@ func TestHandoverDies(t *testing.T) {
 		t.Errorf("pid %d has not died", pid)
 	}
 	i.do("stop")
+}
+
+// TestHandoverKilled kills each of the three processes at each step of a handover. If the old one dies, its connections
+// end, or go on in the new one if that has all of them; if the new one does, they go on in the old one. Somebody serves
+// in the end, or can be started if the master has died, and nothing is left over.
+func TestHandoverKilled(t *testing.T) {
+	for _, callback := range []string{"OnPrepare", "OnStart", "SaveState", "Save", "RestoreState", "Restore"} {
+		for _, victim := range []string{"old", "new", "master"} {
+			t.Run(victim+" in "+callback, func(t *testing.T) {
+				i := newInstance(t, "misbehave", "-handover", "-count", "1")
+				i.do("start", "-d")
+				all := liners(t, i.addr("lines"), 5)
+				master, old := i.status().PID, i.pid("lines", 0)
+				i.replace(filepath.Join(binaries, "misbehave-2"))
+				i.put("wait-in-" + callback)
+				end := i.background("reload")
+				linemantest.Until(t, "nobody waits in "+callback, func() bool {
+					return exists(filepath.Join(i.dir, "waits-in-"+callback))
+				})
+				both := i.processesOf("lines", 0)
+				kill(t, map[string]int{"old": old, "new": both[len(both)-1].PID, "master": master}[victim], syscall.SIGKILL)
+				if victim == "master" {
+					linemantest.Until(t, "a process is left", i.hasEnded)
+				}
+				i.remove("wait-in-" + callback)
+				said, code := end()
+				for n, c := range all {
+					got := c.ask("ion\n") // or why there is none
+					if (got == "1") != (victim == "new") || got == "2" && (victim != "old" || code != 0) {
+						t.Errorf("connection %d: the answer is %q; the reload: exit code %d, %s", n, got, code, said)
+					}
+				}
+				if victim == "master" {
+					i.do("start", "-d")
+				}
+				i.idle(3)
+				i.do("stop")
+				i.allGone()
+			})
+		}
+	}
 }

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/lineman-go/lineman/linemantest"
 )
 
@@ -290,6 +292,85 @@ func TestMasterUpgradeKilled(t *testing.T) {
 		t.Errorf("version %q, %v", answer, err)
 	}
 	i.do("stop")
+}
+
+// TestMasterUpgradeKilledBetween kills the master at ten random moments around the one in which it becomes the new
+// program: its processes end by themselves, and so does who holds its signals; the next start serves.
+func TestMasterUpgradeKilledBetween(t *testing.T) {
+	i := newInstance(t, "echo", "-addr", "http://127.0.0.1:0", "-count", "1")
+	for n := range 10 {
+		i.do("start", "-d")
+		pid := i.status().PID
+		i.replace(i.path)
+		end := i.background("reload")
+		i.logsSoon(n+1, "lineman: reloaded")
+		spin(rand.N(30 * time.Millisecond))
+		kill(t, pid, syscall.SIGKILL)
+		end()
+		linemantest.Until(t, "a process is left", i.hasEnded)
+	}
+	i.do("start", "-d")
+	if err := request(i.outer()); err != nil {
+		t.Error(err)
+	}
+	i.do("stop")
+	i.allGone()
+}
+
+// TestMasterUpgradeNoRoom lets the master have so few descriptors more than it has that it cannot reload, or not become
+// the new program, and a few more each time: it says so, and goes on. With enough it does.
+func TestMasterUpgradeNoRoom(t *testing.T) {
+	i := newInstance(t, "misbehave", "-count", "1")
+	i.do("start", "-d")
+	pid := i.status().PID
+	var limit unix.Rlimit
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &limit); err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for room := 4; room < 40; room += 3 { // the command needs some, too
+		i.idle(3)
+		i.replace(i.path)
+		has := descriptorsOf(t, pid)
+		few := limit
+		few.Cur = uint64(highest(t, has) + room)
+		if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &few, nil); err != nil {
+			t.Fatal(err)
+		}
+		out, code := i.try("reload")
+		if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &limit, nil); err != nil {
+			t.Fatal(err)
+		}
+		if code == 0 {
+			continue
+		}
+		if refused++; code != 1 || !strings.Contains(out, "too many open files") {
+			t.Errorf("with room for %d: exit code %d\n%s", room, code, out)
+		}
+		i.idle(3)
+		if now := descriptorsOf(t, pid); len(now) != len(has) {
+			t.Errorf("with room for %d: %d descriptors, and there were %d:\n%v\n%v", room, len(now), len(has), now, has)
+		}
+	}
+	if refused == 0 {
+		t.Error("the master has always had enough")
+	}
+	i.upgrade(i.path)
+	i.do("stop")
+	i.allGone()
+}
+
+// highest is the greatest number of these descriptors.
+func highest(t *testing.T, descriptors []string) (most int) {
+	t.Helper()
+	for _, d := range descriptors {
+		var fd int
+		if _, err := fmt.Sscan(d, &fd); err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, fd)
+	}
+	return most
 }
 
 // TestMasterUpgradeCrash has a process end in the moment in which the master becomes the new program: it is started

@@ -25,3 +25,6 @@ func Alone() Broker { return localBroker{} }
 
 // MemberSize is how many bytes a Member takes.
 func MemberSize[C Conn]() uintptr { return unsafe.Sizeof(Member[C]{}) }
+
+// Pause is how much older a history is than when it was saved, by the difference of two clocks.
+func Pause(d time.Duration) time.Duration { return pause(d.Nanoseconds()) }

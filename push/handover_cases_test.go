@@ -107,6 +107,35 @@ func TestHandoverPause(t *testing.T) {
 	})
 }
 
+// TestHandoverClock has the clock be set in a handover: forward, which makes nothing older than a handover may take, or
+// back, which makes nothing younger.
+func TestHandoverClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := newAside(t)
+		publish(t, from.hub, message{To: []push.Target{"chat:1"}, Data: []byte("a")})
+		time.Sleep(30 * time.Second)
+		x := save(t, []*hub{from.hub}, everybody)
+		time.Sleep(24 * time.Hour) // as the clock has it
+		to := newAside(t)
+		x.restore([]*hub{to.hub})
+		to.Restored()
+		if m := to.read(t); len(m) != 1 {
+			t.Errorf("the history is %v, want one", m)
+		}
+		time.Sleep(21 * time.Second)
+		if m := to.read(t); len(m) != 0 {
+			t.Errorf("after a minute there is %v", m)
+		}
+	})
+	for moved, want := range map[time.Duration]time.Duration{
+		-24 * time.Hour: 0, -1: 0, time.Second: time.Second, 24 * time.Hour: 10 * time.Second,
+	} {
+		if got := push.Pause(moved); got != want {
+			t.Errorf("%v by the clock are %v, want %v", moved, got, want)
+		}
+	}
+}
+
 func (a *aside) read(t *testing.T) (all []push.Stored) {
 	if err := a.History("chat:1", push.Range{Limit: 10}, func(h push.History, err error) {
 		if all = h.Messages; err != nil {

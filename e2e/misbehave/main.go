@@ -59,12 +59,13 @@ func lines(addr string) *lineman.Worker {
 	w := &lineman.Worker{Name: "lines", Addr: "text://" + addr}
 	w.Limits.MaxPending = 256 << 20
 	w.OnPrepare = func(*lineman.Loop) error {
-		for there("wait-in-OnPrepare") {
-			time.Sleep(time.Millisecond)
-		}
+		waitIn("OnPrepare")
 		return refuse("fail-in-OnPrepare")
 	}
-	w.OnStart = func(*lineman.Loop) error { return refuse("fail-in-OnStart") }
+	w.OnStart = func(*lineman.Loop) error {
+		waitIn("OnStart")
+		return refuse("fail-in-OnStart")
+	}
 	w.OnMessage = func(c *lineman.Conn, msg []byte) {
 		verb, rest, _ := strings.Cut(string(msg), " ")
 		do(c, verb, rest)

@@ -123,8 +123,41 @@ func Continue(f *os.File, s Suspended, serve func(*Request)) (*Peer, error) {
 	return p, nil
 }
 
-// Done is closed when the other end has gone.
+// Done is closed when the other end has gone, as soon as serve has returned.
 func (p *Peer) Done() <-chan struct{} { return p.done }
+
+// AwaitGone waits until the other end has gone, also while serve does not return, and reports that; it reports false
+// once over is closed. It looks every now and then: it is for a time that is short.
+func (p *Peer) AwaitGone(over <-chan struct{}) bool {
+	t := time.NewTicker(goneEvery)
+	defer t.Stop()
+	for !p.hasGone() {
+		select {
+		case <-over:
+			return false
+		case <-t.C:
+		}
+	}
+	return true
+}
+
+// goneEvery is how often AwaitGone looks.
+const goneEvery = 50 * time.Millisecond
+
+// hasGone reports whether the other end has.
+func (p *Peer) hasGone() bool {
+	rc, err := p.conn.SyscallConn()
+	if err != nil {
+		return true
+	}
+	gone := false
+	err = rc.Control(func(fd uintptr) {
+		end := []unix.PollFd{{Fd: int32(fd)}} // that it has gone is told in any case
+		n, err := unix.Poll(end, 0)
+		gone = err == nil && n > 0
+	})
+	return gone || err != nil
+}
 
 // Close ends the channel, and every Call with ErrClosed. It does not wait.
 func (p *Peer) Close() { p.conn.Close() }

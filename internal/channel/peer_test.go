@@ -318,3 +318,29 @@ func TestGarbage(t *testing.T) {
 		}
 	}
 }
+
+// TestAwaitGone notices that the other end has gone while a request is being served.
+func TestAwaitGone(t *testing.T) {
+	serving, release := make(chan struct{}), make(chan struct{})
+	a, b := pair(t, nobody, func(*Request) {
+		close(serving)
+		<-release
+	})
+	defer close(release)
+	go func() { _, _ = a.Call(context.Background(), Hello, nil, nil) }() // it is not answered
+	<-serving
+	over := make(chan struct{})
+	close(over)
+	if b.AwaitGone(over) {
+		t.Error("it has gone too early")
+	}
+	a.Close()
+	if !b.AwaitGone(nil) {
+		t.Error("it has not gone")
+	}
+	select {
+	case <-b.Done():
+		t.Error("it is done, and serves")
+	default:
+	}
+}

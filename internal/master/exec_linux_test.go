@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,6 +45,33 @@ func TestSeal(t *testing.T) {
 	if fd, err := unix.FcntlInt(f.Fd(), unix.F_GETFD, 0); err != nil || fd&unix.FD_CLOEXEC == 0 {
 		t.Errorf("other programs get it: %v", err)
 	}
+}
+
+// TestSealFull has no room be left for a file: there is an error, and no descriptor is left.
+func TestSealFull(t *testing.T) {
+	a := processtest.Start(t, "full")
+	if got := a.Word(); got != "lineman: test: write test: file too large" {
+		t.Error(got)
+	}
+	a.End()
+}
+
+// playFull may write files of a few bytes only.
+func playFull([]string) error {
+	signal.Ignore(unix.SIGXFSZ)
+	before, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 4, Max: 4}); err != nil {
+		return err
+	}
+	_, err = Seal("test", []byte("a state"))
+	fmt.Println(err)
+	if after, err := os.ReadDir("/proc/self/fd"); err != nil || len(after) != len(before) {
+		return fmt.Errorf("%v are open, and there were %v: %w", after, before, err)
+	}
+	return nil
 }
 
 // TestUnsealRefuses has files that somebody could change.

@@ -5,6 +5,7 @@ var roles = map[string]func(args []string) error{
 	"became":            playBecame,
 	"became held":       playBecameHeld,
 	"become":            playBecome,
+	"full":              playFull,
 	"held":              playHeld,
 	"holder":            playHolder,
 	"holder for a time": playHolderForATime,
