@@ -117,13 +117,7 @@ func TestFirstProcess(t *testing.T) {
 		missing(t, "only root can make a namespace")
 	}
 	i := newInstance(t, "echo", "-addr", "text://"+free(t), "-count", "2")
-	// as containers have it
-	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "setsid", i.path)
-	cmd.Args = append(cmd.Args, append(slices.Clone(i.flags), "start")...)
-	cmd.Dir = i.dir
-	p := launch(t, cmd)
-	p.find("runs in the foreground as pid 1")
-	first := childOf(t, cmd.Process.Pid)
+	p, first := i.startFirst()
 
 	// The shell ends at once: its child is the first process's from then on, and ends as one.
 	orphan := output(t, "", "nsenter", "--target", fmt.Sprint(first), "--pid", "--mount", "setsid", "sh", "-c",
@@ -142,6 +136,17 @@ func TestFirstProcess(t *testing.T) {
 	if code := p.end(); code != 0 {
 		t.Errorf("SIGTERM: exit code %d", code)
 	}
+}
+
+// startFirst starts an instance as the first process of a container, and returns its pid outside of that.
+func (i *instance) startFirst() (p *program, pid int) {
+	i.t.Helper()
+	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "setsid", i.path)
+	cmd.Args = append(cmd.Args, append(slices.Clone(i.flags), "start")...)
+	cmd.Dir = i.dir
+	p = launch(i.t, cmd)
+	p.find("runs in the foreground as pid 1")
+	return p, childOf(i.t, cmd.Process.Pid)
 }
 
 // childOf is the one child of a process.

@@ -212,6 +212,29 @@ func TestMasterUpgradeTerminated(t *testing.T) {
 	}
 }
 
+// TestFirstProcessTerminated ends the first process of a container at twenty random moments around the one in which it
+// becomes a new program, in which the kernel brings it no signal: it stops as at any other time.
+func TestFirstProcessTerminated(t *testing.T) {
+	need(t, "unshare")
+	if os.Geteuid() != 0 {
+		missing(t, "only root can make a namespace")
+	}
+	for range 20 {
+		i := newInstance(t, "echo", "-addr", "http://127.0.0.1:0", "-count", "1")
+		p, first := i.startFirst()
+		i.replace(i.path)
+		end := i.background("reload")
+		i.logsSoon(1, "lineman: reloaded")
+		spin(rand.N(30 * time.Millisecond))
+		kill(t, first, syscall.SIGTERM)
+		end()
+		if code := p.end(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		i.allGone()
+	}
+}
+
 // TestMasterUpgradeSignalled has the program be told to reload at thirty random moments around the one in which the
 // master becomes the new program: each time it reloads once more, or says that it does not.
 func TestMasterUpgradeSignalled(t *testing.T) {
@@ -328,12 +351,12 @@ func TestMasterUpgradeNoRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := 0
-	for room := 4; room < 40; room += 3 { // the command needs some, too
+	for room := 2; room < 40; room += 3 { // the command needs one, too
 		i.idle(3)
 		i.replace(i.path)
 		has := descriptorsOf(t, pid)
 		few := limit
-		few.Cur = uint64(highest(t, has) + room)
+		few.Cur = uint64(freeAfter(t, has, room))
 		if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &few, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -360,17 +383,22 @@ func TestMasterUpgradeNoRoom(t *testing.T) {
 	i.allGone()
 }
 
-// highest is the greatest number of these descriptors.
-func highest(t *testing.T, descriptors []string) (most int) {
+// freeAfter is the number that is free when so many have been taken beside these descriptors.
+func freeAfter(t *testing.T, descriptors []string, room int) (fd int) {
 	t.Helper()
+	taken := make(map[int]bool)
 	for _, d := range descriptors {
-		var fd int
 		if _, err := fmt.Sscan(d, &fd); err != nil {
 			t.Fatal(err)
 		}
-		most = max(most, fd)
+		taken[fd] = true
 	}
-	return most
+	for fd = 0; taken[fd] || room > 0; fd++ {
+		if !taken[fd] {
+			room--
+		}
+	}
+	return fd
 }
 
 // TestMasterUpgradeCrash has a process end in the moment in which the master becomes the new program: it is started

@@ -26,10 +26,11 @@ type tracer struct {
 	signals []syscall.Signal // to hold
 	held    []syscall.Signal // that have come
 	threads map[int]bool     // of the parent that are traced
+	leaving bool             // none is to be traced any more
 }
 
 // HoldSignals holds those signals that come to this process's parent, also while that becomes another program: until
-// the other end of a file is closed, or a time is over. Then the parent gets them. begun is called as soon as none is
+// the other end of a socket is closed, or a time is over. Then the parent gets them. begun is called as soon as none is
 // missed. It is an error if the system does not let this process do that; then nothing is held.
 func HoldSignals(signals []os.Signal, within time.Duration, until *os.File, begun func()) error {
 	defer until.Close()
@@ -43,30 +44,35 @@ func HoldSignals(signals []os.Signal, within time.Duration, until *os.File, begu
 	defer signal.Stop(changes)
 	runtime.LockOSThread() // a tracer is a thread
 	defer runtime.UnlockOSThread()
+	defer t.give()
 	if err := t.seize(); err != nil {
-		t.release()
+		t.leave()
+		t.run(changes, nil)
 		return err
 	}
 	begun()
+	fd := int(until.Fd())
+	late := time.AfterFunc(within, func() { _ = unix.Shutdown(fd, unix.SHUT_RD) }) // it is a socket
+	defer late.Stop()
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
 		_, _ = until.Read(make([]byte, 1)) // whatever ends it
 	}()
-	late := time.NewTimer(within)
-	defer late.Stop()
-	for len(t.threads) > 0 {
+	t.run(changes, over)
+	return nil
+}
+
+// run has threads go on that have stopped until no thread is traced any more. It leaves them when over is closed.
+func (t *tracer) run(changes <-chan os.Signal, over <-chan struct{}) {
+	for t.look(); len(t.threads) > 0; t.look() {
 		select {
 		case <-changes:
-			t.look()
 		case <-over:
-			t.release()
-		case <-late.C:
-			t.release()
+			over = nil
+			t.leave()
 		}
 	}
-	t.give()
-	return nil
 }
 
 // seize begins to trace all threads. A thread that a traced one starts is traced from its first instruction on.
@@ -99,27 +105,31 @@ func isTracedHere(folder string) bool {
 	return strings.Contains(string(status), fmt.Sprintf("\nTracerPid:\t%d\n", unix.Gettid()))
 }
 
-// look has each thread that has stopped go on. One of them may have told of another one.
+// look has each thread that has stopped go on: traced, or not any more. One of them may have told of another one.
 func (t *tracer) look() {
 	for more := true; more; {
 		more = false
 		for id := range t.threads {
-			status, stopped := t.await(id, unix.WNOHANG)
+			status, stopped := t.await(id)
 			if !stopped {
 				continue
 			}
 			more = true
 			request, s := t.judge(id, status)
+			if t.leaving {
+				request = unix.PTRACE_DETACH
+				delete(t.threads, id)
+			}
 			_ = ptrace(request, id, uintptr(s)) // it has been killed
 		}
 	}
 }
 
-// await is why a thread has stopped. One that has ended is forgotten.
-func (t *tracer) await(id, options int) (status unix.WaitStatus, stopped bool) {
-	got, err := unix.Wait4(id, &status, options|unix.WALL, nil)
+// await is why a thread has stopped, if it has. One that has ended is forgotten.
+func (t *tracer) await(id int) (status unix.WaitStatus, stopped bool) {
+	got, err := unix.Wait4(id, &status, unix.WNOHANG|unix.WALL, nil)
 	for err == unix.EINTR {
-		got, err = unix.Wait4(id, &status, options|unix.WALL, nil)
+		got, err = unix.Wait4(id, &status, unix.WNOHANG|unix.WALL, nil)
 	}
 	if err != nil || got == id && !status.Stopped() {
 		delete(t.threads, id) // by exec too, all but one end
@@ -150,17 +160,12 @@ func (t *tracer) judge(id int, status unix.WaitStatus) (request int, s syscall.S
 	return unix.PTRACE_CONT, 0
 }
 
-// release traces no thread any more.
-func (t *tracer) release() {
-	for len(t.threads) > 0 {
-		for id := range t.threads {
-			_ = unix.PtraceInterrupt(id) // it has ended, as await tells
-			if status, stopped := t.await(id, 0); stopped {
-				_, s := t.judge(id, status)
-				_ = ptrace(unix.PTRACE_DETACH, id, uintptr(s)) // it has been killed
-				delete(t.threads, id)
-			}
-		}
+// leave has each thread stop, and be traced no more from then on. It does not wait for one after the other: the first
+// thread of a process that ends is the last one that can be waited for.
+func (t *tracer) leave() {
+	t.leaving = true
+	for id := range t.threads {
+		_ = unix.PtraceInterrupt(id) // it has ended
 	}
 }
 
@@ -171,7 +176,6 @@ func (t *tracer) give() {
 			_ = unix.Kill(t.parent, s) // likewise
 		}
 	}
-	t.held = nil
 }
 
 func ptrace(request, thread int, data uintptr) error {

@@ -260,3 +260,43 @@ func TestImageGivesRights(t *testing.T) {
 		t.Error("its capabilities are not seen")
 	}
 }
+
+// ofThisTest names this process in the environment of others.
+const ofThisTest = "LINEMAN_TEST_OF="
+
+// TestHeldDies has the process be killed whose signals are held: the holder ends.
+func TestHeldDies(t *testing.T) {
+	for range 20 {
+		cmd := exec.Command(os.Args[0], "1000")
+		cmd.Env = append(os.Environ(), ofThisTest+fmt.Sprint(os.Getpid()))
+		a := processtest.StartCommand(t, cmd, "held")
+		a.Word()
+		a.Kill()
+		var left []string
+		for late := time.Now().Add(time.Minute); time.Now().Before(late); time.Sleep(time.Millisecond) {
+			if left = tracers(t); len(left) == 0 {
+				break
+			}
+		}
+		if len(left) > 0 {
+			t.Fatalf("holders are left: %v", left)
+		}
+	}
+}
+
+// tracers are the processes that hold signals, by their environments.
+func tracers(t *testing.T) (all []string) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err == nil && strings.Contains(string(text), processtest.Variable+"=holder\x00") &&
+			strings.Contains(string(text), "\x00"+ofThisTest+fmt.Sprint(os.Getpid())+"\x00") {
+			all = append(all, file)
+		}
+	}
+	return all
+}
