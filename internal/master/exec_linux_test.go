@@ -236,3 +236,26 @@ func TestHoldEnds(t *testing.T) {
 		t.Errorf("it ended with %v", s)
 	}
 }
+
+// TestKeepClear gives the last file of a process another number where the one after it is the program's.
+func TestKeepClear(t *testing.T) {
+	image, err := RunningImage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer image.Close()
+	at := int(image.file.Fd())
+	for _, n := range []int{at - 2, at - 1, at + 1} {
+		if err := unix.Dup3(int(os.Stdin.Fd()), n, unix.O_CLOEXEC); err != nil {
+			t.Fatal(err)
+		}
+		f, err := keepClear(os.NewFile(uintptr(n), "last"), image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if got := int(f.Fd()); got != n && n != at-1 || got+1 == at {
+			t.Errorf("descriptor %d became %d, and the program is %d", n, got, at)
+		}
+	}
+}

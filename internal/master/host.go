@@ -63,7 +63,11 @@ func (h *Host) Launch(c Command) (Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer child.Close()
+	defer func() { child.Close() }()
+	if child, err = keepClear(child, c.Image); err != nil {
+		own.Close()
+		return nil, err
+	}
 	started, err := os.StartProcess(c.Image.Path(), h.args, &os.ProcAttr{
 		Env:   append(h.environment(), fmt.Sprintf("%s=%d", h.variable, channelFD)),
 		Files: []*os.File{h.null, os.Stdout, os.Stderr, child},
@@ -85,6 +89,21 @@ func (h *Host) Launch(c Command) (Process, error) {
 	}
 	go p.wait()
 	return p, nil
+}
+
+// keepClear gives the last file of a new process another number if the one after it is the program's: package syscall
+// puts the pipe that tells of a failure there, if that has a lower number, before the program is executed.
+func keepClear(last *os.File, image *Image) (*os.File, error) {
+	at := int(image.file.Fd())
+	if int(last.Fd())+1 != at {
+		return last, nil
+	}
+	defer last.Close()
+	fd, err := unix.FcntlInt(last.Fd(), unix.F_DUPFD_CLOEXEC, at+1)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fd), last.Name()), nil
 }
 
 // serve answers a request beside the others.
