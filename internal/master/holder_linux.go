@@ -91,7 +91,7 @@ func (t *tracer) seize() error {
 			switch err := ptrace(unix.PTRACE_SEIZE, id, unix.PTRACE_O_TRACECLONE|unix.PTRACE_O_TRACEEXEC); {
 			case err == nil, isTracedHere(folder):
 				t.threads[id], again = true, true
-			case err != unix.ESRCH:
+			case err != unix.ESRCH && !Gone(id):
 				return fmt.Errorf("lineman: signals are not held: %w", os.NewSyscallError("ptrace", err))
 			}
 		}
