@@ -165,7 +165,8 @@ func TestHandoverKilled(t *testing.T) {
 					return exists(filepath.Join(i.dir, "waits-in-"+callback))
 				})
 				both := i.processesOf("lines", 0)
-				kill(t, map[string]int{"old": old, "new": both[len(both)-1].PID, "master": master}[victim], syscall.SIGKILL)
+				pids := map[string]int{"old": old, "new": both[len(both)-1].PID, "master": master}
+				kill(t, pids[victim], syscall.SIGKILL)
 				if victim == "master" {
 					linemantest.Until(t, "a process is left", i.hasEnded)
 				}

@@ -35,7 +35,7 @@ func TestStateRefused(t *testing.T) {
 		"one to be changed":   {"LINEMAN_MASTER", memory(t, of(before.PID), unix.F_SEAL_GROW), "it is no sealed file"},
 		"of another master":   {"LINEMAN_MASTER", memory(t, of(before.PID), allSeals), "is that of the master"},
 		"of an older process": {"LINEMAN_MASTER", memory(t, of(0), allSeals), "is that of the master"},
-		"nonsense":            {"LINEMAN_MASTER", memory(t, []byte("state"), allSeals), "the state of the master: invalid"},
+		"nonsense":            {"LINEMAN_MASTER", memory(t, []byte("state"), allSeals), "state of the master: invalid"},
 		"of a later Lineman":  {"LINEMAN_MASTER", memory(t, []byte(`{"version":99}`), allSeals), "has version 99"},
 		"no channel":          {"LINEMAN_WORKER", nil, "non-socket"},
 		"a file as channel":   {"LINEMAN_WORKER", plain(t, []byte("{}\n")), "non-socket"},
@@ -120,8 +120,8 @@ func TestHandoverPrivate(t *testing.T) {
 		}
 	}
 	for _, pid := range []int{old, both[len(both)-1].PID, i.status().PID} {
-		if err := asOther(t, func() error { _, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid)); return err }); err != nil &&
-			!errors.Is(err, fs.ErrPermission) {
+		err := asOther(t, func() error { _, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid)); return err })
+		if err != nil && !errors.Is(err, fs.ErrPermission) {
 			t.Error(err)
 		} else if err == nil && os.Geteuid() == 0 {
 			t.Errorf("another user sees the descriptors of %d", pid)

@@ -230,7 +230,9 @@ func TestImageGivesRights(t *testing.T) {
 	if err := os.WriteFile(path, []byte("#!"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for mode, want := range map[os.FileMode]bool{0o755: false, 0o755 | os.ModeSetuid: true, 0o755 | os.ModeSetgid: true} {
+	for mode, want := range map[os.FileMode]bool{
+		0o755: false, 0o755 | os.ModeSetuid: true, 0o755 | os.ModeSetgid: true,
+	} {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}

@@ -160,8 +160,8 @@ func (s *Server) restoreShared(f *field) {
 	}
 }
 
-// earlier is the first of two times. A time of day that has crossed is no later than it could be if it began now, as the
-// clock may have been set back.
+// earlier is the first of two times. A time of day that has crossed is no later than it could be if it began now, as
+// the clock may have been set back.
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
