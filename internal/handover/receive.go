@@ -68,17 +68,19 @@ func (r *Receiver) Fail(reason error) { r.tell(kindFailed, reason, r.limits.Step
 // the predecessor's reason.
 func (r *Receiver) Receive(sink Sink) (inherited bool, err error) {
 	r.sink = sink
-	for _, step := range []func() error{r.welcome, r.load, r.ready} {
+	for _, step := range []func() error{r.welcome, r.load} {
 		if err := step(); err != nil {
 			r.Fail(err)
 			return false, err
 		}
 	}
-	err = r.settle()
+	if err = r.ready(); err == nil {
+		err = r.settle()
+	}
 	// The predecessor never ends the stream without a word while it lives, and all records are here.
 	inherited = errors.Is(err, ErrClosed) || errors.Is(err, ErrTruncated)
 	if err != nil && !inherited {
-		r.Fail(err)
+		r.tell(kindFailed, err, 0) // without the word the predecessor, which may have read ready, would not serve again
 		return false, err
 	}
 	r.close()
