@@ -44,6 +44,11 @@ type Master struct {
 	RelayTimeout    time.Duration // for a predecessor to relay connections under TLS to its successor; 0 means 24 h
 	HangTimeout     time.Duration // a process whose loop stands still for so long is killed and replaced; 0 means 60 s
 
+	// RelayProcesses is how many predecessors of a process may relay connections to its successors at a time: after
+	// more reloads the oldest one ends, and so do the connections that it relays. 0 means 4; below zero there is no
+	// limit.
+	RelayProcesses int
+
 	// Hooks run in the master, one at a time, never on a loop. They should be short: nothing is supervised meanwhile.
 	// The master's variables are none of the workers'. On Linux, after a reload from another file, the master's process
 	// goes on as that program: with variables of its own, and without OnStart.

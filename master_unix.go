@@ -149,7 +149,8 @@ func (m *Master) limits() master.Limits {
 	return master.Limits{
 		Start: cmp.Or(m.StartTimeout, time.Minute), Stop: cmp.Or(m.StopTimeout, grace.ForStop(drain)),
 		Reload: cmp.Or(m.ReloadTimeout, grace.ForReload(drain)), Graceful: cmp.Or(m.GracefulTimeout, 10*time.Minute),
-		Relay: cmp.Or(m.RelayTimeout, 24*time.Hour), Hang: cmp.Or(m.HangTimeout, time.Minute),
+		Relay: cmp.Or(m.RelayTimeout, 24*time.Hour), Relays: cmp.Or(m.RelayProcesses, 4),
+		Hang: cmp.Or(m.HangTimeout, time.Minute),
 	}
 }
 

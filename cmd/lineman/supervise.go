@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,7 @@ func master(c *cobra.Command) *lineman.Master {
 	}
 	return &lineman.Master{
 		Workers:    []*lineman.Worker{server.New(loaded.Config, options).Worker()},
-		LogHandler: loaded.Log.Handler,
+		LogHandler: loaded.Log.Handler, RelayTimeout: relayTimeout(&loaded.Config),
 		OnStart: func() error {
 			for _, w := range loaded.Warnings {
 				slog.Warn("lineman: " + w)
@@ -56,7 +57,18 @@ func needRestart(started, fresh *config.Config) (why []string) {
 			fmt.Sprintf("drain: the master was started with %v, and allows no more: that needs a restart",
 				started.Drain))
 	}
+	if fresh.Relay != started.Relay {
+		why = append(why, fmt.Sprintf("relay: the master was started with %v: that needs a restart", started.Relay))
+	}
 	return why
+}
+
+// relayTimeout is the setting as the master has it.
+func relayTimeout(c *config.Config) time.Duration {
+	if c.Relay == 0 {
+		return -1
+	}
+	return c.Relay
 }
 
 // serverOptions are what the server gets from the program beside its settings.

@@ -17,7 +17,8 @@ import (
 //	leaving ───────────────────────────▶ ended
 //	   │ the limit is over                 ▲ ▲
 //	   ├── it relays nothing: killed ──────┘ │
-//	   └── it relays: relaying ──────────────┘ nothing more, or Limits.Relay is over: Stop, then killed
+//	   └── it relays: relaying ──────────────┘ nothing more; or Limits.Relay is over, or too many of its slot relay
+//	                                           after it: Stop, then killed
 func (p *process) leave(isPatient bool) {
 	s := p.slot.supervisor
 	if p.ended() {
@@ -74,7 +75,7 @@ func (p *process) isRelay() bool {
 }
 
 // awaitRelays waits for the end of a process that has left since began, and relays until then. When it has nothing more
-// to relay, or the limit for that is over, it has to end soon. It returns false if more urgency was asked for.
+// to relay, or a limit for that is reached, it has to end soon. It returns false if more urgency was asked for.
 func (p *process) awaitRelays(began time.Time, urged <-chan struct{}) bool {
 	s := p.slot.supervisor
 	over, stop := alarm(s.config.Relay, began)
@@ -88,14 +89,36 @@ func (p *process) awaitRelays(began time.Time, urged <-chan struct{}) bool {
 		case <-urged:
 			return false
 		case <-over:
-			s.config.Log.Info(fmt.Sprintf("lineman: %s has relayed %d connections for %v: it ends, and so do they",
-				p, p.relays.Load(), s.config.Relay))
-			s.errands.run(func() { p.tell(channel.Stop, channel.Shutdown{Within: s.config.Stop}) })
-			return p.awaitExit(s.config.Stop, urged)
+			return p.endRelays(fmt.Sprintf("has relayed %d connections for %v", p.relays.Load(), s.config.Relay), urged)
 		case <-t.C:
+		}
+		if most := s.config.Relays; most > 0 && p.laterRelays() >= most {
+			return p.endRelays(fmt.Sprintf("relays %d connections, and %d processes after it relay, too",
+				p.relays.Load(), most), urged)
 		}
 	}
 	return p.awaitExit(s.config.Reload, urged)
+}
+
+// endRelays has a process end with what it relays. It returns false if more urgency was asked for.
+func (p *process) endRelays(why string, urged <-chan struct{}) bool {
+	s := p.slot.supervisor
+	s.config.Log.Info(fmt.Sprintf("lineman: %s %s: it ends, and so do they", p, why))
+	s.errands.run(func() { p.tell(channel.Stop, channel.Shutdown{Within: s.config.Stop}) })
+	return p.awaitExit(s.config.Stop, urged)
+}
+
+// laterRelays is how many processes of the slot relay that were launched later.
+func (p *process) laterRelays() (n int) {
+	s := p.slot.supervisor
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for q := range s.processes {
+		if q.slot == p.slot && q.number > p.number && q.leaving.Load() && q.relays.Load() > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // alarm is a channel that gets something a time after began, or never if that is negative, and how to stop that.

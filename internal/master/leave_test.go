@@ -66,6 +66,38 @@ func TestRelay(t *testing.T) {
 	}
 }
 
+// TestRelayMost has the oldest process that relays end when there are more than may be; those of other slots do not
+// count.
+func TestRelayMost(t *testing.T) {
+	try(t, []channel.Worker{{Name: "a", Count: 2}}, func(t *trial) {
+		t.s.config.Relay, t.s.config.Relays = time.Hour, 2
+		var relays atomic.Int64
+		relays.Store(3)
+		t.relaying(&relays)
+		t.start()
+		for range 3 { // of each slot
+			t.relaying(&relays)
+			t.reload()
+			time.Sleep(10 * time.Second)
+		}
+		for pid, ends := range map[int]bool{1: true, 2: true, 3: false, 4: false, 5: false, 6: false} {
+			select {
+			case <-t.process(pid).exited:
+				if !ends {
+					t.Errorf("process %d has ended", pid)
+				}
+			case <-time.After(20 * time.Second):
+				if ends {
+					t.Errorf("process %d goes on", pid)
+				}
+			}
+		}
+		if n := t.logged("relays 3 connections, and 2 processes after it relay, too"); n != 2 {
+			t.Errorf("it is told %d times: %s", n, t.log.String())
+		}
+	})
+}
+
 // TestRelayEnds has a predecessor end with its last relay, which nobody says.
 func TestRelayEnds(t *testing.T) {
 	try(t, one(), func(t *trial) {

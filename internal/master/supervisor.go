@@ -27,13 +27,14 @@ type Config struct {
 	Limits
 }
 
-// Limits are those of time. A negative one is none.
+// Limits are those of time, of which a negative one is none, and a number.
 type Limits struct {
 	Start    time.Duration // from exec to ready, for each step of it
 	Stop     time.Duration // then a process is killed
 	Reload   time.Duration // for a predecessor to finish what was begun
 	Graceful time.Duration // for its connections to end by themselves
 	Relay    time.Duration // for one that leaves to relay connections of its successor
+	Relays   int           // processes of a slot that do that at a time; none unless above zero
 	Hang     time.Duration // a process whose loop stands still for so long is replaced
 }
 

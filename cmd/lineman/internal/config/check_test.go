@@ -79,6 +79,8 @@ func TestCheck(t *testing.T) {
 			[]string{"config: cookie: \"a=b\": no cookie can have this name"}},
 		{"a negative drain", func(c *Config) { c.Drain = -time.Second },
 			[]string{"config: drain: -1s: want 0 or more"}},
+		{"a negative relay", func(c *Config) { c.Relay = -time.Second },
+			[]string{"config: relay: -1s: want 0 or more"}},
 		{"no drain", func(c *Config) { c.Drain = 0 }, nil},
 		{"no time to log in", func(c *Config) { c.Limits.Login = 0 },
 			[]string{"config: limits.login: 0s: want more than 0"}},

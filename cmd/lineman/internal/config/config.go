@@ -30,6 +30,7 @@ type Config struct {
 	Ping        time.Duration `koanf:"ping"`
 	SingleLogin bool          `koanf:"single_login"`
 	Drain       time.Duration `koanf:"drain"`
+	Relay       time.Duration `koanf:"relay"`
 	Loops       int           `koanf:"loops"`
 	Count       int           `koanf:"count" is:"positive"`
 
@@ -209,6 +210,7 @@ func Default() Config {
 		Proxies:    []string{"127.0.0.0/8", "::1"},
 		Ping:       25 * time.Second,
 		Drain:      10 * time.Second,
+		Relay:      24 * time.Hour,
 		Count:      1,
 		TLS:        TLS{Cache: "certificates"},
 		Text:       Text{Listen: "127.0.0.1:5678"},

@@ -18,6 +18,8 @@ var descriptions = map[string]map[string]string{
 		"single_login": "a new connection of a uid replaces the others",
 		"drain": "over which connections are told to come back later when the server stops; " +
 			"0 means at once",
+		"relay": "for how long a process that a reload has replaced relays connections under TLS; 0 means until they " +
+			"end",
 		"loops": "event loops of a process, among which pages are shared out; 0 means one for each processor, " +
 			"at most 8, and 1 where processes meet by redis.addresses",
 		"count": "processes that serve; those above 1 meet by redis.addresses",

@@ -42,6 +42,7 @@ var samples = map[string]struct {
 	"events.messages":      {text: "back end"}, "events.waiting": {text: "1000"}, "events.bytes": {text: "1MiB"},
 	"events.keep": {text: "5m"}, "events.debounce": {text: "0s"}, "events.rpc": {text: "3s"},
 	"hooks": {text: "{app: {url: \"https://app.example.com/hook\", events: [message], secret_files: [SECRET]}}"},
+	"relay": {text: "1h"},
 	"loops": {text: "4"}, "count": {"3", []string{aServer}}, "redis.addresses": {text: "10.0.0.1:6379"},
 	"redis.master": {"main", []string{aServer}}, "redis.cluster": {"true", []string{aServer}},
 	"redis.database": {"7", []string{aServer}}, "redis.user": {"push", []string{aServer}},
