@@ -2,10 +2,13 @@ package e2e
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
 )
 
@@ -28,12 +31,29 @@ func TestPushHandover(t *testing.T) {
 			t.Parallel()
 			api := free(t)
 			m := newMortalOf(t, crossingSettings, append([]string{"--api", api}, flags...)...)
-			testPushHandover(t, &crossings{t: t, server: m, secure: name == "under TLS"}, api)
+			testPushHandover(t, &crossings{t: t, server: m, secure: name == "under TLS"}, api, func(int) {})
 		})
 	}
 }
 
-func testPushHandover(t *testing.T, k *crossings, api string) {
+// TestPushHandoverLoops does the same while each reload changes the number of loops.
+func TestPushHandoverLoops(t *testing.T) {
+	api := free(t)
+	settings := func(loops int) string { return crossingSettings + fmt.Sprintf("loops: %d\n", loops) }
+	m := newMortalOf(t, settings(3), append([]string{"--api", api}, inMemory...)...)
+	testPushHandover(t, &crossings{t: t, server: m}, api, func(reload int) {
+		var s lineman.Status
+		err := json.Unmarshal([]byte(m.command("status", "--json")), &s)
+		last := len(s.Processes) - 1 // those that leave come first, if there are any
+		if n := []int{3, 1, 2}[reload]; err != nil || max(len(s.Processes[last].Loops), 1) != n {
+			t.Errorf("before reload %d there are %d loops, want %d: %v", reload, len(s.Processes[last].Loops), n, err)
+		}
+		write(t, filepath.Join(m.folder, "lineman.yaml"), settings([]int{1, 2, 3}[reload]))
+	})
+}
+
+// testPushHandover calls change before each reload.
+func testPushHandover(t *testing.T, k *crossings, api string, change func(reload int)) {
 	const plain, live, streams = 20, 10, 5
 	var pages []func()
 	for range plain {
@@ -122,6 +142,7 @@ func testPushHandover(t *testing.T, k *crossings, api string) {
 			ask(fmt.Sprintf(`{"uid":"stalled","n":%d,"from":"long","text":%q}`, i*long+n+1, strings.Repeat("x", 4000)))
 		}
 		k.progress(300)
+		change(i)
 		k.reload()
 		fmt.Fprint(half, "ade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"+
 			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
