@@ -124,7 +124,7 @@ func (l *link) RestoreState(state []byte) error {
 		l.shardOf(at.in.Topic()).outbox.unsay(at)
 	}
 	if had.up != 0 && had.token != "" {
-		l.inherit(had.token)
+		l.succeed(had.token)
 	}
 	return nil
 }

@@ -39,8 +39,8 @@ func TestHandoverState(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := l.shards[0]
-	if *linked != 1 || !l.up || s.heir == nil || s.heir.token != "t1" || s.reached.mark() != (mark{"e", "f", 7}) ||
-		s.last != (origin{"a", 9}) {
+	if *linked != 1 || !l.up || s.succession == nil || s.succession.token != "t1" ||
+		s.reached.mark() != (mark{"e", "f", 7}) || s.last != (origin{"a", 9}) {
 		t.Errorf("linked %d times, %+v", *linked, s)
 	}
 	if m := l.membership; len(m.seen) != 1 || len(m.gone) != 1 || m.seen["a"].IsZero() || m.gone["b"].IsZero() {

@@ -11,11 +11,11 @@ type arrival struct {
 
 // inbox is the receive queue: what has come and waits for the loop.
 type inbox struct {
-	mu      sync.Mutex // guards the following, and over of every pair
-	items   []arrival
-	spare   []arrival // to be filled next
-	waiting int       // bytes
-	bequest *bequest  // takes everything; nil: it waits for the loop
+	mu         sync.Mutex // guards the following, and over of every pair
+	items      []arrival
+	spare      []arrival   // to be filled next
+	waiting    int         // bytes
+	forwarding *forwarding // takes everything; nil: it waits for the loop
 }
 
 // put takes a message. first says that the loop has to be told. ok is false if there are too many.
@@ -25,8 +25,8 @@ func (i *inbox) put(a arrival) (first, ok bool) {
 	if a.pair.over {
 		return false, true // its end was told: what still comes is lost on the way
 	}
-	if i.bequest != nil {
-		i.bequest.take(a)
+	if i.forwarding != nil {
+		i.forwarding.take(a)
 		return false, true
 	}
 	if i.waiting > maxWaiting {
@@ -37,12 +37,12 @@ func (i *inbox) put(a arrival) (first, ok bool) {
 	return len(i.items) == 1, true
 }
 
-// bequeath has a bequest take what has come, and all that will come.
-func (i *inbox) bequeath(q *bequest) {
+// forward has a forwarding take what has come, and all that will come.
+func (i *inbox) forward(q *forwarding) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	items := i.items
-	i.items, i.waiting, i.bequest = nil, 0, q
+	i.items, i.waiting, i.forwarding = nil, 0, q
 	for _, a := range items {
 		q.take(a)
 	}

@@ -37,7 +37,7 @@ type link struct {
 	closed  atomic.Bool   // set by the loop
 	denied  atomic.Bool   // the server lets nobody be present
 
-	bequeathed atomic.Bool // a successor has the node
+	handedOver atomic.Bool // a successor has the node
 
 	dialed chan struct{}  // closed when there is the
 	client rueidis.Client // which the link's goroutine makes
@@ -175,7 +175,7 @@ func (l *link) settings() string {
 
 // post has the loop run something. A link whose loop has ended is closed, unless a successor is to have the rest.
 func (l *link) post(f func()) {
-	if !l.calls.put(f) && !l.bequeathed.Load() {
+	if !l.calls.put(f) && !l.handedOver.Load() {
 		l.leave()
 	}
 }

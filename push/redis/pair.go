@@ -75,8 +75,8 @@ func (p *pair) fail(err error) {
 // open subscribes to what the link needs, and to what is wanted.
 func (p *pair) open() error {
 	s := p.shard
-	heir := s.inherits
-	s.inherits = nil
+	succession := s.pending
+	s.pending = nil
 	if err := p.subscribe([]string{s.own()}); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (p *pair) open() error {
 	if err := p.subscribeAll(); err != nil {
 		return err
 	}
-	if heir.isOver() {
+	if succession.isOver() {
 		if err := p.sayPresent((*pair).beginPresence); err != nil {
 			return err
 		}
@@ -103,13 +103,13 @@ func (p *pair) open() error {
 	if err := p.subscribe([]string{s.all()}); err != nil {
 		return err
 	}
-	if err := p.begins(heir); err != nil {
+	if err := p.begins(succession); err != nil {
 		return err
 	}
 	if err := p.sayPresent((*pair).renewPresence); err != nil { // meanwhile the predecessor sends what it has
 		return err
 	}
-	return p.succeeds(heir)
+	return p.succeeds(succession)
 }
 
 // subscribeAll subscribes to what is wanted.
@@ -217,7 +217,7 @@ func lost(err error) error {
 // then. If a successor has it, it gets first what has come.
 func (p *pair) leave() {
 	p.unsubscribing.Store(1 << 62)
-	if l := p.shard.link; l.bequeathed.Load() {
+	if l := p.shard.link; l.handedOver.Load() {
 		if _, err := p.run(p.shard.outbox.take()); err != nil {
 			return
 		}

@@ -14,7 +14,7 @@ func (l *link) arrived(a arrival) bool {
 	if m, ok := peekMark(a.payload); ok {
 		a.pair.shard.reached.raise(m)
 	}
-	if l.closed.Load() && !l.bequeathed.Load() {
+	if l.closed.Load() && !l.handedOver.Load() {
 		l.decline(a)
 		return true
 	}
@@ -51,9 +51,9 @@ func (l *link) receive(a arrival) {
 		l.counters.malformed.Add(1)
 		return
 	}
-	switch h := a.pair.shard.heir; {
-	case m.kind == barrier || m.kind == legacy:
-		l.inherited(a, m)
+	switch h := a.pair.shard.succession; {
+	case m.kind == barrier || m.kind == forwarded:
+		l.advance(a, m)
 	case h == nil || !l.takes(h, a, m):
 		l.dispatch(a, m)
 	}
@@ -62,7 +62,7 @@ func (l *link) receive(a arrival) {
 // dispatch handles a message that is for this node, and for its link.
 func (l *link) dispatch(a arrival, m message) {
 	switch m.kind {
-	case probe, barrier, legacy:
+	case probe, barrier, forwarded:
 	case presence:
 		if m.here {
 			l.membership.heard(m.from, time.Now())
@@ -129,7 +129,7 @@ func (l *link) reply(s *shard, m message, a answer) {
 // decline answers a message that comes when the link is closed. One of its node is that of its successor, if any.
 func (l *link) decline(a arrival) {
 	m, err := decode([]byte(a.payload))
-	if err != nil || m.from == l.node.ID && !l.bequeathed.Load() || m.kind != publication && m.kind != question {
+	if err != nil || m.from == l.node.ID && !l.handedOver.Load() || m.kind != publication && m.kind != question {
 		return
 	}
 	l.tell(recipient{shard: a.pair.shard, node: m.from}, []answer{{seq: m.seq, form: nothing}})

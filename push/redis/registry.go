@@ -165,7 +165,7 @@ func (r *registry) run() {
 		case <-ticker.C:
 		case <-r.changed:
 		}
-		if r.link.bequeathed.Load() {
+		if r.link.handedOver.Load() {
 			continue // the successor says that it lives
 		}
 		err := r.heartbeat()
@@ -329,7 +329,7 @@ func (r *registry) leave() {
 	r.once.Do(func() {
 		defer close(r.gone)
 		l := r.link
-		if l.bequeathed.Load() {
+		if l.handedOver.Load() {
 			return
 		}
 		// else it is removed as one that died

@@ -56,5 +56,5 @@ func (l *link) settles() bool {
 
 // owes reports whether a shard has something to do beside publishing, or still takes over from another.
 func (l *link) owes() bool {
-	return slices.ContainsFunc(l.shards, func(s *shard) bool { return s.heir != nil || s.outbox.owes() })
+	return slices.ContainsFunc(l.shards, func(s *shard) bool { return s.succession != nil || s.outbox.owes() })
 }

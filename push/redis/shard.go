@@ -17,14 +17,14 @@ type shard struct {
 	reached highWater // of the history of the partition
 
 	// Owned by its goroutine.
-	stale    endpoint    // of the connection before
-	inherits *succession // of the first connection; nil: there is no predecessor
+	stale   endpoint    // of the connection before
+	pending *succession // of the first connection; nil: there is no predecessor
 
 	// Owned by the loop.
-	up   bool
-	pair *pair
-	heir *succession // nil if it is over
-	last origin      // of what came last
+	up         bool
+	pair       *pair
+	succession *succession // nil if it is over
+	last       origin      // of what came last
 }
 
 // origin tells messages apart.
@@ -43,7 +43,7 @@ func (s *shard) all() string { return s.link.names.all(s.index) }
 func (s *shard) run() {
 	l := s.link
 	var pause backoff
-	for !l.bequeathed.Load() {
+	for !l.handedOver.Load() {
 		p := newPair(s)
 		err := p.open()
 		began := time.Now()
@@ -55,7 +55,7 @@ func (s *shard) run() {
 		l.inbox.end(p)
 		s.disconnected(append(left, s.outbox.stop()...), err)
 		p.close()
-		if l.bequeathed.Load() {
+		if l.handedOver.Load() {
 			l.leave() // what came since is missing
 		}
 		if time.Since(began) > longest {

@@ -31,11 +31,11 @@ const (
 
 var errLapsed = errors.New("redis: what the predecessor of this process has got did not come in time")
 
-// inherit has the link be up as that of the predecessor was. What it is asked waits until it has taken over.
-func (l *link) inherit(token string) {
+// succeed has the link be up as that of the predecessor was. What it is asked waits until it has taken over.
+func (l *link) succeed(token string) {
 	for _, s := range l.shards {
-		s.heir = &succession{token: token, ended: make(chan struct{}), lapsed: make(chan struct{})}
-		s.inherits, s.up = s.heir, true
+		s.succession = &succession{token: token, ended: make(chan struct{}), lapsed: make(chan struct{})}
+		s.pending, s.up = s.succession, true
 		s.outbox.hold()
 	}
 	l.up, l.wasUp = true, true
@@ -54,7 +54,7 @@ func (l *link) Restored() {
 // lapse ends what takes too long.
 func (l *link) lapse() {
 	for _, s := range l.shards {
-		if s.heir != nil && !l.closed.Load() {
+		if s.succession != nil && !l.closed.Load() {
 			l.unlinked(s, s.outbox.stop())
 			s.outbox.finished()
 		}
@@ -63,8 +63,8 @@ func (l *link) lapse() {
 
 // lapse ends the succession of a shard that is down. What came for it is handled: what is missing is missed.
 func (s *shard) lapse() {
-	if h := s.heir; h != nil {
-		s.heir = nil
+	if h := s.succession; h != nil {
+		s.succession = nil
 		close(h.lapsed)
 		s.link.receiveAll(h.kept)
 	}
@@ -99,10 +99,10 @@ func (l *link) takes(h *succession, a arrival, m message) bool {
 	return true
 }
 
-// inherited handles what concerns the succession.
-func (l *link) inherited(a arrival, m message) {
+// advance handles what concerns the succession.
+func (l *link) advance(a arrival, m message) {
 	s := a.pair.shard
-	h := s.heir
+	h := s.succession
 	switch {
 	case h == nil || m.token != h.token:
 	case m.kind == barrier:
@@ -118,7 +118,7 @@ func (l *link) inherited(a arrival, m message) {
 			}
 		}
 		if m.last {
-			s.heir, s.pair = nil, a.pair
+			s.succession, s.pair = nil, a.pair
 			close(h.ended)
 			l.receiveAll(h.kept)
 		}

@@ -20,12 +20,12 @@ const (
 	publication kind = 1 + iota
 	question
 	answers
-	probe    // whether what is published arrives; of no meaning
-	presence // that a node is up, or leaves
-	standing // a publication that stands in histories
-	change   // of who is present in the channel over whose channel it comes
-	barrier  // between what has come to a process and what comes to its successor
-	legacy   // what has come to it before
+	probe     // whether what is published arrives; of no meaning
+	presence  // that a node is up, or leaves
+	standing  // a publication that stands in histories
+	change    // of who is present in the channel over whose channel it comes
+	barrier   // between what has come to a process and what comes to its successor
+	forwarded // what has come to it before
 )
 
 // message is what crosses:
@@ -38,7 +38,7 @@ const (
 //	version kind standing NUL publication                                     standing
 //	version kind "VERSION N HERE LENGTH " uid info                            change
 //	version kind TOKEN                                                        barrier
-//	version kind TOKEN last (CHANNEL MESSAGE)…                                legacy
+//	version kind TOKEN last (CHANNEL MESSAGE)…                                forwarded
 //
 // Scripts write changes, and what is before that publication, which a node has written: a standing is "EPOCH TERM
 // CLOCK" and an " INDEX OFFSET" for each history. Else numbers are as encoding/binary has unsigned ones; in capitals
@@ -63,7 +63,7 @@ type message struct {
 	present push.PresenceEvent // of a change
 	version uint64             // counts the changes
 
-	token string // of a barrier, and of a legacy
+	token string // of a barrier, and of what is forwarded
 	last  bool   // there is no more
 	rest  []arrival
 }
@@ -134,8 +134,8 @@ func (m *message) append(to []byte) []byte {
 		return to
 	case barrier:
 		return appendString(to, m.token)
-	case legacy:
-		return m.appendLegacy(to)
+	case forwarded:
+		return m.appendForwarded(to)
 	}
 	to = appendString(to, m.from)
 	to = binary.AppendUvarint(to, m.seq)
@@ -197,9 +197,9 @@ func decode(from []byte) (message, error) {
 		for !r.bad && len(r.rest) > 0 {
 			m.answers = append(m.answers, r.answer())
 		}
-	case barrier, legacy:
+	case barrier, forwarded:
 		r.bad = r.bad || head != byte(m.kind)
-		r.legacy(&m)
+		r.forwarded(&m)
 	case publication:
 		r.sender(&m, head)
 		if m.node = m.from; head&hasNode != 0 {

@@ -6,25 +6,25 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// bequest is what the link of a predecessor does when a successor has its node: it has the successor get what still
+// forwarding is what the link of a predecessor does when a successor has its node: it has the successor get what still
 // comes. Guarded by the lock of the inbox.
-type bequest struct {
+type forwarding struct {
 	link   *link
 	token  string
-	shards map[*shard]*estate
+	shards map[*shard]*held
 	left   int // shards that have not seen the barrier
 }
 
-// estate is what a shard leaves.
-type estate struct {
+// held is what a shard leaves.
+type held struct {
 	pair  *pair // over which everything has come since the handover began
 	rest  []arrival
 	bytes int
 	over  bool // the barrier has come
 }
 
-// bequestFor is how long the barrier of the successor is waited for.
-const bequestFor = 10 * time.Second
+// forwardFor is how long the barrier of the successor is waited for.
+const forwardFor = 10 * time.Second
 
 // Abandon is that of push.HandoverLink.
 func (l *link) Abandon() {
@@ -35,7 +35,7 @@ func (l *link) Abandon() {
 	if l.closed.Load() {
 		return
 	}
-	l.bequeathed.Store(true)
+	l.handedOver.Store(true)
 	l.closed.Store(true)
 	l.inFlight.close()
 	l.endQueries(push.ErrClosed)
@@ -43,16 +43,16 @@ func (l *link) Abandon() {
 		l.leave()
 		return
 	}
-	q := &bequest{link: l, token: l.token, shards: make(map[*shard]*estate), left: len(l.shards)}
+	q := &forwarding{link: l, token: l.token, shards: make(map[*shard]*held), left: len(l.shards)}
 	for _, s := range l.shards {
-		q.shards[s] = &estate{pair: s.pair}
+		q.shards[s] = &held{pair: s.pair}
 	}
-	time.AfterFunc(bequestFor, l.leave)
-	l.inbox.bequeath(q)
+	time.AfterFunc(forwardFor, l.leave)
+	l.inbox.forward(q)
 }
 
 // take takes what has come.
-func (q *bequest) take(a arrival) {
+func (q *forwarding) take(a arrival) {
 	s := a.pair.shard
 	e := q.shards[s]
 	switch {
@@ -75,7 +75,7 @@ func (q *bequest) take(a arrival) {
 	}
 }
 
-func (q *bequest) isBarrier(a arrival) bool {
+func (q *forwarding) isBarrier(a arrival) bool {
 	if len(a.payload) < 2 || kind(a.payload[1]) != barrier {
 		return false
 	}
@@ -99,14 +99,14 @@ func isOfNode(payload string) bool {
 const restSize = 256 << 10
 
 // send sends the successor what has come, and reports whether there was room for it.
-func (q *bequest) send(s *shard, rest []arrival) bool {
+func (q *forwarding) send(s *shard, rest []arrival) bool {
 	for last := false; !last; {
 		n, size := 0, 0
 		for ; n < len(rest) && size < restSize; n++ {
 			size += len(rest[n].payload)
 		}
 		last = n == len(rest)
-		m := message{kind: legacy, token: q.token, rest: rest[:n], last: last}
+		m := message{kind: forwarded, token: q.token, rest: rest[:n], last: last}
 		rest = rest[n:]
 		o := op{kind: publish, channels: []string{s.own()}, payload: m.append(nil)}
 		if s.outbox.put(o) != taken {
@@ -116,8 +116,8 @@ func (q *bequest) send(s *shard, rest []arrival) bool {
 	return true
 }
 
-// appendLegacy encodes what has come.
-func (m *message) appendLegacy(to []byte) []byte {
+// appendForwarded encodes what has come.
+func (m *message) appendForwarded(to []byte) []byte {
 	to = append(appendString(to, m.token), digit(m.last)...)
 	for _, a := range m.rest {
 		to = appendString(appendString(to, a.channel), a.payload)
@@ -125,8 +125,8 @@ func (m *message) appendLegacy(to []byte) []byte {
 	return to
 }
 
-// legacy reads that, or a barrier, which has less.
-func (r *reader) legacy(m *message) {
+// forwarded reads that, or a barrier, which has less.
+func (r *reader) forwarded(m *message) {
 	if m.token = r.string(); m.kind == barrier {
 		r.bad = r.bad || len(r.rest) > 0
 		return
