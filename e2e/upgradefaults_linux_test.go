@@ -193,9 +193,9 @@ func TestMasterUpgradeNoRoom(t *testing.T) {
 			t.Errorf("with room for %d: exit code %d\n%s", room, code, out)
 		}
 		i.idle(3)
-		if now := descriptorsOf(t, pid); len(now) != len(has) {
-			t.Errorf("with room for %d: %d descriptors, and there were %d:\n%v\n%v", room, len(now), len(has), now, has)
-		}
+		linemantest.Until(t, "descriptors are left", func() bool { // commands that were answered close theirs late
+			return len(descriptorsOf(t, pid)) <= len(has)
+		})
 	}
 	if refused == 0 {
 		t.Error("the master has always had enough")
