@@ -52,9 +52,10 @@ func (r *running) deafen() (hear func(), err error) {
 	ignored := []os.Signal{syscall.SIGUSR1, syscall.SIGUSR2}
 	if !r.hangsUp {
 		ignored = append(ignored, syscall.SIGHUP)
+		signal.Ignore(syscall.SIGHUP) // before nobody takes it
 	}
-	signal.Ignore(ignored...)
-	signal.Stop(r.signals) // waits for those that are on their way
+	signal.Stop(r.signals)    // waits for those that are on their way,
+	signal.Ignore(ignored...) // which this would not
 	var ends []os.Signal
 	for len(r.signals) > 0 {
 		switch s := <-r.signals; {
