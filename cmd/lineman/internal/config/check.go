@@ -61,6 +61,8 @@ func (c *Config) values() (p problems) {
 	p.each("token.secrets", c.Token.Secrets, checkSecret)
 	p.each("subprotocols", c.Subprotocols, checkSubprotocol)
 	p.add("cookie", checkCookie(c.Cookie))
+	p.add("admin.password", checkHash(c.Admin.Password))
+	p.add("admin.readonly", checkHash(c.Admin.Readonly))
 	if c.Token.Claim == "" {
 		p.addf("token.claim", "is empty: want the name of the claim that has the uid, such as sub")
 	}

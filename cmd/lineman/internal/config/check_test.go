@@ -183,7 +183,13 @@ func TestCheck(t *testing.T) {
 		{"with a key", func(c *Config) { c.Text.Listen = ":1"; c.API.Keys = []Key{{Name: "a", Key: goodKey}} }, nil},
 		{"admin for all", func(c *Config) { c.Admin.Listen = ":1"; c.API.Keys = []Key{{Name: "a", Key: goodKey}} },
 			[]string{"config: admin.listen: :1: back ends of other machines need a key: give one of api.keys the " +
-				"scope admin"}},
+				"scope admin, set admin.password"}},
+		{"admin for all, by a password", func(c *Config) {
+			c.Admin.Listen, c.Admin.Readonly = ":1", aHash
+			c.Admin.Password = aHash
+		}, []string{"config: admin.readonly: is that of admin.password"}},
+		{"passwords in place of hashes", func(c *Config) { c.Admin.Password, c.Admin.Readonly = "hush", "hush hush" },
+			[]string{"config: admin.password: is no password hash", "config: admin.readonly: is no password hash"}},
 		{"with a key for it", func(c *Config) {
 			c.Admin.Listen = ":1"
 			c.API.Keys = []Key{{Name: "a", Key: goodKey, Scopes: []string{"admin"}}}

@@ -88,9 +88,14 @@ type Key struct {
 	Targets []string `koanf:"targets"`
 }
 
-// Admin is the port for who runs the server: metrics and profiles. At tells that of each process.
+// Admin is the port for who runs the server: the dashboard, metrics and profiles. At tells that of each process.
 type Admin struct {
 	Listen string `koanf:"listen"`
+
+	Password     string `koanf:"password" is:"secret"` // a hash; after Load that of PasswordFile, too
+	PasswordFile string `koanf:"password_file"`
+	Readonly     string `koanf:"readonly" is:"secret"` // likewise
+	ReadonlyFile string `koanf:"readonly_file"`
 
 	Connections      int `koanf:"connections"`
 	ConnectionsPerIP int `koanf:"connections_per_ip"`

@@ -26,7 +26,7 @@ var descriptions = map[string]map[string]string{
 		"tls":   "of the port for browsers: by cert and key, or by auto",
 		"text":  "the port for lines of back ends",
 		"api":   "the HTTP API",
-		"admin": "the port for who runs the server: metrics and profiles",
+		"admin": "the port for who runs the server: the dashboard, metrics and profiles",
 		"token": "which credentials are good",
 		"namespaces": "what channels allow, by the part of their names before the first colon; default is that " +
 			"of the others",
@@ -72,8 +72,13 @@ var descriptions = map[string]map[string]string{
 		"targets":  "that it is about: u:7, g:room, chat:*, *; empty means all",
 	},
 	"Admin": {
-		"listen": "host:port for metrics and profiles; empty means none. It is that of the first " +
+		"listen": "host:port for the dashboard, metrics and profiles; empty means none. It is that of the first " +
 			"process: each of the others has the port after that of the one before it",
+		"password": "hash of the password of the dashboard, as lineman password prints it; in dev mode on loopback " +
+			"none is asked for, and a key with the scope admin is as good",
+		"password_file":      "file that has it, in place of password",
+		"readonly":           "hash of another one, by which everything is seen and nothing changed",
+		"readonly_file":      "file that has it, in place of readonly",
 		"connections":        "connections; 0 means a sixteenth of the limit of open files, and at most 100",
 		"connections_per_ip": "connections of one IP; 0 means half of them; loopback is excepted",
 	},

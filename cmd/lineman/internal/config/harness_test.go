@@ -15,6 +15,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // aKey is what the variable of api.keys may be.
 const aKey = "LINEMAN_API_KEYS=[{name: shop, key: 0123456789abcdef, scopes: [publish, admin]}]"
 
+// aHash is the hash of "correct horse battery".
+const aHash = "$pbkdf2-sha256$100000$MDEyMzQ1Njc4OWFiY2RlZg$hLne8TouGCTQgICXM2UlnguGPFJk6wzUwaafCbSR+18"
+
 // write makes a file that nobody else can read, and returns its name.
 func write(t testing.TB, text string) string {
 	t.Helper()

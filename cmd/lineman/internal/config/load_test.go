@@ -27,6 +27,8 @@ var samples = map[string]struct {
 	"api.keys": {text: "[{name: a, key: 0123456789abcdef}]"}, "text.connections": {text: "11"},
 	"text.connections_per_ip": {text: "12"}, "api.connections": {text: "13"}, "api.connections_per_ip": {text: "14"},
 	"admin.connections": {text: "15"}, "admin.connections_per_ip": {text: "16"}, "admin.listen": {text: "127.0.0.1:9"},
+	"admin.password": {text: aHash}, "admin.password_file": {text: "HASH"},
+	"admin.readonly": {text: aHash}, "admin.readonly_file": {text: "HASH"},
 	"token.secrets": {text: "0123456789abcdef,ghijklmnopqrstuv"}, "token.secret_files": {text: "SECRET"},
 	"token.public_keys": {text: "a.pem, b.pem"}, "token.jwks": {text: "https://example.com/jwks"},
 	"token.algorithms": {text: "EdDSA"}, "token.audience": {text: "pages"}, "token.issuer": {text: "shop"},
@@ -67,14 +69,14 @@ var samples = map[string]struct {
 
 // TestSettings says each setting by the file, by the environment and by its flag: it arrives, and its source is told.
 func TestSettings(t *testing.T) {
-	secret := write(t, "a secret of a file\n")
+	secret, hash := write(t, "a secret of a file\n"), write(t, aHash+"\n")
 	for _, s := range leaves(settings()) {
 		sample, ok := samples[s.key]
 		if !ok {
 			t.Errorf("%s has no sample", s.key)
 			continue
 		}
-		text := strings.ReplaceAll(sample.text, "SECRET", secret)
+		text := strings.NewReplacer("SECRET", secret, "HASH", hash).Replace(sample.text)
 		inYAML := text
 		if s.kind() == "list" && !s.composed() {
 			inYAML = "[" + text + "]"

@@ -97,10 +97,13 @@ func (c *Config) backends(p *problems) {
 			p.add(d.key, fmt.Errorf("%s: %w: %s", d.addr, ErrKeyless, remedy))
 		}
 	}
-	if isOpen(c.Admin.Listen) && !admin {
+	if isOpen(c.Admin.Listen) && !admin && c.Admin.Password+c.Admin.Readonly == "" {
 		p.add("admin.listen",
-			fmt.Errorf("%s: %w: give one of api.keys the scope admin, or listen on a loopback address",
-				c.Admin.Listen, ErrKeyless))
+			fmt.Errorf("%s: %w: give one of api.keys the scope admin, set admin.password, or listen on a loopback "+
+				"address", c.Admin.Listen, ErrKeyless))
+	}
+	if c.Admin.Password != "" && c.Admin.Password == c.Admin.Readonly {
+		p.addf("admin.readonly", "is that of admin.password: want one of its own")
 	}
 	if c.Text.Auth && c.Text.Listen != "" && len(c.API.Keys) == 0 {
 		p.addf("text.auth", "is true, and there is no key that could be said: set api.keys")
