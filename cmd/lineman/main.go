@@ -56,8 +56,8 @@ func root() *cobra.Command {
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	c.AddCommand(startCommand(), restartCommand(), stopCommand(), reloadCommand(), statusCommand(),
 		topCommand(), connectionsCommand(), pushCommand(), watchCommand(), listenCommand(),
-		tokenCommand(), configCommand(), benchCommand(), doctorCommand(), healthCommand(), versionCommand(),
-		completionCommand(), manCommand())
+		tokenCommand(), passwordCommand(), configCommand(), benchCommand(), doctorCommand(), healthCommand(),
+		versionCommand(), completionCommand(), manCommand())
 	complete(c)
 	return c
 }
