@@ -1,0 +1,115 @@
+// The page: who it is, how the link is, and the tables that are of now.
+
+import * as figures from "/dashboard/figures.js"
+import * as lookup from "/dashboard/lookup.js"
+import { begin, give, listen, logIn, logOut, may, session } from "/dashboard/wire.js"
+
+const byId = id => document.getElementById(id)
+const { bytes, count, table, time } = figures
+const rate = n => n >= 10 ? count(Math.round(n)) : n.toFixed(1)
+
+function link(text, kind) {
+  byId("link").textContent = text
+  byId("link").className = kind
+  byId("board").classList.toggle("stale", kind === "gone")
+}
+
+function busiest(into, kind, all, none) {
+  table(byId(into), ["name", "#published / s", "#delivered / s"],
+    (all ?? []).map(b => [lookup.linkTo(kind + b.name, b.name), rate(b.published), rate(b.delivered)]), none)
+}
+
+function report(r) {
+  link("Live", "live")
+  figures.now(r.now)
+  busiest("top-channels", "", r.top?.channels, "Nothing is published on channels.")
+  busiest("top-uids", "u:", r.top?.uids, "Nothing is published for uids.")
+  busiest("top-groups", "g:", r.top?.groups, "Nothing is published for groups.")
+  table(byId("slow"), ["connection", "uid", "<from", "#waits"], (r.slow_pages ?? []).map(p => [
+    lookup.linkTo(p.conn, p.conn.slice(2)), lookup.linkTo("u:" + p.uid, p.uid), p.remote, bytes(p.bytes),
+  ]), "No page is slow.")
+  lookup.refusals(r.refusals ?? [])
+  table(byId("refused"), ["<at", "reason", "what", "<from", "uid", "what to do"], (r.refusals ?? []).map(one => [
+    time(one.at), one.reason, one.what + (one.detail ? ": " + one.detail : ""), one.remote || "–",
+    one.uid ? lookup.linkTo("u:" + one.uid, one.uid) : "–", one.advice,
+  ]), "Nothing was refused.")
+  table(byId("groups"), ["group", "#listeners", "#waiting", "#pages held", "#dropped"], (r.groups ?? []).map(g => [
+    g.name || "(nobody listens yet)", count(g.listeners), `${count(g.waiting)}, ${bytes(g.bytes)}`, count(g.held),
+    count(g.dropped),
+  ]), "No back end listens.")
+  table(byId("hooks"), ["hook", "<state", "#asked", "#requests", "#failed", "#lost"], (r.hook_list ?? []).map(h => [
+    h.name, h.open ? "away: left alone for a while" : "well", count(h.asked), count(h.requests), count(h.failed),
+    count(h.dead),
+  ]), "No hook is set.")
+  alone = r.now.broker.nodes === 0 && r.now.broker.linked
+  byId("cluster").textContent = alone ? "This node is alone."
+    : !r.now.broker.linked ? "This node does not reach the others: what is published here does not get there."
+      : `${count(r.now.broker.nodes)} nodes are linked. The figures above are of this node: each process has a ` +
+        "dashboard of its own."
+}
+
+let alone = true // there are no other nodes
+
+// nodes asks each node how many connections it has.
+async function nodes() {
+  if (!may("read") || document.hidden) return
+  const answer = await give("nodes", {}).catch(() => undefined)
+  if (answer) {
+    table(byId("node-list"), [alone ? "event loop" : "node", "#connections"],
+      Object.entries(answer.nodes ?? {}).map(([name, n]) => [name, count(n)]), "No node answers.")
+  }
+}
+
+let live // ends what is live; undefined while nobody looks
+
+function watch() {
+  if (document.hidden) { // nobody looks
+    live?.()
+    live = undefined
+    return
+  }
+  live ??= listen("/dashboard/live", {
+    open: () => {},
+    gone: () => link("Not connected", "gone"),
+    refused: (status, why) => status === 401 ? ask() : link(why, "gone"),
+    events: { past: figures.past, report },
+  })
+}
+
+function board() {
+  byId("login").hidden = true
+  byId("board").hidden = false
+  figures.build()
+  lookup.build()
+  byId("nodes").hidden = !may("read")
+  byId("who").textContent = session.name + (may("manage") ? "" : " (looks only)") + ", " + session.version.split(",")[0]
+  byId("leave").hidden = session.open
+  byId("leave").onclick = () => logOut().finally(ask)
+  document.onvisibilitychange = watch
+  watch()
+  nodes()
+  setInterval(nodes, 5000)
+}
+
+// ask begins anew, with the login if there is no session: nothing of what was shown stays.
+function ask() { location.reload() }
+
+byId("enter").onsubmit = event => {
+  event.preventDefault()
+  byId("wrong").textContent = ""
+  logIn(byId("secret").value).then(ask, error => {
+    byId("wrong").textContent = error.message
+    byId("secret").select()
+  })
+}
+
+begin().then(known => {
+  if (known) return board()
+  const here = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)
+  byId("plain").hidden = here || location.protocol === "https:"
+  byId("login").hidden = false
+  byId("secret").focus()
+}, () => {
+  byId("board").hidden = false
+  link("Not connected: load the page again", "gone")
+})

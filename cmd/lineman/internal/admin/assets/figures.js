@@ -1,0 +1,222 @@
+// What the server does, in tiles, plots and tables. Names come from pages: they are text, and never markup.
+
+const byId = id => document.getElementById(id)
+
+// element makes one with a text, and attributes by their names.
+export function element(name, text, attributes = {}) {
+  const made = document.createElement(name)
+  if (text !== undefined) made.textContent = text
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value)
+  return made
+}
+
+const whole = new Intl.NumberFormat("en")
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 })
+const plain = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 })
+
+export const count = n => whole.format(n)
+const rate = n => n >= 10_000 ? short.format(n) : plain.format(n)
+
+export function bytes(n) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"]
+  let at = 0
+  for (; n >= 1000 && at < units.length - 1; at++) n /= 1024
+  return plain.format(n) + " " + units[at]
+}
+
+function seconds(s) {
+  if (s === 0) return "0"
+  if (s < 0.001) return plain.format(s * 1e6) + " µs"
+  return s < 1 ? plain.format(s * 1000) + " ms" : plain.format(s) + " s"
+}
+
+export const time = at => new Date(at).toLocaleTimeString("en-GB")
+
+// table shows rows, of which each is a list of texts and elements. A column whose name begins with # has numbers, and
+// one with < is not wrapped.
+export function table(into, columns, rows, none) {
+  if (rows.length === 0) {
+    into.replaceChildren(element("p", none, { class: "none" }))
+    return
+  }
+  const kind = name => name.startsWith("#") ? "number" : name.startsWith("<") ? "short" : "wide"
+  const head = element("tr")
+  for (const name of columns) {
+    head.append(element("th", name.replace(/^[#<]/, ""), { scope: "col", class: kind(name) }))
+  }
+  const body = element("tbody")
+  for (const row of rows) {
+    const line = element("tr")
+    row.forEach((cell, i) => {
+      const made = element("td", undefined, { class: kind(columns[i]) })
+      made.append(cell)
+      line.append(made)
+    })
+    body.append(line)
+  }
+  const all = element("table"), box = element("div", undefined, { class: "scroll" })
+  const top = element("thead")
+  top.append(head)
+  all.append(top, body)
+  box.append(all)
+  into.replaceChildren(box)
+}
+
+// The tiles: what each shows of the figures of now, and what it says below.
+const tiles = [
+  ["Connections", f => count(f.connections.pages),
+    f => `${count(f.connections.uids)} uids, ${count(f.connections.channels)} channels, ` +
+      `${count(f.connections.groups)} groups`],
+  ["Published / s", f => rate(f.rates.published), f => `${count(f.connections.back_ends)} back ends connected`],
+  ["Delivered / s", f => rate(f.rates.delivered), f => `${bytes(f.rates.bytes_out)}/s out`],
+  ["Refused / s", f => rate(f.rates.refused), refusedBy],
+  ["Lag p99", f => f.lag.samples ? seconds(f.lag.p99) : "–",
+    f => f.lag.samples ? `half within ${seconds(f.lag.p50)}` : "nothing was published"],
+  ["Waits for pages", f => bytes(f.queued.bytes), f => `${bytes(f.queued.most)} for the slowest`],
+  ["History", f => bytes(f.history.bytes + f.history.journal),
+    f => `${count(f.history.messages)} messages in memory` + (f.history.failures ? ", THE JOURNAL FAILS" : "")],
+  ["Not known yet", f => count(f.connections.waiting), f => `${rate(f.rates.accepted)} connections / s come`],
+]
+
+function refusedBy(f) {
+  const all = Object.entries(f.rates.refused_by ?? {}).sort((a, b) => b[1] - a[1])
+  return all.length ? all.slice(0, 2).map(([name, n]) => `${name} ${rate(n)}`).join(", ") : "nothing"
+}
+
+// The plots: a name, and one or two lines, each with its name and its value.
+const plots = [
+  ["Connections", count, [["pages", f => f.connections.pages]]],
+  ["Messages / s", rate, [["delivered", f => f.rates.delivered], ["published", f => f.rates.published]]],
+  ["Bytes / s", bytes, [["out", f => f.rates.bytes_out], ["in", f => f.rates.bytes_in]]],
+  ["Lag of publications", seconds, [["p99", f => f.lag.samples ? f.lag.p99 : null],
+    ["p50", f => f.lag.samples ? f.lag.p50 : null]]],
+  ["Refused / s", rate, [["all reasons", f => f.rates.refused]]],
+  ["Waits for pages", bytes, [["all pages", f => f.queued.bytes], ["the slowest", f => f.queued.most]]],
+]
+
+const spans = { seconds: 5 * 60, ten_seconds: 60 * 60 } // seconds that a plot shows
+
+const shown = { series: { seconds: [], ten_seconds: [] }, range: "seconds", plots: [], tiles: [] }
+
+const color = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+
+// draw makes the plots anew: at the start, and when light becomes dark.
+function draw() {
+  for (const plot of shown.plots) plot.destroy()
+  shown.plots = plots.map(([, format, lines], i) => {
+    const area = byId("plots").children[i].querySelector(".area")
+    const axis = { stroke: color("--soft"), grid: { stroke: color("--grid"), width: 1 }, ticks: { show: false } }
+    return new uPlot({
+      width: area.clientWidth, height: 170, legend: { show: false }, cursor: { y: false, drag: { x: false } },
+      padding: [8, 8, 0, 0],
+      scales: {
+        x: { range: () => [Date.now() / 1000 - spans[shown.range], Date.now() / 1000] },
+        y: { range: (_, least, most) => [0, most > 0 ? most * 1.15 : 1] },
+      },
+      axes: [
+        {
+          ...axis, size: 30, space: 70, incrs: [60, 120, 300, 600, 900, 1800],
+          values: (_, all) => all.map(at => time(at * 1000).slice(0, 5)),
+        },
+        { ...axis, size: 70, space: 34, values: (_, all) => all.map(format), ...steps(format) },
+      ],
+      series: [{}, ...lines.map(([name], n) => ({
+        label: name, stroke: color(n ? "--two" : "--one"), width: 1.5, points: { show: false }, spanGaps: false,
+      }))],
+      hooks: { setCursor: [plot => point(i, plot.cursor.idx)] },
+    }, dataOf(lines), area)
+  })
+}
+
+// steps are round ones for bytes, and of whole things.
+const steps = format => format === bytes ? { incrs: Array.from({ length: 50 }, (_, i) => 2 ** i) }
+  : format === count ? { incrs: Array.from({ length: 30 }, (_, i) => 10 ** Math.floor(i / 3) * [1, 2, 5][i % 3]) } : {}
+
+const dataOf = lines => {
+  const all = shown.series[shown.range]
+  return [all.map(f => f.at / 1000), ...lines.map(([, value]) => all.map(value))]
+}
+
+// point says in words what the pointer is at, or what is now.
+function point(i, at) {
+  const all = shown.series[shown.range], f = all[at ?? all.length - 1]
+  const [, format, lines] = plots[i]
+  const labels = byId("plots").children[i].querySelectorAll("span")
+  lines.forEach(([name, value], n) => {
+    const v = f && value(f)
+    labels[n].textContent = name + ": " + (v === undefined || v === null ? "–" : format(v)) +
+      (at === undefined || at === null || !f || n ? "" : " at " + time(f.at))
+  })
+}
+
+function refresh() {
+  shown.plots.forEach((plot, i) => {
+    plot.setData(dataOf(plots[i][2]))
+    point(i, plot.cursor.idx)
+  })
+}
+
+// build makes what is there once.
+export function build() {
+  shown.tiles = tiles.map(([name]) => {
+    const tile = element("div", undefined, { class: "tile card" })
+    const value = element("div", "–", { class: "value" }), more = element("div", "", { class: "more" })
+    tile.append(element("div", name, { class: "name" }), value, more)
+    byId("tiles").append(tile)
+    return { value, more }
+  })
+  for (const [name, , lines] of plots) {
+    const plot = element("div", undefined, { class: "plot card" }), title = element("h3")
+    title.append(element("b", name))
+    lines.forEach(([line], n) => title.append(element("span", line, { class: n ? "two" : "one" })))
+    plot.append(title, element("div", undefined, { class: "area" }))
+    byId("plots").append(plot)
+  }
+  draw()
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw)
+  new ResizeObserver(() => shown.plots.forEach((plot, i) => {
+    plot.setSize({ width: byId("plots").children[i].querySelector(".area").clientWidth, height: 170 })
+  })).observe(byId("plots"))
+  for (const button of document.querySelectorAll("[data-range]")) {
+    button.onclick = () => {
+      shown.range = button.dataset.range
+      for (const other of document.querySelectorAll("[data-range]")) {
+        other.setAttribute("aria-pressed", String(other === button))
+      }
+      refresh()
+    }
+  }
+}
+
+// past takes what is kept of the last hour.
+export function past(series) {
+  shown.series = { seconds: series.seconds ?? [], ten_seconds: series.ten_seconds ?? [] }
+  refresh()
+}
+
+// ofTen are the figures of ten seconds: means of what happened, the most of what waited, and the last of the rest.
+function ofTen(all) {
+  const last = all.at(-1), rates = { ...last.rates }
+  for (const name of Object.keys(rates)) {
+    if (typeof rates[name] === "number") rates[name] = all.reduce((sum, f) => sum + f.rates[name], 0) / all.length
+  }
+  const most = (part, name) => Math.max(...all.map(f => f[part][name]))
+  return {
+    ...last, rates, queued: { bytes: most("queued", "bytes"), most: most("queued", "most") },
+    lag: { samples: most("lag", "samples"), p50: most("lag", "p50"), p99: most("lag", "p99") },
+  }
+}
+
+// now takes the figures of a second.
+export function now(f) {
+  const { seconds, ten_seconds } = shown.series
+  if (seconds.at(-1)?.at !== f.at) seconds.push(f)
+  if (!ten_seconds.length || f.at - ten_seconds.at(-1).at >= 9_500) ten_seconds.push(ofTen(seconds.slice(-10)))
+  if (seconds.length > 320) seconds.splice(0, seconds.length - 300)
+  if (ten_seconds.length > 380) ten_seconds.splice(0, ten_seconds.length - 360)
+  tiles.forEach(([, value, more], i) => {
+    shown.tiles[i].value.textContent = value(f)
+    shown.tiles[i].more.textContent = more(f)
+  })
+  refresh()
+}
