@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/admin"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/push/command"
 )
 
-// adminWorker is the port for operators: metrics and profiles. It works on goroutines, so a profile holds nobody up.
-// Each process has a port of its own: id counts the processes.
+// adminWorker is the port for operators: the dashboard, metrics and profiles. It works on goroutines, so a profile
+// holds nobody up. Each process has a port of its own: id counts the processes.
 func (s *Server) adminWorker(id int) *lineman.Worker {
 	pages := http.NewServeMux()
 	pages.Handle("GET /metrics", s.metrics.Handler())
@@ -29,9 +30,12 @@ func (s *Server) adminWorker(id int) *lineman.Worker {
 	pages.HandleFunc("GET "+symbols, pprof.Symbol)
 	pages.HandleFunc("POST "+symbols, pprof.Symbol) // go tool pprof asks so
 	pages.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	pages.Handle("GET /{$}", s.dashboard)
+	pages.Handle("/dashboard/", s.dashboard)
 	w := &lineman.Worker{
 		Name: "admin", Addr: "http://" + portOf(s.config.Admin.Listen, id), Logger: s.options.Log,
-		Limits: lineman.Limits{KeepAlive: askingTime, Message: askingTime},
+		Limits:  lineman.Limits{KeepAlive: askingTime, Message: askingTime},
+		Proxies: s.config.Proxies,
 	}
 	w.OnAccept = func(c *lineman.Conn) error {
 		p, ok := s.guard.acquire(&s.guard.operators, c)
@@ -71,13 +75,12 @@ func (s *Server) isOpenAdmin() bool { return config.Loopback(s.config.Admin.List
 // operatorHead refuses pages, foreign host names and, where others reach the port, requests without a key of scope
 // admin, before a body is read. The connection ends then, so nobody without a key stays.
 func (s *Server) operatorHead(c *lineman.Conn, r *http1.Request) error {
+	if admin.Has(string(r.Path())) {
+		return s.dashboardHead(c, r)
+	}
 	field := func(name string) string { return string(r.Header(name)) }
 	if isPage(r.Method(), field) || !s.knowsHost(string(r.Host())) {
-		s.guard.refuse("page", "a page, or a host that is not in api.hosts, asked the port for operators", "remote",
-			c.RemoteAddr())
-		return &lineman.RefuseError{
-			Status: 403, Reason: "pages, and host names that are not in api.hosts, cannot use this port",
-		}
+		return s.foreignOperator(c)
 	}
 	scheme, key, _ := strings.Cut(field("Authorization"), " ")
 	p := s.keys.find([]byte(key))
@@ -97,6 +100,15 @@ func (s *Server) operatorHead(c *lineman.Conn, r *http1.Request) error {
 		return nil
 	}
 	return refuseBody(r)
+}
+
+// foreignOperator refuses a page of another site, or one whose host name was made to lead here.
+func (s *Server) foreignOperator(c *lineman.Conn) error {
+	s.guard.refuse("page", "a page, or a host that is not in api.hosts, asked the port for operators", "remote",
+		c.RemoteAddr())
+	return &lineman.RefuseError{
+		Status: 403, Reason: "pages, and host names that are not in api.hosts, cannot use this port",
+	}
 }
 
 // symbols is the one page for operators that may be asked with a body.

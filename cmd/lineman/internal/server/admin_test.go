@@ -58,7 +58,7 @@ func TestAdmin(t *testing.T) {
 		{"/debug/pprof/profile?seconds=1", nil, 200, ""},
 		{"/health", nil, 200, "ok"},
 		{"/ready", nil, 200, "ok"},
-		{"/", nil, 404, ""},
+		{"/", nil, 200, "<!doctype html>"},
 	} {
 		if status, answer := r.get(w.path, w.header); status != w.status || !strings.Contains(answer, w.want) {
 			t.Errorf("%s %v: %d, %.200s; want %d, %s", w.path, w.header, status, answer, w.status, w.want)

@@ -29,6 +29,9 @@ func (s *Server) printBanner(pages, lines, api, admin net.Addr) {
 		_, port, _ := net.SplitHostPort(pages.String())
 		fmt.Fprintf(out, "  open   %s://127.0.0.1:%s/\n", web, port)
 	}
+	if dev && admin != nil {
+		fmt.Fprintf(out, "  watch  http://%s/\n", admin)
+	}
 	if lines != nil {
 		fmt.Fprintf(out, "  push   %s uid uid1 '{\"percent\":\"88%%\"}'\n", s.pushCommand(lines))
 	}

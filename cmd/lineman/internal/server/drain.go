@@ -66,6 +66,9 @@ func (s *Server) drain(l *lineman.Loop, succeeded bool) {
 	if s.home == nil {
 		s.hearing.dispatcher.Leave(succeeded)
 	}
+	if s.dashboard != nil {
+		s.dashboard.Close()
+	}
 	var pages []*lineman.Conn
 	for _, w := range []*lineman.Worker{s.pages, s.streams} {
 		for c := range l.Conns(w) {

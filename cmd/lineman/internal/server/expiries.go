@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math"
 	"time"
 
 	"github.com/lineman-go/lineman"
@@ -8,11 +9,11 @@ import (
 )
 
 // expiries are the connections whose credentials expire, by the second of Unix time.
-type expiries map[int64]map[uint64]bool
+type expiries map[uint32]map[uint64]bool
 
 // add returns the key of a connection. It is at least 1.
-func (e expiries) add(id uint64, at time.Time) int64 {
-	second := max(at.Unix(), 1)
+func (e expiries) add(id uint64, at time.Time) uint32 {
+	second := uint32(min(max(at.Unix(), 1), math.MaxUint32))
 	if e[second] == nil {
 		e[second] = make(map[uint64]bool)
 	}
@@ -20,7 +21,7 @@ func (e expiries) add(id uint64, at time.Time) int64 {
 	return second
 }
 
-func (e expiries) remove(id uint64, second int64) {
+func (e expiries) remove(id uint64, second uint32) {
 	if delete(e[second], id); len(e[second]) == 0 {
 		delete(e, second)
 	}
@@ -30,7 +31,7 @@ func (e expiries) remove(id uint64, second int64) {
 func (s *Server) expire(now time.Time) {
 	s.warn(now)
 	for second, ids := range s.expiries {
-		if second > now.Unix() {
+		if int64(second) > now.Unix() {
 			continue
 		}
 		for id := range ids {
@@ -59,7 +60,7 @@ const expiringTime = 30 * time.Second
 func (s *Server) warn(now time.Time) {
 	until := now.Add(expiringTime).Unix()
 	for second, ids := range s.expiries {
-		if second <= s.warned || second > until {
+		if int64(second) <= s.warned || int64(second) > until {
 			continue
 		}
 		for id := range ids {
@@ -68,7 +69,7 @@ func (s *Server) warn(now time.Time) {
 				continue
 			}
 			if p := m.Conn().Value().(*page); p.live != nil {
-				s.tell(m.Conn(), level1.Expiring{In: time.Duration(second-now.Unix()) * time.Second})
+				s.tell(m.Conn(), level1.Expiring{In: time.Duration(int64(second)-now.Unix()) * time.Second})
 			}
 		}
 	}

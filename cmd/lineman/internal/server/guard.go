@@ -37,6 +37,7 @@ type guard struct {
 	tellings   rateLimiter // of these
 	handshakes rateLimiter
 	logins     rateLimiter
+	passwords  rateLimiter    // for the dashboard, of an address
 	uids       map[string]int // connections that have logged in, where there are several loops; else nil
 	draining   int            // pages that there were when the first loop began to send them away; 0: none has
 
@@ -98,7 +99,8 @@ func newGuard(c config.Config, s config.Shares, log *slog.Logger) *guard {
 		operators:        anew(adminSlots, s.Admin, orHalf(c.Admin.ConnectionsPerIP, s.Admin)),
 		spares:           anew("spare", s.Spare, sparePerIP), tellings: newRateLimiter(tellingsPerIP),
 		handshakes: newRateLimiter(l.HandshakesPerIP), logins: newRateLimiter(l.LoginsPerUID),
-		commands: newRateLimiter(l.CommandsPerKey), refused: newTally(reasons()), wouldRefuse: newTally(rateReasons()),
+		commands: newRateLimiter(l.CommandsPerKey), passwords: newRateLimiter(passwordsPerIP),
+		refused: newTally(reasons()), wouldRefuse: newTally(rateReasons()),
 		credentials: newTally(token.Reasons()), newest: make(refusals),
 	}
 }
@@ -110,6 +112,8 @@ const adminSlots = "admin.connections"
 const (
 	sparePerIP    = 4 // connections of an address that are told at a time that there is no slot for them
 	tellingsPerIP = 5 // and how many a second: TLS is done for each
+
+	passwordsPerIP = 1 // tries of an address to log in to the dashboard, a second
 )
 
 // half is how many slots may go to who is not authenticated: a limit, and no more than half of them.
@@ -158,7 +162,7 @@ func (g *guard) forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	for _, r := range []*rateLimiter{&g.handshakes, &g.tellings, &g.logins, &g.commands} {
+	for _, r := range []*rateLimiter{&g.handshakes, &g.tellings, &g.logins, &g.commands, &g.passwords} {
 		r.forget(now)
 	}
 	g.log.tell(now)

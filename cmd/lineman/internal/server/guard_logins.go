@@ -1,6 +1,9 @@
 package server
 
-import "time"
+import (
+	"net"
+	"time"
+)
 
 // Where loops are several, each knows the members of its own, and the guard counts the connections of uids on all. A
 // page is counted when its login is let pass, by the same lock: so no two pass for one place.
@@ -35,6 +38,18 @@ func (g *guard) login(uid string, here int, e *login) (why string) {
 	g.uids[uid]++
 	e.counted = uid
 	return ""
+}
+
+// mayLogIn lets somebody try a password for the dashboard. Those of this machine count too, together.
+func (g *guard) mayLogIn(remote string) bool {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil { // a proxy tells no port
+		host = remote
+	}
+	ip := g.address(&net.TCPAddr{IP: net.ParseIP(host)})
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.passwords.allow(ip, time.Now())
 }
 
 // loginAgain lets a connection of a uid say another credential, or tells why it may not.

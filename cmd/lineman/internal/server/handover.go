@@ -69,6 +69,7 @@ const (
 	stateRevoked // once for each uid
 	stateInformed
 	stateGap
+	stateSessions // what those of the dashboard are signed by
 )
 
 // saveState is the state of the loop. It gives nothing up.
@@ -109,6 +110,9 @@ func (s *Server) appendShared(f *saved) error {
 	s.appendRevoked(f)
 	if s.gap != nil && s.gap.told < len(s.gap.pages) {
 		f.nested(stateGap, s.gap.appendState)
+	}
+	if s.dashboard != nil {
+		f.add(stateSessions, s.dashboard.Key())
 	}
 	return nil
 }
@@ -157,6 +161,10 @@ func (s *Server) restoreShared(f *field) {
 	case stateGap:
 		s.gap = &gap{}
 		f.take(s.gap.restoreState(f.bytes()))
+	case stateSessions:
+		if s.dashboard != nil {
+			s.dashboard.SetKey(f.bytes())
+		}
 	}
 }
 

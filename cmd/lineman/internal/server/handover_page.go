@@ -18,11 +18,13 @@ const (
 	pageSpent
 	pageLogin
 	pageLive
+	pageCame
 )
 
 // appendState appends what there is of a page itself. What is about it elsewhere savePage adds.
 func (p *page) appendState(f *saved) {
-	f.integer(pageEnd, p.end)
+	f.integer(pageEnd, int64(p.end))
+	f.integer(pageCame, int64(p.came))
 	f.bucket(pageSpent, p.spent)
 	if p.login != nil {
 		f.nested(pageLogin, p.login.appendState)
@@ -37,7 +39,9 @@ func (p *page) restoreState(state []byte) error {
 	return readFields(state, func(f *field) {
 		switch f.number {
 		case pageEnd:
-			p.end = f.integer()
+			p.end = uint32(f.integer())
+		case pageCame:
+			p.came = uint32(f.integer())
 		case pageSpent:
 			p.spent = f.bucket()
 		case pageLogin:

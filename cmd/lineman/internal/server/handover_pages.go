@@ -114,7 +114,7 @@ func (s *Server) restorePage(c *lineman.Conn, value []byte) error {
 	}
 	s.guard.restorePage(p, uid)
 	if end != 0 {
-		s.setExpiry(c, p, time.Unix(end, 0))
+		s.setExpiry(c, p, time.Unix(int64(end), 0))
 	}
 	if x.upstream != nil {
 		s.restoreUpstream(c, x.upstream)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
@@ -24,7 +25,8 @@ type page struct {
 	login *login      // nil once it is a member
 	ip    string      // what is counted by; empty if it is not
 	live  *live       // nil at level 0
-	end   int64       // its key in expiries; 0 means none
+	end   uint32      // its key in expiries; 0 means none
+	came  uint32      // Unix time at which it has logged in; 0 means before anybody noted that
 	spent tokenBucket // messages that it has sent
 }
 
@@ -202,7 +204,7 @@ func (s *Server) member(c *lineman.Conn) *push.Member[*lineman.Conn] { return s.
 // loggedIn ends the login of a page that is a member now.
 func (s *Server) loggedIn(c *lineman.Conn, p *page) {
 	p.login.leave()
-	p.login = nil
+	p.login, p.came = nil, uint32(time.Now().Unix())
 	s.guard.known(p)
 	s.beginSpeaking(c)
 }

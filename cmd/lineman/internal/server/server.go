@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/admin"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/command"
@@ -107,19 +108,20 @@ type Identity struct {
 
 // Server is the push server of one loop.
 type Server struct {
-	config  config.Config
-	options Options
-	home    *Server      // of the first loop of the process; nil: that is this one
-	others  []*Server    // of the other loops; those of the first one know none. Immutable once it serves.
-	memory  *push.Memory // joins them; nil where there is one loop
-	keys    keyring
-	pages   *lineman.Worker
-	streams *lineman.Worker // of pages, those that get server-sent events
-	text    *lineman.Worker // nil without a port for lines
-	known   *lineman.Worker // of its connections that have said a key; nil where none is needed
-	api     *lineman.Worker // nil without an HTTP API
-	admin   *lineman.Worker // nil without a port for operators
-	metrics *metrics.Metrics
+	config    config.Config
+	options   Options
+	home      *Server      // of the first loop of the process; nil: that is this one
+	others    []*Server    // of the other loops; those of the first one know none. Immutable once it serves.
+	memory    *push.Memory // joins them; nil where there is one loop
+	keys      keyring
+	pages     *lineman.Worker
+	streams   *lineman.Worker  // of pages, those that get server-sent events
+	text      *lineman.Worker  // nil without a port for lines
+	known     *lineman.Worker  // of its connections that have said a key; nil where none is needed
+	api       *lineman.Worker  // nil without an HTTP API
+	admin     *lineman.Worker  // nil without a port for operators
+	dashboard *admin.Dashboard // of that port
+	metrics   *metrics.Metrics
 
 	// Owned by the loop, from OnStart on.
 	testPage    []byte
@@ -225,6 +227,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		})
 	s.slice.loop, s.description = l, s.table.OpenAPI(lineman.Version())
 	if s.config.Admin.Listen != "" {
+		s.openDashboard()
 		s.admin = s.adminWorker(l.ID())
 	}
 	addrs, err := s.listen(l)
