@@ -216,7 +216,7 @@ func TestHandoverRecall(t *testing.T) {
 	check(t, texts(l.got), []string{"1"})
 	a = x.handOver("a", false, nil, said)
 	l.Close()
-	a = x.handOver("a", false, nil, said)
+	x.handOver("a", false, nil, said)
 	x.handOver("b", false, nil, nil)
 	x.run()
 	other := a.listen("chat", Message)
