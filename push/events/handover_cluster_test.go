@@ -214,9 +214,9 @@ func TestHandoverRecall(t *testing.T) {
 	}, settledIn(said, "c:a.1 1"))
 	x.run()
 	check(t, texts(l.got), []string{"1"})
-	a = x.handOver("a", false, nil, said)
-	l.Close()
 	x.handOver("a", false, nil, said)
+	l.Close()
+	a = x.handOver("a", false, nil, said)
 	x.handOver("b", false, nil, nil)
 	x.run()
 	other := a.listen("chat", Message)
@@ -251,7 +251,7 @@ func TestHandoverDue(t *testing.T) {
 
 	other := &listener{w: a, room: -1}
 	a.begin(other, Listen{Group: "other", Events: []Kind{Message}})
-	a = x.handOver("a", false, []*listener{other}, said)
+	x.handOver("a", false, []*listener{other}, said)
 	x.run()
 	say(b, "c:b.1")
 	x.run()
