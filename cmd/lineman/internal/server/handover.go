@@ -98,11 +98,11 @@ func (s *Server) saveState() ([]byte, error) {
 // appendShared appends what the process has once. What waits for a journal, or for other nodes, is done first.
 func (s *Server) appendShared(f *saved) error {
 	s.hearing.dispatcher.StandStill()
-	broker, err := s.hub.AppendBrokerState(nil)
+	var err error
+	f.nested(stateBroker, func(f *saved) { *f, err = s.hub.AppendBrokerState(*f) }) // a large history, perhaps
 	if err != nil {
 		return err
 	}
-	f.add(stateBroker, broker)
 	f.add(stateEvents, s.hearing.dispatcher.AppendState(nil))
 	f.add(stateCommands, s.table.AppendState(nil))
 	f.nested(stateGuard, func(f *saved) { s.guard.appendState(f, time.Now()) })
