@@ -108,7 +108,7 @@ func TestSessionStateRefused(t *testing.T) {
 // TestOthersStay has sessions that cannot go anywhere say so.
 func TestOthersStay(t *testing.T) {
 	for want, s := range map[stays]handoverRules{
-		staysPiped: &piped{}, staysHandshake: &greeting{}, staysSession: plain{},
+		staysPiped: &piped{}, staysSession: plain{},
 	} {
 		var reason stays
 		if _, err := s.appendStateLocked(nil, nil); !errors.As(err, &reason) || reason != want {

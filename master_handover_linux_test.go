@@ -138,51 +138,6 @@ func TestMasterHandoverFails(t *testing.T) {
 	}
 }
 
-// TestMasterHandoverStops has the predecessor be stopped right before its last word, for longer than the successor
-// waits for that. Then it goes on with all connections, and hands them over in the next reload.
-func TestMasterHandoverStops(t *testing.T) {
-	waits, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer waits.Close()
-	r, all, pid := callers(t, "waits "+waits.Addr().String())
-	r.reload()
-	successor, err := waits.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	predecessor, _ := strconv.Atoi(pid)
-	if err := syscall.Kill(predecessor, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	waits.Close()
-	successor.Close()
-	time.Sleep(18 * time.Second) // the successor waits for 10, when it has come to that
-	if err := syscall.Kill(predecessor, syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	if said := r.until("master OnExit"); slices.ContainsFunc(said, func(s string) bool {
-		return strings.HasPrefix(s, "OnHandover") || strings.HasPrefix(s, "OnClose")
-	}) {
-		t.Errorf("it has handed over: %q", said)
-	}
-	for _, c := range all {
-		if by := c.say(); by != pid {
-			t.Errorf("connection %s is served by process %s", c.id, by)
-		}
-	}
-	r.reload()
-	r.until("master OnExit")
-	for _, c := range all {
-		if by := c.say(); by == pid {
-			t.Errorf("connection %s is served by process %s still", c.id, by)
-		}
-	}
-	r.signal(syscall.SIGTERM)
-	r.end()
-}
-
 // TestMasterRelay reloads a program twice whose connections are under TLS. The first process relays them, beyond the
 // time for a reload, until the last one ends.
 func TestMasterRelay(t *testing.T) {

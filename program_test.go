@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,8 +24,7 @@ const programVariable = "LINEMAN_TEST_PROGRAM"
 const logVariable = "LINEMAN_TEST_LOG"
 
 // handoverVariable has its connections cross in a reload. Its value is where it fails: "", "OnStart", "RestoreState",
-// "Restore", or "exit" for a successor that ends while it receives; "waits" and an address for one that waits in
-// Restore until somebody there hangs up.
+// "Restore", or "exit" for a successor that ends while it receives.
 const handoverVariable = "LINEMAN_TEST_HANDOVER"
 
 // relayVariable has it speak TLS, with the certificate in a folder, and have little time for a reload. Its value is
@@ -98,10 +96,6 @@ func handsOver(w *lineman.Worker, where string, say func(string, ...any)) {
 			return errors.New("as the test wants it")
 		case where == "exit" && here == "Restore":
 			os.Exit(3)
-		case strings.HasPrefix(where, "waits ") && here == "Restore":
-			if c, err := net.Dial("tcp", strings.TrimPrefix(where, "waits ")); err == nil {
-				_, _ = io.Copy(io.Discard, c)
-			}
 		}
 		return nil
 	}
