@@ -141,6 +141,7 @@ func (w *writer) encodedLocked(c *Conn, t transport, dst, b []byte, err error) e
 // releaseLocked gives an output back that has nothing.
 func (w *writer) releaseLocked(c *Conn) {
 	if w.queue != nil && w.queue.Len() == 0 {
+		w.countLocked(c)
 		w.queue.Release()
 		w.queue = nil
 	}
@@ -149,7 +150,7 @@ func (w *writer) releaseLocked(c *Conn) {
 // acceptLocked is called when a message was queued.
 func (w *writer) acceptLocked(c *Conn) {
 	c.accepted++
-	c.loop.messagesOut.Add(1)
+	w.queue.Messages++
 	w.queuedLocked(c)
 	c.session.sentLocked(c)
 }
@@ -215,6 +216,15 @@ func (w *writer) wroteLocked(c *Conn, n int) {
 	if n > 0 {
 		c.out.bytes += uint64(n)
 		c.loop.bytesOut.Add(uint64(n))
+		w.countLocked(c)
+	}
+}
+
+// countLocked counts what was queued since the last time: the loop's counter is shared, so each message would cost more.
+func (w *writer) countLocked(c *Conn) {
+	if w.queue != nil && w.queue.Messages > 0 {
+		c.loop.messagesOut.Add(uint64(w.queue.Messages))
+		w.queue.Messages = 0
 	}
 }
 
@@ -231,6 +241,7 @@ func (w *writer) dropLocked(c *Conn) {
 	if w.queue == nil {
 		return
 	}
+	w.countLocked(c)
 	if c.flags&opening != 0 && c.session.keepsUnsent() {
 		c.dial.kept = w.queue
 	} else {

@@ -21,7 +21,7 @@ type Stats struct {
 	Datagrams   uint64 // datagrams received
 	Timers      int    // timers set now
 	Listeners   int    // listening sockets open now
-	MessagesOut uint64 // messages accepted by Send
+	MessagesOut uint64 // messages accepted by Send, or broadcast; counted when their connection is next written to
 }
 
 // Stats are the loop's counters.

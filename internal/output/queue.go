@@ -22,6 +22,9 @@ type Queue struct {
 	size     int // bytes still to be written
 	parts    [][]byte
 	large    *buffer.Pool // whose memory some of the segments may have; nil for none
+
+	// Messages is how many were put in, for the owner to count; Release sets it to zero.
+	Messages int
 }
 
 // segment is a run of bytes.
@@ -47,6 +50,7 @@ func Get() *Queue { return pool.Get().(*Queue) }
 // bytes. The queue is not to be used afterwards.
 func (q *Queue) Release() {
 	q.reset()
+	q.Messages = 0
 	pool.Put(q)
 }
 
