@@ -270,6 +270,7 @@ func TestRelayCertificates(t *testing.T) {
 // TestHandoverNoRoom has the process be allowed so many descriptors more than it has, for each number up to that which
 // a handover needs: every connection is served by one side, and no descriptor is left. Both sides are one process here.
 func TestHandoverNoRoom(t *testing.T) {
+	needsNative(t)
 	const clients = 5
 	for name, make := range map[string]func(d *diary) *lineman.Worker{
 		"plain": func(d *diary) *lineman.Worker { return remembering("text://127.0.0.1:0", d) },
