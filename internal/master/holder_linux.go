@@ -1,6 +1,7 @@
 package master
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -35,6 +36,9 @@ type tracer struct {
 func HoldSignals(signals []os.Signal, within time.Duration, until *os.File, begun func()) error {
 	defer until.Close()
 	t := &tracer{parent: os.Getppid(), threads: make(map[int]bool)}
+	if !isMadeBy(t.parent, until) {
+		return errors.New("lineman: signals are not held: who wants that has gone")
+	}
 	for _, s := range signals {
 		t.signals = append(t.signals, s.(syscall.Signal))
 	}
@@ -63,14 +67,26 @@ func HoldSignals(signals []os.Signal, within time.Duration, until *os.File, begu
 	return nil
 }
 
+// isMadeBy reports whether a process has made a socket. A child whose parent has died has another one.
+func isMadeBy(pid int, socket *os.File) bool {
+	maker, err := unix.GetsockoptUcred(int(socket.Fd()), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	return err == nil && int(maker.Pid) == pid
+}
+
+// leaveTime bounds how long threads are waited for that are to be let go. What is left is let go when this process ends.
+const leaveTime = 2 * time.Second
+
 // run has threads go on that have stopped until no thread is traced any more. It leaves them when over is closed.
 func (t *tracer) run(changes <-chan os.Signal, over <-chan struct{}) {
+	var late <-chan time.Time
 	for t.look(); len(t.threads) > 0; t.look() {
 		select {
 		case <-changes:
 		case <-over:
-			over = nil
+			over, late = nil, time.After(leaveTime)
 			t.leave()
+		case <-late:
+			return
 		}
 	}
 }

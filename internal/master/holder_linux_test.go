@@ -193,13 +193,24 @@ func TestHoldSignalsRefused(t *testing.T) {
 	cmd.ExtraFiles = []*os.File{its}
 	first := processtest.StartCommand(t, cmd, "holder for a time")
 	first.Word()
-	second := processtest.StartCommand(t, exec.Command(os.Args[0], "1h"), "holder for a time")
+	cmd = exec.Command(os.Args[0], "1h")
+	cmd.ExtraFiles = []*os.File{its}
+	second := processtest.StartCommand(t, cmd, "holder for a time")
 	if got := second.Word(); got != "lineman: signals are not held: ptrace: operation not permitted" {
 		t.Error(got)
 	}
 	its.Close()
 	release(own)
 	first.End()
+}
+
+// TestHoldSignalsOrphan has a process not trace one that is its parent only since the other one has died: that has not
+// made the socket.
+func TestHoldSignalsOrphan(t *testing.T) {
+	a := processtest.StartCommand(t, exec.Command(os.Args[0], "1h"), "holder for a time") // without a socket
+	if got := a.Word(); got != "lineman: signals are not held: who wants that has gone" {
+		t.Error(got)
+	}
 }
 
 // TestHolderDies has the holder be killed: the process goes on, and gets what comes from then on.
