@@ -220,7 +220,7 @@ func (w *writer) wroteLocked(c *Conn, n int) {
 	}
 }
 
-// countLocked counts what was queued since the last time: the loop's counter is shared, so each message would cost more.
+// countLocked counts what was queued since the last time: the loop's counter is shared, so it is raised seldom.
 func (w *writer) countLocked(c *Conn) {
 	if w.queue != nil && w.queue.Messages > 0 {
 		c.loop.messagesOut.Add(uint64(w.queue.Messages))

@@ -73,7 +73,7 @@ func isMadeBy(pid int, socket *os.File) bool {
 	return err == nil && int(maker.Pid) == pid
 }
 
-// leaveTime bounds how long threads are waited for that are to be let go. What is left is let go when this process ends.
+// leaveTime bounds how long threads are waited for that are to be let go. The others are when this process ends.
 const leaveTime = 2 * time.Second
 
 // run has threads go on that have stopped until no thread is traced any more. It leaves them when over is closed.
