@@ -108,7 +108,7 @@ func (c *Client) connected(ctx context.Context) (*session, error) {
 		c.mu.Lock()
 		s, changed, down := c.session, c.changed, c.down
 		c.mu.Unlock()
-		if s != nil {
+		if s != nil && s.life.Err() == nil { // else it has ended, and is about to be forgotten
 			return s, nil
 		}
 		select {
