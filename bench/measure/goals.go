@@ -114,6 +114,7 @@ func (r *report) printGoals(w io.Writer) {
 				j.outcome.Rows[j.row].What, j.said(), j.verdict.word(true), j.beside())
 		}
 	}
+	r.printMissed(w)
 	r.printAhead(w)
 }
 

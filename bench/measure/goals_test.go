@@ -92,6 +92,8 @@ func TestPrintGoals(t *testing.T) {
 		"| http GET, 100 connections | Lineman / C floor: 1.2 of at most 1.15 | missed | " +
 			"Lineman 6 (1); C floor 5 (0.5); Go floor 5.5 |",
 		"| memory of an idle WebSocket | at most 300 bytes | | | not measured | |",
+		"- http GET, 100 connections: Lineman / C floor: 1.2 of at most 1.15. " +
+			"Its part in the kernel alone is 1 of C floor, the Go floor 1.1.",
 		"- case 7: Lineman takes 2.00 of it: Lineman 6; uWebSockets 3; C floor 4.",
 		"- It is ahead in 1 of 1 cases.",
 	} {
