@@ -43,7 +43,7 @@ func (m *measurement) machine() machine {
 // commit is what is measured. It is asked before a report is written, which may be a file of the same repository.
 func commit() string { return says("git", "describe", "--always", "--dirty") }
 
-// by is when figures were measured, of what, and by which command. Where files are is nobody else's business.
+// by is when figures were measured, of what, where, and by which command. Where files are is nobody else's business.
 func (m *measurement) by() string {
 	command := "go -C bench run ./measure"
 	flag.Visit(func(f *flag.Flag) {
@@ -66,6 +66,7 @@ func (m *measurement) by() string {
 	if m.commit != "" {
 		text += ", at " + m.commit
 	}
+	text += ", on " + processor() // what stays of an older report may be of another machine
 	if m.rounds == 1 {
 		return text + fmt.Sprintf("; one round of %v", m.length)
 	}
