@@ -16,7 +16,7 @@ import (
 )
 
 // introduction is the first paragraph of a report.
-const introduction = `What one run found, as it was written by the program that measured. A figure is CPU time of the
+const introduction = `What runs found, as it was written by the program that measured. A figure is CPU time of the
 server for an operation, where it has no other unit; less is better. Figures are for comparing what stands side by side,
 which was measured in turns; a note tells what was disturbed.`
 
