@@ -79,6 +79,8 @@ func (h *Hub[C]) answer(q *Question, reply func(Answer)) {
 		reply(Answer{N: h.loggedIn(q)})
 	case tell:
 		reply(h.hear(q))
+	case inquire:
+		reply(h.inquired(q))
 	default:
 		h.treat(q, reply)
 	}

@@ -56,6 +56,10 @@ type Options[C Conn] struct {
 	// returns. nil: nobody is.
 	Told func(node string, what json.RawMessage)
 
+	// Inquired answers on the loop what the program of a node, perhaps of this one, asks by Hub.Inquire: by JSON, or by
+	// nil if it has nothing to say. what is on loan until it returns. nil: nothing is ever said.
+	Inquired func(what json.RawMessage) json.RawMessage
+
 	// Log gets, at the level Debug, what a Trace tells; its level is asked when the Hub is made. nil: nobody is told.
 	Log *slog.Logger
 

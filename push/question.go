@@ -31,9 +31,10 @@ const (
 
 	Restored Verb = "restored" // has each node read again what was revoked: see Options.Restored
 
-	login    Verb = "login" // closes those of a uid but for the newest
-	tell     Verb = "tell"  // is for the program of a node: see Hub.Tell
-	callRoll Verb = "roll"  // has each node say who is there of the roll called Name, and tells nothing
+	login    Verb = "login"   // closes those of a uid but for the newest
+	tell     Verb = "tell"    // is for the program of a node: see Hub.Tell
+	inquire  Verb = "inquire" // likewise: see Hub.Inquire
+	callRoll Verb = "roll"    // has each node say who is there of the roll called Name, and tells nothing
 )
 
 // Question is what the program wants to know about connections, or wants done with them, on whatever node they are.
@@ -57,6 +58,8 @@ type Answer struct {
 	Sessions map[Target]json.RawMessage `json:"sessions,omitempty"`
 	// of ListNodes, by names that nodes give themselves when they start
 	Nodes map[string]int `json:"nodes,omitempty"`
+	// what their programs say to Inquire, likewise
+	Said map[string]json.RawMessage `json:"said,omitempty"`
 
 	Problem string `json:"problem,omitempty"` // what went wrong on a node
 	Limit   bool   `json:"limit,omitempty"`   // it was a limit
@@ -87,6 +90,7 @@ func (a *Answer) add(b Answer) {
 	a.Conns = union(a.Conns, b.Conns)
 	a.Names = union(a.Names, b.Names)
 	a.Sessions, a.Nodes = merged(a.Sessions, b.Sessions), merged(a.Nodes, b.Nodes)
+	a.Said = merged(a.Said, b.Said)
 	if a.Problem == "" {
 		a.Problem, a.Limit = b.Problem, b.Limit
 	}
@@ -135,7 +139,7 @@ func (q *Question) check() error {
 		return checkName(ToGroup, q.Name)
 	case Subscribe, Unsubscribe:
 		return checkName(ToChannel, q.Name)
-	case Count, List, ListSessions, SetSession, Kick, login, tell:
+	case Count, List, ListSessions, SetSession, Kick, login, tell, inquire:
 	default:
 		return fmt.Errorf("push: no question is called %q", q.Verb)
 	}

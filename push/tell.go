@@ -30,3 +30,23 @@ func (h *Hub[C]) hear(q *Question) Answer {
 	h.options.Told(q.Name, q.Data)
 	return Answer{N: 1}
 }
+
+// Inquire asks the programs of all nodes, this one too, something, JSON: see Options.Inquired. done is called on the
+// loop with what they say, by their names: with ErrUnlinked if nothing was asked, and with any other error if some may
+// be missing.
+func (h *Hub[C]) Inquire(what json.RawMessage, done func(said map[string]json.RawMessage, err error)) {
+	_ = h.Ask(Question{Verb: inquire, To: []Target{Everyone}, Data: what}, func(a Answer, err error) {
+		done(a.Said, err)
+	}) // the question is right
+}
+
+// inquired has the program answer that of a node.
+func (h *Hub[C]) inquired(q *Question) Answer {
+	if h.options.Inquired == nil {
+		return Answer{}
+	}
+	if said := h.options.Inquired(q.Data); said != nil {
+		return Answer{Said: map[string]json.RawMessage{h.node: said}}
+	}
+	return Answer{}
+}
