@@ -24,6 +24,7 @@ var assets = map[string]asset{
 	"/dashboard/dashboard.js":  newAsset("dashboard.js", "text/javascript"),
 	"/dashboard/figures.js":    newAsset("figures.js", "text/javascript"),
 	"/dashboard/lookup.js":     newAsset("lookup.js", "text/javascript"),
+	"/dashboard/nodes.js":      newAsset("nodes.js", "text/javascript"),
 	"/dashboard/icon.svg":      newAsset("icon.svg", "image/svg+xml"),
 	"/dashboard/wire.js":       newAsset("wire.js", "text/javascript"),
 	"/dashboard/uplot.min.css": newAsset("uplot.min.css", "text/css"),

@@ -5,7 +5,7 @@
 //	POST /dashboard/login       a password or a key ──▶ a session, in a cookie
 //	GET  /dashboard/session     who it is, and the token that changes have to show
 //	GET  /dashboard/live        the figures, each second: server-sent events
-//	GET  /dashboard/find        the connections of a target on this node
+//	GET  /dashboard/find        the connections of a target
 //	GET  /dashboard/follow      what is published for a target, and to whom it goes: server-sent events
 //	POST /dashboard/do/COMMAND  a command of push/command
 //	POST /dashboard/logout
@@ -39,8 +39,8 @@ type Options struct {
 	Keys     []Key  // let in who may do what their scopes say
 	Port     string // of the port for operators, as browsers share cookies among the ports of a host
 
-	// Past is what is kept of the last hour, and Now all about now.
-	Past func() (figures.Series, error)
+	// Past is what is kept of the last hour by each node, by its ID, and of all together, by "". Now is all about now.
+	Past func(ctx context.Context) (map[string]figures.Series, error)
 	Now  func() (figures.Report, error)
 
 	// May reports whether an address may try another password.
@@ -49,8 +49,8 @@ type Options struct {
 	// Refused is told of who was turned away.
 	Refused func(what, remote string)
 
-	// Find tells of connections of a target on this node, of so many at the most.
-	Find func(ctx context.Context, of push.Target, most int) ([]Conn, error)
+	// Find tells of connections of a target, of so many at the most. whole reports whether all nodes have answered.
+	Find func(ctx context.Context, of push.Target, most int) (conns []Conn, whole bool, err error)
 }
 
 // Dashboard answers the requests of the page. Its methods are for any goroutine.

@@ -119,8 +119,9 @@ func (d *Dashboard) check(ctx context.Context, secret string) (found *login, ok 
 	return found, true
 }
 
-// logOut has the browser forget its session.
+// logOut ends a session, and has the browser forget it.
 func (d *Dashboard) logOut(w http.ResponseWriter, r *http.Request, s *session) {
+	d.seal.end(s, time.Now())
 	d.options.Log.Info("lineman: somebody has logged out of the dashboard", "who", s.login.name,
 		"remote", r.RemoteAddr)
 	http.SetCookie(w, d.cookie(r, "", -1))

@@ -18,6 +18,7 @@ import (
 type Conn struct {
 	Conn     push.Target `json:"conn"`
 	UID      string      `json:"uid"`
+	Node     string      `json:"node,omitempty"` // the name of that which has it; empty: there is one only
 	Remote   string      `json:"remote"`
 	Level    int         `json:"level"`
 	Stream   bool        `json:"stream,omitempty"`   // it gets server-sent events
@@ -36,7 +37,7 @@ const patience = 5 * time.Second
 // mostFound is how many connections are told at once.
 const mostFound = 100
 
-// find tells of the connections of a target on this node.
+// find tells of the connections of a target.
 func (d *Dashboard) find(w http.ResponseWriter, r *http.Request, s *session) {
 	to := push.Target(r.URL.Query().Get("to"))
 	if !d.mayAbout(w, s, command.Read, to) {
@@ -44,12 +45,12 @@ func (d *Dashboard) find(w http.ResponseWriter, r *http.Request, s *session) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
-	conns, err := d.options.Find(ctx, to, mostFound)
+	conns, whole, err := d.options.Find(ctx, to, mostFound)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	answerJSON(w, http.StatusOK, map[string]any{"conns": conns, "most": mostFound})
+	answerJSON(w, http.StatusOK, map[string]any{"conns": conns, "most": mostFound, "incomplete": !whole})
 }
 
 // mayAbout reports whether a session may do what needs a scope about a target. Else it has answered.
@@ -91,7 +92,7 @@ func (q *request) String() string {
 // reads are the commands that change nothing, and are not worth a line in the log.
 var reads = map[string]bool{
 	"online": true, "count": true, "list": true, "sessions": true, "groups": true, "channels": true, "nodes": true,
-	"presence": true, "presence_stats": true, "history": true,
+	"presence": true, "presence_count": true, "presence_stats": true, "history": true,
 }
 
 // do runs a command of the table, as far as the session may.

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ import (
 
 // session is who has logged in, as a cookie tells it: when it ends, some bytes of chance, and the name of the login,
 // with a signature over them and the proof of the login. So it ends with the password or the key that it is by, and
-// nothing of it is kept.
+// nothing of it is kept, but that somebody has logged out.
 type session struct {
 	login *login
 	text  string // the cookie
@@ -34,9 +35,13 @@ func (s *session) may(scope command.Scope) bool {
 
 // seal signs sessions.
 type seal struct {
-	mu  sync.Mutex // guards key
-	key []byte
+	mu    sync.Mutex // guards the following
+	key   []byte
+	ended map[string]time.Time // sessions that were logged out, by their beginnings, and when they would have ended
 }
+
+// mostEnded is how many sessions that were logged out are kept. Of more, all sessions end.
+const mostEnded = 1000
 
 // make has it sign by a key that nobody has.
 func (s *seal) make() {
@@ -48,7 +53,56 @@ func (s *seal) make() {
 func (s *seal) set(key []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.key = key
+	s.key, s.ended = key, make(map[string]time.Time)
+}
+
+// end has a session be no good any more.
+func (s *seal) end(of *session, now time.Time) {
+	told, err := base64.RawURLEncoding.DecodeString(of.text)
+	if err != nil || len(told) < beginning {
+		return // it is nobody's
+	}
+	s.mu.Lock()
+	full := len(s.ended) >= mostEnded
+	for one, until := range s.ended {
+		if !now.Before(until) {
+			delete(s.ended, one)
+			full = false
+		}
+	}
+	if !full {
+		s.ended[string(told[:beginning])] = endOf(told)
+	}
+	s.mu.Unlock()
+	if full {
+		s.make()
+	}
+}
+
+func (s *seal) hasEnded(told []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ended := s.ended[string(told[:beginning])]
+	return ended
+}
+
+// endOf is when a session ends by itself.
+func endOf(told []byte) time.Time { return time.Unix(int64(binary.BigEndian.Uint64(told)), 0) }
+
+// Ended are the sessions that were logged out, for the successor of the process.
+func (d *Dashboard) Ended() []string {
+	d.seal.mu.Lock()
+	defer d.seal.mu.Unlock()
+	return slices.Sorted(maps.Keys(d.seal.ended))
+}
+
+// SetEnded has a session be no good that was logged out at the predecessor. It comes after SetKey.
+func (d *Dashboard) SetEnded(one string) {
+	d.seal.mu.Lock()
+	defer d.seal.mu.Unlock()
+	if len(one) == beginning && len(d.seal.ended) < mostEnded {
+		d.seal.ended[one] = endOf([]byte(one))
+	}
 }
 
 func (s *seal) get() []byte {
@@ -81,6 +135,7 @@ func (s *seal) sum(purpose string, of ...[]byte) []byte {
 const (
 	endBytes    = 8 // of the instant at which a session ends
 	chanceBytes = 16
+	beginning   = endBytes + chanceBytes // no other session has it
 )
 
 // begin makes the text of a session.
@@ -95,13 +150,13 @@ func (s *seal) begin(l *login, ends time.Time) string {
 // read is the login of the text of a session that is good now; nil if it is not.
 func (s *seal) read(text string, logins []*login, now time.Time) *login {
 	told, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(told) < endBytes+chanceBytes+sha256.Size {
+	if err != nil || len(told) < beginning+sha256.Size || s.hasEnded(told) {
 		return nil
 	}
 	told, sum := told[:len(told)-sha256.Size], told[len(told)-sha256.Size:]
 	for _, l := range logins {
-		if l.name == string(told[endBytes+chanceBytes:]) && hmac.Equal(sum, s.sum("session", told, l.proof[:])) {
-			if now.Unix() < int64(binary.BigEndian.Uint64(told)) {
+		if l.name == string(told[beginning:]) && hmac.Equal(sum, s.sum("session", told, l.proof[:])) {
+			if now.Before(endOf(told)) {
 				return l
 			}
 		}
@@ -134,6 +189,11 @@ func (d *Dashboard) sessionOf(cookies []string) *session {
 		}
 	}
 	return nil
+}
+
+// isGood reports whether a session has neither ended nor been logged out since its request has begun.
+func (d *Dashboard) isGood(s *session) bool {
+	return d.options.Open || d.seal.read(s.text, d.logins, time.Now()) != nil
 }
 
 func (d *Dashboard) cookieName() string { return "lineman_dashboard_" + d.options.Port }

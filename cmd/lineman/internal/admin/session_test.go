@@ -82,3 +82,55 @@ func TestSuccessor(t *testing.T) {
 		t.Error("a token that is cut is good")
 	}
 }
+
+// TestSealEnds has a session that was logged out be no good, here and at the successor, and no other one.
+func TestSealEnds(t *testing.T) {
+	o := Options{Password: "a hash", Port: "1"}
+	before, after := New(o), New(o)
+	defer before.Close()
+	defer after.Close()
+	ends := time.Now().Add(time.Hour)
+	session := func() (*session, []string) {
+		cookie := []string{"lineman_dashboard_1=" + before.seal.begin(before.logins[0], ends)}
+		return before.sessionOf(cookie), cookie
+	}
+	gone, cookie := session()
+	stays, otherCookie := session()
+	before.seal.end(gone, time.Now())
+	after.SetKey(before.Key())
+	for _, one := range before.Ended() {
+		after.SetEnded(one)
+	}
+	for name, d := range map[string]*Dashboard{"here": before, "at the successor": after} {
+		if d.isGood(gone) || d.sessionOf(cookie) != nil {
+			t.Errorf("%s one that was logged out is good", name)
+		}
+		if !d.isGood(stays) || d.sessionOf(otherCookie) == nil {
+			t.Errorf("%s another one is not good", name)
+		}
+	}
+	after.SetEnded("nonsense")
+}
+
+// TestSealBound keeps no more than so many sessions that were logged out, and none that has ended by itself: of more,
+// all sessions end.
+func TestSealBound(t *testing.T) {
+	var s seal
+	s.make()
+	l, now := &login{name: namePassword, hash: "a hash"}, time.Unix(1000, 0)
+	begin := func(ends time.Time) *session { return &session{l, s.begin(l, ends)} }
+	stays := begin(now.Add(time.Hour))
+	for range 3 * mostEnded {
+		now = now.Add(time.Second)
+		s.end(begin(now.Add(mostEnded/2*time.Second)), now)
+	}
+	if n := len(s.ended); n > mostEnded || s.read(stays.text, []*login{l}, now) == nil {
+		t.Errorf("%d are kept, and the other session is %v", n, s.read(stays.text, []*login{l}, now))
+	}
+	for range mostEnded {
+		s.end(begin(now.Add(time.Hour)), now)
+	}
+	if n := len(s.ended); n >= mostEnded || s.read(stays.text, []*login{l}, now) != nil {
+		t.Errorf("%d are kept, and there still are sessions", n)
+	}
+}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -51,7 +52,9 @@ func (s *stream) send(event string, data []byte) error {
 
 // live tells the figures: first those of the last hour, and then each second what is new, until the page goes.
 func (d *Dashboard) live(w http.ResponseWriter, r *http.Request, s *session) {
-	past, err := d.options.Past()
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	past, err := d.options.Past(ctx)
+	cancel()
 	if err != nil {
 		http.Error(w, errBusy.Error(), http.StatusServiceUnavailable)
 		return
@@ -68,7 +71,7 @@ func (d *Dashboard) live(w http.ResponseWriter, r *http.Request, s *session) {
 	defer second.Stop()
 	for {
 		now, err := d.options.Now()
-		if err != nil || out.tell("report", d.shown(now, s)) != nil {
+		if err != nil || !d.isGood(s) || out.tell("report", d.shown(now, s)) != nil {
 			return // the page comes again
 		}
 		select {
@@ -175,11 +178,11 @@ func (d *Dashboard) follow(w http.ResponseWriter, r *http.Request, s *session) {
 	if out.send("begun", body) != nil {
 		return
 	}
-	d.pass(r, f, out)
+	d.pass(r, s, f, out)
 }
 
 // pass passes events on.
-func (d *Dashboard) pass(r *http.Request, f *followed, out *stream) {
+func (d *Dashboard) pass(r *http.Request, s *session, f *followed, out *stream) {
 	beat := time.NewTicker(stillThere)
 	defer beat.Stop()
 	for {
@@ -194,7 +197,7 @@ func (d *Dashboard) pass(r *http.Request, f *followed, out *stream) {
 		case <-d.ctx.Done():
 			return
 		}
-		if err != nil {
+		if err != nil || !d.isGood(s) {
 			return
 		}
 		if f.full.CompareAndSwap(true, false) {

@@ -97,19 +97,16 @@ type Broker struct {
 	Waiting   int     `json:"waiting"`    // bytes that have come and wait for the loop
 }
 
-// Series is what is kept of the past, oldest first: each second of the last five minutes, and each ten seconds of the
-// last hour. Of ten seconds, what happened is told of all of them, and of what there was the most, or the worst. The
-// seconds that are not ten yet are in the first list only.
-type Series struct {
-	Seconds    []Figures `json:"seconds"`
-	TenSeconds []Figures `json:"ten_seconds"`
-}
-
 // Report is all about now.
 type Report struct {
-	Now      Figures   `json:"now"`
-	Groups   []Group   `json:"groups"`
-	Hooks    []Hook    `json:"hook_list"`
+	Now    Figures `json:"now"` // of this process
+	All    Figures `json:"all"` // of all nodes that are there
+	Nodes  []Node  `json:"nodes"`
+	Loops  bool    `json:"loops"`     // the nodes are the loops of this process
+	Groups []Group `json:"groups"`    // of this process
+	Hooks  []Hook  `json:"hook_list"` // likewise
+
+	// Of all nodes.
 	Top      Top       `json:"top"`
 	Slow     SlowPages `json:"slow_pages"`
 	Refusals []Refusal `json:"refusals"` // the newest comes first
@@ -161,11 +158,12 @@ type SlowPage struct {
 
 // Refusal is something that was refused.
 type Refusal struct {
-	At     int64  `json:"at"`     // milliseconds of Unix time
-	Reason string `json:"reason"` // a label of the metric
-	What   string `json:"what"`   // as in the log
-	Remote string `json:"remote"` // the address it came from; empty if it has none
-	UID    string `json:"uid"`    // empty if it is not known
-	Detail string `json:"detail"` // what else is known, as in the log
-	Advice string `json:"advice"` // what to do
+	At     int64  `json:"at"`             // milliseconds of Unix time
+	Reason string `json:"reason"`         // a label of the metric
+	What   string `json:"what"`           // as in the log
+	Remote string `json:"remote"`         // the address it came from; empty if it has none
+	UID    string `json:"uid"`            // empty if it is not known
+	Detail string `json:"detail"`         // what else is known, as in the log
+	Advice string `json:"advice"`         // what to do
+	Node   string `json:"node,omitempty"` // the name of that which has refused it; empty: there are no others
 }

@@ -109,32 +109,3 @@ func sum[K comparable](by map[K]uint64) (n uint64) {
 	}
 	return n
 }
-
-// raise has of what there is the most that was there within an interval, and the worst.
-func (f *Figures) raise(to *Figures) {
-	most := func(n *int, other int) { *n = max(*n, other) }
-	most(&f.Conns.Pages, to.Conns.Pages)
-	most(&f.Conns.Level0, to.Conns.Level0)
-	most(&f.Conns.Level1, to.Conns.Level1)
-	most(&f.Conns.Streams, to.Conns.Streams)
-	most(&f.Conns.Waiting, to.Conns.Waiting)
-	most(&f.Conns.BackEnds, to.Conns.BackEnds)
-	most(&f.Conns.UIDs, to.Conns.UIDs)
-	most(&f.Conns.Groups, to.Conns.Groups)
-	most(&f.Conns.Channels, to.Conns.Channels)
-	most(&f.Queued.Bytes, to.Queued.Bytes)
-	most(&f.Queued.Most, to.Queued.Most)
-	most(&f.History.Bytes, to.History.Bytes)
-	most(&f.History.Messages, to.History.Messages)
-	most(&f.History.Journal, to.History.Journal)
-	most(&f.Events.Listeners, to.Events.Listeners)
-	most(&f.Events.Waiting, to.Events.Waiting)
-	most(&f.Events.Bytes, to.Events.Bytes)
-	most(&f.Events.Held, to.Events.Held)
-	most(&f.Hooks.Open, to.Hooks.Open)
-	most(&f.Hooks.Asked, to.Hooks.Asked)
-	most(&f.Broker.Nodes, to.Broker.Nodes)
-	most(&f.Broker.Waiting, to.Broker.Waiting)
-	f.Broker.RoundTrip = max(f.Broker.RoundTrip, to.Broker.RoundTrip)
-	f.Broker.Linked = f.Broker.Linked && to.Broker.Linked
-}

@@ -6,12 +6,31 @@ import (
 	"github.com/lineman-go/lineman/push/metrics"
 )
 
+// Meter tells Figures of one interval after the other. The zero value has begun none. For one loop.
+type Meter struct {
+	now   Figures
+	began moment // the interval at hand
+}
+
+// Measure ends an interval with a Snapshot, which the Meter keeps, and the lag of all publications since the start. The
+// first one begins the first interval.
+func (m *Meter) Measure(at time.Time, s *metrics.Snapshot, lag metrics.Durations) {
+	ends := moment{at, s, lag}
+	m.now = ends.present()
+	if m.began.snapshot != nil {
+		ends.count(&m.now, &m.began)
+	}
+	m.began = ends
+}
+
+// Now are the Figures of the last interval; zero before the first Measure.
+func (m *Meter) Now() Figures { return m.now }
+
 // Recorder keeps the Series of a server in bounded memory. For one loop.
 type Recorder struct {
+	Meter
 	seconds, tens ring
-	now           Figures
-	second, ten   moment  // where the intervals at hand began
-	peak          Figures // of the ten seconds at hand
+	open          int // of the seconds, those that are not ten yet
 }
 
 // How many intervals of a second are kept, and how many longer ones.
@@ -29,43 +48,36 @@ func NewRecorder() *Recorder {
 	return &Recorder{seconds: ring{most: keptSeconds}, tens: ring{most: keptTens}}
 }
 
-// Record ends an interval with a Snapshot, which the Recorder keeps, and the lag of all publications since the start.
-// The first one begins the first interval.
+// Record is Measure, and keeps what the interval was. The first one after RestoreState begins the interval where that
+// of the predecessor has ended.
 func (r *Recorder) Record(at time.Time, s *metrics.Snapshot, lag metrics.Durations) {
-	m := moment{at, s, lag}
-	r.now = m.present()
-	if r.second.snapshot == nil {
-		r.second, r.ten, r.peak = m, m, r.now
+	isFirst := r.began.snapshot == nil
+	r.Measure(at, s, lag)
+	if isFirst {
+		if last := r.seconds.last(); last != nil && last.At < r.now.At {
+			r.began.at = time.UnixMilli(last.At)
+		}
 		return
 	}
-	m.count(&r.now, &r.second)
-	r.seconds.add(r.now)
-	r.second = m
-	r.peak.raise(&r.now)
-	if at.Sub(r.ten.at) < longer-slack {
-		return
+	r.seconds.add(pointOf(&r.now))
+	r.open = min(r.open+1, keptSeconds)
+	if ten := join(r.seconds.newest(r.open)); ten.Seconds >= (longer - slack).Seconds() {
+		r.tens.add(ten)
+		r.open = 0
 	}
-	ten := r.peak
-	ten.At = r.now.At
-	m.count(&ten, &r.ten)
-	r.tens.add(ten)
-	r.ten, r.peak = m, m.present()
 }
-
-// Now are the Figures of the last interval; zero before the first Record.
-func (r *Recorder) Now() Figures { return r.now }
 
 // Report is about the last moment: the Figures, the groups and the hooks.
 func (r *Recorder) Report() Report {
 	to := Report{Now: r.now, Groups: []Group{}, Hooks: []Hook{}}
-	if r.second.snapshot == nil {
+	if r.began.snapshot == nil {
 		return to
 	}
-	for _, g := range r.second.snapshot.EventGroups {
+	for _, g := range r.began.snapshot.EventGroups {
 		to.Groups = append(to.Groups, Group{g.Name, g.Listeners, g.Events, g.Bytes, g.Held, g.Full + g.Late})
 	}
-	for i := range r.second.snapshot.Hooks {
-		h := &r.second.snapshot.Hooks[i]
+	for i := range r.began.snapshot.Hooks {
+		h := &r.began.snapshot.Hooks[i]
 		to.Hooks = append(to.Hooks, Hook{h.Name, h.Open, h.Asked, sum(h.Requests), failed(h), h.Dead + h.Lost})
 	}
 	return to
@@ -74,24 +86,26 @@ func (r *Recorder) Report() Report {
 // Series is what is kept, as a copy.
 func (r *Recorder) Series() Series { return Series{r.seconds.all(), r.tens.all()} }
 
-// ring has the last Figures.
-type ring struct {
-	most  int
-	kept  []Figures
-	first int // the oldest, once there are most
+// AppendState appends the Series for the successor of the process, in at most 48 KiB.
+func (r *Recorder) AppendState(dst []byte) []byte {
+	s := r.Series()
+	return s.appendState(dst)
 }
 
-func (r *ring) add(f Figures) {
-	if len(r.kept) < r.most {
-		r.kept = append(r.kept, f)
-		return
+// RestoreState takes the Series of a predecessor, before the first Record.
+func (r *Recorder) RestoreState(state []byte) error {
+	var s Series
+	if err := s.restoreState(state); err != nil {
+		return err
 	}
-	r.kept[r.first] = f
-	r.first = (r.first + 1) % r.most
-}
-
-// all are the Figures, oldest first.
-func (r *ring) all() []Figures {
-	all := make([]Figures, 0, len(r.kept))
-	return append(append(all, r.kept[r.first:]...), r.kept[:r.first]...)
+	for _, p := range s.TenSeconds {
+		r.tens.add(p)
+	}
+	for _, p := range s.Seconds {
+		r.seconds.add(p)
+		if ten := r.tens.last(); ten == nil || p.At > ten.At {
+			r.open = min(r.open+1, keptSeconds)
+		}
+	}
+	return nil
 }

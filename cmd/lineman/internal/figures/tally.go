@@ -79,15 +79,20 @@ const shown = 10
 
 // Top are the busiest.
 func (c *Counts) Top() Top {
-	of := func(kind push.Kind) []Busy {
-		all := slices.DeleteFunc(slices.Collect(maps.Values(c.byKind[kind])), func(b Busy) bool {
-			return b.Published+b.Delivered < 0.001 // so long ago that it is none
-		})
-		slices.SortFunc(all, func(a, b Busy) int {
-			return cmp.Or(cmp.Compare(b.Delivered, a.Delivered), cmp.Compare(b.Published, a.Published),
-				cmp.Compare(a.Name, b.Name))
-		})
-		return all[:min(shown, len(all))]
+	return Top{
+		Channels: busiest(c.byKind[push.ToChannel]), Groups: busiest(c.byKind[push.ToGroup]),
+		UIDs: busiest(c.byKind[push.ToUID]),
 	}
-	return Top{Channels: of(push.ToChannel), Groups: of(push.ToGroup), UIDs: of(push.ToUID)}
+}
+
+// busiest are those with most deliveries, which come first.
+func busiest(of map[string]Busy) []Busy {
+	all := slices.DeleteFunc(slices.Collect(maps.Values(of)), func(b Busy) bool {
+		return b.Published+b.Delivered < 0.001 // so long ago that it is none
+	})
+	slices.SortFunc(all, func(a, b Busy) int {
+		return cmp.Or(cmp.Compare(b.Delivered, a.Delivered), cmp.Compare(b.Published, a.Published),
+			cmp.Compare(a.Name, b.Name))
+	})
+	return all[:min(shown, len(all))]
 }

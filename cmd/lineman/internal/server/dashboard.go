@@ -1,8 +1,6 @@
 package server
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -22,7 +20,7 @@ func (s *Server) openDashboard() {
 	_, port, _ := net.SplitHostPort(a.Listen)
 	o := admin.Options{
 		Loop: s.loop, Log: s.log, Do: s.doFor, Find: s.find, May: s.guard.mayLogIn,
-		Past: s.Series, Now: s.Figures,
+		Past: s.Past, Now: s.Figures,
 		Open:     s.config.Dev && s.isOpenAdmin(),
 		Password: a.Password, Readonly: a.Readonly, Port: port,
 		Refused: func(what, remote string) {
@@ -63,31 +61,6 @@ func (s *Server) doFor(body []byte, name string, by command.Caller, done func(co
 	s.table.Do(body, name, by, done)
 }
 
-// find tells of connections of a target on this node, of so many at the most.
-func (s *Server) find(ctx context.Context, of push.Target, most int) ([]admin.Conn, error) {
-	conns := []admin.Conn{}
-	for _, one := range append([]*Server{s}, s.others...) {
-		room := most - len(conns)
-		found, err := lineman.Ask(ctx, one.loop, func() (found []admin.Conn) {
-			for m := range one.hub.Members(of) {
-				if len(found) == room {
-					break
-				}
-				found = append(found, one.describe(m))
-			}
-			return found
-		})
-		if err != nil {
-			return nil, err
-		}
-		conns = append(conns, found...)
-	}
-	slices.SortStableFunc(conns, func(a, b admin.Conn) int {
-		return cmp.Or(cmp.Compare(a.UID, b.UID), a.Since.Compare(b.Since))
-	})
-	return conns, nil
-}
-
 // describe tells of a connection.
 func (s *Server) describe(m *push.Member[*lineman.Conn]) admin.Conn {
 	c := m.Conn()
@@ -102,6 +75,9 @@ func (s *Server) describe(m *push.Member[*lineman.Conn]) admin.Conn {
 	}
 	if p.end != 0 {
 		told.Expires = time.Unix(int64(p.end), 0)
+	}
+	if s.options.Broker != nil {
+		told.Node = s.nodes.name
 	}
 	return told
 }

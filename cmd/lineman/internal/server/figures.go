@@ -10,6 +10,7 @@ import (
 // figuring is what a loop records of what it does. Owned by the loop.
 type figuring struct {
 	tally *figures.Tally // of what its pages get, and of what is published there
+	meter figures.Meter  // of this loop, where there are several, while somebody looks
 
 	// Of the first loop.
 	recorder *figures.Recorder // of all loops
@@ -27,58 +28,89 @@ func (s *Server) sample() {
 	if s.home != nil || s.figuring.sampling {
 		return
 	}
+	s.sampleAll(func(one *Server) metrics.Snapshot { return one.snapshot(time.Now()) })
+}
+
+// sampleAll samples each loop in some way.
+func (s *Server) sampleAll(how func(*Server) metrics.Snapshot) {
 	s.figuring.sampling = true
-	one := s.snapshot(time.Now())
-	s.sampleOthers(s.others, &one)
+	one := how(s)
+	s.sampleOthers(s.others, &one, how)
 }
 
 // sampleOthers goes on with the loops that are left.
-func (s *Server) sampleOthers(left []*Server, all *metrics.Snapshot) {
+func (s *Server) sampleOthers(left []*Server, all *metrics.Snapshot, how func(*Server) metrics.Snapshot) {
 	if len(left) == 0 {
-		s.addShared(all)
-		if s.memory != nil {
-			s.addMemory(all)
-		}
-		s.figuring.recorder.Record(time.Now(), all, s.metrics.Lags())
+		s.record(all)
 		s.figuring.sampling = false
 		return
 	}
 	other := left[0]
 	other.loop.Do(func() {
-		one := other.snapshot(time.Now())
+		one := how(other)
 		s.loop.Do(func() {
 			add(all, &one)
-			s.sampleOthers(left[1:], all)
+			s.sampleOthers(left[1:], all, how)
 		})
 	})
 }
 
-// Series are the figures of the last hour. It is called on a goroutine.
-func (s *Server) Series() (figures.Series, error) { return ask(s.loop, s.figuring.recorder.Series) }
+// record ends an interval with what all loops have told.
+func (s *Server) record(all *metrics.Snapshot) {
+	s.addShared(all)
+	if s.memory != nil {
+		s.addMemory(all)
+	}
+	s.figuring.recorder.Record(time.Now(), all, s.metrics.Lags())
+}
 
-// Figures are how the process is now. It is called on a goroutine.
-func (s *Server) Figures() (figures.Report, error) {
-	var counts figures.Counts
-	var slow figures.SlowPages
-	r, err := ask(s.loop, func() figures.Report {
-		counts, slow = s.figuring.tally.Counts(), s.queued.slow.Clone()
+// appendFigures ends the interval at hand, and appends the last hour. The loops stand still: all are asked from here.
+func (s *Server) appendFigures(f *saved) {
+	all := s.counters()
+	for _, other := range s.others {
+		one := other.counters()
+		add(&all, &one)
+	}
+	s.record(&all)
+	*f = s.figuring.recorder.AppendState(*f)
+}
+
+// Figures are how the process is now, and all others. It is called on a goroutine.
+func (s *Server) Figures() (r figures.Report, err error) {
+	var words []figures.Word
+	r, err = ask(s.loop, func() figures.Report {
+		words = s.look(time.Now())
 		return s.figuring.recorder.Report()
 	})
 	if err != nil {
 		return r, err
 	}
-	for _, other := range s.others {
-		type own struct {
-			counts figures.Counts
-			slow   figures.SlowPages
-		}
-		one, err := ask(other.loop, func() own { return own{other.figuring.tally.Counts(), other.queued.slow.Clone()} })
-		if err != nil {
-			return r, err
-		}
-		counts.Add(one.counts)
-		slow.Add(one.slow...)
+	if r.Take(words); len(s.others) > 0 {
+		r.Loops, r.All, r.Refusals = true, r.Now, s.guard.newestRefusals()
+		r.Top, r.Slow, err = s.busiest()
 	}
-	r.Top, r.Slow, r.Refusals = counts.Top(), slow, s.guard.newestRefusals()
-	return r, nil
+	return r, err
+}
+
+// busiest is who takes most of all loops. It is called on a goroutine.
+func (s *Server) busiest() (figures.Top, figures.SlowPages, error) {
+	var counts figures.Counts
+	slow := figures.SlowPages{}
+	for i, one := range s.all() {
+		var own figures.Counts
+		ownSlow, err := ask(one.loop, func() figures.SlowPages {
+			own = one.figuring.tally.Counts()
+			return one.queued.slow.Clone()
+		})
+		if err != nil {
+			return figures.Top{}, nil, err
+		}
+		if i == 0 {
+			counts = own
+		} else {
+			counts.Add(own)
+		}
+		slow.Add(ownSlow...)
+	}
+	return counts.Top(), slow, nil
 }

@@ -23,6 +23,29 @@ func (r *running) figures() figures.Report {
 	return report
 }
 
+// past is the last hour of a node, by its ID; of all, if that is empty.
+func (r *running) past(id string) figures.Series {
+	r.t.Helper()
+	all, err := r.server.Past(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return all[id]
+}
+
+// done is how much was done in some intervals, in all.
+func done(in []figures.Point) map[string]float64 {
+	all := map[string]float64{}
+	for _, p := range in {
+		all["published"] += p.Published * p.Seconds
+		all["delivered"] += p.Delivered * p.Seconds
+		all["refused"] += p.Refused * p.Seconds
+		all["in"] += p.BytesIn * p.Seconds
+		all["lag"] += float64(p.Lag.Samples)
+	}
+	return all
+}
+
 // metric is the value of one.
 func (r *running) metric(name string) float64 {
 	r.t.Helper()
@@ -107,18 +130,7 @@ func (r *running) isTold(t *testing.T, want map[string]float64) {
 	t.Helper()
 	var got map[string]float64
 	linemantest.Until(t, "the figures do not tell all", func() bool {
-		series, err := r.server.Series()
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = map[string]float64{}
-		for _, f := range series.Seconds {
-			got["published"] += f.Rates.Published * f.Seconds
-			got["delivered"] += f.Rates.Delivered * f.Seconds
-			got["refused"] += f.Rates.Refused * f.Seconds
-			got["in"] += f.Rates.BytesIn * f.Seconds
-			got["lag"] += float64(f.Lag.Samples)
-		}
+		got = done(r.past("").Seconds)
 		for name, n := range want {
 			if got[name] < n-0.001 {
 				return false

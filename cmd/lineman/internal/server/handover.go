@@ -70,6 +70,8 @@ const (
 	stateInformed
 	stateGap
 	stateSessions // what those of the dashboard are signed by
+	stateEnded    // those of them that have been logged out, once for each
+	stateFigures
 )
 
 // saveState is the state of the loop. It gives nothing up.
@@ -113,7 +115,9 @@ func (s *Server) appendShared(f *saved) error {
 	}
 	if s.dashboard != nil {
 		f.add(stateSessions, s.dashboard.Key())
+		f.texts(stateEnded, s.dashboard.Ended())
 	}
+	f.nested(stateFigures, s.appendFigures)
 	return nil
 }
 
@@ -165,6 +169,12 @@ func (s *Server) restoreShared(f *field) {
 		if s.dashboard != nil {
 			s.dashboard.SetKey(f.bytes())
 		}
+	case stateEnded:
+		if s.dashboard != nil {
+			s.dashboard.SetEnded(f.text())
+		}
+	case stateFigures:
+		f.take(s.figuring.recorder.RestoreState(f.bytes()))
 	}
 }
 

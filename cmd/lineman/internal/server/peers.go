@@ -27,10 +27,18 @@ func (s *Server) joinPeers() {
 
 // toldByPeer takes what another process tells.
 func (s *Server) toldByPeer(node string, what json.RawMessage) {
-	var r remoteReply
-	if json.Unmarshal(what, &r) == nil && r.Reply != nil {
-		s.answerCall(r.Call, r.Reply.Data, r.Reply.Code, r.Reply.Text)
-		return
+	var told struct {
+		remoteReply
+		Bye bool // of its Dispatcher, which is the last that a process tells
+	}
+	if json.Unmarshal(what, &told) == nil {
+		if r := told.Reply; r != nil {
+			s.answerCall(told.Call, r.Data, r.Code, r.Text)
+			return
+		}
+		if told.Bye {
+			s.nodes.heard.Leave(node)
+		}
 	}
 	s.hearing.dispatcher.Told(node, what)
 }

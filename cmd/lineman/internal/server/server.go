@@ -147,6 +147,7 @@ type Server struct {
 	streaming   streaming
 	slice       timeSlice
 	figuring    figuring
+	nodes       nodes
 	crossing    crossing
 	queued      queued
 	scavenger   scavenger
@@ -276,6 +277,7 @@ func (s *Server) keepTime(l *lineman.Loop) {
 	})
 	l.Every(burstTime*time.Second, s.tidy)
 	if s.home == nil {
+		l.Do(func() { s.sampleAll((*Server).counters) }) // what follows is counted, behind settle
 		l.After(patienceAtStart, s.overdue)
 	}
 }
@@ -317,7 +319,7 @@ func (s *Server) openHub() (err error) {
 		Followers: followers{s}, PresenceChanged: s.presenceChanged, PresenceRenewed: s.presenceRenewed,
 		Told: s.toldByPeer, RollChanged: rollChanged, RollDelay: orAtOnce(s.config.Events.Debounce),
 		MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(), Counted: s.counted(),
-		Tally: s.figuring.tally.Add,
+		Tally: s.figuring.tally.Add, Inquired: s.inquired,
 	})
 	return err
 }
@@ -343,7 +345,8 @@ func (s *Server) counted() func(uid string, by int) {
 	}
 }
 
-// listen adds the ports beside that for pages. Those for back ends are shut until the link to other nodes is up.
+// listen adds the ports beside that for pages. Those for back ends are shut until the link to other nodes is up. That
+// for operators names the process.
 func (s *Server) listen(l *lineman.Loop) (map[*lineman.Worker]net.Addr, error) {
 	addrs := map[*lineman.Worker]net.Addr{}
 	for _, w := range []*lineman.Worker{s.text, s.api, s.admin} {
@@ -360,6 +363,7 @@ func (s *Server) listen(l *lineman.Loop) (map[*lineman.Worker]net.Addr, error) {
 			s.shut = append(s.shut, inner)
 		}
 	}
+	s.nodes = newNodes(addrs[s.admin])
 	return addrs, nil
 }
 

@@ -37,6 +37,11 @@ func (s *Server) addMemory(to *metrics.Snapshot) {
 // snapshot is how the Server of this loop is.
 func (s *Server) snapshot(now time.Time) metrics.Snapshot {
 	s.queued.measure(s.hub.Members("*"), now)
+	return s.counters()
+}
+
+// counters is snapshot without a walk through all pages.
+func (s *Server) counters() metrics.Snapshot {
 	l := s.loop.Stats()
 	return metrics.Snapshot{
 		Stats: s.hub.Stats(), Calls: s.callMetrics(), Linked: s.hub.Linked(), Streams: s.streaming.open,

@@ -2,7 +2,8 @@
 
 import * as figures from "/dashboard/figures.js"
 import * as lookup from "/dashboard/lookup.js"
-import { begin, give, listen, logIn, logOut, may, session } from "/dashboard/wire.js"
+import { nodes } from "/dashboard/nodes.js"
+import { begin, listen, logIn, logOut, may, session } from "/dashboard/wire.js"
 
 const byId = id => document.getElementById(id)
 const { bytes, count, table, time } = figures
@@ -21,7 +22,7 @@ function busiest(into, kind, all, none) {
 
 function report(r) {
   link("Live", "live")
-  figures.now(r.now)
+  figures.now(r)
   busiest("top-channels", "", r.top?.channels, "Nothing is published on channels.")
   busiest("top-uids", "u:", r.top?.uids, "Nothing is published for uids.")
   busiest("top-groups", "g:", r.top?.groups, "Nothing is published for groups.")
@@ -30,8 +31,8 @@ function report(r) {
   ]), "No page is slow.")
   lookup.refusals(r.refusals ?? [])
   table(byId("refused"), ["<at", "reason", "what", "<from", "uid", "what to do"], (r.refusals ?? []).map(one => [
-    time(one.at), one.reason, one.what + (one.detail ? ": " + one.detail : ""), one.remote || "–",
-    one.uid ? lookup.linkTo("u:" + one.uid, one.uid) : "–", one.advice,
+    time(one.at), one.reason, one.what + (one.detail ? ": " + one.detail : "") + (one.node ? ", on " + one.node : ""),
+    one.remote || "–", one.uid ? lookup.linkTo("u:" + one.uid, one.uid) : "–", one.advice,
   ]), "Nothing was refused.")
   table(byId("groups"), ["group", "#listeners", "#waiting", "#pages held", "#dropped"], (r.groups ?? []).map(g => [
     g.name || "(nobody listens yet)", count(g.listeners), `${count(g.waiting)}, ${bytes(g.bytes)}`, count(g.held),
@@ -41,23 +42,11 @@ function report(r) {
     h.name, h.open ? "away: left alone for a while" : "well", count(h.asked), count(h.requests), count(h.failed),
     count(h.dead),
   ]), "No hook is set.")
-  alone = r.now.broker.nodes === 0 && r.now.broker.linked
-  byId("cluster").textContent = alone ? "This node is alone."
-    : !r.now.broker.linked ? "This node does not reach the others: what is published here does not get there."
-      : `${count(r.now.broker.nodes)} nodes are linked. The figures above are of this node: each process has a ` +
-        "dashboard of its own."
-}
-
-let alone = true // there are no other nodes
-
-// nodes asks each node how many connections it has.
-async function nodes() {
-  if (!may("read") || document.hidden) return
-  const answer = await give("nodes", {}).catch(() => undefined)
-  if (answer) {
-    table(byId("node-list"), [alone ? "event loop" : "node", "#connections"],
-      Object.entries(answer.nodes ?? {}).map(([name, n]) => [name, count(n)]), "No node answers.")
-  }
+  byId("nodes").hidden = byId("nodes-link").hidden = r.nodes.length < 2 && r.now.broker.linked
+  byId("nodes-title").textContent = byId("nodes-link").textContent = r.loops ? "Event loops" : "Nodes"
+  byId("cluster").textContent = r.now.broker.linked ? ""
+    : "This node does not reach the others: what is published here does not get there."
+  nodes(byId("node-list"), r)
 }
 
 let live // ends what is live; undefined while nobody looks
@@ -81,14 +70,11 @@ function board() {
   byId("board").hidden = false
   figures.build()
   lookup.build()
-  byId("nodes").hidden = !may("read")
   byId("who").textContent = session.name + (may("manage") ? "" : " (looks only)") + ", " + session.version.split(",")[0]
   byId("leave").hidden = session.open
   byId("leave").onclick = () => logOut().finally(ask)
   document.onvisibilitychange = watch
   watch()
-  nodes()
-  setInterval(nodes, 5000)
 }
 
 // ask begins anew, with the login if there is no session: nothing of what was shown stays.

@@ -15,7 +15,7 @@ const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignific
 const plain = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 })
 
 export const count = n => whole.format(n)
-const rate = n => n >= 10_000 ? short.format(n) : plain.format(n)
+export const rate = n => n >= 10_000 ? short.format(n) : plain.format(n)
 
 export function bytes(n) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"]
@@ -24,7 +24,7 @@ export function bytes(n) {
   return plain.format(n) + " " + units[at]
 }
 
-function seconds(s) {
+export function seconds(s) {
   if (s === 0) return "0"
   if (s < 0.001) return plain.format(s * 1e6) + " µs"
   return s < 1 ? plain.format(s * 1000) + " ms" : plain.format(s) + " s"
@@ -83,20 +83,42 @@ function refusedBy(f) {
   return all.length ? all.slice(0, 2).map(([name, n]) => `${name} ${rate(n)}`).join(", ") : "nothing"
 }
 
+// A point is what plots show of an interval. The server tells its numbers in this order.
+const numbers = ["at", "seconds", "pages", "published", "delivered", "refused", "in", "out", "samples", "p50", "p99",
+  "queued", "most"]
+
+const pointOf = told => Object.fromEntries(numbers.map((name, i) => [name, told[i]]))
+
+// pointNow is that of figures, at a time.
+const pointNow = (f, at) => pointOf([at, f.seconds, f.connections.pages, f.rates.published, f.rates.delivered,
+  f.rates.refused, f.rates.bytes_in, f.rates.bytes_out, f.lag.samples, f.lag.p50, f.lag.p99, f.queued.bytes,
+  f.queued.most])
+
 // The plots: a name, and one or two lines, each with its name and its value.
 const plots = [
-  ["Connections", count, [["pages", f => f.connections.pages]]],
-  ["Messages / s", rate, [["delivered", f => f.rates.delivered], ["published", f => f.rates.published]]],
-  ["Bytes / s", bytes, [["out", f => f.rates.bytes_out], ["in", f => f.rates.bytes_in]]],
-  ["Lag of publications", seconds, [["p99", f => f.lag.samples ? f.lag.p99 : null],
-    ["p50", f => f.lag.samples ? f.lag.p50 : null]]],
-  ["Refused / s", rate, [["all reasons", f => f.rates.refused]]],
-  ["Waits for pages", bytes, [["all pages", f => f.queued.bytes], ["the slowest", f => f.queued.most]]],
+  ["Connections", count, [["pages", p => p.pages]]],
+  ["Messages / s", rate, [["delivered", p => p.delivered], ["published", p => p.published]]],
+  ["Bytes / s", bytes, [["out", p => p.out], ["in", p => p.in]]],
+  ["Lag of publications", seconds, [["p99", p => p.samples ? p.p99 : null], ["p50", p => p.samples ? p.p50 : null]]],
+  ["Refused / s", rate, [["all reasons", p => p.refused]]],
+  ["Waits for pages", bytes, [["all pages", p => p.queued], ["the slowest", p => p.most]]],
 ]
 
 const spans = { seconds: 5 * 60, ten_seconds: 60 * 60 } // seconds that a plot shows
 
-const shown = { series: { seconds: [], ten_seconds: [] }, range: "seconds", plots: [], tiles: [] }
+const shown = {
+  series: new Map(), // by the ID of a node, and that of all by ""
+  node: "", // whose figures are shown; empty: those of all
+  range: "seconds", plots: [], tiles: [],
+}
+
+// seriesOf are the points of a node.
+function seriesOf(id) {
+  if (!shown.series.has(id)) shown.series.set(id, { seconds: [], ten_seconds: [], told: 0 })
+  return shown.series.get(id)
+}
+
+const points = () => seriesOf(shown.node)[shown.range]
 
 const color = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
@@ -133,13 +155,13 @@ const steps = format => format === bytes ? { incrs: Array.from({ length: 50 }, (
   : format === count ? { incrs: Array.from({ length: 30 }, (_, i) => 10 ** Math.floor(i / 3) * [1, 2, 5][i % 3]) } : {}
 
 const dataOf = lines => {
-  const all = shown.series[shown.range]
-  return [all.map(f => f.at / 1000), ...lines.map(([, value]) => all.map(value))]
+  const all = points()
+  return [all.map(p => p.at / 1000), ...lines.map(([, value]) => all.map(value))]
 }
 
 // point says in words what the pointer is at, or what is now.
 function point(i, at) {
-  const all = shown.series[shown.range], f = all[at ?? all.length - 1]
+  const all = points(), f = all[at ?? all.length - 1]
   const [, format, lines] = plots[i]
   const labels = byId("plots").children[i].querySelectorAll("span")
   lines.forEach(([name, value], n) => {
@@ -177,6 +199,7 @@ export function build() {
   new ResizeObserver(() => shown.plots.forEach((plot, i) => {
     plot.setSize({ width: byId("plots").children[i].querySelector(".area").clientWidth, height: 170 })
   })).observe(byId("plots"))
+  byId("node").onchange = () => show(byId("node").value)
   for (const button of document.querySelectorAll("[data-range]")) {
     button.onclick = () => {
       shown.range = button.dataset.range
@@ -189,34 +212,72 @@ export function build() {
 }
 
 // past takes what is kept of the last hour.
-export function past(series) {
-  shown.series = { seconds: series.seconds ?? [], ten_seconds: series.ten_seconds ?? [] }
+export function past(all) {
+  shown.series.clear()
+  for (const [id, series] of Object.entries(all)) {
+    const of = seriesOf(id)
+    of.seconds = (series.seconds ?? []).map(pointOf)
+    of.ten_seconds = (series.ten_seconds ?? []).map(pointOf)
+  }
   refresh()
 }
 
-// ofTen are the figures of ten seconds: means of what happened, the most of what waited, and the last of the rest.
+// ofTen is one point in place of ten: means of what happened, and the most of what there was.
 function ofTen(all) {
-  const last = all.at(-1), rates = { ...last.rates }
-  for (const name of Object.keys(rates)) {
-    if (typeof rates[name] === "number") rates[name] = all.reduce((sum, f) => sum + f.rates[name], 0) / all.length
+  const ten = { ...all.at(-1) }
+  for (const name of ["published", "delivered", "refused", "in", "out"]) {
+    ten[name] = all.reduce((sum, p) => sum + p[name], 0) / all.length
   }
-  const most = (part, name) => Math.max(...all.map(f => f[part][name]))
-  return {
-    ...last, rates, queued: { bytes: most("queued", "bytes"), most: most("queued", "most") },
-    lag: { samples: most("lag", "samples"), p50: most("lag", "p50"), p99: most("lag", "p99") },
+  for (const name of ["pages", "samples", "p50", "p99", "queued", "most"]) {
+    ten[name] = Math.max(...all.map(p => p[name]))
   }
+  return ten
 }
 
-// now takes the figures of a second.
-export function now(f) {
-  const { seconds, ten_seconds } = shown.series
-  if (seconds.at(-1)?.at !== f.at) seconds.push(f)
-  if (!ten_seconds.length || f.at - ten_seconds.at(-1).at >= 9_500) ten_seconds.push(ofTen(seconds.slice(-10)))
+// add takes what a node did in a second, once.
+function add(id, f, at) {
+  const of = seriesOf(id), { seconds, ten_seconds } = of
+  if (of.told === f.at || seconds.at(-1)?.at >= at) return
+  of.told = f.at
+  seconds.push(pointNow(f, at))
+  if (!ten_seconds.length || at - ten_seconds.at(-1).at >= 9_500) ten_seconds.push(ofTen(seconds.slice(-10)))
   if (seconds.length > 320) seconds.splice(0, seconds.length - 300)
   if (ten_seconds.length > 380) ten_seconds.splice(0, ten_seconds.length - 360)
+}
+
+// now takes the figures of a second: of all, and of each node.
+export function now(r) {
+  const several = !r.loops && r.nodes.length > 1 ? r.nodes : []
+  add("", r.all, r.now.at)
+  for (const node of several) if (node.state === "live" || node.state === "leaving") add(node.id, node.now, r.now.at)
+  for (const id of shown.series.keys()) if (id && !several.some(node => node.id === id)) shown.series.delete(id)
+  choice(several)
+  const f = several.find(node => node.id === shown.node)?.now ?? r.all
   tiles.forEach(([, value, more], i) => {
     shown.tiles[i].value.textContent = value(f)
     shown.tiles[i].more.textContent = more(f)
   })
+  refresh()
+}
+
+// choice offers the nodes whose figures can be shown.
+function choice(nodes) {
+  const box = byId("node"), all = [["", "All nodes"], ...nodes.map(node => [node.id, nameOf(node)])]
+  byId("of").hidden = nodes.length === 0
+  if (!nodes.some(node => node.id === shown.node)) shown.node = ""
+  if (JSON.stringify(all) !== box.dataset.all) { // else an open list would close
+    box.dataset.all = JSON.stringify(all)
+    box.replaceChildren(...all.map(([id, name]) => element("option", name, { value: id })))
+  }
+  box.value = shown.node
+}
+
+// nameOf is how a node is called, and that it is not there.
+const nameOf = node => node.name + (node.state === "live" ? "" : `, ${node.state}`)
+
+// show has the figures of a node be shown; of all, if it is empty.
+export function show(id) {
+  shown.node = id
+  byId("node").value = id
   refresh()
 }

@@ -56,9 +56,10 @@ async function look() {
   target = of
   byId("found").classList.remove("bad")
   try {
-    const [here, all] = await Promise.all([find(of), give("count", { to: of })])
+    const [found, all] = await Promise.all([find(of), give("count", { to: of })])
     if (of !== target) return // another one was asked for meanwhile
-    tell(of, here, all.counts[of], all.incomplete)
+    found.incomplete ||= all.incomplete
+    tell(of, found, all.counts[of])
     await tellKept(of)
   } catch (error) {
     byId("found").textContent = error.message
@@ -73,7 +74,7 @@ const some = (n, what) => n === 1 ? "1 " + what : count(n) + " " + what + "s"
 // name is how a target is called in a sentence.
 const name = of => of === "*" ? "Everybody" : (/^[ugc]:/.test(of) ? of.slice(2) : of)
 
-function tell(of, { conns, most }, n, incomplete) {
+function tell(of, { conns, most, incomplete }, n) {
   const isUID = of.startsWith("u:")
   let text = `${name(of)} has ${some(n, "connection")}.`
   if (n === 0) {
@@ -81,16 +82,12 @@ function tell(of, { conns, most }, n, incomplete) {
       (isUID ? why(of.slice(2)) : "")
   }
   if (of === "*") text = `There are ${some(n, "connection")} of pages.`
-  if (n > conns.length) {
-    text += conns.length >= most ? ` The first ${most} of this node are shown.`
-      : ` ${some(n - conns.length, "connection")} of them ${n - conns.length === 1 ? "is" : "are"} on other nodes: ` +
-        "the dashboard of each shows its own."
-  }
+  if (n > conns.length && conns.length >= most) text += ` ${most} of them are shown.`
   if (incomplete) text += " Some nodes have not answered."
   byId("found").textContent = text
   table(byId("conns"), ["<connection", "uid", "<from", "since", "groups", "channels", "got", "<waits", "<"],
     conns.map(c => [
-      linkTo(c.conn, c.conn.slice(2)), linkTo("u:" + c.uid, c.uid), c.remote, sinceOf(c), list(c.groups, "g:"),
+      linkTo(c.conn, c.conn.slice(2)), linkTo("u:" + c.uid, c.uid), fromOf(c), sinceOf(c), list(c.groups, "g:"),
       list(c.channels, ""), `${count(c.sent)} messages, ${bytes(c.bytes)}`, c.waits ? bytes(c.waits) : "nothing",
       kickOf(c),
     ]), "")
@@ -101,6 +98,14 @@ function tell(of, { conns, most }, n, incomplete) {
   byId("revoke").hidden = !isUID
   byId("grave").textContent = isUID ? "Kick closes its connections. Revoke also refuses the credentials that it has."
     : "Kick closes its connections."
+}
+
+// fromOf is where a connection comes from and, where there are several nodes, to which it has come.
+function fromOf(c) {
+  if (!c.node) return c.remote
+  const box = element("span", c.remote)
+  box.append(element("br"), element("span", "to " + c.node, { class: "soft" }))
+  return box
 }
 
 function sinceOf(c) {

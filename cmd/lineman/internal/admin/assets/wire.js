@@ -34,7 +34,7 @@ export async function give(command, body) {
   return answer
 }
 
-// find tells of the connections of a target on this node.
+// find tells of the connections of a target.
 export const find = to => fetch("/dashboard/find?to=" + encodeURIComponent(to)).then(right)
 
 const retryAfter = 1500 // milliseconds
