@@ -27,6 +27,7 @@ var told = map[string]string{
 
 // TestMain has four tests run at a time, of those that run beside others: they wait for most of their time.
 func TestMain(m *testing.M) {
+	flag.Parse()
 	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}
@@ -43,6 +44,8 @@ func run(m *testing.M) int {
 		panic(err)
 	}
 	defer os.RemoveAll(binaries)
+	os.Setenv(mark, binaries)
+	go endWhenDue()
 	folder := binaries + string(filepath.Separator)
 	build("..", "-o", folder, "./cmd/...", "./examples/...")
 	build(".", "-o", folder, "./misbehave", "./converse")
