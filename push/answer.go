@@ -54,9 +54,9 @@ func problem(err error) Answer {
 func (h *Hub[C]) answer(q *Question, reply func(Answer)) {
 	switch q.Verb {
 	case ListGroups:
-		reply(h.names(ToGroup))
+		reply(h.names(ToGroup, q.Name))
 	case ListChannels:
-		reply(h.names(ToChannel))
+		reply(h.names(ToChannel, q.Name))
 	case List, ListSessions:
 		reply(h.tell(q))
 	case ListNodes:
@@ -86,15 +86,21 @@ func (h *Hub[C]) answer(q *Question, reply func(Answer)) {
 	}
 }
 
-// names are those that groups or channels have.
-func (h *Hub[C]) names(k Kind) Answer {
+// names are those that groups or channels have, as far as they begin so.
+func (h *Hub[C]) names(k Kind, start string) Answer {
 	bytes := 0
+	var names []string
 	for name := range h.sets[k] {
+		if !strings.HasPrefix(name, start) {
+			continue
+		}
+		names = append(names, name)
 		if bytes += len(name) + aroundName; bytes > MaxAnswer {
 			return problem(errLongAnswer)
 		}
 	}
-	return Answer{Names: sorted(h.sets[k])}
+	slices.Sort(names)
+	return Answer{Names: names}
 }
 
 // aroundName is what an answer has for each name beside it, in bytes.

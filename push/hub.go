@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -26,13 +25,14 @@ const (
 
 // Hub is the registry of subscriptions: it knows the connections of a node, and what each gets. Owned by a loop.
 type Hub[C Conn] struct {
-	options  Options[C]
-	node     string   // told apart from others by this
-	former   []string // names of other Hubs of a predecessor, whose connections it has now
-	everyone *set[C]
-	sets     [ToConn]map[string]*set[C] // none is empty
-	members  map[uint64]*Member[C]      // by the connections' ids
-	values   map[*Member[C]]any         // of those that have one
+	options    Options[C]
+	namespaces Namespaces[Namespace]
+	node       string   // told apart from others by this
+	former     []string // names of other Hubs of a predecessor, whose connections it has now
+	everyone   *set[C]
+	sets       [ToConn]map[string]*set[C] // none is empty
+	members    map[uint64]*Member[C]      // by the connections' ids
+	values     map[*Member[C]]any         // of those that have one
 
 	link     Link
 	history  HistoryLink         // that link; nil if nothing is kept
@@ -97,13 +97,12 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 	o.MaxRecover = cmp.Or(o.MaxRecover, defaultRecover)
 	o.MaxRecoverBytes = cmp.Or(o.MaxRecoverBytes, defaultRecoverBytes)
 	o.RollDelay = max(cmp.Or(o.RollDelay, defaultRollDelay), 0)
-	for name := range o.Namespaces {
-		if strings.Contains(name, ":") || isOther(name+":") {
-			return nil, fmt.Errorf("push: no namespace can be called %q", name)
-		}
+	spaces, err := NewNamespaces(o.Namespaces)
+	if err != nil {
+		return nil, err
 	}
 	h := &Hub[C]{
-		options: o, everyone: &set[C]{kind: ToEveryone}, members: make(map[uint64]*Member[C]),
+		options: o, namespaces: spaces, everyone: &set[C]{kind: ToEveryone}, members: make(map[uint64]*Member[C]),
 		pending: make(map[uint64]*pending), unannounced: make(map[*Member[C]]bool),
 		tails: make(map[*set[C]]*tail[C]), stats: Stats{Gaps: make(map[Gap]uint64)},
 	}
@@ -273,15 +272,6 @@ func (h *Hub[C]) tidy(s *set[C]) {
 		h.drop(s)
 		h.enroll(s, false)
 	}
-}
-
-// namespace is that of a channel.
-func (h *Hub[C]) namespace(channel string) Namespace {
-	name, _, ok := strings.Cut(channel, ":")
-	if n, known := h.options.Namespaces[name]; ok && known {
-		return n
-	}
-	return h.options.Namespaces[""]
 }
 
 // admit tells whether one more may be in a set; s is nil if nobody is. Who may enters it next: see vacate.

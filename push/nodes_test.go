@@ -52,6 +52,8 @@ func TestAsk(t *testing.T) {
 		}
 		want(push.Question{Verb: push.ListGroups}, push.Answer{Names: []string{"room"}})
 		want(push.Question{Verb: push.ListChannels}, push.Answer{Names: []string{"news"}})
+		want(push.Question{Verb: push.ListChannels, Name: "new"}, push.Answer{Names: []string{"news"}})
+		want(push.Question{Verb: push.ListChannels, Name: "old"}, push.Answer{})
 		want(push.Question{Verb: push.SetSession, To: room, Data: []byte(`{"a":1}`)}, push.Answer{N: 2})
 		if got, err := d.ask(push.Question{Verb: push.ListSessions, To: []push.Target{laptop.Target()}}); err != nil ||
 			fmt.Sprint(got.Sessions) != fmt.Sprintf("map[%s:[123 34 97 34 58 49 125]]", laptop.Target()) {

@@ -69,8 +69,8 @@ type Options[C Conn] struct {
 	// SingleLogin has a new connection of a uid replace the others, on all nodes, which are closed with CodeReplaced.
 	SingleLogin bool
 
-	// Namespaces are options of channels by the part of their names before the first ":"; that of the others is called
-	// "".
+	// Namespaces are options of channels by the part of their names before the first ":", or by how they begin, with a
+	// "*": see NewNamespaces. That of the others is called "".
 	Namespaces map[string]Namespace
 
 	// UIDHistory and GroupHistory are what is kept of what is published for uids, and for groups. The zero value keeps
@@ -121,16 +121,4 @@ type Options[C Conn] struct {
 
 	MaxPlaces  int // groups and channels of one connection; 0 means 128
 	MaxMessage int // bytes of a publication; 0 means 64 KiB
-}
-
-// Namespace is what the channels of a name allow. The zero value allows what Options do.
-type Namespace struct {
-	Closed         bool // nobody subscribes
-	MaxSubscribers int  // of one channel, on a node, or on all nodes of a Memory; 0 means any number
-	MaxMessage     int  // bytes; 0 means that of Options
-
-	History Retention // what is kept of what is published on a channel; the zero value keeps nothing
-
-	Presence   PresenceMode // what there is of who is in a channel
-	MaxPresent int          // uids of a channel up to which they are told, beyond it is only how many; 0 means 1000
 }

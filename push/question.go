@@ -16,8 +16,8 @@ const (
 	Count        Verb = "count"    // the connections of each target: Answer.Counts
 	List         Verb = "list"     // the uids and the connections of the targets
 	ListSessions Verb = "sessions" // what SetSession keeps with them
-	ListGroups   Verb = "groups"   // the names of the groups that have a connection
-	ListChannels Verb = "channels" // the names of the channels that have a subscriber
+	ListGroups   Verb = "groups"   // the names of the groups that have a connection, and begin with Name
+	ListChannels Verb = "channels" // the names of the channels that have a subscriber, likewise
 	ListNodes    Verb = "nodes"    // how many connections each node has
 
 	Join        Verb = "join"        // the group called Name
