@@ -19,6 +19,7 @@ import (
 type attendance[C Conn] struct {
 	seats   map[seat]*attendee
 	infos   map[*Member[C]]json.RawMessage // of the connections that have one by SetInfo
+	others  map[subscription[C]]identity   // as whom connections are in channels that came by SubscribeAs
 	leaving []leaver                       // those that no timer runs for yet
 
 	departures []*departure // those that one runs for
@@ -54,10 +55,14 @@ const leaveDelay = 5 * time.Second
 
 // attend notes that a connection has come to a set.
 func (h *Hub[C]) attend(m *Member[C], s *set[C]) {
-	if h.presence == nil || s.kind != ToChannel || m.own == nil || h.namespace(s.name).Presence == PresenceOff {
+	if h.presence == nil || s.kind != ToChannel {
 		return
 	}
-	at, info := seat{s.target(), m.UID()}, m.info()
+	who := h.identityIn(m, s)
+	if who.uid == "" || h.namespace(s.name).Presence == PresenceOff {
+		return
+	}
+	at := seat{s.target(), who.uid}
 	a := h.attendance.seats[at]
 	known := a != nil
 	if !known {
@@ -68,8 +73,8 @@ func (h *Hub[C]) attend(m *Member[C], s *set[C]) {
 		h.attendance.seats[at] = a
 	}
 	a.conns++
-	if !known || info != nil { // another node may have said something else since
-		h.presence.Enter(at.channel, at.uid, info)
+	if !known || who.info != nil { // another node may have said something else since
+		h.presence.Enter(at.channel, at.uid, who.info)
 	}
 }
 
@@ -78,7 +83,8 @@ func (h *Hub[C]) unattend(m *Member[C], s *set[C]) {
 	if h.presence == nil || s.kind != ToChannel {
 		return
 	}
-	at := seat{s.target(), m.UID()}
+	at := seat{s.target(), h.uidIn(m, s)}
+	delete(h.attendance.others, subscription[C]{m, s})
 	a := h.attendance.seats[at]
 	if a == nil {
 		return
@@ -132,12 +138,9 @@ func (l *leaver) isGone() bool { return l.conns == 0 && l.attendee.left == l.lef
 // SetInfo stores what the channels of the connection that have presence are told of its uid: JSON of at most MaxInfo
 // bytes. What several connections of a uid have, replaces each other: what was told last is told. nil removes it.
 func (m *Member[C]) SetInfo(info json.RawMessage) error {
-	if len(info) > MaxInfo {
-		return fmt.Errorf("push: the info of a connection has %d bytes: at most %d are allowed", len(info), MaxInfo)
-	}
-	compact, err := compactInfo(info)
+	compact, err := checkInfo(info)
 	if err != nil {
-		return fmt.Errorf("push: the info of a connection: %w", err)
+		return err
 	}
 	if m.hub == nil || m.hub.presence == nil {
 		return nil
@@ -153,6 +156,18 @@ func (m *Member[C]) SetInfo(info json.RawMessage) error {
 	}
 	m.tellInfo(before)
 	return nil
+}
+
+// checkInfo is compactInfo of what a program gives.
+func checkInfo(info json.RawMessage) (json.RawMessage, error) {
+	if len(info) > MaxInfo {
+		return nil, fmt.Errorf("push: the info of a connection has %d bytes: at most %d are allowed", len(info), MaxInfo)
+	}
+	compact, err := compactInfo(info)
+	if err != nil {
+		return nil, fmt.Errorf("push: the info of a connection: %w", err)
+	}
+	return compact, nil
 }
 
 // compactInfo is a copy of an info without white space; nil if it says nothing.
@@ -207,6 +222,9 @@ func (m *Member[C]) tellInfo(before json.RawMessage) {
 	}
 	for _, p := range m.positions {
 		at := seat{p.set.target(), m.UID()}
+		if _, other := m.hub.attendance.others[subscription[C]{m, p.set}]; other {
+			continue
+		}
 		if m.hub.attendance.seats[at] != nil {
 			m.hub.presence.Enter(at.channel, at.uid, info)
 		}

@@ -17,14 +17,19 @@ const (
 	fieldMemberFollows  = 3
 	fieldMemberValue    = 4
 	fieldMemberInfo     = 5
-	fieldMemberPlace    = 6 // once for each group and channel
-	fieldMemberPosition = 7 // once for each target that it follows, and stands in
-	fieldMemberComing   = 8 // once for each that it has not begun with yet
-	fieldMemberUnsaid   = 9 // other nodes have not all heard of its login
+	fieldMemberPlace    = 6  // once for each group and channel
+	fieldMemberPosition = 7  // once for each target that it follows, and stands in
+	fieldMemberComing   = 8  // once for each that it has not begun with yet
+	fieldMemberUnsaid   = 9  // other nodes have not all heard of its login
+	fieldMemberIdentity = 10 // once for each channel that it is in as another uid than its own
 
 	fieldStandsIn    = 1 // the target, also of what it has not begun with
 	fieldStandsAt    = 2 // the text of a Position, or of a Since
 	fieldStandsAgain = 3 // of what it has not begun with: it has begun before
+
+	fieldIdentityChannel = 1
+	fieldIdentityUID     = 2
+	fieldIdentityInfo    = 3
 )
 
 // errValue is why a connection does not cross.
@@ -52,6 +57,7 @@ func (h *Hub[C]) AppendMember(dst []byte, m *Member[C]) ([]byte, error) {
 	dst = fields.Bool(dst, fieldMemberUnsaid, m.announcing)
 	for _, p := range m.positions {
 		dst = fields.Item(dst, fieldMemberPlace, p.set.target())
+		dst = h.appendIdentity(dst, m, p.set)
 	}
 	if m.own != nil {
 		dst = h.appendStand(dst, m, m.own)
@@ -60,6 +66,19 @@ func (h *Hub[C]) AppendMember(dst []byte, m *Member[C]) ([]byte, error) {
 		dst = h.appendStand(dst, m, p.set)
 	}
 	return dst, nil
+}
+
+// appendIdentity appends who a connection is in a channel, if it is another one there.
+func (h *Hub[C]) appendIdentity(dst []byte, m *Member[C], s *set[C]) []byte {
+	who, other := h.attendance.others[subscription[C]{m, s}]
+	if !other {
+		return dst
+	}
+	return fields.Nested(dst, fieldMemberIdentity, func(dst []byte) []byte {
+		dst = fields.Bytes(dst, fieldIdentityChannel, s.name)
+		dst = fields.Bytes(dst, fieldIdentityUID, who.uid)
+		return fields.Bytes(dst, fieldIdentityInfo, who.info)
+	})
 }
 
 // appendStand appends where a connection stands in a target, or how it begins with it.
@@ -101,6 +120,7 @@ type memberState struct {
 	places    []Target
 	stands    map[Target]Position
 	coming    map[Target]comingState
+	others    map[Target]identity // by channel
 }
 
 // comingState is how it begins with a target.
@@ -135,10 +155,39 @@ func (s *memberState) take(number uint64, value []byte) (err error) {
 			err = fields.ErrMalformed
 		}
 		s.places = append(s.places, place)
+	case fieldMemberIdentity:
+		err = s.takeIdentity(value)
 	case fieldMemberPosition, fieldMemberComing:
 		err = s.takeStand(value, number == fieldMemberComing)
 	}
 	return err
+}
+
+func (s *memberState) takeIdentity(state []byte) error {
+	var in Target
+	var who identity
+	err := fields.Each(state, func(number uint64, value []byte) error {
+		switch number {
+		case fieldIdentityChannel:
+			in = Target(value)
+		case fieldIdentityUID:
+			who.uid = string(value)
+		case fieldIdentityInfo:
+			who.info = slices.Clone(value)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if checkName(ToUID, who.uid) != nil || len(who.info) > MaxInfo {
+		return fields.ErrMalformed
+	}
+	if s.others == nil {
+		s.others = make(map[Target]identity)
+	}
+	s.others[in] = who
+	return nil
 }
 
 func (s *memberState) takeStand(state []byte, coming bool) error {
@@ -233,6 +282,9 @@ func (h *Hub[C]) restoreMember(m *Member[C], had *memberState) {
 		kind, name := place.Split()
 		if s := h.setOf(kind, name); m.positionIn(s) < 0 {
 			s.enter(m)
+			if who, other := had.others[place]; other && kind == ToChannel {
+				h.identify(m, s, who)
+			}
 			h.seatAgain(m, s)
 		}
 	}
@@ -250,7 +302,8 @@ func (h *Hub[C]) seatAgain(m *Member[C], s *set[C]) {
 	if l, shared := h.link.(*memoryLink); shared && s.kind == ToChannel && h.namespace(s.name).MaxSubscribers > 0 {
 		l.takeSeat(s.target(), math.MaxInt)
 	}
-	if a := h.attendance.seats[seat{s.target(), m.UID()}]; a != nil && m.own != nil {
+	uid := h.uidIn(m, s)
+	if a := h.attendance.seats[seat{s.target(), uid}]; a != nil && uid != "" {
 		a.conns++ // others know
 	} else {
 		h.attend(m, s)

@@ -156,14 +156,14 @@ func (m *Member[C]) keep(v any) {
 }
 
 // Join puts the connection into a group, if it is not there. ErrRemoved means that the Hub no longer knows it.
-func (m *Member[C]) Join(group string) error { return m.enter(ToGroup, group) }
+func (m *Member[C]) Join(group string) error { return m.enter(ToGroup, group, nil) }
 
 // Leave takes the connection out of a group, if it is there.
 func (m *Member[C]) Leave(group string) { m.leave(ToGroup, group) }
 
 // Subscribe has the connection get what is published on a channel. An error says that the channel's namespace does not
 // allow it.
-func (m *Member[C]) Subscribe(channel string) error { return m.enter(ToChannel, channel) }
+func (m *Member[C]) Subscribe(channel string) error { return m.enter(ToChannel, channel, nil) }
 
 // Unsubscribe ends that.
 func (m *Member[C]) Unsubscribe(channel string) { m.leave(ToChannel, channel) }
@@ -184,7 +184,8 @@ func (m *Member[C]) names(k Kind) (names []string) {
 	return names
 }
 
-func (m *Member[C]) enter(k Kind, name string) error {
+// enter puts the connection into a set, and has it be another one there if who is not nil.
+func (m *Member[C]) enter(k Kind, name string, who *identity) error {
 	h := m.hub
 	if h == nil {
 		return ErrRemoved
@@ -194,6 +195,11 @@ func (m *Member[C]) enter(k Kind, name string) error {
 	}
 	s := h.sets[k][name]
 	if s != nil && m.positionIn(s) >= 0 {
+		if who != nil {
+			h.unattend(m, s)
+			h.identify(m, s, *who)
+			h.attend(m, s)
+		}
 		return nil
 	}
 	if n := len(m.positions); n >= h.options.MaxPlaces {
@@ -206,6 +212,9 @@ func (m *Member[C]) enter(k Kind, name string) error {
 	s.enter(m)
 	if h.trace.On() {
 		h.trace.join(m.recipient(), s.target())
+	}
+	if who != nil {
+		h.identify(m, s, *who)
 	}
 	h.begin(m, s, false)
 	h.attend(m, s)

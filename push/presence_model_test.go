@@ -21,7 +21,7 @@ func (w *world) act() {
 		w.last++
 		c := &worldConn{
 			conn: &conn{id: w.last}, uid: worldUIDs[w.random.IntN(len(worldUIDs))], channels: make(map[string]bool),
-			lists: make(map[string]map[string]string),
+			others: make(map[string]string), lists: make(map[string]map[string]string),
 		}
 		var err error
 		if c.member, err = n.hub.AddFollower(c.conn, c.uid); err != nil {

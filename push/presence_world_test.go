@@ -1,6 +1,7 @@
 package push_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"iter"
 	"maps"
@@ -52,8 +53,9 @@ type worldConn struct {
 	member   *member
 	uid      string
 	channels map[string]bool
-	token    string // JSON; empty: it says nothing
-	session  string // likewise
+	others   map[string]string // uids that it has in channels, in place of its own
+	token    string            // JSON; empty: it says nothing
+	session  string            // likewise
 	lists    map[string]map[string]string
 	stale    []string // channels whose lists it has to ask for
 }
@@ -142,7 +144,9 @@ func (n *worldNode) says(s seat) bool {
 
 // has reports whether it has a connection there.
 func (n *worldNode) has(s seat) bool {
-	return slices.ContainsFunc(n.conns, func(c *worldConn) bool { return c.uid == s.uid && c.channels[s.channel] })
+	return slices.ContainsFunc(n.conns, func(c *worldConn) bool {
+		return c.channels[s.channel] && c.uidIn(s.channel) == s.uid
+	})
 }
 
 // said notes what a connection says of its uid.
@@ -191,9 +195,11 @@ func (n *worldNode) leaves(c *worldConn, channel string) {
 	if !c.channels[channel] {
 		return
 	}
+	s := seat{channel, c.uidIn(channel)}
 	delete(c.channels, channel)
+	delete(c.others, channel)
 	delete(c.lists, channel)
-	if s := (seat{channel, c.uid}); !n.has(s) {
+	if !n.has(s) {
 		n.gone[s] = n.world.now
 	}
 }
@@ -206,8 +212,39 @@ func (n *worldNode) goes(c *worldConn) {
 	n.conns = slices.DeleteFunc(n.conns, func(other *worldConn) bool { return other == c })
 }
 
+// uidIn is the uid that the connection has in a channel.
+func (c *worldConn) uidIn(channel string) string {
+	if uid, other := c.others[channel]; other {
+		return uid
+	}
+	return c.uid
+}
+
+// comesAs has a connection come to a channel as any uid, or be that uid where it is.
+func (n *worldNode) comesAs(c *worldConn, channel string) {
+	w := n.world
+	before, was := seat{channel, c.uidIn(channel)}, c.channels[channel]
+	uid := worldUIDs[w.random.IntN(len(worldUIDs))]
+	c.channels[channel], c.others[channel] = true, uid
+	info := w.json(func(info json.RawMessage) error { return c.member.SubscribeAs(channel, uid, info) })
+	if was && !n.has(before) {
+		n.gone[before] = w.now
+	}
+	w.said(seat{channel, uid}, info)
+	if !was {
+		c.stale = append(c.stale, channel)
+	}
+	if got := c.member.UIDIn(channel); got != uid {
+		w.fatalf("the connection is %q in %s, want %q", got, channel, uid)
+	}
+}
+
 // comes has a connection come to a channel.
 func (n *worldNode) comes(c *worldConn, channel string) {
+	if channel != "news" && n.world.random.IntN(3) == 0 {
+		n.comesAs(c, channel)
+		return
+	}
 	if c.channels[channel] {
 		return
 	}
@@ -233,6 +270,8 @@ func (n *worldNode) tells(c *worldConn, change func()) {
 		after = "null"
 	}
 	for channel := range c.channels {
-		n.world.said(seat{channel, c.uid}, after)
+		if _, other := c.others[channel]; !other {
+			n.world.said(seat{channel, c.uid}, after)
+		}
 	}
 }
