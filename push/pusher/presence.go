@@ -1,0 +1,148 @@
+package pusher
+
+import (
+	"errors"
+	"iter"
+	"strings"
+
+	"github.com/lineman-go/lineman/push"
+)
+
+// How a page comes to a presence channel:
+//
+//	subscribe ──▶ count ──▶ (full: is it there already?) ──▶ SubscribeAs ──▶ list ──▶ subscription_succeeded ──▶ changes
+//
+// What has changed before the list came is in the list. So a page applies changes to the list, and has the truth.
+
+// join has a page come to a presence channel.
+func (s *Service[C]) join(c C, p *Page, name string, j *joining) {
+	p.join(name, j)
+	in := p.app.Channel(name)
+	err := s.hub.CountPresent([]push.Target{in}, func(n []int, err error) {
+		switch {
+		case p.joins(name) != j: // it has changed its mind
+		case err != nil:
+			s.refuseJoin(c, p, name, unavailable)
+		case n[0] >= p.app.maxMembers():
+			s.joinFull(c, p, name, j)
+		default:
+			s.enter(c, p, name, j)
+		}
+	})
+	if err != nil { // the Hub was given other namespaces
+		s.refuseJoin(c, p, name, placeRefusal(err))
+	}
+}
+
+// joinFull lets a page into a channel that is full if its user is there already.
+func (s *Service[C]) joinFull(c C, p *Page, name string, j *joining) {
+	_ = s.hub.Presence(p.app.Channel(name), func(there push.Presence, err error) { // the channel is right
+		if p.joins(name) != j {
+			return
+		}
+		if _, known := there.Users[j.id]; !known {
+			s.refuseJoin(c, p, name, full)
+			return
+		}
+		s.enter(c, p, name, j)
+	})
+}
+
+// enter has a page be present in a channel, and asks who else is.
+func (s *Service[C]) enter(c C, p *Page, name string, j *joining) {
+	m := s.hub.Member(c.ID())
+	if m == nil {
+		return // it has gone
+	}
+	in := p.app.Channel(name)
+	if err := m.SubscribeAs(string(in), j.id, j.info); err != nil {
+		s.refuseJoin(c, p, name, placeRefusal(err))
+		return
+	}
+	_ = s.hub.Presence(in, func(there push.Presence, err error) { // likewise
+		switch {
+		case p.joins(name) != j || s.hub.Member(c.ID()) == nil:
+		case errors.Is(err, push.ErrUnlinked): // PresenceRenewed tells it when the link is up
+		case err != nil:
+			m.Unsubscribe(string(in))
+			s.refuseJoin(c, p, name, unavailable)
+		default:
+			s.begin(c, p, name, j, there)
+		}
+	})
+}
+
+// refuseJoin tells a page that it does not come to a presence channel.
+func (s *Service[C]) refuseJoin(c C, p *Page, name string, r *refusal) {
+	p.joined(name)
+	if s.hub.Member(c.ID()) != nil {
+		s.refuse(c, name, r)
+	}
+}
+
+// begin tells a page who is in a channel that it has come to.
+func (s *Service[C]) begin(c C, p *Page, name string, j *joining, there push.Presence) {
+	p.joined(name)
+	data := members(there)
+	s.send(c, func(dst []byte) []byte { return appendSucceeded(dst, name, data) })
+	if j.begun {
+		s.tellLast(c, p, name, j.last)
+	}
+}
+
+// PresenceChanged tells pages who has come to a channel, or gone: see push.Options. All are of the channel's App.
+func (s *Service[C]) PresenceChanged(to iter.Seq[C], in push.Target, e push.PresenceEvent) {
+	a, name := s.place(to, in)
+	if a == nil {
+		return
+	}
+	if watched, found := strings.CutPrefix(name, onlinePrefix); found {
+		s.tellWatchers(to, in, watched, e.Here)
+		return
+	}
+	s.options.SendAll(s.told(to, name), in, push.Stored{}, func(dst []byte) []byte {
+		return appendMember(dst, name, e)
+	})
+}
+
+// PresenceRenewed tells pages who is in a channel, in place of what they know: see push.Options.
+func (s *Service[C]) PresenceRenewed(to iter.Seq[C], in push.Target, there push.Presence) {
+	a, name := s.place(to, in)
+	if a == nil {
+		return
+	}
+	if watched, found := strings.CutPrefix(name, onlinePrefix); found {
+		s.tellWatchers(to, in, watched, there.N > 0)
+		return
+	}
+	data := members(there)
+	s.options.SendAll(s.told(to, name), in, push.Stored{}, func(dst []byte) []byte {
+		return appendSucceeded(dst, name, data)
+	})
+	for c := range to {
+		if p := s.options.Page(c); p.joins(name) != nil {
+			s.begin(c, p, name, p.joins(name), there)
+		}
+	}
+}
+
+// place is the App of a channel, and what that calls it; nil if there are no pages.
+func (s *Service[C]) place(to iter.Seq[C], in push.Target) (a *App, name string) {
+	for c := range to {
+		a = s.options.Page(c).app
+		name, _ = a.Name(in)
+		break
+	}
+	return a, name
+}
+
+// told are the pages that know who is in a channel.
+func (s *Service[C]) told(to iter.Seq[C], name string) iter.Seq[C] {
+	return func(yield func(C) bool) {
+		for c := range to {
+			if s.options.Page(c).joins(name) == nil && !yield(c) {
+				return
+			}
+		}
+	}
+}
