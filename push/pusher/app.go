@@ -102,14 +102,14 @@ const maxID = push.MaxName - len(":") - MaxChannel
 
 // check tells what is wrong with an App.
 func (a *App) check() error {
-	switch {
+	switch kind, _ := push.Target(a.ID + ":").Split(); {
 	case a.ID == "" || len(a.ID) > maxID || !isWord(a.ID):
 		return fmt.Errorf("pusher: the id of an app has 1 to %d letters, digits, - and _: not %q", maxID, a.ID)
 	case a.Key == "" || !isWord(a.Key):
 		return fmt.Errorf("pusher: the key of the app %q is made of letters, digits, - and _", a.ID)
 	case a.Secret == "":
 		return fmt.Errorf("pusher: the app %q needs a secret", a.ID)
-	case push.Channel(a.ID+":x").Check() != nil:
+	case kind != push.ToChannel:
 		return fmt.Errorf("pusher: an app cannot have the id %q: its channels would be targets of another kind", a.ID)
 	}
 	return nil
@@ -134,3 +134,12 @@ func (all *Apps) ByID(id string) *App { return all.byID[id] }
 
 // ByKey is the App of a key; nil if there is none.
 func (all *Apps) ByKey(key string) *App { return all.byKey[key] }
+
+// name is what the App of a channel of the Hub calls it; empty if it is none of an App.
+func (all *Apps) name(t push.Target) string {
+	id, name, _ := strings.Cut(string(t), ":")
+	if all.byID[id] == nil {
+		return ""
+	}
+	return name
+}

@@ -50,8 +50,8 @@ func KindOf(name string) (k Kind) {
 // has reports whether a channel has one of some properties.
 func (k Kind) has(some Kind) bool { return k&some != 0 }
 
-// CheckChannel tells what is wrong with the name of a channel that a page asks for, or a back end publishes on: letters,
-// digits and _-=@,.; alone.
+// CheckChannel tells what is wrong with the name of a channel that a page asks for, or a back end publishes on: it has
+// letters, digits and _-=@,.; alone.
 func CheckChannel(name string) error {
 	if name == "" || len(name) > MaxChannel {
 		return fmt.Errorf("pusher: the name of a channel has 1 to %d characters, not %d", MaxChannel, len(name))

@@ -33,7 +33,7 @@ func (s *Service[C]) Begun(c C, of push.Target, r push.Recovery) {
 		return
 	}
 	if !KindOf(name).has(Presence) {
-		s.send(c, func(dst []byte) []byte { return appendSucceeded(dst, name, nil) })
+		s.succeed(c, name)
 	}
 	s.tellLast(c, p, name, last)
 }
@@ -52,8 +52,8 @@ func (s *Service[C]) tellLast(c C, p *Page, name string, last []byte) {
 
 // Published tells pages what was published on a channel, encoded once for all.
 func (s *Service[C]) Published(to iter.Seq[C], of push.Target, m push.Stored) int {
-	a, name := s.place(to, of)
-	if a == nil {
+	name := s.options.Apps.name(of)
+	if name == "" {
 		return 0
 	}
 	return s.options.SendAll(to, of, m, func(dst []byte) []byte { return AppendMessage(dst, name, m.Data) })

@@ -10,7 +10,7 @@ import (
 
 // How a page comes to a presence channel:
 //
-//	subscribe ──▶ count ──▶ (full: is it there already?) ──▶ SubscribeAs ──▶ list ──▶ subscription_succeeded ──▶ changes
+//	subscribe ──▶ count ──▶ (full: is it there already?) ──▶ enter ──▶ list ──▶ subscription_succeeded ──▶ changes
 //
 // What has changed before the list came is in the list. So a page applies changes to the list, and has the truth.
 
@@ -67,7 +67,9 @@ func (s *Service[C]) enter(c C, p *Page, name string, j *joining) {
 			m.Unsubscribe(string(in))
 			s.refuseJoin(c, p, name, unavailable)
 		default:
-			s.begin(c, p, name, j, there)
+			data := members(there)
+			s.send(c, func(dst []byte) []byte { return appendSucceeded(dst, name, data) })
+			s.begun(c, p, name, j)
 		}
 	})
 }
@@ -80,11 +82,9 @@ func (s *Service[C]) refuseJoin(c C, p *Page, name string, r *refusal) {
 	}
 }
 
-// begin tells a page who is in a channel that it has come to.
-func (s *Service[C]) begin(c C, p *Page, name string, j *joining, there push.Presence) {
+// begun notes that a page knows who is in a channel that it has come to.
+func (s *Service[C]) begun(c C, p *Page, name string, j *joining) {
 	p.joined(name)
-	data := members(there)
-	s.send(c, func(dst []byte) []byte { return appendSucceeded(dst, name, data) })
 	if j.begun {
 		s.tellLast(c, p, name, j.last)
 	}
@@ -92,8 +92,8 @@ func (s *Service[C]) begin(c C, p *Page, name string, j *joining, there push.Pre
 
 // PresenceChanged tells pages who has come to a channel, or gone: see push.Options. All are of the channel's App.
 func (s *Service[C]) PresenceChanged(to iter.Seq[C], in push.Target, e push.PresenceEvent) {
-	a, name := s.place(to, in)
-	if a == nil {
+	name := s.options.Apps.name(in)
+	if name == "" {
 		return
 	}
 	if watched, found := strings.CutPrefix(name, onlinePrefix); found {
@@ -107,8 +107,8 @@ func (s *Service[C]) PresenceChanged(to iter.Seq[C], in push.Target, e push.Pres
 
 // PresenceRenewed tells pages who is in a channel, in place of what they know: see push.Options.
 func (s *Service[C]) PresenceRenewed(to iter.Seq[C], in push.Target, there push.Presence) {
-	a, name := s.place(to, in)
-	if a == nil {
+	name := s.options.Apps.name(in)
+	if name == "" {
 		return
 	}
 	if watched, found := strings.CutPrefix(name, onlinePrefix); found {
@@ -116,24 +116,12 @@ func (s *Service[C]) PresenceRenewed(to iter.Seq[C], in push.Target, there push.
 		return
 	}
 	data := members(there)
-	s.options.SendAll(s.told(to, name), in, push.Stored{}, func(dst []byte) []byte {
-		return appendSucceeded(dst, name, data)
-	})
+	s.options.SendAll(to, in, push.Stored{}, func(dst []byte) []byte { return appendSucceeded(dst, name, data) })
 	for c := range to {
 		if p := s.options.Page(c); p.joins(name) != nil {
-			s.begin(c, p, name, p.joins(name), there)
+			s.begun(c, p, name, p.joins(name))
 		}
 	}
-}
-
-// place is the App of a channel, and what that calls it; nil if there are no pages.
-func (s *Service[C]) place(to iter.Seq[C], in push.Target) (a *App, name string) {
-	for c := range to {
-		a = s.options.Page(c).app
-		name, _ = a.Name(in)
-		break
-	}
-	return a, name
 }
 
 // told are the pages that know who is in a channel.

@@ -1,6 +1,7 @@
 package pusher
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"maps"
@@ -22,6 +23,7 @@ type Replays struct {
 	seconds map[int64]map[signature]int64 // when each has come first, Unix time in ms; by the time of the signatures
 	n       int                           // of all seconds
 	forgot  int64                         // the newest second that was forgotten
+	most    int                           // signatures that are remembered; 0 means mostSeen
 }
 
 // signature is enough of one to tell it from others.
@@ -45,7 +47,7 @@ func (r *Replays) admit(hexadecimal string, at int64, now time.Time) bool {
 		return now.UnixMilli()-first < again.Milliseconds()
 	}
 	r.remember(s, at, now.UnixMilli())
-	for r.n > mostSeen {
+	for r.n > cmp.Or(r.most, mostSeen) {
 		r.forgetSecond(slices.Min(slices.Collect(maps.Keys(r.seconds))))
 	}
 	return true

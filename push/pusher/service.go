@@ -14,6 +14,9 @@ type Options[C push.Conn] struct {
 	// the namespaces of App.Namespaces.
 	Hub *push.Hub[C]
 
+	// Apps are those of the pages.
+	Apps *Apps
+
 	// Page is that of a connection which was opened.
 	Page func(c C) *Page
 
@@ -39,7 +42,8 @@ type Options[C push.Conn] struct {
 	Now func() time.Time
 }
 
-// Service serves pages of the Pusher protocol over a Hub, and does what back ends request. Owned by the loop of the Hub.
+// Service serves pages of the Pusher protocol over a Hub, and does what back ends request. Owned by the loop of the
+// Hub.
 type Service[C push.Conn] struct {
 	options Options[C]
 	hub     *push.Hub[C]
@@ -48,8 +52,8 @@ type Service[C push.Conn] struct {
 
 // New makes a Service.
 func New[C push.Conn](o Options[C]) (*Service[C], error) {
-	if o.Hub == nil || o.Page == nil || o.Send == nil || o.SendAll == nil || o.Close == nil {
-		return nil, errors.New("pusher: Options need Hub, Page, Send, SendAll and Close")
+	if o.Hub == nil || o.Apps == nil || o.Page == nil || o.Send == nil || o.SendAll == nil || o.Close == nil {
+		return nil, errors.New("pusher: Options need Hub, Apps, Page, Send, SendAll and Close")
 	}
 	if o.Hear == nil {
 		o.Hear = func(*App, HookEvent) {}

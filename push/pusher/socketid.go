@@ -19,7 +19,7 @@ func SocketID(t push.Target) string {
 	name, ok := strings.CutPrefix(string(t), connPrefix)
 	node, id, found := strings.Cut(name, ".")
 	number, err := strconv.ParseUint(node, 16, 64)
-	if !ok || !found || err != nil {
+	if !ok || !found || err != nil || !isDecimal(id) {
 		return ""
 	}
 	return strconv.FormatUint(number, 10) + "." + id
@@ -29,12 +29,14 @@ func SocketID(t push.Target) string {
 func ParseSocketID(text string) (push.Target, error) {
 	node, id, _ := strings.Cut(text, ".")
 	number, err := strconv.ParseUint(node, 10, 64)
-	if err == nil {
-		_, err = strconv.ParseUint(id, 10, 64)
-	}
-	t := push.Target(fmt.Sprintf("%s%016x.%s", connPrefix, number, id))
-	if err != nil || SocketID(t) != text || strings.HasPrefix(id, "0") && id != "0" {
+	if err != nil || !isDecimal(node) || !isDecimal(id) {
 		return "", fmt.Errorf("pusher: no socket_id is %.80q", text)
 	}
-	return t, nil
+	return push.Target(fmt.Sprintf("%s%016x.%s", connPrefix, number, id)), nil
+}
+
+// isDecimal reports whether a text is how a number is written.
+func isDecimal(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 64)
+	return err == nil && strconv.FormatUint(n, 10) == text
 }

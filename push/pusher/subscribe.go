@@ -13,7 +13,7 @@ import (
 func (s *Service[C]) subscribe(c C, p *Page, m *push.Member[C], f *Frame) {
 	name := f.Channel
 	if name == userPrefix+p.User() && p.User() != "" {
-		s.send(c, func(dst []byte) []byte { return appendSucceeded(dst, name, nil) }) // it has it since it has signed in
+		s.succeed(c, name) // it has it since it has signed in
 		return
 	}
 	if err := CheckChannel(name); err != nil {
@@ -36,12 +36,17 @@ func (s *Service[C]) subscribe(c C, p *Page, m *push.Member[C], f *Frame) {
 	}
 	in := p.app.Channel(name)
 	if m.IsIn(in) {
-		s.send(c, func(dst []byte) []byte { return appendSucceeded(dst, name, nil) })
+		s.succeed(c, name)
 		return
 	}
 	if err := m.Subscribe(string(in)); err != nil { // else Begun is told
 		s.refuse(c, name, placeRefusal(err))
 	}
+}
+
+// succeed tells a page that it has a channel, of which nothing more is to be told.
+func (s *Service[C]) succeed(c C, name string) {
+	s.send(c, func(dst []byte) []byte { return appendSucceeded(dst, name, nil) })
 }
 
 // placeRefusal is why the Hub does not let a page into a channel.
