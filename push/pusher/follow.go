@@ -56,7 +56,25 @@ func (s *Service[C]) Published(to iter.Seq[C], of push.Target, m push.Stored) in
 	if name == "" {
 		return 0
 	}
+	if kind := KindOf(name); kind.has(Presence) && kind.has(Cache) {
+		to = s.overtaking(to, name)
+	}
 	return s.options.SendAll(to, of, m, func(dst []byte) []byte { return AppendMessage(dst, name, m.Data) })
+}
+
+// overtaking are pages that get an event of a channel. Those which are not told yet who is there do not get the last
+// event before it any more, as it would come after this one.
+func (s *Service[C]) overtaking(to iter.Seq[C], name string) iter.Seq[C] {
+	return func(yield func(C) bool) {
+		for c := range to {
+			if j := s.options.Page(c).joins(name); j != nil {
+				j.begun = false
+			}
+			if !yield(c) {
+				return
+			}
+		}
+	}
 }
 
 // Passed does nothing: a page has no positions.

@@ -194,9 +194,16 @@ func (c *conn) says(text string) {
 
 // subscribes has it ask for a channel, with the signature of its app where one is needed.
 func (c *conn) subscribes(channel, data string) {
+	c.asks(channel, data)
+	c.node.world.settle()
+}
+
+// asks is subscribes, when loops have done nothing yet.
+func (c *conn) asks(channel, data string) {
 	a := c.page.App()
-	c.says(fmt.Sprintf(`{"event":"pusher:subscribe","data":{"channel":%q,"auth":%q,"channel_data":%q}}`,
-		channel, a.AuthorizeChannel(c.socket(), channel, data), data))
+	c.node.service.Receive(c, []byte(fmt.Sprintf(
+		`{"event":"pusher:subscribe","data":{"channel":%q,"auth":%q,"channel_data":%q}}`,
+		channel, a.AuthorizeChannel(c.socket(), channel, data), data)))
 }
 
 // hears checks what a page was sent since it was asked last.
@@ -219,15 +226,21 @@ func (c *conn) goes() {
 
 // settle has all loops do what waits for them.
 func (w *world) settle() {
-	for slices.ContainsFunc(w.nodes, func(n *node) bool { return len(n.queue) > 0 }) {
-		for _, n := range w.nodes {
-			queue := n.queue
-			n.queue = nil
-			for _, f := range queue {
-				f()
-			}
+	for w.step() {
+	}
+}
+
+// step has one of them do one thing, and reports whether there was any.
+func (w *world) step() bool {
+	for _, n := range w.nodes {
+		if len(n.queue) > 0 {
+			f := n.queue[0]
+			n.queue = n.queue[1:]
+			f()
+			return true
 		}
 	}
+	return false
 }
 
 // pass has time pass.

@@ -37,14 +37,16 @@ func (s *Service[C]) join(c C, p *Page, name string, j *joining) {
 // joinFull lets a page into a channel that is full if its user is there already.
 func (s *Service[C]) joinFull(c C, p *Page, name string, j *joining) {
 	_ = s.hub.Presence(p.app.Channel(name), func(there push.Presence, err error) { // the channel is right
-		if p.joins(name) != j {
-			return
-		}
-		if _, known := there.Users[j.id]; !known {
+		_, known := there.Users[j.id]
+		switch {
+		case p.joins(name) != j:
+		case err != nil:
+			s.refuseJoin(c, p, name, unavailable)
+		case !known:
 			s.refuseJoin(c, p, name, full)
-			return
+		default:
+			s.enter(c, p, name, j)
 		}
-		s.enter(c, p, name, j)
 	})
 }
 

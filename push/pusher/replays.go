@@ -24,6 +24,7 @@ type Replays struct {
 	n       int                           // of all seconds
 	forgot  int64                         // the newest second that was forgotten
 	most    int                           // signatures that are remembered; 0 means mostSeen
+	looked  int64                         // the second in which it was looked last what is too old
 }
 
 // signature is enough of one to tell it from others.
@@ -64,8 +65,12 @@ func (r *Replays) remember(s signature, at, first int64) {
 	r.n++
 }
 
-// forget forgets what is too old to be taken in any case.
+// forget forgets what is too old to be taken in any case, once a second.
 func (r *Replays) forget(now time.Time) {
+	if now.Unix() == r.looked {
+		return
+	}
+	r.looked = now.Unix()
 	for at := range r.seconds {
 		if now.Sub(time.Unix(at, 0)) > Window {
 			r.n -= len(r.seconds[at])
