@@ -85,6 +85,9 @@ func (c *Config) values() (p problems) {
 	for i := range c.API.Keys {
 		p.key(element("api.keys", i), &c.API.Keys[i])
 	}
+	for i := range c.Pusher.Apps {
+		p.app(element("pusher.apps", i), &c.Pusher.Apps[i])
+	}
 	for name := range c.Namespaces {
 		p.add(quoteKey(join("namespaces", name)), checkNamespace(name))
 	}
@@ -219,15 +222,18 @@ func checkSecret(secret string) error {
 }
 
 func checkNamespace(name string) error {
+	first, rest, open := strings.Cut(name, ":")
+	start, starred := strings.CutSuffix(rest, "*")
 	switch {
-	case name == "":
+	case first == "":
 		return errors.New("has no name")
-	case strings.Contains(name, ":"):
-		return errors.New("a namespace is what stands before the first colon of a channel's name: want it without")
+	case open && (!starred || start == "" || strings.Contains(start, "*")):
+		return errors.New("a namespace is what stands before the first colon of a channel's name, or how such names " +
+			"begin: want it without a colon, or with a star at its end, such as chat:room-*")
 	case hasUnseen(name):
 		return errors.New("has a character that is not seen, or controls something")
-	case name == "u" || name == "g":
-		return errors.New("u and g are those of uids and groups, whose members the server alone decides on")
+	case first == "u" || first == "g" || first == "c":
+		return errors.New("u, g and c are those of uids, groups and connections, whom the server alone decides on")
 	}
 	return nil
 }

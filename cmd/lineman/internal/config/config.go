@@ -11,8 +11,8 @@
 //
 // In the environment a setting is in capitals, with LINEMAN_ before it and _ for a dot: LINEMAN_TEXT_LISTEN is
 // text.listen. Its flag has - for dots and _, and loses a ".listen" at its end: --tls-cert is tls.cert, --text is
-// text.listen. Secrets have no flag, as every user of a machine can read a command line, nor have api.keys, namespaces
-// and hooks.
+// text.listen. Secrets have no flag, as every user of a machine can read a command line, nor have api.keys, namespaces,
+// hooks and pusher.apps.
 package config
 
 import "time"
@@ -43,6 +43,7 @@ type Config struct {
 	History    History              `koanf:"history"`
 	Events     Events               `koanf:"events"`
 	Hooks      map[string]Hook      `koanf:"hooks"`
+	Pusher     Pusher               `koanf:"pusher"`
 	Redis      Redis                `koanf:"redis"`
 	Limits     Limits               `koanf:"limits"`
 	Log        Log                  `koanf:"log"`

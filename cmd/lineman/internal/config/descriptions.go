@@ -28,14 +28,15 @@ var descriptions = map[string]map[string]string{
 		"api":   "the HTTP API",
 		"admin": "the port for who runs the server: the dashboard, metrics and profiles",
 		"token": "which credentials are good",
-		"namespaces": "what channels allow, by the part of their names before the first colon; default is that " +
-			"of the others",
+		"namespaces": "what channels allow, by the part of their names before the first colon, or by how they begin, as " +
+			"chat:room-*; the longest that fits holds, and default for the others",
 		"history": "what is kept of what is published for uids and groups, in memory, or by Redis; namespaces say it " +
 			"of channels",
 		"events": "what back ends and hooks hear of pages",
 		"hooks": "URLs of the application that are told events, or asked to decide, each with a name of letters, " +
 			"digits, - and _",
-		"redis": "by which nodes meet, that is the processes of this machine and of others: the same for all of them",
+		"pusher": "applications whose pages and back ends speak the Pusher protocol",
+		"redis":  "by which nodes meet, that is the processes of this machine and of others: the same for all of them",
 		"limits": "bound what others can take. Rates are counts per second; a burst of five seconds' worth may come " +
 			"at once. 0 means no limit where nothing else is said",
 		"log": "how the server logs",
@@ -136,8 +137,10 @@ var descriptions = map[string]map[string]string{
 		"rpc":      "how long a page waits for the answer of a back end",
 	},
 	"Hook": {
-		"url":     "that is posted to: https, or with private http",
-		"events":  "that it is told; empty means none",
+		"url": "that is posted to: https, or with private http",
+		"app": "id of one of pusher.apps: the hook is a webhook of that, in Pusher's form, signed by its secret; empty " +
+			"means that it is told of all pages",
+		"events":  "that it is told; empty means none. Those with a _ are of an app",
 		"of":      "uids, groups and channels that it is told about: u:7, g:room, chat:*, *; empty means all",
 		"decides": "what it is asked; one hook at most is asked each",
 		"away": "what happens when it does not decide in time: refuse, or allow. A page that connects then needs " +
@@ -152,6 +155,23 @@ var descriptions = map[string]map[string]string{
 		"private": "it may be on this machine or in a private network, and be asked by http; otherwise such " +
 			"addresses are refused",
 		"dead_letters": "file that keeps events which the hook did not take, a line each, up to 256MiB",
+	},
+	"Pusher": {
+		"apps": "the applications; in dev mode there is one if none is named, with the id lineman, the key lineman-key " +
+			"and the secret lineman-secret",
+	},
+	"App": {
+		"id":          "begins the names of its channels for all others, with a colon: its channel orders is shop:orders",
+		"key":         "public: its pages connect to /app/KEY",
+		"secret":      "signs requests, private channels and users; at least 16 characters",
+		"secret_file": "file that has it, in place of secret",
+		"origins": "of pages that may connect; empty means any, as a browser sends nothing by itself that lets a " +
+			"page in",
+		"connections":   "of its pages to one process; one more is closed with 4004. 0 means any number",
+		"client_events": "its pages may send events of their own in private and presence channels",
+		"client_rate":   "such events of one page per second; beyond it they are refused with 4301",
+		"max_data":      "largest data of an event",
+		"max_members":   "users of a presence channel; one more is refused",
 	},
 	"Redis": {
 		"addresses": "host:port of a server of Redis or Valkey, or of some of a Redis Cluster, or of " +
@@ -212,5 +232,7 @@ var descriptions = map[string]map[string]string{
 
 // lists are those words that a setting may be, by the name that its tag gives in their place.
 var lists = map[string]string{
+	"events": "connect,message,close,join,leave,occupied,vacated," +
+		"channel_occupied,channel_vacated,member_added,member_removed,client_event,cache_miss",
 	"algorithms": "ticket,HS256,HS384,HS512,RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA",
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"net/url"
@@ -23,7 +24,8 @@ type Events struct {
 // Hook is a URL of the application that is told events, or asked to decide.
 type Hook struct {
 	URL     string   `koanf:"url"`
-	Events  []string `koanf:"events" of:"connect,message,close,join,leave,occupied,vacated"`
+	App     string   `koanf:"app"`
+	Events  []string `koanf:"events" of:"events"`
 	Of      []string `koanf:"of"`
 	Decides []string `koanf:"decides" of:"connect,subscribe,publish,rpc"`
 	Away    string   `koanf:"away" of:"refuse,allow"`
@@ -77,6 +79,14 @@ func (h *Hook) Files() (n int) {
 	return n
 }
 
+// pageEvents are the words of Hook.Events, and appEvents those where Hook.App is said.
+var (
+	pageEvents = []string{"connect", "message", "close", "join", "leave", "occupied", "vacated"}
+	appEvents  = []string{
+		"channel_occupied", "channel_vacated", "member_added", "member_removed", "client_event", "cache_miss",
+	}
+)
+
 var goodHook = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 
 // hook checks a hook by itself.
@@ -91,9 +101,42 @@ func (p *problems) hook(name string, h *Hook) {
 	p.add(at+".url", checkHookURL(h.URL, h.Private))
 	p.each(at+".of", h.Of, checkTarget)
 	p.each(at+".secrets", h.Secrets, checkSecret)
+	if h.App != "" {
+		p.appHook(at, h)
+		return
+	}
+	p.each(at+".events", h.Events, unless(appEvents, "is an event of an app: say app, too"))
 	if len(h.Secrets)+len(h.SecretFiles) == 0 && !h.Private {
 		p.addf(at+".secrets", "are none: whoever finds the URL could make up events: want one, or private: true")
 	}
+	p.posts(at, h)
+}
+
+// appHook checks one that is told of an app, as Pusher tells it: the app signs what it is told.
+func (p *problems) appHook(at string, h *Hook) {
+	p.each(at+".events", h.Events, unless(pageEvents, "is no event of an app: leave it out, or app"))
+	if len(h.Decides) > 0 {
+		p.addf(at+".decides", "an app decides nothing by a hook: leave it out, or app")
+	}
+	if len(h.Secrets)+len(h.SecretFiles)+len(h.Of) > 0 {
+		p.addf(at+".app", "the app signs what the hook is told, and it is told of all its channels: leave secrets and "+
+			"of out")
+	}
+	p.posts(at, h)
+}
+
+// unless tells that an event is none of those that a hook of another kind is told.
+func unless(others []string, why string) func(string) error {
+	return func(event string) error {
+		if slices.Contains(others, event) {
+			return fmt.Errorf("%s: %s", event, why)
+		}
+		return nil
+	}
+}
+
+// posts checks how a hook is posted to.
+func (p *problems) posts(at string, h *Hook) {
 	if h.Batch > maxBatch {
 		p.addf(at+".batch", "%d: want at most %d", h.Batch, maxBatch)
 	}

@@ -34,6 +34,7 @@ func (c *Config) relations() (p problems) {
 	c.publications(&p)
 	c.history(&p)
 	c.hooks(&p)
+	c.apps(&p)
 	if c.Drain > longestDrain {
 		p.addf("drain", "%v is longer than anybody waits for a server to stop: want at most %v", c.Drain, longestDrain)
 	}

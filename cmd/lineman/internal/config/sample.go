@@ -14,7 +14,7 @@ func Sample(secret string) string {
 	b := &sample{config: reflect.ValueOf(c), secret: secret}
 	b.WriteString("# The push server: lineman start --config FILE. A setting is in force without the # before it. " +
 		"Each can also be said by the\n# environment, LINEMAN_TEXT_LISTEN for text.listen, and, but for secrets, " +
-		"api.keys, namespaces and hooks, by a flag:\n" +
+		"api.keys, namespaces, hooks and pusher.apps, by a flag:\n" +
 		"# --tls-cert for tls.cert. The later of file, environment and flags wins. Sizes are written as 64KiB, " +
 		"durations as 10s.\n")
 	b.settings(settings(), "")

@@ -93,6 +93,7 @@ func (s *setting) inside(prefix string) []setting { return fields(s.typ.Elem(), 
 var elementDefaults = map[reflect.Type]any{
 	reflect.TypeFor[Namespace](): DefaultNamespace(),
 	reflect.TypeFor[Hook]():      DefaultHook(),
+	reflect.TypeFor[App]():       DefaultApp(),
 }
 
 // newElement is an element of a composed setting as it is where nothing is said. It can be set.
