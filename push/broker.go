@@ -50,6 +50,11 @@ type Node struct {
 	// same. It is called on the loop, and by a Memory with its lock held. Required with Presence.
 	PresenceEvents func(in Target) bool
 
+	// Attended is told that a uid has come to a channel, as the first of all nodes had it, or gone, as the last one
+	// had, and so never for another info: of all nodes, that one alone by whose saying it is, or which has taken out
+	// what a dead node had said. It may be lost when a link breaks. nil: the node need not know.
+	Attended func(in Target, uid string, here bool)
+
 	// OnlyRolls says that Presence is there for rolls alone: of channels the node says nothing. Such nodes and those
 	// without Presence may be in one cluster.
 	OnlyRolls bool

@@ -135,6 +135,7 @@ func (h *Hub[C]) join() (err error) {
 	attends, rolls := o.hasPresence(), o.RollChanged != nil && !h.isAlone()
 	if attends || rolls {
 		n.Presence, n.PresenceEvents, n.OnlyRolls = h.attended, h.tellsPresence, !attends
+		n.Attended = o.Attended
 	}
 	if h.link, err = o.Broker.Join(n); err != nil {
 		return fmt.Errorf("push: broker: %w", err)

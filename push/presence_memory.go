@@ -17,9 +17,14 @@ func (l *localLink) attend(f func(*roster) (change, bool)) {
 	if l.closed || l.roster == nil {
 		return
 	}
-	if c, told := f(l.roster); told && l.node.PresenceEvents(c.in) {
+	c, told := f(l.roster)
+	if !told {
+		return
+	}
+	if l.node.PresenceEvents(c.in) {
 		l.node.Presence(c.in, c.PresenceEvent)
 	}
+	c.tell(&l.node)
 }
 
 func (l *localLink) Present(in Target, most int, done func(Presence, error)) {
@@ -82,12 +87,26 @@ func (l *memoryLink) attend(f func(*roster) (change, bool)) {
 		if wanted {
 			l.node.Presence(c.in, c.PresenceEvent)
 		}
+		c.tell(&l.node)
 		return
 	}
 	defer b.mu.Unlock()
 	if told {
 		b.tellLocked(c)
+		l.attendedLocked(c)
 	}
+}
+
+// attendedLocked has the node know that its saying has changed who is there.
+func (l *memoryLink) attendedLocked(c change) {
+	if !c.moved || l.node.Attended == nil {
+		return
+	}
+	l.mailLocked(mail{do: func() {
+		if !l.gone.Load() {
+			c.tell(&l.node)
+		}
+	}})
 }
 
 // tellLocked tells all nodes that want it of a change.
@@ -116,6 +135,9 @@ func (l *memoryLink) departLocked() {
 	}
 	for _, c := range b.roster.leaveAll(l.node.ID) {
 		b.tellLocked(c)
+		if len(b.links) > 0 {
+			b.links[0].attendedLocked(c)
+		}
 	}
 }
 

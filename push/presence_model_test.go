@@ -148,6 +148,9 @@ func (w *world) pass() {
 func (w *world) die() {
 	i := w.random.IntN(len(w.nodes))
 	w.nodes[i].hub.Close()
+	if len(w.nodes) == 1 {
+		clear(w.there) // there is nobody to be told
+	}
 	w.nodes[i] = w.node()
 	w.forget()
 }
@@ -237,6 +240,11 @@ func (w *world) check() {
 	w.settle()
 	for _, channel := range worldChannels[:2] {
 		want := w.present(channel)
+		for _, uid := range worldUIDs {
+			if _, is := want[uid]; is != w.there[seat{channel, uid}] {
+				w.fatalf("that %s is in %s is told as %t", uid, channel, !is)
+			}
+		}
 		for i, n := range w.nodes {
 			if err := n.hub.Presence(push.Channel(channel), func(p push.Presence, err error) {
 				if err != nil || p.N != len(want) || p.More != (p.N > mostPresent) ||
@@ -262,7 +270,10 @@ func TestPresenceModel(t *testing.T) { synctest.Test(t, testPresenceModel) }
 
 func testPresenceModel(t *testing.T) {
 	for seed := range uint64(60) {
-		w := &world{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 15)), infos: make(map[seat]string)}
+		w := &world{
+			t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 15)), infos: make(map[seat]string),
+			there: make(map[seat]bool),
+		}
 		nodes := 1
 		if seed%4 > 0 {
 			w.broker, nodes = push.NewMemory(), int(seed%4)

@@ -25,7 +25,8 @@ type world struct {
 	nodes  []*worldNode
 	last   uint64 // connection
 	infos  map[seat]string
-	silent bool // nobody comes, and nobody goes
+	there  map[seat]bool // who has come, and not gone, as one of the nodes is told
+	silent bool          // nobody comes, and nobody goes
 }
 
 // seat is a uid in a channel.
@@ -84,6 +85,7 @@ func (w *world) node() *worldNode {
 	o.Followers = &recorder{}
 	o.PresenceChanged = n.changed
 	o.PresenceRenewed = n.renewed
+	o.Attended = w.attended
 	n.hub = newHub(w.t, o)
 	return n
 }
@@ -114,6 +116,18 @@ func (n *worldNode) renewed(to iter.Seq[*conn], in push.Target, p push.Presence)
 	n.world.checkSilence(in)
 	for c := range to {
 		n.of(c).lists[string(in)] = listed(p)
+	}
+}
+
+// attended notes that somebody has come, or gone: no other node is told so.
+func (w *world) attended(in push.Target, uid string, here bool) {
+	w.checkSilence(in)
+	s := seat{string(in), uid}
+	if w.there[s] == here {
+		w.fatalf("%s is told twice that %s is there: %t", in, uid, here)
+	}
+	if delete(w.there, s); here {
+		w.there[s] = true
 	}
 }
 

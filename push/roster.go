@@ -24,6 +24,14 @@ type presentUID struct {
 type change struct {
 	in Target
 	PresenceEvent
+	moved bool // the uid has come, or gone
+}
+
+// tell tells the node by whose saying it is.
+func (c *change) tell(n *Node) {
+	if kind, _ := c.in.Split(); c.moved && n.Attended != nil && kind == ToChannel {
+		n.Attended(c.in, c.UID, c.Here)
+	}
 }
 
 func newRoster() *roster {
@@ -38,7 +46,8 @@ func (r *roster) enter(node string, at seat, info json.RawMessage) (c change, to
 		r.channels[at.channel] = in
 	}
 	p := in[at.uid]
-	if p == nil {
+	moved := p == nil
+	if moved {
 		p = &presentUID{}
 		in[at.uid] = p
 		r.users++
@@ -58,7 +67,7 @@ func (r *roster) enter(node string, at seat, info json.RawMessage) (c change, to
 		told = told || !bytes.Equal(info, p.info)
 		p.info = info
 	}
-	return change{at.channel, PresenceEvent{UID: at.uid, Here: true, Info: p.info, N: len(in)}}, told
+	return change{at.channel, PresenceEvent{UID: at.uid, Here: true, Info: p.info, N: len(in)}, moved}, told
 }
 
 // leave notes that a node no longer has it. told reports whether no other has it.
@@ -78,7 +87,7 @@ func (r *roster) leave(node string, at seat) (c change, told bool) {
 	if len(in) == 0 {
 		delete(r.channels, at.channel)
 	}
-	return change{at.channel, PresenceEvent{UID: at.uid, N: len(in)}}, true
+	return change{at.channel, PresenceEvent{UID: at.uid, N: len(in)}, true}, true
 }
 
 // leaveAll notes that a node has gone, and returns what that changes for others.

@@ -25,7 +25,7 @@ func (l *networkLink) Enter(in push.Target, uid string, info json.RawMessage) {
 	} else if info != nil {
 		l.said[i] = said
 	}
-	l.say(in, func(a *Attendance) []push.PresenceEvent { return a.Enter(l.node.ID, in, uid, info) })
+	l.say(in, uid, func(a *Attendance) []push.PresenceEvent { return a.Enter(l.node.ID, in, uid, info) })
 }
 
 // isOf reports whether two are of the same uid and channel.
@@ -34,11 +34,11 @@ func (e entrance) isOf(other entrance) bool { return e.in == other.in && e.uid =
 // Leave is that of push.PresenceLink.
 func (l *networkLink) Leave(in push.Target, uid string) {
 	l.said = slices.DeleteFunc(l.said, entrance{in: in, uid: uid}.isOf)
-	l.say(in, func(a *Attendance) []push.PresenceEvent { return a.Leave(l.node.ID, in, uid) })
+	l.say(in, uid, func(a *Attendance) []push.PresenceEvent { return a.Leave(l.node.ID, in, uid) })
 }
 
 // say changes who is present in a channel, and tells it. What is said over a broken link is lost.
-func (l *networkLink) say(in push.Target, f func(*Attendance) []push.PresenceEvent) {
+func (l *networkLink) say(in push.Target, uid string, f func(*Attendance) []push.PresenceEvent) {
 	if l.closed {
 		return
 	}
@@ -46,9 +46,29 @@ func (l *networkLink) say(in push.Target, f func(*Attendance) []push.PresenceEve
 	l.out.send(func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if !l.down {
-			w.tellLocked(in, f(&w.presence))
+		if l.down {
+			return
 		}
+		_, was := w.presence.Present(in)[uid]
+		w.tellLocked(in, f(&w.presence))
+		if _, is := w.presence.Present(in)[uid]; is != was {
+			l.attended(in, uid, is)
+		}
+	})
+}
+
+// attended tells the node that somebody has come, or gone, by what it has said.
+func (l *networkLink) attended(in push.Target, uid string, here bool) {
+	kind, _ := in.Split()
+	if kind != push.ToChannel || l.node.Attended == nil {
+		return
+	}
+	l.in.send(func() {
+		l.node.Do(func() {
+			if !l.closed {
+				l.node.Attended(in, uid, here)
+			}
+		})
 	})
 }
 

@@ -37,6 +37,7 @@ type node struct {
 	downs  int
 	number uint64
 	rooms  map[push.Target]map[string]string // who is in a channel by a list and the events since: uid and info
+	moved  []string                          // who has come and gone by what it has said
 
 	receipt push.Receipt // of the last publication that is done
 }
@@ -66,6 +67,9 @@ func (c *cluster) join() *node {
 			Presence: func(in push.Target, e push.PresenceEvent) {
 				n.got = append(n.got, event(in, e))
 				n.apply(in, e)
+			},
+			Attended: func(in push.Target, uid string, here bool) {
+				n.moved = append(n.moved, fmt.Sprintf("%s %s %t", in, uid, here))
 			},
 			Linked: func(up bool) {
 				if up {

@@ -114,6 +114,34 @@ func testPresenceEvents(t *testing.T, c *cluster) {
 	d.wants("y +dan 1")
 }
 
+// testPresenceAttended tells who comes and goes the one node by whose saying it is, whoever has subscribed.
+func testPresenceAttended(t *testing.T, c *cluster) {
+	c.knowsPresence()
+	a, b := c.join(), c.join()
+	b.subscribe("x")
+	a.enter("x", "ann", "ann=1")
+	a.has("x", "ann1")
+	b.enter("x", "ann", "bob", "bob=2")
+	b.has("x", "ann1 bob2")
+	a.leave("x", "ann")
+	a.enter("y", "dan")
+	a.has("y", "dan")
+	b.leave("x", "ann", "ann", "nobody")
+	a.has("x", "bob2")
+	a.enter("x", "ann")
+	a.has("x", "ann bob2")
+	for n, want := range map[*node][]string{
+		a: {"x ann true", "y dan true", "x ann true"}, b: {"x bob true", "x ann false"},
+	} {
+		n.until("all is told", func() bool { return len(n.moved) >= len(want) })
+		n.loop.Await(func() {
+			if !slices.Equal(n.moved, want) {
+				t.Errorf("%s is told %q, want %q", n.id, n.moved, want)
+			}
+		})
+	}
+}
+
 // testPresenceOrder has all nodes be told what changes in one order, together with what is published.
 func testPresenceOrder(t *testing.T, c *cluster) {
 	c.knowsPresence()

@@ -62,6 +62,7 @@ func TestBroker(t *testing.T, open func(t *testing.T) Cluster) {
 		"presence, info":           testPresenceInfo,
 		"presence, said twice":     testPresenceTwice,
 		"presence, events":         testPresenceEvents,
+		"presence, attended":       testPresenceAttended,
 		"presence, order":          testPresenceOrder,
 		"presence, large":          testPresenceLarge,
 		"presence, in the midst":   testPresenceMidst,

@@ -121,7 +121,7 @@ func (p *pair) change(k opKind, channels []string) rueidis.Completed {
 type sent struct {
 	arrivals int64
 	placed   placed
-	tell     func() // of a query
+	tell     func() // of a query, or a saying
 	err      error  // that of the server, which has not done it
 }
 
@@ -170,6 +170,7 @@ func (p *pair) sent(o op, r rueidis.RedisResult) (s sent, err error) {
 		return s, nil
 	case o.kind == say:
 		p.shard.outbox.known(o.sayings)
+		s.tell, s.err = p.shard.link.moved(o.sayings, r)
 		return s, nil
 	case o.places == nil:
 		s.arrivals, err = r.AsInt64()
@@ -191,6 +192,9 @@ func (l *link) sent(o op, s sent, missed bool) {
 		l.warnUnkept(s.err)
 		return
 	case o.kind == say:
+		if s.tell != nil {
+			s.tell()
+		}
 		return
 	case s.err != nil:
 		l.warnUnkept(s.err)

@@ -31,7 +31,8 @@ type saying struct {
 	number uint64
 }
 
-// seatScript notes who is present, and publishes what that changes for others.
+// seatScript notes who is present, and publishes what that changes for others. It answers the numbers of the sayings by
+// which a uid has come, and, negative, of those by which one has gone.
 //
 //	keys: the state, a hash of channels, users and version; the nodes that have said something; what this one has
 //	said, a set of seats; for each saying the channel, and the uids that are there, a hash of "NODES INFO"
@@ -41,6 +42,7 @@ type saying struct {
 const seatScript = `
 local call, state, seats = redis.call, KEYS[1], KEYS[3]
 local function shown(info) return info == 'null' and '' or info end
+local moved = {}
 for i = 1, (#ARGV - 2) / 7 do
 	local channel, who = KEYS[2 + 2 * i], KEYS[3 + 2 * i]
 	local member, uid, what, replace, info, events, counts = unpack(ARGV, 7 * i - 4, 7 * i + 2)
@@ -59,6 +61,7 @@ for i = 1, (#ARGV - 2) / 7 do
 		if not known then
 			count('users', 1)
 			if call('HLEN', who) == 1 then count('channels', 1) end
+			moved[#moved + 1] = i
 		end
 		info = shown(info)
 		if not known or info ~= shown(was) then here = '1' end
@@ -71,6 +74,7 @@ for i = 1, (#ARGV - 2) / 7 do
 			count('users', -1)
 			if call('HLEN', who) == 0 then count('channels', -1) end
 			here = '0'
+			moved[#moved + 1] = -i
 		end
 	end
 	if here then
@@ -86,7 +90,7 @@ if call('EXISTS', seats) == 1 then
 else
 	call('SREM', KEYS[2], ARGV[2])
 end
-return 1`
+return moved`
 
 var seating = newScript(seatScript)
 
@@ -230,7 +234,8 @@ func (p *pair) sayAgain(all []saying) error {
 	s := p.shard
 	for len(all) > 0 {
 		n := min(len(all), atATime)
-		if err := p.out.Do(context.Background(), s.say(p.out, p.member(), all[:n])).Error(); err != nil {
+		r := p.out.Do(context.Background(), s.say(p.out, p.member(), all[:n]))
+		if err := s.link.tellMoved(all[:n], r); err != nil {
 			return err
 		}
 		s.outbox.known(all[:n])
@@ -274,7 +279,33 @@ func (s *shard) takeBackSome(ctx context.Context, c asker, member string) (left 
 			sayings = append(sayings, one)
 		}
 	}
-	return len(sayings) > 0, c.Do(ctx, s.say(c, member, sayings)).Error()
+	return len(sayings) > 0, s.link.tellMoved(sayings, c.Do(ctx, s.say(c, member, sayings)))
+}
+
+// tellMoved has the loop know who has come, and who has gone, by some sayings.
+func (l *link) tellMoved(all []saying, answered rueidis.RedisResult) error {
+	told, err := l.moved(all, answered)
+	if told != nil {
+		l.post(told)
+	}
+	return err
+}
+
+// moved is what tells that, on the loop; nil if nobody has come or gone, or nobody asks.
+func (l *link) moved(all []saying, answered rueidis.RedisResult) (tell func(), err error) {
+	numbers, err := answered.AsIntSlice()
+	if err != nil || len(numbers) == 0 || l.node.Attended == nil {
+		return nil, err
+	}
+	return func() {
+		for _, n := range numbers {
+			i := max(n, -n) - 1
+			if i < 0 || i >= int64(len(all)) || !isChannel(all[i].in) || l.closed.Load() {
+				continue
+			}
+			l.node.Attended(all[i].in, all[i].uid, n > 0)
+		}
+	}, nil
 }
 
 // change reads one.
