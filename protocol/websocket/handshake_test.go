@@ -315,3 +315,25 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	}
 }
+
+// TestMoreOrigins has a request allow origins that others do not.
+func TestMoreOrigins(t *testing.T) {
+	p := &websocket.Protocol{Origins: []string{"https://good.example"}, MoreOrigins: func(r websocket.Request) []string {
+		if string(r.Host()) == "open.example" {
+			return []string{"*"}
+		}
+		return []string{"https://more.example"}
+	}}
+	for _, tt := range []struct {
+		host, origin string
+		allowed      bool
+	}{
+		{"server.example", "https://good.example", true}, {"server.example", "https://more.example", true},
+		{"server.example", "https://other.example", false}, {"open.example", "https://other.example", true},
+	} {
+		r := handshake(func(r *request) { r.host, r.fields["Origin"] = tt.host, []string{tt.origin} })
+		if _, err := p.Check(r); (err == nil) != tt.allowed {
+			t.Errorf("%s at %s: %v", tt.origin, tt.host, err)
+		}
+	}
+}

@@ -19,16 +19,24 @@ func (p *Protocol) CheckOrigin(r Request) error {
 	if several(r, "Origin") {
 		return &HandshakeError{403, "more than one Origin"}
 	}
-	for _, allowed := range p.Origins {
-		if allowed == "*" || matchOrigin(allowed, origin) {
-			return nil
-		}
+	if matchAny(p.Origins, origin) || p.MoreOrigins != nil && matchAny(p.MoreOrigins(r), origin) {
+		return nil
 	}
 	if why := p.foreign(r, origin); why != "" {
 		const remedy = "list it in the origins of this port"
 		return &HandshakeError{403, fmt.Sprintf("origin %q may not connect%s: %s", origin, why, remedy)}
 	}
 	return nil
+}
+
+// matchAny reports whether an origin is one of those that are listed.
+func matchAny(list []string, origin string) bool {
+	for _, allowed := range list {
+		if allowed == "*" || matchOrigin(allowed, origin) {
+			return true
+		}
+	}
+	return false
 }
 
 // foreign tells in which way a page is none of the host that it asks for; empty if it is one.

@@ -19,6 +19,10 @@ type Protocol struct {
 	// for all. A request without an Origin is a program's and always allowed.
 	Origins []string
 
+	// MoreOrigins are further ones for one request: that of a server whose pages differ by their paths, for example. A
+	// Request of a Worker has the method Path of *http1.Request. nil: none.
+	MoreOrigins func(r Request) []string
+
 	// SamePort has pages of the host be of the port, too, that they ask for: others have to be among Origins. It is for
 	// credentials that a browser sends by itself: cookies are the same for all ports of a host.
 	SamePort bool
