@@ -50,7 +50,7 @@ func TestCompletes(t *testing.T) {
 		"start --token-sec":           "--token-secret-files :4",
 		"push --key-file ":            ":0",
 		"push --server ":              ":4",
-		"listen --event ":             "connect message close join leave occupied vacated rpc :4",
+		"listen --event ":             "connect message close join leave occupied vacated rpc pusher :4",
 		"bench --mode ":               "uid all :4",
 		"completion ":                 "bash zsh fish powershell :4",
 		"man ":                        ":16",

@@ -214,6 +214,8 @@ func (e *heard) details() string {
 		return strings.TrimRight(what+" "+e.Why, " ")
 	case events.Occupied, events.Vacated:
 		return " " + e.Channel
+	case events.Pusher:
+		return " " + e.Channel + ": " + e.said()
 	case events.Sync:
 		return fmt.Sprintf(" %s; %s", listed(e.UIDs, "uid"), listed(e.Channels, "channel"))
 	case events.Dropped:

@@ -26,6 +26,7 @@ const (
 	Occupied Kind = "occupied" // a channel has got its first subscriber
 	Vacated  Kind = "vacated"  // its last one has gone, some time ago
 	RPC      Kind = "rpc"      // a connection asks something, and waits for the answer
+	Pusher   Kind = "pusher"   // a webhook of the Pusher protocol would tell it: see Event.Data
 )
 
 // The kinds that a group is told because of what it asks for.
@@ -36,7 +37,9 @@ const (
 )
 
 // Kinds are those that a group may ask for.
-func Kinds() []Kind { return []Kind{Connect, Message, Close, Join, Leave, Occupied, Vacated, RPC} }
+func Kinds() []Kind {
+	return []Kind{Connect, Message, Close, Join, Leave, Occupied, Vacated, RPC, Pusher}
+}
 
 // isState reports whether a kind is about who is there: Sync makes good what was left out of these.
 func (k Kind) isState() bool { return k == Join || k == Leave || k == Occupied || k == Vacated }
@@ -67,7 +70,7 @@ type Event struct {
 	Remote string // of Connect: the address of the peer
 	Level  int    // likewise: of the protocol that it speaks
 
-	Data  []byte // of Message and RPC
+	Data  []byte // of Message, RPC and Pusher, of which it is an event as that protocol has it
 	Form  Form   // of Data, which is right in it
 	Again bool   // the page has said it before, and may have been heard
 
@@ -82,7 +85,7 @@ type Event struct {
 	// told there what has become of it.
 	Receipt string
 
-	Channel string // of Occupied and Vacated
+	Channel string // of Occupied, Vacated and Pusher
 
 	// About tells the groups and channels of the connection, if a group wants events of some only; nil: it has none.
 	About func() []push.Target
@@ -119,7 +122,7 @@ func (e *Event) append(dst []byte) []byte {
 		dst = appendText(dst, "call", e.Call)
 		dst = appendText(dst, "method", e.Method)
 		dst = e.appendData(dst)
-	case Message:
+	case Message, Pusher:
 		dst = e.appendData(dst)
 	case Close:
 		dst = strconv.AppendInt(append(dst, `,"code":`...), int64(e.Code), 10)

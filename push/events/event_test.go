@@ -39,6 +39,8 @@ func TestForms(t *testing.T) {
 				`"code":1000,"why":"bye","lasted":1500`,
 		},
 		{Event{Kind: Join, UID: "7"}, `{"type":"join","uid":"7","seq":5,"time":1795400000123`},
+		{Event{Kind: Pusher, Channel: "shop:a", Data: []byte(`{"name":"cache_miss"}`)},
+			`{"type":"pusher","channel":"shop:a","seq":5,"time":1795400000123,"data":{"name":"cache_miss"}`},
 		{Event{Kind: Vacated, Channel: "chat:1"}, `{"type":"vacated","channel":"chat:1","seq":5,"time":1795400000123`},
 		{
 			Event{Kind: RPC, Conn: "c:5f3a.1", UID: "7", Call: "c:5f3a.1.9", Method: "cart.add", Data: []byte(`[1]`)},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -33,6 +34,10 @@ type Endpoint struct {
 	URL     string   // http or https
 	Secrets []string // that sign each request; none: nothing does
 	Private bool     // it may be on this machine and in private networks
+
+	// Header gives the fields by which the application knows a request of this body, in place of the name of the hook
+	// and the signature; nil: it is those.
+	Header func(body []byte) http.Header
 
 	Timeout   time.Duration // in which a request has to be answered, from the connecting on; 0 means 5 seconds
 	MaxAnswer int           // bytes of an answer; 0 means 64 KiB
@@ -184,19 +189,26 @@ func (c *Client) request(ctx context.Context, body []byte) (*http.Request, error
 	if err != nil {
 		return nil, err
 	}
-	timestamp := strconv.FormatInt(c.endpoint.Now().Unix(), 10)
 	req.URL = c.url
-	req.Header = http.Header{
-		"Content-Type": {"application/json"}, "User-Agent": {"Lineman"},
-		NameHeader: {c.endpoint.Name}, TimestampHeader: {timestamp},
-	}
-	if len(c.endpoint.Secrets) > 0 {
-		req.Header.Set(SignatureHeader, Sign(c.endpoint.Secrets, timestamp, body))
-	}
+	req.Header = http.Header{"Content-Type": {"application/json"}, "User-Agent": {"Lineman"}}
+	maps.Copy(req.Header, c.header(body))
 	if c.endpoint.Repeatable {
 		req.Header["Idempotency-Key"] = []string{} // net/http takes it as leave to repeat, and does not send it
 	}
 	return req, nil
+}
+
+// header are the fields by which the application knows a request.
+func (c *Client) header(body []byte) http.Header {
+	if c.endpoint.Header != nil {
+		return c.endpoint.Header(body)
+	}
+	timestamp := strconv.FormatInt(c.endpoint.Now().Unix(), 10)
+	fields := http.Header{NameHeader: {c.endpoint.Name}, TimestampHeader: {timestamp}}
+	if len(c.endpoint.Secrets) > 0 {
+		fields.Set(SignatureHeader, Sign(c.endpoint.Secrets, timestamp, body))
+	}
+	return fields
 }
 
 // wrap says which hook an error is of, without its URL.
