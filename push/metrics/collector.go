@@ -57,9 +57,16 @@ func metrics() []metric {
 func ofPages() []metric {
 	return []metric{
 		gauge("connections", "Pages that are connected and known.", func(s *Snapshot) int { return s.Conns }),
-		gauge("following_connections", "Of these, those of level 1.", func(s *Snapshot) int { return s.Followers }),
+		gauge("following_connections", "Of these, those of level 1, and of the Pusher protocol.",
+			func(s *Snapshot) int { return s.Followers }),
 		gauge("stream_connections", "Of these, those that get server-sent events.",
 			func(s *Snapshot) int { return s.Streams }),
+		newMetric("pusher_connections", "Of these, those of the Pusher protocol.", prometheus.GaugeValue,
+			[]string{"app"}, func(s *Snapshot, tell tell) {
+				for app, n := range s.Pusher {
+					tell(float64(n), app)
+				}
+			}),
 		gauge("backend_connections", "Connections to the port for lines and to the HTTP API.",
 			func(s *Snapshot) int { return s.BackEnds }),
 		gauge("waiting_connections", "Pages that have not said who they are.",

@@ -16,12 +16,13 @@ import (
 type Snapshot struct {
 	push.Stats
 
-	Waiting     int  // connections that have not said who they are
-	Streams     int  // of those that follow, those that get server-sent events
-	BackEnds    int  // connections to the port for lines and to the HTTP API
-	QueuedBytes int  // that wait for connections which do not read as fast as they are sent to
-	QueuedMost  int  // of these, for one connection
-	Linked      bool // the broker is reached
+	Waiting     int            // connections that have not said who they are
+	Streams     int            // of those that follow, those that get server-sent events
+	Pusher      map[string]int // likewise, those of the Pusher protocol, by the id of their app
+	BackEnds    int            // connections to the port for lines and to the HTTP API
+	QueuedBytes int            // that wait for connections which do not read as fast as they are sent to
+	QueuedMost  int            // of these, for one connection
+	Linked      bool           // the broker is reached
 	Broker      Broker
 	Journal     Journal
 

@@ -48,7 +48,7 @@ func TestMetrics(t *testing.T) {
 			},
 			{Name: "door", Questions: map[string]uint64{"posted": 51}, Asked: 52},
 		},
-		Streams: 57, BackEnds: 58,
+		Streams: 57, BackEnds: 58, Pusher: map[string]int{"shop": 59},
 		Calls:   metrics.Calls{Waiting: 53, Ended: map[string]uint64{"late": 54}},
 		Waiting: 7, QueuedBytes: 8, QueuedMost: 9, Linked: true, Accepted: 10, BytesIn: 11, BytesOut: 12, Panics: 13,
 		Slow: 14, SlowClients: 15, Refused: map[string]uint64{"origin": 16, "late": 0},
@@ -93,6 +93,7 @@ func TestMetrics(t *testing.T) {
 		`lineman_hook_questions_waiting{hook="door"} 52`, "lineman_calls_waiting 53",
 		`lineman_calls_total{result="late"} 54`, "lineman_history_bytes 55", "lineman_history_messages 56",
 		"lineman_stream_connections 57", "lineman_backend_connections 58",
+		`lineman_pusher_connections{app="shop"} 59`,
 		"lineman_broker_publish_seconds_count 1", "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(text, "\n"+want) {
@@ -109,7 +110,7 @@ func TestMetrics(t *testing.T) {
 func full() (metrics.Snapshot, error) {
 	one := map[string]uint64{"x": 1}
 	return metrics.Snapshot{
-		Refused: one, WouldRefuse: one, Credentials: one, EventGroups: []metrics.Group{{Name: "x"}},
+		Pusher: map[string]int{"x": 1}, Refused: one, WouldRefuse: one, Credentials: one, EventGroups: []metrics.Group{{Name: "x"}},
 		Hooks: []metrics.Hook{{Name: "x", Requests: one, Tells: true, Questions: one}},
 		Calls: metrics.Calls{Ended: one},
 	}, nil

@@ -20,13 +20,14 @@ type Figures struct {
 
 // Conns are who is connected.
 type Conns struct {
-	Pages    int `json:"pages"`     // that are known; the next three are parts of it
-	Level0   int `json:"level0"`    // WebSockets that get what is published as it is
-	Level1   int `json:"level1"`    // WebSockets that miss nothing silently
-	Streams  int `json:"streams"`   // server-sent events
-	Waiting  int `json:"waiting"`   // pages that have not said who they are
-	BackEnds int `json:"back_ends"` // connections to the port for lines and to the HTTP API
-	UIDs     int `json:"uids"`      // with a page
+	Pages    int `json:"pages"`            // that are known; the next four are parts of it
+	Level0   int `json:"level0"`           // WebSockets that get what is published as it is
+	Level1   int `json:"level1"`           // WebSockets that miss nothing silently
+	Streams  int `json:"streams"`          // server-sent events
+	Pusher   int `json:"pusher,omitempty"` // WebSockets of the Pusher protocol
+	Waiting  int `json:"waiting"`          // pages that have not said who they are
+	BackEnds int `json:"back_ends"`        // connections to the port for lines and to the HTTP API
+	UIDs     int `json:"uids"`             // with a page
 	Groups   int `json:"groups"`
 	Channels int `json:"channels"`
 }

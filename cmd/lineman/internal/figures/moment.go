@@ -16,10 +16,15 @@ type moment struct {
 // present is what there is at the moment, without what has happened in an interval.
 func (m *moment) present() Figures {
 	s := m.snapshot
+	pusher := 0
+	for _, n := range s.Pusher {
+		pusher += n
+	}
 	f := Figures{
 		At: m.at.UnixMilli(),
 		Conns: Conns{
-			Pages: s.Conns, Level0: s.Conns - s.Followers, Level1: s.Followers - s.Streams, Streams: s.Streams,
+			Pages: s.Conns, Level0: s.Conns - s.Followers, Level1: s.Followers - s.Streams - pusher,
+			Streams: s.Streams, Pusher: pusher,
 			Waiting: s.Waiting, BackEnds: s.BackEnds, UIDs: s.UIDs, Groups: s.Groups, Channels: s.Channels,
 		},
 		Queued:  Queued{s.QueuedBytes, s.QueuedMost},

@@ -30,10 +30,10 @@ func TestRecorder(t *testing.T) {
 	}
 	second := &metrics.Snapshot{
 		Stats: push.Stats{
-			Published: 1010, Delivered: 40, Conns: 9, Followers: 5, UIDs: 4,
+			Published: 1010, Delivered: 40, Conns: 12, Followers: 8, UIDs: 4,
 			Gaps: map[push.Gap]uint64{push.GapLimit: 6}, HistoryBytes: 70, HistoryMessages: 3,
 		},
-		Streams: 2, BackEnds: 3, Waiting: 1, QueuedBytes: 50, QueuedMost: 30,
+		Pusher: map[string]int{"a": 1, "b": 2}, Streams: 2, BackEnds: 3, Waiting: 1, QueuedBytes: 50, QueuedMost: 30,
 		Refused:     map[string]uint64{"late": 7, "slow": 6},
 		EventGroups: []metrics.Group{{Name: "chat", Listeners: 2, Events: 8, Emitted: 4, Full: 1, Late: 1}},
 		Hooks: []metrics.Hook{
@@ -44,7 +44,7 @@ func TestRecorder(t *testing.T) {
 	report := r.Report()
 	want := figures.Figures{
 		At: begin.Add(2 * time.Second).UnixMilli(), Seconds: 2,
-		Conns: figures.Conns{Pages: 9, Level0: 4, Level1: 3, Streams: 2, Waiting: 1, BackEnds: 3, UIDs: 4},
+		Conns: figures.Conns{Pages: 12, Level0: 4, Level1: 3, Streams: 2, Pusher: 3, Waiting: 1, BackEnds: 3, UIDs: 4},
 		Rates: figures.Rates{
 			Published: 5, Delivered: 20, Refused: 3, RefusedBy: map[string]float64{"slow": 3}, Gaps: 0.5,
 		},

@@ -36,6 +36,7 @@ func (c *Conns) add(other *Conns) {
 	c.Level0 += other.Level0
 	c.Level1 += other.Level1
 	c.Streams += other.Streams
+	c.Pusher += other.Pusher
 	c.Waiting += other.Waiting
 	c.BackEnds += other.BackEnds
 	c.UIDs += other.UIDs

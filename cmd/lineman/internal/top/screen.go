@@ -85,9 +85,13 @@ func totals(f *figures.Figures) []line {
 		return l
 	}
 	c, r := &f.Conns, &f.Rates
+	others := ""
+	if c.Pusher > 0 {
+		others = "   Pusher " + count(c.Pusher)
+	}
 	lines := []line{
-		row("pages", "%s   level 0 %s   level 1 %s   streams %s   logging in %s", count(c.Pages), count(c.Level0),
-			count(c.Level1), count(c.Streams), count(c.Waiting)),
+		row("pages", "%s   level 0 %s   level 1 %s   streams %s%s   logging in %s", count(c.Pages), count(c.Level0),
+			count(c.Level1), count(c.Streams), others, count(c.Waiting)),
 		row("", "%s uids   %s groups   %s channels   %s back ends", count(c.UIDs), count(c.Groups), count(c.Channels),
 			count(c.BackEnds)),
 		row("messages", "published %s/s   delivered %s/s   accepted %s connections/s", rate(r.Published),
