@@ -165,8 +165,8 @@ var descriptions = map[string]map[string]string{
 		"key":         "public: its pages connect to /app/KEY",
 		"secret":      "signs requests, private channels and users; at least 16 characters",
 		"secret_file": "file that has it, in place of secret",
-		"origins": "of pages that may connect; empty means any, as a browser sends nothing by itself that lets a " +
-			"page in",
+		"origins": "of pages that may connect, beside those of origins; empty means any, as a browser sends nothing by " +
+			"itself that lets a page in",
 		"connections":   "of its pages to one process; one more is closed with 4004. 0 means any number",
 		"client_events": "its pages may send events of their own in private and presence channels",
 		"client_rate":   "such events of one page per second; beyond it they are refused with 4301",

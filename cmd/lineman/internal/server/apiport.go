@@ -14,6 +14,7 @@ import (
 	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/command"
+	"github.com/lineman-go/lineman/push/pusher"
 )
 
 // apiWorker is the HTTP API: POST /v1/COMMAND with a JSON object, or with several, one a line.
@@ -59,6 +60,7 @@ type caller struct {
 	admission
 	call   *apiCall            // the request at hand; nil before the first
 	answer func(command.Reply) // to that, unless it is several; nil before the first
+	app    *appCall            // the request at hand; nil: it is none to the Pusher API
 	host   string              // that its last request was for, and may be for; empty before the first
 }
 
@@ -101,6 +103,9 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 		return refused(&command.Error{
 			Code: command.Denied, Text: "pages and host names that are not in api.hosts cannot use this port",
 		})
+	}
+	if one.app = nil; s.apps != nil && pusher.IsAPIPath(string(r.Path())) {
+		return s.appHead(c, one, r)
 	}
 	if describes(r) {
 		return refuseBody(r)
@@ -162,6 +167,10 @@ func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 		return
 	}
 	one := c.Value().(*caller)
+	if one.app != nil {
+		s.callApp(c, one.app, r.Body())
+		return
+	}
 	call := one.call
 	s.slice.begin(c, len(r.Body()))
 	s.lag.begin(s.loop, s.slice.began)

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 )
@@ -39,12 +40,30 @@ func (s *Server) printBanner(pages, lines, api, admin net.Addr) {
 		host, port, _ := net.SplitHostPort(lines.String())
 		fmt.Fprintf(out, "  or     echo '{\"uid\":\"uid1\",\"percent\":\"88%%\"}' | nc -N %s %s\n", host, port)
 	}
+	s.printApp(pages, api)
 	if dev && s.decides.connect == nil {
 		fmt.Fprintln(out, "  DEV MODE: a page is whoever it says it is. Only for a machine that nobody else reaches.")
 	}
 	if s.opensFiles() {
 		fmt.Fprintln(out, "    Any web page that you open can connect, as origin null, as files do: see origins.")
 	}
+}
+
+// printApp says what to paste where pages and back ends speak the Pusher protocol, if dev mode has an app for them.
+func (s *Server) printApp(pages, api net.Addr) {
+	if !s.config.Dev || len(s.config.Pusher.Apps) > 0 || api == nil {
+		return
+	}
+	a, out := config.DevApp(), s.options.Out
+	_, port, _ := net.SplitHostPort(pages.String())
+	fmt.Fprintf(out, "  pusher new Pusher('%s', {cluster: '', wsHost: '127.0.0.1', wsPort: %s, wssPort: %s, "+
+		"forceTLS: %t, enabledTransports: ['ws', 'wss']})\n", a.Key, port, port, s.pages.TLS != nil)
+	_, port, _ = net.SplitHostPort(api.String())
+	lines := []string{
+		"BROADCAST_CONNECTION=pusher", "PUSHER_APP_ID=" + a.ID, "PUSHER_APP_KEY=" + a.Key,
+		"PUSHER_APP_SECRET=" + a.Secret, "PUSHER_HOST=127.0.0.1", "PUSHER_PORT=" + port, "PUSHER_SCHEME=http",
+	}
+	fmt.Fprintln(out, "  .env   "+strings.Join(lines, "\n         "))
 }
 
 // pushCommand is how people push from a terminal, up to whom and what. lines is where the port for lines is, or nil.

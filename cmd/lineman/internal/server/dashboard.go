@@ -64,7 +64,7 @@ func (s *Server) doFor(body []byte, name string, by command.Caller, done func(co
 // describe tells of a connection.
 func (s *Server) describe(m *push.Member[*lineman.Conn]) admin.Conn {
 	c := m.Conn()
-	p, stats := c.Value().(*page), c.Stats()
+	p, stats := pageOf(c), c.Stats()
 	told := admin.Conn{
 		Conn: m.Target(), UID: m.UID(), Remote: c.RemoteAddr().String(), Level: p.level(),
 		Stream: c.Worker() == s.streams, Groups: m.Groups(), Channels: m.Channels(),

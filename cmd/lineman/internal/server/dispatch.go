@@ -130,7 +130,7 @@ func (s *Server) emitConnect(m *push.Member[*lineman.Conn], again bool) {
 	}
 	e := s.eventOf(m, events.Connect)
 	e.Remote, e.Again = m.Conn().RemoteAddr().String(), again
-	if m.Conn().Value().(*page).live != nil {
+	if pageOf(m.Conn()).live != nil {
 		e.Level = 1
 	}
 	s.report(&e, nil)

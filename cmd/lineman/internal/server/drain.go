@@ -72,7 +72,7 @@ func (s *Server) drain(l *lineman.Loop, succeeded bool) {
 	var pages []*lineman.Conn
 	for _, w := range []*lineman.Worker{s.pages, s.streams} {
 		for c := range l.Conns(w) {
-			if _, ok := c.Value().(*page); ok {
+			if pageOf(c) != nil {
 				pages = append(pages, c)
 			}
 		}

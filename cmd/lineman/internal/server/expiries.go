@@ -68,7 +68,7 @@ func (s *Server) warn(now time.Time) {
 			if m == nil {
 				continue
 			}
-			if p := m.Conn().Value().(*page); p.live != nil {
+			if p := pageOf(m.Conn()); p.live != nil {
 				s.tell(m.Conn(), level1.Expiring{In: time.Duration(int64(second)-now.Unix()) * time.Second})
 			}
 		}

@@ -55,6 +55,7 @@ func reasons() []string {
 		// of a page that logs in
 		"late", "credential", "hook", "channel", "places", "connections_per_uid", "logins_per_uid",
 		"messages_per_connection", "publish_rate", "slow", "memory", "malformed", // of one that has logged in
+		"app",                                      // of a page of the Pusher protocol, or of a back end
 		"key", "page", "stray", "commands_per_key", // of a back end
 		"keyless", "keyless_per_ip", "text.connections", "text.connections_per_ip", // likewise
 		"api.connections", "api.connections_per_ip", // likewise

@@ -72,6 +72,7 @@ const (
 	stateSessions // what those of the dashboard are signed by
 	stateEnded    // those of them that have been logged out, once for each
 	stateFigures
+	stateReplays  // requests of the Pusher API that have come
 )
 
 // saveState is the state of the loop. It gives nothing up.
@@ -118,6 +119,9 @@ func (s *Server) appendShared(f *saved) error {
 		f.texts(stateEnded, s.dashboard.Ended())
 	}
 	f.nested(stateFigures, s.appendFigures)
+	if s.apps != nil {
+		f.add(stateReplays, s.apps.replays.Append(nil))
+	}
 	return nil
 }
 
@@ -175,6 +179,10 @@ func (s *Server) restoreShared(f *field) {
 		}
 	case stateFigures:
 		f.take(s.figuring.recorder.RestoreState(f.bytes()))
+	case stateReplays:
+		if s.apps != nil {
+			f.take(s.apps.replays.Restore(f.bytes()))
+		}
 	}
 }
 
@@ -216,7 +224,7 @@ func (s *Server) settle() {
 func (s *Server) handedOver() {
 	s.crossing.over = true
 	for _, c := range s.crossing.saved {
-		if p, ok := c.Value().(*page); ok && !c.Connected() {
+		if p := pageOf(c); p != nil && !c.Connected() {
 			s.giveUp(c, p)
 		}
 	}

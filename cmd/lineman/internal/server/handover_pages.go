@@ -17,16 +17,23 @@ const (
 	crossUpstream
 	crossAwaited // its credential is awaited
 	crossHeart   // in how many seconds it gets a heartbeat
+	crossPusher  // what package pusher knows of it
 )
 
 // savePage is a page as bytes, or why it stays.
 func (s *Server) savePage(c *lineman.Conn) ([]byte, error) {
-	p := c.Value().(*page)
+	p := pageOf(c)
 	if err := p.mayCross(); err != nil {
 		return nil, err
 	}
 	var f saved
 	f.nested(crossPage, p.appendState)
+	if one, is := c.Value().(*pusherPage); is {
+		if one.speaks == nil {
+			return nil, errRefused
+		}
+		f.add(crossPusher, one.speaks.Append(nil))
+	}
 	if m := s.member(c); m != nil {
 		member, err := s.hub.AppendMember(nil, m)
 		if err != nil {
@@ -62,6 +69,7 @@ func (s *Server) heartsOf(p *page) *heartbeats {
 type crossedPage struct {
 	page     *page
 	member   []byte    // on loan; nil: it has not logged in
+	pusher   []byte    // likewise; nil: it is another one
 	upstream *upstream // nil: it has none
 	awaited  bool
 	heart    int // 0: it gets none
@@ -82,6 +90,8 @@ func (x *crossedPage) restoreState(value []byte) error {
 			x.awaited = f.flag()
 		case crossHeart:
 			x.heart = int(f.integer())
+		case crossPusher:
+			x.pusher = f.bytes()
 		}
 	})
 	if err == nil && (x.page == nil || (x.page.login == nil) == (x.member == nil)) {
@@ -99,9 +109,15 @@ func (s *Server) restorePage(c *lineman.Conn, value []byte) error {
 	if err := x.restoreState(value); err != nil {
 		return err
 	}
-	p, end := x.page, x.page.end
-	p.ip, p.end = s.guard.address(c.RemoteAddr()), 0
-	c.SetValue(p)
+	end := x.page.end
+	x.page.ip, x.page.end = s.guard.address(c.RemoteAddr()), 0
+	c.SetValue(x.page)
+	if x.pusher != nil {
+		if err := s.restorePusher(c, &x); err != nil {
+			return err
+		}
+	}
+	p := pageOf(c)
 	s.restoreLive(c, p, x.heart)
 	uid := ""
 	if x.member != nil {
@@ -113,6 +129,9 @@ func (s *Server) restorePage(c *lineman.Conn, value []byte) error {
 		uid = m.UID()
 	}
 	s.guard.restorePage(p, uid)
+	if x.pusher != nil {
+		s.beginAgain(c)
+	}
 	if end != 0 {
 		s.setExpiry(c, p, time.Unix(int64(end), 0))
 	}

@@ -78,6 +78,9 @@ func (s *Server) trustedRules() []byte {
 	for _, name := range slices.Sorted(maps.Keys(c.Namespaces)) {
 		f.texts(11, []string{name, c.Namespaces[name].Subscribe})
 	}
+	for _, a := range c.PusherApps() {
+		f.texts(12, append([]string{a.ID, a.Key}, a.Origins...))
+	}
 	return f
 }
 
@@ -89,6 +92,9 @@ func (s *Server) trustedKeys() (keys [][]byte) {
 	for _, name := range s.config.Token.PublicKeys {
 		key, _ := os.ReadFile(name) // one that cannot be read is a failed start
 		keys = append(keys, key)
+	}
+	for _, a := range s.config.PusherApps() {
+		keys = append(keys, []byte(a.ID+"\n"+a.Key+"\n"+a.Secret))
 	}
 	return keys
 }

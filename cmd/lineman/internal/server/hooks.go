@@ -17,8 +17,20 @@ import (
 type teller struct {
 	name   string
 	hook   config.Hook
+	web    *webhook // nil: it is told of all pages
 	client *hook.Client
 	sender *hook.Sender
+}
+
+// wants are the kinds of events that the hook is told, and of what.
+func (t *teller) wants() (kinds []events.Kind, of []string) {
+	if t.web != nil {
+		return t.web.kinds(), t.web.of()
+	}
+	for _, k := range t.hook.Events {
+		kinds = append(kinds, events.Kind(k))
+	}
+	return kinds, t.hook.Of
 }
 
 // lastPosts is how long hooks may take to answer what is under way when the server ends.
@@ -32,26 +44,32 @@ func (s *Server) openTellers() error {
 		if len(h.Events) == 0 {
 			continue
 		}
-		client, err := hook.NewClient(hook.Endpoint{
+		e := hook.Endpoint{
 			Name: name, URL: h.URL, Secrets: h.Secrets, Private: h.Private, Timeout: h.Timeout, Conns: h.Parallel,
-		})
+		}
+		web := s.webhook(h)
+		if web != nil {
+			e.Header = web.header
+		}
+		client, err := hook.NewClient(e)
 		if err != nil {
 			return fmt.Errorf("server: %w", err)
+		}
+		post := client.Post
+		if web != nil {
+			web.post, post = post, web.Post
 		}
 		if files[h.DeadLetters] == nil {
 			files[h.DeadLetters] = hook.NewDeadLetters(h.DeadLetters)
 		}
-		s.tellers = append(s.tellers, &teller{name, h, client, hook.NewSender(hook.SenderOptions{
-			Name: name, Group: command.HookGroups + name, Post: client.Post, Do: s.loop.Do, Retry: h.GiveUp,
+		s.tellers = append(s.tellers, &teller{name, h, web, client, hook.NewSender(hook.SenderOptions{
+			Name: name, Group: command.HookGroups + name, Post: post, Do: s.loop.Do, Retry: h.GiveUp,
 			Parallel: h.Parallel, Batch: h.Batch, DeadLetters: files[h.DeadLetters], Log: s.log,
 		})})
 	}
 	for _, t := range s.tellers {
-		var kinds []events.Kind
-		for _, k := range t.hook.Events {
-			kinds = append(kinds, events.Kind(k))
-		}
-		if err := t.sender.Listen(s.hearing.dispatcher, kinds, t.hook.Of); err != nil {
+		kinds, of := t.wants()
+		if err := t.sender.Listen(s.hearing.dispatcher, kinds, of); err != nil {
 			return fmt.Errorf("server: the hook %q: %w", t.name, err)
 		}
 	}

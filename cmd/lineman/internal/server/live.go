@@ -11,6 +11,7 @@ import (
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/hook"
 	"github.com/lineman-go/lineman/push/level1"
+	"github.com/lineman-go/lineman/push/pusher"
 )
 
 // live is what a page has that speaks level 1. Owned by the loop.
@@ -241,8 +242,12 @@ func (s *Server) leaveLive(p *page) {
 	p.live.starting, p.live.waiting = nil, nil
 }
 
-// sayGoodbye tells a page that speaks level 1 why it is closed, in a frame, which every client sees.
+// sayGoodbye tells a page that speaks level 1, or Pusher, why it is closed, in a frame, which every client sees.
 func (s *Server) sayGoodbye(c *lineman.Conn, code int, reason string) {
+	if s.speaksPusher(c) {
+		s.say(c, (&pusher.Error{Code: code, Text: reason}).Append(nil))
+		return
+	}
 	p, ok := c.Value().(*page)
 	if !ok || p.live == nil {
 		return

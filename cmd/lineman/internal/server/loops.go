@@ -67,6 +67,7 @@ func (s *Server) first() *Server {
 func (s *Server) startBeside(l *lineman.Loop) error {
 	first := s.home
 	s.log, s.who, s.guard, s.journal, s.testPage = first.log, first.who, first.guard, first.journal, first.testPage
+	s.apps, s.channelsOf, s.spaces = first.apps, first.channelsOf, first.spaces
 	s.decides = first.decides.from(l, first.loop)
 	s.informed = true // where loops are several, no other process is asked
 	s.begin(l)

@@ -16,9 +16,10 @@ type outgoing struct {
 
 // Kinds of forms that loops share.
 const (
-	plainForm = iota // what was published
-	frameForm        // the frame of level 1 that tells it of a target
-	eventForm        // that frame as an event of streams that have this target alone
+	plainForm  = iota // what was published
+	frameForm         // the frame of level 1 that tells it of a target
+	eventForm         // that frame as an event of streams that have this target alone
+	pusherForm        // the frame of the Pusher protocol that tells it of a target
 )
 
 // sharing is what other loops send, too, encoded once for all. make makes its text, which nobody may change.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -252,10 +253,6 @@ func (s *Server) namespace(channel string) config.Namespace {
 
 // namespaceOf is that of a channel, with its name.
 func (s *Server) namespaceOf(channel string) (string, config.Namespace) {
-	name, _, found := strings.Cut(channel, ":")
-	n, known := s.config.Namespaces[name]
-	if !found || !known || name == "default" {
-		return "default", s.config.Namespaces["default"]
-	}
-	return name, n
+	key, n := s.spaces.Find(channel)
+	return cmp.Or(key, "default"), n
 }

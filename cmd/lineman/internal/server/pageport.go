@@ -43,7 +43,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 		Count: s.config.Count,
 		Protocol: &websocket.Protocol{
 			Origins: s.origins(), SamePort: s.readsCookies(), Subprotocols: s.subprotocols(),
-			PingInterval: s.config.Ping, PongTimeout: pongTimeout,
+			PingInterval: s.config.Ping, PongTimeout: pongTimeout, MoreOrigins: s.appOrigins,
 		},
 		Proxies: s.config.Proxies,
 		TLS:     s.options.TLS,
@@ -120,7 +120,7 @@ var errNoSlot = errors.New("server: no connection slot")
 
 // gone gives back the slot of a connection.
 func (s *Server) gone(c *lineman.Conn) {
-	if left := s.guard.leave(c.Value().(*page)); s.stopping && left == 0 {
+	if left := s.guard.leave(pageOf(c)); s.stopping && left == 0 {
 		s.first().loop.Do(s.first().endIfDue)
 	}
 }
@@ -137,11 +137,14 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 		s.guard.refuse("page", "a page of a foreign host name was refused", "remote", c.RemoteAddr())
 		return &lineman.RefuseError{Status: 403, Reason: foreignHostText}
 	}
+	if s.isPusherPath(r.Path()) {
+		return s.handshakePusher(c, r)
+	}
 	e, err := s.loginOf(r)
 	if err != nil {
 		return err
 	}
-	p := c.Value().(*page)
+	p := pageOf(c)
 	if why := s.guard.readmit(p, c.RemoteAddr()); why != "" {
 		c.After(s.spareTime(), c.Abort)
 		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
@@ -171,7 +174,11 @@ func (s *Server) refused(c *lineman.Conn, r *http1.Request, why *websocket.Hands
 }
 
 func (s *Server) connect(c *lineman.Conn) {
-	p := c.Value().(*page)
+	if p, is := c.Value().(*pusherPage); is {
+		s.connectPusher(c, p)
+		return
+	}
+	p := pageOf(c)
 	if speaksLevel1(c) {
 		p.live = &live{}
 	} else if p.login.credential != "" || p.login.question != nil && p.login.question.TellsWho() {
@@ -191,10 +198,14 @@ func (s *Server) awaitCredential(c *lineman.Conn, p *page) {
 
 // message takes the first one for the credential, at level 0.
 func (s *Server) message(c *lineman.Conn, msg []byte) {
-	p := c.Value().(*page)
+	p := pageOf(c)
 	switch {
 	case !s.guard.message(&p.spent):
 		s.refuse(c, "messages_per_connection", codeTooMany, retryLater)
+	case s.apps != nil && s.speaksPusher(c):
+		if p.login == nil {
+			s.pusher.Receive(c, msg)
+		}
 	case p.live != nil:
 		s.asks(c, p, msg)
 	case p.login != nil && !p.login.verifying && !p.login.left:
@@ -207,7 +218,7 @@ func (s *Server) message(c *lineman.Conn, msg []byte) {
 // leave forgets a page that gets nothing any more. A page that is told to go, or no longer answers, does not count as
 // online while the closing handshake lasts.
 func (s *Server) leave(c *lineman.Conn) {
-	p := c.Value().(*page)
+	p := pageOf(c)
 	if p.login != nil {
 		p.login.leave()
 		s.guard.logout(p.login)
@@ -225,6 +236,9 @@ func (s *Server) leave(c *lineman.Conn) {
 	}
 	if p.live != nil {
 		s.leaveLive(p)
+	}
+	if one, is := c.Value().(*pusherPage); is {
+		s.leavePusher(one)
 	}
 }
 
@@ -246,6 +260,9 @@ func (s *Server) closeWith(c *lineman.Conn, code int, reason string) {
 	if s.refuseStream(c, code, reason) {
 		return
 	}
+	if s.speaksPusher(c) {
+		code, reason = pusherCode(code, reason)
+	}
 	s.noteClosing(c, code, reason)
 	s.sayGoodbye(c, code, reason)
 	_ = c.CloseWith(websocket.Code(code), reason) // it may have closed
@@ -256,7 +273,7 @@ func (s *Server) isReady() bool { return s.ready && s.informed && s.hub.Linked()
 
 // requestHead refuses a request for no WebSocket that has a body, before the body is read, or that comes too often.
 func (s *Server) requestHead(c *lineman.Conn, r *http1.Request) error {
-	p := c.Value().(*page)
+	p := pageOf(c)
 	if s.guard.address(c.RemoteAddr()) != p.ip { // by a proxy, which tells who it is
 		s.guard.readmit(p, c.RemoteAddr())
 	}
@@ -296,7 +313,7 @@ func (s *Server) request(c *lineman.Conn, r *http1.Request) {
 	case path == "/" && s.config.Dev:
 		answer = &http1.Response{Type: "text/html; charset=utf-8", Body: s.testPage}
 	}
-	if c.Value().(*page).login.refusal != "" { // its spare slot is for others who are to be told as well
+	if pageOf(c).login.refusal != "" { // its spare slot is for others who are to be told as well
 		answer.Close = true
 		c.After(s.spareTime(), c.Abort)
 	}

@@ -94,6 +94,8 @@ var advice = map[string]string{
 	"slow":                    "it did not read what it was sent: a slow network, or too much for it; limits.pending",
 	"memory":                  "too much waited for all pages together: send less, raise limits.memory, or add a node",
 	"malformed":               "what it said is no request of level 1: the page speaks another protocol, or an old one",
+	"app": "a page of the Pusher protocol: a wrong key or signature, an old library, or too many; or a request of a " +
+		"back end that is not signed as it should be",
 	"key":                     "no key, or none that may do this: api.keys",
 	"page":                    "a page, or a host that is not in api.hosts, asked a port that is not for pages",
 	"stray":                   "something that speaks no JSON came to the port for lines: a wrong port, or a scanner",

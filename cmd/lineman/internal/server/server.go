@@ -21,6 +21,7 @@ import (
 	"github.com/lineman-go/lineman/push/command"
 	"github.com/lineman-go/lineman/push/level1"
 	"github.com/lineman-go/lineman/push/metrics"
+	"github.com/lineman-go/lineman/push/pusher"
 )
 
 // Options are what a Server needs of the program.
@@ -123,6 +124,11 @@ type Server struct {
 	dashboard *admin.Dashboard // of that port
 	metrics   *metrics.Metrics
 
+	// Immutable from OnStart on, and those of all loops.
+	apps       *apps                             // nil: there are none
+	channelsOf map[string]config.Namespace       // what holds for channels: see openApps
+	spaces     push.Namespaces[config.Namespace] // the same, to be found
+
 	// Owned by the loop, from OnStart on.
 	testPage    []byte
 	description []byte // of the HTTP API
@@ -133,6 +139,8 @@ type Server struct {
 	tellers     []*teller
 	journal     Journal // nil: there is none
 	hub         *push.Hub[*lineman.Conn]
+	pusher      *pusher.Service[*lineman.Conn] // nil: there are no apps
+	apart       [2][]*lineman.Conn             // see split
 	table       *command.Table[*lineman.Conn]
 	guard       *guard
 	hearing     hearing
@@ -208,7 +216,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 		}
 	}()
 	s.begin(l)
-	if err = s.guardPorts(); err != nil {
+	if err = errors.Join(s.guardPorts(), s.openApps()); err != nil {
 		return err
 	}
 	if err = s.openDeciders(); err != nil {
@@ -314,13 +322,16 @@ func (s *Server) openHub() (err error) {
 		Took: s.metrics.Took, Log: s.log, Remote: func(c *lineman.Conn) string { return c.RemoteAddr().String() },
 		Reconnect:   s.reconnectWindow(),
 		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Publish,
-		Namespaces: namespaces(s.config.Namespaces), HistoryBytes: s.config.History.Memory, Journal: s.journal,
+		Namespaces: namespaces(s.channelsOf), HistoryBytes: s.config.History.Memory, Journal: s.journal,
 		UIDHistory: retention(s.config.History.UIDs), GroupHistory: retention(s.config.History.Groups),
 		Followers: followers{s}, PresenceChanged: s.presenceChanged, PresenceRenewed: s.presenceRenewed,
 		Told: s.toldByPeer, RollChanged: rollChanged, RollDelay: orAtOnce(s.config.Events.Debounce),
 		MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(), Counted: s.counted(),
-		Tally: s.figuring.tally.Add, Inquired: s.inquired,
+		Tally: s.figuring.tally.Add, Inquired: s.inquired, Attended: s.attending(),
 	})
+	if err == nil {
+		err = s.openPusher()
+	}
 	return err
 }
 

@@ -56,6 +56,7 @@ func (s *Server) addShared(to *metrics.Snapshot) {
 		to.Broker = s.options.BrokerStats()
 	}
 	to.Journal, to.EventGroups, to.Hooks = s.journalStats(), s.eventGroups(), s.hookMetrics()
+	to.Pusher = s.appPages()
 	g := s.guard
 	to.BackEnds = g.backends.taken[""] + g.api.taken[""]
 	g.mu.Lock()
