@@ -78,7 +78,7 @@ func (s *Server) trustedRules() []byte {
 	for _, name := range slices.Sorted(maps.Keys(c.Namespaces)) {
 		f.texts(11, []string{name, c.Namespaces[name].Subscribe})
 	}
-	for _, a := range c.PusherApps() {
+	for _, a := range c.Pusher.Apps {
 		f.texts(12, append([]string{a.ID, a.Key}, a.Origins...))
 	}
 	return f
