@@ -22,6 +22,7 @@ var ours = map[string]recipe{
 var variants = map[string][]string{
 	"lineman-strict":   {checks, "LINEMAN_TOKEN_REVOCATIONS=", "LINEMAN_LIMITS_PENDING=64KiB", "LINEMAN_PING=0s"},
 	"lineman-channels": {keepsChannels, inMemory, saysMuch, "LINEMAN_PING=0s"},
+	"lineman-pusher":   {saysMuch, "LINEMAN_PING=0s"},
 	"lineman-growth":   {"LINEMAN_LIMITS_PLACES=10000000", saysMuch, "LINEMAN_PING=0s"},
 	"lineman-uids":     {keepsUIDs, inMemory},
 	"lineman-journal":  {keepsUIDs},

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -27,12 +28,12 @@ func (m *measurement) published(r *running, p publication) ([]float64, error) {
 		return nil, err
 	}
 	defer l.close()
-	if r.as == "level 0" || r.byBackEnd() {
+	if r.isPlain() {
 		if err := p.check(r, l); err != nil {
 			return nil, err
 		}
 	}
-	line := []byte(p.command() + "\n")
+	line := []byte(p.command(r) + "\n")
 	publish := func() error { return l.send(p.pages, line) }
 	return m.perOperation(r, func(d time.Duration) (int, error) {
 		size, err := p.sizes(r)
@@ -59,10 +60,25 @@ func (m *measurement) broadcast(r *running, p publication) ([]float64, error) {
 
 func (p publication) text() string { return strings.Repeat("x", p.size) }
 
-func (p publication) command() string { return `{"cmd":"pub","to":"news","text":"` + p.text() + `"}` }
+func (p publication) command(r *running) string {
+	return fmt.Sprintf(`{"cmd":"pub","to":%q,"text":%q}`, r.channel(), p.text())
+}
+
+// channel is that of the pages: of an app, where some of them speak Pusher.
+func (r *running) channel() string {
+	if r.as == "plain" || r.as == "Pusher" {
+		return "lineman:orders"
+	}
+	return "news"
+}
 
 // levels are how pages follow a channel themselves, by the contender's name.
-var levels = map[string]opening{"level 0": subscriber, "level 1": follower, "events": listener}
+var levels = map[string]opening{
+	"level 0": subscriber, "level 1": follower, "events": listener, "plain": orders, "Pusher": pusherPage,
+}
+
+// isPlain reports whether pages get what is published as it is.
+func (r *running) isPlain() bool { return r.as == "level 0" || r.as == "plain" || r.byBackEnd() }
 
 // byBackEnd reports whether a back end has to put the pages on a channel.
 func (r *running) byBackEnd() bool {
@@ -105,7 +121,7 @@ func (p publication) gather(r *running, l *load) error {
 
 // check has all pages get one publication, and looks at every byte.
 func (p publication) check(r *running, l *load) error {
-	if _, err := r.ask(p.command()); err != nil {
+	if _, err := r.ask(p.command(r)); err != nil {
 		return err
 	}
 	return l.expect(p.pages, serverFrame(0x81, []byte(p.text())))
@@ -114,8 +130,12 @@ func (p publication) check(r *running, l *load) error {
 // sizes are those of the publications that are next, on the wire.
 func (p publication) sizes(r *running) (func(number int) int, error) {
 	message := len(frameHead(0x81, 0, p.size)) + p.size
-	if r.as == "level 0" || r.byBackEnd() {
+	switch {
+	case r.isPlain():
 		return always(message), nil
+	case r.as == "Pusher":
+		n := len(`{"event":"message","channel":"orders","data":""}`) + p.size
+		return always(len(frameHead(0x81, 0, n)) + n), nil
 	}
 	epoch, offset, err := r.top("news")
 	if err != nil {

@@ -26,6 +26,7 @@ var scenarios = []scenario{
 	{"Beside other push servers", "Pages have credentials and follow a channel; back ends publish by HTTP.",
 		(*measurement).besideHubs},
 	{"Level 1 and history", "What the push server keeps.", (*measurement).followed},
+	{"The Pusher protocol", "Pages on a channel of an app, beside those of level 0 on it.", (*measurement).pushers},
 	{"What back ends hear", "What pages say, until a back end has it.", (*measurement).heard},
 	{"Growth", "What one more connection, channel, subscription or byte costs.", (*measurement).growths},
 	{"Loops", "Two loops of a process beside one.", (*measurement).loops},

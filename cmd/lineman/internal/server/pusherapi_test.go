@@ -11,8 +11,8 @@ import (
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
 )
 
-// signed is the query of a request that the app has signed.
-func signed(method, path, query, body string, at time.Time) string {
+// appQuery is the query of a request that the app has signed.
+func appQuery(method, path, query, body string, at time.Time) string {
 	sum := md5.Sum([]byte(body))
 	all := fmt.Sprintf("auth_key=%s&auth_timestamp=%d&auth_version=1.0", shop.Key, at.Unix())
 	if body != "" {
@@ -28,7 +28,7 @@ func signed(method, path, query, body string, at time.Time) string {
 func (r *running) app(method, path, query, body string) (status int, answer string) {
 	r.t.Helper()
 	c := call{method, "", body, nil}
-	return r.callApp(c, path+"?"+signed(method, path, query, body, time.Now()))
+	return r.callApp(c, path+"?"+appQuery(method, path, query, body, time.Now()))
 }
 
 // callApp makes a request whose address is made already.
@@ -89,7 +89,7 @@ func TestPusherAPIRefused(t *testing.T) {
 	r := start(t, shops(), server.Options{})
 	const path, body = "/apps/shop/events", `{"name":"new","channel":"orders","data":"1"}`
 	now := time.Now()
-	good := path + "?" + signed("POST", path, "", body, now)
+	good := path + "?" + appQuery("POST", path, "", body, now)
 	post := call{"POST", "", body, nil}
 	said := post.with("Content-Type", "application/json")
 	for name, tt := range map[string]struct {
@@ -105,12 +105,12 @@ func TestPusherAPIRefused(t *testing.T) {
 		"no app":             {post, strings.Replace(good, "/shop/", "/nobody/", 1), 401},
 		"another method":     {call{"GET", "", "", nil}, good, 401},
 		"another signature":  {post, good[:len(good)-1] + "x", 401},
-		"old":                {post, path + "?" + signed("POST", path, "", body, now.Add(-time.Hour)), 401},
-		"early":              {post, path + "?" + signed("POST", path, "", body, now.Add(time.Hour)), 401},
+		"old":                {post, path + "?" + appQuery("POST", path, "", body, now.Add(-time.Hour)), 401},
+		"early":              {post, path + "?" + appQuery("POST", path, "", body, now.Add(time.Hour)), 401},
 		"a page":             {said.with("Origin", "http://localhost"), good, 403},
 		"another host":       {said.with("Host", "evil.example"), good, 403},
-		"no such path":       {post, "/apps/shop/x?" + signed("POST", "/apps/shop/x", "", body, now), 404},
-		"no JSON":            {call{"POST", "", "{", nil}, path + "?" + signed("POST", path, "", "{", now), 400},
+		"no such path":       {post, "/apps/shop/x?" + appQuery("POST", "/apps/shop/x", "", body, now), 404},
+		"no JSON":            {call{"POST", "", "{", nil}, path + "?" + appQuery("POST", path, "", "{", now), 400},
 		"a body that is not": {call{"POST", "", "", nil}, good, 401},
 	} {
 		status, answer := r.callApp(tt.c, tt.address)
