@@ -81,6 +81,9 @@ func (n Namespaces[T]) Find(channel string) (key string, is T) {
 	if !found || one == nil {
 		one = n.by[""]
 	}
+	if one == nil {
+		return "", is // there are none
+	}
 	for i := range one.longer {
 		if l := &one.longer[i]; strings.HasPrefix(channel, l.start) {
 			return l.key, l.is

@@ -157,7 +157,7 @@ func (l *loader) finish() (*Loaded, error) {
 	l.loaded.Config = c
 	l.secrets()
 	if _, said := l.loaded.sources["dev"]; !said {
-		l.loaded.Dev = Loopback(c.Listen) && !c.Token.HasKey() && !c.AsksWho()
+		l.loaded.Dev = Loopback(c.Listen) && !c.Token.HasKey() && !c.AsksWho() && len(c.Pusher.Apps) == 0
 	}
 	if _, said := l.loaded.sources["token.revocations"]; !said && len(c.Redis.Addresses) > 0 {
 		l.loaded.Token.Revocations = ""

@@ -81,6 +81,17 @@ func TestDevApp(t *testing.T) {
 	}
 }
 
+// TestAppAlone has a server be public for pages of an app alone, and not be in dev mode then.
+func TestAppAlone(t *testing.T) {
+	const app = "pusher: {apps: [{id: shop, key: shop-key, secret: " + goodKey + "}]}\n"
+	for _, listen := range []string{"127.0.0.1:1234", "0.0.0.0:1234"} {
+		l, err := loadFile(t, app+"listen: "+listen)
+		if err != nil || l.Dev {
+			t.Errorf("%s: %v, dev %t", listen, err, err == nil && l.Dev)
+		}
+	}
+}
+
 // TestNamespaceKeys has namespaces be named by how channels begin.
 func TestNamespaceKeys(t *testing.T) {
 	if _, err := loadFile(t, `namespaces: {"shop:presence-*": {presence: events}, "a:b:*": {}}`); err != nil {

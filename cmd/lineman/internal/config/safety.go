@@ -72,10 +72,11 @@ func (c *Config) certificate(p *problems) {
 	}
 }
 
-// credentials wants pages to prove who they are, unless dev says that they need not.
+// credentials wants pages to prove who they are, unless dev says that they need not. Those of the Pusher protocol show
+// the key of an app; where there is nothing else, no others get in.
 func (c *Config) credentials(p *problems) {
 	switch {
-	case c.Dev || c.Token.HasKey() || c.AsksWho() || checkAddress(c.Listen) != nil:
+	case c.Dev || c.Token.HasKey() || c.AsksWho() || len(c.Pusher.Apps) > 0 || checkAddress(c.Listen) != nil:
 	case Loopback(c.Listen):
 		p.addf("dev",
 			"is false, and no token key is there: no page could say who it is: set token.secrets, secret_files, "+

@@ -13,7 +13,7 @@ import (
 	"github.com/lineman-go/lineman/push/level1"
 )
 
-// nobody are Credentials where a hook alone tells who a page is.
+// nobody are Credentials where a hook alone tells who a page is, or where pages show the key of an app alone.
 type nobody struct{}
 
 var errTokenless = errors.New("server: no token key is there")

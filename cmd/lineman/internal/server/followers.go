@@ -73,6 +73,7 @@ func (f followers) Published(to iter.Seq[*lineman.Conn], of push.Target, m push.
 	if len(others) > 0 {
 		n += s.publishFrame(slices.Values(others), of, m)
 	}
+	s.together()
 	return n
 }
 

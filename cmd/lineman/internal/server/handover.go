@@ -259,6 +259,9 @@ func (s *Server) giveUp(c *lineman.Conn, p *page) {
 	if p.live != nil {
 		s.leaveLive(p)
 	}
+	if one, is := c.Value().(*pusherPage); is {
+		s.leavePusher(one)
+	}
 	delete(s.speaking.upstreams, c.ID())
 }
 

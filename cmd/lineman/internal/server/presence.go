@@ -40,10 +40,12 @@ func whoIsThere(id int64, in push.Target, p push.Presence) level1.Presence {
 // presenceChanged tells pages who has come to a channel, or gone. It is encoded once.
 func (s *Server) presenceChanged(to iter.Seq[*lineman.Conn], in push.Target, e push.PresenceEvent) {
 	if s.apps != nil {
-		if pushers, _ := s.split(to); len(pushers) > 0 {
+		pushers, others := s.split(to)
+		defer s.together()
+		if len(pushers) > 0 {
 			s.pusher.PresenceChanged(slices.Values(pushers), in, e)
 		}
-		to = slices.Values(s.apart[1])
+		to = slices.Values(others)
 	}
 	var f frame = level1.Left{Channel: in, UID: e.UID, N: e.N}
 	if e.Here {
@@ -56,10 +58,12 @@ func (s *Server) presenceChanged(to iter.Seq[*lineman.Conn], in push.Target, e p
 // presenceRenewed tells pages who is in a channel, in place of what they know.
 func (s *Server) presenceRenewed(to iter.Seq[*lineman.Conn], in push.Target, p push.Presence) {
 	if s.apps != nil {
-		if pushers, _ := s.split(to); len(pushers) > 0 {
+		pushers, others := s.split(to)
+		defer s.together()
+		if len(pushers) > 0 {
 			s.pusher.PresenceRenewed(slices.Values(pushers), in, p)
 		}
-		to = slices.Values(s.apart[1])
+		to = slices.Values(others)
 	}
 	s.scratch = whoIsThere(0, in, p).Append(s.scratch[:0])
 	s.tellAll(to, in, push.Stored{}, outgoing{text: s.scratch})

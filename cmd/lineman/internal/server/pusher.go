@@ -262,7 +262,8 @@ func (s *Server) sendPusher(to iter.Seq[*lineman.Conn], of push.Target, m push.S
 	return s.send(to, outgoing{text: s.scratch})
 }
 
-// split takes apart who follows a target: pages of the Pusher protocol, and others. Both are good until the next call.
+// split takes apart who follows a target: pages of the Pusher protocol, and others. It walks over them once, as the Hub
+// counts them. Both are good until together is called.
 func (s *Server) split(to iter.Seq[*lineman.Conn]) (pushers, others []*lineman.Conn) {
 	pushers, others = s.apart[0][:0], s.apart[1][:0]
 	for c := range to {
@@ -274,6 +275,12 @@ func (s *Server) split(to iter.Seq[*lineman.Conn]) (pushers, others []*lineman.C
 	}
 	s.apart = [2][]*lineman.Conn{pushers, others}
 	return pushers, others
+}
+
+// together ends that.
+func (s *Server) together() {
+	clear(s.apart[0])
+	clear(s.apart[1])
 }
 
 // ofLevel1 leaves out pages of the Pusher protocol.

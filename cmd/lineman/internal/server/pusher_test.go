@@ -238,6 +238,22 @@ func TestPusherPrivate(t *testing.T) {
 	p.comesTo("private-x", "")
 }
 
+// TestPusherAlone has no page of another protocol get in where there is an app and nothing else.
+func TestPusherAlone(t *testing.T) {
+	c := shops()
+	c.Dev = false
+	r := start(t, c, server.Options{})
+	p := r.page("ann")
+	told(t, p, 4001)
+	live := r.live(t)
+	live.Send(`{"op":"hello","token":"ann"}`)
+	told(t, live.Client, 4001)
+	if status := r.ask(t, "token=ann&sub=shop:private-x", "").answer.StatusCode; status == http.StatusOK {
+		t.Error("a stream gets in")
+	}
+	r.pusher().comesTo("private-x", "")
+}
+
 // TestPusherPresence has members of a channel be told of each other, on several loops.
 func TestPusherPresence(t *testing.T) {
 	c := shops()

@@ -293,7 +293,7 @@ func (s *Server) keepTime(l *lineman.Loop) {
 // openWho opens what tells who a page is.
 func (s *Server) openWho() (err error) {
 	s.who = anybody{}
-	if s.config.AsksWho() {
+	if s.config.AsksWho() || len(s.config.Pusher.Apps) > 0 && !s.config.Dev {
 		s.who = nobody{}
 	}
 	s.unread = s.options.Broker != nil && s.options.Credentials != nil
