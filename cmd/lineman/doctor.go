@@ -90,11 +90,11 @@ func examinedHooks(c *config.Config) (all []doctor.Hook) {
 
 // examinedRedis is where the settings say that nodes meet.
 func examinedRedis(all *config.Config) doctor.Redis {
-	c := &all.Redis
+	c, apps := &all.Redis, len(all.PusherApps()) > 0 // whose channels keep and know something
 	r := doctor.Redis{
 		Addresses: c.Addresses, Master: c.Master, Cluster: c.Cluster, Database: c.Database, Prefix: c.Prefix,
 		User: c.User, Password: c.Password, SentinelUser: c.SentinelUser, SentinelPassword: c.SentinelPassword,
-		History: all.KeepsHistory(), Presence: all.KnowsPresence(),
+		History: apps || all.KeepsHistory(), Presence: apps || all.KnowsPresence(),
 	}
 	if c.TLS {
 		r.TLS = func() (*tls.Config, error) { return redisTLS(*c) }
