@@ -289,6 +289,28 @@ func TestPusherRate(t *testing.T) {
 	told(t, p.Client, 4103)
 }
 
+// TestPusherSlow cuts a page that does not read, and has those that do get all in order.
+func TestPusherSlow(t *testing.T) {
+	c := shops()
+	c.Limits.Pending = 256 << 10
+	r := start(t, c, server.Options{})
+	slow, quick := r.pusher(), r.pusher()
+	slow.comesTo("orders", "")
+	quick.comesTo("orders", "")
+	back, pad, reached := r.backend(), strings.Repeat("x", 60_000), 2
+	for n := 0; reached == 2; n++ {
+		if n == 1000 {
+			t.Fatal("60 MB wait for a page that does not read")
+		}
+		line := fmt.Sprintf(`{"cmd":"pub","to":"shop:orders","data":{"event":"e%d","data":"%s"}}`, n, pad)
+		if _, err := fmt.Sscanf(ask(back, line), `{"ok":true,"n":%d}`, &reached); err != nil {
+			t.Fatal(err)
+		}
+		quick.has(fmt.Sprintf(`{"event":"e%d",`, n))
+	}
+	told(t, slow.Client, 4102)
+}
+
 // TestPusherStop tells pages to come back at once when the server stops.
 func TestPusherStop(t *testing.T) {
 	var p *pusherPage
