@@ -94,7 +94,7 @@ func TestRequestsRefused(t *testing.T) {
 		{"400", `{"name":"e","channel":"x","data":"1","info":"all"}`},
 		{"400", `{"name":"e","channel":"x","data":"1","info":"cache"}`},
 		{"400", `{"name":"e","channels":"x","data":"1"}`},
-		{"400", `[]`}, {"400", `x`}, {"400", ``},
+		{"400", `[]`}, {"400", `x`}, {"400", ``}, {"400", `{"name":"e","channel":"x","data":"` + "\xff" + `"}`},
 	} {
 		w.begins(one.want+" ", "POST", "/events", one.body)
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Request is one of the HTTP API. CheckHead makes it, SetBody completes it, and Service.Do does it.
@@ -256,6 +257,9 @@ func (r *Request) SetBody(body []byte) *Failure {
 	good := subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum[:])), []byte(strings.ToLower(r.md5))) == 1
 	if !good && (len(body) > 0 || r.md5 != "") {
 		return unsigned
+	}
+	if !utf8.Valid(body) {
+		return malformed("the body is not UTF-8")
 	}
 	switch r.do {
 	case triggers:
