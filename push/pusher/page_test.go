@@ -143,9 +143,10 @@ func TestPagesCross(t *testing.T) {
 	if err != nil || p.User() != "ann" || p.App() != w.app {
 		t.Fatalf("it is %q of %v, %v", p.User(), p.App(), err)
 	}
-	if a.page = p; slices.Compare(a.page.Append(nil), p.Append(nil)) != 0 {
-		t.Error("the state is another one")
+	if before, after := a.page.Append(nil), p.Append(nil); !slices.Equal(before, after) {
+		t.Errorf("the state is %q, was %q", after, before)
 	}
+	a.page = p
 	n.service.Restored(a)
 	a.hears() // it was told all
 	a.subscribes("presence-y", "")
