@@ -27,7 +27,7 @@ type pusherSite struct {
 const pusherPage = `<!doctype html><p id="state"></p>
 <script src="/pusher.js"></script><script src="/echo.js"></script><script>
 const got = []
-const echo = new Echo({
+const echo = new Echo.default({
   broadcaster: "pusher", key: "lineman-key", cluster: "", wsHost: "%[1]s", wsPort: %[2]s, forceTLS: false,
   enabledTransports: ["ws"], authEndpoint: "/broadcasting/auth?user=" + location.search.slice(1),
 })
