@@ -26,6 +26,7 @@ type world struct {
 	last   uint64 // connection
 	infos  map[seat]string
 	there  map[seat]bool // who has come, and not gone, as one of the nodes is told
+	lossy  bool          // a node has died before it was told something of that
 	silent bool          // nobody comes, and nobody goes
 }
 
@@ -123,7 +124,7 @@ func (n *worldNode) renewed(to iter.Seq[*conn], in push.Target, p push.Presence)
 func (w *world) attended(in push.Target, uid string, here bool) {
 	w.checkSilence(in)
 	s := seat{string(in), uid}
-	if w.there[s] == here {
+	if w.there[s] == here && !w.lossy {
 		w.fatalf("%s is told twice that %s is there: %t", in, uid, here)
 	}
 	if delete(w.there, s); here {

@@ -232,8 +232,10 @@ func checkNamespace(name string) error {
 			"begin: want it without a colon, or with a star at its end, such as chat:room-*")
 	case hasUnseen(name):
 		return errors.New("has a character that is not seen, or controls something")
-	case first == "u" || first == "g" || first == "c":
-		return errors.New("u, g and c are those of uids, groups and connections, whom the server alone decides on")
+	case first == "u" || first == "g":
+		return errors.New("u and g are those of uids and groups, whose members the server alone decides on")
+	case first == "c":
+		return errors.New("c is that of connections")
 	}
 	return nil
 }
