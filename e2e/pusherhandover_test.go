@@ -57,7 +57,8 @@ func (k *crossings) pusher(user string, channels ...string) (c readWriter, socke
 			"channel": channel, "channel_data": data, "auth": devApp.AuthorizeChannel(socket, channel, data),
 		}})
 		k.say(c, string(asked))
-		for f := k.frame(c); f.Event != "pusher_internal:subscription_succeeded" || f.Channel != channel; f = k.frame(c) {
+		const begun = "pusher_internal:subscription_succeeded"
+		for f := k.frame(c); f.Event != begun || f.Channel != channel; f = k.frame(c) {
 			if strings.Contains(f.Event, "error") {
 				k.t.Fatalf("%s: %+v", channel, f)
 			}
@@ -167,7 +168,8 @@ func testPusherHandover(t *testing.T, k *crossings, api string) {
 			name: channel, conn: k.dial(k.server.backend), ahead: 5, answered: wantLine,
 			request: func(n int) string {
 				data, _ := json.Marshal(fmt.Sprintf(`{"n":%d,"from":"lines"}`, n))
-				return fmt.Sprintf(`{"cmd":"pub","to":"lineman:%s","data":{"event":"new","data":%s}}`+"\n", channel, data)
+				return fmt.Sprintf(`{"cmd":"pub","to":"lineman:%s","data":{"event":"new","data":%s}}`+"\n", channel,
+					data)
 			},
 		}, stop))
 	}

@@ -161,7 +161,8 @@ func (m *Member[C]) SetInfo(info json.RawMessage) error {
 // checkInfo is compactInfo of what a program gives.
 func checkInfo(info json.RawMessage) (json.RawMessage, error) {
 	if len(info) > MaxInfo {
-		return nil, fmt.Errorf("push: the info of a connection has %d bytes: at most %d are allowed", len(info), MaxInfo)
+		return nil, fmt.Errorf("push: the info of a connection has %d bytes: at most %d are allowed", len(info),
+			MaxInfo)
 	}
 	compact, err := compactInfo(info)
 	if err != nil {

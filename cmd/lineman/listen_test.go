@@ -188,7 +188,7 @@ func TestListenAsks(t *testing.T) {
 	again := ask()
 	group, _ := all["group"].(string)
 	if all["observe"] != true || !strings.HasPrefix(group, "tap-") || again["group"] == group || all["of"] != nil ||
-		len(all["events"].([]any)) != 8 {
+		len(all["events"].([]any)) != 9 {
 		t.Errorf("asked %v", all)
 	}
 	some := ask("--group", "chat", "--event", "message,close", "--of", "u:7,chat:*")

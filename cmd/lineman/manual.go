@@ -105,8 +105,9 @@ func settingsPage() string {
 	m.WriteString(".SH DESCRIPTION\n")
 	m.text("lineman start reads its settings from lineman.yaml in its folder, from the file of --config or from that " +
 		"of LINEMAN_CONFIG. Each can also be said by the environment, as LINEMAN_TEXT_LISTEN for text.listen, and, " +
-		"but for secrets, api.keys, namespaces, hooks and pusher.apps, by a flag: --tls-cert for tls.cert. The later of " +
-		"file, environment and flags wins. Sizes are written as 64KiB, durations as 10s. A dot stands for a section:\n\n" +
+		"but for secrets, api.keys, namespaces, hooks and pusher.apps, by a flag: --tls-cert for tls.cert. The later " +
+		"of file, environment and flags wins. Sizes are written as 64KiB, durations as 10s. A dot stands for a " +
+		"section:\n\n" +
 		"  text:\n    listen: 127.0.0.1:5678\n\n" +
 		"lineman config init writes a file with all of them. lineman config check tells what is wrong with one.")
 	m.WriteString(".SH SETTINGS\n")

@@ -318,12 +318,13 @@ func BenchmarkCheck(b *testing.B) {
 
 // TestMoreOrigins has a request allow origins that others do not.
 func TestMoreOrigins(t *testing.T) {
-	p := &websocket.Protocol{Origins: []string{"https://good.example"}, MoreOrigins: func(r websocket.Request) []string {
+	p := &websocket.Protocol{Origins: []string{"https://good.example"}}
+	p.MoreOrigins = func(r websocket.Request) []string {
 		if string(r.Host()) == "open.example" {
 			return []string{"*"}
 		}
 		return []string{"https://more.example"}
-	}}
+	}
 	for _, tt := range []struct {
 		host, origin string
 		allowed      bool

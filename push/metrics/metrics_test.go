@@ -110,7 +110,8 @@ func TestMetrics(t *testing.T) {
 func full() (metrics.Snapshot, error) {
 	one := map[string]uint64{"x": 1}
 	return metrics.Snapshot{
-		Pusher: map[string]int{"x": 1}, Refused: one, WouldRefuse: one, Credentials: one, EventGroups: []metrics.Group{{Name: "x"}},
+		Pusher:  map[string]int{"x": 1},
+		Refused: one, WouldRefuse: one, Credentials: one, EventGroups: []metrics.Group{{Name: "x"}},
 		Hooks: []metrics.Hook{{Name: "x", Requests: one, Tells: true, Questions: one}},
 		Calls: metrics.Calls{Ended: one},
 	}, nil

@@ -50,8 +50,8 @@ func (a *App) Name(t push.Target) (name string, ok bool) {
 const cacheTTL = 30 * time.Minute
 
 // Namespaces are what a Hub's Options need for the channels of the App: presence where a channel has members, and the
-// last event of a cache channel. base is what all of them have beside that. There is a key for each kind of channels that
-// others than pages of the App may not get as they get the public ones.
+// last event of a cache channel. base is what all of them have beside that. There is a key for each kind of channels
+// that others than pages of the App may not get as they get the public ones.
 func (a *App) Namespaces(base push.Namespace) map[string]push.Namespace {
 	presence := base
 	presence.Presence = push.PresenceEvents

@@ -28,8 +28,8 @@ var descriptions = map[string]map[string]string{
 		"api":   "the HTTP API",
 		"admin": "the port for who runs the server: the dashboard, metrics and profiles",
 		"token": "which credentials are good",
-		"namespaces": "what channels allow, by the part of their names before the first colon, or by how they begin, as " +
-			"chat:room-*; the longest that fits holds, and default for the others",
+		"namespaces": "what channels allow, by the part of their names before the first colon, or by how they begin, " +
+			"as chat:room-*; the longest that fits holds, and default for the others",
 		"history": "what is kept of what is published for uids and groups, in memory, or by Redis; namespaces say it " +
 			"of channels",
 		"events": "what back ends and hooks hear of pages",
@@ -138,8 +138,8 @@ var descriptions = map[string]map[string]string{
 	},
 	"Hook": {
 		"url": "that is posted to: https, or with private http",
-		"app": "id of one of pusher.apps: the hook is a webhook of that, in Pusher's form, signed by its secret; empty " +
-			"means that it is told of all pages",
+		"app": "id of one of pusher.apps: the hook is a webhook of that, in Pusher's form, signed by its secret; " +
+			"empty means that it is told of all pages",
 		"events":  "that it is told; empty means none. Those with a _ are of an app",
 		"of":      "uids, groups and channels that it is told about: u:7, g:room, chat:*, *; empty means all",
 		"decides": "what it is asked; one hook at most is asked each",
@@ -157,16 +157,17 @@ var descriptions = map[string]map[string]string{
 		"dead_letters": "file that keeps events which the hook did not take, a line each, up to 256MiB",
 	},
 	"Pusher": {
-		"apps": "the applications; in dev mode there is one if none is named, with the id lineman, the key lineman-key " +
-			"and the secret lineman-secret",
+		"apps": "the applications; in dev mode there is one if none is named, with the id lineman, the key " +
+			"lineman-key and the secret lineman-secret",
 	},
 	"App": {
-		"id":          "begins the names of its channels for all others, with a colon: its channel orders is shop:orders",
+		"id": "begins the names of its channels for all others, with a colon: its channel orders is " +
+			"shop:orders",
 		"key":         "public: its pages connect to /app/KEY",
 		"secret":      "signs requests, private channels and users; at least 16 characters",
 		"secret_file": "file that has it, in place of secret",
-		"origins": "of pages that may connect, beside those of origins; empty means any, as a browser sends nothing by " +
-			"itself that lets a page in",
+		"origins": "of pages that may connect, beside those of origins; empty means any, as a browser sends nothing " +
+			"by itself that lets a page in",
 		"connections":   "of its pages to one process; one more is closed with 4004. 0 means any number",
 		"client_events": "its pages may send events of their own in private and presence channels",
 		"client_rate":   "such events of one page per second; beyond it they are refused with 4301",

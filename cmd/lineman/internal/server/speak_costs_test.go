@@ -30,6 +30,9 @@ func TestSpeakingCosts(t *testing.T) {
 	s := &Server{who: anybody{}}
 	s.config = config.Default()
 	s.config.Namespaces["chat"] = config.Namespace{Publish: "all"}
+	if err := s.openApps(); err != nil {
+		t.Fatal(err)
+	}
 	s.speaking.begin()
 	s.hearing.dispatcher = events.New(events.Options{
 		Do: func(f func()) bool { return true }, After: func(time.Duration, func()) {},
