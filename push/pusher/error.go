@@ -49,7 +49,7 @@ type refusal struct {
 // Refusals of a channel.
 var (
 	unauthorized = &refusal{"AuthError", 401, "the signature is not good"}
-	unfitData    = &refusal{"AuthError", 400, `channel_data has "user_id", 1 to 128 bytes, and "user_info", up to 1 KiB`}
+	unfitData    = &refusal{"AuthError", 400, `channel_data has "user_id", 1 to 128 bytes, and "user_info", to 1 KiB`}
 	noMember     = &refusal{"AuthError", 401, `a presence channel needs "channel_data", or a user who has signed in`}
 	full         = &refusal{"LimitReached", 403, "as many members are there as may be"}
 	ended        = &refusal{"Ended", 403, "the back end has ended it"}
