@@ -72,7 +72,7 @@ const (
 	stateSessions // what those of the dashboard are signed by
 	stateEnded    // those of them that have been logged out, once for each
 	stateFigures
-	stateReplays  // requests of the Pusher API that have come
+	stateReplays // requests of the Pusher API that have come
 )
 
 // saveState is the state of the loop. It gives nothing up.

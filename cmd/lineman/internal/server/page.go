@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman"
-	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/hook"
 	"github.com/lineman-go/lineman/push/level1"
@@ -243,16 +241,4 @@ func (s *Server) maySubscribe(channel string, who Identity) bool {
 		return false
 	}
 	return push.Match(who.Channels, channel)
-}
-
-// namespace is that of a channel.
-func (s *Server) namespace(channel string) config.Namespace {
-	_, n := s.namespaceOf(channel)
-	return n
-}
-
-// namespaceOf is that of a channel, with its name.
-func (s *Server) namespaceOf(channel string) (string, config.Namespace) {
-	key, n := s.spaces.Find(channel)
-	return cmp.Or(key, "default"), n
 }

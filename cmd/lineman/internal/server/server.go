@@ -377,27 +377,3 @@ func (s *Server) listen(l *lineman.Loop) (map[*lineman.Worker]net.Addr, error) {
 	s.nodes = newNodes(addrs[s.admin])
 	return addrs, nil
 }
-
-// namespaces are those of the configuration as the Hub knows them.
-func namespaces(from map[string]config.Namespace) map[string]push.Namespace {
-	to := make(map[string]push.Namespace)
-	for name, n := range from {
-		if name == "default" {
-			name = ""
-		}
-		to[name] = push.Namespace{
-			MaxSubscribers: n.MaxSubscribers, MaxMessage: n.MaxMessage, History: retention(n.History),
-			Presence: presenceModes[n.Presence], MaxPresent: n.MaxPresent,
-		}
-	}
-	return to
-}
-
-// retention is that of the configuration as the Hub knows it.
-func retention(r config.Retention) push.Retention {
-	class := push.Stream
-	if r.Class == "latest" {
-		class = push.Latest
-	}
-	return push.Retention{Size: r.Size, TTL: r.TTL, Bytes: r.Bytes, Class: class}
-}
