@@ -15,7 +15,10 @@
 // hooks and pusher.apps.
 package config
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Config has a field for each setting.
 type Config struct {
@@ -266,9 +269,14 @@ func (c *Config) KeepsHistory() bool {
 	return c.History.UIDs.Keeps() || c.History.Groups.Keeps()
 }
 
-// KeepsJournal reports whether what is kept is in a journal.
+// KeepsJournal reports whether what is kept is in a journal. For what dev mode has to try things in alone there is none.
 func (c *Config) KeepsJournal() bool {
-	return c.KeepsHistory() && len(c.Redis.Addresses) == 0 && c.History.Journal != NoJournal
+	lasting := *c
+	lasting.Namespaces = maps.Clone(c.Namespaces)
+	if lasting.Namespaces[DevNamespace] == DevSpace() {
+		delete(lasting.Namespaces, DevNamespace)
+	}
+	return lasting.KeepsHistory() && len(c.Redis.Addresses) == 0 && c.History.Journal != NoJournal
 }
 
 // NoJournal is History.Journal where there is to be none.

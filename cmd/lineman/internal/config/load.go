@@ -159,6 +159,7 @@ func (l *loader) finish() (*Loaded, error) {
 	if _, said := l.loaded.sources["dev"]; !said {
 		l.loaded.Dev = Loopback(c.Listen) && !c.Token.HasKey() && !c.AsksWho() && len(c.Pusher.Apps) == 0
 	}
+	l.loaded.addDevNamespace()
 	if _, said := l.loaded.sources["token.revocations"]; !said && len(c.Redis.Addresses) > 0 {
 		l.loaded.Token.Revocations = ""
 	}

@@ -149,7 +149,7 @@ func TestLayers(t *testing.T) {
 	want.Origins, want.Proxies = []string{"null", "*", "https://c.example"}, []string{}
 	chat := DefaultNamespace()
 	chat.MaxSubscribers = 3
-	want.Namespaces["chat"] = chat
+	want.Namespaces["chat"], want.Namespaces["dev"] = chat, DevSpace()
 	if !reflect.DeepEqual(l.Config, want) {
 		t.Errorf("loaded\n%+v, want\n%+v", l.Config, want)
 	}
@@ -173,7 +173,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Default()
-	want.Dev = true
+	want.Dev, want.Namespaces["dev"] = true, DevSpace()
 	if !reflect.DeepEqual(l.Config, want) || l.File != "" || l.Warnings != nil {
 		t.Errorf("loaded %+v", l)
 	}
@@ -207,6 +207,30 @@ func TestDev(t *testing.T) {
 	}
 	if _, err := Load(nil, []string{"LINEMAN_LISTEN=:80"}); !errors.Is(err, ErrExposed) {
 		t.Errorf("%v is no ErrExposed", err)
+	}
+}
+
+// TestDevNamespace has dev mode have a namespace to try things in, unless the settings have it, and nothing written to
+// disk for it.
+func TestDevNamespace(t *testing.T) {
+	for text, want := range map[string]struct {
+		size     int // of its history; -1: there is none
+		journals bool
+	}{
+		"drain: 1s": {50, false}, "dev: false\ntoken: {secrets: [0123456789abcdef]}": {-1, false},
+		"namespaces: {dev: {history: {size: 7}}}": {7, true}, "namespaces: {chat: {history: {size: 7}}}": {50, true},
+		"history: {journal: here}":          {50, false},
+		"redis: {addresses: [localhost:1]}": {-1, false},
+	} {
+		l, err := loadFile(t, text)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		dev, there := l.Namespaces[DevNamespace]
+		if there != (want.size >= 0) || there && dev.History.Size != want.size || l.KeepsJournal() != want.journals {
+			t.Errorf("%s: it is there: %t, keeps %d; there is a journal: %t", text, there, dev.History.Size,
+				l.KeepsJournal())
+		}
 	}
 }
 
