@@ -31,6 +31,9 @@ var assets = map[string]asset{
 	"/dashboard/uplot.min.js":  newAsset("uplot.min.js", "text/javascript"),
 }
 
+// Stylesheet is how the dashboard looks, for a page that is to look like it.
+func Stylesheet() []byte { return assets["/dashboard/dashboard.css"].body }
+
 func newAsset(name, kind string) asset {
 	body, err := files.ReadFile("assets/" + name)
 	if err != nil {

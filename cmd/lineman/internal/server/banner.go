@@ -44,6 +44,10 @@ func (s *Server) printBanner(pages, lines, api, admin net.Addr) {
 	if dev && s.decides.connect == nil {
 		fmt.Fprintln(out, "  DEV MODE: a page is whoever it says it is. Only for a machine that nobody else reaches.")
 	}
+	if n := s.config.Namespaces[config.DevNamespace]; dev && n == config.DevSpace() {
+		fmt.Fprintf(out, "    Channels %s:… keep their last %d messages for an hour, tell who is there, and take what "+
+			"pages publish.\n", config.DevNamespace, n.History.Size)
+	}
 	if s.opensFiles() {
 		fmt.Fprintln(out, "    Any web page that you open can connect, as origin null, as files do: see origins.")
 	}

@@ -66,7 +66,7 @@ func (s *Server) first() *Server {
 // startBeside starts a Server that is not the first: after that one.
 func (s *Server) startBeside(l *lineman.Loop) error {
 	first := s.home
-	s.log, s.who, s.guard, s.journal, s.testPage = first.log, first.who, first.guard, first.journal, first.testPage
+	s.log, s.who, s.guard, s.journal, s.devPage = first.log, first.who, first.guard, first.journal, first.devPage
 	s.apps, s.channelsOf, s.spaces = first.apps, first.channelsOf, first.spaces
 	s.decides = first.decides.from(l, first.loop)
 	s.informed = true // where loops are several, no other process is asked

@@ -8,12 +8,10 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/devpage"
 	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
-
-//go:embed page.html
-var testPage []byte
 
 //go:embed icon.svg
 var icon []byte // for the tab of a browser, which asks for it wherever it is
@@ -283,6 +281,9 @@ func (s *Server) requestHead(c *lineman.Conn, r *http1.Request) error {
 			Status: 429, Reason: "too many requests: messages_per_connection", Header: retryAfter,
 		}
 	}
+	if s.devPage != nil && devpage.IsCommand(r) {
+		return s.devHead(c, r)
+	}
 	if !isSafe(r.Method()) && !isPreflight(r) {
 		return &lineman.RefuseError{
 			Status: 405, Reason: "want GET", Header: []http1.Field{{Name: "Allow", Value: "GET, HEAD"}},
@@ -308,10 +309,10 @@ func (s *Server) request(c *lineman.Conn, r *http1.Request) {
 		answer = scripts[path].answer(r)
 	case path == "/favicon.ico":
 		answer = &http1.Response{Type: "image/svg+xml", Body: icon}
-	case path == "/" && s.foreignHost(r):
-		answer = &http1.Response{Status: 403, Body: []byte(foreignHostText + "\n")}
-	case path == "/" && s.config.Dev:
-		answer = &http1.Response{Type: "text/html; charset=utf-8", Body: s.testPage}
+	case s.devPage != nil && devpage.Has(path):
+		if answer = s.devAnswer(c, r); answer == nil {
+			return
+		}
 	}
 	if pageOf(c).login.refusal != "" { // its spare slot is for others who are to be told as well
 		answer.Close = true

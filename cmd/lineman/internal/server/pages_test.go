@@ -154,13 +154,13 @@ func TestGreeting(t *testing.T) {
 			if byNetcat := strings.Contains(said.String(), "nc -N 127.0.0.1 "+port); byNetcat == c.Text.Auth {
 				t.Errorf("the message is %q", said.String())
 			}
-			answer, err := http.Get("http://" + r.Addr(pages).String())
+			answer, err := http.Get("http://" + r.Addr(pages).String() + "/dev/facts")
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer http.DefaultClient.CloseIdleConnections()
 			defer answer.Body.Close()
-			if page, err := io.ReadAll(answer.Body); err != nil || !bytes.Contains(page, []byte(push+` uid "`)) {
+			if page, err := io.ReadAll(answer.Body); err != nil || !bytes.Contains(page, []byte(`"push":"`+push+`"`)) {
 				t.Errorf("the page does not have %q: %v", push, err)
 			}
 		})

@@ -3,7 +3,6 @@
 package server
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -17,6 +16,7 @@ import (
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/admin"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/devpage"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/command"
 	"github.com/lineman-go/lineman/push/level1"
@@ -130,8 +130,8 @@ type Server struct {
 	spaces     push.Namespaces[config.Namespace] // the same, to be found
 
 	// Owned by the loop, from OnStart on.
-	testPage    []byte
-	description []byte // of the HTTP API
+	devPage     *devpage.Page // nil where there is none
+	description []byte        // of the HTTP API
 	loop        *lineman.Loop
 	log         *slog.Logger
 	who         Credentials
@@ -251,7 +251,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 	}
 	s.keepTime(l)
 	s.ready = true
-	s.testPage = bytes.ReplaceAll(testPage, []byte("PUSH"), []byte(s.pushCommand(addrs[s.text])))
+	s.openDevPage(addrs[s.text], addrs[s.api])
 	if l.ID() == 0 {
 		s.printBanner(l.Listener(s.pages).Addr(), addrs[s.text], addrs[s.api], addrs[s.admin])
 	}
