@@ -62,9 +62,8 @@ func TestDashboardLooks(t *testing.T) {
 	p := startLineman(t)
 	page := open(t, browser(t), p.find(`watch +(http://\S+)`)[0])
 	page.shows("#link", "Live")
-	ann := open(t, page.ctx, "http://"+p.pages+"/")
-	ann.enter("ann")
-	ann.state("Connected as ann.")
+	ann := open(t, page.ctx, "http://"+p.pages+"/?user=ann")
+	ann.shows(".user .state", "Connected as ann.")
 	page.lookUp("u:", "ann")
 	page.shows("#found", "ann has 1 connection.")
 	for _, look := range []struct {

@@ -104,7 +104,7 @@ func TestSandboxedPage(t *testing.T) {
 // TestNoCompression has a browser offer compression, which the server does not take.
 func TestNoCompression(t *testing.T) {
 	p := startLineman(t)
-	page := open(t, browser(t), "http://"+p.pages+"/")
+	page := open(t, browser(t), "http://"+p.pages+"/?user=")
 	eval[string](page, `var probe = new WebSocket("ws://`+p.pages+`"); ""`)
 	linemantest.Until(t, "there is no WebSocket", func() bool { return eval[int](page, "probe.readyState") == 1 })
 	if got := eval[string](page, "probe.extensions"); got != "" {

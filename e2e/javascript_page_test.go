@@ -278,7 +278,7 @@ func TestScriptPresence(t *testing.T) {
 	first := browser(t)
 	enter := func(uid string) *livePage {
 		t.Helper()
-		page := &livePage{tab: open(t, first, "http://"+p.pages+"/")}
+		page := &livePage{tab: open(t, first, "http://"+p.pages+"/?user=")}
 		eval[string](page.tab, fmt.Sprintf(`
 			var seen = [], line = Lineman.connect("/", { token: %q })
 			line.subscribe("room:1", () => {}, {

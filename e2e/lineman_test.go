@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -32,15 +31,14 @@ func TestLineman(t *testing.T) {
 	p := startLineman(t)
 	p.find(`DEV MODE`)
 	page := open(t, browser(t), p.find(`open +(http://\S+)`)[0])
-	page.enter("uid1")
-	page.state("Connected as uid1.")
+	page.shows(".user .state", "Connected as uid1.")
 	p.known("uid1")
 	command := filepath.Join(binaries, "lineman")
 	if got := output(t, "", command, "push", "--server", p.backends, "uid", "uid1", `{"percent":"88%"}`); got != "1\n" {
 		t.Errorf("push says %q", got)
 	}
 	linemantest.Until(t, "the page does not show the line", func() bool {
-		return slices.Contains(page.messages(1), `{"percent":"88%"}`)
+		return strings.Contains(page.text(".user .got"), `{"percent":"88%"}`)
 	})
 	page.picture("lineman")
 	if out, err := try(t, "", command, "push", "--server", p.backends, "uid", "nobody", `{}`); err == nil ||
@@ -50,7 +48,7 @@ func TestLineman(t *testing.T) {
 	if code := p.stop(); code != 0 {
 		t.Errorf("SIGTERM: exit code %d", code)
 	}
-	page.state("Waiting (")
+	page.shows(".user .state", "Not connected (")
 }
 
 // TestLinemanTLS has the page come by https, and its WebSocket by wss.
@@ -58,10 +56,10 @@ func TestLinemanTLS(t *testing.T) {
 	cert, key := linemantest.CertificateFiles(t, t.TempDir())
 	p := startLineman(t, "--tls-cert", cert, "--tls-key", key)
 	page := open(t, browser(t, chromedp.IgnoreCertErrors), p.find(`open +(https://\S+)`)[0])
-	page.enter("uid1")
-	page.state("Connected as uid1.")
+	page.shows(".user .state", "Connected as uid1.")
 	p.known("uid1")
-	page.messages(1)
+	page.press("#go") // which asks the server as a back end would
+	page.shows("#answer", "Published: 2 connections have taken it")
 	p.stop()
 	out, err := try(t, "", filepath.Join(binaries, "lineman"), "start", "--tls-cert", cert)
 	if err == nil || !strings.Contains(out, "belong together") {

@@ -39,7 +39,7 @@ func TestPageComesBack(t *testing.T) {
 	t.Parallel()
 	function, _ := recipe(t)
 	p := startLineman(t)
-	page := open(t, browser(t), "http://"+p.pages+"/")
+	page := open(t, browser(t), "http://"+p.pages+"/?user=")
 	eval[string](page, function+fmt.Sprintf(`
 		var asked = 0, got = [], end = 0, states = []
 		live("ws://%s/anywhere", async () => { asked++; return "uid1" }, m => got.push(m),
