@@ -269,7 +269,8 @@ func (c *Config) KeepsHistory() bool {
 	return c.History.UIDs.Keeps() || c.History.Groups.Keeps()
 }
 
-// KeepsJournal reports whether what is kept is in a journal. For what dev mode has to try things in alone there is none.
+// KeepsJournal reports whether what is kept is in a journal. For what dev mode has to try things in alone, there is
+// none.
 func (c *Config) KeepsJournal() bool {
 	lasting := *c
 	lasting.Namespaces = maps.Clone(c.Namespaces)

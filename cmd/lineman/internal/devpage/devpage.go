@@ -96,7 +96,9 @@ func (p *Page) Head(r *http1.Request, remote net.Addr) error {
 			Status: 405, Reason: "want POST", Header: []http1.Field{{Name: "Allow", Value: "POST"}},
 		}
 	case !isOwn(r) || !isLocal(remote):
-		return &lineman.RefuseError{Status: 403, Reason: "this is for the page of dev mode: back ends have the HTTP API"}
+		return &lineman.RefuseError{
+			Status: 403, Reason: "this is for the page of dev mode: back ends have the HTTP API",
+		}
 	case !p.does:
 		return &lineman.RefuseError{
 			Status: 403, Reason: "the page gives commands only where the HTTP API is there, and wants no key",

@@ -49,7 +49,8 @@ function general() {
   const all = []
   if (!facts.api) all.push("The HTTP API is off, so the page does nothing as a back end: set api.listen.")
   if (facts.api && facts.key) {
-    all.push("The HTTP API wants a key, so the page does nothing as a back end. Set LINEMAN_KEY for the commands above.")
+    all.push("The HTTP API wants a key, so the page does nothing as a back end. The commands above take it from " +
+      "LINEMAN_KEY.")
   }
   if (facts.hook) all.push("A hook of your application tells who a page is: names here are sent as tokens.")
   return all
