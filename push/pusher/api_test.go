@@ -21,6 +21,7 @@ func TestRequests(t *testing.T) {
 	a.subscribes("cache-x", "")
 	stranger := w.nodes[0].open(w.apps.ByID("other"))
 	stranger.subscribes("theirs", "")
+	a.signsIn(`{"id":"ann"}`)
 	a.got, b.got = nil, nil
 
 	event := `{"name":"e","channels":["x","presence-x"],"data":"1","info":"user_count,subscription_count"}`

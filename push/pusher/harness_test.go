@@ -198,6 +198,12 @@ func (c *conn) subscribes(channel, data string) {
 	c.node.world.settle()
 }
 
+// signsIn has it show who it is.
+func (c *conn) signsIn(data string) {
+	c.says(fmt.Sprintf(`{"event":"pusher:signin","data":{"auth":%q,"user_data":%q}}`,
+		c.page.App().AuthenticateUser(c.socket(), data), data))
+}
+
 // asks is subscribes, when loops have done nothing yet.
 func (c *conn) asks(channel, data string) {
 	a := c.page.App()

@@ -230,12 +230,8 @@ func transcribeSignin(w *world) {
 		w.t.Errorf("who has not signed in gets %q", a.got)
 	}
 	a.got = nil
-	signin := func(c *conn, data string) {
-		c.says(fmt.Sprintf(`{"event":"pusher:signin","data":{"auth":%q,"user_data":%q}}`,
-			w.app.AuthenticateUser(c.socket(), data), data))
-	}
 	data := `{"id":"ann","user_info":{"name":"Ann"}}`
-	signin(a, data)
+	a.signsIn(data)
 	success := `{"event":"pusher:signin_success","data":"{\"user_data\":` +
 		`\"{\\\"id\\\":\\\"ann\\\",\\\"user_info\\\":{\\\"name\\\":\\\"Ann\\\"}}\"}"}`
 	a.hears(success)
@@ -266,9 +262,7 @@ func transcribeSignin(w *world) {
 func transcribeWatchlist(w *world) {
 	signin := func(id, watchlist string) *conn {
 		c := w.nodes[0].open(w.app)
-		data := fmt.Sprintf(`{"id":%q,"watchlist":%s}`, id, watchlist)
-		c.says(fmt.Sprintf(`{"event":"pusher:signin","data":{"auth":%q,"user_data":%q}}`,
-			w.app.AuthenticateUser(c.socket(), data), data))
+		c.signsIn(fmt.Sprintf(`{"id":%q,"watchlist":%s}`, id, watchlist))
 		c.got = c.got[1:]
 		return c
 	}
