@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/push/pusher"
+)
+
+// presentBy are the users that a node says are in a channel, in order.
+func presentBy(m *mortal, channel string) (users []string) {
+	m.t.Helper()
+	line, err := askLine(m.backend, fmt.Sprintf(`{"cmd":"presence","to":%q}`, channel))
+	var answer struct{ Users map[string]any }
+	if err == nil {
+		err = json.Unmarshal([]byte(line), &answer)
+	}
+	if err != nil {
+		m.t.Fatalf("%s: %v", line, err)
+	}
+	return slices.Sorted(maps.Keys(answer.Users))
+}
+
+// TestPusherPresenceOverRedis has pages come to a presence channel at random, leave it, and close, on three nodes which
+// are killed at times: all nodes tell the truth in the end.
+func TestPusherPresenceOverRedis(t *testing.T) {
+	t.Parallel()
+	r, random := startRedis(t), rand.New(rand.NewPCG(1, 20))
+	app := &pusher.App{ID: "lineman", Key: "lineman-key", Secret: "lineman-secret"} // that of dev mode
+	var nodes []*mortal
+	for range 3 {
+		nodes = append(nodes, newMortal(t, "--redis-addresses", r.addr))
+	}
+	type page struct {
+		*pusherConn
+		node *mortal
+		user string // empty: it is not there
+	}
+	var pages []*page
+	const channel = "presence-x"
+	for step := range 1000 {
+		switch n := random.IntN(20); {
+		case step%300 == 299:
+			m := nodes[random.IntN(3)]
+			m.kill()
+			pages = slices.DeleteFunc(pages, func(p *page) bool { return p.node == m })
+		case len(pages) < 20 || n < 5 && len(pages) < 50:
+			m := nodes[random.IntN(3)]
+			p := &page{visitPusher(t, m.pages, app), m, fmt.Sprintf("u%02d", random.IntN(40))}
+			p.subscribes(channel, fmt.Sprintf(`{"user_id":%q}`, p.user))
+			pages = append(pages, p)
+		case n < 12:
+			i := random.IntN(len(pages))
+			pages[i].Close()
+			pages = slices.Delete(pages, i, i+1)
+		default:
+			p := pages[random.IntN(len(pages))]
+			p.says(fmt.Sprintf(`{"event":"pusher:unsubscribe","data":{"channel":%q}}`, channel))
+			p.user = ""
+		}
+	}
+	truth := make(map[string]bool)
+	for _, p := range pages {
+		if p.user != "" {
+			truth[p.user] = true
+		}
+	}
+	want := slices.Sorted(maps.Keys(truth))
+	for i, m := range nodes {
+		var got []string
+		linemantest.Until(t, fmt.Sprintf("node %d does not tell that %v are there", i, want), func() bool {
+			got = presentBy(m, string(app.Channel(channel)))
+			return slices.Equal(got, want)
+		})
+	}
+}
