@@ -198,6 +198,65 @@ func TestChangesOfMind(t *testing.T) {
 	w.answers(`200 {"users":[]}`, "GET", "/channels/presence-x/users", "")
 }
 
+// gate is a Broker whose nodes do not reach each other at times.
+type gate struct {
+	push.Broker
+	down bool
+	node push.Node
+}
+
+func (g *gate) Join(n push.Node) (push.Link, error) {
+	l, err := g.Broker.Join(n)
+	g.node = n
+	return &gatedLink{l.(wholeLink), g}, err
+}
+
+// wholeLink is all that a Link of a Memory can do.
+type wholeLink interface {
+	push.HistoryLink
+	push.PresenceLink
+}
+
+type gatedLink struct {
+	wholeLink
+	gate *gate
+}
+
+func (l *gatedLink) Present(in push.Target, most int, done func(push.Presence, error)) {
+	if l.gate.down {
+		done(push.Presence{}, push.ErrUnlinked)
+		return
+	}
+	l.wholeLink.Present(in, most, done)
+}
+
+func (l *gatedLink) CountPresent(in []push.Target, done func([]int, error)) {
+	if l.gate.down {
+		done(nil, push.ErrUnlinked)
+		return
+	}
+	l.wholeLink.CountPresent(in, done)
+}
+
+// TestLinkDownMeanwhile has a page that comes to a presence channel while other nodes cannot be reached be told who is
+// there when they can.
+func TestLinkDownMeanwhile(t *testing.T) {
+	w := newWorld(t, 1, nil)
+	g := &gate{Broker: push.NewMemory()}
+	w.broker = g
+	w.nodes = []*node{w.node()}
+	w.settle()
+	g.down = true
+	g.node.Linked(false)
+	a := w.nodes[0].open(w.app)
+	a.subscribes("presence-x", `{"user_id":"ann"}`)
+	a.hears()
+	g.down = false
+	g.node.Linked(true)
+	a.hears(`{"event":"pusher_internal:subscription_succeeded","channel":"presence-x","data":` +
+		`"{\"presence\":{\"count\":1,\"ids\":[\"ann\"],\"hash\":{\"ann\":null}}}"}`)
+}
+
 // TestOvertaken has a page that comes to a presence channel with a cache get no event behind a newer one, though the
 // list comes late.
 func TestOvertaken(t *testing.T) {

@@ -21,11 +21,9 @@ func (s *Service[C]) join(c C, p *Page, name string, j *joining) {
 	err := s.hub.CountPresent([]push.Target{in}, func(n []int, err error) {
 		switch {
 		case p.joins(name) != j: // it has changed its mind
-		case err != nil:
-			s.refuseJoin(c, p, name, unavailable)
-		case n[0] >= p.app.maxMembers():
+		case err == nil && n[0] >= p.app.maxMembers():
 			s.joinFull(c, p, name, j)
-		default:
+		default: // if it is not known how many are there, it may come
 			s.enter(c, p, name, j)
 		}
 	})
@@ -50,7 +48,7 @@ func (s *Service[C]) joinFull(c C, p *Page, name string, j *joining) {
 	})
 }
 
-// enter has a page be present in a channel, and asks who else is.
+// enter has a page be present in a channel.
 func (s *Service[C]) enter(c C, p *Page, name string, j *joining) {
 	m := s.hub.Member(c.ID())
 	if m == nil {
@@ -61,12 +59,23 @@ func (s *Service[C]) enter(c C, p *Page, name string, j *joining) {
 		s.refuseJoin(c, p, name, placeRefusal(err))
 		return
 	}
-	_ = s.hub.Presence(in, func(there push.Presence, err error) { // likewise
+	s.list(c, p, name, j, mostTries)
+}
+
+// mostTries is how often it is asked who is in a channel, if nodes do not answer.
+const mostTries = 3
+
+// list tells a page who is in a channel where it is present.
+func (s *Service[C]) list(c C, p *Page, name string, j *joining, tries int) {
+	_ = s.hub.Presence(p.app.Channel(name), func(there push.Presence, err error) { // likewise
+		m := s.hub.Member(c.ID())
 		switch {
-		case p.joins(name) != j || s.hub.Member(c.ID()) == nil:
+		case p.joins(name) != j || m == nil:
 		case errors.Is(err, push.ErrUnlinked): // PresenceRenewed tells it when the link is up
+		case err != nil && tries > 1:
+			s.list(c, p, name, j, tries-1)
 		case err != nil:
-			m.Unsubscribe(string(in))
+			m.Unsubscribe(string(p.app.Channel(name)))
 			s.refuseJoin(c, p, name, unavailable)
 		default:
 			data := members(there)
