@@ -203,13 +203,28 @@ func TestDashboardNames(t *testing.T) {
 	}
 }
 
-// TestDashboardReload has a reload log nobody out, and an end be seen.
+// TestDashboardReload has a reload log nobody out, and the last hour go on without a hole; and an end be seen.
 func TestDashboardReload(t *testing.T) {
 	m, dashboard := guarded(t)
 	page := logIn(t, browser(t), dashboard)
-	before := m.serving()
+	before, one := m.serving(), signIn(t, dashboard)
+	var seconds [][]float64
+	linemantest.Until(t, "nothing is recorded", func() bool {
+		seconds = one.past()[""]
+		return len(seconds) >= 2
+	})
 	m.reload()
 	linemantest.Until(t, "nothing is reloaded", func() bool { return m.serving() != before })
+	n := len(seconds)
+	linemantest.Until(t, "nothing is recorded after that", func() bool {
+		seconds = one.past()[""]
+		return len(seconds) > n+3
+	})
+	for i, p := range seconds[1:] {
+		if hole := p[0] - 1000*p[1] - seconds[i][0]; hole > 5 {
+			t.Errorf("after second %d of %d there is a hole of %v ms", i, len(seconds), hole)
+		}
+	}
 	eval[string](page, `document.querySelector("#link").textContent = "Waiting"; ""`)
 	page.shows("#link", "Live")
 	do(page, chromedp.Reload())

@@ -179,18 +179,19 @@ func (s *Server) inquire(
 	}
 }
 
-// Past is the last hour of each process, by its ID, and of all together, by "". It is called on a goroutine.
+// Past is the last hour of each process, by its ID, and of all together, by "". Then all are known that have answered.
+// It is called on a goroutine.
 func (s *Server) Past(ctx context.Context) (map[string]figures.Series, error) {
-	if s.options.Broker == nil {
-		own, err := ask(s.loop, s.figuring.recorder.Series)
-		return map[string]figures.Series{"": own}, err
-	}
 	heard := make(chan map[string]figures.Series, 1)
 	_, err := s.inquire(ctx, inquiry{Past: true}, func(said map[string]json.RawMessage) { heard <- s.hear(said) })
 	if err != nil {
 		return nil, err
 	}
 	past := <-heard
+	if s.options.Broker == nil { // a loop knows of no past
+		own, err := ask(s.loop, s.figuring.recorder.Series)
+		return map[string]figures.Series{"": own}, err
+	}
 	all := []figures.Series{}
 	for _, one := range past {
 		all = append(all, one)

@@ -15,6 +15,7 @@ const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignific
 const plain = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 })
 
 export const count = n => whole.format(n)
+export const some = (n, what) => n === 1 ? "1 " + what : count(n) + " " + what + "s"
 export const rate = n => n >= 10_000 ? short.format(n) : plain.format(n)
 
 export function bytes(n) {
@@ -65,16 +66,16 @@ export function table(into, columns, rows, none) {
 // The tiles: what each shows of the figures of now, and what it says below.
 const tiles = [
   ["Connections", f => count(f.connections.pages),
-    f => `${count(f.connections.uids)} uids, ${count(f.connections.channels)} channels, ` +
-      `${count(f.connections.groups)} groups`],
-  ["Published / s", f => rate(f.rates.published), f => `${count(f.connections.back_ends)} back ends connected`],
+    f => `${some(f.connections.uids, "uid")}, ${some(f.connections.channels, "channel")}, ` +
+      `${some(f.connections.groups, "group")}`],
+  ["Published / s", f => rate(f.rates.published), f => `${some(f.connections.back_ends, "back end")} connected`],
   ["Delivered / s", f => rate(f.rates.delivered), f => `${bytes(f.rates.bytes_out)}/s out`],
   ["Refused / s", f => rate(f.rates.refused), refusedBy],
   ["Lag p99", f => f.lag.samples ? seconds(f.lag.p99) : "–",
     f => f.lag.samples ? `half within ${seconds(f.lag.p50)}` : "nothing was published"],
   ["Waits for pages", f => bytes(f.queued.bytes), f => `${bytes(f.queued.most)} for the slowest`],
   ["History", f => bytes(f.history.bytes + f.history.journal),
-    f => `${count(f.history.messages)} messages in memory` + (f.history.failures ? ", THE JOURNAL FAILS" : "")],
+    f => `${some(f.history.messages, "message")} in memory` + (f.history.failures ? ", THE JOURNAL FAILS" : "")],
   ["Not known yet", f => count(f.connections.waiting), f => `${rate(f.rates.accepted)} connections / s come`],
 ]
 
@@ -143,11 +144,18 @@ function draw() {
         { ...axis, size: 70, space: 34, values: (_, all) => all.map(format), ...steps(format) },
       ],
       series: [{}, ...lines.map(([name], n) => ({
-        label: name, stroke: color(n ? "--two" : "--one"), width: 1.5, points: { show: false }, spanGaps: false,
+        label: name, stroke: color(n ? "--two" : "--one"), width: 1.5, spanGaps: false,
+        points: { size: 4, filter: lonely },
       }))],
       hooks: { setCursor: [plot => point(i, plot.cursor.idx)] },
     }, dataOf(lines), area)
   })
+}
+
+// lonely are the points that no line leads to.
+const lonely = (plot, line) => {
+  const all = plot.data[line], missing = i => all[i] === undefined || all[i] === null
+  return all.keys().filter(i => !missing(i) && missing(i - 1) && missing(i + 1)).toArray()
 }
 
 // steps are round ones for bytes, and of whole things.

@@ -1,6 +1,6 @@
 // Looking somebody up, changing who gets what, and following a target.
 
-import { bytes, count, element, table, time } from "/dashboard/figures.js"
+import { bytes, count, element, some, table, time } from "/dashboard/figures.js"
 import { find, give, listen, may } from "/dashboard/wire.js"
 
 const byId = id => document.getElementById(id)
@@ -69,8 +69,6 @@ async function look() {
   }
 }
 
-const some = (n, what) => n === 1 ? "1 " + what : count(n) + " " + what + "s"
-
 // name is how a target is called in a sentence.
 const name = of => of === "*" ? "Everybody" : (/^[ugc]:/.test(of) ? of.slice(2) : of)
 
@@ -88,7 +86,7 @@ function tell(of, { conns, most, incomplete }, n) {
   table(byId("conns"), ["<connection", "uid", "<from", "since", "groups", "channels", "got", "<waits", "<"],
     conns.map(c => [
       linkTo(c.conn, c.conn.slice(2)), linkTo("u:" + c.uid, c.uid), fromOf(c), sinceOf(c), list(c.groups, "g:"),
-      list(c.channels, ""), `${count(c.sent)} messages, ${bytes(c.bytes)}`, c.waits ? bytes(c.waits) : "nothing",
+      list(c.channels, ""), `${some(c.sent, "message")}, ${bytes(c.bytes)}`, c.waits ? bytes(c.waits) : "nothing",
       kickOf(c),
     ]), "")
   if (!conns.length) byId("conns").replaceChildren()
