@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -124,15 +125,14 @@ func TestDashboardCosts(t *testing.T) {
 	pid := p.serves()
 	var spent [2]time.Duration
 	for i := range rounds {
-		open := []int{0, 1, 1, 0}[i%4]
-		ctx, end := context.WithTimeout(t.Context(), lasts)
-		before := busy(t, pid)
+		open, end := []int{0, 1, 1, 0}[i%4], func() {}
 		if open == 1 {
-			p.look(ctx)
+			end = p.look()
 		}
-		<-ctx.Done()
-		end()
+		before := busy(t, pid)
+		<-time.After(lasts)
 		spent[open] += busy(t, pid) - before
+		end()
 	}
 	each := float64(rounds / 2 * lasts)
 	closed, open := float64(spent[0])/each, float64(spent[1])/each
@@ -153,18 +153,31 @@ func (p push) serves() int {
 	return s.Processes[0].PID
 }
 
-// look has a dashboard open until ctx ends.
-func (p push) look(ctx context.Context) {
+// look has a dashboard open, which has got the last hour, until end is called.
+func (p push) look() (end func()) {
 	p.t.Helper()
+	ctx, cancel := context.WithCancel(p.t.Context())
 	ask, _ := http.NewRequestWithContext(ctx, "GET", p.board()+"dashboard/live", nil)
-	answer, err := http.DefaultClient.Do(ask)
+	answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(ask)
 	if err != nil || answer.StatusCode != http.StatusOK {
 		p.t.Fatal("the dashboard does not open:", err)
 	}
+	lines := bufio.NewReader(answer.Body)
+	for line := ""; line != "event: report\n"; {
+		if line, err = lines.ReadString('\n'); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	ended := make(chan struct{})
 	go func() {
-		_, _ = io.Copy(io.Discard, answer.Body) // ends with ctx
-		answer.Body.Close()
+		defer close(ended)
+		defer answer.Body.Close()
+		_, _ = io.Copy(io.Discard, lines) // until cancel
 	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }
 
 // busy is how long the threads of a process have run.
