@@ -25,6 +25,7 @@ type Decider struct {
 	waiting []*question       // for a place, in the order in which they came
 	bytes   int               // of those
 	timed   bool              // a timer runs for the first of them
+	over    bool              // nothing is asked any more
 	stats   DeciderStats
 }
 
@@ -65,6 +66,7 @@ var (
 	errLate = errors.New("no place in time: more is asked than the hook answers")
 	errFull = errors.New("too many questions wait")
 	errOpen = errors.New("it is not asked for a while, as it has failed several times in a row")
+	errOver = errors.New("the successor of this process asks")
 )
 
 // WrongError is what Problem is told of an answer that cannot be used.
@@ -160,6 +162,15 @@ func (d *Decider) Forget(uid string) {
 	}
 }
 
+// HandedOver has nothing be asked any more: the successor of the process asks what was not answered. What waits for a
+// place, and what comes from now on, ends with ErrAway; what is under way is answered.
+func (d *Decider) HandedOver() {
+	d.over = true
+	for len(d.waiting) > 0 {
+		d.giveUp(d.shift(), errOver)
+	}
+}
+
 // Stats tells how it goes.
 func (d *Decider) Stats() DeciderStats {
 	s := d.stats
@@ -230,6 +241,8 @@ func (q *question) tell(a *answer, err error) {
 // place posts a question if there is a place, or has it wait for one.
 func (d *Decider) place(q *question, now time.Time) {
 	switch {
+	case d.over:
+		d.giveUp(q, errOver)
 	case d.stats.UnderWay < d.o.Most:
 		d.post(q, now)
 	case len(d.waiting) == mostWaiting || d.bytes+len(q.body) > mostWaitingBytes:
@@ -302,7 +315,9 @@ func (d *Decider) end(q *question, a *answer, why error) {
 	q.behind = nil
 	if why != nil {
 		d.stats.Away += uint64(1 + len(behind))
-		d.o.Problem(why)
+		if !d.over {
+			d.o.Problem(why)
+		}
 		why = away(why)
 	} else if a.keep > 0 && q.key != (key{}) && !q.stale {
 		d.kept.add(q.key, a, now)

@@ -35,17 +35,23 @@ type Subscribe struct {
 
 // Publish asks whether a page may publish on a channel. Data is JSON.
 type Publish struct {
-	Conn         push.Target
-	UID, Channel string
-	Data         []byte
+	Conn    push.Target
+	UID     string
+	ID      string // no other question has it
+	Again   bool   // it may have been asked before, by the same ID
+	Channel string
+	Data    []byte
 }
 
 // RPC is a page's call of a method. Data is JSON; nil: it gives none.
 type RPC struct {
-	Conn        push.Target
-	UID, Method string
-	Data        []byte
-	Session     json.RawMessage // what the back end keeps with the connection; nil: nothing
+	Conn    push.Target
+	UID     string
+	ID      string // as that of Publish
+	Again   bool   // likewise
+	Method  string
+	Data    []byte
+	Session json.RawMessage // what the back end keeps with the connection; nil: nothing
 }
 
 // TellsWho reports whether a page shows anything that could tell who it is: a token, a cookie, an Authorization, or
@@ -108,13 +114,13 @@ func (q *Subscribe) append(dst []byte) []byte {
 }
 
 func (q *Publish) append(dst []byte) []byte {
-	dst = begin(dst, "publish", q.Conn, q.UID)
+	dst = beginOnce(dst, "publish", q.Conn, q.UID, q.ID, q.Again)
 	dst = appendText(dst, "channel", q.Channel)
 	return append(appendJSON(dst, "data", q.Data), '}')
 }
 
 func (q *RPC) append(dst []byte) []byte {
-	dst = begin(dst, "rpc", q.Conn, q.UID)
+	dst = beginOnce(dst, "rpc", q.Conn, q.UID, q.ID, q.Again)
 	dst = appendText(dst, "method", q.Method)
 	dst = appendJSON(dst, "data", q.Data)
 	return append(appendJSON(dst, "session", q.Session), '}')
@@ -125,6 +131,15 @@ func begin(dst []byte, ask string, conn push.Target, uid string) []byte {
 	dst = appendString(append(dst, `{"ask":`...), ask)
 	dst = appendText(dst, "conn", string(conn))
 	return appendText(dst, "uid", uid)
+}
+
+// beginOnce begins a question that has a name of its own.
+func beginOnce(dst []byte, ask string, conn push.Target, uid, id string, again bool) []byte {
+	dst = appendText(begin(dst, ask, conn, uid), "id", id)
+	if again {
+		dst = append(dst, `,"again":true`...)
+	}
+	return dst
 }
 
 // appendText appends a field, unless it is empty.

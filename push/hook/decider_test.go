@@ -168,29 +168,33 @@ func TestSubscribe(t *testing.T) {
 		d.questions(1)
 
 		d.answer = func(_ context.Context, q string) (string, error) {
-			if q != `{"ask":"publish","conn":"c:5f3a.1","uid":"7","channel":"chat:1","data":{"a": 1}}` {
+			if q != `{"ask":"publish","conn":"c:5f3a.1","uid":"7","id":"c:5f3a.1.3","again":true,`+
+				`"channel":"chat:1","data":{"a": 1}}` {
 				t.Error(q)
 			}
 			return `{"allow":true,"data":null,"skip":true}`, nil
 		}
 		for range 2 {
-			d.Publish(&hook.Publish{Conn: "c:5f3a.1", UID: "7", Channel: "chat:1", Data: []byte(`{"a": 1}`)},
-				func(data json.RawMessage, skip bool, err error) {
-					got = append(got, fmt.Sprintf("%s %t %v", data, skip, err))
-				})
+			d.Publish(&hook.Publish{
+				Conn: "c:5f3a.1", UID: "7", ID: "c:5f3a.1.3", Again: true, Channel: "chat:1", Data: []byte(`{"a": 1}`),
+			}, func(data json.RawMessage, skip bool, err error) {
+				got = append(got, fmt.Sprintf("%s %t %v", data, skip, err))
+			})
 		}
 		d.run(time.Millisecond)
 		got.is(t, "null true <nil>", "null true <nil>")
 		d.questions(2)
 		d.answer = func(_ context.Context, q string) (string, error) {
-			if q != `{"ask":"rpc","conn":"c:5f3a.1","uid":"7","method":"cart.add","data":[1],"session":{"a":1}}` {
+			if q != `{"ask":"rpc","conn":"c:5f3a.1","uid":"7","id":"c:5f3a.1.4","method":"cart.add","data":[1],`+
+				`"session":{"a":1}}` {
 				t.Error(q)
 			}
 			return `{"error":"sold out","code":410,"cache":60}`, nil
 		}
 		for range 2 {
 			d.RPC(&hook.RPC{
-				Conn: "c:5f3a.1", UID: "7", Method: "cart.add", Data: []byte("[1]"), Session: []byte(`{"a":1}`),
+				Conn: "c:5f3a.1", UID: "7", ID: "c:5f3a.1.4", Method: "cart.add", Data: []byte("[1]"),
+				Session: []byte(`{"a":1}`),
 			}, func(data json.RawMessage, err error) { got = append(got, outcome(string(data), err)) })
 		}
 		d.run(time.Millisecond)
@@ -259,6 +263,29 @@ func TestDeciderAway(t *testing.T) {
 		const want = `hook: the answer to connect is wrong: "uid": push: a uid has no name`
 		if got := d.problems[len(d.problems)-1]; got != want {
 			t.Errorf("the problem is %q", got)
+		}
+	})
+}
+
+// TestDeciderHandedOver has what waits, and what comes later, be asked by the successor alone, and says nothing of it.
+func TestDeciderHandedOver(t *testing.T) {
+	bubble(t, 1, func(d *desk) {
+		var got told
+		d.answer = slow(time.Second, `{"uid":"7"}`)
+		for _, name := range []string{"1", "2", "3"} {
+			d.Connect(withCookie(name, name), got.connect(name))
+		}
+		d.Connect(withCookie("4", "1"), got.connect("4")) // behind the first one
+		d.run(time.Millisecond)
+		d.HandedOver()
+		d.Subscribe(&hook.Subscribe{UID: "7", Channel: "chat:1"}, got.allowed("5"))
+		d.run(time.Millisecond)
+		got.is(t, "2 away", "3 away", "5 away")
+		d.run(2 * time.Second)
+		got.is(t, "1 7", "4 away")
+		d.questions(1)
+		if s := d.Stats(); s.Waiting != 0 || s.UnderWay != 0 || len(d.problems) > 0 {
+			t.Errorf("%+v, %q", s, d.problems)
 		}
 	})
 }
