@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"strconv"
@@ -23,44 +24,69 @@ type call struct {
 	id    int64 // of the request
 	until time.Time
 	late  *lineman.Timer
+	rpc   *rpc // what a hook is asked; nil: listeners are
+}
+
+// rpc is what a back end is asked by a call.
+type rpc struct {
+	method string
+	data   []byte // nil: none
+	again  bool   // the predecessor may have asked it
 }
 
 // askBackEnd asks a back end what a page wants to know: the hook that decides it, or else a listener.
 func (s *Server) askBackEnd(c *lineman.Conn, r *level1.Request) *level1.Failure {
-	m := s.member(c)
-	up := s.upstreamOf(m)
+	up := s.upstreamOf(s.member(c))
 	switch {
 	case r.ID == 0:
 		return failure(r, level1.CodeMalformed, `rpc wants an "id", by which it is answered`)
 	case !up.take():
 		return tooMany(r)
 	}
-	up.lastCall++
-	n := up.lastCall
+	n, waiting := up.nextQuestion(), call{id: r.ID, until: time.Now().Add(s.config.Events.RPC)}
+	if s.decides.rpc != nil {
+		waiting.rpc = &rpc{method: r.Method, data: bytes.Clone(r.Data)}
+	}
 	if up.calls == nil {
 		up.calls = make(map[uint64]call)
 	}
-	s.awaitAnswer(c, up, n, call{id: r.ID, until: time.Now().Add(s.config.Events.RPC)})
-	if s.askRPC(c, m, r.Method, r.Data, func(data []byte, wrong *level1.Failure) {
+	s.awaitAnswer(c, up, n, waiting)
+	if waiting.rpc != nil {
+		s.callHook(c, up, n, waiting.rpc)
+	} else {
+		s.callListener(c, up, n, &rpc{method: r.Method, data: r.Data})
+	}
+	return nil
+}
+
+// callHook has the hook that decides it answer a call.
+func (s *Server) callHook(c *lineman.Conn, up *upstream, n uint64, r *rpc) {
+	s.askRPC(s.member(c), up.question(n), r, func(data []byte, wrong *level1.Failure) {
 		if wrong != nil {
 			s.endCall(c, up, n, *wrong)
 		} else {
 			s.endCall(c, up, n, level1.Replied{Data: data})
 		}
-	}) {
-		return nil
-	}
-	e := events.Event{
-		Kind: events.RPC, Conn: up.conn, Call: up.callName(n), Method: r.Method,
-		Data: r.Data,
-	}
-	e.Receipt = e.Call
-	s.emit(m, &e, s.called(c, up, n))
-	return nil
+	})
 }
 
-// callName is the name of a call.
-func (up *upstream) callName(n uint64) string {
+// callListener has a listener answer a call.
+func (s *Server) callListener(c *lineman.Conn, up *upstream, n uint64, r *rpc) {
+	e := events.Event{
+		Kind: events.RPC, Conn: up.conn, Call: up.question(n), Method: r.method, Data: r.data, Again: r.again,
+	}
+	e.Receipt = e.Call
+	s.emit(s.member(c), &e, s.called(c, up, n))
+}
+
+// nextQuestion is the number of another question to a back end.
+func (up *upstream) nextQuestion() uint64 {
+	up.lastCall++
+	return up.lastCall
+}
+
+// question is the name of a question, as of a call.
+func (up *upstream) question(n uint64) string {
 	return string(up.conn) + "." + strconv.FormatUint(n, 10)
 }
 

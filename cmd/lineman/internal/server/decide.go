@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,42 +86,34 @@ func (d *deciders) close() {
 	}
 }
 
-// askPublish has a hook decide what a page publishes on a channel whose namespace has publish, and reports whether one
-// does. allowed says whether namespace and token allow it, which holds where the hook is away and that is no reason to
-// refuse. done is called on the loop, later and once, also when the page has gone: data replaces what was said unless
-// it is nil; skip says that it is done, and nothing is to be published; wrong has the code and the text of a refusal.
-// data is on loan until askPublish returns.
-func (s *Server) askPublish(
-	_ *lineman.Conn, m *push.Member[*lineman.Conn], channel string, data []byte, allowed bool,
-	done func(data []byte, skip bool, wrong *level1.Failure),
-) (asked bool) {
+// askPublish has a hook decide what a page publishes on a channel whose namespace has publish. allowed says whether
+// namespace and token allow it, which holds where the hook is away and that is no reason to refuse. done is called on
+// the loop, later and once, also when the page has gone: pub is settled then.
+func (s *Server) askPublish(m *push.Member[*lineman.Conn], id string, pub *publication, allowed bool, done func()) {
 	d := s.decides.publish
-	if d == nil {
-		return false
-	}
-	q := &hook.Publish{Conn: m.Target(), UID: m.UID(), Channel: channel, Data: data}
+	_, channel := pub.Channel.Split()
+	q := &hook.Publish{Conn: m.Target(), UID: m.UID(), ID: id, Again: pub.again, Channel: channel, Data: pub.Data}
 	d.Publish(q, func(data json.RawMessage, skip bool, err error) {
 		if errors.Is(err, hook.ErrAway) && d.allows && allowed {
 			err = nil
 		}
-		done(data, skip, undecided(err, level1.CodeForbidden, "it may not publish on it"))
+		if data != nil {
+			pub.Data = bytes.Clone(data)
+		}
+		pub.settled, pub.skip = true, skip
+		pub.wrong = undecided(err, level1.CodeForbidden, "it may not publish on it")
+		done()
 	})
-	return true
 }
 
-// askRPC has a hook answer what a page asks, and reports whether one does. done is as that of askPublish.
+// askRPC has a hook answer what a page asks. done is called on the loop, later and once, also when the page has gone:
+// wrong has the code and the text of a refusal. data is on loan until it returns.
 func (s *Server) askRPC(
-	_ *lineman.Conn, m *push.Member[*lineman.Conn], method string, data []byte,
-	done func(data []byte, wrong *level1.Failure),
-) (asked bool) {
-	d := s.decides.rpc
-	if d == nil {
-		return false
-	}
-	q := &hook.RPC{Conn: m.Target(), UID: m.UID(), Method: method, Data: data}
+	m *push.Member[*lineman.Conn], id string, r *rpc, done func(data []byte, wrong *level1.Failure),
+) {
+	q := &hook.RPC{Conn: m.Target(), UID: m.UID(), ID: id, Again: r.again, Method: r.method, Data: r.data}
 	q.Session, _ = m.Value().(json.RawMessage)
-	d.RPC(q, func(data json.RawMessage, err error) { done(data, undecided(err, 0, "it has failed")) })
-	return true
+	s.decides.rpc.RPC(q, func(data json.RawMessage, err error) { done(data, undecided(err, 0, "it has failed")) })
 }
 
 // undecided is what a page is told of an error of a Decider; nil if there is none. A refusal without a code has code,

@@ -122,7 +122,7 @@ func (s *Server) askAgain(c *lineman.Conn, id int64, credential string) {
 			s.verify(c, id, credential)
 			return
 		}
-		p.live.verifying = false
+		delete(s.renewals, c.ID())
 		switch {
 		case errors.As(err, &no):
 			s.tell(c, &level1.Failure{ID: id, Code: level1.CodeUnauthorized, Text: no.Why})

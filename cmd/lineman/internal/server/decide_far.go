@@ -65,7 +65,6 @@ func (d *decider) Subscribe(q *hook.Subscribe, done func(error)) {
 
 // Publish is that of hook.Decider.
 func (d *decider) Publish(q *hook.Publish, done func(data json.RawMessage, skip bool, err error)) {
-	q.Data = d.kept(q.Data)
 	d.ask(func() {
 		d.Decider.Publish(q, func(data json.RawMessage, skip bool, err error) {
 			data = d.kept(data)
@@ -76,7 +75,6 @@ func (d *decider) Publish(q *hook.Publish, done func(data json.RawMessage, skip 
 
 // RPC is that of hook.Decider.
 func (d *decider) RPC(q *hook.RPC, done func(data json.RawMessage, err error)) {
-	q.Data = d.kept(q.Data)
 	d.ask(func() {
 		d.Decider.RPC(q, func(data json.RawMessage, err error) {
 			data = d.kept(data)

@@ -236,6 +236,9 @@ func (s *Server) handedOver() {
 		return
 	}
 	s.hearing.dispatcher.HandedOver()
+	for _, d := range s.decides.all() {
+		d.HandedOver()
+	}
 	for _, t := range s.tellers {
 		t.sender.HandedOver()
 		t.client.Close()
@@ -263,6 +266,7 @@ func (s *Server) giveUp(c *lineman.Conn, p *page) {
 		s.leavePusher(one)
 	}
 	delete(s.speaking.upstreams, c.ID())
+	delete(s.renewals, c.ID())
 }
 
 // comeAgain is the reason of codeRestart for a page that says something to a process that has handed over.

@@ -280,19 +280,13 @@ func parseQuestion(state []byte, q *hook.Connect) error {
 	return nil
 }
 
-// Why a page stays with the predecessor, in the words that the operator is told.
-var (
-	errRefused  = errors.New("it is being refused")
-	errChecking = errors.New("its new credential is being checked")
-)
+// errRefused is why a page stays with the predecessor, in the words that the operator is told.
+var errRefused = errors.New("it is being refused")
 
 // mayCross tells why a page has to stay.
 func (p *page) mayCross() error {
-	switch {
-	case p.login != nil && (p.login.refusal != "" || p.login.left):
+	if p.login != nil && (p.login.refusal != "" || p.login.left) {
 		return errRefused
-	case p.live != nil && p.live.verifying:
-		return errChecking
 	}
 	return nil
 }

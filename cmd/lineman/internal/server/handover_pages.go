@@ -1,6 +1,8 @@
 package server
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/lineman-go/lineman"
@@ -18,6 +20,7 @@ const (
 	crossAwaited // its credential is awaited
 	crossHeart   // in how many seconds it gets a heartbeat
 	crossPusher  // what package pusher knows of it
+	crossRenewal
 )
 
 // savePage is a page as bytes, or why it stays.
@@ -44,12 +47,15 @@ func (s *Server) savePage(c *lineman.Conn) ([]byte, error) {
 		return nil, errRefused
 	}
 	if up := s.speaking.upstreams[c.ID()]; up != nil {
-		if err := up.mayCross(s.decides.rpc != nil); err != nil {
+		if err := up.mayCross(); err != nil {
 			return nil, err
 		}
 		f.nested(crossUpstream, func(f *saved) { up.appendState(f, time.Now()) })
 	}
 	f.flag(crossAwaited, p.login != nil && p.login.late != nil && !p.login.verifying)
+	if r, renews := s.renewals[c.ID()]; renews {
+		f.nested(crossRenewal, r.appendState)
+	}
 	if p.live != nil && p.live.heart != nil {
 		f.integer(crossHeart, int64(s.heartsOf(p).dueIn(p.live.heart)))
 	}
@@ -72,7 +78,8 @@ type crossedPage struct {
 	pusher   []byte    // likewise; nil: it is another one
 	upstream *upstream // nil: it has none
 	awaited  bool
-	heart    int // 0: it gets none
+	heart    int      // 0: it gets none
+	renewal  *renewal // nil: no other credential is being checked
 }
 
 func (x *crossedPage) restoreState(value []byte) error {
@@ -92,12 +99,39 @@ func (x *crossedPage) restoreState(value []byte) error {
 			x.heart = int(f.integer())
 		case crossPusher:
 			x.pusher = f.bytes()
+		case crossRenewal:
+			x.renewal = &renewal{}
+			f.take(x.renewal.restoreState(f.bytes()))
 		}
 	})
 	if err == nil && (x.page == nil || (x.page.login == nil) == (x.member == nil)) {
 		err = fields.ErrMalformed
 	}
+	if err == nil && x.renewal != nil && (x.member == nil || x.page.live == nil) {
+		err = fields.ErrMalformed
+	}
 	return err
+}
+
+const (
+	renewalID = iota + 1
+	renewalCredential
+)
+
+func (r renewal) appendState(f *saved) {
+	f.integer(renewalID, r.id)
+	f.text(renewalCredential, r.credential)
+}
+
+func (r *renewal) restoreState(state []byte) error {
+	return readFields(state, func(f *field) {
+		switch f.number {
+		case renewalID:
+			r.id = f.integer()
+		case renewalCredential:
+			r.credential = f.text()
+		}
+	})
 }
 
 // restorePage makes a page of it again, as the predecessor has had it.
@@ -142,6 +176,9 @@ func (s *Server) restorePage(c *lineman.Conn, value []byte) error {
 	if p.login != nil {
 		s.restoreLogin(c, p, x.awaited)
 	}
+	if x.renewal != nil {
+		s.restoreRenewal(c, *x.renewal)
+	}
 	return nil
 }
 
@@ -153,11 +190,33 @@ func (s *Server) restoreUpstream(c *lineman.Conn, up *upstream) {
 	}
 	for n, waiting := range up.calls {
 		s.awaitAnswer(c, up, n, waiting)
-		s.await(up.callName(n), s.called(c, up, n))
+		if waiting.rpc == nil {
+			s.await(up.question(n), s.called(c, up, n))
+		}
 	}
 	for _, id := range up.saying {
 		if said := s.said(c, up, id); !s.await(up.receipt(id), said) {
 			s.loop.Do(func() { said(events.ErrDropped) })
+		}
+	}
+	s.loop.Do(func() { s.speakAgain(c, up) })
+}
+
+// speakAgain has back ends be asked again what hooks had not answered at the predecessor. What the page has said since
+// is not asked again.
+func (s *Server) speakAgain(c *lineman.Conn, up *upstream) {
+	for _, pub := range slices.Clone(up.deciding) {
+		if s.member(c) != nil && pub.again && !pub.settled {
+			s.decide(c, up, pub)
+		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(up.calls)) {
+		switch asked := up.calls[n].rpc; {
+		case asked == nil || !asked.again || s.member(c) == nil:
+		case s.decides.rpc != nil:
+			s.callHook(c, up, n, asked)
+		default:
+			s.callListener(c, up, n, asked)
 		}
 	}
 }
@@ -182,6 +241,16 @@ func (s *Server) restoreLive(c *lineman.Conn, p *page, heart int) {
 	if p.login == nil && len(p.live.waiting) > 0 {
 		s.loop.Do(func() { s.enterWaiting(c, p) })
 	}
+}
+
+// restoreRenewal has another credential of a page be checked again.
+func (s *Server) restoreRenewal(c *lineman.Conn, r renewal) {
+	s.renewals[c.ID()] = r
+	s.loop.Do(func() {
+		if s.member(c) != nil {
+			s.renew(c, r)
+		}
+	})
 }
 
 // forgetLive forgets what restoreLive has made.

@@ -1,10 +1,14 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/level1"
 )
 
 // What a page has that speaks, as bytes.
@@ -15,6 +19,8 @@ const (
 	upstreamCall
 	upstreamLastCall
 	upstreamSaying
+	upstreamPublished  // an answer that waits for those before it
+	upstreamPublishing // in its place: what is not decided yet
 )
 
 // appendState appends what a page has that speaks. What its name says is left out.
@@ -29,6 +35,15 @@ func (up *upstream) appendState(f *saved, now time.Time) {
 	f.integer(upstreamLastCall, int64(up.lastCall))
 	for _, id := range up.saying {
 		f.integer(upstreamSaying, id)
+	}
+	deciding := up.deciding
+	for _, text := range up.published.texts[up.published.sent:] {
+		if text != nil {
+			f.add(upstreamPublished, text)
+			continue
+		}
+		f.nested(upstreamPublishing, deciding[0].appendState)
+		deciding = deciding[1:]
 	}
 }
 
@@ -53,9 +68,73 @@ func (up *upstream) restoreState(state []byte, now time.Time) error {
 			up.lastCall = uint64(f.integer())
 		case upstreamSaying:
 			up.saying = append(up.saying, f.integer())
+		case upstreamPublished:
+			up.published.texts = append(up.published.texts, append([]byte{}, f.bytes()...))
+		case upstreamPublishing:
+			pub := &publication{number: up.published.expect()}
+			f.take(pub.restoreState(f.bytes()))
+			up.deciding = append(up.deciding, pub)
 		}
 	})
-	up.unanswered = len(up.calls) + len(up.saying)
+	up.unanswered = len(up.calls) + len(up.saying) + up.published.len()
+	return err
+}
+
+const (
+	publicationID = iota + 1 // of the request
+	publicationChannel
+	publicationData
+	publicationNoEcho
+	publicationAsk
+	publicationSettled
+	publicationSkip
+	publicationCode // of a refusal
+	publicationText // likewise
+)
+
+func (pub *publication) appendState(f *saved) {
+	f.integer(publicationID, pub.ID)
+	f.text(publicationChannel, string(pub.Channel))
+	f.bytes(publicationData, pub.Data)
+	f.flag(publicationNoEcho, pub.NoEcho)
+	f.integer(publicationAsk, int64(pub.ask))
+	f.flag(publicationSettled, pub.settled)
+	f.flag(publicationSkip, pub.skip)
+	if pub.wrong != nil {
+		f.integer(publicationCode, int64(pub.wrong.Code))
+		f.text(publicationText, pub.wrong.Text)
+	}
+}
+
+// restoreState makes a publication of it: one that is not decided is asked about again.
+func (pub *publication) restoreState(state []byte) error {
+	var wrong level1.Failure
+	err := readFields(state, func(f *field) {
+		switch f.number {
+		case publicationID:
+			pub.ID = f.integer()
+		case publicationChannel:
+			pub.Channel = push.Target(f.text())
+		case publicationData:
+			pub.Data = bytes.Clone(f.bytes())
+		case publicationNoEcho:
+			pub.NoEcho = f.flag()
+		case publicationAsk:
+			pub.ask = uint64(f.integer())
+		case publicationSettled:
+			pub.settled = f.flag()
+		case publicationSkip:
+			pub.skip = f.flag()
+		case publicationCode:
+			wrong.Code = int(f.integer())
+		case publicationText:
+			wrong.Text = f.text()
+		}
+	})
+	pub.Op, pub.again = level1.OpPub, true
+	if wrong.Code != 0 {
+		pub.wrong = &wrong
+	}
 	return err
 }
 
@@ -84,15 +163,24 @@ const (
 	callNumber = iota + 1
 	callID
 	callLeft // milliseconds
+	callHook // a hook is asked
+	callMethod
+	callData
 )
 
 func (c call) appendState(f *saved, n uint64, now time.Time) {
 	f.integer(callNumber, int64(n))
 	f.integer(callID, c.id)
 	f.integer(callLeft, max(1, c.until.Sub(now).Milliseconds()))
+	if c.rpc != nil {
+		f.flag(callHook, true)
+		f.text(callMethod, c.rpc.method)
+		f.bytes(callData, c.rpc.data)
+	}
 }
 
 func parseCall(state []byte, now time.Time) (n uint64, c call, err error) {
+	asks, asked := false, &rpc{again: true}
 	err = readFields(state, func(f *field) {
 		switch f.number {
 		case callNumber:
@@ -101,23 +189,32 @@ func parseCall(state []byte, now time.Time) (n uint64, c call, err error) {
 			c.id = f.integer()
 		case callLeft:
 			c.until = now.Add(time.Duration(f.integer()) * time.Millisecond)
+		case callHook:
+			asks = f.flag()
+		case callMethod:
+			asked.method = f.text()
+		case callData:
+			asked.data = bytes.Clone(f.bytes())
 		}
 	})
+	if asks {
+		c.rpc = asked
+	}
 	return n, c, err
 }
 
-// Why a page that speaks stays with the predecessor.
-var (
-	errDeciding = errors.New("a hook is asked about what it says")
-	errOpen     = errors.New("what it publishes is not answered")
-)
+// errOpen is why a page that speaks stays with the predecessor.
+var errOpen = errors.New("what it publishes is not answered")
 
-// mayCross tells why a page that speaks has to stay. answers says that a hook answers its calls.
-func (up *upstream) mayCross(answers bool) error {
-	switch {
-	case len(up.deciding) > 0 || answers && len(up.calls) > 0:
-		return errDeciding
-	case up.published.len() > 0:
+// mayCross tells why a page that speaks has to stay: what it publishes is not answered, though it was decided.
+func (up *upstream) mayCross() error {
+	open := 0
+	for _, text := range up.published.texts[up.published.sent:] {
+		if text == nil {
+			open++
+		}
+	}
+	if open != len(up.deciding) {
 		return errOpen
 	}
 	return nil

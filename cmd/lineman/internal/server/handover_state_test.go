@@ -98,7 +98,6 @@ func TestStays(t *testing.T) {
 	}{
 		{&page{login: &login{refusal: "connections"}}, errRefused},
 		{&page{login: &login{left: true}}, errRefused},
-		{&page{live: &live{verifying: true}}, errChecking},
 		{&page{live: reading}, nil},
 		{&page{login: &login{}, live: reading}, nil},
 		{&backend{admission: admission{slot: slot{why: "connections"}}}, errTurnedAway},
@@ -109,38 +108,6 @@ func TestStays(t *testing.T) {
 		if err := tt.of.mayCross(); !errors.Is(err, tt.want) {
 			t.Errorf("%+v: %v, want %v", tt.of, err, tt.want)
 		}
-	}
-	for _, tt := range []struct {
-		of      *upstream
-		answers bool
-		want    error
-	}{
-		{&upstream{calls: map[uint64]call{1: {}}, unanswered: 1}, false, nil},
-		{&upstream{calls: map[uint64]call{1: {}}, unanswered: 1}, true, errDeciding},
-		{&upstream{deciding: []*publication{{}}, unanswered: 1}, false, errDeciding},
-		{&upstream{saying: []int64{3}, unanswered: 1}, true, nil},
-		{&upstream{published: answers{texts: [][]byte{nil}}, unanswered: 1}, false, errOpen},
-	} {
-		if err := tt.of.mayCross(tt.answers); !errors.Is(err, tt.want) {
-			t.Errorf("%+v: %v, want %v", tt.of, err, tt.want)
-		}
-	}
-}
-
-// TestUpstreamCrosses has what a page speaks be what it was.
-func TestUpstreamCrosses(t *testing.T) {
-	up := &upstream{
-		publish: []string{"chat:*"}, rates: []channelRate{{"chat", tokenBucket{1, 1795400000}}}, lastCall: 300,
-		calls: map[uint64]call{
-			299: {id: 5, until: someTime.Add(time.Second)}, 300: {id: -6, until: someTime.Add(3 * time.Second)},
-		},
-		saying: []int64{3, 3, -1}, unanswered: 5,
-	}
-	var f saved
-	up.appendState(&f, someTime)
-	again := &upstream{}
-	if err := again.restoreState(f, someTime); err != nil || !reflect.DeepEqual(again, up) {
-		t.Errorf("it is %+v, want %+v: %v", again, up, err)
 	}
 }
 

@@ -21,7 +21,6 @@ type live struct {
 	channels  []string // patterns of the channels that its credential allows
 	batch     bool     // it takes arrays
 	greeted   bool     // its hello has come
-	verifying bool     // a new credential is being checked
 	malformed uint8    // requests that could not be understood
 	asking    uint8    // of those of starting, about which a hook is asked
 	heart     *heart   // of its heartbeats; nil: it gets none
@@ -93,7 +92,7 @@ func (s *Server) ask(c *lineman.Conn, p *page, r *level1.Request) *level1.Failur
 	case level1.OpHist:
 		return s.history(c, r)
 	case level1.OpAuth:
-		return s.authorize(c, p, r)
+		return s.authorize(c, r)
 	case level1.OpPresence:
 		return s.presence(c, r)
 	case level1.OpPub:

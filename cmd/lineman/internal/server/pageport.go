@@ -223,6 +223,7 @@ func (s *Server) leave(c *lineman.Conn) {
 		c.Resume() // it may wait for its login
 	}
 	delete(s.speaking.upstreams, c.ID())
+	delete(s.renewals, c.ID())
 	if m := s.member(c); m != nil {
 		if sp := s.hearing.speakers[c.ID()]; sp != nil {
 			s.noteEnd(c, sp)

@@ -8,22 +8,34 @@ import (
 	"github.com/lineman-go/lineman/push/level1"
 )
 
+// renewal is another credential of a page, while it is checked.
+type renewal struct {
+	id         int64 // of its request
+	credential string
+}
+
 // authorize checks another credential of a page, which takes the place of its first one: so a page stays for longer
 // than a token does.
-func (s *Server) authorize(c *lineman.Conn, p *page, r *level1.Request) *level1.Failure {
-	switch {
-	case p.live.verifying:
+func (s *Server) authorize(c *lineman.Conn, r *level1.Request) *level1.Failure {
+	if _, renews := s.renewals[c.ID()]; renews {
 		return failure(r, level1.CodeBusy, "another token is being checked")
-	case s.guard.loginAgain(s.member(c).UID()) != "":
+	}
+	if s.guard.loginAgain(s.member(c).UID()) != "" {
 		return failure(r, level1.CodeTooMany, "too many tokens: come later")
 	}
-	p.live.verifying = true
-	if s.decides.connect != nil {
-		s.askAgain(c, r.ID, trimmed(r.Token))
-	} else {
-		s.verify(c, r.ID, trimmed(r.Token))
-	}
+	one := renewal{r.ID, trimmed(r.Token)}
+	s.renewals[c.ID()] = one
+	s.renew(c, one)
 	return nil
+}
+
+// renew finds out who has the credential.
+func (s *Server) renew(c *lineman.Conn, r renewal) {
+	if s.decides.connect != nil {
+		s.askAgain(c, r.id, r.credential)
+	} else {
+		s.verify(c, r.id, r.credential)
+	}
 }
 
 func (s *Server) verify(c *lineman.Conn, id int64, credential string) {
@@ -52,9 +64,8 @@ func (s *Server) verified(c *lineman.Conn, id int64, who Identity, err error) {
 	if s.member(c) == nil {
 		return
 	}
-	p := c.Value().(*page)
-	p.live.verifying = false
-	s.reauthorize(c, p, id, who, err)
+	delete(s.renewals, c.ID())
+	s.reauthorize(c, c.Value().(*page), id, who, err)
 }
 
 // reauthorize has a credential that was checked take the place of the first one.

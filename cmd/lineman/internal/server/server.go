@@ -149,7 +149,8 @@ type Server struct {
 	lag         lag
 	heartbeats  heartbeats
 	replays     replayCache
-	warned      int64 // pages whose credentials expire up to this second were told so
+	warned      int64              // pages whose credentials expire up to this second were told so
+	renewals    map[uint64]renewal // of pages, by the connections' ids
 	speaking    speaking
 	scratch     []byte // for the frame at hand
 	streaming   streaming
@@ -261,6 +262,7 @@ func (s *Server) start(l *lineman.Loop) (err error) {
 // begin makes what the Server of each loop has for its pages.
 func (s *Server) begin(l *lineman.Loop) {
 	s.loop, s.expiries, s.heartbeats = l, make(expiries), newHeartbeats(s.config.Ping, level1.Heartbeat{}.Append(nil))
+	s.renewals = make(map[uint64]renewal)
 	s.speaking.begin()
 	s.streaming.comments = newHeartbeats(s.config.Ping, []byte(":\n\n"))
 	h := &s.hearing

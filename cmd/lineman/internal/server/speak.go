@@ -42,7 +42,7 @@ type upstream struct {
 	unanswered int             // requests that were taken, and not answered
 	saying     []int64         // of these, what it has said to back ends, by the ids of the requests
 	calls      map[uint64]call // that wait for the answer of a back end, by their numbers
-	lastCall   uint64
+	lastCall   uint64          // or other question to a back end
 }
 
 // maxUnanswered is how many requests of a page may wait for their answers.

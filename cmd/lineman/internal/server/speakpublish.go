@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/level1"
 )
@@ -33,10 +34,12 @@ func (up *upstream) spend(namespace string, perSecond float64) bool {
 	return true
 }
 
-// publication is what a page publishes, while a hook decides about it or about one before it.
+// publication is what a page publishes, while it is decided about it or about one before it.
 type publication struct {
 	level1.Request
-	number  int // of its answer
+	number  int    // of its answer
+	ask     uint64 // of the question: see upstream.question
+	again   bool   // the predecessor may have asked it
 	settled bool
 	skip    bool            // it is done: nothing is published
 	wrong   *level1.Failure // why it may not; nil: it may
@@ -59,8 +62,8 @@ func (s *Server) tryPublish(c *lineman.Conn, r *level1.Request) *level1.Failure 
 	m := s.member(c)
 	_, channel := r.Channel.Split()
 	name, space := s.namespaceOf(channel)
-	if space.Publish != "token" && space.Publish != "all" {
-		return failure(r, level1.CodeForbidden, "only back ends publish to it")
+	if !letsPublish(space) {
+		return failure(r, level1.CodeForbidden, onlyBackEnds)
 	}
 	up := s.upstreamOf(m)
 	if !up.spend(name, space.PublishRate) && s.guard.tooMuch("publish_rate", m.UID()) != "" {
@@ -70,17 +73,31 @@ func (s *Server) tryPublish(c *lineman.Conn, r *level1.Request) *level1.Failure 
 	if !up.take() {
 		return tooMany(r)
 	}
-	allowed := push.Match(up.publish, channel) || space.Publish == "all" && m.IsIn(r.Channel)
 	switch {
-	case s.decides.publish != nil:
-		s.decidePublication(c, up, r, allowed)
-	case !allowed:
+	case s.decides.publish != nil || len(up.deciding) > 0: // those of the predecessor come before it
+		s.decidePublication(c, up, r)
+	case !s.mayPublish(m, up, r.Channel):
 		up.unanswered--
-		return failure(r, level1.CodeForbidden, "it may not publish to it")
+		return failure(r, level1.CodeForbidden, notAllowed)
 	default:
 		s.publishNow(c, up, up.published.expect(), r)
 	}
 	return nil
+}
+
+// Why a page may not publish.
+const (
+	onlyBackEnds = "only back ends publish to it"
+	notAllowed   = "it may not publish to it"
+)
+
+// letsPublish reports whether pages may publish in a namespace at all.
+func letsPublish(n config.Namespace) bool { return n.Publish == "token" || n.Publish == "all" }
+
+// mayPublish tells what namespace and credential say about a channel in whose namespace pages may publish.
+func (s *Server) mayPublish(m *push.Member[*lineman.Conn], up *upstream, to push.Target) bool {
+	_, channel := to.Split()
+	return push.Match(up.publish, channel) || s.namespace(channel).Publish == "all" && m.IsIn(to)
 }
 
 // answerPublication has a request of a page to publish be answered, when those before it are: what other loops or nodes
@@ -98,18 +115,34 @@ func (s *Server) answerPublication(c *lineman.Conn, up *upstream, number int, f 
 	})
 }
 
-// decidePublication has a hook decide what a page publishes.
-func (s *Server) decidePublication(c *lineman.Conn, up *upstream, r *level1.Request, allowed bool) {
-	pub := &publication{Request: *r, number: up.published.expect()}
+// decidePublication has what a page publishes be decided.
+func (s *Server) decidePublication(c *lineman.Conn, up *upstream, r *level1.Request) {
+	pub := &publication{Request: *r, number: up.published.expect(), ask: up.nextQuestion()}
 	pub.Data = bytes.Clone(r.Data)
 	up.deciding = append(up.deciding, pub)
-	_, channel := r.Channel.Split()
-	s.askPublish(c, s.member(c), channel, pub.Data, allowed, func(data []byte, skip bool, wrong *level1.Failure) {
-		if pub.settled, pub.skip, pub.wrong = true, skip, wrong; data != nil {
-			pub.Data = bytes.Clone(data)
-		}
-		s.publishDecided(c, up)
-	})
+	s.decide(c, up, pub)
+}
+
+// decide has a hook decide, or namespace and credential where none does.
+func (s *Server) decide(c *lineman.Conn, up *upstream, pub *publication) {
+	m := s.member(c)
+	_, channel := pub.Channel.Split()
+	allowed := s.mayPublish(m, up, pub.Channel)
+	switch {
+	case !letsPublish(s.namespace(channel)): // as the predecessor did
+		pub.refuse(onlyBackEnds)
+	case s.decides.publish != nil:
+		s.askPublish(m, up.question(pub.ask), pub, allowed, func() { s.publishDecided(c, up) })
+		return
+	case !allowed:
+		pub.refuse(notAllowed)
+	}
+	pub.settled = true
+	s.publishDecided(c, up)
+}
+
+func (pub *publication) refuse(why string) {
+	pub.wrong = &level1.Failure{Code: level1.CodeForbidden, Text: why}
 }
 
 // publishDecided publishes what was decided of a page, in the order in which it was said.
