@@ -16,7 +16,10 @@ func TestBrokers(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		pushtest.TestBroker(t, func(*testing.T) pushtest.Cluster {
 			b := push.NewMemory()
-			return pushtest.Cluster{Broker: func() push.Broker { return b }, History: true, Presence: true}
+			return pushtest.Cluster{
+				Broker: func() push.Broker { return b }, History: true, Presence: true, Joint: true,
+				Successor: func() push.Broker { return push.NewMemory() },
+			}
 		})
 	})
 	t.Run("network", func(t *testing.T) {

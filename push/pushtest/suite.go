@@ -26,6 +26,14 @@ type Cluster struct {
 
 	// Presence says that they are push.PresenceLinks.
 	Presence bool
+
+	// Successor makes the Broker of a process to which that of a node is handed over; nil where links are no
+	// push.HandoverLinks. Joint says that all nodes are of one process.
+	Successor func() push.Broker
+	Joint     bool
+
+	// Tidy waits until nothing is left behind but what so many nodes need; nil where there is no such place.
+	Tidy func(nodes int)
 }
 
 // TestBroker runs the conformance suite: open makes a Cluster that lives until the end of its test.
@@ -76,6 +84,9 @@ func TestBroker(t *testing.T, open func(t *testing.T) Cluster) {
 		"rolls, a node goes":    testRollGone,
 		"rolls, over the break": testRollBroken,
 		"rolls, hidden":         testRollHidden,
+
+		"handover":        testHandover,
+		"handover, fails": testHandoverFails,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &cluster{Cluster: open(t), t: t, rollDelay: 200 * time.Millisecond}

@@ -57,11 +57,11 @@ func TestMiniredis(t *testing.T) {
 			t.Parallel()
 			pushtest.TestBroker(t, func(t *testing.T) pushtest.Cluster {
 				p := newProxy(t, miniredis.RunT(t).Addr())
+				broker := func() push.Broker {
+					return newBroker(t, redis.Options{Addresses: []string{p.address()}, Partitions: partitions})
+				}
 				return pushtest.Cluster{
-					Broker: func() push.Broker {
-						return newBroker(t, redis.Options{Addresses: []string{p.address()}, Partitions: partitions})
-					},
-					Cut: p.Cut, Mend: p.Mend, History: true, Presence: true,
+					Broker: broker, Successor: broker, Cut: p.Cut, Mend: p.Mend, History: true, Presence: true,
 				}
 			})
 		})
@@ -78,11 +78,12 @@ func TestServer(t *testing.T) {
 			pushtest.TestBroker(t, func(t *testing.T) pushtest.Cluster {
 				do(t, s.address(), "FLUSHALL")
 				p := newProxy(t, s.address())
+				broker := func() push.Broker {
+					return newBroker(t, redis.Options{Addresses: []string{p.address()}, Partitions: partitions})
+				}
 				return pushtest.Cluster{
-					Broker: func() push.Broker {
-						return newBroker(t, redis.Options{Addresses: []string{p.address()}, Partitions: partitions})
-					},
-					Cut: p.Cut, Mend: p.Mend, History: true, Presence: true,
+					Broker: broker, Successor: broker, Cut: p.Cut, Mend: p.Mend, History: true, Presence: true,
+					Tidy: func(nodes int) { isTidy(t, s, nodes) },
 				}
 			})
 		})

@@ -106,9 +106,9 @@ func TestCluster(t *testing.T) {
 				for _, s := range servers {
 					do(t, s.address(), "FLUSHALL")
 				}
+				broker := func() push.Broker { return newBroker(t, o) }
 				return pushtest.Cluster{
-					Broker: func() push.Broker { return newBroker(t, o) },
-					Cut:    each((*proxy).Cut), Mend: each((*proxy).Mend),
+					Broker: broker, Successor: broker, Cut: each((*proxy).Cut), Mend: each((*proxy).Mend),
 					Divided: partitions > 1, History: true, Presence: true,
 				}
 			})

@@ -3,11 +3,13 @@ package redis_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push"
+	"github.com/lineman-go/lineman/push/pushtest"
 	"github.com/lineman-go/lineman/push/redis"
 )
 
@@ -15,12 +17,13 @@ import (
 type fault struct {
 	t        *testing.T
 	server   *server
-	a        site
-	old, new *proxy // of the predecessor, and of the successor
-	before   *process
-	after    *process
-	plain    *page
-	follower *page
+	a        *pushtest.Site
+	old, new *proxy        // of the predecessor, and of the successor
+	from, to *redis.Broker // of the predecessor, and of the successor
+	before   *pushtest.Site
+	after    *pushtest.Site
+	plain    *pushtest.Page
+	follower *pushtest.Page
 	stop     func() (published int) // ends publishing
 }
 
@@ -28,19 +31,19 @@ type fault struct {
 func newFault(t *testing.T) *fault {
 	s := startServer(t)
 	x := &fault{t: t, server: s, old: newProxy(t, s.address()), new: newProxy(t, s.address())}
-	a := startProcess(t, redis.Options{Addresses: []string{s.address()}, Answer: time.Second}, false)
-	x.before = startProcess(t, redis.Options{Addresses: []string{x.old.address()}}, false)
-	x.a.now = a
-	for _, p := range []*process{a, x.before} {
-		p.until("the link is up", func() bool { return p.hub.Linked() })
+	x.a = pushtest.NewSite(t, newBroker(t, redis.Options{Addresses: []string{s.address()}, Answer: time.Second}), false)
+	x.from = newBroker(t, redis.Options{Addresses: []string{x.old.address()}})
+	x.before = pushtest.NewSite(t, x.from, false)
+	for _, p := range []*pushtest.Site{x.a, x.before} {
+		p.Until("the link is up", func() bool { return p.Hub.Linked() })
 	}
-	x.plain = x.before.add(1, "ann", false, "chat:1")
-	x.follower = x.before.add(2, "bob", true, "chat:1")
+	x.plain = x.before.Add(1, "ann", false, "chat:1")
+	x.follower = x.before.Add(2, "bob", true, "chat:1")
 	early := 0
-	x.before.until("all are there", func() bool {
-		x.a.publish("early", early*len(kinds), 1)
+	x.before.Until("all are there", func() bool {
+		x.publish(fmt.Sprint("early ", early))
 		early++
-		return len(x.follower.got) > 0 && len(x.plain.got) > 0
+		return len(x.follower.Got) > 0 && len(x.plain.Got) > 0
 	})
 	stop, stopped := make(chan struct{}), make(chan int)
 	go func() {
@@ -50,7 +53,7 @@ func newFault(t *testing.T) *fault {
 				stopped <- n
 				return
 			default:
-				x.a.publish("x", len(kinds)*n, 1)  // for chat:1
+				x.publish(fmt.Sprint("x ", n))
 				<-time.After(5 * time.Millisecond) // the history has all, however long it takes
 			}
 		}
@@ -59,27 +62,34 @@ func newFault(t *testing.T) *fault {
 	return x
 }
 
-// handOver hands over. before is called when nothing is given up yet.
-func (x *fault) handOver(before func()) {
-	x.after = x.before.handOver(redis.Options{Addresses: []string{x.new.address()}}, func(*process) { before() })
+// publish has node a publish.
+func (x *fault) publish(text string) {
+	x.a.Publish(pushtest.Note{To: []push.Target{"chat:1"}, Text: text})
 }
 
-// ends waits until all is well again, and compares what the follower has got with the history.
+// handOver hands over. before is called when nothing is given up yet.
+func (x *fault) handOver(before func()) {
+	x.to = newBroker(x.t, redis.Options{Addresses: []string{x.new.address()}})
+	x.after = pushtest.HandOver([]*pushtest.Site{x.before}, x.to, before)[0]
+}
+
+// ends waits until all is well again, and compares what the follower has got with the history. breaks are those of the
+// successor's link; negative: however many there were.
 func (x *fault) ends(breaks int, gap bool) {
 	t, p := x.t, x.after
 	t.Helper()
-	p.until("the link is up again", func() bool { return p.hub.Linked() && p.downs == breaks })
-	a := x.a.process()
-	a.until("the publisher is linked", func() bool { return a.hub.Linked() })
+	p.Until("the link is up again", func() bool { return p.Hub.Linked() && (breaks < 0 || p.Downs == breaks) })
+	a := x.a
+	a.Until("the publisher is linked", func() bool { return a.Hub.Linked() })
 	t.Logf("%d were published", x.stop())
-	x.a.publish("end", 0, 1)
-	p.until("the end comes", func() bool {
-		return slices.Contains(x.follower.got, "end 0") && slices.Contains(x.plain.got, "end 0")
+	x.publish("end")
+	p.Until("the end comes", func() bool {
+		return slices.Contains(x.follower.Got, "end") && slices.Contains(x.plain.Got, "end")
 	})
 	var kept []string
 	done := make(chan error, 1)
-	a.loop.Await(func() {
-		a.check(a.hub.History("chat:1", push.Range{Limit: 5000}, func(h push.History, err error) {
+	a.Loop.Await(func() {
+		a.Check(a.Hub.History("chat:1", push.Range{Limit: 5000}, func(h push.History, err error) {
 			for _, m := range h.Messages {
 				kept = append(kept, string(m.Data))
 			}
@@ -89,19 +99,19 @@ func (x *fault) ends(breaks int, gap bool) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	p.loop.Await(func() {
-		got := x.follower.got
+	p.Loop.Await(func() {
+		got := x.follower.Got
 		if gap {
 			got = got[max(0, len(got)-len(kept)):]
 		} else {
 			kept = kept[max(0, slices.Index(kept, got[0])):]
 		}
-		if gap != (x.follower.gaps > 0) || !gap && !slices.Equal(got, kept) {
-			t.Errorf("the follower was told of %d gaps, and got %d messages; there are %d", x.follower.gaps, len(got),
+		if gap != (x.follower.Gaps > 0) || !gap && !slices.Equal(got, kept) {
+			t.Errorf("the follower was told of %d gaps, and got %d messages; there are %d", x.follower.Gaps, len(got),
 				len(kept))
 		}
 		last := -1
-		for _, text := range x.plain.got {
+		for _, text := range x.plain.Got {
 			n := -1
 			if _, err := fmt.Sscanf(text, "x %d", &n); err == nil && n <= last {
 				t.Errorf("%d came after %d", n, last)
@@ -109,7 +119,7 @@ func (x *fault) ends(breaks int, gap bool) {
 			last = max(last, n)
 		}
 	})
-	isGone(t, x.before.broker)
+	isGone(t, x.from)
 	isTidy(t, x.server, 2)
 }
 
@@ -133,12 +143,27 @@ func TestHandoverPredecessorDies(t *testing.T) {
 	x.ends(1, false)
 }
 
+// TestHandoverPredecessorDiesLater has it be gone while it says its last word, or when it has said it.
+func TestHandoverPredecessorDiesLater(t *testing.T) {
+	t.Parallel()
+	for _, after := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond, 50 * time.Millisecond} {
+		t.Run(after.String(), func(t *testing.T) {
+			t.Parallel()
+			x := newFault(t)
+			x.handOver(func() {})
+			<-time.After(after)
+			x.old.Cut()
+			x.ends(-1, false)
+		})
+	}
+}
+
 // TestHandoverServerDies has the server come back with nothing.
 func TestHandoverServerDies(t *testing.T) {
 	t.Parallel()
 	x := newFault(t)
 	x.handOver(x.server.kill)
-	x.after.until("it notices", func() bool { return x.after.downs == 1 })
+	x.after.Until("it notices", func() bool { return x.after.Downs == 1 })
 	if !x.server.start() {
 		t.Fatal("redis-server does not start again")
 	}
@@ -150,7 +175,7 @@ func TestHandoverCut(t *testing.T) {
 	t.Parallel()
 	x := newFault(t)
 	x.handOver(x.new.Cut)
-	x.after.until("it notices", func() bool { return x.after.downs == 1 })
+	x.after.Until("it notices", func() bool { return x.after.Downs == 1 })
 	x.new.Mend()
 	x.ends(1, false)
 }
@@ -160,7 +185,7 @@ func TestHandoverSwallowed(t *testing.T) {
 	t.Parallel()
 	x := newFault(t)
 	x.handOver(x.new.Swallow)
-	x.after.until("it notices", func() bool { return x.after.downs == 1 })
+	x.after.Until("it notices", func() bool { return x.after.Downs == 1 })
 	x.new.Cut()
 	x.new.Mend()
 	x.ends(1, false)
@@ -171,7 +196,7 @@ func TestHandoverDown(t *testing.T) {
 	t.Parallel()
 	x := newFault(t)
 	x.old.Cut()
-	x.before.until("it notices", func() bool { return x.before.downs == 1 })
+	x.before.Until("it notices", func() bool { return x.before.Downs == 1 })
 	x.handOver(func() {})
 	x.ends(0, false)
 }
@@ -181,17 +206,38 @@ func TestHandoverSuccessorDies(t *testing.T) {
 	t.Parallel()
 	x := newFault(t)
 	x.handOver(func() { x.new.Cut() })
-	x.after.loop.Await(x.after.hub.Close)
-	isGone(t, x.before.broker)
-	isGone(t, x.after.broker)
+	x.after.Loop.Await(x.after.Hub.Close)
+	isGone(t, x.from)
+	isGone(t, x.to)
 	x.stop()
-	a := x.a.process()
+	a := x.a
 	linemantest.Until(t, "it is still present", func() bool {
 		done := make(chan int, 1)
-		a.loop.Await(func() {
-			a.check(a.hub.Presence("chat:1", func(p push.Presence, err error) { done <- p.N }))
+		a.Loop.Await(func() {
+			a.Check(a.Hub.Presence("chat:1", func(p push.Presence, err error) { done <- p.N }))
 		})
 		return <-done == 0
 	})
 	isTidy(t, x.server, 1)
+}
+
+// isTidy waits until a server has what so many nodes need, and nothing else.
+func isTidy(t *testing.T, s *server, nodes int) {
+	t.Helper()
+	count := func(words ...string) int {
+		m := do(t, s.address(), words...)
+		all, _ := m.AsStrSlice()
+		return len(all)
+	}
+	linemantest.Until(t, "a connection is left", func() bool {
+		m := do(t, s.address(), "CLIENT", "LIST")
+		text, _ := m.ToString()
+		return strings.Count(text, "\n") == 3*nodes+1 // and this one
+	})
+	if n := count("HKEYS", registryKey); n != nodes {
+		t.Errorf("the registry has %d nodes, want %d", n, nodes)
+	}
+	if n := count("KEYS", "lineman.{0}:seats:*"); n > nodes {
+		t.Errorf("%d connections have said who is present, of %d nodes", n, nodes)
+	}
 }
