@@ -138,18 +138,32 @@ func (h *Hub[C]) setFor(t Target) *set[C] {
 }
 
 // follow hands a publication to the connections that follow its targets: once for each of these, with the Position that
-// it has there. It returns how many connections have accepted it.
-func (h *Hub[C]) follow(to []Target, p Publication, except *Member[C]) (n int) {
+// it has there. It returns how many connections have accepted it, and how many get it from the history instead.
+func (h *Hub[C]) follow(to []Target, p Publication, except *Member[C]) (n, late int) {
 	for i, t := range to {
 		s := Stored{Data: p.Data, Forms: p.forms}
 		if p.Positions != nil {
 			s.Position = p.Positions[i]
 		}
 		if tail := h.tails[h.setFor(t)]; tail != nil && !h.advance(tail, s) {
+			late += h.countFollowing(t, except)
 			continue
 		}
 		accepted, again := h.publishTo(t, s, except)
 		n += max(0, accepted-again)
+	}
+	return n, late
+}
+
+// countFollowing is how many connections that follow a target have got the publication at hand from its history, or are
+// about to, and not by another target.
+func (h *Hub[C]) countFollowing(t Target, except *Member[C]) (n int) {
+	h.findBehind(t)
+	for _, m := range h.find(t) {
+		if m.follows && m != except && !h.behind[m] && m.walked != h.walk {
+			m.walked = h.walk
+			n++
+		}
 	}
 	return n
 }

@@ -90,3 +90,36 @@ func TestCatchUpConfirmedLate(t *testing.T) {
 	f.deliver(4)
 	c.is(t, "begun chat:7 e.3 3m", "4m")
 }
+
+// TestRepairCounts has the number of those whom a publication reaches have those who get it when the history was read,
+// be it held until then or in there: each once, and not who is excepted.
+func TestRepairCounts(t *testing.T) {
+	f := newFollowing(t)
+	m, a := f.follower(t, 1, -1)
+	f.confirm()
+	f.answer(3)
+	a.take()
+	_, b := f.follower(t, 2, 3)
+	f.confirm()
+	f.answer(3)
+	b.take()
+	deliver := func(at uint64, except push.Target) int {
+		return f.node.Deliver([]push.Target{"chat:7"}, push.Publication{
+			Data: []byte("m"), Except: except, Positions: []push.Position{offset(at)},
+		})
+	}
+	f.hub.CheckTails(1)
+	if n := deliver(4, ""); n != 2 {
+		t.Errorf("what is held reaches %d, want 2", n)
+	}
+	f.answer(5, 4, 5)
+	a.is(t, "4m", "5m")
+	b.is(t, "4m", "5m")
+	if n := deliver(5, m.Target()); n != 1 {
+		t.Errorf("what was read reaches %d, want 1", n)
+	}
+	a.is(t)
+	if s := f.hub.Stats(); s.Delivered != 4 {
+		t.Errorf("%d were delivered, want 4", s.Delivered)
+	}
+}

@@ -193,9 +193,9 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 	if watched {
 		h.beginNoting()
 	}
-	n := 0
+	n, late := 0, 0
 	if h.followers > 0 || len(h.tails) > 0 {
-		n = h.follow(to, p, except)
+		n, late = h.follow(to, p, except)
 	}
 	audience := h.audience(to, except, got)
 	if watched {
@@ -207,6 +207,7 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 	if watched {
 		h.told(to, p, n)
 	}
+	n += late
 	if p.Node == h.node {
 		if w := h.pending[p.Number]; w != nil {
 			w.reached += n
