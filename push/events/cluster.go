@@ -61,7 +61,8 @@ type note struct {
 	Recall *receipt `json:"recall,omitempty"` // others are to have what was relayed
 	Refuse *receipt `json:"refuse,omitempty"` // there is no listener any more, or it was recalled
 
-	Ward *ward `json:"ward,omitempty"`
+	Ward     *ward  `json:"ward,omitempty"`
+	Guardian string `json:"guardian,omitempty"` // with groups: who has all of the node's ward
 }
 
 // deadAfter is after how long without a word a node is taken for dead.
@@ -121,8 +122,8 @@ func (d *Dispatcher) Beat(linked bool) {
 		}
 	}
 	if len(c.peers) > 0 || len(d.groups) > 0 {
-		c.sayGroups("")
 		c.sayWard()
+		c.sayGroups("")
 	}
 }
 
@@ -171,7 +172,7 @@ func (c *cluster) sayGroups(node string) {
 			groups = append(groups, notice{g.name, g.kinds, g.of, g.hook})
 		}
 	}
-	c.say(node, note{Groups: &groups})
+	c.say(node, note{Groups: &groups, Guardian: c.guardian()})
 }
 
 // told does what a note says.
@@ -197,6 +198,9 @@ func (c *cluster) told(node string, n *note) {
 	switch {
 	case n.Groups != nil:
 		p.groups = *n.Groups
+		if n.Guardian != "" && n.Guardian != c.id {
+			p.wards = nil // it was this node, perhaps
+		}
 		c.adopt(p)
 		c.elect()
 	case n.Ask:

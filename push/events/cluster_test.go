@@ -235,6 +235,21 @@ func TestHastyNode(t *testing.T) {
 	}
 }
 
+// One that is no guardian any more does not tell what another one tells.
+func TestFormerGuardian(t *testing.T) {
+	x := newWires(t)
+	a, c := x.node("a"), x.node("c")
+	l := c.listen("chat", Close)
+	x.run()
+	a.Came("c:a.1", "7")
+	x.pass(2 * time.Second)
+	x.node("b") // is its guardian from now on
+	x.pass(3 * time.Second)
+	x.cut["a"] = true
+	x.pass(10 * time.Second)
+	check(t, len(l.got), 1)
+}
+
 // Nodes that cannot be reached by anybody take nobody for dead.
 func TestAllCutOff(t *testing.T) {
 	x := newWires(t)

@@ -15,6 +15,7 @@ type ward struct {
 	Went []push.Target          `json:"went,omitempty"`
 
 	guardian string
+	unsaid   int                    // parts that it has not confirmed
 	conns    map[push.Target]string // that are there, with their uids
 }
 
@@ -74,14 +75,24 @@ func (c *cluster) sayWard() {
 		for _, conn := range names {
 			said.Came[conn] = came[conn]
 		}
+		w.unsaid++
 		c.sayThen(to, note{Ward: &said}, func(err error) {
-			if err != nil {
+			if w.unsaid--; err != nil {
 				w.guardian = "" // all is said again
 			}
 		})
 		said = ward{}
 	}
 	w.Came = make(map[push.Target]string)
+}
+
+// guardian is the one that knows all connections of this node; empty while there may be none. Others forget what they
+// were told: else they would tell it too.
+func (c *cluster) guardian() string {
+	if w := &c.ward; w.unsaid == 0 && w.guardian == c.next() {
+		return w.guardian
+	}
+	return ""
 }
 
 // maxWards is how many connections a node tells at once.
