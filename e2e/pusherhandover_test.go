@@ -57,7 +57,10 @@ func (k *crossings) pusher(user string, channels ...string) (c readWriter, socke
 			"channel": channel, "channel_data": data, "auth": devApp.AuthorizeChannel(socket, channel, data),
 		}})
 		k.say(c, string(asked))
-		const begun = "pusher_internal:subscription_succeeded"
+		begun := "pusher_internal:subscription_succeeded"
+		if strings.HasPrefix(channel, "cache-") {
+			begun = "pusher:cache_miss" // which follows it
+		}
 		for f := k.frame(c); f.Event != begun || f.Channel != channel; f = k.frame(c) {
 			if strings.Contains(f.Event, "error") {
 				k.t.Fatalf("%s: %+v", channel, f)

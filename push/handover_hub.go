@@ -217,6 +217,9 @@ func (h *Hub[C]) restoreSeat(l HandoverLink, state []byte) error {
 // connections that have not crossed goes now, as when its last connection has gone. The Hub that was not restored does
 // nothing, but for joining the other nodes, if Options.Succeeds is true.
 func (h *Hub[C]) Restored() {
+	if h.arriving != nil && h.isOneProcess() {
+		h.relink(true) // the link was never down: it may be told so later
+	}
 	had := h.arriving
 	h.arriving = nil
 	l, err := h.handoverLink()

@@ -25,9 +25,9 @@ type world struct {
 	nodes  []*worldNode
 	last   uint64 // connection
 	infos  map[seat]string
-	there  map[seat]bool // who has come, and not gone, as one of the nodes is told
-	lossy  bool          // a node has died before it was told something of that
-	silent bool          // nobody comes, and nobody goes
+	there  map[seat]int // how often somebody has come, less how often gone, as nodes are told in no order
+	lossy  bool         // a node has died before it was told something of that
+	silent bool         // nobody comes, and nobody goes
 }
 
 // seat is a uid in a channel.
@@ -123,12 +123,10 @@ func (n *worldNode) renewed(to iter.Seq[*conn], in push.Target, p push.Presence)
 // attended notes that somebody has come, or gone: no other node is told so.
 func (w *world) attended(in push.Target, uid string, here bool) {
 	w.checkSilence(in)
-	s := seat{string(in), uid}
-	if w.there[s] == here && !w.lossy {
-		w.fatalf("%s is told twice that %s is there: %t", in, uid, here)
-	}
-	if delete(w.there, s); here {
-		w.there[s] = true
+	if s := (seat{string(in), uid}); here {
+		w.there[s]++
+	} else {
+		w.there[s]--
 	}
 }
 
