@@ -97,7 +97,8 @@ type Options[C Conn] struct {
 	PresenceRenewed func(to iter.Seq[C], in Target, p Presence)
 
 	// Attended is told on the loop that a uid has come to a channel that has presence, or gone: of all nodes, one is.
-	// Where a link breaks, it may be none; what different nodes are told has no order. Like PresenceChanged it must not call the Hub. nil: nobody is told.
+	// Where a link breaks, it may be none; what different nodes are told has no order. Like PresenceChanged it must
+	// not call the Hub. nil: nobody is told.
 	Attended func(in Target, uid string, here bool)
 
 	// RollChanged is told on the loop who comes to a Roll that is on, and who goes. It is called in the midst of the
