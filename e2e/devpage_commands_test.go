@@ -138,3 +138,20 @@ func TestDevPageKey(t *testing.T) {
 		})
 	}
 }
+
+// TestDevPageNoAPI has the page say that there is no HTTP API, and do what it can without it.
+func TestDevPageNoAPI(t *testing.T) {
+	t.Parallel()
+	o := start(t, "lineman", "start", "--listen", "127.0.0.1:0", "--text", "127.0.0.1:0", "--api", "", "--admin", "")
+	said := o.find(`pages on ws://(\S+), back ends on (\S+)`)
+	page := openDev(t, browser(t), push{o, said[0], said[1], ""}, "uid1")
+	page.shows("#lacks", "The HTTP API is off")
+	page.publishes("1", "channel", "dev:room", "hello")
+	page.gets(0, "hello")
+	page.shows("#code-lineman", "--text channel 'dev:room' 'hello'")
+	page.press("#tab-curl")
+	page.shows("#code-curl", "The HTTP API is off: set api.listen.")
+	page.press("#tab-lineman")
+	page.paste(t, "lineman", "push.sh", []string{"sh", "push.sh"})
+	page.gets(0, "hello", "hello")
+}
