@@ -64,29 +64,49 @@ func (p *predecessor) Hello() handover.Hello {
 	for _, own := range p.loops {
 		h.Conns += own.loop.live
 	}
+	p.crossing = make([]crossing, 0, h.Conns)
 	return h
 }
 
 // States has the loops say what they keep beside connections.
 func (p *predecessor) States(send func(handover.State) error) error {
 	for i, own := range p.loops {
-		save := own.worker.SaveState
+		save := own.worker.savesState()
 		if save == nil {
 			continue
 		}
-		state := handover.State{Worker: own.worker.name(), Loop: i}
-		err := own.loop.first(inSaveState, func(l *Loop) (err error) {
-			state.Value, err = save(l)
-			return err
+		state, failed := handover.State{Worker: own.worker.name(), Loop: i}, error(nil)
+		err := own.loop.first(inSaveState, func(l *Loop) error {
+			return save(l, func(part []byte) error {
+				if failed == nil {
+					state.Value = part
+					failed = send(state)
+				}
+				return failed
+			})
 		})
-		if err != nil {
+		switch {
+		case failed != nil:
+			return failed
+		case err != nil:
 			return fmt.Errorf("lineman: SaveState of worker %q: %w", state.Worker, err)
-		}
-		if err := send(state); err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+// savesState is SaveParts, or SaveState in one part; nil if there is neither.
+func (w *Worker) savesState() func(l *Loop, send func(part []byte) error) error {
+	if w.SaveState == nil {
+		return w.SaveParts
+	}
+	return func(l *Loop, send func(part []byte) error) error {
+		state, err := w.SaveState(l)
+		if err != nil {
+			return err
+		}
+		return send(state)
+	}
 }
 
 // Records gives each connection that can cross.

@@ -242,6 +242,61 @@ func TestHandoverFails(t *testing.T) {
 	}
 }
 
+// TestHandoverParts has a state come in parts, in order. An error of SaveParts ends the handover, and so does one of the
+// successor, which SaveParts hears of while it goes on, and may ignore.
+func TestHandoverParts(t *testing.T) {
+	const parts = 40 // more than waits between the processes
+	part := make([]byte, 1<<20)
+	for name, tt := range map[string]struct{ fails, refused int }{
+		"all cross": {parts, parts}, "it fails": {3, parts}, "one is refused": {parts, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			linemantest.NoLeaks(t)
+			var before, after diary
+			w, to := remembering("text://127.0.0.1:0", &before), remembering("text://127.0.0.1:0", &after)
+			sent, came := 0, 0
+			w.RestoreState, to.SaveState = restoreNoState, saveNoState
+			w.SaveParts = func(_ *lineman.Loop, send func([]byte) error) error {
+				for ; sent < parts; sent++ {
+					if sent == tt.fails {
+						return errors.New("it has no more")
+					}
+					if part[0] = byte(sent); send(part) != nil {
+						return nil
+					}
+				}
+				return nil
+			}
+			to.RestoreState = func(_ *lineman.Loop, part []byte) error {
+				if came == tt.refused {
+					return errors.New("it wants no more")
+				}
+				if len(part) != 1<<20 || int(part[0]) != came {
+					t.Errorf("%d bytes of part %d have come in place of %d", len(part), part[0], came)
+				}
+				came++
+				return nil
+			}
+			s := linemantest.Start(t, w)
+			c := s.Dial(w)
+			c.Send("a")
+			c.Receive()
+			_, h := handOver(t, s, w, to, nil)
+			crossed := min(tt.fails, tt.refused) == parts
+			if (h.Handed == nil) != crossed || (h.Received == nil) != crossed || crossed && came != parts {
+				t.Errorf("%d parts have come: %v, %v", came, h.Handed, h.Received)
+			}
+			if !crossed && (sent == parts || !strings.Contains(h.Handed.Error(), " no more")) {
+				t.Errorf("%d parts were sent, and it is told that %v", sent, h.Handed)
+			}
+			c.Send("b")
+			if got := c.Receive(); !strings.HasSuffix(got, " ab") {
+				t.Errorf("%q, want ab", got)
+			}
+		})
+	}
+}
+
 // TestHandoverFirstTick has what a successor wants done in its first tick come before what clients have sent meanwhile,
 // and before those that have come.
 func TestHandoverFirstTick(t *testing.T) {

@@ -143,8 +143,10 @@ func TestBadWorkers(t *testing.T) {
 		{lineman.Worker{}, "neither Name nor Addr"},
 		{lineman.Worker{Addr: "text://127.0.0.1:0", Save: saveNothing}, "one of Save and Restore"},
 		{lineman.Worker{Addr: "text://127.0.0.1:0", Restore: restoreNothing}, "one of Save and Restore"},
-		{lineman.Worker{Addr: "text://127.0.0.1:0", SaveState: saveNoState}, "one of SaveState and RestoreState"},
-		{lineman.Worker{Addr: "text://127.0.0.1:0", RestoreState: restoreNoState}, "one of SaveState and RestoreState"},
+		{lineman.Worker{Addr: "text://127.0.0.1:0", SaveState: saveNoState}, "one of SaveState (or SaveParts)"},
+		{lineman.Worker{Addr: "text://127.0.0.1:0", SaveParts: saveNoParts}, "one of SaveState (or SaveParts)"},
+		{lineman.Worker{Addr: "text://127.0.0.1:0", SaveState: saveNoState, SaveParts: saveNoParts}, "both SaveState"},
+		{lineman.Worker{Addr: "text://127.0.0.1:0", RestoreState: restoreNoState}, "one of SaveState (or SaveParts)"},
 		{lineman.Worker{Addr: "text+udp://127.0.0.1:0", Save: saveNothing, Restore: restoreNothing}, "for streams"},
 	} {
 		err := lineman.Run(context.Background(), &tt.worker)

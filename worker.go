@@ -132,16 +132,22 @@ type Worker struct {
 	// has net.ErrClosed. A WebSocket whose handshake is under way, as Connected tells, has OnConnect after that.
 	Restore func(c *Conn, value []byte) error
 
-	// SaveState and RestoreState have the state of a loop cross, beside that of its connections. Both or neither are
-	// set. They mean nothing for a worker that was opened by Listen.
+	// SaveState or SaveParts, and RestoreState, have the state of a loop cross, beside that of its connections. One of
+	// the first two is set with the last, or none is. They mean nothing for a worker that was opened by Listen.
 	//
 	// SaveState runs on each loop of the predecessor, before any Save. It must not give anything up: the handover may
 	// fail, and the predecessor go on. An error ends the handover, and the reload with it.
 	SaveState func(l *Loop) ([]byte, error)
 
-	// RestoreState runs in the successor once for each loop of the predecessor, after OnStart of all loops and before
-	// any Restore: on the loop with that Index, modulo the number of loops here. state is on loan until it returns. An
-	// error ends the handover, and the reload with it.
+	// SaveParts is SaveState for much: it gives send one part after the other, each on loan until that returns.
+	// RestoreState gets each of them, in this order, while the next are still made: so the pause is shorter, and the
+	// state need not be in memory as a whole. A part of about 256 KiB is best. An error of send ends the handover:
+	// return it.
+	SaveParts func(l *Loop, send func(part []byte) error) error
+
+	// RestoreState runs in the successor once for each loop of the predecessor, or for each part, after OnStart of all
+	// loops and before any Restore: on the loop with that Index, modulo the number of loops here. state is on loan
+	// until it returns. An error ends the handover, and the reload with it.
 	RestoreState func(l *Loop, state []byte) error
 
 	// OnHandover runs on each loop of the predecessor, once the successor has taken over for good, before OnReload and

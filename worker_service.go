@@ -188,8 +188,10 @@ func (s *service) check() error {
 		return fmt.Errorf("TLS has no certificate: set Certificates, or GetCertificate to Certificate(files)")
 	case (w.Save == nil) != (w.Restore == nil):
 		return fmt.Errorf("has one of Save and Restore: set both, or neither")
-	case (w.SaveState == nil) != (w.RestoreState == nil):
-		return fmt.Errorf("has one of SaveState and RestoreState: set both, or neither")
+	case w.SaveState != nil && w.SaveParts != nil:
+		return fmt.Errorf("has both SaveState and SaveParts: set one of them")
+	case (w.SaveState == nil && w.SaveParts == nil) != (w.RestoreState == nil):
+		return fmt.Errorf("has one of SaveState (or SaveParts) and RestoreState: set both, or neither")
 	case w.Save != nil && s.packet:
 		return fmt.Errorf("Save and Restore are for streams, not %q", w.Addr)
 	case w.ReusePort && s.address.network == "unix":
