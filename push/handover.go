@@ -13,7 +13,7 @@ import (
 // methods for all of them.
 //
 //	predecessor                                successor
-//	AppendBrokerState, by its first Hub ──▶ RestoreBrokerState, by its first Hub
+//	SaveBrokerState, by its first Hub   ──▶ RestoreBrokerState, by its first Hub, each part
 //	AppendState, of each Hub            ──▶ RestoreState: by the Hub of its loop, of one or of several
 //	AppendMember, of each connection    ──▶ RestoreMember, when the program has made its own state of it again
 //	   │ the connections are the successor's      │ its loops run
@@ -46,28 +46,83 @@ const (
 	fieldKept    = 2 // once for each message
 )
 
-// AppendBrokerState appends what the Broker has in this process for all its Hubs: the history in memory, and what is
-// kept for connections that come back. First all that waits for a Journal, for another loop, or for other nodes, is
-// done, as far as that takes no longer than half a second, or than the Broker says: connections may be sent to, and
-// functions that wait for outcomes are called. With a Journal the history does not cross: the successor reads it there.
-// An error is why there can be no handover now.
-func (h *Hub[C]) AppendBrokerState(dst []byte) ([]byte, error) {
+// SaveBrokerState gives send what the Broker has in this process for all its Hubs: the history in memory, and what is
+// kept for connections that come back. It comes in parts, each of which is on loan until send returns. First all that
+// waits for a Journal, for another loop, or for other nodes, is done, as far as that takes no longer than half a
+// second, or than the Broker says: connections may be sent to, and functions that wait for outcomes are called. With a
+// Journal the history does not cross: the successor reads it there. An error, be it that of send, is why there can be no
+// handover now.
+func (h *Hub[C]) SaveBrokerState(send func(part []byte) error) error {
 	l, err := h.handoverLink()
 	if err == nil {
 		err = l.Settle()
 	}
 	if err != nil {
-		return dst, err
+		return err
 	}
-	dst = fields.Begin(dst, stateVersion)
+	p := newParts(send)
 	if s := h.rings(); s != nil {
-		dst = slices.Grow(dst, s.bytes)
-		dst = fields.Nested(dst, fieldHistory, s.appendState)
+		s.save(p)
 	}
 	for _, k := range h.keptMessages() {
-		dst = fields.Nested(dst, fieldKept, k.append)
+		p.state = fields.Nested(p.state, fieldKept, k.append)
+		if !p.goesOn() {
+			break
+		}
 	}
-	return dst, nil
+	return p.end()
+}
+
+// parts writes a large state in parts. Each of them is a state, which is read after those before it.
+type parts struct {
+	send  func(part []byte) error
+	err   error // of send
+	state []byte
+	in    uint64 // the field that fields are appended to; 0 for none
+	at    int    // where it begins
+}
+
+// partBytes is how large a part gets, but for its last field: it is written and read while a cache has it.
+const partBytes = 256 << 10
+
+func newParts(send func(part []byte) error) *parts {
+	return &parts{send: send, state: fields.Begin(make([]byte, 0, 2*partBytes), stateVersion)}
+}
+
+// enter has what is appended be fields of a field, until leave.
+func (p *parts) enter(number uint64) {
+	p.in = number
+	p.state, p.at = fields.Enter(p.state, number)
+}
+
+func (p *parts) leave() {
+	fields.Leave(p.state, p.at)
+	p.in = 0
+}
+
+// goesOn sends a part if it is large enough, and reports whether there may be more.
+func (p *parts) goesOn() bool {
+	if len(p.state) < partBytes || p.err != nil {
+		return p.err == nil
+	}
+	in := p.in
+	if in != 0 {
+		p.leave()
+	}
+	p.err = p.send(p.state)
+	p.state = fields.Begin(p.state[:0], stateVersion)
+	if in != 0 {
+		p.enter(in)
+	}
+	return p.err == nil
+}
+
+// end sends the last part.
+func (p *parts) end() error {
+	if p.err == nil {
+		p.err = p.send(p.state)
+	}
+	return p.err
 }
 
 // rings are the history, if it is in the memory of this process alone; else nil.
@@ -78,13 +133,14 @@ func (h *Hub[C]) rings() *rings {
 	return nil
 }
 
-// RestoreBrokerState takes what AppendBrokerState of the predecessor has said. It is called once, by one Hub of the
-// process, before any RestoreState. The state is on loan until it returns. An error says that it cannot be understood.
-func (h *Hub[C]) RestoreBrokerState(state []byte) error {
+// RestoreBrokerState takes a part of what SaveBrokerState of the predecessor has said. It is called for each part, in
+// order, by one Hub of the process, before any RestoreState. The part is on loan until it returns. An error says that it
+// cannot be understood.
+func (h *Hub[C]) RestoreBrokerState(part []byte) error {
 	if _, err := h.handoverLink(); err != nil {
 		return err
 	}
-	state, err := fields.Open(state, stateVersion)
+	state, err := fields.Open(part, stateVersion)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,9 @@ package push_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -53,7 +55,11 @@ func BenchmarkHandover(b *testing.B) {
 	for range b.N {
 		began := time.Now()
 		lap := func(i int) { took[i] += time.Since(began); began = time.Now() }
-		broker, err := from.AppendBrokerState(nil)
+		var broker [][]byte
+		err := from.SaveBrokerState(func(part []byte) error {
+			broker = append(broker, slices.Clone(part))
+			return nil
+		})
 		lap(0)
 		state, err2 := from.AppendState(nil)
 		lap(1)
@@ -63,7 +69,10 @@ func BenchmarkHandover(b *testing.B) {
 		}
 		lap(2)
 		to := fresh()
-		err3 := to.RestoreBrokerState(broker)
+		var err3 error
+		for _, part := range broker {
+			err3 = errors.Join(err3, to.RestoreBrokerState(part))
+		}
 		lap(3)
 		err4 := to.RestoreState(state)
 		lap(4)

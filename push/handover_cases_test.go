@@ -1,6 +1,7 @@
 package push_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/lineman-go/lineman/internal/fields"
 	"github.com/lineman-go/lineman/push"
 )
 
@@ -257,7 +259,57 @@ func TestHandoverNumbers(t *testing.T) {
 // TestHandoverDrains has a Broker refuse that cannot be handed over.
 func TestHandoverDrains(t *testing.T) {
 	f := newFollowing(t)
-	if _, err := f.hub.AppendBrokerState(nil); err == nil {
+	if err := f.hub.SaveBrokerState(nil); err == nil {
 		t.Error("a broker that knows nothing of it is handed over")
 	}
+}
+
+// TestHandoverParts has a history of several parts cross, with data that two targets share across the end of one. A part
+// that is missing is noticed, and an error of send ends it.
+func TestHandoverParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from, to := newAside(t), newAside(t)
+		channels := []push.Target{"chat:1", "chat:2", "chat:3", "chat:4", "chat:5", "chat:6"}
+		for i := range 60 {
+			data := slices.Repeat([]byte{byte(i)}, []int{60_000, 60_000, 100}[i%3])
+			publish(t, from.hub, message{To: channels[i%5 : 2+i%5], Data: data})
+		}
+		x := save(t, []*hub{from.hub}, everybody)
+		if len(x.broker) < 4 {
+			t.Fatalf("there are %d parts", len(x.broker))
+		}
+		x.restore([]*hub{to.hub})
+		to.Restored()
+		for _, c := range channels {
+			was, is := stored(t, from.hub, c), stored(t, to.hub, c)
+			if len(was) != 8 || !slices.EqualFunc(was, is, func(a, b push.Stored) bool {
+				return a.Position == b.Position && bytes.Equal(a.Data, b.Data) && a.At.Equal(b.At)
+			}) {
+				t.Errorf("%s: %d messages have become %d, or others", c, len(was), len(is))
+			}
+		}
+		if was, is := from.Stats(), to.Stats(); was.HistoryBytes != is.HistoryBytes {
+			t.Errorf("the history took %d bytes, and takes %d", was.HistoryBytes, is.HistoryBytes)
+		}
+		if err := newAside(t).RestoreBrokerState(x.broker[1]); !errors.Is(err, fields.ErrMalformed) {
+			t.Errorf("a part without the first one: %v", err)
+		}
+		sent, failed := 0, errors.New("the successor has died")
+		if err := from.SaveBrokerState(func([]byte) error { sent++; return failed }); err != failed || sent != 1 {
+			t.Errorf("%d parts were sent, %v", sent, err)
+		}
+	})
+}
+
+// stored is what is kept of a target.
+func stored(t *testing.T, h *hub, of push.Target) (all []push.Stored) {
+	t.Helper()
+	if err := h.History(of, push.Range{Limit: 100}, func(h push.History, err error) {
+		if all = h.Messages; err != nil {
+			t.Error(err)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }

@@ -40,7 +40,7 @@ func goldenStates(t *testing.T) map[string][]byte {
 	}
 	time.Sleep(time.Second)
 	x := save(t, []*hub{h.hub}, everybody)
-	return map[string][]byte{"broker.state": x.broker, "hub.state": x.hubs[0], "member.state": x.members[0].is}
+	return map[string][]byte{"broker.state": x.broker[0], "hub.state": x.hubs[0], "member.state": x.members[0].is}
 }
 
 // setNode gives a Hub a name that is not of chance, and a history that is not.
@@ -68,7 +68,7 @@ func TestGolden(t *testing.T) {
 			}
 		}
 		h := newAside(t)
-		x := handover{t: t, broker: read["broker.state"], hubs: [][]byte{read["hub.state"]}}
+		x := handover{t: t, broker: [][]byte{read["broker.state"]}, hubs: [][]byte{read["hub.state"]}}
 		x.members = []memberState{{0, &conn{id: 7}, read["member.state"]}}
 		x.restore([]*hub{h.hub})
 		h.Restored()

@@ -35,30 +35,32 @@ const (
 	fieldMessageSame   = 6 // it has the data of the message before
 )
 
-// appendState appends the whole history.
-func (s *rings) appendState(dst []byte) []byte {
-	dst = fields.Bytes(dst, fieldEpoch, s.epoch)
-	dst = fields.Uint(dst, fieldFloor, s.floor)
-	dst = fields.Uint(dst, fieldLast, s.last)
-	dst = fields.Uint(dst, fieldAge, uint64(max(0, s.age())))
-	dst = fields.Uint(dst, fieldSaved, uint64(s.now().UnixNano()))
-	index := make(map[*ring]uint64, len(s.byTarget))
+// save gives the whole history.
+func (s *rings) save(p *parts) {
+	p.enter(fieldHistory)
+	defer p.leave()
+	p.state = fields.Bytes(p.state, fieldEpoch, s.epoch)
+	p.state = fields.Uint(p.state, fieldFloor, s.floor)
+	p.state = fields.Uint(p.state, fieldLast, s.last)
+	p.state = fields.Uint(p.state, fieldAge, uint64(max(0, s.age())))
+	p.state = fields.Uint(p.state, fieldSaved, uint64(s.now().UnixNano()))
+	place := uint32(0)
 	for r := range s.inOrder {
-		index[r] = uint64(len(index))
-		dst = fields.Nested(dst, fieldRing, func(dst []byte) []byte {
-			dst = fields.Bytes(dst, fieldRingTarget, r.target)
-			dst = fields.Uint(dst, fieldRingTop, r.top)
-			return fields.Bool(dst, fieldRingCounted, r.counted)
-		})
+		r.place = place
+		place++
+		p.state = fields.Nested(p.state, fieldRing, r.appendState)
+		if !p.goesOn() {
+			return
+		}
 	}
 	var before *entry
 	for m := range s.byNumber {
-		dst = fields.Nested(dst, fieldMessage, func(dst []byte) []byte {
-			return m.appendState(dst, index[m.ring], before)
-		})
+		p.state = fields.Nested(p.state, fieldMessage, func(dst []byte) []byte { return m.appendState(dst, before) })
 		before = m
+		if !p.goesOn() {
+			return
+		}
 	}
-	return dst
 }
 
 // inOrder are all rings: those without messages behind the others, in the order in which they are forgotten.
@@ -97,12 +99,18 @@ func (s *rings) byNumber(yield func(*entry) bool) {
 	}
 }
 
-func (m *entry) appendState(dst []byte, ring uint64, before *entry) []byte {
+func (r *ring) appendState(dst []byte) []byte {
+	dst = fields.Bytes(dst, fieldRingTarget, r.target)
+	dst = fields.Uint(dst, fieldRingTop, r.top)
+	return fields.Bool(dst, fieldRingCounted, r.counted)
+}
+
+func (m *entry) appendState(dst []byte, before *entry) []byte {
 	number := m.number
 	if before != nil {
 		number -= before.number
 	}
-	dst = fields.Uint(dst, fieldMessageRing, ring)
+	dst = fields.Uint(dst, fieldMessageRing, uint64(m.ring.place))
 	dst = fields.Uint(dst, fieldMessageNumber, number)
 	dst = fields.Uint(dst, fieldMessageAt, uint64(max(0, m.at)))
 	dst = fields.Uint(dst, fieldMessageAge, uint64(max(0, -m.at)))
@@ -112,21 +120,41 @@ func (m *entry) appendState(dst []byte, ring uint64, before *entry) []byte {
 	return fields.Bytes(dst, fieldMessageData, m.data)
 }
 
-// historyState is a history that is being read.
+// historyState is a history that is being read, part by part.
 type historyState struct {
-	rings  *rings
-	retain func(Target) Retention
-	age    int64
-	saved  int64
-	all    []*ring // by which messages name them
-	number uint64
-	data   []byte // of the message before
+	rings   *rings
+	retain  func(Target) Retention
+	age     int64
+	saved   int64
+	present time.Duration  // as rings.age tells it, when the part came
+	all     []arrivingRing // by which messages name them
+	number  uint64
+	data    []byte  // of the message before
+	entries []entry // memory for the next ones
+	room    []byte  // memory for their data, behind what it has
 }
 
-// restoreState has the history be that of a predecessor, as far as it is to be kept. Nothing was published here before.
+// arrivingRing is a ring of a predecessor, and what is kept of its target.
+type arrivingRing struct {
+	*ring
+	keep Retention
+}
+
+// What crosses has its memory in blocks, as to take it message by message would be most of the work. A block is there
+// as long as one of its messages is kept: so what has crossed takes twice its bytes at the most, until it has gone.
+const (
+	roomBytes   = 64 << 10
+	roomEntries = 64
+)
+
+// restoreState has the history be that of a predecessor, as far as it is to be kept: the next part of it. Nothing was
+// published here before.
 func (s *rings) restoreState(state []byte, retain func(Target) Retention) error {
-	h := &historyState{rings: s, retain: retain}
-	if err := fields.Each(state, h.take); err != nil {
+	if s.arriving == nil {
+		s.arriving = &historyState{rings: s, retain: retain}
+	}
+	s.arriving.present = s.age()
+	if err := fields.Each(state, s.arriving.take); err != nil {
 		return err
 	}
 	if _, err := ParsePosition(Position{s.epoch, 1}.String()); err != nil {
@@ -138,13 +166,13 @@ func (s *rings) restoreState(state []byte, retain func(Target) Retention) error 
 
 // release has the rings of a predecessor go as any other.
 func (s *rings) release() {
-	if s == nil {
+	if s == nil || s.arriving == nil {
 		return
 	}
-	for _, r := range s.arrived {
+	for _, r := range s.arriving.all {
 		s.unpin(r.target)
 	}
-	s.arrived = nil
+	s.arriving = nil
 }
 
 func (h *historyState) take(number uint64, value []byte) (err error) {
@@ -161,6 +189,7 @@ func (h *historyState) take(number uint64, value []byte) (err error) {
 	case fieldSaved:
 		if err = fields.Put(&h.saved, value); err == nil {
 			s.began = s.now().Add(-time.Duration(h.age) - pause(s.now().UnixNano()-h.saved))
+			h.present = s.age()
 		}
 	case fieldRing:
 		err = h.takeRing(value)
@@ -205,7 +234,7 @@ func (h *historyState) takeRing(value []byte) error {
 		s.bytes += r.cost()
 	}
 	s.pin(r.target)
-	h.all, s.arrived = append(h.all, r), append(s.arrived, r)
+	h.all = append(h.all, arrivingRing{r, h.retain(r.target)})
 	return nil
 }
 
@@ -237,21 +266,40 @@ func (h *historyState) takeMessage(value []byte) error {
 		return fields.ErrMalformed
 	}
 	if same == 0 {
-		h.data = slices.Clone(data)
+		h.data = h.copyOf(data)
 	}
 	h.number += number
-	h.put(h.all[ring], time.Duration(at-age))
+	h.put(&h.all[ring], time.Duration(at-age))
 	return nil
 }
 
 // put keeps the message that was read, unless it is no longer to be kept. It is that of the ring's top, until another
 // one comes.
-func (h *historyState) put(r *ring, at time.Duration) {
-	s, keep, last := h.rings, h.retain(r.target), h.rings.last
-	if !keep.keeps() || keep.TTL > 0 && s.age()-at >= keep.TTL {
+func (h *historyState) put(r *arrivingRing, at time.Duration) {
+	if !r.keep.keeps() || r.keep.TTL > 0 && h.present-at >= r.keep.TTL {
 		return
 	}
+	if len(h.entries) == 0 {
+		h.entries = make([]entry, roomEntries)
+	}
+	m := &h.entries[0]
+	h.entries = h.entries[1:]
+	m.data, m.at, m.ring = h.data, at, r.ring
+	s, last := h.rings, h.rings.last
 	s.last = h.number - 1
-	s.put(r, keep, h.data, at, r.top)
+	s.enter(m, r.keep, r.top)
 	s.last = last
+}
+
+// copyOf is a copy of the data of a message.
+func (h *historyState) copyOf(data []byte) []byte {
+	if len(data) > roomBytes/8 {
+		return slices.Clone(data)
+	}
+	if len(data) > cap(h.room)-len(h.room) {
+		h.room = make([]byte, 0, roomBytes)
+	}
+	at := len(h.room)
+	h.room = append(h.room, data...)
+	return h.room[at:len(h.room):len(h.room)]
 }

@@ -38,7 +38,7 @@ type arriving struct {
 }
 
 // AppendState appends what the Hub knows beside its connections: its name among the nodes, who is present and for how
-// long who is leaving stays, its rolls, and its Stats. AppendBrokerState was called before.
+// long who is leaving stays, its rolls, and its Stats. SaveBrokerState was called before.
 func (h *Hub[C]) AppendState(dst []byte) ([]byte, error) {
 	l, err := h.handoverLink()
 	if err != nil {

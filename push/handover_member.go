@@ -112,15 +112,24 @@ func (h *Hub[C]) appendStand(dst []byte, m *Member[C], s *set[C]) []byte {
 
 // memberState is a Member that is being read.
 type memberState struct {
-	node, uid string
-	follows   uint8
-	value     *json.RawMessage // nil: it has none
-	info      json.RawMessage
-	unsaid    uint8
-	places    []Target
-	stands    map[Target]Position
-	coming    map[Target]comingState
-	others    map[Target]identity // by channel
+	node     []byte // on loan
+	uid      string
+	follows  uint8
+	hasValue bool
+	value    json.RawMessage
+	info     json.RawMessage
+	unsaid   uint8
+	places   []Target
+	stands   []stand
+	next     int // of stands: that which is asked for next, most likely
+	coming   map[Target]comingState
+	others   map[Target]identity // by channel
+}
+
+// stand is where it stands in a target.
+type stand struct {
+	in []byte // on loan
+	at Position
 }
 
 // comingState is how it begins with a target.
@@ -132,7 +141,7 @@ type comingState struct {
 func (s *memberState) take(number uint64, value []byte) (err error) {
 	switch number {
 	case fieldMemberNode:
-		s.node = string(value)
+		s.node = value
 	case fieldMemberUID:
 		if s.uid = string(value); checkName(ToUID, s.uid) != nil {
 			err = fields.ErrMalformed
@@ -140,8 +149,7 @@ func (s *memberState) take(number uint64, value []byte) (err error) {
 	case fieldMemberFollows:
 		err = fields.Put(&s.follows, value)
 	case fieldMemberValue:
-		copied := json.RawMessage(slices.Clone(value))
-		s.value = &copied
+		s.hasValue, s.value = true, slices.Clone(value)
 	case fieldMemberInfo:
 		if s.info = slices.Clone(value); len(value) > MaxInfo {
 			err = fields.ErrMalformed
@@ -191,13 +199,13 @@ func (s *memberState) takeIdentity(state []byte) error {
 }
 
 func (s *memberState) takeStand(state []byte, coming bool) error {
-	var in Target
+	var in []byte
 	var text string
 	var again uint8
 	err := fields.Each(state, func(number uint64, value []byte) (err error) {
 		switch number {
 		case fieldStandsIn:
-			in = Target(value)
+			in = value
 		case fieldStandsAt:
 			text = string(value)
 		case fieldStandsAgain:
@@ -213,15 +221,24 @@ func (s *memberState) takeStand(state []byte, coming bool) error {
 		if s.coming == nil {
 			s.coming = make(map[Target]comingState)
 		}
-		s.coming[in] = comingState{since, again != 0}
+		s.coming[Target(in)] = comingState{since, again != 0}
 		return err
 	}
 	at, err := ParsePosition(text)
-	if s.stands == nil {
-		s.stands = make(map[Target]Position)
-	}
-	s.stands[in] = at
+	s.stands = append(s.stands, stand{in, at})
 	return err
+}
+
+// standIn is where it stands in a target. They are asked for in the order in which they were written.
+func (s *memberState) standIn(target Target) Position {
+	for range s.stands {
+		one := s.stands[s.next]
+		s.next = (s.next + 1) % len(s.stands)
+		if string(one.in) == string(target) {
+			return one.at
+		}
+	}
+	return Position{}
 }
 
 // RestoreMember makes a connection a member as AppendMember has found it, in place of Add or AddFollower, and of what
@@ -238,14 +255,15 @@ func (h *Hub[C]) RestoreMember(c C, state []byte) (*Member[C], error) {
 	if err := fields.Each(state, had.take); err != nil {
 		return nil, err
 	}
-	former := slices.Index(h.former, had.node) + 1
+	former := slices.IndexFunc(h.former, func(name string) bool { return name == string(had.node) }) + 1
+	hasName := former > 0 || string(had.node) == h.node
 	switch {
 	case h.members[c.ID()] != nil:
 		return nil, fmt.Errorf("push: connection %d is a member already", c.ID())
-	case former == 0 && had.node != h.node && !h.isOneProcess():
+	case !hasName && !h.isOneProcess():
 		return nil, fmt.Errorf("push: the connection is of the node %.40q, and over this broker a process takes the "+
 			"place of one node: have it drain", had.node)
-	case former == 0 && had.node != h.node:
+	case !hasName:
 		return nil, fmt.Errorf("push: the connection is of the node %.40q: restore its state first", had.node)
 	case had.follows != 0 && h.options.Followers == nil:
 		return nil, errNoFollowers
@@ -266,8 +284,8 @@ func (h *Hub[C]) restoreMember(m *Member[C], had *memberState) {
 		m.own.enter(m)
 		h.count(had.uid, 1)
 	}
-	if had.value != nil {
-		m.keep(*had.value)
+	if had.hasValue {
+		m.keep(had.value)
 	}
 	if len(had.info) > 0 && h.presence != nil {
 		if h.attendance.infos == nil {
@@ -321,7 +339,7 @@ func (h *Hub[C]) standAgain(m *Member[C], s *set[C], had *memberState) {
 	if !m.follows || !h.hasHistory(target) {
 		return
 	}
-	t, at := h.tailOf(s), had.stands[target]
+	t, at := h.tailOf(s), had.standIn(target)
 	t.followers++
 	if t.at == (Position{}) {
 		t.at = at

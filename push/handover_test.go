@@ -12,7 +12,7 @@ import (
 // handover is what crosses from the Hubs of a process to those of another one.
 type handover struct {
 	t       *testing.T
-	broker  []byte
+	broker  [][]byte // parts
 	hubs    [][]byte
 	members []memberState
 }
@@ -29,7 +29,10 @@ func save(t *testing.T, hubs []*hub, crosses func(*conn) bool) *handover {
 	t.Helper()
 	var err error
 	x := &handover{t: t}
-	if x.broker, err = hubs[0].AppendBrokerState(nil); err != nil {
+	if err = hubs[0].SaveBrokerState(func(part []byte) error {
+		x.broker = append(x.broker, slices.Clone(part))
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	for i, h := range hubs {
@@ -55,8 +58,12 @@ func save(t *testing.T, hubs []*hub, crosses func(*conn) bool) *handover {
 // restore has other Hubs have all that, and returns the members by the connections.
 func (x *handover) restore(hubs []*hub) map[*conn]*member {
 	x.t.Helper()
-	if err := hubs[0].RestoreBrokerState(x.broker); err != nil {
-		x.t.Fatal(err)
+	for _, part := range x.broker {
+		lent := slices.Clone(part)
+		if err := hubs[0].RestoreBrokerState(lent); err != nil {
+			x.t.Fatal(err)
+		}
+		clear(lent)
 	}
 	for i, state := range x.hubs {
 		if err := hubs[i%len(hubs)].RestoreState(state); err != nil {

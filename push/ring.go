@@ -10,6 +10,7 @@ type ring struct {
 	messages []*entry // the oldest first, the last one is that of top
 	pins     int      // subscriptions: it is not forgotten while there are some
 	counted  bool     // for the memory that the history takes
+	place    uint32   // among the rings that cross, when they do
 	planned  uint64   // offsets after top that messages have which are being written to the journal
 
 	// In the list of rings without messages; nil where it is in none.

@@ -34,7 +34,7 @@ type rings struct {
 	leaving      []*ring // that are to be forgotten
 	leavingBytes int
 
-	arrived []*ring // of a predecessor: they are pinned until those who follow are here
+	arriving *historyState // of a predecessor: its rings are pinned until those who follow are here; nil else
 }
 
 // maxExpired is how many messages that have expired go with a publication: more than it brings, and few enough not to
@@ -81,9 +81,15 @@ func (s *rings) publish(to []Target, data []byte, retain func(Target) Retention)
 
 // put keeps the next message of a target, and returns its offset.
 func (s *rings) put(r *ring, keep Retention, data []byte, at time.Duration, offset uint64) uint64 {
+	return s.enter(&entry{data: data, at: at, ring: r}, keep, offset)
+}
+
+// enter is put of a message that is an entry but for its number.
+func (s *rings) enter(m *entry, keep Retention, offset uint64) uint64 {
+	r := m.ring
 	s.empty.remove(r)
 	s.last++
-	m := &entry{number: s.last, data: data, at: at, ring: r}
+	m.number = s.last
 	r.put(m, offset)
 	s.queue(keep.TTL).put(m)
 	s.bytes += m.cost()

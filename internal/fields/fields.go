@@ -64,16 +64,26 @@ const aroundNested = 5
 
 // Nested appends a field that has fields, which write appends. They have less than 32 GiB.
 func Nested(dst []byte, number uint64, write func(dst []byte) []byte) []byte {
+	dst, at := Enter(dst, number)
+	dst = write(dst)
+	Leave(dst, at)
+	return dst
+}
+
+// Enter begins a field that has fields: those that are appended until Leave, which is told at.
+func Enter(dst []byte, number uint64) (longer []byte, at int) {
 	dst = binary.AppendUvarint(dst, number)
-	at := len(dst)
-	dst = write(append(dst, make([]byte, aroundNested)...))
+	return append(dst, make([]byte, aroundNested)...), len(dst)
+}
+
+// Leave ends the field that began at at.
+func Leave(dst []byte, at int) {
 	length := len(dst) - at - aroundNested
 	for i := range aroundNested {
 		dst[at+i] = byte(length)&0x7f | 0x80
 		length >>= 7
 	}
 	dst[at+aroundNested-1] &= 0x7f
-	return dst
 }
 
 // Open reads the version of a state, and returns what follows. It is an error if the version is none, or greater than

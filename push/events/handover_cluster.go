@@ -63,7 +63,7 @@ const (
 var errStill = errors.New("events: the loop stands still")
 
 // StandStill has other nodes be told nothing until the loop runs again, so that what is under way comes to an end: the
-// program calls it before push.Hub.AppendBrokerState.
+// program calls it before push.Hub.SaveBrokerState.
 func (d *Dispatcher) StandStill() {
 	c := d.cluster
 	if c == nil {

@@ -213,9 +213,10 @@ func HandOver(from []*Site, over push.Broker, before func()) (to []*Site) {
 
 // cross has others know what nodes know, which give nothing up, and reports whether they do.
 func cross(from, to []*Site) bool {
-	broker, err := from[0].Hub.AppendBrokerState(nil)
-	from[0].Check(err)
-	to[0].Loop.Await(func() { from[0].Check(to[0].Hub.RestoreBrokerState(broker)) })
+	from[0].Check(from[0].Hub.SaveBrokerState(func(part []byte) (err error) {
+		to[0].Loop.Await(func() { err = to[0].Hub.RestoreBrokerState(part) })
+		return err
+	}))
 	for i, s := range from {
 		state, err := s.Hub.AppendState(nil)
 		s.Check(err)

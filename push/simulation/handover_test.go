@@ -17,7 +17,11 @@ func (g *cluster) handOver() {
 	}
 	standStill(g.nodes)
 	first, before := g.nodes[0].hub, g.nodes
-	shared, err := first.AppendBrokerState(nil)
+	var shared [][]byte
+	err := first.SaveBrokerState(func(part []byte) error {
+		shared = append(shared, slices.Clone(part))
+		return nil
+	})
 	if err != nil || w.odds.IntN(3) == 0 {
 		w.note("a handover fails: %v", err)
 		return
@@ -29,7 +33,9 @@ func (g *cluster) handOver() {
 	for range len(before) - w.odds.IntN(len(before)) {
 		g.nodes = append(g.nodes, g.newNode("successor of "+before[len(g.nodes)].name))
 	}
-	g.check(g.nodes[0].hub.RestoreBrokerState(shared))
+	for _, part := range shared {
+		g.check(g.nodes[0].hub.RestoreBrokerState(part))
+	}
 	for i, n := range before {
 		state, err := n.hub.AppendState(nil)
 		g.check(err)

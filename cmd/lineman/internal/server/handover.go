@@ -21,6 +21,8 @@ import (
 // while it stands still.
 type crossing struct {
 	saved    []*lineman.Conn     // pages that may have crossed
+	page     saved               // the last one of them; memory for the next
+	member   []byte              // likewise, what the Hub knows of it
 	over     bool                // the successor has taken over
 	names    []string            // of Hubs of predecessors, whose connections this one has
 	expected map[uint64]*speaker // pages that back ends have heard of at the predecessor, and that have not come yet
@@ -32,7 +34,7 @@ type crossing struct {
 // handsOver sets the callbacks of the worker of pages.
 func (s *Server) handsOver(w *lineman.Worker) {
 	w.Save, w.Restore = s.savePage, s.restorePage
-	w.SaveState = func(*lineman.Loop) ([]byte, error) { return s.saveState() }
+	w.SaveParts = func(_ *lineman.Loop, send func([]byte) error) error { return s.saveState(send) }
 	w.RestoreState = func(_ *lineman.Loop, state []byte) error { return s.restoreState(state) }
 	w.OnHandover = func(*lineman.Loop) { s.handedOver() }
 }
@@ -75,18 +77,21 @@ const (
 	stateReplays // requests of the Pusher API that have come
 )
 
-// saveState is the state of the loop. It gives nothing up.
-func (s *Server) saveState() ([]byte, error) {
+// saveState sends the state of the loop, in parts. It gives nothing up.
+func (s *Server) saveState(send func(part []byte) error) error {
+	if s.home == nil {
+		if err := s.saveBroker(send); err != nil {
+			return err
+		}
+	}
 	f := saved(fields.Begin(nil, stateVersion))
 	f.add(stateTrust, s.trust())
 	if s.home == nil {
-		if err := s.appendShared(&f); err != nil {
-			return nil, err
-		}
+		s.appendShared(&f)
 	}
 	hub, err := s.hub.AppendState(nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f.add(stateHub, hub)
 	f.texts(stateName, append([]string{s.hub.ID()}, s.crossing.names...))
@@ -95,17 +100,23 @@ func (s *Server) saveState() ([]byte, error) {
 		f.nested(stateSpeaker, s.asItEnds(id, sp).appendState)
 	}
 	s.crossing.saved = nil
-	return f, nil
+	return send(f)
 }
 
-// appendShared appends what the process has once. What waits for a journal, or for other nodes, is done first.
-func (s *Server) appendShared(f *saved) error {
+// saveBroker sends what the Broker has: a large history, perhaps. What waits for a journal, or for other nodes, is done
+// first.
+func (s *Server) saveBroker(send func(part []byte) error) error {
 	s.hearing.dispatcher.StandStill()
-	var err error
-	f.nested(stateBroker, func(f *saved) { *f, err = s.hub.AppendBrokerState(*f) }) // a large history, perhaps
-	if err != nil {
-		return err
-	}
+	var f saved
+	return s.hub.SaveBrokerState(func(part []byte) error {
+		f = fields.Begin(f[:0], stateVersion)
+		f.add(stateBroker, part)
+		return send(f)
+	})
+}
+
+// appendShared appends what else the process has once.
+func (s *Server) appendShared(f *saved) {
 	f.add(stateEvents, s.hearing.dispatcher.AppendState(nil))
 	f.add(stateCommands, s.table.AppendState(nil))
 	f.nested(stateGuard, func(f *saved) { s.guard.appendState(f, time.Now()) })
@@ -122,10 +133,9 @@ func (s *Server) appendShared(f *saved) error {
 	if s.apps != nil {
 		f.add(stateReplays, s.apps.replays.Append(nil))
 	}
-	return nil
 }
 
-// restoreState takes what a loop of the predecessor has saved.
+// restoreState takes a part of what a loop of the predecessor has saved.
 func (s *Server) restoreState(state []byte) error {
 	state, err := fields.Open(state, stateVersion)
 	if err != nil {
