@@ -1,6 +1,9 @@
 package handover
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A message is what one or several frames carry.
 type message struct {
@@ -33,15 +36,24 @@ func (a *assembler) next(b []byte) (m message, n int, ok bool, err error) {
 		return message{}, 0, false, fmt.Errorf("%w: a %s of more than %d bytes", ErrTooLarge, f.kind, most)
 	}
 	if f.more {
-		a.kind, a.partial = f.kind, append(a.partial, f.payload...)
+		a.kind, a.partial = f.kind, a.joined(f.payload)
 		return message{}, n, false, nil
 	}
 	m = message{f.kind, f.payload}
 	if a.kind != 0 {
-		m.payload = append(a.partial, f.payload...)
+		m.payload = a.joined(f.payload)
 		a.kind, a.partial = 0, nil
 	}
 	return m, n, true, nil
+}
+
+// joined is what has come of a message, and a piece behind it. It grows by doubling: append alone adds a quarter to what
+// is large, and so copies it again and again.
+func (a *assembler) joined(piece []byte) []byte {
+	if len(piece) > cap(a.partial)-len(a.partial) {
+		a.partial = slices.Grow(a.partial, max(len(piece), len(a.partial)))
+	}
+	return append(a.partial, piece...)
 }
 
 // end is the error of a stream that ends here, with so many bytes that are no whole frame.
