@@ -29,7 +29,7 @@ func (s *Server) savePage(c *lineman.Conn) ([]byte, error) {
 	if err := p.mayCross(); err != nil {
 		return nil, err
 	}
-	var f saved
+	f := s.crossing.page[:0]
 	f.nested(crossPage, p.appendState)
 	if one, is := c.Value().(*pusherPage); is {
 		if one.speaks == nil {
@@ -38,10 +38,11 @@ func (s *Server) savePage(c *lineman.Conn) ([]byte, error) {
 		f.add(crossPusher, one.speaks.Append(nil))
 	}
 	if m := s.member(c); m != nil {
-		member, err := s.hub.AppendMember(nil, m)
+		member, err := s.hub.AppendMember(s.crossing.member[:0], m)
 		if err != nil {
 			return nil, err
 		}
+		s.crossing.member = member
 		f.add(crossMember, member)
 	} else if p.login == nil {
 		return nil, errRefused
@@ -59,7 +60,7 @@ func (s *Server) savePage(c *lineman.Conn) ([]byte, error) {
 	if p.live != nil && p.live.heart != nil {
 		f.integer(crossHeart, int64(s.heartsOf(p).dueIn(p.live.heart)))
 	}
-	s.crossing.saved = append(s.crossing.saved, c)
+	s.crossing.saved, s.crossing.page = append(s.crossing.saved, c), f
 	return f, nil
 }
 
