@@ -51,7 +51,7 @@ func (p *process) beat(r *channel.Request) {
 		over = pulses[i].await(late.C, over)
 	}
 	status := p.heartbeat.sum(pulses)
-	answer := channel.Heartbeat{Relays: status.Relays, Traffic: channel.Traffic{
+	answer := channel.Heartbeat{Conns: status.Conns, Relays: status.Relays, Traffic: channel.Traffic{
 		Messages: status.Requests, MessagesOut: status.Sent, BytesIn: status.BytesIn, BytesOut: status.BytesOut,
 	}}
 	for _, u := range pulses {

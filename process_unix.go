@@ -154,6 +154,10 @@ func (p *process) prepare() bool {
 		case r := <-p.steps:
 			switch r.Op {
 			case channel.Prepare:
+				var of channel.Prospect
+				if r.Decode(&of) == nil && of.Conns > 0 {
+					handover.MakeRoom(of.Conns)
+				}
 				r.Answer(nil, p.each((*Loop).prepare))
 			case channel.Hold:
 				p.hold(r)

@@ -15,7 +15,7 @@ type Op string
 // What a master asks of a worker process. Each is answered.
 const (
 	Hello   Op = "hello"   // Assignment; the answer is a Description
-	Prepare Op = "prepare" // run OnPrepare; nothing is served yet
+	Prepare Op = "prepare" // Prospect: run OnPrepare; nothing is served yet
 	Start   Op = "start"   // listen, run OnStart, serve; with a descriptor, take what a predecessor hands over by it
 	Freeze  Op = "freeze"  // accept and read nothing, until Resume or Leave
 	Hand    Op = "hand"    // Transfer: while frozen, hand connections over by the descriptor; the answer is a Handed
@@ -79,6 +79,11 @@ type Address struct {
 	Owner     string `json:"owner,omitempty"`
 }
 
+// Prospect is what a process will have. A master of before says nothing of it.
+type Prospect struct {
+	Conns int `json:"conns,omitempty"` // connections of its predecessor, about
+}
+
 // Transfer is how long a predecessor waits for its successor to start. Then it gives up, and answers with an error.
 type Transfer struct {
 	Within time.Duration `json:"within"`
@@ -125,6 +130,7 @@ type Heartbeat struct {
 	Busy     time.Duration   `json:"busy"` // how long the loop has not come round; 0 when it answered
 	Callback string          `json:"callback,omitempty"`
 	Traffic                  // ever, for rates
+	Conns    int             `json:"conns,omitempty"`
 	Relays   int             `json:"relays,omitempty"` // connections of the successor that need this process
 	Status   json.RawMessage `json:"status,omitempty"` // for operators; as it was when the loop last came round
 }

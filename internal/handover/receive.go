@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,22 +36,32 @@ func Accept(conn *net.UnixConn, limits Limits) (*Receiver, error) {
 		r.Fail(err)
 		return nil, err
 	}
-	go r.makeRoom(r.hello.Conns)
+	go r.makeRoom()
 	return r, nil
 }
 
-// makeRoom has the table of descriptors grow once, while the process starts. Else the kernel doubles it again and again
-// as they come, and waits each time until all processors have seen it.
-func (r *Receiver) makeRoom(descriptors int) {
-	raw, err := r.conn.SyscallConn()
-	if err != nil {
-		return
+// makeRoom does what MakeRoom does by a descriptor that is there. Mostly there is room then.
+func (r *Receiver) makeRoom() {
+	if raw, err := r.conn.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { growTable(fd, r.hello.Conns) })
 	}
-	_ = raw.Control(func(fd uintptr) { // if there is not so much room, the records that find none tell
-		if last, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, descriptors+otherDescriptors); err == nil {
-			unix.Close(last)
-		}
-	})
+}
+
+// MakeRoom has the table of descriptors of this process grow once, for as many as will come. Else the kernel doubles it
+// again and again as they come, and waits each time until all processors have seen it. Even once takes milliseconds, so
+// a successor has it done before its predecessor stands still.
+func MakeRoom(descriptors int) {
+	if f, err := os.Open(os.DevNull); err == nil {
+		growTable(f.Fd(), descriptors)
+		f.Close()
+	}
+}
+
+// growTable tells nobody if there may be no such descriptor: the records that find no room tell.
+func growTable(fd uintptr, descriptors int) {
+	if last, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, descriptors+otherDescriptors); err == nil {
+		unix.Close(last)
+	}
 }
 
 // otherDescriptors is about how many a process has beside those of connections.

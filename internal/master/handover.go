@@ -137,7 +137,11 @@ func (p *process) ownFault(failed error) bool {
 
 // beginWith is begin, with what a predecessor hands over by its end of a pair.
 func (p *process) beginWith(ctx context.Context, limit time.Duration, end *os.File, started *channel.Started) error {
-	return p.serveAfter(p.attempt(ctx, limit, "start", func(ctx context.Context) error {
+	err := p.attempt(ctx, limit, "start", func(ctx context.Context) error {
 		return p.Give(ctx, channel.Start, nil, started, end)
-	}))
+	})
+	p.mu.Lock()
+	p.heartbeat.Conns = started.Kept
+	p.mu.Unlock()
+	return p.serveAfter(err)
 }

@@ -137,7 +137,7 @@ func (sl *slot) launch(ctx context.Context, image *Image) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.prepare(ctx); err != nil {
+	if err := p.prepare(ctx, sl.serves()); err != nil {
 		p.discard()
 		return nil, err
 	}
@@ -202,12 +202,16 @@ func (p *process) ended() bool {
 	}
 }
 
-// prepare has a process say what it is, and do what takes long while others serve.
-func (p *process) prepare(ctx context.Context) error {
+// prepare has a process say what it is, and do what takes long while others serve: its predecessor, unless that is nil.
+func (p *process) prepare(ctx context.Context, predecessor *process) error {
 	if err := p.hello(ctx); err != nil {
 		return err
 	}
-	return p.step(ctx, "prepare", channel.Prepare, nil, nil)
+	var of channel.Prospect
+	if predecessor != nil {
+		of.Conns = predecessor.lastHeartbeat().Conns
+	}
+	return p.step(ctx, "prepare", channel.Prepare, of, nil)
 }
 
 // hello tells a process which one it is, and looks whether its program fits.
