@@ -139,6 +139,7 @@ func (h *Handover) receive(conn *net.UnixConn, runs []*loopRun) bool {
 		return false
 	}
 	h.Conns = s.serve()
+	from.Close()
 	return true
 }
 

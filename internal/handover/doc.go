@@ -16,7 +16,8 @@
 //	tail {id, output} | keep {id}*            ──────▶  what has changed since the record
 //	yours                                     ──────▶
 //	                                          ◀──────  mine
-//	serves what stayed                                 serves what crossed
+//	                                          ◀──────  closes the stream, when it serves what crossed
+//	serves what stayed
 //
 //	at any time before yours: abort {reason}  ──────▶  closes what it has
 //	serves again                              ◀──────  failed {reason}, at any time before mine

@@ -233,6 +233,7 @@ func TestNoRoom(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, received := r.Receive(s)
+		r.Close()
 		err = <-sent
 		lift()
 		if room >= records || room > records-3 && received == nil { // the handover before may have closed its own late

@@ -40,6 +40,7 @@ func TestHandover(t *testing.T) {
 	if inherited, err := r.Receive(to); inherited || err != nil {
 		t.Errorf("Receive: %t, %v", inherited, err)
 	}
+	r.Close()
 	if err := <-sent; err != nil {
 		t.Errorf("Send: %v", err)
 	}
@@ -126,6 +127,7 @@ func cross(t testing.TB, from *crowd, to *counter) {
 	r, err := Accept(other, Limits{})
 	if err == nil {
 		_, err = r.Receive(to)
+		r.Close()
 	}
 	if err := errors.Join(err, <-sent); err != nil || to.records != from.size {
 		t.Fatalf("%d of %d have crossed: %v", to.records, from.size, err)

@@ -226,7 +226,9 @@ func (m *middleman) transfer(
 	}()
 	r, err := Accept(other, limits)
 	if err == nil {
-		o.inherited, err = r.Receive(s)
+		if o.inherited, err = r.Receive(s); err == nil {
+			r.Close()
+		}
 	}
 	release()
 	o.received = err

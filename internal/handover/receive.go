@@ -74,9 +74,9 @@ func (r *Receiver) Hello() Hello { return r.hello }
 func (r *Receiver) Fail(reason error) { r.tell(kindFailed, reason, r.limits.Step) }
 
 // Receive is called once, when the successor has started. It gives what comes to sink, and returns when it is decided
-// who serves. Nil means the caller: it has what the sink took and was not told to keep. inherited tells that the
-// predecessor has died before it had said all. An error means that the caller closes what the sink took; an *Aborted is
-// the predecessor's reason.
+// who serves. Nil means the caller: it has what the sink took and was not told to keep, and calls Close when it serves
+// that. inherited tells that the predecessor has died before it had said all. An error means that the caller closes
+// what the sink took; an *Aborted is the predecessor's reason.
 func (r *Receiver) Receive(sink Sink) (inherited bool, err error) {
 	r.sink = sink
 	for _, step := range []func() error{r.welcome, r.load} {
@@ -94,9 +94,12 @@ func (r *Receiver) Receive(sink Sink) (inherited bool, err error) {
 		r.tell(kindFailed, err, 0) // without the word the predecessor, which may have read ready, would not serve again
 		return false, err
 	}
-	r.close()
 	return inherited, nil
 }
+
+// Close is called when the caller serves what it has. The predecessor waits for that, for a moment, before it clears
+// away what has crossed: that takes a processor, which the caller may need.
+func (r *Receiver) Close() { r.close() }
 
 func (r *Receiver) welcome() error {
 	if err := r.put(kindWelcome, nil); err != nil {

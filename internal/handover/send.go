@@ -152,8 +152,14 @@ func (s *sender) settle() error {
 	if failed := (*Failed)(nil); errors.As(err, &failed) {
 		return err
 	}
+	if err == nil {
+		_, _ = s.hear(untilServes) // nothing comes: the successor closes the stream, or is late
+	}
 	return nil
 }
+
+// untilServes is how long the predecessor leaves the processors to the successor, once that has taken over.
+const untilServes = 100 * time.Millisecond
 
 // hear reads the next message, and returns a *Failed if it is that.
 func (s *sender) hear(within time.Duration) (message, error) {
