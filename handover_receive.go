@@ -20,6 +20,7 @@ type successor struct {
 	loops []*loopRun
 	made  map[uint64]*Conn
 	came  map[*Loop][]*Conn // those that were made, in the order in which they came
+	kept  bool              // by the predecessor: some of those
 	watch *watcher
 }
 
@@ -130,6 +131,7 @@ func (s *successor) Keep(id uint64) error {
 		return errNotMade
 	}
 	delete(s.made, id)
+	s.kept = true
 	c.mu.Lock()
 	c.flags &^= aborted // its peer is not to be reset
 	if c.dial != nil {
@@ -167,7 +169,10 @@ func (s *successor) drop() {
 // serve has the loops serve what they have, from their first tick on. It returns how many connections each has.
 func (s *successor) serve() (conns []int) {
 	for _, own := range s.loops {
-		crossed := slices.DeleteFunc(s.came[own.loop], func(c *Conn) bool { return s.made[c.id] != c })
+		crossed := s.came[own.loop]
+		if s.kept {
+			crossed = slices.DeleteFunc(crossed, func(c *Conn) bool { return s.made[c.id] != c })
+		}
 		own.loop.Do(func() {
 			for _, c := range crossed {
 				beginCrossed(c)
