@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -74,6 +75,7 @@ func (p *process) succeed(r *channel.Request) bool {
 		r.Answer(nil, err)
 		return false
 	}
+	collect := uncollected()
 	from, err := handover.Accept(conn, handover.Limits{})
 	if err != nil {
 		r.Answer(nil, err)
@@ -95,12 +97,25 @@ func (p *process) succeed(r *channel.Request) bool {
 		p.first().log.Warn("lineman: the predecessor has died; what it had handed over is served")
 	}
 	p.heartbeat.begin(p.runs)
-	p.answerServing(r, s.serve(), from.Hello().Stood)
+	p.answerServing(s.serve(), from.Hello().Stood, func(started channel.Started) {
+		from.Close()
+		collect()
+		r.Answer(started, nil)
+	})
 	return true
 }
 
-// answerServing answers when each loop has come to serve what it got, after its predecessor's has stood still since.
-func (p *process) answerServing(r *channel.Request, conns []int, since time.Duration) {
+// uncollected has no garbage be collected until collect is called, unless a limit of memory wants it: to mark what has
+// come again and again, as the memory grows, would be a part of the pause. A successor that fails to take over ends
+// without it.
+func uncollected() (collect func()) {
+	percent := debug.SetGCPercent(-1)
+	return func() { debug.SetGCPercent(percent) }
+}
+
+// answerServing calls answer when each loop has come to serve what it got, after its predecessor's has stood still
+// since.
+func (p *process) answerServing(conns []int, since time.Duration, answer func(channel.Started)) {
 	started := channel.Started{Pauses: make([]channel.Pause, len(conns))}
 	var left atomic.Int64
 	left.Store(int64(len(conns)))
@@ -109,7 +124,7 @@ func (p *process) answerServing(r *channel.Request, conns []int, since time.Dura
 		p.runs[i].loop.Do(func() {
 			started.Pauses[i] = channel.Pause{Conns: n, Time: handover.Clock() - since}
 			if left.Add(-1) == 0 {
-				go r.Answer(started, nil)
+				go answer(started)
 			}
 		})
 	}
