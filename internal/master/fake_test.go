@@ -71,6 +71,7 @@ type fake struct {
 	heartbeat func() channel.Heartbeat           // nil: its loop comes round
 	deaf      bool                               // it does not end when it is told
 	state     string                             // launched, serving, frozen, leaving
+	prospect  channel.Prospect                   // what Prepare has told
 }
 
 // Ways to answer.
@@ -163,6 +164,8 @@ func (f *fake) obey(op channel.Op, body, answer any) error {
 		return copyTo(answer, channel.Description{
 			Version: f.version, Workers: f.workers, Handover: f.handover, Program: f.program,
 		})
+	case channel.Prepare:
+		f.prospect = body.(channel.Prospect)
 	case channel.Start:
 		f.state = "serving"
 		if answer != nil {

@@ -313,6 +313,25 @@ func TestHandoverRecycle(t *testing.T) {
 	})
 }
 
+// TestHandoverRoom tells a successor how many connections will come: those that its predecessor had at its last
+// heartbeat or, before the first one, has taken over.
+func TestHandoverRoom(t *testing.T) {
+	try(t, one(), func(t *trial) {
+		t.next(able)
+		t.start()
+		t.change(1, func(f *fake) { f.heartbeat = func() channel.Heartbeat { return channel.Heartbeat{Conns: 9} } })
+		time.Sleep(2 * heartbeatEvery)
+		t.reload()
+		t.reload()
+		t.serving()
+		for pid, want := range map[int]int{1: 0, 2: 9, 3: 7} {
+			if got := t.process(pid).prospect.Conns; got != want {
+				t.Errorf("process %d is told of %d connections, want %d", pid, got, want)
+			}
+		}
+	})
+}
+
 // TestHandoverStop ends a handover at once.
 func TestHandoverStop(t *testing.T) {
 	for name, acts := range map[string][2]func(*fake) error{
