@@ -9,6 +9,7 @@ import (
 type message struct {
 	kind    kind
 	payload []byte
+	alone   bool // the payload has memory of its own
 }
 
 // An assembler makes messages of frames.
@@ -39,9 +40,9 @@ func (a *assembler) next(b []byte) (m message, n int, ok bool, err error) {
 		a.kind, a.partial = f.kind, a.joined(f.payload)
 		return message{}, n, false, nil
 	}
-	m = message{f.kind, f.payload}
+	m = message{kind: f.kind, payload: f.payload}
 	if a.kind != 0 {
-		m.payload = a.joined(f.payload)
+		m.payload, m.alone = a.joined(f.payload), true
 		a.kind, a.partial = 0, nil
 	}
 	return m, n, true, nil

@@ -119,3 +119,12 @@ func (c *carrier) do(act action, files []int) {
 		syscall.Close(fd)
 	}
 }
+
+// takeFile takes the first descriptor that has come.
+func (s *stream) takeFile() (fd int, ok bool) {
+	if len(s.files) == 0 {
+		return -1, false
+	}
+	fd, s.files = s.files[0], s.files[1:]
+	return fd, true
+}

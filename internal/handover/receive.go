@@ -17,6 +17,8 @@ type Receiver struct {
 	hello   Hello
 	sink    Sink
 	record  Record // is read to again and again
+	came    []int  // descriptors of the load at hand
+	taken   int    // of these
 	records uint64 // have come
 	refused []note
 }
@@ -110,25 +112,49 @@ func (r *Receiver) welcome() error {
 
 // load takes all that the predecessor has when it stands still.
 func (r *Receiver) load() error {
-	for {
-		m, err := r.hear()
-		if err != nil {
-			return err
-		}
-		switch m.kind {
-		case kindState:
-			err = r.loadState(m.payload)
-		case kindRecord:
-			err = r.loadRecord(m.payload)
-		case kindEnd:
-			return r.loaded(m.payload)
-		default:
-			err = fmt.Errorf("%w: %s in place of a record", ErrCorrupt, m.kind)
-		}
-		if err != nil {
-			return err
-		}
+	a := readAhead(r.stream)
+	err := r.loadAll(a)
+	if err != nil {
+		a.stop()
 	}
+	r.files = append(r.files, r.came[r.taken:]...)
+	r.came, r.taken = nil, 0
+	return err
+}
+
+// loadAll takes what is read, up to the end of the records.
+func (r *Receiver) loadAll(a *ahead) error {
+	for l := range a.loads {
+		r.came = append(r.came[:copy(r.came, r.came[r.taken:])], l.files...)
+		r.taken = 0
+		for _, m := range l.messages {
+			if err := r.loadMessage(m); err != nil {
+				return err
+			}
+		}
+		switch left := len(r.came) - r.taken; {
+		case l.err != nil:
+			return l.err
+		case left > 2*BatchRecords: // one batch, and what is left of the one before
+			return fmt.Errorf("%w: %d have come that are in no record", ErrDescriptors, left)
+		}
+		a.done(l)
+	}
+	return nil
+}
+
+func (r *Receiver) loadMessage(m message) error {
+	switch m.kind {
+	case kindState:
+		return r.loadState(m.payload)
+	case kindRecord:
+		return r.loadRecord(m.payload)
+	case kindEnd:
+		return r.loaded(m.payload)
+	case kindAbort:
+		return aborted(m)
+	}
+	return fmt.Errorf("%w: %s in place of a record", ErrCorrupt, m.kind)
 }
 
 func (r *Receiver) loadState(payload []byte) error {
@@ -148,10 +174,11 @@ func (r *Receiver) loadRecord(payload []byte) error {
 	}
 	fd := -1
 	if !r.record.Absent {
-		var ok bool
-		if fd, ok = r.takeFile(); !ok {
+		if r.taken == len(r.came) {
 			return fmt.Errorf("%w: a record has come without one", ErrDescriptors)
 		}
+		fd = r.came[r.taken]
+		r.taken++
 	}
 	r.records++
 	if err := r.sink.Record(&r.record, fd); err != nil {
@@ -170,7 +197,7 @@ func (r *Receiver) loaded(payload []byte) error {
 	if end.count != r.records {
 		return fmt.Errorf("%w: %d records were sent, and %d have come", ErrCorrupt, end.count, r.records)
 	}
-	if left := len(r.files); left > 0 {
+	if left := len(r.came) - r.taken; left > 0 {
 		return fmt.Errorf("%w: %d have come that are in no record", ErrDescriptors, left)
 	}
 	return nil
@@ -242,9 +269,14 @@ func (r *Receiver) hear() (message, error) {
 	if err != nil || m.kind != kindAbort {
 		return m, err
 	}
+	return message{}, aborted(m)
+}
+
+// aborted is an *Aborted, of a message of this kind.
+func aborted(m message) error {
 	var n note
 	if err := n.parse(m.payload); err != nil {
-		return message{}, err
+		return err
 	}
-	return message{}, &Aborted{n.reason}
+	return &Aborted{n.reason}
 }

@@ -128,15 +128,6 @@ func (s *stream) takeRights(rights []byte) error {
 	return nil
 }
 
-// takeFile takes the first descriptor that has come.
-func (s *stream) takeFile() (fd int, ok bool) {
-	if len(s.files) == 0 {
-		return -1, false
-	}
-	fd, s.files = s.files[0], s.files[1:]
-	return fd, true
-}
-
 // broken is what an error of the socket means. ended is the one of a stream that ends.
 func broken(err, ended error) error {
 	switch {
