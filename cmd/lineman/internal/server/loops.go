@@ -26,7 +26,7 @@ func (s *Server) Worker() *lineman.Worker {
 	}
 	w := *s.pages
 	w.Events, w.OnStart, w.OnReload, w.OnStop = lineman.Events{}, nil, nil, nil
-	w.Save, w.Restore, w.SaveState, w.RestoreState, w.OnHandover, w.Report = nil, nil, nil, nil, nil, nil
+	w.Save, w.Restore, w.SaveParts, w.RestoreState, w.OnHandover, w.Report = nil, nil, nil, nil, nil, nil
 	w.Loops = loops
 	s.memory = push.NewMemory()
 	made := 0
