@@ -6,5 +6,5 @@
 // What is not installed is skipped with a reason; with LINEMAN_E2E_STRICT=1 it fails. With LINEMAN_SEED, a folder, its
 // client.php and client.js are run as well. A few tests want root. With LINEMAN_SCREENSHOTS, a folder, the pages are
 // kept there as pictures. With LINEMAN_E2E_LONG=1 some have more clients, for a minute or two: TestNothingMissed,
-// TestNothingUnheard, TestOnlineList, TestHandover, TestNodesHandover.
+// TestNothingUnheard, TestOnlineList, TestHandover, TestPushHandoverPause, TestNodesHandover.
 package e2e
