@@ -242,8 +242,8 @@ func TestHandoverFails(t *testing.T) {
 	}
 }
 
-// TestHandoverParts has a state come in parts, in order. An error of SaveParts ends the handover, and so does one of the
-// successor, which SaveParts hears of while it goes on, and may ignore.
+// TestHandoverParts has a state come in parts, in order. An error of SaveParts ends the handover, and so does one of
+// the successor, which SaveParts hears of while it goes on, and may ignore.
 func TestHandoverParts(t *testing.T) {
 	const parts = 40 // more than waits between the processes
 	part := make([]byte, 1<<20)

@@ -12,8 +12,8 @@ func (w *Worker) loops() int { return max(w.Loops, 1) }
 // hasCallbacks reports whether something is set that runs on a loop.
 func (w *Worker) hasCallbacks() bool {
 	return w.OnStart != nil || w.OnPrepare != nil || w.OnReload != nil || w.OnStop != nil ||
-		w.Save != nil || w.Restore != nil || w.SaveState != nil || w.SaveParts != nil || w.RestoreState != nil || w.OnHandover != nil ||
-		w.Report != nil || !reflect.ValueOf(w.Events).IsZero()
+		w.Save != nil || w.Restore != nil || w.SaveState != nil || w.SaveParts != nil ||
+		w.RestoreState != nil || w.OnHandover != nil || w.Report != nil || !reflect.ValueOf(w.Events).IsZero()
 }
 
 // perLoop makes the worker of one loop: a copy, which PerLoop has completed.

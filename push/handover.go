@@ -50,8 +50,8 @@ const (
 // kept for connections that come back. It comes in parts, each of which is on loan until send returns. First all that
 // waits for a Journal, for another loop, or for other nodes, is done, as far as that takes no longer than half a
 // second, or than the Broker says: connections may be sent to, and functions that wait for outcomes are called. With a
-// Journal the history does not cross: the successor reads it there. An error, be it that of send, is why there can be no
-// handover now.
+// Journal the history does not cross: the successor reads it there. An error, be it that of send, is why there can be
+// no handover now.
 func (h *Hub[C]) SaveBrokerState(send func(part []byte) error) error {
 	l, err := h.handoverLink()
 	if err == nil {
@@ -134,8 +134,8 @@ func (h *Hub[C]) rings() *rings {
 }
 
 // RestoreBrokerState takes a part of what SaveBrokerState of the predecessor has said. It is called for each part, in
-// order, by one Hub of the process, before any RestoreState. The part is on loan until it returns. An error says that it
-// cannot be understood.
+// order, by one Hub of the process, before any RestoreState. The part is on loan until it returns. An error says that
+// it cannot be understood.
 func (h *Hub[C]) RestoreBrokerState(part []byte) error {
 	if _, err := h.handoverLink(); err != nil {
 		return err

@@ -264,8 +264,8 @@ func TestHandoverDrains(t *testing.T) {
 	}
 }
 
-// TestHandoverParts has a history of several parts cross, with data that two targets share across the end of one. A part
-// that is missing is noticed, and an error of send ends it.
+// TestHandoverParts has a history of several parts cross, with data that two targets share across the end of one. A
+// part that is missing is noticed, and an error of send ends it.
 func TestHandoverParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from, to := newAside(t), newAside(t)

@@ -48,9 +48,9 @@
 // field that is absent is zero.
 //
 // Descriptors come along with the bytes, in the order of the records, one for each that is not absent. Frames are
-// written in batches of at most BatchRecords descriptors and about BatchBytes bytes. A batch, and in the successor a few
-// of them, is all that either side keeps of the transfer, whatever the number of connections; but for a record, a state
-// or a tail that is larger.
+// written in batches of at most BatchRecords descriptors and about BatchBytes bytes. A batch, and in the successor a
+// few of them, is all that either side keeps of the transfer, whatever the number of connections; but for a record, a
+// state or a tail that is larger.
 //
 // # Versions
 //

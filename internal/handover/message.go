@@ -48,8 +48,8 @@ func (a *assembler) next(b []byte) (m message, n int, ok bool, err error) {
 	return m, n, true, nil
 }
 
-// joined is what has come of a message, and a piece behind it. It grows by doubling: append alone adds a quarter to what
-// is large, and so copies it again and again.
+// joined is what has come of a message, and a piece behind it. It grows by doubling: append alone adds a quarter to
+// what is large, and so copies it again and again.
 func (a *assembler) joined(piece []byte) []byte {
 	if len(piece) > cap(a.partial)-len(a.partial) {
 		a.partial = slices.Grow(a.partial, max(len(piece), len(a.partial)))
