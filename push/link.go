@@ -19,7 +19,9 @@ func (h *Hub[C]) relink(up bool) {
 			h.stats.Away += time.Since(h.unlinked)
 		}
 		h.relinkTails()
-		h.renewPresence()
+		if !h.isOneProcess() { // else nothing was missed
+			h.renewPresence()
+		}
 		h.relinkRolls()
 		h.release()
 		if h.options.SingleLogin && !h.isAlone() {

@@ -2,6 +2,7 @@ package push_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/lineman-go/lineman/push"
@@ -89,5 +90,30 @@ func TestPresenceRenewed(t *testing.T) {
 	a.lists[0](push.Presence{}, push.ErrUnlinked)
 	if len(a.lists) != 1 || c.take() != nil {
 		t.Error("it goes on though the link has broken")
+	}
+}
+
+// TestPresenceOneProcess tells nobody who is there when the link of a process without other nodes comes up: it has been
+// known all the time. So it is after a handover.
+func TestPresenceOneProcess(t *testing.T) {
+	for name, broker := range map[string]push.Broker{"alone": nil, "memory": push.NewMemory()} {
+		var queue []func()
+		o := rooms()
+		o.Broker, o.Do = broker, func(f func()) bool { queue = append(queue, f); return true }
+		h := newHall(t, o)
+		_, c := h.comes("ann", "room:1")
+		for len(queue) > 0 {
+			f := queue[0]
+			queue = queue[1:]
+			f()
+		}
+		if !h.Linked() {
+			t.Errorf("%s: the link is not up", name)
+		}
+		for _, told := range c.take() {
+			if strings.Contains(told, " is ") {
+				t.Errorf("%s: it is told %q", name, told)
+			}
+		}
 	}
 }

@@ -204,7 +204,7 @@ func TestReplay(t *testing.T) {
 	if one, two := send(), send(); one != ok || two != ok {
 		t.Errorf("two equal events: %s, %s", one, two)
 	}
-	for _, after := range []time.Duration{3 * time.Second, time.Minute, 9 * time.Minute} {
+	for _, after := range []time.Duration{6 * time.Second, time.Minute, 9 * time.Minute} {
 		w.now = begin.Add(after)
 		if got := send(); !strings.HasPrefix(got, "401") {
 			t.Errorf("after %s: %s", after, got)
@@ -246,7 +246,7 @@ func TestReplaysBounded(t *testing.T) {
 			t.Fatalf("request %d is refused", i)
 		}
 	}
-	w.now = w.now.Add(3 * time.Second)
+	w.now = w.now.Add(6 * time.Second)
 	for i := range n {
 		if done(i) {
 			t.Fatalf("request %d is done again", i)

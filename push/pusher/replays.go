@@ -12,7 +12,7 @@ import (
 )
 
 // Replays are the requests of the last minutes that change something, by their signatures. A library signs by the
-// second, so two equal events of one second are equal byte for byte: a request that comes again within two seconds is
+// second, so two equal events of one second are equal byte for byte: a request that comes again within five seconds is
 // done again, as it is most likely another event. Later it is a replay, and refused.
 //
 // What is remembered is bounded. If more requests come than fit in, the oldest are forgotten, and none is taken any
@@ -32,7 +32,7 @@ type signature [16]byte
 
 const (
 	mostSeen = 1 << 17         // signatures
-	again    = 2 * time.Second // for how long the same request is another one
+	again    = 5 * time.Second // for how long the same request is another one
 )
 
 // admit reports whether a request may be done, and remembers it. Its signature is good, and its time is within the
