@@ -57,11 +57,26 @@ func TestPusherLibraries(t *testing.T) {
 	t.Parallel()
 	folder := libraries(t)
 	p, api := startPusher(t)
-	script, err := filepath.Abs("testdata/pusher/libraries.cjs")
+	runScript(t, "libraries.cjs", folder, p.pages, api)
+}
+
+// TestPusherReload has a page by pusher-js notice nothing of reloads.
+func TestPusherReload(t *testing.T) {
+	t.Parallel()
+	folder := libraries(t)
+	p, api := startPusher(t)
+	runScript(t, "reload.cjs", folder, p.pages, api, p.cmd.Dir, filepath.Join(binaries, "lineman"))
+}
+
+// runScript runs one of testdata/pusher, which says all when it has done all.
+func runScript(t *testing.T, name string, args ...string) {
+	t.Helper()
+	script, err := filepath.Abs("testdata/pusher/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := try(t, "", "node", script, folder, p.pages, api); err != nil || !strings.HasSuffix(out, "all\n") {
+	if out, err := try(t, "", "node", append([]string{script}, args...)...); err != nil ||
+		!strings.HasSuffix(out, "all\n") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
