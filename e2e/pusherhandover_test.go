@@ -66,6 +66,9 @@ func (k *crossings) pusher(user string, channels ...string) (c readWriter, socke
 				k.t.Fatalf("%s: %+v", channel, f)
 			}
 		}
+		if strings.HasPrefix(channel, "cache-") {
+			k.frame(c) // there is none that it has kept
+		}
 	}
 	return c, socket
 }
