@@ -84,18 +84,15 @@ func TestDevPageLooks(t *testing.T) {
 		}
 		page.picture("devpage-" + look.name)
 	}
-	page.look("light", 1280, 1180)
-	const places = `JSON.stringify([...document.querySelectorAll("section, .got, #codes, #answer")].map(e => {
-		const { x, y, width, height } = e.getBoundingClientRect()
-		return [e.id || e.className, x, y, width, height]
-	}))`
-	before := eval[string](page, places)
-	page.publishes("", "channel", "dev:room", "one more")
-	page.gets(1, `{"percent":"88%"}`, `{"percent":"92%"}`, `{"percent":"100%"}`, "one more")
-	page.press("#tab-Node")
-	if after := eval[string](page, places); after != before {
-		t.Errorf("what was at %s is now at %s", before, after)
+	for _, width := range []int64{390, 1280} {
+		page.look("light", width, 1180)
+		page.stays(func() {
+			got := len(page.got(1, ".text"))
+			page.publishes("", "channel", "dev:room", "one more")
+			linemantest.Until(t, "nothing comes", func() bool { return len(page.got(1, ".text")) > got })
+		})
 	}
+	page.stays(func() { page.press("#tab-Node") })
 	if other := eval[[]string](page, `performance.getEntriesByType("resource").map(e => e.name)
 		.filter(name => new URL(name).host !== location.host)`); len(other) > 0 {
 		t.Errorf("it comes from %q, too", other)
@@ -107,6 +104,20 @@ func TestDevPageLooks(t *testing.T) {
 	linemantest.Until(t, "the page has no icon", func() bool {
 		return eval[string](page, "icon") == "200 /favicon.ico image/svg+xml"
 	})
+}
+
+// stays fails if anything of the page of dev mode is elsewhere, or larger, after something was done.
+func (p *tab) stays(does func()) {
+	p.t.Helper()
+	const places = `JSON.stringify([...document.querySelectorAll("section, .got, #codes, #answer, .times")].map(e => {
+		const { x, y, width, height } = e.getBoundingClientRect()
+		return [e.id || e.className, x, y, width, height]
+	}))`
+	before := eval[string](p, places)
+	does()
+	if after := eval[string](p, places); after != before {
+		p.t.Errorf("what was at %s is now at %s", before, after)
+	}
 }
 
 // TestDevPageKeyboard has all that the page does be in reach of the keyboard.

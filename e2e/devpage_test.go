@@ -211,7 +211,7 @@ func TestDevPageLacks(t *testing.T) {
 	}
 	page.publishes("1", "channel", "chat:1", "hello")
 	page.shows("#answer", "only back ends publish to it")
-	page.shows("#lack-link", "Settings (4 lacking)")
+	page.shows("#lack-link", "Settings (4)")
 	page.picture("devpage-lacks")
 	folder := t.TempDir()
 	write(t, folder+"/lineman.yaml", page.text("#yaml"))

@@ -58,7 +58,7 @@ function general() {
 
 export function show() {
   const items = [...general(), ...[...wanted.values()].map(one => one.text)].map(text => element("li", {}, text))
-  byId("lack-link").textContent = items.length ? `Settings (${items.length} lacking)` : "Settings"
+  byId("lack-link").textContent = items.length ? `Settings (${items.length})` : "Settings"
   if (items.length === 0) {
     byId("lacks").replaceChildren(element("p", { class: "none" }, "Nothing, for what you have done here."))
     return
