@@ -67,7 +67,7 @@ func testHooksHandover(t *testing.T, a *judge, m *mortal) {
 	}
 	c := &comers{crossings: k}
 	for n := range size.reloads {
-		k.progress(int64(40 * size.each))
+		a.progress(k, 25*size.each) // more than wait for an answer
 		for range size.comers / size.reloads {
 			c.come(t)
 		}
@@ -77,7 +77,7 @@ func testHooksHandover(t *testing.T, a *judge, m *mortal) {
 			k.complain("something has stayed: %s", said) // other than who has come just now
 		}
 	}
-	k.progress(int64(40 * size.each))
+	a.progress(k, 25*size.each)
 	close(stop)
 	linemantest.Until(t, "the pages do not end", func() bool { return k.publishing.Load() == 0 })
 	linemantest.Until(t, "not all have come", func() bool { return c.came.Load() == c.began || k.hasComplaints() })

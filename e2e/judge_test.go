@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // judge is an application behind hooks that decides everything, and takes some time for it; and hears what pages say.
@@ -22,7 +24,9 @@ type judge struct {
 	asked      map[string]string // publish and rpc, by their ids
 	again      int               // questions that came again
 	total      int
-	heard      map[string]int // the last number that each uid has said
+	answered   int
+	heard      map[string]int  // the last number that each uid has said
+	plain      map[string]bool // what of it has come without a mark
 	complaints []string
 }
 
@@ -32,7 +36,7 @@ const slowest = 150 * time.Millisecond
 // startJudge starts one, until the end of the test. It does not answer what is shut.
 func startJudge(t *testing.T, shut string) *judge {
 	t.Helper()
-	a := &judge{shut: shut, heard: map[string]int{}, asked: map[string]string{}}
+	a := &judge{shut: shut, heard: map[string]int{}, plain: map[string]bool{}, asked: map[string]string{}}
 	s := httptest.NewServer(http.HandlerFunc(a.serve))
 	t.Cleanup(s.Close)
 	a.addr = s.Listener.Addr().String()
@@ -43,10 +47,11 @@ func startJudge(t *testing.T, shut string) *judge {
 func (a *judge) settings(decides string) string {
 	return fmt.Sprintf(`
 hooks:
-  app: {url: 'http://%s/judge', private: true, decides: [%s]}
+  app: {url: 'http://%s/judge', private: true, decides: [%s], timeout: 30s}
   ear: {url: 'http://%[1]s/ear', private: true, events: [message]}
 namespaces:
   room: {subscribe: token, publish: token, publish_rate: 0, history: {size: 10000, ttl: 1h}}
+events: {rpc: 1m}
 limits: {messages_per_connection: 0, logins_per_uid: 0, handshakes_per_ip: 0}
 `, a.addr, decides)
 }
@@ -77,6 +82,9 @@ func (a *judge) serve(w http.ResponseWriter, r *http.Request) {
 	case <-r.Context().Done(): // it will be asked again
 	case <-after:
 		_, _ = io.WriteString(w, q.answer())
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.answered++
 	}
 }
 
@@ -114,7 +122,8 @@ func (q *judgeQuestion) answer() string {
 	return `{"allow":true}`
 }
 
-// hear takes events. They come at least once, in order, and marked where they may have come before.
+// hear takes events. They come at least once, in order, and once at most without a mark: a request that was cut may be
+// handled later than the one that was made in its place.
 func (a *judge) hear(body []byte) {
 	var m struct {
 		Events []struct {
@@ -130,11 +139,11 @@ func (a *judge) hear(body []byte) {
 		a.complainLocked("%v", err)
 	}
 	for _, e := range m.Events {
-		before := a.heard[e.UID]
-		if e.Data.N != before+1 && !(e.Again && e.Data.N <= before) {
+		before, said := a.heard[e.UID], fmt.Sprint(e.UID, " ", e.Data.N)
+		if e.Data.N > before+1 || !e.Again && a.plain[said] {
 			a.complainLocked("it hears %+v behind %d", e, before)
 		}
-		a.heard[e.UID] = max(before, e.Data.N)
+		a.heard[e.UID], a.plain[said] = max(before, e.Data.N), a.plain[said] || !e.Again
 	}
 }
 
@@ -149,6 +158,18 @@ func (a *judge) asks() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.total
+}
+
+// progress waits until so many more questions were answered.
+func (a *judge) progress(k *crossings, n int) {
+	k.t.Helper()
+	answers := func() int {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.answered
+	}
+	before := answers()
+	linemantest.Until(k.t, "hooks do not answer", func() bool { return answers() >= before+n || k.hasComplaints() })
 }
 
 // hasHeard reports whether all that pages have said was heard.
