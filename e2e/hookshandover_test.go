@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -58,7 +60,7 @@ func testHooksHandover(t *testing.T, a *judge, m *mortal) {
 			k.requests(fmt.Sprint("asker", i), 5, false, `{"op":"rpc","id":%d,"method":"echo","data":{"n":%[1]d}}`),
 			k.requests(fmt.Sprint("sayer", i), 5, false, `{"op":"say","id":%d,"data":{"n":%[1]d}}`),
 			k.requests(fmt.Sprint("renewer", i), 0, true, `{"op":"auth","id":%d,"token":"renewer%[2]d.%[1]d"}`, i),
-			k.requests(fmt.Sprint("joiner", i), 3, false, `{"op":"sub","id":%d,"ch":"hall:%[1]d"}`),
+			k.joins(fmt.Sprint("joiner", i)),
 		)
 		talkers = append(talkers, all[5*i])
 	}
@@ -69,7 +71,7 @@ func testHooksHandover(t *testing.T, a *judge, m *mortal) {
 	for n := range size.reloads {
 		a.progress(k, 25*size.each) // more than wait for an answer
 		for range size.comers / size.reloads {
-			c.come(t)
+			c.come()
 		}
 		said := m.command("reload")
 		t.Logf("reload %d says %s", n, said)
@@ -87,6 +89,7 @@ func testHooksHandover(t *testing.T, a *judge, m *mortal) {
 	linemantest.Until(t, "not all was heard", func() bool { return a.hasHeard(all) || k.hasComplaints() })
 	k.finish(last)
 	a.end(t)
+	t.Logf("%d pages came, %d of them twice", c.began, c.again.Load())
 }
 
 // requests is a page of level 1 that makes requests of one form, of which some may wait for their answers.
@@ -96,6 +99,18 @@ func (k *crossings) requests(name string, ahead int, inOrder bool, form string, 
 		name: name, ahead: ahead, conn: talking{c}, answered: wantAnswers(c, inOrder),
 		request: func(n int) string { return fmt.Sprintf(form, append([]any{n}, args...)...) },
 	}
+}
+
+// joins is a page that comes to a channel, and goes on to the next one.
+func (k *crossings) joins(name string) *publisher {
+	p := k.requests(name, 2, false, "")
+	p.request = func(n int) string {
+		if n%2 == 1 {
+			return fmt.Sprintf(`{"op":"sub","id":%d,"ch":"hall:%d"}`, n, n%20)
+		}
+		return fmt.Sprintf(`{"op":"unsub","id":%d,"ch":"hall:%d"}`, n, (n+3)%20) // long answered
+	}
+	return p
 }
 
 // wantAnswers reads what a page is answered: each request once, and well.
@@ -137,18 +152,26 @@ type comers struct {
 	*crossings
 	began int32
 	came  atomic.Int32
+	again atomic.Int32 // those that the predecessor has accepted at the last moment: they are answered 503
 }
 
 // come has one more come, and stay.
-func (c *comers) come(t *testing.T) {
-	t.Helper()
-	conn := c.dial(c.server.pages)
+func (c *comers) come() {
+	c.t.Helper()
 	c.began++
-	name := fmt.Sprint("comer", c.began)
+	name, conn := fmt.Sprint("comer", c.began), c.dial(c.server.pages)
+	at := &url.URL{
+		Scheme: "ws", Host: c.server.pages, Path: "/", RawQuery: "hello=1&sub=room:0&token=" + name,
+	}
 	go func() {
-		early, _, err := ws.Dialer{}.Upgrade(conn, &url.URL{
-			Scheme: "ws", Host: c.server.pages, Path: "/", RawQuery: "hello=1&sub=room:0&token=" + name,
-		})
+		early, _, err := ws.Dialer{}.Upgrade(conn, at)
+		if err == ws.StatusError(http.StatusServiceUnavailable) {
+			c.again.Add(1)
+			if conn, err = net.DialTimeout("tcp", at.Host, patience); err == nil {
+				defer conn.Close()
+				early, _, err = ws.Dialer{}.Upgrade(conn, at)
+			}
+		}
 		if early == nil {
 			early = bufio.NewReader(conn)
 		}
