@@ -215,11 +215,14 @@ func TestDashboardReload(t *testing.T) {
 	})
 	m.reload()
 	linemantest.Until(t, "nothing is reloaded", func() bool { return m.serving() != before })
-	n := len(seconds)
+	n, first := len(seconds), seconds[0][0]
 	linemantest.Until(t, "nothing is recorded after that", func() bool {
 		seconds = one.past()[""]
 		return len(seconds) > n+3
 	})
+	if seconds[0][0] != first {
+		t.Error("what was before the reload is gone")
+	}
 	for i, p := range seconds[1:] {
 		if hole := p[0] - 1000*p[1] - seconds[i][0]; hole > 5 {
 			t.Errorf("after second %d of %d there is a hole of %v ms", i, len(seconds), hole)
