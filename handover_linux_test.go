@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -344,4 +345,32 @@ func TestHandoverFirstTick(t *testing.T) {
 		}
 	}
 	next.Dial(to)
+}
+
+// TestHandoverAcceptsNobody has a predecessor accept nobody who comes while it stands still: the successor does, which
+// has the same socket of their master.
+func TestHandoverAcceptsNobody(t *testing.T) {
+	linemantest.NoLeaks(t)
+	var before, after diary
+	w, to := remembering("text://127.0.0.1:0", &before), remembering("text://127.0.0.1:0", &after)
+	s := linemantest.Start(t, w)
+	s.Dial(w)
+	addr := s.Addr(w).String()
+	_, h := handOver(t, s, w, to, func(step string) error {
+		if step != "commit" {
+			return nil
+		}
+		late, err := net.Dial("tcp", addr)
+		if err == nil {
+			t.Cleanup(func() { _ = late.Close() }) // it was reset
+		}
+		return err
+	})
+	if h.Crossed != 1 {
+		t.Fatalf("%d have crossed: %v, %v", h.Crossed, h.Handed, h.Received)
+	}
+	s.Do(w, func(*lineman.Loop) {}) // behind what came for the tick
+	if n := before.count("OnConnect"); n != 1 {
+		t.Errorf("the predecessor has accepted %d who came late", n-1)
+	}
 }
