@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
@@ -206,6 +207,7 @@ func TestHooksHandoverSettings(t *testing.T) {
 	k.say(page, `{"op":"pub","id":3,"ch":"room:1","data":3}`)
 	next := func(from readWriter, want string) {
 		t.Helper()
+		_ = from.to.SetReadDeadline(time.Now().Add(patience)) // if it has ended, the read says so
 		for {
 			text, err := wsutil.ReadServerText(from)
 			if err != nil {

@@ -42,6 +42,7 @@ func TestKeySetHandover(t *testing.T) {
 	k.say(ann, fmt.Sprintf(`{"op":"hello","id":1,"token":%q}`, strings.TrimSpace(m.command("token", "--uid", "ann"))))
 	next := func(of readWriter, want string) {
 		t.Helper()
+		_ = of.to.SetReadDeadline(time.Now().Add(patience)) // if it has ended, the read says so
 		for text := ""; !strings.HasPrefix(text, want); {
 			b, err := wsutil.ReadServerText(of)
 			if text = string(b); err != nil || strings.Contains(text, `"op":"err"`) {
@@ -55,6 +56,7 @@ func TestKeySetHandover(t *testing.T) {
 	k.say(ann, fmt.Sprintf(`{"op":"auth","id":2,"token":%q}`, signed(private, "ann")))
 	k.say(ann, `{"op":"auth","id":3,"token":"another"}`)
 	k.say(bob, fmt.Sprintf(`{"op":"hello","id":1,"token":%q}`, signed(private, "bob")))
+	_ = ann.to.SetReadDeadline(time.Now().Add(patience))
 	busy, err := wsutil.ReadServerText(ann)
 	for err == nil && !strings.Contains(string(busy), `"op":"err","id":3`) { // so the other one is being checked
 		busy, err = wsutil.ReadServerText(ann)
