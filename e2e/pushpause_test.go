@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman"
-	"github.com/lineman-go/lineman/linemantest"
 )
 
 const pauseSettings = `
@@ -40,12 +39,12 @@ func TestPushHandoverPause(t *testing.T) {
 	kept := func() []message {
 		t.Helper()
 		var answer struct{ Messages []message }
-		linemantest.Until(t, "nobody tells what is kept", func() bool { // who leaves refuses
-			text, err := askLine(m.backend, fmt.Sprintf(`{"cmd":"history","to":%q,"limit":100}`, channel(7)))
-			return err == nil && json.Unmarshal([]byte(text), &answer) == nil && len(answer.Messages) > 0
-		})
-		if n := len(answer.Messages); n < min(messages/(pages/10), 100) {
-			t.Fatalf("%d messages are kept", n)
+		text, err := askLine(m.backend, fmt.Sprintf(`{"cmd":"history","to":%q,"limit":100}`, channel(7)))
+		if err == nil {
+			err = json.Unmarshal([]byte(text), &answer)
+		}
+		if n := len(answer.Messages); err != nil || n < min(messages/(pages/10), 100) {
+			t.Fatalf("%d messages are kept: %.200s, %v", n, text, err)
 		}
 		return answer.Messages
 	}
