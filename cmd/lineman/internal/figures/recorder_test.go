@@ -59,7 +59,7 @@ func TestRecorder(t *testing.T) {
 		t.Errorf("the lists are %s, want %s", got, want)
 	}
 	kept := figures.Point{
-		At: want.At, Seconds: 2, Pages: 9, Queued: want.Queued, Published: 5, Delivered: 20, Refused: 3,
+		At: want.At, Seconds: 2, Pages: want.Conns.Pages, Queued: want.Queued, Published: 5, Delivered: 20, Refused: 3,
 	}
 	if s := r.Series(); len(s.Seconds) != 1 || s.Seconds[0] != kept || len(s.TenSeconds) != 0 {
 		t.Errorf("the series is %+v", s)
