@@ -35,7 +35,9 @@ func TestUnacknowledged(t *testing.T) {
 	s := linemantest.Start(t, first, other)
 	for _, w := range []*lineman.Worker{first, other} {
 		dial(t, s.Addr(w)) // it does not read
-		if err := next(t, ends, "OnClose"); !errors.Is(err, syscall.ETIMEDOUT) {
+		err := next(t, ends, "OnClose")
+		read := portable() && errors.Is(err, syscall.EPIPE) // the kernel tells once, and a goroutine that reads was told
+		if !errors.Is(err, syscall.ETIMEDOUT) && !read {
 			t.Errorf("%s: %v", w.Name, err)
 		}
 	}
