@@ -58,6 +58,9 @@ func TestLinemanTLS(t *testing.T) {
 	page := open(t, browser(t, chromedp.IgnoreCertErrors), p.find(`open +(https://\S+)`)[0])
 	page.shows(".user .state", "Connected as uid1.")
 	p.known("uid1")
+	for i := range 2 {
+		page.shows(user(i)+".here", "here: uid1, uid2")
+	}
 	page.press("#go") // which asks the server as a back end would
 	page.shows("#answer", "Published: 2 connections have taken it")
 	p.stop()

@@ -41,6 +41,7 @@ func (k *crossings) pusher(user string, channels ...string) (c readWriter, socke
 		early = bufio.NewReader(conn)
 	}
 	c = readWriter{early, conn}
+	_ = conn.SetReadDeadline(time.Now().Add(patience)) // if it has ended, a read says so
 	var greeting struct {
 		Socket string `json:"socket_id"`
 	}
@@ -66,10 +67,8 @@ func (k *crossings) pusher(user string, channels ...string) (c readWriter, socke
 				k.t.Fatalf("%s: %+v", channel, f)
 			}
 		}
-		if strings.HasPrefix(channel, "cache-") {
-			k.frame(c) // there is none that it has kept
-		}
 	}
+	_ = conn.SetReadDeadline(time.Time{})
 	return c, socket
 }
 
