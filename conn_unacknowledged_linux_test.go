@@ -36,7 +36,7 @@ func TestUnacknowledged(t *testing.T) {
 	for _, w := range []*lineman.Worker{first, other} {
 		dial(t, s.Addr(w)) // it does not read
 		err := next(t, ends, "OnClose")
-		read := portable() && errors.Is(err, syscall.EPIPE) // the kernel tells once, and a goroutine that reads was told
+		read := portable() && errors.Is(err, syscall.EPIPE) // the kernel tells once: who reads was told
 		if !errors.Is(err, syscall.ETIMEDOUT) && !read {
 			t.Errorf("%s: %v", w.Name, err)
 		}

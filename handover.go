@@ -285,8 +285,8 @@ func (p *predecessor) isAsSentLocked(x *crossing) bool {
 	return maphash.Bytes(p.seed, state) == x.session
 }
 
-// leave ends the handover: what the successor has is forgotten, nobody is accepted any more, and what stayed goes on when
-// the loops do, which tell the application first. It returns how many have crossed.
+// leave ends the handover: what the successor has is forgotten, nobody is accepted any more, and what stayed goes on
+// when the loops do, which tell the application first. It returns how many have crossed.
 func (p *predecessor) leave() (crossed int) {
 	for _, own := range p.loops {
 		own.loop.closeListeners() // who waits to be accepted is the successor's: their master has the sockets
