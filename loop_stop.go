@@ -159,6 +159,7 @@ func (w *walk) begin() {
 func (w *walk) goOn() {
 	l := w.loop
 	l.readClock()
+	l.reach = 1 // a visit may take far longer than what came before
 	for began := l.now; w.at < l.conns.Len(); {
 		c := *l.conns.At(w.at)
 		w.at++

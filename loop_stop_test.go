@@ -11,7 +11,7 @@ import (
 // TestGoodbyesInTurns says goodbye to many connections, each of which takes a millisecond: one tick says only some of
 // them, and what is ready comes between.
 func TestGoodbyesInTurns(t *testing.T) {
-	const conns, most = 60, 10 // in a tick: four, and those before the clock was read
+	const conns, most = 60, 10 // in a tick: four when it is due, and four that the last one has left
 	for _, how := range []string{"leave", "stop"} {
 		t.Run(how, func(t *testing.T) {
 			var now *clock
