@@ -24,7 +24,7 @@ type crowd struct {
 }
 
 // counts are what the program pages tells: see Counts there.
-type counts struct{ Open, All, One, Pings, Ended, Failed, Wrong int }
+type counts struct{ Open, All, One, Pings, Ended, Wrong int }
 
 // invite starts the pages of s, of which the first user is number 0. They connect at once.
 func invite(bin string, s *servers, connections int) (*audience, error) {
@@ -113,7 +113,6 @@ func (a *audience) counts(ctx context.Context) (sum counts, err error) {
 		sum.One += one.One
 		sum.Pings += one.Pings
 		sum.Ended += one.Ended
-		sum.Failed += one.Failed
 		sum.Wrong += one.Wrong
 		return nil
 	})

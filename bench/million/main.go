@@ -1,9 +1,9 @@
 //go:build linux
 
 // Command million holds a million WebSockets on one machine, pushes a message to all of them, and then to one user
-// after the other while a reload replaces every process; beside it, what the raw loop of floor needs for the same. A
-// process has 20,000 descriptors on many a machine, so servers and clients are many processes: the servers on the first
-// core, the clients on the second.
+// after the other while a reload replaces every process, and keeps every connection; beside it, what the raw loop of
+// floor needs for the same. A process has 20,000 descriptors on many a machine, so servers and clients are many
+// processes: the servers on the first core, the clients on the second.
 //
 //	go -C bench run ./million
 //	go -C bench run ./million -connections 20000                  in seconds

@@ -40,5 +40,5 @@ func (s *scene) watchPings(ctx context.Context, on *servers, by *audience, f *fi
 		return err
 	}
 	f.pings = pinged{last.Pings - first.Pings, after - before, time.Since(began)}
-	return s.allOpen(ctx, by, 0) // still, as pages answer
+	return s.allOpen(ctx, by) // still, as pages answer
 }

@@ -16,43 +16,46 @@ import (
 	"time"
 )
 
-// reloaded is what happened while every process was replaced, and every page came back.
+// reloaded is what happened while every process was replaced.
 type reloaded struct {
 	command time.Duration // until the last process was replaced
-	back    time.Duration // until the last page was back
-	failed  int           // handshakes
+	said    string        // by the command: what was kept, and how long connections waited
 	pushes  pushes
 }
 
 // pushes are messages to one user each.
 type pushes struct {
-	taken, away, again int // by the user's connection; nobody was there; asked again, as nobody had answered
-	answers            []time.Duration
+	taken   int // by the user's connection
+	again   int // asked again, as nobody had answered
+	answers []time.Duration
 }
 
-// reload replaces every process, and pushes to one random user after the other until all pages are back.
+// reload replaces every process, and pushes to one random user after the other meanwhile. Every page keeps its
+// connection, and gets what was pushed to it.
 func (s *scene) reload(ctx context.Context, on *servers, by *audience, f *figures) error {
 	pushing, stop := context.WithCancel(ctx)
 	pushed := make(chan error, 1)
 	go func() { pushed <- f.reload.pushes.run(pushing, on, s.connections) }()
-	err := s.replace(ctx, on, by, &f.reload)
+	err := s.replace(on, &f.reload)
 	stop()
 	if err := errors.Join(err, <-pushed); err != nil {
+		return err
+	}
+	if err := s.allOpen(ctx, by); err != nil {
 		return err
 	}
 	return s.allTaken(ctx, by, f)
 }
 
-// replace replaces every process, and returns when all pages are back.
-func (s *scene) replace(ctx context.Context, on *servers, by *audience, r *reloaded) error {
+// replace replaces every process.
+func (s *scene) replace(on *servers, r *reloaded) error {
 	began := time.Now()
-	if out, err := on.command(s.programs["server"], s.pings, "reload").CombinedOutput(); err != nil {
+	out, err := on.command(s.programs["server"], s.pings, "reload").CombinedOutput()
+	if err != nil {
 		return fmt.Errorf("reload: %w: %s", err, out)
 	}
-	r.command = time.Since(began)
-	err := s.allOpen(ctx, by, s.connections)
-	r.back = time.Since(began)
-	return err
+	r.command, r.said = time.Since(began), strings.TrimSpace(string(out))
+	return nil
 }
 
 // allTaken waits until each message that a connection took has come, and looks whether each came once.
@@ -68,7 +71,6 @@ func (s *scene) allTaken(ctx context.Context, by *audience, f *figures) error {
 		return fmt.Errorf("%d messages to one user were taken, %d have come, and %d wrong ones", f.reload.pushes.taken,
 			c.One, c.Wrong)
 	}
-	f.reload.failed = c.Failed
 	return err
 }
 
@@ -81,8 +83,6 @@ func (p *pushes) run(ctx context.Context, on *servers, users int) error {
 		switch {
 		case err == nil && answer == "1":
 			p.taken++
-		case err == nil && answer == "0":
-			p.away++
 		case ctx.Err() == nil && errors.Is(err, io.EOF):
 			p.again++
 			continue

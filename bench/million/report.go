@@ -64,12 +64,10 @@ func (p *pinged) print(s *scene) {
 }
 
 func (r *reloaded) print(s *scene) {
-	s.say("reload: every process replaced after %s s, every page back after %s s, %d handshakes failed",
-		seconds(r.command), seconds(r.back), r.failed)
+	s.say("reload: every process replaced after %s s, every connection kept; it says:\n%s", seconds(r.command), r.said)
 	p := &r.pushes
-	s.say("meanwhile %d pushes to one user each: %d taken and delivered, %d to nobody, as the page was away, %d asked "+
-		"again; answered within %v (median), %v (99 %%), %v (all)", len(p.answers), p.taken, p.away, p.again,
-		p.quantile(0.5), p.quantile(0.99), p.quantile(1))
+	s.say("meanwhile %d pushes to one user each: %d taken and delivered, %d asked again; answered within %v (median), "+
+		"%v (99 %%), %v (all)", len(p.answers), p.taken, p.again, p.quantile(0.5), p.quantile(0.99), p.quantile(1))
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }

@@ -26,7 +26,7 @@ func main() {
 	m := &lineman.Master{
 		PIDFile: filepath.Join(*folder, "server.pid"), Socket: filepath.Join(*folder, "server.sock"),
 		LogFile:       filepath.Join(*folder, "server.log"),
-		ReloadTimeout: time.Minute, // all reconnect at once: their goodbyes take as long as there is work
+		ReloadTimeout: time.Minute, // there are many processes for one core
 	}
 	for port := range strings.SplitSeq(*ports, ",") {
 		m.Workers = append(m.Workers, service(port, *folder, *pings))
@@ -43,6 +43,7 @@ func service(port, folder string, pings time.Duration) *lineman.Worker {
 	}
 	pages.OnConnect = users.come
 	pages.OnClosing = users.leave
+	pages.Save, pages.Restore = save, users.restore
 	pages.OnMessage = func(c *lineman.Conn, msg []byte) { c.Loop().Broadcast(c.Loop().Conns(pages), msg) }
 	pages.OnStart = func(l *lineman.Loop) error {
 		memory := scavenger{}

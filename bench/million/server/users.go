@@ -4,6 +4,8 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"strconv"
 
 	"github.com/lineman-go/lineman"
@@ -28,6 +30,23 @@ func (u users) come(c *lineman.Conn) {
 	}
 	c.SetValue(uid(n))
 	u[uid(n)] = c
+}
+
+// save is what the next process has to know of a connection.
+func save(c *lineman.Conn) ([]byte, error) {
+	who, ok := c.Value().(uid)
+	if !ok {
+		return nil, errors.New("it has no uid")
+	}
+	return binary.BigEndian.AppendUint32(nil, uint32(who)), nil
+}
+
+// restore notes the user of a connection that the process before has saved.
+func (u users) restore(c *lineman.Conn, saved []byte) error {
+	who := uid(binary.BigEndian.Uint32(saved))
+	c.SetValue(who)
+	u[who] = c
+	return nil
 }
 
 func (u users) leave(c *lineman.Conn) {
