@@ -152,7 +152,7 @@ func TestStreamPHP(t *testing.T) {
 	events := stream(t, http.DefaultClient, "http://"+p.pages+"/sse?token=ann&sub=chat:42")
 	events.has(`"op":"sub","ch":"chat:42"`)
 	folder := t.TempDir()
-	script := strings.Replace(block(t, "../docs/sse.md", "php"), "http://127.0.0.1:2345/v1/", p.api, 1)
+	script := strings.Replace(block(t, "../docs/sse.md", "php"), "http://127.0.0.1:6780/v1/", p.api, 1)
 	write(t, folder+"/pub.php", script)
 	output(t, "", "php", folder+"/pub.php")
 	events.has(`"data":{"say":"hello"}`)
