@@ -75,6 +75,7 @@ func (c *Conn) guard(what callback, f func()) {
 // survive is deferred around callbacks.
 func (c *Conn) survive() {
 	if v := recover(); v != nil {
+		c.loop.binary = nil
 		c.loop.panicked(c.loop.doing.get().String()+" of "+c.service.name, v)
 		c.end.panicked(c)
 	}

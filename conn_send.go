@@ -29,13 +29,28 @@ func (c *Conn) Send(msg []byte) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.out.admitLocked(c); err != nil {
+	w := &c.out
+	if c.phase.get() != open || c.flags&(stalled|opening) != 0 {
+		if err := w.admitLocked(c); err != nil {
+			return err
+		}
+	}
+	if c.service.packet {
+		return w.encodeLocked(c, 0, func(dst []byte) ([]byte, error) { return c.session.Append(dst, msg) })
+	}
+	// What encodeLocked does for a stream, without its calls: they would be much of the work of a short message.
+	if w.queue == nil {
+		w.beginQueueLocked(c)
+	}
+	dst := w.queue.Tail()
+	b, err := c.session.Append(dst, msg)
+	if err != nil || len(b) == len(dst) {
+		w.releaseLocked(c)
 		return err
 	}
-	t := c.transport()
-	dst := t.bufferLocked(c)
-	b, err := c.session.Append(dst, msg)
-	return c.out.encodedLocked(c, t, dst, b, err)
+	w.queue.SetTail(b)
+	w.acceptLocked(c)
+	return nil
 }
 
 // SendBinary sends a binary message on a WebSocket; elsewhere it is Send.
@@ -151,7 +166,9 @@ func (w *writer) releaseLocked(c *Conn) {
 func (w *writer) acceptLocked(c *Conn) {
 	c.accepted++
 	w.queue.Messages++
-	w.queuedLocked(c)
+	if c.flags != served || w.queue.Len() > flushAt { // else it is written when the event was handled
+		w.queuedLocked(c)
+	}
 	c.session.sentLocked(c)
 }
 

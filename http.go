@@ -185,15 +185,18 @@ func (h *httpSession) deliver(c *Conn, msg []byte) {
 func (h *httpSession) lend(c *Conn) *http1.Request {
 	r := h.Request()
 	c.loop.request, c.loop.requestOf = r, c
-	h.noteClient(c, r)
+	if len(c.service.proxies) > 0 {
+		h.noteClient(c, r)
+	}
 	return r
 }
 
 // expectAnswer has a request wait for its answer.
 func (h *httpSession) expectAnswer(c *Conn, r *http1.Request) {
+	x := r.Exchange()
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	h.exchange, h.waiting = r.Exchange(), true
+	h.exchange, h.waiting = x, true
+	c.mu.Unlock()
 }
 
 // asksUpgrade reports whether a request is for OnUpgrade.
@@ -264,15 +267,15 @@ func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {
 // await starts the limit of an answer that the callback did not give. If it gave one, the next request may follow.
 func (h *httpSession) await(c *Conn) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if !h.waiting && !h.streaming || c.phase.get() != open {
 		h.follows = c.loop.behind > 0 && h.takesLocked(c)
-		return
+	} else {
+		h.awaits = true
+		c.since = c.loop.present
+		c.watch(c.service.after.answer)
+		c.markLocked(0)
 	}
-	h.awaits = true
-	c.since = c.loop.present
-	c.watch(c.service.after.answer)
-	c.markLocked(0)
+	c.mu.Unlock()
 }
 
 // upgradeTo is upgrade of a client that is there.

@@ -77,9 +77,12 @@ func (l *Loop) measure() {
 // enters notes which callback runs next. The time before is that of the last one: so if one was slow, its name is
 // known, however seldom the clock is read.
 func (l *Loop) enters(what callback) {
-	if l.doing.get() == what {
-		return
+	if l.doing.get() != what { // seldom, where messages follow each other: so this is inlined
+		l.entersNext(what)
 	}
+}
+
+func (l *Loop) entersNext(what callback) {
 	if l.unread > 0 {
 		l.readClock()
 	}

@@ -15,18 +15,18 @@ type wsSession struct {
 
 func (s *wsSession) deliver(c *Conn, msg []byte) {
 	switch s.Opcode() {
+	case websocket.Text:
+		c.in.message(c, msg)
+	case websocket.Binary:
+		c.loop.binary = c
+		c.in.message(c, msg)
+		c.loop.binary = nil
 	case websocket.Ping:
 		s.pinged(c, msg)
 	case websocket.Pong:
 		s.ponged(c, msg)
 	case websocket.Close:
 		s.parted(c, msg)
-	default:
-		if s.Opcode() == websocket.Binary {
-			c.loop.binary = c
-		}
-		c.in.message(c, msg)
-		c.loop.binary = nil
 	}
 	s.Release()
 }

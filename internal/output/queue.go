@@ -97,10 +97,11 @@ func (q *Queue) Len() int { return q.size }
 // hold bytes that wait. SetTail takes the result back, before anything else is done with the queue; without SetTail
 // nothing has changed.
 func (q *Queue) Tail() []byte {
-	if s := q.last(); s != nil && s.grows() {
-		return s.bytes
-	}
-	if len(q.segments) == 0 && cap(q.segments) > 0 {
+	if n := len(q.segments); n > 0 {
+		if s := &q.segments[n-1]; s.grows() {
+			return s.bytes
+		}
+	} else if cap(q.segments) > 0 {
 		return q.segments[:1][0].bytes[:0] // reset has kept it
 	}
 	return nil
@@ -124,16 +125,22 @@ func (q *Queue) Room(p *buffer.Pool, n int) []byte {
 
 // SetTail stores what Tail returned, with bytes appended. The queue owns b from then on.
 func (q *Queue) SetTail(b []byte) {
-	if s := q.last(); s != nil && s.grows() {
-		q.size += len(b) - len(s.bytes)
-		s.bytes = b
-		return
+	if n := len(q.segments); n > 0 {
+		if s := &q.segments[n-1]; s.grows() {
+			q.size += len(b) - len(s.bytes)
+			s.bytes = b
+			return
+		}
 	}
-	if len(b) == 0 {
-		return
+	q.addOwn(b)
+}
+
+// addOwn begins a segment of the connection's own with b.
+func (q *Queue) addOwn(b []byte) {
+	if len(b) > 0 {
+		q.size += len(b)
+		q.segments = append(q.segments, segment{bytes: b})
 	}
-	q.size += len(b)
-	q.segments = append(q.segments, segment{bytes: b})
 }
 
 // Share adds a frame, not empty, that other queues hold too. It is not copied: nobody may change it any more. Frames

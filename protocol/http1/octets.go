@@ -11,10 +11,13 @@ func isToken(b []byte) bool { return len(b) > 0 && tokenEnd(b, 0) == len(b) }
 
 // tokenEnd is where the bytes from i on end that a token may hold (RFC 9110, 5.6.2).
 func tokenEnd(b []byte, i int) int {
-	for i < len(b) && tokenBytes[b[i]] {
-		i++
+	allowed := &tokenBytes
+	for n, c := range b[i:] {
+		if !allowed[c] {
+			return i + n
+		}
 	}
-	return i
+	return len(b)
 }
 
 // targetLength is how many bytes of a request target b begins with: visible ones, and no fragment (RFC 9112, 3.2).

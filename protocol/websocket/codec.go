@@ -132,11 +132,26 @@ func (c *Codec) release() {
 // inflated and checked when it is all there. The error is an *Error. After a Close frame nothing more is delivered.
 func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	c.Release()
+	// By far the most frequent is a message to a server in one short frame that is whole and not compressed.
+	if len(data) >= shortHeader && c.partial == nil && !c.client && !c.parted {
+		op, size := Opcode(data[0]-finBit), int(data[1])-maskBit // another one, and negative, without these bits
+		end := shortHeader + size
+		if (op == Text || op == Binary) && uint(size) < length16 && size <= int(c.max) && end <= len(data) {
+			msg = data[shortHeader:end:end]
+			if !unmask(msg, binary.LittleEndian.Uint32(data[2:]), 0) && op == Text && !utf8.Valid(msg) {
+				return 0, nil, errInvalidText()
+			}
+			c.opcode = op
+			return end, msg, nil
+		}
+	}
+	return c.decode(data)
+}
+
+// decode is Decode for any frame. Nothing is on loan.
+func (c *Codec) decode(data []byte) (advance int, msg []byte, err error) {
 	if c.parted {
 		return len(data), nil, nil // RFC 6455, 5.5.1
-	}
-	if advance, msg, err = c.short(data); advance > 0 || err != nil {
-		return advance, msg, err
 	}
 	h, err := c.parseHeader(data)
 	if err != nil || h.size == 0 {
@@ -159,27 +174,6 @@ func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 		return 0, nil, err
 	}
 	return h.size + len(body), msg, nil
-}
-
-// short is Decode for what is by far the most frequent: a server's message that is one short frame, whole and not
-// compressed. An advance of 0 without an error says that it is something else.
-func (c *Codec) short(data []byte) (advance int, msg []byte, err error) {
-	if len(data) < shortHeader || c.partial != nil || c.client {
-		return 0, nil, nil
-	}
-	op, size := Opcode(data[0]&^finBit), int(data[1]&lengthBits)
-	switch end := shortHeader + size; {
-	case data[0]&finBit == 0 || op != Text && op != Binary || data[1]&maskBit == 0:
-	case size >= length16 || size > int(c.max) || len(data) < end:
-	default:
-		msg = data[shortHeader:end:end]
-		if !unmask(msg, binary.LittleEndian.Uint32(data[2:]), 0) && op == Text && !utf8.Valid(msg) {
-			return 0, nil, errInvalidText()
-		}
-		c.opcode = op
-		return end, msg, nil
-	}
-	return 0, nil, nil
 }
 
 // Size is how many bytes the frame has that data begins with, its header included; 0 if that has not come.

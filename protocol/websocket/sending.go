@@ -3,6 +3,7 @@ package websocket
 import (
 	"encoding/binary"
 	"errors"
+	"unicode/utf8"
 )
 
 // ErrNotUTF8 is what Append and AppendMessage give for a text that is not UTF-8: the peer would have to close the
@@ -40,7 +41,7 @@ func (c *Codec) Append(dst, msg []byte) ([]byte, error) { return c.AppendMessage
 //
 // With Compression.ContextTakeover what is appended must be sent, and in this order: later messages refer to it.
 func (c *Codec) AppendMessage(dst []byte, op Opcode, msg []byte) ([]byte, error) {
-	if op == Text && !valid(msg) {
+	if op == Text && !isASCII(msg) && !utf8.Valid(msg) {
 		return dst, ErrNotUTF8
 	}
 	if d := c.deflate(); d != nil && len(msg) >= d.threshold {
@@ -50,6 +51,9 @@ func (c *Codec) AppendMessage(dst []byte, op Opcode, msg []byte) ([]byte, error)
 			return framed, nil
 		}
 		dst = framed[:len(dst)]
+	}
+	if n := len(msg); n < length16 && !c.client { // by far the most frequent
+		return append(append(dst, finBit|byte(op), byte(n)), msg...), nil
 	}
 	return c.appendFrame(dst, op, msg), nil
 }
@@ -73,9 +77,6 @@ func (c *Codec) AppendControl(dst []byte, op Opcode, payload []byte) []byte {
 }
 
 func (c *Codec) appendFrame(dst []byte, op Opcode, payload []byte) []byte {
-	if n := len(payload); n < length16 && !c.client {
-		return append(append(dst, finBit|byte(op), byte(n)), payload...)
-	}
 	dst, mask := c.appendHeader(dst, finBit|byte(op), len(payload))
 	start := len(dst)
 	dst = append(dst, payload...)
