@@ -304,6 +304,14 @@ func (c *cluster) part(p *peer) {
 }
 
 // isServedHere reports whether the group has a listener on this node.
-func (g *group) isServedHere() bool {
-	return slices.ContainsFunc(g.listeners, func(l *Listener) bool { return l.relay == nil })
+func (g *group) isServedHere() bool { return g.listenersHere() > 0 }
+
+// listenersHere is how many listeners of the group are on this node.
+func (g *group) listenersHere() (n int) {
+	for _, l := range g.listeners {
+		if l.relay == nil {
+			n++
+		}
+	}
+	return n
 }

@@ -126,6 +126,7 @@ func TestRelay(t *testing.T) {
 	x.run()
 	check(t, texts(here.got), []string{"2"})
 	check(t, len(l.got), 2)
+	check(t, []int{a.Stats()[0].Listeners, b.Stats()[0].Listeners}, []int{1, 1}) // and no relay
 }
 
 // What waits for somebody is for the first listener on whatever node.

@@ -23,11 +23,11 @@ type GroupStats struct {
 	Counters
 	Name      string
 	Observes  bool // it is that of an observer
-	Listeners int
-	Conns     int // that are bound to one of them
-	Events    int // that were not acknowledged
-	Bytes     int // of these
-	Held      int // connections that are not read, as their listener has too much to do
+	Listeners int  // of this node
+	Conns     int  // that are bound to one of them
+	Events    int  // that were not acknowledged
+	Bytes     int  // of these
+	Held      int  // connections that are not read, as their listener has too much to do
 }
 
 // Stats tells of all groups, in the order of their names. What pages say that nobody wants yet is that of a group
@@ -41,7 +41,7 @@ func (d *Dispatcher) Stats() (all []GroupStats) {
 		size := g.size()
 		all = append(all, GroupStats{
 			Counters: g.counters, Name: g.name, Observes: g.observes,
-			Listeners: len(g.listeners), Conns: len(g.bindings),
+			Listeners: g.listenersHere(), Conns: len(g.bindings),
 			Events: size.events, Bytes: size.bytes, Held: len(g.holding),
 		})
 	}
