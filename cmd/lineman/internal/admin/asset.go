@@ -1,46 +1,33 @@
 package admin
 
 import (
-	"crypto/sha256"
 	"embed"
-	"fmt"
 	"net/http"
+
+	"github.com/lineman-go/lineman/cmd/lineman/internal/asset"
 )
 
 //go:embed assets
 var files embed.FS
 
-// asset is a file of the page, as browsers fetch it. uPlot draws the plots: assets/uplot.LICENSE is its licence.
-type asset struct {
-	body []byte
-	kind string
-	tag  string // its entity tag (RFC 9110, 8.8.3)
+// assets are the files of the page by their paths. uPlot draws the plots: assets/uplot.LICENSE is its licence.
+var assets = map[string]asset.Asset{
+	"/":                        fileOf("dashboard.html", "text/html"),
+	"/dashboard/dashboard.css": fileOf("dashboard.css", "text/css"),
+	"/dashboard/dashboard.js":  fileOf("dashboard.js", "text/javascript"),
+	"/dashboard/figures.js":    fileOf("figures.js", "text/javascript"),
+	"/dashboard/lookup.js":     fileOf("lookup.js", "text/javascript"),
+	"/dashboard/nodes.js":      fileOf("nodes.js", "text/javascript"),
+	"/dashboard/icon.svg":      fileOf("icon.svg", "image/svg+xml"),
+	"/dashboard/wire.js":       fileOf("wire.js", "text/javascript"),
+	"/dashboard/uplot.min.css": fileOf("uplot.min.css", "text/css"),
+	"/dashboard/uplot.min.js":  fileOf("uplot.min.js", "text/javascript"),
 }
 
-// assets are the files by their paths. Nothing in them is secret.
-var assets = map[string]asset{
-	"/":                        newAsset("dashboard.html", "text/html"),
-	"/dashboard/dashboard.css": newAsset("dashboard.css", "text/css"),
-	"/dashboard/dashboard.js":  newAsset("dashboard.js", "text/javascript"),
-	"/dashboard/figures.js":    newAsset("figures.js", "text/javascript"),
-	"/dashboard/lookup.js":     newAsset("lookup.js", "text/javascript"),
-	"/dashboard/nodes.js":      newAsset("nodes.js", "text/javascript"),
-	"/dashboard/icon.svg":      newAsset("icon.svg", "image/svg+xml"),
-	"/dashboard/wire.js":       newAsset("wire.js", "text/javascript"),
-	"/dashboard/uplot.min.css": newAsset("uplot.min.css", "text/css"),
-	"/dashboard/uplot.min.js":  newAsset("uplot.min.js", "text/javascript"),
-}
+func fileOf(name, kind string) asset.Asset { return asset.Of(files, "assets/"+name, kind) }
 
 // Stylesheet is how the dashboard looks, for a page that is to look like it.
-func Stylesheet() []byte { return assets["/dashboard/dashboard.css"].body }
-
-func newAsset(name, kind string) asset {
-	body, err := files.ReadFile("assets/" + name)
-	if err != nil {
-		panic(err) // it is not in the program
-	}
-	return asset{body, kind + "; charset=utf-8", fmt.Sprintf(`"%.8x"`, sha256.Sum256(body))}
-}
+func Stylesheet() asset.Asset { return assets["/dashboard/dashboard.css"] }
 
 // answerAsset sends a file, or says that the browser's is the same.
 func answerAsset(w http.ResponseWriter, r *http.Request) {
@@ -50,12 +37,12 @@ func answerAsset(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Type", a.kind)
-	h.Set("ETag", a.tag)
-	h.Set("Cache-Control", "no-cache") // the next version of the program has another
-	if r.Header.Get("If-None-Match") == a.tag {
+	h.Set("Content-Type", a.Type)
+	h.Set("ETag", a.Tag)
+	h.Set("Cache-Control", asset.Cache)
+	if a.IsIn(r.Header.Get("If-None-Match")) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	_, _ = w.Write(a.body) // who asked may have gone
+	_, _ = w.Write(a.Body) // who asked may have gone
 }

@@ -19,6 +19,7 @@ import (
 	"sync"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/cmd/lineman/internal/asset"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/figures"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/command"
@@ -98,7 +99,7 @@ func (d *Dashboard) Close() { d.close() }
 // ServeHTTP answers a request whose head was found right.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", asset.Policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -109,10 +110,6 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	d.pages.ServeHTTP(w, r)
 }
-
-// policy lets the page have nothing but its own files, and talk to nobody but this port.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 
 // answerSession tells the page who it is, and what it may do.
 func (d *Dashboard) answerSession(w http.ResponseWriter, _ *http.Request, s *session) {
