@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -24,18 +26,24 @@ type boards struct {
 // at is the dashboard of a node.
 func (b *boards) at(i int) string { return "http://" + b.admins[i] + "/" }
 
-// newBoards starts so many nodes.
+// newBoards starts so many nodes. The last one does not reach the hook of the others.
 func newBoards(t *testing.T, n int) *boards {
 	t.Helper()
+	hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(hook.Close)
 	r, b := startRedis(t), &boards{t: t}
-	for range n {
-		admin := free(t)
+	for i := range n {
+		admin, url := free(t), hook.URL
+		if i == n-1 {
+			url = "http://" + free(t)
+		}
 		b.nodes = append(b.nodes, newMortalOf(t, fmt.Sprintf(`
 token: {secrets: [the-secret-of-pages-0123456789abcdef]}
 api: {keys: [{name: boss, key: %s, scopes: [admin, publish, manage, read, watch]}]}
 namespaces: {default: {subscribe: all}}
+hooks: {app: {url: %q, events: [connect], secrets: [the-secret-of-the-hook-0123456789], private: true}}
 redis: {addresses: [%q]}
-`, bossKey, r.addr), "--admin", admin))
+`, bossKey, url, r.addr), "--admin", admin))
 		b.admins = append(b.admins, admin)
 	}
 	return b
@@ -71,6 +79,22 @@ func (b *boards) publish(times, pages int) {
 			if answer, err := askLine(m.backend, `{"cmd":"pub","to":"*","text":"hello"}`); err != nil ||
 				answer != fmt.Sprintf(`{"ok":true,"n":%d}`, pages) {
 				b.t.Fatalf("a publication is answered by %s, %v", answer, err)
+			}
+		}
+	}
+}
+
+// listen has one listener on the first node, two on the second, and so on.
+func (b *boards) listen() {
+	b.t.Helper()
+	for i, m := range b.nodes {
+		for range i + 1 {
+			c := dial(b.t, m.backend)
+			if _, err := fmt.Fprintln(c, `{"cmd":"listen","events":["message"],"group":"chat"}`); err != nil {
+				b.t.Fatal(err)
+			}
+			if said, err := bufio.NewReader(c).ReadString('\n'); err != nil || said != `{"ok":true}`+"\n" {
+				b.t.Fatalf("listen is answered by %s, %v", said, err)
 			}
 		}
 	}
@@ -163,6 +187,7 @@ func showsNodes(t *testing.T, b *boards) {
 	n := len(b.nodes)
 	all := pages * n * (n + 1) / 2
 	b.fill(pages)
+	b.listen()
 	b.publish(times, all)
 	for i := range b.nodes {
 		var published, delivered float64
@@ -183,12 +208,17 @@ func showsNodes(t *testing.T, b *boards) {
 	for i, admin := range b.admins {
 		page.row(portOf(admin), "live", fmt.Sprint(pages*(i+1)))
 	}
+	last := portOf(b.admins[n-1])
+	page.line("#groups", "chat", fmt.Sprint(n*(n+1)/2))
+	page.line("#hooks", "app", "away on "+hostOf(t)+":"+last+": left alone for a while")
 	page.lookUp("*", "")
 	page.shows("#found", fmt.Sprintf("There are %d connections of pages.", all))
-	page.shows("#conns", ":"+portOf(b.admins[n-1]))
+	page.shows("#conns", ":"+last)
 	page.picture(fmt.Sprint("dashboard-nodes-", n))
 	b.killLast(page)
 	page.row("all", fmt.Sprint(all-pages*n))
+	page.line("#groups", "chat", fmt.Sprint(n*(n-1)/2))
+	page.line("#hooks", "app", "well")
 	page.picture(fmt.Sprint("dashboard-node-gone-", n))
 	page.look("dark", 390, 4600)
 	if eval[bool](page, "document.documentElement.scrollWidth > innerWidth") {
@@ -213,14 +243,20 @@ func (b *boards) killLast(page *tab) {
 // row waits until a row of the nodes has cells with some texts, or that begin with them.
 func (p *tab) row(of string, want ...string) {
 	p.t.Helper()
+	p.line("#node-list", of, want...)
+}
+
+// line is that for a table.
+func (p *tab) line(table, of string, want ...string) {
+	p.t.Helper()
 	shown := ""
 	defer func() {
 		if p.t.Failed() {
-			p.t.Logf("the nodes are\n%s\n%s", shown, p.text("#cluster"))
+			p.t.Logf("%s is\n%s\n%s", table, shown, p.text("#cluster"))
 		}
 	}()
-	linemantest.Until(p.t, fmt.Sprintf("the nodes show no %s with %q", of, want), func() bool {
-		shown = p.text("#node-list")
+	linemantest.Until(p.t, fmt.Sprintf("%s shows no %s with %q", table, of, want), func() bool {
+		shown = p.text(table)
 		for line := range strings.Lines(shown) {
 			if cells := strings.Split(strings.TrimSpace(line), "\t"); strings.HasSuffix(cells[0], of) {
 				return !slices.ContainsFunc(want, func(one string) bool {
@@ -234,13 +270,25 @@ func (p *tab) row(of string, want ...string) {
 	})
 }
 
-// oneNode shows the figures of a node alone, which has so many connections.
+// oneNode shows the figures of a node alone, the first one, which has so many connections.
 func (p *tab) oneNode(of, connections string) {
 	p.t.Helper()
 	eval[string](p, fmt.Sprintf(`[...document.querySelectorAll("#node-list button")]
 		.find(button => button.textContent.endsWith(":" + %q)).click(); ""`, of))
 	p.shows("#tiles .value", connections)
+	p.line("#groups", "chat", "1")
+	p.shows("#hearing-of", of)
 	if got := eval[string](p, `document.querySelector("#node").selectedOptions[0].text`); !strings.HasSuffix(got, of) {
 		p.t.Errorf("the figures are those of %s, want %s", got, of)
 	}
+}
+
+// hostOf is the name of this machine, as the dashboard shows it.
+func hostOf(t *testing.T) string {
+	t.Helper()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return host
 }

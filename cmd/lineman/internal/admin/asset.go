@@ -16,6 +16,7 @@ var assets = map[string]asset.Asset{
 	"/dashboard/dashboard.css": fileOf("dashboard.css", "text/css"),
 	"/dashboard/dashboard.js":  fileOf("dashboard.js", "text/javascript"),
 	"/dashboard/figures.js":    fileOf("figures.js", "text/javascript"),
+	"/dashboard/hearing.js":    fileOf("hearing.js", "text/javascript"),
 	"/dashboard/lookup.js":     fileOf("lookup.js", "text/javascript"),
 	"/dashboard/nodes.js":      fileOf("nodes.js", "text/javascript"),
 	"/dashboard/icon.svg":      fileOf("icon.svg", "image/svg+xml"),

@@ -100,20 +100,21 @@ type Broker struct {
 
 // Report is all about now.
 type Report struct {
-	Now    Figures `json:"now"` // of this process
-	All    Figures `json:"all"` // of all nodes that are there
-	Nodes  []Node  `json:"nodes"`
-	Loops  bool    `json:"loops"`     // the nodes are the loops of this process
-	Groups []Group `json:"groups"`    // of this process
-	Hooks  []Hook  `json:"hook_list"` // likewise
+	Now   Figures `json:"now"` // of this process
+	Nodes []Node  `json:"nodes"`
+	Loops bool    `json:"loops"` // the nodes are the loops of this process
 
-	// Of all nodes.
+	// Of all nodes that are there.
+	All      Figures   `json:"all"`
+	Groups   []Group   `json:"groups"`
+	Hooks    []Hook    `json:"hooks"`
 	Top      Top       `json:"top"`
 	Slow     SlowPages `json:"slow_pages"`
 	Refusals []Refusal `json:"refusals"` // the newest comes first
 }
 
-// Group is a group of listeners. That without a name is what pages say and nobody wants yet.
+// Group is a group of listeners, at one node or at all of them. That without a name is what pages say and nobody wants
+// yet.
 type Group struct {
 	Name      string `json:"name"`
 	Listeners int    `json:"listeners"`
@@ -123,10 +124,10 @@ type Group struct {
 	Dropped   uint64 `json:"dropped"` // since the start
 }
 
-// Hook is one of the hooks. Counters are since the start.
+// Hook is one of the hooks, at one node or at all of them. Counters are since the start.
 type Hook struct {
 	Name     string `json:"name"`
-	Open     bool   `json:"open"`
+	Open     bool   `json:"open"` // at one of them at least
 	Asked    int    `json:"asked"`
 	Requests uint64 `json:"requests"`
 	Failed   uint64 `json:"failed"`

@@ -15,6 +15,8 @@ type Node struct {
 	State   State   `json:"state"` // as another one sees it, but for Leaving
 	Heard   int64   `json:"heard"` // when it was heard of, in milliseconds of Unix time
 	Now     Figures `json:"now"`
+	Groups  []Group `json:"groups"` // of the process, as is Hooks; empty for its other loops
+	Hooks   []Hook  `json:"hooks"`
 }
 
 // State is what is known of a Node.
@@ -103,7 +105,7 @@ const mostRefusals = 60
 // Take completes a Report by what its nodes tell. The Figures of All are of the time of this process.
 func (r *Report) Take(words []Word) {
 	r.All, r.Nodes = Figures{}, make([]Node, 0, len(words))
-	r.Top, r.Slow, r.Refusals = Top{}, SlowPages{}, []Refusal{}
+	r.Groups, r.Hooks, r.Top, r.Slow, r.Refusals = []Group{}, []Hook{}, Top{}, SlowPages{}, []Refusal{}
 	for i := range words {
 		w := &words[i]
 		r.Nodes = append(r.Nodes, w.Node)
@@ -117,6 +119,8 @@ func (r *Report) Take(words []Word) {
 		} else {
 			r.All.Add(&w.Node.Now)
 		}
+		r.Groups = addNamed(r.Groups, w.Node.Groups, func(g Group) string { return g.Name }, (*Group).add)
+		r.Hooks = addNamed(r.Hooks, w.Node.Hooks, func(h Hook) string { return h.Name }, (*Hook).add)
 		r.Top.add(&w.Top)
 		r.Slow.Add(w.Slow...)
 		for _, one := range w.Refusals {
@@ -129,6 +133,21 @@ func (r *Report) Take(words []Word) {
 	r.All.At = r.Now.At
 	slices.SortStableFunc(r.Refusals, func(a, b Refusal) int { return cmp.Compare(b.At, a.At) })
 	r.Refusals = r.Refusals[:min(mostRefusals, len(r.Refusals))]
+}
+
+// addNamed counts in the groups or hooks of another node. They are in the order of their names.
+func addNamed[T any](all, more []T, name func(T) string, add func(to, one *T)) []T {
+	for _, one := range more {
+		i, found := slices.BinarySearchFunc(all, name(one), func(other T, of string) int {
+			return cmp.Compare(name(other), of)
+		})
+		if found {
+			add(&all[i], &one)
+		} else {
+			all = slices.Insert(all, i, one)
+		}
+	}
+	return all
 }
 
 // add counts in the busiest of another process.

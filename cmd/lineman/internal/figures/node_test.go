@@ -16,7 +16,9 @@ func wordOf(id string, published float64) *figures.Word {
 			At: 5, Conns: figures.Conns{Pages: 10},
 			Rates:  figures.Rates{Published: published, Refused: 1, RefusedBy: map[string]float64{"late": 1}},
 			Broker: figures.Broker{Linked: true},
-		}},
+		}, Groups: []figures.Group{
+			{Name: "of " + id, Listeners: 1}, {Name: "chat", Listeners: 2, Waiting: 3, Bytes: 4, Held: 5, Dropped: 6},
+		}, Hooks: []figures.Hook{{Name: "app", Open: id == "b", Asked: 1, Requests: 2, Failed: 3, Dead: 4}}},
 		Top:      figures.Top{Channels: []figures.Busy{{Name: "chat", Delivered: 2}, {Name: "of " + id, Delivered: 1}}},
 		Slow:     figures.SlowPages{{Conn: "c:" + id, Bytes: int(published)}},
 		Refusals: []figures.Refusal{{At: int64(published), Reason: "late"}},
@@ -94,6 +96,10 @@ func TestReportOfNodes(t *testing.T) {
 	}
 	if f := r.All; f.At != 77 || f.Conns.Pages != 20 || f.Rates.Published != 3 || f.Rates.RefusedBy["late"] != 2 {
 		t.Errorf("all are %+v", f)
+	}
+	if got := fmt.Sprint(r.Groups, r.Hooks); got != "[{chat 4 6 8 10 12} {of a 1 0 0 0 0} {of b 1 0 0 0 0}] "+
+		"[{app true 2 4 6 8}]" {
+		t.Errorf("back ends hear by %s", got)
 	}
 	newest := r.Refusals[0]
 	got := fmt.Sprintln(len(r.Nodes), r.Top.Channels, r.Slow, newest.At, newest.Node, len(r.Refusals))

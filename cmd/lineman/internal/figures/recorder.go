@@ -67,20 +67,27 @@ func (r *Recorder) Record(at time.Time, s *metrics.Snapshot, lag metrics.Duratio
 	}
 }
 
-// Report is about the last moment: the Figures, the groups and the hooks.
-func (r *Recorder) Report() Report {
-	to := Report{Now: r.now, Groups: []Group{}, Hooks: []Hook{}}
+// Groups are the groups of listeners at the end of the last interval.
+func (r *Recorder) Groups() (all []Group) {
 	if r.began.snapshot == nil {
-		return to
+		return nil
 	}
 	for _, g := range r.began.snapshot.EventGroups {
-		to.Groups = append(to.Groups, Group{g.Name, g.Listeners, g.Events, g.Bytes, g.Held, g.Full + g.Late})
+		all = append(all, Group{g.Name, g.Listeners, g.Events, g.Bytes, g.Held, g.Full + g.Late})
+	}
+	return all
+}
+
+// Hooks are the hooks at the end of the last interval.
+func (r *Recorder) Hooks() (all []Hook) {
+	if r.began.snapshot == nil {
+		return nil
 	}
 	for i := range r.began.snapshot.Hooks {
 		h := &r.began.snapshot.Hooks[i]
-		to.Hooks = append(to.Hooks, Hook{h.Name, h.Open, h.Asked, sum(h.Requests), failed(h), h.Dead + h.Lost})
+		all = append(all, Hook{h.Name, h.Open, h.Asked, sum(h.Requests), failed(h), h.Dead + h.Lost})
 	}
-	return to
+	return all
 }
 
 // Series is what is kept, as a copy.

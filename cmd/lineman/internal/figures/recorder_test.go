@@ -25,7 +25,7 @@ func TestRecorder(t *testing.T) {
 		Hooks:   []metrics.Hook{{Name: "app", Requests: map[string]uint64{"good": 9, "lost": 1}}},
 	}
 	r.Record(begin, first, metrics.Durations{})
-	if now := r.Report().Now; now.Seconds != 0 || now.Rates.Published != 0 || !now.Broker.Linked {
+	if now := r.Now(); now.Seconds != 0 || now.Rates.Published != 0 || !now.Broker.Linked {
 		t.Errorf("what was before counts: %+v", now)
 	}
 	second := &metrics.Snapshot{
@@ -41,7 +41,6 @@ func TestRecorder(t *testing.T) {
 		},
 	}
 	r.Record(begin.Add(2*time.Second), second, metrics.Durations{})
-	report := r.Report()
 	want := figures.Figures{
 		At: begin.Add(2 * time.Second).UnixMilli(), Seconds: 2,
 		Conns: figures.Conns{Pages: 12, Level0: 4, Level1: 3, Streams: 2, Pusher: 3, Waiting: 1, BackEnds: 3, UIDs: 4},
@@ -52,10 +51,10 @@ func TestRecorder(t *testing.T) {
 		Events: figures.Events{Listeners: 2, Waiting: 8, Emitted: 2, Dropped: 1},
 		Hooks:  figures.Hooks{Open: 1, Asked: 1, Requests: 1, Failed: 0.5, Dead: 1},
 	}
-	if got, want := text(t, report.Now), text(t, want); got != want {
+	if got, want := text(t, r.Now()), text(t, want); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got, want := fmt.Sprint(report.Groups, report.Hooks), "[{chat 2 8 0 0 2}] [{app true 1 12 2 2}]"; got != want {
+	if got, want := fmt.Sprint(r.Groups(), r.Hooks()), "[{chat 2 8 0 0 2}] [{app true 1 12 2 2}]"; got != want {
 		t.Errorf("the lists are %s, want %s", got, want)
 	}
 	kept := figures.Point{
@@ -152,7 +151,7 @@ func TestRecorderBack(t *testing.T) {
 		s := &metrics.Snapshot{Stats: push.Stats{Published: published}}
 		r.Record(begin.Add(time.Duration(i)*time.Second), s, metrics.Durations{})
 	}
-	if got := r.Report().Now.Rates.Published; got != 0 {
+	if got := r.Now().Rates.Published; got != 0 {
 		t.Errorf("the rate is %v", got)
 	}
 }

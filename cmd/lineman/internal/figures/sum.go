@@ -31,6 +31,22 @@ func (f *Figures) Add(other *Figures) {
 	f.Broker.Waiting += other.Broker.Waiting
 }
 
+func (g *Group) add(other *Group) {
+	g.Listeners += other.Listeners
+	g.Waiting += other.Waiting
+	g.Bytes += other.Bytes
+	g.Held += other.Held
+	g.Dropped += other.Dropped
+}
+
+func (h *Hook) add(other *Hook) {
+	h.Open = h.Open || other.Open
+	h.Asked += other.Asked
+	h.Requests += other.Requests
+	h.Failed += other.Failed
+	h.Dead += other.Dead
+}
+
 func (c *Conns) add(other *Conns) {
 	c.Pages += other.Pages
 	c.Level0 += other.Level0

@@ -139,6 +139,65 @@ func (r *running) findsOnNodes(n, pages, pagesInAll int) {
 	}
 }
 
+// TestDashboardHearing has a node tell of the listeners and hooks of all nodes, and of each: one hook is away.
+func TestDashboardHearing(t *testing.T) {
+	network := pushtest.NewNetwork()
+	t.Cleanup(network.End)
+	away, well := startListener(t), startListener(t)
+	away.status = http.StatusServiceUnavailable
+	options := server.Options{Broker: network}
+	one, other := start(t, away.hears(t, "connect"), options), start(t, well.hears(t, "connect"), options)
+	one.linked(true)
+	other.linked(true)
+	for i, r := range []*running{one, other} {
+		for range i + 1 {
+			r.listening(`{"cmd":"listen","events":["message"],"group":"chat"}`)
+		}
+		for k := range 8 { // so many failures in a row are a hook that is away
+			r.page(fmt.Sprintf("ann%d-%d", i, k))
+		}
+	}
+	for _, r := range []*running{one, other} {
+		var now figures.Report
+		linemantest.Until(t, "the hook is not away", func() bool {
+			now = r.figures()
+			return len(now.Nodes) == 2 && len(now.Hooks) == 1 && now.Hooks[0].Open && hookIn(now, false).Requests > 0
+		})
+		open, healthy := hookIn(now, true), hookIn(now, false)
+		if all := now.Hooks[0]; open.Failed == 0 || all.Failed != open.Failed || healthy.Failed != 0 ||
+			all.Requests != open.Requests+healthy.Requests || all.Requests == open.Requests {
+			t.Errorf("the hook is %+v, here %+v, there %+v", all, open, healthy)
+		}
+		chat := map[int]bool{listenersIn(now.Groups): true}
+		for _, n := range now.Nodes {
+			chat[listenersIn(n.Groups)] = true
+		}
+		if len(chat) != 3 || !chat[1] || !chat[2] || !chat[3] {
+			t.Errorf("so many listen: %v", chat)
+		}
+	}
+}
+
+// hookIn is the hook at the node where it is away, or at the other one.
+func hookIn(r figures.Report, away bool) (h figures.Hook) {
+	for _, n := range r.Nodes {
+		if len(n.Hooks) == 1 && n.Hooks[0].Open == away {
+			h = n.Hooks[0]
+		}
+	}
+	return h
+}
+
+// listenersIn is how many listeners the group chat has.
+func listenersIn(groups []figures.Group) (n int) {
+	for _, g := range groups {
+		if g.Name == "chat" {
+			n += g.Listeners
+		}
+	}
+	return n
+}
+
 // TestDashboardAway has a node that reaches no other show so, and its own figures.
 func TestDashboardAway(t *testing.T) {
 	network := pushtest.NewNetwork()

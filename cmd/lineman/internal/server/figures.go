@@ -80,7 +80,7 @@ func (s *Server) Figures() (r figures.Report, err error) {
 	var words []figures.Word
 	r, err = ask(s.loop, func() figures.Report {
 		words = s.look(time.Now())
-		return s.figuring.recorder.Report()
+		return figures.Report{Now: s.figuring.recorder.Now()}
 	})
 	if err != nil {
 		return r, err

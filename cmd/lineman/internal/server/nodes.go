@@ -82,6 +82,7 @@ func (s *Server) word(past bool) *figures.Word {
 		Node:  figures.Node{ID: s.hub.ID(), Name: one.nodes.name, Version: lineman.Version()},
 		Clock: now.UnixMilli(),
 	}
+	w.Node.Groups, w.Node.Hooks = s.figuring.recorder.Groups(), s.figuring.recorder.Hooks()
 	if !s.ready {
 		w.Node.State = figures.Leaving
 	}

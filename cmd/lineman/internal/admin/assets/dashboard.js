@@ -2,6 +2,7 @@
 
 import * as figures from "/dashboard/figures.js"
 import * as lookup from "/dashboard/lookup.js"
+import { hearing } from "/dashboard/hearing.js"
 import { nodes } from "/dashboard/nodes.js"
 import { begin, listen, logIn, logOut, may, session } from "/dashboard/wire.js"
 
@@ -20,8 +21,16 @@ function busiest(into, kind, all, none) {
     (all ?? []).map(b => [lookup.linkTo(kind + b.name, b.name), rate(b.published), rate(b.delivered)]), none)
 }
 
+let newest // of the reports; undefined before the first one
+
 function report(r) {
+  newest = r
   link("Live", "live")
+  tell(r)
+}
+
+// tell shows a report.
+function tell(r) {
   figures.now(r)
   busiest("top-channels", "", r.top?.channels, "Nothing is published on channels.")
   busiest("top-uids", "u:", r.top?.uids, "Nothing is published for uids.")
@@ -34,14 +43,7 @@ function report(r) {
     time(one.at), one.reason, one.what + (one.detail ? ": " + one.detail : "") + (one.node ? ", on " + one.node : ""),
     one.remote || "–", one.uid ? lookup.linkTo("u:" + one.uid, one.uid) : "–", one.advice,
   ]), "Nothing was refused.")
-  table(byId("groups"), ["group", "#listeners", "#waiting", "#pages held", "#dropped"], (r.groups ?? []).map(g => [
-    g.name || "(nobody listens yet)", count(g.listeners), `${count(g.waiting)}, ${bytes(g.bytes)}`, count(g.held),
-    count(g.dropped),
-  ]), "No back end listens.")
-  table(byId("hooks"), ["hook", "<state", "#asked", "#requests", "#failed", "#lost"], (r.hook_list ?? []).map(h => [
-    h.name, h.open ? "away: left alone for a while" : "well", count(h.asked), count(h.requests), count(h.failed),
-    count(h.dead),
-  ]), "No hook is set.")
+  hearing(r)
   byId("nodes").hidden = byId("nodes-link").hidden = r.nodes.length < 2 && r.now.broker.linked
   byId("nodes-title").textContent = byId("nodes-link").textContent = r.loops ? "Event loops" : "Nodes"
   byId("cluster").textContent = r.now.broker.linked ? ""
@@ -68,7 +70,7 @@ function watch() {
 function board() {
   byId("login").hidden = true
   byId("board").hidden = false
-  figures.build()
+  figures.build(() => newest && tell(newest))
   lookup.build()
   byId("who").textContent = session.name + (may("manage") ? "" : " (looks only)") + ", " + session.version.split(",")[0]
   byId("leave").hidden = session.open

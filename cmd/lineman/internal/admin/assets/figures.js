@@ -111,6 +111,7 @@ const shown = {
   series: new Map(), // by the ID of a node, and that of all by ""
   node: "", // whose figures are shown; empty: those of all
   range: "seconds", plots: [], tiles: [],
+  chosen: () => {}, // is told when another node is shown
 }
 
 // seriesOf are the points of a node.
@@ -186,8 +187,9 @@ function refresh() {
   })
 }
 
-// build makes what is there once.
-export function build() {
+// build makes what is there once. chosen is called when another node is to be shown.
+export function build(chosen) {
+  shown.chosen = chosen
   shown.tiles = tiles.map(([name]) => {
     const tile = element("div", undefined, { class: "tile card" })
     const value = element("div", "–", { class: "value" }), more = element("div", "", { class: "more" })
@@ -253,14 +255,23 @@ function add(id, f, at) {
   if (ten_seconds.length > 380) ten_seconds.splice(0, ten_seconds.length - 360)
 }
 
+// several are the nodes of a report; none, if there are no others.
+export const several = r => !r.loops && r.nodes.length > 1 ? r.nodes : []
+
+// isThere reports whether a node counts.
+export const isThere = node => node.state === "live" || node.state === "leaving"
+
+// shownOf is the node of a report that is shown, or the report itself, if it is about all.
+export const shownOf = r => several(r).find(node => node.id === shown.node) ?? r
+
 // now takes the figures of a second: of all, and of each node.
 export function now(r) {
-  const several = !r.loops && r.nodes.length > 1 ? r.nodes : []
+  const nodes = several(r)
   add("", r.all, r.now.at)
-  for (const node of several) if (node.state === "live" || node.state === "leaving") add(node.id, node.now, r.now.at)
-  for (const id of shown.series.keys()) if (id && !several.some(node => node.id === id)) shown.series.delete(id)
-  choice(several)
-  const f = several.find(node => node.id === shown.node)?.now ?? r.all
+  for (const node of nodes) if (isThere(node)) add(node.id, node.now, r.now.at)
+  for (const id of shown.series.keys()) if (id && !nodes.some(node => node.id === id)) shown.series.delete(id)
+  choice(nodes)
+  const of = shownOf(r), f = of === r ? r.all : of.now
   tiles.forEach(([, value, more], i) => {
     shown.tiles[i].value.textContent = value(f)
     shown.tiles[i].more.textContent = more(f)
@@ -287,5 +298,5 @@ const nameOf = node => node.name + (node.state === "live" ? "" : `, ${node.state
 export function show(id) {
   shown.node = id
   byId("node").value = id
-  refresh()
+  shown.chosen()
 }

@@ -1,6 +1,6 @@
 // The nodes, or the event loops of the only one, in a table.
 
-import { bytes, count, element, rate, seconds, show, table, time } from "/dashboard/figures.js"
+import { bytes, count, element, isThere, rate, seconds, show, table, time } from "/dashboard/figures.js"
 
 const states = {
   live: () => "live", leaving: () => "stops", away: () => "not reached from here",
@@ -16,15 +16,14 @@ export function nodes(into, r) {
     return table(into, ["<event loop", "#connections", "#published / s", "#delivered / s", "#out / s", "#waits"],
       r.nodes.map(node => [node.name, ...cells(node.now)]), "No loop has answered yet.")
   }
-  const there = node => node.state === "live" || node.state === "leaving"
   const rows = r.nodes.map(node => {
     const name = element("button", node.name, { type: "button", class: "link", title: "Show its figures" })
     name.onclick = () => {
       show(node.id)
       document.getElementById("overview").scrollIntoView()
     }
-    const state = element("span", states[node.state](node), { class: there(node) ? "good" : "bad" })
-    const told = there(node) ? [...cells(node.now), ...more(node.now)] : Array(7).fill("–")
+    const state = element("span", states[node.state](node), { class: isThere(node) ? "good" : "bad" })
+    const told = isThere(node) ? [...cells(node.now), ...more(node.now)] : Array(7).fill("–")
     return [name, state, ...told]
   })
   rows.push([element("b", "all"), "", ...cells(r.all), ...more(r.all)])
