@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -171,6 +172,7 @@ type heard struct {
 	Again    bool
 	Remote   string
 	Level    int
+	Protocol string
 	Data     json.RawMessage
 	Text     *string
 	B64      *string
@@ -204,7 +206,11 @@ func (e *heard) describe() string {
 func (e *heard) details() string {
 	switch e.Type {
 	case events.Connect:
-		return fmt.Sprintf(" from %s, level %d", e.Remote, e.Level)
+		speaks := e.Protocol
+		if speaks == "" {
+			speaks = "level " + strconv.Itoa(e.Level)
+		}
+		return fmt.Sprintf(" from %s, %s", e.Remote, speaks)
 	case events.Message:
 		return ": " + e.said()
 	case events.RPC:

@@ -61,6 +61,7 @@ var heardEvents = []string{
 	`{"type":"sync","seq":9,"time":1,"uids":["1","2","3","4","5","6","7","8","9","10","11","12"],` +
 		`"channels":[],"first":true,"last":true,"n":10}`,
 	`{"type":"dropped","seq":10,"time":1,"events":12,"n":11}`,
+	`{"type":"connect","conn":"c:a.3","seq":11,"time":1,"remote":"192.0.2.1:4712","protocol":"pusher","n":12}`,
 }
 
 // TestListen shows events to people, with nothing that a terminal would obey, and to programs as they come, and
@@ -79,6 +80,7 @@ func TestListen(t *testing.T) {
 		`vacated  chat:1`,
 		`sync     12 uids: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more; 0 channels`,
 		`dropped  12 events`,
+		`connect  c:a.3 from 192.0.2.1:4712, pusher`,
 	}
 	for _, c := range []struct {
 		json bool
@@ -89,7 +91,7 @@ func TestListen(t *testing.T) {
 		addr := lineServer(t, func(c net.Conn, lines *bufio.Scanner) {
 			lines.Scan()
 			_, _ = c.Write([]byte(`{"ok":true}` + "\n" + strings.Join(heardEvents, "\n") + "\n"))
-			for acknowledged != `{"cmd":"ack","n":11}` && lines.Scan() {
+			for acknowledged != `{"cmd":"ack","n":12}` && lines.Scan() {
 				acknowledged = lines.Text()
 			}
 			cancel()

@@ -67,8 +67,9 @@ type Event struct {
 
 	Session json.RawMessage // what the command session keeps with the connection; nil: nothing
 
-	Remote string // of Connect: the address of the peer
-	Level  int    // likewise: of the protocol that it speaks
+	Remote   string // of Connect: the address of the peer
+	Level    int    // likewise: of the protocol that it speaks
+	Protocol string // likewise: another protocol, which has no levels; empty: it speaks that of the server
 
 	Data  []byte // of Message, RPC and Pusher, of which it is an event as that protocol has it
 	Form  Form   // of Data, which is right in it
@@ -117,7 +118,11 @@ func (e *Event) append(dst []byte) []byte {
 	switch e.Kind {
 	case Connect:
 		dst = appendText(dst, "remote", e.Remote)
-		dst = strconv.AppendInt(append(dst, `,"level":`...), int64(e.Level), 10)
+		if e.Protocol != "" {
+			dst = appendText(dst, "protocol", e.Protocol)
+		} else {
+			dst = strconv.AppendInt(append(dst, `,"level":`...), int64(e.Level), 10)
+		}
 	case RPC:
 		dst = appendText(dst, "call", e.Call)
 		dst = appendText(dst, "method", e.Method)

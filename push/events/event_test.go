@@ -22,6 +22,11 @@ func TestForms(t *testing.T) {
 				`"level":1,"session":{"a":1}`,
 		},
 		{
+			Event{Kind: Connect, Conn: "c:5f3a.1", Remote: "192.0.2.1:4711", Protocol: "pusher"},
+			`{"type":"connect","conn":"c:5f3a.1","seq":5,"time":1795400000123,"remote":"192.0.2.1:4711",` +
+				`"protocol":"pusher"`,
+		},
+		{
 			Event{Kind: Message, Conn: "c:5f3a.1", Data: []byte("{\n\"a\":\r\n1}")},
 			`{"type":"message","conn":"c:5f3a.1","seq":5,"time":1795400000123,"data":{ "a":  1}`,
 		},

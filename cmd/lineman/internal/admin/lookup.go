@@ -20,7 +20,8 @@ type Conn struct {
 	UID      string      `json:"uid"`
 	Node     string      `json:"node,omitempty"` // the name of that which has it; empty: there is one only
 	Remote   string      `json:"remote"`
-	Level    int         `json:"level"`
+	Level    int         `json:"level"`              // of the protocol that it speaks
+	Protocol string      `json:"protocol,omitempty"` // another one, which has no levels
 	Stream   bool        `json:"stream,omitempty"`   // it gets server-sent events
 	Since    time.Time   `json:"since,omitzero"`     // when it has logged in; zero: not known
 	Groups   []string    `json:"groups,omitempty"`   // that it is in

@@ -67,7 +67,7 @@ func (s *Server) describe(m *push.Member[*lineman.Conn]) admin.Conn {
 	p, stats := pageOf(c), c.Stats()
 	told := admin.Conn{
 		Conn: m.Target(), UID: m.UID(), Remote: c.RemoteAddr().String(), Level: p.level(),
-		Stream: c.Worker() == s.streams, Groups: m.Groups(), Channels: m.Channels(),
+		Protocol: s.protocolOf(c), Stream: c.Worker() == s.streams, Groups: m.Groups(), Channels: m.Channels(),
 		Sent: stats.MessagesOut, Bytes: stats.BytesOut, Waits: stats.Pending,
 	}
 	if p.came != 0 {

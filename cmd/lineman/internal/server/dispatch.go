@@ -130,9 +130,7 @@ func (s *Server) emitConnect(m *push.Member[*lineman.Conn], again bool) {
 	}
 	e := s.eventOf(m, events.Connect)
 	e.Remote, e.Again = m.Conn().RemoteAddr().String(), again
-	if pageOf(m.Conn()).live != nil {
-		e.Level = 1
-	}
+	e.Level, e.Protocol = pageOf(m.Conn()).level(), s.protocolOf(m.Conn())
 	s.report(&e, nil)
 }
 

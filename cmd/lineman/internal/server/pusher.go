@@ -56,6 +56,14 @@ func (s *Server) speaksPusher(c *lineman.Conn) bool {
 	return is
 }
 
+// protocolOf is the name of the protocol that a page speaks, if that has no levels; empty if it has.
+func (s *Server) protocolOf(c *lineman.Conn) string {
+	if s.speaksPusher(c) {
+		return "pusher"
+	}
+	return ""
+}
+
 // openApps makes the applications of the settings, and finds what holds for their channels.
 func (s *Server) openApps() error {
 	s.channelsOf = maps.Clone(s.config.Namespaces)

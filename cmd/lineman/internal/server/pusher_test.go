@@ -129,6 +129,21 @@ func TestPusherHears(t *testing.T) {
 	p.has(`{"event":"message","channel":"orders","data":"last"}`)
 }
 
+// TestPusherNamed tells what a page of the protocol speaks: it has no level.
+func TestPusherNamed(t *testing.T) {
+	r := start(t, shops(), server.Options{})
+	l := r.listening(`{"cmd":"listen","events":["connect"]}`)
+	r.pusher().comesTo("orders", "")
+	if got := l.Receive(); !strings.Contains(got, `,"protocol":"pusher",`) || strings.Contains(got, `"level"`) {
+		t.Errorf("back ends hear %s", got)
+	}
+	one := &operator{running: r}
+	one.meet()
+	if _, got := one.get("/dashboard/find?to=shop:orders"); !strings.Contains(got, `"protocol":"pusher"`) {
+		t.Errorf("the dashboard finds %s", got)
+	}
+}
+
 // TestPusherRefused tells pages by codes what is wrong with their address, and those that are one too many.
 func TestPusherRefused(t *testing.T) {
 	r := start(t, shops(func(a *config.App) { a.Connections = 1 }), server.Options{})

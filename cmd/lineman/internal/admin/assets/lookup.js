@@ -107,7 +107,7 @@ function fromOf(c) {
 }
 
 function sinceOf(c) {
-  const level = c.stream ? "events" : "level " + c.level
+  const level = c.stream ? "events" : c.protocol || "level " + c.level
   const box = element("span", c.since ? new Date(c.since).toLocaleString("en-GB") : "before a reload")
   box.append(element("span", " · " + level, { class: "soft" }))
   if (c.expires) box.append(element("span", " · until " + time(c.expires), { class: "soft" }))
