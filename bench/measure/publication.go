@@ -58,15 +58,23 @@ func (m *measurement) broadcast(r *running, p publication) ([]float64, error) {
 	return m.perOperation(r, func(length time.Duration) (int, error) { return d.run(l, length) })
 }
 
-func (p publication) text() string { return strings.Repeat("x", p.size) }
+func (p publication) text(r *running) string { return strings.Repeat("x", p.length(r)) }
+
+// length is that of the text.
+func (p publication) length(r *running) int {
+	if r.as == asLong {
+		return p.size + len(aroundPusher)
+	}
+	return p.size
+}
 
 func (p publication) command(r *running) string {
-	return fmt.Sprintf(`{"cmd":"pub","to":%q,"text":%q}`, r.channel(), p.text())
+	return fmt.Sprintf(`{"cmd":"pub","to":%q,"text":%q}`, r.channel(), p.text(r))
 }
 
 // channel is that of the pages: of an app, where some of them speak Pusher.
 func (r *running) channel() string {
-	if r.as == "plain" || r.as == "Pusher" {
+	if r.as == "plain" || r.as == "Pusher" || r.as == asLong {
 		return "lineman:orders"
 	}
 	return "news"
@@ -75,10 +83,13 @@ func (r *running) channel() string {
 // levels are how pages follow a channel themselves, by the contender's name.
 var levels = map[string]opening{
 	"level 0": subscriber, "level 1": follower, "events": listener, "plain": orders, "Pusher": pusherPage,
+	asLong: orders,
 }
 
 // isPlain reports whether pages get what is published as it is.
-func (r *running) isPlain() bool { return r.as == "level 0" || r.as == "plain" || r.byBackEnd() }
+func (r *running) isPlain() bool {
+	return r.as == "level 0" || r.as == "plain" || r.as == asLong || r.byBackEnd()
+}
 
 // byBackEnd reports whether a back end has to put the pages on a channel.
 func (r *running) byBackEnd() bool {
@@ -124,17 +135,18 @@ func (p publication) check(r *running, l *load) error {
 	if _, err := r.ask(p.command(r)); err != nil {
 		return err
 	}
-	return l.expect(p.pages, serverFrame(0x81, []byte(p.text())))
+	return l.expect(p.pages, serverFrame(0x81, []byte(p.text(r))))
 }
 
 // sizes are those of the publications that are next, on the wire.
 func (p publication) sizes(r *running) (func(number int) int, error) {
-	message := len(frameHead(0x81, 0, p.size)) + p.size
+	size := p.length(r)
+	message := len(frameHead(0x81, 0, size)) + size
 	switch {
 	case r.isPlain():
 		return always(message), nil
 	case r.as == "Pusher":
-		n := len(`{"event":"message","channel":"orders","data":""}`) + p.size
+		n := len(aroundPusher) + p.size
 		return always(len(frameHead(0x81, 0, n)) + n), nil
 	}
 	epoch, offset, err := r.top("news")

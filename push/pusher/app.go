@@ -138,6 +138,9 @@ func (all *Apps) ByID(id string) *App { return all.byID[id] }
 // ByKey is the App of a key; nil if there is none.
 func (all *Apps) ByKey(key string) *App { return all.byKey[key] }
 
+// Have reports whether a channel of the Hub is one of an App.
+func (all *Apps) Have(t push.Target) bool { return all.name(t) != "" }
+
 // name is what the App of a channel of the Hub calls it; empty if it is none of an App.
 func (all *Apps) name(t push.Target) string {
 	id, name, _ := strings.Cut(string(t), ":")

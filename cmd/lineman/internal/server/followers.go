@@ -60,20 +60,28 @@ func (f followers) Begun(c *lineman.Conn, of push.Target, r push.Recovery) {
 	b.end()
 }
 
-// Published encodes a message once for all.
+// Published encodes a message once for all. Pages of the Pusher protocol get only what is for channels of an app. The
+// others that are there, few as a rule, are gathered on the way, as the Hub has all be walked over once.
 func (f followers) Published(to iter.Seq[*lineman.Conn], of push.Target, m push.Stored) (n int) {
 	s := f.server
-	if s.apps == nil {
-		return s.publishFrame(to, of, m)
+	if s.apps == nil || !s.apps.Have(of) {
+		return s.publishFrame(s.ofLevel1(to), of, m)
 	}
-	pushers, others := s.split(to)
-	if len(pushers) > 0 {
-		n = s.pusher.Published(slices.Values(pushers), of, m)
-	}
+	others := s.apart[1][:0]
+	n = s.pusher.Published(func(yield func(*lineman.Conn) bool) {
+		for c := range to {
+			if !s.speaksPusher(c) {
+				others = append(others, c)
+			} else if !yield(c) {
+				return
+			}
+		}
+	}, of, m)
 	if len(others) > 0 {
 		n += s.publishFrame(slices.Values(others), of, m)
 	}
-	s.together()
+	clear(others)
+	s.apart[1] = others
 	return n
 }
 

@@ -270,8 +270,8 @@ func (s *Server) sendPusher(to iter.Seq[*lineman.Conn], of push.Target, m push.S
 	return s.send(to, outgoing{text: s.scratch})
 }
 
-// split takes apart who follows a target: pages of the Pusher protocol, and others. It walks over them once, as the Hub
-// counts them. Both are good until together is called.
+// split takes apart who follows a target: pages of the Pusher protocol, and others. Both are good until together is
+// called.
 func (s *Server) split(to iter.Seq[*lineman.Conn]) (pushers, others []*lineman.Conn) {
 	pushers, others = s.apart[0][:0], s.apart[1][:0]
 	for c := range to {
