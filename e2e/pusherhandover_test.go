@@ -111,27 +111,41 @@ func frames(c io.ReadWriter) func() ([]byte, error) {
 // askApp makes a request to the Pusher API, which the app of dev mode has signed.
 func askApp(t *testing.T, api, method, path, body string) string {
 	t.Helper()
-	query := fmt.Sprintf("auth_key=%s&auth_timestamp=%d&auth_version=1.0", devApp.Key, time.Now().Unix())
+	status, text := sendApp(t, api, method, signedFor(method, path, body, time.Now()), body)
+	if status != http.StatusOK {
+		t.Fatalf("%s: %d %s", path, status, text)
+	}
+	return text
+}
+
+// signedFor is the address of a request to the Pusher API, which the app of dev mode has signed.
+func signedFor(method, path, body string, at time.Time) string {
+	query := fmt.Sprintf("auth_key=%s&auth_timestamp=%d&auth_version=1.0", devApp.Key, at.Unix())
 	if body != "" {
 		sum := md5.Sum([]byte(body))
 		query += "&body_md5=" + hex.EncodeToString(sum[:])
 	}
-	query += "&auth_signature=" + devApp.Sign(method+"\n"+path+"\n"+query)
-	r, err := http.NewRequest(method, "http://"+api+path+"?"+query, strings.NewReader(body))
+	return path + "?" + query + "&auth_signature=" + devApp.Sign(method+"\n"+path+"\n"+query)
+}
+
+// sendApp makes a request that was signed.
+func sendApp(t *testing.T, api, method, address, body string) (status int, answer string) {
+	t.Helper()
+	r, err := http.NewRequest(method, "http://"+api+address, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-	answer, err := client.Do(r)
+	response, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %d %s, %v", path, answer.StatusCode, text, err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatalf("%s: %v", address, err)
 	}
-	return string(text)
+	return response.StatusCode, string(text)
 }
 
 // TestPusherHandover reloads the push server three times in a row, while pages of the Pusher protocol get what back

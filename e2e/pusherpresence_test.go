@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push/pusher"
@@ -78,4 +81,43 @@ func TestPusherPresenceOverRedis(t *testing.T) {
 			return slices.Equal(got, want)
 		})
 	}
+}
+
+// TestPusherReplayOverRedis refuses a request that another node has done, one that was altered, and one that is old.
+// For five seconds the same request is another one.
+func TestPusherReplayOverRedis(t *testing.T) {
+	t.Parallel()
+	r := startRedis(t)
+	var apis []string
+	for range 3 {
+		apis = append(apis, free(t))
+		newMortal(t, "--redis-addresses", r.addr, "--api", apis[len(apis)-1])
+	}
+	const path, body = "/apps/lineman/events", `{"name":"new","channel":"orders","data":"1"}`
+	signed := signedFor("POST", path, body, time.Now())
+	linemantest.Until(t, "the first node does not do it", func() bool { // it may not be linked yet
+		status, _ := sendApp(t, apis[0], "POST", signed, body)
+		return status == http.StatusOK
+	})
+	linemantest.Until(t, "the second node goes on doing what the first one has done", func() bool {
+		status, answer := sendApp(t, apis[1], "POST", signed, body)
+		if status != http.StatusOK && status != http.StatusUnauthorized {
+			t.Fatalf("%d %s", status, answer)
+		}
+		return status == http.StatusUnauthorized
+	})
+	old := signedFor("POST", path, body, time.Now().Add(-11*time.Minute))
+	fresh := signedFor("POST", path, body, time.Now())
+	for what, said := range map[string][2]string{
+		"a replay": {signed, body}, "an old one": {old, body}, "another query": {fresh + "&info=user_count", body},
+		"another body": {fresh, strings.Replace(body, "1", "2", 1)},
+	} {
+		if status, answer := sendApp(t, apis[2], "POST", said[0], said[1]); status != http.StatusUnauthorized {
+			t.Errorf("the third node does %s: %d %s", what, status, answer)
+		}
+	}
+	linemantest.Until(t, "the third node does nothing", func() bool { // another body has its signature now
+		status, _ := sendApp(t, apis[2], "POST", signedFor("POST", path, body+" ", time.Now()), body+" ")
+		return status == http.StatusOK
+	})
 }

@@ -84,6 +84,7 @@ func serverOptions(c *config.Config) (o server.Options, err error) {
 			return o, err
 		}
 		o.Broker, o.BrokerStats, o.BrokerWait, among = broker, brokerStats(broker), broker.Wait, broker
+		o.Claim = broker.Claim
 	}
 	if c.KeepsJournal() {
 		o.Journal = func() (server.Journal, error) { return openJournal(&c.History) }

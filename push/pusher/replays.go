@@ -15,6 +15,9 @@ import (
 // second, so two equal events of one second are equal byte for byte: a request that comes again within five seconds is
 // done again, as it is most likely another event. Later it is a replay, and refused.
 //
+// Where there are several nodes, each has its own, and what it admits they have to ask each other about: see
+// Request.Mark.
+//
 // What is remembered is bounded. If more requests come than fit in, the oldest are forgotten, and none is taken any
 // more that was signed up to then: the window becomes narrower, and never has a hole.
 //
@@ -53,6 +56,21 @@ func (r *Replays) admit(hexadecimal string, at int64, now time.Time) bool {
 	}
 	return true
 }
+
+// Mark is enough of the signature of a request to tell it from all others, and the second in which it was signed; empty
+// for one that changes nothing, which may come again.
+func (r *Request) Mark() (mark string, at int64) { return r.mark, r.at }
+
+// Known tells whether a request is a replay, that another node may have done first, so long ago; 0 if none has.
+func (r *Request) Known(before time.Duration) *Failure {
+	if before >= again {
+		return replayed
+	}
+	return nil
+}
+
+// replayed is the answer to a request that has come before.
+var replayed = &Failure{401, "this request has come before, or too many that are newer have: sign a new one"}
 
 func (r *Replays) remember(s signature, at, first int64) {
 	if r.seconds == nil {

@@ -23,6 +23,9 @@ type Request struct {
 	info   info   // what is to be told of channels
 	md5    string // of the body, as it was signed; empty: there is to be none
 	events []apiEvent
+
+	mark string // see Mark
+	at   int64  // the second in which it was signed
 }
 
 // Failure is why a request is not done.
@@ -70,8 +73,11 @@ func (all *Apps) CheckHead(method, path, query string, now time.Time, seen *Repl
 	if wrong := r.route(method, segments[1:], values); wrong != nil {
 		return nil, wrong
 	}
-	if method == "POST" && !seen.admit(values["auth_signature"], signedAt(values), now) {
-		return nil, &Failure{401, "this request has come before, or too many that are newer have: sign a new one"}
+	if method == "POST" {
+		r.mark, r.at = values["auth_signature"][:2*len(signature{})], signedAt(values)
+		if !seen.admit(r.mark, r.at, now) {
+			return nil, replayed
+		}
 	}
 	return r, nil
 }

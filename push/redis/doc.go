@@ -2,8 +2,8 @@
 // registry of those that live. It works with one server, with sentinels, and with a Redis Cluster, from Redis 6.2 on
 // (7.0 for a Cluster) and Valkey.
 //
-// Nothing is stored but the registry, revocations, who is present, and the history that Node.Retain asks for: what is
-// published else while a node is cut off, that node misses, and it is told so.
+// Nothing is stored but the registry, revocations, claims, who is present, and the history that Node.Retain asks for:
+// what is published else while a node is cut off, that node misses, and it is told so.
 //
 // DESIGN.md has its guarantees and trade-offs.
 //

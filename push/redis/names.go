@@ -14,6 +14,7 @@ import (
 //	PREFIX.{PARTITION}:node:ID   channel of what is answered to a node
 //	PREFIX.{0}:nodes             key of the registry
 //	PREFIX.{0}:revoked           key of the revocations
+//	PREFIX.{PARTITION}:claims:G  key of the names of a group that were claimed
 //	PREFIX.{PARTITION}:history   key of the state of its history
 //	PREFIX.{PARTITION}:terms     key of the terms of that which have ended
 //	PREFIX.{PARTITION}:top:T     key of the offset of a target
@@ -53,6 +54,8 @@ func (n names) node(partition int, id string) string { return n.head(partition) 
 func (n names) nodes() string { return n.head(0) + ":nodes" }
 
 func (n names) revoked() string { return n.head(0) + ":revoked" }
+
+func (n names) claims(group string) string { return n.head(n.partition(group)) + ":claims:" + group }
 
 func (n names) state(partition int) string { return n.head(partition) + ":history" }
 

@@ -32,6 +32,9 @@ func TestNames(t *testing.T) {
 			}
 			note(n.nodes(), prefix+": nodes")
 			note(n.revoked(), prefix+": revoked")
+			for _, group := range hostile {
+				note(n.claims(group), prefix+": claims "+group)
+			}
 			for _, topic := range hostile {
 				name := n.topic(push.Target(topic))
 				note(name, prefix+": topic "+topic)

@@ -123,6 +123,9 @@ func TestRights(t *testing.T) {
 	if got, err := a.broker.Revocations(context.Background()); err != nil || len(got) != 1 {
 		t.Errorf("revocations: %v, %v", got, err)
 	}
+	if known, err := a.broker.Claim(context.Background(), "g", "x", time.Minute); err != nil || known != 0 {
+		t.Errorf("a claim: %v, %v", known, err)
+	}
 	m := do(t, s.address(), "ACL", "LOG")
 	if denied := m.String(); strings.Contains(denied, "reason") {
 		t.Errorf("some rights are not documented: %s", denied)

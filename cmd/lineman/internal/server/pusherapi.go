@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/lineman-go/lineman"
@@ -60,13 +61,56 @@ func (s *Server) callApp(c *lineman.Conn, call *appCall, body []byte) {
 		respondApp(c, wrong.Status, []byte(wrong.Text))
 		return
 	}
-	s.pusher.Do(call.request, &call.from, func(status int, body []byte) {
-		s.slice.answered(respondApp(c, status, body))
-	})
+	if s.options.Claim == nil || !s.claimApp(c, call) {
+		s.doApp(c, call)
+	}
 	if s.slice.isOver() { // others have the loop before the connection's next request
 		c.Pause()
 		s.slice.next(c.Resume)
 	}
+}
+
+// doApp does what a request asks.
+func (s *Server) doApp(c *lineman.Conn, call *appCall) {
+	s.pusher.Do(call.request, &call.from, func(status int, body []byte) {
+		s.slice.answered(respondApp(c, status, body))
+	})
+}
+
+// claimKept is for how long other nodes are to know a request: one may be signed a Window ahead.
+const claimKept = 2*pusher.Window + time.Minute
+
+// claimApp does a request if no other node has done it before, and reports whether it has to ask: what changes nothing
+// may come again.
+func (s *Server) claimApp(c *lineman.Conn, call *appCall) bool {
+	mark, at := call.request.Mark()
+	if mark == "" {
+		return false
+	}
+	go func() {
+		known, err := s.options.Claim(s.loop.Context(), fmt.Sprint("pusher:", at), mark, claimKept)
+		s.loop.Do(func() { s.claimed(c, call, known, err) })
+	}()
+	return true
+}
+
+// claimed does a request, unless it is a replay or nobody can tell.
+func (s *Server) claimed(c *lineman.Conn, call *appCall, known time.Duration, err error) {
+	wrong := call.request.Known(known)
+	switch {
+	case err != nil:
+		wrong = &pusher.Failure{Status: 503, Text: push.ErrUnlinked.Error()}
+		s.log.Debug("lineman: a request to the Pusher API could not be claimed", "error", err)
+	case s.crossing.over:
+		wrong = &pusher.Failure{Status: 503, Text: push.ErrClosed.Error()}
+	}
+	if wrong != nil {
+		s.guard.refuse("app", "a request to the Pusher API was refused", "remote", c.RemoteAddr(), "status",
+			wrong.Status, "error", wrong.Text)
+		respondApp(c, wrong.Status, []byte(wrong.Text))
+		return
+	}
+	s.doApp(c, call)
 }
 
 // respondApp answers a request, and returns how many bytes the answer has.

@@ -1,10 +1,13 @@
 package server_test
 
 import (
+	"context"
 	"crypto/md5"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -121,4 +124,42 @@ func TestPusherAPIRefused(t *testing.T) {
 			t.Errorf("%s: the answer tells the signature: %s", name, answer)
 		}
 	}
+}
+
+// TestPusherAPIClaimed does what no other node has done before, and nothing where nobody can tell.
+func TestPusherAPIClaimed(t *testing.T) {
+	var known atomic.Int64 // of the next request; less than 0: nobody can tell
+	var claims atomic.Int32
+	r := start(t, shops(), server.Options{
+		Claim: func(_ context.Context, group, name string, keep time.Duration) (time.Duration, error) {
+			claims.Add(1)
+			if group == "" || len(name) != 32 || keep < 20*time.Minute {
+				t.Errorf("it claims %q among %q for %v", name, group, keep)
+			}
+			if n := known.Load(); n >= 0 {
+				return time.Duration(n), nil
+			}
+			return 0, errors.New("away")
+		},
+	})
+	p := r.pusher()
+	p.comesTo("orders", "")
+	for i, c := range []struct {
+		known  time.Duration
+		status int
+	}{{0, 200}, {4 * time.Second, 200}, {5 * time.Second, 401}, {-1, 503}} {
+		known.Store(int64(c.known))
+		body := fmt.Sprintf(`{"name":"new","channels":["orders"],"data":"%d"}`, i)
+		if status, answer := r.app("POST", "/apps/shop/events", "", body); status != c.status {
+			t.Errorf("known for %v: %d %s", c.known, status, answer)
+		}
+		if c.status == 200 {
+			p.has(fmt.Sprintf(`{"event":"new","channel":"orders","data":"%d"}`, i))
+		}
+	}
+	if status, answer := r.app("GET", "/apps/shop/channels", "", ""); status != 200 || claims.Load() != 4 {
+		t.Errorf("a question: %d %s, after %d claims", status, answer, claims.Load())
+	}
+	p.subscribes("other", "")
+	p.has(`{"event":"pusher_internal:subscription_succeeded","channel":"other"`) // and nothing before it
 }

@@ -43,6 +43,11 @@ type Options struct {
 	// do at once.
 	BrokerWait func()
 
+	// Claim notes that something has come, among what is alike, for all that the Broker joins, and tells for how long
+	// it was known before; 0: it is new. It is remembered for so long as keep says. It is called on goroutines, and
+	// waits. nil: this process is alone.
+	Claim func(ctx context.Context, group, name string, keep time.Duration) (known time.Duration, err error)
+
 	TLS     *tls.Config  // of the port for browsers; nil means none
 	Log     *slog.Logger // nil means slog.Default(), as it is when the server starts
 	Command string       // how people call this program; empty means lineman
