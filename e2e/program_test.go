@@ -23,6 +23,7 @@ var binaries string
 // Immutable after TestMain.
 var told = map[string]string{
 	"LINEMAN_SEED": "", "LINEMAN_SCREENSHOTS": "", "LINEMAN_E2E_STRICT": "", "LINEMAN_E2E_LONG": "",
+	"LINEMAN_E2E_LARAVEL": "",
 }
 
 // TestMain has four tests run at a time, of those that run beside others: they wait for most of their time.
