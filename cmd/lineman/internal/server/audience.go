@@ -71,11 +71,16 @@ func (s *Server) report(e *events.Event, done func(error)) {
 		about := e.About()
 		own.About = func() []push.Target { return about }
 	}
-	var told func(error)
-	if done != nil {
-		told = func(err error) { s.loop.Do(func() { done(err) }) }
-	}
+	told := s.here(done)
 	s.home.loop.Do(func() { s.home.hearing.dispatcher.Emit(&own, told) })
+}
+
+// here has what the Dispatcher calls be called on this loop, in order; nil stays nil.
+func (s *Server) here(done func(error)) func(error) {
+	if s.home == nil || done == nil {
+		return done
+	}
+	return func(err error) { s.loop.Do(func() { done(err) }) }
 }
 
 // tellDispatcher does something with the Dispatcher, in order with what is reported.

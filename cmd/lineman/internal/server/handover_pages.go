@@ -223,9 +223,9 @@ func (s *Server) speakAgain(c *lineman.Conn, up *upstream) {
 }
 
 // await has a page wait for what back ends do with something that it has said to the predecessor. It reports whether
-// that is known.
+// that is known. Answers come in the order of what was said, be it said here or there.
 func (s *Server) await(receipt string, done func(error)) bool {
-	return s.first().hearing.dispatcher.Await(receipt, func(err error) { s.loop.Do(func() { done(err) }) })
+	return s.first().hearing.dispatcher.Await(receipt, s.here(done))
 }
 
 // restoreLive has a page of level 1 go on with what it was about to get.

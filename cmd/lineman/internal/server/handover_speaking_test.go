@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/linemantest"
+	"github.com/lineman-go/lineman/push/events"
 	"github.com/lineman-go/lineman/push/level1"
 )
 
@@ -106,4 +109,64 @@ func TestRenewalCrosses(t *testing.T) {
 	if got := fmt.Sprintf("%x", []byte(f)); got != want {
 		t.Errorf("it is %s, want %s", got, want)
 	}
+}
+
+// idle takes what it is sent.
+type idle struct{}
+
+func (idle) Send([]byte) bool { return true }
+
+// TestSaidInOrder has a page be answered in the order of what it has said, before a handover and after it, whichever
+// loop it is on.
+func TestSaidInOrder(t *testing.T) {
+	for name, first := range map[string]bool{"on the first loop": true, "on another loop": false} {
+		t.Run(name, func(t *testing.T) {
+			w := &lineman.Worker{Addr: "tcp://127.0.0.1:0"}
+			on := linemantest.Start(t, w)
+			answered := make(chan string, 2)
+			on.Do(w, func(l *lineman.Loop) { sayBeforeAndAfter(t, l, first, answered) })
+			for _, want := range []string{"before", "after"} {
+				if got := <-answered; got != want {
+					t.Errorf("%q is answered in place of %q", got, want)
+				}
+			}
+		})
+	}
+}
+
+// sayBeforeAndAfter has a page say something before a handover and after it. A listener takes both at once.
+func sayBeforeAndAfter(t *testing.T, l *lineman.Loop, first bool, answered chan<- string) {
+	newDispatcher := func() *events.Dispatcher {
+		return events.New(events.Options{Do: l.Do, After: func(d time.Duration, f func()) { l.After(d, f) }})
+	}
+	said := func(receipt string) *events.Event {
+		return &events.Event{Kind: events.Message, Conn: "c:n.1", UID: "ann", Data: []byte("1"), Receipt: receipt}
+	}
+	old, successor := newDispatcher(), newDispatcher()
+	was, err := old.Listen(events.Listen{Group: "g", Events: []events.Kind{events.Message}, Sink: idle{}})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	old.Emit(said("before"), func(error) { t.Error("the predecessor answers") })
+	if err := successor.RestoreState(old.AppendState(nil)); err != nil {
+		t.Error(err)
+		return
+	}
+	is, err := successor.Reattach(was.Number(), idle{})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	s := &Server{loop: l}
+	s.hearing.dispatcher = successor
+	if !first {
+		s = &Server{loop: l, home: s}
+	}
+	if !s.await("before", func(error) { answered <- "before" }) {
+		t.Error("nothing is known of what was said")
+	}
+	successor.Restored()
+	s.report(said("after"), func(error) { answered <- "after" })
+	l.Do(func() { _ = is.Ack(2) }) // behind what the other loop reports
 }
