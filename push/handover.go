@@ -26,8 +26,9 @@ import (
 // What does not cross: functions that the predecessor waits to call. So who publishes with Wait and was not answered is
 // told ErrClosed by the predecessor, and nobody has got it; and a Watch ends with its process.
 
-// stateVersion is that of all states of this package.
-const stateVersion = 1
+// stateVersion is that of all states of this package. Version 2 has the identities of members, and brokers in parts:
+// programs that knew version 1 passed over what they did not know.
+const stateVersion = 2
 
 // errStays is that of a Broker that cannot be handed over.
 var errStays = errors.New("push: this broker cannot be handed over: have connections drain")
@@ -144,7 +145,7 @@ func (h *Hub[C]) RestoreBrokerState(part []byte) error {
 	if err != nil {
 		return err
 	}
-	return fields.Each(state, func(number uint64, value []byte) error {
+	return fields.Each(state, fieldKept, func(number uint64, value []byte) error {
 		switch number {
 		case fieldHistory:
 			if s := h.rings(); s != nil {

@@ -3,16 +3,20 @@ package push_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/lineman-go/lineman/internal/fields"
 	"github.com/lineman-go/lineman/push"
 )
 
-// goldenStates are those of the broker, a Hub and a connection, by the names of their files.
+// goldenStates are those of the broker, a Hub and a connection, by the names of their files, as this version writes them.
 func goldenStates(t *testing.T) map[string][]byte {
 	h := newAside(t)
 	setNode(t, h)
@@ -29,6 +33,9 @@ func goldenStates(t *testing.T) map[string][]byte {
 	if err == nil {
 		err = m.Join("all")
 	}
+	if err == nil {
+		err = m.SubscribeAs("plain:1", "bob", json.RawMessage(`{"n":2}`))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +47,7 @@ func goldenStates(t *testing.T) map[string][]byte {
 	}
 	time.Sleep(time.Second)
 	x := save(t, []*hub{h.hub}, everybody)
-	return map[string][]byte{"broker.state": x.broker[0], "hub.state": x.hubs[0], "member.state": x.members[0].is}
+	return map[string][]byte{"broker": x.broker[0], "hub": x.hubs[0], "member": x.members[0].is}
 }
 
 // setNode gives a Hub a name that is not of chance, and a history that is not.
@@ -54,43 +61,68 @@ func setNode(t *testing.T, h *aside) {
 	h.Restored()
 }
 
-// TestGolden has version 1 be read for ever.
+// golden is a state as a version has written it.
+func golden(t testing.TB, name string, version byte) []byte {
+	state, err := os.ReadFile(filepath.Join("testdata", fmt.Sprintf("%s.%d.state", name, version)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+// TestGolden has what each version has written be read for ever, and what a later one writes be refused, as it may have
+// what would be lost. A version that writes more has another number, and files of its own.
 func TestGolden(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		read := make(map[string][]byte)
-		for name, got := range goldenStates(t) {
-			want, err := os.ReadFile(filepath.Join("testdata", name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if read[name] = want; !bytes.Equal(got, want) {
-				t.Errorf("%s is %q, want %q: fields may come, none may change: write the file", name, got, want)
+		states := goldenStates(t)
+		current := states["hub"][0]
+		for name, got := range states {
+			if want := golden(t, name, current); !bytes.Equal(got, want) {
+				t.Errorf("version %d of %s is %q, want %q: what is written otherwise is another version", current, name,
+					got, want)
 			}
 		}
-		h := newAside(t)
-		x := handover{t: t, broker: [][]byte{read["broker.state"]}, hubs: [][]byte{read["hub.state"]}}
-		x.members = []memberState{{0, &conn{id: 7}, read["member.state"]}}
-		x.restore([]*hub{h.hub})
-		h.Restored()
-		if m := h.Member(7); m.Target() != "c:node.7" || !m.IsIn("chat:1") || !m.IsIn("g:all") || len(h.read(t)) != 1 {
-			t.Errorf("it is not as it was: %s, %v, %v", m.Target(), m.Channels(), h.read(t))
+		for version := byte(1); version <= current; version++ {
+			h := newAside(t)
+			x := handover{t: t, broker: [][]byte{golden(t, "broker", version)}, hubs: [][]byte{golden(t, "hub", version)}}
+			x.members = []memberState{{0, &conn{id: 7}, golden(t, "member", version)}}
+			x.restore([]*hub{h.hub})
+			h.Restored()
+			m := h.Member(7)
+			if m.Target() != "c:node.7" || !m.IsIn("chat:1") || !m.IsIn("g:all") || len(h.read(t)) != 1 ||
+				m.IsIn("plain:1") != (version > 1) {
+				t.Errorf("it is not as version %d had it: %s, %v", version, m.Target(), m.Channels())
+			}
 		}
-		newer := append([]byte{2}, read["hub.state"][1:]...)
-		if err := newAside(t).RestoreState(newer); err == nil {
-			t.Error("a newer version is read")
+		for name, state := range states {
+			newer := append([]byte{current + 1}, state[1:]...)
+			for _, later := range [][]byte{newer, fields.Uint(slices.Clone(state), 100, 1)} {
+				if err := newAside(t).restoreAny(name, later); !errors.Is(err, fields.ErrNewer) {
+					t.Errorf("what a later version says of %s: %v", name, err)
+				}
+			}
 		}
 	})
+}
+
+// restoreAny reads one of the golden states.
+func (a *aside) restoreAny(name string, state []byte) (err error) {
+	switch name {
+	case "broker":
+		err = a.RestoreBrokerState(state)
+	case "hub":
+		err = a.RestoreState(state)
+	case "member":
+		_, err = a.RestoreMember(&conn{id: 7}, state)
+	}
+	return err
 }
 
 // FuzzRestore has no state make a Hub panic.
 func FuzzRestore(f *testing.F) {
 	var seeds [3][]byte
-	for i, name := range []string{"broker.state", "hub.state", "member.state"} {
-		text, err := os.ReadFile(filepath.Join("testdata", name))
-		if err != nil {
-			f.Fatal(err)
-		}
-		seeds[i] = text
+	for i, name := range []string{"broker", "hub", "member"} {
+		seeds[i] = golden(f, name, 2)
 	}
 	f.Add(seeds[0], seeds[1], seeds[2])
 	f.Fuzz(func(t *testing.T, broker, state, is []byte) {

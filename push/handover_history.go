@@ -154,7 +154,7 @@ func (s *rings) restoreState(state []byte, retain func(Target) Retention) error 
 		s.arriving = &historyState{rings: s, retain: retain}
 	}
 	s.arriving.present = s.age()
-	if err := fields.Each(state, s.arriving.take); err != nil {
+	if err := fields.Each(state, fieldMessage, s.arriving.take); err != nil {
 		return err
 	}
 	if _, err := ParsePosition(Position{s.epoch, 1}.String()); err != nil {
@@ -210,7 +210,7 @@ func pause(nanoseconds int64) time.Duration {
 
 func (h *historyState) takeRing(value []byte) error {
 	s, r, counted := h.rings, &ring{}, uint8(0)
-	if err := fields.Each(value, func(number uint64, value []byte) (err error) {
+	if err := fields.Each(value, fieldRingCounted, func(number uint64, value []byte) (err error) {
 		switch number {
 		case fieldRingTarget:
 			r.target = Target(value)
@@ -243,7 +243,7 @@ func (h *historyState) takeMessage(value []byte) error {
 	var at, age int64
 	var same uint8
 	var data []byte
-	if err := fields.Each(value, func(field uint64, value []byte) (err error) {
+	if err := fields.Each(value, fieldMessageSame, func(field uint64, value []byte) (err error) {
 		switch field {
 		case fieldMessageRing:
 			err = fields.Put(&ring, value)

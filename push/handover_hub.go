@@ -123,7 +123,7 @@ func (h *Hub[C]) RestoreState(state []byte) error {
 	if !first && !h.isOneProcess() {
 		return nil
 	}
-	return fields.Each(state, func(number uint64, value []byte) error {
+	return fields.Each(state, fieldLink, func(number uint64, value []byte) error {
 		switch number {
 		case fieldName:
 			return h.restoreName(l, string(value))
@@ -177,7 +177,7 @@ func (h *Hub[C]) restoreSeat(l HandoverLink, state []byte) error {
 	var at seat
 	var left time.Duration
 	var info []byte
-	if err := fields.Each(state, func(number uint64, value []byte) (err error) {
+	if err := fields.Each(state, fieldSeatInfo, func(number uint64, value []byte) (err error) {
 		switch number {
 		case fieldSeatChannel:
 			at.channel = Target(value)
@@ -286,7 +286,7 @@ func (s *Stats) restoreState(state []byte) error {
 		fieldRepairs: &had.Repairs, fieldBreaks: &had.Breaks, fieldUnlinked: &had.Unlinked,
 		fieldUnanswered: &had.Unanswered,
 	}
-	err := fields.Each(state, func(number uint64, value []byte) error {
+	err := fields.Each(state, fieldUnanswered, func(number uint64, value []byte) error {
 		switch counter := counters[number]; {
 		case counter != nil:
 			return fields.Put(counter, value)
@@ -306,7 +306,7 @@ func (s *Stats) restoreState(state []byte) error {
 func (s *Stats) restoreGap(state []byte) error {
 	var why Gap
 	var n uint64
-	err := fields.Each(state, func(number uint64, value []byte) (err error) {
+	err := fields.Each(state, fieldGapN, func(number uint64, value []byte) (err error) {
 		switch number {
 		case fieldGapWhy:
 			why = Gap(value)

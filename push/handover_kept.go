@@ -84,7 +84,7 @@ func (b *Memory) keptMessages() (states []keptState) {
 // restoreKept keeps a message of the predecessor for the rest of its time.
 func (h *Hub[C]) restoreKept(state []byte) error {
 	var k keptState
-	if err := fields.Each(state, func(number uint64, value []byte) (err error) {
+	if err := fields.Each(state, fieldKeptLeft, func(number uint64, value []byte) (err error) {
 		switch number {
 		case fieldKeptTo:
 			k.to = append(k.to, Target(value))

@@ -174,7 +174,7 @@ func (s *memberState) take(number uint64, value []byte) (err error) {
 func (s *memberState) takeIdentity(state []byte) error {
 	var in Target
 	var who identity
-	err := fields.Each(state, func(number uint64, value []byte) error {
+	err := fields.Each(state, fieldIdentityInfo, func(number uint64, value []byte) error {
 		switch number {
 		case fieldIdentityChannel:
 			in = Target(value)
@@ -202,7 +202,7 @@ func (s *memberState) takeStand(state []byte, coming bool) error {
 	var in []byte
 	var text string
 	var again uint8
-	err := fields.Each(state, func(number uint64, value []byte) (err error) {
+	err := fields.Each(state, fieldStandsAgain, func(number uint64, value []byte) (err error) {
 		switch number {
 		case fieldStandsIn:
 			in = value
@@ -252,7 +252,7 @@ func (h *Hub[C]) RestoreMember(c C, state []byte) (*Member[C], error) {
 		return nil, err
 	}
 	var had memberState
-	if err := fields.Each(state, had.take); err != nil {
+	if err := fields.Each(state, fieldMemberIdentity, had.take); err != nil {
 		return nil, err
 	}
 	former := slices.IndexFunc(h.former, func(name string) bool { return name == string(had.node) }) + 1

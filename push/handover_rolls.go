@@ -88,7 +88,7 @@ func (h *Hub[C]) restoreRoll(l HandoverLink, state []byte) error {
 		fieldRollIs: &is, fieldRollOn: &on, fieldRollRead: &read, fieldRollBehind: &behind, fieldRollAsked: &asked,
 		fieldRollSays: &says,
 	}
-	if err := fields.Each(state, func(number uint64, value []byte) (err error) {
+	if err := fields.Each(state, fieldRollEnds, func(number uint64, value []byte) (err error) {
 		switch flag := flags[number]; {
 		case flag != nil:
 			err = fields.Put(flag, value)
@@ -120,7 +120,7 @@ func (h *Hub[C]) restoreRoll(l HandoverLink, state []byte) error {
 func (a *rollArriving) takeGone(state []byte) error {
 	var name string
 	var left time.Duration
-	err := fields.Each(state, func(number uint64, value []byte) (err error) {
+	err := fields.Each(state, fieldGoneLeft, func(number uint64, value []byte) (err error) {
 		switch number {
 		case fieldGoneName:
 			name = string(value)

@@ -1,6 +1,6 @@
 // Package fields is how a process writes what it knows for its successor: a version, and then fields with numbers. One
-// that is not written is zero, and one whose number is not known is skipped. So each version reads what those before it
-// have written.
+// that is not written is zero, so each program reads what those before it have written. A field that came later than
+// the program is refused, as it may be something that must not be lost.
 //
 //	version  number length value  number length value ...
 //
@@ -15,6 +15,9 @@ import (
 
 // ErrMalformed is the error of what cannot be read.
 var ErrMalformed = errors.New("fields: the state of the predecessor is malformed")
+
+// ErrNewer is the error of what a later program has written.
+var ErrNewer = errors.New("fields: the running program is newer than its successor: reload with --drain")
 
 // Begin appends a version, which is below 128.
 func Begin(dst []byte, version byte) []byte { return append(dst, version) }
@@ -86,21 +89,21 @@ func Leave(dst []byte, at int) {
 	dst[at+aroundNested-1] &= 0x7f
 }
 
-// Open reads the version of a state, and returns what follows. It is an error if the version is none, or greater than
-// newest.
+// Open reads the version of a state, and returns what follows. The error is ErrMalformed if the version is none, and
+// matches ErrNewer if it is greater than newest.
 func Open(state []byte, newest byte) (rest []byte, err error) {
 	switch {
 	case len(state) == 0 || state[0] == 0:
 		return nil, ErrMalformed
 	case state[0] > newest:
-		return nil, fmt.Errorf("fields: the state of the predecessor has version %d, and this program reads up to %d: "+
-			"hand over to one that is not older", state[0], newest)
+		return nil, fmt.Errorf("%w (its state has version %d, and this one reads up to %d)", ErrNewer, state[0], newest)
 	}
 	return state[1:], nil
 }
 
-// Each calls take with all fields, in order. The values are parts of the state. It ends with the first error.
-func Each(state []byte, take func(number uint64, value []byte) error) error {
+// Each calls take with all fields, in order. The values are parts of the state. newest is the greatest number that was
+// ever given to a field of this kind: a greater one is an error that matches ErrNewer. It ends with the first error.
+func Each(state []byte, newest uint64, take func(number uint64, value []byte) error) error {
 	for len(state) > 0 {
 		number, n := binary.Uvarint(state)
 		if n <= 0 {
@@ -109,6 +112,9 @@ func Each(state []byte, take func(number uint64, value []byte) error) error {
 		length, m := binary.Uvarint(state[n:])
 		if state = state[n:]; m <= 0 || length > uint64(len(state)-m) {
 			return ErrMalformed
+		}
+		if number > newest {
+			return fmt.Errorf("%w (its state has field %d where this one knows up to %d)", ErrNewer, number, newest)
 		}
 		end := m + int(length)
 		if err := take(number, state[m:end:end]); err != nil {

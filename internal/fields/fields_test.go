@@ -2,6 +2,7 @@ package fields_test
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +30,7 @@ func TestGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	var numbers []uint64
-	if err := fields.Each(rest, func(number uint64, value []byte) error {
+	if err := fields.Each(rest, 200, func(number uint64, value []byte) error {
 		if numbers = append(numbers, number); number == 4 {
 			var v uint8
 			if n, err := fields.Number(value); n != 300 || err != nil {
@@ -53,14 +54,22 @@ func TestRefused(t *testing.T) {
 	} {
 		rest, err := fields.Open([]byte(state), 1)
 		if err == nil {
-			err = fields.Each(rest, func(uint64, []byte) error { return nil })
+			err = fields.Each(rest, 9, func(uint64, []byte) error { return nil })
 		}
 		if !errors.Is(err, fields.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := fields.Open([]byte{2}, 1); err == nil || errors.Is(err, fields.ErrMalformed) {
+	if _, err := fields.Open([]byte{2}, 1); !errors.Is(err, fields.ErrNewer) {
 		t.Errorf("a newer version: %v", err)
+	}
+	var taken []uint64
+	err := fields.Each([]byte("\x02\x01a\x03\x01b\x01\x01c"), 2, func(number uint64, _ []byte) error {
+		taken = append(taken, number)
+		return nil
+	})
+	if !errors.Is(err, fields.ErrNewer) || !slices.Equal(taken, []uint64{2}) {
+		t.Errorf("a newer field: %v, behind %v", err, taken)
 	}
 }
 
@@ -69,7 +78,7 @@ func FuzzEach(f *testing.F) {
 	f.Add([]byte("\x01\x03ann\x03\x00"))
 	f.Fuzz(func(t *testing.T, state []byte) {
 		bytes := 0
-		err := fields.Each(state, func(_ uint64, value []byte) error {
+		err := fields.Each(state, math.MaxUint64, func(_ uint64, value []byte) error {
 			bytes += len(value)
 			_, _ = fields.Number(value) // it must not panic
 			return nil

@@ -3,6 +3,7 @@
 package program
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,8 +12,10 @@ import (
 	"github.com/lineman-go/lineman/internal/master"
 )
 
-// stateVersion is of savedMaster. A program reads its own version, and those before.
-const stateVersion = 1
+// stateVersion is of savedMaster. A program reads its own version, and those before. Version 2 has who holds signals, and
+// ages: programs that knew version 1 passed over what they did not know. From version 2 on a field that came later than
+// the program is refused.
+const stateVersion = 2
 
 // StateVersion is the version of a master's state that this program reads; 0 where a process cannot become another
 // program.
@@ -61,8 +64,10 @@ func parseMaster(text []byte, pid int) (*savedMaster, error) {
 			"restart", v.Version, stateVersion)
 	}
 	s := &savedMaster{}
-	if err := json.Unmarshal(text, s); err != nil {
-		return nil, fmt.Errorf("lineman: the state of the master: %w", err)
+	strict := json.NewDecoder(bytes.NewReader(text))
+	strict.DisallowUnknownFields() // nothing is lost that a later program needs
+	if err := strict.Decode(s); err != nil {
+		return nil, fmt.Errorf("lineman: the state of the master: %w: restart", err)
 	}
 	if s.PID != pid {
 		return nil, fmt.Errorf("lineman: the state is that of the master %d, and this one is %d", s.PID, pid)

@@ -69,7 +69,7 @@ func (t *Table[C]) RestoreState(state []byte) error {
 		return err
 	}
 	now := time.Now()
-	return fields.Each(state, func(number uint64, value []byte) error {
+	return fields.Each(state, fieldCache, func(number uint64, value []byte) error {
 		if number == fieldCache {
 			return t.restoreCache(value, now)
 		}
@@ -80,7 +80,7 @@ func (t *Table[C]) RestoreState(state []byte) error {
 func (t *Table[C]) restoreCache(state []byte, now time.Time) error {
 	var key string
 	c := &idempotencyCache{requests: make(map[string]*cachedRequest)}
-	if err := fields.Each(state, func(number uint64, value []byte) error {
+	if err := fields.Each(state, fieldCacheRequest, func(number uint64, value []byte) error {
 		switch number {
 		case fieldCacheKey:
 			key = string(value)
@@ -100,7 +100,7 @@ func (t *Table[C]) restoreCache(state []byte, now time.Time) error {
 func (c *idempotencyCache) restore(state []byte, now time.Time) error {
 	var age uint32
 	q, reply, wrong := &cachedRequest{}, &Reply{OK: true}, &Error{}
-	if err := fields.Each(state, func(number uint64, value []byte) (err error) {
+	if err := fields.Each(state, fieldRequestText, func(number uint64, value []byte) (err error) {
 		switch number {
 		case fieldRequestID:
 			q.id = string(value)
@@ -158,7 +158,7 @@ func (t *Table[C]) RestoreWatching(state []byte, by Caller) (*Watching, error) {
 		return nil, err
 	}
 	w, missed, full := t.newWatching(by), uint32(0), uint8(0)
-	if err := fields.Each(state, func(number uint64, value []byte) (err error) {
+	if err := fields.Each(state, fieldWatchFull, func(number uint64, value []byte) (err error) {
 		switch number {
 		case fieldWatchTarget:
 			w.target = push.Target(value)

@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/lineman-go/lineman/internal/fields"
 	"github.com/lineman-go/lineman/push/command"
 )
 
@@ -96,7 +98,8 @@ func goldenState(t testing.TB) []byte {
 	return b.AppendState(nil)
 }
 
-// TestGolden has version 1 be read for ever, and requests have the same fingerprint in every process.
+// TestGolden has version 1 be read for ever, what a later one writes be refused, and requests have the same fingerprint
+// in every process.
 func TestGolden(t *testing.T) {
 	want, err := os.ReadFile(filepath.Join("testdata", "golden.state"))
 	if err != nil {
@@ -104,7 +107,7 @@ func TestGolden(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		if got := goldenState(t); !bytes.Equal(got, want) {
-			t.Errorf("the state is %q, want %q: fields may come, and none may change: then write the file", got, want)
+			t.Errorf("the state is %q, want %q: what is written otherwise is another version", got, want)
 		}
 	})
 	b := newBench(t)
@@ -115,6 +118,11 @@ func TestGolden(t *testing.T) {
 	line := `{"cmd":"pub","id":"1","to":"u:ann","text":"one"}`
 	if got := b.ask(line, appKey); got != `{"ok":true,"n":0}` {
 		t.Errorf("it is answered %s", got)
+	}
+	for _, later := range [][]byte{append([]byte{2}, want[1:]...), fields.Uint(want, 100, 1)} {
+		if err := newBench(t).RestoreState(later); !errors.Is(err, fields.ErrNewer) {
+			t.Errorf("what a later version says: %v", err)
+		}
 	}
 }
 

@@ -104,7 +104,7 @@ func (k *early) appendState(dst []byte, now time.Time) []byte {
 func (k *early) takeSaid(state []byte) error {
 	var s earlySaying
 	var again, unclaimed uint8
-	err := fields.Each(state, func(number uint64, value []byte) (err error) {
+	err := fields.Each(state, fieldSaidUnclaimed, func(number uint64, value []byte) (err error) {
 		switch number {
 		case fieldSaidText:
 			s.text = slices.Clone(value)

@@ -15,8 +15,9 @@ import (
 // again. What the hooks of the predecessor were given goes to those of the successor of the same name, and is marked as
 // sent again, as an answer may be under way.
 
-// stateVersion is that of all states of this package.
-const stateVersion = 1
+// stateVersion is that of all states of this package. Version 2 has what is known of other nodes: programs that knew
+// version 1 passed over it.
+const stateVersion = 2
 
 // The fields of a Dispatcher.
 const (
@@ -161,7 +162,7 @@ func (d *Dispatcher) RestoreState(state []byte) error {
 		waiters: make(map[string][]*completion), listeners: make(map[uint64]*Listener),
 		deserted: make(map[*group]time.Duration),
 	}
-	if err := fields.Each(state, d.takeState); err != nil {
+	if err := fields.Each(state, fieldCluster, d.takeState); err != nil {
 		return err
 	}
 	d.changed()
@@ -199,7 +200,7 @@ func (d *Dispatcher) takeState(number uint64, value []byte) (err error) {
 
 func (a *arriving) takeCompletion(state []byte) error {
 	c, err := &completion{done: func(error) {}}, uint8(0)
-	if err := fields.Each(state, func(number uint64, value []byte) (wrong error) {
+	if err := fields.Each(state, fieldError, func(number uint64, value []byte) (wrong error) {
 		switch number {
 		case fieldReceipt:
 			c.receipt = string(value)

@@ -179,7 +179,7 @@ func (d *Dispatcher) takeCluster(state []byte) error {
 	}
 	w := &c.ward
 	w.conns, w.Came = make(map[push.Target]string), make(map[push.Target]string)
-	return fields.Each(state, func(number uint64, value []byte) (err error) {
+	return fields.Each(state, fieldClusterWent, func(number uint64, value []byte) (err error) {
 		switch number {
 		case fieldClusterID:
 			c.id = string(value)
@@ -207,7 +207,7 @@ func (d *Dispatcher) takeCluster(state []byte) error {
 }
 
 func takeConn(state []byte) (conn push.Target, uid string, unsaid bool, err error) {
-	err = fields.Each(state, func(number uint64, value []byte) error {
+	err = fields.Each(state, fieldConnUnsaid, func(number uint64, value []byte) error {
 		switch number {
 		case fieldConnName:
 			conn = push.Target(value)
@@ -225,7 +225,7 @@ func (c *cluster) takePeer(state []byte) error {
 	p := newPeer("")
 	var silent time.Duration
 	var all []cameIn
-	if err := fields.Each(state, func(number uint64, value []byte) (err error) {
+	if err := fields.Each(state, fieldPeerConn, func(number uint64, value []byte) (err error) {
 		switch number {
 		case fieldPeerID:
 			p.id = string(value)
@@ -235,7 +235,7 @@ func (c *cluster) takePeer(state []byte) error {
 			err = json.Unmarshal(value, &p.groups)
 		case fieldPeerInflow:
 			in := &inflow{ahead: make(map[uint64]bool)}
-			err = fields.Each(value, in.take)
+			err = fields.Each(value, fieldInflowRefused, in.take)
 			p.came[in.Group] = in
 			all = append(all, cameIn{in, p})
 		case fieldPeerConn:

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -341,21 +339,23 @@ func goldenNode(t testing.TB) []byte {
 	return a.AppendState(nil)
 }
 
-// TestGoldenNode has what version 1 tells of other nodes be read for ever.
+// TestGoldenNode has what each version tells of other nodes be read for ever.
 func TestGoldenNode(t *testing.T) {
-	file := filepath.Join("testdata", "golden_node.state")
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := readGolden(t, "golden_node", stateVersion)
 	if got := goldenNode(t); !bytes.Equal(got, want) {
-		t.Errorf("the state is %q, want %q: it may have more fields, but those that it has stay: then write the file",
-			got, want)
+		t.Errorf("the state is %q, want %q: what is written otherwise is another version", got, want)
 	}
+	for version := byte(1); version <= stateVersion; version++ {
+		testGoldenNode(t, readGolden(t, "golden_node", version), want)
+	}
+}
+
+func testGoldenNode(t *testing.T, state, want []byte) {
 	x := newWires(t)
 	w, b := newWorld(t, Options{}), x.node("b")
 	x.join(w, "none")
-	if err := w.RestoreState(want); err != nil {
+	err := w.RestoreState(state)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if got := w.AppendState(nil); !bytes.Equal(got, want) {

@@ -49,7 +49,7 @@ func (c *Counters) restoreState(state []byte) error {
 	all := map[uint64]*uint64{
 		fieldEmitted: &had.Emitted, fieldDropped: &had.Dropped, fieldLate: &had.Late, fieldAgain: &had.Again,
 	}
-	err := fields.Each(state, func(number uint64, value []byte) error {
+	err := fields.Each(state, fieldAgain, func(number uint64, value []byte) error {
 		if counter := all[number]; counter != nil {
 			return fields.Put(counter, value)
 		}
@@ -134,10 +134,10 @@ func (s *groupState) take(number uint64, value []byte) (err error) {
 		err = s.counters.restoreState(value)
 	case fieldGroupListener:
 		s.listeners = append(s.listeners, listenerState{})
-		err = fields.Each(value, s.listeners[len(s.listeners)-1].take)
+		err = fields.Each(value, fieldListenerRelay, s.listeners[len(s.listeners)-1].take)
 	case fieldGroupBinding:
 		s.bindings = append(s.bindings, bindingState{})
-		err = fields.Each(value, s.bindings[len(s.bindings)-1].take)
+		err = fields.Each(value, fieldBindingGone, s.bindings[len(s.bindings)-1].take)
 	case fieldGroupWaiting:
 		s.waiting, err = takeItem(s.waiting, value)
 	case fieldGroupHeld:
@@ -176,7 +176,7 @@ func (s *groupState) check(unclaimed bool) error {
 // there is dropped.
 func (d *Dispatcher) takeGroup(state []byte, unclaimed bool) error {
 	var s groupState
-	if err := fields.Each(state, s.take); err != nil {
+	if err := fields.Each(state, fieldGroupSyncing, s.take); err != nil {
 		return err
 	}
 	if err := s.check(unclaimed); err != nil {

@@ -106,7 +106,7 @@ func (s *listenerState) take(number uint64, value []byte) (err error) {
 		s.items, err = takeItem(s.items, value)
 	case fieldListenerRelay:
 		s.relay = &relayState{}
-		err = fields.Each(value, s.relay.take)
+		err = fields.Each(value, fieldRelayGone, s.relay.take)
 	}
 	return err
 }
@@ -125,7 +125,7 @@ func (s *bindingState) take(number uint64, value []byte) (err error) {
 
 func takeItem(to []itemState, state []byte) ([]itemState, error) {
 	var it itemState
-	err := fields.Each(state, func(number uint64, value []byte) (err error) {
+	err := fields.Each(state, fieldItemNumber, func(number uint64, value []byte) (err error) {
 		switch number {
 		case fieldItemText:
 			it.text = slices.Clone(value)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lineman-go/lineman/internal/fields"
 	"github.com/lineman-go/lineman/push"
 )
 
@@ -228,20 +229,38 @@ func goldenState(t testing.TB) []byte {
 	return w.AppendState(nil)
 }
 
-// TestGolden has version 1 be read for ever.
-func TestGolden(t *testing.T) {
-	const golden = "golden.state"
-	file := filepath.Join("testdata", golden)
-	want, err := os.ReadFile(file)
+// readGolden is a state as a version has written it.
+func readGolden(t testing.TB, name string, version byte) []byte {
+	state, err := os.ReadFile(filepath.Join("testdata", fmt.Sprintf("%s.%d.state", name, version)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := goldenState(t); !bytes.Equal(got, want) {
-		t.Errorf("the state is %q, want %q: it may have more fields, but those that it has stay: then write the file",
-			got, want)
+	return state
+}
+
+// TestGolden has what each version has written be read for ever, and what a later one writes be refused. A version that
+// writes more has another number, and files of its own.
+func TestGolden(t *testing.T) {
+	got := goldenState(t)
+	if want := readGolden(t, "golden", stateVersion); !bytes.Equal(got, want) {
+		t.Errorf("the state is %q, want %q: what is written otherwise is another version", got, want)
 	}
+	for version := byte(1); version <= stateVersion; version++ {
+		testGolden(t, readGolden(t, "golden", version))
+	}
+	newer := append([]byte{stateVersion + 1}, got[1:]...)
+	for _, later := range [][]byte{newer, fields.Uint(got, 100, 1)} {
+		w := newWorld(t, Options{})
+		if err := w.RestoreState(later); !errors.Is(err, fields.ErrNewer) {
+			t.Errorf("what a later version says: %v", err)
+		}
+	}
+}
+
+func testGolden(t *testing.T, state []byte) {
 	w := newWorld(t, Options{Early: 10 * time.Second})
-	if err := w.RestoreState(want); err != nil {
+	err := w.RestoreState(state)
+	if err != nil {
 		t.Fatal(err)
 	}
 	l := &listener{w: w, room: -1}

@@ -142,7 +142,7 @@ func RestorePage(all *Apps, state []byte) (*Page, error) {
 		return nil, err
 	}
 	p, u := &Page{}, user{}
-	err = fields.Each(state, func(number uint64, value []byte) error {
+	err = fields.Each(state, fieldChannel, func(number uint64, value []byte) error {
 		switch number {
 		case fieldApp:
 			p.app = all.ByID(string(value))
@@ -172,7 +172,7 @@ func (u *user) restore(number uint64, value []byte) {
 
 func (p *Page) restoreJoining(state []byte) error {
 	name, j := "", &joining{}
-	err := fields.Each(state, func(number uint64, value []byte) error {
+	err := fields.Each(state, fieldChannel, func(number uint64, value []byte) error {
 		if number == fieldChannel {
 			name = string(value)
 		}

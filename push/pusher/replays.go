@@ -140,7 +140,7 @@ func (r *Replays) Restore(state []byte) error {
 	if err != nil {
 		return err
 	}
-	return fields.Each(state, func(number uint64, value []byte) error {
+	return fields.Each(state, fieldSeen, func(number uint64, value []byte) error {
 		switch number {
 		case fieldForgot:
 			var forgot int64
@@ -159,7 +159,7 @@ var errMalformedReplays = errors.New("pusher: the state of the requests that hav
 
 func (r *Replays) restoreSecond(state []byte) error {
 	var at int64
-	return fields.Each(state, func(number uint64, value []byte) error {
+	return fields.Each(state, fieldSeen, func(number uint64, value []byte) error {
 		switch number {
 		case fieldAt:
 			return fields.Put(&at, value)

@@ -107,9 +107,11 @@ func (l *link) RestoreState(state []byte) error {
 	had := linkState{seen: make(map[string]time.Duration), gone: make(map[string]time.Duration)}
 	state, err := fields.Open(state, stateVersion)
 	if err == nil {
-		err = fields.Each(state, had.take)
+		err = fields.Each(state, fieldUnsaid, had.take)
 	}
 	switch {
+	case had.broker != "" && had.broker != stateOf:
+		return nil // whatever else it says
 	case err != nil:
 		return err
 	case had.broker != stateOf || had.where != l.where() || len(had.shards) != len(l.shards):
@@ -147,7 +149,7 @@ func (had *linkState) take(number uint64, value []byte) (err error) {
 		err = takeNode(had.gone, value)
 	case fieldUnsaid:
 		var at seat
-		err = fields.Each(value, func(number uint64, value []byte) error {
+		err = fields.Each(value, fieldUnsaidUID, func(number uint64, value []byte) error {
 			switch number {
 			case fieldUnsaidIn:
 				at.in = push.Target(value)
@@ -163,7 +165,7 @@ func (had *linkState) take(number uint64, value []byte) (err error) {
 
 func (had *linkState) takeShard(state []byte) error {
 	var s shardState
-	err := fields.Each(state, func(number uint64, value []byte) (err error) {
+	err := fields.Each(state, fieldLastSeq, func(number uint64, value []byte) (err error) {
 		switch number {
 		case fieldEpoch:
 			s.mark.epoch = string(value)
@@ -188,7 +190,7 @@ func (had *linkState) takeShard(state []byte) error {
 func takeNode(to map[string]time.Duration, state []byte) error {
 	var node string
 	var ago uint32
-	err := fields.Each(state, func(number uint64, value []byte) (err error) {
+	err := fields.Each(state, fieldAgo, func(number uint64, value []byte) (err error) {
 		switch number {
 		case fieldNode:
 			node = string(value)

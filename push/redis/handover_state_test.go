@@ -1,9 +1,11 @@
 package redis
 
 import (
+	"errors"
 	"log/slog"
 	"testing"
 
+	"github.com/lineman-go/lineman/internal/fields"
 	"github.com/lineman-go/lineman/push"
 )
 
@@ -57,7 +59,7 @@ func TestHandoverState(t *testing.T) {
 // TestHandoverStateOfOthers does without the state of another Broker, or of one elsewhere, and refuses what is none.
 func TestHandoverStateOfOthers(t *testing.T) {
 	for name, state := range map[string]string{
-		"another broker": "\x01" + "\x01\x04nats" + "\x03\x01\x01",
+		"another broker": "\x01" + "\x01\x04nats" + "\x03\x01\x01" + "\x63\x01\x01",
 		"elsewhere":      "\x01" + "\x01\x05redis" + "\x02\x0dother 1 false" + "\x03\x01\x01" + "\x05\x00",
 	} {
 		l, linked := newSuccessor(t)
@@ -69,6 +71,11 @@ func TestHandoverStateOfOthers(t *testing.T) {
 	for _, state := range []string{"", "\x02", stateOfLink[:len(stateOfLink)-1]} {
 		if l.RestoreState([]byte(state)) == nil {
 			t.Errorf("%q is taken", state)
+		}
+	}
+	for _, later := range []string{"\x02" + stateOfLink[1:], stateOfLink + "\x63\x01\x01"} {
+		if err := l.RestoreState([]byte(later)); !errors.Is(err, fields.ErrNewer) {
+			t.Errorf("what a later version says: %v", err)
 		}
 	}
 }

@@ -139,7 +139,7 @@ func (s *Series) restoreState(state []byte) error {
 	if err != nil {
 		return err
 	}
-	return fields.Each(state, func(number uint64, value []byte) error {
+	return fields.Each(state, stateTen, func(number uint64, value []byte) error {
 		var p Point
 		switch number {
 		case stateSecond:

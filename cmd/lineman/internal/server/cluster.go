@@ -152,7 +152,7 @@ func (s *Server) appendRevoked(f *saved) {
 func (s *Server) restoreRevoked(state []byte) error {
 	var uid string
 	var seconds int64
-	err := readFields(state, func(f *field) {
+	err := readFields(state, revokedAt, func(f *field) {
 		switch f.number {
 		case revokedUID:
 			uid = f.text()

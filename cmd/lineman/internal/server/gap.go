@@ -53,7 +53,7 @@ func (g *gap) appendState(f *saved) {
 }
 
 func (g *gap) restoreState(state []byte) error {
-	err := readFields(state, func(f *field) {
+	err := readFields(state, gapPage, func(f *field) {
 		switch f.number {
 		case gapLasts:
 			g.began = time.Now().Add(-time.Duration(f.integer()) * time.Millisecond)

@@ -52,8 +52,10 @@ func (s *Server) expectWorkers(l *lineman.Loop) error {
 	return nil
 }
 
-// stateVersion is that of all that crosses of a server. Each version reads what those before it have written.
-const stateVersion = 1
+// stateVersion is that of all that crosses of a server. Each version reads what those before it have written. Version 2
+// has publications that hooks have not decided, and more: programs that knew version 1 passed over what they did not
+// know. From version 2 on that is refused, so there is another one only if a number comes to mean something else.
+const stateVersion = 2
 
 const (
 	stateTrust = iota + 1
@@ -141,7 +143,7 @@ func (s *Server) restoreState(state []byte) error {
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
 	}
-	return readFields(state, func(f *field) {
+	return readFields(state, stateReplays, func(f *field) {
 		switch f.number {
 		case stateTrust:
 			s.crossing.distrust = !s.trusts(f.bytes())

@@ -79,7 +79,7 @@ func saveCaller(c *lineman.Conn) ([]byte, error) {
 // restoreCaller makes a connection to the HTTP API of it again.
 func (s *Server) restoreCaller(c *lineman.Conn, value []byte) error {
 	one := &caller{admission: admission{conn: c}}
-	if err := readFields(value, func(f *field) {
+	if err := readFields(value, backendWaits, func(f *field) {
 		if f.number == backendWaits {
 			one.waits = f.flag()
 		}

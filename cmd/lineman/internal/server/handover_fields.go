@@ -55,10 +55,10 @@ type field struct {
 	err    error // the first one: then there is no further field
 }
 
-// readFields reads the fields of a state, in order. Those that take does not know are passed over.
-func readFields(of []byte, take func(*field)) error {
+// readFields reads the fields of a state, in order. One with a number greater than newest is refused.
+func readFields(of []byte, newest uint64, take func(*field)) error {
 	var f field
-	return fields.Each(of, func(number uint64, value []byte) error {
+	return fields.Each(of, newest, func(number uint64, value []byte) error {
 		f.number, f.value = number, value
 		take(&f)
 		return f.err

@@ -36,7 +36,7 @@ func (g *guard) restoreState(state []byte) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	rates := g.ratesLocked()
-	return readFields(state, func(f *field) {
+	return readFields(state, guardCommands, func(f *field) {
 		var one channelRate
 		if rate := rates[f.number]; rate != nil {
 			f.take(one.restoreState(f.bytes()))

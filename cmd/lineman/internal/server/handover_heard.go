@@ -53,7 +53,7 @@ func (e *ended) appendState(f *saved) {
 }
 
 func (e *ended) restoreState(state []byte) error {
-	return readFields(state, func(f *field) {
+	return readFields(state, speakerPlace, func(f *field) {
 		switch f.number {
 		case speakerID:
 			e.id = uint64(f.integer())

@@ -56,7 +56,7 @@ type crossedBackend struct {
 // restoreState makes a back end of it, but for its connection. It may do what its key is for now: one that is gone
 // leaves it with the predecessor.
 func (b *crossedBackend) restoreState(state []byte, keys keyring) error {
-	return readFields(state, func(f *field) {
+	return readFields(state, backendWatches, func(f *field) {
 		switch f.number {
 		case backendIn:
 			b.in = f.flag()

@@ -36,7 +36,7 @@ func (p *page) appendState(f *saved) {
 
 // restoreState makes a page of it. Its end is in no expiries yet.
 func (p *page) restoreState(state []byte) error {
-	return readFields(state, func(f *field) {
+	return readFields(state, pageCame, func(f *field) {
 		switch f.number {
 		case pageEnd:
 			p.end = uint32(f.integer())
@@ -86,7 +86,7 @@ func (e *login) appendState(f *saved) {
 
 // restoreState makes a login of it. It has no timer yet.
 func (e *login) restoreState(state []byte) error {
-	return readFields(state, func(f *field) {
+	return readFields(state, loginVerifying, func(f *field) {
 		switch f.number {
 		case loginCredential:
 			e.credential = f.text()
@@ -143,7 +143,7 @@ func (l *live) appendState(f *saved) {
 
 // restoreState makes of it what a page of level 1 has.
 func (l *live) restoreState(state []byte) error {
-	return readFields(state, func(f *field) {
+	return readFields(state, liveBeginning, func(f *field) {
 		switch f.number {
 		case liveChannel:
 			l.channels = append(l.channels, f.text())
@@ -220,7 +220,7 @@ func (b *beginning) appendState(f *saved) {
 }
 
 func (b *beginning) restoreState(state []byte) error {
-	return readFields(state, func(f *field) {
+	return readFields(state, beginningWaits, func(f *field) {
 		switch f.number {
 		case beginningTarget:
 			b.Target = push.Target(f.text())
@@ -257,7 +257,7 @@ func appendQuestion(f *saved, q *hook.Connect) {
 
 func parseQuestion(state []byte, q *hook.Connect) error {
 	var headers []string // names and values
-	err := readFields(state, func(f *field) {
+	err := readFields(state, questionHeader, func(f *field) {
 		switch f.number {
 		case questionHost:
 			q.Host = f.text()

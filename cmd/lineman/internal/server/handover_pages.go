@@ -84,7 +84,7 @@ type crossedPage struct {
 }
 
 func (x *crossedPage) restoreState(value []byte) error {
-	err := readFields(value, func(f *field) {
+	err := readFields(value, crossRenewal, func(f *field) {
 		switch f.number {
 		case crossPage:
 			x.page = &page{}
@@ -125,7 +125,7 @@ func (r renewal) appendState(f *saved) {
 }
 
 func (r *renewal) restoreState(state []byte) error {
-	return readFields(state, func(f *field) {
+	return readFields(state, renewalCredential, func(f *field) {
 		switch f.number {
 		case renewalID:
 			r.id = f.integer()

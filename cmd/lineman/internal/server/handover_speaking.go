@@ -49,7 +49,7 @@ func (up *upstream) appendState(f *saved, now time.Time) {
 
 // restoreState makes of it what a page has. Its calls have no timers yet.
 func (up *upstream) restoreState(state []byte, now time.Time) error {
-	err := readFields(state, func(f *field) {
+	err := readFields(state, upstreamPublishing, func(f *field) {
 		switch f.number {
 		case upstreamPublish:
 			up.publish = append(up.publish, f.text())
@@ -109,7 +109,7 @@ func (pub *publication) appendState(f *saved) {
 // restoreState makes a publication of it: one that is not decided is asked about again.
 func (pub *publication) restoreState(state []byte) error {
 	var wrong level1.Failure
-	err := readFields(state, func(f *field) {
+	err := readFields(state, publicationText, func(f *field) {
 		switch f.number {
 		case publicationID:
 			pub.ID = f.integer()
@@ -149,7 +149,7 @@ func (r channelRate) appendState(f *saved) {
 }
 
 func (r *channelRate) restoreState(state []byte) error {
-	return readFields(state, func(f *field) {
+	return readFields(state, rateSpent, func(f *field) {
 		switch f.number {
 		case rateName:
 			r.namespace = f.text()
@@ -181,7 +181,7 @@ func (c call) appendState(f *saved, n uint64, now time.Time) {
 
 func parseCall(state []byte, now time.Time) (n uint64, c call, err error) {
 	asks, asked := false, &rpc{again: true}
-	err = readFields(state, func(f *field) {
+	err = readFields(state, callData, func(f *field) {
 		switch f.number {
 		case callNumber:
 			n = uint64(f.integer())

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
+	"github.com/lineman-go/lineman/internal/fields"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/hook"
 	"github.com/lineman-go/lineman/push/level1"
@@ -272,7 +274,7 @@ func TestRevokedCross(t *testing.T) {
 		now := &Server{options: options, unread: true, who: &revoking{revoked: map[string]int64{}}}
 		var f saved
 		before.appendRevoked(&f)
-		if err := readFields(f, now.restoreShared); err != nil {
+		if err := readFields(f, stateReplays, now.restoreShared); err != nil {
 			t.Fatal(err)
 		}
 		if got := now.who.Revoked(); !reflect.DeepEqual(got, before.who.Revoked()) {
@@ -299,6 +301,39 @@ func TestGoldenPage(t *testing.T) {
 	goldenPage.appendState(&f)
 	if got := fmt.Sprintf("%x", []byte(f)); got != want {
 		t.Errorf("it is %s, want %s", got, want)
+	}
+}
+
+// TestLaterState has what a later version writes be refused, with a word of what to do, and what version 1 has written
+// be read.
+func TestLaterState(t *testing.T) {
+	s := &Server{figuring: newFiguring(), config: config.Default()}
+	if err := s.restoreState([]byte{1, stateFigures, 0}); err == nil || errors.Is(err, fields.ErrNewer) {
+		t.Errorf("figures that are none: %v", err)
+	}
+	if err := s.restoreState([]byte{1, stateInformed, 1, 1}); err != nil || !s.informed {
+		t.Errorf("version 1: %v", err)
+	}
+	for _, later := range [][]byte{{stateVersion + 1}, {stateVersion, stateReplays + 1, 1, 1}} {
+		if err := s.restoreState(later); !errors.Is(err, fields.ErrNewer) || !strings.Contains(err.Error(), "--drain") {
+			t.Errorf("%v: %v", later, err)
+		}
+	}
+	for name, read := range map[string]func([]byte) error{
+		"a page":                (&crossedPage{}).restoreState,
+		"what it is":            (&page{}).restoreState,
+		"what it says":          func(state []byte) error { return (&upstream{}).restoreState(state, someTime) },
+		"what it publishes":     (&publication{}).restoreState,
+		"what is known of it":   (&ended{}).restoreState,
+		"another credential":    (&renewal{}).restoreState,
+		"a connection":          func(b []byte) error { return (&crossedBackend{backend: &backend{}}).restoreState(b, nil) },
+		"rates":                 newGuard(config.Default(), config.Shares{}, nil).restoreState,
+		"pages to be closed":    (&gap{}).restoreState,
+		"what has been revoked": (&Server{who: anybody{}}).restoreRevoked,
+	} {
+		if err := read([]byte{100, 1, 1}); !errors.Is(err, fields.ErrNewer) {
+			t.Errorf("%s with a field of a later version: %v", name, err)
+		}
 	}
 }
 
@@ -349,7 +384,7 @@ func TestSettledClock(t *testing.T) {
 	} {
 		var f saved
 		f.integer(stateSettled, at.Unix())
-		if err := readFields(f, s.restoreShared); err != nil {
+		if err := readFields(f, stateReplays, s.restoreShared); err != nil {
 			t.Fatal(err)
 		}
 		if left := time.Until(s.hearing.settled); left > longest {

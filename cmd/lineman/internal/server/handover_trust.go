@@ -46,7 +46,7 @@ type trusted struct {
 }
 
 func (t *trusted) read(state []byte) error {
-	return readFields(state, func(f *field) {
+	return readFields(state, trustKey, func(f *field) {
 		switch f.number {
 		case trustRules:
 			t.rules = f.text()
