@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lineman-go/lineman/internal/grace"
 	"github.com/lineman-go/lineman/internal/handover"
 )
 
@@ -213,3 +214,9 @@ func (s *sink) Keep(id uint64) error {
 
 // Relaying is how many connections the loop relays. On the loop.
 func (l *Loop) Relaying() int { return l.relaying() }
+
+// PartRelayed has the loop end the connections that this process relays.
+func (l *Loop) PartRelayed(within time.Duration) { l.partRelayed(os.Getpid(), grace.Period(within)) }
+
+// EndRelaysIn has the loop end its relays in a time.
+func (l *Loop) EndRelaysIn(d time.Duration) { l.endRelaysIn(grace.Period(d)) }

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"syscall"
+	"time"
 
+	"github.com/lineman-go/lineman/internal/grace"
 	"github.com/lineman-go/lineman/internal/handover"
 	"github.com/lineman-go/lineman/internal/poll"
 )
@@ -30,6 +33,7 @@ import (
 type relayed struct {
 	state *tls.ConnectionState // nil for the inner one
 	local net.Addr             // this side's
+	by    int                  // pid of the process that relays it; 0: it is not known
 	ended bool                 // the stream towards the other end was ended
 }
 
@@ -42,6 +46,7 @@ type handshakeRecord struct {
 	ServerName string     `json:"server_name,omitempty"`
 	Peer       [][]byte   `json:"peer,omitempty"`   // certificates
 	Chains     [][][]byte `json:"chains,omitempty"` // likewise, of those that were verified
+	Relay      int        `json:"relay,omitempty"`  // pid of the process that has the keys
 }
 
 func raws(certificates []*x509.Certificate) (raw [][]byte) {
@@ -66,20 +71,21 @@ func parseAll(raw [][]byte) (certificates []*x509.Certificate, err error) {
 func recordTLSLocked(c *Conn, r *handover.Record) error {
 	var state *tls.ConnectionState
 	var local net.Addr
+	var by int
 	switch {
 	case c.secure != nil && (c.state.ended || c.secure.notified || c.secure.wire.over()):
 		return staysClosing
 	case c.secure != nil:
 		own := c.secure.conn.ConnectionState()
-		state, local = &own, c.loop.poll.LocalAddr(c.handle)
+		state, local, by = &own, c.loop.poll.LocalAddr(c.handle), os.Getpid()
 	case c.extra != nil && c.extra.relayed != nil:
-		state, local = c.extra.relayed.state, c.extra.relayed.local
+		state, local, by = c.extra.relayed.state, c.extra.relayed.local, c.extra.relayed.by
 	default:
 		return nil
 	}
 	h := handshakeRecord{
 		Version: state.Version, Suite: state.CipherSuite, Resumed: state.DidResume,
-		ALPN: state.NegotiatedProtocol, ServerName: state.ServerName, Peer: raws(state.PeerCertificates),
+		ALPN: state.NegotiatedProtocol, ServerName: state.ServerName, Peer: raws(state.PeerCertificates), Relay: by,
 	}
 	for _, chain := range state.VerifiedChains {
 		h.Chains = append(h.Chains, raws(chain))
@@ -113,7 +119,7 @@ func restoreTLS(c *Conn, r *handover.Record) error {
 	if err != nil {
 		return fmt.Errorf("lineman: what a record tells of TLS: %w", err)
 	}
-	c.extrasLocked().relayed = &relayed{state: state, local: parseLocal(r.Local)}
+	c.extrasLocked().relayed = &relayed{state: state, local: parseLocal(r.Local), by: h.Relay}
 	return nil
 }
 
@@ -272,6 +278,48 @@ func (l *Loop) outlast() {
 			c.end.finish(c, ErrTimeout)
 		}
 	}
+}
+
+// endRelaysIn has the loop end its relays at the end of a time, or not at all if that is negative: until then those who
+// serve their other ends may say goodbye.
+func (l *Loop) endRelaysIn(d grace.Period) {
+	if d >= 0 && l.staying() > 0 {
+		l.After(time.Duration(d), l.endRelays)
+	}
+}
+
+// partRelayed ends the connections that a process relays which has to end: the application has time to do so, and then
+// their peers are told goodbye.
+func (l *Loop) partRelayed(by int, within grace.Period) {
+	relayed := func(visit func(c *Conn)) *walk {
+		return &walk{loop: l, visit: func(c *Conn) {
+			if c.phase.get() == open && relayOf(c) == by {
+				visit(c)
+			}
+		}}
+	}
+	longest := time.Duration(0)
+	for _, s := range l.services {
+		longest = max(longest, s.limits.Drain)
+	}
+	drained := l.now.Add(within.Drain(longest))
+	relayed(func(c *Conn) {
+		if f := c.service.worker.OnRelayEnd; f != nil {
+			c.guard(inOnRelayEnd, func() { f(c) })
+		}
+	}).begin()
+	goodbyes := relayed(func(c *Conn) { c.end.leave(c, false) })
+	l.After(max(drained.Sub(l.now), 0), goodbyes.begin)
+}
+
+// relayOf is the pid of the process that relays c; 0 if none is known.
+func relayOf(c *Conn) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := relayedLocked(c); r != nil {
+		return r.by
+	}
+	return 0
 }
 
 // endRelays has the loop end its relays as it ends others, as there is no more time for them.

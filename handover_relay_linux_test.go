@@ -201,6 +201,44 @@ func TestRelayLeaves(t *testing.T) {
 	linemantest.Until(t, "the loop does not end", func() bool { return !loop.Do(func() {}) })
 }
 
+// TestRelayParts has who serves a connection say goodbye, in the application's way or with 1001, when the process that
+// relays it has to end. One that has the keys itself stays.
+func TestRelayParts(t *testing.T) {
+	linemantest.NoLeaks(t)
+	for _, code := range []websocket.Code{websocket.GoingAway, 4101} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			var before, after diary
+			w, to := underTLS(t, "websocket", &before), underTLS(t, "websocket", &after)
+			to.OnRelayEnd = func(c *lineman.Conn) {
+				after.note("OnRelayEnd")
+				if code == 4101 {
+					_ = c.CloseWith(code, "")
+				}
+			}
+			s := linemantest.Start(t, w)
+			relayed := s.Dial(w)
+			relayed.Send("a")
+			relayed.Receive()
+			successor := allCross(t, s, w, to)
+			own := successor.Dial(to)
+			successor.Do(to, func(l *lineman.Loop) { l.PartRelayed(10 * second) })
+			s.Do(w, func(l *lineman.Loop) { l.EndRelaysIn(10 * second) })
+			var goodbye *websocket.CloseError
+			if err := relayed.Ended(); !errors.As(err, &goodbye) || goodbye.Code != code {
+				t.Errorf("it ends with %v, want %d", err, code)
+			}
+			linemantest.Until(t, "the relay does not end", func() bool { return relaying(s, w) == 0 })
+			own.Send("b")
+			if got := own.Receive(); !strings.HasSuffix(got, " b") {
+				t.Errorf("who needs no relay gets %q", got)
+			}
+			if n := after.count("OnRelayEnd"); n != 1 {
+				t.Errorf("OnRelayEnd ran %d times", n)
+			}
+		})
+	}
+}
+
 // TestRelayTakenBack has connections under TLS go on where they were if the handover fails, or the successor does not
 // want them; no descriptor is left.
 func TestRelayTakenBack(t *testing.T) {

@@ -25,6 +25,7 @@ const (
 	inOnPong
 	inOnFull
 	inOnDrain
+	inOnRelayEnd
 	inOnClosing
 	inOnClose
 	inOnGone
@@ -41,8 +42,8 @@ const (
 var callbackNames = [...]string{
 	"", "OnStart", "OnPrepare", "OnReload", "OnStop", "OnAccept", "OnConnect", "OnMessage",
 	"OnInvalid", "OnHead", "OnRequest", "OnUpgrade", "OnRefuse", "OnPong", "OnFull", "OnDrain",
-	"OnClosing", "OnClose", "OnGone", "Save", "Restore", "SaveState", "RestoreState", "OnHandover",
-	"Report", "Do", "timer",
+	"OnRelayEnd", "OnClosing", "OnClose", "OnGone", "Save", "Restore", "SaveState", "RestoreState",
+	"OnHandover", "Report", "Do", "timer",
 }
 
 func (c callback) String() string { return callbackNames[c] }

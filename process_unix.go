@@ -107,7 +107,7 @@ func (p *process) outlive() {
 	p.first().log.Error("lineman: the master has gone, and so does this process")
 	for _, own := range p.runs {
 		own.loop.Do(func() {
-			own.loop.endRelays()
+			own.loop.endRelaysIn(grace.OrphanStop)
 			own.loop.beginStop(grace.OrphanStop)
 		})
 	}
@@ -233,6 +233,8 @@ func (p *process) serve(r *channel.Request) {
 		r.Answer(nil, nil)
 	case channel.Leave, channel.Stop:
 		p.leave(r)
+	case channel.Part:
+		p.part(r)
 	case channel.Reload:
 		p.onLoops(r, (*Loop).reloaded)
 	case channel.Beat:
@@ -357,13 +359,23 @@ func (p *process) leave(r *channel.Request) {
 	r.Answer(nil, err)
 }
 
+// part ends the connections that another process relays, which has to end.
+func (p *process) part(r *channel.Request) {
+	var f channel.Parting
+	if err := r.Decode(&f); err != nil {
+		r.Answer(nil, err)
+		return
+	}
+	p.onLoops(r, func(l *Loop) { l.partRelayed(f.Relay, grace.Period(f.Within).Stop()) })
+}
+
 // depart ends the loop, because its process has a successor, or the program ends.
 func (l *Loop) depart(succeeded bool, within grace.Period, patient bool) {
 	if succeeded {
 		l.reloaded()
 	}
 	if !succeeded {
-		l.endRelays()
+		l.endRelaysIn(within.Stop())
 	}
 	switch {
 	case succeeded:

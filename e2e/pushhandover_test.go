@@ -3,10 +3,13 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gobwas/ws/wsutil"
 
 	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/linemantest"
@@ -42,12 +45,16 @@ func TestPushHandoverLoops(t *testing.T) {
 	settings := func(loops int) string { return crossingSettings + fmt.Sprintf("loops: %d\n", loops) }
 	m := newMortalOf(t, settings(3), append([]string{"--api", api}, inMemory...)...)
 	testPushHandover(t, &crossings{t: t, server: m}, api, func(reload int) {
-		var s lineman.Status
-		err := json.Unmarshal([]byte(m.command("status", "--json")), &s)
-		last := len(s.Processes) - 1 // those that leave come first, if there are any
-		if n := []int{3, 1, 2}[reload]; err != nil || max(len(s.Processes[last].Loops), 1) != n {
-			t.Errorf("before reload %d there are %d loops, want %d: %v", reload, len(s.Processes[last].Loops), n, err)
-		}
+		want := []int{3, 1, 2}[reload]
+		linemantest.Until(t, fmt.Sprintf("before reload %d there are not %d loops", reload, want), func() bool {
+			var s lineman.Status
+			if err := json.Unmarshal([]byte(m.command("status", "--json")), &s); err != nil {
+				t.Fatal(err)
+			}
+			last := s.Processes[len(s.Processes)-1] // those that leave come first, if there are any
+			hasTold := len(last.Listeners) > 0      // how it is: a busy process may take a second for that
+			return hasTold && max(len(last.Loops), 1) == want
+		})
 		write(t, filepath.Join(m.folder, "lineman.yaml"), settings([]int{1, 2, 3}[reload]))
 	})
 }
@@ -178,5 +185,42 @@ func testPushHandover(t *testing.T, k *crossings, api string, change func(reload
 		if after != before[i] {
 			t.Errorf("after the reloads it is %s, and was %s", after, before[i])
 		}
+	}
+}
+
+// TestPushRelayEnds has pages under TLS be told to come back when the process that has their keys has to end, after a
+// reload, and when the server stops.
+func TestPushRelayEnds(t *testing.T) {
+	cert, key := linemantest.CertificateFiles(t, t.TempDir())
+	for name, settings := range map[string]string{
+		"its time is over": "relay: 1s\ndrain: 100ms\n", "the server stops": "drain: 100ms\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			flags := append([]string{"--tls-cert", cert, "--tls-key", key}, inMemory...)
+			m := newMortalOf(t, crossingSettings+settings, flags...)
+			k := &crossings{t: t, server: m, secure: true}
+			ends := make(chan error, 2)
+			for _, c := range []readWriter{k.plain("plain"), k.live("live", "chat:1")} {
+				go func() {
+					var err error
+					for err == nil {
+						_, err = wsutil.ReadServerText(c)
+					}
+					ends <- err
+				}()
+			}
+			k.reload()
+			if name == "the server stops" {
+				m.command("stop")
+			}
+			for range cap(ends) {
+				err := <-ends
+				var goodbye wsutil.ClosedError
+				if !errors.As(err, &goodbye) || goodbye.Code != 4101 || !strings.Contains(goodbye.Reason, "retry") {
+					t.Errorf("it ends with %v", err)
+				}
+			}
+		})
 	}
 }

@@ -21,6 +21,7 @@ const (
 	Hand    Op = "hand"    // Transfer: while frozen, hand connections over by the descriptor; the answer is a Handed
 	Resume  Op = "resume"
 	Leave   Op = "leave"  // Shutdown: another process takes over
+	Part    Op = "part"   // Parting: end the connections that another process relays
 	Stop    Op = "stop"   // Shutdown: the program ends
 	Reload  Op = "reload" // run OnReload, and stay
 	Beat    Op = "beat"   // Probe; the answer is a Heartbeat
@@ -113,6 +114,12 @@ type Handed struct {
 type Shutdown struct {
 	Within  time.Duration `json:"within"`  // then the process is killed
 	Patient bool          `json:"patient"` // wait until the connections end by themselves
+}
+
+// Parting names a process by its pid that relays, and has to end within a time.
+type Parting struct {
+	Relay  int           `json:"relay"`
+	Within time.Duration `json:"within"`
 }
 
 // Holding is how long signals are held at most.

@@ -100,10 +100,14 @@ func (p *process) awaitRelays(began time.Time, urged <-chan struct{}) bool {
 	return p.awaitExit(s.config.Reload, urged)
 }
 
-// endRelays has a process end with what it relays. It returns false if more urgency was asked for.
+// endRelays has a process end with what it relays: who serves that says goodbye. It returns false if more urgency was
+// asked for.
 func (p *process) endRelays(why string, urged <-chan struct{}) bool {
 	s := p.slot.supervisor
 	s.config.Log.Info(fmt.Sprintf("lineman: %s %s: it ends, and so do they", p, why))
+	if q := p.slot.serves(); q != nil {
+		s.errands.run(func() { q.tell(channel.Part, channel.Parting{Relay: p.PID(), Within: s.config.Stop}) })
+	}
 	s.errands.run(func() { p.tell(channel.Stop, channel.Shutdown{Within: s.config.Stop}) })
 	return p.awaitExit(s.config.Stop, urged)
 }

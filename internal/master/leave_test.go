@@ -51,13 +51,16 @@ func TestRelay(t *testing.T) {
 			stops := 0
 			t.change(1, op(channel.Stop, func(*fake) error { stops++; return nil }))
 			t.reload()
+			parts := 0
+			t.change(2, op(channel.Part, func(*fake) error { parts++; return nil }))
 			if c.until > 0 {
 				relays.Store(3)
 				time.AfterFunc(c.until, func() { relays.Store(0) })
 			}
 			took := t.endedAfter(1, 3*time.Hour)
-			if late := took - c.took; late < 0 || late > 2*time.Second || stops != c.told {
-				t.Errorf("%s: it ended after %v, want %v, and was told %d times", c.name, took, c.took, stops)
+			if late := took - c.took; late < 0 || late > 2*time.Second || stops != c.told || parts != c.told {
+				t.Errorf("%s: it ended after %v, want %v, and was told %d times, its successor %d times", c.name, took,
+					c.took, stops, parts)
 			}
 			if got := t.serving()["a/0"]; got != 2 {
 				t.Errorf("%s: pid %d serves", c.name, got)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/lineman-go/lineman"
@@ -82,8 +83,7 @@ func (s *Server) drain(l *lineman.Loop, succeeded bool) {
 	if s.memory != nil {
 		inAll = s.guard.pagesToDrain()
 	}
-	window := min(s.config.Drain, time.Duration(inAll)*perConnection)
-	reason := fmt.Sprintf(`{"retry":%d}`, (window + time.Second).Milliseconds())
+	window, reason := s.drainTime(inAll)
 	for i, c := range pages {
 		leave := func() { s.closeWith(c, int(codeRestart), reason) }
 		if window == 0 {
@@ -97,6 +97,22 @@ func (s *Server) drain(l *lineman.Loop, succeeded bool) {
 		s.noteEmptied()
 	}
 	l.After(window+perConnection, s.retireListeners)
+}
+
+// drainTime is how long it takes to send so many pages away, and what they are told.
+func (s *Server) drainTime(pages int) (window time.Duration, reason string) {
+	window = min(s.config.Drain, time.Duration(pages)*perConnection)
+	return window, fmt.Sprintf(`{"retry":%d}`, (window + time.Second).Milliseconds())
+}
+
+// partRelayed sends a page away whose TLS is that of a predecessor, which has to end: at some moment, as there may be
+// many of them.
+func (s *Server) partRelayed(c *lineman.Conn) {
+	if pageOf(c) == nil {
+		return
+	}
+	window, reason := s.drainTime(s.guard.pageCount())
+	c.After(rand.N(window+1), func() { s.closeWith(c, int(codeRestart), reason) })
 }
 
 // retireListeners lets those listeners go that have nothing to do any more; others go when they have acknowledged.

@@ -59,7 +59,7 @@ func (s *Server) pageWorker() *lineman.Worker {
 	w.OnRefuse = s.refused
 	w.OnConnect = s.connect
 	w.OnMessage = s.message
-	w.OnClosing = s.leave
+	w.OnClosing, w.OnRelayEnd = s.leave, s.partRelayed
 	w.OnClose = s.endSpeaking
 	w.OnHead = s.requestHead
 	w.OnRequest = s.request

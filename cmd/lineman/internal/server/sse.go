@@ -57,7 +57,7 @@ func (s *Server) streamWorker() *lineman.Worker {
 			s.refuse(c, "messages_per_connection", codeTooMany, retryLater)
 		}
 	}
-	w.OnClosing = s.leave
+	w.OnClosing, w.OnRelayEnd = s.leave, s.partRelayed
 	w.OnClose = s.endSpeaking
 	w.OnFull = s.tooSlow
 	w.Save, w.Restore = s.savePage, s.restorePage
