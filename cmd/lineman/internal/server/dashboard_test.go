@@ -192,7 +192,9 @@ func TestDashboardTries(t *testing.T) {
 	log := &journal{}
 	one := &operator{running: start(t, keyed(), server.Options{Credentials: openQuick(secret), Log: log.logger()})}
 	try := func(secret string) int {
-		return one.send("POST", "/dashboard/login", fmt.Sprintf(`{"secret":%q}`, secret), nil).StatusCode
+		answer := one.send("POST", "/dashboard/login", fmt.Sprintf(`{"secret":%q}`, secret), nil)
+		answer.Body.Close() // there is room for so many connections only
+		return answer.StatusCode
 	}
 	linemantest.Until(t, "one may try for ever", func() bool { return try("wrong") == 429 })
 	if !strings.Contains(log.String(), "too many passwords were tried") {
