@@ -226,9 +226,9 @@ type Events struct {
 	// OnDrain runs when, after OnFull, everything has been handed to the kernel.
 	OnDrain func(c *Conn)
 
-	// OnRelayEnd runs when the process that has the keys of the connection, and relays it since a reload, has to end: as
-	// there are more than Master.RelayProcesses of them, or RelayTimeout is over. It is the place to say goodbye in the
-	// application's own way, within Limits.Drain: then the peer is told 1001, and the connection ends.
+	// OnRelayEnd runs when the process that has the keys of the connection, and relays it since a reload, has to end:
+	// as there are more than Master.RelayProcesses of them, or RelayTimeout is over. It is the place to say goodbye in
+	// the application's own way, within Limits.Drain: then the peer is told 1001, and the connection ends.
 	OnRelayEnd func(c *Conn)
 
 	// OnClosing runs once after OnConnect, as soon as the connection can no longer be sent to, in whichever way it

@@ -16,7 +16,8 @@ import (
 	"github.com/lineman-go/lineman/push"
 )
 
-// goldenStates are those of the broker, a Hub and a connection, by the names of their files, as this version writes them.
+// goldenStates are those of the broker, a Hub and a connection, by the names of their files, as this version writes
+// them.
 func goldenStates(t *testing.T) map[string][]byte {
 	h := newAside(t)
 	setNode(t, h)
@@ -84,7 +85,8 @@ func TestGolden(t *testing.T) {
 		}
 		for version := byte(1); version <= current; version++ {
 			h := newAside(t)
-			x := handover{t: t, broker: [][]byte{golden(t, "broker", version)}, hubs: [][]byte{golden(t, "hub", version)}}
+			x := handover{t: t, hubs: [][]byte{golden(t, "hub", version)}}
+			x.broker = [][]byte{golden(t, "broker", version)}
 			x.members = []memberState{{0, &conn{id: 7}, golden(t, "member", version)}}
 			x.restore([]*hub{h.hub})
 			h.Restored()

@@ -12,9 +12,9 @@ import (
 	"github.com/lineman-go/lineman/internal/master"
 )
 
-// stateVersion is of savedMaster. A program reads its own version, and those before. Version 2 has who holds signals, and
-// ages: programs that knew version 1 passed over what they did not know. From version 2 on a field that came later than
-// the program is refused.
+// stateVersion is of savedMaster. A program reads its own version, and those before. Version 2 has who holds signals,
+// and ages: programs that knew version 1 passed over what they did not know. From version 2 on a field that came later
+// than the program is refused.
 const stateVersion = 2
 
 // StateVersion is the version of a master's state that this program reads; 0 where a process cannot become another

@@ -319,6 +319,7 @@ func TestLaterState(t *testing.T) {
 			t.Errorf("%v: %v", later, err)
 		}
 	}
+	line := crossedBackend{backend: &backend{}}
 	for name, read := range map[string]func([]byte) error{
 		"a page":                (&crossedPage{}).restoreState,
 		"what it is":            (&page{}).restoreState,
@@ -326,7 +327,7 @@ func TestLaterState(t *testing.T) {
 		"what it publishes":     (&publication{}).restoreState,
 		"what is known of it":   (&ended{}).restoreState,
 		"another credential":    (&renewal{}).restoreState,
-		"a connection":          func(b []byte) error { return (&crossedBackend{backend: &backend{}}).restoreState(b, nil) },
+		"a connection":          func(state []byte) error { return line.restoreState(state, nil) },
 		"rates":                 newGuard(config.Default(), config.Shares{}, nil).restoreState,
 		"pages to be closed":    (&gap{}).restoreState,
 		"what has been revoked": (&Server{who: anybody{}}).restoreRevoked,
