@@ -89,13 +89,17 @@ func (c *Config) credentials(p *problems) {
 	}
 }
 
-// backends wants a key where others than those of this machine come in.
+// backends wants a key where others than those of this machine come in. Those of an app sign their requests: where there
+// is an app and no key, the HTTP API has no others.
 func (c *Config) backends(p *problems) {
 	isOpen := func(addr string) bool { return checkAddress(addr) == nil && !Loopback(addr) }
 	admin := slices.ContainsFunc(c.API.Keys, func(k Key) bool { return slices.Contains(k.Scopes, "admin") })
 	const remedy = "set api.keys, or listen on a loopback address"
-	for _, d := range []struct{ key, addr string }{{"text.listen", c.Text.Listen}, {"api.listen", c.API.Listen}} {
-		if isOpen(d.addr) && len(c.API.Keys) == 0 {
+	for _, d := range []struct {
+		key, addr string
+		signs     bool
+	}{{"text.listen", c.Text.Listen, false}, {"api.listen", c.API.Listen, len(c.Pusher.Apps) > 0}} {
+		if isOpen(d.addr) && len(c.API.Keys) == 0 && !d.signs {
 			p.add(d.key, fmt.Errorf("%s: %w: %s", d.addr, ErrKeyless, remedy))
 		}
 	}
