@@ -89,8 +89,8 @@ func (c *Config) credentials(p *problems) {
 	}
 }
 
-// backends wants a key where others than those of this machine come in. Those of an app sign their requests: where there
-// is an app and no key, the HTTP API has no others.
+// backends wants a key where others than those of this machine come in. Those of an app sign their requests: where
+// there is an app and no key, the HTTP API has no others.
 func (c *Config) backends(p *problems) {
 	isOpen := func(addr string) bool { return checkAddress(addr) == nil && !Loopback(addr) }
 	admin := slices.ContainsFunc(c.API.Keys, func(k Key) bool { return slices.Contains(k.Scopes, "admin") })
