@@ -29,7 +29,7 @@ func (m *measurement) pushers() (cases []testCase) {
 	for _, underWay := range []int{1, 16} {
 		p := publication{m.many, 128, underWay}
 		name := fmt.Sprintf("pusher: 128 B to %d of a channel, %d under way", m.many, underWay)
-		cases = append(cases, m.fanout(name, beside, p, aim{"Pusher", "plain", 1.2}, aim{"Pusher", asLong, 1.05}))
+		cases = append(cases, m.fanout(name, beside, p, aim{"Pusher", "plain", 1.2}, aim{"Pusher", asLong, 1.2}))
 	}
 	return append(cases, m.heldAfter("pusher: memory of an idle page with one channel",
 		[]contender{{"push server", "lineman-pusher", "pages,lines"}}, pusherPage, m.quiet(), m.here,
