@@ -38,8 +38,8 @@ type busMember[T any] struct {
 	gather func()
 }
 
-// Join has receive get on loop l what is published from now on, until the loop ends. It may be called from any
-// goroutine; a loop that joins twice gets everything twice.
+// Join calls receive on loop l with each value that is published from now on, until the loop ends. It may be called
+// from any goroutine. A loop that joins twice gets everything twice.
 func (b *Bus[T]) Join(l *Loop, receive func(T)) {
 	m := &busMember[T]{loop: l, receive: receive}
 	m.next = func() {

@@ -42,13 +42,13 @@ const (
 	refused                    // the peer was told what is wrong: what it says is not looked at (RFC 6455, 7.1.7)
 )
 
-// Close ends the connection: what was accepted by Send is written, the protocol says goodbye, the peer's end is
-// awaited, all within Limits.Close. It returns at once; messages that arrive from now on are dropped. The second Close
-// does nothing. One that Loop.Dial is still making ends at once, and what was to be sent over it is dropped.
+// Close ends the connection. What Send has accepted is written, the protocol says goodbye, and the peer's end is
+// awaited, all within Limits.Close. Close returns at once. Messages that arrive from now on are dropped. A second Close
+// does nothing. A connection that Loop.Dial is still making ends at once, and what waits to be sent on it is dropped.
 func (c *Conn) Close() error { return c.CloseWith(websocket.Normal, "") }
 
 // CloseWith is Close with a code and a reason, of at most 123 bytes, for a WebSocket peer. Other protocols have no
-// such thing: there it is Close. It returns net.ErrClosed if the connection was closing already.
+// codes: there it is Close. It returns net.ErrClosed if the connection was closing already.
 func (c *Conn) CloseWith(code websocket.Code, reason string) error {
 	if c.loop == nil || c.onLoan() {
 		return nil

@@ -126,8 +126,8 @@ const (
 // lastID numbers the connections of the process.
 var lastID atomic.Uint64
 
-// ID is the connection's number, unique in this process and never used again. A connection that crosses to the
-// successor of its process keeps it, and it is unique there.
+// ID is the connection's number. It is unique in this process, and is never used again. A connection that is handed
+// over to the successor of its process keeps its number, which is unique there, too.
 func (c *Conn) ID() uint64 { return c.id }
 
 // Loop is the loop that the connection belongs to.
@@ -165,8 +165,8 @@ func (c *Conn) Subprotocol() string {
 	return ""
 }
 
-// RemoteAddr is the peer's address, or the client's where a proxy is trusted to say it: see Worker.Proxies. It still
-// answers in OnClose. It is unspecified before a dialed connection is there.
+// RemoteAddr is the peer's address. If the peer is a trusted proxy, it is the client's address: see Worker.Proxies. It
+// still answers in OnClose. It is unspecified before a dialed connection is there.
 func (c *Conn) RemoteAddr() net.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -197,8 +197,8 @@ func (c *Conn) LocalAddr() net.Addr {
 	return c.transport().localAddrLocked(c, c.loop.poll.LocalAddr(c.handle))
 }
 
-// Connected reports whether the connection is there: OnConnect is due or has run, and the connection has not begun to
-// close. Before the end of its handshakes, and while Loop.Dial makes it, or makes it again, it is not.
+// Connected reports whether the connection is ready: OnConnect has run or comes next, and the connection has not begun
+// to close. It is false before the end of the handshakes, and while Loop.Dial makes the connection, or makes it again.
 func (c *Conn) Connected() bool { return c.phase.connected() && c.phase.get() == open }
 
 // Do runs f on the connection's loop, after the callback under way. It returns false, and f will not run, if the
@@ -234,14 +234,15 @@ func (c *Conn) Resume() {
 	c.rearm()
 }
 
-// SetWorker gives the connection to another worker: its protocol, events and limits hold from the next message on, and
-// bytes that were not used up yet are the new protocol's. The worker need not listen anywhere. A WebSocket stays what
-// its handshake agreed on: subprotocol and compression. The error is about the worker, or net.ErrClosed once the
-// connection has closed; one of datagrams, and one that Loop.Dial is still making, cannot go.
+// SetWorker gives the connection to another worker. From the next message on, it has the protocol, events and limits of
+// that worker, and bytes that were not used yet go to the new protocol. The worker need not listen anywhere. A
+// WebSocket keeps the subprotocol and the compression of its handshake. The error is about the worker, or it is
+// net.ErrClosed if the connection has closed. A connection of datagrams, and one that Loop.Dial is still making, cannot
+// change its worker.
 //
-// From http to a websocket worker, in OnRequest, it makes the request at hand the handshake: it is checked, OnUpgrade
-// is asked, and OnConnect of the new worker follows when the callback has returned. From a websocket worker before a
-// handshake to another one, OnConnect of that follows likewise.
+// From an http worker to a websocket worker, in OnRequest, it makes the present request the handshake. The handshake is
+// checked, OnUpgrade is called, and OnConnect of the new worker follows when the callback has returned. From a
+// websocket worker before its handshake to another worker, OnConnect of that worker follows in the same way.
 func (c *Conn) SetWorker(w *Worker) error {
 	switch {
 	case c.phase.get() == closed || c.onLoan():
@@ -292,8 +293,8 @@ func (c *Conn) move(s *service) {
 	c.watch(1) // other limits hold from now on
 }
 
-// TLS is the state of the connection's TLS, or nil without TLS. Of a connection that has crossed from a predecessor,
-// which has its keys, ExportKeyingMaterial must not be called. On the loop only.
+// TLS is the state of the connection's TLS, or nil without TLS. If the connection was handed over by a predecessor, do
+// not call ExportKeyingMaterial: the predecessor has the keys. On the loop only.
 func (c *Conn) TLS() *tls.ConnectionState {
 	switch {
 	case c.secure == nil:
@@ -368,10 +369,10 @@ func (c *Conn) extrasLocked() *extra {
 	return c.extra
 }
 
-// Hold has the connection stay open when its peer's stream has ended, until Release has been called as often: for
-// answers that are on their way, from a goroutine or from elsewhere, to a peer that has said all and waits (nc -N).
-// Limits.Answer bounds the waiting; OnClose has ErrTimeout then. More than 65,535 at a time are not counted. A
-// connection that breaks, or is closed, ends at once all the same.
+// Hold keeps the connection open after its peer's stream has ended, until Release has been called as often as Hold. Use
+// it if an answer will come later, from a goroutine for example: the peer may have sent everything and wait for it (nc
+// -N). Limits.Answer bounds the waiting. After that, OnClose gets ErrTimeout. More than 65,535 at a time are not
+// counted. A connection that breaks, or is closed, still ends at once.
 func (c *Conn) Hold() {
 	if c.held < math.MaxUint16 {
 		c.held++

@@ -67,7 +67,7 @@ func (c *Conn) SendTyped(msg []byte, t protocol.Type) error {
 	return c.out.send(c, len(msg), func(dst []byte) ([]byte, error) { return c.session.appendTyped(dst, msg, t) })
 }
 
-// Write sends p as it is, past the protocol, in the manner of io.Writer. Its errors are those of Send.
+// Write sends p as it is, without the protocol. It is an io.Writer, and its errors are those of Send.
 func (c *Conn) Write(p []byte) (int, error) {
 	if err := c.out.send(c, len(p), func(dst []byte) ([]byte, error) { return append(dst, p...), nil }); err != nil {
 		return 0, err
@@ -76,7 +76,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 }
 
 // Respond answers the HTTP request that waits. The response is copied. ErrAnswered means that no request waits: each
-// takes one answer. If it has Stream, each Send adds to its body until EndStream.
+// has one answer. If the response has Stream, each Send adds to its body until EndStream.
 func (c *Conn) Respond(r *http1.Response) error {
 	if len(r.Body) >= large {
 		return c.out.lend(c, r.Body,

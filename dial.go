@@ -94,11 +94,11 @@ type dialing struct {
 	stopped  bool               // Close was called. Guarded by the connection's lock.
 }
 
-// Dial connects to an address and returns at once. The name is looked up and the connection made on a goroutine, by
+// Dial connects to an address and returns at once. A goroutine looks up the name and makes the connection, by
 // net.Dialer; then the loop has it. What Send accepts meanwhile waits, up to Limits.MaxPending, and is written before
-// what OnConnect sends; Conn.Connected tells whether the connection is there. A connection that does not come about has
-// OnClose with the reason; what waited is dropped then, unless Dialer.Backoff has it made again. Close drops it too.
-// The error is about the arguments.
+// what OnConnect sends. Conn.Connected tells whether the connection is ready. If the connection fails, OnClose gets the
+// reason, and what waited is dropped, unless Dialer.Backoff makes it again. Close drops it, too. The error is about the
+// arguments.
 //
 // The schemes are those of Worker.Addr but http, and for a WebSocket ws://host:port/path and wss://host:port/path, with
 // the ports 80 and 443 if there is none. A WebSocket offers the subprotocols and the compression of its

@@ -39,7 +39,7 @@
 // such as OnClose after Close, happens after it has returned. [Loop.Listen] adds a listener to a running loop, and that
 // is how two services share variables; each worker given to Run has a loop of its own and shares nothing.
 //
-// A callback must not block, for every connection of its loop waits for it. Slow work goes to a goroutine and comes
+// A callback must not block, because every connection of its loop waits for it. Slow work goes to a goroutine and comes
 // back with [Conn.Do] or [Loop.Do]. A callback that holds the loop longer than 100 ms is counted and named in the log.
 //
 // From any goroutine, returning at once: Send, SendBinary, SendTyped, Write, Respond, Ping, Close, CloseWith, Abort,
@@ -47,8 +47,8 @@
 // ID and Index of a [Loop].
 // Everything else is for the loop only, that is for callbacks, timers and functions given to Do.
 //
-// A message given to a callback is on loan until the callback returns, and so are an HTTP request and the Conn of a
-// datagram. Copy what is kept. Send copies what it is given.
+// A message given to a callback is on loan: it is valid until the callback returns, because the next message uses the
+// same memory. So are an HTTP request and the Conn of a datagram. Copy what you keep. Send copies what it is given.
 //
 // A panic in a callback is recovered, logged with its stack, and ends the connection; in a timer or in Do it is logged;
 // in OnStart it is a failed start.
@@ -78,6 +78,7 @@
 //
 // # Protocols
 //
-// The scheme of an address names its protocol. A [protocol.Protocol] of one's own needs a codec of two methods, Decode
-// and Append, and stands in Worker.Protocol; package linemantest tries it with every way in which its bytes can arrive.
+// The scheme of an address names its protocol. For a protocol of your own, set Worker.Protocol to
+// a [protocol.Protocol]: its codec has two methods, Decode and Append. Package linemantest tests it with every way in
+// which its bytes can arrive.
 package lineman

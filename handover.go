@@ -10,10 +10,10 @@ import (
 	"github.com/lineman-go/lineman/internal/handover"
 )
 
-// Succeeds reports, in OnStart, whether the process takes the place of a predecessor that hands over: its state and its
-// connections follow, before the loop serves, unless the handover fails, and this process ends. What only one process
-// may have at a time, such as a file with a lock, is opened once the loop runs then, by Loop.After for example: the
-// predecessor closes it in OnHandover.
+// Succeeds reports, in OnStart, whether a predecessor hands over to this process. Then its state and its connections
+// follow before the loop serves. If the handover fails, this process ends. If only one process may have something at a
+// time, such as a file with a lock, open it when the loop runs, by Loop.After for example: the predecessor closes it in
+// OnHandover.
 func (l *Loop) Succeeds() bool { return l.succeeds }
 
 // predecessor hands over what the loops of a process have, to the process that takes its place. It is a

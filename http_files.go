@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// Files serves the files of root, such as http.Dir("public"), as http.FileServer does: ranges, conditional requests and
-// directories are its. A file beside which there is one with the same name and ".br" or ".gz" goes out as that to
-// clients which take it: compressed once, when it was made. It is a Handler like any other, and for Conn.Serve too.
+// Files serves the files of root, such as http.Dir("public"), as http.FileServer does, with ranges, conditional
+// requests and directories. If there is a file with the same name and ".br" or ".gz", clients that accept that encoding
+// get it: so a file is compressed only once, when it is made. It is a Handler like any other, also for Conn.Serve.
 //
 // A file of http.Dir on plain TCP is sent by the kernel, without a copy in this process, on Linux.
 func Files(root http.FileSystem) http.Handler { return files{root, http.FileServer(root)} }

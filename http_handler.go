@@ -156,9 +156,9 @@ func (h *handlerSession) brokenLocked(dst []byte, cause error) []byte {
 	return refusal(dst, cause, h.service.loop)
 }
 
-// Serve has an http.Handler answer the request that waits, as a worker's Handler would: by http.FileServer, for
-// example. The handler runs on a goroutine; the body that came is copied for it, without trailers. In OnRequest only.
-// ErrAnswered means that no request waits.
+// Serve lets an http.Handler, such as http.FileServer, answer the request that waits, as a worker's Handler would. The
+// handler runs on a goroutine. It gets a copy of the body, without trailers. In OnRequest only. ErrAnswered means that
+// no request waits.
 func (c *Conn) Serve(handler http.Handler) error {
 	h, ok := c.session.(*httpSession)
 	if !ok || c.loop.requestOf != c || h.served != nil || !h.waits(c) {

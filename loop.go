@@ -143,11 +143,11 @@ func (l *Loop) Index() int { return l.index }
 // Context ends when the loop begins to stop.
 func (l *Loop) Context() context.Context { return l.ctx }
 
-// Recycle has this process succeeded by a new one of the program that runs, as a reload would do it: what clients have
-// begun is finished, and no listener closes. It is against what only a new process undoes, such as memory that a
-// library leaks: call it after so many requests. A process that exits instead breaks its connections off. It returns at
-// once; a second call changes nothing. Under Run there is no master, and nothing happens. SIGTERM to the process does
-// the same.
+// Recycle replaces this process by a new one of the program that runs, as a reload does: what clients have begun is
+// finished, and no listener closes. Use it against what only a new process can undo, such as memory that a library
+// leaks: call it after a number of requests. A process that simply exits would cut its connections. Recycle returns at
+// once, and a second call changes nothing. Under Run there is no master, and nothing happens. SIGTERM to the process
+// does the same.
 func (l *Loop) Recycle() {
 	if l.host != nil {
 		l.host.recycle()

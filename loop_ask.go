@@ -6,11 +6,11 @@ import (
 	"net"
 )
 
-// Ask runs f on a loop and returns what f returns: a count, or a copy of what callbacks share. It is for any goroutine
-// but the loop's own, which would wait for itself: there, call f.
+// Ask runs f on a loop and returns what f returns: a count, or a copy of what callbacks share. Any goroutine may call
+// it but the loop's own, which would wait for itself: there, call f.
 //
-// The error matches what ended ctx, and f may still run then, for nobody; or ErrPanic, if f panicked; or net.ErrClosed,
-// if the loop has ended and f will not run.
+// The error matches the error of ctx if that has ended: then f may still run, and its answer is lost. It is ErrPanic if
+// f panicked, and net.ErrClosed if the loop has ended and f will not run.
 func Ask[T any](ctx context.Context, l *Loop, f func() T) (answer T, err error) {
 	answers := make(chan T, 1)
 	if !l.Do(func() {

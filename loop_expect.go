@@ -6,16 +6,16 @@ import (
 	"github.com/lineman-go/lineman/internal/handover"
 )
 
-// Expect makes a worker known to the loop to which connections come by SetWorker alone, so that Restore finds it by its
-// name: those of a predecessor may have come to it. Call it in OnStart. An error says that the worker is wrong.
+// Expect makes a worker known to the loop that gets connections only by SetWorker. Then Restore finds it by its name,
+// if a predecessor hands over connections of it. Call it in OnStart. An error says that the worker is wrong.
 func (l *Loop) Expect(w *Worker) error {
 	_, err := l.serviceOf(w)
 	return err
 }
 
-// ExpectDial makes known to the loop how the connections go on that a Dialer of this name has dialed in the
-// predecessor: with the callbacks and the limits of d, and dialed at addr from now on. It dials nothing by itself. Call
-// it in OnStart. An error is about the arguments.
+// ExpectDial is for connections that a Dialer of this name has dialed in the predecessor. Here they have the callbacks
+// and the limits of d, and are dialed at addr from now on. ExpectDial dials nothing by itself. Call it in OnStart. An
+// error is about the arguments.
 func (l *Loop) ExpectDial(addr string, d Dialer) error {
 	target, err := l.newTarget(addr, d)
 	if err != nil {

@@ -26,10 +26,10 @@ type preparedForm struct {
 	frame []byte // empty if the protocol refuses the message
 }
 
-// Prepare has a message be broadcast by Loop.BroadcastPrepared. Nobody may change msg any more.
+// Prepare makes a message for Loop.BroadcastPrepared. Nobody may change msg any more.
 func Prepare(msg []byte) *Prepared { return &Prepared{msg: msg} }
 
-// PrepareBinary is Prepare for a message that is binary where the protocol has such.
+// PrepareBinary is Prepare for a message that is binary where the protocol has binary messages.
 func PrepareBinary(msg []byte) *Prepared { return &Prepared{msg: msg, binary: true} }
 
 // Message is what was prepared. It must not be changed.

@@ -17,7 +17,7 @@ type Timer struct {
 }
 
 // Every calls f each d, which must be above zero, on the loop. Calls do not drift: they stay at multiples of d after
-// the first; those that a busy loop missed are left out, not made up for. It may be stopped in f.
+// the first. If a busy loop misses calls, they are left out. The timer may be stopped in f.
 func (l *Loop) Every(d time.Duration, f func()) *Timer {
 	if d <= 0 {
 		panic("lineman: Every needs an interval above zero")

@@ -169,7 +169,7 @@ func (m *Master) help() error {
 	return err
 }
 
-// Version is that of the program, and of Lineman in it, as far as it was built with them.
+// Version is the version of the program and that of Lineman in it, as far as the build has recorded them.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -69,8 +69,8 @@ func (m *Master) Restart(mode Mode, e Ending) error {
 	return started
 }
 
-// Reload has every process of the running program succeeded by one of the program as it is now on disk, and returns
-// when that is done or has failed. The ending is that of connections which are not handed over.
+// Reload replaces every process of the running program by one of the program as it is now on disk, and returns when
+// that is done or has failed. The ending is for connections that are not handed over.
 func (m *Master) Reload(e Ending) error {
 	_, err := m.ReloadWith(ReloadOptions{Ending: e})
 	return err

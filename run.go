@@ -13,10 +13,10 @@ import (
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
-// Run runs the workers in this process until ctx ends: each on a loop of its own, or on as many as it says, so they
-// share no variables. First all listen, then OnStart runs for each, and only when all have succeeded is a connection
-// accepted. It returns the first error of that, or nil once ctx has ended and every connection has been told goodbye,
-// within Limits.Shutdown.
+// Run runs the workers in this process until ctx ends: each on a loop of its own, or on as many as its Loops says, so
+// they share no variables. First all listen, then OnStart runs for each. Connections are accepted only when all have
+// succeeded. Run returns the first error of that. It returns nil when ctx has ended and every connection has been told
+// goodbye, within Limits.Shutdown.
 //
 // The environment variable LINEMAN_POLLER=portable runs the loops over package net instead of the system's own
 // readiness, as they run on systems that have no native loop.

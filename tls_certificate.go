@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Certificate reads a certificate and its key from PEM files and gives a function for tls.Config.GetCertificate that
-// reads them again when they have changed, as soon as a handshake comes a second later. If they cannot be read then,
-// the log says so and the old certificate stays in use. An error is about the first reading.
+// Certificate reads a certificate and its key from PEM files, and returns a function for tls.Config.GetCertificate.
+// That function reads them again after they have changed, at most once a second, when a handshake comes. If they cannot
+// be read then, the log says so, and the old certificate stays in use. The error is about the first reading.
 func Certificate(certFile, keyFile string) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
 	c := &certificate{certFile: certFile, keyFile: keyFile}
 	c.mu.Lock()

@@ -11,10 +11,10 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// Ping asks the peer of a WebSocket for a pong, with at most 125 bytes that come back with it (RFC 6455, 5.5.2); nil
-// will do. From any goroutine: it copies payload and returns at once. Events.OnPong tells of the answer, and Stats how
-// long it took. A peer that does not answer is left alone: ending it is for websocket.Protocol's PingInterval, whose
-// pings are apart from these.
+// Ping asks the peer of a WebSocket for a pong. The pong returns the payload, of at most 125 bytes (RFC 6455, 5.5.2),
+// which may be nil. From any goroutine: Ping copies payload and returns at once. Events.OnPong gets the answer, and
+// Stats tells how long it took. If the peer does not answer, nothing happens. To end such connections, set PingInterval
+// of websocket.Protocol: its pings are independent of these.
 //
 // ErrFull and net.ErrClosed are as for Send. A connection that is no WebSocket, or not yet, gives an error that matches
 // errors.ErrUnsupported.

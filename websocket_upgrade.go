@@ -16,18 +16,18 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// Upgrade makes the request of a handler the handshake of a WebSocket of worker, which need not listen anywhere and
-// becomes known to the loop by this. The handshake is checked and OnUpgrade of worker asked on the loop, which answers,
-// also if it refuses. The handler should return after it. It works behind middleware, for requests of a Worker's
-// Handler only.
+// Upgrade makes the request of a handler the handshake of a WebSocket of worker. That worker need not listen anywhere:
+// the loop knows it from then on. The loop checks the handshake, calls OnUpgrade of worker, and answers, also if it
+// refuses. The handler should return after it. Upgrade works behind middleware, and only for requests of a Worker's
+// Handler.
 //
-// What is set in w's header by then goes with the answer, such as Set-Cookie, but for what is for one hop or about a
-// body. Sec-WebSocket-Protocol chooses the subprotocol, which must be one that the client offers. A value, one at the
-// most, is what Conn.Value is from OnUpgrade on: who has signed in, for example, as middleware has put it into the
+// The answer has the fields that are set in w's header, such as Set-Cookie, except those for one hop or about a body.
+// Sec-WebSocket-Protocol chooses the subprotocol, which must be one that the client offers. At most one value may be
+// given: it is Conn.Value from OnUpgrade on. It can be the user, for example, whom middleware has put into the
 // request's context.
 //
-// The error says that a field cannot be sent, or a subprotocol was not offered: the handler can still answer then; or
-// that the connection has ended.
+// The error says that a field cannot be sent or that a subprotocol was not offered: then the handler can still answer.
+// Or it says that the connection has ended.
 func Upgrade(w http.ResponseWriter, r *http.Request, worker *Worker, value ...any) error {
 	x := exchange.Of(r)
 	switch {
@@ -99,9 +99,9 @@ type Acceptance struct {
 	Subprotocol string
 }
 
-// Accept adds to the answer of the handshake at hand: in OnUpgrade, or in OnRequest for a request that SetWorker makes
-// a handshake. Several calls add up, and the last subprotocol counts. If the handshake is refused after all, that
-// answer has the fields. The error says what cannot be sent; nothing of a is then.
+// Accept adds to the answer of the present handshake: in OnUpgrade, or in OnRequest for a request that SetWorker makes
+// a handshake. Several calls add up, and the last subprotocol counts. If the handshake is refused later, the refusal
+// has the fields, too. The error says what cannot be sent: then nothing of a is sent.
 func (c *Conn) Accept(a Acceptance) error {
 	h, ok := c.session.(*httpSession)
 	if !ok || c.loop.requestOf != c {
@@ -116,9 +116,9 @@ func (c *Conn) Accept(a Acceptance) error {
 	return nil
 }
 
-// CheckOrigin looks at the Origin of the request at hand as the handshake of a WebSocket does: for answers of a
-// websocket worker that give a page as much. The error is a *websocket.HandshakeError, or says that no such request is
-// at hand. On the loop only.
+// CheckOrigin checks the Origin of the present request by the rules for the handshake of a WebSocket. Use it for
+// answers of a websocket worker that give a page as much as a WebSocket does. The error is a *websocket.HandshakeError,
+// or says that there is no such request. On the loop only.
 func (c *Conn) CheckOrigin() error {
 	p, ok := c.service.protocol.(*websocket.Protocol)
 	if !ok || c.loop.requestOf != c {

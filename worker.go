@@ -59,7 +59,7 @@ type Worker struct {
 	// are opened before, by the master. It means nothing under Run. Empty means who started the program.
 	User string
 
-	// NoReload has the processes of the worker outlive a reload: only OnReload is called.
+	// NoReload keeps the processes of the worker in a reload: only OnReload is called.
 	NoReload bool
 
 	// ReusePort gives each process a listening socket of its own (SO_REUSEPORT), and the kernel shares connections out.
@@ -155,9 +155,8 @@ type Worker struct {
 	// opens now, and to stop what it goes on with.
 	OnHandover func(l *Loop)
 
-	// Report says how the application is: status --json shows it as JSON, beside what the framework knows of the
-	// process. It runs on the loop each second under a Master, where the process has several on that with Index 0, so
-	// it should be quick. nil says nothing.
+	// Report returns what status --json shows of the application, as JSON, beside what the framework knows of the
+	// process. It runs each second under a Master, on the loop with Index 0, so it should be quick. nil shows nothing.
 	Report func(l *Loop) any
 
 	// OnStop runs on the loop once, when it begins to stop: listeners and connections are still open. Workers opened
@@ -215,12 +214,12 @@ type Events struct {
 	// says why.
 	OnRefuse func(c *Conn, r *http1.Request, why *websocket.HandshakeError)
 
-	// OnPong gets what a pong of a WebSocket's peer carries: the payload of a Ping, nothing for the pings of
-	// websocket.Protocol's PingInterval, or what a peer sends without being asked.
+	// OnPong gets the payload of a pong from a WebSocket's peer. It is that of a Ping, empty for the pings of
+	// websocket.Protocol's PingInterval, or what a peer sends without a ping.
 	OnPong func(c *Conn, payload []byte)
 
-	// OnFull runs when what the kernel has refused reaches Limits.MaxPending: from here on Send returns ErrFull, until
-	// half of it is free again. Who publishes should pause here. The message that reached the limit was accepted.
+	// OnFull runs when what the kernel has refused reaches Limits.MaxPending. From then on Send returns ErrFull, until
+	// half of it is free again. Stop sending here. The message that reached the limit was accepted.
 	OnFull func(c *Conn)
 
 	// OnDrain runs when, after OnFull, everything has been handed to the kernel.
@@ -231,10 +230,10 @@ type Events struct {
 	// the application's own way, within Limits.Drain: then the peer is told 1001, and the connection ends.
 	OnRelayEnd func(c *Conn)
 
-	// OnClosing runs once after OnConnect, as soon as the connection can no longer be sent to, in whichever way it
-	// ends: Send gives net.ErrClosed from now on. It is the place to forget whom it belongs to. OnClose follows when
-	// the goodbyes are over, within Limits.Close. After OnClosing come only those messages that a broken connection had
-	// received before it broke, and OnDrain if OnFull had come: what was queued is gone.
+	// OnClosing runs once after OnConnect, as soon as nothing more can be sent to the connection, whatever ends it:
+	// Send returns net.ErrClosed from now on. Use it to remove the connection from your lists of who is there. OnClose
+	// follows when the goodbyes are over, within Limits.Close. After OnClosing come only messages that a broken
+	// connection had received before it broke, and OnDrain if OnFull had come: what was queued is gone.
 	OnClosing func(c *Conn)
 
 	// OnClose runs exactly once after OnConnect, last of all but OnGone. The connection has closed; its ID, addresses
