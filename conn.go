@@ -369,9 +369,9 @@ func (c *Conn) extrasLocked() *extra {
 	return c.extra
 }
 
-// Hold keeps the connection open after its peer's stream has ended, until Release has been called as often as Hold: for
-// an answer that comes later to a peer that has sent everything and waits (nc -N). Limits.Answer bounds the waiting, and
-// OnClose gets ErrTimeout then. More than 65,535 at a time are not counted. A connection that breaks still ends at once.
+// Hold keeps the connection open after its peer's stream has ended, until Release has been called as often as Hold:
+// for an answer that comes later to a peer that waits for it (nc -N). Limits.Answer bounds the waiting, and OnClose
+// gets ErrTimeout then. More than 65,535 at a time are not counted. A connection that breaks still ends at once.
 func (c *Conn) Hold() {
 	if c.held < math.MaxUint16 {
 		c.held++
