@@ -60,14 +60,14 @@ func newRings(most int) *rings {
 func (s *rings) publish(to []Target, data []byte, retain func(Target) Retention) []Position {
 	var positions []Position
 	var kept []byte
-	now := s.age()
+	var now time.Duration // read for what is kept alone
 	for i, t := range to {
 		r := retain(t)
 		if !r.keeps() {
 			continue
 		}
 		if positions == nil {
-			positions, kept = make([]Position, len(to)), slices.Clone(data)
+			positions, kept, now = make([]Position, len(to)), slices.Clone(data), s.age()
 		}
 		ring := s.ringOf(t)
 		positions[i] = Position{s.epoch, s.put(ring, r, kept, now, ring.top+1)}

@@ -101,7 +101,7 @@ func (f *fields) value(i int) []byte {
 // find is the first line, from line i on, with a field of this name, in any case; -1 if there is none.
 func (f *fields) find(name string, i int) int {
 	for ; i < len(f.lines); i++ {
-		if equalFold(f.name(i), name) {
+		if l := &f.lines[i]; int(l.colon-l.name) == len(name) && equalFold(f.text[l.name:l.colon], name) {
 			return i
 		}
 	}

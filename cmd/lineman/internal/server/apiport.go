@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/lineman-go/lineman"
-	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/command"
@@ -32,7 +31,7 @@ func (s *Server) apiWorker() *lineman.Worker {
 		return nil
 	}
 	w.OnConnect = func(c *lineman.Conn) {
-		if one := c.Value().(*caller); one.slot.why == "" && !s.isOpenAPI() {
+		if one := c.Value().(*caller); one.slot.why == "" && !s.openAPI {
 			s.awaitKey(&s.guard.keylessCalls, &one.admission)
 		}
 	}
@@ -63,9 +62,6 @@ type caller struct {
 	app    *appCall            // the request at hand; nil: it is none to the Pusher API
 	host   string              // that its last request was for, and may be for; empty before the first
 }
-
-// isOpenAPI reports whether the HTTP API wants no key.
-func (s *Server) isOpenAPI() bool { return len(s.keys) == 0 && config.Loopback(s.config.API.Listen) }
 
 // apiCall is what the head of a request to the HTTP API asks for. Immutable: requests of a connection that ask for the
 // same share it.
@@ -296,7 +292,7 @@ func (s *Server) knowsHost(host string) bool {
 
 // permit is what the key of a request allows.
 func (s *Server) permit(c *lineman.Conn, r *http1.Request) (*command.Permit, error) {
-	if s.isOpenAPI() {
+	if s.openAPI {
 		return nil, nil
 	}
 	scheme, key, _ := bytes.Cut(r.Header("Authorization"), []byte(" "))

@@ -26,7 +26,7 @@ func (s *Server) openDevPage(lines, api net.Addr) {
 		f.Push = s.pushCommand(lines)
 	}
 	if api != nil {
-		f.API, f.Key = "http://"+reachable(api), !s.isOpenAPI()
+		f.API, f.Key = "http://"+reachable(api), !s.openAPI
 	}
 	for name, n := range s.config.Namespaces {
 		f.Namespaces[name] = devpage.SpaceOf(n)

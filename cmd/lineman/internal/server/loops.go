@@ -47,8 +47,8 @@ func (s *Server) Worker() *lineman.Worker {
 // beside makes the Server of a further loop.
 func (s *Server) beside() *Server {
 	one := &Server{
-		config: s.config, options: s.options, keys: s.keys, metrics: s.metrics, home: s, memory: s.memory,
-		figuring: newFiguring(),
+		config: s.config, options: s.options, keys: s.keys, openAPI: s.openAPI, metrics: s.metrics, home: s,
+		memory: s.memory, figuring: newFiguring(),
 	}
 	one.pages, one.streams = one.pageWorker(), one.streamWorker()
 	s.others = append(s.others, one)

@@ -120,6 +120,7 @@ type Server struct {
 	others    []*Server    // of the other loops; those of the first one know none. Immutable once it serves.
 	memory    *push.Memory // joins them; nil where there is one loop
 	keys      keyring
+	openAPI   bool // the HTTP API wants no key
 	pages     *lineman.Worker
 	streams   *lineman.Worker  // of pages, those that get server-sent events
 	text      *lineman.Worker  // nil without a port for lines
@@ -191,6 +192,7 @@ func New(c config.Config, o Options) *Server {
 		o.Out = io.Discard
 	}
 	s := &Server{config: c, options: o, keys: newKeyring(c.API.Keys), figuring: newFiguring()}
+	s.openAPI = len(s.keys) == 0 && config.Loopback(c.API.Listen)
 	s.pages, s.streams = s.pageWorker(), s.streamWorker()
 	if c.Text.Listen != "" {
 		s.text = s.textWorker()
