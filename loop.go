@@ -99,7 +99,7 @@ type Loop struct {
 	refused     atomic.Uint64
 	bytesOut    atomic.Uint64
 	messagesOut atomic.Uint64
-	helpers     sync.WaitGroup // goroutines of handshakes, and of net/http's servers
+	helpers     sync.WaitGroup // goroutines of handshakes, of net/http's servers, and of Go
 	over        chan struct{}  // closed when nothing posted will run any more
 
 	mu     sync.Mutex // guards the following
@@ -153,6 +153,10 @@ func (l *Loop) Recycle() {
 		l.host.recycle()
 	}
 }
+
+// Go runs f on a goroutine, and has the process not end before f has returned, be it that the loop has ended: for what
+// takes a while at the end, such as a goodbye in OnStop. It does not hold the loop up. On the loop only.
+func (l *Loop) Go(f func()) { l.helpers.Go(f) }
 
 // Do runs f on the loop, after what is under way; functions of one goroutine run in order. It returns false, and f
 // will not run, if the loop has ended.

@@ -1,6 +1,7 @@
 package lineman_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -58,5 +59,25 @@ func TestGoodbyesInTurns(t *testing.T) {
 				t.Errorf("%d goodbyes, %d of them in one tick, want %d and at most %d", all, largest, conns, most)
 			}
 		})
+	}
+}
+
+// TestGo has a loop go on while something is done beside it, and not be over before that is.
+func TestGo(t *testing.T) {
+	linemantest.NoLeaks(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &lineman.Worker{Name: "w", Logger: quiet}
+	w.OnStart = func(*lineman.Loop) error { cancel(); return nil }
+	went, done := make(chan struct{}), false
+	w.OnStop = func(l *lineman.Loop) {
+		l.Go(func() {
+			<-went
+			<-time.After(50 * time.Millisecond) // the loop has ended meanwhile, but for this
+			done = true
+		})
+		l.Do(func() { close(went) })
+	}
+	if err := lineman.Run(ctx, w); err != nil || !done {
+		t.Errorf("it was over before what it waits for: %v, %v", done, err)
 	}
 }

@@ -157,6 +157,9 @@ func (f *fake) obey(op channel.Op, body, answer any) error {
 	m := f.machine
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if f.state == "ended" {
+		return channel.ErrClosed
+	}
 	switch op {
 	case channel.Hello:
 		a := body.(channel.Assignment)

@@ -30,7 +30,7 @@ func (s *Server) stop(l *lineman.Loop) {
 	}
 }
 
-// quit leaves the other processes. It is the last that the first loop does.
+// quit leaves the other processes. It is the last that the first loop does, unless it relays: so nothing waits here.
 func (s *Server) quit() {
 	if s.left {
 		return
@@ -48,7 +48,7 @@ func (s *Server) quit() {
 	s.closeJournal()
 	s.decides.close()
 	if s.options.BrokerWait != nil {
-		s.options.BrokerWait()
+		s.loop.Go(s.options.BrokerWait)
 	}
 }
 

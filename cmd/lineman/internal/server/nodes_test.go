@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/server"
 	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/protocol/websocket"
@@ -287,4 +288,14 @@ func TestGap(t *testing.T) {
 func (r *running) linked(is bool) {
 	r.t.Helper()
 	linemantest.Until(r.t, "the link has not changed", func() bool { return (r.ready() == 200) == is })
+}
+
+// TestBrokerWait has the loop go on while the process leaves a Broker that takes its time: it may relay connections.
+func TestBrokerWait(t *testing.T) {
+	began, over := make(chan struct{}), make(chan struct{})
+	defer close(over)
+	r := start(t, devMode(), server.Options{BrokerWait: func() { close(began); <-over }})
+	r.Do(r.pages, r.pages.OnStop)
+	<-began
+	r.Do(r.pages, func(*lineman.Loop) {}) // it does
 }
