@@ -142,6 +142,9 @@ func TestDashboardWalks(t *testing.T) {
 	})
 	page.shows("#refused", "credential")
 	page.shows("#refused", "revoked")
+	page.lookUp("u:", "uid7")
+	page.shows("#found", "It was refused at")
+	page.shows("#found", "token: revoked")
 	page.picture("dashboard-revoked")
 }
 

@@ -23,6 +23,17 @@ var (
 	ErrUnavailable = errors.New("token: it cannot be checked now")
 )
 
+// RefusedError is of a credential that was signed by a key that is known, and is not good all the same. It tells whose
+// it is, for people who look for the reason: nobody is who it says.
+type RefusedError struct {
+	UID string // empty: it names none
+	Err error  // why, to be matched by errors.Is
+}
+
+func (e *RefusedError) Error() string { return e.Err.Error() }
+
+func (e *RefusedError) Unwrap() error { return e.Err }
+
 // reason is the word for an error.
 type reason struct {
 	err  error

@@ -154,7 +154,7 @@ func (v *Verifier) Close() {
 }
 
 // Verify tells what a credential says, if it is good. It waits for nothing but the key set, and for that at most until
-// ctx ends.
+// ctx ends. Where a key has signed what is not good, the error is a RefusedError.
 func (v *Verifier) Verify(ctx context.Context, credential string) (Claims, error) {
 	text, err := v.open(ctx, credential)
 	if err != nil {
@@ -165,11 +165,15 @@ func (v *Verifier) Verify(ctx context.Context, credential string) (Claims, error
 		return Claims{}, err
 	}
 	c, err := v.read(said)
-	if err != nil {
-		return Claims{}, err
+	if r := v.options.Revocations; err == nil && r != nil && r.Revoked(c.UID, c.Issued) {
+		err = ErrRevoked
 	}
-	if r := v.options.Revocations; r != nil && r.Revoked(c.UID, c.Issued) {
-		return Claims{}, ErrRevoked
+	if err != nil {
+		uid, _ := said.uid(v.options.Claim) // it may name none
+		if push.UID(uid).Check() != nil {
+			uid = ""
+		}
+		return Claims{}, &RefusedError{uid, err}
 	}
 	return c, nil
 }

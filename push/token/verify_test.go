@@ -236,6 +236,30 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// TestVerifyWhose tells whose a credential is that is not good, if a key has signed it, and that alone.
+func TestVerifyWhose(t *testing.T) {
+	v := verifier(t, token.Options{Keys: []token.Key{{Secret: secret}}})
+	for _, c := range []struct{ claims, uid string }{
+		{`{"sub":"7","exp":1}`, "7"},
+		{`{"sub":7,"exp":1}`, "7"},
+		{`{"sub":"7","exp":1795400060,"groups":[""]}`, "7"},
+		{`{"exp":1}`, ""},
+		{`{"sub":"` + strings.Repeat("x", 256) + `","exp":1}`, ""},
+	} {
+		signed := hs256(t, c.claims)
+		_, err := v.Verify(context.Background(), signed)
+		var refused *token.RefusedError
+		if !errors.As(err, &refused) || refused.UID != c.uid || err.Error() != refused.Err.Error() {
+			t.Errorf("%s: %v, of %+v", c.claims, err, refused)
+		}
+		forged := signed[:len(signed)-4] + "AAAA"
+		_, err = v.Verify(context.Background(), forged)
+		if errors.As(err, &refused) || !errors.Is(err, token.ErrSignature) {
+			t.Errorf("%s, forged: %v", c.claims, err)
+		}
+	}
+}
+
 // TestMaxLength has a credential of MaxLength be taken, and a longer one refused.
 func TestMaxLength(t *testing.T) {
 	v := verifier(t, token.Options{Keys: []token.Key{{Secret: secret}}})

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -103,10 +104,19 @@ func (s *Server) checked(c *lineman.Conn, p *page, who Identity, err error) {
 	case err != nil:
 		s.guard.refuseCredential(token.Reason(err))
 		code, reason := refusal(err)
-		s.refuse(c, "credential", code, reason, "error", err)
+		s.refuse(c, "credential", code, reason, append(ofWhom(err), "error", err)...)
 	default:
 		s.addMember(c, p, who)
 	}
+}
+
+// ofWhom says, for the log, whose a credential is that a key has signed and that is refused.
+func ofWhom(err error) []any {
+	var refused *token.RefusedError
+	if errors.As(err, &refused) && refused.UID != "" {
+		return []any{"uid", refused.UID}
+	}
+	return nil
 }
 
 // addMember makes a page a member.

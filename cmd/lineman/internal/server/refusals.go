@@ -82,7 +82,7 @@ var advice = map[string]string{
 	"waiting_per_ip":    "as connections_per_ip, of those that have not said who they are: limits.waiting_per_ip",
 	"handshakes_per_ip": "an address comes too often: clients that come back at once; limits.handshakes_per_ip",
 	"late":              "no credential came in time: the page must send it first; limits.login is how long it has",
-	"credential":        "its credential is not good: the log and lineman_credential_refusals_total say why",
+	"credential":        "its credential is not good, and the error says why: have the page fetch a new one",
 	"hook":              "your application has refused it, or has not answered: look at the hook",
 	"channel":           "it may not have the channel: put it in the token, or allow it in namespaces",
 	"places":            "it is in too many groups and channels: limits.places",

@@ -76,7 +76,7 @@ const tiles = [
   ["Waits for pages", f => bytes(f.queued.bytes), f => `${bytes(f.queued.most)} for the slowest`],
   ["History", f => bytes(f.history.bytes + f.history.journal),
     f => `${some(f.history.messages, "message")} in memory` + (f.history.failures ? ", THE JOURNAL FAILS" : "")],
-  ["Not known yet", f => count(f.connections.waiting), f => `${rate(f.rates.accepted)} connections / s come`],
+  ["Logging in", f => count(f.connections.waiting), f => `${rate(f.rates.accepted)} connections / s come`],
 ]
 
 function refusedBy(f) {

@@ -15,7 +15,7 @@ export function refusals(all) { refused = all }
 // why is what is known of a uid that has no connection.
 function why(uid) {
   const last = refused.find(one => one.uid === uid)
-  if (last) return ` It was refused at ${time(last.at)}, ${last.reason}: ${last.advice}`
+  if (last) return ` It was refused at ${time(last.at)}, ${last.reason}, ${last.detail}: ${last.advice}.`
   return " If its page should be there: a page that was refused is among the newest refusals below, with what to do. " +
     "A uid is written exactly as its credential has it."
 }
@@ -81,6 +81,9 @@ function tell(of, { conns, most, incomplete }, n) {
   }
   if (of === "*") text = `There are ${some(n, "connection")} of pages.`
   if (n > conns.length && conns.length >= most) text += ` ${most} of them are shown.`
+  const waits = conns.reduce((sum, c) => sum + c.waits, 0)
+  if (waits && isUID) text += ` ${bytes(waits)} wait for it: its page does not read as fast as it is sent to.`
+  if (n > 0 && isUID) text += " It gets what is published for it, and for its groups and channels: see below."
   if (incomplete) text += " Some nodes have not answered."
   byId("found").textContent = text
   table(byId("conns"), ["<connection", "uid", "<from", "since", "groups", "channels", "got", "<waits", "<"],
@@ -242,6 +245,7 @@ function fit() {
 export function build() {
   fit()
   byId("kind").onchange = fit
+  byId("lookup-link").onclick = () => byId("name").focus({ preventScroll: true })
   byId("follow").hidden = !may("watch")
   byId("lookup").hidden = !may("read")
   const on = (id, f) => { byId(id).onsubmit = event => { event.preventDefault(); f() } }
