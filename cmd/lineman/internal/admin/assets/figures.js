@@ -132,7 +132,7 @@ function draw() {
     const axis = { stroke: color("--soft"), grid: { stroke: color("--grid"), width: 1 }, ticks: { show: false } }
     return new uPlot({
       width: area.clientWidth, height: 170, legend: { show: false }, cursor: { y: false, drag: { x: false } },
-      padding: [8, 8, 0, 0],
+      padding: [8, 20, 0, 0],
       scales: {
         x: { range: () => [Date.now() / 1000 - spans[shown.range], Date.now() / 1000] },
         y: { range: (_, least, most) => [0, most > 0 ? most * 1.15 : 1] },
