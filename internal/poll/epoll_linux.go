@@ -160,6 +160,7 @@ func (p *epoll) Detach(h Handle) (net.Conn, []byte, error) {
 	if err := epollCtl(p.epfd, unix.EPOLL_CTL_DEL, p.fd(h), &unix.EpollEvent{}); err != 0 {
 		return nil, nil, fmt.Errorf("poll: epoll_ctl: %w", err)
 	}
+	p.slots.at(h).setNotLent() // its Close is not the end of the connection
 	fd, err := unix.FcntlInt(uintptr(p.fd(h)), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("poll: dup: %w", err)
@@ -275,7 +276,9 @@ func (p *epoll) CloseWrite(h Handle) error { return unix.Shutdown(p.fd(h), unix.
 // connection under the same number. It reads wakefd without the lock, as translate does.
 func (p *epoll) Close(h Handle, abort bool) {
 	s := p.slots.at(h)
-	if abort && s.kind() == tcp {
+	if s.isLent() {
+		p.endLent(s, abort)
+	} else if abort && s.kind() == tcp {
 		// Without it the kernel would still deliver what it has taken. It can fail only on a dead socket.
 		_ = unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
@@ -378,6 +381,9 @@ func (p *epoll) Wake() {
 func (p *epoll) Shut() {
 	p.release()
 	p.slots.open(func(_ Handle, s *slot) {
+		if s.isLent() {
+			p.endLent(s, false)
+		}
 		s.state.Store(closed)
 		unix.Close(int(s.fd))
 	})

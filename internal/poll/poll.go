@@ -128,9 +128,19 @@ type Poller interface {
 
 	// Descriptor returns the descriptor of a stream, which stays the poller's: to be given to another process. While
 	// that may serve it, there must be no Wait: of a stream that was closed here, the system goes on to tell as long as
-	// the other process has it, until Renew. Close without abort leaves the connection to who has it too.
-	// errors.ErrUnsupported means that the poller has no such thing.
+	// the other process has it, until Renew. errors.ErrUnsupported means that the poller has no such thing.
 	Descriptor(h Handle) (fd int, err error)
+
+	// Lend duplicates the descriptor of a stream, for a process that may serve the connection later: the caller closes
+	// the duplicate when it was given. Until Reclaim, Close ends the connection though the other process has it open,
+	// as it would end one of this process alone. errors.ErrUnsupported means that the poller has no such thing.
+	Lend(h Handle) (fd int, err error)
+
+	// Reclaim tells that nobody has any more what was lent.
+	Reclaim()
+
+	// Leave closes the descriptor of a stream, and leaves the connection to the process that has it.
+	Leave(h Handle)
 
 	// Renew has the poller watch all that is open, for what is armed, and nothing else. If it fails, what was watched
 	// is as before.

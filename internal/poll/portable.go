@@ -331,6 +331,12 @@ func (p *portable) WriteParts(h Handle, parts [][]byte) (int, error) {
 
 func (p *portable) Descriptor(Handle) (int, error) { return -1, errors.ErrUnsupported }
 
+func (p *portable) Lend(Handle) (int, error) { return -1, errors.ErrUnsupported }
+
+func (p *portable) Reclaim() {}
+
+func (p *portable) Leave(h Handle) { p.Close(h, false) }
+
 func (p *portable) Renew() error         { return errors.ErrUnsupported }
 func (p *portable) Watch(Handle) error   { return errors.ErrUnsupported }
 func (p *portable) Unwatch(Handle) error { return errors.ErrUnsupported }

@@ -38,13 +38,18 @@ const (
 
 	anyAddress kind = 1 << 12 // beside one of the last two: the kernel tells which address a datagram was sent to
 	kinds      kind = 0x1f00
+
+	lent uint32 = 1 << 14 // beside a kind: another process has it, too
 )
 
 func (s *slot) kind() kind    { return s.state.Load() & kinds }
-func (s *slot) armed() uint32 { return s.state.Load() &^ kinds }
+func (s *slot) armed() uint32 { return s.state.Load() &^ (kinds | lent) }
+func (s *slot) isLent() bool  { return s.state.Load()&lent != 0 }
+func (s *slot) setLent()      { s.state.Store(s.state.Load() | lent) }
+func (s *slot) setNotLent()   { s.state.Store(s.state.Load() &^ lent) }
 
 // arm notes which events were asked for. Loop only.
-func (s *slot) arm(events uint32) { s.state.Store(s.kind() | events) }
+func (s *slot) arm(events uint32) { s.state.Store(s.state.Load()&(kinds|lent) | events) }
 
 // at is the slot of a handle that was in use.
 func (s *slots) at(h Handle) *slot {
