@@ -22,6 +22,22 @@
 //	at any time before yours: abort {reason}  ──────▶  closes what it has
 //	serves again                              ◀──────  failed {reason}, at any time before mine
 //
+// # Lending
+//
+// To receive a descriptor, and to have a poller watch it, takes longer than all else that a connection costs. So before
+// it stands still the predecessor lends what it has, over a socket pair of its own: Lend and Borrow.
+//
+//	predecessor                                        successor
+//
+//	serves                                             does not run yet
+//	loan {id, loop} with its descriptor*      ──────▶  watches it, for later
+//	end {number of loans}                     ──────▶
+//	                                          ◀──────  borrowed
+//
+// Only a predecessor that has read borrowed sends records that are lent: those bring no descriptor. A successor that
+// has no such loan fails, and closes what it was lent and never asked for once it serves. If anything about loans fails
+// or takes too long, there are none, and records bring descriptors as if nothing had been tried.
+//
 // # Who serves
 //
 // A connection is served by one process at a time, and by none only while both stand still, or if who had it has died:
@@ -47,13 +63,14 @@
 // the last. The payload of a message is a list of fields: a number and a length, both uvarints, and that many bytes. A
 // field that is absent is zero.
 //
-// Descriptors come along with the bytes, in the order of the records, one for each that is not absent. Frames are
-// written in batches of at most BatchRecords descriptors and about BatchBytes bytes. A batch, and in the successor a
-// few of them, is all that either side keeps of the transfer, whatever the number of connections; but for a record, a
-// state or a tail that is larger.
+// Descriptors come along with the bytes, in the order of the records, one for each that is not absent or lent. Frames
+// are written in batches of at most BatchRecords descriptors and about BatchBytes bytes. A batch, and in the successor
+// a few of them, is all that either side keeps of the transfer, whatever the number of connections; but for a record, a
+// state or a tail that is larger, and for the numbers of what is lent.
 //
 // # Versions
 //
 // A successor reads what it gets in the version that hello tells, its own or an older one, and refuses a later one, as
-// well as a field that its version does not have. A predecessor writes its own version, and knows no other.
+// well as a field that its version does not have. A predecessor writes its own version, and knows no other. Version 2
+// has loans; both sides have to speak it for those.
 package handover

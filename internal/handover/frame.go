@@ -23,12 +23,16 @@ const (
 	kindReady                   // from the successor
 	kindMine                    // from the successor
 	kindFailed                  // from the successor
+
+	// Before the predecessor stands still, on a stream of their own, which has kindEnd too.
+	kindLoan     // from the predecessor, with a descriptor
+	kindBorrowed // from the successor
 )
 
 var kindNames = [...]string{
 	kindHello: "hello", kindState: "state", kindRecord: "record", kindEnd: "end", kindTail: "tail", kindKeep: "keep",
 	kindYours: "yours", kindAbort: "abort", kindWelcome: "welcome", kindRefused: "refused", kindReady: "ready",
-	kindMine: "mine", kindFailed: "failed",
+	kindMine: "mine", kindFailed: "failed", kindLoan: "loan", kindBorrowed: "borrowed",
 }
 
 func (k kind) String() string {

@@ -7,7 +7,7 @@ import (
 )
 
 // Version is of the messages and of the fields of a record.
-const Version = 1
+const Version = 2 // since 2, descriptors may be lent
 
 // A batch is what is written at once.
 const (
@@ -66,6 +66,13 @@ func (l Limits) of(k kind) int {
 	return BatchBytes
 }
 
+// A Loan is the descriptor of a connection that the predecessor serves still: its record, if one comes, brings none.
+type Loan struct {
+	ID   uint64
+	Loop int // index of its loop in the predecessor
+	FD   int
+}
+
 // Hello is what a successor has to know before it starts.
 type Hello struct {
 	Version int    // of the predecessor; Send sets it
@@ -85,8 +92,8 @@ type Source interface {
 	States(send func(State) error) error
 
 	// Records gives each connection that is to cross to send, with a descriptor that stays the source's, or any number
-	// for one that is absent. The record may be used again when send has returned. ErrTooLarge from send means that
-	// this one stays; any other error, be it that of send, ends the handover.
+	// for one that is absent or lent. The record may be used again when send has returned. ErrTooLarge from send means
+	// that this one stays; any other error, be it that of send, ends the handover.
 	Records(send func(r *Record, fd int) error) error
 
 	// Refused is called for each connection that the successor does not take: it stays. It may be called any number of
@@ -107,7 +114,8 @@ type Sink interface {
 	State(s State) error
 
 	// Record takes the descriptor over, whatever it returns, and makes a connection that does not run yet; for one that
-	// is absent, fd is -1. An error is the reason why the sink does not want it; it has closed the descriptor then.
+	// is absent or lent, fd is -1. An error is the reason why the sink does not want it; it has closed the descriptor
+	// then. But ErrDescriptors ends the handover: it has no such loan.
 	Record(r *Record, fd int) error
 
 	// Ready is called when all records have come, before the predecessor may give up what was taken. An error ends the

@@ -78,9 +78,10 @@ func (c *carrier) carry() {
 			continue
 		}
 		var files []int
-		if f.kind == kindRecord && !f.more {
-			fd, _ := s.takeFile()
-			files = append(files, fd)
+		if (f.kind == kindRecord || f.kind == kindLoan) && !f.more {
+			if fd, ok := s.takeFile(); ok { // not with a record that is lent
+				files = append(files, fd)
+			}
 		}
 		act := action{bytes: s.buffer[s.begin : s.begin+n]}
 		if c.fault != nil {

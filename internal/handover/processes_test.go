@@ -156,6 +156,7 @@ type successor struct {
 	said    []string // what has come, in words
 	fds     map[uint64]int
 	refuses map[uint64]string
+	loans   map[uint64]int // what it has borrowed
 
 	stateErr, readyErr, tailErr error
 }
@@ -168,6 +169,12 @@ func (s *successor) State(state State) error {
 }
 
 func (s *successor) Record(r *Record, fd int) error {
+	if r.Lent {
+		var ok bool
+		if fd, ok = s.loans[r.ID]; !ok {
+			return fmt.Errorf("%w: %d", ErrDescriptors, r.ID)
+		}
+	}
 	if reason, ok := s.refuses[r.ID]; ok {
 		syscall.Close(fd)
 		return errors.New(reason)

@@ -173,7 +173,7 @@ func (r *Receiver) loadRecord(payload []byte) error {
 		return err
 	}
 	fd := -1
-	if !r.record.Absent {
+	if r.record.brings() {
 		if r.taken == len(r.came) {
 			return fmt.Errorf("%w: a record has come without one", ErrDescriptors)
 		}
@@ -181,7 +181,11 @@ func (r *Receiver) loadRecord(payload []byte) error {
 		r.taken++
 	}
 	r.records++
-	if err := r.sink.Record(&r.record, fd); err != nil {
+	err := r.sink.Record(&r.record, fd)
+	if errors.Is(err, ErrDescriptors) {
+		return err
+	}
+	if err != nil {
 		reason := err.Error()
 		r.refused = append(r.refused, note{id: r.record.ID, reason: reason[:min(len(reason), longestReason)]})
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A Record is a connection as bytes. Its descriptor comes along, unless it is absent.
+// A Record is a connection as bytes. Its descriptor comes along, unless it is absent, or lent.
 type Record struct {
 	ID     uint64
 	Loop   int    // index of its loop in the predecessor
@@ -37,6 +37,8 @@ type Record struct {
 	Due    time.Duration // until its next attempt
 	Waited time.Duration // before its last attempt
 	Lasted time.Duration // since it is there
+
+	Lent bool // the successor has its descriptor
 }
 
 // A State is what a loop of the predecessor keeps beside connections.
@@ -78,6 +80,7 @@ const (
 	recordDue
 	recordWaited
 	recordLasted
+	recordLent // since version 2
 )
 
 // Append appends the record to dst.
@@ -111,8 +114,12 @@ func (r *Record) Append(dst []byte) []byte {
 	dst = appendBool(dst, recordAbsent, r.Absent)
 	dst = appendUint(dst, recordDue, uint64(r.Due))
 	dst = appendUint(dst, recordWaited, uint64(r.Waited))
-	return appendUint(dst, recordLasted, uint64(r.Lasted))
+	dst = appendUint(dst, recordLasted, uint64(r.Lasted))
+	return appendBool(dst, recordLent, r.Lent)
 }
+
+// brings reports whether a descriptor comes along.
+func (r *Record) brings() bool { return !r.Absent && !r.Lent }
 
 // Parse makes r the record that message is. Its bytes are those of message. The error matches ErrCorrupt or ErrVersion.
 func (r *Record) Parse(message []byte) error {
@@ -196,6 +203,8 @@ func (r *Record) parseDialed(number uint64, value []byte, before *Record) error 
 		return parseUint(value, &r.Waited)
 	case recordLasted:
 		return parseUint(value, &r.Lasted)
+	case recordLent:
+		return parseBool(value, &r.Lent)
 	}
 	return unknownField("a record", number)
 }

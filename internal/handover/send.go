@@ -74,7 +74,7 @@ func (s *sender) sendRecords() error {
 	err := s.source.Records(func(r *Record, fd int) error {
 		s.message = r.Append(s.message[:0])
 		files := []int{fd}
-		if r.Absent {
+		if !r.brings() {
 			files = nil
 		}
 		err := s.send(kindRecord, files...)

@@ -24,7 +24,14 @@ func fullRecord() Record {
 		Since: math.MaxUint32, Touched: 7, BytesIn: 1 << 40, BytesOut: 5, MessagesIn: 300, Accepted: 200, Refused: 1,
 		Session: []byte("deflate"), Unread: []byte("half a fr"), Unsent: []byte("ame"), Value: []byte{0, 255},
 		TLS: []byte("1.3"), Dialer: "backend", Absent: true, Due: time.Second, Waited: time.Minute, Lasted: 1,
+		Lent: true,
 	}
+}
+
+// notLent is a record as version 1 has it.
+func notLent(r Record) Record {
+	r.Lent = false
+	return r
 }
 
 // readWriter is a message with fields.
@@ -33,18 +40,30 @@ type readWriter interface {
 	parse(payload []byte) error
 }
 
-// version1 are messages of version 1, as testdata/version1 has them: later versions have to read them too.
-var version1 = []struct {
+// vector is a message, of which testdata has the bytes.
+type vector struct {
 	name    string
 	message readWriter
-}{
+}
+
+// version2 are messages that version 1 does not have, as testdata/version2 has them.
+var version2 = []vector{
+	{"hello", &Hello{Version: 2, LastID: 1 << 33, Loops: 2, Workers: []string{"pages"}, Conns: 15000}},
+	{"record of a loan", &wholeRecord{Record{ID: 17, Worker: "pages", Kind: "websocket", Lent: true}}},
+	{"record", &wholeRecord{fullRecord()}},
+	{"loan", &wholeRecord{Record{ID: 17, Loop: 3}}},
+	{"end of loans", &note{count: 15000}},
+}
+
+// version1 are messages of version 1, as testdata/version1 has them: later versions have to read them too.
+var version1 = []vector{
 	{"hello", &Hello{Version: 1, LastID: 1 << 33, Loops: 2, Workers: []string{"lobby", "", "pages"}}},
 	{"hello that says since when", &Hello{Version: 1, LastID: 7, Loops: 1, Stood: 1500 * time.Millisecond}},
 	{"hello that says how many", &Hello{Version: 1, LastID: 7, Loops: 1, Conns: 15000}},
 	{"hello of one loop", &Hello{Version: 1, Loops: 1}},
 	{"state", &State{Worker: "lobby", Loop: 1, Value: []byte("six rooms")}},
 	{"state without a value", &State{}},
-	{"record", &wholeRecord{fullRecord()}},
+	{"record", &wholeRecord{notLent(fullRecord())}},
 	{"record of an idle connection", &wholeRecord{Record{
 		ID: 17, Worker: "pages", Kind: "websocket", Peer: netip.MustParseAddrPort("203.0.113.9:52011"), Since: 12,
 	}}},
@@ -89,12 +108,15 @@ func golden(t testing.TB, file string) map[string][]byte {
 	return all
 }
 
-func TestVersion1(t *testing.T) {
-	want := golden(t, "version1")
-	if len(want) != len(version1) {
-		t.Errorf("testdata has %d messages, the table %d", len(want), len(version1))
+func TestVersion1(t *testing.T) { testVersion(t, "version1", version1) }
+func TestVersion2(t *testing.T) { testVersion(t, "version2", version2) }
+
+func testVersion(t *testing.T, file string, vectors []vector) {
+	want := golden(t, file)
+	if len(want) != len(vectors) {
+		t.Errorf("testdata has %d messages, the table %d", len(want), len(vectors))
 	}
-	for _, v := range version1 {
+	for _, v := range vectors {
 		if got := v.message.append(nil); !bytes.Equal(got, want[v.name]) {
 			t.Errorf("%s: %x, want %x", v.name, got, want[v.name])
 		}
@@ -248,7 +270,7 @@ func TestPieces(t *testing.T) {
 
 // TestHeads has frames that cannot be.
 func TestHeads(t *testing.T) {
-	for _, head := range []string{"\x00\x00\x00\x00\x00\x00", "\x0e\x00\x00\x00\x00\x00", "\x01\x02\x00\x00\x00\x00",
+	for _, head := range []string{"\x00\x00\x00\x00\x00\x00", "\x10\x00\x00\x00\x00\x00", "\x01\x02\x00\x00\x00\x00",
 		"\x01\x00\x00\x10\x00\x01", "\x01\x00\xff\xff\xff\xff"} {
 		var d deframer
 		if _, _, err := d.next([]byte(head)); !errors.Is(err, ErrCorrupt) {
@@ -266,16 +288,16 @@ func TestRefusedMessages(t *testing.T) {
 		hex  string
 		want string
 	}{
-		{&Hello{}, "010102", newer + " (it hands over in version 2, this one knows up to 1)"},
-		{&Hello{}, "010102630101", newer + " (it hands over in version 2, this one knows up to 1)"},
-		{&Hello{}, "010101630101", newer + ": version 1 has no field 99 of hello"},
+		{&Hello{}, "010103", newer + " (it hands over in version 3, this one knows up to 2)"},
+		{&Hello{}, "010103630101", newer + " (it hands over in version 3, this one knows up to 2)"},
+		{&Hello{}, "010101630101", newer + ": version 2 has no field 99 of hello"},
 		{&Hello{}, "", corrupt + "hello without a version"},
 		{&Hello{}, "020101", corrupt + "hello without a version"},
 		{&Hello{}, "020101010101", corrupt + "hello without a version"},
-		{&State{}, "630101", newer + ": version 1 has no field 99 of a state"},
-		{&note{}, "630101", newer + ": version 1 has no field 99 of a message"},
-		{&wholeRecord{}, "1f0101", newer + ": version 1 has no field 31 of a record"},
-		{&wholeRecord{}, "000101", newer + ": version 1 has no field 0 of a record"},
+		{&State{}, "630101", newer + ": version 2 has no field 99 of a state"},
+		{&note{}, "630101", newer + ": version 2 has no field 99 of a message"},
+		{&wholeRecord{}, "200101", newer + ": version 2 has no field 32 of a record"},
+		{&wholeRecord{}, "000101", newer + ": version 2 has no field 0 of a record"},
 		{&wholeRecord{}, "80", corrupt + "a field without a number"},
 		{&wholeRecord{}, "0180", corrupt + "field 1 is longer than its message"},
 		{&wholeRecord{}, "010201", corrupt + "field 1 is longer than its message"},
@@ -302,11 +324,12 @@ func TestRefusedMessages(t *testing.T) {
 
 // FuzzMessages reads any fields as any message. What can be read is written and read again as the same.
 func FuzzMessages(f *testing.F) {
-	for _, v := range version1 {
+	vectors := slices.Concat(version1, version2)
+	for _, v := range vectors {
 		f.Add(v.message.append(nil))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		for _, v := range version1 {
+		for _, v := range vectors {
 			read := empty(v.message)
 			if read.parse(payload) != nil {
 				continue
