@@ -2,6 +2,7 @@ package lineman
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"syscall"
@@ -20,6 +21,10 @@ type Handover struct {
 	// means none.
 	At func(step string) error
 
+	// Lent, unless it is nil, has From run on first, and lend what they have. It is called then, and From stand still
+	// when it has returned.
+	Lent func()
+
 	Clock func() time.Time // of the successor; nil means time.Now
 
 	// Results, valid when Run has begun to serve, or closed Over.
@@ -29,6 +34,10 @@ type Handover struct {
 	Handed, Received error
 	Inherited        bool
 	Over             chan struct{}
+	Loans            int // how many were lent
+
+	lent     map[uint64]bool
+	borrowed borrowed
 }
 
 func (h *Handover) at(step string) error {
@@ -45,11 +54,6 @@ func (h *Handover) Run(ctx context.Context, workers ...*Worker) error {
 	if err != nil {
 		return err
 	}
-	handed := make(chan struct{})
-	go func() {
-		defer close(handed)
-		h.hand(own)
-	}()
 	clock := h.Clock
 	if clock == nil {
 		clock = time.Now
@@ -58,8 +62,22 @@ func (h *Handover) Run(ctx context.Context, workers ...*Worker) error {
 	if err != nil {
 		return err
 	}
+	thaw := func() {}
+	if h.Lent != nil {
+		if err := h.lend(runs); err != nil {
+			close(h.Over)
+			return err
+		}
+		thaw = StandStill(h.From...)
+	}
+	handed := make(chan struct{})
+	go func() {
+		defer close(handed)
+		h.hand(own)
+	}()
 	received := h.receive(other, runs)
 	<-handed
+	thaw()
 	close(h.Over)
 	if !received {
 		return nil
@@ -77,6 +95,56 @@ func (h *Handover) Run(ctx context.Context, workers ...*Worker) error {
 		}
 	}
 	return nil
+}
+
+// lend lends what From have to loops that do not run yet.
+func (h *Handover) lend(runs []*loopRun) error {
+	own, other, err := socketPair()
+	if err != nil {
+		return err
+	}
+	l := newLender(h.runs(), time.Minute)
+	lent := make(chan error, 1)
+	go func() { lent <- l.lend(own) }()
+	h.borrowed = make(borrowed)
+	if err := errors.Join(h.borrowed.borrow(other, runs, time.Minute), <-lent); err != nil {
+		return err
+	}
+	h.lent, h.Loans = l.lent(), len(h.borrowed)
+	h.Lent()
+	return nil
+}
+
+// TryLend lends what loops have, within a time, to a successor that keeps nothing.
+func TryLend(from []*Loop, within time.Duration) (lent, borrowed error) {
+	own, other, err := socketPair()
+	if err != nil {
+		return err, err
+	}
+	h := Handover{From: from}
+	l := newLender(h.runs(), within)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		lent = l.lend(own)
+	}()
+	borrowed = handover.Borrow(other, func(one handover.Loan) error { return syscall.Close(one.FD) }, within)
+	<-done
+	if ids := l.lent(); (ids == nil) != (lent != nil) {
+		panic("it takes them for lent")
+	}
+	return lent, borrowed
+}
+
+// Unlend has the successor not know what was lent to it.
+func (h *Handover) Unlend() { h.borrowed.giveBack() }
+
+// runs are From.
+func (h *Handover) runs() (runs []*loopRun) {
+	for _, l := range h.From {
+		runs = append(runs, &loopRun{loop: l, worker: l.services[0].worker})
+	}
+	return runs
 }
 
 func socketPair() (own, other *net.UnixConn, err error) {
@@ -99,11 +167,8 @@ func socketPair() (own, other *net.UnixConn, err error) {
 
 // hand is the predecessor's side.
 func (h *Handover) hand(conn *net.UnixConn) {
-	var runs []*loopRun
-	for _, l := range h.From {
-		runs = append(runs, &loopRun{loop: l, worker: l.services[0].worker})
-	}
-	p := newPredecessor(runs, handover.Clock())
+	p := newPredecessor(h.runs(), handover.Clock())
+	p.lent = h.lent
 	if h.Handed = handover.Send(conn, &source{p, h}, handover.Limits{}); h.Handed != nil {
 		p.takeBack()
 		return
@@ -118,6 +183,7 @@ func (h *Handover) receive(conn *net.UnixConn, runs []*loopRun) bool {
 		return false
 	}
 	s := newSuccessor(runs, from.Hello())
+	s.lent = h.borrowed
 	var err error
 	for _, r := range runs {
 		if err == nil {
@@ -140,6 +206,7 @@ func (h *Handover) receive(conn *net.UnixConn, runs []*loopRun) bool {
 		return false
 	}
 	h.Conns = s.serve()
+	s.lent.giveBackSoon()
 	from.Close()
 	return true
 }

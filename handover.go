@@ -30,8 +30,9 @@ type predecessor struct {
 	loops    []*loopRun
 	stood    time.Duration // since when they stand still, by handover.Clock
 	crossing []crossing
-	places   map[uint64]int // in crossing, by id; nil until one is refused
-	stayed   map[string]int // connections, by reason
+	places   map[uint64]int  // in crossing, by id; nil until one is refused
+	stayed   map[string]int  // connections, by reason
+	lent     map[uint64]bool // connections whose descriptors the successor has, by id
 	record   handover.Record
 	output   []byte
 	seed     maphash.Seed
@@ -134,7 +135,11 @@ func (p *predecessor) hand(c *Conn, send func(r *handover.Record, fd int) error)
 		return nil
 	}
 	x := &p.crossing[len(p.crossing)-1]
-	fd, err := x.descriptor()
+	p.record.Lent = p.lent[c.id] && c.secure == nil
+	fd, err := -1, error(nil)
+	if !p.record.Lent {
+		fd, err = x.descriptor()
+	}
 	if err == nil {
 		err = send(&p.record, fd)
 		if err == nil || !errors.Is(err, handover.ErrTooLarge) {

@@ -138,7 +138,7 @@ func forget(c *Conn) {
 	c.mu.Lock()
 	c.phase.set(closed)
 	if c.handle != absent {
-		c.loop.poll.Close(c.handle, false)
+		c.loop.poll.Leave(c.handle)
 	}
 	c.mu.Unlock()
 	c.transport().closed()

@@ -84,8 +84,9 @@ func handOverBy(t *testing.T, h *lineman.Handover, s *linemantest.Server, w, to 
 	t.Helper()
 	needsNative(t)
 	s.DoEach(w, func(l *lineman.Loop) { h.From = append(h.From, l) })
-	thaw := lineman.StandStill(h.From...)
-	defer thaw()
+	if h.Lent == nil {
+		defer lineman.StandStill(h.From...)()
+	}
 	h.Over = make(chan struct{})
 	next := linemantest.StartBy(t, h.Run, to)
 	<-h.Over

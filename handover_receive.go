@@ -21,6 +21,7 @@ type successor struct {
 	made  map[uint64]*Conn
 	came  map[*Loop][]*Conn // those that were made, in the order in which they came
 	kept  bool              // by the predecessor: some of those
+	lent  borrowed
 	watch *watcher
 }
 
@@ -52,31 +53,49 @@ func (s *successor) State(state handover.State) error {
 }
 
 func (s *successor) Record(r *handover.Record, fd int) error {
-	l, h := s.of(r.Loop).loop, absent
-	if !r.Absent {
-		var err error
-		if h, err = l.poll.Take(fd); err != nil {
-			return err
-		}
+	l := s.of(r.Loop).loop
+	h, err := s.handle(l, r, fd)
+	if err != nil {
+		return err
 	}
 	c, err := s.newConn(l, h, r)
 	if err != nil {
 		if h != absent {
-			l.poll.Close(h, false)
+			unwatchLent(l, h, r)
+			l.poll.Leave(h)
 		}
 		return err
 	}
 	enterCrossed(c, r)
 	if err := l.first(inRestore, func(*Loop) error { return c.service.worker.Restore(c, r.Value) }); err != nil {
+		unwatchLent(l, h, r)
 		forget(c)
 		return err
 	}
 	s.made[c.id] = c
 	s.came[l] = append(s.came[l], c)
-	if c.handle != absent {
+	if h != absent && !r.Lent {
 		s.watch.add(c)
 	}
 	return nil
+}
+
+// handle is that of a record's connection, which comes along or has come before.
+func (s *successor) handle(l *Loop, r *handover.Record, fd int) (poll.Handle, error) {
+	switch {
+	case r.Absent:
+		return absent, nil
+	case r.Lent:
+		return s.lent.claim(l, r.ID)
+	}
+	return l.poll.Take(fd)
+}
+
+// unwatchLent has a connection that stays with the predecessor not be watched, as one is from when it was lent.
+func unwatchLent(l *Loop, h poll.Handle, r *handover.Record) {
+	if r.Lent {
+		_ = l.poll.Unwatch(h)
+	}
 }
 
 func (s *successor) newConn(l *Loop, h poll.Handle, r *handover.Record) (*Conn, error) {

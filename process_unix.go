@@ -33,10 +33,12 @@ type process struct {
 	// Of the channel's goroutine until steps gets Start; immutable from then on.
 	runs     []*loopRun // the first one's loop runs on the goroutine of main
 	siblings bool       // accept from the sockets of the worker too
+	borrowed borrowed   // of a predecessor
 
 	// Of the channel's goroutine.
 	standing *standstill   // of the loops; nil when they do not stand still
 	stood    time.Duration // since when, by handover.Clock
+	lender   *lender       // nil before a successor is prepared
 
 	holds     atomic.Bool                // the signals of the master, and does nothing else any more
 	lent      map[channel.Loan]*Listener // Owned by the first loop.
@@ -159,6 +161,8 @@ func (p *process) prepare() bool {
 					handover.MakeRoom(of.Conns)
 				}
 				r.Answer(nil, p.each((*Loop).prepare))
+			case channel.Borrow:
+				p.borrowConns(r)
 			case channel.Hold:
 				p.hold(r)
 				return false
@@ -186,6 +190,7 @@ func (p *process) start(r *channel.Request) bool {
 	if len(r.Files) > 0 {
 		return p.succeed(r)
 	}
+	p.borrowed.giveBack() // who lent it does not hand over
 	err := p.begin()
 	r.Answer(channel.Started{}, err)
 	return err == nil
@@ -219,16 +224,19 @@ func (p *process) serve(r *channel.Request) {
 	switch r.Op {
 	case channel.Hello:
 		p.hello(r)
-	case channel.Prepare, channel.Start:
+	case channel.Prepare, channel.Borrow, channel.Start:
 		p.steps <- r
 	case channel.Hold:
 		p.holds.Store(true)
 		p.steps <- r
+	case channel.Lend:
+		p.lendConns(r)
 	case channel.Freeze:
 		p.freeze(r)
 	case channel.Hand:
 		p.hand(r)
 	case channel.Resume:
+		p.reclaim()
 		p.resume()
 		r.Answer(nil, nil)
 	case channel.Leave, channel.Stop:
@@ -338,13 +346,6 @@ func (p *process) freeze(r *channel.Request) {
 }
 
 var errThawed = errors.New("lineman: the loops were told to go on before they stood still")
-
-func (p *process) resume() {
-	if p.standing != nil {
-		close(p.standing.thaw)
-		p.standing = nil
-	}
-}
 
 // leave ends the process gently, or promptly.
 func (p *process) leave(r *channel.Request) {

@@ -48,7 +48,7 @@ func TestModelHandover(t *testing.T) {
 			mustHold(t, search(t, "handover", []string{"-O2", c.how}, strings.Fields(c.flags)...))
 		})
 	}
-	for _, part := range []string{"READY", "WORD", "ABORT", "INHERITING", "KEEPING"} {
+	for _, part := range []string{"READY", "WORD", "ABORT", "INHERITING", "KEEPING", "RETURNING"} {
 		t.Run("without "+part, func(t *testing.T) {
 			mustBreak(t, search(t, "handover", []string{"-O0", "-DSAFETY"}, "-DWITHOUT_"+part))
 		})

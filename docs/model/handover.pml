@@ -7,8 +7,9 @@
  *        │  └─────────────── welcome, ready, and then mine, or failed ─────────┘  │
  *        └──── hello, records with descriptors, end, keep, yours, or abort ───────┘
  *
- * There are three connections: one that the successor takes, one that it refuses, and one that has changed since its
- * record, so that the predecessor keeps it. Each process may be killed at any moment, and each may lose its patience.
+ * There are four connections: one that the successor takes, one that it refuses, one that has changed since its record,
+ * so that the predecessor keeps it, and one that has no record, as it stays. Before all that, the predecessor may have
+ * lent them: then the successor has their descriptors, and knows of no connection. Each process may be killed at any moment, and each may lose its patience.
  * What one has written before it died is still read.
  */
 #ifndef ROOM
@@ -20,10 +21,11 @@
 
 /* -DWITHOUT_… takes a part of the rule out: README.md has the list. */
 
-#define CONNS 3
+#define CONNS 4
 #define taken 0
 #define refused 1
 #define kept 2
+#define stays 3
 
 mtype = { hello, record, end_, keep, yours, abort }; /* of the predecessor */
 mtype = { welcome, ready, mine, failed };            /* of the successor */
@@ -44,8 +46,9 @@ byte crashes;
 
 #define one_reader \
 	(!(old_reads[taken] && new_reads[taken]) && !(old_reads[refused] && new_reads[refused]) && \
-	 !(old_reads[kept] && new_reads[kept]))
+	 !(old_reads[kept] && new_reads[kept]) && !new_reads[stays])
 
+bool lending_over;          /* the master may go on */
 bool hand_sent, start_sent; /* an end of the pair is with whom it was sent to; before, its end is the master's */
 bool gave;                  /* the predecessor has given up what was taken, for good */
 bool able;                  /* the successor has all records, and nobody has given up */
@@ -62,6 +65,7 @@ inline serve_again() {
 		old_reads[taken] = true;
 		old_reads[refused] = true;
 		old_reads[kept] = true;
+		old_reads[stays] = true;
 		assert(one_reader)
 	}
 }
@@ -87,8 +91,25 @@ inline say(what) {
 	fi
 }
 
+/* lend gives the successor descriptors while it serves: all, or the first ones, as they have their limits. What it
+   hears of that does not matter here: a record brings the descriptor, or says that it has come before. */
+inline lend() {
+	if
+	:: atomic {
+		!new_dead && !new_closed ->
+		new_has[taken] = true;
+		new_has[refused] = true;
+		new_has[kept] = true;
+		new_has[stays] = true }
+	:: atomic { !new_dead && !new_closed -> new_has[stays] = true }
+	:: true
+	fi;
+	lending_over = true
+}
+
 proctype Old() {
 	{
+		lend();
 		if
 		:: to_old?hand
 		:: empty(to_old) && master_dead -> goto off
@@ -96,7 +117,8 @@ proctype Old() {
 		d_step { /* it stands still */
 			old_reads[taken] = false;
 			old_reads[refused] = false;
-			old_reads[kept] = false
+			old_reads[kept] = false;
+			old_reads[stays] = false
 		};
 		say(hello);
 		if
@@ -128,6 +150,7 @@ proctype Old() {
 			old_has[taken] = false;    /* its duplicate */
 			old_reads[refused] = true; /* until its client goes, or the drain is over */
 			old_reads[kept] = true;
+			old_reads[stays] = true;
 			old_closed = true
 		};
 		assert(one_reader);
@@ -156,6 +179,7 @@ inline fail(still) {
 		new_has[taken] = false;
 		new_has[refused] = false;
 		new_has[kept] = false;
+		new_has[stays] = false;
 		new_closed = true
 	};
 	from_new!failed;
@@ -192,7 +216,14 @@ proctype New() {
 	{
 		if
 		:: to_new?start
-		:: empty(to_new) && master_dead -> goto off
+		:: atomic {
+			empty(to_new) && master_dead ->
+			new_has[taken] = false; /* it ends */
+			new_has[refused] = false;
+			new_has[kept] = false;
+			new_has[stays] = false;
+			new_closed = true };
+			goto off
 		fi;
 		hear(hello);
 		if
@@ -232,6 +263,9 @@ proctype New() {
 			assert(one_reader)
 		};
 		from_new!serves;
+#ifndef WITHOUT_RETURNING
+		new_has[stays] = false; /* it was lent, and is in no record */
+#endif
 	off: skip
 	} unless {
 		new_dead
@@ -245,9 +279,11 @@ inline kill_old() {
 	old_has[taken] = false;
 	old_has[refused] = false;
 	old_has[kept] = false;
+	old_has[stays] = false;
 	old_reads[taken] = false;
 	old_reads[refused] = false;
-	old_reads[kept] = false
+	old_reads[kept] = false;
+	old_reads[stays] = false
 }
 
 inline kill_new() {
@@ -255,6 +291,7 @@ inline kill_new() {
 	new_has[taken] = false;
 	new_has[refused] = false;
 	new_has[kept] = false;
+	new_has[stays] = false;
 	new_reads[taken] = false;
 	new_reads[refused] = false;
 	new_reads[kept] = false
@@ -263,6 +300,7 @@ inline kill_new() {
 /* The master hears from the successor how it ended. It kills a process that hangs. */
 proctype Master() {
 	{
+		lending_over || old_dead;
 		atomic { to_old!hand; hand_sent = true };
 		atomic { to_new!start; start_sent = true };
 		if
@@ -293,7 +331,7 @@ proctype Faults() {
 active proctype Quiet() {
 	byte c;
 	timeout;
-	for (c : taken .. kept) {
+	for (c : taken .. stays) {
 		if
 		:: c == taken && gave -> assert(new_reads[c] || new_dead)
 		:: c == taken && !gave -> assert(old_reads[c] || new_reads[c] || old_dead && (new_dead || !able))
@@ -311,9 +349,11 @@ init {
 		old_has[taken] = true;
 		old_has[refused] = true;
 		old_has[kept] = true;
+		old_has[stays] = true;
 		old_reads[taken] = true;
 		old_reads[refused] = true;
 		old_reads[kept] = true;
+		old_reads[stays] = true;
 		run Old();
 		run New();
 		run Master();

@@ -17,6 +17,8 @@ const (
 	Hello   Op = "hello"   // Assignment; the answer is a Description
 	Prepare Op = "prepare" // Prospect: run OnPrepare; nothing is served yet
 	Start   Op = "start"   // listen, run OnStart, serve; with a descriptor, take what a predecessor hands over by it
+	Lend    Op = "lend"    // Lending: lend connections by the descriptor, and serve on
+	Borrow  Op = "borrow"  // Lending: take what a predecessor lends by the descriptor, before Start
 	Freeze  Op = "freeze"  // accept and read nothing, until Resume or Leave
 	Hand    Op = "hand"    // Transfer: while frozen, hand connections over by the descriptor; the answer is a Handed
 	Resume  Op = "resume"
@@ -83,6 +85,11 @@ type Address struct {
 // Prospect is what a process will have. A master of before says nothing of it.
 type Prospect struct {
 	Conns int `json:"conns,omitempty"` // connections of its predecessor, about
+}
+
+// Lending is how long the descriptors of connections may take to cross before a Hand. Then there are no loans.
+type Lending struct {
+	Within time.Duration `json:"within"`
 }
 
 // Transfer is how long a predecessor waits for its successor to start. Then it gives up, and answers with an error.

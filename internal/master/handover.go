@@ -19,6 +19,7 @@ func (p *process) yield(ctx context.Context, q *process, how Manner) (r Successi
 	if p == nil {
 		return q.slot.succession(p, q, how), q.begin(ctx)
 	}
+	p.lend(ctx, q, how)
 	p.freeze(ctx)
 	r = q.slot.succession(p, q, how)
 	if r.Drains != "" {
@@ -31,6 +32,32 @@ func (p *process) yield(ctx context.Context, q *process, how Manner) (r Successi
 	}
 	return r, err
 }
+
+// lend has p, which serves on, lend its connections to q, so that their descriptors need not cross while it stands
+// still. If that fails, they cross then. What q has in the end is told by p alone.
+func (p *process) lend(ctx context.Context, q *process, how Manner) {
+	s := p.slot.supervisor
+	if hindrance(p, q, how) != "" || min(p.about.Handover, q.about.Handover) < lendsFrom {
+		return
+	}
+	one, other, err := s.config.System.Pair()
+	if err == nil {
+		ctx, cancel := s.bounded(ctx, lendTime+callTime)
+		defer cancel()
+		within := channel.Lending{Within: lendTime}
+		borrowed := make(chan error, 1)
+		go func() { borrowed <- q.Give(ctx, channel.Borrow, within, nil, other) }()
+		err = errors.Join(p.Give(ctx, channel.Lend, within, nil, one), <-borrowed)
+	}
+	if err != nil {
+		s.config.Log.Debug(fmt.Sprintf("lineman: %s lends nothing to its successor: %v", p, Bare(err)))
+	}
+}
+
+const (
+	lendsFrom = 2           // version of the transfer
+	lendTime  = time.Second // for all connections; a loop that is slow does not hold a reload up for longer
+)
 
 // handOver has q begin with the connections of p, which stands still. They have a pair of sockets for it:
 //
