@@ -145,7 +145,7 @@ func (l *Loop) newTarget(addr string, d Dialer) (*dialing, error) {
 	}
 	s.address.network = target.network
 	if target.network == "udp" {
-		s.transport = &dialedUDP{}
+		s.transport, s.packet = &dialedUDP{}, true
 	}
 	target.own = s
 	return target, nil
