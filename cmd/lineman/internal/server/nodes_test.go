@@ -294,7 +294,9 @@ func (r *running) linked(is bool) {
 func TestBrokerWait(t *testing.T) {
 	began, over := make(chan struct{}), make(chan struct{})
 	defer close(over)
-	r := start(t, devMode(), server.Options{BrokerWait: func() { close(began); <-over }})
+	settings := devMode()
+	settings.Loops = 1 // the first one would wait
+	r := start(t, settings, server.Options{BrokerWait: func() { close(began); <-over }})
 	r.Do(r.pages, r.pages.OnStop)
 	<-began
 	r.Do(r.pages, func(*lineman.Loop) {}) // it does
