@@ -34,9 +34,15 @@ func (p *tab) paste(t *testing.T, tab, file string, run []string, env ...string)
 	}
 	folder := t.TempDir()
 	p.press("#tab-" + tab)
-	eval[string](p, `navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve() }; ""`)
+	eval[string](p, `(() => {
+		const button = document.querySelector("#copy")
+		window.told = false
+		new MutationObserver(() => window.told ||= button.textContent == "Copied").observe(button, {childList: true})
+		navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve() }
+		return ""
+	})()`)
 	p.press("#copy")
-	p.shows("#copy", "Copied")
+	linemantest.Until(t, "the button does not say that it has copied", func() bool { return eval[bool](p, "window.told") })
 	code := eval[string](p, "window.copied")
 	if shown := eval[string](p, `document.querySelector("pre.shown").textContent`); shown != code {
 		t.Errorf("%s: %q was copied, and %q is shown", tab, code, shown)

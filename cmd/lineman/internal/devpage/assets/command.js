@@ -123,12 +123,15 @@ function move(event) {
   byId("tabs").children[at].focus()
 }
 
+let copied // the timer that has the button say again what it is for
+
 async function copy() {
   const code = byId("code-" + shown)
   try {
     await navigator.clipboard.writeText(code.textContent)
     byId("copy").textContent = "Copied"
-    setTimeout(() => { byId("copy").textContent = "Copy" }, 2000)
+    clearTimeout(copied)
+    copied = setTimeout(() => { byId("copy").textContent = "Copy" }, 2000)
   } catch { // the browser does not let the page: the person can
     getSelection().selectAllChildren(code)
   }
