@@ -42,7 +42,9 @@ func (p *tab) paste(t *testing.T, tab, file string, run []string, env ...string)
 		return ""
 	})()`)
 	p.press("#copy")
-	linemantest.Until(t, "the button does not say that it has copied", func() bool { return eval[bool](p, "window.told") })
+	linemantest.Until(t, "the button does not say that it has copied", func() bool {
+		return eval[bool](p, "window.told")
+	})
 	code := eval[string](p, "window.copied")
 	if shown := eval[string](p, `document.querySelector("pre.shown").textContent`); shown != code {
 		t.Errorf("%s: %q was copied, and %q is shown", tab, code, shown)
