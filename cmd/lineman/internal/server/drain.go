@@ -150,24 +150,31 @@ func (s *Server) noteEmptied() {
 	})
 }
 
-// noteStopped has the first loop know that this one stops.
+// noteStopped has the first loop know that this one stops, and then that it has sent its pages away: by a timer behind
+// theirs, however late they are.
 func (s *Server) noteStopped() {
 	first := s.first()
 	first.loop.Do(func() {
 		first.stopped++
 		first.endIfDue()
 	})
+	sent := func() {
+		first.loop.Do(func() {
+			first.emptyLoops++
+			first.endIfDue()
+		})
+	}
+	if s.emptied.IsZero() {
+		sent() // at once: there is no later
+		return
+	}
+	s.loop.After(time.Until(s.emptied), sent)
 }
 
 // endIfDue ends what is there once, when all loops stop, and the last page has been sent away, or has gone before.
 func (s *Server) endIfDue() {
-	if s.stopped <= len(s.others) {
-		return
-	}
-	left := time.Until(s.emptied)
-	if left <= 0 || s.guard.pageCount() == 0 {
+	all := 1 + len(s.others)
+	if s.stopped == all && (s.emptyLoops == all || s.guard.pageCount() == 0) {
 		s.quit()
-		return
 	}
-	s.loop.After(left, s.endIfDue)
 }

@@ -169,6 +169,7 @@ type Server struct {
 	ready       bool
 	stopping    bool
 	stopped     int                 // Servers of the process that stop
+	emptyLoops  int                 // those of them that have sent their pages away
 	left        bool                // it has left the other processes
 	emptied     time.Time           // when the last page has been sent away, while a drain lasts
 	links       int                 // times that the link to other processes has come or gone
