@@ -281,7 +281,7 @@ func TestKeyless(t *testing.T) {
 	t.Parallel()
 	c := devMode()
 	c.API.Keys = []config.Key{{Name: "all", Key: "a secret of 22 letters"}}
-	c.Text.Auth, c.Limits.Waiting, c.Limits.Login = true, 2, 2*time.Second
+	c.Text.Auth, c.Limits.Waiting, c.Limits.Login = true, 2, 4*time.Second
 	r := start(t, c, server.Options{})
 	first, second := r.backend(), r.backend()
 	if got := ask(first, `{"cmd":"auth","key":"a secret of 22 letters"}`); got != `{"ok":true}` {

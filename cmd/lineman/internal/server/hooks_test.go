@@ -107,7 +107,7 @@ func TestHookAway(t *testing.T) {
 		linemantest.Until(t, "the application is not told", func() bool { return len(l.all()) > 0 })
 		began := time.Now()
 		r.known(b, "ann")
-		if took := time.Since(began); took > 2*time.Second {
+		if took := time.Since(began); took > 10*time.Second { // a hook that is away holds nobody up: milliseconds
 			t.Errorf("a back end waits for %v", took)
 		}
 	})

@@ -298,7 +298,7 @@ func TestPusherRate(t *testing.T) {
 	c.Limits.MessagesPerConnection = 1
 	r := start(t, c, server.Options{})
 	p := r.pusher()
-	for range 6 {
+	for range 20 { // seconds may pass meanwhile, each of which allows one more
 		p.Send(`{"event":"pusher:ping","data":{}}`)
 	}
 	told(t, p.Client, 4103)

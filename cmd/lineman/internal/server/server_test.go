@@ -286,11 +286,10 @@ func TestStrays(t *testing.T) {
 	}
 }
 
-// TestCredential takes a credential from the first frame, the address or a cookie, and refuses one that is wrong or
-// late.
+// TestCredential takes a credential from the first frame, the address or a cookie, and refuses one that is wrong.
 func TestCredential(t *testing.T) {
 	c := settings()
-	c.Cookie, c.Limits.Login = "session", 300*time.Millisecond
+	c.Cookie = "session"
 	journal := &journal{}
 	r := start(t, c, server.Options{Credentials: openQuick(secret), Log: journal.logger()})
 	b := r.backend()
@@ -305,17 +304,17 @@ func TestCredential(t *testing.T) {
 	for what, c := range map[string]*linemantest.Client{"wrong": bad, "empty": r.page("secret-")} {
 		t.Run(what, func(t *testing.T) { told(t, c, 4001) })
 	}
-	told(t, r.Dial(r.pages), 4104) // the application that makes it may be slow
 	if strings.Contains(journal.String(), "wrong-credential") {
 		t.Errorf("the log has the credential: %s", journal)
 	}
 }
 
-// TestLateGoes does not wait for the goodbye of a page that has said nothing.
+// TestLateGoes tells a page that has said nothing so, and does not wait for its goodbye.
 func TestLateGoes(t *testing.T) {
 	c := settings()
 	c.Limits.Login = 100 * time.Millisecond
 	r := start(t, c, server.Options{Credentials: openQuick(secret)})
+	told(t, r.Dial(r.pages), 4104) // the application that makes the credential may be slow
 	conn := dial(t, r.Addr(r.pages).String())
 	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")

@@ -95,15 +95,16 @@ func TestPublishing(t *testing.T) {
 		!strings.HasPrefix(both[1], `{"op":"pub","id":5,"ch":"chat:9","pos":`) {
 		t.Errorf("what nobody keeps, and a channel that the token names: %s", both)
 	}
-	refused := 0
+	refused, began := 0, time.Now()
 	for i := range 10 {
 		ann.Send(fmt.Sprintf(`{"op":"pub","id":%d,"ch":"chat:9","data":1}`, 10+i))
 		if got := ann.Receive(); strings.Contains(got, `"code":429,"msg":"it publishes too often"`) {
 			refused++
 		}
 	}
-	if refused < 5 || refused > 7 {
-		t.Errorf("%d of 10 were refused, at one a second", refused)
+	seconds := int(time.Since(began).Seconds()) + 1 // as the limiter counts them, at most
+	if refused < 6-seconds || refused > 7 {
+		t.Errorf("%d of 10 were refused in %d s, at one a second", refused, seconds)
 	}
 }
 
@@ -167,27 +168,12 @@ func TestUnanswered(t *testing.T) {
 
 // TestCalls has back ends answer what pages ask, each call once and by its page alone.
 func TestCalls(t *testing.T) {
-	c := speaking()
-	c.Events.RPC = 200 * time.Millisecond
-	r := start(t, c, server.Options{})
+	r := start(t, speaking(), server.Options{})
 	l := r.listening(`{"cmd":"listen","events":["rpc"]}`)
 	p, conn := r.welcomed(t, `,"token":"ann"`)
 	p.Receive()
-	call := func(request string) (name string) {
-		p.Send(request)
-		line := l.Receive()
-		var e struct {
-			Type, Conn, UID, Call, Method string
-			Data                          json.RawMessage
-		}
-		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Type != "rpc" || e.UID != "ann" ||
-			e.Conn != conn || e.Method != "cart.add" || !strings.HasPrefix(e.Call, conn+".") {
-			t.Errorf("heard %s", line)
-		}
-		return e.Call
-	}
-	first, second := call(`{"op":"rpc","id":5,"method":"cart.add","data":{"n":1}}`),
-		call(`{"op":"rpc","id":5,"method":"cart.add"}`)
+	first, second := called(t, p, l, `{"op":"rpc","id":5,"method":"cart.add","data":{"n":1}}`, conn),
+		called(t, p, l, `{"op":"rpc","id":5,"method":"cart.add"}`, conn)
 	for line, want := range map[string]string{
 		`{"cmd":"reply","call":"` + conn + `.9","data":1}`: "nobody waits",
 		`{"cmd":"reply","call":"u:ann.1","data":1}`:        "nobody waits",
@@ -206,15 +192,42 @@ func TestCalls(t *testing.T) {
 	if got := ask(l, `{"cmd":"reply","call":"`+first+`","data":3}`); !strings.Contains(got, "nobody waits") {
 		t.Errorf("a second answer: %s", got)
 	}
-	late := call(`{"op":"rpc","id":6,"method":"cart.add"}`)
+	third := called(t, p, l, `{"op":"rpc","id":7,"method":"cart.add"}`, conn)
+	ask(l, `{"cmd":"reply","call":"`+third+`","error":""}`)
+	p.is(nil, `{"op":"err","id":7,"code":500}`)
+	p.Send(`{"op":"rpc","method":"cart.add"}`)
+	p.is(nil, `{"op":"err","code":400,"msg":"rpc wants an \"id\", by which it is answered"}`)
+}
+
+// called has a page call something, and is the name of the call as the back end l hears it.
+func called(t *testing.T, p livePage, l *linemantest.Client, request, conn string) (name string) {
+	t.Helper()
+	p.Send(request)
+	line := l.Receive()
+	var e struct {
+		Type, Conn, UID, Call, Method string
+		Data                          json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(line), &e); err != nil || e.Type != "rpc" || e.UID != "ann" ||
+		e.Conn != conn || e.Method != "cart.add" || !strings.HasPrefix(e.Call, conn+".") {
+		t.Errorf("heard %s", line)
+	}
+	return e.Call
+}
+
+// TestLateReply has a page be told that a back end has not answered, whose answer finds nobody then.
+func TestLateReply(t *testing.T) {
+	c := speaking()
+	c.Events.RPC = 50 * time.Millisecond
+	r := start(t, c, server.Options{})
+	l := r.listening(`{"cmd":"listen","events":["rpc"]}`)
+	p, conn := r.welcomed(t, `,"token":"ann"`)
+	p.Receive()
+	late := called(t, p, l, `{"op":"rpc","id":6,"method":"cart.add"}`, conn)
 	p.is(nil, `{"op":"err","id":6,"code":504,"msg":"the back end has not answered in time"}`)
 	if got := ask(l, `{"cmd":"reply","call":"`+late+`","data":3}`); !strings.Contains(got, "nobody waits") {
 		t.Errorf("a late answer: %s", got)
 	}
-	ask(l, `{"cmd":"reply","call":"`+call(`{"op":"rpc","id":7,"method":"cart.add"}`)+`","error":""}`)
-	p.is(nil, `{"op":"err","id":7,"code":500}`)
-	p.Send(`{"op":"rpc","method":"cart.add"}`)
-	p.is(nil, `{"op":"err","code":400,"msg":"rpc wants an \"id\", by which it is answered"}`)
 }
 
 // TestPlainMessages has what pages of level 0 say be events, byte by byte and in order, also what comes while the
