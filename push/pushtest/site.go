@@ -193,14 +193,15 @@ func (s *Site) Publish(notes ...Note) []push.Outcome {
 
 // HandOver hands the nodes of a process over to another one, over a Broker of its own. It calls before when the other
 // one has all, and nothing is given up yet.
-func HandOver(from []*Site, over push.Broker, before func()) (to []*Site) {
+func HandOver(from []*Site, by push.Broker, before func()) (to []*Site) {
 	t := from[0].t
 	t.Helper()
 	for range from {
-		to = append(to, NewSite(t, over, true))
+		to = append(to, NewSite(t, by, true))
 	}
+	over := false
 	still(from, func() {
-		if cross(from, to) {
+		if over = cross(from, to); over {
 			before()
 			for i := range from {
 				to[i].Loop.Do(to[i].Hub.Restored)
@@ -208,29 +209,37 @@ func HandOver(from []*Site, over push.Broker, before func()) (to []*Site) {
 			}
 		}
 	})
+	if !over {
+		t.FailNow() // nobody would ever begin
+	}
 	return to
 }
 
 // cross has others know what nodes know, which give nothing up, and reports whether they do.
-func cross(from, to []*Site) bool {
-	from[0].Check(from[0].Hub.SaveBrokerState(func(part []byte) (err error) {
+func cross(from, to []*Site) (known bool) {
+	known = true
+	check := func(err error) {
+		from[0].Check(err)
+		known = known && err == nil
+	}
+	check(from[0].Hub.SaveBrokerState(func(part []byte) (err error) {
 		to[0].Loop.Await(func() { err = to[0].Hub.RestoreBrokerState(part) })
 		return err
 	}))
 	for i, s := range from {
 		state, err := s.Hub.AppendState(nil)
-		s.Check(err)
+		check(err)
 		to[i].Loop.Await(func() {
-			s.Check(to[i].Hub.RestoreState(state))
+			check(to[i].Hub.RestoreState(state))
 			for m := range s.Hub.Members(push.Everyone) {
 				member, err := s.Hub.AppendMember(nil, m)
-				s.Check(err)
+				check(err)
 				_, err = to[i].Hub.RestoreMember(m.Conn(), member)
-				s.Check(err)
+				check(err)
 			}
 		})
 	}
-	return !from[0].t.Failed()
+	return known
 }
 
 // still runs something while the loops of some nodes stand still.
