@@ -36,7 +36,7 @@ var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
 func newBroker(t testing.TB, o redis.Options) *redis.Broker {
 	t.Helper()
 	if o.Answer == 0 {
-		o.Answer = 5 * time.Second
+		o.Answer = 15 * time.Second
 	}
 	if o.Log == nil {
 		o.Log = silent

@@ -28,6 +28,7 @@ func TestCrossesOnce(t *testing.T) {
 		many = append(many, push.UID(fmt.Sprint(i)))
 	}
 	b.subscribe(many...)
+	settle(a, b, idle)
 	before, quiet := b.broker.Stats(), idle.broker.Stats()
 	a.reaches(1, many[7])
 	if got := b.broker.Stats().MessagesIn - before.MessagesIn; got != 1 {
@@ -51,6 +52,7 @@ func TestAnswersTogether(t *testing.T) {
 	o := redis.Options{Addresses: []string{m.Addr()}}
 	a, b := join(t, "a", o), join(t, "b", o)
 	b.subscribe("x")
+	settle(a, b)
 	stands, goes := make(chan struct{}), make(chan struct{})
 	b.loop.Do(func() { close(stands); <-goes })
 	<-stands
@@ -59,8 +61,14 @@ func TestAnswersTogether(t *testing.T) {
 	for range 100 {
 		done = append(done, a.publish("1", "x"))
 	}
-	linemantest.Until(t, "not all have come",
-		func() bool { return b.broker.Stats().MessagesIn-before.MessagesIn == 100 })
+	came := func(n uint64) {
+		t.Helper()
+		linemantest.Until(t, fmt.Sprintf("not all %d have come", n),
+			func() bool { return b.broker.Stats().MessagesIn-before.MessagesIn == n })
+	}
+	came(100)
+	m.Publish("lineman.{0}.x", "one more") // a message is counted before it waits: by this one all those wait
+	came(101)
 	if n := b.broker.Stats().Waiting; n == 0 {
 		t.Error("nothing waits for the loop")
 	}
@@ -229,7 +237,7 @@ func TestSilence(t *testing.T) {
 	began := time.Now()
 	out := b.publish("?", "x")
 	b.until("it notices", func() bool { return b.downs == 1 })
-	if took := time.Since(began); took > 8*time.Second {
+	if took := time.Since(began); took > 15*time.Second { // it takes 5, and the machine may be busy
 		t.Errorf("it took %v", took)
 	}
 	if o := <-out; !errors.Is(o.err, push.ErrUnanswered) {

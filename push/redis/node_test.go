@@ -124,6 +124,17 @@ type outcome struct {
 	err       error
 }
 
+// settle waits until nodes have got what each of them told all as it came: the first round has it be published, and who
+// has subscribed after that has it.
+func settle(nodes ...*node) {
+	for range 2 {
+		for _, n := range nodes {
+			n.t.Helper()
+			n.subscribe("settled")
+		}
+	}
+}
+
 // publish publishes, and gives the outcome when it is there.
 func (n *node) publish(data string, to ...push.Target) <-chan outcome {
 	n.t.Helper()

@@ -104,7 +104,7 @@ func TestMachineDies(t *testing.T) {
 	p.Swallow()
 	began := time.Now()
 	linemantest.Until(t, "somebody has subscribed", func() bool { return subscribers(t, s, "lineman.{0}.x") == 0 })
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > 18*time.Second { // it takes 8, and the machine may be busy
 		t.Errorf("it took %v", took)
 	}
 	a.reaches(0, "x")

@@ -113,7 +113,7 @@ func (s *server) kill() {
 }
 
 // patience is how long anything may take.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // do has a server do a command by a connection of its own.
 func do(t testing.TB, address string, words ...string) rueidis.RedisMessage {
