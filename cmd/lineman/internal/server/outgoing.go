@@ -43,7 +43,7 @@ func (s *Server) send(to iter.Seq[*lineman.Conn], m outgoing) (n int) {
 	} else {
 		n = s.loop.BroadcastPrepared(to, m.prepared)
 	}
-	s.slice.work += n
+	s.slice.sent(n)
 	s.charge(n * len(m.text))
 	return n
 }

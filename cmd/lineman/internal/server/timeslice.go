@@ -16,12 +16,16 @@ type timeSlice struct {
 	since  time.Time     // of its first in a row, or a little before
 	looked time.Time     // when the clock was looked at
 	work   int           // done since then
+	pages  int           // that one line of the tick has reached, at most
 	over   func()        // end; nil before the first request
 }
 
 const (
-	sliceTime = 4 * time.Millisecond  // of one back end
-	tickTime  = 64 * time.Millisecond // of all: many lines to the same page are one write then
+	sliceTime = 4 * time.Millisecond // of one back end
+	// so much longer for each page that one of its lines has reached: the page is one write, which takes several times
+	// as long, and which lines behind it share if they come into the same tick
+	pageTime = time.Microsecond
+	tickTime = 64 * time.Millisecond // of all
 	// lines, or hundreds of bytes of them and their answers, before the clock is looked at
 	lookAt = 64
 )
@@ -47,14 +51,23 @@ func (t *timeSlice) end() { *t = timeSlice{loop: t.loop, over: t.over} }
 // answered is told of an answer.
 func (t *timeSlice) answered(bytes int) { t.work += bytes / 100 }
 
+// sent is told how many pages got something.
+func (t *timeSlice) sent(pages int) {
+	t.work += pages
+	t.pages = max(t.pages, pages)
+}
+
 // isOver reports whether others have to have the loop.
 func (t *timeSlice) isOver() bool {
 	if t.work < lookAt || t.began.IsZero() {
 		return false
 	}
 	t.work, t.looked = 0, time.Now()
-	return t.looked.Sub(t.since) >= sliceTime || t.looked.Sub(t.began) >= tickTime
+	return t.looked.Sub(t.since) >= t.most() || t.looked.Sub(t.began) >= tickTime
 }
+
+// most is how long one back end has the loop.
+func (t *timeSlice) most() time.Duration { return sliceTime + time.Duration(t.pages)*pageTime }
 
 // next runs a function in the next tick, when what is ready has been handled.
 func (t *timeSlice) next(f func()) { t.loop.Do(func() { t.loop.Do(f) }) }
