@@ -149,7 +149,7 @@ func (h *Hub[C]) follow(to []Target, p Publication, except *Member[C]) (n, late 
 			late += h.countFollowing(t, except)
 			continue
 		}
-		accepted, again := h.publishTo(t, s, except)
+		accepted, again := h.publishTo(t, s, except, len(to) > 1)
 		n += max(0, accepted-again)
 	}
 	return n, late
@@ -168,19 +168,21 @@ func (h *Hub[C]) countFollowing(t Target, except *Member[C]) (n int) {
 	return n
 }
 
-// publishTo hands a message to the connections that follow a target. It returns how many have accepted it, and how many
-// have got the publication at hand by another target.
-func (h *Hub[C]) publishTo(t Target, s Stored, except *Member[C]) (accepted, again int) {
+// publishTo hands a message to the connections that follow a target, which may be one of several. It returns how many
+// have accepted it, and how many have got the publication at hand by another target.
+func (h *Hub[C]) publishTo(t Target, s Stored, except *Member[C], several bool) (accepted, again int) {
 	h.findBehind(t)
 	audience := func(yield func(C) bool) {
-		for _, m := range h.find(t) {
+		for _, m := range h.findFollowing(t) {
 			if !m.follows || m == except || h.behind[m] {
 				continue
 			}
-			if m.walked == h.walk {
-				again++
+			if several {
+				if m.walked == h.walk {
+					again++
+				}
+				m.walked = h.walk
 			}
-			m.walked = h.walk
 			if !yield(m.conn) {
 				return
 			}

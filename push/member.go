@@ -34,9 +34,10 @@ type position[C Conn] struct {
 
 // set are the Members that a Target names, in no order.
 type set[C Conn] struct {
-	kind    Kind
-	name    string
-	members []*Member[C]
+	kind      Kind
+	following uint32 // of the members, those that follow
+	name      string
+	members   []*Member[C]
 }
 
 func (s *set[C]) target() Target {
@@ -58,6 +59,9 @@ func (s *set[C]) enter(m *Member[C]) {
 	}
 	*m.index(s) = uint32(len(s.members))
 	s.members = append(s.members, m)
+	if m.follows {
+		s.following++
+	}
 }
 
 // leave takes m out of s, where it is. The last one in s moves into its position.
@@ -68,6 +72,9 @@ func (s *set[C]) leave(m *Member[C]) {
 	*moved.index(s) = at
 	s.members[last] = nil
 	s.members = s.members[:last]
+	if m.follows {
+		s.following--
+	}
 	if i := m.positionIn(s); i >= 0 {
 		m.positions = slices.Delete(m.positions, i, i+1)
 	}

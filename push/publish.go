@@ -232,7 +232,7 @@ func (h *Hub[C]) audience(to []Target, except *Member[C], got map[*Member[C]]boo
 	return func(yield func(C) bool) {
 		for _, t := range to {
 			h.findBehind(t)
-			for _, m := range h.find(t) {
+			for _, m := range h.findPlain(t) {
 				if m.follows || h.behind[m] {
 					continue
 				}

@@ -40,6 +40,31 @@ func (h *Hub[C]) find(t Target) []*Member[C] {
 	return nil
 }
 
+// findPlain is find, but finds nobody where all follow: to walk over many is a part of what a publication costs, and
+// they get it in another way.
+func (h *Hub[C]) findPlain(t Target) []*Member[C] {
+	s := h.setFor(t)
+	switch {
+	case s == nil:
+		return h.find(t) // a connection
+	case int(s.following) == len(s.members):
+		return nil
+	}
+	return s.members
+}
+
+// findFollowing is find, but finds nobody where none follows.
+func (h *Hub[C]) findFollowing(t Target) []*Member[C] {
+	s := h.setFor(t)
+	switch {
+	case s == nil:
+		return h.find(t)
+	case s.following == 0:
+		return nil
+	}
+	return s.members
+}
+
 // Name is the Target that a connection has as a Member, also before it is one.
 func (h *Hub[C]) Name(c C) Target {
 	if m := h.members[c.ID()]; m != nil {

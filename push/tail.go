@@ -159,7 +159,7 @@ func (h *Hub[C]) rereadFormer(t *tail[C]) {
 func (h *Hub[C]) republish(t *tail[C], s Stored) {
 	h.step(t, s.Position)
 	h.nextWalk()
-	accepted, _ := h.publishTo(t.target, s, nil)
+	accepted, _ := h.publishTo(t.target, s, nil, false)
 	h.stats.Delivered += uint64(accepted)
 }
 
