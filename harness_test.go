@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 func portable() bool { return os.Getenv("LINEMAN_POLLER") == "portable" }
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // next returns what comes out of a channel, or fails.
 func next[T any](t *testing.T, from <-chan T, what string) T {

@@ -204,7 +204,8 @@ func TestHandlerSlowReader(t *testing.T) {
 	}
 }
 
-// TestHandlerClient has net/http's client use one connection for 1,000 requests.
+// TestHandlerClient has net/http's client use one connection for 1,000 requests, or few: it gives one up whose request
+// it takes 50 ms to write, as on a busy machine.
 func TestHandlerClient(t *testing.T) {
 	linemantest.NoLeaks(t)
 	w := handled(func(w http.ResponseWriter, r *http.Request) {
@@ -229,7 +230,7 @@ func TestHandlerClient(t *testing.T) {
 		}
 	}
 	s.Do(w, func(l *lineman.Loop) {
-		if n := l.Stats().Accepted; n != 1 {
+		if n := l.Stats().Accepted; n > 20 {
 			t.Errorf("%d connections", n)
 		}
 	})

@@ -65,7 +65,7 @@ func through(t *testing.T, s *linemantest.Server, w *lineman.Worker, ln net.List
 	t.Cleanup(func() { c.Close() })
 	client, server = front.Conn.(*net.TCPConn), c.(*net.TCPConn)
 	for _, c := range []net.Conn{client, server} {
-		if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -245,7 +245,7 @@ func TestPipeNoTarget(t *testing.T) {
 	if e := next(t, ends, "OnClose"); e.who != "front" {
 		t.Errorf("then %v", e)
 	}
-	_ = c.Conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = c.Conn.SetReadDeadline(time.Now().Add(time.Minute))
 	if _, err := c.Conn.Read(make([]byte, 1)); err == nil || errors.Is(err, net.ErrClosed) {
 		t.Errorf("the client sees %v", err)
 	}
@@ -278,7 +278,7 @@ func TestPipeTLS(t *testing.T) {
 		got <- string(b)
 	}()
 	front := s.Dial(w).Conn.(*tls.Conn)
-	_ = front.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = front.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := io.WriteString(front, content); err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func TestRule10PlainBytes(t *testing.T) {
 // endGoroutines waits until no more goroutines than so many are left.
 func endGoroutines(t *testing.T, most int) {
 	t.Helper()
-	for until := time.Now().Add(20 * time.Second); runtime.NumGoroutine() > most; runtime.Gosched() {
+	for until := time.Now().Add(time.Minute); runtime.NumGoroutine() > most; runtime.Gosched() {
 		if time.Now().After(until) {
 			t.Fatalf("%d goroutines are left", runtime.NumGoroutine()-most)
 		}
@@ -71,7 +71,7 @@ func dialogue(t *testing.T, l *Loop, addr net.Addr, request string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second)) // else the answer is an error
+	_ = conn.SetDeadline(time.Now().Add(time.Minute)) // else the answer is an error
 	answered := make(chan error, 1)
 	before := l.stats.MessagesIn
 	go func() {

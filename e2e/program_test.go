@@ -70,7 +70,7 @@ func build(dir string, args ...string) {
 }
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // program is a running example.
 type program struct {

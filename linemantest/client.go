@@ -19,7 +19,7 @@ import (
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
-// A Client is a peer of a worker under test. Its methods block; the test fails if one takes longer than 20 seconds, or
+// A Client is a peer of a worker under test. Its methods block; the test fails if one takes longer than a minute, or
 // goes wrong where nothing else is said. They are for the test's own goroutine, like t.Fatal.
 type Client struct {
 	// Conn is the connection below, and Reader what has been read from it: for tests that want bytes. Each method sets

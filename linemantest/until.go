@@ -6,7 +6,7 @@ import (
 )
 
 // Until returns when something holds. It looks again and again, on the goroutine of the caller, which is the test's
-// own; the test fails if that takes longer than 20 seconds, and wrong says what is so then: "the page is still there".
+// own; the test fails if that takes longer than a minute, and wrong says what is so then: "the page is still there".
 // Inside testing/synctest the clock is the bubble's.
 func Until(t testing.TB, wrong string, holds func() bool) {
 	t.Helper()

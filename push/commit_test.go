@@ -69,7 +69,7 @@ func (k *keeper) await(f func(done func())) {
 	k.loop.Do(func() { f(func() { close(end) }) })
 	select {
 	case <-end:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		k.t.Fatal("it is never done")
 	}
 }

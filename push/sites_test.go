@@ -87,7 +87,7 @@ func (s *site) wait(done chan error) error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		s.t.Fatal("it is never done")
 		return nil
 	}

@@ -62,7 +62,7 @@ func TestWatch(t *testing.T) {
 		want []string
 	}{{false, people}, {true, watched}} {
 		asked = nil
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		out, note := &until{lines: len(watched), end: cancel}, &bytes.Buffer{}
 		w := &watchFlags{linePort: linePort{server: addr}, json: c.json}
 		if err := w.run(ctx, "u:ann", out, note); err != nil {

@@ -23,7 +23,7 @@ func TestSessions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &http.Client{Jar: jar, Transport: &http.Transport{}, Timeout: 20 * time.Second}
+		c := &http.Client{Jar: jar, Transport: &http.Transport{}, Timeout: time.Minute}
 		t.Cleanup(c.CloseIdleConnections)
 		return c
 	}

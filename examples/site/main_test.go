@@ -23,7 +23,7 @@ func TestSite(t *testing.T) {
 	w.Handler = router(c, t.TempDir())
 	s := linemantest.Start(t, w)
 	base := "http://" + s.Addr(w).String()
-	client := &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
+	client := &http.Client{Transport: &http.Transport{}, Timeout: time.Minute}
 	defer client.CloseIdleConnections()
 
 	var form bytes.Buffer

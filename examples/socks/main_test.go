@@ -21,7 +21,7 @@ func TestAsk(t *testing.T) {
 	target := s.Addr(w).String()
 	through := "socks5://" + socks(t, target)
 
-	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
 	if answer, err := ask(ctx, through, "text://"+target, "hello"); err != nil || answer != "heard hello" {
 		t.Errorf("%q, %v", answer, err)

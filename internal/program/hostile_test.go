@@ -37,7 +37,8 @@ func TestHostile(t *testing.T) {
 		"ended":         ended,
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := timedControl(t, echo, 100*time.Millisecond, patience)
+			t.Parallel() // each waits for its time to be over, which is long enough for a good one on a busy machine
+			c := timedControl(t, echo, time.Second, patience)
 			speaker(t, c)
 			wantPrompt(t, c)
 		})

@@ -18,7 +18,7 @@ func TestDestination(t *testing.T) {
 		}
 		defer pc.Close()
 		u := pc.(*net.UDPConn)
-		if err := u.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		if err := u.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		to := net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: u.LocalAddr().(*net.UDPAddr).Port}

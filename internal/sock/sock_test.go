@@ -21,7 +21,7 @@ func listen(t *testing.T, network, address string, o sock.Options) net.Listener 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = ln.Close() }) // a test may have closed it
-	if err := ln.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := ln.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return ln

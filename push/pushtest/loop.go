@@ -7,7 +7,7 @@ import (
 )
 
 // patience is how long anything in a test may take.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // A Loop is what a Hub and a Broker need of a loop: a goroutine that runs functions in order.
 type Loop struct {

@@ -52,7 +52,7 @@ func (r *running) call(c call) (status int, answer string) {
 		}
 		q.Header.Set(name, value)
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 	a, err := client.Do(q)
 	if err != nil {
 		r.t.Fatal(err)
@@ -297,9 +297,9 @@ func TestKeyless(t *testing.T) {
 	second.Close()
 	r.backend()
 	r.backend()
-	if c, err := net.DialTimeout("tcp", r.text, 20*time.Second); err == nil { // it may be reset before that returns
+	if c, err := net.DialTimeout("tcp", r.text, time.Minute); err == nil { // it may be reset before that returns
 		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
 		if _, err = c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("one too many could wait: %v", err)
 		}

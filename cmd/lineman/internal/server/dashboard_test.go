@@ -96,7 +96,7 @@ func (o *operator) send(method, path, body string, header map[string]string) *ht
 			q.Header.Set(name, value)
 		}
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 	answer, err := client.Do(q)
 	if err != nil {
 		o.t.Fatal(err)

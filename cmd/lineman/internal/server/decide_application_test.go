@@ -84,7 +84,7 @@ func (a *application) now(decide func(question) string) {
 func (a *application) decides(what ...string) config.Config {
 	c := settings()
 	h := config.DefaultHook()
-	h.URL, h.Private, h.Secrets, h.Decides, h.Timeout = a.URL, true, []string{hookSecret}, what, 20*time.Second
+	h.URL, h.Private, h.Secrets, h.Decides, h.Timeout = a.URL, true, []string{hookSecret}, what, time.Minute
 	c.Hooks = map[string]config.Hook{"app": h}
 	return c
 }

@@ -122,7 +122,7 @@ func TestToldAndGone(t *testing.T) {
 			if c.code != 0 {
 				told(t, p, c.code)
 			} else {
-				_ = p.Conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+				_ = p.Conn.SetReadDeadline(time.Now().Add(time.Minute))
 				if _, err := io.Copy(io.Discard, p.Conn); isTimeout(err) {
 					t.Error("it is not cut")
 				}

@@ -181,7 +181,7 @@ func TestWaitingLeaves(t *testing.T) {
 	}
 	slow.Close()
 	b := r.backend()
-	for until := time.Now().Add(20 * time.Second); ; {
+	for until := time.Now().Add(time.Minute); ; {
 		if answer, _ := r.Connect(r.pages).Handshake("/?token=secret-ann", nil); answer.StatusCode == 101 {
 			break
 		}

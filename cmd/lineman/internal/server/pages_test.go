@@ -171,7 +171,7 @@ func TestGreeting(t *testing.T) {
 func TestRequests(t *testing.T) {
 	dev := start(t, devMode(), server.Options{})
 	strict := start(t, settings(), server.Options{Credentials: openQuick(secret)})
-	client := &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
+	client := &http.Client{Transport: &http.Transport{}, Timeout: time.Minute}
 	defer client.CloseIdleConnections()
 	for _, c := range []struct {
 		r      *running

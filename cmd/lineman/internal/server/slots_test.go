@@ -92,7 +92,7 @@ func TestPipelinedRequests(t *testing.T) {
 	c.Limits.MessagesPerConnection = 2
 	r := start(t, c, server.Options{})
 	conn := dial(t, r.Addr(r.pages).String())
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := io.WriteString(conn,
 		strings.Repeat("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 500)); err != nil {
 		t.Fatal(err)
@@ -135,7 +135,7 @@ func TestKeylessGiveWay(t *testing.T) {
 			return false // reset before that returned: it is refused while the others are new
 		}
 		defer b.Close()
-		_ = b.SetDeadline(time.Now().Add(20 * time.Second))
+		_ = b.SetDeadline(time.Now().Add(time.Minute))
 		_, _ = io.WriteString(b, `{"cmd":"auth","key":"a secret of 22 letters"}`+"\n")
 		answer := make([]byte, len(`{"ok":true}`))
 		_, err = io.ReadFull(b, answer)
@@ -143,7 +143,7 @@ func TestKeylessGiveWay(t *testing.T) {
 	})
 	gone := make(chan error, 2)
 	for _, c := range []net.Conn{first, second} {
-		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 		go func() {
 			_, err := c.Read(make([]byte, 1))
 			gone <- err
@@ -246,7 +246,7 @@ func TestKeylessCalls(t *testing.T) {
 		return strings.HasPrefix(do(keep, q), "200 ")
 	})
 	for _, c := range silent {
-		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
 		if _, err := c.Read(make([]byte, 1)); err == nil || isTimeout(err) {
 			t.Errorf("one that says nothing stays: %v", err)
 		}
@@ -284,7 +284,7 @@ func get(t *testing.T, by *http.Transport, url string) string {
 }
 
 func do(by *http.Transport, q *http.Request) string {
-	client := http.Client{Transport: by, Timeout: 20 * time.Second}
+	client := http.Client{Transport: by, Timeout: time.Minute}
 	answer, err := client.Do(q)
 	if err != nil {
 		return ""
