@@ -10,7 +10,7 @@ import (
 // figuring is what a loop records of what it does. Owned by the loop.
 type figuring struct {
 	tally *figures.Tally // of what its pages get, and of what is published there
-	meter figures.Meter  // of this loop, where there are several, while somebody looks
+	meter figures.Meter  // of this loop, where there are several
 
 	// Of the first loop.
 	recorder *figures.Recorder // of all loops
@@ -28,7 +28,17 @@ func (s *Server) sample() {
 	if s.home != nil || s.figuring.sampling {
 		return
 	}
-	s.sampleAll(func(one *Server) metrics.Snapshot { return one.snapshot(time.Now()) })
+	s.sampleAll(func(one *Server) metrics.Snapshot { return one.measure(time.Now()) })
+}
+
+// measure is snapshot. Where there are several loops, it also ends an interval of the figures of this one.
+func (s *Server) measure(now time.Time) metrics.Snapshot {
+	one := s.snapshot(now)
+	if len(s.first().others) > 0 {
+		own := s.counters() // what the other loops have done is added to those above
+		s.figuring.meter.Measure(now, &own, metrics.Durations{})
+	}
+	return one
 }
 
 // sampleAll samples each loop in some way.
@@ -75,42 +85,45 @@ func (s *Server) appendFigures(f *saved) {
 	*f = s.figuring.recorder.AppendState(*f)
 }
 
-// Figures are how the process is now, and all others. It is called on a goroutine.
+// Figures are how the process is now, and all others, or its loops. It is called on a goroutine.
 func (s *Server) Figures() (r figures.Report, err error) {
+	if len(s.others) > 0 {
+		return s.figuresOfLoops()
+	}
 	var words []figures.Word
 	r, err = ask(s.loop, func() figures.Report {
 		words = s.look(time.Now())
 		return figures.Report{Now: s.figuring.recorder.Now()}
 	})
-	if err != nil {
-		return r, err
-	}
-	if r.Take(words); len(s.others) > 0 {
-		r.Loops, r.All, r.Refusals = true, r.Now, s.guard.newestRefusals()
-		r.Top, r.Slow, err = s.busiest()
-	}
+	r.Take(words)
 	return r, err
 }
 
-// busiest is who takes most of all loops. It is called on a goroutine.
-func (s *Server) busiest() (figures.Top, figures.SlowPages, error) {
+// figuresOfLoops is Figures where there are several loops.
+func (s *Server) figuresOfLoops() (r figures.Report, err error) {
 	var counts figures.Counts
-	slow := figures.SlowPages{}
+	words, slow := []figures.Word{}, figures.SlowPages{}
 	for i, one := range s.all() {
 		var own figures.Counts
-		ownSlow, err := ask(one.loop, func() figures.SlowPages {
-			own = one.figuring.tally.Counts()
-			return one.queued.slow.Clone()
+		word, err := ask(one.loop, func() *figures.Word {
+			if own = one.figuring.tally.Counts(); i == 0 {
+				r.Now = s.figuring.recorder.Now()
+			}
+			return one.word(false)
 		})
 		if err != nil {
-			return figures.Top{}, nil, err
+			return r, err
 		}
 		if i == 0 {
 			counts = own
 		} else {
 			counts.Add(own)
 		}
-		slow.Add(ownSlow...)
+		slow.Add(word.Slow...)
+		words = append(words, *word)
 	}
-	return counts.Top(), slow, nil
+	r.Take(words)
+	r.Loops, r.All, r.Refusals = true, r.Now, s.guard.newestRefusals()
+	r.Top, r.Slow = counts.Top(), slow
+	return r, nil
 }

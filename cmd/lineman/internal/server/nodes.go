@@ -15,13 +15,13 @@ import (
 	"github.com/lineman-go/lineman/cmd/lineman/internal/admin"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/figures"
 	"github.com/lineman-go/lineman/push"
-	"github.com/lineman-go/lineman/push/metrics"
 )
 
 // A dashboard shows all processes that a Broker joins, or all loops of a process. While somebody looks, the process
 // whose dashboard it is asks all of them each second. Else nothing is told.
 //
-//	page ◀── Report, each second ── first Server ── Hub.Inquire ──▶ the Server of each process, or of each loop
+//	page ◀── Report, each second ── first Server ── Hub.Inquire ──▶ the Server of each process
+//	                                             └─ Loop.Do ──────▶ the Server of each loop
 
 // nodes are those that the dashboard of this process shows. Owned by the loop of the first Server.
 type nodes struct {
@@ -88,9 +88,8 @@ func (s *Server) word(past bool) *figures.Word {
 	}
 	if len(one.others) > 0 {
 		w.Node.Name = fmt.Sprint("loop ", slices.Index(one.all(), s))
-		own := s.snapshot(now)
-		s.figuring.meter.Measure(now, &own, metrics.Durations{})
-		w.Node.Now = s.figuring.meter.Now()
+		w.Node.State, w.Node.Now = cmp.Or(w.Node.State, figures.Live), s.figuring.meter.Now()
+		w.Slow = s.queued.slow.Clone()
 		return w
 	}
 	counts, refusals := s.figuring.tally.Counts(), s.guard.newestRefusals()
@@ -112,10 +111,8 @@ func (s *Server) look(now time.Time) []figures.Word {
 	case n.reached.IsZero():
 		n.reached = now
 	}
-	if s.memory == nil { // else this is a loop of several, which are asked all
-		n.heard.Hear(s.word(false), now)
-	}
-	if isOneOf := s.options.Broker != nil || s.memory != nil; isOneOf && now.Sub(n.asked) >= askEvery {
+	n.heard.Hear(s.word(false), now)
+	if s.options.Broker != nil && now.Sub(n.asked) >= askEvery {
 		n.asked = now
 		s.askAll(inquiry{}, func(said map[string]json.RawMessage, _ error) { s.hear(said) })
 	}
@@ -183,16 +180,16 @@ func (s *Server) inquire(
 // Past is the last hour of each process, by its ID, and of all together, by "". Then all are known that have answered.
 // It is called on a goroutine.
 func (s *Server) Past(ctx context.Context) (map[string]figures.Series, error) {
+	if s.options.Broker == nil {
+		own, err := ask(s.loop, s.figuring.recorder.Series)
+		return map[string]figures.Series{"": own}, err
+	}
 	heard := make(chan map[string]figures.Series, 1)
 	_, err := s.inquire(ctx, inquiry{Past: true}, func(said map[string]json.RawMessage) { heard <- s.hear(said) })
 	if err != nil {
 		return nil, err
 	}
 	past := <-heard
-	if s.options.Broker == nil { // a loop knows of no past
-		own, err := ask(s.loop, s.figuring.recorder.Series)
-		return map[string]figures.Series{"": own}, err
-	}
 	all := []figures.Series{}
 	for _, one := range past {
 		all = append(all, one)
