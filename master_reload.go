@@ -103,13 +103,14 @@ func (r *ReloadReport) connections() string {
 			handing++
 		}
 	}
+	replaced := program.Count(len(r.Processes), "process", "processes") + " replaced"
 	switch {
 	case handing == 0:
-		return fmt.Sprintf("%d processes replaced, no connection handed over", len(r.Processes))
+		return replaced + ", no connection handed over"
 	case r.DryRun && handing == len(r.Processes):
-		return fmt.Sprintf("%d processes replaced, all of which hand their connections over", handing)
+		return replaced + ", all connections handed over"
 	case r.DryRun:
-		return fmt.Sprintf("%d processes replaced, %d of which hand their connections over", len(r.Processes), handing)
+		return fmt.Sprintf("%s, connections of %d handed over", replaced, handing)
 	}
 	text := fmt.Sprintf("%s connections kept, %s drained", grouped(r.Kept), grouped(r.Drained))
 	if len(r.Reasons) == 0 {

@@ -36,13 +36,13 @@ func TestReloadReport(t *testing.T) {
 				{Worker: "a", Kept: 5, Died: true}, {Worker: "b", Drains: "why"},
 			},
 		},
-		"nothing was replaced; a reload would do: 2 processes replaced, 1 of which hand their connections over; " +
+		"nothing was replaced; a reload would do: 2 processes replaced, connections of 1 handed over; " +
 			"b/0 drain: why; program v1 → v2": {
 			DryRun: true, OldVersion: "v1", NewVersion: "v2", Processes: []lineman.ReloadedProcess{
 				{Worker: "a"}, {Worker: "b", Drains: "why"},
 			},
 		},
-		"nothing was replaced; a reload would do: 1 processes replaced, all of which hand their connections over; " +
+		"nothing was replaced; a reload would do: 1 process replaced, all connections handed over; " +
 			"program v1": {DryRun: true, NewVersion: "v1", Processes: kept(0)},
 	} {
 		if got := r.String(); got != want {

@@ -110,7 +110,8 @@ func (s *Status) String() string {
 	if len(s.Load) == 3 {
 		fmt.Fprintf(&b, "   load %.2f %.2f %.2f", s.Load[0], s.Load[1], s.Load[2])
 	}
-	fmt.Fprintf(&b, "\n%d workers   %d processes   %d reloads\n\n", s.Workers, len(s.Processes), s.Reloads)
+	fmt.Fprintf(&b, "\n%s   %s   %s\n\n", program.Count(s.Workers, "worker", "workers"),
+		program.Count(len(s.Processes), "process", "processes"), program.Count(s.Reloads, "reload", "reloads"))
 	s.writeProcesses(&b)
 	if len(s.Exits) > 0 {
 		b.WriteByte('\n')

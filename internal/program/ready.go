@@ -28,7 +28,7 @@ func (r *running) ready() {
 
 // tellManager tells a service manager that the program serves, and from now on that the master lives.
 func (r *running) tellManager() {
-	if err := r.notifier.Ready(fmt.Sprintf("serves with %d processes", r.processes())); err != nil {
+	if err := r.notifier.Ready("serves with " + Count(r.processes(), "process", "processes")); err != nil {
 		slog.Warn("lineman: the service manager could not be told", "error", err)
 	}
 	if every := r.notifier.WatchdogInterval(); every > 0 {

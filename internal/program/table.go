@@ -29,7 +29,7 @@ func (t Table) End() { _ = t.w.Flush() } // into memory, or to a terminal that h
 // Size is a number of bytes with a unit.
 func Size[N int | int64 | uint64](n N) string {
 	v, unit := float64(n), "B"
-	for _, next := range []string{"KB", "MB", "GB", "TB"} {
+	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
 		if v < 1024 {
 			break
 		}
@@ -39,6 +39,14 @@ func Size[N int | int64 | uint64](n N) string {
 		return fmt.Sprintf("%d%s", n, unit)
 	}
 	return fmt.Sprintf("%.1f%s", v, unit)
+}
+
+// Count is a number of things with their name: "1 process", "2 processes".
+func Count(n int, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // Duration is a time as long as it needs to be.

@@ -20,8 +20,8 @@ func TestTable(t *testing.T) {
 // TestSize has a number be of the largest unit of which there is one.
 func TestSize(t *testing.T) {
 	for n, want := range map[uint64]string{
-		0: "0B", 1023: "1023B", 1024: "1.0KB", 1536: "1.5KB", 1 << 20: "1.0MB", 5 << 30: "5.0GB",
-		1 << 60: "1048576.0TB",
+		0: "0B", 1023: "1023B", 1024: "1.0KiB", 1536: "1.5KiB", 1 << 20: "1.0MiB", 5 << 30: "5.0GiB",
+		1 << 60: "1048576.0TiB",
 	} {
 		if got := Size(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)

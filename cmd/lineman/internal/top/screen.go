@@ -170,7 +170,7 @@ func rate(n float64) string {
 
 // size is a number of bytes with a unit.
 func size(n float64) string {
-	for _, unit := range []string{"B", "KB", "MB", "GB"} {
+	for _, unit := range []string{"B", "KiB", "MiB", "GiB"} {
 		if n < 1000 {
 			if unit == "B" {
 				return fmt.Sprintf("%.0fB", n)
@@ -179,7 +179,7 @@ func size(n float64) string {
 		}
 		n /= 1024
 	}
-	return fmt.Sprintf("%.1fTB", n)
+	return fmt.Sprintf("%.1fTiB", n)
 }
 
 // seconds is a time as long as it needs to be; a dash if there is none.
