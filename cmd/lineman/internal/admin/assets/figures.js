@@ -22,7 +22,7 @@ export function bytes(n) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"]
   let at = 0
   for (; n >= 1000 && at < units.length - 1; at++) n /= 1024
-  return plain.format(n) + " " + units[at]
+  return plain.format(n) + "\u00a0" + units[at]
 }
 
 export function seconds(s) {
@@ -32,6 +32,7 @@ export function seconds(s) {
 }
 
 export const time = at => new Date(at).toLocaleTimeString("en-GB")
+export const date = at => new Date(at).toLocaleString("sv-SE") // 2006-01-02 15:04:05, which nobody misreads
 
 // table shows rows, of which each is a list of texts and elements. A column whose name begins with # has numbers, and
 // one with < is not wrapped.

@@ -1,6 +1,6 @@
 // Looking somebody up, changing who gets what, and following a target.
 
-import { bytes, count, element, some, table, time } from "/dashboard/figures.js"
+import { bytes, count, date, element, some, table, time } from "/dashboard/figures.js"
 import { find, give, listen, may } from "/dashboard/wire.js"
 
 const byId = id => document.getElementById(id)
@@ -111,7 +111,7 @@ function fromOf(c) {
 
 function sinceOf(c) {
   const level = c.stream ? "events" : c.protocol || "level " + c.level
-  const box = element("span", c.since ? new Date(c.since).toLocaleString("en-GB") : "before a reload")
+  const box = element("span", c.since ? date(c.since) : "before a reload")
   box.append(element("span", " · " + level, { class: "soft" }))
   if (c.expires) box.append(element("span", " · until " + time(c.expires), { class: "soft" }))
   return box
