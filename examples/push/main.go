@@ -28,7 +28,7 @@ import (
 var page []byte
 
 func main() {
-	// A page is whoever it says it is, so no other machine is let in: docs/pages.md has pages that prove who they are.
+	// A page may choose any uid, so no other machine is let in: docs/pages.md has pages that prove who they are.
 	ws := flag.String("websocket", "127.0.0.1:1234", "`host:port` for browsers")
 	back := flag.String("text", "127.0.0.1:5678", "`host:port` for back ends")
 	line := flag.String("send", "",

@@ -6,7 +6,7 @@ var descriptions = map[string]map[string]string{
 	"Config": {
 		"listen": "host:port for browsers; 0.0.0.0 is all addresses of IPv4, no host, as in :1234, " +
 			"those of IPv6 too",
-		"dev": "a page is whoever it says it is; true is the default where listen is on loopback, and " +
+		"dev": "a page may choose any uid; true is the default where listen is on loopback, and " +
 			"neither a token key, nor a hook that decides connect, nor an app of pusher.apps is there",
 		"origins": "origins of pages that may connect, beside those of the same host, and with cookie of the " +
 			"same port: https://example.com, https://*.example.com, null, *",

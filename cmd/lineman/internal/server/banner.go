@@ -42,7 +42,7 @@ func (s *Server) printBanner(pages, lines, api, admin net.Addr) {
 	}
 	s.printApp(pages, api)
 	if dev && s.decides.connect == nil {
-		fmt.Fprintln(out, "  DEV MODE: a page is whoever it says it is. Only for a machine that nobody else reaches.")
+		fmt.Fprintln(out, "  DEV MODE: a page may choose any uid. Only for a machine that nobody else reaches.")
 	}
 	if n := s.config.Namespaces[config.DevNamespace]; dev && n == config.DevSpace() {
 		fmt.Fprintf(out, "    Channels %s:… keep their last %d messages for an hour, tell who is there, and take what "+

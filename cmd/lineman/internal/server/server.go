@@ -26,8 +26,8 @@ import (
 
 // Options are what a Server needs of the program.
 type Options struct {
-	// Credentials opens what tells who a page is, in the process that serves. nil means that a page is whoever it says
-	// it is.
+	// Credentials opens what tells who a page is, in the process that serves. nil means that a page may choose any
+	// uid.
 	Credentials func() (Credentials, error)
 
 	// Broker joins this process with others that serve; nil means that it is alone.

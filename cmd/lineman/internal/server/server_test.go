@@ -51,7 +51,7 @@ func settings() config.Config {
 	return c
 }
 
-// devMode are settings in which a page is whoever it says it is.
+// devMode are settings in which a page may choose any uid.
 func devMode() config.Config {
 	c := settings()
 	c.Dev = true

@@ -80,7 +80,7 @@ func (s *Server) allowPublishing(c *lineman.Conn, patterns []string) {
 	}
 }
 
-// believesAnybody reports whether a page is whoever it says it is.
+// believesAnybody reports whether a page may choose any uid.
 func (s *Server) believesAnybody() bool {
 	_, everybody := s.who.(anybody)
 	return everybody && s.decides.connect == nil

@@ -48,11 +48,11 @@ export class Stopwatch {
     return `${all.length} timed: p50 ${within(.5)}, p99 ${within(.99)}`
   }
 
-  // line has the points of a plot of the last times, 100 wide and 20 high.
+  // line has the points of a plot of the last times, 100 wide and 20 high; none of a single one.
   get line() {
     const last = this.#took.slice(-drawn)
-    const top = Math.max(1, ...last)
-    return last.map((took, i) => `${100 * i / (drawn - 1)},${(19 - 18 * took / top).toFixed(1)}`).join(" ")
+    const top = Math.max(1, ...last), step = 100 / (last.length - 1)
+    return last.length < 2 ? "" : last.map((took, i) => `${(step * i).toFixed(1)},${(19 - 18 * took / top).toFixed(1)}`).join(" ")
   }
 }
 
