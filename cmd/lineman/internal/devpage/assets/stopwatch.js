@@ -52,7 +52,8 @@ export class Stopwatch {
   get line() {
     const last = this.#took.slice(-drawn)
     const top = Math.max(1, ...last), step = 100 / (last.length - 1)
-    return last.length < 2 ? "" : last.map((took, i) => `${(step * i).toFixed(1)},${(19 - 18 * took / top).toFixed(1)}`).join(" ")
+    if (last.length < 2) return ""
+    return last.map((took, i) => `${(step * i).toFixed(1)},${(19 - 18 * took / top).toFixed(1)}`).join(" ")
   }
 }
 
