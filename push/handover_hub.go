@@ -17,6 +17,8 @@ const (
 	fieldRoll  = 4 // once for each
 	fieldStats = 5
 	fieldLink  = 6 // what its Link says, and may be another Broker's
+	// once for each channel whose pages know how many they are
+	fieldHeadcount = 7
 )
 
 // The fields of a seat.
@@ -35,6 +37,7 @@ type arriving struct {
 	named bool                   // the Hub has a name of it
 	seats map[seat]time.Duration // who was present, and how long it stays without a connection
 	rolls [rolls]rollArriving
+	told  map[string]headcountArriving // by the names of the channels
 }
 
 // AppendState appends what the Hub knows beside its connections: its name among the nodes, who is present and for how
@@ -64,6 +67,7 @@ func (h *Hub[C]) AppendState(dst []byte) ([]byte, error) {
 		dst = fields.Nested(dst, fieldRoll, func(dst []byte) []byte { return h.appendRoll(dst, r) })
 	}
 	dst = fields.Nested(dst, fieldStats, h.stats.appendState)
+	dst = h.appendHeadcounts(dst)
 	return fields.Bytes(dst, fieldLink, l.AppendState(nil)), nil
 }
 
@@ -117,13 +121,13 @@ func (h *Hub[C]) RestoreState(state []byte) error {
 		return errNoSuccessor
 	}
 	if h.arriving == nil {
-		h.arriving = &arriving{seats: make(map[seat]time.Duration)}
+		h.arriving = &arriving{seats: make(map[seat]time.Duration), told: make(map[string]headcountArriving)}
 	}
 	first := !h.arriving.named
 	if !first && !h.isOneProcess() {
 		return nil
 	}
-	return fields.Each(state, fieldLink, func(number uint64, value []byte) error {
+	return fields.Each(state, fieldHeadcount, func(number uint64, value []byte) error {
 		switch number {
 		case fieldName:
 			return h.restoreName(l, string(value))
@@ -139,6 +143,8 @@ func (h *Hub[C]) RestoreState(state []byte) error {
 			return h.stats.restoreState(value)
 		case fieldLink:
 			return l.RestoreState(value)
+		case fieldHeadcount:
+			return h.arriving.takeHeadcount(value)
 		}
 		return nil
 	})
@@ -226,6 +232,7 @@ func (h *Hub[C]) Restored() {
 	if err != nil {
 		return
 	}
+	h.restoreHeadcounts(had)
 	if l.Restored(); had == nil {
 		return
 	}

@@ -40,6 +40,7 @@ type Hub[C Conn] struct {
 	wanted   []Target            // to be subscribed
 	dropped  []Target            // to be unsubscribed
 	rollLink PresenceLink        // likewise; nil without rolls, or if there are no other nodes
+	counting PresenceLink        // likewise; nil without headcounts
 	pending  map[uint64]*pending // by the numbers of the publications
 	free     []*pending
 	last     uint64 // number of the last publication
@@ -67,6 +68,7 @@ type Hub[C Conn] struct {
 	replay      replayBuffer[C]
 	attendance  attendance[C]
 	rolls       [rolls]rollState
+	headcounts  headcounts[C]
 	arriving    *arriving // what a predecessor has said, until Restored; nil: there was none
 }
 
@@ -78,8 +80,9 @@ func New[C Conn](o Options[C]) (*Hub[C], error) {
 	if o.Do == nil && o.Broker != nil {
 		return nil, errors.New("push: Options.Do is required with a Broker: give it a loop's Do")
 	}
-	if o.RollChanged != nil && o.After == nil {
-		return nil, errors.New("push: Options.After is required with RollChanged: give it a loop's After")
+	if (o.RollChanged != nil || o.SubscribersChanged != nil) && o.After == nil {
+		return nil, errors.New(
+			"push: Options.After is required with RollChanged and SubscribersChanged: give it a loop's After")
 	}
 	if o.Do == nil {
 		o.Do = func(f func()) bool { f(); return true }
@@ -132,8 +135,8 @@ func (h *Hub[C]) join() (err error) {
 	if keeps {
 		n.Retain, n.HistoryBytes, n.Journal = h.retention, o.HistoryBytes, o.Journal
 	}
-	attends, rolls := o.hasPresence(), o.RollChanged != nil && !h.isAlone()
-	if attends || rolls {
+	attends, rolls, counts := o.hasPresence(), o.RollChanged != nil && !h.isAlone(), o.hasHeadcounts()
+	if attends || rolls || counts {
 		n.Presence, n.PresenceEvents, n.OnlyRolls = h.attended, h.tellsPresence, !attends
 		n.Attended = o.Attended
 	}
@@ -149,6 +152,9 @@ func (h *Hub[C]) join() (err error) {
 	if rolls {
 		h.rollLink, _ = h.link.(PresenceLink)
 	}
+	if counts {
+		h.counting, _ = h.link.(PresenceLink)
+	}
 	switch {
 	case keeps && h.history == nil:
 		err = errNoHistoryLink
@@ -156,6 +162,8 @@ func (h *Hub[C]) join() (err error) {
 		err = errNoPresenceLink
 	case rolls && h.rollLink == nil:
 		err = errNoRollLink
+	case counts && h.counting == nil:
+		err = errNoCountLink
 	}
 	if err != nil {
 		h.link.Close()
@@ -263,6 +271,7 @@ func (h *Hub[C]) depart(m *Member[C], s *set[C]) {
 	s.leave(m)
 	h.vacate(s)
 	h.unattend(m, s)
+	h.recount(s, false)
 	h.tidy(s)
 }
 

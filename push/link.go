@@ -23,6 +23,7 @@ func (h *Hub[C]) relink(up bool) {
 			h.renewPresence()
 		}
 		h.relinkRolls()
+		h.relinkHeadcounts()
 		h.release()
 		if h.options.SingleLogin && !h.isAlone() {
 			h.announceLogins()

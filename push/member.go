@@ -223,6 +223,7 @@ func (m *Member[C]) enter(k Kind, name string, who *identity) error {
 	if who != nil {
 		h.identify(m, s, *who)
 	}
+	h.recount(s, true)
 	h.begin(m, s, false)
 	h.attend(m, s)
 	return nil

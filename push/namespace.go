@@ -17,6 +17,9 @@ type Namespace struct {
 
 	Presence   PresenceMode // what there is of who is in a channel
 	MaxPresent int          // uids of a channel up to which they are told, beyond it is only how many; 0 means 1000
+
+	// TellSubscribers has those who follow a channel be told how many connections have subscribed to it: see Options.
+	TellSubscribers bool
 }
 
 // Namespaces find what holds for a channel by its name. A key is the part of names before their first ":", the

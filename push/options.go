@@ -101,6 +101,14 @@ type Options[C Conn] struct {
 	// not call the Hub. nil: nobody is told.
 	Attended func(in Target, uid string, here bool)
 
+	// SubscribersChanged tells connections that follow a channel whose Namespace has TellSubscribers how many
+	// connections have subscribed to it, on all nodes, when that is another number: at most once a second, the last
+	// number always, and never 0. It is called on each node that has a connection there; first says that of these nodes
+	// this is the one to tell the program: each number is told there at least once, also when those who follow know it
+	// already, and to is empty. Like PresenceChanged it must not call the Hub. With it, After is required, and a Broker
+	// that knows who is present. nil: nothing is counted.
+	SubscribersChanged func(to iter.Seq[C], in Target, n int, first bool)
+
 	// RollChanged is told on the loop who comes to a Roll that is on, and who goes. It is called in the midst of the
 	// work of the Hub, of which it must call nothing but ListRoll. With it, After is required, and a Broker that knows
 	// who is present. All nodes have it, or none. nil: there are no rolls.

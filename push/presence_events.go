@@ -7,7 +7,7 @@ import (
 
 // tellsPresence reports whether those who follow a channel are told who comes and goes.
 func (h *Hub[C]) tellsPresence(in Target) bool {
-	if isRoll(in) {
+	if _, is := headcountOf(in); is || isRoll(in) {
 		return true
 	}
 	mode, _ := h.presenceOf(in)
@@ -19,6 +19,10 @@ func (h *Hub[C]) tellsPresence(in Target) bool {
 func (h *Hub[C]) attended(in Target, e PresenceEvent) {
 	if isRoll(in) {
 		h.rollEvent(in, e)
+		return
+	}
+	if channel, is := headcountOf(in); is {
+		h.headcountChanged(channel, e)
 		return
 	}
 	if h.followers == 0 {

@@ -40,7 +40,7 @@ func (l *localLink) CountPresent(in []Target, done func([]int, error)) {
 		done(nil, err)
 		return
 	}
-	done(l.roster.count(in), nil)
+	done(l.roster.countAll(in), nil)
 }
 
 func (l *localLink) PresenceStats(done func(PresenceStats, error)) {
@@ -148,7 +148,7 @@ func (l *memoryLink) Present(in Target, most int, done func(Presence, error)) {
 
 // CountPresent reads it in the same way.
 func (l *memoryLink) CountPresent(in []Target, done func([]int, error)) {
-	read(l, func(r *roster) []int { return r.count(in) }, done)
+	read(l, func(r *roster) []int { return r.countAll(in) }, done)
 }
 
 // PresenceStats reads them in the same way.

@@ -21,7 +21,7 @@ func (w *world) act() {
 		w.last++
 		c := &worldConn{
 			conn: &conn{id: w.last}, uid: worldUIDs[w.random.IntN(len(worldUIDs))], channels: make(map[string]bool),
-			others: make(map[string]string), lists: make(map[string]map[string]string),
+			others: make(map[string]string), lists: make(map[string]map[string]string), counts: make(map[string]int),
 		}
 		var err error
 		if c.member, err = n.hub.AddFollower(c.conn, c.uid); err != nil {
@@ -127,8 +127,12 @@ func (w *world) settle() {
 
 // pass has some time pass.
 func (w *world) pass() {
+	w.passes(w.random.IntN(4))
+}
+
+// passes has so many seconds pass.
+func (w *world) passes(seconds int) {
 	w.settle()
-	seconds := w.random.IntN(4)
 	w.now += seconds
 	time.Sleep(time.Duration(seconds) * time.Second)
 	for _, n := range w.nodes {
@@ -279,7 +283,7 @@ func testPresenceModel(t *testing.T) {
 	for seed := range uint64(60) {
 		w := &world{
 			t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 15)), infos: make(map[seat]string),
-			there: make(map[seat]int),
+			there: make(map[seat]int), counts: make(map[string]int),
 		}
 		nodes := 1
 		if seed%4 > 0 {
@@ -296,11 +300,16 @@ func testPresenceModel(t *testing.T) {
 				w.die()
 			case r == 5:
 				w.handOver()
+			case r == 6:
+				w.passes(1)
 			default:
 				w.act()
 			}
 			if w.step%7 == 0 {
 				w.check()
+			}
+			if w.step%101 == 0 {
+				w.checkCounts()
 			}
 		}
 	}

@@ -25,9 +25,10 @@ type world struct {
 	nodes  []*worldNode
 	last   uint64 // connection
 	infos  map[seat]string
-	there  map[seat]int // how often somebody has come, less how often gone, as nodes are told in no order
-	lossy  bool         // a node has died before it was told something of that
-	silent bool         // nobody comes, and nobody goes
+	there  map[seat]int   // how often somebody has come, less how often gone, as nodes are told in no order
+	lossy  bool           // a node has died before it was told something of that
+	silent bool           // nobody comes, and nobody goes
+	counts map[string]int // how many connections a channel has, as the program was told last
 }
 
 // seat is a uid in a channel.
@@ -40,7 +41,8 @@ type worldNode struct {
 	queue  []func()
 	timers []timer
 	conns  []*worldConn
-	gone   map[seat]int // when its last connection left
+	gone   map[seat]int   // when its last connection left
+	told   map[string]int // when those who follow a channel were told last how many they are
 }
 
 type timer struct {
@@ -59,7 +61,8 @@ type worldConn struct {
 	token    string            // JSON; empty: it says nothing
 	session  string            // likewise
 	lists    map[string]map[string]string
-	stale    []string // channels whose lists it has to ask for
+	counts   map[string]int // how many connections a channel has
+	stale    []string       // channels whose lists it has to ask for
 }
 
 // fatalf ends the test, and says how it comes to that again.
@@ -77,9 +80,11 @@ func (w *world) fatal(err error) {
 const mostPresent = 3
 
 func (w *world) node() *worldNode {
-	n := &worldNode{world: w, gone: make(map[seat]int)}
+	n := &worldNode{world: w, gone: make(map[seat]int), told: make(map[string]int)}
 	o := options()
-	o.Namespaces = map[string]push.Namespace{"room": {Presence: push.PresenceEvents, MaxPresent: mostPresent}}
+	o.Namespaces = map[string]push.Namespace{
+		"room": {Presence: push.PresenceEvents, MaxPresent: mostPresent, TellSubscribers: true},
+	}
 	o.Broker = w.broker
 	o.Do = func(f func()) bool { n.queue = append(n.queue, f); return true }
 	o.After = func(d time.Duration, f func()) { n.timers = append(n.timers, timer{w.now + int(d/time.Second), f}) }
@@ -87,6 +92,7 @@ func (w *world) node() *worldNode {
 	o.PresenceChanged = n.changed
 	o.PresenceRenewed = n.renewed
 	o.Attended = w.attended
+	o.SubscribersChanged = n.counted
 	n.hub = newHub(w.t, o)
 	return n
 }
@@ -212,6 +218,7 @@ func (n *worldNode) leaves(c *worldConn, channel string) {
 	delete(c.channels, channel)
 	delete(c.others, channel)
 	delete(c.lists, channel)
+	delete(c.counts, channel)
 	if !n.has(s) {
 		n.gone[s] = n.world.now
 	}
@@ -245,6 +252,7 @@ func (n *worldNode) comesAs(c *worldConn, channel string) {
 	}
 	w.said(seat{channel, uid}, info)
 	if !was {
+		n.tellCount(c, channel)
 		c.stale = append(c.stale, channel)
 	}
 	if got := c.member.UIDIn(channel); got != uid {
@@ -268,6 +276,7 @@ func (n *worldNode) comes(c *worldConn, channel string) {
 	if channel != "news" {
 		n.world.said(seat{channel, c.uid}, c.info())
 		c.stale = append(c.stale, channel)
+		n.tellCount(c, channel)
 	}
 }
 

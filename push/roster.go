@@ -11,7 +11,7 @@ import (
 type roster struct {
 	channels map[Target]map[string]*presentUID // none is empty
 	nodes    map[string]map[seat]struct{}      // what each node has said, by its ID; none is empty
-	users    int                               // in all channels, those of rolls too
+	counts   PresenceStats                     // of channels that users can name
 }
 
 // presentUID is a uid in a channel.
@@ -44,13 +44,14 @@ func (r *roster) enter(node string, at seat, info json.RawMessage) (c change, to
 	if in == nil {
 		in = make(map[string]*presentUID)
 		r.channels[at.channel] = in
+		r.count(at.channel, PresenceStats{Channels: 1})
 	}
 	p := in[at.uid]
 	moved := p == nil
 	if moved {
 		p = &presentUID{}
 		in[at.uid] = p
-		r.users++
+		r.count(at.channel, PresenceStats{Users: 1})
 		told = true
 	}
 	if _, known := r.nodes[node][at]; !known {
@@ -83,9 +84,10 @@ func (r *roster) leave(node string, at seat) (c change, told bool) {
 		return change{}, false
 	}
 	delete(in, at.uid)
-	r.users--
+	r.count(at.channel, PresenceStats{Users: -1})
 	if len(in) == 0 {
 		delete(r.channels, at.channel)
+		r.count(at.channel, PresenceStats{Channels: -1})
 	}
 	return change{at.channel, PresenceEvent{UID: at.uid, N: len(in)}, true}, true
 }
@@ -114,8 +116,8 @@ func (r *roster) present(in Target, most int) Presence {
 	return p
 }
 
-// count tells of each channel how many are there.
-func (r *roster) count(in []Target) []int {
+// countAll tells of each channel how many are there.
+func (r *roster) countAll(in []Target) []int {
 	counts := make([]int, len(in))
 	for i, t := range in {
 		counts[i] = len(r.channels[t])
@@ -123,13 +125,12 @@ func (r *roster) count(in []Target) []int {
 	return counts
 }
 
-func (r *roster) stats() PresenceStats {
-	s := PresenceStats{Channels: len(r.channels), Users: r.users}
-	for _, t := range []Target{rollCalls, RollUIDs.target(), RollChannels.target()} {
-		if n := len(r.channels[t]); n > 0 {
-			s.Channels--
-			s.Users -= n
-		}
+// count adds to the stats, unless what is present there are nodes or names of a roll.
+func (r *roster) count(in Target, by PresenceStats) {
+	if kind, _ := in.Split(); kind == ToChannel {
+		r.counts.Channels += by.Channels
+		r.counts.Users += by.Users
 	}
-	return s
 }
+
+func (r *roster) stats() PresenceStats { return r.counts }

@@ -36,58 +36,64 @@ type Cluster struct {
 	Tidy func(nodes int)
 }
 
+// conformance are the tests of the suite.
+var conformance = map[string]func(t *testing.T, c *cluster){
+	"subscribed":     testSubscribed,
+	"own":            testOwn,
+	"order":          testOrder,
+	"one order":      testOneOrder,
+	"several":        testSeveral,
+	"many topics":    testManyTopics,
+	"unsubscribed":   testUnsubscribed,
+	"closed":         testClosed,
+	"content":        testContent,
+	"connections":    testConnections,
+	"asked":          testAsked,
+	"asked in order": testAskedInOrder,
+	"broken links":   testBroken,
+	"subscribe down": testSubscribeDown,
+
+	"history":                 testHistory,
+	"history, order":          testHistoryOrder,
+	"history, several":        testHistorySeveral,
+	"history, limits":         testHistoryLimits,
+	"history, gaps":           testHistoryGaps,
+	"history, latest":         testHistoryLatest,
+	"history, expired":        testHistoryExpired,
+	"history, forgotten":      testHistoryForgotten,
+	"history, away":           testHistoryAway,
+	"history, over the break": testHistoryBroken,
+	"history, closed":         testHistoryClosed,
+
+	"presence":                 testPresence,
+	"presence, info":           testPresenceInfo,
+	"presence, said twice":     testPresenceTwice,
+	"presence, events":         testPresenceEvents,
+	"presence, attended":       testPresenceAttended,
+	"presence, order":          testPresenceOrder,
+	"presence, large":          testPresenceLarge,
+	"presence, in the midst":   testPresenceMidst,
+	"presence, a node goes":    testPresenceGone,
+	"presence, over the break": testPresenceBroken,
+	"presence, closed":         testPresenceClosed,
+
+	"rolls":                 testRoll,
+	"rolls, moves":          testRollMoves,
+	"rolls, a node is late": testRollLate,
+	"rolls, a node goes":    testRollGone,
+	"rolls, over the break": testRollBroken,
+	"rolls, hidden":         testRollHidden,
+
+	"headcounts":                 testHeadcount,
+	"headcounts, over the break": testHeadcountBroken,
+
+	"handover":        testHandover,
+	"handover, fails": testHandoverFails,
+}
+
 // TestBroker runs the conformance suite: open makes a Cluster that lives until the end of its test.
 func TestBroker(t *testing.T, open func(t *testing.T) Cluster) {
-	for name, test := range map[string]func(t *testing.T, c *cluster){
-		"subscribed":     testSubscribed,
-		"own":            testOwn,
-		"order":          testOrder,
-		"one order":      testOneOrder,
-		"several":        testSeveral,
-		"many topics":    testManyTopics,
-		"unsubscribed":   testUnsubscribed,
-		"closed":         testClosed,
-		"content":        testContent,
-		"connections":    testConnections,
-		"asked":          testAsked,
-		"asked in order": testAskedInOrder,
-		"broken links":   testBroken,
-		"subscribe down": testSubscribeDown,
-
-		"history":                 testHistory,
-		"history, order":          testHistoryOrder,
-		"history, several":        testHistorySeveral,
-		"history, limits":         testHistoryLimits,
-		"history, gaps":           testHistoryGaps,
-		"history, latest":         testHistoryLatest,
-		"history, expired":        testHistoryExpired,
-		"history, forgotten":      testHistoryForgotten,
-		"history, away":           testHistoryAway,
-		"history, over the break": testHistoryBroken,
-		"history, closed":         testHistoryClosed,
-
-		"presence":                 testPresence,
-		"presence, info":           testPresenceInfo,
-		"presence, said twice":     testPresenceTwice,
-		"presence, events":         testPresenceEvents,
-		"presence, attended":       testPresenceAttended,
-		"presence, order":          testPresenceOrder,
-		"presence, large":          testPresenceLarge,
-		"presence, in the midst":   testPresenceMidst,
-		"presence, a node goes":    testPresenceGone,
-		"presence, over the break": testPresenceBroken,
-		"presence, closed":         testPresenceClosed,
-
-		"rolls":                 testRoll,
-		"rolls, moves":          testRollMoves,
-		"rolls, a node is late": testRollLate,
-		"rolls, a node goes":    testRollGone,
-		"rolls, over the break": testRollBroken,
-		"rolls, hidden":         testRollHidden,
-
-		"handover":        testHandover,
-		"handover, fails": testHandoverFails,
-	} {
+	for name, test := range conformance {
 		t.Run(name, func(t *testing.T) {
 			c := &cluster{Cluster: open(t), t: t, rollDelay: 200 * time.Millisecond}
 			if (c.Cut == nil) != (c.Mend == nil) {
