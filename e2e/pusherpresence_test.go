@@ -6,6 +6,8 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -120,4 +122,41 @@ func TestPusherReplayOverRedis(t *testing.T) {
 		status, _ := sendApp(t, apis[2], "POST", signedFor("POST", path, body+" ", time.Now()), body+" ")
 		return status == http.StatusOK
 	})
+}
+
+// TestPusherSubscriptionCount tells pages by pusher-js how many they are in a channel on three nodes, and a back end
+// too. A node that is reloaded changes nothing, and the connections of one that dies are no longer counted.
+func TestPusherSubscriptionCount(t *testing.T) {
+	t.Parallel()
+	folder, r, h := libraries(t), startRedis(t), &webhooks{}
+	site := httptest.NewServer(h)
+	t.Cleanup(site.Close)
+	app := &pusher.App{ID: "shop", Key: "shop-key", Secret: "the secret of this test"}
+	settings := fmt.Sprintf(`dev: true
+pusher: {apps: [{id: %s, key: %s, secret: %s, subscription_count: true}]}
+hooks: {shop: {url: %s, app: shop, private: true, events: [subscription_count]}}
+`, app.ID, app.Key, app.Secret, site.URL)
+	var nodes []*mortal
+	for range 3 {
+		nodes = append(nodes, newMortalOf(t, settings, "--redis-addresses", r.addr))
+	}
+	runScript(t, "count.cjs", folder, nodes[0].folder, filepath.Join(binaries, "lineman"), nodes[0].pages,
+		nodes[1].pages, nodes[2].pages)
+	for _, n := range []int{3, 4, 2} {
+		h.await(t, fmt.Sprintf(`{"name":"subscription_count","channel":"orders","subscription_count":%d}`, n))
+	}
+	page := visitPusher(t, nodes[0].pages, app)
+	page.subscribes("news", "")
+	lost := visitPusher(t, nodes[1].pages, app)
+	lost.subscribes("news", "")
+	for _, n := range []int{1, 2, 1} {
+		want := fmt.Sprintf(`{"event":"pusher_internal:subscription_count","channel":"news",`+
+			`"data":"{\"subscription_count\":%d}"}`, n)
+		if got := page.hears(); got != want {
+			t.Fatalf("it hears %s, want %s", got, want)
+		}
+		if n == 2 {
+			nodes[1].kill()
+		}
+	}
 }

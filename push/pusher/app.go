@@ -19,6 +19,8 @@ type App struct {
 	ClientEvents bool // pages may send events of their own in private and presence channels
 	ClientRate   int  // of these a second, for each connection; 0 means 10
 
+	SubscriptionCount bool // pages are told how many connections their channels have, but those of presence channels
+
 	MaxData    int // bytes of the data of an event; 0 means 10 KiB
 	MaxMembers int // users of a presence channel: one more is refused; 0 means 100
 }
@@ -71,7 +73,17 @@ func (a *App) Namespaces(base push.Namespace) map[string]push.Namespace {
 		n.History = push.Retention{Class: push.Latest, TTL: cacheTTL}
 		all[a.ID+":"+kind+cachePrefix+"*"] = n
 	}
+	for key, n := range all {
+		_, name, _ := strings.Cut(key, ":")
+		n.TellSubscribers = a.Counts(name)
+		all[key] = n
+	}
 	return all
+}
+
+// Counts reports whether pages of a channel, or of those whose names begin so, are told how many connections it has.
+func (a *App) Counts(channel string) bool {
+	return a.SubscriptionCount && !KindOf(channel).has(Presence) && !strings.HasPrefix(channel, "#")
 }
 
 // defaultPresent is up to how many members a presence channel tells who they are to who asks by the HTTP API.

@@ -57,6 +57,12 @@ func appendSucceeded(dst []byte, channel string, data []byte) []byte {
 	return appendData(begin(dst, "pusher_internal:subscription_succeeded", channel), data)
 }
 
+// appendCount appends how many connections have subscribed to a channel.
+func appendCount(dst []byte, channel string, n int) []byte {
+	data := strconv.AppendInt([]byte(`{"subscription_count":`), int64(n), 10)
+	return appendData(begin(dst, "pusher_internal:subscription_count", channel), append(data, '}'))
+}
+
 // members is who is in a presence channel, as appendSucceeded tells it, in the order of the users.
 func members(p push.Presence) []byte {
 	ids := slices.Sorted(maps.Keys(p.Users))

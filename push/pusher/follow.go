@@ -36,6 +36,9 @@ func (s *Service[C]) Begun(c C, of push.Target, r push.Recovery) {
 		s.succeed(c, name)
 	}
 	s.tellLast(c, p, name, last)
+	if n, told := s.hub.Subscribers(of); told { // else all are told in a moment
+		s.send(c, func(dst []byte) []byte { return appendCount(dst, name, n) })
+	}
 }
 
 // tellLast tells a page the last event of a channel, if that is one that keeps it.
@@ -60,6 +63,13 @@ func (s *Service[C]) Published(to iter.Seq[C], of push.Target, m push.Stored) in
 		to = s.overtaking(to, name)
 	}
 	return s.options.SendAll(to, of, m, func(dst []byte) []byte { return AppendMessage(dst, name, m.Data) })
+}
+
+// SubscribersChanged tells pages how many connections have subscribed to a channel: see push.Options. All are of the
+// channel's App.
+func (s *Service[C]) SubscribersChanged(to iter.Seq[C], in push.Target, n int) {
+	name := s.options.Apps.name(in)
+	s.options.SendAll(to, in, push.Stored{}, func(dst []byte) []byte { return appendCount(dst, name, n) })
 }
 
 // overtaking are pages that get an event of a channel. Those which are not told yet who is there do not get the last

@@ -100,6 +100,9 @@ func (w *world) node() *node {
 		PresenceRenewed: func(to iter.Seq[*conn], in push.Target, p push.Presence) {
 			n.service.PresenceRenewed(to, in, p)
 		},
+		SubscribersChanged: func(to iter.Seq[*conn], in push.Target, count int, _ bool) {
+			n.service.SubscribersChanged(to, in, count)
+		},
 		Fanout: func(to iter.Seq[*conn], msg []byte, _ *push.Forms) (k int) { return n.send(to, string(msg)) },
 		Close:  func(c *conn, code int, _ string) { c.closed = code },
 	})

@@ -339,3 +339,46 @@ func TestEncodedOnce(t *testing.T) {
 		t.Errorf("an event takes %v allocations", allocs)
 	}
 }
+
+// TestSubscriptionCount tells pages of an app that wants it how many connections their channels have on all nodes, but
+// not those of presence channels; at most once a second, and the last number in any case.
+func TestSubscriptionCount(t *testing.T) {
+	w := newWorld(t, 3, func(a *pusher.App) { a.SubscriptionCount = true })
+	tells := func(channel string, n int) string {
+		return fmt.Sprintf(`{"event":"pusher_internal:subscription_count","channel":%q,`+
+			`"data":"{\"subscription_count\":%d}"}`, channel, n)
+	}
+	succeeded := func(channel string) string {
+		return fmt.Sprintf(`{"event":"pusher_internal:subscription_succeeded","channel":%q,"data":"{}"}`, channel)
+	}
+	a, b := w.nodes[0].open(w.app), w.nodes[1].open(w.app)
+	a.subscribes("cache-orders", "")
+	a.hears(succeeded("cache-orders"), `{"event":"pusher:cache_miss","channel":"cache-orders"}`,
+		tells("cache-orders", 1))
+	b.subscribes("orders.v1", "")
+	b.hears(succeeded("orders.v1"), tells("orders.v1", 1))
+	w.pass(time.Second)
+	a.subscribes("orders.v1", "")
+	a.hears(succeeded("orders.v1"), tells("orders.v1", 2))
+	b.hears(tells("orders.v1", 2))
+	for range 5 {
+		w.nodes[2].open(w.app).subscribes("orders.v1", "")
+	}
+	plain := w.nodes[0].openPlain(w.app.Channel("orders.v1"))
+	a.hears()
+	w.pass(time.Second)
+	w.pass(time.Second)
+	b.got = b.got[max(0, len(b.got)-1):] // what was told in between depends on the order of nodes
+	b.hears(tells("orders.v1", 8))
+	plain.hears()
+
+	stranger := w.nodes[0].open(w.apps.ByID("other"))
+	stranger.subscribes("orders.v1", "")
+	stranger.hears(succeeded("orders.v1"))
+	c := w.nodes[0].open(w.app)
+	c.subscribes("presence-x", `{"user_id":"ann"}`)
+	w.pass(time.Second)
+	if c.got = c.got[1:]; len(c.got) > 0 {
+		t.Errorf("of a presence channel a page is told %q", c.got)
+	}
+}

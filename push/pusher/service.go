@@ -10,8 +10,8 @@ import (
 
 // Options are what a Service needs of the program. All but Hear, Source and Now are required.
 type Options[C push.Conn] struct {
-	// Hub has the channels. It has Followers, who give a Service what is for its pages, and presence and history for
-	// the namespaces of App.Namespaces.
+	// Hub has the channels. It has Followers, who give a Service what is for its pages, and what the namespaces of
+	// App.Namespaces want.
 	Hub *push.Hub[C]
 
 	// Apps are those of the pages.

@@ -15,6 +15,8 @@ const (
 	MemberRemoved   = "member_removed"
 	ClientEvent     = "client_event"
 	CacheMiss       = "cache_miss"
+
+	SubscriptionCount = "subscription_count"
 )
 
 // HookEvent is what a back end is told by a webhook. Which fields count, Name says.
@@ -26,6 +28,8 @@ type HookEvent struct {
 	Event    string // of ClientEvent: its name
 	Data     []byte // likewise: JSON, on loan
 	SocketID string // likewise: who has sent it
+
+	Count int // of SubscriptionCount
 }
 
 // AppendHooks appends the body of a webhook; each event is what HookEvent.Append has made. It is sent with the headers
@@ -46,6 +50,9 @@ func AppendHooks(dst []byte, at time.Time, events ...[]byte) []byte {
 func (e HookEvent) Append(dst []byte) []byte {
 	dst = appendString(append(dst, `{"name":`...), e.Name)
 	dst = appendString(append(dst, `,"channel":`...), e.Channel)
+	if e.Count > 0 {
+		dst = strconv.AppendInt(append(dst, `,"subscription_count":`...), int64(e.Count), 10)
+	}
 	if e.Event != "" {
 		dst = appendString(append(dst, `,"event":`...), e.Event)
 	}

@@ -173,6 +173,8 @@ var descriptions = map[string]map[string]string{
 		"client_rate":   "such events of one page per second; beyond it they are refused with 4301",
 		"max_data":      "largest data of an event",
 		"max_members":   "users of a presence channel; one more is refused",
+		"subscription_count": "pages are told how many connections their channels have, but those of presence " +
+			"channels",
 	},
 	"Redis": {
 		"addresses": "host:port of a server of Redis or Valkey, or of some of a Redis Cluster, or of " +
@@ -234,6 +236,6 @@ var descriptions = map[string]map[string]string{
 // lists are those words that a setting may be, by the name that its tag gives in their place.
 var lists = map[string]string{
 	"events": "connect,message,close,join,leave,occupied,vacated," +
-		"channel_occupied,channel_vacated,member_added,member_removed,client_event,cache_miss",
+		"channel_occupied,channel_vacated,member_added,member_removed,client_event,cache_miss,subscription_count",
 	"algorithms": "ticket,HS256,HS384,HS512,RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA",
 }

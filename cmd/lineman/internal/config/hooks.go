@@ -84,6 +84,7 @@ var (
 	pageEvents = []string{"connect", "message", "close", "join", "leave", "occupied", "vacated"}
 	appEvents  = []string{
 		"channel_occupied", "channel_vacated", "member_added", "member_removed", "client_event", "cache_miss",
+		"subscription_count",
 	}
 )
 

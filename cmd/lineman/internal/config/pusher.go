@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -24,6 +25,8 @@ type App struct {
 	ClientRate   int      `koanf:"client_rate" is:"positive"`
 	MaxData      int      `koanf:"max_data" is:"size,positive"`
 	MaxMembers   int      `koanf:"max_members" is:"positive"`
+
+	SubscriptionCount bool `koanf:"subscription_count"`
 }
 
 // DefaultApp is what holds for an app where nothing is said.
@@ -91,8 +94,13 @@ func (c *Config) apps(p *problems) {
 			continue
 		}
 		at := quoteKey(join("hooks", name))
-		if _, known := ids[h.App]; !known {
+		i, known := ids[h.App]
+		switch {
+		case !known:
 			p.addf(at+".app", "%s: no app of pusher.apps has this id", quote(h.App))
+		case slices.Contains(h.Events, "subscription_count") && !c.Pusher.Apps[i].SubscriptionCount:
+			p.addf(at+".events", "subscription_count: %s counts nothing: want subscription_count: true there",
+				element("pusher.apps", i))
 		}
 	}
 }

@@ -32,6 +32,11 @@ func TestApps(t *testing.T) {
 		{"a hook", func(c *Config, _ *App) { c.Hooks = hookOf("shop", "channel_occupied", "cache_miss") }, nil},
 		{"a hook of nobody", func(c *Config, _ *App) { c.Hooks = hookOf("other", "channel_occupied") },
 			[]string{`config: hooks.web.app: "other": no app`}},
+		{"a number", func(c *Config, a *App) {
+			a.SubscriptionCount, c.Hooks = true, hookOf("shop", "subscription_count")
+		}, nil},
+		{"a number that nobody counts", func(c *Config, _ *App) { c.Hooks = hookOf("shop", "subscription_count") },
+			[]string{"hooks.web.events: subscription_count: pusher.apps[0] counts nothing"}},
 		{"an event of pages", func(c *Config, _ *App) { c.Hooks = hookOf("shop", "connect") },
 			[]string{"hooks.web.events: connect: is no event of an app"}},
 		{"an event of apps", func(c *Config, _ *App) { c.Hooks = hookOf("", "cache_miss") },

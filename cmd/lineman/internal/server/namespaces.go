@@ -20,15 +20,16 @@ func (s *Server) namespaceOf(channel string) (string, config.Namespace) {
 }
 
 // namespaces are those of the configuration as the Hub knows them.
-func namespaces(from map[string]config.Namespace) map[string]push.Namespace {
+func (s *Server) namespaces() map[string]push.Namespace {
 	to := make(map[string]push.Namespace)
-	for name, n := range from {
+	for name, n := range s.channelsOf {
 		if name == "default" {
 			name = ""
 		}
 		to[name] = push.Namespace{
 			MaxSubscribers: n.MaxSubscribers, MaxMessage: n.MaxMessage, History: retention(n.History),
 			Presence: presenceModes[n.Presence], MaxPresent: n.MaxPresent,
+			TellSubscribers: s.apps.tellSubscribers(name),
 		}
 	}
 	return to

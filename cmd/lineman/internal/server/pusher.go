@@ -74,6 +74,7 @@ func (s *Server) openApps() error {
 			one := &pusher.App{
 				ID: n.ID, Key: n.Key, Secret: n.Secret, ClientEvents: n.ClientEvents, ClientRate: n.ClientRate,
 				MaxData: n.MaxData, MaxMembers: n.MaxMembers,
+				SubscriptionCount: n.SubscriptionCount,
 			}
 			all = append(all, one)
 			a.own[one] = &app{origins: n.Origins, most: n.Connections}
@@ -118,6 +119,12 @@ func (s *Server) nameChannels(a *pusher.App) {
 		}
 		s.channelsOf[key] = n
 	}
+}
+
+// tellSubscribers reports whether pages of the channels of a namespace are told how many they are.
+func (a *apps) tellSubscribers(namespace string) bool {
+	id, name, _ := strings.Cut(namespace, ":")
+	return a != nil && a.ByID(id) != nil && a.ByID(id).Counts(name)
 }
 
 // openPusher makes what speaks Pusher over the Hub, if there are apps.

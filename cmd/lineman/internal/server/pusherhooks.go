@@ -3,11 +3,13 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/lineman-go/lineman"
 	"github.com/lineman-go/lineman/cmd/lineman/internal/config"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/events"
@@ -112,6 +114,25 @@ func (s *Server) hearApp(a *pusher.App, e pusher.HookEvent) {
 	told := events.Event{Kind: events.Pusher, Channel: string(a.Channel(e.Channel)), Data: e.Append(nil)}
 	told.Conn, _ = pusher.ParseSocketID(e.SocketID) // most are about no connection
 	s.report(&told, nil)
+}
+
+// counting tells how many pages the channels of apps have; nil: there are none.
+func (s *Server) counting() func(to iter.Seq[*lineman.Conn], in push.Target, n int, first bool) {
+	if s.apps == nil {
+		return nil
+	}
+	return s.subscribersChanged
+}
+
+// subscribersChanged tells pages of the Pusher protocol how many connections have subscribed to a channel. One node of
+// all tells back ends.
+func (s *Server) subscribersChanged(to iter.Seq[*lineman.Conn], in push.Target, n int, first bool) {
+	pushers, _ := s.split(to)
+	s.pusher.SubscribersChanged(slices.Values(pushers), in, n)
+	s.together()
+	if id, name, _ := strings.Cut(string(in), ":"); first {
+		s.hearApp(s.apps.ByID(id), pusher.HookEvent{Name: pusher.SubscriptionCount, Channel: name, Count: n})
+	}
 }
 
 // attending tells who comes to the presence channels of apps, and who goes; nil: nobody asks.

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -35,6 +36,7 @@ func startWebhook(t *testing.T) *webhook {
 			Events []struct {
 				Name, Channel, Event string
 				User                 string `json:"user_id"`
+				Count                int    `json:"subscription_count"`
 			}
 		}
 		if err := json.Unmarshal(body, &said); err != nil || said.Time == 0 || len(said.Events) == 0 {
@@ -43,7 +45,7 @@ func startWebhook(t *testing.T) *webhook {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		for _, e := range said.Events {
-			w.told = append(w.told, e.Name+" "+e.Channel+" "+e.User+" "+e.Event)
+			w.told = append(w.told, e.Name+" "+e.Channel+" "+e.User+" "+e.Event+strings.Repeat("+1", e.Count))
 		}
 	}))
 	t.Cleanup(w.Close)
@@ -59,19 +61,22 @@ func (w *webhook) has(told string) bool {
 // TestPusherHooks has an application be told what happens in the channels of an app, and of no other one.
 func TestPusherHooks(t *testing.T) {
 	w := startWebhook(t)
-	c := shops()
-	c.Events.Debounce = 0
+	c := shops(func(a *config.App) { a.SubscriptionCount = true })
+	c.Events.Debounce, c.Loops = 0, 2
 	h := config.DefaultHook()
 	h.URL, h.Private, h.App, h.DeadLetters = w.URL, true, "shop", filepath.Join(t.TempDir(), "dead")
 	h.Events = []string{
 		"channel_occupied", "channel_vacated", "member_added", "client_event", "cache_miss",
+		"subscription_count",
 	}
 	c.Hooks = map[string]config.Hook{"web": h}
 	r := start(t, c, server.Options{})
 	p := r.pusher()
 	p.comesTo("orders", "")
+	p.has(`{"event":"pusher_internal:subscription_count","channel":"orders","data":"{\"subscription_count\":1}"}`)
 	p.comesTo("presence-room", `{"user_id":"7"}`)
 	p.comesTo("private-chat", "")
+	p.has(`{"event":"pusher_internal:subscription_count","channel":"private-chat",`)
 	p.Send(`{"event":"client-typing","channel":"private-chat","data":{}}`)
 	p.comesTo("cache-x", "")
 	p.has(`{"event":"pusher:cache_miss"`)
@@ -81,7 +86,7 @@ func TestPusherHooks(t *testing.T) {
 	p.Send(`{"event":"pusher:unsubscribe","data":{"channel":"orders"}}`)
 	for _, want := range []string{
 		"channel_occupied orders  ", "member_added presence-room 7 ", "client_event private-chat  client-typing",
-		"cache_miss cache-x  ", "channel_vacated orders  ",
+		"cache_miss cache-x  ", "channel_vacated orders  ", "subscription_count orders  +1",
 	} {
 		linemantest.Until(t, "the application is not told "+want, func() bool { return w.has(want) })
 	}

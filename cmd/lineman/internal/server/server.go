@@ -332,12 +332,13 @@ func (s *Server) openHub() (err error) {
 		Took: s.metrics.Took, Log: s.log, Remote: func(c *lineman.Conn) string { return c.RemoteAddr().String() },
 		Reconnect:   s.reconnectWindow(),
 		SingleLogin: s.config.SingleLogin, MaxPlaces: s.config.Limits.Places, MaxMessage: s.config.Limits.Publish,
-		Namespaces: namespaces(s.channelsOf), HistoryBytes: s.config.History.Memory, Journal: s.journal,
+		Namespaces: s.namespaces(), HistoryBytes: s.config.History.Memory, Journal: s.journal,
 		UIDHistory: retention(s.config.History.UIDs), GroupHistory: retention(s.config.History.Groups),
 		Followers: followers{s}, PresenceChanged: s.presenceChanged, PresenceRenewed: s.presenceRenewed,
 		Told: s.toldByPeer, RollChanged: rollChanged, RollDelay: orAtOnce(s.config.Events.Debounce),
 		MaxRecover: level1.MaxHist, MaxRecoverBytes: s.recoverBytes(), Counted: s.counted(),
 		Tally: s.figuring.tally.Add, Inquired: s.inquired, Attended: s.attending(),
+		SubscribersChanged: s.counting(),
 	})
 	if err == nil {
 		err = s.openPusher()
