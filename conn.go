@@ -119,8 +119,7 @@ const (
 	aborted                      // Abort was called
 	opening                      // this side dials, or shakes hands: nothing of the output is written yet
 	handed                       // the loop is writing what comes first in the output: nobody else writes
-	served                       // an event of the connection is handled: answers are written when it was
-	marked                       // more than that is wanted: it enters the dirty list then
+	marked                       // it enters the dirty list when its event was handled: see arrivals
 )
 
 // lastID numbers the connections of the process.

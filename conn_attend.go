@@ -23,38 +23,34 @@ func (l *Loop) attend() {
 	l.chunk = k
 }
 
-// beginAnswer is called before an event of the connection is handled: what is sent to it meanwhile gathers in a queue
-// that the loop has at hand, and endAnswer writes it. So the usual answer needs no turn in the dirty list. Whatever
-// else is wanted waits for the end of the tick, and the answer with it.
-func (w *writer) beginAnswer(c *Conn) {
-	c.mu.Lock()
-	if c.flags == 0 && w.queue == nil && c.secure == nil && c.dial == nil {
-		c.flags = served
-	}
-	c.mu.Unlock()
-}
-
-// endAnswer writes what was sent since beginAnswer.
+// endAnswer is called when an event of the connection was handled. What was sent to it since the first byte of the
+// event has gathered in a queue that the loop has at hand, and is written now: so the usual answer needs no turn in the
+// dirty list. Whatever else is wanted waits for the end of the tick, and the answer with it.
 func (w *writer) endAnswer(c *Conn) {
-	c.mu.Lock()
-	if c.flags&served != 0 {
-		w.endAnswerLocked(c)
+	if c.in.bytes&served == 0 {
+		return
 	}
+	c.mu.Lock()
+	c.in.bytes &^= served
+	w.endAnswerLocked(c)
 	c.mu.Unlock()
 }
 
 func (w *writer) endAnswerLocked(c *Conn) {
 	more := c.flags&marked != 0
-	c.flags &^= served | marked
-	if w.queue == nil && !more {
+	c.flags &^= marked
+	switch x := c.extra; {
+	case more:
+		c.markLocked(0)
 		return
-	}
-	if x := c.extra; more || x != nil && (x.pongs != nil || x.piped != nil) {
+	case w.queue == nil || c.flags&stalled != 0:
+		return
+	case c.flags != 0 || x != nil && (x.pongs != nil || x.piped != nil):
 		c.markLocked(0)
 		return
 	}
 	n, err := c.loop.poll.Write(c.handle, w.queue.Head(c.loop.scratch))
-	w.wroteLocked(c, n)
+	w.wroteOnLoopLocked(c, n)
 	w.queue.Advance(n)
 	switch {
 	case err != nil:
@@ -71,7 +67,7 @@ func (w *writer) endAnswerLocked(c *Conn) {
 
 // beginQueueLocked makes the queue of a connection that has none.
 func (w *writer) beginQueueLocked(c *Conn) {
-	if l := c.loop; c.flags&served != 0 && l.answers != nil {
+	if l := c.loop; c.in.bytes.servedLocked() && l.answers != nil {
 		w.queue, l.answers = l.answers, nil
 		return
 	}
@@ -236,7 +232,7 @@ func (c *Conn) opens() bool {
 // markLocked links the connection into the loop's dirty list, with lock held, and wakes the loop if it sleeps.
 func (c *Conn) markLocked(f flags) {
 	c.flags |= f
-	if c.flags&served != 0 {
+	if c.in.bytes.servedLocked() {
 		c.flags |= marked // endAnswer does it
 		return
 	}

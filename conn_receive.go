@@ -11,10 +11,35 @@ import (
 // reader is what comes on a connection: bytes, and the messages in them. Owned by the loop.
 type reader struct {
 	rest     *input // bytes that wait for the others of their message; nil when there are none
-	bytes    uint64 // that have come. Stored atomically: Stats reads it anywhere
-	messages uint32 // that callbacks have got. Likewise
+	bytes    arrivals
+	messages uint32 // that callbacks have got. Stored atomically: Stats reads it anywhere
 	touched  uint32 // tick of the last byte
 }
+
+// arrivals counts the bytes that have come. Its lowest bit tells that an event is handled which has brought some: one
+// word has both, as a store that others may read costs as much as the rest of the count. The loop stores it, and clears
+// the bit with the connection's lock held. Others read it with the lock held.
+type arrivals uint64
+
+const served arrivals = 1
+
+// count is how many bytes have come.
+func (a *arrivals) count() uint64 { return atomic.LoadUint64((*uint64)(a)) >> 1 }
+
+// set has n be what has come.
+func (a *arrivals) set(n uint64) { atomic.StoreUint64((*uint64)(a), n<<1) }
+
+// add counts n bytes that have come, and begins to serve them if wanted.
+func (a *arrivals) add(n int, serve bool) {
+	v := *a + arrivals(n)<<1
+	if serve {
+		v |= served
+	}
+	atomic.StoreUint64((*uint64)(a), uint64(v))
+}
+
+// servedLocked reports whether an event is handled that has brought some.
+func (a *arrivals) servedLocked() bool { return atomic.LoadUint64((*uint64)(a))&uint64(served) != 0 }
 
 // newConn makes a connection of an accepted socket, without the lock, as nobody knows it yet, and reports whether it
 // may be there.
@@ -96,8 +121,11 @@ func (c *Conn) ready(ev poll.Event) {
 		c.end.sever(c)
 		return
 	}
-	c.out.beginAnswer(c)
+	if c.secure == nil && c.dial == nil {
+		c.loop.serves = c
+	}
 	c.in.receive(c)
+	c.loop.serves = nil
 	c.out.endAnswer(c)
 }
 
@@ -127,7 +155,7 @@ func (r *reader) arrived(c *Conn, data []byte) {
 // came counts what came.
 func (r *reader) came(c *Conn, n int) {
 	l := c.loop
-	atomic.StoreUint64(&r.bytes, r.bytes+uint64(n))
+	r.bytes.add(n, l.serves == c)
 	l.stats.BytesIn += uint64(n)
 	r.touched = l.present
 	if c.state.pinged {
@@ -295,9 +323,9 @@ func (r *reader) holds(c *Conn) bool {
 // foundNothing reads once, and reports whether there was nothing: what a peer has sent is handled before it is told
 // goodbye.
 func (r *reader) foundNothing(c *Conn) bool {
-	before := r.bytes
+	before := r.bytes.count()
 	r.receive(c)
-	return r.bytes == before && c.phase.get() == open && !r.waits(c)
+	return r.bytes.count() == before && c.phase.get() == open && !r.waits(c)
 }
 
 // asksMore reports whether something has come behind the request that a handler answers, read or not. What has come of

@@ -166,9 +166,9 @@ func (w *writer) releaseLocked(c *Conn) {
 func (w *writer) acceptLocked(c *Conn) {
 	c.accepted++
 	w.queue.Messages++
-	if c.flags != served || w.queue.Len() > flushAt { // else it is written when the event was handled
+	if c.flags != 0 || !c.in.bytes.servedLocked() || w.queue.Len() > flushAt {
 		w.queuedLocked(c)
-	}
+	} // else it is written when the event was handled
 	c.session.sentLocked(c)
 }
 
@@ -220,7 +220,7 @@ func (w *writer) queuedLocked(c *Conn) {
 		c.loop.someFull.Store(true)
 		return
 	}
-	if c.flags&(stalled|served) == 0 || c.flags&broken != 0 {
+	if c.flags&stalled == 0 && !c.in.bytes.servedLocked() || c.flags&broken != 0 {
 		c.markLocked(0)
 	}
 }
@@ -234,6 +234,16 @@ func (w *writer) wroteLocked(c *Conn, n int) {
 		c.out.bytes += uint64(n)
 		c.loop.bytesOut.Add(uint64(n))
 		w.countLocked(c)
+	}
+}
+
+// wroteOnLoopLocked is wroteLocked for the loop, whose own counters cost less than those that all share.
+func (w *writer) wroteOnLoopLocked(c *Conn, n int) {
+	if n > 0 {
+		w.bytes += uint64(n)
+		c.loop.stats.BytesOut += uint64(n)
+		c.loop.stats.MessagesOut += uint64(w.queue.Messages)
+		w.queue.Messages = 0
 	}
 }
 

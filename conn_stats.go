@@ -28,7 +28,8 @@ type Stats struct {
 func (l *Loop) Stats() Stats {
 	s := l.stats
 	s.Conns, s.Timers, s.Listeners, s.Refused = l.live, len(l.timers), len(l.sockets), l.refused.Load()
-	s.BytesOut, s.MessagesOut = l.bytesOut.Load(), l.messagesOut.Load()
+	s.BytesOut += l.bytesOut.Load()
+	s.MessagesOut += l.messagesOut.Load()
 	return s
 }
 
@@ -49,7 +50,7 @@ func (c *Conn) Stats() ConnStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return ConnStats{
-		BytesIn: atomic.LoadUint64(&c.in.bytes), BytesOut: c.out.bytes,
+		BytesIn: c.in.bytes.count(), BytesOut: c.out.bytes,
 		MessagesIn: atomic.LoadUint32(&c.in.messages), MessagesOut: c.accepted,
 		Refused: c.extra.refusedLocked(), Pending: c.out.acceptedLocked(c), RoundTrip: c.extra.roundTripLocked(),
 	}

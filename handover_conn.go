@@ -35,7 +35,7 @@ func recordLocked(c *Conn, r *handover.Record) error {
 		ID: c.id, Loop: l.index, Worker: c.service.name, Kind: kind,
 		Paused: c.state.paused, Full: c.flags&(full|notifyFull) == full, Pinged: c.state.pinged, Held: c.held,
 		Since: l.present - c.since, Touched: l.present - c.in.touched,
-		BytesIn: c.in.bytes, BytesOut: c.out.bytes, MessagesIn: c.in.messages, Accepted: c.accepted,
+		BytesIn: c.in.bytes.count(), BytesOut: c.out.bytes, MessagesIn: c.in.messages, Accepted: c.accepted,
 		Session: state, Unsent: r.Unsent[:0],
 	}
 	if c.out.queue != nil {
@@ -81,7 +81,8 @@ func newCrossed(s *service, d *dialing, h poll.Handle, r *handover.Record) (*Con
 	l := s.loop
 	c := &Conn{loop: l, id: r.ID, handle: h, service: s, dial: d, held: r.Held, accepted: r.Accepted}
 	c.out.bytes = r.BytesOut
-	c.in.bytes, c.in.messages = r.BytesIn, r.MessagesIn
+	c.in.bytes.set(r.BytesIn)
+	c.in.messages = r.MessagesIn
 	c.in.touched, c.since = l.present-r.Touched, l.present-r.Since
 	c.remote.setLocked(c, netip.AddrPortFrom(r.Peer.Addr().WithZone(r.Zone), r.Peer.Port()))
 	if r.Client.IsValid() || r.Refused > 0 {

@@ -27,7 +27,8 @@ func recordDialLocked(c *Conn, r *handover.Record) {
 func newAbsent(s *service, d *dialing, r *handover.Record) (*Conn, error) {
 	c := newDialed(s, d, r.ID)
 	c.held, c.accepted, c.out.bytes = r.Held, r.Accepted, r.BytesOut
-	c.in.bytes, c.in.messages = r.BytesIn, r.MessagesIn
+	c.in.bytes.set(r.BytesIn)
+	c.in.messages = r.MessagesIn
 	if r.Refused > 0 {
 		c.extrasLocked().refused = r.Refused
 	}

@@ -143,7 +143,7 @@ func TestStays(t *testing.T) {
 				t.Fatal(err)
 			}
 			until := time.Now().Add(20 * time.Second)
-			for stepUntil(t, l, until); l.live == 0 || onlyConn(l).in.bytes == 0; {
+			for stepUntil(t, l, until); l.live == 0 || onlyConn(l).in.bytes.count() == 0; {
 				stepUntil(t, l, until)
 			}
 			if tt.began {
@@ -269,7 +269,7 @@ func (v conversation) hold(t *testing.T, moving bool) (told string, m moves) {
 			break // it has ended
 		}
 		var c *Conn
-		for c == nil || c.in.bytes <= uint64(i) && c.state.armedRead && c.phase.get() == open {
+		for c == nil || c.in.bytes.count() <= uint64(i) && c.state.armedRead && c.phase.get() == open {
 			stepUntil(t, l, until)
 			c = onlyConn(l)
 			if c == nil && i > 0 {

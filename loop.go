@@ -73,6 +73,7 @@ type Loop struct {
 	binary    *Conn      // whose message at hand is a binary one; nil for none
 	asked     netip.Addr // where the datagram at hand was sent to; zero where its socket has one address
 	stats     Stats
+	serves    *Conn       // whose event is handled, if what is sent to it meanwhile is written then
 	standing  *standstill // that it has been asked to join; nil while there is none
 	succeeds  bool        // a predecessor hands over
 	stopping  bool
@@ -97,8 +98,8 @@ type Loop struct {
 	someFull    atomic.Bool          // OnFull is due for one of them
 	somePosted  atomic.Bool          // posted is not empty
 	refused     atomic.Uint64
-	bytesOut    atomic.Uint64
-	messagesOut atomic.Uint64
+	bytesOut    atomic.Uint64  // beside that of stats
+	messagesOut atomic.Uint64  // likewise
 	helpers     sync.WaitGroup // goroutines of handshakes, of net/http's servers, and of Go
 	over        chan struct{}  // closed when nothing posted will run any more
 

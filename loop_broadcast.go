@@ -64,7 +64,7 @@ func (l *Loop) beginBroadcast(msg []byte, binary bool) *broadcast {
 // end leaves the broadcast to the next message, and returns how many have accepted this one.
 func (b *broadcast) end() int {
 	accepted := b.accepted
-	b.loop.messagesOut.Add(uint64(b.shared))
+	b.loop.stats.MessagesOut += uint64(b.shared)
 	clear(b.encodings)
 	*b = broadcast{loop: b.loop, each: b.each, encodings: b.encodings[:0]}
 	b.loop.spare = b
@@ -156,7 +156,7 @@ func (w *writer) sendShared(c *Conn, frame []byte) bool {
 	w.queue.Share(frame)
 	c.accepted++
 	w.queuedLocked(c)
-	if c.flags&served != 0 {
+	if c.in.bytes.servedLocked() {
 		c.markLocked(0) // more may follow: it is written at the end of the tick, with that
 	}
 	return true
@@ -253,7 +253,7 @@ func (k *chunk) settle() {
 		k.dues = append(k.dues, c.out.settleLocked(c, w.N, w.Err))
 		c.mu.Unlock()
 	}
-	k.loop.bytesOut.Add(uint64(taken))
+	k.loop.stats.BytesOut += uint64(taken)
 }
 
 // batch is the poller's way to write to many connections by one system call, from the first time on that it is wanted.
