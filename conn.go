@@ -19,8 +19,8 @@ import (
 // A Conn is one connection. It belongs to one loop for its whole life.
 //
 // From any goroutine, returning at once: Send, SendBinary, SendTyped, Write, Respond, Ping, Close, CloseWith, Abort,
-// Do, Connected, Pending, ID, Context, LocalAddr, RemoteAddr, Stats. On the loop only, that is in callbacks: all
-// others.
+// Do, Connected, Pending, ID, Context, LocalAddr, RemoteAddr, RemoteAddrPort, Stats. On the loop only, that is in
+// callbacks: all others.
 //
 // The Conn of a datagram that a worker received is on loan like its message, and has ID, Send, Write and the addresses
 // only. One of datagrams that Loop.Dial made is a Conn like others.
@@ -162,23 +162,6 @@ func (c *Conn) Subprotocol() string {
 		return s.Subprotocol()
 	}
 	return ""
-}
-
-// RemoteAddr is the peer's address. If the peer is a trusted proxy, it is the client's address: see Worker.Proxies. It
-// still answers in OnClose. It is unspecified before a dialed connection is there.
-func (c *Conn) RemoteAddr() net.Addr {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if x := c.extra; x != nil && x.client.IsValid() {
-		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(x.client, 0))
-	}
-	switch {
-	case !c.transport().carriesStream():
-		return net.UDPAddrFromAddrPort(c.remote.addrLocked(c))
-	case !c.remote.known && (c.dial == nil || c.dial.network == "unix"):
-		return &net.UnixAddr{Net: "unix"}
-	}
-	return net.TCPAddrFromAddrPort(c.remote.addrLocked(c))
 }
 
 // LocalAddr is this side's address; nil once the connection has closed, and before a dialed one is there. For a

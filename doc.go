@@ -43,7 +43,7 @@
 // back with [Conn.Do] or [Loop.Do]. A callback that holds the loop longer than 100 ms is counted and named in the log.
 //
 // From any goroutine, returning at once: Send, SendBinary, SendTyped, Write, Respond, Ping, Close, CloseWith, Abort,
-// Do, Connected, Pending, ID, Context, LocalAddr, RemoteAddr and Stats of a [Conn], and Do, Context,
+// Do, Connected, Pending, ID, Context, LocalAddr, RemoteAddr, RemoteAddrPort and Stats of a [Conn], and Do, Context,
 // ID and Index of a [Loop].
 // Everything else is for the loop only, that is for callbacks, timers and functions given to Do.
 //

@@ -13,6 +13,29 @@ type endpoint struct {
 	known bool // a Unix socket has no address, and a connection that is being dialed none yet
 }
 
+// RemoteAddr is the peer's address. If the peer is a trusted proxy, it is the client's address: see Worker.Proxies. It
+// still answers in OnClose. It is unspecified before a dialed connection is there.
+func (c *Conn) RemoteAddr() net.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := c.remote.clientLocked(c)
+	switch {
+	case !c.transport().carriesStream():
+		return net.UDPAddrFromAddrPort(at)
+	case !at.IsValid() && (c.dial == nil || c.dial.network == "unix"):
+		return &net.UnixAddr{Net: "unix"}
+	}
+	return net.TCPAddrFromAddrPort(at)
+}
+
+// RemoteAddrPort is RemoteAddr as a value: it allocates nothing. It is not valid on a Unix socket, and before a dialed
+// connection is there.
+func (c *Conn) RemoteAddrPort() netip.AddrPort {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.remote.clientLocked(c)
+}
+
 // setLocked notes where the peer is. The zone of an address is for few, and so in extra.
 func (e *endpoint) setLocked(c *Conn, to netip.AddrPort) {
 	*e = endpoint{to.Addr().As16(), to.Port(), to.IsValid()}
@@ -31,6 +54,14 @@ func (e *endpoint) addrLocked(c *Conn) netip.AddrPort {
 		ip = ip.WithZone(x.zone)
 	}
 	return netip.AddrPortFrom(ip, e.port)
+}
+
+// clientLocked is whom the application is told as the peer: the client that a trusted proxy speaks for, if any.
+func (e *endpoint) clientLocked(c *Conn) netip.AddrPort {
+	if x := c.extra; x != nil && x.client.IsValid() {
+		return netip.AddrPortFrom(x.client, 0)
+	}
+	return e.addrLocked(c)
 }
 
 // addr is addrLocked for who does not have the lock.

@@ -2,9 +2,11 @@ package lineman_test
 
 import (
 	"net/netip"
+	"path/filepath"
 	"testing"
 
 	"github.com/lineman-go/lineman"
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // TestEndpoint has a connection remember the address of its peer whole, and nothing of the one before.
@@ -20,6 +22,28 @@ func TestEndpoint(t *testing.T) {
 		if got != addrs[i] {
 			t.Errorf("%v, want %v", got, addrs[i])
 		}
+	}
+}
+
+// TestRemoteAddrPort has the address of a peer as a value be what RemoteAddr tells. It allocates nothing. On a Unix
+// socket there is none.
+func TestRemoteAddrPort(t *testing.T) {
+	tcp := &lineman.Worker{Addr: "text://127.0.0.1:0"}
+	unix := &lineman.Worker{Addr: "text+unix://" + filepath.Join(t.TempDir(), "s")}
+	for _, w := range []*lineman.Worker{tcp, unix} {
+		conns := make(chan *lineman.Conn, 1)
+		w.OnConnect = func(c *lineman.Conn) { conns <- c }
+		s := linemantest.Start(t, w)
+		client := dial(t, s.Addr(w))
+		c := next(t, conns, "the connection")
+		at, want := c.RemoteAddrPort(), client.LocalAddr().String()
+		switch {
+		case w == unix && at.IsValid():
+			t.Errorf("%v on a Unix socket", at)
+		case w == tcp && (at.String() != want || c.RemoteAddr().String() != want):
+			t.Errorf("%v and %v, want %v", at, c.RemoteAddr(), want)
+		}
+		linemantest.NoAllocations(t, func() { at = c.RemoteAddrPort() })
 	}
 }
 

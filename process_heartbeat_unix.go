@@ -219,7 +219,7 @@ func (l *Loop) page(from int) (conns []ConnStatus, next int) {
 	until := min(from+pageSize, l.conns.Len())
 	for i := from; i < until; i++ {
 		if c := *l.conns.At(i); c != nil {
-			conns = append(conns, c.status())
+			conns = append(conns, statusOf(c))
 		}
 	}
 	if until < l.conns.Len() {
@@ -228,8 +228,8 @@ func (l *Loop) page(from int) (conns []ConnStatus, next int) {
 	return conns, next
 }
 
-// status is what the loop itself knows of a connection.
-func (c *Conn) status() ConnStatus {
+// statusOf is what the loop itself knows of a connection.
+func statusOf(c *Conn) ConnStatus {
 	st := c.Stats()
 	d := ConnStatus{
 		ID: c.id, Loop: c.loop.index, Worker: c.service.name, Protocol: c.session.protocolName(c.service),

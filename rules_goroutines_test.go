@@ -18,7 +18,7 @@ import (
 // useAll calls what rule 4 lets any goroutine call, but for what ends the connection; -race tells whether it may.
 func useAll(c *lineman.Conn) {
 	_, _, _, _ = c.ID(), c.Stats(), c.Pending(), c.Connected()
-	_, _, _ = c.Context(), c.LocalAddr(), c.RemoteAddr()
+	_, _, _, _ = c.Context(), c.LocalAddr(), c.RemoteAddr(), c.RemoteAddrPort()
 	_, _ = c.Do(func() {}), c.Ping([]byte("a ping"))
 	_, _, _ = c.Send([]byte("from a goroutine")), c.SendBinary([]byte("binary")),
 		c.Respond(&http1.Response{Body: []byte("hello")})
@@ -193,7 +193,7 @@ func TestRule04Datagram(t *testing.T) {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
-				_, _, _ = c.ID(), c.LocalAddr(), c.RemoteAddr()
+				_, _, _, _ = c.ID(), c.LocalAddr(), c.RemoteAddr(), c.RemoteAddrPort()
 				if err := c.Send(msg); err != nil {
 					t.Error(err)
 				}
