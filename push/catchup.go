@@ -78,12 +78,9 @@ func (h *Hub[C]) begin(m *Member[C], s *set[C], again bool) {
 	if f == nil || !m.follows && h.history == nil {
 		return
 	}
-	target := s.target()
-	keeps := h.hasHistory(target)
-	if !m.follows && !keeps {
-		return
+	if m.follows || h.remembers(s) {
+		h.beginSince(m, s, f.Since(m.conn, s.target()), again)
 	}
-	h.beginSince(m, s, f.Since(m.conn, target), again)
 }
 
 // beginSince has it begin somewhere.

@@ -87,8 +87,10 @@ var (
 const defaultHistoryBytes = 64 << 20
 
 // retention is what is kept of a target by the options.
-func (h *Hub[C]) retention(t Target) Retention {
-	switch kind, name := t.Split(); kind {
+func (h *Hub[C]) retention(t Target) Retention { return h.retentionOf(t.Split()) }
+
+func (h *Hub[C]) retentionOf(k Kind, name string) Retention {
+	switch k {
 	case ToUID:
 		return h.options.UIDHistory
 	case ToGroup:

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lineman-go/lineman/linemantest"
 	"github.com/lineman-go/lineman/push"
 )
 
@@ -26,6 +27,46 @@ func TestValueGone(t *testing.T) {
 	h.Remove(m)
 	if m.SetValue("late"); m.Value() != nil {
 		t.Errorf("%v of a connection that is no member", m.Value())
+	}
+}
+
+// TestLoginGarbage has a login leave nothing behind: what is allocated for a Member of a uid is the Member, the set of
+// its uid, and the list in that. Garbage of the same sizes would be holes between what stays.
+func TestLoginGarbage(t *testing.T) {
+	kept := options()
+	kept.Followers, kept.Namespaces = &recorder{}, map[string]push.Namespace{
+		"default": {History: push.Retention{Size: 10}}, // of channels, and not of uids
+	}
+	for name, o := range map[string]push.Options[*conn]{"no history": options(), "history of channels": kept} {
+		h := newHub(t, o)
+		c := &conn{id: 1}
+		if n := testing.AllocsPerRun(1000, func() {
+			if push.UID("ann").Check() != nil {
+				t.Error("the uid is wrong")
+			}
+			m, err := h.Add(c, "ann")
+			if err != nil {
+				t.Error(err)
+			}
+			h.Remove(m)
+		}); n > 3 && !linemantest.Raced() {
+			t.Errorf("%s: a login takes %v allocations, want 3", name, n)
+		}
+	}
+}
+
+// TestPeek walks through the connections of a Target.
+func TestPeek(t *testing.T) {
+	h := newHub(t, options())
+	for id := range uint64(100) {
+		add(t, h, id+1, "ann")
+	}
+	seen := make(map[uint64]bool)
+	for m := range h.Peek(push.UID("ann")) {
+		seen[m.Conn().ID()] = true
+	}
+	if len(seen) != 100 {
+		t.Errorf("%d connections, want 100", len(seen))
 	}
 }
 

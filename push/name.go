@@ -2,6 +2,7 @@ package push
 
 import (
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -24,14 +25,17 @@ func checkName(k Kind, name string) error {
 	}
 	switch {
 	case k == ToChannel && isOther(name):
-		return fmt.Errorf("push: a channel cannot be called %q: that is another kind of target", name)
+		return wrongName("push: a channel cannot be called %q: that is another kind of target", name)
 	case k == ToConn:
 		if _, _, ok := splitConn(name); !ok {
-			return fmt.Errorf("push: no connection is called %q: take what list answers", name)
+			return wrongName("push: no connection is called %q: take what list answers", name)
 		}
 	}
 	return nil
 }
+
+// wrongName is an error about a name. It has a copy, so that a name which is right needs not be on the heap.
+func wrongName(format, name string) error { return fmt.Errorf(format, strings.Clone(name)) }
 
 // findUnfit finds a character that no name may have.
 func findUnfit(name string) (r rune, found bool) {

@@ -261,13 +261,13 @@ func (h *Hub[C]) audience(to []Target, except *Member[C], got map[*Member[C]]boo
 
 // want notes that what is published for a target concerns this node.
 func (h *Hub[C]) want(s *set[C]) {
-	t := s.target()
 	if h.isAlone() {
-		if h.hasHistory(t) {
-			h.link.Subscribe([]Target{t}, func(error) {}) // it never fails
+		if h.remembers(s) {
+			h.link.Subscribe([]Target{s.target()}, func(error) {}) // it never fails
 		}
 		return
 	}
+	t := s.target()
 	if h.isWatched(t) {
 		return
 	}
@@ -281,13 +281,13 @@ func (h *Hub[C]) want(s *set[C]) {
 
 // drop notes that it no longer does.
 func (h *Hub[C]) drop(s *set[C]) {
-	t := s.target()
 	if h.isAlone() {
-		if h.hasHistory(t) {
-			h.link.Unsubscribe([]Target{t})
+		if h.remembers(s) {
+			h.link.Unsubscribe([]Target{s.target()})
 		}
 		return
 	}
+	t := s.target()
 	if h.isWatched(t) {
 		return
 	}

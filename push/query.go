@@ -21,6 +21,9 @@ func (h *Hub[C]) Members(t Target) iter.Seq[*Member[C]] {
 	}
 }
 
+// Peek is Members without a copy: no connection may come, go, enter or leave while the caller walks through them.
+func (h *Hub[C]) Peek(t Target) iter.Seq[*Member[C]] { return slices.Values(h.find(t)) }
+
 // find gives the connections that a Target names. The slice is good until a connection comes or goes.
 func (h *Hub[C]) find(t Target) []*Member[C] {
 	switch kind, name := t.Split(); kind {

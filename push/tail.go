@@ -35,6 +35,11 @@ func (h *Hub[C]) tailOf(s *set[C]) *tail[C] {
 // hasHistory reports whether history is kept of a target.
 func (h *Hub[C]) hasHistory(t Target) bool { return h.history != nil && h.retention(t).keeps() }
 
+// remembers is hasHistory for a set: it makes no Target.
+func (h *Hub[C]) remembers(s *set[C]) bool {
+	return h.history != nil && h.retentionOf(s.kind, s.name).keeps()
+}
+
 // tidyTail forgets a tail that nobody needs.
 func (h *Hub[C]) tidyTail(t *tail[C]) {
 	if len(t.catchUps) > 0 || t.keeps && t.followers > 0 || h.tails[t.set] != t {
