@@ -281,13 +281,18 @@ func (s *Server) mayBeFor(one *caller, host []byte) bool {
 // knowsHost reports whether a request may be for a host. A page could give this machine's address a name of its own
 // (DNS rebinding).
 func (s *Server) knowsHost(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
+	if strings.Contains(host, ":") { // to find none makes an error, which is garbage
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
 	}
 	host = strings.Trim(host, "[]")
+	if strings.EqualFold(host, "localhost") ||
+		slices.ContainsFunc(s.config.API.Hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
+		return true
+	}
 	_, err := netip.ParseAddr(host)
-	return err == nil || strings.EqualFold(host, "localhost") ||
-		slices.ContainsFunc(s.config.API.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
+	return err == nil
 }
 
 // permit is what the key of a request allows.

@@ -21,26 +21,26 @@ func (s *Server) subprotocols() []string {
 }
 
 // loginOf is what a handshake says of a login. The error is what is wrong with it.
-func (s *Server) loginOf(r *http1.Request) (e *login, err error) {
+func (s *Server) loginOf(r *http1.Request) (e login, err error) {
 	token, wrongToken := parameter(r, "token")
 	sub, wrongSub := parameter(r, "sub")
 	hello, wrongHello := parameter(r, "hello")
 	last, wrongLast := parameter(r, "last")
 	if wrongToken != nil || wrongSub != nil || wrongHello != nil || wrongLast != nil {
-		return nil, &lineman.RefuseError{Status: 400, Reason: "the query is malformed"}
+		return e, &lineman.RefuseError{Status: 400, Reason: "the query is malformed"}
 	}
 	if hello != "" && hello != "1" {
-		return nil, &lineman.RefuseError{Status: 400, Reason: "hello is asked for by hello=1"}
+		return e, &lineman.RefuseError{Status: 400, Reason: "hello is asked for by hello=1"}
 	}
 	offered := offeredToken(r)
 	if offered == bearer || offered == level1.Subprotocol ||
 		slices.Contains(s.config.Subprotocols, offered) { // the answer would have it
-		return nil, &lineman.RefuseError{Status: 400, Reason: "the subprotocol behind bearer is no credential"}
+		return e, &lineman.RefuseError{Status: 400, Reason: "the subprotocol behind bearer is no credential"}
 	}
-	e = &login{hello: hello != ""}
+	e.hello = hello != ""
 	if last != "" {
 		if e.last, err = strconv.Atoi(last); err != nil || e.last < 1 || e.last > level1.MaxHist {
-			return nil, &lineman.RefuseError{Status: 400, Reason: "last is 1 to " + strconv.Itoa(level1.MaxHist)}
+			return e, &lineman.RefuseError{Status: 400, Reason: "last is 1 to " + strconv.Itoa(level1.MaxHist)}
 		}
 	}
 	for _, given := range []string{token, bearerToken(r), offered, s.cookie(r)} {

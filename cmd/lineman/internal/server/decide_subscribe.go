@@ -76,6 +76,12 @@ func (s *Server) askChannels(c *lineman.Conn, p *page, who Identity) (asked bool
 	if len(names) == 0 || len(names) > s.config.Limits.Places {
 		return false
 	}
+	s.askAbout(c, p, who, names)
+	return true
+}
+
+// askAbout asks about some channels. What the answers need is on the heap: it is not made for pages that ask nothing.
+func (s *Server) askAbout(c *lineman.Conn, p *page, who Identity, names []string) {
 	left, revocations := len(names), s.revocations
 	for _, name := range names {
 		q := &hook.Subscribe{Conn: s.hub.Name(c), UID: who.UID, Channel: name}
@@ -93,5 +99,4 @@ func (s *Server) askChannels(c *lineman.Conn, p *page, who Identity) (asked bool
 			}
 		})
 	}
-	return true
 }

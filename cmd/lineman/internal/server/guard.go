@@ -3,7 +3,6 @@ package server
 import (
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -199,9 +198,8 @@ func (g *guard) refuseLocked(why, message string, args ...any) {
 
 // address is what a peer is counted by: its IP address, or with IPv6 the network of 64 bits that a household has. It is
 // empty if the peer is not counted: on this machine, and for a proxy, which stands for others.
-func (g *guard) address(a net.Addr) string {
-	ip := addressOf(a)
-	switch {
+func (g *guard) address(ip netip.Addr) string {
+	switch ip = ip.Unmap(); {
 	case !ip.IsValid() || ip.IsLoopback() || g.isProxy(ip):
 		return ""
 	case ip.Is6():
@@ -211,16 +209,12 @@ func (g *guard) address(a net.Addr) string {
 	return ip.String()
 }
 
-// addressOf is the IP address of a peer; invalid if it has none.
-func addressOf(a net.Addr) netip.Addr {
-	switch a := a.(type) {
-	case *net.TCPAddr:
-		return a.AddrPort().Addr().Unmap()
-	case *net.IPAddr:
-		ip, _ := netip.AddrFromSlice(a.IP)
-		return ip.Unmap()
+// addressText is the address of a peer for the log; empty on a Unix socket, where it has none.
+func addressText(remote netip.AddrPort) string {
+	if !remote.IsValid() {
+		return ""
 	}
-	return netip.Addr{}
+	return remote.String()
 }
 
 // tooMuch counts a refusal, unless it is a dry run, and returns its reason.
@@ -241,21 +235,21 @@ func (g *guard) tooMuchLocked(why, who string) string {
 
 // accept takes a slot for the connection of a page, which has not logged in yet, and reports whether it may stay. If it
 // got a spare slot only, its login has the refusal.
-func (g *guard) accept(p *page, remote net.Addr) bool {
-	p.ip = g.address(remote)
+func (g *guard) accept(p *page, remote netip.AddrPort) bool {
+	p.ip = g.address(remote.Addr())
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if p.login.refusal = g.admitLocked(p.ip); p.login.refusal == "" || g.takeSpareLocked(p.ip) {
 		return true
 	}
-	g.refuseLocked(p.login.refusal, "a connection was refused", "remote", remote)
+	g.refuseLocked(p.login.refusal, "a connection was refused", "remote", addressText(remote))
 	return false
 }
 
 // readmit counts a page by the address that a proxy tells for it, in place of the proxy's own, and tells why it may not
 // come.
-func (g *guard) readmit(p *page, remote net.Addr) (why string) {
-	ip := g.address(remote)
+func (g *guard) readmit(p *page, remote netip.AddrPort) (why string) {
+	ip := g.address(remote.Addr())
 	if p.login.refusal == "" && ip == p.ip {
 		return ""
 	}
@@ -265,7 +259,7 @@ func (g *guard) readmit(p *page, remote net.Addr) (why string) {
 	p.ip = ip
 	if p.login.refusal = g.admitLocked(ip); p.login.refusal != "" {
 		g.spares.taken.add(ip, 1) // until it has gone
-		g.refuseLocked(p.login.refusal, "a connection was refused", "remote", remote)
+		g.refuseLocked(p.login.refusal, "a connection was refused", "remote", addressText(remote))
 	}
 	return p.login.refusal
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net"
+	"net/netip"
 	"time"
 )
 
@@ -46,10 +47,11 @@ func (g *guard) mayLogIn(remote string) bool {
 	if err != nil { // a proxy tells no port
 		host = remote
 	}
-	ip := g.address(&net.TCPAddr{IP: net.ParseIP(host)})
+	ip, _ := netip.ParseAddr(host)
+	who := g.address(ip)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.passwords.allow(ip, time.Now())
+	return g.passwords.allow(who, time.Now())
 }
 
 // loginAgain lets a connection of a uid say another credential, or tells why it may not.

@@ -60,6 +60,6 @@ func (g *guard) restorePage(p *page, uid string) {
 
 // restoreSlot counts a connection to a port for back ends that has crossed.
 func (g *guard) restoreSlot(s *slots, a *admission) {
-	a.slot = slot{ip: g.address(a.conn.RemoteAddr())}
+	a.slot = slot{ip: g.address(a.conn.RemoteAddrPort().Addr())}
 	s.taken.add(a.slot.ip, 1)
 }

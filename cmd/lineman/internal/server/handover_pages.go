@@ -145,7 +145,7 @@ func (s *Server) restorePage(c *lineman.Conn, value []byte) error {
 		return err
 	}
 	end := x.page.end
-	x.page.ip, x.page.end = s.guard.address(c.RemoteAddr()), 0
+	x.page.ip, x.page.end = s.guard.address(c.RemoteAddrPort().Addr()), 0
 	c.SetValue(x.page)
 	if x.pusher != nil {
 		if err := s.restorePusher(c, &x); err != nil {

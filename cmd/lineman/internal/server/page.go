@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -228,11 +227,14 @@ func (e *login) leave() {
 
 // channels are those that a page gets: what it asks for and may have. If it asks for nothing, they are those that its
 // credential names in full, as far as namespaces allow them.
-func (s *Server) channels(asked []string, who Identity) ([]string, error) {
+func (s *Server) channels(asked []string, who Identity) (named []string, err error) {
 	if len(asked) == 0 {
-		return slices.DeleteFunc(slices.Clone(who.Channels), func(p string) bool {
-			return strings.HasSuffix(p, "*") || !s.maySubscribe(p, who)
-		}), nil
+		for _, name := range who.Channels {
+			if !strings.HasSuffix(name, "*") && s.maySubscribe(name, who) {
+				named = append(named, name)
+			}
+		}
+		return named, nil
 	}
 	for _, name := range asked {
 		if err := push.Channel(name).Check(); err != nil || !s.maySubscribe(name, who) {

@@ -90,7 +90,7 @@ func (s *Server) opensFiles() bool {
 // accept finds a slot for a connection that was accepted.
 func (s *Server) accept(c *lineman.Conn) error {
 	p := &page{login: &login{}}
-	if !s.guard.accept(p, c.RemoteAddr()) {
+	if !s.guard.accept(p, c.RemoteAddrPort()) {
 		return errNoSlot
 	}
 	c.SetValue(p)
@@ -143,14 +143,14 @@ func (s *Server) handshake(c *lineman.Conn, r *http1.Request) error {
 		return err
 	}
 	p := pageOf(c)
-	if why := s.guard.readmit(p, c.RemoteAddr()); why != "" {
+	if why := s.guard.readmit(p, c.RemoteAddrPort()); why != "" {
 		c.After(s.spareTime(), c.Abort)
 		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
 	}
 	if s.decides.connect != nil {
 		e.question = s.connectQuestion(r)
 	}
-	p.login = e
+	*p.login = e
 	return nil
 }
 
@@ -273,8 +273,8 @@ func (s *Server) isReady() bool { return s.ready && s.informed && s.hub.Linked()
 // requestHead refuses a request for no WebSocket that has a body, before the body is read, or that comes too often.
 func (s *Server) requestHead(c *lineman.Conn, r *http1.Request) error {
 	p := pageOf(c)
-	if s.guard.address(c.RemoteAddr()) != p.ip { // by a proxy, which tells who it is
-		s.guard.readmit(p, c.RemoteAddr())
+	if s.guard.address(c.RemoteAddrPort().Addr()) != p.ip { // by a proxy, which tells who it is
+		s.guard.readmit(p, c.RemoteAddrPort())
 	}
 	if !s.guard.message(&p.spent) {
 		s.guard.refuse("messages_per_connection", "a connection was refused", "remote", c.RemoteAddr())

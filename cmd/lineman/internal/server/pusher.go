@@ -168,7 +168,7 @@ func (s *Server) appOrigins(r websocket.Request) []string {
 // handshakePusher decides whether a page may open its WebSocket.
 func (s *Server) handshakePusher(c *lineman.Conn, r *http1.Request) error {
 	p := pageOf(c)
-	if why := s.guard.readmit(p, c.RemoteAddr()); why != "" {
+	if why := s.guard.readmit(p, c.RemoteAddrPort()); why != "" {
 		c.After(s.spareTime(), c.Abort)
 		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
 	}

@@ -54,7 +54,7 @@ type slot struct {
 // acquire takes a slot for a connection, or a spare one for refusalTime; false means that there is none. s is none of
 // those for pages.
 func (g *guard) acquire(s *slots, c *lineman.Conn) (p slot, ok bool) {
-	p.ip = g.address(c.RemoteAddr())
+	p.ip = g.address(c.RemoteAddrPort().Addr())
 	if p.why = s.full(p.ip); p.why != "" && !(s.tells && g.takeSpare(p.ip)) {
 		g.refuse(p.why, "a connection was refused", "remote", c.RemoteAddr())
 		return p, false

@@ -36,7 +36,7 @@ func (s *Server) addMemory(to *metrics.Snapshot) {
 
 // snapshot is how the Server of this loop is.
 func (s *Server) snapshot(now time.Time) metrics.Snapshot {
-	s.queued.measure(s.hub.Members("*"), now)
+	s.queued.measure(s.hub.Peek("*"), now)
 	return s.counters()
 }
 
