@@ -79,7 +79,7 @@ func newKeySet(address string, log *slog.Logger, p pace) (*keySet, error) {
 // newClient makes a client that is not led elsewhere, nor fed without end.
 func newClient() *http.Client {
 	t := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, DisableKeepAlives: true,
+		Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true,
 		TLSHandshakeTimeout: fetchTime, MaxResponseHeaderBytes: headSize,
 	}
 	return &http.Client{
