@@ -42,7 +42,7 @@ echo.join("room").here(all => got.push("here " + all.map(u => u.name).sort()))
 func newPusherSite(t *testing.T, folder, pages, api string) *pusherSite {
 	t.Helper()
 	s := &pusherSite{
-		app: pusher.App{ID: "lineman", Key: "lineman-key", Secret: "lineman-secret"}, pages: pages, api: api,
+		app: pusher.App{ID: "1001", Key: "lineman-key", Secret: "lineman-secret"}, pages: pages, api: api,
 	}
 	host, port, _ := strings.Cut(pages, ":")
 	mux := http.NewServeMux()
@@ -111,7 +111,7 @@ func TestPusherEcho(t *testing.T) {
 		const Pusher = require(%q)
 		const [host, port] = %q.split(":")
 		const p = new Pusher({
-			appId: "lineman", key: "lineman-key", secret: "lineman-secret", host, port,
+			appId: "1001", key: "lineman-key", secret: "lineman-secret", host, port,
 			encryptionMasterKeyBase64: %q,
 		})
 		p.trigger("orders", "new", { id: 7 }, { socket_id: %q })

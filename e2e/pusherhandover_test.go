@@ -22,7 +22,7 @@ import (
 )
 
 // devApp is the app of dev mode.
-var devApp = &pusher.App{ID: "lineman", Key: "lineman-key", Secret: "lineman-secret"}
+var devApp = &pusher.App{ID: "1001", Key: "lineman-key", Secret: "lineman-secret"}
 
 // pusherFrame is what a page of the Pusher protocol is told.
 type pusherFrame struct{ Event, Channel, Data string }
@@ -172,7 +172,7 @@ func testPusherHandover(t *testing.T, k *crossings, api string) {
 		c, socket := k.pusher(fmt.Sprint("u", i/2), "orders", "private-orders", "presence-room", "cache-state")
 		pages, sockets = append(pages, c), append(sockets, socket)
 	}
-	const users = "/apps/lineman/channels/presence-room/users"
+	const users = "/apps/1001/channels/presence-room/users"
 	before := askApp(t, api, "GET", users, "")
 	if want := `{"users":[{"id":"u0"},{"id":"u1"},{"id":"u2"},{"id":"u3"}]}`; before != want {
 		t.Fatalf("the members are %s", before)
@@ -187,7 +187,7 @@ func testPusherHandover(t *testing.T, k *crossings, api string) {
 			name: channel, conn: k.dial(k.server.backend), ahead: 5, answered: wantLine,
 			request: func(n int) string {
 				data, _ := json.Marshal(fmt.Sprintf(`{"n":%d,"from":"lines"}`, n))
-				return fmt.Sprintf(`{"cmd":"pub","to":"lineman:%s","data":{"event":"new","data":%s}}`+"\n", channel,
+				return fmt.Sprintf(`{"cmd":"pub","to":"1001:%s","data":{"event":"new","data":%s}}`+"\n", channel,
 					data)
 			},
 		}, stop))
@@ -205,7 +205,7 @@ func testPusherHandover(t *testing.T, k *crossings, api string) {
 	}
 	const event = `{"name":"new","channel":"private-orders","data":"{\"n\":1,\"from\":\"%s\"}","socket_id":%q}`
 	for from, socket := range map[string]string{"others": sockets[0], "all": "1.1"} {
-		askApp(t, api, "POST", "/apps/lineman/events", fmt.Sprintf(event, from, socket))
+		askApp(t, api, "POST", "/apps/1001/events", fmt.Sprintf(event, from, socket))
 		last["private-orders "+from] = 1
 	}
 	excepted := maps.Clone(last)

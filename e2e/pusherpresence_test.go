@@ -36,7 +36,7 @@ func presentBy(m *mortal, channel string) (users []string) {
 func TestPusherPresenceOverRedis(t *testing.T) {
 	t.Parallel()
 	r, random := startRedis(t), rand.New(rand.NewPCG(1, 20))
-	app := &pusher.App{ID: "lineman", Key: "lineman-key", Secret: "lineman-secret"} // that of dev mode
+	app := &pusher.App{ID: "1001", Key: "lineman-key", Secret: "lineman-secret"} // that of dev mode
 	var nodes []*mortal
 	for range 3 {
 		nodes = append(nodes, newMortal(t, "--redis-addresses", r.addr))
@@ -95,7 +95,7 @@ func TestPusherReplayOverRedis(t *testing.T) {
 		apis = append(apis, free(t))
 		newMortal(t, "--redis-addresses", r.addr, "--api", apis[len(apis)-1])
 	}
-	const path, body = "/apps/lineman/events", `{"name":"new","channel":"orders","data":"1"}`
+	const path, body = "/apps/1001/events", `{"name":"new","channel":"orders","data":"1"}`
 	signed := signedFor("POST", path, body, time.Now())
 	linemantest.Until(t, "the first node does not do it", func() bool { // it may not be linked yet
 		status, _ := sendApp(t, apis[0], "POST", signed, body)

@@ -75,7 +75,7 @@ func (p publication) command(r *running) string {
 // channel is that of the pages: of an app, where some of them speak Pusher.
 func (r *running) channel() string {
 	if r.as == "plain" || r.as == "Pusher" || r.as == asLong {
-		return "lineman:orders"
+		return "1001:orders"
 	}
 	return "news"
 }

@@ -11,7 +11,7 @@ var pusherPage = opening{
 }
 
 // orders is a page of level 0 on that channel.
-var orders = opening{webSocket: true, query: func(port int) string { return "?sub=lineman:orders&token=" + uid(port) }}
+var orders = opening{webSocket: true, query: func(port int) string { return "?sub=1001:orders&token=" + uid(port) }}
 
 // asLong are pages of level 0 that get as many bytes as those of the Pusher protocol: what is between the two is the
 // work of the server.

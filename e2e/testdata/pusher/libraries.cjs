@@ -9,7 +9,7 @@ const PusherJS = load("pusher-js")
 const PusherServer = load("pusher")
 
 const [key, secret] = ["lineman-key", "lineman-secret"]
-const server = new PusherServer({ appId: "lineman", key, secret, host: api.split(":")[0], port: api.split(":")[1] })
+const server = new PusherServer({ appId: "1001", key, secret, host: api.split(":")[0], port: api.split(":")[1] })
 
 // within fails where something does not come.
 const within = (what, promise) => Promise.race([
@@ -128,7 +128,7 @@ async function users(ann, bob) {
 }
 
 async function refusals() {
-  const wrong = new PusherServer({ appId: "lineman", key, secret: "wrong", host: api.split(":")[0], port: api.split(":")[1] })
+  const wrong = new PusherServer({ appId: "1001", key, secret: "wrong", host: api.split(":")[0], port: api.split(":")[1] })
   await assert.rejects(wrong.trigger("orders", "new", 1), error => {
     assert.strictEqual(error.status, 401)
     assert.doesNotMatch(error.body, /[0-9a-f]{64}/)

@@ -11,7 +11,7 @@ const PusherJS = load("pusher-js")
 const PusherServer = load("pusher")
 
 const [host, port] = api.split(":")
-const server = new PusherServer({ appId: "lineman", key: "lineman-key", secret: "lineman-secret", host, port })
+const server = new PusherServer({ appId: "1001", key: "lineman-key", secret: "lineman-secret", host, port })
 const page = new PusherJS("lineman-key", {
   cluster: "", wsHost: pages.split(":")[0], wsPort: +pages.split(":")[1], forceTLS: false, enabledTransports: ["ws"],
   channelAuthorization: {

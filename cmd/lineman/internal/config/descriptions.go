@@ -157,7 +157,7 @@ var descriptions = map[string]map[string]string{
 		"dead_letters": "file that keeps events which the hook did not take, a line each, up to 256MiB",
 	},
 	"Pusher": {
-		"apps": "the applications; in dev mode there is one if none is named, with the id lineman, the key " +
+		"apps": "the applications; in dev mode there is one if none is named, with the id 1001, the key " +
 			"lineman-key and the secret lineman-secret",
 	},
 	"App": {

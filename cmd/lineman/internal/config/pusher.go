@@ -32,10 +32,11 @@ type App struct {
 // DefaultApp is what holds for an app where nothing is said.
 func DefaultApp() App { return App{ClientRate: 10, MaxData: 10 << 10, MaxMembers: 100} }
 
-// DevApp is the one that dev mode has, where no other is named.
+// DevApp is the one that dev mode has, where no other is named. Its id is a number: Pusher's library for Python takes
+// nothing else.
 func DevApp() App {
 	a := DefaultApp()
-	a.ID, a.Key, a.Secret, a.ClientEvents = "lineman", "lineman-key", "lineman-secret", true
+	a.ID, a.Key, a.Secret, a.ClientEvents = "1001", "lineman-key", "lineman-secret", true
 	return a
 }
 

@@ -80,7 +80,7 @@ func TestDevApp(t *testing.T) {
 		t.Errorf("%d apps that nobody has named", len(apps))
 	}
 	c.Dev = true
-	if apps := c.PusherApps(); len(apps) != 1 || apps[0].ID != "lineman" || apps[0].Key != "lineman-key" {
+	if apps := c.PusherApps(); len(apps) != 1 || apps[0].ID != "1001" || apps[0].Key != "lineman-key" {
 		t.Errorf("dev mode has %+v", apps)
 	}
 	c.Pusher.Apps = []App{{ID: "shop"}}

@@ -347,7 +347,7 @@ func TestPusherBanner(t *testing.T) {
 	one := server.New(devMode(), server.Options{Out: &said})
 	linemantest.Start(t, one.Worker())
 	for _, want := range []string{
-		"new Pusher('lineman-key', {cluster: '', wsHost: '127.0.0.1', wsPort: ", "PUSHER_APP_ID=lineman\n",
+		"new Pusher('lineman-key', {cluster: '', wsHost: '127.0.0.1', wsPort: ", "PUSHER_APP_ID=1001\n",
 		"PUSHER_APP_SECRET=lineman-secret\n",
 	} {
 		if !strings.Contains(said.String(), want) {
