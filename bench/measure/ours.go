@@ -20,6 +20,7 @@ var ours = map[string]recipe{
 
 // variants are settings of further push servers, by the name of the program.
 var variants = map[string][]string{
+	"lineman-idle":     {"LINEMAN_PING=0s"}, // its clients answer no pings, and would be cut if it took long
 	"lineman-strict":   {checks, "LINEMAN_TOKEN_REVOCATIONS=", "LINEMAN_LIMITS_PENDING=64KiB", "LINEMAN_PING=0s"},
 	"lineman-channels": {keepsChannels, inMemory, saysMuch, "LINEMAN_PING=0s"},
 	"lineman-pusher":   {saysMuch, "LINEMAN_PING=0s"},

@@ -17,6 +17,7 @@ const tokenSecret = "a secret of this measurement only"
 
 var (
 	pushServer = []contender{{"push server", "lineman", "pages,lines"}}
+	idle       = []contender{{"push server", "lineman-idle", "pages,lines"}}
 	strict     = []contender{{"push server", "lineman-strict", "pages,lines"}}
 
 	// broadcaster is the loop's own broadcast: a write to each connection, and hardly anything else.
@@ -35,7 +36,7 @@ func (m *measurement) pushes() []testCase {
 	return []testCase{
 		m.lines(thousand, 1, pushServer), m.lines(thousand, 16, pushServer),
 		m.lines(m.many, 64, beside, aim{"push server", "Lineman", 0.8}),
-		m.heldAfter("push: memory of an idle connection with its uid and a group", pushServer, page, m.quiet(),
+		m.heldAfter("push: memory of an idle connection with its uid and a group", idle, page, m.quiet(),
 			m.joined, aim{"push server", "", 600}),
 		m.slowReaders(), m.storm(),
 	}
