@@ -294,8 +294,8 @@ func (p *predecessor) isAsSentLocked(x *crossing) bool {
 // when the loops do, which tell the application first. It returns how many have crossed.
 func (p *predecessor) leave() (crossed int) {
 	for _, own := range p.loops {
-		own.loop.closeListeners() // who waits to be accepted is the successor's: their master has the sockets
 		own.loop.doFirst(own.loop.handedOver)
+		own.loop.leaveListeners() // who waits to be accepted is the successor's: their master has the sockets
 	}
 	for i := range p.crossing {
 		x := &p.crossing[i]

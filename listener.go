@@ -325,6 +325,20 @@ func (n *Listener) takeAhead() {
 	}
 }
 
+// leaveListeners is closeListeners for a loop that stands still. A socket from which the poller has taken somebody
+// ahead is closed when the loop goes on, and has taken that in.
+func (l *Loop) leaveListeners() {
+	for _, s := range l.services {
+		if n := s.listener; n != nil && n.addr != nil && !l.poll.Halt(n.handle) && n.shut() {
+			l.open.ended(s)
+		}
+	}
+	l.doFirst(func() {
+		l.takeAhead()
+		l.closeListeners()
+	})
+}
+
 // closeListeners ends the use of all listening sockets.
 func (l *Loop) closeListeners() {
 	for _, s := range l.services {
