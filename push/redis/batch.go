@@ -47,6 +47,17 @@ func (p *pair) run(ops []op) (left []op, err error) {
 	return nil, nil
 }
 
+// runThese does some operations that were taken. Those that it does not do are again to be done.
+func (p *pair) runThese(ops []op) error {
+	left, err := p.run(ops)
+	if err != nil {
+		p.shard.outbox.giveBack(left)
+		return err
+	}
+	p.shard.outbox.finished()
+	return nil
+}
+
 // subscriptions changes what is subscribed to, and tells when that holds.
 func (p *pair) subscriptions(ops []op) error {
 	var cmds []rueidis.Completed

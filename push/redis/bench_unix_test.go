@@ -122,3 +122,61 @@ func ownCPU() float64 {
 	}
 	return float64(used.Utime.Nano()+used.Stime.Nano()) / 1e9
 }
+
+// BenchmarkHandover hands over a node that is subscribed to many topics, and tells the longest that one publication for
+// them waits meanwhile: of those of another node, and of those of the successor.
+func BenchmarkHandover(b *testing.B) {
+	for _, n := range []int{15_000, 100_000} {
+		b.Run(fmt.Sprintf("topics=%d", n), func(b *testing.B) { benchmarkHandover(b, n) })
+	}
+}
+
+func benchmarkHandover(b *testing.B, topics int) {
+	s := startServer(b)
+	o := redis.Options{Addresses: []string{s.address()}, Answer: 10 * time.Second}
+	a, n := join(b, "a", o), join(b, "b", o)
+	for i := range topics {
+		n.topics = append(n.topics, push.Target(fmt.Sprint("u:", i)))
+	}
+	n.subscribe(n.topics...)
+	var others, own, took time.Duration
+	for b.Loop() {
+		before, began := n, time.Now()
+		stop := make(chan struct{})
+		longest := func(at *node, to ...push.Target) <-chan time.Duration {
+			most := make(chan time.Duration, 1)
+			go func() {
+				var d time.Duration
+				defer func() { most <- d }()
+				for i := 0; ; i++ {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					began := time.Now()
+					if o := <-at.publish("x", to[i%len(to)]); o.err != nil {
+						b.Error(o.err)
+						return
+					}
+					d = max(d, time.Since(began))
+				}
+			}()
+			return most
+		}
+		ofOthers := longest(a, n.topics...)
+		n = n.handedOver(o, push.Node{})
+		n.topics = before.topics
+		ofOwn := longest(n, n.topics...)
+		before.broker.Wait()
+		<-n.publish("x", "u:0")
+		took += time.Since(began)
+		close(stop)
+		others, own = max(others, <-ofOthers), max(own, <-ofOwn)
+		before.loop.Await(func() { before.got = nil })
+		n.loop.Await(func() { n.got = nil })
+	}
+	b.ReportMetric(float64(others.Milliseconds()), "others-ms")
+	b.ReportMetric(float64(own.Milliseconds()), "own-ms")
+	b.ReportMetric(float64(took.Milliseconds())/float64(b.N), "ms/handover")
+}

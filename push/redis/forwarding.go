@@ -18,6 +18,7 @@ type forwarding struct {
 // held is what a shard leaves.
 type held struct {
 	pair  *pair // over which everything has come since the handover began
+	ready bool  // the successor gets it at once
 	rest  []arrival
 	bytes int
 	over  bool // the barrier has come
@@ -58,25 +59,30 @@ func (q *forwarding) take(a arrival) {
 	switch {
 	case e.over || e.pair != a.pair:
 		q.link.decline(a)
-	case q.isBarrier(a):
+	case q.is(ready, a):
+		e.ready = true
+		q.send(s, e, false)
+	case q.is(barrier, a):
 		e.over = true
-		if !q.send(s, e.rest) {
-			q.link.leave() // it finds out that something is missing
-		} else if q.left--; q.left == 0 {
+		q.send(s, e, true)
+		if q.left--; q.left == 0 {
 			q.link.leave()
 		}
-		e.rest = nil
 	case !isOfNode(a.payload):
 	default:
 		e.rest = append(e.rest, a)
 		if e.bytes += len(a.payload); e.bytes > maxWaiting {
 			a.pair.fail(errDropped)
 		}
+		if e.ready {
+			q.send(s, e, false)
+		}
 	}
 }
 
-func (q *forwarding) isBarrier(a arrival) bool {
-	if len(a.payload) < 2 || kind(a.payload[1]) != barrier {
+// is reports whether a message is one of this kind from the successor.
+func (q *forwarding) is(k kind, a arrival) bool {
+	if len(a.payload) < 2 || kind(a.payload[1]) != k {
 		return false
 	}
 	m, err := decode([]byte(a.payload))
@@ -98,22 +104,25 @@ func isOfNode(payload string) bool {
 // restSize is about how many bytes of what has come go in one message.
 const restSize = 256 << 10
 
-// send sends the successor what has come, and reports whether there was room for it.
-func (q *forwarding) send(s *shard, rest []arrival) bool {
-	for last := false; !last; {
+// send sends the successor what has come. If there is no room for it, the link leaves: the successor finds out that
+// something is missing.
+func (q *forwarding) send(s *shard, e *held, last bool) {
+	rest := e.rest
+	e.rest, e.bytes = nil, 0
+	for ended := !last && len(rest) == 0; !ended; {
 		n, size := 0, 0
 		for ; n < len(rest) && size < restSize; n++ {
 			size += len(rest[n].payload)
 		}
-		last = n == len(rest)
-		m := message{kind: forwarded, token: q.token, rest: rest[:n], last: last}
+		ended = n == len(rest)
+		m := message{kind: forwarded, token: q.token, rest: rest[:n], last: last && ended}
 		rest = rest[n:]
 		o := op{kind: publish, channels: []string{s.own()}, payload: m.append(nil)}
 		if s.outbox.put(o) != taken {
-			return false
+			q.link.leave()
+			return
 		}
 	}
-	return true
 }
 
 // appendForwarded encodes what has come.
@@ -125,9 +134,9 @@ func (m *message) appendForwarded(to []byte) []byte {
 	return to
 }
 
-// forwarded reads that, or a barrier, which has less.
+// forwarded reads that, or what has the token alone.
 func (r *reader) forwarded(m *message) {
-	if m.token = r.string(); m.kind == barrier {
+	if m.token = r.string(); m.kind != forwarded {
 		r.bad = r.bad || len(r.rest) > 0
 		return
 	}

@@ -89,6 +89,56 @@ func TestHandover(t *testing.T) {
 		func() bool { return subscribers(t, s, "lineman.{0}.x") == 1 })
 }
 
+// TestHandoverWhileSubscribing has nobody wait until the successor is subscribed to everything: what is published for
+// the node reaches it meanwhile, and what it publishes reaches others.
+func TestHandoverWhileSubscribing(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	o := redis.Options{Addresses: []string{s.address()}}
+	a, b := join(t, "a", o), join(t, "b", o)
+	a.subscribe("y")
+	b.subscribe("x")
+	b.topics = []push.Target{"x"}
+	slow := newProxy(t, s.address())
+	slow.Hold("SUBSCRIBE\r\n$13\r\nlineman.{0}.")
+	before := b
+	b = b.handedOver(redis.Options{Addresses: []string{slow.address()}}, push.Node{})
+	for range 3 {
+		a.reaches(1, "x")
+		b.reaches(1, "y")
+		b.reaches(0, "x") // itself, and no others
+	}
+	subscribed := make(chan error, 1)
+	b.loop.Await(func() { b.link.Subscribe([]push.Target{"z"}, func(err error) { subscribed <- err }) })
+	b.reaches(1, "y") // one that waits for z is no reason to wait
+	behind := b.publish("behind", "z")
+	next := b.publish("next", "y")
+	a.reaches(1, "x")
+	select {
+	case err := <-subscribed:
+		t.Fatalf("it is subscribed already, %v", err)
+	case o := <-behind:
+		t.Fatalf("what is for z overtook its subscription: %v", o)
+	case o := <-next:
+		t.Fatalf("what was published later overtook it: %v", o)
+	default:
+	}
+	slow.Hold("")
+	if err := <-subscribed; err != nil {
+		t.Fatal(err)
+	}
+	if b, y := <-behind, <-next; b.err != nil || y.err != nil || y.others != 1 {
+		t.Errorf("what waited: %v, %v", b, y)
+	}
+	before.broker.Wait()
+	a.reaches(1, "x", "z")
+	b.wants("x x", "x x", "x x", "x x", "x x", "x x", "x x", "z behind", "x x")
+	a.wants("y x", "y x", "y x", "y x", "y next")
+	if b.downs > 0 {
+		t.Errorf("its link was down %d times", b.downs)
+	}
+}
+
 // TestHandoverPresence has nobody hear of a handover who is present, and nobody stay who is not.
 func TestHandoverPresence(t *testing.T) {
 	t.Parallel()

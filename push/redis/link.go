@@ -32,6 +32,7 @@ type link struct {
 	cancel  context.CancelFunc
 	leaving chan struct{} // closed when the link is
 	leave   func()        // closes it
+	late    *time.Timer   // ends all that leaves; made before leaving is closed
 	begins  chan struct{} // closed when the link may be a node
 	begin   func()        // closes it
 	closed  atomic.Bool   // set by the loop
@@ -62,8 +63,8 @@ func newLink(b *Broker, n push.Node) *link {
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.leave = sync.OnceFunc(func() {
+		l.late = time.AfterFunc(leaveWithin, l.cancel)
 		close(l.leaving)
-		time.AfterFunc(leaveWithin, l.cancel)
 	})
 	l.begin = sync.OnceFunc(func() { close(l.begins) })
 	if !n.Succeeds {

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -48,6 +49,21 @@ func (k opKind) isSent() bool { return k >= publish && k < renew }
 
 // isChange reports whether it changes what is subscribed to.
 func (k opKind) isChange() bool { return k < publish }
+
+// isAnswer reports whether nothing that was asked before has to be done before it.
+func (p *op) isAnswer() bool { return p.kind == publish && p.seq == 0 }
+
+// dependsOn reports whether it has to be done after these topics have changed.
+func (p *op) dependsOn(changed map[string]bool, topic func(push.Target) string) bool {
+	is := func(channel string) bool { return changed[channel] }
+	switch p.kind {
+	case publish:
+		return slices.ContainsFunc(p.channels, is)
+	case say:
+		return slices.ContainsFunc(p.sayings, func(s saying) bool { return is(topic(s.in.Topic())) })
+	}
+	return len(changed) > 0
+}
 
 // outbox is the send queue of a shard: what it is to do, in order, and what it is to be subscribed to.
 type outbox struct {
@@ -175,6 +191,40 @@ func (o *outbox) take() []op {
 	return ops
 }
 
+// early takes what may be done before what is wanted is subscribed to: answers, and what does not depend on a change of
+// subscriptions that waits, nor comes behind something that does.
+func (o *outbox) early(topic func(push.Target) string) []op {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var ops, later []op
+	changed, waits := make(map[string]bool), false
+	for _, p := range o.ops {
+		switch {
+		case p.kind.isChange():
+			for _, t := range p.topics {
+				changed[topic(t)] = true
+			}
+			later = append(later, p)
+		case p.isAnswer():
+			ops = append(ops, p)
+		case waits || p.dependsOn(changed, topic):
+			waits = true
+			later = append(later, p)
+		default:
+			ops = append(ops, p)
+		}
+	}
+	o.ops, o.doing = later, ops
+	return ops
+}
+
+// giveBack has what was taken and not done be done again, before all else.
+func (o *outbox) giveBack(ops []op) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ops, o.doing = append(slices.Clip(ops), o.ops...), nil
+}
+
 // finished notes that what was taken is done, or never will be, and that the loop is told.
 func (o *outbox) finished() {
 	o.mu.Lock()
@@ -203,10 +253,7 @@ func (o *outbox) start() (wanted []push.Target, subscriptions []op) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.open = true
-	wanted = make([]push.Target, 0, len(o.wanted))
-	for t := range o.wanted {
-		wanted = append(wanted, t)
-	}
+	wanted = slices.Collect(maps.Keys(o.wanted))
 	var others []op
 	for _, p := range o.ops {
 		if p.kind.isChange() {
@@ -227,6 +274,13 @@ func (o *outbox) stop() []op {
 	ops := o.ops
 	o.ops, o.doing, o.waiting = nil, append(o.doing, ops...), 0
 	return ops
+}
+
+// topics are what is to be subscribed to.
+func (o *outbox) topics() []push.Target {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Collect(maps.Keys(o.wanted))
 }
 
 // wants reports whether a topic is to be subscribed to.

@@ -26,6 +26,8 @@ type pair struct {
 	self          endpoint     // of in; zero if the server does not tell
 	blind         bool         // the server does not tell who is present
 	term          string       // under which the node says who is present
+
+	subscribing chan struct{} // closed when another goroutine no longer needs in; nil: none did
 }
 
 var (
@@ -91,45 +93,36 @@ func (p *pair) open() error {
 			return err
 		}
 	}
-	if err := p.subscribeAll(); err != nil {
-		return err
+	if !succession.isOver() {
+		return p.takeOver(succession)
 	}
-	if succession.isOver() {
-		if err := p.sayPresent((*pair).beginPresence); err != nil {
-			return err
-		}
-		return p.subscribe([]string{s.all()})
-	}
-	if err := p.subscribe([]string{s.all()}); err != nil {
-		return err
-	}
-	if err := p.begins(succession); err != nil {
-		return err
-	}
-	if err := p.sayPresent((*pair).renewPresence); err != nil { // meanwhile the predecessor sends what it has
-		return err
-	}
-	return p.succeeds(succession)
-}
-
-// subscribeAll subscribes to what is wanted.
-func (p *pair) subscribeAll() error {
-	s := p.shard
 	wanted, subscriptions := s.outbox.start()
-	channels := make([]string, 0, maxNames)
-	for len(wanted) > 0 {
-		n := min(len(wanted), maxNames)
-		channels = channels[:0]
-		for _, t := range wanted[:n] {
-			channels = append(channels, s.link.names.topic(t))
-		}
-		if err := p.subscribe(channels); err != nil {
-			return err
-		}
-		wanted = wanted[n:]
+	if err := p.subscribeTo(wanted); err != nil {
+		return err
 	}
 	p.subscribed(subscriptions)
-	return nil
+	if err := p.sayPresent((*pair).beginPresence); err != nil {
+		return err
+	}
+	return p.subscribe([]string{s.all()})
+}
+
+// subscribeTo subscribes to what is wanted, a part at a time.
+func (p *pair) subscribeTo(wanted []push.Target) (err error) {
+	for len(wanted) > 0 && err == nil {
+		wanted, err = p.changeSome(subscribe, wanted)
+	}
+	return err
+}
+
+// changeSome subscribes to the first of some topics, or not any more, and gives the others.
+func (p *pair) changeSome(k opKind, topics []push.Target) (others []push.Target, err error) {
+	n := min(len(topics), maxNames)
+	channels := make([]string, 0, n)
+	for _, t := range topics[:n] {
+		channels = append(channels, p.shard.link.names.topic(t))
+	}
+	return topics[n:], p.do(p.in, []rueidis.Completed{p.change(k, channels)}, nil)
 }
 
 // sayPresent says who is present, in one way or the other, if that may be said.
@@ -226,6 +219,17 @@ func (p *pair) leave() {
 		// else it is missed for a while
 		_, _ = p.run([]op{{kind: publish, channels: []string{p.shard.all()}, payload: m.append(nil)}})
 	}
+	// a part at a time: a server that is at all of them at once serves nobody meanwhile
+	for topics, err := p.shard.outbox.topics(), error(nil); len(topics) > 0; {
+		p.shard.link.late.Reset(leaveWithin)
+		if topics, err = p.changeSome(unsubscribe, topics); err != nil {
+			return
+		}
+		if _, err = p.run(p.shard.outbox.take()); err != nil {
+			return
+		}
+	}
+	p.shard.link.late.Reset(leaveWithin)
 	b := p.in.B()
 	all := b.Unsubscribe().Build()
 	if p.shard.link.options.Cluster {
@@ -239,5 +243,8 @@ func (p *pair) leave() {
 // close ends both connections. That may take a second, if a server says nothing.
 func (p *pair) close() {
 	p.in.Close()
+	if p.subscribing != nil {
+		<-p.subscribing
+	}
 	p.out.Close()
 }

@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"bytes"
 	"net"
 	"sync"
 	"testing"
@@ -15,10 +16,11 @@ type proxy struct {
 	mu       sync.Mutex // guards the following
 	cond     sync.Cond
 	conns    []net.Conn
-	cut      bool // nobody gets through
-	swallows bool // nothing gets through, and nobody is told
-	count    int  // connections ever made
-	muted    int  // those before are as if all was swallowed, for good
+	cut      bool   // nobody gets through
+	swallows bool   // nothing gets through, and nobody is told
+	count    int    // connections ever made
+	muted    int    // those before are as if all was swallowed, for good
+	held     string // a connection that sends it waits; empty: none does
 	ended    bool
 }
 
@@ -103,7 +105,7 @@ func (p *proxy) copy(to, from net.Conn, number int) {
 	for {
 		n, err := from.Read(buffer)
 		p.mu.Lock()
-		for (p.swallows || number < p.muted) && !p.cut {
+		for (p.swallows || number < p.muted || p.holds(buffer[:n])) && !p.cut {
 			p.cond.Wait()
 		}
 		p.mu.Unlock()
@@ -111,6 +113,16 @@ func (p *proxy) copy(to, from net.Conn, number int) {
 			return
 		}
 	}
+}
+
+func (p *proxy) holds(sent []byte) bool { return p.held != "" && bytes.Contains(sent, []byte(p.held)) }
+
+// Hold has each connection that sends a text wait, until another one is given.
+func (p *proxy) Hold(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = text
+	p.cond.Broadcast()
 }
 
 // Cut breaks every connection, and refuses new ones.

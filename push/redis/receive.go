@@ -62,7 +62,7 @@ func (l *link) receive(a arrival) {
 // dispatch handles a message that is for this node, and for its link.
 func (l *link) dispatch(a arrival, m message) {
 	switch m.kind {
-	case probe, barrier, forwarded:
+	case probe, barrier, forwarded, ready:
 	case presence:
 		if m.here {
 			l.membership.heard(m.from, time.Now())

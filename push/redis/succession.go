@@ -7,12 +7,14 @@ import (
 )
 
 // succession is how a shard takes over from that of a predecessor, which is a node of the same name. Both have
-// subscribed for a while, and the successor publishes a barrier over the channel of both: what has come to the
-// predecessor up to there it sends after, and what comes to the successor from there on is the successor's.
+// subscribed for a while, and the successor publishes a barrier over the channel of both: what comes to the
+// predecessor up to there it sends after, as soon as the successor is ready; and what comes to the successor from
+// there on is the successor's.
 //
 //	early ── the barrier ──▶ between ── the last of what the predecessor sends ──▶ over
 //	  what comes is not           what comes is kept
 //	  for this one
+//	         what the predecessor sends is handled
 //
 // It may also lapse: then the link was down, and comes up as any other. Owned by the loop.
 type succession struct {
@@ -107,7 +109,7 @@ func (l *link) advance(a arrival, m message) {
 	case h == nil || m.token != h.token:
 	case m.kind == barrier:
 		h.between = true
-	case h.between:
+	case m.kind == forwarded:
 		for _, one := range m.rest {
 			one.pair = a.pair
 			if at, ok := peekMark(one.payload); ok {
@@ -131,31 +133,87 @@ func (l *link) receiveAll(all []arrival) {
 	}
 }
 
-// begins publishes the barrier, when all is subscribed to.
-func (p *pair) begins(h *succession) error {
-	m := message{kind: barrier, token: h.token}
+// takeOver has the predecessor send what comes to it, subscribes to what is wanted meanwhile, and takes over. What waits
+// to be sent does not wait for that: the predecessor gets what is published for the node, and sends it in order.
+func (p *pair) takeOver(h *succession) error {
+	if err := p.sayPresent((*pair).beginTerm); err != nil {
+		return err
+	}
+	if err := p.tell(h, ready); err != nil {
+		return err
+	}
+	subscriptions, err := p.subscribesMeanwhile(h)
+	if err != nil {
+		return err
+	}
+	if err := p.subscribe([]string{p.shard.all()}); err != nil {
+		return err
+	}
+	if err := p.tell(h, barrier); err != nil {
+		return err
+	}
+	p.subscribed(subscriptions) // what comes by them is the successor's, from the barrier on
+	if err := p.sayPresent((*pair).renewPresence); err != nil {
+		return err
+	}
+	return p.succeeds(h)
+}
+
+// subscribesMeanwhile subscribes to what is wanted, and does meanwhile what can be done before that.
+func (p *pair) subscribesMeanwhile(h *succession) (subscriptions []op, err error) {
+	o := p.shard.outbox
+	wanted, subscriptions := o.start()
+	var failed error
+	p.subscribing = make(chan struct{})
+	go func() {
+		defer close(p.subscribing)
+		failed = p.subscribeTo(wanted)
+	}()
+	for {
+		select {
+		case <-p.subscribing:
+			return subscriptions, failed
+		case <-h.lapsed:
+			return nil, errLapsed
+		case <-o.wake:
+			if err := p.runThese(o.early(p.shard.link.names.topic)); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// tell publishes something over the channel that the predecessor has, too.
+func (p *pair) tell(h *succession, k kind) error {
+	m := message{kind: k, token: h.token}
 	o := op{channels: []string{p.shard.own()}, payload: m.append(nil)}
 	return p.out.Do(context.Background(), p.command(o)).Error()
 }
 
-// succeeds waits until the predecessor has sent everything.
+// succeeds waits until the predecessor has sent everything, and does what is asked.
 func (p *pair) succeeds(h *succession) error {
 	late := time.NewTimer(restWithin)
 	defer late.Stop()
-	select {
-	case <-h.ended:
-		return nil
-	case <-p.shard.link.registry.gone:
-		return nil
-	case <-h.lapsed:
-		return errLapsed
-	case <-late.C:
-		return errLapsed
-	case err := <-p.inLost:
-		return lost(err)
-	case err := <-p.outLost:
-		return lost(err)
-	case err := <-p.failed:
-		return err
+	for {
+		if err := p.runThese(p.shard.outbox.take()); err != nil {
+			return err
+		}
+		select {
+		case <-h.ended:
+			return nil
+		case <-p.shard.link.registry.gone:
+			return nil
+		case <-h.lapsed:
+			return errLapsed
+		case <-late.C:
+			return errLapsed
+		case err := <-p.inLost:
+			return lost(err)
+		case err := <-p.outLost:
+			return lost(err)
+		case err := <-p.failed:
+			return err
+		case <-p.shard.outbox.wake:
+		}
 	}
 }

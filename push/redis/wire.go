@@ -26,6 +26,7 @@ const (
 	change    // of who is present in the channel over whose channel it comes
 	barrier   // between what has come to a process and what comes to its successor
 	forwarded // what has come to it before
+	ready     // a successor gets what is forwarded
 )
 
 // message is what crosses:
@@ -39,6 +40,7 @@ const (
 //	version kind "VERSION N HERE LENGTH " uid info                            change
 //	version kind TOKEN                                                        barrier
 //	version kind TOKEN last (CHANNEL MESSAGE)…                                forwarded
+//	version kind TOKEN                                                        ready
 //
 // Scripts write changes, and what is before that publication, which a node has written: a standing is "EPOCH TERM
 // CLOCK" and an " INDEX OFFSET" for each history. Else numbers are as encoding/binary has unsigned ones; in capitals
@@ -63,7 +65,7 @@ type message struct {
 	present push.PresenceEvent // of a change
 	version uint64             // counts the changes
 
-	token string // of a barrier, and of what is forwarded
+	token string // of a handover
 	last  bool   // there is no more
 	rest  []arrival
 }
@@ -132,7 +134,7 @@ func (m *message) append(to []byte) []byte {
 			to = a.append(to)
 		}
 		return to
-	case barrier:
+	case barrier, ready:
 		return appendString(to, m.token)
 	case forwarded:
 		return m.appendForwarded(to)
@@ -197,7 +199,7 @@ func decode(from []byte) (message, error) {
 		for !r.bad && len(r.rest) > 0 {
 			m.answers = append(m.answers, r.answer())
 		}
-	case barrier, forwarded:
+	case barrier, ready, forwarded:
 		r.bad = r.bad || head != byte(m.kind)
 		r.forwarded(&m)
 	case publication:

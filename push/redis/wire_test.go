@@ -57,6 +57,7 @@ var vectors = []struct {
 		"\x01\x03\x05\x00\x06\x01\xc8\x01\x07\x02\x02me",
 	},
 	{"barrier", message{kind: barrier, token: "t1"}, "\x01\x08\x02t1"},
+	{"ready", message{kind: ready, token: "t1"}, "\x01\x0a\x02t1"},
 	{"the end of what is forwarded", message{kind: forwarded, token: "t1", last: true}, "\x01\x09\x02t11"},
 	{
 		"forwarded",
@@ -173,6 +174,7 @@ func TestWireMalformed(t *testing.T) {
 		"an info that is no JSON":         "\x01\x071 1 1 1 7{",
 		"an info of who has gone":         "\x01\x071 1 0 1 71",
 		"a barrier with something":        "\x01\x08\x02t1x",
+		"ready, with something":           "\x01\x0a\x02t1x",
 		"forwarded, that may have an end": "\x01\x09\x02t12",
 		"forwarded, with half a message":  "\x01\x09\x02t10\x01x\x02a",
 		"a number that has no end":        "\x01\x01\x02n1" + strings.Repeat("\x80", 11),
