@@ -2,7 +2,9 @@ package lineman_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -212,6 +214,9 @@ func TestLendFails(t *testing.T) {
 			if step == "lent" && !strings.Contains(h.Handed.Error(), "was not lent") {
 				t.Errorf("it is told %v", h.Handed)
 			}
+			if n := watchedTwice(t); n > 0 {
+				t.Errorf("%d that stay are watched by the successor, too", n)
+			}
 			for _, c := range all {
 				c.Send("b")
 				if got := c.Receive(); !strings.HasSuffix(got, " ab") {
@@ -220,6 +225,33 @@ func TestLendFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// watchedTwice is how many sockets the epoll sets of this process watch more than once. One that is closed is watched on
+// as long as it is open elsewhere.
+func watchedTwice(t *testing.T) (n int) {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	watched, seen, sockets := regexp.MustCompile(`(?m)^tfd:.* ino:(\S+) `), map[string]int{}, map[string]bool{}
+	for _, fd := range open { // of what was closed meanwhile there is nothing
+		of, _ := os.Readlink("/proc/self/fd/" + fd.Name())
+		var inode int
+		if _, err := fmt.Sscanf(of, "socket:[%d]", &inode); err == nil {
+			sockets[fmt.Sprintf("%x", inode)] = true
+		}
+		info, _ := os.ReadFile("/proc/self/fdinfo/" + fd.Name())
+		for _, in := range watched.FindAllSubmatch(info, -1) {
+			seen[string(in[1])]++
+		}
+	}
+	for inode := range sockets {
+		if seen[inode] > 1 {
+			n++
+		}
+	}
+	return n
 }
 
 // shared is how many sockets this process has open twice.
