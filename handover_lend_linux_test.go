@@ -227,8 +227,8 @@ func TestLendFails(t *testing.T) {
 	}
 }
 
-// watchedTwice is how many sockets the epoll sets of this process watch more than once. One that is closed is watched on
-// as long as it is open elsewhere.
+// watchedTwice is how many sockets the epoll sets of this process watch more than once. One that is closed is watched
+// on as long as it is open elsewhere.
 func watchedTwice(t *testing.T) (n int) {
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
