@@ -133,8 +133,8 @@ func (l *link) receiveAll(all []arrival) {
 	}
 }
 
-// takeOver has the predecessor send what comes to it, subscribes to what is wanted meanwhile, and takes over. What is to
-// be sent does not wait for that: the predecessor gets what is published for the node, and sends it in order.
+// takeOver has the predecessor send what comes to it, subscribes to what is wanted meanwhile, and takes over. What is
+// to be sent does not wait for that: the predecessor gets what is published for the node, and sends it in order.
 func (p *pair) takeOver(h *succession) error {
 	if err := p.sayPresent((*pair).beginTerm); err != nil {
 		return err
