@@ -192,8 +192,8 @@ func (c *cluster) linked() bool {
 func allIsWell(t *testing.T, c *cluster) { c.goOn(t, 4000) }
 
 // knownWithin is how long it may take until a process that was killed is given up: until then, answers say that it is
-// missing, as it could be one whose link broke.
-const knownWithin = 8 * time.Second
+// missing, as it could be one whose link broke. It takes 8 s at most where the machine has nothing else to do.
+const knownWithin = 16 * time.Second
 
 // nodeKilled: its pages go to the others, which miss it until they give it up.
 func nodeKilled(t *testing.T, c *cluster) {
@@ -291,7 +291,7 @@ func machineDies(t *testing.T, c *cluster) {
 	n.kill()
 	began := time.Now()
 	c.counted(t, c.nodes[:2])
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > 20*time.Second { // it takes up to 10
 		t.Errorf("what was on a dead machine was waited for %v long", took)
 	} else {
 		t.Logf("nobody waits for a dead machine after %v", took.Round(time.Millisecond))

@@ -128,8 +128,8 @@ func TestPusherEcho(t *testing.T) {
 	}
 	eval[string](bob, `echo.private("chat").whisper("typing", { name: "bob" }); ""`)
 	ann.heard("typing bob")
-	bob.close()
 	began := time.Now()
+	bob.close()
 	ann.heard("leaving bob")
 	if took := time.Since(began); took < 4*time.Second {
 		t.Errorf("a page that may be loaded again is gone after %s", took)
