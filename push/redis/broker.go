@@ -64,12 +64,13 @@ func (b *Broker) forget(l *link) {
 }
 
 // leaveWithin is how long a link that is closed may take to tell the others, and again for each part of what it is
-// subscribed to.
+// subscribed to, unless a successor has its node.
 const leaveWithin = time.Second
 
 // Wait returns when every link that was closed has left, or when the server has not answered it for a second. Then the
 // others know that its node is gone, and nothing of it is left running. A link whose node a successor has leaves when
-// that has everything, after 10 seconds at the latest. While a link is open, Wait waits.
+// that has everything, after 10 seconds at the latest, and has 10 seconds for an answer. While a link is open, Wait
+// waits.
 func (b *Broker) Wait() { b.gone.Wait() }
 
 // Stats tells how it is.

@@ -63,7 +63,7 @@ func newLink(b *Broker, n push.Node) *link {
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.leave = sync.OnceFunc(func() {
-		l.late = time.AfterFunc(leaveWithin, l.cancel)
+		l.late = time.AfterFunc(l.leaveWithin(), l.cancel)
 		close(l.leaving)
 	})
 	l.begin = sync.OnceFunc(func() { close(l.begins) })
@@ -79,6 +79,15 @@ func newLink(b *Broker, n push.Node) *link {
 	l.replies = replies{link: l}
 	l.queries, l.listings = make(map[*query]struct{}), make(map[*listing]struct{})
 	return l
+}
+
+// leaveWithin is how long the link may take to leave, or for a part of that. Nobody waits for the end of a process that
+// has handed over, and others wait for its answers.
+func (l *link) leaveWithin() time.Duration {
+	if l.handedOver.Load() {
+		return forwardFor
+	}
+	return leaveWithin
 }
 
 // run is the link's goroutine.

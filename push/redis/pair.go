@@ -221,7 +221,7 @@ func (p *pair) leave() {
 	}
 	// a part at a time: a server that is at all of them at once serves nobody meanwhile
 	for topics, err := p.shard.outbox.topics(), error(nil); len(topics) > 0; {
-		p.shard.link.late.Reset(leaveWithin)
+		p.shard.link.late.Reset(p.shard.link.leaveWithin())
 		if topics, err = p.changeSome(unsubscribe, topics); err != nil {
 			return
 		}
@@ -229,7 +229,7 @@ func (p *pair) leave() {
 			return
 		}
 	}
-	p.shard.link.late.Reset(leaveWithin)
+	p.shard.link.late.Reset(p.shard.link.leaveWithin())
 	b := p.in.B()
 	all := b.Unsubscribe().Build()
 	if p.shard.link.options.Cluster {
