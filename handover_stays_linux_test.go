@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/lineman-go/lineman"
@@ -70,6 +71,30 @@ func TestHandoverStays(t *testing.T) {
 				t.Errorf("%d callbacks have told of it in the successor", n)
 			}
 		})
+	}
+}
+
+// TestHandoverTellsFirst has the application know that its connections have crossed before it gets what one that stays
+// has sent meanwhile.
+func TestHandoverTellsFirst(t *testing.T) {
+	linemantest.NoLeaks(t)
+	handed := false
+	w := &lineman.Worker{Addr: "text://127.0.0.1:0", Name: "service", Logger: quiet}
+	w.OnHandover = func(*lineman.Loop) { handed = true }
+	w.OnMessage = func(c *lineman.Conn, _ []byte) { _ = c.Send(fmt.Append(nil, handed)) }
+	s := linemantest.Start(t, w)
+	c := s.Dial(w)
+	c.Send("before")
+	if got := c.Receive(); got != "false" {
+		t.Fatalf("%q before the handover", got)
+	}
+	var once sync.Once
+	_, h := handOver(t, s, w, &lineman.Worker{Addr: w.Addr, Name: w.Name}, func(string) error {
+		once.Do(func() { c.Send("meanwhile") })
+		return nil
+	})
+	if got := c.Receive(); got != "true" {
+		t.Errorf("%q after the handover: %v, %v", got, h.Handed, h.Received)
 	}
 }
 

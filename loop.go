@@ -315,6 +315,7 @@ func (l *Loop) runPosted() {
 	if s := l.standing; s != nil { // the attention that follows is its own affair: so this is the end of the tick
 		l.standing = nil
 		s.hold(l)
+		l.runPosted() // before any event: a handover tells the application first, see doFirst
 	}
 }
 

@@ -36,7 +36,7 @@ func main() {
 
 // service is what one process runs.
 func service(port, folder string, pings time.Duration) *lineman.Worker {
-	users := users{}
+	users, handed := users{}, false
 	pages := &lineman.Worker{
 		Name: port, Addr: "websocket://127.0.0.1:" + port,
 		Protocol: &websocket.Protocol{PingInterval: pings},
@@ -44,13 +44,20 @@ func service(port, folder string, pings time.Duration) *lineman.Worker {
 	pages.OnConnect = users.come
 	pages.OnClosing = users.leave
 	pages.Save, pages.Restore = save, users.restore
+	pages.OnHandover = func(*lineman.Loop) { handed = true }
 	pages.OnMessage = func(c *lineman.Conn, msg []byte) { c.Loop().Broadcast(c.Loop().Conns(pages), msg) }
 	pages.OnStart = func(l *lineman.Loop) error {
 		memory := scavenger{}
 		l.Every(10*time.Second, func() { memory.tidy(len(users)) })
 		_, err := l.Listen(&lineman.Worker{
 			Name: port + " lines", Addr: "text+unix://" + filepath.Join(folder, port+".lines"), Events: lineman.Events{
-				OnMessage: users.push,
+				OnMessage: func(c *lineman.Conn, line []byte) {
+					if handed {
+						_ = c.Close() // the next process has the users: it is to be asked again
+						return
+					}
+					users.push(c, line)
+				},
 			},
 		})
 		return err
