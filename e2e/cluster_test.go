@@ -237,7 +237,8 @@ func redisRestarts(t *testing.T, c *cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &publication{way: "a line that waits", to: []string{"*"}, wait: patience}
+	const longest = 30 * time.Second // that a publication may wait
+	p := &publication{way: "a line that waits", to: []string{"*"}, wait: longest}
 	c.ledger.publish(c.ledger.connected(), p)
 	if err := s.publish([]*publication{p}); err != nil {
 		t.Error(err)
