@@ -150,9 +150,9 @@ type Worker struct {
 	// until it returns. An error ends the handover, and the reload with it.
 	RestoreState func(l *Loop, state []byte) error
 
-	// OnHandover runs on each loop of the predecessor, once the successor has taken over for good, before OnReload, what
-	// waits by Do, and what connections that stay have sent: those that have crossed are here no more. It is the place
-	// to close what the successor opens now, and to stop what it goes on with.
+	// OnHandover runs on each loop of the predecessor, once the successor has taken over for good, before OnReload,
+	// what waits by Do, and what connections that stay have sent: those that have crossed are here no more. It is the
+	// place to close what the successor opens now, and to stop what it goes on with.
 	OnHandover func(l *Loop)
 
 	// Report returns what status --json shows of the application, as JSON, beside what the framework knows of the
