@@ -2,6 +2,7 @@ package lineman_test
 
 import (
 	"errors"
+	"io"
 	"syscall"
 	"testing"
 
@@ -36,8 +37,9 @@ func TestUnacknowledged(t *testing.T) {
 	for _, w := range []*lineman.Worker{first, other} {
 		dial(t, s.Addr(w)) // it does not read
 		err := next(t, ends, "OnClose")
-		read := portable() && errors.Is(err, syscall.EPIPE) // the kernel tells once: who reads was told
-		if !errors.Is(err, syscall.ETIMEDOUT) && !read {
+		// Over package net two goroutines ask, and the kernel tells one of them. It may be the slower one.
+		other := portable() && (errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF))
+		if !errors.Is(err, syscall.ETIMEDOUT) && !other {
 			t.Errorf("%s: %v", w.Name, err)
 		}
 	}

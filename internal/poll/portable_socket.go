@@ -176,12 +176,7 @@ func (p *portable) readAhead(s *socket, c net.Conn) {
 		n, err := c.Read(buf)
 		p.mu.Lock()
 		s.in, s.inErr, s.told = buf[:n], bare(err), false
-		if err == io.EOF && s.outErr != nil {
-			s.inErr = s.outErr // the system tells one of both
-		}
-		if err == io.EOF && s.broken != nil {
-			s.inErr = s.broken // likewise
-		}
+		s.explainEndLocked()
 		p.enqueueLocked(s)
 	}
 }
@@ -250,6 +245,7 @@ func (p *portable) writeOut(s *socket, c net.Conn) {
 		s.unsent -= len(b)
 		s.spare = b
 		s.outErr, s.told = bare(err), false
+		s.explainEndLocked()
 		p.enqueueLocked(s)
 	}
 	s.writing, s.out, s.spare = false, nil, nil

@@ -49,6 +49,19 @@ func (p *portable) watchLocked(s *socket) bool {
 	return err == nil || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
+// explainEndLocked has the loop read what broke the connection, with lock held, where it would read that there is no
+// more: the system tells the reason once, to who writes or to who watches.
+func (s *socket) explainEndLocked() {
+	if s.inErr != io.EOF {
+		return
+	}
+	if s.broken != nil {
+		s.inErr = s.broken
+	} else if s.outErr != nil {
+		s.inErr = s.outErr
+	}
+}
+
 // lookLocked has the goroutine that reads ahead lookLocked again, with lock held.
 func (s *socket) lookLocked() {
 	notify(s.more)
