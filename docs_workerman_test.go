@@ -32,7 +32,7 @@ var workermanRow = regexp.MustCompile(`(?m)^\| ([A-Z]-\w+) \| .+ \| ([^|]+) \| (
 const workermanComponents = "Channel GlobalData Crontab FileMonitor coroutines session -q"
 
 // TestFromWorkerman wants a row for each number, a verdict in each, and a test that there is for what is kept or
-// bettered.
+// improved.
 func TestFromWorkerman(t *testing.T) {
 	text, err := os.ReadFile("docs/from-workerman.md")
 	if err != nil {
@@ -49,7 +49,7 @@ func TestFromWorkerman(t *testing.T) {
 			if why == "" || test != "-" {
 				t.Errorf("%s: not applicable wants a reason, and no test", number)
 			}
-		case word != "kept" && (word != "bettered" || why == ""):
+		case word != "kept" && (word != "improved" || why == ""):
 			t.Errorf("%s: %q is no verdict", number, verdict)
 		case !slices.Contains(known, test):
 			t.Errorf("%s: there is no test %s", number, test)
