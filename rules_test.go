@@ -96,6 +96,7 @@ func TestRule02ListenOnRunningLoop(t *testing.T) {
 		}
 	})
 	page, backend := s.Dial(outer), s.Dial(inner)
+	linemantest.Until(t, "the page is not there", func() bool { return openConns(s, outer) == 1 })
 	say := func(msg string) {
 		t.Helper()
 		backend.Send(msg)
