@@ -29,7 +29,7 @@ import (
 func main() {
 	s := scene{out: os.Stdout}
 	flag.IntVar(&s.connections, "connections", 1_000_000, "how many in all")
-	flag.IntVar(&s.each, "each", 19_000, "the most that a process has of them")
+	flag.IntVar(&s.each, "each", 19_700, "the most that a process has of them")
 	idle := flag.Bool("idle", false, "push nothing, and watch the CPU time of pings")
 	flag.DurationVar(&s.pings, "pings", 25*time.Second, "how long a connection is quiet before a ping, with -idle")
 	flag.DurationVar(&s.watched, "for", time.Minute, "how long pings are watched, with -idle")

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -105,8 +104,31 @@ func ProgramPath(arg0 string) (string, error) {
 	return path, nil
 }
 
-// byGoRun has the places where go run puts programs: a folder for temporary files or, since Go 1.24, its cache.
-var byGoRun = regexp.MustCompile(`/go-build\d+/b\d+/exe/[^/]+$|/[0-9a-f]{2}/[0-9a-f]{64}-d/[^/]+$`)
-
 // ByGoRun reports whether go run has built the file: then it is of one build only, and another build is another file.
-func ByGoRun(path string) bool { return byGoRun.MatchString(path) }
+// Its programs are in a folder for temporary files or, since Go 1.24, in its cache:
+//
+//	/go-build123/b001/exe/NAME        /ab/64 digits-d/NAME
+//
+// An expression of regexp would bring that package's tables into each process.
+func ByGoRun(path string) bool {
+	names := strings.Split(path, "/")
+	n := len(names)
+	if n < 4 || names[n-1] == "" {
+		return false
+	}
+	hash, isCache := strings.CutSuffix(names[n-2], "-d")
+	if isCache && len(hash) == 64 && len(names[n-3]) == 2 && isOf(hex, hash) && isOf(hex, names[n-3]) {
+		return true
+	}
+	build, isBuild := strings.CutPrefix(names[max(0, n-4)], "go-build")
+	step, isStep := strings.CutPrefix(names[n-3], "b")
+	return n >= 5 && names[n-2] == "exe" && isBuild && isOf(decimal, build) && isStep && isOf(decimal, step)
+}
+
+const (
+	decimal = "0123456789"
+	hex     = decimal + "abcdef"
+)
+
+// isOf reports whether a text has these digits only, at least one.
+func isOf(digits, text string) bool { return text != "" && strings.Trim(text, digits) == "" }

@@ -315,14 +315,13 @@ func checkTLVs(header []byte, at int) error {
 	return nil
 }
 
-var (
-	castagnoli = crc32.MakeTable(crc32.Castagnoli)
-	zeros      = make([]byte, crc32.Size)
-)
+var zeros [crc32.Size]byte
 
-// checksum is that of a header with zeros for the checksum that it has at some place.
+// checksum is that of a header with zeros for the checksum that it has at some place. Its table takes 9 KB: it is made
+// for the first header that has one.
 func checksum(header []byte, at int) uint32 {
+	castagnoli := crc32.MakeTable(crc32.Castagnoli)
 	sum := crc32.Update(0, castagnoli, header[:at])
-	sum = crc32.Update(sum, castagnoli, zeros)
+	sum = crc32.Update(sum, castagnoli, zeros[:])
 	return crc32.Update(sum, castagnoli, header[at+crc32.Size:])
 }
