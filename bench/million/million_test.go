@@ -12,7 +12,7 @@ import (
 // TestSmall plays the scene with few connections: everything that is pushed comes, once, over a reload of every
 // process too.
 func TestSmall(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	s := scene{out: io.Discard, connections: 3000, each: 800}
 	lineman, floor, err := s.run(ctx, true, true)
@@ -32,7 +32,7 @@ func TestSmall(t *testing.T) {
 
 // TestPings counts the pings of connections that say nothing.
 func TestPings(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	s := scene{out: io.Discard, connections: 500, each: 250, pings: 200 * time.Millisecond, watched: time.Second}
 	lineman, _, err := s.run(ctx, false, true)
