@@ -105,30 +105,21 @@ func ProgramPath(arg0 string) (string, error) {
 }
 
 // ByGoRun reports whether go run has built the file: then it is of one build only, and another build is another file.
-// Its programs are in a folder for temporary files or, since Go 1.24, in its cache:
-//
-//	/go-build123/b001/exe/NAME        /ab/64 digits-d/NAME
-//
-// An expression of regexp would bring that package's tables into each process.
+// Its programs are in a folder for temporary files or, since Go 1.24, in its cache. An expression of regexp would bring
+// that package's tables into each process.
 func ByGoRun(path string) bool {
-	names := strings.Split(path, "/")
-	n := len(names)
-	if n < 4 || names[n-1] == "" {
-		return false
-	}
-	hash, isCache := strings.CutSuffix(names[n-2], "-d")
-	if isCache && len(hash) == 64 && len(names[n-3]) == 2 && isOf(hex, hash) && isOf(hex, names[n-3]) {
-		return true
-	}
-	build, isBuild := strings.CutPrefix(names[max(0, n-4)], "go-build")
-	step, isStep := strings.CutPrefix(names[n-3], "b")
-	return n >= 5 && names[n-2] == "exe" && isBuild && isOf(decimal, build) && isStep && isOf(decimal, step)
+	const hex = "[0-9a-f]"
+	cached := hex + hex + "/" + strings.Repeat(hex, 64) + "-d/?*"
+	return endsLike(path, "go-build[0-9]*/b[0-9]*/exe/?*") || endsLike(path, cached)
 }
 
-const (
-	decimal = "0123456789"
-	hex     = decimal + "abcdef"
-)
-
-// isOf reports whether a text has these digits only, at least one.
-func isOf(digits, text string) bool { return text != "" && strings.Trim(text, digits) == "" }
+// endsLike reports whether the last names of a path are like those of a pattern, with names before them.
+func endsLike(path, pattern string) bool {
+	names := strings.Split(path, "/")
+	first := len(names) - strings.Count(pattern, "/") - 1
+	if first < 1 {
+		return false
+	}
+	like, err := filepath.Match(pattern, strings.Join(names[first:], "/"))
+	return err == nil && like
+}
