@@ -44,11 +44,13 @@ const (
 
 // Close ends the connection. What Send has accepted is written, the protocol says goodbye, and the peer's end is
 // awaited, all within Limits.Close. Close returns at once. Messages that arrive from now on are dropped. A second Close
-// does nothing. A connection that Loop.Dial is still making ends at once, and what waits to be sent on it is dropped.
+// does nothing, and returns net.ErrClosed. A connection that Loop.Dial is still making ends at once, and what waits to
+// be sent on it is dropped.
 func (c *Conn) Close() error { return c.CloseWith(websocket.Normal, "") }
 
-// CloseWith is Close with a code and a reason, of at most 123 bytes, for a WebSocket peer. Other protocols have no
-// codes: there it is Close. It returns net.ErrClosed if the connection was closing already.
+// CloseWith is Close with a code and a reason for a WebSocket peer (RFC 6455, 7.4). A reason above 123 bytes is cut,
+// and one that is not UTF-8 is left out. With a code that may not be sent, the peer gets neither. Other protocols have
+// no codes: there it is Close. It returns net.ErrClosed if the connection was closing already.
 func (c *Conn) CloseWith(code websocket.Code, reason string) error {
 	if c.loop == nil || c.onLoan() {
 		return nil

@@ -76,7 +76,8 @@ func (c *Conn) Write(p []byte) (int, error) {
 }
 
 // Respond answers the HTTP request that waits. The response is copied. ErrAnswered means that no request waits: each
-// has one answer. If the response has Stream, each Send adds to its body until EndStream.
+// has one answer. net.ErrClosed is as for Send; other errors say what of the response cannot be sent, and another one
+// can be given then. If the response has Stream, each Send adds to its body until EndStream.
 func (c *Conn) Respond(r *http1.Response) error {
 	if len(r.Body) >= large {
 		return c.out.lend(c, r.Body,
@@ -87,7 +88,7 @@ func (c *Conn) Respond(r *http1.Response) error {
 }
 
 // EndStream ends the body of an answer with Stream, and the connection goes on to the next request. ErrAnswered means
-// that there is none.
+// that there is none, net.ErrClosed that the connection is closed or closing.
 func (c *Conn) EndStream() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -71,7 +71,7 @@ type Dialer struct {
 // kernel has not taken, is lost with it.
 type Backoff struct {
 	First time.Duration // 0 means never; less is an error
-	Most  time.Duration // 0 means 30 s
+	Most  time.Duration // 0 means 30 s; less is an error
 }
 
 // dialing is a connection that this side opens.

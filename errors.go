@@ -47,8 +47,8 @@ func (e *ProtocolError) Error() string {
 
 func (e *ProtocolError) Unwrap() error { return e.Err }
 
-// A RefuseError returned by OnUpgrade or OnHead answers the request with Status and Reason. Any other error answers 403
-// without saying why.
+// A RefuseError returned by OnUpgrade or OnHead answers the request with Status and Reason. Any other error, and a
+// Status that is none of 400 to 599, answers 403 without saying why.
 type RefuseError struct {
 	Status int           // 400 to 599
 	Reason string        // the body of the answer; a line feed follows it

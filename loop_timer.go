@@ -16,8 +16,8 @@ type Timer struct {
 	conn  *Conn         // that keeps it, to stop it at its end; nil: none does
 }
 
-// Every calls f each d, which must be above zero, on the loop. Calls do not drift: they stay at multiples of d after
-// the first. If a busy loop misses calls, they are left out. The timer may be stopped in f.
+// Every calls f each d, on the loop: it panics if d is not above zero. Calls do not drift: they stay at multiples of d
+// after the first. If a busy loop misses calls, they are left out. The timer may be stopped in f.
 func (l *Loop) Every(d time.Duration, f func()) *Timer {
 	if d <= 0 {
 		panic("lineman: Every needs an interval above zero")
@@ -28,7 +28,8 @@ func (l *Loop) Every(d time.Duration, f func()) *Timer {
 // After calls f once after d, on the loop: at the next tick if d is not above zero.
 func (l *Loop) After(d time.Duration, f func()) *Timer { return l.timer(d, 0, f) }
 
-// After calls f once after d, on the loop, unless the connection has closed by then.
+// After calls f once after d, on the loop, unless the connection has closed by then: at the next tick if d is not above
+// zero.
 func (c *Conn) After(d time.Duration, f func()) *Timer {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -201,7 +201,7 @@ func (p *ProcessStatus) staysFor() string {
 	return fmt.Sprintf("%s connections drain, %s are relayed", grouped(p.Conns-p.Relays), grouped(p.Relays))
 }
 
-// PrintStatus writes the status.
+// PrintStatus writes the status. Its errors are those of Status and of w.
 func (m *Master) PrintStatus(w io.Writer, f Format) error {
 	return m.writeStatus(w, f, (*Status).String)
 }
@@ -234,7 +234,7 @@ func (m *Master) writeStatus(w io.Writer, f Format, table func(*Status) string) 
 	return err
 }
 
-// PrintConnections writes the connections.
+// PrintConnections writes the connections. Its errors are those of Connections and of w.
 func (m *Master) PrintConnections(w io.Writer, f Format) error {
 	if f == AsJSON {
 		out := json.NewEncoder(w)

@@ -47,7 +47,8 @@ func (m *Master) stop(e Ending) (Mode, error) {
 	return Foreground, err
 }
 
-// Restart ends the running program, if there is one, and starts it as Start does.
+// Restart ends the running program, if there is one, and starts it as Start does. If the start fails, nothing runs any
+// more, and the error says so. With Err nothing is ended.
 func (m *Master) Restart(mode Mode, e Ending) error {
 	if program.Started() {
 		return m.Start(Foreground) // this is a process of the program that was started
@@ -70,7 +71,8 @@ func (m *Master) Restart(mode Mode, e Ending) error {
 }
 
 // Reload replaces every process of the running program by one of the program as it is now on disk, and returns when
-// that is done or has failed. The ending is for connections that are not handed over.
+// that is done or has failed. The ending is for connections that are not handed over. It matches ErrNotRunning if
+// nothing runs.
 func (m *Master) Reload(e Ending) error {
 	_, err := m.ReloadWith(ReloadOptions{Ending: e})
 	return err
@@ -91,7 +93,7 @@ func (m *Master) ReloadWith(o ReloadOptions) (*ReloadReport, error) {
 	return reloadReport(did, o.DryRun), err
 }
 
-// Status asks the running program how it is.
+// Status asks the running program how it is. It matches ErrNotRunning if nothing runs.
 func (m *Master) Status() (*Status, error) {
 	var s Status
 	if err := m.instance().Status(&s); err != nil {
@@ -100,7 +102,8 @@ func (m *Master) Status() (*Status, error) {
 	return &s, nil
 }
 
-// Connections gives the connections of the running program to f, some at a time, until f fails.
+// Connections gives the connections of the running program to f, some at a time, until f fails: then it returns the
+// error of f. It matches ErrNotRunning if nothing runs.
 func (m *Master) Connections(f func([]ConnStatus) error) error {
 	return m.instance().Connections(func(page json.RawMessage) error {
 		var conns []ConnStatus

@@ -17,6 +17,9 @@ import (
 // itself; when both have ended, so do the connections, with io.EOF. One that breaks, or is aborted, aborts the other;
 // one that is closed closes it, after what it had sent; and so does what a connection had sent before it broke, within
 // Limits.Close. A connection that Dial is still making may be piped at once. On the loop only.
+//
+// The error says that one of them does not carry bytes or belongs to another loop, or it is net.ErrClosed. Nothing has
+// changed then.
 func Pipe(a, b *Conn) error {
 	for _, c := range []*Conn{a, b} {
 		switch _, bytes := c.session.(raw); {

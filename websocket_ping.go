@@ -16,8 +16,8 @@ import (
 // Stats tells how long it took. If the peer does not answer, nothing happens. To end such connections, set PingInterval
 // of websocket.Protocol: its pings are independent of these.
 //
-// ErrFull and net.ErrClosed are as for Send. A connection that is no WebSocket, or not yet, gives an error that matches
-// errors.ErrUnsupported.
+// ErrFull and net.ErrClosed are as for Send. A longer payload is an error, and nothing is sent. A connection that is no
+// WebSocket, or not yet, gives an error that matches errors.ErrUnsupported.
 func (c *Conn) Ping(payload []byte) error {
 	if len(payload) > websocket.MaxControl {
 		return fmt.Errorf("lineman: ping: %d bytes: want %d at the most", len(payload), websocket.MaxControl)

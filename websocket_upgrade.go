@@ -101,7 +101,7 @@ type Acceptance struct {
 
 // Accept adds to the answer of the present handshake: in OnUpgrade, or in OnRequest for a request that SetWorker makes
 // a handshake. Several calls add up, and the last subprotocol counts. If the handshake is refused later, the refusal
-// has the fields, too. The error says what cannot be sent: then nothing of a is sent.
+// has the fields, too. The error says what cannot be sent, or that there is no handshake: then nothing of a is sent.
 func (c *Conn) Accept(a Acceptance) error {
 	h, ok := c.session.(*httpSession)
 	if !ok || c.loop.requestOf != c {

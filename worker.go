@@ -38,8 +38,8 @@ type Worker struct {
 	// or one that connections come to by SetWorker.
 	Addr string
 
-	// Count is the number of processes under a Master, 0 means 1. Run accepts no other; for a worker that a loop opens
-	// with Listen it means nothing.
+	// Count is the number of processes under a Master; 0 means 1, and a negative number is an error. Run accepts no
+	// other than 1; for a worker that a loop opens with Listen it means nothing.
 	Count int
 
 	// Loops is how many event loops each process of the worker runs; 0 means 1, and a negative number is an error. More
@@ -252,8 +252,9 @@ type Events struct {
 	OnClose func(c *Conn, err error)
 }
 
-// Limits bound what one connection can take. A zero field means the default given with it. For times a negative value
-// means no limit; for sizes it is an error at start. Times are kept to a tenth of a second.
+// Limits bound what one connection can take. A zero field means the default given with it. For times but Drain a
+// negative value means no limit; for sizes and Handshakes it is an error at start. Times are kept to a tenth of a
+// second.
 type Limits struct {
 	MaxMessage int // largest message accepted, bytes; 0 means 10 MiB
 

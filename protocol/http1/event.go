@@ -26,7 +26,7 @@ type Event struct {
 	Comment string        // nobody sees it: a heartbeat, so that nothing on the way thinks the connection dead
 	ID      string        // what the client says as Last-Event-ID when it comes back
 	Name    string        // "" means message
-	Retry   time.Duration // how long the client waits before it comes back, in milliseconds
+	Retry   time.Duration // how long the client waits before it comes back, to a millisecond; 0 or less: not sent
 	Data    []byte        // lines, in UTF-8. An event without any is not dispatched by clients
 }
 
