@@ -124,7 +124,7 @@ func TestHTTPPipelinedUnread(t *testing.T) {
 		_, err := io.CopyN(io.Discard, client, requests*size)
 		read <- err
 	}()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); step() {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); step() {
 		select {
 		case err := <-read:
 			if err != nil || answered != requests {
