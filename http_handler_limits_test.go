@@ -219,14 +219,17 @@ func TestHandlerNotTaken(t *testing.T) {
 			full := make(chan struct{})
 			w.OnConnect = func(c *lineman.Conn) {
 				var before lineman.ConnStats
+				quiet := 0 // looks, one after the other: over package net a goroutine writes, which may be slow
 				var look *lineman.Timer
 				look = c.Loop().Every(50*time.Millisecond, func() { // by its own clock, which the handler does not have
 					now := c.Stats()
-					if now.Pending > 0 && now.BytesOut == before.BytesOut {
+					if quiet++; now.Pending == 0 || now.BytesOut != before.BytesOut {
+						quiet = 0
+					}
+					if before = now; quiet == 10 {
 						look.Stop()
 						close(full)
 					}
-					before = now
 				})
 			}
 			s, clock := startByClock(t, w)
