@@ -250,7 +250,7 @@ func TestRestClosed(t *testing.T) {
 	c.Reset()
 	r.gate <- true
 	next(t, r.ended, "OnClose")
-	if got := closed.Load(); got == restSize+1 {
+	if got := closed.Load(); got == restSize+1 && !portable() { // there it may all come before a write fails
 		t.Error("everything came to who had closed")
 	}
 }
