@@ -197,9 +197,7 @@ func TestTLSHostile(t *testing.T) {
 		"zeroes":             strings.Repeat("\x00", 100),
 	} {
 		c := dial()
-		if _, err := io.WriteString(c, bytes); err != nil {
-			t.Fatal(err)
-		}
+		_, _ = io.WriteString(c, bytes) // it may end before it has all
 		if _, err := io.ReadAll(c); err != nil && !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("%s: %v", name, err)
 		}
