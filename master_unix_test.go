@@ -92,6 +92,15 @@ func (r *running) signal(s syscall.Signal) {
 	}
 }
 
+// reload has a reload begin. The one before may be under way still, though what it is about has been said.
+func (r *running) reload() {
+	r.t.Helper()
+	r.signal(syscall.SIGUSR1)
+	again := time.AfterFunc(3*second, func() { _ = r.cmd.Process.Signal(syscall.SIGUSR1) }) // else it has ended
+	defer again.Stop()
+	r.until("master OnReload")
+}
+
 // in reports whether the lines that begin with these words come in this order.
 func in(lines []string, order ...string) bool {
 	for _, line := range lines {

@@ -40,7 +40,7 @@ func TestRule11ListenerStays(t *testing.T) {
 		}
 	}()
 	for range 2 {
-		r.signal(syscall.SIGUSR1)
+		r.reload()
 		r.until("master OnExit")
 	}
 	close(stop)
