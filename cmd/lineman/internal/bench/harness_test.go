@@ -42,14 +42,14 @@ func start(t *testing.T, change func(*config.Config, *server.Options)) bench.Opt
 func options(url, text string) bench.Options {
 	return bench.Options{
 		URL: url, Text: text, Identities: bench.Named("bench-{n}", 50), Mode: bench.ModeUID,
-		For: 200 * time.Millisecond, Size: 128, Patience: 20 * time.Second,
+		For: 200 * time.Millisecond, Size: 128, Patience: time.Minute,
 	}
 }
 
 // run bounds a run.
 func run(t *testing.T, o bench.Options) (*bench.Report, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	return bench.Run(ctx, o)
 }

@@ -124,7 +124,7 @@ func TestAdminHead(t *testing.T) {
 			"Content-Length: 9\r\n" + key, 415},
 	} {
 		conn := dial(t, addr)
-		_ = conn.SetDeadline(time.Now().Add(5 * time.Second)) // less than what is waited for the rest
+		_ = conn.SetDeadline(time.Now().Add(9 * time.Second)) // less than what is waited for the rest
 		if _, err := io.WriteString(conn, w.head+"\r\n"); err != nil {
 			t.Fatal(err)
 		}
