@@ -136,18 +136,21 @@ func (c *checker) str() bool {
 	if !c.takes('"') {
 		return false
 	}
-	for ; c.at < len(c.text); c.at++ {
-		switch b := c.text[c.at]; {
-		case b == '"':
+	for {
+		c.at = special(c.text, c.at)
+		switch c.next() {
+		case '"':
 			c.at++
 			return true
-		case b < ' ':
-			return false
-		case b == '\\' && !c.escape():
+		case '\\':
+			if !c.escape() {
+				return false
+			}
+			c.at++
+		default: // a control character, or the end
 			return false
 		}
 	}
-	return false
 }
 
 // escape leaves at on its last byte.

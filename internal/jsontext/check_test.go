@@ -17,7 +17,8 @@ func FuzzCheck(f *testing.F) {
 		`{"a":}`, `{a:1}`, `{"a":1,}`, `[1}`, `01`, `-`, `1.`, `1e`, `+1`, `.5`, `"\x"`, `"\u12g4"`, `"\u12`,
 		"\"\x01\"", `"`, `tru`, `nulll`, `1 2`, "\ufeff1", `{"a":1}}`, "1\x00", "\x00", "\"\x00\"", "[\x00]",
 		strings.Repeat("[", jsontext.MaxDepth+1) + strings.Repeat("]", jsontext.MaxDepth+1),
-		strings.Repeat("[", jsontext.MaxDepth+1) + "}",
+		strings.Repeat("[", jsontext.MaxDepth+1) + "}", `{"more than eight bytes":"and an \n escape \\\" in them"}`,
+		"\"more than eight bytes, and \x1f in them\"", `"more than eight bytes, and no end`,
 	} {
 		f.Add([]byte(text))
 	}
