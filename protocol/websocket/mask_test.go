@@ -6,18 +6,21 @@ import (
 	"testing"
 )
 
-// TestUnmask compares with one byte after the other, at every offset and length.
+// TestUnmask compares with one byte after the other, at every offset and length. What lies around the bytes stays.
 func TestUnmask(t *testing.T) {
 	mask := [4]byte{0x12, 0x34, 0x56, 0x78}
 	for at := range 9 {
-		for n := range 100 {
-			b, want := make([]byte, n), make([]byte, n)
-			for i := range b {
-				b[i] = byte(i * 7)
-				want[i] = b[i] ^ mask[(at+i)&3]
+		for n := range 400 {
+			all := make([]byte, at+n+1)
+			for i := range all {
+				all[i] = byte(i * 7)
 			}
-			if unmask(b, 0x78563412, at); !bytes.Equal(b, want) {
-				t.Fatalf("%d bytes at %d: got %x, want %x", n, at, b, want)
+			want := bytes.Clone(all)
+			for i := range n {
+				want[at+i] ^= mask[(at+i)&3]
+			}
+			if unmask(all[at:at+n], 0x78563412, at); !bytes.Equal(all, want) {
+				t.Fatalf("%d bytes at %d: got %x, want %x", n, at, all, want)
 			}
 		}
 	}
@@ -26,7 +29,7 @@ func TestUnmask(t *testing.T) {
 // TestASCII has one byte at a time that is no ASCII, in texts of every length, masked and not.
 func TestASCII(t *testing.T) {
 	const mask = 0x78d63412
-	for n := range 100 {
+	for n := range 400 {
 		for odd := -1; odd < n; odd++ {
 			b := bytes.Repeat([]byte{0x7f}, n)
 			if odd >= 0 {
