@@ -79,7 +79,7 @@ func (h *httpSession) isUnconnected(c *Conn) bool { return h.asked && !c.phase.c
 
 // freeHTTP keeps the session of a finished handshake for another connection.
 func (s *service) freeHTTP(h *httpSession) {
-	if len(s.handshakes) < 64 {
+	if len(s.handshakes) < 64 { // fewer leave garbage, and holes that stay
 		*h = httpSession{Codec: h.Codec, service: s, of: s}
 		s.handshakes = append(s.handshakes, h)
 	}

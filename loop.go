@@ -112,8 +112,9 @@ type Loop struct {
 type socket interface{ ready(ev poll.Event) }
 
 const (
-	readSize = 68 << 10               // a message of 64 KiB, with what frames it, comes by one read
-	yieldAt  = 500 * time.Microsecond // a busy loop lets other goroutines run this often
+	readSize  = 68 << 10               // a message of 64 KiB, with what frames it, comes by one read
+	writeSize = 16 << 10               // what is gathered for one call
+	yieldAt   = 500 * time.Microsecond // a busy loop lets other goroutines run this often
 )
 
 func newLoop(id int, p poll.Poller, clock func() time.Time) *Loop {
@@ -123,9 +124,9 @@ func newLoop(id int, p poll.Poller, clock func() time.Time) *Loop {
 		over:    make(chan struct{}),
 		dials:   make(map[*Conn]bool),
 		wheel:   wheel.New(512),
-		buf:     make([]byte, readSize),
-		scratch: make([]byte, 16<<10),
 	}
+	memory := make([]byte, readSize+writeSize) // one object: the runtime keeps pages of its own for each size of them
+	l.buf, l.scratch = memory[:readSize:readSize], memory[readSize:]
 	l.memory.Filled = func() { l.Do(l.giveBackLater) }
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	l.born = clock()

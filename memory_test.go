@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/lineman-go/lineman"
@@ -25,6 +26,37 @@ func TestMemory(t *testing.T) {
 	t.Run("plain", func(t *testing.T) { growth(t, 1, nil, plain, 300) })
 	t.Run("8 loops", func(t *testing.T) { growth(t, 8, nil, plain, 300) })
 	t.Run("compressed", func(t *testing.T) { growth(t, 1, &websocket.Compression{}, compressedZeros, 400) })
+}
+
+// TestInitMemory has no package of Lineman's allocate more than 4 KiB when a program begins: each of many processes has
+// that, and the runtime a few pages for every size of object that nothing else has.
+func TestInitMemory(t *testing.T) {
+	const root, most = "github.com/lineman-go/lineman", 4 << 10
+	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		var name string
+		var at, took float64
+		var bytes, allocs int
+		_, err := fmt.Sscanf(line, "init %s @%f ms, %f ms clock, %d bytes, %d allocs",
+			&name, &at, &took, &bytes, &allocs)
+		if err != nil || name != root && !strings.HasPrefix(name, root+"/") {
+			continue
+		}
+		seen++
+		if bytes > most {
+			t.Errorf("%s allocates %d bytes in %d objects at the start, want at most %d: make them when needed",
+				name, bytes, allocs, most)
+		}
+	}
+	if seen == 0 {
+		t.Errorf("no package of %s in: %s", root, out)
+	}
 }
 
 // growth measures the heap between a thousand and three thousand connections that another process holds, each after a

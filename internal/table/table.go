@@ -5,8 +5,9 @@ package table
 // of its own size behind; at most one page of it is idle. The zero value is empty. It is not for concurrent use.
 type Table[T any] struct{ pages []*[Page]T }
 
-// Page is how many entries a page has.
-const Page = 256
+// Page is how many entries a page has. One of pointers is 512 bytes: the runtime puts eight bytes before each object
+// that is larger and has pointers, and so takes an eighth more for one of a power of two.
+const Page = 64
 
 // Len is how many entries there is room for.
 func (t *Table[T]) Len() int { return len(t.pages) * Page }

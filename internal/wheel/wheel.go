@@ -94,6 +94,7 @@ func (w *Wheel) Advance(to uint32, check func(id int32, due uint32)) {
 	for int32(to-w.now) > 0 {
 		if w.count == 0 {
 			w.now, w.idle = to, 0
+			w.free, w.spare = nil, 0 // who has nothing to wait for is quiet
 			return
 		}
 		w.now++
