@@ -129,6 +129,33 @@ func TestMasterHandoverFails(t *testing.T) {
 	}
 }
 
+// TestHandoverFailsPortable has a successor fail over package net: who connects while it starts is served by the
+// predecessor, as nobody is accepted ahead by a process that may yet fail.
+func TestHandoverFailsPortable(t *testing.T) {
+	t.Setenv("LINEMAN_POLLER", "portable")
+	t.Setenv(handoverVariable, "told")
+	r := startProgram(t, "")
+	said := r.until("Press Ctrl+C")
+	i := slices.IndexFunc(said, func(s string) bool { return strings.HasPrefix(s, "OnStart") })
+	first := callProgram(t, strings.Fields(said[i])[2])
+	pid := first.say()
+	r.reload()
+	said = r.until("OnStart waits")
+	var all []*caller
+	for range 20 { // of which the predecessor may take one ahead
+		all = append(all, callProgram(t, first.conn.RemoteAddr().String()))
+	}
+	dial(t, tcp(strings.Fields(said[len(said)-1])[2])).Close()
+	r.until("master OnExit")
+	for _, c := range append(all, first) {
+		if by := c.say(); by != pid {
+			t.Errorf("connection %s is served by process %s", c.id, by)
+		}
+	}
+	r.signal(syscall.SIGTERM)
+	r.end()
+}
+
 // TestMasterRelay reloads a program twice whose connections are under TLS. The first process relays them, beyond the
 // time for a reload, until the last one ends.
 func TestMasterRelay(t *testing.T) {

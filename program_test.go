@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +25,8 @@ const programVariable = "LINEMAN_TEST_PROGRAM"
 const logVariable = "LINEMAN_TEST_LOG"
 
 // handoverVariable has its connections cross in a reload. Its value is where it fails: "", "OnStart", "RestoreState",
-// "Restore", or "exit" for a successor that ends while it receives.
+// "Restore", "exit" for a successor that ends while it receives, or "told" for one whose OnStart says an address, and
+// fails when somebody has connected to that.
 const handoverVariable = "LINEMAN_TEST_HANDOVER"
 
 // relayVariable has it speak TLS, with the certificate in a folder, and have little time for a reload. Its value is
@@ -87,6 +89,21 @@ func program(asUser string) {
 	m.Main()
 }
 
+// untilTold waits until somebody has connected, and fails.
+func untilTold(say func(string, ...any)) error {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	say("OnStart waits %s", ln.Addr())
+	c, err := ln.Accept()
+	if err != nil {
+		return err
+	}
+	return errors.Join(errors.New("as the test wants it"), c.Close())
+}
+
 // handsOver has the connections of a program's worker cross. Each answers with its id, the number of its messages so
 // far, which is its value, and the pid of who serves it.
 func handsOver(w *lineman.Worker, where string, say func(string, ...any)) {
@@ -94,6 +111,8 @@ func handsOver(w *lineman.Worker, where string, say func(string, ...any)) {
 		switch {
 		case where == here && l.Succeeds():
 			return errors.New("as the test wants it")
+		case where == "told" && here == "OnStart" && l.Succeeds():
+			return untilTold(say)
 		case where == "exit" && here == "Restore":
 			os.Exit(3)
 		}

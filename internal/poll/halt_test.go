@@ -2,10 +2,12 @@ package poll_test
 
 import (
 	"net"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/lineman-go/lineman/internal/poll"
+	"github.com/lineman-go/lineman/linemantest"
 )
 
 // TestHalt has a poller that takes ahead, and is to take nothing more, give what it has: one connection, or one
@@ -60,6 +62,36 @@ func TestHalt(t *testing.T) {
 			}
 			c.Close()
 		}
+	})
+}
+
+// TestNobodyBeforeWait has a poller take nobody from a socket, and receive no datagram, before anybody waits for it.
+func TestNobodyBeforeWait(t *testing.T) {
+	stub := &listenerStub{closed: make(chan struct{})}
+	stub.accept = func() (net.Conn, error) {
+		<-stub.closed
+		return nil, net.ErrClosed
+	}
+	p := open(t, backends[1].open)
+	if _, err := p.Listen(stub, false); err != nil {
+		t.Fatal(err)
+	}
+	h, addr := p.packet("udp4")
+	if _, err := p.remote("udp4", "127.0.0.1:0").WriteToUDPAddrPort([]byte("hello"), addr); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 { // goroutines that would accept, and receive, have had their turn
+		if _, _, err := p.ReadFrom(h, make([]byte, 10)); err != poll.ErrAgain {
+			t.Fatalf("a datagram has come: %v", err)
+		}
+		runtime.Gosched()
+	}
+	stub.called(t, 0)
+	p.untilReadable(h)
+	linemantest.Until(t, "nobody accepts", func() bool {
+		stub.mu.Lock()
+		defer stub.mu.Unlock()
+		return stub.calls == 1
 	})
 }
 

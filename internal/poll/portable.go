@@ -33,6 +33,7 @@ type portable struct {
 	queue   []*socket // that may be ready
 	spare   []*socket // the queue's other array
 	woken   bool
+	waits   bool // Wait has been called: before, nobody is accepted, and no datagram received
 	shut    bool
 }
 
@@ -181,12 +182,21 @@ func (p *portable) Wait(d time.Duration) ([]Event, error) {
 	}
 }
 
-// reuse frees the handles that were closed before this Wait.
+// reuse frees the handles that were closed before this Wait. The first one has listening sockets be looked at.
 func (p *portable) reuse() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.free = append(p.free, p.retired...)
 	p.retired = p.retired[:0]
+	if p.waits {
+		return
+	}
+	p.waits = true
+	for _, s := range p.sockets {
+		if s != nil {
+			notify(s.more)
+		}
+	}
 }
 
 // collect gathers events, and reports whether Wait is over. What is ready stays in the queue, because it is

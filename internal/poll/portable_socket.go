@@ -15,7 +15,7 @@ import (
 // awaitLocked waits, with lock held, until the loop has taken what was read ahead and wants more. It returns false when
 // the socket has closed, or was halted.
 func (p *portable) awaitLocked(s *socket) bool {
-	for !s.closed && !s.halted && !s.wantsMoreLocked() {
+	for !s.closed && !s.halted && !p.wantsMoreLocked(s) {
 		if s.mayBreakLocked() && p.watchLocked(s) {
 			continue
 		}
@@ -27,9 +27,10 @@ func (p *portable) awaitLocked(s *socket) bool {
 }
 
 // wantsMoreLocked reports, with lock held, whether to read ahead. A stream is read even while disarmed, because that is
-// how it is known to have failed; it is no more than its buffer.
-func (s *socket) wantsMoreLocked() bool {
-	return (s.read || s.stream) && s.accepted == nil && len(s.in) == 0 && !s.datagram && s.inErr == nil
+// how it is known to have failed; it is no more than its buffer. Others wait for the first Wait: a process that fails
+// before it can serve would take who was accepted with it, though other processes have the socket.
+func (p *portable) wantsMoreLocked(s *socket) bool {
+	return (s.read && p.waits || s.stream) && s.accepted == nil && len(s.in) == 0 && !s.datagram && s.inErr == nil
 }
 
 func (p *portable) Listen(ln net.Listener, _ bool) (Handle, error) {
