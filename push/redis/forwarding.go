@@ -12,7 +12,8 @@ type forwarding struct {
 	link   *link
 	token  string
 	shards map[*shard]*held
-	left   int // shards that have not seen the barrier
+	left   int         // shards that have not seen the barrier
+	stuck  *time.Timer // ends it, if the successor makes no progress
 }
 
 // held is what a shard leaves.
@@ -23,9 +24,6 @@ type held struct {
 	bytes int
 	over  bool // the barrier has come
 }
-
-// forwardFor is how long the barrier of the successor is waited for.
-const forwardFor = 10 * time.Second
 
 // Abandon is that of push.HandoverLink.
 func (l *link) Abandon() {
@@ -48,7 +46,7 @@ func (l *link) Abandon() {
 	for _, s := range l.shards {
 		q.shards[s] = &held{pair: s.pair}
 	}
-	time.AfterFunc(forwardFor, l.leave)
+	q.stuck = time.AfterFunc(l.options.patience, l.leave)
 	l.inbox.forward(q)
 }
 
@@ -61,6 +59,7 @@ func (q *forwarding) take(a arrival) {
 		q.link.decline(a)
 	case q.is(ready, a):
 		e.ready = true
+		q.stuck.Reset(q.link.options.patience)
 		q.send(s, e, false)
 	case q.is(barrier, a):
 		e.over = true

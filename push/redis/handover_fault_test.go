@@ -224,6 +224,56 @@ func TestHandoverSuccessorDies(t *testing.T) {
 	isTidy(t, x.server, 1)
 }
 
+// TestHandoverSlow has a successor take over slowly: it takes longer than either side has patience for, and nothing is
+// lost meanwhile, as there is progress. Without progress the link breaks.
+func TestHandoverSlow(t *testing.T) {
+	t.Parallel()
+	const patience = 2 * time.Second
+	s := startServer(t)
+	o := redis.Options{Addresses: []string{s.address()}}
+	a := join(t, "a", o)
+	o.Hurry(patience)
+	b := join(t, "b", o)
+	topics := []push.Target{"x"}
+	for i := range 8_000 { // eight times as many as are subscribed to at once
+		topics = append(topics, push.Target(fmt.Sprint("topic:", i)))
+	}
+	b.subscribe(topics...)
+	b.topics = topics
+	slow := newProxy(t, s.address())
+	slow.Delay("\r\nSUBSCRIBE\r\n", patience/4)
+	o.Addresses = []string{slow.address()}
+	before, began := b, time.Now()
+	b = b.handedOver(o, push.Node{})
+	gone := make(chan struct{})
+	go func() { defer close(gone); before.broker.Wait() }()
+	n := 0
+	for waits := true; waits; n++ {
+		a.reaches(1, "x")
+		select {
+		case <-gone:
+			waits = false
+		default:
+		}
+	}
+	if took := time.Since(began); took < patience {
+		t.Errorf("it took %v only", took)
+	}
+	b.until("all have come", func() bool { return len(b.got) == n })
+	if b.downs > 0 {
+		t.Errorf("its link was down %d times", b.downs)
+	}
+	slow.Delay("", 0)
+	b.topics = topics[:1]
+	stuck := newProxy(t, s.address())
+	stuck.Hold("SUBSCRIBE\r\n$13\r\nlineman.{0}.")
+	o.Addresses = []string{stuck.address()}
+	b = b.handedOver(o, push.Node{})
+	b.until("it notices", func() bool { return b.downs == 1 })
+	stuck.Hold("")
+	b.until("it is up again", func() bool { return b.ups == 2 })
+}
+
 // isTidy waits until a server has what so many nodes need, and nothing else.
 func isTidy(t *testing.T, s *server, nodes int) {
 	t.Helper()

@@ -39,6 +39,7 @@ type link struct {
 	denied  atomic.Bool   // the server lets nobody be present
 
 	handedOver atomic.Bool // a successor has the node
+	stuck      *time.Timer // ends a succession that makes no progress; made before begins is closed
 
 	dialed chan struct{}  // closed when there is the
 	client rueidis.Client // which the link's goroutine makes
@@ -85,7 +86,7 @@ func newLink(b *Broker, n push.Node) *link {
 // has handed over, and others wait for its answers.
 func (l *link) leaveWithin() time.Duration {
 	if l.handedOver.Load() {
-		return forwardFor
+		return l.options.patience
 	}
 	return leaveWithin
 }

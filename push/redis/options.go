@@ -41,6 +41,8 @@ type Options struct {
 
 	// Log hears when the link breaks and when it is up again. nil means slog.Default(), as it is when a node joins.
 	Log *slog.Logger
+
+	patience time.Duration // of both sides of a handover
 }
 
 var prefixes = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -55,6 +57,9 @@ func (o *Options) complete() error {
 	}
 	if o.Answer == 0 {
 		o.Answer = time.Second
+	}
+	if o.patience == 0 {
+		o.patience = patience
 	}
 	switch {
 	case len(o.Addresses) == 0:

@@ -97,7 +97,7 @@ func (p *pair) open() error {
 		return p.takeOver(succession)
 	}
 	wanted, subscriptions := s.outbox.start()
-	if err := p.subscribeTo(wanted); err != nil {
+	if err := p.subscribeTo(wanted, func() {}); err != nil {
 		return err
 	}
 	p.subscribed(subscriptions)
@@ -107,12 +107,15 @@ func (p *pair) open() error {
 	return p.subscribe([]string{s.all()})
 }
 
-// subscribeTo subscribes to what is wanted, a part at a time.
-func (p *pair) subscribeTo(wanted []push.Target) (err error) {
-	for len(wanted) > 0 && err == nil {
-		wanted, err = p.changeSome(subscribe, wanted)
+// subscribeTo subscribes to what is wanted, a part at a time, and calls done after each.
+func (p *pair) subscribeTo(wanted []push.Target, done func()) (err error) {
+	for len(wanted) > 0 {
+		if wanted, err = p.changeSome(subscribe, wanted); err != nil {
+			return err
+		}
+		done()
 	}
-	return err
+	return nil
 }
 
 // changeSome subscribes to the first of some topics, or not any more, and gives the others.

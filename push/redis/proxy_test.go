@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // proxy stands between brokers and a server, as a network that can break.
@@ -21,6 +22,8 @@ type proxy struct {
 	count    int    // connections ever made
 	muted    int    // those before are as if all was swallowed, for good
 	held     string // a connection that sends it waits; empty: none does
+	delay    time.Duration
+	delayed  string // a connection that sends it waits for that long
 	ended    bool
 }
 
@@ -108,7 +111,9 @@ func (p *proxy) copy(to, from net.Conn, number int) {
 		for (p.swallows || number < p.muted || p.holds(buffer[:n])) && !p.cut {
 			p.cond.Wait()
 		}
+		delay := p.delayOf(buffer[:n])
 		p.mu.Unlock()
+		<-time.After(delay)
 		if _, failed := to.Write(buffer[:n]); failed != nil || err != nil {
 			return
 		}
@@ -116,6 +121,20 @@ func (p *proxy) copy(to, from net.Conn, number int) {
 }
 
 func (p *proxy) holds(sent []byte) bool { return p.held != "" && bytes.Contains(sent, []byte(p.held)) }
+
+func (p *proxy) delayOf(sent []byte) time.Duration {
+	if p.delayed == "" {
+		return 0
+	}
+	return time.Duration(bytes.Count(sent, []byte(p.delayed))) * p.delay
+}
+
+// Delay has each connection that sends a text wait, whenever it does.
+func (p *proxy) Delay(text string, delay time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delayed, p.delay = text, delay
+}
 
 // Hold has each connection that sends a text wait, until another one is given.
 func (p *proxy) Hold(text string) {

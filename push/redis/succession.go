@@ -16,19 +16,25 @@ import (
 //	  for this one
 //	         what the predecessor sends is handled
 //
-// It may also lapse: then the link was down, and comes up as any other. Owned by the loop.
+// It may also lapse, when it has made no progress for a while: then the link was down, and comes up as any other. Owned
+// by the loop.
 type succession struct {
 	token   string
 	ended   chan struct{} // closed when it is over
 	lapsed  chan struct{} // closed when it has lapsed
+	came    chan struct{} // has one when the predecessor has sent something
 	between bool
 	kept    []arrival
 	bytes   int
 }
 
 const (
-	succeedWithin = 10 * time.Second // how long it may take from the first step to the last
-	restWithin    = 5 * time.Second  // how long the predecessor may take after the barrier
+	// patience is how long either side of a handover waits while it sees no progress. How long all of it takes depends
+	// on how many topics there are and how fast the server is: nobody knows that before. The end of the predecessor's
+	// process bounds it anyway.
+	patience = 10 * time.Second
+
+	restWithin = 5 * time.Second // how long the predecessor may take after the barrier, from one message to the next
 )
 
 var errLapsed = errors.New("redis: what the predecessor of this process has got did not come in time")
@@ -36,7 +42,9 @@ var errLapsed = errors.New("redis: what the predecessor of this process has got 
 // succeed has the link be up as that of the predecessor was. What it is asked waits until it has taken over.
 func (l *link) succeed(token string) {
 	for _, s := range l.shards {
-		s.succession = &succession{token: token, ended: make(chan struct{}), lapsed: make(chan struct{})}
+		s.succession = &succession{
+			token: token, ended: make(chan struct{}), lapsed: make(chan struct{}), came: make(chan struct{}, 1),
+		}
 		s.pending, s.up = s.succession, true
 		s.outbox.hold()
 	}
@@ -48,12 +56,12 @@ func (l *link) succeed(token string) {
 // Restored is that of push.HandoverLink.
 func (l *link) Restored() {
 	if l.up {
-		time.AfterFunc(succeedWithin, func() { l.post(l.lapse) })
+		l.stuck = time.AfterFunc(l.options.patience, func() { l.post(l.lapse) })
 	}
 	l.begin()
 }
 
-// lapse ends what takes too long.
+// lapse ends what makes no progress.
 func (l *link) lapse() {
 	for _, s := range l.shards {
 		if s.succession != nil && !l.closed.Load() {
@@ -110,6 +118,8 @@ func (l *link) advance(a arrival, m message) {
 	case m.kind == barrier:
 		h.between = true
 	case m.kind == forwarded:
+		l.stuck.Reset(l.options.patience)
+		notify(h.came)
 		for _, one := range m.rest {
 			one.pair = a.pair
 			if at, ok := peekMark(one.payload); ok {
@@ -159,35 +169,59 @@ func (p *pair) takeOver(h *succession) error {
 	return p.succeeds(h)
 }
 
-// subscribesMeanwhile subscribes to what is wanted, and does meanwhile what can be done before that.
+// subscribesMeanwhile subscribes to what is wanted, and does meanwhile what can be done before that. Now and then it
+// says again that it is ready: so the predecessor goes on to send what comes.
 func (p *pair) subscribesMeanwhile(h *succession) (subscriptions []op, err error) {
 	o := p.shard.outbox
 	wanted, subscriptions := o.start()
 	var failed error
 	p.subscribing = make(chan struct{})
+	some := make(chan struct{}, 1) // were subscribed to
 	go func() {
 		defer close(p.subscribing)
-		failed = p.subscribeTo(wanted)
+		failed = p.subscribeTo(wanted, func() { notify(some) })
 	}()
-	for {
+	l := p.shard.link
+	for told := time.Now(); ; {
 		select {
 		case <-p.subscribing:
 			return subscriptions, failed
+		case <-some:
+			l.stuck.Reset(l.options.patience)
+			if time.Since(told) < l.options.patience/10 {
+				continue
+			}
+			told = time.Now()
+			if err := p.tell(h, ready); err != nil {
+				return nil, err
+			}
 		case <-h.lapsed:
 			return nil, errLapsed
 		case <-o.wake:
-			if err := p.runThese(o.early(p.shard.link.names.topic)); err != nil {
+			if err := p.runThese(o.early(l.names.topic)); err != nil {
 				return nil, err
 			}
 		}
 	}
 }
 
-// tell publishes something over the channel that the predecessor has, too.
+// notify has a channel of one have one.
+func notify(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// tell publishes something over the channel that the predecessor has, too. That is progress.
 func (p *pair) tell(h *succession, k kind) error {
 	m := message{kind: k, token: h.token}
 	o := op{channels: []string{p.shard.own()}, payload: m.append(nil)}
-	return p.out.Do(context.Background(), p.command(o)).Error()
+	err := p.out.Do(context.Background(), p.command(o)).Error()
+	if l := p.shard.link; err == nil {
+		l.stuck.Reset(l.options.patience)
+	}
+	return err
 }
 
 // succeeds waits until the predecessor has sent everything, and does what is asked.
@@ -205,6 +239,8 @@ func (p *pair) succeeds(h *succession) error {
 			return nil
 		case <-h.lapsed:
 			return errLapsed
+		case <-h.came:
+			late.Reset(restWithin)
 		case <-late.C:
 			return errLapsed
 		case err := <-p.inLost:
