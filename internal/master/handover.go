@@ -42,9 +42,10 @@ func (p *process) lend(ctx context.Context, q *process, how Manner) {
 	}
 	one, other, err := s.config.System.Pair()
 	if err == nil {
-		ctx, cancel := s.bounded(ctx, lendTime+callTime)
+		most := lendTime + p.forEach(lendEach)
+		ctx, cancel := s.bounded(ctx, most+callTime)
 		defer cancel()
-		within := channel.Lending{Within: lendTime}
+		within := channel.Lending{Within: most}
 		borrowed := make(chan error, 1)
 		go func() { borrowed <- q.Give(ctx, channel.Borrow, within, nil, other) }()
 		err = errors.Join(p.Give(ctx, channel.Lend, within, nil, one), <-borrowed)
@@ -57,7 +58,14 @@ func (p *process) lend(ctx context.Context, q *process, how Manner) {
 const (
 	lendsFrom = 2           // version of the transfer
 	lendTime  = time.Second // for all connections; a loop that is slow does not hold a reload up for longer
+	lendEach  = 20 * time.Microsecond
 )
+
+// forEach is a time for each connection that a process has. A limit for all of them follows how many there are: it is
+// several times what they take, and still tells a process that hangs from one that has much to do.
+func (p *process) forEach(d time.Duration) time.Duration {
+	return time.Duration(p.lastHeartbeat().Conns) * d
+}
 
 // handOver has q begin with the connections of p, which stands still. They have a pair of sockets for it:
 //
@@ -105,14 +113,16 @@ type transferTimes struct {
 
 const (
 	transferTime = 30 * time.Second // for connections to cross, and for either side to give up
-	longStart    = 24 * time.Hour   // where the start has no limit
+	transferEach = 100 * time.Microsecond
+	longStart    = 24 * time.Hour // where the start has no limit
 )
 
 func (p *process) transferTimes() transferTimes {
 	l := p.slot.supervisor.config.Limits
-	times := transferTimes{within: longStart, answer: max(l.Reload, callTime)}
+	each := p.forEach(transferEach)
+	times := transferTimes{within: longStart, answer: max(l.Reload, callTime) + each}
 	if l.Start > 0 {
-		times.within, times.start = l.Start, l.Start+transferTime
+		times.within, times.start = l.Start, l.Start+transferTime+each
 	}
 	return times
 }

@@ -358,7 +358,8 @@ func TestHandoverStop(t *testing.T) {
 	}
 }
 
-// TestHandoverWithin tells a predecessor how long its successor may take to start.
+// TestHandoverWithin tells a predecessor how long its successor may take to start. With many connections the limits are
+// longer.
 func TestHandoverWithin(t *testing.T) {
 	try(t, one(), func(t *trial) {
 		for limit, want := range map[time.Duration]transferTimes{
@@ -369,6 +370,12 @@ func TestHandoverWithin(t *testing.T) {
 			if got := (&process{slot: t.s.slots()[0]}).transferTimes(); got != want {
 				t.Errorf("%v: %+v, want %+v", limit, got, want)
 			}
+		}
+		t.s.config.Start = time.Minute
+		many := &process{slot: t.s.slots()[0], heartbeat: channel.Heartbeat{Conns: 1_000_000}}
+		want := transferTimes{time.Minute, 190 * time.Second, 102 * time.Second}
+		if got := many.transferTimes(); got != want {
+			t.Errorf("with a million connections: %+v, want %+v", got, want)
 		}
 		t.s.config.Start = 10 * time.Second
 	})

@@ -54,6 +54,28 @@ func TestLend(t *testing.T) {
 	}
 }
 
+// TestLendMany has who lends many connections take longer for it.
+func TestLendMany(t *testing.T) {
+	const conns = 1_000_000
+	try(t, one(), func(t *trial) {
+		t.next(lends)
+		t.next(op(channel.Lend, never))
+		t.start()
+		t.next(op(channel.Borrow, refuse))
+		p := t.s.slots()[0].serves()
+		p.mu.Lock()
+		p.heartbeat.Conns = conns
+		p.mu.Unlock()
+		began := time.Now()
+		if _, err := t.s.Reload(t.image(), Manner{}, noHook); err != nil {
+			t.Error(err)
+		}
+		if took, most := time.Since(began), lendTime+conns*lendEach+callTime; took != most {
+			t.Errorf("it took %v, want %v", took, most)
+		}
+	})
+}
+
 // TestLendDies has a process die while it lends or borrows. A successor that has died ends the reload, a predecessor
 // does not.
 func TestLendDies(t *testing.T) {
