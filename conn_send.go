@@ -28,17 +28,17 @@ func (c *Conn) Send(msg []byte) error {
 		return net.ErrClosed
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	if !c.service.direct {
+		return c.out.sendGuardedLocked(c, msg)
+	}
+	// What admitLocked and encodeLocked do for a stream, without their calls, which would be much of the work.
 	w := &c.out
 	if c.phase.get() != open || c.flags&(stalled|opening) != 0 {
 		if err := w.admitLocked(c); err != nil {
+			c.mu.Unlock()
 			return err
 		}
 	}
-	if c.service.packet {
-		return w.encodeLocked(c, 0, func(dst []byte) ([]byte, error) { return c.session.Append(dst, msg) })
-	}
-	// What encodeLocked does for a stream, without its calls: they would be much of the work of a short message.
 	if w.queue == nil {
 		w.beginQueueLocked(c)
 	}
@@ -46,11 +46,23 @@ func (c *Conn) Send(msg []byte) error {
 	b, err := c.session.Append(dst, msg)
 	if err != nil || len(b) == len(dst) {
 		w.releaseLocked(c)
+		c.mu.Unlock()
 		return err
 	}
 	w.queue.SetTail(b)
 	w.acceptLocked(c)
+	c.mu.Unlock()
 	return nil
+}
+
+// sendGuardedLocked is Send for datagrams and for codecs of the application's. It gives the lock back by defer: a panic
+// of theirs must not leave it locked, but defer would be a part of the work of a short message that counts.
+func (w *writer) sendGuardedLocked(c *Conn, msg []byte) error {
+	defer c.mu.Unlock()
+	if err := w.admitLocked(c); err != nil {
+		return err
+	}
+	return w.encodeLocked(c, 0, func(dst []byte) ([]byte, error) { return c.session.Append(dst, msg) })
 }
 
 // SendBinary sends a binary message on a WebSocket; elsewhere it is Send.

@@ -145,7 +145,7 @@ func (l *Loop) newTarget(addr string, d Dialer) (*dialing, error) {
 	}
 	s.address.network = target.network
 	if target.network == "udp" {
-		s.transport, s.packet = &dialedUDP{}, true
+		s.transport, s.packet, s.direct = &dialedUDP{}, true, false
 	}
 	target.own = s
 	return target, nil

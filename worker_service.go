@@ -13,7 +13,9 @@ import (
 	"github.com/lineman-go/lineman/internal/proxyheader"
 	"github.com/lineman-go/lineman/internal/table"
 	"github.com/lineman-go/lineman/protocol"
+	"github.com/lineman-go/lineman/protocol/frame"
 	"github.com/lineman-go/lineman/protocol/http1"
+	"github.com/lineman-go/lineman/protocol/text"
 	"github.com/lineman-go/lineman/protocol/websocket"
 )
 
@@ -27,6 +29,7 @@ type service struct {
 	protocol  protocol.Protocol // nil for raw bytes
 	kind      kind
 	packet    bool      // its socket is one of datagrams
+	direct    bool      // Send may encode without a guard: see sendGuardedLocked
 	transport transport // of connections without TLS
 	limits    Limits    // with defaults
 	after     ticks
@@ -85,7 +88,7 @@ func newService(l *Loop, w *Worker) (*service, error) {
 		s.log = w.Logger
 	}
 	s.log = s.log.With("worker", s.name)
-	s.slots.most = s.limits.Handshakes
+	s.slots.most, s.direct = s.limits.Handshakes, !s.packet && isOurs(s.protocol)
 	if s.proxies, err = parseProxies(w); err == nil {
 		err = s.check()
 	}
@@ -124,6 +127,15 @@ func newService(l *Loop, w *Worker) (*service, error) {
 		s.secured = configFor(w.TLS, s.kind)
 	}
 	return s, nil
+}
+
+// isOurs reports whether the codecs of a protocol are of this module.
+func isOurs(p protocol.Protocol) bool {
+	switch p.(type) {
+	case nil, *http1.Protocol, *websocket.Protocol, text.Protocol, frame.Protocol:
+		return true
+	}
+	return false
 }
 
 // serviceOf finds or makes what the loop knows of w.
