@@ -247,7 +247,7 @@ func (h *httpSession) appendStateLocked(c *Conn, dst []byte) ([]byte, error) {
 	switch {
 	case h.served != nil:
 		return nil, staysHandler
-	case h.waiting:
+	case h.waitsLocked():
 		return nil, staysAnswering
 	case h.from != nil || h.acceptance != nil:
 		return nil, staysHandshake

@@ -3,6 +3,7 @@ package lineman
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/lineman-go/lineman/internal/exchange"
 	"github.com/lineman-go/lineman/protocol/http1"
@@ -33,13 +34,17 @@ type httpSession struct {
 	admitted   bool        // the head of the request at hand was decided about
 	follows    bool        // takes was answered when the request before was
 
+	// Raised by the loop when it expects an answer, read with the lock held: see waitsLocked.
+	expected atomic.Uint32
+
 	// Guarded by the connection's lock.
 	service   *service           // changed by the loop
 	served    *exchange.Exchange // the request at hand is with an http.Handler; nil if it is not. Changed by the loop.
-	exchange  http1.Exchange
-	waiting   bool // a request waits for its answer
-	awaits    bool // and its callback has returned without one
-	streaming bool // the answer's body goes on
+	exchange  http1.Exchange     // of the request at hand. The loop changes it while none waits, and none streams
+	answered  uint8              // expected, when the last answer was given
+	awaits    bool               // a request waits, and its callback has returned
+	streaming bool               // the answer's body goes on
+	closes    bool               // the connection ends after the answer that was given
 }
 
 func newHTTPSession(s *service) *httpSession {
@@ -63,7 +68,7 @@ func (h *httpSession) change(c *Conn, to *service) (stays bool, _ error) {
 	case to.kind == speaksWebSocket:
 		h.from = h.service
 	case to.kind == speaksHTTP && to.worker.Handler == nil:
-	case h.waiting:
+	case h.waitsLocked():
 		return false, fmt.Errorf("lineman: answer the request before the connection goes to worker %q", to.name)
 	default:
 		c.state.fresh = h.isUnconnected(c)
@@ -105,7 +110,7 @@ func answerLocked(s session, dst []byte, r *http1.Response) ([]byte, error) {
 
 // respondLocked appends the answer to the request that waits, with the connection's lock held.
 func (h *httpSession) respondLocked(dst []byte, r *http1.Response) ([]byte, error) {
-	if !h.waiting || h.served != nil {
+	if !h.waitsLocked() || h.served != nil {
 		return dst, ErrAnswered
 	}
 	b, err := r.Append(dst, h.exchange, h.service.loop.dateField())
@@ -114,8 +119,9 @@ func (h *httpSession) respondLocked(dst []byte, r *http1.Response) ([]byte, erro
 	}
 	h.exchange.Close = h.exchange.Close || r.Close || r.CloseDelimited
 	h.exchange.CloseDelimited = r.CloseDelimited
-	h.waiting = false
+	h.answeredLocked()
 	h.streaming = r.Streams(h.exchange)
+	h.closes = h.exchange.Close
 	return b, nil
 }
 
@@ -123,7 +129,7 @@ func (h *httpSession) respondLocked(dst []byte, r *http1.Response) ([]byte, erro
 // the body does not follow as it is.
 func headLocked(s session, dst []byte, r *http1.Response) (head []byte, before int, err error) {
 	h, ok := s.(*httpSession)
-	if !ok || h.streaming || h.exchange.Head || r.Stream || r.Status == 204 || r.Status == 304 {
+	if !ok || !h.waitsLocked() || h.exchange.Head || r.Stream || r.Status == 204 || r.Status == 304 {
 		return dst, -1, nil
 	}
 	h.exchange.Head = true // as if nobody wanted the body
@@ -138,20 +144,20 @@ func (h *httpSession) endStreamLocked(dst []byte) ([]byte, error) {
 		return dst, ErrAnswered
 	}
 	h.streaming = false
-	h.exchange.Close = h.exchange.Close || h.exchange.HTTP10
+	h.closes = h.exchange.Close || h.exchange.HTTP10
 	return http1.AppendLast(dst, h.exchange), nil
 }
 
 // sentLocked moves the connection on after an answer was queued, with lock held.
 func (h *httpSession) sentLocked(c *Conn) {
-	if h.waiting || h.streaming || c.phase.get() != open {
+	if h.waitsLocked() || h.streaming || c.phase.get() != open {
 		return
 	}
 	awaited := h.awaits
 	h.awaits = false
 	switch {
-	case h.exchange.Close:
-		h.exchange.Close = false
+	case h.closes:
+		h.closes = false
 		c.end.closeLocked(c)
 	case awaited:
 		c.markLocked(resume)
@@ -164,7 +170,7 @@ func (h *httpSession) deliver(c *Conn, msg []byte) {
 	r := h.lend(c)
 	defer h.release(c)
 	if h.asksUpgrade(c, r) {
-		h.expectAnswer(c, r)
+		h.expectAnswer(r)
 		h.upgradeTo(c, r)
 		return
 	}
@@ -172,7 +178,7 @@ func (h *httpSession) deliver(c *Conn, msg []byte) {
 		return
 	}
 	h.admitted = false
-	h.expectAnswer(c, r)
+	h.expectAnswer(r)
 	h.call(c, r, msg)
 	if c.service.kind == speaksWebSocket && h.waits(c) && websocket.IsUpgrade(r) { // SetWorker in the callback
 		h.upgradeTo(c, r)
@@ -191,13 +197,18 @@ func (h *httpSession) lend(c *Conn) *http1.Request {
 	return r
 }
 
-// expectAnswer has a request wait for its answer.
-func (h *httpSession) expectAnswer(c *Conn, r *http1.Request) {
-	x := r.Exchange()
-	c.mu.Lock()
-	h.exchange, h.waiting = x, true
-	c.mu.Unlock()
+// expectAnswer has a request wait for its answer. It goes without the lock: no other one waits, so what belongs to the
+// request is the loop's until expected tells of it.
+func (h *httpSession) expectAnswer(r *http1.Request) {
+	h.exchange = r.Exchange()
+	h.expected.Add(1)
 }
+
+// waitsLocked reports whether a request waits for its answer.
+func (h *httpSession) waitsLocked() bool { return uint8(h.expected.Load()) != h.answered }
+
+// answeredLocked notes that none does any more.
+func (h *httpSession) answeredLocked() { h.answered = uint8(h.expected.Load()) }
 
 // asksUpgrade reports whether a request is for OnUpgrade.
 func (h *httpSession) asksUpgrade(c *Conn, r *http1.Request) bool {
@@ -219,7 +230,7 @@ func (h *httpSession) admits(c *Conn, r *http1.Request) bool {
 		c.Abort() // nobody is there to be told, and it would have been the last
 		return false
 	case err != nil:
-		h.expectAnswer(c, r)
+		h.expectAnswer(r)
 		h.refuse(c, err)
 		return false
 	}
@@ -267,7 +278,7 @@ func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {
 // await starts the limit of an answer that the callback did not give. If it gave one, the next request may follow.
 func (h *httpSession) await(c *Conn) {
 	c.mu.Lock()
-	if !h.waiting && !h.streaming || c.phase.get() != open {
+	if !h.waitsLocked() && !h.streaming || c.phase.get() != open {
 		h.follows = c.loop.behind > 0 && h.takesLocked(c)
 	} else {
 		h.awaits = true
@@ -377,7 +388,7 @@ func (h *httpSession) awaitsBody(c *Conn) bool {
 	defer h.Release()
 	defer h.endLoan(c)
 	if h.asksUpgrade(c, r) {
-		h.expectAnswer(c, r)
+		h.expectAnswer(r)
 		h.upgrade(c, r)
 		return false
 	}

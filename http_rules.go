@@ -27,13 +27,13 @@ func (h *httpSession) takes(c *Conn) bool {
 }
 
 func (h *httpSession) takesLocked(c *Conn) bool {
-	return !h.waiting && !h.streaming && c.flags&(full|stalled) == 0
+	return !h.waitsLocked() && !h.streaming && c.flags&(full|stalled) == 0
 }
 
 func (h *httpSession) waits(c *Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return h.waiting
+	return h.waitsLocked()
 }
 
 func (h *httpSession) streams(c *Conn) bool {
@@ -108,7 +108,8 @@ func (h *httpSession) goOn(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h.served = nil
-	h.waiting, h.awaits = false, false
+	h.awaits = false
+	h.answeredLocked()
 	h.lastOfRestLocked(c)
 }
 
@@ -122,10 +123,10 @@ func (h *httpSession) written(c *Conn, _ bool) (goOn bool) {
 
 // unsentLocked has the next request of a broken connection not wait for the answer to the one before.
 func (h *httpSession) unsentLocked(c *Conn) {
-	if c.flags&broken == 0 || !h.waiting || h.served != nil {
+	if c.flags&broken == 0 || !h.waitsLocked() || h.served != nil {
 		return
 	}
-	h.waiting = false
+	h.answeredLocked()
 	c.markLocked(resume)
 	h.lastOfRestLocked(c)
 }
@@ -164,7 +165,9 @@ func (h *httpSession) lastAnswer(c *Conn) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	h.exchange.Close = h.exchange.Close || h.waiting || h.streaming
+	if h.waitsLocked() || h.streaming {
+		h.exchange.Close = true
+	}
 }
 
 // leave has a request that waits get its answer first, and further ones be asked before.
@@ -174,7 +177,7 @@ func (h *httpSession) leave(c *Conn, late bool) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase.get() != open || !h.waiting {
+	if c.phase.get() != open || !h.waitsLocked() {
 		return false
 	}
 	h.exchange.Close = h.exchange.Close || !c.in.hasMore(c)
