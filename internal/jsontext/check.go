@@ -15,30 +15,14 @@ var ErrInvalid = errors.New("not JSON")
 
 // Check says what is wrong with a text that should be JSON (RFC 8259) in UTF-8.
 func Check(text []byte) error {
-	if !utf8.Valid(text) {
-		return errors.New("not UTF-8")
-	}
-	switch valid, deep := check(text); {
-	case !valid:
-		return ErrInvalid
-	case deep:
-		return fmt.Errorf("nested deeper than %d", MaxDepth)
-	}
-	return nil
+	c := checker{text: text}
+	return c.check()
 }
 
 // Valid reports whether a text is JSON in UTF-8, however deep it is nested.
 func Valid(text []byte) bool {
-	valid, _ := check(text)
-	return valid && utf8.Valid(text)
-}
-
-func check(text []byte) (valid, deep bool) {
 	c := checker{text: text}
-	if c.document() {
-		return true, false
-	}
-	return c.tooDeep && json.Valid(text), true
+	return (c.document() || c.tooDeep && json.Valid(text)) && c.isUTF8()
 }
 
 // checker goes through a text once, by the grammar of RFC 8259. Its methods report whether there is what they are named
@@ -46,11 +30,30 @@ func check(text []byte) (valid, deep bool) {
 type checker struct {
 	text    []byte
 	at      int
-	tooDeep bool // it has given up for that
+	tooDeep bool    // it has given up for that
+	beyond  uint64  // its highs are set if a string has something beyond ASCII
+	escaped bool    // a string has an escape
+	object  *Object // notes its members; nil: nobody asks
 }
 
+func (c *checker) check() error {
+	valid := c.document()
+	switch {
+	case !c.isUTF8() || !valid && !utf8.Valid(c.text):
+		return errors.New("not UTF-8")
+	case valid:
+		return nil
+	case c.tooDeep && json.Valid(c.text):
+		return fmt.Errorf("nested deeper than %d", MaxDepth)
+	}
+	return ErrInvalid
+}
+
+// isUTF8 reports whether the text is, if it was found valid, or too deep: what is valid has ASCII outside of strings.
+func (c *checker) isUTF8() bool { return c.beyond&highs == 0 && !c.tooDeep || utf8.Valid(c.text) }
+
 func (c *checker) document() bool {
-	ok := c.value(0)
+	ok := c.object != nil && c.peek() == '{' && c.noted() || c.object == nil && c.value(0)
 	c.space()
 	return ok && c.at == len(c.text)
 }
@@ -137,13 +140,14 @@ func (c *checker) str() bool {
 		return false
 	}
 	for {
-		c.at = special(c.text, c.at)
+		at, beyond := special(c.text, c.at)
+		c.at, c.beyond = at, c.beyond|beyond
 		switch c.next() {
 		case '"':
 			c.at++
 			return true
 		case '\\':
-			if !c.escape() {
+			if c.escaped = true; !c.escape() {
 				return false
 			}
 			c.at++

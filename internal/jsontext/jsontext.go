@@ -92,31 +92,35 @@ func skipSpace(text []byte, i int) int {
 
 // StringEnd is where a JSON string ends that begins at i.
 func StringEnd(text []byte, i int) int {
-	for i = special(text, i+1); text[i] != '"'; i = special(text, i) {
+	for i, _ = special(text, i+1); text[i] != '"'; i, _ = special(text, i) {
 		i += 2 // an escape
 	}
 	return i + 1
 }
 
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
 // special is where the first byte is, from i on, that does not stand for itself in a JSON string: a quote, a backslash
-// or a control character. It is the length of the text if there is none. Eight bytes are looked at together, as the
-// text of a publication may be long: in a difference, a byte that is less has its high bit set, which no ASCII has.
-func special(text []byte, i int) int {
-	const ones, highBits = 0x0101010101010101, 0x8080808080808080
-	rest := text[i:]
-	for ; len(rest) >= 8; rest = rest[8:] {
-		w := binary.LittleEndian.Uint64(rest)
+// or a control character. It is the length of the text if there is none. The highs of beyond are set if something
+// before it, or in the eight bytes around it, is beyond ASCII. Eight bytes are looked at together, as the text of a
+// publication may be long: in a difference, a byte that is less has its high bit set, which no ASCII has.
+func special(text []byte, i int) (at int, beyond uint64) {
+	for ; len(text)-i >= 8; i += 8 {
+		w := binary.LittleEndian.Uint64(text[i:])
+		beyond |= w
 		quote, slash := w^ones*'"', w^ones*'\\' // with a byte that is 0 where there is one
-		if found := ((w - ones*' ') | (quote - ones) | (slash - ones)) &^ w & highBits; found != 0 {
-			return len(text) - len(rest) + bits.TrailingZeros64(found)/8
+		if found := ((w - ones*' ') | (quote - ones) | (slash - ones)) &^ w & highs; found != 0 {
+			return i + bits.TrailingZeros64(found)/8, beyond
 		}
 	}
-	for j, b := range rest {
-		if b == '"' || b == '\\' || b < ' ' {
-			return len(text) - len(rest) + j
-		}
+	for i < len(text) && text[i] >= ' ' && text[i] != '"' && text[i] != '\\' {
+		beyond |= uint64(text[i])
+		i++
 	}
-	return len(text)
+	return i, beyond
 }
 
 // valueEnd is where a value ends that begins at i.

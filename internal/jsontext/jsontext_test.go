@@ -40,7 +40,10 @@ func FuzzWalk(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if jsontext.Check(text) != nil {
+		if err := jsontext.Check(text); err != nil {
+			if o := (jsontext.Object{}); o.Parse(text) == nil {
+				t.Errorf("%q is an object, but %v", text, err)
+			}
 			return
 		}
 		switch jsontext.Begins(text) {
@@ -50,8 +53,24 @@ func FuzzWalk(f *testing.F) {
 				t.Fatalf("%q: %v", text, err)
 			}
 			got := map[string]string{}
+			var o jsontext.Object
+			if err := o.Parse(text); err != nil {
+				t.Fatalf("%q: %v", text, err)
+			}
+			i := 0
 			for name, value := range jsontext.Fields(text) {
 				got[string(name)] = string(value)
+				inside, plain := jsontext.Plain(value)
+				if noted, is := o.Plain(i); is != plain || string(noted) != string(inside) {
+					t.Errorf("%q: %q is noted as %q, %v", text, value, noted, is)
+				}
+				if string(o.Name(i)) != string(name) || string(o.Value(i)) != string(value) {
+					t.Errorf("%q: %q, %q are noted as %q, %q", text, name, value, o.Name(i), o.Value(i))
+				}
+				i++
+			}
+			if o.Len() != i {
+				t.Errorf("%q: %d members of %d are noted", text, o.Len(), i)
 			}
 			for name, value := range want {
 				if got[name] != string(value) {

@@ -18,7 +18,7 @@ func TestSpecial(t *testing.T) {
 				if want && from <= at {
 					wanted = at
 				}
-				if got := special(text, from); got != wanted {
+				if got, _ := special(text, from); got != wanted {
 					t.Fatalf("%q from %d on: %d, want %d", text, from, got, wanted)
 				}
 			}

@@ -20,7 +20,7 @@ func (noConn) ID() uint64 { return 0 }
 // Parses reads a request both ways: plainly, which is nil if it is not plain, and by encoding/json.
 func Parses(text []byte, cmd string) (plain, other *Request, err error) {
 	t := New[noConn](nil, Options{Revoke: func(string, time.Time, func(error)) {}})
-	o, err := parseObject(text)
+	o, err := parseObject(text, &t.parsed)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -21,7 +21,8 @@ import (
 //
 // The line is on loan until Line returns, and so is an answer until done returns. The result is that of Do.
 func (t *Table[C]) Line(line []byte, by Caller, done func(answer []byte)) (changing bool) {
-	o, err := parseObject(line)
+	defer t.parsed.Forget()
+	o, err := parseObject(line, &t.parsed)
 	switch {
 	case err != nil:
 	case o.has("cmd"):
@@ -46,7 +47,7 @@ func (t *Table[C]) pass(o object, by Caller, done func(answer []byte)) error {
 	if err := by.Permit.check(Publish, t.to[:]); err != nil {
 		return err
 	}
-	err = t.hub.Publish(push.Message[C]{To: t.to[:], Data: o, From: by.From}, func(out push.Outcome) {
+	err = t.hub.Publish(push.Message[C]{To: t.to[:], Data: o.Text, From: by.From}, func(out push.Outcome) {
 		switch {
 		case out.Reached > 0:
 			done(ok)
@@ -68,7 +69,8 @@ var ok, fail = []byte("ok"), []byte("fail")
 // lineTarget is whom a plain line is for.
 func lineTarget(o object) (push.Target, error) {
 	var all, one []byte
-	for name, value := range o.fields() {
+	for i := range o.Len() {
+		name, value := o.Name(i), o.Value(i)
 		of := &all
 		switch string(name) {
 		case "all":
@@ -121,7 +123,7 @@ func AuthKey(line []byte) (key string, says bool) {
 	if !bytes.Contains(line, []byte(`"auth"`)) {
 		return "", false
 	}
-	o, err := parseObject(line)
+	o, err := parseObject(line, &jsontext.Object{})
 	if err != nil {
 		return "", false
 	}

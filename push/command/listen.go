@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lineman-go/lineman/internal/jsontext"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/events"
 )
@@ -130,16 +131,12 @@ func Acknowledged(line []byte) (n uint64, says bool, err error) {
 	if !bytes.Contains(line, []byte(`"ack"`)) {
 		return 0, false, nil
 	}
-	o, err := parseObject(line)
+	o, err := parseObject(line, &jsontext.Object{})
 	if err != nil || string(o.get("cmd")) != `"ack"` {
 		return 0, false, nil
 	}
-	fields := 0
-	for range o.fields() {
-		fields++
-	}
 	n, err = strconv.ParseUint(string(o.get("n")), 10, 64)
-	if err != nil || fields != 2 {
+	if err != nil || o.Len() != 2 {
 		err = invalid(`ack wants "n", the number of an event, and nothing else`)
 	}
 	return n, true, err

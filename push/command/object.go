@@ -8,38 +8,45 @@ import (
 	"github.com/lineman-go/lineman/internal/jsontext"
 )
 
-// object is the text of a JSON object that was checked.
-type object []byte
+// object is a JSON object that was checked.
+type object struct{ *jsontext.Object }
 
-// parseObject checks that a text is a JSON object.
-func parseObject(text []byte) (object, error) {
+// parseObject checks that a text is a JSON object. It uses the memory of one that is not needed any more.
+func parseObject(text []byte, into *jsontext.Object) (object, error) {
 	if len(text) == 0 {
-		return nil, invalid("there is nothing: want a JSON object")
+		return object{}, invalid("there is nothing: want a JSON object")
 	}
-	err := jsontext.Check(text)
-	switch {
-	case errors.Is(err, jsontext.ErrInvalid) || err == nil && jsontext.Begins(text) != '{':
-		return nil, invalid("not a JSON object")
+	switch err := into.Parse(text); {
+	case errors.Is(err, jsontext.ErrInvalid):
+		return object{}, invalid("not a JSON object")
 	case err != nil:
-		return nil, invalid("%v", err)
+		return object{}, invalid("%v", err)
 	}
-	return text, nil
+	return object{into}, nil
 }
 
 // fields are the names and values at the top of the object, in order.
-func (o object) fields() iter.Seq2[[]byte, []byte] { return jsontext.Fields(o) }
+func (o object) fields() iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		for i := range o.Len() {
+			if !yield(o.Name(i), o.Value(i)) {
+				return
+			}
+		}
+	}
+}
 
 // has reports whether there is a field of a name.
 func (o object) has(name string) bool { return o.get(name) != nil }
 
 // get is the value of a field, the last of this name; nil if there is none.
 func (o object) get(name string) (value []byte) {
-	for n, v := range o.fields() {
-		if string(n) == name {
-			value = v
+	for i := o.Len() - 1; i >= 0; i-- {
+		if string(o.Name(i)) == name {
+			return o.Value(i)
 		}
 	}
-	return value
+	return nil
 }
 
 // hasHalfPair reports whether a string, or one in a list, has half of a surrogate pair as an escape: no text is meant

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"strings"
 	"testing"
+
+	"github.com/lineman-go/lineman/internal/jsontext"
 )
 
 // FuzzObject compares what is found in an object with what encoding/json finds.
@@ -20,7 +22,7 @@ func FuzzObject(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var want map[string]json.RawMessage
 		valid := json.Unmarshal(text, &want) == nil && want != nil
-		o, err := parseObject(text)
+		o, err := parseObject(text, &jsontext.Object{})
 		if err != nil {
 			return // TestLines has what is refused
 		}
@@ -52,8 +54,9 @@ func FuzzObject(f *testing.F) {
 func BenchmarkParseObject(b *testing.B) {
 	line := []byte(`{"uid":"uid1","percent":"88%"}`)
 	b.ReportAllocs()
+	var memory jsontext.Object
 	for range b.N {
-		o, err := parseObject(line)
+		o, err := parseObject(line, &memory)
 		if err != nil || o.get("uid") == nil {
 			b.Fatal(err)
 		}

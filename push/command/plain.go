@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/lineman-go/lineman/internal/jsontext"
@@ -69,29 +70,38 @@ func plainFields(names []string) (set fieldSet) {
 func (t *Table[C]) parsePlain(o object, cmd string) (*Request, *row[C]) {
 	q := &t.scratch
 	*q = Request{}
-	has, plain := q.readPlain(o)
+	has, plain := t.readPlain(q, o)
 	if !plain || cmd != "" && q.Cmd != "" && q.Cmd != cmd || len(q.ID) > maxID {
 		return nil, nil
 	}
 	if cmd != "" {
 		q.Cmd = cmd
 	}
-	r := t.rows[q.Cmd]
+	r := t.rowOf(q.Cmd)
 	if r == nil || has&^(r.takesPlain|hasCmd|hasID) != 0 || r.needsPlain&^has != 0 {
 		return nil, nil
 	}
 	if !r.drops {
 		kept := *q
+		kept.To = slices.Clone(q.To)
 		q = &kept
 	}
 	return q, r
 }
 
+// rowOf finds a command; nil if there is none. Most are the one before.
+func (t *Table[C]) rowOf(cmd string) *row[C] {
+	if t.last == nil || t.last.name != cmd {
+		t.last = t.rows[cmd]
+	}
+	return t.last
+}
+
 // readPlain reads the fields of an object, which Data and text stay parts of.
-func (q *Request) readPlain(o object) (has fieldSet, plain bool) {
-	for name, value := range o.fields() {
-		field := plainField(name)
-		if has&field != 0 || !q.setPlain(field, value) {
+func (t *Table[C]) readPlain(q *Request, o object) (has fieldSet, plain bool) {
+	for i := range o.Len() {
+		field := plainField(o.Name(i))
+		if has&field != 0 || !t.setPlain(q, field, o, i) {
 			return 0, false
 		}
 		has |= field
@@ -99,24 +109,26 @@ func (q *Request) readPlain(o object) (has fieldSet, plain bool) {
 	return has, true
 }
 
-// setPlain sets a field, or reports that its value is not plain.
-func (q *Request) setPlain(field fieldSet, value []byte) (plain bool) {
-	switch field {
-	case hasData:
-		q.Data = value
+// setPlain sets a field to the i-th value, or reports that this is not plain.
+func (t *Table[C]) setPlain(q *Request, field fieldSet, o object, i int) (plain bool) {
+	inside, plain := o.Plain(i)
+	switch {
+	case field == hasData:
+		q.Data = o.Value(i)
 		return true
-	case hasTo:
-		q.To, plain = plainTargets(value)
+	case field == hasWait:
+		q.Wait, plain = plainNumber(o.Value(i))
 		return plain
-	case hasWait:
-		q.Wait, plain = plainNumber(value)
+	case field == hasTo && !plain:
+		q.To, plain = plainTargets(o.Value(i))
 		return plain
-	}
-	inside, plain := jsontext.Plain(value)
-	if !plain {
+	case !plain:
 		return false
 	}
 	switch field {
+	case hasTo:
+		t.to[0] = push.Target(inside)
+		q.To = t.to[:]
 	case hasText:
 		q.text = inside
 	case hasCmd:
@@ -139,11 +151,8 @@ func (q *Request) setPlain(field fieldSet, value []byte) (plain bool) {
 	return true
 }
 
-// plainTargets are one, or some in a list.
+// plainTargets are those of a list.
 func plainTargets(value []byte) (to Targets, plain bool) {
-	if one, plain := jsontext.Plain(value); plain {
-		return Targets{push.Target(one)}, true
-	}
 	if value[0] != '[' {
 		return nil, false
 	}

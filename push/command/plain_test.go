@@ -130,8 +130,8 @@ func BenchmarkPublish(b *testing.B) {
 	}
 }
 
-// TestPublishAllocations bounds those of a publication. Four are those of the connection that the test makes up; by
-// encoding/json there would be 26.
+// TestPublishAllocations bounds those of a publication. One is its target; the others are those of the connection that
+// the test makes up. By encoding/json there would be 26.
 func TestPublishAllocations(t *testing.T) {
 	if linemantest.Raced() {
 		t.Skip("the race detector allocates too")

@@ -56,13 +56,21 @@ func (r Reply) JSON() []byte {
 		return r.text
 	}
 	if r.isCount() {
-		return r.countJSON()
+		return r.appendCount(make([]byte, 0, 48))
 	}
 	text, err := json.Marshal(r)
 	if err != nil {
 		return []byte(`{"ok":false,"error":{"code":"invalid","text":"the answer cannot be written"}}`)
 	}
 	return text
+}
+
+// AppendJSON appends JSON.
+func (r *Reply) AppendJSON(dst []byte) []byte {
+	if r.text == nil && r.isCount() {
+		return r.appendCount(dst)
+	}
+	return append(dst, r.JSON()...)
 }
 
 // isCount reports whether a reply has nothing but how many connections there are, as that of a publication: it is
@@ -75,13 +83,12 @@ func (r *Reply) isCount() bool {
 	return r.OK && r.Error == nil && r.N != nil && !asked && !kept && !present
 }
 
-func (r *Reply) countJSON() []byte {
-	text := append(make([]byte, 0, 48), `{"ok":true,"n":`...)
-	text = strconv.AppendInt(text, int64(*r.N), 10)
+func (r *Reply) appendCount(dst []byte) []byte {
+	dst = strconv.AppendInt(append(dst, `{"ok":true,"n":`...), int64(*r.N), 10)
 	if r.Incomplete {
-		text = append(text, `,"incomplete":true`...)
+		dst = append(dst, `,"incomplete":true`...)
 	}
-	return append(text, '}')
+	return append(dst, '}')
 }
 
 // Code tells programs what went wrong.
@@ -154,4 +161,14 @@ func named(names []string) *[]string {
 }
 
 // reached is the answer that counts connections.
-func reached(n int) Reply { return Reply{OK: true, N: &n} }
+func reached(n int) Reply {
+	if 0 <= n && n < len(few) {
+		return Reply{OK: true, N: &few[n]}
+	}
+	return manyReached(n)
+}
+
+func manyReached(n int) Reply { return Reply{OK: true, N: &n} }
+
+// few are counts as most publications have them, for Reply.N. Immutable.
+var few = [...]int{0, 1, 2, 3, 4, 5, 6, 7}

@@ -107,7 +107,7 @@ func (t *Table[C]) parseAny(o object, cmd string) (*Request, *row[C], error) {
 		return nil, nil, err
 	}
 	q := &Request{}
-	if err := json.Unmarshal(o, q); err != nil {
+	if err := json.Unmarshal(o.Text, q); err != nil {
 		return nil, nil, describe(err)
 	}
 	if cmd != "" {

@@ -243,17 +243,9 @@ func (t *Table[C]) publish(q *Request, done func(Reply)) {
 	case q.Text != nil:
 		m.Data = []byte(*q.Text)
 	}
-	to := q.To
-	err := t.hub.Publish(m, func(o push.Outcome) {
-		if o.Err != nil && !errors.Is(o.Err, push.ErrUnanswered) {
-			done(Failed(o.Err))
-			return
-		}
-		r := reached(o.Reached)
-		r.Incomplete = o.Err != nil
-		done(r.withPositions(placed(to, o.Positions)))
-	})
-	if err != nil {
+	p := t.beginPublication(q.To, done)
+	if err := t.hub.Publish(m, p.finish); err != nil {
+		p.end()
 		done(t.failed(err))
 	}
 }

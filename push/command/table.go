@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lineman-go/lineman/internal/jsontext"
 	"github.com/lineman-go/lineman/push"
 	"github.com/lineman-go/lineman/push/events"
 )
@@ -44,8 +45,11 @@ type Table[C push.Conn] struct {
 	// idempotency caches by the names of keys, so that none makes the server forget what others have asked.
 	idempotency map[string]*idempotencyCache
 	watching    int            // connections that watch
-	to          [1]push.Target // of the plain line at hand
-	scratch     Request        // a plain one at hand
+	to          [1]push.Target // of the plain line, or request, at hand
+	parsed      jsontext.Object
+	scratch     Request           // a plain one at hand
+	last        *row[C]           // of the last one; nil: there was none
+	free        []*publication[C] // that are not under way
 }
 
 // row is a command.
@@ -99,7 +103,8 @@ func (t *Table[C]) Names() (names []string) {
 // command changes who gets what, and the next goes by the change, or its answer may be long, and there is to be one of
 // them at a time.
 func (t *Table[C]) Do(text []byte, cmd string, by Caller, done func(Reply)) (wait bool) {
-	o, err := parseObject(text)
+	defer t.parsed.Forget()
+	o, err := parseObject(text, &t.parsed)
 	if err != nil {
 		done(t.refuse(&Request{Cmd: cmd, by: by}, err))
 		return false

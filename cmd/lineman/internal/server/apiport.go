@@ -175,11 +175,11 @@ func (s *Server) call(c *lineman.Conn, r *http1.Request) {
 		return
 	}
 	if !s.mayAsk(call.permit) {
-		respond(c, tooManyCommands)
+		s.respond(c, &tooManyCommands)
 		return
 	}
 	if one.answer == nil {
-		one.answer = func(reply command.Reply) { s.slice.answered(respond(c, reply)) }
+		one.answer = func(reply command.Reply) { s.slice.answered(s.respond(c, &reply)) }
 	}
 	s.table.Do(r.Body(), call.name, call.caller(), one.answer)
 	if s.slice.isOver() { // others have the loop before the connection's next request
@@ -218,15 +218,22 @@ func refuseBody(r *http1.Request) error {
 }
 
 // respond answers a request, and returns how many bytes the reply has.
-func respond(c *lineman.Conn, r command.Reply) int {
-	answer := &http1.Response{Type: "application/json", Body: append(r.JSON(), '\n')}
+func (s *Server) respond(c *lineman.Conn, r *command.Reply) int {
+	body := append(r.AppendJSON(s.answer[:0]), '\n')
+	if cap(body) <= keptAnswer {
+		s.answer = body
+	}
+	answer := &http1.Response{Type: "application/json", Body: body}
 	if !r.OK {
 		answer.Status = statuses[r.Error.Code]
+		answer.Header = fieldsFor(answer.Status)
 	}
-	answer.Header = fieldsFor(answer.Status)
 	_ = c.Respond(answer) // it may have closed
 	return len(answer.Body)
 }
+
+// keptAnswer is for how many bytes of an answer there is always room.
+const keptAnswer = 4 << 10
 
 // fieldsFor are those that an answer of some status needs.
 func fieldsFor(status int) []http1.Field {

@@ -40,7 +40,8 @@ func (s *Server) batch(c *lineman.Conn, body []byte, call *apiCall) {
 		b.lines = append(b.lines, bytes.TrimRight(line, blanks))
 		if len(b.lines) > maxBatch {
 			text := fmt.Sprintf("more than %d lines: nothing was done: send them in several requests", maxBatch)
-			respond(c, command.Failed(&command.Error{Code: command.Invalid, Text: text}))
+			failed := command.Failed(&command.Error{Code: command.Invalid, Text: text})
+			s.respond(c, &failed)
 			return
 		}
 	}

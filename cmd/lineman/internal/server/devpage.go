@@ -65,7 +65,8 @@ func (s *Server) devAnswer(c *lineman.Conn, r *http1.Request) *http1.Response {
 	}
 	name, body, first := devpage.CommandOf(r), bytes.Clone(r.Body()), s.first()
 	by := command.Caller{From: &push.Source{Via: "http", Peer: peer{c}}} // it does what the HTTP API does
-	if !first.loop.Do(func() { first.table.Do(body, name, by, func(reply command.Reply) { respond(c, reply) }) }) {
+	answer := func(reply command.Reply) { first.respond(c, &reply) }
+	if !first.loop.Do(func() { first.table.Do(body, name, by, answer) }) {
 		return &http1.Response{Status: 503, Body: []byte("the server is stopping\n")}
 	}
 	return nil

@@ -162,6 +162,7 @@ type Server struct {
 	renewals    map[uint64]renewal // of pages, by the connections' ids
 	speaking    speaking
 	scratch     []byte // for the frame at hand
+	answer      []byte // to the HTTP request at hand
 	streaming   streaming
 	slice       timeSlice
 	figuring    figuring
