@@ -176,15 +176,15 @@ func TestHistoryCosts(t *testing.T) {
 		})
 	}
 	for _, to := range []push.Target{"*", "u:ann", "g:room"} {
-		if n := cost(nil, push.Retention{}, to); n != 3 {
-			t.Errorf("%s: %v allocations in a Hub without history, want 3", to, n)
+		if n := cost(nil, push.Retention{}, to); n != 2 {
+			t.Errorf("%s: %v allocations in a Hub without history, want 2", to, n)
 		}
 	}
-	if n := cost(push.NewMemory(), push.Retention{}, "u:ann"); n != 3 {
-		t.Errorf("%v allocations over a Memory without history, want 3", n)
+	if n := cost(push.NewMemory(), push.Retention{}, "u:ann"); n != 2 {
+		t.Errorf("%v allocations over a Memory without history, want 2", n)
 	}
-	if n := cost(nil, push.Retention{Size: 100}, "g:room"); n != 3 {
-		t.Errorf("%v allocations for a target without history, want 3", n)
+	if n := cost(nil, push.Retention{Size: 100}, "g:room"); n != 2 {
+		t.Errorf("%v allocations for a target without history, want 2", n)
 	}
 	if n := cost(nil, push.Retention{Size: 100}, "u:ann"); n > 7 {
 		t.Errorf("%v allocations with history, want at most 7: the positions, the data and the message", n)

@@ -46,6 +46,7 @@ type Hub[C Conn] struct {
 	last     uint64 // number of the last publication
 	walk     uint32 // number of the last delivery to several targets
 	dedup    deduplicator[C]
+	spare    *audience[C] // for the next delivery; nil while there is none
 	stats    Stats
 
 	tails     map[*set[C]]*tail[C]

@@ -62,14 +62,24 @@ func (l *localLink) Publish(to []Target, p Publication, done func(r Receipt, err
 		done(Receipt{}, ErrClosed)
 		return
 	}
-	if l.commits != nil && l.commits.takes(to) {
+	if !l.isDirect(to) {
 		l.commit(slices.Clone(to), p, done)
 		return
 	}
-	if l.history != nil {
-		p.Positions = l.history.publish(to, p.Data, l.node.Retain)
-	}
+	p.Positions = l.keep(to, p.Data)
 	l.deliver(to, p, done)
+}
+
+// isDirect reports whether what is published now is delivered at once.
+func (l *localLink) isDirect(to []Target) bool { return l.commits == nil || !l.commits.takes(to) }
+
+// keep keeps what is delivered at once, and returns the Position that it has for each target; nil if none keeps
+// history.
+func (l *localLink) keep(to []Target, data []byte) []Position {
+	if l.history == nil {
+		return nil
+	}
+	return l.history.publish(to, data, l.node.Retain)
 }
 
 // commit delivers in its turn, when all that is kept before is in the Journal, and so is this.

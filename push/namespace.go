@@ -25,7 +25,10 @@ type Namespace struct {
 // Namespaces find what holds for a channel by its name. A key is the part of names before their first ":", the
 // beginning of such names and a "*", as "chat:room-*", or "" for all channels that no other key fits. The longest key
 // that fits a channel holds. Immutable.
-type Namespaces[T any] struct{ by map[string]*namespaces[T] }
+type Namespaces[T any] struct {
+	by   map[string]*namespaces[T]
+	rest *namespaces[T] // of "", which by has too; nil: there are none
+}
 
 // namespaces are those of the channels that have the same part before the first ":".
 type namespaces[T any] struct {
@@ -42,9 +45,10 @@ type longer[T any] struct {
 
 // NewNamespaces makes them. An error says what cannot be a key.
 func NewNamespaces[T any](all map[string]T) (Namespaces[T], error) {
-	n := Namespaces[T]{map[string]*namespaces[T]{"": {is: all[""]}}}
+	n := Namespaces[T]{rest: &namespaces[T]{is: all[""]}}
+	n.by = map[string]*namespaces[T]{"": n.rest}
 	for key, is := range all {
-		if !strings.Contains(key, ":") {
+		if key != "" && !strings.Contains(key, ":") {
 			n.by[key] = &namespaces[T]{key: key, is: is}
 		}
 		if err := checkNamespace(key); err != nil {
@@ -79,24 +83,33 @@ func checkNamespace(key string) error {
 
 // Find finds what holds for a channel, and its key.
 func (n Namespaces[T]) Find(channel string) (key string, is T) {
-	name, _, found := strings.Cut(channel, ":")
-	one := n.by[name]
-	if !found || one == nil {
-		one = n.by[""]
+	if key, found := n.find(channel); found != nil {
+		return key, *found
+	}
+	return "", is // there are none
+}
+
+// find is Find without a copy; nil if there are none.
+func (n *Namespaces[T]) find(channel string) (key string, is *T) {
+	one := n.rest
+	if name, _, found := strings.Cut(channel, ":"); found {
+		if is := n.by[name]; is != nil {
+			one = is
+		}
 	}
 	if one == nil {
-		return "", is // there are none
+		return "", nil
 	}
 	for i := range one.longer {
 		if l := &one.longer[i]; strings.HasPrefix(channel, l.start) {
-			return l.key, l.is
+			return l.key, &l.is
 		}
 	}
-	return one.key, one.is
+	return one.key, &one.is
 }
 
-// namespace is that of a channel.
-func (h *Hub[C]) namespace(channel string) Namespace {
-	_, n := h.namespaces.Find(channel)
+// namespace is that of a channel. It must not be changed.
+func (h *Hub[C]) namespace(channel string) *Namespace {
+	_, n := h.namespaces.find(channel)
 	return n
 }

@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -110,10 +111,7 @@ func (h *Hub[C]) presenceOf(t Target) (mode PresenceMode, most int) {
 		return PresenceOff, 0
 	}
 	n := h.namespace(name)
-	if n.MaxPresent == 0 {
-		n.MaxPresent = defaultPresent
-	}
-	return n.Presence, n.MaxPresent
+	return n.Presence, cmp.Or(n.MaxPresent, defaultPresent)
 }
 
 // checkPresence tells whether there is presence of a target.

@@ -3,7 +3,6 @@ package push
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 )
@@ -66,11 +65,15 @@ func (h *Hub[C]) send(m Message[C], done func(Outcome)) { h.sendKept(m, nil, don
 func (h *Hub[C]) sendKept(m Message[C], k *sharedKept, done func(Outcome)) {
 	h.last++
 	h.stats.Published++
-	h.tallyPublished(m.To)
 	p := Publication{Node: h.node, Number: h.last, Except: m.Except, Data: m.Data, from: m.From, kept: k}
 	if len(h.watches) > 0 {
 		done = h.watched(m, p.Number, done)
 	}
+	if l, local := h.link.(*localLink); local && l.isDirect(m.To) {
+		h.sendHere(l, m.To, p, done)
+		return
+	}
+	h.tallyPublished(m.To)
 	w := h.expect(p.Number, done)
 	w.from = m.From
 	finish := w.finish
@@ -81,6 +84,16 @@ func (h *Hub[C]) sendKept(m Message[C], k *sharedKept, done func(Outcome)) {
 	}
 	h.flush() // the broker knows who is there before it is told what for
 	h.link.Publish(m.To, p, finish)
+}
+
+// sendHere is sendKept where nobody else is concerned, and nothing has to be waited for: so nothing is in flight.
+func (h *Hub[C]) sendHere(l *localLink, to []Target, p Publication, done func(Outcome)) {
+	p.Positions = l.keep(to, p.Data)
+	n, late := h.handOver(to, &p)
+	h.tally(to, 1, n)
+	if done != nil {
+		done(Outcome{Reached: n + late, Positions: p.Positions})
+	}
 }
 
 // pending is a publication in flight: the Broker has not yet confirmed it.
@@ -176,37 +189,10 @@ func (h *Hub[C]) most(t Target) int {
 	return h.options.MaxMessage
 }
 
-// deliver is the fan-out on this node: it hands a publication to the connections of this node that its targets name.
+// deliver is the fan-out on this node of what a Broker brings.
 func (h *Hub[C]) deliver(to []Target, p Publication) int {
-	var except *Member[C]
-	if p.Except != "" {
-		if found := h.find(p.Except); len(found) > 0 {
-			except = found[0]
-		}
-	}
-	var got map[*Member[C]]bool
-	if p.Parts {
-		got = h.dedup.of(p)
-	}
-	h.nextWalk()
-	watched := len(h.watches) > 0
-	if watched {
-		h.beginNoting()
-	}
-	n, late := 0, 0
-	if h.followers > 0 || len(h.tails) > 0 {
-		n, late = h.follow(to, p, except)
-	}
-	audience := h.audience(to, except, got)
-	if watched {
-		audience = h.noting(audience)
-	}
-	n += h.options.Fanout(audience, p.Data, p.forms)
-	h.stats.Delivered += uint64(n)
-	h.tallyDelivered(to, n)
-	if watched {
-		h.told(to, p, n)
-	}
+	n, late := h.handOver(to, &p)
+	h.tally(to, 0, n)
 	n += late
 	if p.Node == h.node {
 		if w := h.pending[p.Number]; w != nil {
@@ -216,6 +202,41 @@ func (h *Hub[C]) deliver(to []Target, p Publication) int {
 	return n
 }
 
+// handOver hands a publication to the connections of this node that its targets name. It returns how many have accepted
+// it, and how many get it from the history instead.
+func (h *Hub[C]) handOver(to []Target, p *Publication) (n, late int) {
+	var except *Member[C]
+	if p.Except != "" {
+		if found := h.find(p.Except); len(found) > 0 {
+			except = found[0]
+		}
+	}
+	var got map[*Member[C]]bool
+	if p.Parts {
+		got = h.dedup.of(*p)
+	}
+	h.nextWalk()
+	watched := len(h.watches) > 0
+	if watched {
+		h.beginNoting()
+	}
+	if h.followers > 0 || len(h.tails) > 0 {
+		n, late = h.follow(to, *p, except)
+	}
+	a := h.beginAudience(to, except, got)
+	audience := a.each
+	if watched {
+		audience = h.noting(audience)
+	}
+	n += h.options.Fanout(audience, p.Data, p.forms)
+	a.end()
+	h.stats.Delivered += uint64(n)
+	if watched {
+		h.told(to, *p, n)
+	}
+	return n, late
+}
+
 // nextWalk begins a delivery: nobody has got it yet.
 func (h *Hub[C]) nextWalk() {
 	if h.walk++; h.walk == 0 { // it has come round
@@ -223,39 +244,6 @@ func (h *Hub[C]) nextWalk() {
 			m.walked = 0
 		}
 		h.walk = 1
-	}
-}
-
-// audience are the recipients of plain messages: the connections that some targets name and that do not follow, each
-// once, without one, and without those that got another part before, which is nil where there are none.
-func (h *Hub[C]) audience(to []Target, except *Member[C], got map[*Member[C]]bool) iter.Seq[C] {
-	return func(yield func(C) bool) {
-		for _, t := range to {
-			h.findBehind(t)
-			for _, m := range h.findPlain(t) {
-				if m.follows || h.behind[m] {
-					continue
-				}
-				if len(to) > 1 {
-					if m.walked == h.walk {
-						continue
-					}
-					m.walked = h.walk
-				}
-				if m == except {
-					continue
-				}
-				if got != nil {
-					if got[m] {
-						continue
-					}
-					got[m] = true
-				}
-				if !yield(m.conn) {
-					return
-				}
-			}
-		}
 	}
 }
 

@@ -74,15 +74,15 @@ func (h *Hub[C]) tallyPublished(to []Target) {
 	}
 }
 
-// tallyDelivered tells it of a delivery to n connections.
-func (h *Hub[C]) tallyDelivered(to []Target, n int) {
+// tally tells it of publications, and of a delivery to n connections.
+func (h *Hub[C]) tally(to []Target, published, n int) {
 	switch {
 	case h.options.Tally == nil:
 	case len(to) == 1:
-		h.options.Tally(to[0], 0, n)
+		h.options.Tally(to[0], published, n)
 	default:
 		for _, t := range to {
-			h.options.Tally(t, 0, len(h.find(t)))
+			h.options.Tally(t, published, len(h.find(t)))
 		}
 	}
 }
