@@ -6,7 +6,9 @@ import "iter"
 type fields struct {
 	text    []byte
 	lines   []fieldLine
-	host    int // line of the first Host
+	lengths uint64 // bit n%64 is set if a name has n bytes: so most fields that are not there need not be looked for
+	host    int    // line of the first Host
+	length  int    // of the first Content-Length
 	noticed noticed
 }
 
@@ -22,12 +24,16 @@ const (
 	hasHosts
 	hasConnection
 	hasExpect
-	hasFraming
+	hasLength
+	hasLengths
+	hasCoding
+
+	hasFraming = hasLength | hasCoding
 )
 
 // read reads the field lines that begin at at, up to and with the empty one, and returns where that ends.
 func (f *fields) read(data []byte, at int) (end int, err error) {
-	f.text, f.lines, f.noticed = data, f.lines[:0], 0
+	f.text, f.lines, f.lengths, f.noticed = data, f.lines[:0], 0, 0
 	for {
 		colon := tokenEnd(data, at)
 		switch {
@@ -50,6 +56,7 @@ func (f *fields) read(data []byte, at int) (end int, err error) {
 		for last > value && isBlank(data[last-1]) {
 			last--
 		}
+		f.lengths |= 1 << (uint(colon-at) % 64)
 		f.notice(data[at:colon], len(f.lines))
 		f.lines = append(f.lines, fieldLine{int32(at), int32(colon), int32(value), int32(last)})
 		at = next + len(crlf)
@@ -77,12 +84,17 @@ func (f *fields) notice(name []byte, i int) {
 			f.noticed |= hasConnection
 		}
 	case len("Content-Length"):
-		if equalFold(name, "Content-Length") {
-			f.noticed |= hasFraming
+		switch {
+		case string(name) != "Content-Length" && !equalFold(name, "Content-Length"):
+		case f.noticed&hasLength != 0:
+			f.noticed |= hasLengths
+		default:
+			f.noticed |= hasLength
+			f.length = i
 		}
 	case len("Transfer-Encoding"):
 		if equalFold(name, "Transfer-Encoding") {
-			f.noticed |= hasFraming
+			f.noticed |= hasCoding
 		}
 	}
 }
@@ -100,6 +112,9 @@ func (f *fields) value(i int) []byte {
 
 // find is the first line, from line i on, with a field of this name, in any case; -1 if there is none.
 func (f *fields) find(name string, i int) int {
+	if f.lengths&(1<<(uint(len(name))%64)) == 0 {
+		return -1
+	}
 	for ; i < len(f.lines); i++ {
 		if l := &f.lines[i]; int(l.colon-l.name) == len(name) && equalFold(f.text[l.name:l.colon], name) {
 			return i
@@ -119,4 +134,4 @@ func (f *fields) each() iter.Seq2[[]byte, []byte] {
 }
 
 // forget leaves nothing but memory for lines.
-func (f *fields) forget() { f.text, f.lines = nil, f.lines[:0] }
+func (f *fields) forget() { f.text, f.lines, f.lengths = nil, f.lines[:0], 0 }

@@ -200,16 +200,20 @@ func (r *Request) framing() (framing, error) {
 	if r.fields.noticed&hasFraming == 0 {
 		return f, nil
 	}
-	lengths, codings := 0, 0
-	for v := range r.Values("Content-Length") {
-		n, ok := decimal(v)
-		if lengths++; !ok || lengths > 1 {
+	hasLength := r.fields.noticed&hasLength != 0
+	if hasLength {
+		n, ok := decimal(r.fields.value(r.fields.length))
+		if !ok || r.fields.noticed&hasLengths != 0 {
 			return f, bad("malformed or repeated Content-Length")
 		}
 		f.length = n
 	}
+	if r.fields.noticed&hasCoding == 0 { // nearly always
+		return f, nil
+	}
+	codings := 0
 	for v := range r.Values("Transfer-Encoding") {
-		if codings++; codings > 1 || r.http10 || lengths > 0 {
+		if codings++; codings > 1 || r.http10 || hasLength {
 			return f, bad("Transfer-Encoding repeated, in HTTP/1.0, or beside Content-Length")
 		}
 		if !equalFold(v, "chunked") {

@@ -68,7 +68,12 @@ func (r *Request) Body() []byte { return r.body }
 func (r *Request) ProtoAtLeast11() bool { return !r.http10 }
 
 // Header is the first value of a field, whose name is given in any case; nil if there is none.
-func (r *Request) Header(name string) []byte { return r.Value(name, 0) }
+func (r *Request) Header(name string) []byte {
+	if line := r.fields.find(name, 0); line >= 0 {
+		return r.fields.value(line)
+	}
+	return nil
+}
 
 // Value is the value of the i-th field of this name, in any case, counted from 0; nil if there are not so many.
 func (r *Request) Value(name string, i int) []byte {

@@ -106,15 +106,20 @@ func (r *Response) Append(dst []byte, x Exchange, date []byte) ([]byte, error) {
 	return b, nil
 }
 
-// isPlain reports whether nothing but a body is said.
+// isPlain reports whether nothing but a body and its type is said.
 func (r *Response) isPlain() bool {
-	return r.Status == 0 && len(r.Header) == 0 && r.Type == "" && len(r.Body) > 0 &&
-		!r.Close && !r.Stream && !r.CloseDelimited
+	return r.Status == 0 && len(r.Header) == 0 && len(r.Body) > 0 && !r.Close && !r.Stream && !r.CloseDelimited &&
+		(r.Type == "" || isValue([]byte(r.Type)))
 }
 
 // appendPlain is Append for most answers: a plain one to a client that stays.
 func (r *Response) appendPlain(b, date []byte) []byte {
-	b = append(append(append(b, "HTTP/1.1 200 OK\r\nDate: "...), date...), plainType...)
+	b = append(append(b, "HTTP/1.1 200 OK\r\nDate: "...), date...)
+	if r.Type == "" {
+		b = append(b, plainType...)
+	} else {
+		b = append(append(append(b, "\r\nContent-Type: "...), r.Type...), "\r\nContent-Length: "...)
+	}
 	b = append(strconv.AppendInt(b, int64(len(r.Body)), 10), "\r\n\r\n"...)
 	return append(b, r.Body...)
 }
