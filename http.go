@@ -221,7 +221,7 @@ func (h *httpSession) admits(c *Conn, r *http1.Request) bool {
 	if f == nil || h.admitted {
 		return true
 	}
-	c.loop.enters(inOnHead)
+	c.loop.enters(c.service.request)
 	err := f(c, r)
 	switch rest := c.end.hasRest(c); {
 	case c.phase.get() != open && !rest:
@@ -266,7 +266,7 @@ func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {
 	switch {
 	case w.OnRequest != nil:
 		c.in.count(c)
-		c.loop.enters(inOnRequest)
+		c.loop.enters(c.service.request)
 		w.OnRequest(c, r)
 	case w.OnMessage != nil:
 		c.in.message(c, msg)

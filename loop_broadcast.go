@@ -101,7 +101,8 @@ func (b *broadcast) encodingFor(s *service) *encoding {
 	b.last = slices.IndexFunc(b.encodings, func(e encoding) bool { return e.of == s })
 	if b.last < 0 {
 		b.last = len(b.encodings)
-		b.encodings = append(b.encodings, encoding{of: s})
+		b.encodings = slices.Grow(b.encodings, 1)[:b.last+1] // what is behind the end was cleared
+		b.encodings[b.last].of = s
 	}
 	return &b.encodings[b.last]
 }

@@ -18,8 +18,8 @@ const (
 	inOnConnect
 	inOnMessage
 	inOnInvalid
-	inOnHead
 	inOnRequest
+	inOnHeadOrRequest // of a worker with OnHead: one name, or the clock would be read between them
 	inOnUpgrade
 	inOnRefuse
 	inOnPong
@@ -41,7 +41,7 @@ const (
 
 var callbackNames = [...]string{
 	"", "OnStart", "OnPrepare", "OnReload", "OnStop", "OnAccept", "OnConnect", "OnMessage",
-	"OnInvalid", "OnHead", "OnRequest", "OnUpgrade", "OnRefuse", "OnPong", "OnFull", "OnDrain",
+	"OnInvalid", "OnRequest", "OnHead or OnRequest", "OnUpgrade", "OnRefuse", "OnPong", "OnFull", "OnDrain",
 	"OnRelayEnd", "OnClosing", "OnClose", "OnGone", "Save", "Restore", "SaveState", "RestoreState",
 	"OnHandover", "Report", "Do", "timer",
 }
@@ -89,6 +89,14 @@ func (l *Loop) entersNext(what callback) {
 	}
 	l.doing.set(what)
 	l.unread++ // for the next one, though no event may be over until then
+}
+
+// requestOf is what takes a request of a worker.
+func requestOf(w *Worker) callback {
+	if w.OnHead != nil {
+		return inOnHeadOrRequest
+	}
+	return inOnRequest
 }
 
 // readClock reads the clock, and tells of a callback that was slow.

@@ -31,6 +31,7 @@ type service struct {
 	packet    bool      // its socket is one of datagrams
 	direct    bool      // Send may encode without a guard: see sendGuardedLocked
 	transport transport // of connections without TLS
+	request   callback  // what takes a request
 	limits    Limits    // with defaults
 	after     ticks
 	secured   *tls.Config // nil without TLS
@@ -76,7 +77,7 @@ func newService(l *Loop, w *Worker) (*service, error) {
 	s := &service{
 		loop: l, worker: w, name: w.name(), address: a,
 		transport: &stream{}, protocol: a.protocol, packet: a.network == "udp", limits: w.Limits.withDefaults(),
-		log: l.log,
+		log: l.log, request: requestOf(w),
 	}
 	if s.packet {
 		s.transport = &workerUDP{}
