@@ -3,6 +3,7 @@
 package server_test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -66,7 +67,39 @@ func TestAPIAllocations(t *testing.T) {
 		t.Skip("the race detector allocates too")
 	}
 	p := newPublisher(t)
-	if n := testing.AllocsPerRun(500, func() { p.publish(t) }); n > 8 {
+	if n := testing.AllocsPerRun(500, func() { p.publish(t) }); n > 2 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// BenchmarkAPIAtOnce is a publication by HTTP to a page: each of 16 back ends has one under way.
+func BenchmarkAPIAtOnce(b *testing.B) {
+	const backEnds = 16
+	c := devMode()
+	c.Loops = 1
+	r := start(b, c, server.Options{})
+	page := r.visit("token=ann&sub=news")
+	go func() { _, _ = io.Copy(io.Discard, page.Reader) }()
+	r.counts(r.backend(), "news", 1)
+	body := `{"to":"news","text":"` + strings.Repeat("x", 64) + `"}`
+	request := fmt.Appendf(nil, "POST /v1/pub HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+		"Content-Length: %d\r\n\r\n%s", len(body), body)
+	answer := make([]byte, 4096)
+	var conns []net.Conn
+	for range backEnds {
+		conns = append(conns, dial(b, strings.TrimSuffix(strings.TrimPrefix(r.api, "http://"), "/v1/")))
+	}
+	b.ReportAllocs()
+	for n := 0; n < b.N; n += backEnds {
+		for _, one := range conns {
+			if _, err := one.Write(request); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for _, one := range conns {
+			if _, err := one.Read(answer); err != nil {
+				b.Fatal(err)
+			}
+		}
 	}
 }
