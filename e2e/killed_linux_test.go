@@ -34,8 +34,11 @@ func TestHandoverKilledAnytime(t *testing.T) {
 				old := i.pid("lines", 0)
 				end := i.background("reload")
 				next := i.successor(old)
-				had := awaitMoment(t, next, n%2 == 0, len(all))
-				_ = syscall.Kill(map[string]int{"new": next, "old": old}[victim], syscall.SIGKILL) // it may have gone
+				awaitMoment(t, next, n%2 == 0, len(all))
+				_ = syscall.Kill(next, syscall.SIGSTOP) // any of these may have gone
+				had := descriptors(next)
+				_ = syscall.Kill(map[string]int{"new": next, "old": old}[victim], syscall.SIGKILL)
+				_ = syscall.Kill(next, syscall.SIGCONT)
 				said, _ := end()
 				answered := answers(all)
 				t.Logf("of %d, the new one had %d descriptors, and %d are answered: %s", len(all), had, answered,
@@ -62,21 +65,19 @@ func TestHandoverKilledAnytime(t *testing.T) {
 	}
 }
 
-// awaitMoment waits until a process has a part of so many descriptors, or else for a moment. It returns how many it
-// has.
-func awaitMoment(t *testing.T, pid int, partly bool, conns int) (has int) {
+// awaitMoment waits until a process has a part of so many descriptors, or else for a moment.
+func awaitMoment(t *testing.T, pid int, partly bool, conns int) {
 	t.Helper()
 	if !partly {
 		<-time.After(rand.N(50 * time.Millisecond))
-		return descriptors(pid)
+		return
 	}
 	least, late := 20+rand.N(conns/2), time.Now().Add(patience)
-	for has < least {
-		if has = descriptors(pid); time.Now().After(late) {
+	for has := 0; has < least; has = descriptors(pid) {
+		if time.Now().After(late) {
 			t.Fatalf("%d descriptors have come, of %d", has, least)
 		}
 	}
-	return has
 }
 
 // descriptors are those of a process; 0 if it has gone.
