@@ -12,12 +12,22 @@ const highBits = 0x8080808080808080
 func valid(text []byte) bool { return isASCII(text) || utf8.Valid(text) }
 
 func isASCII(b []byte) bool {
-	if len(b) >= block {
-		whole := len(b) &^ (block - 1)
-		if !areBlocksASCII(b[:whole]) {
+	if len(b) >= long {
+		rest, plain := skipASCII(b)
+		if !plain {
 			return false
 		}
-		b = b[whole:]
+		b = rest
+	}
+	for len(b) >= 64 {
+		p := (*[64]byte)(b)
+		if (binary.LittleEndian.Uint64(p[:])|binary.LittleEndian.Uint64(p[8:])|
+			binary.LittleEndian.Uint64(p[16:])|binary.LittleEndian.Uint64(p[24:])|
+			binary.LittleEndian.Uint64(p[32:])|binary.LittleEndian.Uint64(p[40:])|
+			binary.LittleEndian.Uint64(p[48:])|binary.LittleEndian.Uint64(p[56:]))&highBits != 0 {
+			return false
+		}
+		b = b[64:]
 	}
 	all := uint64(0)
 	for len(b) >= 8 {

@@ -87,7 +87,7 @@ func TestLive(t *testing.T) {
 	}
 	p := r.live(t)
 	p.Send(`{"op":"hello","id":1,"token":"ann","sub":{"chat:7":"` + at[3] + `","shut:x":"","none:1":"` + at[1] + `"}}`)
-	p.is(at, `{"op":"welcome","id":1,"conn":"$c","uid":"ann","ping":25,"max":65536}`)
+	p.is(at, `{"op":"welcome","id":1,"conn":"$c","uid":"ann","ping":3600,"max":65536}`)
 	own := p.Receive()
 	var begun struct{ Op, Ch, Pos string }
 	if json.Unmarshal([]byte(own), &begun) != nil || begun.Ch != "u:ann" || begun.Pos == "" {
