@@ -56,7 +56,7 @@ func By(servers map[string]Server) {
 		fmt.Fprintf(os.Stderr, "%s does not serve %q\n", filepath.Base(os.Args[0]), *proto)
 		os.Exit(2)
 	}
-	go census.Serve(os.Stdout, syscall.SIGUSR1)
+	census.Serve(os.Stdout, syscall.SIGUSR1)
 	fmt.Fprintln(os.Stderr, serve("127.0.0.1:"+*port, *cert, *key))
 	os.Exit(1)
 }

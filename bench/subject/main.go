@@ -44,7 +44,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	go census.Serve(os.Stdout, syscall.SIGUSR1)
+	census.Serve(os.Stdout, syscall.SIGUSR1)
 	if err := lineman.Run(ctx, workers[0]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
