@@ -59,17 +59,19 @@ func TestSealFull(t *testing.T) {
 // playFull may write files of a few bytes only.
 func playFull([]string) error {
 	signal.Ignore(unix.SIGXFSZ)
-	before, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return err
-	}
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 4, Max: 4}); err != nil {
 		return err
 	}
-	_, err = Seal("test", []byte("a state"))
+	_, err := Seal("test", []byte("a state"))
 	fmt.Println(err)
-	if after, err := os.ReadDir("/proc/self/fd"); err != nil || len(after) != len(before) {
-		return fmt.Errorf("%v are open, and there were %v: %w", after, before, err)
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, fd := range open { // others come and go: the runtime has some
+		if of, _ := os.Readlink("/proc/self/fd/" + fd.Name()); strings.HasPrefix(of, "/memfd:") {
+			return fmt.Errorf("descriptor %s is left: %s", fd.Name(), of)
+		}
 	}
 	return nil
 }

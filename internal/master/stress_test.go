@@ -139,12 +139,10 @@ func (st *storm) dial(addr string) string {
 // TestStorm has reloads, kills, recyclings, questions and clients come at random, from several sides. Afterwards each
 // place is served by one process of the last program, and after the stop nothing is left.
 func TestStorm(t *testing.T) {
-	files, goroutines := processtest.OpenFiles(t), goleak.IgnoreCurrent()
+	check, goroutines := processtest.NoMoreFiles(t), goleak.IgnoreCurrent()
 	t.Cleanup(func() {
-		goleak.VerifyNone(t, goroutines) // waits for those that still hold a descriptor
-		if now := processtest.OpenFiles(t); now > files {
-			t.Errorf("%d descriptors were left open", now-files)
-		}
+		goleak.VerifyNone(t, goroutines)
+		check()
 	})
 	st := brew(t)
 	seed := rand.Uint64()

@@ -4,10 +4,29 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
-// OpenFiles is how many descriptors this process has.
-func OpenFiles(t *testing.T) int {
+// NoMoreFiles returns what fails the test if this process has more descriptors then than it has now, and they stay:
+// somebody may be closing one. To have fewer is no fault: tests before this one may have left some to the collector.
+func NoMoreFiles(t *testing.T) (check func()) {
+	t.Helper()
+	before := openFiles(t)
+	return func() {
+		t.Helper()
+		late := time.Now().Add(patience)
+		for now := openFiles(t); now > before; now = openFiles(t) {
+			if time.Now().After(late) {
+				t.Errorf("%d descriptors were left open", now-before)
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// openFiles is how many descriptors this process has.
+func openFiles(t *testing.T) int {
 	t.Helper()
 	entries, err := os.ReadDir("/dev/fd")
 	if err != nil {
