@@ -45,6 +45,11 @@ func TestJudgeOfSayings(t *testing.T) {
 			hearing{events: 4, distinct: 3, doubles: 1, unmarked: 1},
 		},
 		{
+			"the request that was cut is handled last",
+			[]handling{first(1), again(2, "a"), first(3), first(2)},
+			hearing{events: 4, distinct: 3, doubles: 1},
+		},
+		{
 			"two are turned around", []handling{first(2), fault(first(1), func(e *handling) { e.by = "b" }), first(3)},
 			hearing{events: 3, distinct: 3, disordered: 1},
 		},

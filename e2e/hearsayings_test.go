@@ -100,11 +100,15 @@ type hearing struct {
 
 // judge compares what back ends have handled, in the order of time, with what pages have said. Every message that was
 // taken is there, and of several times that it is there all but one are marked. The first times of a page's messages
-// are in its order, and so is all that one process handled of a connection, but for what comes again.
+// are in its order, and so are the first times of what one process handled of a connection: a request that was cut may
+// be handled after the one that was made again.
 func (s *sayings) judge(all []handling) hearing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	j := judgement{of: s, plain: map[payload]int{}, last: map[string]int{}, seqs: map[[2]string]uint64{}}
+	j := judgement{
+		of: s, plain: map[payload]int{}, last: map[string]int{},
+		seqs: map[[2]string]uint64{}, handled: map[handledSeq]bool{},
+	}
 	seen := map[payload]bool{}
 	for _, e := range all {
 		j.events++
@@ -137,10 +141,16 @@ func (s *sayings) judge(all []handling) hearing {
 // judgement is a judge at work.
 type judgement struct {
 	hearing
-	of    *sayings
-	plain map[payload]int      // times without the mark
-	last  map[string]int       // number of each page
-	seqs  map[[2]string]uint64 // of each process and connection
+	of      *sayings
+	plain   map[payload]int      // times without the mark
+	last    map[string]int       // number of each page
+	seqs    map[[2]string]uint64 // the last of each process and connection
+	handled map[handledSeq]bool
+}
+
+type handledSeq struct {
+	by, conn string
+	seq      uint64
 }
 
 func (j *judgement) complain(format string, args ...any) {
@@ -171,12 +181,13 @@ func (j *judgement) inOrderOfPage(e handling) {
 
 // inOrderOfConnection checks the seq.
 func (j *judgement) inOrderOfConnection(e handling) {
-	of := [2]string{e.by, e.Conn}
-	if last := j.seqs[of]; e.Seq <= last && !e.Again {
+	of, one := [2]string{e.by, e.Conn}, handledSeq{e.by, e.Conn, e.Seq}
+	if last := j.seqs[of]; e.Seq <= last && !e.Again && !j.handled[one] {
 		j.disordered++
 		j.complain("%s has %d of %s after %d, unmarked", e.by, e.Seq, e.Conn, last)
 	}
 	j.seqs[of] = max(j.seqs[of], e.Seq)
+	j.handled[one] = true
 }
 
 // once checks that it was not handled before without a mark.
