@@ -3,7 +3,6 @@ package lineman
 import (
 	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/lineman-go/lineman/internal/exchange"
 	"github.com/lineman-go/lineman/protocol/http1"
@@ -32,19 +31,16 @@ type httpSession struct {
 	acceptance *acceptance // of the handshake at hand; nil for an ordinary one
 	asked      bool        // a request has come
 	admitted   bool        // the head of the request at hand was decided about
-	follows    bool        // takes was answered when the request before was
 
-	// Raised by the loop when it expects an answer, read with the lock held: see waitsLocked.
-	expected atomic.Uint32
+	turn turn
 
 	// Guarded by the connection's lock.
 	service   *service           // changed by the loop
 	served    *exchange.Exchange // the request at hand is with an http.Handler; nil if it is not. Changed by the loop.
 	exchange  http1.Exchange     // of the request at hand. The loop changes it while none waits, and none streams
-	answered  uint8              // expected, when the last answer was given
 	awaits    bool               // a request waits, and its callback has returned
+	answering bool               // an answer, or the end of one that streams, is on its way to the output
 	streaming bool               // the answer's body goes on
-	closes    bool               // the connection ends after the answer that was given
 }
 
 func newHTTPSession(s *service) *httpSession {
@@ -96,7 +92,12 @@ func (h *httpSession) Append(dst, msg []byte) ([]byte, error) {
 	if h.streaming {
 		return http1.AppendChunk(dst, h.exchange, msg), nil
 	}
-	return h.respondLocked(dst, &http1.Response{Body: msg})
+	if !h.answersLocked() || h.exchange != (http1.Exchange{}) || len(msg) == 0 {
+		return h.respondLocked(dst, &http1.Response{Body: msg})
+	}
+	h.answering = true
+	l := h.service.loop
+	return l.date.AppendPlain(dst, msg, l.dateSecond()), nil
 }
 
 // answerLocked appends an answer of the application's, with the connection's lock held.
@@ -110,7 +111,7 @@ func answerLocked(s session, dst []byte, r *http1.Response) ([]byte, error) {
 
 // respondLocked appends the answer to the request that waits, with the connection's lock held.
 func (h *httpSession) respondLocked(dst []byte, r *http1.Response) ([]byte, error) {
-	if !h.waitsLocked() || h.served != nil {
+	if !h.answersLocked() {
 		return dst, ErrAnswered
 	}
 	b, err := r.Append(dst, h.exchange, h.service.loop.dateField())
@@ -119,9 +120,8 @@ func (h *httpSession) respondLocked(dst []byte, r *http1.Response) ([]byte, erro
 	}
 	h.exchange.Close = h.exchange.Close || r.Close || r.CloseDelimited
 	h.exchange.CloseDelimited = r.CloseDelimited
-	h.answeredLocked()
+	h.answering = true
 	h.streaming = r.Streams(h.exchange)
-	h.closes = h.exchange.Close
 	return b, nil
 }
 
@@ -143,25 +143,10 @@ func (h *httpSession) endStreamLocked(dst []byte) ([]byte, error) {
 	if !h.streaming {
 		return dst, ErrAnswered
 	}
-	h.streaming = false
-	h.closes = h.exchange.Close || h.exchange.HTTP10
-	return http1.AppendLast(dst, h.exchange), nil
-}
-
-// sentLocked moves the connection on after an answer was queued, with lock held.
-func (h *httpSession) sentLocked(c *Conn) {
-	if h.waitsLocked() || h.streaming || c.phase.get() != open {
-		return
-	}
-	awaited := h.awaits
-	h.awaits = false
-	switch {
-	case h.closes:
-		h.closes = false
-		c.end.closeLocked(c)
-	case awaited:
-		c.markLocked(resume)
-	}
+	h.streaming, h.answering = false, true
+	dst = http1.AppendLast(dst, h.exchange)
+	h.exchange.Close = h.exchange.Close || h.exchange.HTTP10
+	return dst, nil
 }
 
 func (h *httpSession) deliver(c *Conn, msg []byte) {
@@ -196,19 +181,6 @@ func (h *httpSession) lend(c *Conn) *http1.Request {
 	}
 	return r
 }
-
-// expectAnswer has a request wait for its answer. It goes without the lock: no other one waits, so what belongs to the
-// request is the loop's until expected tells of it.
-func (h *httpSession) expectAnswer(r *http1.Request) {
-	h.exchange = r.Exchange()
-	h.expected.Add(1)
-}
-
-// waitsLocked reports whether a request waits for its answer.
-func (h *httpSession) waitsLocked() bool { return uint8(h.expected.Load()) != h.answered }
-
-// answeredLocked notes that none does any more.
-func (h *httpSession) answeredLocked() { h.answered = uint8(h.expected.Load()) }
 
 // asksUpgrade reports whether a request is for OnUpgrade.
 func (h *httpSession) asksUpgrade(c *Conn, r *http1.Request) bool {
@@ -277,16 +249,17 @@ func (h *httpSession) call(c *Conn, r *http1.Request, msg []byte) {
 
 // await starts the limit of an answer that the callback did not give. If it gave one, the next request may follow.
 func (h *httpSession) await(c *Conn) {
+	if h.turn.is(over) {
+		return
+	}
 	c.mu.Lock()
-	if !h.waitsLocked() && !h.streaming || c.phase.get() != open {
-		h.follows = c.loop.behind > 0 && h.takesLocked(c)
-	} else {
+	defer c.mu.Unlock()
+	if (h.waitsLocked() || h.streaming) && c.phase.get() == open {
 		h.awaits = true
 		c.since = c.loop.present
 		c.watch(c.service.after.answer)
 		c.markLocked(0)
 	}
-	c.mu.Unlock()
 }
 
 // upgradeTo is upgrade of a client that is there.

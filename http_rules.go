@@ -2,6 +2,7 @@ package lineman
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"github.com/lineman-go/lineman/protocol/http1"
 	"github.com/lineman-go/lineman/protocol/websocket"
@@ -15,18 +16,39 @@ func (h *httpSession) half() bool                   { return !h.Idle() }
 func (h *httpSession) busy(c *Conn) bool            { return h.waits(c) }
 func (h *httpSession) partsAtRest() bool            { return false }
 
-// takes lets no request in while its peer does not read the answers to those before: they would pile up.
+// turn says who has the exchange. The loop gives it to the application, without the lock, as it is nobody else's then.
+// Who answers gives it back, with the lock held and last of all: the loop may go on before the lock is free.
+type turn struct{ v atomic.Uint32 }
+
+const (
+	resting = iota // no request waits; whether the next may be looked at is known with the lock held
+	waiting        // one waits for its answer
+	over           // none waits: the last answer was queued whole, for a peer that reads
+)
+
+func (t *turn) is(v uint32) bool { return t.v.Load() == v }
+func (t *turn) give(v uint32)    { t.v.Store(v) }
+
+// expectAnswer has a request wait for its answer.
+func (h *httpSession) expectAnswer(r *http1.Request) {
+	h.exchange = r.Exchange()
+	h.turn.give(waiting)
+}
+
+// answersLocked reports whether a request waits for an answer of the application's own.
+func (h *httpSession) answersLocked() bool { return h.waitsLocked() && h.served == nil }
+
+// waitsLocked reports whether a request waits for its answer.
+func (h *httpSession) waitsLocked() bool { return h.turn.is(waiting) && !h.answering }
+
+// takes lets no request in while its peer does not read the answers to those before: they would pile up. What else was
+// written since the last answer may have stalled just now, and the loop does not know it: that is soon enough.
 func (h *httpSession) takes(c *Conn) bool {
-	if h.follows {
-		h.follows = false
+	if h.turn.is(over) && !c.state.stalled {
 		return true
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return h.takesLocked(c)
-}
-
-func (h *httpSession) takesLocked(c *Conn) bool {
 	return !h.waitsLocked() && !h.streaming && c.flags&(full|stalled) == 0
 }
 
@@ -101,7 +123,6 @@ func (h *httpSession) giveUp(c *Conn) {
 // goOn forgets an exchange whose handler is done. KeepAlive counts from here.
 func (h *httpSession) goOn(c *Conn) {
 	c.watch(c.service.after.keepAlive)
-	h.follows = false
 	if h.served == nil || !h.served.Over() {
 		return
 	}
@@ -109,8 +130,32 @@ func (h *httpSession) goOn(c *Conn) {
 	defer c.mu.Unlock()
 	h.served = nil
 	h.awaits = false
-	h.answeredLocked()
+	h.turn.give(resting)
 	h.lastOfRestLocked(c)
+}
+
+// sentLocked moves the connection on after an answer was queued, with lock held.
+func (h *httpSession) sentLocked(c *Conn) {
+	if !h.answering {
+		return
+	}
+	h.answering = false
+	if h.streaming || c.phase.get() != open {
+		h.turn.give(resting)
+		return
+	}
+	awaited := h.awaits
+	h.awaits = false
+	switch {
+	case h.exchange.Close:
+		c.end.closeLocked(c)
+	case awaited:
+		c.markLocked(resume)
+	case c.flags&(full|stalled) == 0:
+		h.turn.give(over)
+		return
+	}
+	h.turn.give(resting)
 }
 
 // written goes on when its peer has read answers, to which those to the requests that wait would have been added.
@@ -126,7 +171,7 @@ func (h *httpSession) unsentLocked(c *Conn) {
 	if c.flags&broken == 0 || !h.waitsLocked() || h.served != nil {
 		return
 	}
-	h.answeredLocked()
+	h.turn.give(resting)
 	c.markLocked(resume)
 	h.lastOfRestLocked(c)
 }

@@ -261,13 +261,16 @@ func (l *Loop) wokeUp() {
 	l.yielded = l.now
 }
 
-// dateField is the value of a Date field (RFC 9110, 6.6.1). While the loop is busy it is that of the last look at the
-// clock: another one for each answer would cost as much as to make it up. Any goroutine may call it.
-func (l *Loop) dateField() []byte {
+// dateField is the value of a Date field (RFC 9110, 6.6.1).
+func (l *Loop) dateField() []byte { return l.date.Now(time.Unix(l.dateSecond(), 0)) }
+
+// dateSecond is the time of answers, in Unix seconds. While the loop is busy it is that of the last look at the clock:
+// another one for each answer would cost as much as to make it up. Any goroutine may call it.
+func (l *Loop) dateSecond() int64 {
 	if l.doing.get() == noCallback {
-		return l.date.Now(l.clock())
+		return l.clock().Unix()
 	}
-	return l.date.Now(time.Unix(l.second.Load(), 0))
+	return l.second.Load()
 }
 
 func (l *Loop) dispatch(ev poll.Event) {

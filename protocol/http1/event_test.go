@@ -3,6 +3,7 @@ package http1_test
 import (
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,7 +39,8 @@ func TestEvent(t *testing.T) {
 	}
 }
 
-// TestDate has the field tell the second, however often it is asked, forwards and back.
+// TestDate has the field tell the second, however often it is asked, forwards and back, and a plain answer be that of a
+// Response.
 func TestDate(t *testing.T) {
 	var d http1.Date
 	at := time.Date(2026, 11, 28, 19, 59, 59, 999_999_999, time.FixedZone("", 3600))
@@ -53,6 +55,14 @@ func TestDate(t *testing.T) {
 	} {
 		if got := string(d.Now(c.at)); got != c.want {
 			t.Errorf("at %v it is %s, want %s", c.at, got, c.want)
+		}
+		for _, body := range []string{"x", strings.Repeat("x", 1000)} {
+			answer := http1.Response{Body: []byte(body)}
+			want, err := answer.Append([]byte("before"), http1.Exchange{}, []byte(c.want))
+			got := d.AppendPlain([]byte("before"), []byte(body), c.at.Unix())
+			if err != nil || string(got) != string(want) {
+				t.Errorf("at %v a plain answer is %.200q, %v; want %.200q", c.at, got, err, want)
+			}
 		}
 	}
 }

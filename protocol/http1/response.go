@@ -114,7 +114,7 @@ func (r *Response) isPlain() bool {
 
 // appendPlain is Append for most answers: a plain one to a client that stays.
 func (r *Response) appendPlain(b, date []byte) []byte {
-	b = append(append(b, "HTTP/1.1 200 OK\r\nDate: "...), date...)
+	b = append(append(b, plainStatus...), date...)
 	if r.Type == "" {
 		b = append(b, plainType...)
 	} else {
@@ -124,7 +124,10 @@ func (r *Response) appendPlain(b, date []byte) []byte {
 	return append(b, r.Body...)
 }
 
-const plainType = "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: "
+const (
+	plainStatus = "HTTP/1.1 200 OK\r\nDate: "
+	plainType   = "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: "
+)
 
 // upgrades reports whether the answer names a protocol to change to.
 func (r *Response) upgrades() bool {
