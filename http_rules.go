@@ -29,7 +29,8 @@ const (
 func (t *turn) is(v uint32) bool { return t.v.Load() == v }
 func (t *turn) give(v uint32)    { t.v.Store(v) }
 
-// expectAnswer has a request wait for its answer.
+// expectAnswer has a request wait for its answer. It goes without the lock: no other one waits, so what belongs to the
+// request is the loop's until turn tells of it.
 func (h *httpSession) expectAnswer(r *http1.Request) {
 	h.exchange = r.Exchange()
 	h.turn.give(waiting)
