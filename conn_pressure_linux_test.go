@@ -122,13 +122,17 @@ func TestDescriptorShortage(t *testing.T) {
 	open := s.Dial(w)
 	open.Send("x")
 	open.Receive()
-	restore := lowerDescriptorLimit(t, 8)
+	leaveOne, restore := takeDescriptors(t)
 	var clients []net.Conn
-	for {
-		// The client's side needs descriptors too: when there is none, its connection is missing, so one is given back.
+	var shortages uint64
+	for late := time.Now().Add(patience); shortages == 0; {
+		if time.Now().After(late) {
+			t.Fatal("no shortage is noticed")
+		}
+		leaveOne() // for the client; if another one is closed late, the server has that, and is short the next time
 		c, err := net.Dial("tcp", s.Addr(w).String())
 		if err != nil {
-			break
+			continue // over package net, an accept under way holds it for a moment
 		}
 		clients = append(clients, c)
 		t.Cleanup(func() { c.Close() })
@@ -136,12 +140,11 @@ func TestDescriptorShortage(t *testing.T) {
 		if got := open.Receive(); got != "served" {
 			t.Errorf("got %q", got)
 		}
+		waitUntil(t, s, w, func(l *lineman.Loop) bool {
+			shortages = l.Stats().Shortages
+			return shortages > 0 || l.Stats().Accepted == uint64(1+len(clients))
+		})
 	}
-	var shortages uint64
-	linemantest.Until(t, "no shortage is noticed", func() bool {
-		s.Do(w, func(l *lineman.Loop) { shortages = l.Stats().Shortages })
-		return shortages > 0
-	})
 	open.Send("still served")
 	if got := open.Receive(); got != "still served" {
 		t.Errorf("got %q", got)
@@ -163,33 +166,42 @@ func TestDescriptorShortage(t *testing.T) {
 	}
 }
 
-// lowerDescriptorLimit leaves so many descriptors free.
-func lowerDescriptorLimit(t *testing.T, free uint64) (restore func()) {
+// takeDescriptors lets this process have few descriptors more than it has, until restore; leaveOne takes all but one.
+func takeDescriptors(t *testing.T) (leaveOne, restore func()) {
 	t.Helper()
 	var old syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
 		t.Fatal(err)
 	}
-	probe, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := syscall.Dup(0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := probe.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
+	taken := []int{free}
 	lowered := old
-	lowered.Cur = uint64(f.Fd()) + free
-	f.Close()
-	probe.Close()
+	lowered.Cur = uint64(free) + 32
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &lowered); err != nil {
 		t.Fatal(err)
 	}
+	take := func() {
+		for fd, err := syscall.Dup(0); err == nil; fd, err = syscall.Dup(0) {
+			taken = append(taken, fd)
+		}
+	}
 	restore = func() {
+		for _, fd := range taken {
+			syscall.Close(fd)
+		}
+		taken = nil
 		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
 			t.Error(err)
 		}
 	}
 	t.Cleanup(restore)
-	return restore
+	leaveOne = func() {
+		take()
+		syscall.Close(taken[len(taken)-1])
+		taken = taken[:len(taken)-1]
+	}
+	return leaveOne, restore
 }
