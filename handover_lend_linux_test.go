@@ -127,8 +127,8 @@ func TestLendEnds(t *testing.T) {
 				all := come(s, w, 2)
 				first := next(t, conns, "a connection")
 				see := func() {
-					if lent && shared(t) != 2 {
-						t.Errorf("%d sockets are open twice, want both", shared(t))
+					if lent {
+						linemantest.Until(t, "not both are open twice", func() bool { return shared(t) == 2 })
 					}
 					end(all[0], first)
 					views[i] = endOf(t, all[0])
@@ -214,9 +214,7 @@ func TestLendFails(t *testing.T) {
 			if step == "lent" && !strings.Contains(h.Handed.Error(), "was not lent") {
 				t.Errorf("it is told %v", h.Handed)
 			}
-			if n := watchedTwice(t); n > 0 {
-				t.Errorf("%d that stay are watched by the successor, too", n)
-			}
+			linemantest.Until(t, "the successor watches what stays, too", func() bool { return watchedTwice(t) == 0 })
 			for _, c := range all {
 				c.Send("b")
 				if got := c.Receive(); !strings.HasSuffix(got, " ab") {
@@ -298,9 +296,7 @@ func TestLendLate(t *testing.T) {
 			t.Errorf("%q, want ab", got)
 		}
 	}
-	if n := shared(t); n > 0 {
-		t.Errorf("%d descriptors were left", n)
-	}
+	linemantest.Until(t, "descriptors were left", func() bool { return shared(t) == 0 })
 	if err := s.Stop(); err != nil {
 		t.Error(err)
 	}

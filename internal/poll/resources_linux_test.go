@@ -12,7 +12,7 @@ import (
 	"github.com/lineman-go/lineman/internal/poll"
 )
 
-// TestShutLeavesNothing counts goroutines and descriptors before and after.
+// TestShutLeavesNothing counts goroutines and descriptors before and after: those of tests before may become fewer.
 func TestShutLeavesNothing(t *testing.T) {
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {
@@ -20,10 +20,10 @@ func TestShutLeavesNothing(t *testing.T) {
 			useAll(t, b.open) // the runtime and the first lookups keep descriptors of their own
 			before := descriptors(t)
 			useAll(t, b.open)
-			if after := descriptors(t); after != before {
+			goleak.VerifyNone(t, goroutines) // waits for those that still hold a descriptor
+			if after := descriptors(t); after > before {
 				t.Errorf("%d descriptors after Shut, %d before", after, before)
 			}
-			goleak.VerifyNone(t, goroutines)
 		})
 	}
 }

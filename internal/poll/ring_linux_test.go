@@ -178,7 +178,7 @@ func TestBatchLeavesNothing(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Error(err)
 	}
-	if after := descriptors(t); after != before {
+	if after := descriptors(t); after > before {
 		t.Errorf("%d descriptors after Close, %d before", after, before)
 	}
 }
