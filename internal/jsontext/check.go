@@ -72,7 +72,11 @@ func (c *checker) next() byte {
 	return 0
 }
 
-func (c *checker) space() { c.at = skipSpace(c.text, c.at) }
+func (c *checker) space() {
+	if c.at < len(c.text) && c.text[c.at] <= ' ' { // so that it is inlined where there is none
+		c.at = skipSpace(c.text, c.at)
+	}
+}
 
 // takes goes on behind a byte, if it is the next.
 func (c *checker) takes(b byte) bool {

@@ -106,13 +106,24 @@ const (
 // special is where the first byte is, from i on, that does not stand for itself in a JSON string: a quote, a backslash
 // or a control character. It is the length of the text if there is none. The highs of beyond are set if something
 // before it, or in the eight bytes around it, is beyond ASCII. Eight bytes are looked at together, as the text of a
-// publication may be long: in a difference, a byte that is less has its high bit set, which no ASCII has.
+// publication may be long, and four times eight where it is.
 func special(text []byte, i int) (at int, beyond uint64) {
+	for ; len(text)-i >= 32; i += 32 {
+		t := text[i : i+32]
+		a, b := binary.LittleEndian.Uint64(t), binary.LittleEndian.Uint64(t[8:])
+		if found := specials(a); found != 0 { // most are short
+			return i + bits.TrailingZeros64(found)/8, beyond | a
+		}
+		c, d := binary.LittleEndian.Uint64(t[16:]), binary.LittleEndian.Uint64(t[24:])
+		if specials(b)|specials(c)|specials(d) != 0 {
+			break
+		}
+		beyond |= a | b | c | d
+	}
 	for ; len(text)-i >= 8; i += 8 {
 		w := binary.LittleEndian.Uint64(text[i:])
 		beyond |= w
-		quote, slash := w^ones*'"', w^ones*'\\' // with a byte that is 0 where there is one
-		if found := ((w - ones*' ') | (quote - ones) | (slash - ones)) &^ w & highs; found != 0 {
+		if found := specials(w); found != 0 {
 			return i + bits.TrailingZeros64(found)/8, beyond
 		}
 	}
@@ -121,6 +132,13 @@ func special(text []byte, i int) (at int, beyond uint64) {
 		i++
 	}
 	return i, beyond
+}
+
+// specials has the high bit of a byte set that is special, and perhaps of some behind it: in a difference, a byte that is
+// less has it set, which no ASCII has.
+func specials(w uint64) uint64 {
+	quote, slash := w^ones*'"', w^ones*'\\' // with a byte that is 0 where there is one
+	return ((w - ones*' ') | (quote - ones) | (slash - ones)) &^ w & highs
 }
 
 // valueEnd is where a value ends that begins at i.
