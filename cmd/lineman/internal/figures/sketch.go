@@ -16,6 +16,7 @@ type sketch struct {
 	seed  maphash.Seed
 	slots []slot
 	at    map[uint64]int // by the hash of a name
+	last  int            // the slot of the last name: many come again at once
 }
 
 // slot counts a name.
@@ -36,6 +37,10 @@ func newSketch() *sketch {
 
 // add counts publications for a name, and their deliveries.
 func (s *sketch) add(name string, published, delivered float64) {
+	if s.last < len(s.slots) && string(s.slots[s.last].name) == name {
+		s.count(s.last, published, delivered)
+		return
+	}
 	hash := maphash.String(s.seed, name)
 	i, known := s.at[hash]
 	switch {
@@ -54,11 +59,16 @@ func (s *sketch) add(name string, published, delivered float64) {
 		*one = slot{hash: hash, name: append(one.name[:0], name...), weight: one.weight}
 		s.at[hash] = 0
 	}
+	s.count(i, published, delivered)
+}
+
+// count counts for the name that has a slot.
+func (s *sketch) count(i int, published, delivered float64) {
 	one := &s.slots[i]
 	one.weight += published + delivered
 	one.published += published
 	one.delivered += delivered
-	s.sink(i)
+	s.last = s.sink(i)
 }
 
 // rise brings a slot up to its place in the heap, and tells where that is.
@@ -70,8 +80,8 @@ func (s *sketch) rise(i int) int {
 	return i
 }
 
-// sink brings a slot down to its place.
-func (s *sketch) sink(i int) {
+// sink brings a slot down to its place, and tells where that is.
+func (s *sketch) sink(i int) int {
 	for {
 		lightest := i
 		for child := 2*i + 1; child <= 2*i+2 && child < len(s.slots); child++ {
@@ -80,7 +90,7 @@ func (s *sketch) sink(i int) {
 			}
 		}
 		if lightest == i {
-			return
+			return i
 		}
 		s.swap(i, lightest)
 		i = lightest
