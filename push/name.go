@@ -17,11 +17,13 @@ func checkName(k Kind, name string) error {
 		return fmt.Errorf("push: a %s has no name", k)
 	case len(name) > MaxName:
 		return fmt.Errorf("push: the name of a %s has %d bytes: at most %d are allowed", k, len(name), MaxName)
+	case isPrintable(name): // most are
 	case !utf8.ValidString(name):
 		return fmt.Errorf("push: the name of a %s is not UTF-8", k)
-	}
-	if r, found := findUnfit(name); found {
-		return fmt.Errorf("push: the name of a %s has a %s, %U", k, unfit(r), r)
+	default:
+		if r, found := findUnfit(name); found {
+			return fmt.Errorf("push: the name of a %s has a %s, %U", k, unfit(r), r)
+		}
 	}
 	switch {
 	case k == ToChannel && isOther(name):
@@ -36,6 +38,16 @@ func checkName(k Kind, name string) error {
 
 // wrongName is an error about a name. It has a copy, so that a name which is right needs not be on the heap.
 func wrongName(format, name string) error { return fmt.Errorf(format, strings.Clone(name)) }
+
+// isPrintable reports whether a name is printable ASCII, all of which names may have.
+func isPrintable(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c < ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
 
 // findUnfit finds a character that no name may have.
 func findUnfit(name string) (r rune, found bool) {

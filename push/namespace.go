@@ -92,9 +92,9 @@ func (n Namespaces[T]) Find(channel string) (key string, is T) {
 // find is Find without a copy; nil if there are none.
 func (n *Namespaces[T]) find(channel string) (key string, is *T) {
 	one := n.rest
-	if name, _, found := strings.Cut(channel, ":"); found {
-		if is := n.by[name]; is != nil {
-			one = is
+	if len(n.by) > 1 { // the rest is one of them
+		if name, _, found := strings.Cut(channel, ":"); found && n.by[name] != nil {
+			one = n.by[name]
 		}
 	}
 	if one == nil {

@@ -70,15 +70,18 @@ func nodeTopic(node string) Target { return Target(connPrefix + node) }
 
 // Split takes a Target apart.
 func (t Target) Split() (Kind, string) {
-	switch {
-	case t == Everyone:
+	if t == Everyone {
 		return ToEveryone, ""
-	case strings.HasPrefix(string(t), "u:"):
-		return ToUID, string(t[2:])
-	case strings.HasPrefix(string(t), "g:"):
-		return ToGroup, string(t[2:])
-	case strings.HasPrefix(string(t), connPrefix):
-		return ToConn, string(t[2:])
+	}
+	if len(t) >= 2 && t[1] == ':' {
+		switch t[0] {
+		case 'u':
+			return ToUID, string(t[2:])
+		case 'g':
+			return ToGroup, string(t[2:])
+		case 'c':
+			return ToConn, string(t[2:])
+		}
 	}
 	return ToChannel, string(t)
 }

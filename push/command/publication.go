@@ -45,13 +45,16 @@ func (p *publication[C]) end() {
 func (p *publication[C]) finished(o push.Outcome) {
 	done, at := p.done, placed(p.to, o.Positions)
 	p.end()
-	if o.Err != nil && !errors.Is(o.Err, push.ErrUnanswered) {
+	switch {
+	case o.Err == nil && at == nil: // the usual one
+		done(reached(o.Reached))
+	case o.Err != nil && !errors.Is(o.Err, push.ErrUnanswered):
 		done(Failed(o.Err))
-		return
+	default:
+		r := reached(o.Reached)
+		if r.Incomplete = o.Err != nil; at != nil {
+			r = r.withPositions(at)
+		}
+		done(r)
 	}
-	r := reached(o.Reached)
-	if r.Incomplete = o.Err != nil; at != nil {
-		r = r.withPositions(at)
-	}
-	done(r)
 }
