@@ -116,7 +116,11 @@ func (f *fields) find(name string, i int) int {
 		return -1
 	}
 	for ; i < len(f.lines); i++ {
-		if l := &f.lines[i]; int(l.colon-l.name) == len(name) && equalFold(f.text[l.name:l.colon], name) {
+		l := &f.lines[i]
+		if int(l.colon-l.name) != len(name) {
+			continue
+		}
+		if is := f.text[l.name:l.colon]; string(is) == name || equalFold(is, name) {
 			return i
 		}
 	}

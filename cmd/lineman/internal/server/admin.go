@@ -78,11 +78,10 @@ func (s *Server) operatorHead(c *lineman.Conn, r *http1.Request) error {
 	if admin.Has(string(r.Path())) {
 		return s.dashboardHead(c, r)
 	}
-	field := func(name string) string { return string(r.Header(name)) }
-	if isPage(r.Method(), field) || !s.knowsHost(string(r.Host())) {
+	if isPage(r) || !s.knowsHost(string(r.Host())) {
 		return s.foreignOperator(c)
 	}
-	scheme, key, _ := strings.Cut(field("Authorization"), " ")
+	scheme, key, _ := strings.Cut(string(r.Header("Authorization")), " ")
 	p := s.keys.find([]byte(key))
 	if !s.isOpenAdmin() &&
 		(p == nil || !strings.EqualFold(scheme, "Bearer") || !slices.Contains(p.Scopes, command.Admin)) {

@@ -92,8 +92,7 @@ func (s *Server) callHead(c *lineman.Conn, r *http1.Request) error {
 		s.guard.refuse(why, "a back end was turned away: there are too many", "remote", c.RemoteAddr())
 		return &lineman.RefuseError{Status: 429, Reason: "too many connections: " + why, Header: retryAfter}
 	}
-	field := func(name string) string { return string(r.Header(name)) }
-	if isPage(r.Method(), field) || !s.mayBeFor(one, r.Host()) {
+	if isPage(r) || !s.mayBeFor(one, r.Host()) {
 		s.guard.refuse("page", "a page, or a host that is not in api.hosts, asked the HTTP API", "remote",
 			c.RemoteAddr())
 		return refused(&command.Error{
@@ -251,15 +250,15 @@ func isSafe(method string) bool { return method == "GET" || method == "HEAD" }
 
 // isPage reports whether a request was made by a page in a browser. A page of another site does not see the answer, but
 // what it asks for would be done. A person who types an address, or follows a link of what this port answers, is no
-// page, and only reads. field gives a field of the request's head.
-func isPage(method string, field func(name string) string) bool {
-	switch from := field("Sec-Fetch-Site"); {
-	case field("Origin") != "":
+// page, and only reads.
+func isPage(r *http1.Request) bool {
+	switch from := r.Header("Sec-Fetch-Site"); {
+	case len(r.Header("Origin")) > 0:
 		return true
-	case from == "none" || from == "same-origin":
-		return !isSafe(method)
+	case string(from) == "none" || string(from) == "same-origin":
+		return !isSafe(r.Method())
 	default:
-		return from != ""
+		return len(from) > 0
 	}
 }
 
