@@ -117,10 +117,13 @@ func noTarget(o object) error {
 	return invalid(`no "uid"`)
 }
 
+// MaxAuthLine is how long a line may be that says a key: longer ones are not looked through for one.
+const MaxAuthLine = 8 << 10
+
 // AuthKey is the key of a line that says who the back end is: {"cmd":"auth","key":"…"}; empty if it has none, or
 // several.
 func AuthKey(line []byte) (key string, says bool) {
-	if !bytes.Contains(line, []byte(`"auth"`)) {
+	if len(line) > MaxAuthLine || !bytes.Contains(line, []byte(`"auth"`)) {
 		return "", false
 	}
 	o, err := parseObject(line, &jsontext.Object{})

@@ -7,17 +7,32 @@ import (
 	"github.com/lineman-go/lineman"
 )
 
-// budget bounds the memory of the send queues of all connections, by load shedding. Each time an eighth of it has been
-// sent, what waits is counted: so it is passed by an eighth at the most, and counting costs little.
+// budget bounds the memory of the send queues of all connections, by load shedding. What waits is counted again when so
+// much was sent since that it may have been passed by an eighth: so that is the most, and counting, which looks at each
+// connection, is rare where little waits. The zero value has to be counted first.
 type budget struct {
-	sent int // bytes since it was counted
+	room int // bytes that may be sent before it is counted again
 	due  bool
 }
 
-// charge counts bytes that were sent to pages.
-func (s *Server) charge(bytes int) {
-	if s.budget.sent += bytes; s.config.Limits.Memory > 0 && s.budget.sent > s.memoryShare()/8 && !s.budget.due {
-		s.budget.due = true
+// aroundSent is for what a message has around it on its way: its frame, and its record of TLS.
+const aroundSent = 32
+
+// spend tells of bytes that were sent, and reports whether what waits has to be counted now.
+func (b *budget) spend(bytes int) bool {
+	if b.room -= bytes; b.room >= 0 || b.due {
+		return false
+	}
+	b.due = true
+	return true
+}
+
+// counted tells how much waits, of so much that may.
+func (b *budget) counted(waits, most int) { *b = budget{room: most + most/8 - waits} }
+
+// charge counts messages of so many bytes each that were sent to pages.
+func (s *Server) charge(messages, bytes int) {
+	if s.config.Limits.Memory > 0 && s.budget.spend(messages*(bytes+aroundSent)) {
 		s.loop.After(time.Millisecond, s.shed) // once the kernel has taken what it takes
 	}
 }
@@ -27,7 +42,6 @@ func (s *Server) memoryShare() int { return s.config.Limits.Memory / (1 + len(s.
 
 // shed is the load shedding: it cuts the connections for which most waits, until the rest is within the budget.
 func (s *Server) shed() {
-	s.budget = budget{}
 	type waiting struct {
 		conn  *lineman.Conn
 		bytes int
@@ -41,13 +55,15 @@ func (s *Server) shed() {
 		}
 	}
 	slices.SortFunc(slow, func(a, b waiting) int { return b.bytes - a.bytes })
+	share := s.memoryShare()
 	for _, w := range slow {
-		if total <= s.memoryShare() {
-			return
+		if total <= share {
+			break
 		}
 		total -= w.bytes
 		s.guard.refuse("memory", "a page was cut: too much waits for all", "remote", w.conn.RemoteAddr(),
 			"bytes", w.bytes)
 		w.conn.Abort() // a goodbye would wait behind what has to go
 	}
+	s.budget.counted(total, share)
 }

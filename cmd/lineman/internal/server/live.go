@@ -127,7 +127,7 @@ func (s *Server) tell(c *lineman.Conn, f frame) {
 
 // say sends frames to a page.
 func (s *Server) say(c *lineman.Conn, text []byte) {
-	s.charge(len(text))
+	s.charge(1, len(text))
 	_ = c.Send(text) // it may have closed
 }
 

@@ -44,6 +44,6 @@ func (s *Server) send(to iter.Seq[*lineman.Conn], m outgoing) (n int) {
 		n = s.loop.BroadcastPrepared(to, m.prepared)
 	}
 	s.slice.sent(n)
-	s.charge(n * len(m.text))
+	s.charge(n, len(m.text))
 	return n
 }

@@ -196,7 +196,7 @@ func (s *Server) tellStreams(to []*lineman.Conn, of push.Target, m push.Stored, 
 		if event := s.event(st, 0, frame); c.Send(event) == nil {
 			n++
 			s.slice.work++
-			s.charge(len(event))
+			s.charge(1, len(event))
 		}
 	}
 	if len(alike) > 0 {

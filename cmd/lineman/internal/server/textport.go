@@ -168,16 +168,13 @@ func (s *Server) textWorker() *lineman.Worker {
 		known.Name, known.Addr, known.Protocol, known.ReusePort = "known backends", "", text.Protocol{}, false
 		s.known = &known
 		s.hearing.worker = s.hearingWorker(s.known)
-		w.Limits.MaxMessage = maxKeyLine
+		w.Limits.MaxMessage = command.MaxAuthLine
 	}
 	return w
 }
 
-const (
-	// what may stand around a publication in a line, in bytes: its command, and its targets
-	aroundPublication = 64 << 10
-	maxKeyLine        = 8 << 10 // of the line that says a key
-)
+// aroundPublication is what may stand around a publication in a line, in bytes: its command, and its targets.
+const aroundPublication = 64 << 10
 
 // invalid answers a line that is not valid. If it is the first line, the peer is taken for no back end.
 func (s *Server) invalid(b *backend, err error) {
