@@ -134,8 +134,8 @@ func special(text []byte, i int) (at int, beyond uint64) {
 	return i, beyond
 }
 
-// specials has the high bit of a byte set that is special, and perhaps of some behind it: in a difference, a byte that is
-// less has it set, which no ASCII has.
+// specials has the high bit of a byte set that is special, and perhaps of some behind it: in a difference, a byte that
+// is less has it set, which no ASCII has.
 func specials(w uint64) uint64 {
 	quote, slash := w^ones*'"', w^ones*'\\' // with a byte that is 0 where there is one
 	return ((w - ones*' ') | (quote - ones) | (slash - ones)) &^ w & highs
