@@ -74,11 +74,21 @@ func TestHandlerAllocations(t *testing.T) {
 	each := map[string]float64{}
 	for name, addr := range handlers(t) {
 		a := newAsker(t, addr)
-		each[name] = testing.AllocsPerRun(500, func() { a.ask(t) })
+		each[name] = allocations(500, 0, func() { a.ask(t) })
 	}
 	if each["Handler"] > each["net/http"]+3 {
 		t.Errorf("allocations of a request: %v", each)
 	}
+}
+
+// allocations is how many f takes. All of the process are counted, so the fewest of several tries are, until they are
+// few enough.
+func allocations(runs int, enough float64, f func()) float64 {
+	n := testing.AllocsPerRun(runs, f)
+	for tries := 4; n > enough && tries > 0; tries-- {
+		n = min(n, testing.AllocsPerRun(runs, f))
+	}
+	return n
 }
 
 // BenchmarkHandler is a request with a Handler, beside the same by net/http.

@@ -25,7 +25,7 @@ func TestLargeAllocations(t *testing.T) {
 				for range 10 {
 					x.exchange(t)
 				}
-				if n := testing.AllocsPerRun(50, func() { x.exchange(t) }); n != 0 {
+				if n := allocations(50, 0, func() { x.exchange(t) }); n != 0 {
 					t.Errorf("%v allocations an echo, want none", n)
 				}
 			})

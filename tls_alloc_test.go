@@ -57,7 +57,7 @@ func TestTLSAllocations(t *testing.T) {
 		t.Skip("the figure is for the native loop, without the race detector")
 	}
 	x := newTLSExchanger(t)
-	n := testing.AllocsPerRun(500, func() {
+	n := allocations(500, 3, func() {
 		x.send(t, x.request)
 		x.receive(t, len(x.request))
 	})

@@ -86,7 +86,11 @@ func TestDestinationAllocations(t *testing.T) {
 				}
 			})
 		}
-		if any, one := allocations("0.0.0.0:0"), allocations("127.0.0.1:0"); any > one {
+		any, one := allocations("0.0.0.0:0"), allocations("127.0.0.1:0")
+		for tries := 4; any > one && tries > 0; tries-- { // goroutines of tests before may allocate, too
+			any, one = min(any, allocations("0.0.0.0:0")), min(one, allocations("127.0.0.1:0"))
+		}
+		if any > one {
 			t.Errorf("%v allocations with it, %v without", any, one)
 		}
 	})
