@@ -57,8 +57,8 @@ func (c *Conn) CloseWith(code websocket.Code, reason string) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.dial != nil {
-		c.dial.stopped = true
+	if d := c.link.dialing(); d != nil {
+		d.stopped = true
 	}
 	switch {
 	case c.phase.get() == open && c.flags&opening != 0:
@@ -80,8 +80,8 @@ func (c *Conn) Abort() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.dial != nil {
-		c.dial.stopped = true
+	if d := c.link.dialing(); d != nil {
+		d.stopped = true
 	}
 	if c.phase.get() != closed {
 		c.end.abortLocked(c)
@@ -148,7 +148,7 @@ func (e *ending) leaveNow(c *Conn) {
 	defer c.mu.Unlock()
 	switch {
 	case c.phase.get() != open:
-	case c.transport().shaking() || c.flags&opening != 0 || c.state.arriving:
+	case c.transport().shaking() || c.flags&opening != 0 || c.state&arriving != 0:
 		e.abortLocked(c)
 	default:
 		e.partLocked(c, nil, c.loop.farewell(), "")
@@ -158,7 +158,7 @@ func (e *ending) leaveNow(c *Conn) {
 // refuse has the protocol say what is wrong, and closes: the peer broke the protocol, or took too long.
 func (e *ending) refuse(c *Conn, err error) {
 	reason := e.reasonFor(c, err)
-	if c.transport().shaking() || c.opens() || c.state.arriving || *e&remains != 0 {
+	if c.transport().shaking() || c.opens() || c.state&arriving != 0 || *e&remains != 0 {
 		e.finish(c, reason)
 		return
 	}
@@ -185,7 +185,7 @@ func (e *ending) reasonFor(c *Conn, err error) error {
 	case errors.Is(err, ErrTimeout):
 		return ErrTimeout
 	case c.opens():
-		return c.dial.failed(err)
+		return c.link.dialing().failed(err)
 	case errors.Is(err, ErrTooLarge):
 		return ErrTooLarge
 	}
@@ -203,13 +203,12 @@ func (e *ending) goOn(c *Conn, empty bool) {
 		return
 	}
 	// A loop that stops does not wait for the end of a peer that has everything, and has begun nothing.
-	square := c.loop.stopping && !c.state.ended && !c.state.paused &&
-		!c.in.waits(c) && !c.state.half && !c.session.half()
+	square := c.loop.stopping && c.state&(ended|paused|half) == 0 && !c.in.waits(c) && !c.session.half()
 	if square && *e&lost == 0 && c.transport().carriesStream() && c.loop.poll.Unsent(c.handle) {
 		c.After(sentPause, c.attention)
 		return
 	}
-	if c.state.ended || !c.transport().carriesStream() || square || *e&lost != 0 ||
+	if c.state&ended != 0 || !c.transport().carriesStream() || square || *e&lost != 0 ||
 		e.closingHandshake(c) == bothClosed {
 		e.finish(c, e.cause(c))
 		return
@@ -236,7 +235,7 @@ func (e *ending) closingHandshake(c *Conn) closingHandshake {
 
 // awaitsClose reports whether the peer's goodbye is still to come, and is read for.
 func (e *ending) awaitsClose(c *Conn) bool {
-	return c.phase.get() == closing && !c.state.ended && e.closingHandshake(c) == awaitsClose
+	return c.phase.get() == closing && c.state&ended == 0 && e.closingHandshake(c) == awaitsClose
 }
 
 // isBusy reports whether a request is with the application, or the peer's end is not this side's.
@@ -247,7 +246,7 @@ func (e *ending) isBusy(c *Conn) bool {
 // awaitsServer reports whether both sides have said goodbye, and ending the stream is up to the other one: the server
 // (RFC 6455, 7.1.1).
 func (e *ending) awaitsServer(c *Conn) bool {
-	return c.dial != nil && !c.state.ended && e.closingHandshake(c) == bothClosed
+	return c.link.dialing() != nil && c.state&ended == 0 && e.closingHandshake(c) == bothClosed
 }
 
 // begin begins the time that the ending may take.
@@ -261,8 +260,8 @@ func (e *ending) begin(c *Conn) {
 
 // tell tells the application, once, that nothing can be sent any more.
 func (e *ending) tell(c *Conn) {
-	if c.state.fresh {
-		c.state.fresh = false
+	if c.state&fresh != 0 {
+		c.state &^= fresh
 		c.connect()
 	}
 	if *e&told != 0 || !c.phase.connected() {
@@ -308,20 +307,20 @@ func (e *ending) finish(c *Conn, err error) {
 	}
 	delete(l.dials, c)
 	l.live--
-	if c.dial != nil {
+	if c.link.dialing() != nil {
 		l.outgoing--
 	}
 	c.service.drop(c)
 	l.freeInput(c)
 	e.tell(c)
-	if f := c.service.worker.OnClose; f != nil && (c.phase.connected() || c.dial != nil) {
+	if f := c.service.worker.OnClose; f != nil && (c.phase.connected() || c.link.dialing() != nil) {
 		c.guard(inOnClose, func() { f(c, err) })
 	}
 	e.cancelContext(c)
 	c.session.over(c, err, abort)
 	tellGone(c)
-	if c.dial != nil {
-		c.dial.redial(c)
+	if d := c.link.dialing(); d != nil {
+		d.redial(c)
 	}
 }
 
@@ -352,4 +351,6 @@ func (e *ending) awaitAnswers(c *Conn) {
 }
 
 // outlasts reports whether the end of the peer's stream is not the end, as answers are on their way.
-func (e *ending) outlasts(c *Conn) bool { return c.held > 0 && c.state.ended && c.phase.get() == open }
+func (e *ending) outlasts(c *Conn) bool {
+	return c.held > 0 && c.state&ended != 0 && c.phase.get() == open
+}

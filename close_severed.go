@@ -26,7 +26,7 @@ func (e *ending) sever(c *Conn) {
 		return
 	}
 	wasFull := e.dropUnsent(c)
-	c.state.stalled = false
+	c.state &^= blocked
 	*e |= remains
 	e.begin(c)
 	e.tell(c)
@@ -54,7 +54,7 @@ func (e *ending) setBroken(c *Conn, err error) {
 // canHaveRest reports whether something that had come may still be handled.
 func (e *ending) canHaveRest(c *Conn) bool {
 	t := c.transport()
-	return c.phase.get() == open && !c.state.ended && !c.state.arriving &&
+	return c.phase.get() == open && c.state&(ended|arriving) == 0 &&
 		!t.shaking() && t.carriesStream() && !c.opens()
 }
 

@@ -37,17 +37,17 @@ type Conn struct {
 	since  uint32      // tick at which what the connection is waiting for began
 	state  connState
 	end    ending
+	large  uint8 // what the last message took, in units of 8 KiB; 0 if it was not large
 
 	mu        sync.Mutex // guards the following, which the loop alone changes where it says so
 	remote    endpoint
 	flags     flags
-	held      uint16        // by Hold. Owned by the loop; here for the sake of size
-	accepted  uint32        // messages, by Send; likewise here
-	phase     atomicPhase   // read anywhere
-	service   *service      // changed by the loop
-	session   session       // changed by the loop
-	secure    *tlsTransport // TLS; nil without. Changed by the loop
-	dial      *dialing      // nil for an accepted connection. Immutable
+	held      uint16      // by Hold. Owned by the loop; here for the sake of size
+	accepted  uint32      // messages, by Send; likewise here
+	phase     atomicPhase // read anywhere
+	service   *service    // changed by the loop
+	session   session     // changed by the loop
+	link      *link       // nil for an accepted connection without TLS. Changed by the loop
 	out       writer
 	extra     *extra
 	nextDirty *Conn // owned by the loop's dirty list while the connection is in it
@@ -91,19 +91,27 @@ func (p *atomicPhase) connect(yes bool) {
 	p.v.Store(v)
 }
 
-// connState are facts that only the loop needs.
-type connState struct {
-	paused     bool // by Pause
-	half       bool // a message is half received; since tells from when
-	holding    bool // what waits in the reader has to wait for Resume, an answer or a handler
-	pinged     bool // a ping has not been answered
-	ended      bool // the peer's stream has ended
-	stalled    bool // the flag of this name, as attend saw it last
-	arriving   bool // OnAccept has not let it in yet: a PROXY header comes first
-	fresh      bool // OnConnect is due: SetWorker took it from a WebSocket worker before a handshake
-	armedRead  bool
-	armedWrite bool
-	large      uint8 // what the last message took, in units of 8 KiB; 0 if it was not large
+// connState is facts that only the loop needs.
+type connState uint16
+
+const (
+	paused   connState = 1 << iota // by Pause
+	half                           // a message is half received; since tells from when
+	holding                        // what waits in the reader has to wait for Resume, an answer or a handler
+	pinged                         // a ping has not been answered
+	ended                          // the peer's stream has ended
+	blocked                        // stalled of the flags, as attend saw it last
+	arriving                       // OnAccept has not let it in yet: a PROXY header comes first
+	fresh                          // OnConnect is due: SetWorker took it from a WebSocket worker before a handshake
+	armedRead
+	armedWrite
+)
+
+// put has facts hold, or not.
+func (s *connState) put(facts connState, hold bool) {
+	if *s &^= facts; hold {
+		*s |= facts
+	}
 }
 
 // flags are what the loop has to do for a connection, and what senders have to know of it.
@@ -196,17 +204,16 @@ func (c *Conn) Do(f func()) bool {
 // already read wait too. A connection that breaks while it is paused has OnClosing at once; what had come is handled
 // after Resume, if that comes within Limits.Close.
 func (c *Conn) Pause() {
-	c.state.paused = true
+	c.state |= paused
 	c.rearm()
 }
 
 // Resume reads again.
 func (c *Conn) Resume() {
-	if !c.state.paused {
+	if c.state&paused == 0 {
 		return
 	}
-	c.state.paused = false
-	c.state.pinged = false
+	c.state &^= paused | pinged
 	now := c.loop.present
 	c.in.touched, c.since = now, now // the limits did not run
 	c.watch(1)
@@ -278,13 +285,14 @@ func (c *Conn) move(s *service) {
 // TLS is the state of the connection's TLS, or nil without TLS. If the connection was handed over by a predecessor, do
 // not call ExportKeyingMaterial: the predecessor has the keys. On the loop only.
 func (c *Conn) TLS() *tls.ConnectionState {
+	s := c.link.tls()
 	switch {
-	case c.secure == nil:
+	case s == nil:
 		return relayedTLS(c)
-	case !c.secure.done:
+	case !s.done:
 		return nil
 	}
-	state := c.secure.conn.ConnectionState()
+	state := s.conn.ConnectionState()
 	return &state
 }
 
@@ -365,15 +373,15 @@ func (c *Conn) Release() {
 	if c.held == 0 {
 		return
 	}
-	if c.held--; c.held == 0 && c.state.ended && c.phase.get() == open && !c.end.isBusy(c) {
+	if c.held--; c.held == 0 && c.state&ended != 0 && c.phase.get() == open && !c.end.isBusy(c) {
 		c.end.depart(c, io.EOF)
 	}
 }
 
 // transport is what carries the connection's bytes. On the loop, or under the lock.
 func (c *Conn) transport() transport {
-	if c.secure != nil {
-		return c.secure
+	if s := c.link.tls(); s != nil {
+		return s
 	}
 	return c.service.transport
 }

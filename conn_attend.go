@@ -83,7 +83,7 @@ func (c *Conn) attend() {
 		c.mu.Unlock()
 	case c.flags&aborted != 0 && c.handle == absent:
 		c.mu.Unlock()
-		c.dial.abandon(c)
+		c.link.dialing().abandon(c)
 	case c.flags&aborted != 0:
 		c.mu.Unlock()
 		c.end.finish(c, c.end.cause(c))
@@ -122,7 +122,7 @@ func (c *Conn) writeOutLocked() due {
 
 // dueLocked is what follows now that the output was written; empty tells whether all of it was.
 func (c *Conn) dueLocked(empty bool) due {
-	c.state.stalled = c.flags&stalled != 0
+	c.state.put(blocked, c.flags&stalled != 0)
 	d := due{
 		failed: c.flags&broken != 0, empty: empty, full: c.flags&notifyFull != 0,
 		drained: c.flags&full != 0 && empty, goOn: c.flags&resume != 0, phase: c.phase.get(),
@@ -141,8 +141,8 @@ func (c *Conn) follow(d due) {
 	}
 	if d.phase == closing {
 		c.end.tell(c)
-	} else if c.state.fresh {
-		c.state.fresh = false
+	} else if c.state&fresh != 0 {
+		c.state &^= fresh
 		c.session.begin(c)
 	}
 	c.rearm()
@@ -165,12 +165,12 @@ func (c *Conn) follow(d due) {
 func (r *reader) goOn(c *Conn) {
 	c.since = c.loop.present
 	c.session.goOn(c)
-	c.state.holding = false
+	c.state &^= holding
 	if r.rest != nil {
 		r.decode(c, nil)
 	}
 	c.transport().goOn(c)
-	if c.state.ended && !c.end.isBusy(c) {
+	if c.state&ended != 0 && !c.end.isBusy(c) {
 		c.end.depart(c, io.EOF)
 		return
 	}
@@ -193,12 +193,13 @@ func (c *Conn) rearm() {
 	if c.phase.get() == closed || c.handle == absent {
 		return
 	}
-	read := !c.state.ended && !c.in.holds(c)
-	write := c.state.stalled
-	if read == c.state.armedRead && write == c.state.armedWrite {
+	read := c.state&ended == 0 && !c.in.holds(c)
+	write := c.state&blocked != 0
+	if read == (c.state&armedRead != 0) && write == (c.state&armedWrite != 0) {
 		return
 	}
-	c.state.armedRead, c.state.armedWrite = read, write
+	c.state.put(armedRead, read)
+	c.state.put(armedWrite, write)
 	if err := c.loop.poll.Arm(c.handle, read, write); err != nil {
 		c.end.depart(c, err)
 	}

@@ -61,9 +61,9 @@ func limitsOf(c *Conn) (on [3]limit) {
 	}
 	switch {
 	case c.opens():
-		on[0] = limit{c.dial.began, after.handshake, timeOut}
+		on[0] = limit{c.link.dialing().began, after.handshake, timeOut}
 		return on
-	case c.state.arriving:
+	case c.state&arriving != 0:
 		on[0] = limit{c.since, after.handshake, timeOut}
 		return on
 	case c.transport().shaking():
@@ -85,7 +85,7 @@ func timeOut(c *Conn) { c.end.refuse(c, ErrTimeout) }
 // endSilent ends a connection whose peer answers no ping. What it could be told it will hardly read, so its end is not
 // awaited.
 func endSilent(c *Conn) {
-	if c.state.stalled {
+	if c.state&blocked != 0 {
 		c.end.finish(c, ErrTimeout)
 		return
 	}

@@ -47,17 +47,15 @@ func newConn(s *service, h poll.Handle, remote netip.AddrPort) bool {
 	l := s.loop
 	c := &Conn{
 		loop: l, id: lastID.Add(1), handle: h,
-		service: s, session: s.newSession(),
+		service: s, session: s.newSession(), state: armedRead | arriving,
 	}
 	c.remote.setLocked(c, remote)
 	now := l.present
 	c.in.touched, c.since = now, now
-	c.state.armedRead = true
 	l.enter(c)
 	l.live++
 	s.adopt(c)
 	s.bound(c, 0)
-	c.state.arriving = true
 	if s.expectsHeader(remote) {
 		c.watch(s.after.handshake)
 		return true
@@ -117,11 +115,11 @@ func (c *Conn) ready(ev poll.Event) {
 	if c.phase.get() == closed || c.handle == absent || !(ev.Read || ev.Fail) {
 		return
 	}
-	if ev.Fail && !c.state.armedRead && c.transport().carriesStream() {
+	if ev.Fail && c.state&armedRead == 0 && c.transport().carriesStream() {
 		c.end.sever(c)
 		return
 	}
-	if c.secure == nil && c.dial == nil {
+	if c.link == nil {
 		c.loop.serves = c
 	}
 	c.in.receive(c)
@@ -145,7 +143,7 @@ func (r *reader) read(c *Conn) ([]byte, error) {
 // arrived handles bytes that were read.
 func (r *reader) arrived(c *Conn, data []byte) {
 	r.came(c, len(data))
-	if c.state.arriving {
+	if c.state&arriving != 0 {
 		r.readHeader(c, data)
 	} else {
 		c.transport().take(c, data)
@@ -158,8 +156,8 @@ func (r *reader) came(c *Conn, n int) {
 	r.bytes.add(n, l.serves == c)
 	l.stats.BytesIn += uint64(n)
 	r.touched = l.present
-	if c.state.pinged {
-		c.state.pinged = false
+	if c.state&pinged != 0 {
+		c.state &^= pinged
 		c.watch(c.service.after.ping) // which may be due before the pong was
 	}
 }
@@ -202,17 +200,17 @@ func (r *reader) decoded(c *Conn, delivered uint32) {
 
 // noteHalf notes whether a message is half received, and since when.
 func (r *reader) noteHalf(c *Conn, afresh bool) {
-	half := (r.rest != nil || c.session.half()) && c.phase.get() == open && !c.state.paused && !c.state.holding
-	if half && (afresh || !c.state.half) {
+	awaits := (r.rest != nil || c.session.half()) && c.phase.get() == open && c.state&(paused|holding) == 0
+	if awaits && (afresh || c.state&half == 0) {
 		c.session.halfReceived(c)
 	}
-	c.state.half = half
+	c.state.put(half, awaits)
 }
 
 // deliver delivers every whole message in data and returns what is left.
 func (r *reader) deliver(c *Conn, data []byte) (rest []byte) {
 	rest = data
-	c.state.holding = false
+	c.state &^= holding
 	defer c.survive()
 	for len(rest) > 0 && r.takes(c) {
 		n, msg, err := c.session.Decode(rest)
@@ -235,7 +233,7 @@ func (r *reader) deliver(c *Conn, data []byte) (rest []byte) {
 	if c.handle == absent || c.phase.get() != open && !c.end.awaitsClose(c) && !c.end.hasRest(c) {
 		return nil
 	}
-	c.state.holding = len(rest) > 0
+	c.state.put(holding, len(rest) > 0)
 	return rest
 }
 
@@ -248,7 +246,7 @@ func (r *reader) takes(c *Conn) bool {
 	if c.phase.get() != open && !c.end.hasRest(c) {
 		return c.end.awaitsClose(c)
 	}
-	return !c.state.paused && !c.state.fresh && c.session.takes(c)
+	return c.state&(paused|fresh) == 0 && c.session.takes(c)
 }
 
 // message gives a whole message to the application.
@@ -291,16 +289,16 @@ func (r *reader) end(c *Conn, cause error) {
 		return
 	}
 	if c.opens() {
-		c.end.finish(c, c.dial.failed(io.ErrUnexpectedEOF))
+		c.end.finish(c, c.link.dialing().failed(io.ErrUnexpectedEOF))
 		return
 	}
-	c.state.ended = true
+	c.state |= ended
 	if c.phase.get() == lingering {
 		c.end.finish(c, nil)
 		return
 	}
 	c.loop.freeInput(c)
-	c.state.half = false
+	c.state &^= half
 	c.rearm()
 	if c.session.peerEnded(c, cause) {
 		return
@@ -317,7 +315,7 @@ func (r *reader) holds(c *Conn) bool {
 	if t := c.transport(); t.shaking() {
 		return t.hasEnough()
 	}
-	return (c.state.paused || c.state.holding) && (c.phase.get() == open || c.end.hasRest(c))
+	return c.state&(paused|holding) != 0 && (c.phase.get() == open || c.end.hasRest(c))
 }
 
 // foundNothing reads once, and reports whether there was nothing: what a peer has sent is handled before it is told
@@ -331,7 +329,7 @@ func (r *reader) foundNothing(c *Conn) bool {
 // asksMore reports whether something has come behind the request that a handler answers, read or not. What has come of
 // a body counts, because requests may be behind it.
 func (r *reader) asksMore(c *Conn) bool {
-	if c.phase.get() != open || c.state.ended {
+	if c.phase.get() != open || c.state&ended != 0 {
 		return false
 	}
 	if !r.waits(c) && !r.holds(c) {

@@ -283,7 +283,7 @@ func (w *writer) dropLocked(c *Conn) {
 	}
 	w.countLocked(c)
 	if c.flags&opening != 0 && c.session.keepsUnsent() {
-		c.dial.kept = w.queue
+		c.link.dialing().kept = w.queue
 	} else {
 		w.queue.Release()
 	}

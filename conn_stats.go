@@ -66,8 +66,8 @@ func (c *Conn) Pending() int {
 // acceptedLocked is what waits for the kernel, or for the next attempt to connect, with lock held.
 func (w *writer) acceptedLocked(c *Conn) int {
 	n := w.pendingLocked(c)
-	if c.dial != nil && c.dial.kept != nil {
-		n += c.dial.kept.Len()
+	if d := c.link.dialing(); d != nil && d.kept != nil {
+		n += d.kept.Len()
 	}
 	return n
 }
@@ -78,8 +78,8 @@ func (w *writer) pendingLocked(c *Conn) (n int) {
 		n = w.queue.Len()
 	}
 	n += c.transport().unsent()
-	if c.dial != nil {
-		n += len(c.dial.request)
+	if d := c.link.dialing(); d != nil {
+		n += len(d.request)
 	}
 	if x := c.extra; x != nil && x.piped != nil {
 		n += x.piped.Len()

@@ -115,7 +115,7 @@ func (l *Loop) Dial(addr string, d Dialer) (*Conn, error) {
 		return nil, fmt.Errorf("lineman: dial %s: %w: the loop is stopping", addr, net.ErrClosed)
 	}
 	c := newDialed(target.own, target, lastID.Add(1))
-	c.dial.attempt(c)
+	target.attempt(c)
 	return c, nil
 }
 
@@ -153,8 +153,8 @@ func (l *Loop) newTarget(addr string, d Dialer) (*dialing, error) {
 
 // newDialed makes a connection that is not there yet, without the lock: nobody else knows it.
 func newDialed(s *service, d *dialing, id uint64) *Conn {
-	c := &Conn{loop: s.loop, id: id, service: s, dial: d}
-	c.dial.resetLocked(c)
+	c := &Conn{loop: s.loop, id: id, service: s, link: &link{dial: d}}
+	d.resetLocked(c)
 	return c
 }
 
@@ -187,7 +187,7 @@ func (d *dialing) failed(err error) error { return fmt.Errorf("lineman: dial %s:
 
 // resetLocked makes c a connection that is not there yet.
 func (d *dialing) resetLocked(c *Conn) {
-	c.state, c.end, c.secure, c.handle = connState{}, 0, nil, absent
+	c.state, c.end, c.link.secure, c.handle = 0, 0, nil, absent
 	if refused := c.extra.refusedLocked(); refused > 0 {
 		c.extra = &extra{refused: refused}
 	} else {
@@ -308,7 +308,7 @@ func (d *dialing) dialed(c *Conn, conn net.Conn, err error) {
 	c.mu.Unlock()
 	now := c.loop.present
 	c.in.touched, c.since = now, now
-	c.state.armedRead = true
+	c.state |= armedRead
 	c.loop.enter(c)
 	if c.service.after.handshake != 0 {
 		c.watch(1) // a part of it is over

@@ -18,11 +18,11 @@ type endpoint struct {
 func (c *Conn) RemoteAddr() net.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	at := c.remote.clientLocked(c)
+	at, d := c.remote.clientLocked(c), c.link.dialing()
 	switch {
 	case !c.transport().carriesStream():
 		return net.UDPAddrFromAddrPort(at)
-	case !at.IsValid() && (c.dial == nil || c.dial.network == "unix"):
+	case !at.IsValid() && (d == nil || d.network == "unix"):
 		return &net.UnixAddr{Net: "unix"}
 	}
 	return net.TCPAddrFromAddrPort(at)

@@ -49,7 +49,7 @@ func TestRemoteAddrPort(t *testing.T) {
 
 // TestSizes holds what an idle WebSocket pays for its connection: the classes of sizes in which memory is given out.
 func TestSizes(t *testing.T) {
-	if conn, session := lineman.Size(); conn > 192 || session > 24 {
-		t.Errorf("a connection takes %d bytes and its session %d, want 192 and 24 at most", conn, session)
+	if conn, session := lineman.Size(); conn > 176 || session > 24 {
+		t.Errorf("a connection takes %d bytes and its session %d, want 176 and 24 at most", conn, session)
 	}
 }

@@ -42,7 +42,7 @@ func (l *Loop) Encoded() int { return len(l.block) }
 
 // TLSMemory is what crypto/tls holds for c to read records and its own messages into, in bytes. On the loop.
 func (c *Conn) TLSMemory(t *testing.T) int {
-	s := c.secure
+	s := c.link.tls()
 	if s.raw == nil || s.hand == nil {
 		t.Fatal("this version of crypto/tls has other buffers: see bufferOf")
 	}

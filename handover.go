@@ -135,7 +135,7 @@ func (p *predecessor) hand(c *Conn, send func(r *handover.Record, fd int) error)
 		return nil
 	}
 	x := &p.crossing[len(p.crossing)-1]
-	p.record.Lent = p.lent[c.id] && c.secure == nil
+	p.record.Lent = p.lent[c.id] && c.link.tls() == nil
 	fd, err := -1, error(nil)
 	if !p.record.Lent {
 		fd, err = x.descriptor()
@@ -158,7 +158,7 @@ func (x *crossing) descriptor() (fd int, err error) {
 	switch {
 	case x.absent:
 		return -1, nil
-	case c.secure == nil:
+	case c.link.tls() == nil:
 		return p.Descriptor(c.handle)
 	}
 	var ends pair
@@ -173,7 +173,7 @@ func (x *crossing) descriptor() (fd int, err error) {
 func (p *predecessor) save(c *Conn) error {
 	switch {
 	case c.service.worker.Save != nil:
-	case c.dial != nil:
+	case c.link.dialing() != nil:
 		return staysDialed
 	default:
 		return staysWorker
@@ -343,7 +343,7 @@ func (x *crossing) takeBack() {
 	if x.givenUp {
 		x.reopenLocked()
 	}
-	if !c.state.stalled {
+	if c.state&blocked == 0 {
 		c.flags &^= stalled
 	}
 	c.mu.Unlock()

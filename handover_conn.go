@@ -33,15 +33,15 @@ func recordLocked(c *Conn, r *handover.Record) error {
 	l := c.loop
 	*r = handover.Record{
 		ID: c.id, Loop: l.index, Worker: c.service.name, Kind: kind,
-		Paused: c.state.paused, Full: c.flags&(full|notifyFull) == full, Pinged: c.state.pinged, Held: c.held,
-		Since: l.present - c.since, Touched: l.present - c.in.touched,
+		Paused: c.state&paused != 0, Full: c.flags&(full|notifyFull) == full, Pinged: c.state&pinged != 0,
+		Held: c.held, Since: l.present - c.since, Touched: l.present - c.in.touched,
 		BytesIn: c.in.bytes.count(), BytesOut: c.out.bytes, MessagesIn: c.in.messages, Accepted: c.accepted,
 		Session: state, Unsent: r.Unsent[:0],
 	}
 	if c.out.queue != nil {
 		r.Unsent = c.out.queue.AppendTo(r.Unsent, 0)
 	}
-	if c.dial != nil {
+	if c.link.dialing() != nil {
 		recordDialLocked(c, r)
 	}
 	if isAbsent {
@@ -79,7 +79,10 @@ func newCrossed(s *service, d *dialing, h poll.Handle, r *handover.Record) (*Con
 		return newAbsent(s, d, r)
 	}
 	l := s.loop
-	c := &Conn{loop: l, id: r.ID, handle: h, service: s, dial: d, held: r.Held, accepted: r.Accepted}
+	c := &Conn{loop: l, id: r.ID, handle: h, service: s, held: r.Held, accepted: r.Accepted}
+	if d != nil {
+		c.link = &link{dial: d}
+	}
 	c.out.bytes = r.BytesOut
 	c.in.bytes.set(r.BytesIn)
 	c.in.messages = r.MessagesIn
@@ -102,7 +105,9 @@ func newCrossed(s *service, d *dialing, h poll.Handle, r *handover.Record) (*Con
 		return nil, err
 	}
 	c.phase.connect(connects(s, r.Kind))
-	c.state.paused, c.state.pinged, c.state.armedRead = r.Paused, r.Pinged, true
+	c.state |= armedRead
+	c.state.put(paused, r.Paused)
+	c.state.put(pinged, r.Pinged)
 	if r.Full {
 		c.flags |= full
 	}
@@ -114,8 +119,8 @@ func newCrossed(s *service, d *dialing, h poll.Handle, r *handover.Record) (*Con
 		c.out.sayLocked(c, func(dst []byte) []byte { return append(dst, r.Unsent...) })
 		c.flags |= stalled // in the predecessor too
 	}
-	c.state.holding = c.in.rest != nil && !c.in.takes(c)
-	c.state.half = (c.in.rest != nil || c.session.half()) && !c.state.paused && !c.state.holding
+	c.state.put(holding, c.in.rest != nil && !c.in.takes(c))
+	c.state.put(half, (c.in.rest != nil || c.session.half()) && c.state&(paused|holding) == 0)
 	c.flags |= stalled
 	return c, nil
 }
@@ -160,7 +165,7 @@ func forgetBut(c *Conn) {
 	if c.handle != absent {
 		*l.conns.At(int(c.handle)) = nil
 	}
-	if c.dial == nil || !c.dial.withdraw(c) {
+	if d := c.link.dialing(); d == nil || !d.withdraw(c) {
 		l.live--
 		c.service.drop(c)
 	}

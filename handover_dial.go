@@ -6,11 +6,11 @@ import "github.com/lineman-go/lineman/internal/handover"
 // ends without a word, and the successor dials.
 
 // isAbsentLocked reports whether this side is still dialing, or about to.
-func isAbsentLocked(c *Conn) bool { return c.dial != nil && c.flags&opening != 0 }
+func isAbsentLocked(c *Conn) bool { return c.link.dialing() != nil && c.flags&opening != 0 }
 
 // recordDialLocked tells in r how a connection was dialed, and how far that has come.
 func recordDialLocked(c *Conn, r *handover.Record) {
-	d, l := c.dial, c.loop
+	d, l := c.link.dialing(), c.loop
 	r.Dialer, r.Absent, r.Waited = d.own.name, isAbsentLocked(c), d.wait
 	if c.service == d.own {
 		r.Worker = ""

@@ -48,7 +48,7 @@ func (l *Loop) lend(from int) (some portion) {
 // doing: what speaks HTTP may be a handler's soon, a Unix socket cannot be reset, and a number that was dialed may mean
 // another connection by then.
 func mayBeLent(c *Conn) bool {
-	if c.service.worker.Save == nil || c.secure != nil || c.dial != nil || c.service.kind == speaksHTTP {
+	if c.service.worker.Save == nil || c.link != nil || c.service.kind == speaksHTTP {
 		return false
 	}
 	c.mu.Lock()

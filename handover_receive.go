@@ -113,12 +113,12 @@ func (s *successor) newConn(l *Loop, h poll.Handle, r *handover.Record) (*Conn, 
 func enterCrossed(c *Conn, r *handover.Record) {
 	l := c.loop
 	if r.Absent {
-		c.dial.await(c, r.Due)
+		c.link.dialing().await(c, r.Due)
 		return
 	}
 	l.enter(c)
 	l.live++
-	if c.dial != nil {
+	if c.link.dialing() != nil {
 		l.outgoing++
 	}
 	c.service.adopt(c)
@@ -153,8 +153,8 @@ func (s *successor) Keep(id uint64) error {
 	s.kept = true
 	c.mu.Lock()
 	c.flags &^= aborted // its peer is not to be reset
-	if c.dial != nil {
-		c.dial.stopped = true
+	if d := c.link.dialing(); d != nil {
+		d.stopped = true
 	}
 	c.mu.Unlock()
 	if c.handle != absent {
@@ -164,7 +164,7 @@ func (s *successor) Keep(id uint64) error {
 		}
 		return err
 	}
-	c.dial.abandon(c)
+	c.link.dialing().abandon(c)
 	if f := c.service.worker.OnClose; f != nil {
 		c.guard(inOnClose, func() { f(c, net.ErrClosed) })
 	}

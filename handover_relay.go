@@ -72,11 +72,12 @@ func recordTLSLocked(c *Conn, r *handover.Record) error {
 	var state *tls.ConnectionState
 	var local net.Addr
 	var by int
+	s := c.link.tls()
 	switch {
-	case c.secure != nil && (c.state.ended || c.secure.notified || c.secure.wire.over()):
+	case s != nil && (c.state&ended != 0 || s.notified || s.wire.over()):
 		return staysClosing
-	case c.secure != nil:
-		own := c.secure.conn.ConnectionState()
+	case s != nil:
+		own := s.conn.ConnectionState()
 		state, local, by = &own, c.loop.poll.LocalAddr(c.handle), os.Getpid()
 	case c.extra != nil && c.extra.relayed != nil:
 		state, local, by = c.extra.relayed.state, c.extra.relayed.local, c.extra.relayed.by
@@ -154,7 +155,7 @@ func relayedTLS(c *Conn) *tls.ConnectionState {
 }
 
 // isSecure reports whether the peer speaks TLS with this process or with its relay.
-func isSecure(c *Conn) bool { return c.secure != nil || relayedTLS(c) != nil }
+func isSecure(c *Conn) bool { return c.link.tls() != nil || relayedTLS(c) != nil }
 
 // closeWrite ends this side's stream.
 func closeWrite(c *Conn) error {
@@ -202,14 +203,14 @@ func relay(c *Conn, p *pair) {
 	forgetBut(c)
 	outer := l.relays.newConn(c, c.handle)
 	c.mu.Lock()
-	outer.secure, outer.remote = c.secure, c.remote
+	outer.link, outer.remote = &link{secure: c.link.secure}, c.remote
 	c.mu.Unlock()
-	outer.state.armedRead, outer.state.armedWrite = c.state.armedRead, c.state.armedWrite
-	if c.state.stalled {
-		outer.state.stalled, outer.flags = true, stalled
+	outer.state = c.state & (armedRead | armedWrite | blocked)
+	if c.state&blocked != 0 {
+		outer.flags = stalled
 	}
 	inner := l.relays.newConn(c, p.inner)
-	inner.state.armedRead = true
+	inner.state |= armedRead
 	inner.extra = &extra{relayed: &relayed{}}
 	l.poll.Close(p.far, false)
 	err := Pipe(outer, inner)
@@ -329,7 +330,7 @@ func (l *Loop) endRelays() {
 	}
 	l.relays.stay = false
 	for c := range l.all() {
-		if c.service == l.relays.service && c.secure != nil {
+		if c.service == l.relays.service && c.link.tls() != nil {
 			_ = c.Close() // it may be closing
 		}
 	}

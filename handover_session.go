@@ -91,11 +91,11 @@ func staysLocked(c *Conn) error {
 		return staysPiped
 	case isAbsentLocked(c):
 		return nil
-	case c.state.arriving:
+	case c.state&arriving != 0:
 		return staysHeader
 	case c.flags&opening != 0 || c.transport().shaking():
 		return staysHandshake
-	case c.state.fresh:
+	case c.state&fresh != 0:
 		return staysDue
 	}
 	return nil

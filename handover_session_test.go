@@ -272,7 +272,7 @@ func (v conversation) hold(t *testing.T, moving bool) (told string, m moves) {
 			break // it has ended
 		}
 		var c *Conn
-		for c == nil || c.in.bytes.count() <= uint64(i) && c.state.armedRead && c.phase.get() == open {
+		for c == nil || c.in.bytes.count() <= uint64(i) && c.state&armedRead != 0 && c.phase.get() == open {
 			stepUntil(t, l, until)
 			c = onlyConn(l)
 			if c == nil && i > 0 {

@@ -67,10 +67,10 @@ func (h *httpSession) change(c *Conn, to *service) (stays bool, _ error) {
 	case h.waitsLocked():
 		return false, fmt.Errorf("lineman: answer the request before the connection goes to worker %q", to.name)
 	default:
-		c.state.fresh = h.isUnconnected(c)
+		c.state.put(fresh, h.isUnconnected(c))
 		return false, nil
 	}
-	c.state.fresh = to.kind == speaksHTTP && h.isUnconnected(c)
+	c.state.put(fresh, to.kind == speaksHTTP && h.isUnconnected(c))
 	h.service = to
 	return true, nil
 }

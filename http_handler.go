@@ -98,7 +98,7 @@ func (h *handlerSession) limits(c *Conn) [3]limit {
 		return exchangeLimits(c, h.current)
 	}
 	on := h.plain.limits(c)
-	if !c.state.paused && !c.state.half {
+	if c.state&(paused|half) == 0 {
 		on[0] = limit{c.since, c.service.after.keepAlive, endUnasked}
 	}
 	return on
@@ -139,7 +139,7 @@ func (h *handlerSession) breaksOff(c *Conn, reason error) bool {
 	c.mu.Lock()
 	c.end.setCauseLocked(c, reason)
 	c.mu.Unlock()
-	c.state.ended = true
+	c.state |= ended
 	c.loop.freeInput(c)
 	c.rearm()
 	h.current.MakeLast()
@@ -209,7 +209,7 @@ func exchangeWritten(c *Conn, x *exchange.Exchange) {
 // leaveExchange has the connection end after the exchange under way, and reports whether there is one. Requests that
 // have come behind it are handled before, unless it is late.
 func leaveExchange(c *Conn, x *exchange.Exchange, late bool) bool {
-	if !late && (!x.Over() || c.state.holding) {
+	if !late && (!x.Over() || c.state&holding != 0) {
 		return true
 	}
 	return x.MakeLast()

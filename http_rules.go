@@ -45,7 +45,7 @@ func (h *httpSession) waitsLocked() bool { return h.turn.is(waiting) && !h.answe
 // takes lets no request in while its peer does not read the answers to those before: they would pile up. What else was
 // written since the last answer may have stalled just now, and the loop does not know it: that is soon enough.
 func (h *httpSession) takes(c *Conn) bool {
-	if h.turn.is(over) && !c.state.stalled {
+	if h.turn.is(over) && c.state&blocked == 0 {
 		return true
 	}
 	c.mu.Lock()
@@ -101,13 +101,13 @@ func (h *httpSession) limits(c *Conn) (on [3]limit) {
 		on[0] = limit{c.since, after.answer, h.giveUp}
 		return on
 	}
-	if on = h.plain.limits(c); c.state.paused {
+	if on = h.plain.limits(c); c.state&paused != 0 {
 		return on
 	}
 	switch {
-	case h.mayUpgrade(c) && (!h.asked || c.state.half && after.handshake != 0):
+	case h.mayUpgrade(c) && (!h.asked || c.state&half != 0 && after.handshake != 0):
 		on[0] = limit{c.since, after.handshake, expel}
-	case !c.state.half:
+	case c.state&half == 0:
 		on[0] = limit{c.since, after.keepAlive, endUnasked}
 	}
 	return on
@@ -164,7 +164,7 @@ func (h *httpSession) written(c *Conn, _ bool) (goOn bool) {
 	if h.served != nil {
 		exchangeWritten(c, h.served)
 	}
-	return c.state.holding && h.takes(c)
+	return c.state&holding != 0 && h.takes(c)
 }
 
 // unsentLocked has the next request of a broken connection not wait for the answer to the one before.

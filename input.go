@@ -52,9 +52,9 @@ func (in *input) add(l *Loop, data []byte) {
 func (r *reader) room(c *Conn) []byte {
 	in := r.rest
 	switch {
-	case in == nil && c.state.large > 0:
+	case in == nil && c.large > 0:
 		return r.ahead(c)
-	case in == nil || len(in.bytes) < straight || c.state.holding || c.state.arriving:
+	case in == nil || len(in.bytes) < straight || c.state&(holding|arriving) != 0:
 		return nil
 	}
 	size := c.session.size(in.bytes)
@@ -73,7 +73,7 @@ func (r *reader) room(c *Conn) []byte {
 // ahead is free memory for the next message, if the last one was large: the next is likely to be as large, and is there
 // by one read then. nil if there is none.
 func (r *reader) ahead(c *Conn) []byte {
-	b := c.loop.memory.Take(int(c.state.large) * sizeUnit)
+	b := c.loop.memory.Take(int(c.large) * sizeUnit)
 	if b == nil {
 		return nil
 	}
@@ -84,9 +84,9 @@ func (r *reader) ahead(c *Conn) []byte {
 
 // noteSize notes what a message took, as far as it is large, and not so large that it comes by several reads anyway.
 func (r *reader) noteSize(c *Conn, size int) {
-	c.state.large = 0
+	c.large = 0
 	if size > readSize && size <= maxRead {
-		c.state.large = uint8((size + sizeUnit - 1) / sizeUnit)
+		c.large = uint8((size + sizeUnit - 1) / sizeUnit)
 	}
 }
 
@@ -109,7 +109,7 @@ func (r *reader) empty(c *Conn) {
 
 // goesOn reports whether a large message waits that may go on at once, as the read before has filled its memory.
 func (r *reader) goesOn(c *Conn) bool {
-	return r.rest != nil && c.state.armedRead && c.phase.get() == open && c.handle != absent
+	return r.rest != nil && c.state&armedRead != 0 && c.phase.get() == open && c.handle != absent
 }
 
 // giveBackLater has free memory given back to the system when the loop is quiet.

@@ -5,14 +5,14 @@ package lineman
 //	accepted ──▶ the PROXY header, if one is due ──▶ OnAccept ──▶ TLS, the protocol … ──▶ closed: OnClose, OnGone
 //	                                                     └── an error: reset
 func (s *service) admit(c *Conn) bool {
-	if c.dial != nil {
+	if c.link.dialing() != nil {
 		return true
 	}
 	if f := s.worker.OnAccept; f != nil && !s.accepts(c, f) {
 		s.reject(c)
 		return false
 	}
-	c.state.arriving = false
+	c.state &^= arriving
 	return true
 }
 
@@ -39,7 +39,7 @@ func (s *service) reject(c *Conn) {
 // noteOrigin is called before the connection goes to another service: OnGone stays that of the one that has accepted
 // it.
 func noteOrigin(c *Conn, to *service) {
-	if c.dial != nil || c.service.worker.OnGone == nil && to.worker.OnGone == nil {
+	if c.link.dialing() != nil || c.service.worker.OnGone == nil && to.worker.OnGone == nil {
 		return
 	}
 	c.mu.Lock()
@@ -51,7 +51,7 @@ func noteOrigin(c *Conn, to *service) {
 
 // tellGone tells that a connection which had arrived is there no more.
 func tellGone(c *Conn) {
-	if c.dial != nil || c.state.arriving {
+	if c.link.dialing() != nil || c.state&arriving != 0 {
 		return
 	}
 	c.mu.Lock()

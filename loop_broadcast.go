@@ -73,7 +73,7 @@ func (b *broadcast) end() int {
 
 func (b *broadcast) sendTo(c *Conn) {
 	kind := c.session.Kind()
-	if c.dial != nil || c.onLoan() || kind == websocket.Unshared {
+	if c.link.dialing() != nil || c.onLoan() || kind == websocket.Unshared {
 		if sendAs(c, b.binary, b.msg) == nil {
 			b.accepted++
 		}
@@ -286,8 +286,8 @@ func (b *batch) close() {
 // settleLocked follows.
 func (w *writer) handLocked(c *Conn) []byte {
 	if c.flags&(stalled|broken|aborted|opening) != 0 || c.phase.get() == closed || c.end&remains != 0 ||
-		c.dial != nil || c.extra != nil && c.extra.piped != nil || w.queue == nil || w.queue.Len() == 0 ||
-		c.secure != nil || !c.transport().carriesStream() {
+		c.link != nil || c.extra != nil && c.extra.piped != nil || w.queue == nil || w.queue.Len() == 0 ||
+		!c.transport().carriesStream() {
 		return nil
 	}
 	head := w.queue.Head(nil)

@@ -79,7 +79,7 @@ func (e *ending) partStopping(c *Conn, late bool) {
 			}
 		}
 	}
-	if late || !c.state.paused && c.held == 0 {
+	if late || c.state&paused == 0 && c.held == 0 {
 		e.leave(c, late)
 	}
 }
@@ -89,13 +89,13 @@ const young = uint32(time.Second / tick)
 
 // isAtRest reports whether an accepted connection can be told goodbye without breaking off what it does.
 func (e *ending) isAtRest(c *Conn) bool {
-	if c.dial != nil || c.phase.get() != open || c.state.arriving || isRelay(c) {
+	if c.link.dialing() != nil || c.phase.get() != open || c.state&arriving != 0 || isRelay(c) {
 		return false
 	}
 	if !c.session.partsAtRest() || c.transport().shaking() {
 		return false
 	}
-	if c.in.waits(c) || c.state.half || c.state.holding || c.state.paused || c.held > 0 || c.session.half() {
+	if c.in.waits(c) || c.state&(half|holding|paused) != 0 || c.held > 0 || c.session.half() {
 		return false
 	}
 	quiet := c.loop.present - c.in.touched

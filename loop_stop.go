@@ -50,7 +50,7 @@ func (l *Loop) sayGoodbye() {
 	all := &walk{loop: l, visit: func(c *Conn) { c.end.partStopping(c, false) }}
 	all.begin()
 	for c := range l.dials {
-		c.dial.abandon(c)
+		c.link.dialing().abandon(c)
 	}
 	patience := grace.Period(l.giveUp.Sub(l.now)).Patience()
 	var again *Timer
@@ -102,7 +102,7 @@ func (l *Loop) shut() {
 		c.end.finish(c, ErrTimeout)
 	}
 	for c := range l.dials {
-		c.dial.abandon(c)
+		c.link.dialing().abandon(c)
 	}
 	for n := 0; !l.end(n == lastRounds); n++ {
 		l.runPosted()

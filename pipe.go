@@ -140,7 +140,7 @@ func (p *piped) goOnWriting(c *Conn, empty bool) {
 			return
 		}
 	}
-	if c.state.ended {
+	if c.state&ended != 0 {
 		c.end.finish(c, io.EOF)
 		p.to.attention()
 	}
@@ -178,7 +178,7 @@ func (p *piped) abortSent(c *Conn) {
 
 // splice moves bytes through the kernel, and reports whether that was possible.
 func (p *piped) splice(c *Conn) bool {
-	if c.in.rest != nil || c.secure != nil || !p.to.out.takesPipe(p.to) {
+	if c.in.rest != nil || c.link.tls() != nil || !p.to.out.takesPipe(p.to) {
 		return false
 	}
 	switch n, err := p.to.out.fillPipe(p.to, c.handle); {
@@ -186,7 +186,7 @@ func (p *piped) splice(c *Conn) bool {
 		c.in.came(c, n)
 		p.to.in.touched = c.in.touched
 		if !p.takes(nil) {
-			c.state.holding = true
+			c.state |= holding
 			c.rearm()
 		}
 	case err == io.EOF:
@@ -203,7 +203,7 @@ func (p *piped) splice(c *Conn) bool {
 func (w *writer) takesPipe(c *Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.secure != nil || c.phase.get() != open || c.flags&(opening|stalled|broken) != 0 || w.pendingLocked(c) > 0 {
+	if c.link.tls() != nil || c.phase.get() != open || c.flags&(opening|stalled|broken) != 0 || w.pendingLocked(c) > 0 {
 		return false
 	}
 	x := c.extrasLocked()

@@ -233,7 +233,7 @@ func statusOf(c *Conn) ConnStatus {
 	st := c.Stats()
 	d := ConnStatus{
 		ID: c.id, Loop: c.loop.index, Worker: c.service.name, Protocol: c.session.protocolName(c.service),
-		TLS: isSecure(c), Dialed: c.dial != nil,
+		TLS: isSecure(c), Dialed: c.link.dialing() != nil,
 		State: c.phase.get().String(), Pending: st.Pending, BytesIn: st.BytesIn, BytesOut: st.BytesOut,
 	}
 	if c.in.rest != nil {

@@ -179,8 +179,8 @@ func (plain) protocolName(s *service) string {
 }
 
 func (plain) begin(c *Conn) {
-	if c.dial != nil {
-		c.dial.opened(c)
+	if d := c.link.dialing(); d != nil {
+		d.opened(c)
 	}
 	c.connect()
 	c.watch(c.service.after.idle)
@@ -214,10 +214,10 @@ func (plain) halfReceived(c *Conn) {
 
 // limits do not run while the connection is paused: the peer cannot do what it owes.
 func (plain) limits(c *Conn) (on [3]limit) {
-	if c.state.paused {
+	if c.state&paused != 0 {
 		return on
 	}
-	if c.state.half {
+	if c.state&half != 0 {
 		on[0] = limit{c.since, c.service.after.message, timeOut}
 	}
 	on[1] = limit{c.in.touched, c.service.after.idle, endIdle}

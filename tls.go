@@ -51,7 +51,10 @@ func beginTLS(c *Conn, client bool, config *tls.Config) {
 	}
 	s.raw, s.hand = bufferOf(s.conn, "rawInput"), bufferOf(s.conn, "hand")
 	c.mu.Lock()
-	c.secure = s
+	if c.link == nil {
+		c.link = &link{}
+	}
+	c.link.secure = s
 	c.mu.Unlock()
 	if client {
 		s.shake(c, nil)
@@ -68,7 +71,7 @@ func (s *tlsTransport) shake(c *Conn, t *handshakeSlots) {
 func (s *tlsTransport) flight(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.secure != s || c.phase.get() == closed || c.flags&stalled != 0 {
+	if c.link.tls() != s || c.phase.get() == closed || c.flags&stalled != 0 {
 		return
 	}
 	if c.flags&broken == 0 {
@@ -112,7 +115,7 @@ func (s *tlsTransport) awaitsSlot(c *Conn) bool {
 }
 
 // mayFinish reports whether the handshake of an accepted connection is under way, and may be over with what has come.
-func (s *tlsTransport) mayFinish(c *Conn) bool { return c.dial == nil && !s.done && s.begun }
+func (s *tlsTransport) mayFinish(c *Conn) bool { return c.link.dialing() == nil && !s.done && s.begun }
 
 // severed has the handshake go on: what came with it is looked at after it.
 func (s *tlsTransport) severed(c *Conn) bool {
@@ -120,7 +123,7 @@ func (s *tlsTransport) severed(c *Conn) bool {
 		return false
 	}
 	c.end.setBroken(c, nil)
-	c.state.stalled = false
+	c.state &^= blocked
 	c.rearm()
 	return true
 }
@@ -139,7 +142,7 @@ func (s *tlsTransport) limits(c *Conn) (on [3]limit) {
 
 // shaken goes on after the handshake.
 func (s *tlsTransport) shaken(c *Conn, err error) {
-	if c.phase.get() != open || c.secure != s {
+	if c.phase.get() != open || c.link.tls() != s {
 		return
 	}
 	broke := c.end.isBroken(c)
@@ -153,7 +156,7 @@ func (s *tlsTransport) shaken(c *Conn, err error) {
 		defer c.mu.Unlock()
 		c.end.setCauseLocked(c, &ProtocolError{Protocol: "tls", Err: err})
 		c.out.dropLocked(c) // what this side sent before it was there
-		c.state.ended = s.wire.over()
+		c.state.put(ended, s.wire.over())
 		c.end.closeLocked(c) // the alert is written first
 		return
 	}
@@ -228,7 +231,7 @@ func (s *tlsTransport) goOn(c *Conn) {
 func (s *tlsTransport) decrypt(c *Conn) {
 	d := c.loop.decryption()
 	lent := d.lend(s.raw)
-	for c.secure == s && !c.state.ended && c.phase.get() < lingering && !c.in.holds(c) {
+	for c.link.tls() == s && c.state&ended == 0 && c.phase.get() < lingering && !c.in.holds(c) {
 		n, err := s.conn.Read(d.plain)
 		if n > 0 {
 			c.in.decode(c, d.plain[:n])
@@ -267,7 +270,7 @@ func (s *tlsTransport) fail(c *Conn, err error) {
 	}
 	c.end.setCauseLocked(c, &ProtocolError{Protocol: "tls", Err: err})
 	c.out.dropLocked(c)
-	c.state.ended = true
+	c.state |= ended
 	s.notified = true
 	c.end.closeLocked(c)
 }
@@ -324,7 +327,7 @@ func (t *handshakeSlots) acquire(c *Conn) {
 		t.start(c)
 		return
 	}
-	c.secure.queued = true
+	c.link.tls().queued = true
 	t.queue = append(t.queue, c)
 	c.rearm()
 	if len(t.queue) == 1 {
@@ -335,13 +338,13 @@ func (t *handshakeSlots) acquire(c *Conn) {
 }
 
 func (t *handshakeSlots) start(c *Conn) {
-	c.secure.queued = false
-	c.secure.began = c.loop.present
+	s := c.link.tls()
+	s.queued, s.began = false, c.loop.present
 	t.running = append(t.running, c)
 	if len(t.queue) > 0 {
 		c.watch(brief)
 	}
-	c.secure.shake(c, t)
+	s.shake(c, t)
 	c.rearm()
 }
 

@@ -68,6 +68,29 @@ type transport interface {
 	localAddrLocked(c *Conn, own net.Addr) net.Addr
 }
 
+// link is what lies below the session of a connection that was dialed, or has TLS, or both. Most connections have none:
+// its methods are for nil, too.
+type link struct {
+	secure *tlsTransport // nil without TLS. Changed by the loop
+	dial   *dialing      // nil for an accepted connection. Immutable
+}
+
+// tls is the connection's TLS, or nil. On the loop, or under the lock.
+func (k *link) tls() *tlsTransport {
+	if k == nil {
+		return nil
+	}
+	return k.secure
+}
+
+// dialing is how the connection was dialed, or nil. On the loop, or under the lock.
+func (k *link) dialing() *dialing {
+	if k == nil {
+		return nil
+	}
+	return k.dial
+}
+
 // stream is the transport of TCP and of Unix sockets.
 type stream struct{}
 
@@ -190,10 +213,11 @@ func (w *writer) transmitLocked(c *Conn, scratch []byte, t transmitter) (n int, 
 	}
 	var p []byte
 	var parts [][]byte
-	greets := c.dial != nil && len(c.dial.request) > 0
+	d := c.link.dialing()
+	greets := d != nil && len(d.request) > 0
 	switch {
 	case greets:
-		p = c.dial.request
+		p = d.request
 	case w.queue != nil && c.flags&opening == 0:
 		p = w.queue.Head(scratch)
 		parts = w.queue.Parts(p)
@@ -204,7 +228,7 @@ func (w *writer) transmitLocked(c *Conn, scratch []byte, t transmitter) (n int, 
 	case n == 0:
 		return n, err
 	case greets:
-		c.dial.request = c.dial.request[n:]
+		d.request = d.request[n:]
 		return n, err
 	}
 	w.queue.Advance(n)

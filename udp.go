@@ -150,7 +150,7 @@ func (d *dialedUDP) receive(c *Conn) {
 			l.stats.Datagrams++
 			d.handle(c, l.buf[:n])
 		}
-		if c.phase.get() != open || c.handle != h || c.state.paused {
+		if c.phase.get() != open || c.handle != h || c.state&paused != 0 {
 			return // a callback did it
 		}
 		l.measure()
@@ -172,7 +172,7 @@ func (*dialedUDP) undelivered(c *Conn, h poll.Handle, err error) {
 	if c.phase.get() != open || c.handle != h {
 		return
 	}
-	err = c.dial.failed(err)
+	err = c.link.dialing().failed(err)
 	if f := c.service.worker.OnInvalid; f != nil {
 		c.loop.stats.Invalid++
 		c.guard(inOnInvalid, func() { f(c, err) })

@@ -36,7 +36,7 @@ func (d *dialing) handshake() websocket.Handshake {
 func (g *greeting) begin(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.dial.request, _ = g.handshake.AppendRequest(nil) // Dial has looked at it
+	c.link.dialing().request, _ = g.handshake.AppendRequest(nil) // Dial has looked at it
 	c.markLocked(0)
 }
 
@@ -53,7 +53,7 @@ func (g *greeting) deliver(c *Conn, _ []byte) {
 	codec := websocket.NewClientCodec(c.service.limits.MaxMessage, g.accepted)
 	c.session = &wsSession{Codec: *codec}
 	c.mu.Unlock()
-	c.dial.opened(c)
+	c.link.dialing().opened(c)
 	c.watch(c.service.after.ping)
 	c.watch(c.service.after.idle)
 	c.connect()

@@ -65,8 +65,8 @@ func (x *extra) askLocked(payload []byte, now time.Time) {
 func (s *wsSession) limits(c *Conn) [3]limit {
 	on, after := s.plain.limits(c), &c.service.after
 	switch {
-	case c.state.paused || after.ping == 0:
-	case c.state.pinged && after.pong != 0:
+	case c.state&paused != 0 || after.ping == 0:
+	case c.state&pinged != 0 && after.pong != 0:
 		on[2] = limit{c.in.touched, after.ping + after.pong, endSilent}
 	default:
 		on[2] = limit{c.in.touched, after.ping, s.ping}
@@ -81,7 +81,7 @@ func (s *wsSession) ping(c *Conn) {
 	if c.phase.get() != open {
 		return
 	}
-	c.state.pinged = true
+	c.state |= pinged
 	c.out.sayLocked(c, func(dst []byte) []byte { return s.AppendControl(dst, websocket.Ping, nil) })
 	c.markLocked(0)
 	c.watch(cmp.Or(c.service.after.pong, c.service.after.ping))
