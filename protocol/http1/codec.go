@@ -87,7 +87,12 @@ func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 			return 0, nil, err
 		}
 	}
-	end, err := c.readBody(data)
+	end := c.head + c.body
+	if c.state != inBody {
+		end, err = c.readChunks(data)
+	} else if len(data) < end {
+		end = 0
+	}
 	if end == 0 {
 		if c.expect = c.expect && len(data) == c.head; err != nil {
 			r.release()
@@ -97,17 +102,6 @@ func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 		return 0, nil, nil
 	}
 	return c.finish(r, data, end)
-}
-
-// readBody looks for the end of the request, 0 if that has not come.
-func (c *Codec) readBody(data []byte) (end int, err error) {
-	if c.state != inBody {
-		return c.readChunks(data)
-	}
-	if end = c.head + c.body; len(data) < end {
-		return 0, nil
-	}
-	return end, nil
 }
 
 // newRequest is an empty request: the one whose loan has just ended, or one of the pool's.
@@ -214,7 +208,11 @@ func (c *Codec) readHead(data []byte) (*Request, error) {
 func (c *Codec) parseHead(data []byte) (*Request, error) {
 	r := c.newRequest()
 	n, err := r.parse(data)
-	if err == nil {
+	switch {
+	case err != nil:
+	case r.fields.noticed&hasFraming == 0:
+		c.state, c.body, c.expect = inBody, 0, false
+	default:
 		err = c.frame(r)
 	}
 	if err != nil {
@@ -248,12 +246,8 @@ func (c *Codec) checkHead(data []byte, start, n int) error {
 	return nil
 }
 
-// frame decides how the body is framed (RFC 9112, 6.3).
+// frame decides how the body is framed, where fields tell of one (RFC 9112, 6.3).
 func (c *Codec) frame(r *Request) error {
-	if r.fields.noticed&hasFraming == 0 {
-		c.state, c.body, c.expect = inBody, 0, false
-		return nil
-	}
 	f, err := r.framing()
 	if err != nil {
 		return err

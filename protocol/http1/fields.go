@@ -35,10 +35,11 @@ const (
 func (f *fields) read(data []byte, at int) (end int, err error) {
 	f.text, f.lines, f.lengths, f.noticed = data, f.lines[:0], 0, 0
 	for {
+		if isCRLF(data, at) {
+			return at + len(crlf), nil
+		}
 		colon := tokenEnd(data, at)
 		switch {
-		case colon == at && isCRLF(data, at):
-			return at + len(crlf), nil
 		case colon == at || colon == len(data) || data[colon] != ':':
 			return 0, bad("malformed field name") // RFC 9112, 5.1 and 5.2: space before ":", folded lines
 		case len(f.lines) == maxFields:

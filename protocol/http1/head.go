@@ -34,38 +34,45 @@ func (r *Request) requestLine(data []byte) (n int, err error) {
 	if space == 0 || space == len(data) || data[space] != ' ' {
 		return 0, bad("malformed request line")
 	}
-	method, rest := data[:space], data[space+1:]
-	if len(method) > maxMethod {
+	if space > maxMethod {
 		return 0, &Error{Status: 501, Reason: "method too long"}
 	}
-	r.method = known(method)
-	end := targetLength(rest)
-	if end == 0 || end == len(rest) || rest[end] != ' ' {
+	r.method = known(data[:space])
+	from := space + 1
+	plain := plainEnd(data, from)
+	end := targetEnd(data, plain)
+	if end == from || end == len(data) || data[end] != ' ' {
 		return 0, bad("malformed request line")
 	}
-	target, version := rest[:end], rest[end+1:]
-	if len(target) > maxTarget {
+	if end-from > maxTarget {
 		return 0, &Error{Status: 414, Reason: "request target too long"}
 	}
-	const size = len("HTTP/1.1")
-	if !isCRLF(version, size) {
-		return 0, bad("malformed HTTP version")
-	}
-	if err := r.version(version[:size]); err != nil {
+	if err := r.version(data[end+1:]); err != nil {
 		return 0, err
 	}
 	if r.method == "CONNECT" {
 		return 0, &Error{Status: 501, Reason: "this is no proxy"}
 	}
-	return space + 1 + end + 1 + size + len(crlf), r.parseTarget(target)
+	r.target = data[from:end]
+	switch n = end + len(" HTTP/1.1\r\n"); {
+	case data[from] == '/' && plain == end: // nearly always
+		r.path = r.target
+	case data[from] == '/' && data[plain] == '?':
+		r.path, r.query = data[from:plain], data[plain+1:end]
+	default:
+		err = r.parseTarget()
+	}
+	return n, err
 }
 
+// version reads the version, and the end of its line.
 func (r *Request) version(v []byte) error {
-	if string(v) == "HTTP/1.1" {
+	const usual = "HTTP/1.1\r\n"
+	if len(v) >= len(usual) && string(v[:len(usual)]) == usual {
 		r.http10 = false
 		return nil
 	}
-	if string(v[:5]) != "HTTP/" || v[6] != '.' || !digit(v[5]) || !digit(v[7]) {
+	if !isCRLF(v, len("HTTP/1.1")) || string(v[:5]) != "HTTP/" || v[6] != '.' || !digit(v[5]) || !digit(v[7]) {
 		return bad("malformed HTTP version")
 	}
 	if v[5] != '1' {
@@ -99,18 +106,11 @@ func known(method []byte) string {
 }
 
 // parseTarget takes the origin form, the absolute form and the asterisk form (RFC 9112, 3.2).
-func (r *Request) parseTarget(target []byte) error {
-	r.target = target
+func (r *Request) parseTarget() error {
+	target := r.target
 	rest := target
 	switch {
 	case target[0] == '/':
-		if n := plainLength(target); n == len(target) {
-			r.path = target
-			return nil
-		} else if target[n] == '?' {
-			r.path, r.query = target[:n], target[n+1:]
-			return nil
-		}
 	case string(target) == "*" && r.method == "OPTIONS":
 	default:
 		scheme, after, ok := bytes.Cut(target, []byte("://"))

@@ -9,35 +9,31 @@ import (
 
 func isToken(b []byte) bool { return len(b) > 0 && tokenEnd(b, 0) == len(b) }
 
+// The loops below compare unsigned numbers: so the compiler needs no second comparison for a byte.
+
 // tokenEnd is where the bytes from i on end that a token may hold (RFC 9110, 5.6.2).
 func tokenEnd(b []byte, i int) int {
-	allowed := &tokenBytes
-	for n, c := range b[i:] {
-		if !allowed[c] {
-			return i + n
-		}
+	for uint(i) < uint(len(b)) && tokenBytes[b[i]] {
+		i++
 	}
-	return len(b)
+	return i
 }
 
-// targetLength is how many bytes of a request target b begins with: visible ones, and no fragment (RFC 9112, 3.2).
-func targetLength(b []byte) int {
-	for i, c := range b {
-		if !targetBytes[c] {
-			return i
-		}
+// targetEnd is where the bytes from i on end that a request target may hold: visible ones, and no fragment (RFC 9112,
+// 3.2).
+func targetEnd(b []byte, i int) int {
+	for uint(i) < uint(len(b)) && targetBytes[b[i]] {
+		i++
 	}
-	return len(b)
+	return i
 }
 
-// plainLength is how many of them come before one that means something in a path: a "?" or a "%".
-func plainLength(target []byte) int {
-	for i, c := range target {
-		if c == '?' || c == '%' {
-			return i
-		}
+// plainEnd is where those of them end that mean nothing in a path: it stops at a "?" and a "%" too.
+func plainEnd(b []byte, i int) int {
+	for uint(i) < uint(len(b)) && targetBytes[b[i]] && b[i] != '?' && b[i] != '%' {
+		i++
 	}
-	return len(target)
+	return i
 }
 
 const (
