@@ -127,7 +127,7 @@ func (t *Table[C]) setPlain(q *Request, field fieldSet, o object, i int) (plain 
 	}
 	switch field {
 	case hasTo:
-		t.to[0] = push.Target(inside)
+		t.to[0] = t.targetOf(inside)
 		q.To = t.to[:]
 	case hasText:
 		q.text = inside
@@ -149,6 +149,18 @@ func (t *Table[C]) setPlain(q *Request, field fieldSet, o object, i int) (plain 
 		return false
 	}
 	return true
+}
+
+// targetOf is the target that a text names. Many requests in a row name the same: so they make no garbage.
+func (t *Table[C]) targetOf(text []byte) push.Target {
+	switch {
+	case string(t.lastTo) == string(text):
+	case len(text) > push.MaxName: // too much to be kept
+		return push.Target(text)
+	default:
+		t.lastTo = push.Target(text)
+	}
+	return t.lastTo
 }
 
 // plainTargets are those of a list.

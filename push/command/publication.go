@@ -2,6 +2,7 @@ package command
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/lineman-go/lineman/push"
 )
@@ -9,15 +10,13 @@ import (
 // publication is one of pub that is under way. Its memory is used for another one when it has ended.
 type publication[C push.Conn] struct {
 	table  *Table[C]
-	to     []push.Target
-	done   func(Reply)
+	to     []push.Target      // on loan as long as Publish has not returned
+	done   func(Reply)        // nil: it has ended
 	finish func(push.Outcome) // finished; made once
 }
 
-const (
-	keptPublications = 1024 // that are not used
-	keptTargets      = 16   // for which one of these has room
-)
+// keptPublications is how many are kept that are not used.
+const keptPublications = 1024
 
 // beginPublication takes one that has ended, if there is one. to is on loan.
 func (t *Table[C]) beginPublication(to []push.Target, done func(Reply)) *publication[C] {
@@ -29,14 +28,20 @@ func (t *Table[C]) beginPublication(to []push.Target, done func(Reply)) *publica
 		p = &publication[C]{table: t}
 		p.finish = p.finished
 	}
-	p.to, p.done = append(p.to, to...), done
+	p.to, p.done = to, done
 	return p
+}
+
+// goOn keeps what a publication needs that is still under way when the Hub has it.
+func (p *publication[C]) goOn() {
+	if p.done != nil {
+		p.to = slices.Clone(p.to)
+	}
 }
 
 // end leaves a publication to another one.
 func (p *publication[C]) end() {
-	clear(p.to)
-	if p.to, p.done = p.to[:0], nil; cap(p.to) <= keptTargets && len(p.table.free) < keptPublications {
+	if p.to, p.done = nil, nil; len(p.table.free) < keptPublications {
 		p.table.free = append(p.table.free, p)
 	}
 }

@@ -247,7 +247,9 @@ func (t *Table[C]) publish(q *Request, done func(Reply)) {
 	if err := t.hub.Publish(m, p.finish); err != nil {
 		p.end()
 		done(t.failed(err))
+		return
 	}
+	p.goOn()
 }
 
 // revoke closes the connections once it is sure that they cannot come back.

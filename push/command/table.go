@@ -49,6 +49,7 @@ type Table[C push.Conn] struct {
 	parsed      jsontext.Object
 	scratch     Request           // a plain one at hand
 	last        *row[C]           // of the last one; nil: there was none
+	lastTo      push.Target       // that the last one named
 	free        []*publication[C] // that are not under way
 }
 
