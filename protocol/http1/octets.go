@@ -64,7 +64,7 @@ func textEnd(b []byte, i int) int {
 
 const crlf = "\r\n"
 
-func isCRLF(b []byte, i int) bool { return len(b)-i >= len(crlf) && string(b[i:i+len(crlf)]) == crlf }
+func isCRLF(b []byte, i int) bool { return uint(i+1) < uint(len(b)) && b[i] == '\r' && b[i+1] == '\n' }
 
 // isBlank is what may stand around a field value (RFC 9110, 5.6.3).
 func isBlank(b byte) bool { return b == ' ' || b == '\t' }
