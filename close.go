@@ -302,15 +302,12 @@ func (e *ending) finish(c *Conn, err error) {
 		}
 		x.stopTimers()
 	}
-	if c.handle != absent {
-		*l.conns.At(int(c.handle)) = nil
-	}
+	l.exit(c)
 	delete(l.dials, c)
 	l.live--
 	if c.link.dialing() != nil {
 		l.outgoing--
 	}
-	c.service.drop(c)
 	l.freeInput(c)
 	e.tell(c)
 	if f := c.service.worker.OnClose; f != nil && (c.phase.connected() || c.link.dialing() != nil) {

@@ -54,7 +54,6 @@ func newConn(s *service, h poll.Handle, remote netip.AddrPort) bool {
 	c.in.touched, c.since = now, now
 	l.enter(c)
 	l.live++
-	s.adopt(c)
 	s.bound(c, 0)
 	if s.expectsHeader(remote) {
 		c.watch(s.after.handshake)

@@ -257,7 +257,6 @@ func (d *dialing) attempt(c *Conn) {
 	l := c.loop
 	ctx, cancel := context.WithTimeout(l.ctx, d.timeout(c.service.limits.Handshake))
 	d.cancel, d.again, d.began = cancel, nil, l.present
-	c.service.adopt(c)
 	l.dials[c] = true
 	l.live++
 	l.outgoing++

@@ -162,12 +162,9 @@ func forgetBut(c *Conn) {
 	if x != nil {
 		x.stopTimers()
 	}
-	if c.handle != absent {
-		*l.conns.At(int(c.handle)) = nil
-	}
+	l.exit(c)
 	if d := c.link.dialing(); d == nil || !d.withdraw(c) {
 		l.live--
-		c.service.drop(c)
 	}
 	l.freeInput(c)
 	c.end |= told

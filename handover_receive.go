@@ -121,7 +121,6 @@ func enterCrossed(c *Conn, r *handover.Record) {
 	if c.link.dialing() != nil {
 		l.outgoing++
 	}
-	c.service.adopt(c)
 	c.watch(1)
 	c.rearm()
 }

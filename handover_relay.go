@@ -243,7 +243,6 @@ func (r *relays) newConn(c *Conn, h poll.Handle) *Conn {
 	end.in.touched, end.since = l.present, l.present
 	l.enter(end)
 	l.live++
-	r.adopt(end)
 	return end
 }
 

@@ -187,7 +187,7 @@ func (l *Loop) Conns(w *Worker) iter.Seq[*Conn] {
 			if i >= s.count {
 				continue // more than the one at hand went
 			}
-			if c := *s.conns.At(i); c.Connected() && !yield(c) {
+			if c := *l.conns.At(int(*s.conns.At(i))); c.Connected() && !yield(c) {
 				return
 			}
 		}
@@ -365,11 +365,20 @@ func (l *Loop) pulledLocked(c *Conn) {
 	c.flags &^= dirty
 }
 
-// enter makes c a connection of the loop.
+// enter makes c, which has a handle by now, a connection of the loop and of its service.
 func (l *Loop) enter(c *Conn) {
 	l.conns.Cover(int(c.handle))
 	l.scheduled.Cover(int(c.handle))
 	*l.conns.At(int(c.handle)) = c
+	c.service.adopt(c)
+}
+
+// exit takes c back, if it had come as far as that.
+func (l *Loop) exit(c *Conn) {
+	if c.handle != absent {
+		c.service.drop(c)
+		*l.conns.At(int(c.handle)) = nil
+	}
 }
 
 // all are the connections that have a handle. One may be closed while they are walked through.

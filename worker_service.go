@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lineman-go/lineman/internal/exchange"
+	"github.com/lineman-go/lineman/internal/poll"
 	"github.com/lineman-go/lineman/internal/proxyheader"
 	"github.com/lineman-go/lineman/internal/table"
 	"github.com/lineman-go/lineman/protocol"
@@ -40,8 +41,8 @@ type service struct {
 
 	// Owned by the loop.
 	listener   *Listener
-	handler    *exchange.Server   // nil until a request needs it
-	conns      table.Table[*Conn] // the first count of them
+	handler    *exchange.Server         // nil until a request needs it
+	conns      table.Table[poll.Handle] // the first count of them
 	count      int
 	handshakes []*httpSession // free
 	slots      handshakeSlots
@@ -230,7 +231,7 @@ func (s *service) newSession() session {
 
 func (s *service) adopt(c *Conn) {
 	s.conns.Cover(s.count)
-	*s.conns.At(s.count), c.slot = c, int32(s.count)
+	*s.conns.At(s.count), c.slot = c.handle, int32(s.count)
 	s.count++
 	s.load.Add(1)
 }
@@ -244,9 +245,8 @@ func (s *service) bound(c *Conn, before time.Duration) {
 
 func (s *service) drop(c *Conn) {
 	s.count--
-	last := s.conns.At(s.count)
-	moved := *last
-	*s.conns.At(int(c.slot)), moved.slot = moved, c.slot
-	*last = nil
+	last := *s.conns.At(s.count)
+	*s.conns.At(int(c.slot)) = last
+	(*s.loop.conns.At(int(last))).slot = c.slot
 	s.load.Add(-1)
 }
