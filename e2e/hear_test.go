@@ -130,7 +130,8 @@ func (c conversation) verdict(t *testing.T, book *sayings, speakers []*speaker, 
 	for _, complaint := range append(book.complaints, h.complaints...) {
 		t.Error(complaint)
 	}
-	if h.top > 4 || h.largest > 100 {
+	const parallel = 4 // of each process: what one was asking when another took its place may be at work still
+	if h.top > 2*parallel || h.largest > 100 {
 		t.Errorf("the hook got %d requests at once, and %d events in one", h.top, h.largest)
 	}
 	if taken < c.perSecond*int(c.lasts/time.Second)/2 || killed == 0 || counts.broken == 0 || book.again == 0 ||
