@@ -76,14 +76,23 @@ func (m *mortal) killServing() {
 	kill(m.t, m.serving(), syscall.SIGKILL)
 }
 
-// serving is the process that serves.
-func (m *mortal) serving() int {
+// serving is the process that serves: after a reload its predecessor may still be leaving.
+func (m *mortal) serving() (pid int) {
 	m.t.Helper()
-	var s lineman.Status
-	if err := json.Unmarshal([]byte(m.command("status", "--json")), &s); err != nil || len(s.Processes) == 0 {
-		m.t.Fatalf("the status has no process: %v", err)
-	}
-	return s.Processes[0].PID
+	linemantest.Until(m.t, "no process serves", func() bool {
+		var s lineman.Status
+		if err := json.Unmarshal([]byte(m.command("status", "--json")), &s); err != nil {
+			m.t.Fatalf("the status is no JSON: %v", err)
+		}
+		for _, p := range s.Processes {
+			if p.State == "idle" || p.State == "busy" {
+				pid = p.PID
+				return true
+			}
+		}
+		return false
+	})
+	return pid
 }
 
 func (m *mortal) reload() {
