@@ -3,26 +3,28 @@ package websocket
 import (
 	crand "crypto/rand"
 	"encoding/binary"
+	"math/bits"
 	"math/rand/v2"
 	"sync"
+	"unicode/utf8"
 )
-
-// long is how many bytes are worth a call of what does not begin as fast, but looks at 32 bytes at a time.
-const long = 256
 
 // unmask applies the mask in place to bytes that begin at offset at of their payload (RFC 6455, 5.3). The mask holds
 // its four bytes as they lie. It reports whether the result is ASCII, which is known on the way for next to nothing.
 func unmask(b []byte, mask uint32, at int) (ascii bool) {
-	if shift := at & 3 * 8; shift != 0 {
-		mask = mask>>shift | mask<<(32-shift)
+	return unmaskBytes(b, bits.RotateLeft32(mask, -8*at))
+}
+
+// unmaskWords is unmask from the beginning of a payload, by words of eight bytes. The last one may overlap the one
+// before it, so it is read first.
+func unmaskWords(b []byte, mask uint32) (ascii bool) {
+	if len(b) < 8 {
+		return unmaskFew(b, mask)
 	}
-	wide, all := uint64(mask)<<32|uint64(mask), uint64(0)
-	if len(b) >= long {
-		var plain bool
-		if b, plain = unmaskBlocks(b, wide); !plain {
-			all = highBits
-		}
-	}
+	wide := uint64(mask)<<32 | uint64(mask)
+	last := b[len(b)-8:]
+	end := binary.LittleEndian.Uint64(last) ^ bits.RotateLeft64(wide, -8*len(b))
+	all := end
 	for len(b) >= 64 {
 		p := (*[64]byte)(b)
 		w0, w1 := binary.LittleEndian.Uint64(p[:])^wide, binary.LittleEndian.Uint64(p[8:])^wide
@@ -40,18 +42,33 @@ func unmask(b []byte, mask uint32, at int) (ascii bool) {
 		all |= w0 | w1 | w2 | w3 | w4 | w5 | w6 | w7
 		b = b[64:]
 	}
-	for len(b) >= 8 {
+	for len(b) > 8 {
 		w := binary.LittleEndian.Uint64(b) ^ wide
 		binary.LittleEndian.PutUint64(b, w)
 		all |= w
 		b = b[8:]
 	}
-	for i, c := range b {
-		c ^= byte(mask >> (i & 3 * 8))
-		b[i] = c
-		all |= uint64(c)
-	}
+	binary.LittleEndian.PutUint64(last, end)
 	return all&highBits == 0
+}
+
+// unmaskFew is unmaskWords for less than a word.
+func unmaskFew(b []byte, mask uint32) (ascii bool) {
+	if len(b) >= 4 {
+		last := b[len(b)-4:]
+		begin := binary.LittleEndian.Uint32(b) ^ mask
+		end := binary.LittleEndian.Uint32(last) ^ bits.RotateLeft32(mask, -8*len(b))
+		binary.LittleEndian.PutUint32(b, begin)
+		binary.LittleEndian.PutUint32(last, end)
+		return uint64(begin|end)&highBits == 0
+	}
+	all := byte(0)
+	for i := range b {
+		b[i] ^= byte(mask)
+		mask >>= 8
+		all |= b[i]
+	}
+	return all < utf8.RuneSelf
 }
 
 // randoms are sources that whoever sees some of their numbers cannot continue (RFC 6455, 10.3).

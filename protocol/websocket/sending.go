@@ -41,19 +41,26 @@ func (c *Codec) Append(dst, msg []byte) ([]byte, error) { return c.AppendMessage
 //
 // With Compression.ContextTakeover what is appended must be sent, and in this order: later messages refer to it.
 func (c *Codec) AppendMessage(dst []byte, op Opcode, msg []byte) ([]byte, error) {
-	if op == Text && !isASCII(msg) && !utf8.Valid(msg) {
+	d := c.deflate()
+	if n := len(msg); n < length16 && n+2 <= cap(dst)-len(dst) && d == nil && !c.client { // by far the most frequent
+		framed := dst[:len(dst)+2+n]
+		frame := framed[len(dst):]
+		frame[0], frame[1] = finBit|byte(op), byte(n)
+		if !copyASCII(frame[2:], msg) && op == Text && !utf8.Valid(msg) {
+			return dst, ErrNotUTF8
+		}
+		return framed, nil
+	}
+	if op == Text && !valid(msg) {
 		return dst, ErrNotUTF8
 	}
-	if d := c.deflate(); d != nil && len(msg) >= d.threshold {
+	if d != nil && len(msg) >= d.threshold {
 		framed, smaller := c.appendDeflated(dst, op, msg)
 		if smaller {
 			d.keep(msg)
 			return framed, nil
 		}
 		dst = framed[:len(dst)]
-	}
-	if n := len(msg); n < length16 && !c.client { // by far the most frequent
-		return append(append(dst, finBit|byte(op), byte(n)), msg...), nil
 	}
 	return c.appendFrame(dst, op, msg), nil
 }

@@ -11,14 +11,12 @@ const highBits = 0x8080808080808080
 // valid is utf8.Valid, and quicker where text is ASCII.
 func valid(text []byte) bool { return isASCII(text) || utf8.Valid(text) }
 
-func isASCII(b []byte) bool {
-	if len(b) >= long {
-		rest, plain := skipASCII(b)
-		if !plain {
-			return false
-		}
-		b = rest
+// areWordsASCII reports whether all of b is ASCII, by words of eight bytes. The last one may overlap the one before it.
+func areWordsASCII(b []byte) bool {
+	if len(b) < 8 {
+		return areFewASCII(b)
 	}
+	all := binary.LittleEndian.Uint64(b[len(b)-8:])
 	for len(b) >= 64 {
 		p := (*[64]byte)(b)
 		if (binary.LittleEndian.Uint64(p[:])|binary.LittleEndian.Uint64(p[8:])|
@@ -29,15 +27,29 @@ func isASCII(b []byte) bool {
 		}
 		b = b[64:]
 	}
-	all := uint64(0)
-	for len(b) >= 8 {
+	for len(b) > 8 {
 		all |= binary.LittleEndian.Uint64(b)
 		b = b[8:]
 	}
-	for _, c := range b {
-		all |= uint64(c)
-	}
 	return all&highBits == 0
+}
+
+// areFewASCII is areWordsASCII for less than a word.
+func areFewASCII(b []byte) bool {
+	if len(b) >= 4 {
+		return uint64(binary.LittleEndian.Uint32(b)|binary.LittleEndian.Uint32(b[len(b)-4:]))&highBits == 0
+	}
+	all := byte(0)
+	for _, c := range b {
+		all |= c
+	}
+	return all < utf8.RuneSelf
+}
+
+// copyWords copies src to dst, which is as long, and reports whether it is ASCII.
+func copyWords(dst, src []byte) (ascii bool) {
+	copy(dst, src)
+	return areWordsASCII(src)
 }
 
 // utf8Tail checks text that comes in pieces. It keeps the beginning of a character that the pieces cut.

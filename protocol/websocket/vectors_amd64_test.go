@@ -4,9 +4,10 @@ import "testing"
 
 // TestWithoutVectors does what a processor without AVX2 does.
 func TestWithoutVectors(t *testing.T) {
-	had := hasVectors
-	hasVectors = false
-	t.Cleanup(func() { hasVectors = had })
+	had := hasAVX2
+	hasAVX2 = false
+	t.Cleanup(func() { hasAVX2 = had })
 	t.Run("unmask", TestUnmask)
 	t.Run("ASCII", TestASCII)
+	t.Run("copy", TestCopyASCII)
 }

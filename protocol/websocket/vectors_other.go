@@ -2,8 +2,6 @@
 
 package websocket
 
-// unmaskBlocks leaves everything to who called it.
-func unmaskBlocks(b []byte, _ uint64) (rest []byte, ascii bool) { return b, true }
-
-// skipASCII leaves everything to who called it.
-func skipASCII(b []byte) (rest []byte, ascii bool) { return b, true }
+func unmaskBytes(b []byte, mask uint32) (ascii bool) { return unmaskWords(b, mask) }
+func copyASCII(dst, src []byte) (ascii bool)         { return copyWords(dst, src) }
+func isASCII(b []byte) bool                          { return areWordsASCII(b) }
