@@ -74,6 +74,55 @@ func BenchmarkLoop(b *testing.B) {
 	}
 }
 
+// BenchmarkBroadcast is what a loop spends of its own on a delivery, where each message goes to all connections: one in
+// a tick, or several, which are gathered.
+func BenchmarkBroadcast(b *testing.B) {
+	for _, tt := range []struct {
+		name    string
+		inATick int
+	}{{"one", 1}, {"gathered", costEach}} {
+		b.Run(tt.name, func(b *testing.B) {
+			l, p := newBroadcasts(b, tt.inATick)
+			b.ReportAllocs()
+			before := p.writes
+			b.ResetTimer()
+			for range b.N {
+				_ = l.Turn()
+			}
+			b.StopTimer()
+			if got := p.writes - before; got != b.N*costClients {
+				b.Errorf("%d writes, want %d", got, b.N*costClients)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*tt.inATick*costClients), "ns/delivery")
+		})
+	}
+}
+
+// newBroadcasts makes a loop whose clients say something so many times in a tick, which goes to all of them.
+func newBroadcasts(tb testing.TB, inATick int) (*lineman.Loop, *memoryPoller) {
+	tb.Helper()
+	w := &lineman.Worker{Addr: "websocket://127.0.0.1:0"}
+	w.OnMessage = func(c *lineman.Conn, msg []byte) { c.Loop().Broadcast(c.Loop().Conns(w), msg) }
+	p := &memoryPoller{clients: costClients, each: costEach, together: true}
+	l, err := lineman.OpenOver(w, p, steadyClock())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(l.Shut)
+	for p.arrived < p.clients {
+		_ = l.Turn()
+	}
+	p.request = []byte(handshake)
+	for range costClients / costEach {
+		_ = l.Turn()
+	}
+	p.each, p.request = inATick, []byte("\x81\xc0\x00\x00\x00\x00"+strings.Repeat("x", 64))
+	for range 2 {
+		_ = l.Turn()
+	}
+	return l, p
+}
+
 // TestAnswerWrites has an answer written when its event was handled, and what is broadcast once for each connection,
 // at the end of the tick, with the answers of those that are among its receivers.
 func TestAnswerWrites(t *testing.T) {

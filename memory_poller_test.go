@@ -19,6 +19,7 @@ type memoryPoller struct {
 	clients     int    // and will give
 	next        int    // whose turn it is
 	quiet       bool   // nothing comes
+	together    bool   // many are written to by one call
 	events      []poll.Event
 	written     int
 	writes      int
@@ -65,12 +66,31 @@ func (p *memoryPoller) Write(_ poll.Handle, b []byte) (int, error) {
 	return len(b), nil
 }
 
+// Batch is none, but for a poller that writes together.
+func (p *memoryPoller) Batch() (poll.Batch, error) {
+	if !p.together {
+		return nil, errors.ErrUnsupported
+	}
+	return memoryBatch{p}, nil
+}
+
+// memoryBatch is the memoryPoller's way to write to many connections.
+type memoryBatch struct{ p *memoryPoller }
+
+func (b memoryBatch) Write(writes []poll.Write) {
+	for i := range writes {
+		w := &writes[i]
+		w.N, w.Err = b.p.Write(w.Handle, w.Bytes)
+	}
+}
+
+func (memoryBatch) Close() error { return nil }
+
 func (p *memoryPoller) Arm(poll.Handle, bool, bool) error      { return nil }
 func (p *memoryPoller) UserTimeout(poll.Handle, time.Duration) {}
 func (p *memoryPoller) Close(poll.Handle, bool)                {}
 func (p *memoryPoller) Halt(poll.Handle) bool                  { return false }
 func (p *memoryPoller) LocalAddr(poll.Handle) net.Addr         { return &net.TCPAddr{} }
 func (p *memoryPoller) Unsent(poll.Handle) bool                { return false }
-func (p *memoryPoller) Batch() (poll.Batch, error)             { return nil, errors.ErrUnsupported }
 func (p *memoryPoller) Wake()                                  {}
 func (p *memoryPoller) Shut()                                  {}

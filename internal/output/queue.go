@@ -66,6 +66,11 @@ func (q *Queue) reset() {
 		q.segments, q.written, q.size, q.large = q.segments[:0], 0, 0, nil
 		return
 	}
+	if len(q.segments) == 1 && first.sealed && len(q.parts) == 0 && q.large == nil { // that of a broadcast
+		q.segments[0] = segment{}
+		q.segments, q.written, q.size = q.segments[:0], 0, 0
+		return
+	}
 	clear(q.parts)
 	q.giveBack(q.segments)
 	clear(q.segments)
