@@ -26,6 +26,7 @@ var (
 
 // TestDocLinks wants every relative link of the documents to lead to a file, and its fragment to a heading.
 func TestDocLinks(t *testing.T) {
+	known := map[string]map[string]bool{} // the anchors of each document that links lead into
 	for file, text := range sources(t, ".md") {
 		for _, m := range links.FindAllSubmatch(fences.ReplaceAll(text, nil), -1) {
 			u, err := url.Parse(string(m[1]))
@@ -44,7 +45,13 @@ func TestDocLinks(t *testing.T) {
 				t.Errorf("%s: link to %s: %v", file, m[1], err)
 				continue
 			}
-			if u.Fragment != "" && !anchors(t, target)[u.Fragment] {
+			if u.Fragment == "" {
+				continue
+			}
+			if known[target] == nil {
+				known[target] = anchors(t, target)
+			}
+			if !known[target][u.Fragment] {
 				t.Errorf("%s: link to %s: no such heading", file, m[1])
 			}
 		}
@@ -69,7 +76,7 @@ func anchors(t *testing.T, file string) map[string]bool {
 
 // TestDocCommands wants the programs and tests that the documents name to be there.
 func TestDocCommands(t *testing.T) {
-	n := 0
+	n, known := 0, declaredTests(t)
 	for file, text := range sources(t, ".md") {
 		for _, m := range runs.FindAllSubmatch(text, -1) {
 			n++
@@ -80,7 +87,7 @@ func TestDocCommands(t *testing.T) {
 		}
 		for _, m := range tests.FindAllSubmatch(text, -1) {
 			n++
-			checkTests(t, file, string(m[0]), string(m[1]), path.Clean(string(m[2])))
+			checkTests(t, known, file, string(m[0]), string(m[1]), path.Clean(string(m[2])))
 		}
 	}
 	if n < 10 {
@@ -88,18 +95,29 @@ func TestDocCommands(t *testing.T) {
 	}
 }
 
-// checkTests wants a test for every alternative of a pattern in a folder or, with "...", below it.
-func checkTests(t *testing.T, file, command, pattern, where string) {
+// declaredTests are the functions of the tests of each folder.
+func declaredTests(t *testing.T) map[string][]string {
 	t.Helper()
-	folder, below := strings.CutSuffix(where, "...")
-	var names []string
-	for source, text := range sources(t, ".go") {
-		in := path.Dir(source) == path.Clean(folder) || below && strings.HasPrefix(source, folder)
-		if !in || !strings.HasSuffix(source, "_test.go") {
+	found := map[string][]string{}
+	for file, text := range sources(t, ".go") {
+		if !strings.HasSuffix(file, "_test.go") {
 			continue
 		}
 		for _, m := range declared.FindAllSubmatch(text, -1) {
-			names = append(names, string(m[1]))
+			found[path.Dir(file)] = append(found[path.Dir(file)], string(m[1]))
+		}
+	}
+	return found
+}
+
+// checkTests wants a test for every alternative of a pattern in a folder or, with "...", below it.
+func checkTests(t *testing.T, known map[string][]string, file, command, pattern, where string) {
+	t.Helper()
+	folder, below := strings.CutSuffix(where, "...")
+	var names []string
+	for dir, declared := range known {
+		if dir == path.Clean(folder) || below && strings.HasPrefix(dir+"/", folder) {
+			names = append(names, declared...)
 		}
 	}
 	for _, want := range strings.Split(pattern, "|") {
@@ -187,11 +205,15 @@ func TestRulesHaveTests(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^(\d+)\. `).FindAllStringSubmatch(rules, -1) {
 		has[fmt.Sprintf("%02s", m[1])] = false
 	}
-	for file, text := range sources(t, ".go") {
-		for _, m := range regexp.MustCompile(`(?m)^func TestRule(\d+)`).FindAllSubmatch(text, -1) {
-			number := string(m[1])
-			if _, ok := has[number]; !ok || path.Dir(file) != "." {
-				t.Errorf("%s: TestRule%s: want a rule of DESIGN.md with this number, and its tests in the root", file,
+	for dir, names := range declaredTests(t) {
+		for _, name := range names {
+			m := regexp.MustCompile(`^TestRule(\d+)`).FindStringSubmatch(name)
+			if m == nil {
+				continue
+			}
+			number := m[1]
+			if _, ok := has[number]; !ok || dir != "." {
+				t.Errorf("%s: TestRule%s: want a rule of DESIGN.md with this number, and its tests in the root", dir,
 					number)
 			}
 			has[number] = true

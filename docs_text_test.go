@@ -5,7 +5,9 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"maps"
 	"os"
+	"path"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -54,7 +56,9 @@ func within(t *testing.T, place, text, begin, end string) string {
 // commentOf is the documentation of a type of the root, in one line.
 func commentOf(t *testing.T, kind string) string {
 	t.Helper()
-	for _, f := range parsed(t, token.NewFileSet(), sources(t, ".go"))["."] {
+	files := sources(t, ".go")
+	maps.DeleteFunc(files, func(name string, _ []byte) bool { return path.Dir(name) != "." })
+	for _, f := range parsed(t, token.NewFileSet(), files)["."] {
 		for _, d := range f.Decls {
 			if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.TYPE && g.Specs[0].(*ast.TypeSpec).Name.Name == kind {
 				return flat(g.Doc)
