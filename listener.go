@@ -18,6 +18,7 @@ type Listener struct {
 	service  *service
 	handle   poll.Handle
 	addr     net.Addr // nil while closed
+	shown    string   // it with its scheme, for the status
 	paused   bool
 	batch    int    // connections accepted for one event
 	shortage *Timer // tries again after a lack of descriptors; nil when there is none
@@ -118,7 +119,8 @@ func (n *Listener) take(ln net.Listener) error {
 		l.open.ended(n.service)
 		return err
 	}
-	n.handle, n.addr, n.batch = h, addr, acceptBatch
+	n.have(h, addr)
+	n.batch = acceptBatch
 	if shared {
 		n.batch = 1 // the processes take turns
 	}
@@ -136,9 +138,13 @@ func (n *Listener) takePackets(pc net.PacketConn) error {
 		pc.Close()
 		return err
 	}
-	n.handle, n.addr = h, addr
+	n.have(h, addr)
 	l.sockets[h] = &packets{listener: n}
 	return nil
+}
+
+func (n *Listener) have(h poll.Handle, addr net.Addr) {
+	n.handle, n.addr, n.shown = h, addr, n.service.address.scheme+"://"+addr.String()
 }
 
 // Listener is the listener of w on this loop, open or closed; nil if it has never listened here.

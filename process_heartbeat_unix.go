@@ -51,17 +51,23 @@ func (p *process) beat(r *channel.Request) {
 		over = pulses[i].await(late.C, over)
 	}
 	status := p.heartbeat.sum(pulses)
-	answer := channel.Heartbeat{Conns: status.Conns, Relays: status.Relays, Traffic: channel.Traffic{
-		Messages: status.Requests, MessagesOut: status.Sent, BytesIn: status.BytesIn, BytesOut: status.BytesOut,
+	answer := beat{Status: &status, Heartbeat: channel.Heartbeat{
+		Conns: status.Conns, Relays: status.Relays, Traffic: channel.Traffic{
+			Messages: status.Requests, MessagesOut: status.Sent, BytesIn: status.BytesIn, BytesOut: status.BytesOut,
+		},
 	}}
 	for _, u := range pulses {
 		if u.busy > answer.Busy {
 			answer.Busy, answer.Callback = u.busy, u.callback
 		}
 	}
-	var err error
-	answer.Status, err = json.Marshal(status)
-	r.Answer(answer, err)
+	r.Answer(&answer, nil)
+}
+
+// beat is a heartbeat with the status as it is. As JSON of its own it would be encoded twice.
+type beat struct {
+	channel.Heartbeat
+	Status *ProcessStatus `json:"status"`
 }
 
 // pulse is how a loop is.
@@ -160,11 +166,11 @@ func (l *Loop) status() ProcessStatus {
 		Accepted: st.Accepted, Requests: st.MessagesIn, Refused: st.Refused,
 		Panics: st.Panics, Slow: st.Slow, Timers: st.Timers,
 		Sent: st.MessagesOut, BytesIn: st.BytesIn, BytesOut: st.BytesOut,
+		Listeners: make([]ListenerStatus, 0, len(l.services)),
 	}
 	for _, sv := range l.services {
 		if n := sv.listener; n != nil && n.addr != nil {
-			addr := sv.address.scheme + "://" + n.addr.String()
-			s.Listeners = append(s.Listeners, ListenerStatus{Worker: sv.name, Addr: addr, Conns: sv.count})
+			s.Listeners = append(s.Listeners, ListenerStatus{Worker: sv.name, Addr: n.shown, Conns: sv.count})
 		}
 	}
 	return s

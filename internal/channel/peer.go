@@ -33,6 +33,7 @@ type Peer struct {
 	done  chan struct{} // closed when nothing more will come
 
 	writing chan struct{} // held, by sending, by who writes a message; a Peer at rest holds it
+	out     writer        // of who holds writing
 
 	// Owned by the goroutine that reads; by Suspend while that rests.
 	in    lines
@@ -44,18 +45,6 @@ type Peer struct {
 	rest       *rest                    // nil while the Peer reads
 	unanswered int                      // requests of the other end's
 	answered   chan struct{}            // closed when there are no more of those; nil while nobody waits for that
-}
-
-// message is what crosses: one line of JSON.
-type message struct {
-	ID     uint64          `json:"id"`
-	Op     Op              `json:"op,omitempty"` // empty: it is the answer to the request of this ID
-	Body   json.RawMessage `json:"body,omitempty"`
-	Error  string          `json:"error,omitempty"`
-	Number int             `json:"errno,omitempty"`
-	Files  int             `json:"files,omitempty"` // descriptors that came along
-
-	files []int
 }
 
 // A Request is what the other end asks.
@@ -187,10 +176,6 @@ func (p *Peer) Give(ctx context.Context, op Op, body, answer any, file *os.File)
 
 // ask sends a request.
 func (p *Peer) ask(op Op, body any, files []int) (id uint64, reply chan *message, err error) {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return 0, nil, fmt.Errorf("channel: %w", err)
-	}
 	reply = make(chan *message, 1)
 	p.mu.Lock()
 	if p.calls == nil {
@@ -201,7 +186,10 @@ func (p *Peer) ask(op Op, body any, files []int) (id uint64, reply chan *message
 	id = p.last
 	p.calls[id] = reply
 	p.mu.Unlock()
-	p.write(&message{ID: id, Op: op, Body: raw, Files: len(files), files: files})
+	if err := p.write(&message{ID: id, Op: op, Files: len(files), files: files}, body); err != nil {
+		p.forget(id)
+		return 0, nil, err
+	}
 	return id, reply, nil
 }
 
@@ -213,9 +201,7 @@ func (p *Peer) await(ctx context.Context, id uint64, reply chan *message, answer
 	case <-ctx.Done():
 	case <-p.done:
 	}
-	p.mu.Lock()
-	delete(p.calls, id)
-	p.mu.Unlock()
+	p.forget(id)
 	select {
 	case m := <-reply: // it came with the end
 		return m.files, m.decode(answer)
@@ -225,6 +211,13 @@ func (p *Peer) await(ctx context.Context, id uint64, reply chan *message, answer
 		return nil, ctx.Err()
 	}
 	return nil, ErrClosed
+}
+
+// forget has nobody wait for the answer to the request of an id.
+func (p *Peer) forget(id uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.calls, id)
 }
 
 func (m *message) decode(answer any) error {
@@ -242,6 +235,9 @@ func (m *message) decode(answer any) error {
 
 // Decode reads what the request is about.
 func (r *Request) Decode(v any) error {
+	if p, ok := v.(*Probe); ok {
+		return p.parse(r.body)
+	}
 	if err := json.Unmarshal(r.body, v); err != nil {
 		return fmt.Errorf("channel: %s: %w", r.Op, err)
 	}
@@ -251,34 +247,33 @@ func (r *Request) Decode(v any) error {
 // Answer answers with body or, unless it is nil, with err. files stay the caller's. What cannot be sent is lost: the
 // other end has gone.
 func (r *Request) Answer(body any, err error, files ...int) {
-	m := &message{ID: r.id, Files: len(files), files: files}
 	if err == nil {
-		m.Body, err = json.Marshal(body)
+		err = r.peer.write(&message{ID: r.id, Files: len(files), files: files}, body)
 	}
 	if err != nil {
-		m.Error, m.Files, m.files = cmp.Or(err.Error(), "an error without words"), 0, nil
+		m := &message{ID: r.id, Error: cmp.Or(err.Error(), "an error without words")}
 		var number syscall.Errno
 		if errors.As(err, &number) {
 			m.Number = int(number)
 		}
+		_ = r.peer.write(m, nil) // a text is always JSON
 	}
-	r.peer.write(m)
 	r.peer.settle()
 }
 
-// write sends a message. A failure ends the channel: who waits for an answer learns it by that.
-func (p *Peer) write(m *message) {
-	line, err := json.Marshal(m)
-	if err != nil {
-		p.conn.Close()
-		return
-	}
-	line = append(line, '\n')
+// write sends a message, or returns an error if its body is no JSON. Another failure ends the channel: who waits for an
+// answer learns it by that.
+func (p *Peer) write(m *message, body any) error {
 	p.writing <- struct{}{}
 	defer func() { <-p.writing }()
+	line, err := p.out.make(m, body)
+	if err != nil {
+		return fmt.Errorf("channel: %w", err)
+	}
 	if err := p.send(line, m.files); err != nil {
 		p.conn.Close()
 	}
+	return nil
 }
 
 func (p *Peer) send(line []byte, files []int) error {
@@ -301,7 +296,8 @@ func (p *Peer) send(line []byte, files []int) error {
 func (p *Peer) read() {
 	defer p.end()
 	defer func() { closeAll(p.files) }()
-	chunk, control := make([]byte, 32<<10), make([]byte, unix.CmsgSpace(4*maxFiles))
+	chunk, control := make([]byte, kept), make([]byte, unix.CmsgSpace(4*maxFiles))
+	m := &message{}
 	for {
 		n, oobn, _, _, err := p.conn.ReadMsgUnix(chunk, control)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -314,8 +310,10 @@ func (p *Peer) read() {
 		p.files = append(p.files, received(control[:oobn])...)
 		p.in.add(chunk[:n])
 		for line, whole := p.in.next(); whole; line, whole = p.in.next() {
-			m := &message{}
-			if json.Unmarshal(line, m) != nil || m.Files < 0 || m.Files > len(p.files) {
+			if m.Op == "" {
+				m = &message{} // who has asked has the answer
+			}
+			if m.parse(line) != nil || m.Files < 0 || m.Files > len(p.files) {
 				return
 			}
 			m.files, p.files = p.files[:m.Files:m.Files], p.files[m.Files:]
