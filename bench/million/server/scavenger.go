@@ -15,7 +15,7 @@ type scavenger struct {
 func (s *scavenger) tidy(users int) {
 	isQuiet := users == s.before
 	s.before = users
-	if isQuiet && max(users-s.last, s.last-users) > s.last/4 {
+	if isQuiet && users != s.last {
 		s.last = users
 		go debug.FreeOSMemory() // it takes its time
 	}
