@@ -34,6 +34,18 @@ func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context
 	return first
 }
 
+// profile is a context in which a browser opens tabs that share no cookies and no storage with its others. It is gone at
+// the end of the test.
+func profile(t *testing.T, browser context.Context) context.Context {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("chromium has no other profile: %v", err)
+	}
+	return ctx
+}
+
 // tab is a page of a browser.
 type tab struct {
 	t      *testing.T

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -25,12 +26,13 @@ if (isset($_GET['uid'])) $_SESSION['uid'] = $_GET['uid'];
 // TestPHPSession has pages be let in by a session of PHP alone, as docs/from-gatewayworker.md shows, and talk with each
 // listener of docs/listeners.md.
 func TestPHPSession(t *testing.T) {
+	chrome := browser(t)
 	for _, listener := range listenerPrograms {
-		t.Run(listener.language, func(t *testing.T) { talksBySession(t, listener.language) })
+		t.Run(listener.language, func(t *testing.T) { talksBySession(t, chrome, listener.language) })
 	}
 }
 
-func talksBySession(t *testing.T, language string) {
+func talksBySession(t *testing.T, chrome context.Context, language string) {
 	folder := t.TempDir()
 	const secret = "a secret of this test only, which is long"
 	t.Setenv("HOOK_SECRET", secret)
@@ -48,9 +50,9 @@ hooks:
 	listener.Env = append(listener.Environ(), "LINEMAN_SERVER="+p.backends)
 	launch(t, listener)
 
-	ann := livePage{tab: open(t, browser(t), "http://"+app+"/?uid=ann")}
-	bob := livePage{tab: open(t, browser(t), "http://"+app+"/?uid=bob")}
-	guest := livePage{tab: open(t, browser(t), "http://"+app+"/")}
+	ann := livePage{tab: open(t, profile(t, chrome), "http://"+app+"/?uid=ann")}
+	bob := livePage{tab: open(t, profile(t, chrome), "http://"+app+"/?uid=bob")}
+	guest := livePage{tab: open(t, profile(t, chrome), "http://"+app+"/")}
 	ann.until(`uid === "ann"`)
 	bob.until(`uid === "bob"`)
 	guest.until(`Boolean(uid?.startsWith("guest:"))`)
