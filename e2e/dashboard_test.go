@@ -59,6 +59,7 @@ func (p *tab) lookUp(kind, name string) {
 
 // TestDashboardLooks has the dashboard be readable, light, dark and on a phone, and nothing be wider than the window.
 func TestDashboardLooks(t *testing.T) {
+	t.Parallel()
 	p := startLineman(t)
 	page := open(t, browser(t), p.find(`watch +(http://\S+)`)[0])
 	page.shows("#link", "Live")
@@ -112,6 +113,7 @@ func logIn(t *testing.T, browser context.Context, dashboard string) *tab {
 // TestDashboardWalks finds out why somebody does not get messages: nobody is connected, in another channel, the
 // credential was revoked.
 func TestDashboardWalks(t *testing.T) {
+	t.Parallel()
 	m, dashboard := guarded(t)
 	page := logIn(t, browser(t), dashboard)
 	credential := strings.TrimSpace(m.command("token", "--uid", "uid7"))
@@ -150,6 +152,7 @@ func TestDashboardWalks(t *testing.T) {
 
 // TestDashboardSlow finds out that a page does not get messages because it does not read them.
 func TestDashboardSlow(t *testing.T) {
+	t.Parallel()
 	p := startLineman(t)
 	page := open(t, browser(t), p.find(`watch +(http://\S+)`)[0])
 	page.shows("#link", "Live")
@@ -171,6 +174,7 @@ func TestDashboardSlow(t *testing.T) {
 
 // TestDashboardNames has names full of markup be text, wherever they are shown; and follows one.
 func TestDashboardNames(t *testing.T) {
+	t.Parallel()
 	p := startLineman(t)
 	page := open(t, browser(t), p.find(`watch +(http://\S+)`)[0])
 	page.shows("#link", "Live")
@@ -208,6 +212,7 @@ func TestDashboardNames(t *testing.T) {
 
 // TestDashboardReload has a reload log nobody out, and the last hour go on without a hole; and an end be seen.
 func TestDashboardReload(t *testing.T) {
+	t.Parallel()
 	m, dashboard := guarded(t)
 	page := logIn(t, browser(t), dashboard)
 	before, one := m.serving(), signIn(t, dashboard)
@@ -245,6 +250,7 @@ func TestDashboardReload(t *testing.T) {
 // TestDashboardForeign has a page of another site, in the browser of somebody who has logged in, see and change
 // nothing.
 func TestDashboardForeign(t *testing.T) {
+	t.Parallel()
 	m, dashboard := guarded(t)
 	chrome := browser(t, chromedp.Flag("host-resolver-rules", "MAP other.example 127.0.0.1"))
 	own := logIn(t, chrome, dashboard)

@@ -47,6 +47,7 @@ func (p push) board() string { return p.find(`watch +(http://\S+)`)[0] }
 // TestDashboardScreens has the dashboard be readable with nobody there, one page, and 10,000 of them under load; light,
 // dark, on a phone.
 func TestDashboardScreens(t *testing.T) {
+	t.Parallel()
 	chrome := browser(t)
 	p := startLineman(t)
 	page := open(t, chrome, p.board())

@@ -177,6 +177,7 @@ func (o *onlooker) done() (published, delivered float64, nodes int) {
 // TestDashboardNodes has each node show the figures of all, which agree with what was driven; and one that was killed
 // be shown as gone, and no longer count.
 func TestDashboardNodes(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{2, 3} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) { showsNodes(t, newBoards(t, n)) })
 	}

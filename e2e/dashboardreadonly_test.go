@@ -50,6 +50,7 @@ namespaces: {default: {subscribe: all, history: {size: 10, ttl: 1h}, presence: l
 // TestDashboardReadOnly has somebody who only looks change nothing: not by the page, which offers nothing, and not by
 // requests that are made by hand in it, of all commands that there are.
 func TestDashboardReadOnly(t *testing.T) {
+	t.Parallel()
 	m, dashboard, api, password := readOnly(t)
 	k := &crossings{t: t, server: m}
 	ann := k.live(strings.TrimSpace(m.command("token", "--uid", "ann")), "news")

@@ -13,6 +13,7 @@ import (
 // TestMasterKilled has no process outlive its master by a second: not one that is stopped, nor one that hangs in a
 // callback.
 func TestMasterKilled(t *testing.T) {
+	t.Parallel()
 	for name, prepare := range map[string]func(i *instance){
 		"idle":                       func(*instance) {},
 		"stopped":                    func(i *instance) { kill(i.t, i.pid("lines", 1), syscall.SIGSTOP) },

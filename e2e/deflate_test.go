@@ -204,6 +204,7 @@ func serveDeflated(t *testing.T, ln net.Listener) error {
 
 // TestDeflateBrowser has Chromium agree on compression, and its messages come back.
 func TestDeflateBrowser(t *testing.T) {
+	t.Parallel()
 	for _, keeping := range []bool{false, true} {
 		w := deflating()
 		w.Protocol.(*websocket.Protocol).Compression.ContextTakeover = keeping

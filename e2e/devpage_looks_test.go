@@ -44,6 +44,7 @@ const bars = `[...document.querySelectorAll("body *")].filter(e => {
 // TestDevPageLooks has the page of dev mode be readable, light, dark and on a phone, have an icon, and come from
 // nowhere else. Nothing is wider than the window, has a bar where none belongs, or moves when a message comes.
 func TestDevPageLooks(t *testing.T) {
+	t.Parallel()
 	p := startLineman(t)
 	page := openDev(t, browser(t), p, "uid1", "uid2")
 	page.publishes("", "channel", "dev:room", `{"percent":"88%"}`)
@@ -122,6 +123,7 @@ func (p *tab) stays(does func()) {
 
 // TestDevPageKeyboard has all that the page does be in reach of the keyboard.
 func TestDevPageKeyboard(t *testing.T) {
+	t.Parallel()
 	p := startLineman(t)
 	page := openDev(t, browser(t), p, "uid1")
 	field := chromedp.CSS("#words")

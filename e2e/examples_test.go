@@ -8,6 +8,7 @@ import (
 
 // TestChat has two people talk.
 func TestChat(t *testing.T) {
+	t.Parallel()
 	p := start(t, "chat", "-addr", "127.0.0.1:0")
 	url := p.find(`open (http://\S+/)`)[0]
 	chrome := browser(t)
@@ -54,6 +55,7 @@ func TestListen(t *testing.T) {
 
 // TestHTTPAndWebSocket has what curl posts to one port reach the pages on the other.
 func TestHTTPAndWebSocket(t *testing.T) {
+	t.Parallel()
 	p := start(t, "http-and-websocket", "-http", "127.0.0.1:0", "-websocket", "127.0.0.1:0")
 	said := p.find(`open (http://\S+) and then\n  curl -d hello (\S+)\n`)
 	chrome := browser(t)

@@ -36,6 +36,7 @@ Promise.all([
 
 // TestForeignPage has a page of another site get nothing and do nothing.
 func TestForeignPage(t *testing.T) {
+	t.Parallel()
 	p := startLineman(t)
 	api := p.find(`HTTP API on http://([^/\s]+)`)[0]
 	renamed := "localhost:" + portOf(api) // the host's name is known, and the page's origin is not
@@ -78,6 +79,7 @@ func TestForeignPage(t *testing.T) {
 // TestSandboxedPage has a page of another site try from a sandboxed frame, whose origin is null: in dev mode it can, as
 // docs/security.md and the start message say, unless origins are listed.
 func TestSandboxedPage(t *testing.T) {
+	t.Parallel()
 	file, listed := startLineman(t), startLineman(t, "--origins", "https://shop.example")
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -103,6 +105,7 @@ func TestSandboxedPage(t *testing.T) {
 
 // TestNoCompression has a browser offer compression, which the server does not take.
 func TestNoCompression(t *testing.T) {
+	t.Parallel()
 	p := startLineman(t)
 	page := open(t, browser(t), "http://"+p.pages+"/?user=")
 	eval[string](page, `var probe = new WebSocket("ws://`+p.pages+`"); ""`)

@@ -8,6 +8,7 @@ import (
 
 // TestGame has two people play in a browser.
 func TestGame(t *testing.T) {
+	t.Parallel()
 	p := start(t, "game", "-addr", "127.0.0.1:0")
 	url := p.find(`open (http://\S+/)`)[0]
 	chrome := browser(t)

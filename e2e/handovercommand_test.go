@@ -84,6 +84,7 @@ func TestHandoverCommand(t *testing.T) {
 // TestHandoverFallsBack has a handover fail in each way: one line says why, the exit code is 1, and all connections go
 // on where they were. When what was wrong is gone, they cross.
 func TestHandoverFallsBack(t *testing.T) {
+	t.Parallel()
 	for file, words := range map[string]string{
 		"fail-in-OnStart":      "there is a file fail-in-OnStart",
 		"fail-in-SaveState":    "there is a file fail-in-SaveState",
@@ -151,6 +152,7 @@ func TestHandoverDies(t *testing.T) {
 // end, or go on in the new one if that has all of them; if the new one does, they go on in the old one. Somebody serves
 // in the end, or can be started if the master has died, and nothing is left over.
 func TestHandoverKilled(t *testing.T) {
+	t.Parallel()
 	for _, callback := range []string{"OnPrepare", "OnStart", "SaveState", "Save", "RestoreState", "Restore"} {
 		for _, victim := range []string{"old", "new", "master"} {
 			t.Run(victim+" in "+callback, func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 // TestPageOffers has a browser show a credential as a subprotocol, offer one that the settings have, and one that they
 // have not: a browser takes no answer without one of those that it has offered.
 func TestPageOffers(t *testing.T) {
+	t.Parallel()
 	const secret = "a secret for this test only"
 	settings := filepath.Join(t.TempDir(), "lineman.yaml")
 	write(t, settings, "token: {secrets: ["+secret+"], revocations: ''}\nsubprotocols: [chat.v1]\n")

@@ -108,6 +108,7 @@ func (i image) command(root string, args ...string) *exec.Cmd {
 // TestImage makes the files of the image as its Dockerfile says, adds them up, and runs the program with them alone: it
 // serves, says how it is, takes commands and ends.
 func TestImage(t *testing.T) {
+	t.Parallel()
 	need(t, "unshare")
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
 		missing(t, "a container wants Linux and root")

@@ -92,6 +92,7 @@ func plain(t *testing.T, text []byte) *os.File {
 // TestHandoverPrivate looks at the two processes in the middle of a handover: each end of the socket between them is
 // that process's alone, nobody can open it by its name in /proc, and another user does not even see that.
 func TestHandoverPrivate(t *testing.T) {
+	t.Parallel()
 	i := newInstance(t, "misbehave", "-handover", "-count", "1")
 	i.do("start", "-d")
 	old := i.pid("lines", 0)

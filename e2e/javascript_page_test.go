@@ -213,6 +213,7 @@ func TestScriptTokens(t *testing.T) {
 
 // TestScriptExample runs the page of docs/javascript.md.
 func TestScriptExample(t *testing.T) {
+	t.Parallel()
 	html := blocks(t, "../docs/javascript.md", "html")
 	if len(html) != 1 {
 		t.Fatalf("docs/javascript.md has %d pages", len(html))

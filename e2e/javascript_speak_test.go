@@ -118,6 +118,7 @@ func (p *livePage) outcomes(want ...string) {
 // TestScriptSpeaks has pages publish, say something to a back end and ask it, over a connection of their own and over
 // one of two tabs, while it is cut and the server is killed.
 func TestScriptSpeaks(t *testing.T) {
+	t.Parallel()
 	first := &tab{t: t, ctx: browser(t)}
 	for _, shared := range []bool{false, true} {
 		t.Run(fmt.Sprintf("shared=%t", shared), func(t *testing.T) {
@@ -194,6 +195,7 @@ func pageIsCut(page *livePage, c *cable, back *ear) {
 
 // TestScriptSpeaksByStream has a page that has server-sent events only be told that it cannot speak.
 func TestScriptSpeaksByStream(t *testing.T) {
+	t.Parallel()
 	m := newMortalOf(t, speakSettings)
 	c := newCable(t, m.pages)
 	c.noWebSockets()

@@ -28,6 +28,7 @@ func startLineman(t *testing.T, flags ...string) push {
 
 // TestLineman is the quick start: the page of the server in a browser, and a line pushed to it by the command.
 func TestLineman(t *testing.T) {
+	t.Parallel()
 	p := startLineman(t)
 	p.find(`DEV MODE`)
 	page := open(t, browser(t), p.find(`open +(http://\S+)`)[0])
@@ -53,6 +54,7 @@ func TestLineman(t *testing.T) {
 
 // TestLinemanTLS has the page come by https, and its WebSocket by wss.
 func TestLinemanTLS(t *testing.T) {
+	t.Parallel()
 	cert, key := linemantest.CertificateFiles(t, t.TempDir())
 	p := startLineman(t, "--tls-cert", cert, "--tls-key", key)
 	page := open(t, browser(t, chromedp.IgnoreCertErrors), p.find(`open +(https://\S+)`)[0])

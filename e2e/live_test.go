@@ -136,6 +136,7 @@ func handMade(secret string, expires time.Time) string {
 // 502, or nothing, or shows what has expired, and while the server does not answer. It ends when nobody is logged in,
 // and whenever it is told to, with nothing left behind.
 func TestPageAndItsApplication(t *testing.T) {
+	t.Parallel()
 	const secret = "a secret for this test only"
 	function, use := recipe(t)
 	settings := filepath.Join(t.TempDir(), "lineman.yaml")

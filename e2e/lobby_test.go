@@ -16,6 +16,7 @@ import (
 // TestLobby has people play dice through reloads: the game goes on, on the connections that they have, one of them in
 // the middle of a frame.
 func TestLobby(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("connections cross on Linux only")
 	}
@@ -57,6 +58,7 @@ func TestLobby(t *testing.T) {
 
 // TestLobbyPage has somebody play in a browser through a reload: the page notices nothing.
 func TestLobbyPage(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("connections cross on Linux only")
 	}

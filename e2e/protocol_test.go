@@ -101,6 +101,7 @@ const sentAway = `{"cmd":"kick","to":"*","code":4101,"reason":"{\"retry\":1}"}`
 // network that breaks, and on a server that sends it away: it prints each message once and in order. When the server
 // was killed, and has lost what was in its memory, it prints that there is a gap, and goes on.
 func TestProtocolClient(t *testing.T) {
+	t.Parallel()
 	need(t, "python3")
 	program := block(t, "../docs/protocol-client.md", "python")
 	_, client, _ := strings.Cut(program, "\nclass Client:")

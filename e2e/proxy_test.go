@@ -27,6 +27,7 @@ const client = "127.0.0.2"
 // nodes, of which one has gone: it gets what is pushed, and the server knows where it comes from, whatever the page
 // says.
 func TestNginx(t *testing.T) {
+	t.Parallel()
 	need(t, "nginx")
 	for _, file := range []string{"nginx.conf", "nginx-nodes.conf"} {
 		t.Run(file, func(t *testing.T) {
