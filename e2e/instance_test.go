@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -50,7 +51,10 @@ func (i *instance) replace(from string) {
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	if err := os.WriteFile(i.path+".new", program, 0o755); err != nil {
+	syscall.ForkLock.RLock() // else what another test starts just now has the file open to write, and it cannot run
+	err = os.WriteFile(i.path+".new", program, 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		i.t.Fatal(err)
 	}
 	if err := os.Rename(i.path+".new", i.path); err != nil {
