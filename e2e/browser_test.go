@@ -34,8 +34,8 @@ func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context
 	return first
 }
 
-// profile is a context in which a browser opens tabs that share no cookies and no storage with its others. It is gone at
-// the end of the test.
+// profile is a context in which a browser opens tabs that share no cookies and no storage with its others. It is gone
+// at the end of the test.
 func profile(t *testing.T, browser context.Context) context.Context {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
