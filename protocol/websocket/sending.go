@@ -41,20 +41,24 @@ func (c *Codec) Append(dst, msg []byte) ([]byte, error) { return c.AppendMessage
 //
 // With Compression.ContextTakeover what is appended must be sent, and in this order: later messages refer to it.
 func (c *Codec) AppendMessage(dst []byte, op Opcode, msg []byte) ([]byte, error) {
-	d := c.deflate()
-	if n := len(msg); n < length16 && n+2 <= cap(dst)-len(dst) && d == nil && !c.client { // by far the most frequent
-		framed := dst[:len(dst)+2+n]
-		frame := framed[len(dst):]
-		frame[0], frame[1] = finBit|byte(op), byte(n)
-		if !copyASCII(frame[2:], msg) && op == Text && !utf8.Valid(msg) {
-			return dst, ErrNotUTF8
+	// By far the most frequent is a short message of a server that is not compressed.
+	if n := len(msg); n < length16 && n+2 <= cap(dst)-len(dst) && !c.client && c.deflate() == nil {
+		framed := append(dst, finBit|byte(op), byte(n))
+		text := framed[len(framed) : len(framed)+n]
+		if copyASCII(text, msg) || op != Text || utf8.Valid(text) {
+			return framed[:len(framed)+n], nil
 		}
-		return framed, nil
+		return framed[:len(framed)-2], ErrNotUTF8
 	}
+	return c.appendMessage(dst, op, msg)
+}
+
+// appendMessage is AppendMessage for any message.
+func (c *Codec) appendMessage(dst []byte, op Opcode, msg []byte) ([]byte, error) {
 	if op == Text && !valid(msg) {
 		return dst, ErrNotUTF8
 	}
-	if d != nil && len(msg) >= d.threshold {
+	if d := c.deflate(); d != nil && len(msg) >= d.threshold {
 		framed, smaller := c.appendDeflated(dst, op, msg)
 		if smaller {
 			d.keep(msg)
