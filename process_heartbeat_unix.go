@@ -13,8 +13,9 @@ import (
 
 // heartbeat is the status that each loop told last.
 type heartbeat struct {
-	mu    sync.Mutex // guards loops
+	mu    sync.Mutex // guards the following
 	loops []ProcessStatus
+	spare *beating // for the next one; nil while there is none
 }
 
 // begin notes the status of loops that do not run yet.
@@ -33,6 +34,34 @@ func (h *heartbeat) note(loop int, s ProcessStatus) {
 	h.loops[loop] = s
 }
 
+// beating is the memory of a heartbeat, which the next one uses again: an idle process has one each second, and it
+// would be garbage.
+type beating struct {
+	pulses []pulse
+	late   *time.Timer
+	status ProcessStatus
+	answer beat
+}
+
+// take is the spare memory, or new one.
+func (h *heartbeat) take() *beating {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b := h.spare
+	if h.spare = nil; b == nil {
+		b = &beating{pulses: make([]pulse, len(h.loops)), late: time.NewTimer(time.Hour)}
+	}
+	return b
+}
+
+// give has the next heartbeat use the memory.
+func (h *heartbeat) give(b *beating) {
+	b.late.Stop()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.spare = b
+}
+
 // beat answers with a heartbeat: from the loops if they come round in time, else beside them.
 func (p *process) beat(r *channel.Request) {
 	var probe channel.Probe
@@ -40,28 +69,29 @@ func (p *process) beat(r *channel.Request) {
 		r.Answer(nil, err)
 		return
 	}
-	pulses := make([]pulse, len(p.runs))
+	b := p.heartbeat.take()
+	defer p.heartbeat.give(b)
 	for i, own := range p.runs {
-		pulses[i] = p.probe(i, own.loop)
+		p.probe(&b.pulses[i], i, own.loop)
 	}
-	late := time.NewTimer(probe.Wait)
-	defer late.Stop()
+	b.late.Reset(probe.Wait)
 	over := false
-	for i := range pulses {
-		over = pulses[i].await(late.C, over)
+	for i := range b.pulses {
+		over = b.pulses[i].await(b.late.C, over)
 	}
-	status := p.heartbeat.sum(pulses)
-	answer := beat{Status: &status, Heartbeat: channel.Heartbeat{
+	b.status = p.heartbeat.sum(b.pulses)
+	status := &b.status
+	b.answer = beat{Status: status, Heartbeat: channel.Heartbeat{
 		Conns: status.Conns, Relays: status.Relays, Traffic: channel.Traffic{
 			Messages: status.Requests, MessagesOut: status.Sent, BytesIn: status.BytesIn, BytesOut: status.BytesOut,
 		},
 	}}
-	for _, u := range pulses {
-		if u.busy > answer.Busy {
-			answer.Busy, answer.Callback = u.busy, u.callback
+	for i := range b.pulses {
+		if u := &b.pulses[i]; u.busy > b.answer.Busy {
+			b.answer.Busy, b.answer.Callback = u.busy, u.callback
 		}
 	}
-	r.Answer(&answer, nil)
+	r.Answer(&b.answer, nil)
 }
 
 // beat is a heartbeat with the status as it is. As JSON of its own it would be encoded twice.
@@ -73,22 +103,26 @@ type beat struct {
 // pulse is how a loop is.
 type pulse struct {
 	loop     *Loop
+	came     chan struct{} // gets something when it comes round; nil if it may yet come for an earlier heartbeat
+	tell     func()        // what it does then
 	alive    bool
-	came     chan struct{} // closed when it has come round
 	busy     time.Duration // that it has not
 	callback string
 }
 
 // probe has a loop tell its status.
-func (p *process) probe(i int, l *Loop) pulse {
-	u := pulse{loop: l, came: make(chan struct{})}
-	u.alive = l.Do(func() {
-		s := l.status()
-		s.Report = l.report()
-		p.heartbeat.note(i, s)
-		close(u.came)
-	})
-	return u
+func (p *process) probe(u *pulse, i int, l *Loop) {
+	if u.came == nil {
+		came := make(chan struct{}, 1)
+		u.loop, u.came, u.tell = l, came, func() {
+			s := l.status()
+			s.Report = l.report()
+			p.heartbeat.note(i, s)
+			came <- struct{}{}
+		}
+	}
+	u.busy, u.callback = 0, ""
+	u.alive = l.Do(u.tell)
 }
 
 // await waits until the loop has come round, unless time is over, and reports whether it is.
@@ -103,6 +137,7 @@ func (u *pulse) await(late <-chan time.Time, over bool) bool {
 	select {
 	case <-u.came:
 	default:
+		u.came = nil
 		if u.alive {
 			u.busy = max(time.Since(u.loop.born)-time.Duration(u.loop.turned.Load()), 1)
 			u.callback = u.loop.doing.get().String()
