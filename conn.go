@@ -128,6 +128,7 @@ const (
 	opening                      // this side dials, or shakes hands: nothing of the output is written yet
 	handed                       // the loop is writing what comes first in the output: nobody else writes
 	marked                       // it enters the dirty list when its event was handled: see arrivals
+	gathered                     // what is to be written may wait for the next answer: see letRun
 )
 
 // lastID numbers the connections of the process.

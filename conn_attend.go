@@ -2,6 +2,7 @@ package lineman
 
 import (
 	"io"
+	"runtime"
 
 	"github.com/lineman-go/lineman/internal/output"
 )
@@ -113,11 +114,36 @@ type due struct {
 }
 
 func (c *Conn) writeOutLocked() due {
-	if c.flags&(stalled|broken) == 0 {
+	if c.flags&(stalled|broken) == 0 && !c.gathersLocked() {
+		c.flags &^= gathered
 		c.out.writeLocked(c, c.loop.scratch)
 		c.session.writtenLocked(c)
 	}
 	return c.dueLocked(c.out.pendingLocked(c) == 0)
+}
+
+// gathersLocked reports whether what is to be written waits for the answer to the next request, which has come and may
+// be with its handler soon. Until goroutines have run it may wait.
+func (c *Conn) gathersLocked() bool {
+	if c.flags&(gathered|resume) != gathered|resume || c.phase.get() != open || c.out.pendingLocked(c) >= writeSize {
+		return false
+	}
+	c.loop.gathering = append(c.loop.gathering, c)
+	return true
+}
+
+// letRun lets goroutines run, among them handlers of requests. Then answers wait no longer for those that have not come.
+func (l *Loop) letRun() {
+	runtime.Gosched()
+	for _, c := range l.gathering {
+		c.mu.Lock()
+		if c.flags&gathered != 0 {
+			c.markLocked(0)
+		}
+		c.mu.Unlock()
+	}
+	clear(l.gathering)
+	l.gathering = l.gathering[:0]
 }
 
 // dueLocked is what follows now that the output was written; empty tells whether all of it was.

@@ -137,3 +137,10 @@ func StandStill(loops ...*Loop) (thaw func()) {
 
 // HasWork reports whether something was given to Do, or a connection wants attention.
 func (l *Loop) HasWork() bool { return l.wanted() }
+
+// Resumes reports whether c waits for the loop to go on with what has come.
+func (c *Conn) Resumes() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flags&resume != 0
+}

@@ -49,8 +49,8 @@ func (h *handlerSession) deliver(c *Conn, msg []byte) {
 		h.current = newExchange(c, h.ends, h.service.worker.Handler)
 	}
 	h.current.Feed(msg, h.piece.Ends)
-	if h.piece.Ends && c.end.hasRest(c) {
-		h.current.Cut()
+	if h.piece.Ends {
+		tellWhole(c, h.current)
 	}
 	if h.piece.Begins {
 		h.service.serveHTTP(h.current)
@@ -167,14 +167,23 @@ func (c *Conn) Serve(handler http.Handler) error {
 	x := newExchange(c, endsOf(c), handler)
 	x.Hold() // the end of the exchange resumes the connection
 	x.Feed(c.loop.request.AppendTo(nil), true)
-	if c.end.hasRest(c) {
-		x.Cut()
-	}
+	tellWhole(c, x)
 	c.mu.Lock()
 	h.served = x
 	c.mu.Unlock()
 	c.service.serveHTTP(x)
 	return nil
+}
+
+// tellWhole tells an exchange that has all of its request what is known of its client: whether it has gone, and whether
+// another request has come.
+func tellWhole(c *Conn, x *exchange.Exchange) {
+	if c.end.hasRest(c) {
+		x.Cut()
+	}
+	if c.loop.behind > 0 {
+		x.Follow()
+	}
 }
 
 // exchangeLimits are those of a request with a handler: the peer has to go on with the body that the handler waits for,

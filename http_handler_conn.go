@@ -28,8 +28,8 @@ func endsOf(c *Conn) exchange.Ends {
 // connOf is the connection that an exchange is on.
 func connOf(x *exchange.Exchange) *Conn { return x.Conn().(handlerConn).Conn }
 
-// WriteSome hands bytes to the kernel, or to the output as far as there is room.
-func (c handlerConn) WriteSome(p []byte, ahead int) (n int, err error) {
+// WriteSome hands bytes to the kernel, or to the output as far as there is room. What is gathered is left to the loop.
+func (c handlerConn) WriteSome(p []byte, ahead int, gather bool) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase.get() != open {
@@ -40,7 +40,11 @@ func (c handlerConn) WriteSome(p []byte, ahead int) (n int, err error) {
 		return 0, nil
 	}
 	c.out.sayLocked(c.Conn, func(dst []byte) []byte { return append(dst, p[:n]...) })
-	if c.flags&(stalled|handed) == 0 {
+	switch {
+	case gather && c.out.pendingLocked(c.Conn) < writeSize:
+		c.flags |= gathered
+	case c.flags&(stalled|handed) == 0:
+		c.flags &^= gathered
 		c.out.writeLocked(c.Conn, nil)
 	}
 	if c.flags&broken != 0 {

@@ -63,6 +63,7 @@ type Loop struct {
 	chunk     *chunk        // that attend uses; nil while it does
 	emptied   []func()      // takes the place of posted when that is run; nil while it is
 	batch     batch
+	gathering []*Conn     // whose output waits for the next answer: see letRun
 	inputs    []*input    // free
 	memory    buffer.Pool // for what is larger; output too
 	decrypts  *decryption // nil until there is TLS
@@ -229,7 +230,7 @@ func (l *Loop) step(block bool) error {
 	l.attend()
 	if l.now.Sub(l.yielded) > yieldAt {
 		// A busy loop makes no call that lets the scheduler in.
-		runtime.Gosched()
+		l.letRun()
 		l.resumeClock()
 		l.yielded = l.now
 	}
@@ -245,7 +246,7 @@ func (l *Loop) idle(block bool) ([]poll.Event, error) {
 	}
 	// The loop is about to stop its thread: whatever its goroutines have to do comes first, because with one processor
 	// only the scheduler's monitor would give them this one, up to 10 ms later.
-	runtime.Gosched()
+	l.letRun()
 	l.sleeping.Store(true)
 	defer l.wokeUp()
 	d := l.untilDue()

@@ -285,7 +285,7 @@ func (b *batch) close() {
 // handLocked returns the whole output if it is one piece that goes to the kernel as it is, and nil otherwise.
 // settleLocked follows.
 func (w *writer) handLocked(c *Conn) []byte {
-	if c.flags&(stalled|broken|aborted|opening) != 0 || c.phase.get() == closed || c.end&remains != 0 ||
+	if c.flags&(stalled|broken|aborted|opening|gathered) != 0 || c.phase.get() == closed || c.end&remains != 0 ||
 		c.link != nil || c.extra != nil && c.extra.piped != nil || w.queue == nil || w.queue.Len() == 0 ||
 		!c.transport().carriesStream() {
 		return nil

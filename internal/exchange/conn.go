@@ -12,7 +12,8 @@ import (
 type Conn interface {
 	// WriteSome takes as much of p as leaves at most ahead bytes that wait for the kernel, which may be nothing, and
 	// returns how much that was. It does not wait. net.ErrClosed means that the connection takes nothing any more.
-	WriteSome(p []byte, ahead int) (n int, err error)
+	// gather means that Resume or Close follows at once, and that the kernel need not have p before.
+	WriteSome(p []byte, ahead int, gather bool) (n int, err error)
 
 	// State is how the connection does just now. Wake or Cut follows when something else than Sent changes.
 	State() State

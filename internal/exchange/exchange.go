@@ -27,7 +27,7 @@ import (
 //	    ▼            │ not kept, or the last one
 //	  tunnel ────────┴─────────────────────────▶ over: the connection closes
 //
-// On the loop only: New, Feed, Room, AwaitsBody, Stalled. From any goroutine: the others.
+// On the loop only: New, Feed, Follow, Room, AwaitsBody, Stalled. From any goroutine: the others.
 type Exchange struct {
 	// Immutable.
 	conn    Conn
@@ -44,6 +44,9 @@ type Exchange struct {
 	askedAt uint32 // tick in which it was first seen to
 	sent    uint64 // bytes that the kernel had taken
 	wentAt  uint32 // tick in which it was last seen to take some
+
+	followed atomic.Bool // another request has come behind this one. Set by the loop
+	returned atomic.Bool // the handler has. Set by its goroutine
 
 	mu      sync.Mutex // guards the following; the connection's lock may be taken below it
 	changed sync.Cond
@@ -85,6 +88,10 @@ func (x *Exchange) Feed(piece []byte, ends bool) {
 	}
 	x.changed.Broadcast()
 }
+
+// Follow says that another request has come behind this one. So the end of the answer may wait for the next, and both
+// go by one write.
+func (x *Exchange) Follow() { x.followed.Store(true) }
 
 // Head is the head of a request without a body, as it came.
 func (x *Exchange) Head() []byte {

@@ -159,6 +159,36 @@ func TestRest(t *testing.T) {
 	})
 }
 
+// TestGather has the end of an answer wait for the next one, if that is wanted, and nothing that the handler has sent.
+func TestGather(t *testing.T) {
+	for _, followed := range []bool{false, true} {
+		try(t, func(t *trial) {
+			x := exchange.New(t.fake, t.ends(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				fmt.Fprint(w, "one")
+				_ = http.NewResponseController(w).Flush() // net/http's can
+				fmt.Fprint(w, "two")
+			}), 0)
+			if x.Feed([]byte(get), true); followed {
+				x.Follow()
+			}
+			t.server.Serve(x)
+			synctest.Wait()
+			t.set(nil, func(f *fake) {
+				want := 0
+				if followed {
+					want = len("3\r\ntwo\r\n0\r\n\r\n")
+				}
+				if f.gathered != want {
+					t.Errorf("followed %v: %d bytes may wait, want %d", followed, f.gathered, want)
+				}
+			})
+			if _, body := t.response(); body != "onetwo" {
+				t.Errorf("%q", body)
+			}
+		})
+	}
+}
+
 // TestHold has a loop that waits for the end only be told of it.
 func TestHold(t *testing.T) {
 	try(t, func(t *trial) {
@@ -281,7 +311,7 @@ func TestAwaitsBody(t *testing.T) {
 func TestStalled(t *testing.T) {
 	try(t, func(t *trial) {
 		t.room = 1
-		_, _ = t.WriteSome([]byte("of an answer before"), 64<<10)
+		_, _ = t.WriteSome([]byte("of an answer before"), 64<<10, false)
 		x := exchange.New(t.fake, t.ends(), nil, 2)
 		for _, step := range []struct {
 			now    uint32

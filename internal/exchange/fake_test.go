@@ -27,24 +27,28 @@ type fake struct {
 	unread  string   // what the loop has read and not fed
 	noFiles error    // what SendFile says
 
-	mu      sync.Mutex // guards the following
-	state   exchange.State
-	room    int // bytes that the kernel takes; below 0 there is no bound
-	pending []byte
-	taken   []byte // by the peer
-	attends int
-	resumes int
-	closes  int
-	most    int // bytes that have been pending at once
+	mu       sync.Mutex // guards the following
+	state    exchange.State
+	room     int // bytes that the kernel takes; below 0 there is no bound
+	pending  []byte
+	taken    []byte // by the peer
+	attends  int
+	resumes  int
+	closes   int
+	most     int // bytes that have been pending at once
+	gathered int // bytes that might wait for the next answer
 }
 
-func (f *fake) WriteSome(p []byte, ahead int) (int, error) {
+func (f *fake) WriteSome(p []byte, ahead int, gather bool) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.state.Open {
 		return 0, net.ErrClosed
 	}
 	n := max(min(len(p), ahead-len(f.pending)), 0)
+	if gather {
+		f.gathered += n
+	}
 	f.pending = append(f.pending, p[:n]...)
 	f.flushLocked()
 	f.most = max(f.most, len(f.pending))

@@ -117,7 +117,7 @@ func TestSocket(t *testing.T) {
 			try(t, func(t *trial) {
 				ours, peers := net.Pipe()
 				t.socket, t.unread, t.room = ours, behind[j:], 0
-				_, _ = t.WriteSome([]byte("written before"), 64<<10)
+				_, _ = t.WriteSome([]byte("written before"), 64<<10, false)
 				x, got := t.hijack(behind[:i])
 				if len(got) > 0 {
 					t.Fatal("the socket is given away with output before it")
@@ -149,7 +149,7 @@ func TestNoSocket(t *testing.T) {
 	for _, written := range []bool{false, true} {
 		try(t, func(t *trial) {
 			t.room = 0
-			_, _ = t.WriteSome([]byte("unread"), 64<<10)
+			_, _ = t.WriteSome([]byte("unread"), 64<<10, false)
 			x, got := t.hijack("")
 			if written {
 				t.set(x, func(f *fake) { f.state.Open, f.room = false, 100 })

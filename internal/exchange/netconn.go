@@ -62,9 +62,9 @@ func (x *Exchange) Read(p []byte) (int, error) {
 
 // Write writes to the connection. It waits while more than a little has not been taken by the kernel.
 func (x *Exchange) Write(p []byte) (int, error) {
-	done := 0
+	done, gather := 0, x.returned.Load() && x.followed.Load()
 	for done < len(p) {
-		n, err := x.conn.WriteSome(p[done:], answerAhead)
+		n, err := x.conn.WriteSome(p[done:], answerAhead, gather)
 		done += n
 		if err != nil {
 			return done, err

@@ -75,7 +75,7 @@ var waits = []struct {
 // stuck is an exchange on which all of waits wait: nothing comes, and the peer has not read what was written.
 func (t *trial) stuck() *exchange.Exchange {
 	t.room = 0
-	_, _ = t.WriteSome([]byte("unread"), 64<<10)
+	_, _ = t.WriteSome([]byte("unread"), 64<<10, false)
 	return exchange.New(t.fake, t.ends(), nil, 0)
 }
 

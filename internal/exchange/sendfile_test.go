@@ -48,7 +48,7 @@ func TestSendFile(t *testing.T) {
 			f, content := file(t, size)
 			try(t, func(t *trial) {
 				t.room = 0
-				_, _ = t.WriteSome([]byte("head "), 64<<10)
+				_, _ = t.WriteSome([]byte("head "), 64<<10, false)
 				x := exchange.New(t.fake, t.ends(), nil, 0)
 				sent := make(chan int64, 1)
 				go func() {

@@ -73,6 +73,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	defer s.logPanic(x.ends.Peer)
 	x.handler.ServeHTTP(&x.answer, r)
 	x.answer.begin()
+	x.returned.Store(true)
 }
 
 // logPanic tells of a panic in a handler as net/http does, which does not know the peer.
