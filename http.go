@@ -53,7 +53,9 @@ func newHTTPSession(s *service) *httpSession {
 	if !ok {
 		p = &http1.Protocol{} // the handshake of a WebSocket
 	}
-	return &httpSession{Codec: p.NewCodec(s.limits.MaxMessage).(*http1.Codec), service: s, of: s}
+	codec := p.NewCodec(s.limits.MaxMessage).(*http1.Codec)
+	codec.Share(&s.loop.spareRequest)
+	return &httpSession{Codec: codec, service: s, of: s}
 }
 
 // change has the session be of another service, with the request at hand, where that is one of HTTP too.

@@ -84,8 +84,9 @@ type Loop struct {
 	giveUp    time.Time      // when a stopping loop ends whatever is open
 
 	// The HTTP request on loan to the callback under way. Owned by the loop.
-	request   *http1.Request
-	requestOf *Conn
+	request      *http1.Request
+	requestOf    *Conn
+	spareRequest http1.Spare // between two of them
 
 	date http1.Date
 

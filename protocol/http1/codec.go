@@ -15,6 +15,7 @@ type Codec struct {
 	maxBody   int
 	maxHeader int
 	request   *Request // on loan, with its body if state is inHead; nil while there is none
+	spare     *Spare   // nil unless Share was called
 
 	state  state
 	expect bool // the client waits for 100 before it sends the body
@@ -104,16 +105,27 @@ func (c *Codec) Decode(data []byte) (advance int, msg []byte, err error) {
 	return c.finish(r, data, end)
 }
 
-// newRequest is an empty request: the one whose loan has just ended, or one of the pool's.
+// newRequest is an empty request: the one whose loan has just ended, a spare one, or one of the pool's.
 func (c *Codec) newRequest() *Request {
 	r := c.request
-	if r == nil {
-		return requests.Get().(*Request)
+	if r != nil {
+		c.request = nil
+		r.forget()
+		return r
 	}
-	c.request = nil
-	r.forget()
-	return r
+	if s := c.spare; s != nil && s.request != nil {
+		r, s.request = s.request, nil
+		return r
+	}
+	return requests.Get().(*Request)
 }
+
+// A Spare is a request that nobody has at hand, for the next codec that needs one: so it finds memory that is in the
+// cache, and the pool that all goroutines share is left alone. The zero value is empty. For one goroutine.
+type Spare struct{ request *Request }
+
+// Share has the codec keep its requests in s between two of them, as others of the same goroutine do.
+func (c *Codec) Share(s *Spare) { c.spare = s }
 
 // finish makes the request of the bytes up to end; r is what its head was found to be, or nil.
 func (c *Codec) finish(r *Request, data []byte, end int) (int, []byte, error) {
@@ -139,10 +151,17 @@ func (c *Codec) finish(r *Request, data []byte, end int) (int, []byte, error) {
 // Release ends the loan of the request that Decode returned last, as the next Decode would, so that nothing belongs to
 // an idle connection.
 func (c *Codec) Release() {
-	if c.request != nil {
-		c.request.release()
-		c.request = nil
+	r := c.request
+	switch s := c.spare; {
+	case r == nil:
+		return
+	case s != nil && s.request == nil:
+		r.forget()
+		s.request = r
+	default:
+		r.release()
 	}
+	c.request = nil
 }
 
 // strayLine reports whether data begins with the empty line that some clients send after the body of a POST (RFC 9112,

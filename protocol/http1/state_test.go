@@ -123,3 +123,22 @@ func FuzzState(f *testing.F) {
 	linemantest.FuzzState(f, &labelled{}, post+"Content-Length: 3\r\n\r\nabc",
 		chunked+"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nX: y\r\n\r\n"+strings.Repeat("\r\n", 2))
 }
+
+// TestShare has a request read into memory of the one before it, of whichever connection, and of none that is at hand.
+func TestShare(t *testing.T) {
+	var spare http1.Spare
+	var requests [3]*http1.Request
+	for i := range requests {
+		c := (&http1.Protocol{}).NewCodec(0).(*http1.Codec)
+		c.Share(&spare)
+		if _, _, err := c.Decode([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if requests[i] = c.Request(); i == 0 {
+			c.Release()
+		}
+	}
+	if requests[1] != requests[0] || requests[2] == requests[1] {
+		t.Errorf("the requests are at %p", requests)
+	}
+}
