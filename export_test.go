@@ -138,9 +138,10 @@ func StandStill(loops ...*Loop) (thaw func()) {
 // HasWork reports whether something was given to Do, or a connection wants attention.
 func (l *Loop) HasWork() bool { return l.wanted() }
 
-// Resumes reports whether c waits for the loop to go on with what has come.
-func (c *Conn) Resumes() bool {
+// Answered reports whether the Handler of c is done with its request, and the loop has still to go on. On the loop.
+func (c *Conn) Answered() bool {
+	x := c.session.(*handlerSession).current
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.flags&resume != 0
+	return x.Over() && c.flags&resume != 0
 }
