@@ -114,7 +114,7 @@ type due struct {
 }
 
 func (c *Conn) writeOutLocked() due {
-	if c.flags&(stalled|broken) == 0 && !c.gathersLocked() {
+	if c.flags&(stalled|broken) == 0 && !c.out.gathersLocked(c) {
 		c.flags &^= gathered
 		c.out.writeLocked(c, c.loop.scratch)
 		c.session.writtenLocked(c)
@@ -124,8 +124,8 @@ func (c *Conn) writeOutLocked() due {
 
 // gathersLocked reports whether what is to be written waits for the answer to the next request, which has come and may
 // be with its handler soon. Until goroutines have run it may wait.
-func (c *Conn) gathersLocked() bool {
-	if c.flags&(gathered|resume) != gathered|resume || c.phase.get() != open || c.out.pendingLocked(c) >= writeSize {
+func (w *writer) gathersLocked(c *Conn) bool {
+	if c.flags&(gathered|resume) != gathered|resume || c.phase.get() != open || w.pendingLocked(c) >= writeSize {
 		return false
 	}
 	c.loop.gathering = append(c.loop.gathering, c)
