@@ -132,7 +132,7 @@ func (w *writer) gathersLocked(c *Conn) bool {
 	return true
 }
 
-// letRun lets goroutines run, among them handlers of requests. Then answers wait no longer for those that have not come.
+// letRun lets goroutines run, among them handlers of requests. Then no answer waits any longer for the next.
 func (l *Loop) letRun() {
 	runtime.Gosched()
 	for _, c := range l.gathering {
