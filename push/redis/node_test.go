@@ -135,6 +135,16 @@ func settle(nodes ...*node) {
 	}
 }
 
+// standsStill has the loop of the node do nothing until goOn is called, or the test ends.
+func (n *node) standsStill() (goOn func()) {
+	stands, goes := make(chan struct{}), make(chan struct{})
+	goOn = sync.OnceFunc(func() { close(goes) })
+	n.t.Cleanup(goOn)
+	n.loop.Do(func() { close(stands); <-goes })
+	<-stands
+	return goOn
+}
+
 // publish publishes, and gives the outcome when it is there.
 func (n *node) publish(data string, to ...push.Target) <-chan outcome {
 	n.t.Helper()
