@@ -198,8 +198,8 @@ func (p *toldBy) topAgrees() {
 	})
 }
 
-// drawingAgrees has what is shown to people be, rounded, what was published and delivered in some second. It looks again
-// and again: what is shown may be of a second that the record has not, as each looks for itself when a second is over.
+// drawingAgrees has what is shown to people be, rounded, what was published and delivered in some second. It looks
+// again and again: what is shown may be of a second that the record has not, as each looks for itself.
 func (p *toldBy) drawingAgrees(form string, look func() string) {
 	p.t.Helper()
 	near := func(shown, is float64) bool { return math.Abs(shown-is) <= max(0.5, is/200) } // three digits are shown
