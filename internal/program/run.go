@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,15 +89,6 @@ func (r *running) attend() {
 	SurvivePipes()
 	r.stopped = make(chan struct{})
 	r.notifier = NewNotifier(os.Getenv)
-	collectEarly()
-}
-
-// collectEarly keeps the master small, unless the environment says when to collect. It carries no traffic, and what it
-// hears of its processes each second is garbage. There would be 4 MiB of that before a collection.
-func collectEarly() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(25)
-	}
 }
 
 // finish runs OnStop, last of all.
