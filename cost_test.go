@@ -59,18 +59,24 @@ func BenchmarkLoop(b *testing.B) {
 	for i, path := range hotPaths {
 		b.Run(path.name, func(b *testing.B) {
 			l, p := newCost(b, i)
-			b.ReportAllocs()
-			before := p.writes
-			b.ResetTimer()
-			for range b.N {
-				_ = l.Turn()
-			}
-			b.StopTimer()
-			if got := p.writes - before; got != b.N*costEach {
-				b.Errorf("%d writes, want %d", got, b.N*costEach)
-			}
+			turns(b, l, p, costEach)
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*costEach*path.repeat), "ns/msg")
 		})
+	}
+}
+
+// turns measures ticks of a loop, of which each is to have so many writes.
+func turns(b *testing.B, l *lineman.Loop, p *memoryPoller, writes int) {
+	b.Helper()
+	b.ReportAllocs()
+	before := p.writes
+	b.ResetTimer()
+	for range b.N {
+		_ = l.Turn()
+	}
+	b.StopTimer()
+	if got := p.writes - before; got != b.N*writes {
+		b.Errorf("%d writes, want %d", got, b.N*writes)
 	}
 }
 
@@ -83,16 +89,7 @@ func BenchmarkBroadcast(b *testing.B) {
 	}{{"one", 1}, {"gathered", costEach}} {
 		b.Run(tt.name, func(b *testing.B) {
 			l, p := newBroadcasts(b, tt.inATick)
-			b.ReportAllocs()
-			before := p.writes
-			b.ResetTimer()
-			for range b.N {
-				_ = l.Turn()
-			}
-			b.StopTimer()
-			if got := p.writes - before; got != b.N*costClients {
-				b.Errorf("%d writes, want %d", got, b.N*costClients)
-			}
+			turns(b, l, p, costClients)
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*tt.inATick*costClients), "ns/delivery")
 		})
 	}

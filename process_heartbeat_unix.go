@@ -22,7 +22,7 @@ type heartbeat struct {
 func (h *heartbeat) begin(runs []*loopRun) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.loops = make([]ProcessStatus, len(runs))
+	h.loops, h.spare = make([]ProcessStatus, len(runs)), nil // the spare one may be of other loops
 	for i, own := range runs {
 		h.loops[i] = own.loop.status()
 	}
